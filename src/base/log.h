@@ -1,0 +1,22 @@
+/*
+ * What the daemon says while it runs: one line an event, to standard error.
+ *
+ * Under systemd (JOURNAL_STREAM is set) a line begins with its priority as <N>, as sd-daemon(3) has
+ * it; on a terminal with the time. Control thread and start-up only: never on the packet path.
+ */
+#pragma once
+
+enum log_level {
+	LOG_LEVEL_ERROR = 3, /* numbers of syslog(3) */
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7,
+};
+
+void log_set_level(enum log_level level); /* default: LOG_LEVEL_INFO */
+void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)

@@ -1,0 +1,76 @@
+/*
+ * The configuration file, read and checked as a whole.
+ *
+ * One YAML file. Each setting is one row of the tables in schema.c, from which parsing, checking,
+ * printing and docs/configuration.md come. All errors are reported, not the first.
+ *
+ * Control thread only.
+ */
+#pragma once
+
+#include "base/types.h"
+#include "network/spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { CONFIG_PATH_SIZE = 108 }; /* as long as sun_path */
+
+enum port_driver {
+	PORT_AF_XDP,
+	PORT_AF_PACKET,
+	PORT_TAP,
+	PORT_PCAP,
+	PORT_MEMORY,
+};
+
+struct config_port {
+	char name[SPEC_NAME_SIZE];
+	enum port_driver driver;
+	char interface[16]; /* af_xdp, af_packet: a kernel interface; tap: the one to make */
+	char rx_file[CONFIG_PATH_SIZE]; /* pcap: replayed; empty: nothing comes in */
+	char tx_file[CONFIG_PATH_SIZE]; /* pcap: written; empty: thrown away */
+	bool has_next_hop_mac;
+	uint8_t next_hop_mac[6]; /* pcap, memory: where every packet is sent. tap: the interface */
+	uint16_t mtu; /* bytes of IP packet; 0: the interface's own */
+	unsigned line; /* of the file, for later errors */
+};
+
+struct config {
+	char *file; /* its name, for messages */
+	uint32_t flows_capacity; /* records in all workers together */
+	uint16_t workers;
+	/* idle timeouts, seconds */
+	uint16_t timeout_tcp_established;
+	uint16_t timeout_tcp_transitory;
+	uint16_t timeout_udp;
+	uint16_t timeout_icmp;
+	char api_socket[CONFIG_PATH_SIZE];
+	struct config_port *ports;
+	size_t n_ports;
+	struct network_spec network;
+};
+
+struct err_list;
+
+/*
+ * Reads and checks @path. NULL if there was any error; then @errs holds at least one sentence, each
+ * with file, line and column. Asks the file only, never the machine: works without rights.
+ */
+struct config *config_load(const char *path, struct err_list *errs);
+
+/* The same from memory; @name stands for the file in messages. @len bytes, need not end in NUL. */
+struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs);
+
+/*
+ * What only the machine can tell: does each interface exist, is a TAP name free. Adds a sentence for
+ * each that fails, with its place in the file. Returns 0 or -ENODEV.
+ */
+int config_check_machine(const struct config *config, struct err_list *errs);
+
+void config_destroy(struct config *config); /* NULL is fine */
+
+/* The reference of all settings in Markdown: docs/configuration.md holds it between markers. */
+void config_write_reference(FILE *out);

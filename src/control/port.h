@@ -1,0 +1,44 @@
+/*
+ * Ports: DPDK ethdevs made from the configuration.
+ *
+ * af_xdp, af_packet and tap ports stand on a kernel interface; pcap and memory ports do not. Opens
+ * devices, sets up queues, starts and stops them. Control thread, before workers run and after.
+ */
+#pragma once
+
+#include "control/config/config.h"
+#include "network/network.h"
+#include "worker.h"
+
+struct rte_ring;
+
+struct port {
+	const struct config_port *config;
+	int ifindex; /* 0: no kernel interface behind it */
+	bool has_kernel; /* the kernel on this interface answers ARP and keeps routes for us */
+	struct rte_ring *memory_rx, *memory_tx; /* memory driver: put packets in, take packets out */
+	struct worker_port worker; /* what workers see */
+};
+
+struct port_set {
+	struct port *ports;
+	struct worker_port *worker_ports; /* [n], for worker_config */
+	size_t n;
+	struct rte_mempool *pool;
+};
+
+/*
+ * Starts DPDK's EAL with what the configuration needs: huge pages where reserved, otherwise
+ * without, saying so. Call once. 0 or -errno with a sentence in @errs.
+ */
+int port_eal_init(const struct config *config, struct err_list *errs);
+
+/*
+ * Opens and starts every port of @config. @net says which packets the steer program takes. On error
+ * everything opened is closed again and @errs says what to do. 0 or -errno.
+ */
+int ports_open(struct port_set *set, const struct config *config, const struct network *net,
+	       struct err_list *errs);
+
+/* Stops and closes all; detaches the steer program. Interfaces are as before. */
+void ports_close(struct port_set *set);

@@ -1,0 +1,72 @@
+/*
+ * Why a packet was not delivered: every reason, one line each.
+ *
+ * The line is all there is to declare: counter, metric, trace, CLI and documentation read this
+ * list. A packet that came in either goes out or is counted under exactly one of these (law 3).
+ *
+ * X(enum name, name for people, what it means and what to look at)
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define DROP_LIST(X)                                                                               \
+	X(NOT_IP, "not_ip", "neither IPv4 nor an ARP request for one of our addresses")            \
+	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
+	X(OUTER_MALFORMED, "outer_malformed", "outer IPv4 header cut short or inconsistent")       \
+	X(OUTER_CHECKSUM, "outer_checksum", "outer IPv4 header checksum is wrong")                 \
+	X(OUTER_FRAGMENT, "outer_fragment", "tunnel packet arrived in fragments")                  \
+	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \
+	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
+	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is not IPv4")                                 \
+	X(GRE_UNKNOWN, "gre_unknown", "no tunnel has these outer addresses and key")               \
+	X(INNER_MALFORMED, "inner_malformed", "inner IPv4 or transport header inconsistent")       \
+	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \
+	X(FRAGMENT, "fragment", "inner packet is a fragment")                                      \
+	X(PROTOCOL, "protocol", "neither TCP, UDP nor ICMP echo")                                  \
+	X(NO_FLOW, "no_flow", "belongs to no flow and may not start one")                          \
+	X(SOURCE, "source", "inner source is not among the site's prefixes")                       \
+	X(MARTIAN, "martian", "inner address that may never be on the wire")                       \
+	X(NO_ROUTE, "no_route", "no route to the destination")                                     \
+	X(NO_NEIGHBOUR, "no_neighbour", "next hop's Ethernet address is not known yet")            \
+	X(EGRESS_EXHAUSTED, "egress_exhausted", "no egress port left towards this destination")    \
+	X(TABLE_FULL, "table_full", "flow table at capacity; live flows are kept")                 \
+	X(TTL_EXPIRED, "ttl_expired", "TTL ran out and could not be answered with ICMP")           \
+	X(TOO_BIG, "too_big", "larger than the way out and not to be fragmented")                  \
+	X(TUNNEL_GONE, "tunnel_gone", "the flow's tunnel is no longer configured")                 \
+	X(PORT_BUSY, "port_busy", "the port's transmit ring was full")
+
+enum drop {
+	DROP_NONE, /* alive */
+#define X(id, name, help) DROP_##id,
+	DROP_LIST(X)
+#undef X
+	DROP_COUNT,
+};
+
+struct drop_info {
+	const char *name;
+	const char *help;
+};
+
+extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none", ...} */
+
+/*
+ * Answers: packets that went out as something else than they came in, because the gateway itself
+ * replied. Not drops: the reply is made in the packet's own buffer and is its way out.
+ */
+#define ANSWER_LIST(X)                                                                             \
+	X(ARP, "arp", "ARP requests for our addresses")                                            \
+	X(ECHO, "echo", "pings to a tunnel's inner address")                                       \
+	X(TTL_EXPIRED, "ttl_expired", "ICMP time exceeded")                                        \
+	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route")                    \
+	X(TOO_BIG, "too_big", "ICMP fragmentation needed")
+
+enum answer {
+#define X(id, name, help) ANSWER_##id,
+	ANSWER_LIST(X)
+#undef X
+	ANSWER_COUNT,
+};
+
+extern const struct drop_info answer_infos[ANSWER_COUNT];

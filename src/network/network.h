@@ -1,0 +1,115 @@
+/*
+ * The network snapshot: all that workers read about sites, tunnels and egress addresses.
+ *
+ * Compiled from a network_spec by the control thread, published as one pointer, never changed
+ * afterwards, freed when every worker has passed a quiescent point (worker.h). Ids of sites and
+ * tunnels are stable: flows keep them.
+ *
+ *   site 0     the Internet; sites begin at 1
+ *   tunnel 0   none; tunnels begin at 1
+ *
+ * All lookups: any worker, no locks, no allocation.
+ */
+#pragma once
+
+#include "base/types.h"
+#include "network/spec.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SITE_INTERNET = 0,
+	TUNNEL_NONE = 0,
+	TUNNEL_HEADER_MAX = 28, /* outer IPv4 20, GRE 4, key 4 */
+};
+
+/* What encapsulation needs of a tunnel: one cache line. */
+struct tunnel {
+	uint8_t header[TUNNEL_HEADER_MAX]; /* outer headers, total length 0, checksum to match */
+	uint8_t header_len;
+	uint8_t port; /* index of the port it lives on */
+	uint16_t mtu; /* largest inner packet */
+	uint16_t mss; /* largest TCP segment that fits: clamp to this */
+	uint16_t site;
+	be32_t address; /* source of ICMP errors towards this site */
+	be32_t local, remote;
+	uint32_t key;
+	bool has_key;
+	uint8_t type; /* enum tunnel_type */
+	uint8_t pad[6];
+};
+
+static_assert(sizeof(struct tunnel) == CACHE_LINE, "a packet needs more than one line of a tunnel");
+
+struct site {
+	const struct prefix4 *prefixes;
+	uint32_t n_prefixes;
+	uint16_t first_tunnel, n_tunnels; /* ids are consecutive */
+};
+
+/* One aligned range of ports on one address, owned by this gateway. */
+struct slice {
+	be32_t addr;
+	uint16_t first_port; /* host order */
+	uint16_t pool;
+	uint32_t size; /* ports */
+};
+
+struct egress_address {
+	be32_t addr;
+	uint16_t pool;
+	uint8_t port; /* uplink */
+	uint8_t pad;
+	uint32_t first_slice, n_slices; /* in network.slices, consecutive */
+};
+
+struct pool {
+	uint32_t first_address, n_addresses; /* in network.addresses, consecutive */
+	uint32_t slice_size;
+	uint8_t port;
+};
+
+struct network {
+	struct network_spec spec; /* names and all else only people ask for; borrowed */
+	struct tunnel *tunnels; /* [n_tunnels + 1], by id */
+	uint32_t n_tunnels;
+	struct site *sites; /* [n_sites + 1], by id */
+	uint32_t n_sites;
+	struct pool *pools;
+	uint32_t n_pools;
+	struct egress_address *addresses;
+	uint32_t n_addresses;
+	struct slice *slices;
+	uint32_t n_slices;
+	struct network_index *index; /* private to network/ */
+};
+
+/* @spec is borrowed and must outlive the snapshot. NULL if memory ran out. Control thread. */
+struct network *network_create(const struct network_spec *spec);
+void network_destroy(struct network *net); /* NULL is fine */
+
+const char *network_site_name(const struct network *net, uint16_t site);
+const char *network_tunnel_name(const struct network *net, uint16_t tunnel);
+const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_t tunnel);
+
+/*
+ * Which tunnel do these outer addresses and key (host order; 0 and has_key false: none) belong to?
+ * @local is the packet's destination. TUNNEL_NONE: none.
+ */
+uint16_t network_find_tunnel(const struct network *net, be32_t local, be32_t remote, bool has_key,
+			     uint32_t key);
+
+/* Is @addr one of our egress addresses? Its index in addresses, or -1. */
+int network_find_address(const struct network *net, be32_t addr);
+
+/* Is @addr the local end of any tunnel? */
+bool network_is_local_end(const struct network *net, be32_t addr);
+
+/* The owned slice that holds @port (host order) of address number @address; -1: not ours. */
+int network_find_slice(const struct network *net, uint32_t address, uint16_t port);
+
+/* May @src (inner source) come from @site? */
+bool network_source_allowed(const struct network *net, uint16_t site, be32_t src);

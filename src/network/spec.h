@@ -1,0 +1,71 @@
+/*
+ * What an operator asked for, checked and in plain structs: the output of control/config, the
+ * input of network_create(). Owns its memory; nothing in it changes after it was read.
+ *
+ * Control thread only.
+ */
+#pragma once
+
+#include "base/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	SPEC_NAME_SIZE = 64, /* bytes, NUL included */
+	SPEC_SITES_MAX = 65534, /* ids are 16 bits; 0 is the Internet */
+	SPEC_TUNNELS_MAX = 65534, /* ids are 16 bits; 0 is none */
+	SPEC_SLICES_MAX = 1024, /* 65,536 ports in slices of 64, the smallest size */
+	SPEC_PORT_ANY = 0xffff,
+};
+
+enum tunnel_type {
+	TUNNEL_GRE,
+};
+
+struct spec_tunnel {
+	char name[SPEC_NAME_SIZE];
+	enum tunnel_type type;
+	be32_t local; /* our outer address */
+	be32_t remote; /* the site's outer address */
+	bool has_key; /* RFC 2890 */
+	uint32_t key;
+	be32_t address; /* ours inside the tunnel: source of ICMP errors; 0: use local */
+	uint16_t mtu; /* largest inner packet, bytes */
+	uint16_t port; /* index into the ports of the configuration */
+};
+
+struct spec_site {
+	char name[SPEC_NAME_SIZE];
+	struct prefix4 *prefixes; /* its sources may only be these; none: any */
+	size_t n_prefixes;
+	struct spec_tunnel *tunnels; /* in order of priority */
+	size_t n_tunnels;
+};
+
+struct spec_address {
+	be32_t addr;
+	uint64_t slices[SPEC_SLICES_MAX / 64]; /* bit k: ports k * slice_size and up are ours */
+};
+
+struct spec_pool {
+	char name[SPEC_NAME_SIZE];
+	uint16_t port; /* the uplink: index into the ports of the configuration */
+	uint32_t slice_size; /* ports a slice, a power of two, 64 to 32,768 */
+	struct spec_address *addresses;
+	size_t n_addresses;
+};
+
+struct network_spec {
+	struct spec_site *sites;
+	size_t n_sites;
+	struct spec_pool *pools; /* the first one is the default route's egress */
+	size_t n_pools;
+};
+
+void network_spec_fini(struct network_spec *spec);
+
+static inline bool spec_owns_slice(const struct spec_address *a, uint32_t slice)
+{
+	return a->slices[slice / 64] >> (slice % 64) & 1;
+}

@@ -1,0 +1,144 @@
+/*
+ * A worker: one thread on one core that takes packets through the pipeline and owns its flows.
+ *
+ * This header is what others see of it. Control calls worker_create() .. worker_destroy(), reads
+ * counters and asks for flows; it never touches a flow table itself: a query is handed to the worker,
+ * which answers it a few records at a time between bursts.
+ */
+#pragma once
+
+#include "drop.h"
+#include "flow/flow.h"
+#include "network/adjacency.h"
+#include "network/network.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	WORKERS_MAX = 32,
+	PORTS_MAX = 32,
+	FLOW_QUERY_MAX = 1000, /* flows a page */
+};
+
+/* A DPDK port as workers see it. Index in this array = index in the configuration. */
+struct worker_port {
+	uint16_t ethdev; /* DPDK port id */
+	uint16_t mtu;
+	uint8_t mac[6];
+	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
+};
+
+struct worker_config {
+	uint32_t flows_capacity; /* of this worker */
+	uint16_t timeout_s[FLOW_STATE_COUNT];
+	uint16_t index, count; /* which of how many workers */
+	const struct worker_port *ports; /* [n_ports]; must outlive the worker */
+	uint16_t n_ports;
+	uint32_t tunnels; /* ids up to this one are counted */
+	uint32_t slices; /* slices up to this many are counted */
+	unsigned lcore; /* core to run on */
+	uint64_t seed; /* 0: from the system; tests: repeatable choices of ports */
+};
+
+struct worker;
+
+/* NULL on failure; then errno says why (ENOMEM: not enough memory for the table). Control thread. */
+struct worker *worker_create(const struct worker_config *config);
+void worker_destroy(struct worker *w); /* stopped before; NULL is fine */
+
+/*
+ * Publishes what the worker reads. Returns at once; what was published before may be freed after
+ * worker_synchronize(). Control thread.
+ */
+void worker_publish_network(struct worker *w, const struct network *net);
+void worker_publish_adjacency(struct worker *w, const struct adjacency *adj);
+
+/* Waits until every running worker has let go of what was published before. Control thread. */
+void worker_synchronize(struct worker *const *workers, size_t n);
+
+int worker_start(struct worker *w); /* 0 or -errno */
+void worker_stop(struct worker *w); /* returns when the thread has ended */
+
+/* One turn of the loop on the calling thread: tests and benchmarks. Packets received. */
+unsigned worker_turn(struct worker *w);
+
+/* Moves the clock of a worker that is driven by worker_turn(): tests of ageing. */
+void worker_advance_clock(struct worker *w, uint32_t seconds);
+
+struct tunnel_counters {
+	uint64_t rx_packets, rx_bytes; /* inner packets that came out of it */
+	uint64_t tx_packets, tx_bytes; /* inner packets that went into it */
+	uint64_t drops; /* came out of it and were dropped */
+};
+
+struct port_counters {
+	uint64_t rx_packets, rx_bytes;
+	uint64_t tx_packets, tx_bytes;
+};
+
+/* Ports in use of one slice; by the worker that asks, so sum over workers. */
+struct slice_counters {
+	uint32_t flows;
+	uint32_t ports; /* different ports that carry at least one flow */
+};
+
+struct worker_counters {
+	uint64_t rx, tx, held; /* law 3: rx = tx + held + sum of drops */
+	uint64_t drops[DROP_COUNT];
+	uint64_t answers[ANSWER_COUNT]; /* part of tx */
+	uint64_t flows_created, flows_ended;
+	uint64_t flows; /* now */
+	uint64_t turns, idle_turns;
+};
+
+/* A consistent copy: law 3 holds in it. Any thread. */
+void worker_read_counters(const struct worker *w, struct worker_counters *out);
+void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_counters *out);
+void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out);
+void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out);
+
+/* Which flows: all fields that are set must match. */
+struct flow_filter {
+	bool has_site, has_tunnel, has_address, has_port, has_proto;
+	uint16_t site;
+	uint16_t tunnel; /* on-ramp */
+	struct prefix4 address; /* source, destination or egress address */
+	uint16_t port; /* source, destination or egress port (or ICMP id), host order */
+	uint8_t proto;
+};
+
+struct flow_view {
+	struct flow flow;
+	uint32_t idle_s;
+	uint32_t expires_s;
+};
+
+/*
+ * One page of flows. Fill filter, cursor (0 at first) and limit, then worker_query_start(); poll
+ * worker_query_done(); then read flows[], n and cursor (0: that was the last page). The worker looks
+ * at a bounded number of records a turn, so a page over a million flows takes some milliseconds.
+ * Stays the caller's; must not be freed before it is done.
+ */
+struct flow_query {
+	struct flow_filter filter;
+	uint32_t cursor;
+	uint32_t limit; /* at most FLOW_QUERY_MAX */
+	uint32_t n;
+	uint32_t done; /* private: set by the worker with release */
+	struct flow_view flows[FLOW_QUERY_MAX];
+};
+
+int worker_query_start(struct worker *w, struct flow_query *q); /* 0, or -EBUSY: one is running */
+bool worker_query_done(const struct flow_query *q);
+
+/*
+ * On-link destinations that workers could not reach because nobody resolved them yet. Takes up to
+ * @n; returns how many. Control thread.
+ */
+struct neighbour_wanted {
+	be32_t addr;
+	uint8_t port;
+};
+size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n);
