@@ -36,6 +36,7 @@
 	X(TUNNEL_GONE, "tunnel_gone", "the flow's tunnel is no longer configured")                 \
 	X(PORT_BUSY, "port_busy", "the port's transmit ring was full")
 
+/* clang-format off */
 enum drop {
 	DROP_NONE, /* alive */
 #define X(id, name, help) DROP_##id,
@@ -43,6 +44,7 @@ enum drop {
 #undef X
 	DROP_COUNT,
 };
+/* clang-format on */
 
 struct drop_info {
 	const char *name;
@@ -62,11 +64,13 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
 	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route")                    \
 	X(TOO_BIG, "too_big", "ICMP fragmentation needed")
 
+/* clang-format off */
 enum answer {
 #define X(id, name, help) ANSWER_##id,
 	ANSWER_LIST(X)
 #undef X
 	ANSWER_COUNT,
 };
+/* clang-format on */
 
 extern const struct drop_info answer_infos[ANSWER_COUNT];

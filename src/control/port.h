@@ -16,7 +16,8 @@ struct port {
 	const struct config_port *config;
 	int ifindex; /* 0: no kernel interface behind it */
 	bool has_kernel; /* the kernel on this interface answers ARP and keeps routes for us */
-	struct rte_ring *memory_rx, *memory_tx; /* memory driver: put packets in, take packets out */
+	struct rte_ring *memory_rx; /* memory driver: put packets in */
+	struct rte_ring *memory_tx; /* memory driver: take packets out */
 	struct worker_port worker; /* what workers see */
 };
 
