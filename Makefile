@@ -1,0 +1,62 @@
+# One word for each habit; meson does the work. `make help` lists the words.
+# Each works alone on a fresh Debian 12, as root.
+MAKEFLAGS += --no-print-directory
+BUILD ?= build
+SECONDS ?= 60
+
+.DEFAULT_GOAL := all
+.PHONY: all deps build test demo demo-down bench lint format install fuzz clean help
+
+all: build
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+## make             compile into build/
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+## make deps        install the Debian packages that building and testing need
+deps:
+	@packaging/install-deps
+
+## make demo        two branches with equal addresses, real traffic (KEEP=1 leaves it up)
+demo: deps build
+	@demo/demo --build $(BUILD) $(if $(filter-out 0 no,$(KEEP)),--keep)
+
+## make demo-down   take down what KEEP=1 left up
+demo-down:
+	@demo/demo --down
+
+## make test        unit, packet and end-to-end tests; the former also with ASan and UBSan
+test: deps
+	@tests/run
+
+## make bench       how fast is it
+bench: deps build
+	@if [ -x tests/bench/run ]; then tests/bench/run $(BUILD); \
+	else echo "make bench: tests/bench/run is not there yet" >&2; exit 1; fi
+
+## make lint        the house rules, checked
+lint: deps
+	@tests/lint/run
+
+## make format      clang-format over all C files
+format: deps
+	@git ls-files --cached --others --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+## make install     install into DESTDIR, /usr/local unless meson was told otherwise
+install: build
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
+
+## make fuzz        each fuzz program for SECONDS=n (60)
+fuzz: deps
+	@tests/fuzz/run $(SECONDS)
+
+## make clean       remove all build folders
+clean:
+	@rm -rf build build-*
+
+help:
+	@sed -n 's/^## //p' Makefile
