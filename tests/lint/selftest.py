@@ -1,0 +1,92 @@
+"""A bad sample for every rule, and a good one that looks like it. A row is one sample."""
+from tree import Tree
+
+HEAD = "/* What this is and why it is so. */\n"
+
+
+def function(*lines, name="f"):
+    return HEAD + f"int {name}(void)\n{{\n" + "".join(f"{line}\n" for line in lines) + "}\n"
+
+
+DEEP = ("\tfor (;;)", "\t\tif (x)", "\t\t\tif (y)", "\t\t\t\tif (z)", "\t\t\t\t\treturn 1;")
+LONG_CALL = ("\tif (x)", "\t\tcall(a,", "\t\t\t\tb);")
+
+# rule, files, commit titles, is it bad, why
+ROWS = [
+    ("white-space", {"a.md": "blank \n"}, (), True, "blank at the end"),
+    ("white-space", {"a.md": "no end"}, (), True, "no new-line at the end"),
+    ("white-space", {"a.md": "fine\n"}, (), False, "clean"),
+    ("shell", {"x": "#!/bin/bash\nif true\n"}, (), True, "no fi"),
+    ("shell", {"x": "#!/bin/sh\nif true; then :; fi\n"}, (), False, "a whole if"),
+    ("python", {"x.py": "def f(:\n"}, (), True, "does not compile"),
+    ("python", {"x": "#!/usr/bin/env python3\n"}, (), True, "another Python"),
+    ("python", {"x": "#!/usr/bin/python3\nprint()\n"}, (), False, "Debian's Python"),
+    ("titles", {}, ("Fix things",), True, "no topic"),
+    ("titles", {}, ("flow: Fix things",), True, "capital"),
+    ("titles", {}, ("flow: " + "x" * 70,), True, "too long"),
+    ("titles", {}, ("flow: fix things",), False, "as it should be"),
+    ("titles", {}, ("control/api: list flows by site",), False, "topic with a folder"),
+    ("format", {"src/a.c": "int  a;\n"}, (), True, "two blanks"),
+    ("format", {"src/a.c": "int a;\n"}, (), False, "one blank"),
+    ("file-size", {"src/a.c": "\n" * 601}, (), True, "601 lines"),
+    ("file-size", {"src/a.c": "\n" * 400}, (), False, "400 lines"),
+    ("function-size", {"src/a.c": function(*["\tx();"] * 81)}, (), True, "81 lines"),
+    ("function-size", {"src/a.c": function(*["\tx();"] * 80)}, (), False, "80 lines"),
+    ("nesting", {"src/a.c": function(*DEEP)}, (), True, "four levels without a brace"),
+    ("nesting", {"src/a.c": function("\tfor (;;) {", "\t\tif (x) {", "\t\t\twhile (y) {",
+                                     "\t\t\t\tdo {", "\t\t\t\t\tz();")}, (), True,
+     "four levels with braces"),
+    ("nesting", {"src/a.c": function(*DEEP[:3], "\t\t\t\treturn 1;")}, (), False, "three levels"),
+    ("nesting", {"src/a.c": function(*LONG_CALL)}, (), False, "a long call is no level"),
+    ("head-comment", {"src/a.c": "int a;\n"}, (), True, "no comment"),
+    ("head-comment", {"src/a.c": "/* a.c */\nint a;\n"}, (), True, "says nothing"),
+    ("head-comment", {"src/a.c": HEAD}, (), False, "says something"),
+    ("pragma-once", {"src/a.h": "int a;\n"}, (), True, "missing"),
+    ("pragma-once", {"src/a.h": HEAD + "#pragma once\n"}, (), False, "there"),
+    ("packet-path", {"src/flow/a.c": function("\tp = malloc(1);")}, (), True, "allocates"),
+    ("packet-path", {"src/out/a.c": function("\tlog_warn(1);")}, (), True, "logs"),
+    ("packet-path", {"src/worker.c": function("\tpthread_mutex_lock(&m);", name="x_start")}, (),
+     True, "locks, even at start"),
+    ("packet-path", {"src/flow/a.c": function("\tp = malloc(1);", name="a_create")}, (), False,
+     "a constructor allocates"),
+    ("packet-path", {"src/control/a.c": function("\tp = malloc(1);")}, (), False, "no packet here"),
+    ("packet-path", {"src/flow/a.c": function("\t/* no malloc() here */")}, (), False, "a comment"),
+    ("unfinished", {"src/a.c": "/* TODO */\n"}, (), True, "a note to oneself"),
+    ("unfinished", {"src/a.c": "#if 0\n#endif\n"}, (), True, "switched off"),
+    ("unfinished", {"src/a.c": HEAD}, (), False, "finished"),
+    ("typedef", {"src/a.h": "typedef struct a a_t;\n"}, (), True, "hides a struct"),
+    ("typedef", {"src/a.h": "typedef int (*a_fn)(void);\n"}, (), False, "a callback"),
+    ("downwards", {"src/flow/a.c": '#include "setup/b.h"\n', "src/setup/b.h": ""}, (), True, "up"),
+    ("downwards", {"src/base/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), True, "up"),
+    ("downwards", {"src/worker.h": '#include "control/b.h"\n', "src/control/b.h": ""}, (), True,
+     "control is above the worker"),
+    ("downwards", {"src/new/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), True,
+     "a folder that nobody placed"),
+    ("downwards", {"src/setup/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), False, "down"),
+    ("own-includes", {"src/flow/a.c": '#include "b.h"\n', "src/flow/b.h": ""}, (), True, "short"),
+    ("own-includes", {"src/flow/a.c": '#include "../drop.h"\n'}, (), True, "upwards by path"),
+    ("own-includes", {"src/flow/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), False,
+     "from src/"),
+    ("cli-alone", {"cli/a.c": '#include "worker.h"\n', "src/worker.h": ""}, (), True, "the daemon"),
+    ("cli-alone", {"cli/a.c": '#include "base/err.h"\n', "src/base/err.h": ""}, (), False, "base"),
+    ("dpdk", {"src/flow/a.c": "#include <rte_mbuf.h>\n"}, (), True, "flow knows no DPDK"),
+    ("dpdk", {"cli/a.c": "#include <rte_mbuf.h>\n"}, (), True, "nor does the CLI"),
+    ("dpdk", {"src/out/transmit.c": "#include <rte_mbuf.h>\n"}, (), False, "packets leave here"),
+    ("has-test", {"src/flow/a.c": HEAD}, (), True, "no test"),
+    ("has-test", {"src/flow/a.c": HEAD, "tests/unit/flow/a_test.c": HEAD}, (), False, "a test"),
+]
+COUNT = len(ROWS)
+
+
+def run(rules):
+    """How many rows went wrong; a rule without a bad row is one more."""
+    wrong = 0
+    for rule, files, titles, bad, why in ROWS:
+        errors = [p for p in rules[rule](Tree(dict(files), titles)) if not p.warning]
+        if bool(errors) != bad:
+            print(f"selftest: {rule}: {why}: {'found nothing' if bad else errors[0]}")
+            wrong += 1
+    for rule in set(rules) - {row[0] for row in ROWS if row[3]}:
+        print(f"selftest: {rule} has no bad sample")
+        wrong += 1
+    return wrong
