@@ -53,8 +53,12 @@ struct nearest nearest_begin(const char *word)
 
 void nearest_offer(struct nearest *n, const char *known)
 {
-	unsigned distance = edit_distance(n->word, known);
+	size_t word_len = strnlen(n->word, WORD_MAX), len = strnlen(known, WORD_MAX);
+	unsigned distance;
 
+	if ((word_len > len ? word_len - len : len - word_len) >= n->distance)
+		return; /* so many letters more or fewer: no need to look */
+	distance = edit_distance(n->word, known);
 	if (distance < n->distance) {
 		n->distance = distance;
 		n->best = known;

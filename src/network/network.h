@@ -39,7 +39,7 @@ struct tunnel {
 	uint32_t key;
 	bool has_key;
 	uint8_t type; /* enum tunnel_type */
-	uint8_t pad[6];
+	uint8_t pad[10];
 };
 
 static_assert(sizeof(struct tunnel) == CACHE_LINE, "a packet needs more than one line of a tunnel");

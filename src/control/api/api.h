@@ -1,5 +1,5 @@
 /*
- * The API: HTTP and JSON on a Unix socket, one table of routes.
+ * The API: HTTP and JSON on a Unix socket, one table of routes (route.c).
  *
  * Local only; who may connect is the socket's file permission (0660). Answers from the control
  * thread's own knowledge, from workers' counters, and, for flows, from a query that the workers
@@ -14,6 +14,7 @@
 
 struct event_base;
 struct api;
+struct api_claim;
 
 struct api_context {
 	const struct config *config;
@@ -24,7 +25,23 @@ struct api_context {
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 };
 
-/* Listens on the configured socket. NULL and a sentence in @errs on failure. */
+/*
+ * One daemon a socket: takes a lock beside @path before anything is started, so that a second
+ * daemon is refused while it can still do no harm. A killed daemon's lock is free. NULL and a
+ * sentence in @errs on failure.
+ */
+struct api_claim *api_claim(const char *path, struct err_list *errs);
+void api_release(struct api_claim *claim); /* after api_destroy(); NULL is fine */
+
+/*
+ * Listens on the configured socket, which must be claimed. NULL and a sentence in @errs on failure.
+ * Copies *@ctx; what it points to must outlive the API.
+ */
 struct api *api_create(struct event_base *base, const struct api_context *ctx,
 		       struct err_list *errs);
-void api_destroy(struct api *api); /* closes and removes the socket; NULL is fine */
+
+/*
+ * Ends listings of flows under way, so the workers must still run. Closes and removes the socket.
+ * NULL is fine.
+ */
+void api_destroy(struct api *api);

@@ -1,0 +1,191 @@
+/*
+ * Arguments of a route.
+ *
+ * libevent takes the query apart and undoes the percent signs; each pair is then looked up in the
+ * route's rows and read by its type's row in types[]. The first thing wrong ends it: unlike a
+ * configuration file a URL is short.
+ */
+#include "control/api/args.h"
+
+#include "base/nearest.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+static const struct {
+	const char *name;
+	uint8_t proto;
+} protocols[] = {
+	{"icmp", IPPROTO_ICMP},
+	{"tcp", IPPROTO_TCP},
+	{"udp", IPPROTO_UDP},
+};
+
+const char *args_protocol_name(uint8_t proto)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (protocols[i].proto == proto)
+			return protocols[i].name;
+	return NULL;
+}
+
+bool args_read_number(const char *text, uint32_t min, uint32_t max, uint32_t *out)
+{
+	uint64_t value = 0;
+	size_t len = strspn(text, "0123456789");
+
+	if (len == 0 || len > 10 || text[len] != '\0')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		value = value * 10 + (unsigned)(text[i] - '0');
+	if (value < min || value > max)
+		return false;
+	*out = value;
+	return true;
+}
+
+static bool read_text(const struct route_arg *row, const char *text, struct arg *arg)
+{
+	return text[0] != '\0';
+}
+
+static bool read_prefix(const struct route_arg *row, const char *text, struct arg *arg)
+{
+	char addr[INET_ADDRSTRLEN];
+	size_t len = strcspn(text, "/");
+	struct in_addr in;
+	uint32_t bits = 32;
+
+	if (len >= sizeof(addr))
+		return false;
+	memcpy(addr, text, len);
+	addr[len] = '\0';
+	if (inet_pton(AF_INET, addr, &in) != 1)
+		return false;
+	if (text[len] == '/' && !args_read_number(text + len + 1, 0, 32, &bits))
+		return false;
+	arg->prefix.len = bits;
+	arg->prefix.addr = in.s_addr & htonl(prefix4_mask(bits));
+	return true;
+}
+
+static bool read_number(const struct route_arg *row, const char *text, struct arg *arg)
+{
+	return args_read_number(text, row->min, row->max, &arg->number);
+}
+
+static bool read_protocol(const struct route_arg *row, const char *text, struct arg *arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		if (strcasecmp(text, protocols[i].name) == 0) {
+			arg->number = protocols[i].proto;
+			return true;
+		}
+	}
+	return args_read_number(text, 0, 255, &arg->number);
+}
+
+static bool read_flag(const struct route_arg *row, const char *text, struct arg *arg)
+{
+	arg->number = strcmp(text, "true") == 0;
+	return arg->number || strcmp(text, "false") == 0;
+}
+
+static const struct {
+	bool (*read)(const struct route_arg *row, const char *text, struct arg *arg);
+	const char *wanted;
+} types[] = {
+	[ARG_TEXT] = {read_text, "a name"},
+	[ARG_PREFIX] = {read_prefix, "an IPv4 address or prefix"},
+	[ARG_NUMBER] = {read_number, NULL},
+	[ARG_PROTOCOL] = {read_protocol, "tcp, udp, icmp or a number from 0 to 255"},
+	[ARG_FLAG] = {read_flag, "true or false"},
+};
+
+static int refuse_value(const struct route_arg *row, char error[ARGS_ERROR_SIZE])
+{
+	if (row->type == ARG_NUMBER)
+		snprintf(error, ARGS_ERROR_SIZE, "%s must be a number from %u to %u", row->name,
+			 row->min, row->max);
+	else
+		snprintf(error, ARGS_ERROR_SIZE, "%s must be %s", row->name,
+			 types[row->type].wanted);
+	return -EINVAL;
+}
+
+static int refuse_name(const char *name, const struct route_arg *rows, size_t n,
+		       char error[ARGS_ERROR_SIZE])
+{
+	struct nearest near = nearest_begin(name);
+	size_t len;
+
+	for (size_t i = 0; i < n; i++)
+		nearest_offer(&near, rows[i].name);
+	snprintf(error, ARGS_ERROR_SIZE, "unknown argument \"%.64s\"", name);
+	len = strlen(error);
+	if (near.best != NULL)
+		snprintf(error + len, ARGS_ERROR_SIZE - len, "; did you mean %s?", near.best);
+	else if (n == 0)
+		snprintf(error + len, ARGS_ERROR_SIZE - len, "; this path takes none");
+	return -EINVAL;
+}
+
+static int take_pair(const char *name, const char *value, const struct route_arg *rows, size_t n,
+		     struct arg *args, char error[ARGS_ERROR_SIZE])
+{
+	size_t i = 0;
+
+	while (i < n && strcmp(rows[i].name, name) != 0)
+		i++;
+	if (i == n)
+		return refuse_name(name, rows, n, error);
+	if (args[i].given) {
+		snprintf(error, ARGS_ERROR_SIZE, "%s is given twice", rows[i].name);
+		return -EINVAL;
+	}
+	if (!types[rows[i].type].read(&rows[i], value, &args[i]))
+		return refuse_value(&rows[i], error);
+	args[i].given = true;
+	args[i].text = strdup(value);
+	if (args[i].text == NULL) {
+		snprintf(error, ARGS_ERROR_SIZE, "out of memory");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int args_parse(const char *query, const struct route_arg *rows, size_t n, struct arg *args,
+	       char error[ARGS_ERROR_SIZE])
+{
+	struct evkeyvalq pairs;
+	struct evkeyval *pair;
+	int err = 0;
+
+	memset(args, 0, n * sizeof(*args));
+	if (query == NULL || query[0] == '\0')
+		return 0;
+	/* a decoded NUL would end a value early and make it look like another one */
+	if (strstr(query, "%00") != NULL || evhttp_parse_query_str(query, &pairs) < 0) {
+		snprintf(error, ARGS_ERROR_SIZE, "arguments must look like ?name=value&name=value");
+		return -EINVAL;
+	}
+	for (pair = pairs.tqh_first; pair != NULL && err == 0; pair = pair->next.tqe_next)
+		err = take_pair(pair->key, pair->value, rows, n, args, error);
+	evhttp_clear_headers(&pairs);
+	return err;
+}
+
+void args_fini(struct arg *args, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(args[i].text);
+		args[i].text = NULL;
+	}
+}

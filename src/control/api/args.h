@@ -1,0 +1,55 @@
+/*
+ * What may stand behind the question mark: arguments of a route, described by a table of rows.
+ *
+ * Everything here comes from outside: a name that is not in the table, a value out of range or an
+ * argument given twice is refused with a sentence.
+ */
+#pragma once
+
+#include "base/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ARGS_MAX = 8, /* rows a route */
+	ARGS_ERROR_SIZE = 256,
+};
+
+enum arg_type {
+	ARG_TEXT,
+	ARG_PREFIX, /* IPv4 address, or prefix */
+	ARG_NUMBER, /* min to max */
+	ARG_PROTOCOL, /* tcp, udp, icmp or 0 to 255 */
+	ARG_FLAG, /* true or false */
+};
+
+struct route_arg {
+	const char *name;
+	enum arg_type type;
+	uint32_t min, max; /* ARG_NUMBER */
+	const char *help;
+};
+
+/* Value of one row; which of the fields is set follows from its type. */
+struct arg {
+	bool given;
+	uint32_t number; /* ARG_NUMBER, ARG_PROTOCOL, ARG_FLAG */
+	struct prefix4 prefix;
+	char *text; /* owned */
+};
+
+/*
+ * Reads the query part of a URL (NULL: none) into @args, one for each of the @n rows. On error
+ * -EINVAL and a sentence in @error. Call args_fini() in either case.
+ */
+int args_parse(const char *query, const struct route_arg *rows, size_t n, struct arg *args,
+	       char error[ARGS_ERROR_SIZE]);
+void args_fini(struct arg *args, size_t n);
+
+/* Whole of @text is a decimal number from @min to @max. */
+bool args_read_number(const char *text, uint32_t min, uint32_t max, uint32_t *out);
+
+/* "tcp", "udp", "icmp"; NULL for any other protocol. */
+const char *args_protocol_name(uint8_t proto);

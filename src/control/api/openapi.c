@@ -1,0 +1,166 @@
+/*
+ * GET /v1/openapi.json: the API described by itself, OpenAPI 3.1.
+ *
+ * Nothing is written here twice: paths, arguments and fields come from the rows of the routes, so
+ * a new route is described as soon as it works. Field paths such as "ports[].name" become nested
+ * schemas.
+ */
+#include "control/api/route.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { FIELD_NAME_SIZE = 64 };
+
+const struct route_field openapi_fields[] = {
+	{"openapi", FIELD_STRING, "version of the description's language"},
+	{"info", FIELD_OBJECT, "title and version"},
+	{"paths", FIELD_OBJECT, "the routes"},
+	{NULL},
+};
+
+static json_t *field_type(const struct route_field *field)
+{
+	static const struct {
+		const char *type;
+		bool or_null;
+	} types[] = {
+		[FIELD_STRING] = {"string"},   [FIELD_STRING_OR_NULL] = {"string", true},
+		[FIELD_INTEGER] = {"integer"}, [FIELD_INTEGER_OR_NULL] = {"integer", true},
+		[FIELD_NUMBER] = {"number"},   [FIELD_BOOLEAN] = {"boolean"},
+		[FIELD_OBJECT] = {"object"},
+	};
+
+	if (types[field->type].or_null)
+		return json_pack("[s, s]", types[field->type].type, "null");
+	return json_string(types[field->type].type);
+}
+
+/* An empty schema of an object; every field put into it is required unless it is optional. */
+static json_t *object_schema(void)
+{
+	return json_pack("{s:s, s:{}, s:[]}", "type", "object", "properties", "required");
+}
+
+/* The schema of property @name of @object, made if it is not there yet. Borrowed. */
+static json_t *property(json_t *object, const char *name, bool optional)
+{
+	json_t *properties = json_object_get(object, "properties");
+	json_t *schema = json_object_get(properties, name);
+
+	if (schema == NULL) {
+		schema = json_object();
+		json_object_set_new(properties, name, schema);
+		if (!optional)
+			json_array_append_new(json_object_get(object, "required"),
+					      json_string(name));
+	}
+	return schema;
+}
+
+/* Turns the empty @schema into a list and returns the schema of its items. Borrowed. */
+static json_t *items_of(json_t *schema)
+{
+	json_t *items = json_object_get(schema, "items");
+
+	if (items == NULL) {
+		items = json_object();
+		json_object_set_new(schema, "type", json_string("array"));
+		json_object_set_new(schema, "items", items);
+	}
+	return items;
+}
+
+static void add_field(json_t *object, const struct route_field *field)
+{
+	const char *at = field->path;
+	json_t *schema;
+
+	for (;;) {
+		char name[FIELD_NAME_SIZE];
+		size_t len = strcspn(at, ".[");
+
+		assert(len < sizeof(name));
+		memcpy(name, at, len);
+		name[len] = '\0';
+		at += len;
+		schema = property(object, name, field->optional);
+		if (strncmp(at, "[]", 2) == 0) {
+			schema = items_of(schema);
+			at += 2;
+		}
+		if (*at == '\0')
+			break;
+		at++; /* the dot */
+		if (json_object_size(schema) == 0) {
+			json_t *fresh = object_schema();
+
+			json_object_update(schema, fresh);
+			json_decref(fresh);
+		}
+		object = schema;
+	}
+	json_object_set_new(schema, "type", field_type(field));
+	json_object_set_new(schema, "description", json_string(field->help));
+}
+
+static json_t *arg_schema(const struct route_arg *arg)
+{
+	static const char *const pattern = "^(tcp|udp|icmp|[0-9]{1,3})$";
+
+	switch (arg->type) {
+	case ARG_NUMBER:
+		return json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum",
+				 (json_int_t)arg->min, "maximum", (json_int_t)arg->max);
+	case ARG_FLAG:
+		return json_pack("{s:s}", "type", "boolean");
+	case ARG_PROTOCOL:
+		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern);
+	case ARG_PREFIX:
+	case ARG_TEXT:
+		break;
+	}
+	return json_pack("{s:s}", "type", "string");
+}
+
+static json_t *describe_args(const struct route *route)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < route_n_args(route); i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:o}", "name", route->args[i].name,
+						"in", "query", "description", route->args[i].help,
+						"schema", arg_schema(&route->args[i])));
+	return list;
+}
+
+static json_t *describe_reply(const char *description, json_t *schema)
+{
+	return json_pack("{s:s, s:{s:{s:o}}}", "description", description, "content",
+			 "application/json", "schema", schema);
+}
+
+static json_t *describe_route(const struct route *route)
+{
+	static const struct route_field error = {"error", FIELD_STRING, "what is wrong"};
+	json_t *answer = object_schema(), *refusal = object_schema();
+
+	for (const struct route_field *f = route->fields; f->path != NULL; f++)
+		add_field(answer, f);
+	add_field(refusal, &error);
+	return json_pack("{s:{s:s, s:o, s:{s:o, s:o}}}", "get", "summary", route->summary,
+			 "parameters", describe_args(route), "responses", "200",
+			 describe_reply("the answer", answer), "default",
+			 describe_reply("an error", refusal));
+}
+
+void openapi_answer(const struct api_request *rq, struct api_reply *reply)
+{
+	json_t *paths = json_object();
+
+	for (const struct route *r = api_routes; r->path != NULL; r++)
+		json_object_set_new(paths, r->path, describe_route(r));
+	reply->body = json_pack("{s:s, s:{s:s, s:s}, s:o}", "openapi", "3.1.0", "info", "title",
+				"Homeward", "version", HOMEWARD_VERSION, "paths", paths);
+}

@@ -1,0 +1,171 @@
+/*
+ * The table of routes, and what every handler needs.
+ *
+ * A route is a row here and a file of its name beside it. All of it runs in the control thread;
+ * counters are the workers' own and are summed by the reader.
+ */
+#include "control/api/route.h"
+
+#include "base/nearest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct route api_routes[] = {
+	{"/v1/status", "How the daemon is: ports, workers, flows and packets", NULL, status_fields,
+	 status_answer},
+	{"/v1/sites", "Sites with their tunnels and traffic", NULL, sites_fields, sites_answer},
+	{"/v1/tunnels", "Tunnels with their ends and traffic", tunnels_args, tunnels_fields,
+	 tunnels_answer},
+	{"/v1/flows", "Live flows, a page at a time", flows_args, flows_fields, flows_answer},
+	{"/v1/egress", "Egress pools, addresses and slices, and the ports in use", NULL,
+	 egress_fields, egress_answer},
+	{"/v1/drops", "Packets not delivered, by reason, and packets answered by the gateway",
+	 drops_args, drops_fields, drops_answer},
+	{"/v1/openapi.json", "This description", NULL, openapi_fields, openapi_answer},
+	{NULL},
+};
+
+const struct route *route_find(const char *path)
+{
+	for (const struct route *r = api_routes; r->path != NULL; r++)
+		if (strcmp(r->path, path) == 0)
+			return r;
+	return NULL;
+}
+
+size_t route_n_args(const struct route *route)
+{
+	size_t n = 0;
+
+	while (route->args != NULL && route->args[n].name != NULL)
+		n++;
+	return n;
+}
+
+void reply_error(struct api_reply *reply, int status, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_decref(reply->body);
+	reply->status = status;
+	reply->body = json_pack("{s:s}", "error", text);
+	if (reply->body == NULL) /* the sentence quotes something that is not UTF-8 */
+		reply->body = json_pack("{s:s}", "error", "not UTF-8");
+}
+
+json_t *json_address(be32_t addr)
+{
+	char text[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &addr, text, sizeof(text));
+	return json_string(text);
+}
+
+json_t *json_prefix(const struct prefix4 *p)
+{
+	char addr[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &p->addr, addr, sizeof(addr));
+	return json_sprintf("%s/%u", addr, p->len);
+}
+
+json_t *json_u64(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
+{
+	struct worker_counters one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < ctx->n_workers; i++) {
+		worker_read_counters(ctx->workers[i], &one);
+		sum->rx += one.rx;
+		sum->tx += one.tx;
+		sum->held += one.held;
+		for (size_t d = 0; d < DROP_COUNT; d++)
+			sum->drops[d] += one.drops[d];
+		for (size_t a = 0; a < ANSWER_COUNT; a++)
+			sum->answers[a] += one.answers[a];
+		sum->flows_created += one.flows_created;
+		sum->flows_ended += one.flows_ended;
+		sum->flows += one.flows;
+	}
+}
+
+void sum_tunnel(const struct api_context *ctx, uint16_t tunnel, struct tunnel_counters *sum)
+{
+	struct tunnel_counters one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < ctx->n_workers; i++) {
+		worker_read_tunnel(ctx->workers[i], tunnel, &one);
+		sum->rx_packets += one.rx_packets;
+		sum->rx_bytes += one.rx_bytes;
+		sum->tx_packets += one.tx_packets;
+		sum->tx_bytes += one.tx_bytes;
+		sum->drops += one.drops;
+	}
+}
+
+void sum_port(const struct api_context *ctx, uint16_t port, struct port_counters *sum)
+{
+	struct port_counters one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < ctx->n_workers; i++) {
+		worker_read_port(ctx->workers[i], port, &one);
+		sum->rx_packets += one.rx_packets;
+		sum->rx_bytes += one.rx_bytes;
+		sum->tx_packets += one.tx_packets;
+		sum->tx_bytes += one.tx_bytes;
+	}
+}
+
+void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_counters *sum)
+{
+	struct slice_counters one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < ctx->n_workers; i++) {
+		worker_read_slice(ctx->workers[i], slice, &one);
+		sum->flows += one.flows;
+		sum->ports += one.ports;
+	}
+}
+
+static uint16_t find_name(const struct network *net, const char *what, const char *name,
+			  const char *(*nth)(const struct network *, uint16_t), uint32_t n,
+			  struct api_reply *reply)
+{
+	struct nearest near = nearest_begin(name);
+
+	for (uint32_t id = 1; id <= n; id++) {
+		if (strcmp(nth(net, id), name) == 0)
+			return id;
+		nearest_offer(&near, nth(net, id));
+	}
+	if (near.best != NULL)
+		reply_error(reply, 404, "no %s is called \"%.64s\"; did you mean %s?", what, name,
+			    near.best);
+	else
+		reply_error(reply, 404, "no %s is called \"%.64s\"", what, name);
+	return 0;
+}
+
+uint16_t find_site(const struct network *net, const char *name, struct api_reply *reply)
+{
+	return find_name(net, "site", name, network_site_name, net->n_sites, reply);
+}
+
+uint16_t find_tunnel(const struct network *net, const char *name, struct api_reply *reply)
+{
+	return find_name(net, "tunnel", name, network_tunnel_name, net->n_tunnels, reply);
+}

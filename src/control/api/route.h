@@ -1,0 +1,94 @@
+/*
+ * Routes: which path is answered by what, with which arguments and which fields. Private to
+ * control/api.
+ *
+ * The table in route.c is all there is to declare: the server, the argument parser, the OpenAPI
+ * description and its test read it.
+ */
+#pragma once
+
+#include "control/api/api.h"
+#include "control/api/args.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct evhttp_request;
+
+enum field_type {
+	FIELD_STRING,
+	FIELD_STRING_OR_NULL,
+	FIELD_INTEGER,
+	FIELD_INTEGER_OR_NULL,
+	FIELD_NUMBER,
+	FIELD_BOOLEAN,
+	FIELD_OBJECT, /* anything: only the description of the API itself */
+};
+
+/*
+ * One field of an answer. Its path says where: "flows.now" is in an object, "ports[].name" in each
+ * object of a list, "prefixes[]" is a list of plain values.
+ */
+struct route_field {
+	const char *path;
+	enum field_type type;
+	const char *help;
+	bool optional; /* may be absent */
+};
+
+struct api_request {
+	struct api *api;
+	const struct api_context *ctx;
+	const double *busy; /* [n_workers], share of turns with work in the last second */
+	struct evhttp_request *http;
+	struct arg args[ARGS_MAX]; /* by row of the route's args */
+};
+
+struct api_reply {
+	int status; /* of HTTP; 200 unless a handler says otherwise; 0: it replies later itself */
+	json_t *body; /* NULL: memory ran out */
+};
+
+struct route {
+	const char *path;
+	const char *summary;
+	const struct route_arg *args; /* ends with a row without a name; NULL: none */
+	const struct route_field *fields; /* of the answer; ends with a row without a path */
+	void (*answer)(const struct api_request *rq, struct api_reply *reply);
+};
+
+extern const struct route api_routes[]; /* ends with a row without a path */
+
+const struct route *route_find(const char *path);
+size_t route_n_args(const struct route *route);
+
+/* Fills @reply with {"error": sentence}. */
+void reply_error(struct api_reply *reply, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Pieces of answers. */
+json_t *json_address(be32_t addr);
+json_t *json_prefix(const struct prefix4 *p);
+json_t *json_u64(uint64_t value);
+
+/* Sums over all workers. */
+void sum_counters(const struct api_context *ctx, struct worker_counters *sum);
+void sum_tunnel(const struct api_context *ctx, uint16_t tunnel, struct tunnel_counters *sum);
+void sum_port(const struct api_context *ctx, uint16_t port, struct port_counters *sum);
+void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_counters *sum);
+
+/* Number of a site or tunnel by name; 0 and a sentence with the nearest name in @reply: none. */
+uint16_t find_site(const struct network *net, const char *name, struct api_reply *reply);
+uint16_t find_tunnel(const struct network *net, const char *name, struct api_reply *reply);
+
+/* The rows of route.c; each is in the file named by the last word of its path. */
+extern const struct route_arg tunnels_args[], flows_args[], drops_args[];
+extern const struct route_field status_fields[], sites_fields[], tunnels_fields[], flows_fields[],
+	egress_fields[], drops_fields[], openapi_fields[];
+void status_answer(const struct api_request *rq, struct api_reply *reply);
+void sites_answer(const struct api_request *rq, struct api_reply *reply);
+void tunnels_answer(const struct api_request *rq, struct api_reply *reply);
+void flows_answer(const struct api_request *rq, struct api_reply *reply);
+void egress_answer(const struct api_request *rq, struct api_reply *reply);
+void drops_answer(const struct api_request *rq, struct api_reply *reply);
+void openapi_answer(const struct api_request *rq, struct api_reply *reply);

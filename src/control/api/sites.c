@@ -1,0 +1,49 @@
+/* GET /v1/sites: each site, and the traffic of its tunnels together. */
+#include "control/api/route.h"
+
+const struct route_field sites_fields[] = {
+	{"sites[].name", FIELD_STRING, "of the site"},
+	{"sites[].prefixes[]", FIELD_STRING, "sources it may use; none listed: any"},
+	{"sites[].tunnels[]", FIELD_STRING, "its tunnels, in order of priority"},
+	{"sites[].rx_packets", FIELD_INTEGER, "packets that came from it"},
+	{"sites[].rx_bytes", FIELD_INTEGER, "bytes that came from it"},
+	{"sites[].tx_packets", FIELD_INTEGER, "packets that went to it"},
+	{"sites[].tx_bytes", FIELD_INTEGER, "bytes that went to it"},
+	{"sites[].drops", FIELD_INTEGER, "packets that came from it and were dropped"},
+	{NULL},
+};
+
+static json_t *describe_site(const struct api_context *ctx, uint16_t id)
+{
+	const struct site *site = &ctx->net->sites[id];
+	json_t *prefixes = json_array(), *tunnels = json_array();
+	struct tunnel_counters sum = {0}, one;
+
+	for (uint32_t i = 0; i < site->n_prefixes; i++)
+		json_array_append_new(prefixes, json_prefix(&site->prefixes[i]));
+	for (uint16_t i = 0; i < site->n_tunnels; i++) {
+		uint16_t tunnel = site->first_tunnel + i;
+
+		json_array_append_new(tunnels, json_string(network_tunnel_name(ctx->net, tunnel)));
+		sum_tunnel(ctx, tunnel, &one);
+		sum.rx_packets += one.rx_packets;
+		sum.rx_bytes += one.rx_bytes;
+		sum.tx_packets += one.tx_packets;
+		sum.tx_bytes += one.tx_bytes;
+		sum.drops += one.drops;
+	}
+	return json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+			 network_site_name(ctx->net, id), "prefixes", prefixes, "tunnels", tunnels,
+			 "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
+			 (json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets,
+			 "tx_bytes", (json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops);
+}
+
+void sites_answer(const struct api_request *rq, struct api_reply *reply)
+{
+	json_t *sites = json_array();
+
+	for (uint32_t id = 1; id <= rq->ctx->net->n_sites; id++)
+		json_array_append_new(sites, describe_site(rq->ctx, id));
+	reply->body = json_pack("{s:o}", "sites", sites);
+}

@@ -1,0 +1,112 @@
+/* GET /v1/status: the daemon at a glance, and whether law 3 holds. */
+#include "control/api/route.h"
+
+#include <time.h>
+#include <unistd.h>
+
+const struct route_field status_fields[] = {
+	{"version", FIELD_STRING, "of the daemon"},
+	{"pid", FIELD_INTEGER, "process id of the daemon"},
+	{"uptime_s", FIELD_INTEGER, "seconds since it started"},
+	{"config", FIELD_STRING, "the configuration file"},
+	{"ports[].name", FIELD_STRING, "name in the configuration"},
+	{"ports[].driver", FIELD_STRING, "af_xdp, af_packet, tap, pcap or memory"},
+	{"ports[].interface", FIELD_STRING_OR_NULL, "kernel interface behind it"},
+	{"ports[].mtu", FIELD_INTEGER, "largest IP packet, bytes"},
+	{"ports[].rx_packets", FIELD_INTEGER, "received"},
+	{"ports[].rx_bytes", FIELD_INTEGER, "received"},
+	{"ports[].tx_packets", FIELD_INTEGER, "sent"},
+	{"ports[].tx_bytes", FIELD_INTEGER, "sent"},
+	{"workers[].index", FIELD_INTEGER, "from 0"},
+	{"workers[].busy", FIELD_NUMBER, "share of turns with work in the last second, 0 to 1"},
+	{"workers[].flows", FIELD_INTEGER, "live flows it owns"},
+	{"workers[].rx", FIELD_INTEGER, "packets received"},
+	{"workers[].tx", FIELD_INTEGER, "packets sent"},
+	{"workers[].held", FIELD_INTEGER, "packets waiting inside"},
+	{"workers[].drops", FIELD_INTEGER, "packets dropped, all reasons"},
+	{"flows.now", FIELD_INTEGER, "live flows"},
+	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
+	{"flows.created", FIELD_INTEGER, "since the start"},
+	{"flows.ended", FIELD_INTEGER, "since the start"},
+	{"packets.rx", FIELD_INTEGER, "received"},
+	{"packets.tx", FIELD_INTEGER, "sent"},
+	{"packets.held", FIELD_INTEGER, "waiting inside"},
+	{"packets.drops", FIELD_INTEGER, "dropped, all reasons"},
+	{"accounted", FIELD_BOOLEAN, "rx = tx + held + drops, for each worker"},
+	{NULL},
+};
+
+static const char *const driver_names[] = {
+	[PORT_AF_XDP] = "af_xdp", [PORT_AF_PACKET] = "af_packet", [PORT_TAP] = "tap",
+	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",
+};
+
+static uint64_t sum_drops(const struct worker_counters *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t d = DROP_NONE + 1; d < DROP_COUNT; d++)
+		sum += c->drops[d];
+	return sum;
+}
+
+static json_t *describe_port(const struct api_context *ctx, size_t i)
+{
+	const struct port *port = &ctx->ports->ports[i];
+	const char *interface = port->config->interface;
+	struct port_counters c;
+
+	sum_port(ctx, i, &c);
+	return json_pack("{s:s, s:s, s:s?, s:i, s:I, s:I, s:I, s:I}", "name", port->config->name,
+			 "driver", driver_names[port->config->driver], "interface",
+			 interface[0] != '\0' ? interface : NULL, "mtu", (int)port->worker.mtu,
+			 "rx_packets", (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes,
+			 "tx_packets", (json_int_t)c.tx_packets, "tx_bytes",
+			 (json_int_t)c.tx_bytes);
+}
+
+static json_t *describe_worker(const struct api_request *rq, size_t i, bool *accounted)
+{
+	struct worker_counters c;
+	uint64_t drops;
+
+	worker_read_counters(rq->ctx->workers[i], &c);
+	drops = sum_drops(&c);
+	*accounted = *accounted && c.rx == c.tx + c.held + drops;
+	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I}", "index", (int)i, "busy",
+			 rq->busy[i], "flows", (json_int_t)c.flows, "rx", (json_int_t)c.rx, "tx",
+			 (json_int_t)c.tx, "held", (json_int_t)c.held, "drops", (json_int_t)drops);
+}
+
+static uint64_t uptime_s(uint64_t started_ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - started_ns) /
+	       1000000000;
+}
+
+void status_answer(const struct api_request *rq, struct api_reply *reply)
+{
+	const struct api_context *ctx = rq->ctx;
+	json_t *ports = json_array(), *workers = json_array();
+	struct worker_counters sum;
+	bool accounted = true;
+
+	for (size_t i = 0; i < ctx->ports->n; i++)
+		json_array_append_new(ports, describe_port(ctx, i));
+	for (size_t i = 0; i < ctx->n_workers; i++)
+		json_array_append_new(workers, describe_worker(rq, i, &accounted));
+	sum_counters(ctx, &sum);
+	reply->body = json_pack(
+		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, "
+		"s:b}",
+		"version", HOMEWARD_VERSION, "pid", (int)getpid(), "uptime_s",
+		(json_int_t)uptime_s(ctx->started_ns), "config", ctx->config->file, "ports", ports,
+		"workers", workers, "flows", "now", (json_int_t)sum.flows, "capacity",
+		(json_int_t)ctx->config->flows_capacity, "created", (json_int_t)sum.flows_created,
+		"ended", (json_int_t)sum.flows_ended, "packets", "rx", (json_int_t)sum.rx, "tx",
+		(json_int_t)sum.tx, "held", (json_int_t)sum.held, "drops",
+		(json_int_t)sum_drops(&sum), "accounted", (int)accounted);
+}

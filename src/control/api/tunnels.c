@@ -1,0 +1,64 @@
+/* GET /v1/tunnels: each tunnel, its ends and its traffic. */
+#include "control/api/route.h"
+
+const struct route_arg tunnels_args[] = {
+	{"site", ARG_TEXT, 0, 0, "only the tunnels of this site"},
+	{NULL},
+};
+
+const struct route_field tunnels_fields[] = {
+	{"tunnels[].name", FIELD_STRING, "of the tunnel"},
+	{"tunnels[].site", FIELD_STRING, "site it leads to"},
+	{"tunnels[].type", FIELD_STRING, "gre"},
+	{"tunnels[].port", FIELD_STRING, "port it lives on"},
+	{"tunnels[].local", FIELD_STRING, "outer address of the gateway"},
+	{"tunnels[].remote", FIELD_STRING, "outer address of the site"},
+	{"tunnels[].key", FIELD_INTEGER_OR_NULL, "key of RFC 2890"},
+	{"tunnels[].address", FIELD_STRING, "address of the gateway inside the tunnel"},
+	{"tunnels[].mtu", FIELD_INTEGER, "largest inner packet, bytes"},
+	{"tunnels[].rx_packets", FIELD_INTEGER, "inner packets that came out of it"},
+	{"tunnels[].rx_bytes", FIELD_INTEGER, "inner bytes that came out of it"},
+	{"tunnels[].tx_packets", FIELD_INTEGER, "inner packets that went into it"},
+	{"tunnels[].tx_bytes", FIELD_INTEGER, "inner bytes that went into it"},
+	{"tunnels[].drops", FIELD_INTEGER, "packets that came out of it and were dropped"},
+	{NULL},
+};
+
+static const char *const type_names[] = {[TUNNEL_GRE] = "gre"};
+
+static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
+{
+	const struct tunnel *t = &ctx->net->tunnels[id];
+	struct tunnel_counters c;
+
+	sum_tunnel(ctx, id, &c);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:I}",
+			 "name", network_tunnel_name(ctx->net, id), "site",
+			 network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
+			 ctx->config->ports[t->port].name, "local", json_address(t->local),
+			 "remote", json_address(t->remote), "key",
+			 t->has_key ? json_integer(t->key) : json_null(), "address",
+			 json_address(t->address), "mtu", (int)t->mtu, "rx_packets",
+			 (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets",
+			 (json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes, "drops",
+			 (json_int_t)c.drops);
+}
+
+void tunnels_answer(const struct api_request *rq, struct api_reply *reply)
+{
+	const struct network *net = rq->ctx->net;
+	const struct arg *by_site = &rq->args[0];
+	json_t *tunnels;
+	uint16_t site = 0;
+
+	if (by_site->given) {
+		site = find_site(net, by_site->text, reply);
+		if (site == 0)
+			return;
+	}
+	tunnels = json_array();
+	for (uint32_t id = 1; id <= net->n_tunnels; id++)
+		if (site == 0 || net->tunnels[id].site == site)
+			json_array_append_new(tunnels, describe_tunnel(rq->ctx, id));
+	reply->body = json_pack("{s:o}", "tunnels", tunnels);
+}
