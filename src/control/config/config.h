@@ -16,7 +16,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONFIG_PATH_SIZE = 108 }; /* as long as sun_path */
+enum {
+	CONFIG_PATH_SIZE = 108, /* as long as sun_path */
+	CONFIG_FILE_MAX = 64 << 20, /* bytes of a file */
+};
 
 enum port_driver {
 	PORT_AF_XDP,
@@ -35,7 +38,7 @@ struct config_port {
 	bool has_next_hop_mac;
 	uint8_t next_hop_mac[6]; /* pcap, memory: where every packet is sent. tap: the interface */
 	uint16_t mtu; /* bytes of IP packet; 0: the interface's own */
-	unsigned line; /* of the file, for later errors */
+	unsigned line, column; /* of the interface in the file, for later errors */
 };
 
 struct config {
@@ -65,12 +68,18 @@ struct config *config_load(const char *path, struct err_list *errs);
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs);
 
 /*
- * What only the machine can tell: does each interface exist, is a TAP name free. Adds a sentence for
- * each that fails, with its place in the file. Returns 0 or -ENODEV.
+ * What only the machine can tell: does each interface exist, is a TAP name free, can a capture file
+ * be read. Adds a sentence for each that fails, with its place in the file. Returns 0 or -ENODEV.
  */
 int config_check_machine(const struct config *config, struct err_list *errs);
 
 void config_destroy(struct config *config); /* NULL is fine */
+
+/*
+ * The whole configuration in YAML, defaults written out, always in the same order: config_parse()
+ * reads it as the same configuration.
+ */
+void config_print(const struct config *config, FILE *out);
 
 /* The reference of all settings in Markdown: docs/configuration.md holds it between markers. */
 void config_write_reference(FILE *out);

@@ -1,0 +1,87 @@
+/* The checks that need more than one setting: order, and what they share. See check.h. */
+#include "control/config/check.h"
+
+#include "base/nearest.h"
+#include "control/config/config.h"
+#include "control/config/report.h"
+#include "control/config/tree.h"
+
+#include <string.h>
+
+const struct tree_node *check_items(const struct tree_node *node, const char *key, size_t n)
+{
+	return n == 0 ? NULL : tree_get(node, key)->first;
+}
+
+void check_name(struct checker *checker, struct seen *names, const char *what, const char *name,
+		const struct tree_node *item)
+{
+	const struct tree_node *here, *before;
+
+	if (name[0] == '\0')
+		return;
+	here = tree_get(item, "name");
+	before = seen_add(names, name, strlen(name), here);
+	if (before != NULL)
+		report_at(checker->report, here, "another %s is called \"%s\" already, on line %u",
+			  what, name, before->line);
+}
+
+static uint16_t find_port(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_ports; i++) {
+		if (strcmp(config->ports[i].name, name) == 0)
+			return (uint16_t)i;
+	}
+	return SPEC_PORT_ANY;
+}
+
+static void report_unknown_port(struct checker *checker, const struct tree_node *node)
+{
+	const struct config *config = checker->config;
+	char shown[REPORT_SHOWN_SIZE];
+	struct nearest near = nearest_begin(node->text);
+
+	for (size_t i = 0; i < config->n_ports; i++)
+		nearest_offer(&near, config->ports[i].name);
+	report_shown(node->text, shown);
+	if (near.best != NULL)
+		report_at(checker->report, node, "there is no port %s: did you mean \"%s\"?", shown,
+			  near.best);
+	else
+		report_at(checker->report, node, "there is no port %s", shown);
+}
+
+uint16_t check_port_of(struct checker *checker, const char *noun, const struct tree_node *item)
+{
+	const struct tree_node *node = tree_get(item, "port");
+	uint16_t port;
+
+	if (checker->config->n_ports == 0 || item->kind != TREE_MAP)
+		return SPEC_PORT_ANY; /* that was reported */
+	if (node == NULL) {
+		if (checker->config->n_ports == 1)
+			return 0;
+		report_at(checker->report, item,
+			  "\"port\" is missing: %s must have it when there are several ports",
+			  noun);
+		return SPEC_PORT_ANY;
+	}
+	if (node->kind != TREE_TEXT || tree_is_null(node))
+		return SPEC_PORT_ANY;
+
+	port = find_port(checker->config, node->text);
+	if (port == SPEC_PORT_ANY)
+		report_unknown_port(checker, node);
+	return port;
+}
+
+void check_config(struct report *report, struct config *config, const struct tree_node *root)
+{
+	struct checker checker = {.report = report, .config = config, .root = root};
+
+	check_ports(&checker);
+	check_sites(&checker);
+	check_pools(&checker);
+	seen_fini(&checker.local_ends);
+}

@@ -1,0 +1,84 @@
+/*
+ * Ports: which settings go with which driver is said by the rows of the schema; an interface or a
+ * file serves one port only.
+ */
+#include "control/config/check.h"
+#include "control/config/config.h"
+#include "control/config/report.h"
+#include "control/config/schema.h"
+#include "control/config/tree.h"
+
+#include <string.h>
+
+static bool driver_is_known(const struct tree_node *item)
+{
+	const struct tree_node *node = tree_get(item, "driver");
+
+	if (item->kind != TREE_MAP)
+		return false;
+	if (node == NULL)
+		return true; /* the default */
+	for (unsigned d = PORT_AF_XDP; d <= PORT_MEMORY; d++) {
+		if (node->kind == TREE_TEXT && strcmp(node->text, schema_driver_name(d)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_driver(struct checker *checker, const struct config_port *port,
+			 const struct tree_node *item)
+{
+	unsigned bit = 1u << port->driver;
+	const char *driver = schema_driver_name(port->driver);
+
+	for (size_t i = 0; i < schema_port.n; i++) {
+		const struct setting *setting = &schema_port.settings[i];
+		const struct tree_node *node = tree_get(item, setting->name);
+
+		if (node == NULL && (setting->needed_by & bit) != 0)
+			report_at(checker->report, item,
+				  "\"%s\" is missing: a port with driver %s must have it",
+				  setting->name, driver);
+		if (node != NULL && setting->taken_by != 0 && (setting->taken_by & bit) == 0)
+			report_at(checker->report, node->key,
+				  "\"%s\" does not go with driver %s: remove it", setting->name,
+				  driver);
+	}
+}
+
+static void check_unique(struct checker *checker, struct seen *seen, const char *text,
+			 const struct tree_node *node, const char *what)
+{
+	const struct tree_node *before;
+
+	if (text[0] == '\0')
+		return;
+	before = seen_add(seen, text, strlen(text), node);
+	if (before != NULL)
+		report_at(checker->report, node, "another port has the %s %s already, on line %u",
+			  what, text, before->line);
+}
+
+void check_ports(struct checker *checker)
+{
+	struct config *config = checker->config;
+	const struct tree_node *item = check_items(checker->root, "ports", config->n_ports);
+	struct seen names = {0}, interfaces = {0}, files = {0};
+
+	for (size_t i = 0; i < config->n_ports; i++, item = item->next) {
+		struct config_port *port = &config->ports[i];
+		const struct tree_node *interface = tree_get(item, "interface");
+		const struct tree_node *place = interface != NULL ? interface : item;
+
+		port->line = place->line;
+		port->column = place->column;
+		check_name(checker, &names, "port", port->name, item);
+		if (driver_is_known(item))
+			check_driver(checker, port, item);
+		check_unique(checker, &interfaces, port->interface, interface, "interface");
+		check_unique(checker, &files, port->tx_file, tree_get(item, "tx-file"), "tx-file");
+	}
+	seen_fini(&names);
+	seen_fini(&interfaces);
+	seen_fini(&files);
+}

@@ -1,0 +1,95 @@
+/*
+ * What only the machine can tell about a configuration: are its interfaces and capture files there?
+ *
+ * Needs no rights but those to read the files.
+ */
+#include "base/err.h"
+#include "base/nearest.h"
+#include "control/config/config.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void report_no_interface(const struct config *config, const struct config_port *port,
+				struct err_list *errs)
+{
+	struct if_nameindex *list = if_nameindex();
+	struct nearest near = nearest_begin(port->interface);
+
+	for (struct if_nameindex *i = list; i != NULL && i->if_index != 0; i++)
+		nearest_offer(&near, i->if_name);
+	if (near.best != NULL)
+		err_add(errs, config->file, port->line, port->column,
+			"this machine has no interface %s: did you mean %s?", port->interface,
+			near.best);
+	else
+		err_add(errs, config->file, port->line, port->column,
+			"this machine has no interface %s", port->interface);
+	if (list != NULL)
+		if_freenameindex(list);
+}
+
+/* An interface may have several names: two ports must not have the same one in disguise. */
+static void check_kernel_interface(const struct config *config, const struct config_port *port,
+				   struct err_list *errs)
+{
+	unsigned index = if_nametoindex(port->interface);
+
+	if (index == 0) {
+		report_no_interface(config, port, errs);
+		return;
+	}
+	for (const struct config_port *p = config->ports; p < port; p++) {
+		if (p->interface[0] != '\0' && if_nametoindex(p->interface) == index)
+			err_add(errs, config->file, port->line, port->column,
+				"%s is the same interface as %s, which is on line %u already",
+				port->interface, p->interface, p->line);
+	}
+}
+
+static void check_rx_file(const struct config *config, const struct config_port *port,
+			  struct err_list *errs)
+{
+	struct stat st;
+
+	if (port->rx_file[0] == '\0')
+		return;
+	if (stat(port->rx_file, &st) < 0 || access(port->rx_file, R_OK) < 0)
+		err_add(errs, config->file, port->line, port->column,
+			"the capture file %s can not be read: %s", port->rx_file, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		err_add(errs, config->file, port->line, port->column,
+			"the capture file %s is not a file", port->rx_file);
+}
+
+int config_check_machine(const struct config *config, struct err_list *errs)
+{
+	size_t before = errs->n;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+
+		switch (port->driver) {
+		case PORT_AF_XDP:
+		case PORT_AF_PACKET:
+			check_kernel_interface(config, port, errs);
+			break;
+		case PORT_TAP:
+			if (if_nametoindex(port->interface) != 0)
+				err_add(errs, config->file, port->line, port->column,
+					"a TAP interface %s can not be made: there is one of this "
+					"name already",
+					port->interface);
+			break;
+		case PORT_PCAP:
+			check_rx_file(config, port, errs);
+			break;
+		case PORT_MEMORY:
+			break;
+		}
+	}
+	return errs->n == before ? 0 : -ENODEV;
+}

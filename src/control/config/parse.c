@@ -1,0 +1,363 @@
+/*
+ * Tree to structs, by the tables.
+ *
+ * A setting is read by the function of its type. What is missing gets its default, read by the same
+ * function. Names of ports and slices of addresses need what may stand further down in the file:
+ * they are only looked at here, and read by check*.c.
+ */
+#include "control/config/parse.h"
+
+#include "base/nearest.h"
+#include "control/config/report.h"
+#include "control/config/schema.h"
+#include "control/config/tree.h"
+#include "control/config/value.h"
+#include "network/spec.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Returns 0, or -EINVAL when an error was reported. */
+typedef int (*parse_fn)(struct report *report, const struct setting *setting,
+			const struct tree_node *node, void *base);
+
+static void *field_of(void *base, size_t offset)
+{
+	return (char *)base + offset;
+}
+
+static int refuse(struct report *report, const struct setting *setting,
+		  const struct tree_node *node)
+{
+	char expects[SCHEMA_EXPECTS_SIZE], shown[REPORT_SHOWN_SIZE];
+
+	schema_expects(setting, expects);
+	if (tree_is_null(node))
+		report_at(report, node, "\"%s\" has no value: it must be %s", setting->name,
+			  expects);
+	else
+		report_at(report, node, "\"%s\" must be %s, not %s", setting->name, expects,
+			  node->kind == TREE_TEXT ? report_shown(node->text, shown)
+						  : tree_kind_name(node->kind));
+	return -EINVAL;
+}
+
+static void store_number(const struct setting *setting, void *base, uint64_t value)
+{
+	uint16_t v16 = (uint16_t)value;
+	uint32_t v32 = (uint32_t)value;
+
+	assert(setting->size == sizeof(v16) || setting->size == sizeof(v32));
+	memcpy(field_of(base, setting->offset), setting->size == sizeof(v16) ? (void *)&v16 : &v32,
+	       setting->size);
+}
+
+static int parse_number(struct report *report, const struct setting *setting,
+			const struct tree_node *node, void *base)
+{
+	uint64_t value;
+
+	if (value_number(node->text, &value) < 0 || value < setting->min || value > setting->max ||
+	    (setting->power_of_two && (value & (value - 1)) != 0))
+		return refuse(report, setting, node);
+	store_number(setting, base, value);
+	return 0;
+}
+
+static int parse_duration(struct report *report, const struct setting *setting,
+			  const struct tree_node *node, void *base)
+{
+	uint64_t value;
+
+	if (value_duration(node->text, &value) < 0 || value < setting->min || value > setting->max)
+		return refuse(report, setting, node);
+	store_number(setting, base, value);
+	return 0;
+}
+
+static int parse_name(struct report *report, const struct setting *setting,
+		      const struct tree_node *node, void *base)
+{
+	if (!value_is_name(node->text, setting->size - 1))
+		return refuse(report, setting, node);
+	strcpy(field_of(base, setting->offset), node->text);
+	return 0;
+}
+
+/* A name that becomes an interface must be one the kernel would take. */
+static int parse_interface(struct report *report, const struct setting *setting,
+			   const struct tree_node *node, void *base)
+{
+	if (strcmp(node->text, ".") == 0 || strcmp(node->text, "..") == 0)
+		return refuse(report, setting, node);
+	return parse_name(report, setting, node, base);
+}
+
+static int parse_path(struct report *report, const struct setting *setting,
+		      const struct tree_node *node, void *base)
+{
+	if (!value_is_path(node->text, setting->size - 1))
+		return refuse(report, setting, node);
+	strcpy(field_of(base, setting->offset), node->text);
+	return 0;
+}
+
+static int parse_choice(struct report *report, const struct setting *setting,
+			const struct tree_node *node, void *base)
+{
+	char shown[REPORT_SHOWN_SIZE];
+	struct nearest near = nearest_begin(node->text);
+
+	for (size_t i = 0; setting->choices[i] != NULL; i++) {
+		if (strcmp(setting->choices[i], node->text) == 0) {
+			store_number(setting, base, i);
+			return 0;
+		}
+		nearest_offer(&near, setting->choices[i]);
+	}
+
+	if (near.best == NULL)
+		return refuse(report, setting, node);
+	report_at(report, node, "\"%s\" can not be %s: did you mean \"%s\"?", setting->name,
+		  report_shown(node->text, shown), near.best);
+	return -EINVAL;
+}
+
+static int parse_address(struct report *report, const struct setting *setting,
+			 const struct tree_node *node, void *base)
+{
+	be32_t addr;
+
+	if (value_address(node->text, &addr) < 0)
+		return refuse(report, setting, node);
+	if (value_not_unicast(addr) != NULL) {
+		report_at(report, node, "\"%s\" must be a unicast IPv4 address, but %s is %s",
+			  setting->name, node->text, value_not_unicast(addr));
+		return -EINVAL;
+	}
+	memcpy(field_of(base, setting->offset), &addr, sizeof(addr));
+	return 0;
+}
+
+static int parse_mac(struct report *report, const struct setting *setting,
+		     const struct tree_node *node, void *base)
+{
+	static const uint8_t zero[6];
+	uint8_t mac[6];
+
+	if (value_mac(node->text, mac) < 0 || (mac[0] & 1) != 0 ||
+	    memcmp(mac, zero, sizeof(mac)) == 0)
+		return refuse(report, setting, node);
+	memcpy(field_of(base, setting->offset), mac, sizeof(mac));
+	return 0;
+}
+
+/* Only whether it could be one: check.c knows the ports when all are read. */
+static int parse_port(struct report *report, const struct setting *setting,
+		      const struct tree_node *node, void *base)
+{
+	return value_is_name(node->text, SPEC_NAME_SIZE - 1) ? 0 : refuse(report, setting, node);
+}
+
+/* Slices mean something once the pool's slice-size is known: see check_egress.c. */
+static int parse_slices(struct report *report, const struct setting *setting,
+			const struct tree_node *node, void *base)
+{
+	return 0;
+}
+
+/* Allocates one zeroed item for each of @node's and lets the struct know. NULL: reported. */
+static void *make_array(struct report *report, const struct setting *setting,
+			const struct tree_node *node, size_t item_size, void *base)
+{
+	void *items;
+
+	if (node->n < setting->min) {
+		report_at(report, node, "\"%s\" is empty: it must have at least %llu item",
+			  setting->name, (unsigned long long)setting->min);
+		return NULL;
+	}
+	if (node->n > setting->max) {
+		report_at(report, node, "\"%s\" has %zu items: at most %llu fit", setting->name,
+			  node->n, (unsigned long long)setting->max);
+		return NULL;
+	}
+	items = calloc(node->n, item_size);
+	if (items == NULL) {
+		report_at(report, node, "there is not enough memory for \"%s\"", setting->name);
+		return NULL;
+	}
+	memcpy(field_of(base, setting->offset), &items, sizeof(items));
+	memcpy(field_of(base, setting->count_offset), &node->n, sizeof(node->n));
+	return items;
+}
+
+static int parse_list(struct report *report, const struct setting *setting,
+		      const struct tree_node *node, void *base)
+{
+	char *item = make_array(report, setting, node, setting->block->item_size, base);
+
+	if (item == NULL)
+		return -EINVAL;
+	for (const struct tree_node *v = node->first; v != NULL; v = v->next) {
+		parse_block(report, setting->block, v, item);
+		item += setting->block->item_size;
+	}
+	return 0;
+}
+
+static void parse_prefix(struct report *report, const struct tree_node *node,
+			 struct prefix4 *prefix)
+{
+	char shown[REPORT_SHOWN_SIZE], right[INET_ADDRSTRLEN];
+	int rc;
+
+	if (node->kind != TREE_TEXT) {
+		report_at(report, node, "an IPv4 prefix such as 10.0.1.0/24 must be here, not %s",
+			  tree_kind_name(node->kind));
+		return;
+	}
+	rc = value_prefix(node->text, prefix);
+	if (rc == -EINVAL) {
+		report_at(report, node, "%s is not an IPv4 prefix such as 10.0.1.0/24",
+			  report_shown(node->text, shown));
+	} else if (rc == -EDOM) {
+		inet_ntop(AF_INET, &prefix->addr, right, sizeof(right));
+		report_at(report, node, "%s has bits of a host set: the prefix is %s/%u",
+			  node->text, right, prefix->len);
+	}
+}
+
+static int parse_prefixes(struct report *report, const struct setting *setting,
+			  const struct tree_node *node, void *base)
+{
+	struct prefix4 *prefix = make_array(report, setting, node, sizeof(*prefix), base);
+
+	if (prefix == NULL)
+		return -EINVAL;
+	for (const struct tree_node *v = node->first; v != NULL; v = v->next)
+		parse_prefix(report, v, prefix++);
+	return 0;
+}
+
+static int parse_inner(struct report *report, const struct setting *setting,
+		       const struct tree_node *node, void *base)
+{
+	parse_block(report, setting->block, node, base);
+	return 0;
+}
+
+static const struct {
+	enum tree_kind kind;
+	parse_fn parse;
+} types[] = {
+	[SETTING_BLOCK] = {TREE_MAP, parse_inner},
+	[SETTING_LIST] = {TREE_LIST, parse_list},
+	[SETTING_PREFIXES] = {TREE_LIST, parse_prefixes},
+	[SETTING_SLICES] = {TREE_LIST, parse_slices},
+	[SETTING_NUMBER] = {TREE_TEXT, parse_number},
+	[SETTING_DURATION] = {TREE_TEXT, parse_duration},
+	[SETTING_NAME] = {TREE_TEXT, parse_name},
+	[SETTING_CHOICE] = {TREE_TEXT, parse_choice},
+	[SETTING_ADDRESS] = {TREE_TEXT, parse_address},
+	[SETTING_MAC] = {TREE_TEXT, parse_mac},
+	[SETTING_PATH] = {TREE_TEXT, parse_path},
+	[SETTING_INTERFACE] = {TREE_TEXT, parse_interface},
+	[SETTING_PORT] = {TREE_TEXT, parse_port},
+};
+
+static void parse_setting(struct report *report, const struct setting *setting,
+			  const struct tree_node *node, void *base)
+{
+	bool yes = true;
+
+	if (node->kind != types[setting->type].kind || tree_is_null(node)) {
+		refuse(report, setting, node);
+		return;
+	}
+	if (types[setting->type].parse(report, setting, node, base) == 0 && setting->has_offset > 0)
+		memcpy(field_of(base, setting->has_offset), &yes, sizeof(yes));
+}
+
+static void report_unknown(struct report *report, const struct block *block,
+			   const struct tree_node *key)
+{
+	char shown[REPORT_SHOWN_SIZE];
+	struct nearest near = nearest_begin(key->text);
+
+	if (report_is_full(report))
+		return;
+	for (size_t i = 0; i < block->n; i++)
+		nearest_offer(&near, block->settings[i].name);
+	report_shown(key->text, shown);
+	if (near.best != NULL)
+		report_at(report, key, "%s is not a setting of %s: did you mean \"%s\"?", shown,
+			  block->noun, near.best);
+	else
+		report_at(report, key, "%s is not a setting of %s", shown, block->noun);
+}
+
+/* A port is no port until its name is found. */
+static void forget_ports(const struct block *block, void *base)
+{
+	uint16_t any = SPEC_PORT_ANY;
+
+	for (size_t i = 0; i < block->n; i++) {
+		if (block->settings[i].type == SETTING_PORT)
+			memcpy(field_of(base, block->settings[i].offset), &any, sizeof(any));
+	}
+}
+
+/* A setting that the file does not have. @node is NULL where there is no block to have it. */
+static void parse_missing(struct report *report, const struct setting *setting,
+			  const struct block *block, const struct tree_node *node, void *base)
+{
+	struct tree_node fallback = {.text = setting->fallback};
+
+	if (setting->required && node != NULL)
+		report_at(report, node, "\"%s\" is missing: %s must have it", setting->name,
+			  block->noun);
+	else if (setting->type == SETTING_BLOCK)
+		parse_block(report, setting->block, NULL, base);
+	else if (setting->fallback != NULL)
+		types[setting->type].parse(report, setting, &fallback, base);
+}
+
+void parse_block(struct report *report, const struct block *block, const struct tree_node *node,
+		 void *base)
+{
+	const struct tree_node *seen[SETTINGS_MAX] = {NULL};
+
+	if (node != NULL && node->kind != TREE_MAP) {
+		report_at(report, node, "%s must be a map of settings, not %s", block->noun,
+			  tree_is_null(node) ? "nothing" : tree_kind_name(node->kind));
+		node = NULL;
+	}
+
+	forget_ports(block, base);
+	for (const struct tree_node *v = node != NULL ? node->first : NULL; v != NULL;
+	     v = v->next) {
+		const struct setting *setting = schema_find(block, v->key->text);
+		size_t i;
+
+		if (setting == NULL) {
+			report_unknown(report, block, v->key);
+			continue;
+		}
+		i = (size_t)(setting - block->settings);
+		if (seen[i] != NULL) {
+			report_at(report, v->key, "\"%s\" is here twice: it is already on line %u",
+				  setting->name, seen[i]->key->line);
+			continue;
+		}
+		seen[i] = v;
+		parse_setting(report, setting, v, base);
+	}
+
+	for (size_t i = 0; i < block->n; i++) {
+		if (seen[i] == NULL)
+			parse_missing(report, &block->settings[i], block, node, base);
+	}
+}

@@ -1,0 +1,219 @@
+/*
+ * A configuration back to YAML, by the tables: see config_print().
+ *
+ * Settings that are optional and were not there are left out; defaults are written like any value.
+ */
+#include "control/config/config.h"
+#include "control/config/schema.h"
+#include "control/config/tree.h"
+#include "control/config/value.h"
+
+#include <string.h>
+
+struct printer {
+	FILE *out;
+	const struct config *config;
+};
+
+static void print_block(const struct printer *p, const struct block *block, const void *base,
+			unsigned indent, bool in_item);
+
+static const void *field_of(const void *base, size_t offset)
+{
+	return (const char *)base + offset;
+}
+
+static uint64_t load_number(const struct setting *setting, const void *base)
+{
+	uint16_t v16;
+	uint32_t v32;
+
+	if (setting->size == sizeof(v16)) {
+		memcpy(&v16, field_of(base, setting->offset), sizeof(v16));
+		return v16;
+	}
+	memcpy(&v32, field_of(base, setting->offset), sizeof(v32));
+	return v32;
+}
+
+static size_t load_count(const struct setting *setting, const void *base)
+{
+	size_t n;
+
+	memcpy(&n, field_of(base, setting->count_offset), sizeof(n));
+	return n;
+}
+
+static const void *load_array(const struct setting *setting, const void *base)
+{
+	const void *items;
+
+	memcpy(&items, field_of(base, setting->offset), sizeof(items));
+	return items;
+}
+
+/* Was it in the file, or does it have a default? */
+static bool is_set(const struct setting *setting, const void *base)
+{
+	bool has;
+
+	if (setting->has_offset > 0) {
+		memcpy(&has, field_of(base, setting->has_offset), sizeof(has));
+		return has;
+	}
+	switch (setting->type) {
+	case SETTING_LIST:
+	case SETTING_PREFIXES:
+		return load_count(setting, base) > 0;
+	case SETTING_NAME:
+	case SETTING_PATH:
+	case SETTING_INTERFACE:
+		return *(const char *)field_of(base, setting->offset) != '\0';
+	case SETTING_ADDRESS:
+	case SETTING_NUMBER:
+		return load_number(setting, base) != 0;
+	default:
+		return true;
+	}
+}
+
+static void print_quoted(const struct printer *p, const char *text)
+{
+	fputc('"', p->out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', p->out);
+		fputc(*text, p->out);
+	}
+	fputc('"', p->out);
+}
+
+static void print_address(const struct printer *p, const void *addr)
+{
+	char text[INET_ADDRSTRLEN];
+
+	fputs(inet_ntop(AF_INET, addr, text, sizeof(text)), p->out);
+}
+
+static void print_prefixes(const struct printer *p, const struct prefix4 *prefixes, size_t n)
+{
+	fputc('[', p->out);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i == 0 ? "" : ", ", p->out);
+		print_address(p, &prefixes[i].addr);
+		fprintf(p->out, "/%u", prefixes[i].len);
+	}
+	fputc(']', p->out);
+}
+
+static void print_slices(const struct printer *p, const struct spec_address *address)
+{
+	const char *comma = "";
+	uint32_t last;
+
+	fputc('[', p->out);
+	for (uint32_t k = 0; k < SPEC_SLICES_MAX; k++) {
+		if (!spec_owns_slice(address, k))
+			continue;
+		for (last = k; last + 1 < SPEC_SLICES_MAX; last++) {
+			if (!spec_owns_slice(address, last + 1))
+				break;
+		}
+		fprintf(p->out, "%s%u", comma, k);
+		if (last > k)
+			fprintf(p->out, "-%u", last);
+		comma = ", ";
+		k = last;
+	}
+	fputc(']', p->out);
+}
+
+static void print_mac(const struct printer *p, const uint8_t *mac)
+{
+	fprintf(p->out, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+		mac[5]);
+}
+
+static void print_list(const struct printer *p, const struct setting *setting, const void *base,
+		       unsigned indent)
+{
+	const char *item = load_array(setting, base);
+	size_t n = load_count(setting, base);
+
+	for (size_t i = 0; i < n; i++, item += setting->block->item_size) {
+		fprintf(p->out, "\n%*s- ", (int)indent, "");
+		print_block(p, setting->block, item, indent + 2, true);
+	}
+}
+
+static void print_value(const struct printer *p, const struct setting *setting, const void *base,
+			unsigned indent)
+{
+	const void *field = field_of(base, setting->offset);
+	char duration[VALUE_DURATION_SIZE];
+
+	switch (setting->type) {
+	case SETTING_BLOCK:
+		print_block(p, setting->block, base, indent, false);
+		return;
+	case SETTING_LIST:
+		print_list(p, setting, base, indent);
+		return;
+	case SETTING_PREFIXES:
+		print_prefixes(p, load_array(setting, base), load_count(setting, base));
+		return;
+	case SETTING_SLICES:
+		print_slices(p, base);
+		return;
+	case SETTING_NUMBER:
+		fprintf(p->out, "%llu", (unsigned long long)load_number(setting, base));
+		return;
+	case SETTING_DURATION:
+		fputs(value_duration_text(load_number(setting, base), duration), p->out);
+		return;
+	case SETTING_CHOICE:
+		fputs(setting->choices[load_number(setting, base)], p->out);
+		return;
+	case SETTING_ADDRESS:
+		print_address(p, field);
+		return;
+	case SETTING_MAC:
+		print_mac(p, field);
+		return;
+	case SETTING_PORT:
+		print_quoted(p, p->config->ports[load_number(setting, base)].name);
+		return;
+	case SETTING_NAME:
+	case SETTING_PATH:
+	case SETTING_INTERFACE:
+		print_quoted(p, field);
+		return;
+	}
+}
+
+/* @in_item: the first setting stands on the line of its dash. */
+static void print_block(const struct printer *p, const struct block *block, const void *base,
+			unsigned indent, bool in_item)
+{
+	for (size_t i = 0; i < block->n; i++) {
+		const struct setting *setting = &block->settings[i];
+
+		if (!is_set(setting, base))
+			continue;
+		if (!in_item)
+			fprintf(p->out, "\n%*s", (int)indent, "");
+		in_item = false;
+		fprintf(p->out, "%s:", setting->name);
+		if (setting->type != SETTING_BLOCK && setting->type != SETTING_LIST)
+			fputc(' ', p->out);
+		print_value(p, setting, base, indent + 2);
+	}
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+	struct printer p = {out, config};
+
+	print_block(&p, &schema_file, config, 0, true);
+	fputc('\n', out);
+}

@@ -1,0 +1,68 @@
+/* Errors with a place in the file, and a bound on their number: see report.h. */
+#include "control/config/report.h"
+
+#include "base/err.h"
+#include "control/config/tree.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { SENTENCE_SIZE = 512 };
+
+static void add(struct report *report, unsigned line, unsigned column, const char *sentence)
+{
+	report->n++;
+	if (report->n <= REPORT_MAX)
+		err_add(report->errs, report->file, line, column, "%s", sentence);
+	else if (report->n == REPORT_MAX + 1)
+		err_add(report->errs, report->file, 0, 0, "more than %d errors: these are not all",
+			REPORT_MAX);
+}
+
+void report_at(struct report *report, const struct tree_node *node, const char *fmt, ...)
+{
+	char sentence[SENTENCE_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
+	add(report, node->line, node->column, sentence);
+}
+
+void report_place(struct report *report, unsigned line, unsigned column, const char *fmt, ...)
+{
+	char sentence[SENTENCE_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
+	add(report, line, column, sentence);
+}
+
+bool report_is_full(const struct report *report)
+{
+	return report->n > REPORT_MAX;
+}
+
+const char *report_shown(const char *text, char buf[static REPORT_SHOWN_SIZE])
+{
+	enum { KEPT = REPORT_SHOWN_SIZE - sizeof("\"\"...") };
+	size_t n = 0;
+
+	buf[n++] = '"';
+	for (; *text != '\0' && n <= KEPT; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		buf[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+	}
+	/* Cut between characters of UTF-8, not inside one. */
+	if (((unsigned char)*text & 0xc0) == 0x80) {
+		while (((unsigned char)buf[n - 1] & 0xc0) == 0x80)
+			n--;
+		n--;
+	}
+	strcpy(buf + n, *text == '\0' ? "\"" : "...\"");
+	return buf;
+}

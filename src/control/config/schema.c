@@ -1,0 +1,351 @@
+/*
+ * THE tables of settings: one row each, from which all else about it follows.
+ *
+ * To add a setting: add a field to its struct and a row here, then let the test of the reference
+ * tell how to bring docs/configuration.md up to date. Only what a row cannot say (two settings that
+ * must agree, names that must be known) is in check*.c.
+ */
+#include "control/config/schema.h"
+
+#include "control/config/config.h"
+#include "control/config/value.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <string.h>
+
+/* Where a row's value lands. */
+#define AT(type, field)                                                                            \
+	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
+#define COUNT(type, field) .count_offset = offsetof(struct type, field)
+#define HAS(type, field) .has_offset = offsetof(struct type, field)
+#define BLOCK_OF(rows) .settings = (rows), .n = ARRAY_SIZE(rows)
+#define BIT(n) (1u << (n))
+
+enum {
+	PORTS_MAX = 32, /* RTE_MAX_ETHPORTS */
+	POOLS_MAX = 256,
+	ADDRESSES_MAX = 4096, /* of one pool */
+	PREFIXES_MAX = 4096, /* of one site */
+	DURATION_MAX_S = 18 * 3600, /* fits 16 bits */
+	KERNEL_DRIVERS = BIT(PORT_AF_XDP) | BIT(PORT_AF_PACKET),
+};
+
+static const char *const drivers[] = {
+	[PORT_AF_XDP] = "af_xdp", [PORT_AF_PACKET] = "af_packet", [PORT_TAP] = "tap",
+	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",	  NULL,
+};
+
+static const char *const tunnel_types[] = {[TUNNEL_GRE] = "gre", NULL};
+
+/* clang-format off */
+static const struct setting timeout_rows[] = {
+	{
+		.name = "tcp-established", .type = SETTING_DURATION, AT(config, timeout_tcp_established),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "2h4m",
+		.help = "A TCP connection that is open, after its last packet (RFC 5382).",
+	}, {
+		.name = "tcp-transitory", .type = SETTING_DURATION, AT(config, timeout_tcp_transitory),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
+		.help = "A TCP connection that is opening or closing (RFC 5382).",
+	}, {
+		.name = "udp", .type = SETTING_DURATION, AT(config, timeout_udp),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "5m",
+		.help = "UDP (RFC 4787).",
+	}, {
+		.name = "icmp", .type = SETTING_DURATION, AT(config, timeout_icmp),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "60s",
+		.help = "ICMP echo (RFC 5508).",
+	},
+};
+
+static const struct block timeout_block = {
+	.title = "Timeouts", .noun = "the timeouts", BLOCK_OF(timeout_rows),
+};
+
+static const struct setting flow_rows[] = {
+	{
+		.name = "capacity", .type = SETTING_NUMBER, AT(config, flows_capacity),
+		.min = 1024, .max = 268435456, .fallback = "1048576", .unit = "flows",
+		.help = "How many flows fit into the tables of all workers together. The memory, about "
+			"80 bytes a flow, is taken at the start.",
+	}, {
+		.name = "timeouts", .type = SETTING_BLOCK, .block = &timeout_block,
+		.help = "How long a flow without packets is kept.",
+	},
+};
+
+static const struct block flow_block = {
+	.title = "Flows", .noun = "the flows", BLOCK_OF(flow_rows),
+};
+
+static const struct setting api_rows[] = {
+	{
+		.name = "socket", .type = SETTING_PATH, AT(config, api_socket),
+		.fallback = "/run/homeward/api.sock",
+		.help = "The Unix socket on which the daemon answers the command line.",
+	},
+};
+
+static const struct block api_block = {
+	.title = "API", .noun = "the API", BLOCK_OF(api_rows),
+};
+
+static const struct setting port_rows[] = {
+	{
+		.name = "name", .type = SETTING_NAME, AT(config_port, name), .required = true,
+		.help = "Its name. No other port may have it.",
+	}, {
+		.name = "driver", .type = SETTING_CHOICE, AT(config_port, driver),
+		.choices = drivers, .fallback = "af_xdp",
+		.help = "How packets come and go: `af_xdp` and `af_packet` share an interface with the "
+			"kernel, `tap` makes a new one, `pcap` reads and writes capture files, "
+			"`memory` is for tests.",
+	}, {
+		.name = "interface", .type = SETTING_INTERFACE, AT(config_port, interface),
+		.needed_by = KERNEL_DRIVERS | BIT(PORT_TAP), .taken_by = KERNEL_DRIVERS | BIT(PORT_TAP),
+		.help = "The kernel's interface; with `tap` the name of the one to make.",
+	}, {
+		.name = "mtu", .type = SETTING_NUMBER, AT(config_port, mtu),
+		.min = 576, .max = 9216, .fallback_words = "that of the interface", .unit = "bytes",
+		.help = "The largest IP packet that may leave by this port.",
+	}, {
+		.name = "rx-file", .type = SETTING_PATH, AT(config_port, rx_file),
+		.taken_by = BIT(PORT_PCAP), .fallback_words = "nothing comes in",
+		.help = "The capture file whose packets come in.",
+	}, {
+		.name = "tx-file", .type = SETTING_PATH, AT(config_port, tx_file),
+		.taken_by = BIT(PORT_PCAP), .fallback_words = "they are thrown away",
+		.help = "The capture file to which packets that leave are written.",
+	}, {
+		.name = "next-hop-mac", .type = SETTING_MAC, AT(config_port, next_hop_mac),
+		HAS(config_port, has_next_hop_mac),
+		.needed_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY),
+		.taken_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY) | BIT(PORT_TAP),
+		.fallback_words = "with `tap` the new interface",
+		.help = "The Ethernet address to which every packet is sent. With a kernel driver the "
+			"kernel knows it.",
+	},
+};
+
+const struct block schema_port = {
+	.title = "Ports", .noun = "a port", BLOCK_OF(port_rows),
+	.item_size = sizeof(struct config_port),
+};
+
+static const struct setting tunnel_rows[] = {
+	{
+		.name = "name", .type = SETTING_NAME, AT(spec_tunnel, name), .required = true,
+		.help = "Its name. No other tunnel may have it, of whatever site.",
+	}, {
+		.name = "type", .type = SETTING_CHOICE, AT(spec_tunnel, type),
+		.choices = tunnel_types, .fallback = "gre",
+		.help = "The protocol.",
+	}, {
+		.name = "local", .type = SETTING_ADDRESS, AT(spec_tunnel, local), .required = true,
+		.help = "Our outer address.",
+	}, {
+		.name = "remote", .type = SETTING_ADDRESS, AT(spec_tunnel, remote), .required = true,
+		.help = "The outer address of the site.",
+	}, {
+		.name = "key", .type = SETTING_NUMBER, AT(spec_tunnel, key), HAS(spec_tunnel, has_key),
+		.max = UINT32_MAX, .fallback_words = "no key",
+		.help = "The GRE key (RFC 2890). Local, remote and key together must be unique.",
+	}, {
+		.name = "address", .type = SETTING_ADDRESS, AT(spec_tunnel, address),
+		.fallback_words = "that of `local`",
+		.help = "Our address inside the tunnel: what `traceroute` shows.",
+	}, {
+		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
+		.min = 576, .max = 9216, .fallback_words = "1476, with a key 1472", .unit = "bytes",
+		.help = "The largest packet inside the tunnel.",
+	}, {
+		.name = "port", .type = SETTING_PORT, AT(spec_tunnel, port),
+		.fallback_words = "the only port; required if there are several",
+		.help = "The port by which the tunnel's packets come and go.",
+	},
+};
+
+static const struct block tunnel_block = {
+	.title = "Tunnels", .noun = "a tunnel", BLOCK_OF(tunnel_rows),
+	.item_size = sizeof(struct spec_tunnel),
+};
+
+static const struct setting site_rows[] = {
+	{
+		.name = "name", .type = SETTING_NAME, AT(spec_site, name), .required = true,
+		.help = "Its name. No other site may have it.",
+	}, {
+		.name = "prefixes", .type = SETTING_PREFIXES, AT(spec_site, prefixes),
+		COUNT(spec_site, n_prefixes), .min = 1, .max = PREFIXES_MAX,
+		.fallback_words = "any source",
+		.help = "The site's networks. Packets from other sources are dropped. Sites may have the "
+			"same prefixes.",
+	}, {
+		.name = "tunnels", .type = SETTING_LIST, AT(spec_site, tunnels),
+		COUNT(spec_site, n_tunnels), .min = 1, .max = SPEC_TUNNELS_MAX, .required = true,
+		.block = &tunnel_block,
+		.help = "Its tunnels, in order of priority.",
+	},
+};
+
+static const struct block site_block = {
+	.title = "Sites", .noun = "a site", BLOCK_OF(site_rows),
+	.item_size = sizeof(struct spec_site),
+};
+
+static const struct setting address_rows[] = {
+	{
+		.name = "address", .type = SETTING_ADDRESS, AT(spec_address, addr), .required = true,
+		.help = "A public IPv4 address that is routed to this gateway.",
+	}, {
+		.name = "slices", .type = SETTING_SLICES, AT(spec_address, slices),
+		.fallback_words = "all without ports below 1024",
+		.help = "Which slices of its ports are ours: numbers and ranges, such as `[1, 2, 5-7]`. "
+			"Slice k begins at port k * `slice-size`.",
+	},
+};
+
+static const struct block address_block = {
+	.title = "Egress addresses", .noun = "an egress address", BLOCK_OF(address_rows),
+	.item_size = sizeof(struct spec_address),
+};
+
+static const struct setting pool_rows[] = {
+	{
+		.name = "name", .type = SETTING_NAME, AT(spec_pool, name), .required = true,
+		.help = "Its name. No other pool may have it.",
+	}, {
+		.name = "port", .type = SETTING_PORT, AT(spec_pool, port),
+		.fallback_words = "the only port; required if there are several",
+		.help = "The uplink: the port by which its packets come and go.",
+	}, {
+		.name = "slice-size", .type = SETTING_NUMBER, AT(spec_pool, slice_size),
+		.min = 64, .max = 32768, .power_of_two = true, .fallback = "2048", .unit = "ports",
+		.help = "How many ports a slice has. All gateways that share an address must agree.",
+	}, {
+		.name = "addresses", .type = SETTING_LIST, AT(spec_pool, addresses),
+		COUNT(spec_pool, n_addresses), .min = 1, .max = ADDRESSES_MAX, .required = true,
+		.block = &address_block,
+		.help = "The addresses flows leave from.",
+	},
+};
+
+static const struct block pool_block = {
+	.title = "Egress pools", .noun = "an egress pool", BLOCK_OF(pool_rows),
+	.item_size = sizeof(struct spec_pool),
+};
+
+static const struct setting file_rows[] = {
+	{
+		.name = "flows", .type = SETTING_BLOCK, .block = &flow_block,
+		.help = "The table of flows.",
+	}, {
+		.name = "workers", .type = SETTING_NUMBER, AT(config, workers),
+		.min = 1, .max = 32, .fallback = "1", .unit = "threads",
+		.help = "How many cores carry packets.",
+	}, {
+		.name = "api", .type = SETTING_BLOCK, .block = &api_block,
+		.help = "How programs talk to the daemon.",
+	}, {
+		.name = "ports", .type = SETTING_LIST, AT(config, ports), COUNT(config, n_ports),
+		.min = 1, .max = PORTS_MAX, .required = true, .block = &schema_port,
+		.help = "Where packets come in and go out.",
+	}, {
+		.name = "sites", .type = SETTING_LIST, AT(config, network.sites),
+		COUNT(config, network.n_sites), .min = 1, .max = SPEC_SITES_MAX, .required = true,
+		.block = &site_block,
+		.help = "The customer places and their tunnels.",
+	}, {
+		.name = "egress", .type = SETTING_LIST, AT(config, network.pools),
+		COUNT(config, network.n_pools), .min = 1, .max = POOLS_MAX, .required = true,
+		.block = &pool_block,
+		.help = "Pools of public addresses. The first one is the default route's.",
+	},
+};
+
+const struct block schema_file = {
+	.title = "The file", .noun = "the file", BLOCK_OF(file_rows),
+	.item_size = sizeof(struct config),
+};
+/* clang-format on */
+
+static_assert(ARRAY_SIZE(file_rows) <= SETTINGS_MAX && ARRAY_SIZE(tunnel_rows) <= SETTINGS_MAX &&
+		      ARRAY_SIZE(port_rows) <= SETTINGS_MAX,
+	      "a block has more settings than the parser remembers");
+static_assert(sizeof(((struct config_port *)0)->interface) == IFNAMSIZ, "interface is a name");
+
+static void expect_choice(const struct setting *setting, char buf[static SCHEMA_EXPECTS_SIZE])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; setting->choices[i] != NULL; i++)
+		n += (size_t)snprintf(buf + n, SCHEMA_EXPECTS_SIZE - n, "%s%s",
+				      i == 0			? ""
+				      : setting->choices[i + 1] ? ", "
+								: " or ",
+				      setting->choices[i]);
+}
+
+const char *schema_expects(const struct setting *setting, char buf[static SCHEMA_EXPECTS_SIZE])
+{
+	char low[VALUE_DURATION_SIZE], high[VALUE_DURATION_SIZE];
+	static const char *const words[] = {
+		[SETTING_BLOCK] = "a map of settings",
+		[SETTING_LIST] = "a list of maps",
+		[SETTING_PREFIXES] = "a list of IPv4 prefixes, such as [10.0.1.0/24]",
+		[SETTING_SLICES] = "a list of slice numbers and ranges, such as [1, 2, 5-7]",
+		[SETTING_ADDRESS] = "a unicast IPv4 address",
+		[SETTING_MAC] = "a unicast MAC address, such as 02:00:00:00:00:01",
+		[SETTING_PORT] = "the name of a port",
+	};
+
+	switch (setting->type) {
+	case SETTING_NUMBER:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE, "%s from %" PRIu64 " to %" PRIu64,
+			 setting->power_of_two ? "a power of two" : "a number", setting->min,
+			 setting->max);
+		break;
+	case SETTING_DURATION:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE,
+			 "a duration from %s to %s, such as 90, 90s, 5m or 2h4m",
+			 value_duration_text(setting->min, low),
+			 value_duration_text(setting->max, high));
+		break;
+	case SETTING_NAME:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE,
+			 "a name of 1 to %zu letters, digits, '.', '_' and '-'", setting->size - 1);
+		break;
+	case SETTING_INTERFACE:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE,
+			 "an interface: 1 to %zu letters, digits, '.', '_' and '-'",
+			 setting->size - 1);
+		break;
+	case SETTING_PATH:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE,
+			 "a path of 1 to %zu printable characters without commas and brackets",
+			 setting->size - 1);
+		break;
+	case SETTING_CHOICE:
+		expect_choice(setting, buf);
+		break;
+	default:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE, "%s", words[setting->type]);
+	}
+	return buf;
+}
+
+const char *schema_driver_name(unsigned driver)
+{
+	return drivers[driver];
+}
+
+const struct setting *schema_find(const struct block *block, const char *name)
+{
+	for (size_t i = 0; i < block->n; i++) {
+		if (strcmp(block->settings[i].name, name) == 0)
+			return &block->settings[i];
+	}
+	return NULL;
+}

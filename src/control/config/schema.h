@@ -1,0 +1,71 @@
+/*
+ * The tables of settings: one row each. Parsing, checking, printing and the reference in
+ * docs/configuration.md walk them.
+ *
+ * Private to control/config.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum setting_type {
+	SETTING_BLOCK, /* a map with settings of its own, in the same struct */
+	SETTING_LIST, /* a list of maps, each landing in an item of an array */
+	SETTING_PREFIXES, /* a list of IPv4 prefixes -> array of struct prefix4 */
+	SETTING_SLICES, /* a list of numbers and ranges -> bits; read once slice-size is known */
+	SETTING_NUMBER, /* -> uint16_t or uint32_t */
+	SETTING_DURATION, /* -> uint16_t, seconds */
+	SETTING_NAME, /* -> char[SPEC_NAME_SIZE] */
+	SETTING_CHOICE, /* one of .choices -> enum */
+	SETTING_ADDRESS, /* -> be32_t, unicast */
+	SETTING_MAC, /* -> uint8_t[6], unicast */
+	SETTING_PATH, /* -> char[CONFIG_PATH_SIZE] */
+	SETTING_INTERFACE, /* -> char[IFNAMSIZ] */
+	SETTING_PORT, /* the name of a port -> uint16_t, its index; found once all are read */
+};
+
+enum { SETTINGS_MAX = 16 }; /* of one block */
+
+struct setting {
+	const char *name;
+	enum setting_type type;
+	bool required;
+	bool power_of_two;
+	uint64_t min, max; /* number, duration: value; lists: items */
+	const char *fallback; /* read like the file's own text if the setting is missing */
+	const char *fallback_words; /* where the default depends: what the reference says */
+	const char *unit;
+	const char *help;
+	size_t offset, size; /* where it lands in the struct of its block */
+	size_t count_offset; /* lists: a size_t */
+	size_t has_offset; /* optional: a bool that says it was there; 0: none */
+	unsigned needed_by, taken_by; /* bits of enum port_driver; taken_by 0: all */
+	const char *const *choices; /* by number of the enum, NULL at the end */
+	const struct block *block; /* SETTING_BLOCK, SETTING_LIST */
+};
+
+struct block {
+	const char *title; /* of its chapter in the reference */
+	const char *noun; /* "a port": for sentences */
+	const struct setting *settings;
+	size_t n;
+	size_t item_size; /* of the struct; 0: that of the block around it */
+};
+
+/* The whole file; lands in struct config. */
+extern const struct block schema_file;
+
+/* The settings of one port, for the check against its driver. */
+extern const struct block schema_port;
+
+/* What @setting wants, for sentences: "a number from 576 to 9216". Written to @buf. */
+enum { SCHEMA_EXPECTS_SIZE = 192 };
+const char *schema_expects(const struct setting *setting, char buf[static SCHEMA_EXPECTS_SIZE]);
+
+/* The name of a driver, as in the file. */
+const char *schema_driver_name(unsigned driver);
+
+/* NULL: not a setting of @block. */
+const struct setting *schema_find(const struct block *block, const char *name);

@@ -1,0 +1,51 @@
+/*
+ * A YAML file as a tree of nodes, each with its place in the file.
+ *
+ * Private to control/config. Owns its memory: one tree_destroy() frees all nodes and texts.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct report;
+
+enum tree_kind {
+	TREE_TEXT, /* a scalar; what it means is for the schema to say */
+	TREE_LIST,
+	TREE_MAP,
+};
+
+struct tree_node {
+	enum tree_kind kind;
+	bool quoted; /* text: "..." or '...' */
+	unsigned line, column; /* from 1; column in characters */
+	const char *text; /* TREE_TEXT: NUL at the end and nowhere else */
+	struct tree_node *key; /* of a value in a map: a TREE_TEXT */
+	struct tree_node *first, *last; /* values of a list or map, in order of the file */
+	struct tree_node *next; /* sibling */
+	size_t n; /* values */
+};
+
+enum {
+	TREE_DEPTH_MAX = 16,
+	TREE_NODES_MAX = 8 << 20,
+};
+
+struct tree;
+
+/* NULL if @text is not what we read as YAML; then @report got at least one sentence. */
+struct tree *tree_parse(struct report *report, const char *text, size_t len);
+void tree_destroy(struct tree *tree); /* NULL is fine */
+
+/* The top node, or NULL if the file says nothing. */
+const struct tree_node *tree_root(const struct tree *tree);
+
+/* The (first) value of @key in a map. NULL: not there, or @node is NULL or no map. */
+const struct tree_node *tree_get(const struct tree_node *node, const char *key);
+
+/* "a list", "a map" or "a text". */
+const char *tree_kind_name(enum tree_kind kind);
+
+/* An empty value, `~` or `null`. */
+bool tree_is_null(const struct tree_node *node);

@@ -1,0 +1,214 @@
+/*
+ * The types of values: see value.h.
+ *
+ * Strict on purpose: 010 is eight to some programs and ten to others, so it is refused here.
+ */
+#include "control/config/value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 99;
+}
+
+/* Reads digits of @base at *@text and moves it behind them. */
+static int take_digits(const char **text, unsigned base, uint64_t *value)
+{
+	const char *p = *text;
+	uint64_t v = 0;
+
+	for (; digit_value(*p) < (int)base; p++) {
+		if (__builtin_mul_overflow(v, (uint64_t)base, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)digit_value(*p), &v))
+			return -EINVAL;
+	}
+	if (p == *text)
+		return -EINVAL;
+	*text = p;
+	*value = v;
+	return 0;
+}
+
+static int take_number(const char **text, uint64_t *value)
+{
+	const char *p = *text;
+
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X')) {
+		*text = p + 2;
+		return take_digits(text, 16, value);
+	}
+	if (p[0] == '0' && isdigit((unsigned char)p[1]))
+		return -EINVAL;
+	return take_digits(text, 10, value);
+}
+
+int value_number(const char *text, uint64_t *value)
+{
+	uint64_t v;
+
+	if (take_number(&text, &v) < 0 || *text != '\0')
+		return -EINVAL;
+	*value = v;
+	return 0;
+}
+
+int value_duration(const char *text, uint64_t *seconds)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = {{'h', 3600}, {'m', 60}, {'s', 1}};
+	uint64_t sum = 0, v;
+	size_t u = 0;
+
+	if (value_number(text, seconds) == 0)
+		return 0;
+
+	while (*text != '\0') {
+		if (take_digits(&text, 10, &v) < 0)
+			return -EINVAL;
+		while (u < ARRAY_SIZE(units) && units[u].unit != *text)
+			u++;
+		if (u == ARRAY_SIZE(units) || __builtin_mul_overflow(v, units[u].seconds, &v) ||
+		    __builtin_add_overflow(sum, v, &sum))
+			return -EINVAL;
+		u++;
+		text++;
+	}
+	if (u == 0)
+		return -EINVAL;
+	*seconds = sum;
+	return 0;
+}
+
+int value_address(const char *text, be32_t *addr)
+{
+	struct in_addr in;
+
+	if (inet_pton(AF_INET, text, &in) != 1)
+		return -EINVAL;
+	*addr = in.s_addr;
+	return 0;
+}
+
+int value_prefix(const char *text, struct prefix4 *prefix)
+{
+	char addr_text[INET_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	uint64_t len;
+	be32_t addr;
+
+	if (slash == NULL || (size_t)(slash - text) >= sizeof(addr_text))
+		return -EINVAL;
+	memcpy(addr_text, text, (size_t)(slash - text));
+	addr_text[slash - text] = '\0';
+	if (value_address(addr_text, &addr) < 0 || value_number(slash + 1, &len) < 0 || len > 32)
+		return -EINVAL;
+
+	prefix->len = (uint8_t)len;
+	prefix->addr = addr & htonl(prefix4_mask(prefix->len));
+	return prefix->addr == addr ? 0 : -EDOM;
+}
+
+int value_mac(const char *text, uint8_t mac[6])
+{
+	uint8_t bytes[6];
+
+	if (strlen(text) != strlen("00:00:00:00:00:00"))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(bytes); i++, text += 3) {
+		int high = digit_value(text[0]), low = digit_value(text[1]);
+
+		if (high > 15 || low > 15 || text[2] != (i < 5 ? ':' : '\0'))
+			return -EINVAL;
+		bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	memcpy(mac, bytes, sizeof(bytes));
+	return 0;
+}
+
+int value_range(const char *text, uint64_t *first, uint64_t *last)
+{
+	uint64_t a, b;
+
+	if (take_number(&text, &a) < 0)
+		return -EINVAL;
+	b = a;
+	if (*text == '-') {
+		text++;
+		if (take_number(&text, &b) < 0)
+			return -EINVAL;
+	}
+	if (*text != '\0')
+		return -EINVAL;
+	*first = a;
+	*last = b;
+	return 0;
+}
+
+bool value_is_name(const char *text, size_t max)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789._-";
+	size_t len = strspn(text, allowed);
+
+	return len > 0 && len <= max && text[len] == '\0';
+}
+
+bool value_is_path(const char *text, size_t max)
+{
+	size_t len = 0;
+
+	for (; text[len] != '\0'; len++) {
+		if (text[len] < 0x20 || text[len] > 0x7e || strchr(",[]", text[len]) != NULL)
+			return false;
+	}
+	return len > 0 && len <= max;
+}
+
+const char *value_not_unicast(be32_t addr)
+{
+	static const struct {
+		uint32_t addr;
+		uint8_t len;
+		const char *what;
+	} rows[] = {
+		{0xffffffff, 32, "the broadcast address"},
+		{0xf0000000, 4, "a reserved address"},
+		{0xe0000000, 4, "a multicast address"},
+		{0x7f000000, 8, "a loopback address"},
+		{0x00000000, 8, "an address of \"this network\""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (((ntohl(addr) ^ rows[i].addr) & prefix4_mask(rows[i].len)) == 0)
+			return rows[i].what;
+	}
+	return NULL;
+}
+
+const char *value_duration_text(uint64_t seconds, char buf[static VALUE_DURATION_SIZE])
+{
+	unsigned long long h = seconds / 3600;
+	unsigned m = (unsigned)(seconds / 60 % 60), s = (unsigned)(seconds % 60);
+	int n = 0;
+
+	buf[0] = '\0';
+	if (h > 0)
+		n += snprintf(buf + n, VALUE_DURATION_SIZE - (size_t)n, "%lluh", h);
+	if (m > 0)
+		n += snprintf(buf + n, VALUE_DURATION_SIZE - (size_t)n, "%um", m);
+	if (s > 0 || n == 0)
+		snprintf(buf + n, VALUE_DURATION_SIZE - (size_t)n, "%us", s);
+	return buf;
+}

@@ -1,0 +1,17 @@
+/* What an operator asked for: see spec.h. */
+#include "network/spec.h"
+
+#include <stdlib.h>
+
+void network_spec_fini(struct network_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_sites; i++) {
+		free(spec->sites[i].prefixes);
+		free(spec->sites[i].tunnels);
+	}
+	free(spec->sites);
+	for (size_t i = 0; i < spec->n_pools; i++)
+		free(spec->pools[i].addresses);
+	free(spec->pools);
+	*spec = (struct network_spec){0};
+}
