@@ -1,0 +1,174 @@
+/*
+ * HTTP over the Unix socket with libcurl, JSON with jansson.
+ *
+ * The daemon is trusted to be ours but not to be well: answers are bounded, types are checked where
+ * fields are read, and its sentences are cleaned before a terminal sees them.
+ */
+#include "client.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+enum {
+	ANSWER_MAX = 256 << 20, /* bytes */
+	URL_SIZE = 4096,
+	SENTENCE_SIZE = 1024,
+};
+
+struct buffer {
+	char *data;
+	size_t len, room;
+};
+
+static size_t keep(char *data, size_t size, size_t n, void *arg)
+{
+	struct buffer *b = arg;
+
+	if (n > ANSWER_MAX - b->len)
+		return 0;
+	if (b->len + n > b->room) {
+		size_t room = 2 * (b->len + n);
+		char *grown = realloc(b->data, room);
+
+		if (grown == NULL)
+			return 0;
+		b->data = grown;
+		b->room = room;
+	}
+	memcpy(b->data + b->len, data, n);
+	b->len += n;
+	return n;
+}
+
+static void explain(const struct cli *cli, CURL *curl, CURLcode code)
+{
+	long os_error = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
+	if (code != CURLE_COULDNT_CONNECT)
+		fprintf(cli->err, "homeward: the daemon did not answer on %s: %s\n", cli->socket,
+			curl_easy_strerror(code));
+	else if (os_error == EACCES || os_error == EPERM)
+		fprintf(cli->err,
+			"homeward: not allowed to open %s: run as root or join its group\n",
+			cli->socket);
+	else
+		fprintf(cli->err,
+			"homeward: cannot reach the daemon: is homewardd running? looked at %s\n",
+			cli->socket);
+}
+
+/* 0: @b is the body, *@status the status. */
+static int fetch(const struct cli *cli, const char *path, struct buffer *b, long *status)
+{
+	CURL *curl = curl_easy_init();
+	char url[URL_SIZE];
+	CURLcode code;
+
+	if (curl == NULL) {
+		fprintf(cli->err, "homeward: out of memory\n");
+		return -ENOMEM;
+	}
+	snprintf(url, sizeof(url), "http://localhost%s", path);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, b);
+	code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
+	if (code == CURLE_OK)
+		code = curl_easy_perform(curl);
+	if (code != CURLE_OK)
+		explain(cli, curl, code);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+	curl_easy_cleanup(curl);
+	return code == CURLE_OK ? 0 : -EIO;
+}
+
+json_t *client_get(const struct cli *cli, const char *path)
+{
+	char sentence[SENTENCE_SIZE];
+	struct buffer b = {0};
+	json_t *json = NULL;
+	long status = 0;
+
+	if (fetch(cli, path, &b, &status) == 0) {
+		json = json_loadb(b.data != NULL ? b.data : "", b.len, 0, NULL);
+		if (!json_is_object(json)) {
+			fprintf(cli->err, "homeward: what answers on %s does not speak JSON\n",
+				cli->socket);
+			json_decref(json);
+			json = NULL;
+		} else if (status != 200) {
+			text_clean(client_text(json, "error"), sentence, sizeof(sentence));
+			fprintf(cli->err, "homeward: %s\n", sentence);
+			json_decref(json);
+			json = NULL;
+		}
+	}
+	free(b.data);
+	return json;
+}
+
+json_t *client_get_filtered(const struct cli *cli, const char *path, const char *const *names,
+			    const char *more)
+{
+	char url[URL_SIZE / 2];
+	size_t len = snprintf(url, sizeof(url), "%s?%s", path, more != NULL ? more : "");
+
+	for (size_t i = 0; names[i] != NULL; i++) {
+		const char *value = cli_value(cli, names[i]);
+		char *escaped = value != NULL ? curl_easy_escape(NULL, value, 0) : NULL;
+
+		if (escaped != NULL)
+			len += snprintf(url + len, sizeof(url) - len, "%s%s=%s",
+					url[len - 1] != '?' ? "&" : "", names[i], escaped);
+		curl_free(escaped);
+		if (len >= sizeof(url)) {
+			fprintf(cli->err, "homeward: the value of --%s is too long\n", names[i]);
+			return NULL;
+		}
+	}
+	return client_get(cli, url);
+}
+
+const char *client_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "";
+}
+
+uint64_t client_number(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+/* jansson escapes all control characters but DEL. */
+static int write_ascii(const char *text, size_t len, void *arg)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == 0x7f)
+			fputs("\\u007f", arg);
+		else
+			fputc(text[i], arg);
+	}
+	return 0;
+}
+
+void client_print_json_line(const json_t *json, FILE *out)
+{
+	json_dump_callback(json, write_ascii, out, JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+}
+
+void client_print_json(const json_t *json, FILE *out)
+{
+	json_dump_callback(json, write_ascii, out,
+			   JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_INDENT(2));
+	fputc('\n', out);
+}

@@ -1,0 +1,37 @@
+/*
+ * The table of commands.
+ *
+ * Help, errors and the manual page (docs/man/homeward.1, by its test) follow this table.
+ */
+#include "cli.h"
+
+#include <string.h>
+
+const struct cli_option cli_options[] = {
+	{"socket", "PATH", "socket of the daemon; otherwise $HOMEWARD_SOCKET or " CLI_SOCKET},
+	{"json", NULL, "print what the API says, for programs"},
+	{"help", NULL, "say what there is; after a command: what it takes"},
+	{"version", NULL, "print the version"},
+	{NULL},
+};
+
+const struct command cli_commands[] = {
+	{"status", NULL, "how the daemon is: ports, workers, flows, packets", NULL, status_run},
+	{"sites", NULL, "sites with their tunnels and traffic", NULL, sites_run},
+	{"tunnels", NULL, "tunnels with their ends and traffic", tunnels_options, tunnels_run},
+	{"flows", NULL, "live flows: who talks to whom, and leaves from where", flows_options,
+	 flows_run},
+	{"egress", NULL, "egress addresses, slices and the ports in use", NULL, egress_run},
+	{"drops", NULL, "packets not delivered, by reason", drops_options, drops_run},
+	{"check", "FILE", "read a configuration file and report every error in it", NULL,
+	 check_run},
+	{NULL},
+};
+
+const struct command *cli_find_command(const char *word)
+{
+	for (const struct command *c = cli_commands; c->word != NULL; c++)
+		if (strcmp(c->word, word) == 0)
+			return c;
+	return NULL;
+}

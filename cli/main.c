@@ -1,0 +1,44 @@
+/* homeward: reads the command line, runs one command, says how it went by its exit status. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+static int run(const struct cli *cli)
+{
+	if (cli->version) {
+		printf("homeward %s\n", HOMEWARD_VERSION);
+		return CLI_EXIT_OK;
+	}
+	if (cli->help) {
+		cli_print_help(cli, stdout);
+		return CLI_EXIT_OK;
+	}
+	return cli->command->run(cli);
+}
+
+int main(int argc, char **argv)
+{
+	const char *socket = getenv("HOMEWARD_SOCKET");
+	struct cli cli = {
+		.socket = socket != NULL && socket[0] != '\0' ? socket : CLI_SOCKET,
+		.out = stdout,
+		.err = stderr,
+	};
+	int status;
+
+	if (cli_parse(&cli, argc, argv) < 0)
+		return CLI_EXIT_WRONG;
+	curl_global_init(CURL_GLOBAL_NOTHING);
+	status = run(&cli);
+	curl_global_cleanup();
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		if (errno != EPIPE) /* somebody's `head` has seen enough */
+			fprintf(stderr, "homeward: cannot write: %s\n", strerror(errno));
+		return status != CLI_EXIT_OK ? status : CLI_EXIT_FAILED;
+	}
+	return status;
+}

@@ -1,0 +1,50 @@
+/* homeward sites: one line a site, with what came from it and what went home to it. */
+#include "list.h"
+#include "text.h"
+
+#include <string.h>
+
+static const struct table_column columns[] = {
+	{"SITE", TABLE_LEFT},	       {"TUNNELS", TABLE_LEFT},	    {"SOURCES", TABLE_LEFT},
+	{"PACKETS FROM", TABLE_RIGHT}, {"BYTES FROM", TABLE_RIGHT}, {"PACKETS TO", TABLE_RIGHT},
+	{"BYTES TO", TABLE_RIGHT},     {"DROPPED", TABLE_RIGHT},    {NULL},
+};
+
+enum { SHOWN = 3, JOINED_SIZE = 256 };
+
+/* The first few of a list, and how many more there are. */
+static void join(const json_t *list, const char *none, char out[JOINED_SIZE])
+{
+	size_t n = json_array_size(list), len = 0;
+
+	snprintf(out, JOINED_SIZE, "%s", none);
+	for (size_t i = 0; i < n && i < SHOWN; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		len += snprintf(out + len, JOINED_SIZE - len, "%s%.64s", i > 0 ? " " : "",
+				text != NULL ? text : "-");
+	}
+	if (n > SHOWN)
+		snprintf(out + len, JOINED_SIZE - len, " and %zu more", n - SHOWN);
+}
+
+static void fill(struct table *t, const json_t *site)
+{
+	char joined[JOINED_SIZE];
+
+	table_cell(t, "%s", list_text(site, "name"));
+	join(json_object_get(site, "tunnels"), "-", joined);
+	table_cell(t, "%s", joined);
+	join(json_object_get(site, "prefixes"), "any", joined);
+	table_cell(t, "%s", joined);
+	list_cells_traffic(t, site);
+	table_cell(t, "%s", text_count(client_number(site, "drops")).buf);
+}
+
+int sites_run(const struct cli *cli)
+{
+	static const char *const filters[] = {NULL};
+	static const struct list list = {"/v1/sites", filters, "sites", columns, fill, "no sites"};
+
+	return list_run(cli, &list);
+}

@@ -1,0 +1,107 @@
+/* homeward status: is it well? A head of four lines, then ports and workers. */
+#include "client.h"
+#include "table.h"
+#include "text.h"
+
+static const struct table_column port_columns[] = {
+	{"PORT", TABLE_LEFT},	      {"DRIVER", TABLE_LEFT},	   {"INTERFACE", TABLE_LEFT},
+	{"MTU", TABLE_RIGHT},	      {"PACKETS IN", TABLE_RIGHT}, {"BYTES IN", TABLE_RIGHT},
+	{"PACKETS OUT", TABLE_RIGHT}, {"BYTES OUT", TABLE_RIGHT},  {NULL},
+};
+
+static const struct table_column worker_columns[] = {
+	{"WORKER", TABLE_LEFT},	      {"BUSY", TABLE_RIGHT},
+	{"FLOWS", TABLE_RIGHT},	      {"PACKETS IN", TABLE_RIGHT},
+	{"PACKETS OUT", TABLE_RIGHT}, {"HELD", TABLE_RIGHT},
+	{"DROPPED", TABLE_RIGHT},     {NULL},
+};
+
+static void print_ports(const json_t *ports, FILE *out)
+{
+	struct table *t = table_create(port_columns);
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port)
+	{
+		const char *interface = client_text(port, "interface");
+
+		table_cell(t, "%s", client_text(port, "name"));
+		table_cell(t, "%s", client_text(port, "driver"));
+		table_cell(t, "%s", interface[0] != '\0' ? interface : "-");
+		table_cell(t, "%u", (unsigned)client_number(port, "mtu"));
+		table_cell(t, "%s", text_count(client_number(port, "rx_packets")).buf);
+		table_cell(t, "%s", text_bytes(client_number(port, "rx_bytes")).buf);
+		table_cell(t, "%s", text_count(client_number(port, "tx_packets")).buf);
+		table_cell(t, "%s", text_bytes(client_number(port, "tx_bytes")).buf);
+	}
+	table_print(t, true, out);
+	table_destroy(t);
+}
+
+static void print_workers(const json_t *workers, FILE *out)
+{
+	struct table *t = table_create(worker_columns);
+	json_t *worker;
+	size_t i;
+
+	json_array_foreach(workers, i, worker)
+	{
+		double busy = json_number_value(json_object_get(worker, "busy"));
+
+		table_cell(t, "%u", (unsigned)client_number(worker, "index"));
+		table_cell(t, "%.0f %%", 100 * busy);
+		table_cell(t, "%s", text_count(client_number(worker, "flows")).buf);
+		table_cell(t, "%s", text_count(client_number(worker, "rx")).buf);
+		table_cell(t, "%s", text_count(client_number(worker, "tx")).buf);
+		table_cell(t, "%s", text_count(client_number(worker, "held")).buf);
+		table_cell(t, "%s", text_count(client_number(worker, "drops")).buf);
+	}
+	table_print(t, true, out);
+	table_destroy(t);
+}
+
+static void print_head(const json_t *status, FILE *out)
+{
+	const json_t *flows = json_object_get(status, "flows");
+	const json_t *packets = json_object_get(status, "packets");
+	uint64_t now = client_number(flows, "now"), capacity = client_number(flows, "capacity");
+	char version[TEXT_SIZE], file[TEXT_SIZE];
+
+	text_clean(client_text(status, "version"), version, sizeof(version));
+	text_clean(client_text(status, "config"), file, sizeof(file));
+	fprintf(out, "homewardd  %s, process %u, up %s\n", version,
+		(unsigned)client_number(status, "pid"),
+		text_duration(client_number(status, "uptime_s")).buf);
+	fprintf(out, "config     %s\n", file);
+	fprintf(out, "flows      %s of %s (%s), %s created, %s ended\n", text_count(now).buf,
+		text_count(capacity).buf, text_share(now, capacity).buf,
+		text_count(client_number(flows, "created")).buf,
+		text_count(client_number(flows, "ended")).buf);
+	fprintf(out, "packets    %s in, %s out, %s held, %s dropped: %s\n\n",
+		text_count(client_number(packets, "rx")).buf,
+		text_count(client_number(packets, "tx")).buf,
+		text_count(client_number(packets, "held")).buf,
+		text_count(client_number(packets, "drops")).buf,
+		json_is_true(json_object_get(status, "accounted"))
+			? "all accounted for"
+			: "NOT ALL ACCOUNTED FOR, please report this");
+}
+
+int status_run(const struct cli *cli)
+{
+	json_t *status = client_get(cli, "/v1/status");
+
+	if (status == NULL)
+		return CLI_EXIT_FAILED;
+	if (cli->json) {
+		client_print_json(status, cli->out);
+	} else {
+		print_head(status, cli->out);
+		print_ports(json_object_get(status, "ports"), cli->out);
+		fputc('\n', cli->out);
+		print_workers(json_object_get(status, "workers"), cli->out);
+	}
+	json_decref(status);
+	return CLI_EXIT_OK;
+}

@@ -1,0 +1,46 @@
+/* homeward tunnels: one line a tunnel, with its two ends and its traffic. */
+#include "list.h"
+#include "text.h"
+
+#include <inttypes.h>
+
+const struct cli_option tunnels_options[] = {
+	{"site", "NAME", "only the tunnels of this site"},
+	{NULL},
+};
+
+static const struct table_column columns[] = {
+	{"TUNNEL", TABLE_LEFT},	      {"SITE", TABLE_LEFT},
+	{"TYPE", TABLE_LEFT},	      {"PORT", TABLE_LEFT},
+	{"LOCAL", TABLE_LEFT},	      {"REMOTE", TABLE_LEFT},
+	{"KEY", TABLE_RIGHT},	      {"MTU", TABLE_RIGHT},
+	{"PACKETS IN", TABLE_RIGHT},  {"BYTES IN", TABLE_RIGHT},
+	{"PACKETS OUT", TABLE_RIGHT}, {"BYTES OUT", TABLE_RIGHT},
+	{"DROPPED", TABLE_RIGHT},     {NULL},
+};
+
+static void fill(struct table *t, const json_t *tunnel)
+{
+	table_cell(t, "%s", list_text(tunnel, "name"));
+	table_cell(t, "%s", list_text(tunnel, "site"));
+	table_cell(t, "%s", list_text(tunnel, "type"));
+	table_cell(t, "%s", list_text(tunnel, "port"));
+	table_cell(t, "%s", list_text(tunnel, "local"));
+	table_cell(t, "%s", list_text(tunnel, "remote"));
+	if (json_is_integer(json_object_get(tunnel, "key")))
+		table_cell(t, "%" PRIu64, client_number(tunnel, "key"));
+	else
+		table_cell(t, "-");
+	table_cell(t, "%" PRIu64, client_number(tunnel, "mtu"));
+	list_cells_traffic(t, tunnel);
+	table_cell(t, "%s", text_count(client_number(tunnel, "drops")).buf);
+}
+
+int tunnels_run(const struct cli *cli)
+{
+	static const char *const filters[] = {"site", NULL};
+	static const struct list list = {"/v1/tunnels", filters, "tunnels",
+					 columns,	fill,	 "no tunnels"};
+
+	return list_run(cli, &list);
+}
