@@ -1,8 +1,6 @@
 """What the recipes share: where the programs are, names for namespaces."""
-import os
 import pathlib
 import sys
-import zlib
 
 import pytest
 
@@ -29,7 +27,7 @@ def tools(build):
 @pytest.fixture(scope="session")
 def prefix():
     """Begins the names of all our namespaces: one for each checkout, so that two do not meet."""
-    name = f"hw{zlib.crc32(os.fsencode(ROOT)) & 0xffff:04x}"
+    name = netns.checkout_prefix(ROOT)
     netns.delete_all(f"{name}-")
     yield name
     netns.delete_all(f"{name}-")

@@ -1,0 +1,154 @@
+"""homewardd in the gateway's namespace, and homeward to ask it."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from bed.netns import command, wait_until
+
+START_S = 30
+STOP_S = 10
+
+
+class DaemonFailed(Exception):
+    pass
+
+
+def configuration(topology, socket, capacity=65536, sites=None):
+    """The gateway's YAML for the branches of @topology; @sites replaces the list of sites."""
+    if sites is None:
+        sites = "".join(site(b) for b in topology.branches)
+    return f"""\
+flows:
+  capacity: {capacity}
+workers: 1
+api:
+  socket: {socket}
+ports:
+  - name: underlay
+    driver: af_xdp
+    interface: underlay0
+  - name: uplink
+    driver: af_xdp
+    interface: uplink0
+sites:
+{sites}egress:
+  - name: internet
+    port: uplink
+    slice-size: 2048
+    addresses:
+      - address: 203.0.113.10
+        slices: [1, 2, 5-7]
+"""
+
+
+def site(branch, mtu=1400):
+    key = f"        key: {branch.key}\n" if branch.key is not None else ""
+    return f"""\
+  - name: {branch.name}
+    prefixes: [10.0.1.0/24]
+    tunnels:
+      - name: {branch.name}-gre
+        type: gre
+        local: 192.0.2.1
+        remote: {branch.outer}
+{key}        address: {branch.inner}
+        mtu: {mtu}
+        port: underlay
+"""
+
+
+class Daemon:
+    """One run of homewardd after another, with one configuration file and one socket."""
+
+    def __init__(self, topology, name="homewardd"):
+        self.ns, self.build = topology.gateway, topology.build
+        self.file = os.path.join(topology.folder, f"{name}.yaml")
+        self.socket = os.path.join(topology.folder, f"{name}.sock")
+        self.log = topology.log(name)
+        self.process = None
+
+    def configure(self, text):
+        with open(self.file, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def start(self):
+        """Returns when the daemon answers."""
+        self.process = self.ns.start(os.path.join(self.build, "src", "homewardd"), self.file,
+                                     log=self.log)
+        try:
+            wait_until("homewardd to answer", self.answers, START_S)
+        except (TimeoutError, DaemonFailed) as e:
+            self.kill()
+            raise DaemonFailed(f"{e}\n{self.log_text()}") from None
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise DaemonFailed(f"homewardd ended with status {self.process.returncode}")
+        return self.homeward("status", check=False).returncode == 0
+
+    def signal(self, number):
+        """Sends a signal and waits for the end; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(STOP_S)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            try:
+                return self.signal(signal.SIGTERM)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise DaemonFailed(f"homewardd does not stop\n{self.log_text()}") from None
+        return self.process.returncode if self.process else None
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+
+    def log_text(self):
+        if not os.path.exists(self.log):
+            return ""
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def homeward(self, *args, **kw):
+        return command(os.path.join(self.build, "cli", "homeward"), "--socket", self.socket, *args,
+                       **kw)
+
+    def ask(self, *args):
+        """What `homeward --json` answers."""
+        return json.loads(self.homeward("--json", *args).stdout)
+
+    def drops(self):
+        """{reason: packets} without the zeros."""
+        return {d["reason"]: d["packets"] for d in self.ask("drops")["drops"] if d["packets"]}
+
+    def answered(self):
+        """{answer: packets} without the zeros."""
+        return {a["name"]: a["packets"] for a in self.ask("drops")["answers"] if a["packets"]}
+
+    def flows(self, *filters):
+        return self.ask("flows", "--limit", "1000", *filters)["flows"]
+
+    def unaccounted(self):
+        """Law 3, from outside: what is wrong with rx = tx + held + drops; "" if it holds."""
+        status, drops = self.ask("status"), self.ask("drops")
+        for w in status["workers"]:
+            if w["rx"] != w["tx"] + w["held"] + w["drops"]:
+                return f"worker {w['index']}: {w}"
+        if not status["accounted"]:
+            return f"homewardd says so itself: {status['packets']}"
+        if drops["total"] != sum(d["packets"] for d in drops["drops"]):
+            return f"drops do not add up to {drops['total']}: {drops['drops']}"
+        return ""
+
+    def settle(self, seconds=5):
+        """Waits until no packet is on its way: the counters stand still."""
+        before, end = None, time.monotonic() + seconds
+        while time.monotonic() < end:
+            now = self.ask("status")["packets"]
+            if now == before:
+                return
+            before = now
+            time.sleep(0.1)
