@@ -1,0 +1,72 @@
+/* What the machine is asked: the loopback interface is on every one. */
+#include "base/err.h"
+#include "control/config/config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct {
+	const char *port; /* line 1 of the file; name and braces are added */
+	const char *words; /* that the sentence has; NULL: nothing is wrong */
+} rows[] = {
+	{"driver: af_packet, interface: lo", NULL},
+	{"driver: af_xdp, interface: lo", NULL},
+	{"driver: af_packet, interface: l0", "no interface l0: did you mean lo?"},
+	{"driver: af_xdp, interface: no-such-one-15", "no interface no-such-one-15"},
+	{"driver: tap, interface: no-such-one-15", NULL},
+	{"driver: tap, interface: lo", "of this name already"},
+	{"driver: memory, next-hop-mac: 02:00:00:00:00:01", NULL},
+	{"driver: pcap, next-hop-mac: 02:00:00:00:00:01", NULL},
+	{"driver: pcap, next-hop-mac: 02:00:00:00:00:01, rx-file: /etc/passwd", NULL},
+	{"driver: pcap, next-hop-mac: 02:00:00:00:00:01, rx-file: /no/file", "No such file"},
+	{"driver: pcap, next-hop-mac: 02:00:00:00:00:01, rx-file: /", "is not a file"},
+};
+
+static void check_row(const char *port, const char *words)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct config *config;
+	char text[512];
+	int rc;
+
+	snprintf(text, sizeof(text),
+		 "ports: [{name: p, %s}]\n"
+		 "sites: [{name: s, tunnels: [{name: t, local: 192.0.2.1, remote: 192.0.2.2}]}]\n"
+		 "egress: [{name: e, addresses: [{address: 198.51.100.1}]}]\n",
+		 port);
+	config = config_parse("f.yaml", text, strlen(text), &errs);
+	assert_non_null(config);
+
+	rc = config_check_machine(config, &errs);
+	assert_int_equal(rc, words == NULL ? 0 : -ENODEV);
+	assert_int_equal(errs.n, words == NULL ? 0 : 1);
+	if (words != NULL) {
+		assert_string_equal(errs.errs[0].file, "f.yaml");
+		assert_int_equal(errs.errs[0].line, 1);
+		assert_true(errs.errs[0].column > 1);
+		if (strstr(errs.errs[0].text, words) == NULL)
+			fail_msg("\"%s\" has no \"%s\"", errs.errs[0].text, words);
+	}
+	config_destroy(config);
+	err_list_fini(&errs);
+}
+
+static void test_rows(void **state)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(rows[i].port, rows[i].words);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
