@@ -1,0 +1,79 @@
+/*
+ * Any bytes as a configuration file: never a crash, always either a configuration or an error with a
+ * place, and what is printed of a good one is read again as the same.
+ */
+#include "base/err.h"
+#include "control/config/config.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct text {
+	char *bytes;
+	size_t len;
+};
+
+/* @wrong is something no input may bring about. */
+static void stop_if(int wrong, const char *what)
+{
+	if (wrong) {
+		fprintf(stderr, "%s\n", what);
+		abort();
+	}
+}
+
+static struct text print_config(const struct config *config)
+{
+	struct text t = {0};
+	FILE *out = open_memstream(&t.bytes, &t.len);
+
+	stop_if(out == NULL, "no memory for the print");
+	config_print(config, out);
+	fclose(out);
+	return t;
+}
+
+static void check_errors(const struct err_list *errs, size_t size)
+{
+	stop_if(errs->n == 0, "no configuration and no error");
+	for (size_t i = 0; i < errs->n; i++) {
+		const struct err *e = &errs->errs[i];
+
+		stop_if(e->line > size + 1, "an error behind the end of the file");
+		stop_if(e->text[0] == '\0' || strchr(e->text, '\n') != NULL, "no sentence");
+	}
+}
+
+static void check_round_trip(const struct config *config)
+{
+	struct text first = print_config(config), second;
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct config *again = config_parse("print", first.bytes, first.len, &errs);
+
+	err_print(&errs, stderr);
+	stop_if(again == NULL, "our own print is refused");
+	second = print_config(again);
+	stop_if(strcmp(first.bytes, second.bytes) != 0, "read again, it is another");
+	free(first.bytes);
+	free(second.bytes);
+	config_destroy(again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct config *config = config_parse("fuzz", (const char *)data, size, &errs);
+
+	if (config == NULL) {
+		check_errors(&errs, size);
+	} else {
+		stop_if(errs.n != 0, "a configuration and errors");
+		check_round_trip(config);
+	}
+	config_destroy(config);
+	err_list_fini(&errs);
+	return 0;
+}
