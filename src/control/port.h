@@ -11,6 +11,8 @@
 #include "worker.h"
 
 struct rte_ring;
+struct steer;
+struct guard;
 
 struct port {
 	const struct config_port *config;
@@ -19,6 +21,19 @@ struct port {
 	struct rte_ring *memory_rx; /* memory driver: put packets in */
 	struct rte_ring *memory_tx; /* memory driver: take packets out */
 	struct worker_port worker; /* what workers see */
+
+	/* private to control/port/ */
+	char vdev[32]; /* DPDK's name for the device; empty: not made */
+	int lock; /* held while we serve the interface; -1: none */
+	struct steer *steer; /* af_xdp: the XDP program, NULL: none */
+	struct guard *guard; /* af_packet: keeps our packets from the kernel, NULL: none */
+};
+
+/* Of one port, what its program in the kernel saw; all 0 if it has none. Numbers of in/steer.h. */
+struct port_steer_counts {
+	uint64_t tunnel, egress, arp; /* taken */
+	uint64_t passed; /* left to the kernel */
+	uint64_t lost; /* ours, but no queue took it */
 };
 
 struct port_set {
@@ -40,6 +55,9 @@ int port_eal_init(const struct config *config, struct err_list *errs);
  */
 int ports_open(struct port_set *set, const struct config *config, const struct network *net,
 	       struct err_list *errs);
+
+/* Asks the kernel. Control thread. */
+void port_read_steer_counts(const struct port *port, struct port_steer_counts *out);
 
 /* Stops and closes all; detaches the steer program. Interfaces are as before. */
 void ports_close(struct port_set *set);

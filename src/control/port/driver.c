@@ -1,0 +1,71 @@
+/* The table of drivers: one row each. See driver.h. */
+#include "control/port/driver.h"
+
+#include <assert.h>
+
+static const struct driver drivers[] = {
+	[PORT_AF_XDP] =
+		{
+			.name = "af_xdp",
+			.device = "net_af_xdp",
+			.has_kernel = true,
+			.advice = "; if another program uses its queue 0, stop that; if the "
+				  "interface cannot do XDP, set driver: af_packet",
+			.prepare = driver_af_xdp_prepare,
+			.finish = driver_af_xdp_finish,
+		},
+	[PORT_AF_PACKET] =
+		{
+			.name = "af_packet",
+			.device = "net_af_packet",
+			.has_kernel = true,
+			.advice = "",
+			.prepare = driver_af_packet_prepare,
+			.finish = driver_af_packet_finish,
+		},
+	[PORT_TAP] =
+		{
+			.name = "tap",
+			.device = "net_tap",
+			.advice = "; is /dev/net/tun there, and the name free?",
+			.prepare = driver_tap_prepare,
+			.started = driver_tap_started,
+		},
+	[PORT_PCAP] =
+		{
+			.name = "pcap",
+			.device = "net_pcap",
+			.advice = "; can its files be read and written?",
+			.prepare = driver_pcap_prepare,
+			.finish = driver_own_mac,
+		},
+	[PORT_MEMORY] =
+		{
+			.name = "memory",
+			.advice = "",
+			.prepare = driver_memory_prepare,
+			.finish = driver_own_mac,
+		},
+};
+
+const struct driver *driver_find(enum port_driver driver)
+{
+	assert((size_t)driver < ARRAY_SIZE(drivers));
+	return &drivers[driver];
+}
+
+bool driver_has_kernel(enum port_driver driver)
+{
+	return driver_find(driver)->has_kernel;
+}
+
+uint32_t driver_mtu(const struct config_port *config)
+{
+	struct interface in;
+
+	if (config->mtu != 0)
+		return config->mtu;
+	if (driver_has_kernel(config->driver) && interface_read(config->interface, &in) == 0)
+		return in.mtu;
+	return DRIVER_MTU_DEFAULT;
+}

@@ -1,0 +1,53 @@
+/* Private to control/port/: what differs between drivers, and the state of one opening. */
+#pragma once
+
+#include "base/err.h"
+#include "control/port/port_internal.h"
+
+enum { DRIVER_MTU_DEFAULT = 1500, DRIVER_ARGS_SIZE = 512 };
+
+struct port_opening;
+
+struct driver {
+	const char *name; /* as in the configuration */
+	const char *device; /* DPDK's; NULL: made of rings */
+	bool has_kernel;
+	const char *advice; /* what to do when it refuses */
+	int (*prepare)(struct port_opening *o); /* adds its own sentence on failure */
+	int (*finish)(struct port_opening *o); /* queues are there, not started; may be NULL */
+	int (*started)(struct port_opening *o); /* may be NULL */
+};
+
+/* One port while it is being opened. */
+struct port_opening {
+	struct port_set *set;
+	struct port *port;
+	size_t index;
+	const struct driver *driver;
+	const char *file; /* of the configuration */
+	const struct network *net;
+	struct err_list *errs;
+	struct interface interface; /* kernel ports */
+	int program_fd; /* the XDP program as a file; -1: none */
+	char args[DRIVER_ARGS_SIZE]; /* for DPDK */
+};
+
+const struct driver *driver_find(enum port_driver driver);
+bool driver_has_kernel(enum port_driver driver);
+uint32_t driver_mtu(const struct config_port *config); /* the interface's, or the default */
+
+/* driver_kernel.c: af_xdp, af_packet */
+int driver_af_xdp_prepare(struct port_opening *o);
+int driver_af_xdp_finish(struct port_opening *o);
+int driver_af_packet_prepare(struct port_opening *o);
+int driver_af_packet_finish(struct port_opening *o);
+void driver_kernel_close(struct port *port);
+
+/* driver_other.c: tap, pcap, memory */
+int driver_tap_prepare(struct port_opening *o);
+int driver_tap_started(struct port_opening *o);
+int driver_pcap_prepare(struct port_opening *o);
+int driver_memory_prepare(struct port_opening *o);
+int driver_memory_device(struct port_opening *o);
+int driver_own_mac(struct port_opening *o);
+void driver_memory_close(struct port *port);

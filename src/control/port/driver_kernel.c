@@ -1,0 +1,216 @@
+/*
+ * Drivers that stand on an interface which the kernel goes on using: af_xdp and af_packet.
+ *
+ * Both take the interface's lock, clear away what a killed process left, and put a program of ours
+ * into the kernel: af_xdp steers our packets to us, af_packet sees all and keeps ours from the
+ * kernel. Everything that can be known to fail is found out before DPDK is asked, because its
+ * drivers do not say why.
+ *
+ * Control thread.
+ */
+#include "base/log.h"
+#include "control/port/driver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	VETH_XDP_MTU_MAX = 3519, /* veth refuses XDP from 3,520 */
+	PACKET_FRAMES = 2048,
+	PACKET_FRAME_MIN = 2048,
+	PACKET_FRAME_HEADER = 128, /* tpacket2 header, addresses, alignment: rounded up */
+	PAGE = 4096,
+};
+
+#define REFUSE(o, fmt, ...)                                                                        \
+	err_add((o)->errs, (o)->file, (o)->port->config->line, 0, "port %s: " fmt,                 \
+		(o)->port->config->name, __VA_ARGS__)
+
+static int check_interface(struct port_opening *o)
+{
+	const struct config_port *config = o->port->config;
+	const char *name = config->interface;
+	int ret = interface_read(name, &o->interface);
+
+	if (ret != 0) {
+		REFUSE(o, "interface %s: %s", name, strerror(-ret));
+		return ret;
+	}
+	if (!o->interface.ethernet) {
+		REFUSE(o, "interface %s is not Ethernet", name);
+		return -EPFNOSUPPORT;
+	}
+	if (!o->interface.up) {
+		REFUSE(o, "interface %s is down: set it up with: ip link set %s up", name, name);
+		return -ENETDOWN;
+	}
+	if (config->mtu > o->interface.mtu) {
+		REFUSE(o, "mtu %u is more than interface %s has: %u", config->mtu, name,
+		       o->interface.mtu);
+		return -EMSGSIZE;
+	}
+	o->port->ifindex = o->interface.index;
+	o->port->has_kernel = true;
+	o->port->worker.mtu = (uint16_t)(config->mtu != 0	    ? config->mtu
+					 : o->interface.mtu > 65535 ? 65535
+								    : o->interface.mtu);
+	return 0;
+}
+
+static int take_lock(struct port_opening *o)
+{
+	const char *name = o->port->config->interface;
+
+	o->port->lock = interface_lock(name);
+	if (o->port->lock >= 0)
+		return 0;
+	if (o->port->lock == -EWOULDBLOCK)
+		REFUSE(o, "another homewardd serves interface %s: stop it first", name);
+	else
+		REFUSE(o, "cannot lock interface %s in /run/homeward: %s", name,
+		       strerror(-o->port->lock));
+	return o->port->lock;
+}
+
+/* A program of ours whose process was killed; @exclusive: no other may be there either. */
+static int clear_away(struct port_opening *o, bool exclusive)
+{
+	const char *name = o->port->config->interface;
+	char program[16];
+	int ret = steer_remove_stale(o->port->ifindex, program);
+
+	guard_remove_stale(o->port->ifindex, o->port->lock);
+	if (ret == -EBUSY && !exclusive)
+		return 0;
+	if (ret == -EBUSY)
+		REFUSE(o,
+		       "interface %s has another XDP program (%s): take it off with: ip link set "
+		       "dev %s xdp off; or set driver: af_packet",
+		       name, program, name);
+	else if (ret != 0)
+		REFUSE(o, "cannot take the old XDP program off interface %s: %s", name,
+		       strerror(-ret));
+	return ret;
+}
+
+static int claim(struct port_opening *o, bool exclusive)
+{
+	int ret = check_interface(o);
+
+	if (ret == 0)
+		ret = take_lock(o);
+	if (ret == 0)
+		ret = clear_away(o, exclusive);
+	return ret;
+}
+
+/* What XDP cannot do with this interface. */
+static int check_xdp(struct port_opening *o)
+{
+	const struct interface *in = &o->interface;
+	const char *advice = "lower it, or set driver: af_packet";
+
+	if (strcmp(in->driver, "veth") == 0 && in->mtu > VETH_XDP_MTU_MAX) {
+		REFUSE(o, "interface %s has MTU %u; veth does XDP up to %u: %s", in->name, in->mtu,
+		       VETH_XDP_MTU_MAX, advice);
+		return -EMSGSIZE;
+	}
+	if (in->mtu > pool_mtu_max_af_xdp()) {
+		REFUSE(o, "interface %s has MTU %u; af_xdp takes up to %u: %s", in->name, in->mtu,
+		       pool_mtu_max_af_xdp(), advice);
+		return -EMSGSIZE;
+	}
+	if (in->queues > 1) {
+		REFUSE(o,
+		       "interface %s has %u receive queues and only one is served: set one with: "
+		       "ethtool -L %s combined 1 (veth: rx 1); or set driver: af_packet",
+		       in->name, in->queues, in->name);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+int driver_af_xdp_prepare(struct port_opening *o)
+{
+	char path[64];
+	int ret = claim(o, true);
+
+	if (ret == 0)
+		ret = check_xdp(o);
+	if (ret != 0)
+		return ret;
+	ret = steer_program_path(path, sizeof(path), &o->program_fd);
+	if (ret != 0) {
+		o->program_fd = -1;
+		REFUSE(o, "cannot prepare the XDP program: %s", strerror(-ret));
+		return ret;
+	}
+	snprintf(o->args, sizeof(o->args), "iface=%s,start_queue=0,queue_count=1,xdp_prog=%s",
+		 o->interface.name, path);
+	return 0;
+}
+
+/* The program is attached and passes everything; from here on it takes what is ours. */
+int driver_af_xdp_finish(struct port_opening *o)
+{
+	struct steer_addr *addrs;
+	size_t n = 0;
+	int ret;
+
+	o->port->steer = steer_find(o->port->ifindex);
+	if (o->port->steer == NULL)
+		return -ENOENT;
+	addrs = steer_list(o->net, o->index, o->interface.name, &n);
+	if (addrs == NULL)
+		return -ENOMEM;
+	ret = steer_fill(steer_map(o->port->steer), addrs, n);
+	free(addrs);
+	return ret;
+}
+
+int driver_af_packet_prepare(struct port_opening *o)
+{
+	uint32_t frame = PACKET_FRAME_MIN;
+	int ret = claim(o, false);
+
+	if (ret != 0)
+		return ret;
+	while (frame < o->interface.mtu + POOL_ETHERNET + PACKET_FRAME_HEADER)
+		frame *= 2;
+	snprintf(o->args, sizeof(o->args),
+		 "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
+		 o->interface.name, frame, frame > PAGE ? frame : PAGE, PACKET_FRAMES);
+	return 0;
+}
+
+int driver_af_packet_finish(struct port_opening *o)
+{
+	size_t n = 0;
+	struct steer_addr *addrs = steer_list(o->net, o->index, o->interface.name, &n);
+
+	if (addrs == NULL)
+		return -ENOMEM;
+	o->port->guard = guard_create(o->port->ifindex, o->port->lock, addrs, n, true);
+	free(addrs);
+	return o->port->guard == NULL ? -errno : 0;
+}
+
+void driver_kernel_close(struct port *port)
+{
+	char program[16];
+
+	guard_destroy(port->guard);
+	steer_destroy(port->steer);
+	port->guard = NULL;
+	port->steer = NULL;
+	if (port->lock < 0)
+		return;
+	/* the driver took its program off, unless it failed half-way */
+	if (port->config->driver == PORT_AF_XDP && steer_remove_stale(port->ifindex, program) != 0)
+		log_warning("an XDP program is still on interface %s", port->config->interface);
+	interface_unlock(port->config->interface, port->lock);
+	port->lock = -1;
+}

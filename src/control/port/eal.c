@@ -1,0 +1,266 @@
+/*
+ * Starts DPDK's environment (EAL) the way a daemon beside the kernel needs it.
+ *
+ * Huge pages if enough are free, else ordinary memory, with a line in the log that says so. The
+ * control thread is not pinned: it may run on every core it could run on before. No PCI scan, no
+ * files left behind, no telemetry socket. What DPDK and libbpf have to say goes to our log, and the
+ * first of it is kept, as the drivers report reasons in no other way.
+ *
+ * Control thread, once.
+ */
+#include "base/err.h"
+#include "base/log.h"
+#include "control/port/port_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <linux/capability.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+
+#define MIB ((size_t)1 << 20)
+
+enum {
+	OTHER_BYTES = 96 << 20, /* rings, adjacency tables, drivers */
+	BYTES_PER_FLOW = 96, /* record and index, rounded up */
+	ARGS_MAX = 16,
+	CORES_TEXT = 8 * 1024,
+};
+
+static char first_message[256];
+
+static void keep_message(const char *text, size_t len)
+{
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
+		len--;
+	if (len == 0)
+		return;
+	log_debug("%.*s", (int)len, text);
+	if (first_message[0] == '\0')
+		snprintf(first_message, sizeof(first_message), "%.*s", (int)len, text);
+}
+
+const char *eal_first_message(void)
+{
+	static char taken[sizeof(first_message)];
+
+	memcpy(taken, first_message, sizeof(taken));
+	first_message[0] = '\0';
+	return taken[0] != '\0' ? taken : "no reason given";
+}
+
+static ssize_t write_log(void *cookie, const char *text, size_t len)
+{
+	keep_message(text, len);
+	return (ssize_t)len;
+}
+
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char text[256];
+	int len = vsnprintf(text, sizeof(text), fmt, ap);
+
+	if (level == LIBBPF_WARN && len > 0)
+		keep_message(text, len < (int)sizeof(text) ? (size_t)len : sizeof(text) - 1);
+	return 0;
+}
+
+static int redirect_messages(void)
+{
+	cookie_io_functions_t io = {.write = write_log};
+	FILE *stream = fopencookie(NULL, "w", io);
+
+	if (stream == NULL)
+		return -errno;
+	setvbuf(stream, NULL, _IOLBF, 0);
+	libbpf_set_print(print_libbpf);
+	return rte_openlog_stream(stream);
+}
+
+/* Effective capabilities as one number. */
+static uint64_t read_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &header, data) != 0)
+		return 0;
+	return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+#define CAPABILITY(bit) (UINT64_C(1) << (bit))
+
+static bool rights_suffice(const struct config_port *port, uint64_t have)
+{
+	bool bpf = have & (CAPABILITY(CAP_BPF) | CAPABILITY(CAP_SYS_ADMIN));
+	uint64_t need = port->driver == PORT_AF_XDP
+				? CAPABILITY(CAP_NET_ADMIN) | CAPABILITY(CAP_NET_RAW) |
+					  CAPABILITY(CAP_IPC_LOCK)
+			: port->driver == PORT_AF_PACKET
+				? CAPABILITY(CAP_NET_ADMIN) | CAPABILITY(CAP_NET_RAW)
+			: port->driver == PORT_TAP ? CAPABILITY(CAP_NET_ADMIN)
+						   : 0;
+
+	if ((have & need) != need)
+		return false;
+	return bpf || (port->driver != PORT_AF_XDP && port->driver != PORT_AF_PACKET);
+}
+
+static int check_rights(const struct config *config, struct err_list *errs)
+{
+	uint64_t have = read_capabilities();
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+
+		if (rights_suffice(port, have))
+			continue;
+		err_add(errs, config->file, port->line, 0,
+			"port %s needs more rights: run as root, or give CAP_NET_RAW, "
+			"CAP_NET_ADMIN, CAP_BPF and CAP_IPC_LOCK",
+			port->name);
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Free huge pages of the size that folder @name ("hugepages-2048kB") stands for, in bytes. */
+static size_t free_pages(const char *name)
+{
+	char path[300];
+	size_t pages = 0, kib = 0;
+	FILE *f;
+
+	if (sscanf(name, "hugepages-%zukB", &kib) != 1)
+		return 0;
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/free_hugepages", name);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%zu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * kib * 1024;
+}
+
+/* Of one size: DPDK does not join pages of different sizes. */
+static size_t free_huge_bytes(void)
+{
+	DIR *dir = opendir("/sys/kernel/mm/hugepages");
+	size_t most = 0;
+	struct dirent *entry;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL) {
+		size_t bytes = free_pages(entry->d_name);
+
+		most = bytes > most ? bytes : most;
+	}
+	closedir(dir);
+	return most;
+}
+
+static uint32_t largest_mtu(const struct config *config)
+{
+	uint32_t largest = 0;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+		struct interface in = {.mtu = 1500};
+
+		if (port->mtu == 0 &&
+		    (port->driver == PORT_AF_XDP || port->driver == PORT_AF_PACKET) &&
+		    interface_read(port->interface, &in) != 0)
+			in.mtu = 1500; /* ports_open() will say that it is not there */
+		largest = port->mtu > largest ? port->mtu : largest;
+		largest = port->mtu == 0 && in.mtu > largest ? in.mtu : largest;
+	}
+	return largest;
+}
+
+/* "0@(0,1,5)": one EAL core that may be any of ours. */
+static void write_cores(char *text, size_t size, const cpu_set_t *cpus)
+{
+	size_t len = (size_t)snprintf(text, size, "--lcores=0@(");
+
+	for (int cpu = 0; cpu < CPU_SETSIZE && len < size - 8; cpu++)
+		if (CPU_ISSET(cpu, cpus))
+			len += (size_t)snprintf(text + len, size - len, "%d,", cpu);
+	text[len - 1] = ')';
+}
+
+/* Says which memory it will be. True: huge pages. */
+static bool choose_memory(size_t need)
+{
+	size_t have = free_huge_bytes();
+
+	if (have >= need) {
+		log_info("memory: huge pages, %zu MiB of %zu MiB free ones", need / MIB,
+			 have / MIB);
+		return true;
+	}
+	log_info(
+		"memory: without huge pages (%zu MiB needed, %zu MiB free), which costs speed with "
+		"many flows; reserve them with: sysctl vm.nr_hugepages=%zu",
+		need / MIB, have / MIB, (need + 2 * MIB - 1) / (2 * MIB));
+	return false;
+}
+
+static int start(const struct config *config, const cpu_set_t *cpus)
+{
+	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
+	char *argv[ARGS_MAX];
+	int argc = 0;
+	size_t need = pool_bytes(config, largest_mtu(config)) + OTHER_BYTES +
+		      (size_t)config->flows_capacity * BYTES_PER_FLOW;
+
+	write_cores(cores, sizeof(cores), cpus);
+	snprintf(megabytes, sizeof(megabytes), "%zu", need / MIB + 1);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=homeward-%d", (int)getpid());
+
+	argv[argc++] = "homewardd";
+	argv[argc++] = "--no-pci";
+	argv[argc++] = "--no-telemetry";
+	argv[argc++] = "--iova-mode=va";
+	argv[argc++] = "--log-level=*:error";
+	argv[argc++] = prefix;
+	argv[argc++] = cores;
+	if (choose_memory(need)) {
+		argv[argc++] = "--in-memory";
+	} else {
+		argv[argc++] = "--no-huge";
+		argv[argc++] = "--no-shconf";
+		argv[argc++] = "-m";
+		argv[argc++] = megabytes;
+	}
+	argv[argc] = NULL;
+	return rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
+}
+
+int port_eal_init(const struct config *config, struct err_list *errs)
+{
+	cpu_set_t cpus;
+	int ret = check_rights(config, errs);
+
+	if (ret != 0)
+		return ret;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || redirect_messages() != 0)
+		return -errno;
+
+	ret = start(config, &cpus);
+	if (ret == 0)
+		ret = -sched_setaffinity(0, sizeof(cpus), &cpus);
+	if (ret != 0)
+		err_add(errs, NULL, 0, 0, "cannot start DPDK: %s", eal_first_message());
+	return ret;
+}

@@ -1,0 +1,134 @@
+/*
+ * The tc guard (in/guard.bpf.c): keeps the packets of an af_packet port from the kernel.
+ *
+ * From Linux 6.6 it hangs on a link that the kernel removes when this process ends, whatever ends
+ * it. Before, it is a filter in the clsact qdisc, with a priority and handle of its own by which the
+ * next start finds it after a kill -9; whether the qdisc is ours too is remarked in the interface's
+ * lock file.
+ *
+ * Control thread.
+ */
+#include "control/port/port_internal.h"
+#include "in/guard.skel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+enum {
+	FILTER_PRIORITY = 0x4857, /* "HW" */
+	FILTER_HANDLE = 1,
+	ATTACH_TCX_INGRESS = 46, /* BPF_TCX_INGRESS; headers of Debian 12 do not have it yet */
+};
+
+struct guard {
+	struct guard_bpf *program;
+	int link; /* -1: a filter of clsact */
+	int ifindex;
+	int lock;
+};
+
+static struct bpf_tc_hook hook_of(int ifindex)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = ifindex,
+		.attach_point = BPF_TC_INGRESS,
+	};
+}
+
+static struct bpf_tc_opts filter(void)
+{
+	return (struct bpf_tc_opts){
+		.sz = sizeof(struct bpf_tc_opts),
+		.handle = FILTER_HANDLE,
+		.priority = FILTER_PRIORITY,
+	};
+}
+
+static int attach_filter(struct guard *g)
+{
+	struct bpf_tc_hook hook = hook_of(g->ifindex);
+	struct bpf_tc_opts opts = filter();
+	int ret = bpf_tc_hook_create(&hook);
+
+	if (ret == 0)
+		interface_set_lock_remark(g->lock, true);
+	else if (ret != -EEXIST)
+		return ret;
+	opts.prog_fd = bpf_program__fd(g->program->progs.homeward_guard);
+	opts.flags = BPF_TC_F_REPLACE;
+	return bpf_tc_attach(&hook, &opts);
+}
+
+void guard_remove_stale(int ifindex, int lock)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex);
+	struct bpf_tc_opts opts = filter();
+
+	if (bpf_tc_query(&hook, &opts) == 0) {
+		opts = filter();
+		bpf_tc_detach(&hook, &opts);
+	}
+	if (interface_lock_remark(lock)) {
+		hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS; /* the qdisc itself */
+		bpf_tc_hook_destroy(&hook);
+		interface_set_lock_remark(lock, false);
+	}
+}
+
+static int attach(struct guard *g, bool allow_link)
+{
+	int fd = bpf_program__fd(g->program->progs.homeward_guard);
+
+	if (allow_link)
+		g->link = bpf_link_create(fd, g->ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS,
+					  NULL);
+	return g->link >= 0 ? 0 : attach_filter(g);
+}
+
+struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs, size_t n,
+			   bool allow_link)
+{
+	struct guard *g = calloc(1, sizeof(*g));
+	int ret = -ENOMEM;
+
+	if (g == NULL)
+		return NULL;
+	*g = (struct guard){.link = -1, .ifindex = ifindex, .lock = lock};
+	g->program = guard_bpf__open_and_load();
+	if (g->program == NULL) {
+		ret = -errno;
+		goto fail;
+	}
+	ret = steer_fill(bpf_map__fd(g->program->maps.steer_addrs), addrs, n);
+	if (ret == 0)
+		ret = attach(g, allow_link);
+	if (ret == 0)
+		return g;
+
+fail:
+	guard_destroy(g);
+	errno = -ret;
+	return NULL;
+}
+
+void guard_destroy(struct guard *g)
+{
+	if (g == NULL)
+		return;
+	if (g->link >= 0)
+		close(g->link);
+	else
+		guard_remove_stale(g->ifindex, g->lock);
+	guard_bpf__destroy(g->program); /* NULL is fine */
+	free(g);
+}
+
+int guard_counts_map(const struct guard *g)
+{
+	return bpf_map__fd(g->program->maps.steer_counts);
+}

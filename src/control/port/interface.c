@@ -1,0 +1,198 @@
+/*
+ * What the kernel says about an interface, by ioctl(2) and getifaddrs(3), and the lock that says
+ * which process serves it.
+ *
+ * The lock is flock(2) on a file in /run/homeward, so it ends with the process, whatever ends it.
+ * Its name holds the network namespace, because interfaces of two namespaces may be namesakes. The
+ * file is removed before the lock is let go; who opened it meanwhile sees that and tries again.
+ *
+ * Control thread.
+ */
+#include "control/port/port_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+
+#define LOCK_DIR "/run/homeward"
+
+static struct ifreq request(const char *name)
+{
+	struct ifreq ifr = {0};
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	return ifr;
+}
+
+/* Asked of the driver; what it cannot tell stays 0. */
+static void read_driver(int fd, struct interface *out)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq ifr = request(out->name);
+
+	ifr.ifr_data = (char *)&info;
+	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0)
+		snprintf(out->driver, sizeof(out->driver), "%s", info.driver);
+
+	out->queues = 1;
+	ifr.ifr_data = (char *)&channels;
+	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0 && channels.combined_count + channels.rx_count > 0)
+		out->queues = channels.combined_count + channels.rx_count;
+}
+
+static int read_all(int fd, struct interface *out)
+{
+	struct ifreq ifr = request(out->name);
+
+	if (ioctl(fd, SIOCGIFINDEX, &ifr) != 0)
+		return -errno;
+	out->index = ifr.ifr_ifindex;
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr) != 0)
+		return -errno;
+	out->up = ifr.ifr_flags & IFF_UP;
+	if (ioctl(fd, SIOCGIFMTU, &ifr) != 0)
+		return -errno;
+	out->mtu = (uint32_t)ifr.ifr_mtu;
+	if (ioctl(fd, SIOCGIFHWADDR, &ifr) != 0)
+		return -errno;
+	out->ethernet = ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+	memcpy(out->mac, ifr.ifr_hwaddr.sa_data, sizeof(out->mac));
+	read_driver(fd, out);
+	return 0;
+}
+
+int interface_read(const char *name, struct interface *out)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	*out = (struct interface){0};
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	ret = read_all(fd, out);
+	close(fd);
+	return ret;
+}
+
+static be32_t ipv4_of(const struct sockaddr *sa)
+{
+	return ((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr;
+}
+
+static bool is_ipv4(const struct ifaddrs *a)
+{
+	return a->ifa_addr != NULL && a->ifa_addr->sa_family == AF_INET && a->ifa_netmask != NULL;
+}
+
+bool interface_on_link(const char *name, be32_t addr)
+{
+	struct ifaddrs *list, *a;
+	bool found = false;
+
+	if (getifaddrs(&list) != 0)
+		return false;
+	for (a = list; a != NULL && !found; a = a->ifa_next)
+		found = is_ipv4(a) && strcmp(a->ifa_name, name) == 0 &&
+			((ipv4_of(a->ifa_addr) ^ addr) & ipv4_of(a->ifa_netmask)) == 0;
+	freeifaddrs(list);
+	return found;
+}
+
+bool interface_of_address(be32_t addr, char name[16])
+{
+	struct ifaddrs *list, *a;
+	bool found = false;
+
+	if (getifaddrs(&list) != 0)
+		return false;
+	for (a = list; a != NULL && !found; a = a->ifa_next) {
+		found = is_ipv4(a) && ipv4_of(a->ifa_addr) == addr;
+		if (found)
+			snprintf(name, IFNAMSIZ, "%.15s", a->ifa_name);
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+static int lock_path(const char *name, char *path, size_t size)
+{
+	struct stat ns;
+
+	if (stat("/proc/thread-self/ns/net", &ns) != 0)
+		return -errno;
+	snprintf(path, size, LOCK_DIR "/port-%ju-%s.lock", (uintmax_t)ns.st_ino, name);
+	return 0;
+}
+
+/* Is @fd still the file that others would open by @path? */
+static bool same_file(int fd, const char *path)
+{
+	struct stat ours, theirs;
+
+	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+	       ours.st_dev == theirs.st_dev;
+}
+
+int interface_lock(const char *name)
+{
+	char path[128];
+	int fd, ret = lock_path(name, path, sizeof(path));
+
+	if (ret != 0)
+		return ret;
+	if (mkdir(LOCK_DIR, 0755) != 0 && errno != EEXIST)
+		return -errno;
+
+	for (;;) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+			ret = -errno;
+			close(fd);
+			return ret;
+		}
+		if (same_file(fd, path))
+			return fd;
+		close(fd);
+	}
+}
+
+void interface_unlock(const char *name, int lock)
+{
+	char path[128];
+
+	if (lock < 0)
+		return;
+	if (lock_path(name, path, sizeof(path)) == 0)
+		unlink(path);
+	close(lock);
+}
+
+bool interface_lock_remark(int lock)
+{
+	char c;
+
+	return pread(lock, &c, 1, 0) == 1 && c == 'q';
+}
+
+void interface_set_lock_remark(int lock, bool on)
+{
+	/* a remark that is lost leaves an empty qdisc behind, nothing worse */
+	if (ftruncate(lock, 0) == 0 && on && pwrite(lock, "q", 1, 0) != 1)
+		return;
+}

@@ -1,0 +1,237 @@
+/*
+ * Opens and closes ports. What differs between drivers is one row of the table `drivers`: how to
+ * prepare (checks, locks, arguments for DPDK) and what to do once the queues are there.
+ *
+ *   prepare -> device -> queues -> finish -> started         and back by port_close()
+ *
+ * A port that failed half-way is closed like a whole one: each part knows whether it is there.
+ *
+ * Control thread.
+ */
+#include "base/err.h"
+#include "base/log.h"
+#include "control/port/driver.h"
+#include "control/port/port_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+
+static int make_device(struct port_opening *o)
+{
+	struct port *port = o->port;
+	int ret;
+
+	if (o->driver->device == NULL)
+		return driver_memory_device(o);
+	snprintf(port->vdev, sizeof(port->vdev), "%s_%zu", o->driver->device, o->index);
+	ret = rte_eal_hotplug_add("vdev", port->vdev, o->args);
+	if (ret == 0)
+		ret = rte_eth_dev_get_port_by_name(port->vdev, &port->worker.ethdev);
+	if (ret != 0)
+		port->vdev[0] = '\0';
+	return ret;
+}
+
+static int make_queues(struct port_opening *o)
+{
+	struct port *port = o->port;
+	struct rte_eth_conf conf = {.rxmode.mtu = port->worker.mtu};
+	uint16_t ethdev = port->worker.ethdev;
+	uint16_t rx = POOL_DESCRIPTORS, tx = POOL_DESCRIPTORS;
+	int ret = rte_eth_dev_configure(ethdev, 1, 1, &conf);
+
+	if (ret == 0)
+		ret = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
+	if (ret == 0)
+		ret = rte_eth_rx_queue_setup(ethdev, 0, rx, SOCKET_ID_ANY, NULL, o->set->pool);
+	if (ret == 0)
+		ret = rte_eth_tx_queue_setup(ethdev, 0, tx, SOCKET_ID_ANY, NULL);
+	return ret;
+}
+
+static int read_mac(struct port_opening *o)
+{
+	struct rte_ether_addr mac;
+	int ret = rte_eth_macaddr_get(o->port->worker.ethdev, &mac);
+
+	if (ret == 0)
+		memcpy(o->port->worker.mac, mac.addr_bytes, sizeof(o->port->worker.mac));
+	return ret;
+}
+
+/* The driver's own words, and what an operator can do. */
+static void refused(struct port_opening *o, int ret)
+{
+	const struct config_port *config = o->port->config;
+
+	err_add(o->errs, o->file, config->line, 0, "port %s: the %s driver refused %s (%s%s%s)%s",
+		config->name, o->driver->name, o->driver->device == NULL ? "" : config->interface,
+		eal_first_message(), ret < 0 && ret != -1 ? "; " : "",
+		ret < 0 && ret != -1 ? strerror(-ret) : "", o->driver->advice);
+}
+
+static int open_one(struct port_opening *o)
+{
+	int ret = o->driver->prepare(o);
+
+	if (ret != 0)
+		return ret; /* it said why */
+	eal_first_message(); /* what was said before is not about this port */
+	ret = make_device(o);
+	if (ret == 0)
+		ret = make_queues(o);
+	if (ret == 0)
+		ret = read_mac(o);
+	if (ret == 0 && o->driver->finish != NULL)
+		ret = o->driver->finish(o);
+	if (ret == 0)
+		ret = rte_eth_dev_start(o->port->worker.ethdev);
+	if (ret == 0 && o->driver->started != NULL)
+		ret = o->driver->started(o);
+	if (ret != 0)
+		refused(o, ret);
+	return ret;
+}
+
+static void port_close(struct port *port)
+{
+	if (port->vdev[0] != '\0') {
+		rte_eth_dev_stop(port->worker.ethdev);
+		rte_eth_dev_close(port->worker.ethdev);
+		rte_eal_hotplug_remove("vdev", port->vdev);
+	}
+	driver_memory_close(port);
+	driver_kernel_close(port);
+	port->vdev[0] = '\0';
+}
+
+/* The kernel must not have an egress address itself: it would answer for it. */
+static int check_addresses(const struct config *config, const struct network *net,
+			   struct err_list *errs)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		be32_t addr = net->addresses[i].addr;
+		char text[INET_ADDRSTRLEN], name[16];
+
+		if (!interface_of_address(addr, name))
+			continue;
+		inet_ntop(AF_INET, &addr, text, sizeof(text));
+		err_add(errs, config->file, 0, 0,
+			"egress address %s belongs to the kernel, on interface %s: the kernel "
+			"would "
+			"answer for it; take it off with: ip address del %s dev %s",
+			text, name, text, name);
+		ret = -EADDRINUSE;
+	}
+	return ret;
+}
+
+static int open_all(struct port_set *set, const struct config *config, const struct network *net,
+		    struct err_list *errs)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct port_opening o = {
+			.set = set,
+			.port = &set->ports[i],
+			.index = i,
+			.driver = driver_find(config->ports[i].driver),
+			.file = config->file,
+			.net = net,
+			.errs = errs,
+			.program_fd = -1,
+		};
+		int one = open_one(&o);
+
+		if (o.program_fd >= 0)
+			close(o.program_fd);
+		ret = one != 0 ? one : ret; /* go on: the operator sees all that is wrong */
+		set->worker_ports[i] = set->ports[i].worker;
+	}
+	return ret;
+}
+
+static uint32_t pool_mtu(const struct config *config)
+{
+	uint32_t largest = DRIVER_MTU_DEFAULT;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		uint32_t mtu = driver_mtu(&config->ports[i]);
+
+		largest = mtu > largest ? mtu : largest;
+	}
+	return largest;
+}
+
+static int set_init(struct port_set *set, const struct config *config, struct err_list *errs)
+{
+	*set = (struct port_set){.n = config->n_ports};
+	set->ports = calloc(set->n + 1, sizeof(set->ports[0]));
+	set->worker_ports = calloc(set->n + 1, sizeof(set->worker_ports[0]));
+	if (set->ports == NULL || set->worker_ports == NULL) {
+		set->n = 0;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < set->n; i++) {
+		set->ports[i].config = &config->ports[i];
+		set->ports[i].lock = -1;
+	}
+	set->pool = pool_create(config, pool_mtu(config));
+	if (set->pool == NULL) {
+		err_add(errs, config->file, 0, 0, "not enough memory for %u packet buffers (%s)",
+			pool_buffers(config), eal_first_message());
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool any_kernel_port(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_ports; i++)
+		if (driver_has_kernel(config->ports[i].driver))
+			return true;
+	return false;
+}
+
+int ports_open(struct port_set *set, const struct config *config, const struct network *net,
+	       struct err_list *errs)
+{
+	int ret = set_init(set, config, errs);
+
+	if (ret == 0 && any_kernel_port(config))
+		ret = check_addresses(config, net, errs);
+	if (ret == 0)
+		ret = open_all(set, config, net, errs);
+	if (ret != 0)
+		ports_close(set);
+	return ret;
+}
+
+void port_read_steer_counts(const struct port *port, struct port_steer_counts *out)
+{
+	*out = (struct port_steer_counts){0};
+	if (port->steer != NULL)
+		steer_read(steer_counts_map(port->steer), out);
+	else if (port->guard != NULL)
+		steer_read(guard_counts_map(port->guard), out);
+}
+
+void ports_close(struct port_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		port_close(&set->ports[i]);
+	rte_mempool_free(set->pool); /* NULL is fine */
+	free(set->ports);
+	free(set->worker_ports);
+	*set = (struct port_set){0};
+}

@@ -1,0 +1,105 @@
+/* Private to control/port/: the parts that open one port. All: control thread. */
+#pragma once
+
+#include "control/port.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- interface.c: what the kernel says about an interface ------------------------------------ */
+
+struct interface {
+	char name[16];
+	char driver[32]; /* "veth", "ixgbe"; empty: unknown */
+	int index;
+	uint8_t mac[6];
+	uint32_t mtu;
+	uint32_t queues; /* receive queues in use */
+	bool up;
+	bool ethernet;
+};
+
+int interface_read(const char *name, struct interface *out); /* 0 or -errno */
+
+/* Is @addr in a network that is configured on interface @name? */
+bool interface_on_link(const char *name, be32_t addr);
+
+/* The interface on which the kernel has @addr itself. False: none. */
+bool interface_of_address(be32_t addr, char name[16]);
+
+/*
+ * Takes the interface for this process, in this network namespace: a lock the kernel lets go when
+ * the process dies. A descriptor, or -EWOULDBLOCK: another process has it, or -errno.
+ */
+int interface_lock(const char *name);
+void interface_unlock(const char *name, int lock); /* lock < 0 is fine */
+
+/* One remark that outlives a kill -9: did we make the clsact qdisc of this interface? */
+bool interface_lock_remark(int lock);
+void interface_set_lock_remark(int lock, bool on);
+
+/* --- steer.c: which addresses are ours; the XDP program ---------------------------------------- */
+
+struct steer_addr {
+	be32_t addr;
+	uint32_t flags; /* enum steer_flags */
+};
+
+/*
+ * All addresses of @net with what is ours on interface @ifname, the one of port @port. Allocated;
+ * NULL if memory ran out.
+ */
+struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname,
+			      size_t *n);
+int steer_fill(int map_fd, const struct steer_addr *addrs, size_t n); /* 0 or -errno */
+
+/* A path under which the driver can open the program; stays valid until *fd is closed. */
+int steer_program_path(char *path, size_t size, int *fd);
+
+/*
+ * Takes our own program off the interface if a process that was killed left it there. 0, or
+ * -EBUSY: the program there is not ours, its name is in @name; or -errno.
+ */
+int steer_remove_stale(int ifindex, char name[16]);
+
+/* Finds the maps of the program that the driver has attached. NULL: it is not there. */
+struct steer *steer_find(int ifindex);
+int steer_map(const struct steer *s); /* descriptor of the address map */
+void steer_destroy(struct steer *s); /* forgets it, leaves the program; NULL is fine */
+void steer_read(int counts_fd, struct port_steer_counts *out);
+int steer_counts_map(const struct steer *s);
+
+/* --- guard.c: the tc program of af_packet ports ------------------------------------------------ */
+
+/*
+ * @allow_link: attach by a link that dies with the process, where the kernel has it (6.6); otherwise
+ * and on older kernels as a filter of clsact. NULL and errno on failure.
+ */
+struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs, size_t n,
+			   bool allow_link);
+void guard_destroy(struct guard *g); /* NULL is fine */
+void guard_remove_stale(int ifindex, int lock);
+int guard_counts_map(const struct guard *g);
+
+/* --- eal.c ----------------------------------------------------------------------------------- */
+
+/*
+ * The first error that DPDK or libbpf wrote since the call before (later ones are about its
+ * consequences), or "no reason given".
+ */
+const char *eal_first_message(void);
+
+/* --- pool.c: packet buffers -------------------------------------------------------------------- */
+
+enum {
+	POOL_DESCRIPTORS = 2048, /* of a receive or transmit queue */
+	POOL_FRAME_MAX = 4096, /* AF_XDP: a buffer may not cross a page's size */
+	POOL_XDP_HEADROOM = 256, /* the kernel keeps it in front of every AF_XDP frame */
+	POOL_ETHERNET = 18, /* header and one VLAN tag */
+};
+
+uint32_t pool_buffers(const struct config *config);
+size_t pool_bytes(const struct config *config, uint32_t mtu);
+struct rte_mempool *pool_create(const struct config *config, uint32_t mtu);
+uint32_t pool_mtu_max_af_xdp(void);

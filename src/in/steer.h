@@ -1,0 +1,26 @@
+/*
+ * What the two kernel-side programs (steer.bpf.c, guard.bpf.c) and the daemon agree on: the maps.
+ *
+ *   steer_addrs    IPv4 address -> enum steer_flags: what is ours
+ *   steer_counts   enum steer_count -> packets, per CPU
+ *
+ * Included by BPF programs: constants only.
+ */
+#pragma once
+
+enum steer_flags {
+	STEER_TUNNEL_END = 1, /* GRE to this address is ours, the rest is the kernel's */
+	STEER_EGRESS = 2, /* every IPv4 packet to this address is ours */
+	STEER_ARP = 4, /* we answer ARP for it */
+};
+
+enum steer_count {
+	STEER_TOOK_TUNNEL,
+	STEER_TOOK_EGRESS,
+	STEER_TOOK_ARP,
+	STEER_PASSED, /* left to the kernel */
+	STEER_LOST, /* ours, but nobody listens on its queue: dropped, never given to the kernel */
+	STEER_COUNTS,
+};
+
+enum { STEER_ADDRS_MAX = 131072 };

@@ -1,0 +1,98 @@
+/*
+ * Is this frame ours? Shared by the XDP steer program and the tc guard program.
+ *
+ * Only IPv4 and ARP in plain Ethernet are looked at: what has a VLAN tag, is cut short or is not
+ * IPv4 at all belongs to the kernel. Every fragment of a packet carries its protocol and addresses,
+ * so fragments need no special case.
+ */
+#pragma once
+
+#include "in/steer.h"
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, STEER_ADDRS_MAX);
+	__type(key, __be32);
+	__type(value, __u32);
+} steer_addrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STEER_COUNTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} steer_counts SEC(".maps");
+
+/* The ARP packet of Ethernet and IPv4, RFC 826. */
+struct arp_ipv4 {
+	struct arphdr header;
+	__u8 sender_mac[ETH_ALEN];
+	__u8 sender[4];
+	__u8 target_mac[ETH_ALEN];
+	__be32 target;
+} __attribute__((packed));
+
+static __always_inline void steer_count(__u32 what)
+{
+	__u64 *n = bpf_map_lookup_elem(&steer_counts, &what);
+
+	if (n)
+		*n += 1;
+}
+
+static __always_inline __u32 steer_flags_of(__be32 addr)
+{
+	__u32 *flags = bpf_map_lookup_elem(&steer_addrs, &addr);
+
+	return flags ? *flags : 0;
+}
+
+static __always_inline __u32 match_ipv4(void *l3, void *end)
+{
+	struct iphdr *ip = l3;
+	__u32 flags;
+
+	if ((void *)(ip + 1) > end || ip->version != 4)
+		return STEER_PASSED;
+	flags = steer_flags_of(ip->daddr);
+	if (flags & STEER_EGRESS)
+		return STEER_TOOK_EGRESS;
+	if ((flags & STEER_TUNNEL_END) && ip->protocol == IPPROTO_GRE)
+		return STEER_TOOK_TUNNEL;
+	return STEER_PASSED;
+}
+
+static __always_inline __u32 match_arp(void *l3, void *end)
+{
+	struct arp_ipv4 *arp = l3;
+
+	if ((void *)(arp + 1) > end || arp->header.ar_op != bpf_htons(ARPOP_REQUEST) ||
+	    arp->header.ar_pro != bpf_htons(ETH_P_IP) || arp->header.ar_pln != 4 ||
+	    arp->header.ar_hln != ETH_ALEN)
+		return STEER_PASSED;
+	return steer_flags_of(arp->target) & STEER_ARP ? STEER_TOOK_ARP : STEER_PASSED;
+}
+
+/* STEER_PASSED or which kind of ours it is. */
+static __always_inline __u32 steer_match(void *data, void *end)
+{
+	struct ethhdr *eth = data;
+
+	if ((void *)(eth + 1) > end)
+		return STEER_PASSED;
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		return match_ipv4(eth + 1, end);
+	if (eth->h_proto == bpf_htons(ETH_P_ARP))
+		return match_arp(eth + 1, end);
+	return STEER_PASSED;
+}
