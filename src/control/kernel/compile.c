@@ -1,0 +1,208 @@
+/*
+ * From what the kernel said to the next adjacency table.
+ *
+ * Each route with a gateway is a hop, each on-link host that is used is one, and a port without a
+ * kernel behind it is one. Their numbers are for ever; here is decided what stands behind each now:
+ *
+ *   a route's hop    its gateway; if the route is gone, the gateway of what now covers it
+ *   a host's hop     the host
+ *
+ * While the kernel looks a neighbour up again (it forgot it, or asks anew) the hop keeps the address
+ * it had, as long as it is for the same neighbour; only when the kernel says it failed is the hop
+ * unresolved. Otherwise a garbage collection in the kernel would cost packets.
+ */
+#include "base/log.h"
+#include "control/kernel/view.h"
+
+#include <string.h>
+
+#include <linux/neighbour.h>
+
+/* Writes a field only when it differs, and remembers that it did. */
+static void put_hop(struct view *v, uint16_t id, const struct hop *hop, bool *changed)
+{
+	if (memcmp(&v->out_hops[id], hop, sizeof(*hop)) == 0)
+		return;
+	v->out_hops[id] = *hop;
+	*changed = true;
+}
+
+static void add_target(struct view *v, uint8_t port, be32_t addr)
+{
+	struct view_target *last = v->n_targets > 0 ? &v->targets[v->n_targets - 1] : NULL;
+
+	if (last != NULL && last->port == port && last->addr == addr)
+		return; /* many routes by one gateway */
+	if (v->n_targets < VIEW_TARGETS_MAX)
+		v->targets[v->n_targets++] = (struct view_target){addr, port};
+}
+
+/* The neighbour behind a hop: 0: nobody. */
+static be32_t find_via(const struct view *v, const struct view_hop *h)
+{
+	const struct kernel_route *route;
+
+	if (h->len == VIEW_HOST)
+		return h->addr;
+	route = view_route(v, h->port, h->addr, h->len);
+	return route == NULL ? 0 : route->gateway;
+}
+
+static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
+{
+	const struct view_port *port = &v->ports[h->port];
+	const struct hop *before = &v->out_hops[h->id];
+	struct hop hop = {.mtu = port->mtu, .port = h->port};
+	const struct kernel_neighbour *neighbour;
+	be32_t via;
+
+	memcpy(hop.src_mac, port->mac, sizeof(hop.src_mac));
+	if (!port->has_kernel) {
+		memcpy(hop.dst_mac, port->next_hop, sizeof(hop.dst_mac));
+		hop.resolved = true;
+		put_hop(v, h->id, &hop, changed);
+		return;
+	}
+
+	via = find_via(v, h);
+	neighbour = via == 0 ? NULL : view_neighbour(v, h->port, via);
+	if (view_resolved(neighbour)) {
+		memcpy(hop.dst_mac, neighbour->mac, sizeof(hop.dst_mac));
+		hop.resolved = true;
+	} else if (via != 0 && via == v->via[h->id] && before->resolved &&
+		   (neighbour == NULL || neighbour->state != NUD_FAILED)) {
+		memcpy(hop.dst_mac, before->dst_mac, sizeof(hop.dst_mac));
+		hop.resolved = true;
+	}
+	v->via[h->id] = via;
+	put_hop(v, h->id, &hop, changed);
+	if (via != 0)
+		add_target(v, h->port, via);
+}
+
+static void put_route(struct view *v, size_t at, uint8_t port, const struct prefix4 *prefix,
+		      uint16_t hop, bool *changed)
+{
+	struct adjacency_route *r = &v->out_routes[at];
+
+	if (at < v->n_out_routes && r->port == port && r->hop == hop &&
+	    r->prefix.addr == prefix->addr && r->prefix.len == prefix->len)
+		return;
+	*r = (struct adjacency_route){*prefix, port, hop};
+	*changed = true;
+}
+
+static bool same_prefix(const struct view_route *a, const struct view_route *b)
+{
+	return a->port == b->port && a->route.prefix.len == b->route.prefix.len &&
+	       a->route.prefix.addr == b->route.prefix.addr;
+}
+
+static void say_routes_full(struct view *v)
+{
+	if (!v->routes_full_said)
+		log_warning("the kernel has more than %d routes by our ports: the longest prefixes "
+			    "are left out, their packets follow shorter ones",
+			    VIEW_ROUTES_MAX);
+	v->routes_full_said = true;
+}
+
+/* Rows are sorted by length: if there are too many, the most specific ones are left out. */
+static size_t compile_routes(struct view *v, bool *changed)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n_ports; i++) {
+		struct prefix4 any = {0, 0};
+		uint16_t hop;
+
+		if (v->ports[i].has_kernel)
+			continue;
+		hop = view_hop(v, (uint8_t)i, 0, 0);
+		put_route(v, n++, (uint8_t)i, &any, hop, changed);
+	}
+	for (size_t i = 0; i < v->n_routes; i++) {
+		const struct view_route *row = &v->routes[i];
+		const struct prefix4 *prefix = &row->route.prefix;
+		uint16_t hop = HOP_UNKNOWN_HOST;
+
+		if (n == VIEW_ROUTES_MAX) {
+			say_routes_full(v);
+			break;
+		}
+		if (i > 0 && same_prefix(row, row - 1))
+			continue; /* a higher metric */
+		if (row->route.gateway != 0)
+			hop = view_hop(v, row->port, prefix->addr, prefix->len);
+		if (hop != HOP_NONE)
+			put_route(v, n++, row->port, prefix, hop, changed);
+	}
+	return n;
+}
+
+/* The hop towards the far end of a tunnel. */
+static uint16_t tunnel_hop(struct view *v, const struct tunnel *tunnel)
+{
+	const struct kernel_route *route;
+
+	if (!v->ports[tunnel->port].has_kernel)
+		return view_hop(v, tunnel->port, 0, 0);
+	route = view_route(v, tunnel->port, tunnel->remote, 32);
+	if (route == NULL)
+		return HOP_NONE;
+	if (route->gateway == 0)
+		return view_hop(v, tunnel->port, tunnel->remote, VIEW_HOST);
+	return view_hop(v, tunnel->port, route->prefix.addr, route->prefix.len);
+}
+
+static void compile_tunnels(struct view *v, const struct network *net, bool *changed)
+{
+	for (uint32_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+		uint16_t hop = net->tunnels[id].port < v->n_ports ? tunnel_hop(v, &net->tunnels[id])
+								  : HOP_NONE;
+
+		if (v->tunnel_hops[id] != hop)
+			*changed = true;
+		v->tunnel_hops[id] = hop;
+	}
+}
+
+static size_t compile_hosts(struct view *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n_hops; i++) {
+		const struct view_hop *h = &v->hops[i];
+
+		if (h->len == VIEW_HOST)
+			v->out_hosts[n++] = (struct adjacency_host){h->addr, h->port, h->id};
+	}
+	return n;
+}
+
+bool view_compile(struct view *v, const struct network *net, struct adjacency_spec *spec)
+{
+	size_t n_hops_before = v->n_hops;
+	bool changed = false;
+	size_t n_routes = compile_routes(v, &changed);
+
+	compile_tunnels(v, net, &changed);
+	v->n_targets = 0;
+	for (size_t i = 0; i < v->n_hops; i++)
+		compile_hop(v, &v->hops[i], &changed);
+	v->n_out_hosts = compile_hosts(v); /* never fewer: a new one is a new hop */
+	changed = changed || n_routes != v->n_out_routes || n_hops_before != v->n_hops;
+	v->n_out_routes = n_routes;
+
+	*spec = (struct adjacency_spec){
+		.hops = v->out_hops,
+		.n_hops = v->n_hops + 1,
+		.routes = v->out_routes,
+		.n_routes = v->n_out_routes,
+		.hosts = v->out_hosts,
+		.n_hosts = v->n_out_hosts,
+		.tunnel_hops = v->tunnel_hops,
+		.n_tunnels = v->n_tunnels,
+	};
+	return changed;
+}
