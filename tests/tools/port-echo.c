@@ -1,0 +1,302 @@
+/*
+ * Opens ports as the daemon does and sends back what comes in: for tests of ports and neighbours.
+ *
+ *     port-echo PORT... [--tunnel LOCAL REMOTE PORT]... [--egress ADDR PORT]...
+ *
+ * PORT is DRIVER:INTERFACE[:MTU], with pcap RX or TX for the interface: capture.pcap of this
+ * folder is read or written; ports are numbered from 0 in --tunnel and --egress. An ICMP echo
+ * request and a UDP packet to an egress address go back to their sender; ARP for it is answered. It
+ * says "ready" once it listens, then "counts ..." and each adjacency table on SIGUSR1, and ends on
+ * SIGTERM.
+ */
+#include "base/err.h"
+#include "base/log.h"
+#include "control/kernel/neighbours.h"
+#include "control/port.h"
+
+#include <errno.h>
+#include <net/if_arp.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <rte_arp.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+enum { THINGS_MAX = 8, BURST = 32, IDLE_US = 500 };
+
+static struct config_port port_configs[THINGS_MAX];
+static struct config config = {
+	.file = "port-echo", .flows_capacity = 1024, .workers = 1, .ports = port_configs};
+static struct tunnel tunnels[THINGS_MAX + 1];
+static struct egress_address addresses[THINGS_MAX];
+static struct network net = {.tunnels = tunnels, .addresses = addresses};
+static struct port_set ports;
+static struct adjacency *current;
+static unsigned tables;
+static uint64_t gre, egress, arp, other;
+static volatile sig_atomic_t stopping, show;
+
+static void usage(void)
+{
+	fputs("usage: port-echo DRIVER:INTERFACE[:MTU]... [--tunnel LOCAL REMOTE PORT] "
+	      "[--egress ADDR PORT]\n",
+	      stderr);
+	exit(2);
+}
+
+static be32_t address(const char *text)
+{
+	be32_t addr;
+
+	if (text == NULL || inet_pton(AF_INET, text, &addr) != 1)
+		usage();
+	return addr;
+}
+
+static void add_port(const char *text)
+{
+	static const char *const drivers[] = {"af_xdp", "af_packet", "tap", "pcap", "memory"};
+	struct config_port *p = &port_configs[config.n_ports];
+	char driver[16] = "";
+	unsigned mtu = 0;
+
+	if (config.n_ports == THINGS_MAX ||
+	    sscanf(text, "%15[^:]:%15[^:]:%u", driver, p->interface, &mtu) < 2)
+		usage();
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+		if (strcmp(driver, drivers[i]) == 0)
+			p->driver = (enum port_driver)i;
+	p->mtu = (uint16_t)mtu;
+	if (strcmp(p->interface, "RX") == 0)
+		snprintf(p->rx_file, sizeof(p->rx_file), "capture.pcap");
+	if (strcmp(p->interface, "TX") == 0)
+		snprintf(p->tx_file, sizeof(p->tx_file), "capture.pcap");
+	p->line = (unsigned)config.n_ports + 1;
+	snprintf(p->name, sizeof(p->name), "port%zu", config.n_ports++);
+}
+
+static void parse(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--tunnel") == 0 && i + 3 < argc &&
+		    net.n_tunnels < THINGS_MAX) {
+			tunnels[++net.n_tunnels] =
+				(struct tunnel){.local = address(argv[i + 1]),
+						.remote = address(argv[i + 2]),
+						.port = (uint8_t)atoi(argv[i + 3])};
+			i += 3;
+		} else if (strcmp(argv[i], "--egress") == 0 && i + 2 < argc &&
+			   net.n_addresses < THINGS_MAX) {
+			addresses[net.n_addresses++] = (struct egress_address){
+				.addr = address(argv[i + 1]), .port = (uint8_t)atoi(argv[i + 2])};
+			i += 2;
+		} else if (argv[i][0] == '-') {
+			usage();
+		} else {
+			add_port(argv[i]);
+		}
+	}
+}
+
+static bool is_egress(be32_t addr)
+{
+	for (uint32_t i = 0; i < net.n_addresses; i++)
+		if (addresses[i].addr == addr)
+			return true;
+	return false;
+}
+
+static void turn_ethernet(struct rte_ether_hdr *eth, const struct worker_port *port)
+{
+	eth->dst_addr = eth->src_addr;
+	memcpy(&eth->src_addr, port->mac, sizeof(eth->src_addr));
+}
+
+static bool answer_arp(struct rte_ether_hdr *eth, const struct worker_port *port)
+{
+	struct rte_arp_hdr *a = (void *)(eth + 1);
+	be32_t wanted = a->arp_data.arp_tip;
+
+	if (a->arp_opcode != htons(RTE_ARP_OP_REQUEST) || !is_egress(wanted))
+		return false;
+	arp++;
+	turn_ethernet(eth, port);
+	a->arp_opcode = htons(RTE_ARP_OP_REPLY);
+	a->arp_data.arp_tha = a->arp_data.arp_sha;
+	a->arp_data.arp_tip = a->arp_data.arp_sip;
+	memcpy(&a->arp_data.arp_sha, port->mac, sizeof(a->arp_data.arp_sha));
+	a->arp_data.arp_sip = wanted;
+	return true;
+}
+
+/* Addresses and ports change places, so that sums stay right; an echo request becomes a reply. */
+static bool answer_ipv4(struct rte_ether_hdr *eth, const struct worker_port *port)
+{
+	struct iphdr *ip = (void *)(eth + 1);
+	be32_t was = ip->daddr;
+
+	if (ip->protocol == IPPROTO_GRE) {
+		gre++;
+		return false;
+	}
+	if (!is_egress(ip->daddr)) {
+		other++;
+		return false;
+	}
+	egress++;
+	turn_ethernet(eth, port);
+	ip->daddr = ip->saddr;
+	ip->saddr = was;
+	if (ip->protocol == IPPROTO_UDP) {
+		struct udphdr *udp = (void *)(ip + 1);
+		uint16_t to = udp->dest;
+
+		udp->dest = udp->source;
+		udp->source = to;
+		return true;
+	}
+	if (ip->protocol == IPPROTO_ICMP) {
+		struct icmphdr *icmp = (void *)(ip + 1);
+		uint32_t sum = (uint32_t)icmp->checksum + ICMP_ECHO;
+
+		if (icmp->type != ICMP_ECHO)
+			return false;
+		icmp->type = ICMP_ECHOREPLY;
+		icmp->checksum = (uint16_t)((sum & 0xffff) + (sum >> 16));
+		return true;
+	}
+	return false;
+}
+
+static bool answer(struct rte_mbuf *m, const struct worker_port *port)
+{
+	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+
+	if (m->data_len < 42) /* Ethernet, IPv4, and 8 bytes of what is in it; or an ARP packet */
+		return false;
+	if (eth->ether_type == htons(RTE_ETHER_TYPE_ARP))
+		return answer_arp(eth, port);
+	if (eth->ether_type == htons(RTE_ETHER_TYPE_IPV4))
+		return answer_ipv4(eth, port);
+	other++;
+	return false;
+}
+
+static unsigned serve(const struct worker_port *port)
+{
+	struct rte_mbuf *burst[BURST];
+	unsigned n = rte_eth_rx_burst(port->ethdev, 0, burst, BURST);
+
+	for (unsigned i = 0; i < n; i++)
+		if (!answer(burst[i], port) || rte_eth_tx_burst(port->ethdev, 0, &burst[i], 1) == 0)
+			rte_pktmbuf_free(burst[i]);
+	return n;
+}
+
+static void publish(struct adjacency *adj, void *arg)
+{
+	adjacency_destroy(current);
+	current = adj;
+	tables++;
+}
+
+static void show_hop(const char *what, uint16_t id)
+{
+	const struct hop *h = &current->hops[id < current->n_hops ? id : 0];
+	const uint8_t *d = h->dst_mac, *s = h->src_mac;
+
+	printf("%s hop %u port %u mtu %u %s to %02x:%02x:%02x:%02x:%02x:%02x "
+	       "from %02x:%02x:%02x:%02x:%02x:%02x\n",
+	       what, id, h->port, h->mtu, h->resolved ? "resolved" : "unresolved", d[0], d[1], d[2],
+	       d[3], d[4], d[5], s[0], s[1], s[2], s[3], s[4], s[5]);
+}
+
+static void show_all(void)
+{
+	printf("counts gre %lu egress %lu arp %lu other %lu\n", gre, egress, arp, other);
+	for (size_t i = 0; i < ports.n; i++) {
+		struct port_steer_counts c;
+		char name[32];
+
+		port_read_steer_counts(&ports.ports[i], &c);
+		printf("steer %zu tunnel %lu egress %lu arp %lu passed %lu lost %lu\n", i, c.tunnel,
+		       c.egress, c.arp, c.passed, c.lost);
+		snprintf(name, sizeof(name), "default %zu", i);
+		show_hop(name, adjacency_route(current, (uint8_t)i, address("8.8.8.8")));
+	}
+	for (uint32_t i = 1; i <= net.n_tunnels; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "tunnel %u", i);
+		show_hop(name, current->tunnel_hops[i]);
+	}
+	printf("end tables %u\n", tables);
+	fflush(stdout);
+}
+
+static void on_signal(int number)
+{
+	if (number == SIGUSR1)
+		show = 1;
+	else
+		stopping = 1;
+}
+
+static void run(struct event_base *base)
+{
+	puts("ready");
+	fflush(stdout);
+	while (!stopping) {
+		unsigned n = 0;
+
+		for (size_t i = 0; i < ports.n; i++)
+			n += serve(&ports.worker_ports[i]);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		if (show) {
+			show = 0;
+			show_all();
+		}
+		if (n == 0)
+			usleep(IDLE_US);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct event_base *base = event_base_new();
+	struct neighbours *neighbours = NULL;
+	struct sigaction action = {.sa_handler = on_signal};
+	int ret;
+
+	parse(argc, argv);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+
+	ret = port_eal_init(&config, &errs);
+	if (ret == 0)
+		ret = ports_open(&ports, &config, &net, &errs);
+	if (ret == 0) {
+		neighbours = neighbours_create(base, &ports, &net, publish, NULL, &errs);
+		if (neighbours != NULL)
+			run(base);
+		ret = neighbours == NULL;
+		neighbours_destroy(neighbours);
+		ports_close(&ports);
+	}
+	err_print(&errs, stderr);
+	err_list_fini(&errs);
+	adjacency_destroy(current);
+	event_base_free(base);
+	return ret == 0 ? 0 : 1;
+}
