@@ -59,6 +59,18 @@ static void check_unique(struct checker *checker, struct seen *seen, const char 
 			  what, text, before->line);
 }
 
+/* For what the machine says later about the interface or the file. */
+static void note_place(struct config_port *port, const struct tree_node *item,
+		       const struct tree_node *interface)
+{
+	const struct tree_node *place = interface != NULL ? interface : tree_get(item, "rx-file");
+
+	if (place == NULL)
+		place = item;
+	port->line = place->line;
+	port->column = place->column;
+}
+
 void check_ports(struct checker *checker)
 {
 	struct config *config = checker->config;
@@ -68,10 +80,8 @@ void check_ports(struct checker *checker)
 	for (size_t i = 0; i < config->n_ports; i++, item = item->next) {
 		struct config_port *port = &config->ports[i];
 		const struct tree_node *interface = tree_get(item, "interface");
-		const struct tree_node *place = interface != NULL ? interface : item;
 
-		port->line = place->line;
-		port->column = place->column;
+		note_place(port, item, interface);
 		check_name(checker, &names, "port", port->name, item);
 		if (driver_is_known(item))
 			check_driver(checker, port, item);

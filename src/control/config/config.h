@@ -38,7 +38,7 @@ struct config_port {
 	bool has_next_hop_mac;
 	uint8_t next_hop_mac[6]; /* pcap, memory: where every packet is sent. tap: the interface */
 	uint16_t mtu; /* bytes of IP packet; 0: the interface's own */
-	unsigned line, column; /* of the interface in the file, for later errors */
+	unsigned line, column; /* of interface or rx-file, for later errors */
 };
 
 struct config {

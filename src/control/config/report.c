@@ -46,6 +46,18 @@ bool report_is_full(const struct report *report)
 	return report->n > REPORT_MAX;
 }
 
+/* U+0080 to U+009F: some terminals obey them like the control characters of ASCII. */
+static bool is_c1(const char *text)
+{
+	return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+	       (unsigned char)text[1] < 0xa0;
+}
+
+static bool is_control(const char *text)
+{
+	return (unsigned char)*text < 0x20 || *text == 0x7f || is_c1(text);
+}
+
 const char *report_shown(const char *text, char buf[static REPORT_SHOWN_SIZE])
 {
 	enum { KEPT = REPORT_SHOWN_SIZE - sizeof("\"\"...") };
@@ -53,9 +65,8 @@ const char *report_shown(const char *text, char buf[static REPORT_SHOWN_SIZE])
 
 	buf[n++] = '"';
 	for (; *text != '\0' && n <= KEPT; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		buf[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+		buf[n++] = is_control(text) ? '?' : *text;
+		text += is_c1(text);
 	}
 	/* Cut between characters of UTF-8, not inside one. */
 	if (((unsigned char)*text & 0xc0) == 0x80) {

@@ -110,6 +110,8 @@ int value_prefix(const char *text, struct prefix4 *prefix)
 
 	if (slash == NULL || (size_t)(slash - text) >= sizeof(addr_text))
 		return -EINVAL;
+	if (slash[1] == '0' && slash[2] != '\0')
+		return -EINVAL; /* 024, 0x18 */
 	memcpy(addr_text, text, (size_t)(slash - text));
 	addr_text[slash - text] = '\0';
 	if (value_address(addr_text, &addr) < 0 || value_number(slash + 1, &len) < 0 || len > 32)
