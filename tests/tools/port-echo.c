@@ -55,7 +55,7 @@ static void usage(void)
 
 static be32_t address(const char *text)
 {
-	be32_t addr;
+	be32_t addr = 0;
 
 	if (text == NULL || inet_pton(AF_INET, text, &addr) != 1)
 		usage();

@@ -1,0 +1,268 @@
+/*
+ * Messages as the kernel writes them, and as it never would: each row changes one thing of a good
+ * route, neighbour or link.
+ */
+#include "control/kernel/netlink.h"
+
+#include <net/if.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
+enum { OURS = 7, ANOTHER = 8, MESSAGE_SIZE = 512 };
+
+static be32_t ip(const char *text)
+{
+	be32_t addr;
+
+	assert_int_equal(inet_pton(AF_INET, text, &addr), 1);
+	return addr;
+}
+
+struct way {
+	int ifindex;
+	uint8_t flags;
+	const char *gateway;
+};
+
+/* clang-format off */
+static const struct route_row {
+	const char *dst;
+	uint8_t len;
+	uint8_t table, type, tos, family;
+	unsigned flags;
+	int oif;
+	const char *gateway;
+	bool via6;
+	struct way ways[3];
+	bool found;
+	const char *expect; /* its gateway */
+	const char *why;
+} route_rows[] = {
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, true, "192.0.2.1", "an ordinary route" },
+	{ NULL, 0,        254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, true, "192.0.2.1", "the default route has no destination" },
+	{ "192.0.2.0", 24, 254, RTN_UNICAST, 0, AF_INET, 0, OURS, NULL, false, {{0}}, true, "0.0.0.0", "on link" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, ANOTHER, "192.0.2.1", false, {{0}}, false, NULL, "another interface" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, 0, "192.0.2.1", false, {{0}}, false, NULL, "no interface at all" },
+	{ "10.0.0.0", 8,  255, RTN_UNICAST, 0, AF_INET, 0, OURS, NULL, false, {{0}}, false, NULL, "the local table" },
+	{ "10.0.0.0", 8,  254, RTN_BLACKHOLE, 0, AF_INET, 0, OURS, NULL, false, {{0}}, false, NULL, "a black hole" },
+	{ "10.0.0.0", 8,  254, RTN_LOCAL, 0, AF_INET, 0, OURS, NULL, false, {{0}}, false, NULL, "an address of the machine" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 16, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "for one type of service only" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET6, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "IPv6" },
+	{ "10.0.0.0", 33, 254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "a length that cannot be" },
+	{ NULL, 8,        254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "a length without a destination" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, RTNH_F_DEAD, OURS, "192.0.2.1", false, {{0}}, false, NULL, "dead" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, RTM_F_CLONED, OURS, "192.0.2.1", false, {{0}}, false, NULL, "from the cache" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, OURS, NULL, true, {{0}}, false, NULL, "by an IPv6 gateway: not on link" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, 0, NULL, false,
+	  {{ANOTHER, 0, "192.0.2.1"}, {OURS, 0, "192.0.2.2"}, {OURS, 0, "192.0.2.3"}}, true, "192.0.2.2", "several ways: the first of ours" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, 0, NULL, false,
+	  {{OURS, RTNH_F_DEAD, "192.0.2.1"}, {OURS, 0, "192.0.2.2"}}, true, "192.0.2.2", "the first that lives" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, 0, NULL, false,
+	  {{OURS, 0, NULL}}, true, "0.0.0.0", "a way that is on link" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, 0, NULL, false,
+	  {{ANOTHER, 0, "192.0.2.1"}}, false, NULL, "several ways, none of ours" },
+};
+/* clang-format on */
+
+static void put_ways(struct nlmsghdr *nlh, const struct way *ways, size_t n)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, RTA_MULTIPATH);
+
+	for (size_t i = 0; i < n && ways[i].ifindex != 0; i++) {
+		struct rtnexthop *way = mnl_nlmsg_get_payload_tail(nlh);
+		uint32_t start = nlh->nlmsg_len;
+
+		memset(way, 0, sizeof(*way));
+		way->rtnh_ifindex = ways[i].ifindex;
+		way->rtnh_flags = ways[i].flags;
+		nlh->nlmsg_len += sizeof(*way);
+		if (ways[i].gateway != NULL)
+			mnl_attr_put_u32(nlh, RTA_GATEWAY, ip(ways[i].gateway));
+		way->rtnh_len = (unsigned short)(nlh->nlmsg_len - start);
+	}
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static struct nlmsghdr *make_route(char *buffer, const struct route_row *row)
+{
+	static const uint8_t via6[18] = {AF_INET6 & 0xff, AF_INET6 >> 8, 0xfe, 0x80};
+	struct nlmsghdr *nlh;
+	struct rtmsg *rtm;
+
+	memset(buffer, 0, MESSAGE_SIZE);
+	nlh = mnl_nlmsg_put_header(buffer);
+	nlh->nlmsg_type = RTM_NEWROUTE;
+	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm->rtm_family = row->family;
+	rtm->rtm_table = row->table;
+	rtm->rtm_type = row->type;
+	rtm->rtm_tos = row->tos;
+	rtm->rtm_dst_len = row->len;
+	rtm->rtm_flags = row->flags;
+	mnl_attr_put_u32(nlh, RTA_TABLE, row->table);
+	mnl_attr_put_u32(nlh, RTA_PRIORITY, 100);
+	if (row->dst != NULL)
+		mnl_attr_put_u32(nlh, RTA_DST, ip(row->dst));
+	if (row->oif != 0)
+		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)row->oif);
+	if (row->gateway != NULL)
+		mnl_attr_put_u32(nlh, RTA_GATEWAY, ip(row->gateway));
+	if (row->via6)
+		mnl_attr_put(nlh, RTA_VIA, sizeof(via6), via6);
+	if (row->ways[0].ifindex != 0)
+		put_ways(nlh, row->ways, ARRAY_SIZE(row->ways));
+	return nlh;
+}
+
+static void test_routes(void **state)
+{
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(route_rows); i++) {
+		const struct route_row *row = &route_rows[i];
+		struct kernel_route route;
+		bool found = netlink_parse_route(make_route(buffer, row), OURS, &route);
+
+		if (found != row->found)
+			fail_msg("row %zu: %s", i, row->why);
+		if (!found)
+			continue;
+		if (route.gateway != ip(row->expect) || route.metric != 100 ||
+		    route.prefix.len != row->len ||
+		    route.prefix.addr != (row->dst == NULL ? 0 : ip(row->dst)))
+			fail_msg("row %zu: wrong route: %s", i, row->why);
+	}
+}
+
+/* Cut at every length: never found as another route, never read beyond the end (ASan). */
+static void test_cut_short(void **state)
+{
+	_Alignas(struct nlmsghdr) char whole[MESSAGE_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(route_rows); i++) {
+		uint32_t len = make_route(whole, &route_rows[i])->nlmsg_len;
+
+		for (uint32_t cut = sizeof(struct nlmsghdr); cut < len; cut++) {
+			struct nlmsghdr *nlh = test_malloc(cut);
+			struct kernel_route route;
+
+			memcpy(nlh, whole, cut);
+			nlh->nlmsg_len = cut;
+			if (netlink_parse_route(nlh, OURS, &route))
+				assert_true(route.prefix.len <= 32);
+			test_free(nlh);
+		}
+	}
+}
+
+/* A next hop whose length lies. */
+static void test_lying_lengths(void **state)
+{
+	static const unsigned short lies[] = {0, 1, 7, 9, 17, 0xffff};
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+	const struct route_row *row = &route_rows[15];
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct nlmsghdr *nlh = make_route(buffer, row);
+		struct nlattr *attr;
+		struct kernel_route route;
+
+		mnl_attr_for_each(attr, nlh, sizeof(struct rtmsg))
+		{
+			if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
+				((struct rtnexthop *)mnl_attr_get_payload(attr))->rtnh_len =
+					lies[i];
+		}
+		assert_false(netlink_parse_route(nlh, OURS, &route));
+	}
+}
+
+/* clang-format off */
+static const struct {
+	uint16_t state, mac_len;
+	uint8_t family, flags;
+	int ifindex;
+	bool found;
+	uint16_t expect;
+	const char *why;
+} neighbour_rows[] = {
+	{ NUD_REACHABLE,  6, AF_INET,  0, OURS, true, NUD_REACHABLE, "reachable" },
+	{ NUD_STALE,      6, AF_INET,  0, OURS, true, NUD_STALE, "stale" },
+	{ NUD_FAILED,     0, AF_INET,  0, OURS, true, NUD_FAILED, "failed: it has no address" },
+	{ NUD_INCOMPLETE, 0, AF_INET,  0, OURS, true, NUD_INCOMPLETE, "being looked for" },
+	{ NUD_REACHABLE,  4, AF_INET,  0, OURS, true, NUD_INCOMPLETE, "not an Ethernet address" },
+	{ NUD_REACHABLE,  6, AF_INET6, 0, OURS, false, 0, "IPv6" },
+	{ NUD_REACHABLE,  6, AF_INET,  NTF_PROXY, OURS, false, 0, "one that the kernel answers for" },
+	{ NUD_REACHABLE,  6, AF_INET,  0, ANOTHER, false, 0, "another interface" },
+};
+/* clang-format on */
+
+static void test_neighbours(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
+
+	for (size_t i = 0; i < ARRAY_SIZE(neighbour_rows); i++) {
+		_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE] = {0};
+		struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+		struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+		struct kernel_neighbour out;
+		bool found;
+
+		nlh->nlmsg_type = RTM_NEWNEIGH;
+		ndm->ndm_family = neighbour_rows[i].family;
+		ndm->ndm_ifindex = neighbour_rows[i].ifindex;
+		ndm->ndm_state = neighbour_rows[i].state;
+		ndm->ndm_flags = neighbour_rows[i].flags;
+		mnl_attr_put_u32(nlh, NDA_DST, ip("192.0.2.1"));
+		if (neighbour_rows[i].mac_len > 0)
+			mnl_attr_put(nlh, NDA_LLADDR, neighbour_rows[i].mac_len, mac);
+
+		found = netlink_parse_neighbour(nlh, OURS, &out);
+		if (found != neighbour_rows[i].found ||
+		    (found &&
+		     (out.state != neighbour_rows[i].expect || out.addr != ip("192.0.2.1"))))
+			fail_msg("row %zu: %s", i, neighbour_rows[i].why);
+		if (found && neighbour_rows[i].mac_len == 6)
+			assert_memory_equal(out.mac, mac, 6);
+	}
+}
+
+static void test_link(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE] = {0};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	struct kernel_link link;
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	ifi->ifi_index = OURS;
+	ifi->ifi_flags = IFF_UP;
+	mnl_attr_put(nlh, IFLA_ADDRESS, 6, mac);
+	assert_false(netlink_parse_link(nlh, OURS, &link)); /* no MTU */
+	mnl_attr_put_u32(nlh, IFLA_MTU, 9000);
+	assert_true(netlink_parse_link(nlh, OURS, &link));
+	assert_int_equal(link.mtu, 9000);
+	assert_true(link.up);
+	assert_memory_equal(link.mac, mac, 6);
+	assert_false(netlink_parse_link(nlh, ANOTHER, &link));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_routes),	      cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_lying_lengths), cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_link),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,272 @@
+/*
+ * Hops keep their numbers while routes and neighbours change behind them.
+ *
+ *   port 0: the kernel's, 192.0.2.0/24 on link, default by 192.0.2.1 (MAC ..:01)
+ *   port 1: no kernel behind it, everything to 02:..:77
+ *   tunnel 1 ends at 192.0.2.9 (on link), tunnel 2 at 198.51.100.9 (by the gateway), 3 on port 1
+ */
+#include "control/kernel/view.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <linux/neighbour.h>
+
+static struct view v;
+static struct adjacency_spec spec;
+static struct tunnel tunnels[4];
+static struct network net = {.tunnels = tunnels, .n_tunnels = 3};
+
+static be32_t ip(const char *text)
+{
+	be32_t addr;
+
+	assert_int_equal(inet_pton(AF_INET, text, &addr), 1);
+	return addr;
+}
+
+static void route(const char *dst, uint8_t len, const char *gateway, uint32_t metric)
+{
+	struct kernel_route r = {{ip(dst), len}, gateway == NULL ? 0 : ip(gateway), metric};
+
+	assert_int_equal(view_add_route(&v, 0, &r), 0);
+}
+
+static void neighbour(const char *addr, uint8_t last, uint16_t state)
+{
+	struct kernel_neighbour n = {
+		.addr = ip(addr), .mac = {2, 0, 0, 0, 0, last}, .state = state};
+
+	assert_int_equal(view_add_neighbour(&v, 0, &n), 0);
+}
+
+static bool compile(void)
+{
+	view_sort(&v);
+	return view_compile(&v, &net, &spec);
+}
+
+static void usual_routes(void)
+{
+	view_clear_routes(&v);
+	route("0.0.0.0", 0, "192.0.2.1", 100);
+	route("192.0.2.0", 24, NULL, 0);
+}
+
+static int setup(void **state)
+{
+	tunnels[1] = (struct tunnel){.remote = ip("192.0.2.9"), .port = 0};
+	tunnels[2] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 0};
+	tunnels[3] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 1};
+	if (view_init(&v, 2, 3) != 0)
+		return -1;
+	v.ports[0] = (struct view_port){.has_kernel = true, .mac = {2, 0, 0, 0, 9, 0}, .mtu = 1500};
+	v.ports[1] = (struct view_port){.next_hop = {2, 0, 0, 0, 0, 0x77}, .mtu = 1400};
+	usual_routes();
+	neighbour("192.0.2.1", 1, NUD_REACHABLE);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	view_fini(&v);
+	return 0;
+}
+
+/* The hop behind the first row of exactly this prefix. */
+static uint16_t hop_of(uint8_t port, const char *dst, uint8_t len)
+{
+	for (size_t i = 0; i < spec.n_routes; i++)
+		if (spec.routes[i].port == port && spec.routes[i].prefix.len == len &&
+		    spec.routes[i].prefix.addr == ip(dst))
+			return spec.routes[i].hop;
+	return HOP_NONE;
+}
+
+static void assert_hop(uint16_t id, bool resolved, uint8_t last)
+{
+	assert_in_range(id, 1, spec.n_hops - 1);
+	assert_int_equal(spec.hops[id].resolved, resolved);
+	if (resolved)
+		assert_int_equal(spec.hops[id].dst_mac[5], last);
+}
+
+static void test_first_table(void **state)
+{
+	assert_true(compile());
+	assert_hop(hop_of(0, "0.0.0.0", 0), true, 1);
+	assert_int_equal(hop_of(0, "192.0.2.0", 24), HOP_UNKNOWN_HOST);
+	assert_hop(hop_of(1, "0.0.0.0", 0), true, 0x77);
+	assert_int_equal(spec.hops[hop_of(1, "0.0.0.0", 0)].mtu, 1400);
+	assert_int_equal(spec.hops[hop_of(0, "0.0.0.0", 0)].src_mac[4], 9);
+
+	assert_hop(spec.tunnel_hops[1], false, 0); /* on link, nobody has answered yet */
+	assert_int_equal(spec.tunnel_hops[2], hop_of(0, "0.0.0.0", 0));
+	assert_int_equal(spec.tunnel_hops[3], hop_of(1, "0.0.0.0", 0));
+	assert_int_equal(v.n_targets, 2); /* the gateway and the end of tunnel 1 */
+	assert_false(compile()); /* nothing has changed */
+}
+
+static void test_gateway_changes_behind_the_hop(void **state)
+{
+	uint16_t hop;
+
+	compile();
+	hop = hop_of(0, "0.0.0.0", 0);
+	view_clear_routes(&v);
+	route("0.0.0.0", 0, "192.0.2.2", 100);
+	route("192.0.2.0", 24, NULL, 0);
+	assert_true(compile());
+	assert_int_equal(hop_of(0, "0.0.0.0", 0), hop);
+	assert_hop(hop, false, 0); /* not the old gateway's address */
+
+	neighbour("192.0.2.2", 2, NUD_REACHABLE);
+	assert_true(compile());
+	assert_hop(hop, true, 2);
+}
+
+static void test_neighbour_changes_behind_the_hop(void **state)
+{
+	uint16_t hop;
+
+	compile();
+	hop = hop_of(0, "0.0.0.0", 0);
+	view_clear_neighbours(&v);
+	neighbour("192.0.2.1", 5, NUD_STALE);
+	assert_true(compile());
+	assert_hop(hop, true, 5);
+}
+
+/* clang-format off */
+static const struct {
+	bool there;
+	uint16_t state;
+	bool resolved;
+	const char *why;
+} lost_rows[] = {
+	{ true,  NUD_STALE,      true,  "stale is good enough" },
+	{ true,  NUD_DELAY,      true,  "so is delay" },
+	{ true,  NUD_PROBE,      true,  "and probe" },
+	{ true,  NUD_PERMANENT,  true,  "set by hand" },
+	{ true,  NUD_INCOMPLETE, true,  "asked for anew: the old address stays meanwhile" },
+	{ false, 0,              true,  "forgotten by the kernel: it stays as well" },
+	{ true,  NUD_FAILED,     false, "the kernel says nobody is there" },
+};
+/* clang-format on */
+
+static void test_lost_neighbours(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lost_rows); i++) {
+		view_clear_neighbours(&v);
+		neighbour("192.0.2.1", 1, NUD_REACHABLE);
+		compile();
+		view_clear_neighbours(&v);
+		if (lost_rows[i].there)
+			neighbour("192.0.2.1", 1, lost_rows[i].state);
+		compile();
+		if (spec.hops[hop_of(0, "0.0.0.0", 0)].resolved != lost_rows[i].resolved)
+			fail_msg("row %zu: %s", i, lost_rows[i].why);
+	}
+}
+
+static void test_deleted_route_follows_the_covering_one(void **state)
+{
+	uint16_t hop;
+
+	route("10.0.0.0", 8, "192.0.2.3", 0);
+	neighbour("192.0.2.3", 3, NUD_REACHABLE);
+	compile();
+	hop = hop_of(0, "10.0.0.0", 8);
+	assert_hop(hop, true, 3);
+
+	usual_routes(); /* without it */
+	assert_true(compile());
+	assert_int_equal(hop_of(0, "10.0.0.0", 8), HOP_NONE);
+	assert_hop(hop, true, 1); /* flows that know it go by the default route now */
+
+	view_clear_routes(&v);
+	assert_true(compile());
+	assert_hop(hop, false, 0);
+	assert_int_equal(spec.tunnel_hops[2], HOP_NONE);
+
+	usual_routes();
+	route("10.0.0.0", 8, "192.0.2.3", 0);
+	assert_true(compile());
+	assert_int_equal(hop_of(0, "10.0.0.0", 8), hop); /* the same number again */
+	assert_hop(hop, true, 3);
+}
+
+static void test_lowest_metric(void **state)
+{
+	neighbour("192.0.2.4", 4, NUD_REACHABLE);
+	route("0.0.0.0", 0, "192.0.2.4", 50);
+	route("0.0.0.0", 0, "192.0.2.5", 200);
+	compile();
+	assert_hop(hop_of(0, "0.0.0.0", 0), true, 4);
+	assert_int_equal(spec.n_routes, 3); /* each prefix once: with the one of port 1 */
+}
+
+static void test_hosts(void **state)
+{
+	uint16_t hop = 0;
+
+	compile();
+	neighbour("192.0.2.50", 50, NUD_REACHABLE);
+	assert_int_equal(view_add_host(&v, 0, ip("192.0.2.50")), 0);
+	assert_int_equal(view_add_host(&v, 0, ip("192.0.2.50")), 0); /* once */
+	assert_true(compile());
+	for (size_t i = 0; i < spec.n_hosts; i++)
+		if (spec.hosts[i].addr == ip("192.0.2.50"))
+			hop = spec.hosts[i].hop;
+	assert_hop(hop, true, 50);
+	assert_int_equal(spec.n_hosts, 2); /* and the end of tunnel 1 */
+}
+
+static void test_hosts_are_bounded(void **state)
+{
+	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
+		assert_int_equal(view_add_host(&v, 0, htonl(0x0a000000 + i)), 0);
+	assert_int_equal(view_add_host(&v, 0, htonl(0x0b000000)), -ENOSPC);
+	assert_int_equal(view_add_host(&v, 0, htonl(0x0a000000)), 0); /* that one is there */
+	compile();
+	assert_int_equal(spec.n_hosts, VIEW_HOSTS_MAX + 1);
+}
+
+static void test_routes_are_bounded(void **state)
+{
+	uint32_t n = VIEW_ROUTES_MAX + 100;
+
+	view_clear_routes(&v);
+	for (uint32_t i = 0; i < n; i++) {
+		struct kernel_route r = {{htonl(i << 8), 24}, ip("192.0.2.1"), 0};
+
+		assert_int_equal(view_add_route(&v, 0, &r), 0);
+	}
+	route("0.0.0.0", 0, "192.0.2.1", 0); /* last, and yet kept: the shortest come first */
+	compile();
+	assert_int_equal(spec.n_routes, VIEW_ROUTES_MAX);
+	assert_hop(hop_of(0, "0.0.0.0", 0), true, 1);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_first_table),
+		CASE(test_gateway_changes_behind_the_hop),
+		CASE(test_neighbour_changes_behind_the_hop),
+		CASE(test_lost_neighbours),
+		CASE(test_deleted_route_follows_the_covering_one),
+		CASE(test_lowest_metric),
+		CASE(test_hosts),
+		CASE(test_hosts_are_bounded),
+		CASE(test_routes_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
