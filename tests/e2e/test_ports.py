@@ -1,0 +1,407 @@
+"""Ports on real interfaces: what is ours comes to us, the rest stays with the kernel.
+
+    peer ---------------------- gw
+    192.0.2.2                   192.0.2.1              192.0.2.3: another gateway, never there
+                                192.0.2.100            egress, in the link's network: ARP by us
+                                203.0.113.5            egress, routed to us
+
+`port-echo` opens the port as the daemon does and sends back what comes to an egress address.
+"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.l2 import ARP, GRE, Dot1Q, Ether
+from scapy.packet import Raw
+
+from bed.netns import CommandFailed, Namespace, link, plain_packets, wait_until
+
+GW, PEER, SECOND = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+ON_LINK, ROUTED = "192.0.2.100", "203.0.113.5"
+OURS = ("--tunnel", GW, PEER, 0, "--egress", ON_LINK, 0, "--egress", ROUTED, 0)
+DRIVERS = ["af_xdp", "af_packet"]
+
+
+@pytest.fixture
+def pair(prefix):
+    gw, peer = Namespace(f"{prefix}-gw"), Namespace(f"{prefix}-peer")
+    link(gw, "eth0", f"{GW}/24", peer, "eth0", f"{PEER}/24")
+    for ns in (gw, peer):
+        plain_packets(ns, "eth0")
+    gw.ip("route", "add", "default", "via", PEER)
+    peer.ip("route", "add", ROUTED, "via", GW)
+    yield gw, peer
+    gw.delete()
+    peer.delete()
+
+
+class Echo:
+    """One running port-echo."""
+
+    def __init__(self, ns, tools, log, *args):
+        self.log = log
+        self.program = ns.start(tools / "port-echo", *args, log=log)
+        wait_until("ready", self.is_ready)
+
+    def is_ready(self):
+        if self.program.poll() is not None:
+            raise CommandFailed(self.log.read_text())
+        return "ready" in self.log.read_text()
+
+    def ask(self):
+        """What it prints on request: lines by their first words."""
+        before = len(self.log.read_text())
+        self.program.send_signal(signal.SIGUSR1)
+        text = wait_until("an answer", lambda: self.complete(before))
+        counts = {name: dict(zip(words[::2], map(int, words[1::2])))
+                  for name, words in re_lines(text)}
+        hops = {f"{what} {n}": {"id": int(i), "mtu": int(mtu), "resolved": state == "resolved",
+                                "to": to, "from": source}
+                for what, n, i, mtu, state, to, source in re.findall(
+                    r"^(default|tunnel) (\d+) hop (\d+) port \d+ mtu (\d+) (\w+) to (\S+) from (\S+)$",
+                    text, re.M)}
+        return counts, hops
+
+    def complete(self, before):
+        text = self.log.read_text()[before:]
+        return text if re.search(r"^end tables \d+$", text, re.M) else None
+
+    def hop(self, name="default 0"):
+        return self.ask()[1][name]
+
+    def stop(self):
+        self.program.send_signal(signal.SIGTERM)
+        return self.program.wait(5)
+
+    def kill(self):
+        self.program.kill()
+        self.program.wait(5)
+
+
+def re_lines(text):
+    for name, rest in re.findall(r"^(counts|steer \d+) (.*)$", text, re.M):
+        yield name, rest.split()
+
+
+@pytest.fixture
+def echo(pair, tools, tmp_path):
+    running = []
+
+    def start(*args):
+        running.append(Echo(pair[0], tools, tmp_path / f"echo{len(running)}", *args))
+        return running[-1]
+
+    yield start
+    for e in running:
+        if e.program.poll() is None:
+            e.kill()
+
+
+def pings(ns, address, count=3):
+    r = ns.run("ping", "-n", "-c", count, "-i", "0.1", "-W", "1", address, check=False)
+    return int(re.search(r"(\d+) received", r.stdout).group(1))
+
+
+def mac(ns, interface="eth0"):
+    return re.search(r"link/ether (\S+)", ns.ip("link", "show", interface).stdout).group(1)
+
+
+def traces(ns):
+    """Whatever of ours is on the interface: the XDP program, tc filters, a clsact qdisc."""
+    found = []
+    if "homeward" in ns.ip("-d", "link", "show", "eth0").stdout:
+        found.append("xdp")
+    found += re.findall(r"homeward_\w+", ns.run("bpftool", "net", check=False).stdout)
+    if "clsact" in ns.run("tc", "qdisc", "show", "dev", "eth0").stdout:
+        found.append("clsact")
+    return found
+
+
+class Cable:
+    """A packet socket on an interface: frames as they are on the cable."""
+
+    def __init__(self, ns, interface="eth0"):
+        self.socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.socket.bind((interface, 3))
+
+    def send(self, frame):
+        self.socket.send(bytes(frame))
+
+    def received(self, wanted, seconds=0.5):
+        """How many frames come within @seconds for which @wanted(frame) is true."""
+        end, found = time.monotonic() + seconds, 0
+        self.socket.settimeout(0.05)
+        while time.monotonic() < end:
+            try:
+                found += bool(wanted(Ether(self.socket.recv(65535))))
+            except TimeoutError:
+                pass
+        return found
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_ours_and_the_kernels(pair, echo, driver):
+    """Egress addresses answer by us; the kernel's own address, its ARP and its TCP go on."""
+    gw, peer = pair
+    e = echo(f"{driver}:eth0", *OURS)
+    assert pings(peer, GW) == 3
+    assert pings(peer, ON_LINK) == 3
+    assert pings(peer, ROUTED) == 3
+
+    server = gw.socket()
+    server.bind((GW, 2222))
+    server.listen()
+    client = peer.socket()
+    client.connect((GW, 2222))
+    accepted = server.accept()[0]
+    client.sendall(b"ssh goes on")
+    assert accepted.recv(64) == b"ssh goes on"
+
+    counts, _ = e.ask()
+    assert counts["counts"]["egress"] == 6
+    assert counts["counts"]["arp"] >= 1
+    assert counts["steer 0"]["egress"] == 6
+    assert counts["steer 0"]["passed"] > 3
+    assert counts["steer 0"]["lost"] == 0
+    neighbour = peer.ip("neigh", "show", ON_LINK).stdout
+    assert mac(gw) in neighbour
+    assert e.stop() == 0
+
+
+TAKEN = [
+    ("tunnel", IP(src=PEER, dst=GW) / GRE() / IP() / UDP(), "GRE to a tunnel end"),
+    ("tunnel", IP(src=PEER, dst=GW, proto=47, frag=100) / Raw(b"x" * 64), "a later fragment of it"),
+    ("tunnel", IP(src=PEER, dst=GW, proto=47, flags="MF") / Raw(b"x" * 64), "its first fragment"),
+    ("tunnel", IP(src=PEER, dst=GW, proto=47, options=b"\x01" * 4) / Raw(b"x"), "with IP options"),
+    ("egress", IP(src=PEER, dst=ROUTED) / UDP(dport=9) / b"x", "UDP to an egress address"),
+    ("egress", IP(src=PEER, dst=ROUTED, proto=132) / Raw(b"x" * 20), "any protocol"),
+    ("egress", IP(src=PEER, dst=ROUTED, frag=8) / Raw(b"x" * 20), "a fragment"),
+    ("arp", ARP(op=1, psrc=PEER, pdst=ON_LINK), "a request for an on-link egress address"),
+    ("passed", ARP(op=1, psrc=PEER, pdst=ROUTED), "for a routed one: not our place to answer"),
+    ("passed", ARP(op=2, psrc=PEER, pdst=ON_LINK), "an ARP reply"),
+    ("passed", ARP(op=1, psrc=PEER, pdst=GW), "ARP for the kernel"),
+    ("passed", IP(src=PEER, dst=GW, proto=50) / Raw(b"x" * 20), "not GRE"),
+    ("passed", IP(src=PEER, dst="192.0.2.101", proto=47) / Raw(b"x" * 20), "GRE to another"),
+    ("passed", Dot1Q(vlan=5) / IP(src=PEER, dst=ROUTED) / UDP(), "in a VLAN"),
+    ("passed", Raw(b"\x45"), "cut short"),
+    ("passed", IP(version=6, src=PEER, dst=ROUTED) / UDP(), "IPv4 by type, not by version"),
+]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_the_kernel_program_takes(pair, echo, driver):
+    gw, peer = pair
+    e = echo(f"{driver}:eth0", *OURS)
+    raw = Cable(peer)
+    for name, packet, why in TAKEN:
+        before = e.ask()[0]["steer 0"]
+        raw.send(Ether(src=mac(peer), dst=mac(gw), type=packet_type(packet)) / packet)
+        time.sleep(0.05)
+        after = e.ask()[0]["steer 0"]
+        taken = {k for k in after if after[k] != before[k] and k != "passed"}
+        assert taken == ({name} - {"passed"}), why
+        if name == "passed":
+            assert after["passed"] > before["passed"], why
+
+
+def packet_type(packet):
+    return {ARP: 0x0806, Dot1Q: 0x8100}.get(type(packet), 0x0800)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_kernel_never_answers_for_ours(pair, echo, driver):
+    """Neither an ICMP error nor a reset, for packets that the echo program swallows."""
+    gw, peer = pair
+    gw.sysctl("net.ipv4.ip_forward=1")
+    echo(f"{driver}:eth0", *OURS)
+    raw = Cable(peer)
+    frame = Ether(src=mac(peer), dst=mac(gw))
+    raw.send(frame / IP(src=PEER, dst=GW) / GRE() / IP() / UDP())
+    for dst in (ON_LINK, ROUTED):
+        raw.send(frame / IP(src=PEER, dst=dst, proto=6) / Raw(b"\x00" * 20))
+        raw.send(frame / IP(src=PEER, dst=dst, proto=132) / Raw(b"\x00" * 20))
+        raw.send(frame / IP(src=PEER, dst=dst, ttl=1, proto=132) / Raw(b"\x00" * 20))
+    assert raw.received(lambda f: f.src == mac(gw) and IP in f) == 0
+
+
+def kernel_answers_gre(gw, peer):
+    """With "protocol unreachable", as a kernel without GRE does when nobody takes it away."""
+    raw = Cable(peer)
+    raw.send(Ether(src=mac(peer), dst=mac(gw)) / IP(src=PEER, dst=GW) / GRE() / IP() / UDP())
+    return raw.received(lambda f: f.src == mac(gw) and ICMP in f) > 0
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_clean_stop(pair, echo, driver):
+    gw, peer = pair
+    before = gw.ip("-d", "link", "show", "eth0").stdout
+    e = echo(f"{driver}:eth0", *OURS)
+    assert not kernel_answers_gre(gw, peer)
+    assert e.stop() == 0
+    assert traces(gw) == []
+    assert kernel_answers_gre(gw, peer)
+    assert gw.ip("-d", "link", "show", "eth0").stdout == before
+    assert pings(peer, GW) == 3
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("after", DRIVERS)
+def test_restart_after_kill(pair, echo, driver, after):
+    """Whatever a killed program left, the next one works, and leaves nothing."""
+    gw, peer = pair
+    echo(f"{driver}:eth0", *OURS).kill()
+    assert pings(peer, GW) == 3  # the kernel goes on
+    e = echo(f"{after}:eth0", *OURS)
+    assert pings(peer, ROUTED) == 3
+    assert e.stop() == 0
+    assert traces(gw) == []
+
+
+def test_egress_stays_closed_after_kill(pair, echo):
+    """An orphaned steer program still keeps our packets from the kernel."""
+    gw, peer = pair
+    echo("af_xdp:eth0", *OURS).kill()
+    raw = Cable(peer)
+    raw.send(Ether(src=mac(peer), dst=mac(gw)) / IP(src=PEER, dst=ROUTED, proto=132) / Raw(b"x" * 20))
+    assert raw.received(lambda f: f.src == mac(gw) and IP in f) == 0
+
+
+def refusal(ns, tools, *args):
+    r = ns.run(tools / "port-echo", *args, check=False)
+    assert r.returncode == 1
+    return r.stderr
+
+
+def test_one_at_a_time(pair, tools, echo):
+    gw, peer = pair
+    echo("af_xdp:eth0", *OURS)
+    for driver in DRIVERS:
+        assert "another homewardd serves interface eth0" in refusal(gw, tools, f"{driver}:eth0")
+    assert pings(peer, ROUTED) == 3  # the first was not disturbed
+
+
+def test_refusals_say_what_to_do(pair, tools):
+    gw, peer = pair
+    assert "No such device" in refusal(gw, tools, "af_xdp:nope0")
+    assert "not Ethernet" in refusal(gw, tools, "af_packet:lo")
+    assert f"ip address del {GW} dev eth0" in refusal(gw, tools, "af_xdp:eth0", "--egress", GW, 0)
+    assert "is more than interface eth0 has: 1500" in refusal(gw, tools, "af_xdp:eth0:9000")
+    assert "already" in refusal(gw, tools, "tap:eth0")
+    for ns in pair:
+        ns.ip("link", "set", "eth0", "mtu", "3520")
+    assert "veth does XDP up to 3519" in refusal(gw, tools, "af_xdp:eth0")
+    gw.ip("link", "set", "eth0", "down")
+    assert "ip link set eth0 up" in refusal(gw, tools, "af_xdp:eth0")
+    assert traces(gw) == []
+
+
+def test_refuses_a_foreign_xdp_program(pair, tools, tmp_path):
+    gw, _ = pair
+    source = tmp_path / "other.c"
+    source.write_text('__attribute__((section("xdp"), used)) int other_prog(void *c) { return 2; }\n')
+    subprocess.run(["clang", "-target", "bpf", "-O2", "-c", source, "-o", tmp_path / "other.o"],
+                   check=True)
+    gw.ip("link", "set", "dev", "eth0", "xdp", "obj", tmp_path / "other.o", "sec", "xdp")
+    text = refusal(gw, tools, "af_xdp:eth0")
+    assert "another XDP program" in text and "xdp off" in text
+    assert "xdp" in gw.ip("link", "show", "eth0").stdout  # it was left alone
+
+
+def test_needs_rights(pair, tools):
+    gw, _ = pair
+    r = gw.run("setpriv", "--reuid", "65534", "--clear-groups", tools / "port-echo", "af_xdp:eth0",
+               check=False)
+    assert r.returncode == 1
+    assert "CAP_NET_ADMIN" in r.stderr
+
+
+def test_follows_a_neighbours_address(pair, echo):
+    gw, peer = pair
+    e = echo("af_xdp:eth0", *OURS)
+    wait_until("the gateway", lambda: e.hop()["resolved"])
+    assert e.hop()["to"] == mac(peer)
+    number = e.hop()["id"]
+
+    peer.ip("link", "set", "eth0", "address", "02:00:00:00:0b:0b")
+    peer.run("ping", "-c", "1", "-W", "1", GW)
+    hop = wait_until("its new address", lambda: e.hop()["to"] == "02:00:00:00:0b:0b" and e.hop())
+    assert hop["id"] == number and hop["resolved"]
+    assert e.hop("tunnel 1")["to"] == "02:00:00:00:0b:0b"
+    assert e.stop() == 0
+
+
+def test_follows_the_default_gateway(pair, echo):
+    gw, peer = pair
+    e = echo("af_xdp:eth0", *OURS)
+    wait_until("the gateway", lambda: e.hop()["resolved"])
+    number = e.hop()["id"]
+    gw.ip("neigh", "replace", SECOND, "lladdr", "02:00:00:00:0c:0c", "dev", "eth0", "nud", "permanent")
+    gw.ip("route", "replace", "default", "via", SECOND)
+    wait_until("the second", lambda: e.hop()["to"] == "02:00:00:00:0c:0c")
+    assert e.hop()["id"] == number
+
+    gw.ip("route", "del", "default")
+    wait_until("no route", lambda: e.hop()["id"] == 0)
+    gw.ip("route", "add", "default", "via", PEER)
+    wait_until("a route again", lambda: e.hop()["to"] == mac(peer))
+    assert e.hop()["id"] == number
+
+
+def test_finds_a_silent_gateway(pair, echo):
+    """Nobody but us needs the gateway: we have the kernel ask, also after it was away."""
+    gw, peer = pair
+    e = echo("af_xdp:eth0", *OURS)
+    wait_until("the gateway", lambda: e.hop()["resolved"])
+    peer.ip("link", "set", "eth0", "arp", "off")
+    gw.ip("neigh", "flush", "dev", "eth0")
+    wait_until("its absence", lambda: not e.hop()["resolved"])
+    peer.ip("link", "set", "eth0", "arp", "on")
+    wait_until("its return", lambda: e.hop()["resolved"], seconds=15)
+
+
+def test_follows_the_link(pair, echo):
+    gw, peer = pair
+    e = echo("af_xdp:eth0", *OURS)
+    wait_until("the gateway", lambda: e.hop()["resolved"])
+    gw.ip("link", "set", "eth0", "mtu", "1400")
+    wait_until("the MTU", lambda: e.hop()["mtu"] == 1400)
+    gw.ip("link", "set", "eth0", "down")
+    wait_until("no route", lambda: e.hop()["id"] == 0)  # the kernel sends no event for the route
+    gw.ip("link", "set", "eth0", "up")
+    gw.ip("route", "add", "default", "via", PEER)
+    wait_until("a route again", lambda: e.hop()["resolved"])
+
+
+def test_tap(pair, echo):
+    """The machine itself is the other side of a tap port."""
+    gw, _ = pair
+    e = echo("tap:hwtap0:1400", "--egress", ROUTED, 0)
+    assert " mtu 1400 " in gw.ip("link", "show", "hwtap0").stdout
+    gw.ip("addr", "add", "198.51.100.1/24", "dev", "hwtap0")
+    gw.ip("route", "add", ROUTED, "dev", "hwtap0")
+    assert e.hop()["to"] == mac(gw, "hwtap0")
+    assert pings(gw, ROUTED) == 3
+    assert e.stop() == 0
+    assert "hwtap0" not in gw.ip("link").stdout
+
+
+def test_pcap(pair, tools, tmp_path):
+    """A file is read to its end; then nothing comes."""
+    from scapy.utils import wrpcap
+    wrpcap(str(tmp_path / "capture.pcap"),
+           [Ether() / IP(src=PEER, dst=ROUTED) / UDP() / Raw(b"x" * 20)] * 5)
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        e = Echo(pair[0], tools, tmp_path / "log", "pcap:RX", "--egress", ROUTED, 0)
+    finally:
+        os.chdir(here)
+    try:
+        wait_until("5 packets", lambda: e.ask()[0]["counts"]["egress"] == 5)
+    finally:
+        e.kill()
