@@ -1,0 +1,68 @@
+/*
+ * The Internet checksum (RFC 1071), whole and by differences (RFC 1624).
+ *
+ * One's complement sums do not care for byte order, so everything here works on numbers as they
+ * stand in the packet.
+ */
+#pragma once
+
+#include "base/types.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Sums grow upwards of 16 bits; fold when done. */
+static inline uint16_t checksum_fold(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static inline uint64_t checksum_add(uint64_t sum, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint32_t word;
+
+	for (; len >= 4; p += 4, len -= 4) {
+		memcpy(&word, p, 4);
+		sum += word;
+	}
+	if (len > 0) {
+		word = 0;
+		memcpy(&word, p, len);
+		sum += word;
+	}
+	return sum;
+}
+
+/* The checksum field's value for @len bytes whose field is zero. */
+static inline uint16_t checksum_make(const void *data, size_t len)
+{
+	return (uint16_t)~checksum_fold(checksum_add(0, data, len));
+}
+
+/* Do @len bytes, checksum field included, sum up as they should? */
+static inline int checksum_ok(const void *data, size_t len)
+{
+	return checksum_fold(checksum_add(0, data, len)) == UINT16_MAX;
+}
+
+/* RFC 1624 eqn. 3 for 32 bits at once: what to add to ~checksum when @old becomes @new. */
+static inline uint64_t checksum_delta32(uint32_t old, uint32_t new)
+{
+	return (uint64_t)(uint32_t)~old + new;
+}
+
+static inline uint64_t checksum_delta16(uint16_t old, uint16_t new)
+{
+	return (uint64_t)(uint16_t)~old + new;
+}
+
+/* The checksum field after @delta. */
+static inline uint16_t checksum_apply(uint16_t checksum, uint64_t delta)
+{
+	return (uint16_t)~checksum_fold((uint16_t)~checksum + delta);
+}

@@ -1,0 +1,18 @@
+/*
+ * Big memory: tables that are allocated once at start and used until the end.
+ *
+ * Reserved huge pages if they suffice, else transparent ones, else small pages. Every page is
+ * touched before this returns: a first touch costs far more than a packet may wait for.
+ */
+#pragma once
+
+#include <stddef.h>
+
+enum memory_kind {
+	MEMORY_HUGE, /* reserved huge pages */
+	MEMORY_TRANSPARENT, /* asked for with madvise(2) */
+};
+
+/* Zeroed, aligned to 2 MiB. NULL with errno. @kind may be NULL. */
+void *memory_map(size_t size, enum memory_kind *kind);
+void memory_unmap(void *mem, size_t size); /* NULL is fine */

@@ -1,0 +1,101 @@
+/*
+ * Headers as they stand on the wire, and reading them at any alignment.
+ *
+ * Offsets, not structs: what comes from outside has no alignment and no type until it was checked.
+ */
+#pragma once
+
+#include "base/types.h"
+
+#include <string.h>
+
+enum {
+	ETHER_DST = 0, /* IEEE 802.3 */
+	ETHER_SRC = 6,
+	ETHER_TYPE = 12,
+	ETHER_ADDR_LEN = 6,
+
+	IPV4_VERSION_IHL = 0, /* RFC 791 section 3.1 */
+	IPV4_TOS = 1,
+	IPV4_LENGTH = 2,
+	IPV4_ID = 4,
+	IPV4_FRAGMENT = 6,
+	IPV4_TTL = 8,
+	IPV4_PROTO = 9,
+	IPV4_CHECKSUM = 10,
+	IPV4_SRC = 12,
+	IPV4_DST = 16,
+	IPV4_LEN = 20,
+
+	TCP_SPORT = 0, /* RFC 9293 section 3.1 */
+	TCP_DPORT = 2,
+	TCP_OFFSET = 12,
+	TCP_FLAGS = 13,
+	TCP_CHECKSUM = 16,
+	TCP_LEN = 20,
+
+	UDP_SPORT = 0, /* RFC 768 */
+	UDP_DPORT = 2,
+	UDP_LENGTH = 4,
+	UDP_CHECKSUM = 6,
+	UDP_LEN = 8,
+
+	ICMP_TYPE = 0, /* RFC 792 */
+	ICMP_CODE = 1,
+	ICMP_CHECKSUM = 2,
+	ICMP_ID = 4,
+	ICMP_NEXT_MTU = 6, /* RFC 1191 section 4 */
+	ICMP_LEN = 8,
+};
+
+enum {
+	ETHER_IPV4 = 0x0800,
+	ETHER_ARP = 0x0806,
+
+	IPV4_DF = 0x4000,
+	IPV4_MF_OR_OFFSET = 0x3fff,
+
+	PROTO_ICMP = 1,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_GRE = 47,
+
+	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_ECHO_REQUEST = 8,
+	ICMP_TIME_EXCEEDED = 11,
+
+	ICMP_CODE_NET = 0, /* of unreachable */
+	ICMP_CODE_TOO_BIG = 4,
+};
+
+static inline uint16_t wire_16(const uint8_t *p) /* host order */
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline be16_t wire_be16(const uint8_t *p)
+{
+	be16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline be32_t wire_be32(const uint8_t *p)
+{
+	be32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline void wire_put_be16(uint8_t *p, be16_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void wire_put_be32(uint8_t *p, be32_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
