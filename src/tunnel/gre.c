@@ -1,0 +1,79 @@
+/*
+ * GRE: see gre.h.
+ *
+ *    0                   1                   2                   3
+ *    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *   +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ *   |C| |K|S| Reserved0       | Ver |         Protocol Type         |
+ *   +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ *   |      Checksum (C)             |       Reserved1 (C)           |
+ *   +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ *   |                         Key (K)                               |
+ *   +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ *   |                   Sequence Number (S)                         |
+ *   +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ *
+ * RFC 2784 section 2.1: reserved bits 1 to 5 set means discard, 6 to 12 are ignored.
+ */
+#include "tunnel/gre.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+
+enum {
+	GRE_C = 0x8000,
+	GRE_K = 0x2000,
+	GRE_S = 0x1000,
+	GRE_MUST_BE_ZERO = 0x4c00, /* routing (RFC 1701), strict source route, first recursion bit */
+	GRE_VERSION = 0x0007,
+	GRE_WORD = 4,
+	OUTER_TTL = 64,
+};
+
+enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
+{
+	uint16_t flags;
+	size_t need = GRE_WORD;
+
+	if (len < GRE_WORD)
+		return DROP_GRE_MALFORMED;
+	flags = wire_16(p);
+	if (flags & (GRE_MUST_BE_ZERO | GRE_VERSION))
+		return DROP_GRE_MALFORMED;
+	need += (flags & GRE_C ? GRE_WORD : 0) + (flags & GRE_K ? GRE_WORD : 0) +
+		(flags & GRE_S ? GRE_WORD : 0);
+	if (len < need)
+		return DROP_GRE_MALFORMED;
+	if (flags & GRE_C && !checksum_ok(p, len))
+		return DROP_GRE_CHECKSUM;
+	if (wire_16(p + 2) != ETHER_IPV4)
+		return DROP_GRE_PROTOCOL;
+
+	out->has_key = flags & GRE_K;
+	out->key = 0;
+	if (out->has_key)
+		out->key = ntohl(wire_be32(p + GRE_WORD + (flags & GRE_C ? GRE_WORD : 0)));
+	out->len = (uint8_t)need;
+	return DROP_NONE;
+}
+
+uint8_t gre_make_header(uint8_t *out, be32_t local, be32_t remote, bool has_key, uint32_t key)
+{
+	uint8_t *gre = out + IPV4_LEN;
+
+	memset(out, 0, IPV4_LEN + GRE_WORD);
+	out[IPV4_VERSION_IHL] = 4 << 4 | IPV4_LEN / 4;
+	wire_put_be16(out + IPV4_FRAGMENT, htons(IPV4_DF));
+	out[IPV4_TTL] = OUTER_TTL;
+	out[IPV4_PROTO] = PROTO_GRE;
+	wire_put_be32(out + IPV4_SRC, local);
+	wire_put_be32(out + IPV4_DST, remote);
+	wire_put_be16(out + IPV4_CHECKSUM, checksum_make(out, IPV4_LEN));
+
+	wire_put_be16(gre, htons(has_key ? GRE_K : 0));
+	wire_put_be16(gre + 2, htons(ETHER_IPV4));
+	if (!has_key)
+		return IPV4_LEN + GRE_WORD;
+	wire_put_be32(gre + GRE_WORD, htonl(key));
+	return IPV4_LEN + 2 * GRE_WORD;
+}

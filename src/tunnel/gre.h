@@ -1,0 +1,31 @@
+/*
+ * GRE (RFC 2784, key and sequence number by RFC 2890) over IPv4, both directions.
+ */
+#pragma once
+
+#include "base/types.h"
+#include "drop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gre {
+	uint32_t key; /* host order */
+	bool has_key;
+	uint8_t len; /* header bytes: 4 to 16 */
+};
+
+/*
+ * Reads the GRE header at @p, @len bytes up to the end of the outer packet. Checks version,
+ * reserved bits, checksum if there is one, and that the payload is IPv4; a sequence number is
+ * accepted and not looked at. DROP_NONE or why not.
+ */
+enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out);
+
+/*
+ * Writes the outer headers of a tunnel, 24 or 28 bytes, and returns how many. Total length is zero
+ * and the IPv4 checksum is that of a zero length: encapsulation adds both. DF is set (RFC 2784
+ * leaves it to us; inner packets that do not fit are answered, not fragmented underway).
+ */
+uint8_t gre_make_header(uint8_t *out, be32_t local, be32_t remote, bool has_key, uint32_t key);
