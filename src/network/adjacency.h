@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 enum {
-	HOP_NONE = 0, /* no route there */
+	HOP_NONE = 0, /* no route there; never resolved */
 	HOP_UNKNOWN_HOST = 0xffff, /* on link, not resolved yet: ask */
 	HOPS_MAX = 0xfffe,
 };

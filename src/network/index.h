@@ -1,0 +1,39 @@
+/*
+ * The snapshot's lookup tables: private to network/.
+ *
+ * Open addressing with linear probing, at most half full, built once. Keys are few and chosen by
+ * the operator; what comes from the wire is only looked up, so a probe is bounded by what was built.
+ */
+#pragma once
+
+#include "base/types.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tunnel_slot {
+	be32_t local, remote;
+	uint32_t key;
+	uint16_t has_key;
+	uint16_t tunnel; /* TUNNEL_NONE: empty */
+};
+
+struct address_slot {
+	be32_t addr;
+	int32_t value; /* index of an egress address, or ADDRESS_LOCAL_END, or ADDRESS_EMPTY */
+};
+
+enum {
+	ADDRESS_EMPTY = -1,
+	ADDRESS_LOCAL_END = -2,
+};
+
+struct network_index {
+	struct tunnel_slot *tunnels;
+	struct address_slot *addresses; /* egress addresses and local ends */
+	uint32_t *slices; /* all addresses' slice maps: slice number + 1, 0 is not ours */
+	uint32_t *slice_base; /* [n_addresses]: where an address's map begins */
+	uint8_t *slice_shift; /* [n_addresses]: port >> shift is the place in the map */
+	uint8_t tunnel_shift, address_shift; /* hash >> shift is a slot */
+	uint32_t tunnel_mask, address_mask;
+};

@@ -1,0 +1,352 @@
+/*
+ * The network snapshot, compiled from what the operator asked for.
+ *
+ * Everything a packet needs is computed here, once: a tunnel's outer headers with their checksum,
+ * the MSS that fits, which ports of which address are ours. See network.h for who may call what.
+ */
+#include "network/network.h"
+
+#include "network/index.h"
+#include "tunnel/gre.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
+
+enum { IPV4_TCP_HEADERS = 40 };
+
+static uint32_t hash_tunnel(const struct network_index *x, be32_t local, be32_t remote,
+			    bool has_key, uint32_t key)
+{
+	uint64_t h = ((uint64_t)local << 32 | remote) * HASH_MULTIPLIER;
+
+	h ^= ((uint64_t)has_key << 32 | key) * HASH_MULTIPLIER;
+	h ^= h >> 29;
+	return (uint32_t)((h * HASH_MULTIPLIER) >> x->tunnel_shift);
+}
+
+static uint32_t hash_address(const struct network_index *x, be32_t addr)
+{
+	return (uint32_t)((addr * HASH_MULTIPLIER) >> x->address_shift);
+}
+
+/* Smallest power of two that leaves a table of @n keys half empty, as a number of bits. */
+static unsigned table_bits(size_t n)
+{
+	unsigned bits = 3;
+
+	while ((size_t)1 << bits < 2 * n)
+		bits++;
+	return bits;
+}
+
+uint16_t network_find_tunnel(const struct network *net, be32_t local, be32_t remote, bool has_key,
+			     uint32_t key)
+{
+	const struct network_index *x = net->index;
+
+	for (uint32_t i = hash_tunnel(x, local, remote, has_key, key);; i++) {
+		const struct tunnel_slot *s = &x->tunnels[i & x->tunnel_mask];
+
+		if (s->tunnel == TUNNEL_NONE)
+			return TUNNEL_NONE;
+		if (s->local == local && s->remote == remote && s->has_key == has_key &&
+		    s->key == key)
+			return s->tunnel;
+	}
+}
+
+static struct address_slot *address_slot(const struct network_index *x, be32_t addr)
+{
+	for (uint32_t i = hash_address(x, addr);; i++) {
+		struct address_slot *s = &x->addresses[i & x->address_mask];
+
+		if (s->value == ADDRESS_EMPTY || s->addr == addr)
+			return s;
+	}
+}
+
+int network_find_address(const struct network *net, be32_t addr)
+{
+	int32_t value = address_slot(net->index, addr)->value;
+
+	return value >= 0 ? value : -1;
+}
+
+bool network_is_local_end(const struct network *net, be32_t addr)
+{
+	return address_slot(net->index, addr)->value == ADDRESS_LOCAL_END;
+}
+
+int network_find_slice(const struct network *net, uint32_t address, uint16_t port)
+{
+	const struct network_index *x = net->index;
+	uint32_t place = x->slice_base[address] + (port >> x->slice_shift[address]);
+
+	return (int)x->slices[place] - 1;
+}
+
+bool network_source_allowed(const struct network *net, uint16_t site, be32_t src)
+{
+	const struct site *s = &net->sites[site];
+
+	for (uint32_t i = 0; i < s->n_prefixes; i++) {
+		if (prefix4_contains(&s->prefixes[i], src))
+			return true;
+	}
+	return s->n_prefixes == 0;
+}
+
+const char *network_site_name(const struct network *net, uint16_t site)
+{
+	return site == SITE_INTERNET ? "internet" : net->spec.sites[site - 1].name;
+}
+
+const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_t tunnel)
+{
+	uint16_t site = net->tunnels[tunnel].site;
+
+	return &net->spec.sites[site - 1].tunnels[tunnel - net->sites[site].first_tunnel];
+}
+
+const char *network_tunnel_name(const struct network *net, uint16_t tunnel)
+{
+	return tunnel == TUNNEL_NONE ? "none" : network_tunnel_spec(net, tunnel)->name;
+}
+
+static void compile_tunnel(struct tunnel *t, const struct spec_tunnel *spec, uint16_t site)
+{
+	*t = (struct tunnel){
+		.port = (uint8_t)spec->port,
+		.mtu = spec->mtu,
+		.mss = (uint16_t)(spec->mtu - IPV4_TCP_HEADERS),
+		.site = site,
+		.address = spec->address != 0 ? spec->address : spec->local,
+		.local = spec->local,
+		.remote = spec->remote,
+		.key = spec->key,
+		.has_key = spec->has_key,
+		.type = spec->type,
+	};
+	t->header_len = gre_make_header(t->header, spec->local, spec->remote, spec->has_key,
+					spec->key);
+}
+
+static void compile_sites(struct network *net)
+{
+	uint16_t tunnel = 1;
+
+	for (uint16_t i = 0; i < net->n_sites; i++) {
+		const struct spec_site *spec = &net->spec.sites[i];
+
+		net->sites[i + 1] = (struct site){
+			.prefixes = spec->prefixes,
+			.n_prefixes = (uint32_t)spec->n_prefixes,
+			.first_tunnel = tunnel,
+			.n_tunnels = (uint16_t)spec->n_tunnels,
+		};
+		for (size_t k = 0; k < spec->n_tunnels; k++)
+			compile_tunnel(&net->tunnels[tunnel++], &spec->tunnels[k],
+				       (uint16_t)(i + 1));
+	}
+}
+
+static void compile_slices(struct network *net, const struct spec_pool *pool, uint16_t pool_index,
+			   const struct spec_address *spec)
+{
+	for (uint32_t k = 0; k < 65536 / pool->slice_size; k++) {
+		if (!spec_owns_slice(spec, k))
+			continue;
+		net->slices[net->n_slices++] = (struct slice){
+			.addr = spec->addr,
+			.first_port = (uint16_t)(k * pool->slice_size),
+			.pool = pool_index,
+			.size = pool->slice_size,
+		};
+	}
+}
+
+static void compile_pools(struct network *net)
+{
+	for (uint16_t i = 0; i < net->n_pools; i++) {
+		const struct spec_pool *spec = &net->spec.pools[i];
+
+		net->pools[i] = (struct pool){
+			.first_address = net->n_addresses,
+			.n_addresses = (uint32_t)spec->n_addresses,
+			.slice_size = spec->slice_size,
+			.port = (uint8_t)spec->port,
+		};
+		for (size_t k = 0; k < spec->n_addresses; k++) {
+			struct egress_address *a = &net->addresses[net->n_addresses++];
+
+			*a = (struct egress_address){
+				.addr = spec->addresses[k].addr,
+				.pool = i,
+				.port = (uint8_t)spec->port,
+				.first_slice = net->n_slices,
+			};
+			compile_slices(net, spec, i, &spec->addresses[k]);
+			a->n_slices = net->n_slices - a->first_slice;
+		}
+	}
+}
+
+static void index_tunnels(struct network *net)
+{
+	struct network_index *x = net->index;
+
+	for (uint16_t id = 1; id <= net->n_tunnels; id++) {
+		const struct tunnel *t = &net->tunnels[id];
+		uint32_t i = hash_tunnel(x, t->local, t->remote, t->has_key, t->key);
+
+		while (x->tunnels[i & x->tunnel_mask].tunnel != TUNNEL_NONE)
+			i++;
+		x->tunnels[i & x->tunnel_mask] = (struct tunnel_slot){
+			.local = t->local,
+			.remote = t->remote,
+			.key = t->key,
+			.has_key = t->has_key,
+			.tunnel = id,
+		};
+	}
+}
+
+/* An address that is both is refused by config: the later entry would hide the earlier. */
+static void index_addresses(struct network *net)
+{
+	struct network_index *x = net->index;
+
+	for (uint32_t i = 0; i <= x->address_mask; i++)
+		x->addresses[i].value = ADDRESS_EMPTY;
+	for (uint16_t id = 1; id <= net->n_tunnels; id++)
+		*address_slot(x, net->tunnels[id].local) = (struct address_slot){
+			.addr = net->tunnels[id].local,
+			.value = ADDRESS_LOCAL_END,
+		};
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		struct address_slot *slot = address_slot(x, net->addresses[i].addr);
+
+		if (slot->value < 0) /* an address that is listed twice is known by its first entry */
+			*slot = (struct address_slot){
+				.addr = net->addresses[i].addr,
+				.value = (int32_t)i,
+			};
+	}
+}
+
+static void index_slices(struct network *net)
+{
+	struct network_index *x = net->index;
+	uint32_t base = 0;
+
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		const struct egress_address *a = &net->addresses[i];
+		uint32_t size = net->pools[a->pool].slice_size;
+		uint32_t first = (uint32_t)network_find_address(net, a->addr);
+
+		/* All entries of one address share one map; config sees to it that sizes agree. */
+		if (first == i) {
+			x->slice_base[i] = base;
+			base += 65536 / size;
+		} else {
+			x->slice_base[i] = x->slice_base[first];
+		}
+		x->slice_shift[i] = (uint8_t)__builtin_ctz(size);
+		for (uint32_t k = a->first_slice; k < a->first_slice + a->n_slices; k++)
+			x->slices[x->slice_base[i] + net->slices[k].first_port / size] = k + 1;
+	}
+}
+
+static void count(struct network *net, uint32_t *slices, uint32_t *places)
+{
+	const struct network_spec *spec = &net->spec;
+
+	net->n_sites = (uint32_t)spec->n_sites;
+	net->n_pools = (uint32_t)spec->n_pools;
+	for (size_t i = 0; i < spec->n_sites; i++)
+		net->n_tunnels += (uint32_t)spec->sites[i].n_tunnels;
+	for (size_t i = 0; i < spec->n_pools; i++) {
+		uint32_t each = 65536 / spec->pools[i].slice_size;
+
+		net->n_addresses += (uint32_t)spec->pools[i].n_addresses;
+		*places += each * (uint32_t)spec->pools[i].n_addresses;
+		for (size_t a = 0; a < spec->pools[i].n_addresses; a++)
+			for (uint32_t k = 0; k < each; k++)
+				*slices += spec_owns_slice(&spec->pools[i].addresses[a], k);
+	}
+}
+
+static bool allocate(struct network *net, uint32_t slices, uint32_t places)
+{
+	struct network_index *x = calloc(1, sizeof(*x));
+	unsigned tunnel_bits = table_bits(net->n_tunnels);
+	unsigned address_bits = table_bits(net->n_tunnels + net->n_addresses);
+
+	net->index = x;
+	net->tunnels = aligned_alloc(CACHE_LINE, (net->n_tunnels + 1) * sizeof(struct tunnel));
+	net->sites = calloc(net->n_sites + 1, sizeof(struct site));
+	net->pools = calloc(net->n_pools + 1, sizeof(struct pool));
+	net->addresses = calloc(net->n_addresses + 1, sizeof(struct egress_address));
+	net->slices = calloc(slices + 1, sizeof(struct slice));
+	if (x == NULL || net->tunnels == NULL || net->sites == NULL || net->pools == NULL ||
+	    net->addresses == NULL || net->slices == NULL)
+		return false;
+	memset(net->tunnels, 0, (net->n_tunnels + 1) * sizeof(struct tunnel));
+
+	x->tunnel_shift = (uint8_t)(64 - tunnel_bits);
+	x->tunnel_mask = (UINT32_C(1) << tunnel_bits) - 1;
+	x->address_shift = (uint8_t)(64 - address_bits);
+	x->address_mask = (UINT32_C(1) << address_bits) - 1;
+	x->tunnels = calloc(x->tunnel_mask + 1, sizeof(struct tunnel_slot));
+	x->addresses = calloc(x->address_mask + 1, sizeof(struct address_slot));
+	x->slices = calloc(places + 1, sizeof(uint32_t));
+	x->slice_base = calloc(net->n_addresses + 1, sizeof(uint32_t));
+	x->slice_shift = calloc(net->n_addresses + 1, sizeof(uint8_t));
+	return x->tunnels != NULL && x->addresses != NULL && x->slices != NULL &&
+	       x->slice_base != NULL && x->slice_shift != NULL;
+}
+
+struct network *network_create(const struct network_spec *spec)
+{
+	struct network *net = calloc(1, sizeof(*net));
+	uint32_t slices = 0, places = 0;
+
+	if (net == NULL)
+		return NULL;
+	net->spec = *spec;
+	count(net, &slices, &places);
+	if (!allocate(net, slices, places)) {
+		network_destroy(net);
+		return NULL;
+	}
+
+	net->n_addresses = 0; /* filled again as they are compiled */
+	compile_sites(net);
+	compile_pools(net);
+	index_tunnels(net);
+	index_addresses(net);
+	index_slices(net);
+	return net;
+}
+
+void network_destroy(struct network *net)
+{
+	if (net == NULL)
+		return;
+	if (net->index != NULL) {
+		free(net->index->tunnels);
+		free(net->index->addresses);
+		free(net->index->slices);
+		free(net->index->slice_base);
+		free(net->index->slice_shift);
+	}
+	free(net->index);
+	free(net->tunnels);
+	free(net->sites);
+	free(net->pools);
+	free(net->addresses);
+	free(net->slices);
+	free(net);
+}
