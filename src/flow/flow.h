@@ -84,7 +84,7 @@ struct flow {
 	uint32_t seen_s; /* worker clock; written at most once a second */
 	uint32_t packets[2]; /* low 32 bits, by enum flow_dir */
 	uint64_t bytes[2]; /* low 56 bits; bits 56-63: packets bits 32-39 */
-	be32_t tcp_ack[2]; /* last acknowledgement number seen */
+	uint32_t unused[2];
 };
 
 static_assert(sizeof(struct flow) == CACHE_LINE, "a flow is one cache line");
@@ -101,3 +101,80 @@ static inline uint64_t flow_packets(const struct flow *f, enum flow_dir dir)
 {
 	return (f->bytes[dir] >> FLOW_BYTES_BITS) << 32 | f->packets[dir];
 }
+
+/* What a burst asks the table: the key goes in, the record comes out. */
+struct flow_probe {
+	struct flow_key key;
+	uint64_t hash; /* flow_table_lookup() writes it; insertion needs it again */
+	uint32_t record; /* FLOW_NO_RECORD: not in the table */
+	uint8_t dir; /* enum flow_dir, where a record was found */
+	uint8_t pad[3];
+};
+
+enum { FLOW_CAPACITY_MAX = 1 << 28 };
+#define FLOW_NO_RECORD UINT32_MAX
+
+struct flow_table;
+
+/*
+ * A table for exactly @capacity flows, 80 bytes each, allocated and touched now: huge pages where
+ * the machine has them. @secret keys the hash (16 bytes, copied). NULL with errno on failure.
+ */
+struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16]);
+void flow_table_destroy(struct flow_table *t); /* NULL is fine */
+
+/* How many bytes flow_table_create() would allocate. */
+uint64_t flow_table_bytes(uint32_t capacity);
+
+/* Finds all keys of a burst, @n at most 64: hash, prefetch, compare tags, prefetch, verify. */
+void flow_table_lookup(struct flow_table *t, struct flow_probe **probes, unsigned n);
+
+/* Is this key in the table? Setup's way to find a free egress port. */
+bool flow_table_has(const struct flow_table *t, const struct flow_key *key);
+
+/* The same in two halves, so that several candidates' cache misses overlap. */
+uint64_t flow_table_prefetch(const struct flow_table *t, const struct flow_key *key);
+bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
+
+/*
+ * Adds a flow under both its keys; @flow is copied, its state must not be FLOW_FREE and neither key
+ * may be in the table. FLOW_NO_RECORD: the table is full.
+ */
+uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow);
+
+/* Takes a live flow out under both keys; the record is free at once. */
+void flow_table_remove(struct flow_table *t, uint32_t record);
+
+struct flow *flow_table_at(const struct flow_table *t, uint32_t record);
+
+uint32_t flow_table_count(const struct flow_table *t); /* live flows */
+uint32_t flow_table_capacity(const struct flow_table *t);
+uint32_t flow_table_used(const struct flow_table *t); /* records from here on were never used */
+
+/* An unpredictable number (keyed hash of a counter): RFC 6056 wants ports hard to guess. */
+uint64_t flow_table_random(struct flow_table *t);
+
+/* The two keys of a flow. */
+void flow_forward_key(const struct flow *f, struct flow_key *key);
+void flow_return_key(const struct flow *f, struct flow_key *key);
+
+/* TCP header flags, RFC 9293 section 3.1. */
+enum {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_ACK = 0x10,
+};
+
+/* The state after a segment with @tcp_flags in direction @dir. */
+uint8_t flow_tcp_next(uint8_t state, enum flow_dir dir, uint8_t tcp_flags);
+
+/* Called for a flow that has been idle too long, before it is removed. */
+typedef void (*flow_end_fn)(void *arg, struct flow *flow);
+
+/*
+ * The sweeping hand: looks at the next @n records, removes those idle for longer than
+ * @timeout_s[state]. Returns how many it removed.
+ */
+unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
+			  const uint16_t *timeout_s, flow_end_fn end, void *arg);

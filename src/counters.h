@@ -1,0 +1,34 @@
+/*
+ * What a worker counts. Each counter is written by its worker alone; others read copies (worker.h).
+ */
+#pragma once
+
+#include "drop.h"
+
+#include <stdint.h>
+
+struct tunnel_counters {
+	uint64_t rx_packets, rx_bytes; /* inner packets that came out of it */
+	uint64_t tx_packets, tx_bytes; /* inner packets that went into it */
+	uint64_t drops; /* came out of it or were to go into it, and were dropped */
+};
+
+struct port_counters {
+	uint64_t rx_packets, rx_bytes;
+	uint64_t tx_packets, tx_bytes;
+};
+
+/* Ports in use of one slice; each worker counts its own part of the slice. */
+struct slice_counters {
+	uint32_t flows;
+	uint32_t ports; /* different ports that carry at least one flow */
+};
+
+struct worker_counters {
+	uint64_t rx, tx, held; /* law 3: rx = tx + held + sum of drops */
+	uint64_t drops[DROP_COUNT];
+	uint64_t answers[ANSWER_COUNT]; /* part of tx */
+	uint64_t flows_created, flows_ended;
+	uint64_t flows; /* now */
+	uint64_t turns, idle_turns;
+};

@@ -1,0 +1,30 @@
+/*
+ * Ageing: a hand sweeps the records in order, some of them after each burst.
+ *
+ * There is no timer and no list by age: a record says when it was last seen, and its state says how
+ * long it may rest. Walking records in order is what memory does best, and the work of one step is
+ * bounded by the number the caller gives. A flow ends up to one turn of the hand later than its
+ * timeout, never earlier.
+ */
+#include "flow/table.h"
+
+unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
+			  const uint16_t *timeout_s, flow_end_fn end, void *arg)
+{
+	unsigned removed = 0;
+
+	for (unsigned i = 0; i < n && i < t->used; i++) {
+		struct flow *f;
+
+		if (t->hand >= t->used)
+			t->hand = 0;
+		f = &t->records[t->hand];
+		if (f->state != FLOW_FREE && now_s - f->seen_s > timeout_s[f->state]) {
+			end(arg, f);
+			flow_table_remove(t, t->hand);
+			removed++;
+		}
+		t->hand++;
+	}
+	return removed;
+}

@@ -1,0 +1,145 @@
+/*
+ * The index: from a key's hash to the flow's record, by buckets of one cache line (table.h).
+ *
+ * At capacity two thirds of all slots are taken. A key whose two buckets are both full makes room by
+ * moving one of the 24 neighbours to that one's other bucket (cuckoo hashing, Pagh and Rodler 2001,
+ * depth one: with 24 chances it fails less often than a table can be filled in a lifetime; if it
+ * does fail, the flow is refused like in a full table).
+ *
+ * One writer, no locks: see flow.h.
+ */
+#include "flow/table.h"
+
+static struct bucket *first_of(const struct flow_table *t, uint64_t hash)
+{
+	return &t->buckets[hash_first(t, hash)];
+}
+
+static struct bucket *second_of(const struct flow_table *t, uint64_t hash)
+{
+	return &t->buckets[hash_second(t, hash)];
+}
+
+static void slot_set(struct bucket *b, unsigned slot, uint64_t hash, uint32_t ref)
+{
+	b->tag[slot] = hash_tag(hash);
+	b->ref[slot] = ref;
+}
+
+/* Slot number, or BUCKET_SLOTS if the bucket is full. */
+static unsigned slot_free(const struct bucket *b)
+{
+	unsigned mask = bucket_match(b, 0);
+
+	return mask == 0 ? BUCKET_SLOTS : (unsigned)__builtin_ctz(mask);
+}
+
+static unsigned slot_of(const struct bucket *b, uint64_t hash, uint32_t ref)
+{
+	unsigned mask = bucket_match(b, hash_tag(hash));
+
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned slot = (unsigned)__builtin_ctz(mask);
+
+		if (b->ref[slot] == ref)
+			return slot;
+	}
+	return BUCKET_SLOTS;
+}
+
+static uint64_t ref_hash(const struct flow_table *t, uint32_t ref)
+{
+	const struct flow *f = &t->records[ref & ~REF_RETURN];
+	struct flow_key key;
+
+	if (ref & REF_RETURN)
+		flow_return_key(f, &key);
+	else
+		flow_forward_key(f, &key);
+	return flow_hash(&t->secret, &key);
+}
+
+/* Moves one key of @b to its other bucket. The slot it left, or BUCKET_SLOTS. */
+static unsigned make_room(struct flow_table *t, struct bucket *b)
+{
+	for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+		uint32_t ref = b->ref[slot];
+		uint64_t hash = ref_hash(t, ref);
+		struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
+		struct bucket *other = b == first ? second : first;
+		unsigned room = slot_free(other);
+
+		if (other == b || room == BUCKET_SLOTS)
+			continue;
+		slot_set(other, room, hash, ref);
+		b->tag[slot] = 0;
+		if (b == first)
+			first->displaced++;
+		else
+			first->displaced--;
+		return slot;
+	}
+	return BUCKET_SLOTS;
+}
+
+bool index_has_room(struct flow_table *t, uint64_t hash)
+{
+	struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
+
+	return slot_free(first) < BUCKET_SLOTS || slot_free(second) < BUCKET_SLOTS ||
+	       make_room(t, first) < BUCKET_SLOTS || make_room(t, second) < BUCKET_SLOTS;
+}
+
+void index_add(struct flow_table *t, uint64_t hash, uint32_t ref)
+{
+	struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
+	unsigned slot = slot_free(first);
+
+	if (slot < BUCKET_SLOTS) {
+		slot_set(first, slot, hash, ref);
+		return;
+	}
+	slot = slot_free(second);
+	assert(slot < BUCKET_SLOTS); /* index_has_room() said so */
+	slot_set(second, slot, hash, ref);
+	first->displaced++;
+}
+
+void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref)
+{
+	struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
+	unsigned slot = slot_of(first, hash, ref);
+
+	if (slot < BUCKET_SLOTS) {
+		first->tag[slot] = 0;
+		return;
+	}
+	slot = slot_of(second, hash, ref);
+	assert(slot < BUCKET_SLOTS);
+	second->tag[slot] = 0;
+	first->displaced--;
+}
+
+static uint32_t find_in(const struct flow_table *t, const struct bucket *b,
+			const struct flow_key *key, uint64_t hash)
+{
+	unsigned mask = bucket_match(b, hash_tag(hash));
+
+	for (; mask != 0; mask &= mask - 1) {
+		uint32_t ref = b->ref[__builtin_ctz(mask)];
+
+		if (ref_differs(&t->records[ref & ~REF_RETURN], ref, key) == 0)
+			return ref;
+	}
+	return FLOW_NO_RECORD;
+}
+
+uint32_t index_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
+{
+	const struct bucket *first = first_of(t, hash);
+	uint32_t ref = find_in(t, first, key, hash);
+
+	if (ref == FLOW_NO_RECORD && first->displaced > 0)
+		ref = find_in(t, second_of(t, hash), key, hash);
+	return ref;
+}

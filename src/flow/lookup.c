@@ -1,0 +1,64 @@
+/*
+ * The lookup of a burst: which flow does each packet belong to?
+ *
+ * A table of a million flows lies in main memory: each packet costs two cache misses, its bucket
+ * and its record. One after the other they would cost some 100 ns each; a burst asks for all
+ * buckets, then for all records, and only then looks, so that the misses overlap.
+ *
+ *   1  hash every key, prefetch every first bucket
+ *   2  compare tags (one SIMD compare a bucket), prefetch the first candidate's record
+ *   3  verify; the rare rest (tag equal by chance, key in its second bucket) goes the long way
+ */
+#include "flow/table.h"
+
+enum { LOOKUP_MAX = 64 };
+
+static void hash_all(const struct flow_table *t, struct flow_probe **probes, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct flow_probe *p = probes[i];
+
+		p->hash = flow_hash(&t->secret, &p->key);
+		__builtin_prefetch(&t->buckets[hash_first(t, p->hash)]);
+	}
+}
+
+/* refs[i]: the first candidate, or FLOW_NO_RECORD when the tag is not in the first bucket. */
+static void choose_candidates(const struct flow_table *t, struct flow_probe **probes,
+			      unsigned n, uint32_t *refs)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t hash = probes[i]->hash;
+		const struct bucket *b = &t->buckets[hash_first(t, hash)];
+		unsigned mask = bucket_match(b, hash_tag(hash));
+
+		refs[i] = FLOW_NO_RECORD;
+		if (__builtin_expect(mask != 0, 1)) {
+			refs[i] = b->ref[__builtin_ctz(mask)];
+			__builtin_prefetch(&t->records[refs[i] & ~REF_RETURN], 1);
+		} else if (b->displaced > 0) {
+			__builtin_prefetch(&t->buckets[hash_second(t, hash)]);
+		}
+	}
+}
+
+void flow_table_lookup(struct flow_table *t, struct flow_probe **probes, unsigned n)
+{
+	uint32_t refs[LOOKUP_MAX];
+
+	assert(n <= LOOKUP_MAX);
+	hash_all(t, probes, n);
+	choose_candidates(t, probes, n, refs);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct flow_probe *p = probes[i];
+		uint32_t ref = refs[i];
+
+		if (ref == FLOW_NO_RECORD ||
+		    ref_differs(&t->records[ref & ~REF_RETURN], ref, &p->key) != 0)
+			ref = index_find(t, &p->key, p->hash);
+
+		p->dir = ref >> 31;
+		p->record = ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
+	}
+}

@@ -1,0 +1,217 @@
+/*
+ * The flow table: records and their life.
+ *
+ * A record is born by flow_table_insert(), found by every packet of its flow, and ends in
+ * flow_table_remove(), called by the sweeping hand or by whoever undoes a setup. Free records form a
+ * list through themselves; records that were never used follow `used`, so that a young table stays
+ * dense. The table never grows and never forgets a live flow: when it is full, insertion says so.
+ *
+ * All of it belongs to one worker.
+ */
+#include "flow/table.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+const char *const flow_state_names[FLOW_STATE_COUNT] = {
+	[FLOW_FREE] = "free",
+	[FLOW_UDP] = "udp",
+	[FLOW_ICMP] = "icmp",
+	[FLOW_TCP_OPENING] = "opening",
+	[FLOW_TCP_ANSWERED] = "answered",
+	[FLOW_TCP_ESTABLISHED] = "established",
+	[FLOW_TCP_FIN_FORWARD] = "fin-forward",
+	[FLOW_TCP_FIN_RETURN] = "fin-return",
+	[FLOW_TCP_CLOSED] = "closed",
+};
+
+static uint32_t bucket_count(uint32_t capacity)
+{
+	return (capacity + FLOWS_PER_BUCKET - 1) / FLOWS_PER_BUCKET;
+}
+
+uint64_t flow_table_bytes(uint32_t capacity)
+{
+	return (uint64_t)capacity * sizeof(struct flow) +
+	       (uint64_t)bucket_count(capacity) * sizeof(struct bucket);
+}
+
+struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16])
+{
+	struct flow_table *t;
+
+	if (capacity == 0 || capacity > FLOW_CAPACITY_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	t = aligned_alloc(CACHE_LINE, (sizeof(*t) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1));
+	if (t == NULL)
+		return NULL;
+	*t = (struct flow_table){
+		.capacity = capacity,
+		.n_buckets = bucket_count(capacity),
+		.free_head = FLOW_NO_RECORD,
+	};
+	flow_secret_init(&t->secret, secret);
+
+	t->records = memory_map((size_t)capacity * sizeof(struct flow), NULL);
+	t->buckets = memory_map((size_t)t->n_buckets * sizeof(struct bucket), NULL);
+	if (t->records == NULL || t->buckets == NULL) {
+		flow_table_destroy(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return t;
+}
+
+void flow_table_destroy(struct flow_table *t)
+{
+	if (t == NULL)
+		return;
+	memory_unmap(t->records, (size_t)t->capacity * sizeof(struct flow));
+	memory_unmap(t->buckets, (size_t)t->n_buckets * sizeof(struct bucket));
+	explicit_bzero(&t->secret, sizeof(t->secret));
+	free(t);
+}
+
+void flow_forward_key(const struct flow *f, struct flow_key *key)
+{
+	*key = (struct flow_key){
+		.src = f->src,
+		.dst = f->dst,
+		.sport = f->sport,
+		.dport = f->dport,
+		.realm = f->site,
+		.proto = f->proto,
+	};
+}
+
+void flow_return_key(const struct flow *f, struct flow_key *key)
+{
+	*key = (struct flow_key){
+		.src = f->dst,
+		.dst = f->nat_src,
+		.sport = f->dport,
+		.dport = f->nat_port,
+		.realm = f->far,
+		.proto = f->proto,
+	};
+}
+
+static uint32_t record_take(struct flow_table *t)
+{
+	uint32_t record = t->free_head;
+
+	if (record != FLOW_NO_RECORD) {
+		t->free_head = t->records[record].src;
+		/* The next one will be wanted soon; it left the cache long ago. */
+		if (t->free_head != FLOW_NO_RECORD)
+			__builtin_prefetch(&t->records[t->free_head], 1);
+		return record;
+	}
+	return t->used < t->capacity ? t->used++ : FLOW_NO_RECORD;
+}
+
+static void record_give(struct flow_table *t, uint32_t record)
+{
+	struct flow *f = &t->records[record];
+
+	f->state = FLOW_FREE;
+	f->src = t->free_head;
+	t->free_head = record;
+}
+
+uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow)
+{
+	struct flow_key forward, back;
+	uint64_t forward_hash, back_hash;
+	uint32_t record = record_take(t);
+
+	assert(flow->state != FLOW_FREE);
+	if (record == FLOW_NO_RECORD)
+		return FLOW_NO_RECORD;
+
+	flow_forward_key(flow, &forward);
+	flow_return_key(flow, &back);
+	forward_hash = flow_hash(&t->secret, &forward);
+	back_hash = flow_hash(&t->secret, &back);
+	t->records[record] = *flow;
+
+	if (!index_has_room(t, forward_hash))
+		goto no_room;
+	index_add(t, forward_hash, record);
+	if (!index_has_room(t, back_hash))
+		goto no_room_back;
+	index_add(t, back_hash, record | REF_RETURN);
+	t->count++;
+	return record;
+
+no_room_back:
+	index_remove(t, forward_hash, record);
+no_room:
+	record_give(t, record);
+	return FLOW_NO_RECORD;
+}
+
+void flow_table_remove(struct flow_table *t, uint32_t record)
+{
+	const struct flow *f = &t->records[record];
+	struct flow_key key;
+
+	assert(f->state != FLOW_FREE);
+	flow_forward_key(f, &key);
+	index_remove(t, flow_hash(&t->secret, &key), record);
+	flow_return_key(f, &key);
+	index_remove(t, flow_hash(&t->secret, &key), record | REF_RETURN);
+	record_give(t, record);
+	t->count--;
+}
+
+bool flow_table_has(const struct flow_table *t, const struct flow_key *key)
+{
+	return flow_table_has_hashed(t, key, flow_hash(&t->secret, key));
+}
+
+uint64_t flow_table_prefetch(const struct flow_table *t, const struct flow_key *key)
+{
+	uint64_t hash = flow_hash(&t->secret, key);
+
+	__builtin_prefetch(&t->buckets[hash_first(t, hash)]);
+	return hash;
+}
+
+bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
+{
+	return index_find(t, key, hash) != FLOW_NO_RECORD;
+}
+
+struct flow *flow_table_at(const struct flow_table *t, uint32_t record)
+{
+	return &t->records[record];
+}
+
+uint32_t flow_table_count(const struct flow_table *t)
+{
+	return t->count;
+}
+
+uint32_t flow_table_capacity(const struct flow_table *t)
+{
+	return t->capacity;
+}
+
+uint32_t flow_table_used(const struct flow_table *t)
+{
+	return t->used;
+}
+
+uint64_t flow_table_random(struct flow_table *t)
+{
+	struct flow_key key = {.realm = UINT16_MAX, .zero = 1}; /* no packet has such a key */
+
+	memcpy(&key, &t->random_counter, sizeof(t->random_counter));
+	t->random_counter++;
+	return flow_hash(&t->secret, &key);
+}

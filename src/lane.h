@@ -1,0 +1,53 @@
+/*
+ * A lane: all that the stages of one worker may touch.
+ *
+ * Written by its worker alone. What control publishes is read through the two pointers, which the
+ * worker takes anew at the start of each burst (worker.c).
+ */
+#pragma once
+
+#include "counters.h"
+#include "flow/flow.h"
+#include "network/adjacency.h"
+#include "network/network.h"
+#include "packet.h"
+
+enum { LANE_WANTED_MAX = 64 };
+
+struct egress_state; /* setup/egress.c */
+
+struct rte_mbuf;
+
+struct lane_port {
+	uint16_t ethdev; /* DPDK port id */
+	uint8_t mac[6];
+	bool answer_arp_for_tunnels;
+	uint16_t n_tx;
+	struct rte_mbuf *tx[BURST_MAX]; /* transmit: leaves at the end of the burst */
+};
+
+struct lane {
+	/* read by stages, set by the worker */
+	const struct network *net;
+	const struct adjacency *adj;
+	struct flow_table *flows;
+	uint32_t now_s; /* worker clock, seconds; starts at 1 */
+	uint16_t index, count; /* which of how many workers: its part of each slice */
+	struct lane_port *ports;
+	uint16_t n_ports;
+	uint16_t first_port; /* receive: takes turns */
+
+	/* written by stages */
+	struct egress_state *egress;
+	struct worker_counters counters;
+	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
+	struct port_counters *port_counters; /* [n_ports] */
+	uint32_t n_tunnels; /* ids above are not counted */
+
+	/* on-link destinations nobody resolved: setup writes, the worker hands them to control */
+	struct {
+		be32_t addr;
+		uint8_t port;
+	} wanted[LANE_WANTED_MAX];
+	uint16_t n_wanted;
+};

@@ -1,0 +1,76 @@
+/*
+ * What one packet carries from stage to stage: one cache line; and the burst that carries packets.
+ *
+ * A stage gets its packets as a list and puts each into the list of a later stage: that is its
+ * verdict. A packet is in exactly one list at any time.
+ */
+#pragma once
+
+#include "base/types.h"
+#include "drop.h"
+#include "flow/flow.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+enum {
+	BURST_MAX = 64, /* packets */
+	ETHER_LEN = 14,
+	HEADROOM_MIN = 64, /* bytes free in front of what comes in: Ethernet and a tunnel's headers */
+};
+
+/* In the order in which a burst meets them; pipeline.c has a row for each. */
+enum stage {
+	STAGE_DECAPSULATE,
+	STAGE_PARSE,
+	STAGE_LOOKUP,
+	STAGE_SETUP,
+	STAGE_FOLLOW,
+	STAGE_REWRITE,
+	STAGE_ANSWER,
+	STAGE_ENCAPSULATE,
+	STAGE_TRANSMIT,
+	STAGE_DROP,
+	STAGE_COUNT,
+};
+
+struct rte_mbuf;
+
+struct packet {
+	struct flow_probe probe; /* parse: key; lookup, setup: record and direction */
+	uint8_t *data; /* receive: Ethernet; decapsulate to rewrite: inner IPv4; transmit: Ethernet */
+	struct rte_mbuf *mbuf; /* the buffer that holds it: receive and transmit alone look inside */
+	uint16_t len; /* bytes from data on */
+	uint16_t tunnel; /* decapsulate: came out of; follow: goes into; TUNNEL_NONE: neither */
+	uint16_t hop; /* follow, answer: neighbour it leaves to */
+	uint8_t l4; /* parse: offset of the transport header from data */
+	uint8_t tcp_flags; /* parse */
+	uint8_t port; /* in: receive; out: encapsulate */
+	uint8_t reason; /* to STAGE_DROP: enum drop; to STAGE_ANSWER: enum answer */
+	uint8_t pad[4];
+};
+
+static_assert(sizeof(struct packet) == CACHE_LINE, "a packet is one cache line");
+
+struct burst {
+	uint16_t n[STAGE_COUNT];
+	struct packet *list[STAGE_COUNT][BURST_MAX];
+	struct packet packets[BURST_MAX];
+};
+
+static inline void burst_pass(struct burst *b, enum stage to, struct packet *p)
+{
+	b->list[to][b->n[to]++] = p;
+}
+
+static inline void burst_drop(struct burst *b, struct packet *p, enum drop reason)
+{
+	p->reason = reason;
+	burst_pass(b, STAGE_DROP, p);
+}
+
+static inline void burst_answer(struct burst *b, struct packet *p, enum answer answer)
+{
+	p->reason = answer;
+	burst_pass(b, STAGE_ANSWER, p);
+}
