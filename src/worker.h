@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "counters.h"
 #include "drop.h"
 #include "flow/flow.h"
 #include "network/adjacency.h"
@@ -34,17 +35,18 @@ struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
 	uint16_t timeout_s[FLOW_STATE_COUNT];
 	uint16_t index, count; /* which of how many workers */
-	const struct worker_port *ports; /* [n_ports]; must outlive the worker */
+	const struct worker_port *ports; /* [n_ports]; copied */
 	uint16_t n_ports;
-	uint32_t tunnels; /* ids up to this one are counted */
-	uint32_t slices; /* slices up to this many are counted */
-	unsigned lcore; /* core to run on */
-	uint64_t seed; /* 0: from the system; tests: repeatable choices of ports */
+	const struct network *net; /* the first snapshot */
+	const struct adjacency *adj;
+	int cpu; /* to run on; -1: any */
+	bool poll; /* never sleep: benchmarks */
+	const uint8_t *seed; /* 16 bytes; NULL: from the system. Tests: the same choices again */
 };
 
 struct worker;
 
-/* NULL on failure; then errno says why (ENOMEM: not enough memory for the table). Control thread. */
+/* NULL on failure, with errno (ENOMEM: not enough memory for the table). Control thread. */
 struct worker *worker_create(const struct worker_config *config);
 void worker_destroy(struct worker *w); /* stopped before; NULL is fine */
 
@@ -66,32 +68,6 @@ unsigned worker_turn(struct worker *w);
 
 /* Moves the clock of a worker that is driven by worker_turn(): tests of ageing. */
 void worker_advance_clock(struct worker *w, uint32_t seconds);
-
-struct tunnel_counters {
-	uint64_t rx_packets, rx_bytes; /* inner packets that came out of it */
-	uint64_t tx_packets, tx_bytes; /* inner packets that went into it */
-	uint64_t drops; /* came out of it and were dropped */
-};
-
-struct port_counters {
-	uint64_t rx_packets, rx_bytes;
-	uint64_t tx_packets, tx_bytes;
-};
-
-/* Ports in use of one slice; by the worker that asks, so sum over workers. */
-struct slice_counters {
-	uint32_t flows;
-	uint32_t ports; /* different ports that carry at least one flow */
-};
-
-struct worker_counters {
-	uint64_t rx, tx, held; /* law 3: rx = tx + held + sum of drops */
-	uint64_t drops[DROP_COUNT];
-	uint64_t answers[ANSWER_COUNT]; /* part of tx */
-	uint64_t flows_created, flows_ended;
-	uint64_t flows; /* now */
-	uint64_t turns, idle_turns;
-};
 
 /* A consistent copy: law 3 holds in it. Any thread. */
 void worker_read_counters(const struct worker *w, struct worker_counters *out);

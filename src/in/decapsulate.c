@@ -1,0 +1,99 @@
+/*
+ * Decapsulate: which tunnel is it? Strip the outer headers.
+ *
+ *   GRE to the local end of a tunnel   outer headers are checked and stripped
+ *   IPv4 to an egress address          comes from the Internet: only Ethernet is stripped
+ *   ARP request for one of ours        answered in place
+ *
+ * Anything else is not ours; on AF_XDP ports the steer program leaves it to the kernel and we never
+ * see it.
+ */
+#include "in/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+#include "tunnel/gre.h"
+
+/*
+ * The outer IPv4 header: RFC 1122 section 3.2.1. @ip has at least IPV4_LEN bytes, @len in all.
+ * Writes the header's length and the packet's, padding cut off.
+ */
+static enum drop check_outer(const uint8_t *ip, size_t len, size_t *header, size_t *total)
+{
+	*header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
+	*total = wire_16(ip + IPV4_LENGTH);
+
+	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || *header < IPV4_LEN || *total < *header ||
+	    *total > len)
+		return DROP_OUTER_MALFORMED;
+	if (!checksum_ok(ip, *header))
+		return DROP_OUTER_CHECKSUM;
+	if (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET)
+		return DROP_OUTER_FRAGMENT;
+	return DROP_NONE;
+}
+
+static enum drop open_gre(struct lane *lane, struct packet *p)
+{
+	uint8_t *ip = p->data + ETHER_LEN;
+	size_t header, total;
+	struct gre gre;
+	enum drop drop = check_outer(ip, (size_t)p->len - ETHER_LEN, &header, &total);
+	be32_t local = wire_be32(ip + IPV4_DST);
+
+	if (drop != DROP_NONE)
+		return drop;
+	drop = gre_parse(ip + header, total - header, &gre);
+	if (drop != DROP_NONE)
+		return drop;
+
+	p->tunnel = network_find_tunnel(lane->net, local, wire_be32(ip + IPV4_SRC), gre.has_key,
+					gre.key);
+	if (p->tunnel == TUNNEL_NONE)
+		return network_is_local_end(lane->net, local) ? DROP_GRE_UNKNOWN : DROP_NOT_OURS;
+
+	header += gre.len;
+	p->data = ip + header;
+	p->len = (uint16_t)(total - header);
+	lane->tunnels[p->tunnel].rx_packets++;
+	lane->tunnels[p->tunnel].rx_bytes += p->len;
+	return DROP_NONE;
+}
+
+static enum drop open_ipv4(struct lane *lane, struct packet *p)
+{
+	const uint8_t *ip = p->data + ETHER_LEN;
+	be32_t dst;
+
+	if (p->len < ETHER_LEN + IPV4_LEN)
+		return DROP_OUTER_MALFORMED;
+	dst = wire_be32(ip + IPV4_DST);
+	if (network_find_address(lane->net, dst) >= 0) {
+		p->data += ETHER_LEN;
+		p->len -= ETHER_LEN;
+		return DROP_NONE;
+	}
+	return ip[IPV4_PROTO] == PROTO_GRE ? open_gre(lane, p) : DROP_NOT_OURS;
+}
+
+void stage_decapsulate(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_DECAPSULATE]; i++) {
+		struct packet *p = b->list[STAGE_DECAPSULATE][i];
+		enum drop drop = DROP_NOT_IP;
+		uint16_t type = p->len < ETHER_LEN ? 0 : wire_16(p->data + ETHER_TYPE);
+
+		p->tunnel = TUNNEL_NONE;
+		if (type == ETHER_IPV4) {
+			drop = open_ipv4(lane, p);
+		} else if (type == ETHER_ARP && arp_answer(lane, p)) {
+			lane->counters.answers[ANSWER_ARP]++;
+			burst_pass(b, STAGE_TRANSMIT, p);
+			continue;
+		}
+		if (drop == DROP_NONE)
+			burst_pass(b, STAGE_PARSE, p);
+		else
+			burst_drop(b, p, drop);
+	}
+}

@@ -1,0 +1,129 @@
+/*
+ * Parse: is the inner packet sound, and by what key is it looked up?
+ *
+ * The checks are those of RFC 1812 section 5.2.2 for IPv4, and for TCP, UDP and ICMP that the header
+ * is there and as long as it says. Checksums of the transport are left to the end hosts: rewriting
+ * updates them by difference, so that an error stays an error.
+ */
+#include "in/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+
+static enum drop check_ipv4(struct packet *p)
+{
+	const uint8_t *ip = p->data;
+	size_t header, total;
+
+	if (p->len < IPV4_LEN)
+		return DROP_INNER_MALFORMED;
+	header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
+	total = wire_16(ip + IPV4_LENGTH);
+	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || header < IPV4_LEN || total < header ||
+	    total > p->len)
+		return DROP_INNER_MALFORMED;
+	if (!checksum_ok(ip, header))
+		return DROP_INNER_CHECKSUM;
+	if (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET)
+		return DROP_FRAGMENT;
+
+	p->len = (uint16_t)total; /* what follows is padding */
+	p->l4 = (uint8_t)header;
+	return DROP_NONE;
+}
+
+static enum drop key_tcp(struct packet *p, const uint8_t *l4, size_t len)
+{
+	size_t header;
+
+	if (len < TCP_LEN)
+		return DROP_INNER_MALFORMED;
+	header = (size_t)(l4[TCP_OFFSET] >> 4) * 4;
+	if (header < TCP_LEN || header > len)
+		return DROP_INNER_MALFORMED;
+	p->probe.key.sport = wire_be16(l4 + TCP_SPORT);
+	p->probe.key.dport = wire_be16(l4 + TCP_DPORT);
+	p->tcp_flags = l4[TCP_FLAGS];
+	return DROP_NONE;
+}
+
+static enum drop key_udp(struct packet *p, const uint8_t *l4, size_t len)
+{
+	if (len < UDP_LEN || wire_16(l4 + UDP_LENGTH) < UDP_LEN ||
+	    wire_16(l4 + UDP_LENGTH) > len)
+		return DROP_INNER_MALFORMED;
+	p->probe.key.sport = wire_be16(l4 + UDP_SPORT);
+	p->probe.key.dport = wire_be16(l4 + UDP_DPORT);
+	return DROP_NONE;
+}
+
+static enum drop key_icmp(struct packet *p, const uint8_t *l4, size_t len)
+{
+	be16_t id;
+
+	if (len < ICMP_LEN)
+		return DROP_INNER_MALFORMED;
+	id = wire_be16(l4 + ICMP_ID);
+	if (l4[ICMP_TYPE] == ICMP_ECHO_REQUEST) {
+		p->probe.key.sport = id;
+		p->probe.key.dport = 0;
+	} else if (l4[ICMP_TYPE] == ICMP_ECHO_REPLY) {
+		p->probe.key.sport = 0;
+		p->probe.key.dport = id;
+	} else {
+		return DROP_PROTOCOL;
+	}
+	return DROP_NONE;
+}
+
+static enum drop parse(const struct lane *lane, struct packet *p)
+{
+	const uint8_t *ip = p->data, *l4;
+	enum drop drop = check_ipv4(p);
+	size_t len;
+
+	if (drop != DROP_NONE)
+		return drop;
+	p->probe.key = (struct flow_key){
+		.src = wire_be32(ip + IPV4_SRC),
+		.dst = wire_be32(ip + IPV4_DST),
+		.realm = lane->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
+		.proto = ip[IPV4_PROTO],
+	};
+	p->tcp_flags = 0;
+	l4 = ip + p->l4;
+	len = (size_t)p->len - p->l4;
+
+	switch (ip[IPV4_PROTO]) {
+	case PROTO_TCP:
+		return key_tcp(p, l4, len);
+	case PROTO_UDP:
+		return key_udp(p, l4, len);
+	case PROTO_ICMP:
+		return key_icmp(p, l4, len);
+	default:
+		return DROP_PROTOCOL;
+	}
+}
+
+/* RFC 1812 section 5.3.1; a packet for the gateway itself has arrived and may have no hops left. */
+static bool ttl_expired(const struct lane *lane, const struct packet *p)
+{
+	return p->data[IPV4_TTL] <= 1 && p->tunnel != TUNNEL_NONE &&
+	       p->probe.key.dst != lane->net->tunnels[p->tunnel].address;
+}
+
+void stage_parse(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_PARSE]; i++) {
+		struct packet *p = b->list[STAGE_PARSE][i];
+		enum drop drop = parse(lane, p);
+
+		if (drop != DROP_NONE)
+			burst_drop(b, p, drop);
+		else if (ttl_expired(lane, p))
+			burst_answer(b, p, ANSWER_TTL_EXPIRED);
+		else
+			burst_pass(b, STAGE_LOOKUP, p);
+	}
+}

@@ -1,0 +1,136 @@
+/*
+ * Answer: the gateway itself replies, in the packet's own buffer, the way the packet came.
+ *
+ *   echo                             RFC 792: the request turned round
+ *   time exceeded, unreachable,      RFC 792 and 1191: our header and eight bytes in front, the
+ *   fragmentation needed             packet quoted behind
+ *
+ * An error quotes as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
+ * address, or, towards the Internet, from the egress address that the packet was sent to. Only
+ * packets that parse let through come here, so that no error is ever sent about an error.
+ */
+#include "out/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+
+enum {
+	ERROR_MAX = 576,
+	ERROR_TTL = 64,
+	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
+};
+
+struct error_kind {
+	uint8_t type, code;
+	enum drop drop; /* when it can't be sent */
+};
+
+static const struct error_kind kinds[ANSWER_COUNT] = {
+	[ANSWER_TTL_EXPIRED] = {ICMP_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
+	[ANSWER_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_NET, DROP_NO_ROUTE},
+	[ANSWER_TOO_BIG] = {ICMP_UNREACHABLE, ICMP_CODE_TOO_BIG, DROP_TOO_BIG},
+};
+
+/* The largest packet that fits where this one was going; RFC 1191 section 4. */
+static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
+{
+	const struct flow *f = flow_table_at(lane->flows, p->probe.record);
+
+	if (p->probe.dir == FLOW_RETURN)
+		return lane->net->tunnels[f->onramp].mtu;
+	return lane->adj->hops[f->offramp].mtu;
+}
+
+/* Ours on the side that the packet came from. */
+static be32_t our_address(const struct lane *lane, const struct packet *p)
+{
+	return p->tunnel != TUNNEL_NONE ? lane->net->tunnels[p->tunnel].address
+					: p->probe.key.dst;
+}
+
+/* The neighbour by which it goes back to where it came from; false: nobody is known. */
+static bool route_back(const struct lane *lane, struct packet *p)
+{
+	p->hop = p->tunnel != TUNNEL_NONE
+			 ? lane->adj->tunnel_hops[p->tunnel]
+			 : adjacency_route(lane->adj, p->port, p->probe.key.src);
+	return p->hop != HOP_UNKNOWN_HOST && lane->adj->hops[p->hop].resolved;
+}
+
+/* Only a host can be told anything (RFC 1812 section 4.3.2.7). */
+static bool can_be_told(be32_t addr)
+{
+	uint32_t a = ntohl(addr);
+
+	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
+}
+
+static void write_header(uint8_t *ip, be32_t src, be32_t dst, size_t len)
+{
+	memset(ip, 0, IPV4_LEN);
+	ip[IPV4_VERSION_IHL] = 4 << 4 | IPV4_LEN / 4;
+	wire_put_be16(ip + IPV4_LENGTH, htons((uint16_t)len));
+	ip[IPV4_TTL] = ERROR_TTL;
+	ip[IPV4_PROTO] = PROTO_ICMP;
+	wire_put_be32(ip + IPV4_SRC, src);
+	wire_put_be32(ip + IPV4_DST, dst);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, IPV4_LEN));
+}
+
+/*
+ * The quote moves up by what the new headers need more than receive left in front: encapsulation
+ * will want the headroom. Moving down never leaves the buffer, since a quote is at most 548 bytes.
+ */
+static void make_error(const struct lane *lane, struct packet *p, const struct error_kind *kind)
+{
+	be32_t to = p->probe.key.src, from = our_address(lane, p);
+	size_t quote = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
+	uint8_t *ip = p->data - ERROR_HEADERS, *icmp = ip + IPV4_LEN;
+	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(lane, p) : 0;
+
+	memset(icmp, 0, ICMP_LEN);
+	icmp[ICMP_TYPE] = kind->type;
+	icmp[ICMP_CODE] = kind->code;
+	wire_put_be16(icmp + ICMP_NEXT_MTU, htons(mtu));
+	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, ICMP_LEN + quote));
+	write_header(ip, from, to, ERROR_HEADERS + quote);
+	p->data = ip;
+	p->len = (uint16_t)(ERROR_HEADERS + quote);
+}
+
+static void make_echo_reply(struct packet *p)
+{
+	uint8_t *ip = p->data, *icmp = ip + p->l4;
+	be16_t before = wire_be16(icmp + ICMP_TYPE), after;
+
+	icmp[ICMP_TYPE] = ICMP_ECHO_REPLY;
+	after = wire_be16(icmp + ICMP_TYPE);
+	wire_put_be16(icmp + ICMP_CHECKSUM,
+		      checksum_apply(wire_be16(icmp + ICMP_CHECKSUM),
+				     checksum_delta16(before, after)));
+
+	wire_put_be32(ip + IPV4_SRC, p->probe.key.dst);
+	wire_put_be32(ip + IPV4_DST, p->probe.key.src);
+	ip[IPV4_TTL] = ERROR_TTL;
+	wire_put_be16(ip + IPV4_CHECKSUM, 0);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
+}
+
+void stage_answer(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_ANSWER]; i++) {
+		struct packet *p = b->list[STAGE_ANSWER][i];
+		const struct error_kind *kind = &kinds[p->reason];
+
+		if (!can_be_told(p->probe.key.src) || !route_back(lane, p)) {
+			burst_drop(b, p, p->reason == ANSWER_ECHO ? DROP_NO_NEIGHBOUR : kind->drop);
+			continue;
+		}
+		lane->counters.answers[p->reason]++;
+		if (p->reason == ANSWER_ECHO)
+			make_echo_reply(p);
+		else
+			make_error(lane, p, kind);
+		burst_pass(b, STAGE_ENCAPSULATE, p);
+	}
+}

@@ -1,0 +1,103 @@
+/*
+ * Rewrite: the packet takes on the addresses that its flow says.
+ *
+ *   forward   source address and port (or ICMP identifier) become the egress ones
+ *   return    destination address and port become the private ones
+ *
+ * and the TTL goes down by one. Checksums follow by difference (RFC 1624): what arrived damaged
+ * leaves damaged. ICMP has no pseudo header, and a UDP checksum of zero means there is none
+ * (RFC 768).
+ */
+#include "out/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* What changes: an address at @ip_at of the IPv4 header, a port at @l4_at of the transport's. */
+struct change {
+	be32_t old_addr, new_addr;
+	be16_t old_port, new_port;
+	uint8_t ip_at, l4_at;
+};
+
+static struct change change_of(const struct flow *f, enum flow_dir dir)
+{
+	if (dir == FLOW_RETURN)
+		return (struct change){
+			.old_addr = f->nat_src,
+			.new_addr = f->src,
+			.old_port = f->nat_port,
+			.new_port = f->sport,
+			.ip_at = IPV4_DST,
+			.l4_at = TCP_DPORT,
+		};
+	return (struct change){
+		.old_addr = f->src,
+		.new_addr = f->nat_src,
+		.old_port = f->sport,
+		.new_port = f->nat_port,
+		.ip_at = IPV4_SRC,
+		.l4_at = TCP_SPORT,
+	};
+}
+
+static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delta)
+{
+	be16_t old_ttl = wire_be16(ip + IPV4_TTL), new_ttl;
+
+	ip[IPV4_TTL]--;
+	new_ttl = wire_be16(ip + IPV4_TTL);
+	wire_put_be32(ip + c->ip_at, c->new_addr);
+	wire_put_be16(ip + IPV4_CHECKSUM,
+		      checksum_apply(wire_be16(ip + IPV4_CHECKSUM),
+				     addr_delta + checksum_delta16(old_ttl, new_ttl)));
+}
+
+static void rewrite_l4(uint8_t *l4, uint8_t proto, const struct change *c, uint64_t addr_delta)
+{
+	uint64_t port_delta = checksum_delta16(c->old_port, c->new_port);
+	uint8_t *checksum;
+	be16_t value;
+
+	switch (proto) {
+	case PROTO_TCP:
+		wire_put_be16(l4 + c->l4_at, c->new_port);
+		checksum = l4 + TCP_CHECKSUM;
+		value = checksum_apply(wire_be16(checksum), addr_delta + port_delta);
+		break;
+	case PROTO_UDP:
+		wire_put_be16(l4 + c->l4_at, c->new_port);
+		checksum = l4 + UDP_CHECKSUM;
+		if (wire_be16(checksum) == 0)
+			return;
+		value = checksum_apply(wire_be16(checksum), addr_delta + port_delta);
+		value = value == 0 ? UINT16_MAX : value;
+		break;
+	default: /* ICMP echo: parse lets nothing else through */
+		wire_put_be16(l4 + ICMP_ID, c->new_port);
+		checksum = l4 + ICMP_CHECKSUM;
+		value = checksum_apply(wire_be16(checksum), port_delta);
+		break;
+	}
+	wire_put_be16(checksum, value);
+}
+
+void stage_rewrite(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_REWRITE]; i++) {
+		struct packet *p = b->list[STAGE_REWRITE][i];
+		const struct flow *f = flow_table_at(lane->flows, p->probe.record);
+		struct change c = change_of(f, p->probe.dir);
+		uint64_t addr_delta = checksum_delta32(c.old_addr, c.new_addr);
+		uint8_t *l4 = p->data + p->l4;
+
+		rewrite_ipv4(p->data, &c, addr_delta);
+		rewrite_l4(l4, f->proto, &c, addr_delta);
+		if (unlikely(p->tcp_flags & TCP_SYN))
+			mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
+				  lane->net->tunnels[f->onramp].mss);
+		burst_pass(b, STAGE_ENCAPSULATE, p);
+	}
+}

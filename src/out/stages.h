@@ -1,0 +1,18 @@
+/* The stages of this folder; their contracts are the rows of pipeline.c. */
+#pragma once
+
+#include "lane.h"
+
+void stage_rewrite(struct lane *lane, struct burst *b);
+void stage_answer(struct lane *lane, struct burst *b);
+void stage_encapsulate(struct lane *lane, struct burst *b);
+
+/*
+ * Lowers the MSS option of a TCP SYN to @mss (RFC 9293 section 3.7.1), checksum included. @tcp is
+ * the TCP header, @len its length with options, at least TCP_LEN. An MSS that is lower already, or
+ * not there, stays as it is.
+ */
+void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
+
+void stage_transmit(struct lane *lane, struct burst *b);
+void stage_drop(struct lane *lane, struct burst *b);

@@ -1,0 +1,61 @@
+/*
+ * Transmit and drop: the two ends of a packet's way through us.
+ *
+ * Every packet of a burst comes to exactly one of them: it leaves by a port and is counted as sent,
+ * or its buffer is freed and its reason counted (law 3). What a port does not take is not tried
+ * again: a full ring is a drop with a name, waiting would hold up everybody else.
+ */
+#include "out/stages.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+/* Sends what was gathered for one port. */
+static void flush(struct lane *lane, uint16_t port)
+{
+	struct lane_port *to = &lane->ports[port];
+	uint16_t sent = rte_eth_tx_burst(to->ethdev, 0, to->tx, to->n_tx);
+
+	lane->counters.tx += sent;
+	lane->port_counters[port].tx_packets += sent;
+	if (unlikely(sent < to->n_tx)) {
+		lane->counters.drops[DROP_PORT_BUSY] += to->n_tx - sent;
+		rte_pktmbuf_free_bulk(to->tx + sent, to->n_tx - sent);
+	}
+	to->n_tx = 0;
+}
+
+void stage_transmit(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_TRANSMIT]; i++) {
+		struct packet *p = b->list[STAGE_TRANSMIT][i];
+		struct lane_port *to = &lane->ports[p->port];
+		struct rte_mbuf *m = p->mbuf;
+
+		m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+		m->data_len = p->len;
+		m->pkt_len = p->len;
+		lane->port_counters[p->port].tx_bytes += p->len;
+		to->tx[to->n_tx++] = m;
+	}
+	for (uint16_t port = 0; port < lane->n_ports; port++) {
+		if (lane->ports[port].n_tx > 0)
+			flush(lane, port);
+	}
+}
+
+void stage_drop(struct lane *lane, struct burst *b)
+{
+	struct rte_mbuf *mbufs[BURST_MAX];
+	unsigned n = b->n[STAGE_DROP];
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct packet *p = b->list[STAGE_DROP][i];
+
+		lane->counters.drops[p->reason]++;
+		if (p->tunnel != TUNNEL_NONE)
+			lane->tunnels[p->tunnel].drops++;
+		mbufs[i] = p->mbuf;
+	}
+	rte_pktmbuf_free_bulk(mbufs, n);
+}

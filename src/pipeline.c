@@ -1,0 +1,44 @@
+/*
+ * THE table of stages: what a packet meets, in this order, start to end on one core.
+ *
+ * receive() fills the first list. Each stage then takes its list and passes every packet on to a
+ * later stage; no packet goes back. That is all there is to the control flow of the packet path, and
+ * the runner is a loop over the table.
+ */
+#include "pipeline.h"
+
+#include "flow/stages.h"
+#include "in/stages.h"
+#include "out/stages.h"
+#include "setup/setup.h"
+
+#include <string.h>
+
+const struct stage_info pipeline[STAGE_COUNT] = {
+	[STAGE_DECAPSULATE] = {"decapsulate", stage_decapsulate,
+			       "Ethernet frame -> inner packet and the tunnel it came by"},
+	[STAGE_PARSE] = {"parse", stage_parse, "inner packet -> checked, with its flow key"},
+	[STAGE_LOOKUP] = {"lookup", stage_lookup, "flow key -> record, or on to setup"},
+	[STAGE_SETUP] = {"setup", stage_setup, "first packet -> a flow, by the steps of setup.c"},
+	[STAGE_FOLLOW] = {"follow", stage_follow, "flow -> where to, state, counters"},
+	[STAGE_REWRITE] = {"rewrite", stage_rewrite, "flow -> addresses, ports, TTL, MSS"},
+	[STAGE_ANSWER] = {"answer", stage_answer, "the gateway itself replies"},
+	[STAGE_ENCAPSULATE] = {"encapsulate", stage_encapsulate, "tunnel and Ethernet headers"},
+	[STAGE_TRANSMIT] = {"transmit", stage_transmit, "out by a port"},
+	[STAGE_DROP] = {"drop", stage_drop, "counted under its reason, freed"},
+};
+
+unsigned pipeline_run(struct lane *lane, struct burst *b)
+{
+	unsigned n;
+
+	memset(b->n, 0, sizeof(b->n));
+	n = receive(lane, b);
+	if (n == 0)
+		return 0;
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		if (b->n[s] > 0)
+			pipeline[s].run(lane, b);
+	}
+	return n;
+}

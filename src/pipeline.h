@@ -1,0 +1,17 @@
+/*
+ * The pipeline: THE table of stages, and running one burst through it.
+ */
+#pragma once
+
+#include "lane.h"
+
+struct stage_info {
+	const char *name;
+	void (*run)(struct lane *lane, struct burst *b);
+	const char *help; /* what it takes in, what it passes on */
+};
+
+extern const struct stage_info pipeline[STAGE_COUNT];
+
+/* Receives one burst and takes every packet of it to its end. Returns how many there were. */
+unsigned pipeline_run(struct lane *lane, struct burst *b);

@@ -1,0 +1,14 @@
+/*
+ * Flow queries, the worker's side: a page of flows, a bounded number of records at a time.
+ */
+#pragma once
+
+#include "lane.h"
+#include "worker.h"
+
+/*
+ * Looks at up to @n records from the query's cursor on. True when the page is full or the table's
+ * end reached; then cursor is where to go on, or 0 at the end.
+ */
+bool query_step(const struct lane *lane, const uint16_t *timeout_s, struct flow_query *q,
+		unsigned n);

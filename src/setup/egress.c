@@ -1,0 +1,223 @@
+/*
+ * Step: which address and port does the flow leave with?
+ *
+ * Only ports of our own slices, and of those only this worker's part (law 2). There is no list of
+ * free ports: the flow table is the allocator. A candidate is free if its return key
+ *
+ *   (the Internet, remote address and port, egress address, candidate port, protocol)
+ *
+ * is not in the table, so that a port serves as many flows as there are different destinations
+ * (RFC 7857 section 3 allows what RFC 4787 REQ-3 forbade).
+ *
+ * The address is chosen by the inner host, so that one host is seen under one address as long as that
+ * has ports (RFC 4787 REQ-2). The search for a port starts at a random place (RFC 6056 section 3.3.1),
+ * goes upwards, and ends after SEARCH_MAX candidates. A destination for which it ended in vain is
+ * remembered for the rest of the second, so that a site which has used up all ports towards it cannot
+ * make us search for each of its packets.
+ */
+#include "setup/setup.h"
+
+#include <stdlib.h>
+
+enum {
+	SEARCH_MAX = 2048, /* candidates looked at for one flow */
+	SEARCH_AHEAD = 8, /* candidates whose cache misses overlap */
+	SPENT_SLOTS = 64, /* power of two */
+};
+
+struct slice_use {
+	struct slice_counters counters;
+	uint32_t *flows_of_port; /* [size of slice] */
+	uint32_t first, n; /* this worker's ports: offsets into the slice */
+};
+
+/* A destination towards which no port was left at that time. */
+struct spent {
+	be32_t dst;
+	be16_t dport;
+	uint16_t proto;
+	uint32_t at_s;
+};
+
+struct egress_state {
+	struct slice_use *slices; /* as network.slices */
+	uint32_t n_slices;
+	struct spent spent[SPENT_SLOTS];
+};
+
+/* Where worker @index's part of a slice begins. */
+static uint32_t part_begin(uint32_t size, uint32_t index, uint32_t count)
+{
+	return (uint32_t)((uint64_t)size * index / count);
+}
+
+uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count)
+{
+	uint32_t offset = port & (size - 1);
+
+	/* The largest index whose part begins at or before offset. */
+	return (uint16_t)((((uint64_t)offset + 1) * count - 1) >> __builtin_ctz(size));
+}
+
+struct egress_state *egress_create(const struct network *net, uint16_t index, uint16_t count)
+{
+	struct egress_state *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->slices = calloc(net->n_slices + 1, sizeof(e->slices[0]));
+	if (e->slices == NULL)
+		goto fail;
+	e->n_slices = net->n_slices;
+	for (uint32_t i = 0; i < net->n_slices; i++) {
+		uint32_t size = net->slices[i].size;
+		struct slice_use *use = &e->slices[i];
+
+		use->first = part_begin(size, index, count);
+		use->n = part_begin(size, index + 1u, count) - use->first;
+		use->flows_of_port = calloc(size, sizeof(uint32_t));
+		if (use->flows_of_port == NULL)
+			goto fail;
+	}
+	return e;
+
+fail:
+	egress_destroy(e);
+	return NULL;
+}
+
+void egress_destroy(struct egress_state *e)
+{
+	if (e == NULL)
+		return;
+	for (uint32_t i = 0; i < e->n_slices; i++)
+		free(e->slices[i].flows_of_port);
+	free(e->slices);
+	free(e);
+}
+
+struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
+{
+	return e->slices[slice].counters;
+}
+
+static struct spent *spent_slot(struct egress_state *e, const struct flow *f)
+{
+	uint32_t h = (f->dst ^ f->dport) * UINT32_C(0x9e3779b1);
+
+	return &e->spent[h >> 26 & (SPENT_SLOTS - 1)];
+}
+
+static bool is_spent(struct setup *s)
+{
+	const struct spent *slot = spent_slot(s->lane->egress, &s->flow);
+
+	return slot->at_s == s->lane->now_s && slot->dst == s->flow.dst &&
+	       slot->dport == s->flow.dport && slot->proto == s->flow.proto;
+}
+
+static void remember_spent(struct setup *s)
+{
+	*spent_slot(s->lane->egress, &s->flow) = (struct spent){
+		.dst = s->flow.dst,
+		.dport = s->flow.dport,
+		.proto = s->flow.proto,
+		.at_s = s->lane->now_s,
+	};
+}
+
+/* Tries up to @n ports of one slice from @offset on, SEARCH_AHEAD at a time. */
+static bool search_slice(struct setup *s, const struct slice *slice, uint32_t offset, uint32_t n)
+{
+	struct flow_key keys[SEARCH_AHEAD];
+	uint64_t hashes[SEARCH_AHEAD];
+
+	for (uint32_t done = 0, ahead; done < n; done += ahead) {
+		ahead = n - done < SEARCH_AHEAD ? n - done : SEARCH_AHEAD;
+		if (done == 0)
+			ahead = 1; /* nearly always the first one is free */
+		for (uint32_t i = 0; i < ahead; i++) {
+			s->flow.nat_port = htons((uint16_t)(slice->first_port + offset + done + i));
+			flow_return_key(&s->flow, &keys[i]);
+			hashes[i] = flow_table_prefetch(s->lane->flows, &keys[i]);
+		}
+		for (uint32_t i = 0; i < ahead; i++) {
+			if (flow_table_has_hashed(s->lane->flows, &keys[i], hashes[i]))
+				continue;
+			s->flow.nat_port = keys[i].dport;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Searches our part of @address's slices from a random place; takes what it looked at off @left. */
+static bool search_address(struct setup *s, const struct egress_address *address, uint32_t *left)
+{
+	const struct egress_state *e = s->lane->egress;
+	uint64_t random = flow_table_random(s->lane->flows);
+	uint32_t k = (uint32_t)(((random & UINT32_MAX) * address->n_slices) >> 32);
+	uint32_t start = (uint32_t)(random >> 32);
+
+	s->flow.nat_src = address->addr;
+	for (uint32_t i = 0; i <= address->n_slices && *left > 0; i++) {
+		uint32_t index = address->first_slice + k;
+		const struct slice_use *use = &e->slices[index];
+		uint32_t from = i == 0 ? (uint32_t)(((uint64_t)start * use->n) >> 32) : 0;
+		uint32_t n = use->n - from < *left ? use->n - from : *left;
+
+		if (search_slice(s, &s->lane->net->slices[index], use->first + from, n))
+			return true;
+		*left -= n;
+		k = k + 1 < address->n_slices ? k + 1 : 0;
+	}
+	return false;
+}
+
+static void use_port(struct lane *lane, const struct flow *f, int change)
+{
+	int address = network_find_address(lane->net, f->nat_src);
+	uint16_t port = ntohs(f->nat_port);
+	int slice = address < 0 ? -1 : network_find_slice(lane->net, (uint32_t)address, port);
+	struct slice_use *use;
+	uint32_t *flows;
+
+	if (slice < 0)
+		return;
+	use = &lane->egress->slices[slice];
+	flows = &use->flows_of_port[port - lane->net->slices[slice].first_port];
+	use->counters.ports += (change > 0 && *flows == 0) - (change < 0 && *flows == 1);
+	use->counters.flows += (uint32_t)change;
+	*flows += (uint32_t)change;
+}
+
+enum drop egress_take(struct setup *s)
+{
+	const struct network *net = s->lane->net;
+	uint32_t host = (ntohl(s->flow.src) ^ ((uint32_t)s->flow.site << 16)) * 0x9e3779b1u;
+	uint32_t k = (uint32_t)(((uint64_t)host * s->pool->n_addresses) >> 32);
+	uint32_t left = SEARCH_MAX;
+
+	if (is_spent(s))
+		return DROP_EGRESS_EXHAUSTED;
+	for (uint32_t i = 0; i < s->pool->n_addresses && left > 0; i++) {
+		if (search_address(s, &net->addresses[s->pool->first_address + k], &left)) {
+			use_port(s->lane, &s->flow, 1);
+			return DROP_NONE;
+		}
+		k = k + 1 < s->pool->n_addresses ? k + 1 : 0;
+	}
+	remember_spent(s);
+	return DROP_EGRESS_EXHAUSTED;
+}
+
+void egress_undo(struct setup *s)
+{
+	use_port(s->lane, &s->flow, -1);
+}
+
+void setup_flow_ended(struct lane *lane, const struct flow *flow)
+{
+	use_port(lane, flow, -1);
+	lane->counters.flows_ended++;
+}

@@ -1,0 +1,42 @@
+/*
+ * Flow setup: what happens once, at a flow's first packet.
+ *
+ * The steps and their order are the table in setup.c. A step looks at the packet and adds its part of
+ * the decision to the flow being made; a step that refuses undoes the ones before it.
+ */
+#pragma once
+
+#include "lane.h"
+
+/* One flow in the making. */
+struct setup {
+	struct lane *lane;
+	const struct packet *p;
+	struct flow flow; /* written step by step */
+	const struct pool *pool; /* route: the egress it leaves by */
+	uint32_t record; /* insert: where the flow is now */
+};
+
+/* A step: DROP_NONE to go on, or why the flow may not be. */
+enum drop start_check(struct setup *s); /* may this packet start a flow? */
+enum drop source_check(struct setup *s); /* may this site use that source? */
+enum drop route_choose(struct setup *s); /* which way does it go? */
+enum drop egress_take(struct setup *s); /* which address and port does it leave with? */
+void egress_undo(struct setup *s);
+enum drop insert_flow(struct setup *s); /* both directions into the table */
+
+void stage_setup(struct lane *lane, struct burst *b);
+
+/* What setup took for a flow is given back: call for each flow that ends. */
+void setup_flow_ended(struct lane *lane, const struct flow *flow);
+
+/*
+ * A worker's own account of egress ports in use. It owns part @index of @count of every slice.
+ * NULL if memory ran out.
+ */
+struct egress_state *egress_create(const struct network *net, uint16_t index, uint16_t count);
+void egress_destroy(struct egress_state *e); /* NULL is fine */
+struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
+
+/* Which of @count workers owns @port of a slice of @size ports? Law: exactly one. */
+uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count);

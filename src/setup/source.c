@@ -1,0 +1,23 @@
+/*
+ * Step: may this site use that source address?
+ *
+ * Addresses that are never a host's (RFC 6890) are refused from everybody; a site that lists its
+ * prefixes may use no others (RFC 2827). Different sites may list the same ones.
+ */
+#include "setup/setup.h"
+
+static bool is_host(be32_t addr)
+{
+	uint32_t a = ntohl(addr);
+
+	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
+}
+
+enum drop source_check(struct setup *s)
+{
+	if (!is_host(s->flow.src) || !is_host(s->flow.dst) || s->flow.src == s->flow.dst)
+		return DROP_MARTIAN;
+	if (!network_source_allowed(s->lane->net, s->flow.site, s->flow.src))
+		return DROP_SOURCE;
+	return DROP_NONE;
+}

@@ -1,0 +1,48 @@
+/*
+ * Step: may this packet start a flow?
+ *
+ * TCP SYN, UDP, and ICMP echo request, and only from a tunnel: the Internet never opens a flow, and a
+ * TCP segment in mid-stream has lost its flow for good.
+ */
+#include "setup/setup.h"
+
+#include "base/wire.h"
+
+enum drop start_check(struct setup *s)
+{
+	const struct packet *p = s->p;
+	const struct flow_key *key = &p->probe.key;
+	uint8_t opening = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+	uint8_t state;
+
+	if (p->tunnel == TUNNEL_NONE)
+		return DROP_NO_FLOW;
+
+	switch (key->proto) {
+	case PROTO_TCP:
+		if ((p->tcp_flags & opening) != TCP_SYN)
+			return DROP_NO_FLOW;
+		state = FLOW_TCP_OPENING;
+		break;
+	case PROTO_UDP:
+		state = FLOW_UDP;
+		break;
+	case PROTO_ICMP:
+		if (p->data[p->l4 + ICMP_TYPE] != ICMP_ECHO_REQUEST)
+			return DROP_NO_FLOW;
+		state = FLOW_ICMP;
+		break;
+	default:
+		return DROP_PROTOCOL;
+	}
+
+	s->flow.src = key->src;
+	s->flow.dst = key->dst;
+	s->flow.sport = key->sport;
+	s->flow.dport = key->dport;
+	s->flow.site = key->realm;
+	s->flow.proto = key->proto;
+	s->flow.state = state;
+	s->flow.onramp = p->tunnel;
+	return DROP_NONE;
+}

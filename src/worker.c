@@ -1,0 +1,380 @@
+/*
+ * A worker: one thread on one core.
+ *
+ *   turn:  clock -> what control published -> one burst -> some ageing -> a query's next records
+ *          -> copy of the counters -> quiescent
+ *
+ * Life: worker_create() allocates everything; worker_start() makes the thread; from then on only that
+ * thread touches the lane, until worker_stop() has joined it.
+ *
+ * Sharing, and who writes:
+ *   net, adj      control (release), worker takes them anew each turn (acquire)
+ *   published     worker, under a sequence number that is odd while it writes; anybody copies
+ *   query         control sets it, worker answers and clears it
+ *   wanted        worker fills it when it is empty, control empties it
+ *   stop          control
+ * What control replaced may be freed after the worker passed a quiescent point (QSBR).
+ */
+#include "worker.h"
+
+#include "lane.h"
+#include "pipeline.h"
+#include "query.h"
+#include "setup/setup.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_rcu_qsbr.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+	SWEEP_PER_BURST = 8, /* records: a million-flow table is walked in half a second of load */
+	SWEEP_PER_IDLE_TURN = 64,
+	QUERY_PER_TURN = 256, /* records */
+	IDLE_TURNS_BEFORE_SLEEP = 2000,
+	SLEEP_NS = 50000,
+};
+
+struct wanted_box {
+	uint32_t n; /* 0: empty, the worker may fill it */
+	struct neighbour_wanted wanted[LANE_WANTED_MAX];
+};
+
+struct worker {
+	struct lane lane;
+	struct burst burst;
+	uint64_t second_tsc; /* when the worker clock moves on */
+	uint64_t tsc_hz;
+	uint32_t idle_turns; /* in a row */
+	uint16_t timeout_s[FLOW_STATE_COUNT];
+	int cpu;
+	bool poll;
+	pthread_t thread;
+	bool running; /* control's own */
+
+	/* written by control */
+	_Alignas(CACHE_LINE) const struct network *net;
+	const struct adjacency *adj;
+	struct flow_query *query;
+	uint32_t stop;
+
+	/* written by the worker, read by control */
+	_Alignas(CACHE_LINE) uint32_t sequence;
+	struct worker_counters published;
+	struct wanted_box wanted;
+	struct rte_rcu_qsbr *qsbr;
+};
+
+static void read_published(struct worker *w)
+{
+	w->lane.net = __atomic_load_n(&w->net, __ATOMIC_ACQUIRE);
+	w->lane.adj = __atomic_load_n(&w->adj, __ATOMIC_ACQUIRE);
+}
+
+/* Copies word by word: readers on other cores may see any of them, so each store is one store. */
+static void copy_words(uint64_t *to, const uint64_t *from, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / sizeof(*to); i++)
+		__atomic_store_n(&to[i], __atomic_load_n(&from[i], __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+
+static void publish_counters(struct worker *w)
+{
+	uint32_t sequence = w->sequence;
+
+	w->lane.counters.flows = flow_table_count(w->lane.flows);
+	__atomic_store_n(&w->sequence, sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	copy_words((uint64_t *)&w->published, (const uint64_t *)&w->lane.counters,
+		   sizeof(w->published));
+	__atomic_store_n(&w->sequence, sequence + 2, __ATOMIC_RELEASE);
+}
+
+void worker_read_counters(const struct worker *w, struct worker_counters *out)
+{
+	uint32_t before, after;
+
+	do {
+		before = __atomic_load_n(&w->sequence, __ATOMIC_ACQUIRE);
+		copy_words((uint64_t *)out, (const uint64_t *)&w->published, sizeof(*out));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&w->sequence, __ATOMIC_RELAXED);
+	} while (before != after || before % 2 != 0);
+}
+
+void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_counters *out)
+{
+	copy_words((uint64_t *)out, (const uint64_t *)&w->lane.tunnels[tunnel], sizeof(*out));
+}
+
+void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out)
+{
+	copy_words((uint64_t *)out, (const uint64_t *)&w->lane.port_counters[port], sizeof(*out));
+}
+
+void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out)
+{
+	*out = egress_slice(w->lane.egress, slice);
+}
+
+static void hand_over_wanted(struct worker *w)
+{
+	struct wanted_box *box = &w->wanted;
+
+	if (__atomic_load_n(&box->n, __ATOMIC_ACQUIRE) != 0)
+		return;
+	for (uint16_t i = 0; i < w->lane.n_wanted; i++)
+		box->wanted[i] = (struct neighbour_wanted){
+			.addr = w->lane.wanted[i].addr,
+			.port = w->lane.wanted[i].port,
+		};
+	__atomic_store_n(&box->n, w->lane.n_wanted, __ATOMIC_RELEASE);
+	w->lane.n_wanted = 0;
+}
+
+size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n)
+{
+	uint32_t have = __atomic_load_n(&w->wanted.n, __ATOMIC_ACQUIRE);
+
+	if (have > n)
+		have = (uint32_t)n; /* the rest is forgotten; packets will ask again */
+	memcpy(out, w->wanted.wanted, have * sizeof(*out));
+	if (have > 0)
+		__atomic_store_n(&w->wanted.n, 0, __ATOMIC_RELEASE);
+	return have;
+}
+
+static void answer_query(struct worker *w)
+{
+	struct flow_query *q = __atomic_load_n(&w->query, __ATOMIC_ACQUIRE);
+
+	if (q == NULL || !query_step(&w->lane, w->timeout_s, q, QUERY_PER_TURN))
+		return;
+	__atomic_store_n(&w->query, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&q->done, 1, __ATOMIC_RELEASE);
+}
+
+int worker_query_start(struct worker *w, struct flow_query *q)
+{
+	struct flow_query *none = NULL;
+
+	q->n = 0;
+	q->done = 0;
+	if (q->limit == 0 || q->limit > FLOW_QUERY_MAX)
+		q->limit = FLOW_QUERY_MAX;
+	if (!__atomic_compare_exchange_n(&w->query, &none, q, false, __ATOMIC_RELEASE,
+					 __ATOMIC_RELAXED))
+		return -EBUSY;
+	return 0;
+}
+
+bool worker_query_done(const struct flow_query *q)
+{
+	return __atomic_load_n(&q->done, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void flow_ended(void *arg, struct flow *flow)
+{
+	setup_flow_ended(arg, flow);
+}
+
+static void move_clock(struct worker *w)
+{
+	uint64_t tsc = rte_rdtsc();
+
+	if ((int64_t)(tsc - w->second_tsc) < 0)
+		return;
+	w->second_tsc += w->tsc_hz;
+	w->lane.now_s++;
+}
+
+unsigned worker_turn(struct worker *w)
+{
+	unsigned received, swept;
+
+	move_clock(w);
+	read_published(w);
+	received = pipeline_run(&w->lane, &w->burst);
+	swept = flow_table_sweep(w->lane.flows, w->lane.now_s,
+				 received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN,
+				 w->timeout_s, flow_ended, &w->lane);
+	if (w->lane.n_wanted > 0)
+		hand_over_wanted(w);
+	answer_query(w);
+
+	w->lane.counters.turns++;
+	w->idle_turns = received > 0 ? 0 : w->idle_turns + 1;
+	w->lane.counters.idle_turns += received == 0;
+	if (received > 0 || swept > 0 || w->idle_turns % 64 == 1)
+		publish_counters(w);
+	return received;
+}
+
+void worker_advance_clock(struct worker *w, uint32_t seconds)
+{
+	w->lane.now_s += seconds;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	const struct timespec rest = {.tv_nsec = SLEEP_NS};
+
+	rte_thread_register();
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	rte_rcu_qsbr_thread_register(w->qsbr, 0);
+	rte_rcu_qsbr_thread_online(w->qsbr, 0);
+	w->second_tsc = rte_rdtsc() + w->tsc_hz;
+
+	while (__atomic_load_n(&w->stop, __ATOMIC_RELAXED) == 0) {
+		worker_turn(w);
+		rte_rcu_qsbr_quiescent(w->qsbr, 0);
+		if (w->idle_turns > IDLE_TURNS_BEFORE_SLEEP && !w->poll)
+			nanosleep(&rest, NULL);
+	}
+
+	rte_rcu_qsbr_thread_offline(w->qsbr, 0);
+	rte_rcu_qsbr_thread_unregister(w->qsbr, 0);
+	rte_thread_unregister();
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	int ret;
+
+	w->stop = 0;
+	ret = pthread_create(&w->thread, NULL, worker_main, w);
+	if (ret != 0)
+		return -ret;
+	if (w->cpu >= 0) {
+		cpu_set_t cpus;
+
+		CPU_ZERO(&cpus);
+		CPU_SET(w->cpu, &cpus);
+		pthread_setaffinity_np(w->thread, sizeof(cpus), &cpus);
+	}
+	pthread_setname_np(w->thread, "hw-worker");
+	w->running = true;
+	return 0;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w->running)
+		return;
+	__atomic_store_n(&w->stop, 1, __ATOMIC_RELAXED);
+	pthread_join(w->thread, NULL);
+	w->running = false;
+}
+
+void worker_publish_network(struct worker *w, const struct network *net)
+{
+	__atomic_store_n(&w->net, net, __ATOMIC_RELEASE);
+}
+
+void worker_publish_adjacency(struct worker *w, const struct adjacency *adj)
+{
+	__atomic_store_n(&w->adj, adj, __ATOMIC_RELEASE);
+}
+
+void worker_synchronize(struct worker *const *workers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (workers[i]->running)
+			rte_rcu_qsbr_synchronize(workers[i]->qsbr, RTE_QSBR_THRID_INVALID);
+	}
+}
+
+static bool create_ports(struct lane *lane, const struct worker_config *config)
+{
+	lane->n_ports = config->n_ports;
+	lane->ports = calloc(config->n_ports, sizeof(lane->ports[0]));
+	lane->port_counters = calloc(config->n_ports, sizeof(lane->port_counters[0]));
+	if (lane->ports == NULL || lane->port_counters == NULL)
+		return false;
+	for (uint16_t i = 0; i < config->n_ports; i++) {
+		const struct worker_port *port = &config->ports[i];
+
+		lane->ports[i].ethdev = port->ethdev;
+		lane->ports[i].answer_arp_for_tunnels = port->answer_arp_for_tunnels;
+		memcpy(lane->ports[i].mac, port->mac, sizeof(port->mac));
+	}
+	return true;
+}
+
+static bool create_table(struct lane *lane, const struct worker_config *config)
+{
+	uint8_t secret[16];
+
+	if (config->seed != NULL)
+		memcpy(secret, config->seed, sizeof(secret));
+	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+		return false;
+	lane->flows = flow_table_create(config->flows_capacity, secret);
+	explicit_bzero(secret, sizeof(secret));
+	return lane->flows != NULL;
+}
+
+static bool create_qsbr(struct worker *w)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(1);
+
+	w->qsbr = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1));
+	return w->qsbr != NULL && rte_rcu_qsbr_init(w->qsbr, 1) == 0;
+}
+
+struct worker *worker_create(const struct worker_config *config)
+{
+	struct worker *w = aligned_alloc(CACHE_LINE, sizeof(*w));
+	struct lane *lane = &w->lane;
+
+	if (w == NULL)
+		return NULL;
+	memset(w, 0, sizeof(*w));
+	w->net = config->net;
+	w->adj = config->adj;
+	w->cpu = config->cpu;
+	w->poll = config->poll;
+	w->tsc_hz = rte_get_tsc_hz();
+	w->second_tsc = rte_rdtsc() + w->tsc_hz;
+	memcpy(w->timeout_s, config->timeout_s, sizeof(w->timeout_s));
+
+	lane->now_s = 1;
+	lane->index = config->index;
+	lane->count = config->count;
+	lane->n_tunnels = config->net->n_tunnels;
+	lane->tunnels = calloc(lane->n_tunnels + 1, sizeof(lane->tunnels[0]));
+	lane->egress = egress_create(config->net, config->index, config->count);
+	if (lane->tunnels == NULL || lane->egress == NULL || !create_ports(lane, config) ||
+	    !create_qsbr(w) || !create_table(lane, config)) {
+		int error = errno;
+
+		worker_destroy(w);
+		errno = error;
+		return NULL;
+	}
+	read_published(w);
+	return w;
+}
+
+void worker_destroy(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	flow_table_destroy(w->lane.flows);
+	egress_destroy(w->lane.egress);
+	free(w->lane.tunnels);
+	free(w->lane.ports);
+	free(w->lane.port_counters);
+	free(w->qsbr);
+	free(w);
+}
