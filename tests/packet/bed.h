@@ -1,0 +1,44 @@
+/*
+ * A bed for packet tests: the whole data plane in this process, with memory ports.
+ *
+ *   test --bed_send()--> [ port ring ] -> worker_turn() -> [ port ring ] --bed_take()--> test
+ *
+ * The configuration is the operator's YAML. After each scenario bed_check() holds the laws that must
+ * hold at any moment: every packet accounted for, every buffer given back.
+ */
+#pragma once
+
+#include "control/config/config.h"
+#include "network/network.h"
+#include "worker.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bed;
+
+enum { BED_FRAME_MAX = 2048 };
+
+/*
+ * Fails the test if anything is wrong with @yaml. Every port sends to its next-hop-mac. @seed makes
+ * the choice of egress ports repeatable.
+ */
+struct bed *bed_create(const char *yaml, uint64_t seed);
+void bed_destroy(struct bed *bed);
+
+struct worker *bed_worker(struct bed *bed);
+const struct network *bed_network(struct bed *bed);
+
+/* Puts a frame (from Ethernet on) into port number @port. Not yet processed. */
+void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len);
+
+/* Runs the worker until nothing comes in. */
+void bed_run(struct bed *bed);
+
+/* Takes the next frame that went out by @port: its length, or 0 if there is none. */
+size_t bed_take(struct bed *bed, unsigned port, void *frame);
+
+struct worker_counters bed_counters(struct bed *bed);
+
+/* Fails the test unless rx = tx + held + drops and every buffer is back. */
+void bed_check(struct bed *bed);

@@ -1,0 +1,224 @@
+/* Frames for tests: see frame.h. Plain and slow on purpose. */
+#include "frame.h"
+
+#include <string.h>
+
+static void put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v);
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+/* RFC 1071 section 4.1, word by word in network order. */
+static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
+{
+	for (; len > 1; p += 2, len -= 2)
+		sum += get16(p);
+	if (len > 0)
+		sum += (uint32_t)p[0] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static uint32_t pseudo(uint32_t src, uint32_t dst, uint8_t proto, size_t len)
+{
+	uint8_t h[12] = {0};
+
+	put32(h, src);
+	put32(h + 4, dst);
+	h[9] = proto;
+	put16(h + 10, (uint32_t)len);
+	return sum16(0, h, sizeof(h));
+}
+
+static size_t build_l4(const struct frame *f, uint8_t *l4)
+{
+	size_t payload = f->payload < 8 ? 8 : f->payload, header = 8, at;
+
+	if (f->proto == 6) {
+		header = f->mss != 0 ? 24 : 20;
+		memset(l4, 0, header);
+		put32(l4 + 4, 0x01020304);
+		l4[12] = (uint8_t)(header / 4 << 4);
+		l4[13] = f->tcp_flags;
+		put16(l4 + 14, 0xffff);
+		if (f->mss != 0) {
+			l4[20] = 2;
+			l4[21] = 4;
+			put16(l4 + 22, f->mss);
+		}
+	} else {
+		memset(l4, 0, header);
+	}
+	memset(l4 + header, 0x5a, payload);
+	put32(l4 + header, (uint32_t)(f->token >> 32));
+	put32(l4 + header + 4, (uint32_t)f->token);
+	at = f->proto == 6 ? 16 : f->proto == 17 ? 6 : 2;
+
+	if (f->proto == 1) {
+		l4[0] = f->icmp_type;
+		l4[1] = f->icmp_code;
+		put16(l4 + 4, f->sport);
+		put16(l4 + at, ~sum16(0, l4, header + payload) & 0xffff);
+		return header + payload;
+	}
+	put16(l4, f->sport);
+	put16(l4 + 2, f->dport);
+	if (f->proto == 17)
+		put16(l4 + 4, (uint32_t)(header + payload));
+	if (f->proto == 17 && f->udp_no_checksum)
+		return header + payload;
+	put16(l4 + at,
+	      ~sum16(pseudo(f->src, f->dst, f->proto, header + payload), l4, header + payload) &
+		      0xffff);
+	if (f->proto == 17 && get16(l4 + at) == 0)
+		put16(l4 + at, 0xffff);
+	return header + payload;
+}
+
+static size_t build_ip(uint8_t *ip, uint32_t src, uint32_t dst, uint8_t proto, uint8_t ttl, bool df,
+		       size_t payload)
+{
+	memset(ip, 0, 20);
+	ip[0] = 0x45;
+	put16(ip + 2, (uint32_t)(20 + payload));
+	put16(ip + 4, 0x1234);
+	put16(ip + 6, df ? 0x4000 : 0);
+	ip[8] = ttl;
+	ip[9] = proto;
+	put32(ip + 12, src);
+	put32(ip + 16, dst);
+	put16(ip + 10, ~sum16(0, ip, 20) & 0xffff);
+	return 20 + payload;
+}
+
+static size_t gre_len(const struct frame *f)
+{
+	return 4 + 4 * ((size_t)f->has_checksum + f->has_key + f->has_sequence);
+}
+
+size_t frame_build(const struct frame *f, uint8_t *out)
+{
+	uint8_t *ip = out + 14, *gre = ip + 20;
+	size_t outer = f->outer_dst != 0 ? 20 + gre_len(f) : 0;
+	uint8_t *inner = ip + outer;
+	size_t len = build_l4(f, inner + 20), at = 4;
+
+	memcpy(out, "\x02\0\0\0\0\x01\x02\0\0\0\0\xfe\x08\0", 14);
+	len = build_ip(inner, f->src, f->dst, f->proto, f->ttl == 0 ? 64 : f->ttl, f->df, len);
+	if (outer == 0)
+		return 14 + len;
+
+	memset(gre, 0, gre_len(f));
+	gre[0] = (uint8_t)(f->has_checksum << 7 | f->has_key << 5 | f->has_sequence << 4);
+	put16(gre + 2, 0x0800);
+	at += f->has_checksum ? 4 : 0;
+	if (f->has_key) {
+		put32(gre + at, f->key);
+		at += 4;
+	}
+	if (f->has_sequence)
+		put32(gre + at, 7);
+	if (f->has_checksum)
+		put16(gre + 4, ~sum16(0, gre, gre_len(f) + len) & 0xffff);
+	return 14 + build_ip(ip, f->outer_src, f->outer_dst, 47, 64, true, gre_len(f) + len);
+}
+
+static bool parse_ip(const uint8_t *ip, size_t len, const char **why)
+{
+	*why = "IPv4 header";
+	if (len < 20 || ip[0] != 0x45 || get16(ip + 2) != len)
+		return false;
+	*why = "IPv4 checksum";
+	return sum16(0, ip, 20) == 0xffff;
+}
+
+static bool parse_l4(const uint8_t *ip, size_t len, struct frame *f, const char **why)
+{
+	const uint8_t *l4 = ip + 20;
+	size_t header = f->proto == 6 ? (size_t)(l4[12] >> 4) * 4 : 8;
+	uint32_t sum = f->proto == 1 ? 0 : pseudo(f->src, f->dst, f->proto, len - 20);
+
+	*why = "transport header";
+	if (len < 20 + header + 8)
+		return false;
+	if (f->proto == 1) {
+		f->icmp_type = l4[0];
+		f->icmp_code = l4[1];
+		f->sport = get16(l4 + 4);
+	} else {
+		f->sport = get16(l4);
+		f->dport = get16(l4 + 2);
+	}
+	if (f->proto == 6) {
+		f->tcp_flags = l4[13];
+		f->mss = header >= 24 && l4[20] == 2 ? get16(l4 + 22) : 0;
+	}
+	f->payload = (uint16_t)(len - 20 - header);
+	f->token = (uint64_t)get32(l4 + header) << 32 | get32(l4 + header + 4);
+	*why = "transport checksum";
+	f->udp_no_checksum = f->proto == 17 && get16(l4 + 6) == 0;
+	return f->udp_no_checksum || sum16(sum, l4, len - 20) == 0xffff;
+}
+
+static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *header,
+		      const char **why)
+{
+	const uint8_t *gre = ip + 20;
+
+	f->outer_src = get32(ip + 12);
+	f->outer_dst = get32(ip + 16);
+	f->has_key = gre[0] & 0x20;
+	*header = 20 + 4 + (f->has_key ? 4 : 0);
+	*why = "GRE header";
+	if (len < *header + 20 || (gre[0] & ~0x20) != 0 || gre[1] != 0 || get16(gre + 2) != 0x0800)
+		return false;
+	if (f->has_key)
+		f->key = get32(gre + 4);
+	return true;
+}
+
+bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **why)
+{
+	const uint8_t *ip = in + 14;
+	size_t header = 0;
+
+	memset(f, 0, sizeof(*f));
+	*why = "Ethernet";
+	if (len < 34 || get16(in + 12) != 0x0800)
+		return false;
+	len -= 14;
+	if (!parse_ip(ip, len, why))
+		return false;
+	if (ip[9] == 47) {
+		if (!parse_gre(ip, len, f, &header, why))
+			return false;
+		ip += header;
+		len -= header;
+		if (!parse_ip(ip, len, why))
+			return false;
+	}
+	f->proto = ip[9];
+	f->ttl = ip[8];
+	f->src = get32(ip + 12);
+	f->dst = get32(ip + 16);
+	f->df = get16(ip + 6) & 0x4000;
+	return parse_l4(ip, len, f, why);
+}

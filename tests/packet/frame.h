@@ -1,0 +1,40 @@
+/*
+ * Frames for tests: built and taken apart by code that shares nothing with the data plane, its
+ * checksum included, so that one mistake cannot hide another.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An inner packet in words. Addresses and ports in host order; ICMP: sport is the identifier. */
+struct frame {
+	/* outer; local 0: no tunnel */
+	uint32_t outer_src, outer_dst;
+	bool has_key, has_checksum, has_sequence;
+	uint32_t key;
+	/* inner */
+	uint32_t src, dst;
+	uint16_t sport, dport;
+	uint8_t proto; /* 1, 6, 17 */
+	uint8_t ttl;
+	uint8_t tcp_flags;
+	uint8_t icmp_type, icmp_code;
+	uint16_t mss; /* TCP SYN: 0 is no option */
+	bool df;
+	uint64_t token; /* first 8 bytes of payload */
+	uint16_t payload; /* bytes, at least 8 */
+	bool udp_no_checksum;
+};
+
+/* Writes the frame from Ethernet on; returns its length. */
+size_t frame_build(const struct frame *f, uint8_t *out);
+
+/*
+ * Reads a frame back. False, with the reason in @why, if any length, checksum or header in it is
+ * wrong. Understands what frame_build() builds, and ICMP errors (payload is then the quote).
+ */
+bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **why);
+
+#define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))
