@@ -204,8 +204,8 @@ unsigned worker_turn(struct worker *w)
 	read_published(w);
 	received = pipeline_run(&w->lane, &w->burst);
 	swept = flow_table_sweep(w->lane.flows, w->lane.now_s,
-				 received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN,
-				 w->timeout_s, flow_ended, &w->lane);
+				 received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN, w->timeout_s,
+				 flow_ended, &w->lane);
 	if (w->lane.n_wanted > 0)
 		hand_over_wanted(w);
 	answer_query(w);

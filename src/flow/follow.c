@@ -21,8 +21,7 @@ void stage_lookup(struct lane *lane, struct burst *b)
 		probes[i] = &list[i]->probe;
 	flow_table_lookup(lane->flows, probes, n);
 	for (unsigned i = 0; i < n; i++)
-		burst_pass(b,
-			   list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP : STAGE_FOLLOW,
+		burst_pass(b, list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP : STAGE_FOLLOW,
 			   list[i]);
 }
 

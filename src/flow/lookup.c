@@ -24,8 +24,8 @@ static void hash_all(const struct flow_table *t, struct flow_probe **probes, uns
 }
 
 /* refs[i]: the first candidate, or FLOW_NO_RECORD when the tag is not in the first bucket. */
-static void choose_candidates(const struct flow_table *t, struct flow_probe **probes,
-			      unsigned n, uint32_t *refs)
+static void choose_candidates(const struct flow_table *t, struct flow_probe **probes, unsigned n,
+			      uint32_t *refs)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t hash = probes[i]->hash;

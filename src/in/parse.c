@@ -19,8 +19,7 @@ static enum drop check_ipv4(struct packet *p)
 		return DROP_INNER_MALFORMED;
 	header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
 	total = wire_16(ip + IPV4_LENGTH);
-	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || header < IPV4_LEN || total < header ||
-	    total > p->len)
+	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || header < IPV4_LEN || total < header || total > p->len)
 		return DROP_INNER_MALFORMED;
 	if (!checksum_ok(ip, header))
 		return DROP_INNER_CHECKSUM;
@@ -49,8 +48,7 @@ static enum drop key_tcp(struct packet *p, const uint8_t *l4, size_t len)
 
 static enum drop key_udp(struct packet *p, const uint8_t *l4, size_t len)
 {
-	if (len < UDP_LEN || wire_16(l4 + UDP_LENGTH) < UDP_LEN ||
-	    wire_16(l4 + UDP_LENGTH) > len)
+	if (len < UDP_LEN || wire_16(l4 + UDP_LENGTH) < UDP_LEN || wire_16(l4 + UDP_LENGTH) > len)
 		return DROP_INNER_MALFORMED;
 	p->probe.key.sport = wire_be16(l4 + UDP_SPORT);
 	p->probe.key.dport = wire_be16(l4 + UDP_DPORT);

@@ -129,8 +129,8 @@ static void compile_tunnel(struct tunnel *t, const struct spec_tunnel *spec, uin
 		.has_key = spec->has_key,
 		.type = spec->type,
 	};
-	t->header_len = gre_make_header(t->header, spec->local, spec->remote, spec->has_key,
-					spec->key);
+	t->header_len =
+		gre_make_header(t->header, spec->local, spec->remote, spec->has_key, spec->key);
 }
 
 static void compile_sites(struct network *net)
@@ -228,7 +228,8 @@ static void index_addresses(struct network *net)
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		struct address_slot *slot = address_slot(x, net->addresses[i].addr);
 
-		if (slot->value < 0) /* an address that is listed twice is known by its first entry */
+		if (slot->value <
+		    0) /* an address that is listed twice is known by its first entry */
 			*slot = (struct address_slot){
 				.addr = net->addresses[i].addr,
 				.value = (int32_t)i,

@@ -44,16 +44,14 @@ static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
 /* Ours on the side that the packet came from. */
 static be32_t our_address(const struct lane *lane, const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE ? lane->net->tunnels[p->tunnel].address
-					: p->probe.key.dst;
+	return p->tunnel != TUNNEL_NONE ? lane->net->tunnels[p->tunnel].address : p->probe.key.dst;
 }
 
 /* The neighbour by which it goes back to where it came from; false: nobody is known. */
 static bool route_back(const struct lane *lane, struct packet *p)
 {
-	p->hop = p->tunnel != TUNNEL_NONE
-			 ? lane->adj->tunnel_hops[p->tunnel]
-			 : adjacency_route(lane->adj, p->port, p->probe.key.src);
+	p->hop = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_hops[p->tunnel]
+					  : adjacency_route(lane->adj, p->port, p->probe.key.src);
 	return p->hop != HOP_UNKNOWN_HOST && lane->adj->hops[p->hop].resolved;
 }
 
@@ -105,9 +103,8 @@ static void make_echo_reply(struct packet *p)
 
 	icmp[ICMP_TYPE] = ICMP_ECHO_REPLY;
 	after = wire_be16(icmp + ICMP_TYPE);
-	wire_put_be16(icmp + ICMP_CHECKSUM,
-		      checksum_apply(wire_be16(icmp + ICMP_CHECKSUM),
-				     checksum_delta16(before, after)));
+	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_apply(wire_be16(icmp + ICMP_CHECKSUM),
+							   checksum_delta16(before, after)));
 
 	wire_put_be32(ip + IPV4_SRC, p->probe.key.dst);
 	wire_put_be32(ip + IPV4_DST, p->probe.key.src);

@@ -22,9 +22,8 @@ static void push_tunnel(struct lane *lane, struct packet *p)
 	if (t->has_key)
 		memcpy(outer + IPV4_LEN + 4, t->header + IPV4_LEN + 4, 4);
 	wire_put_be16(outer + IPV4_LENGTH, htons(len));
-	wire_put_be16(outer + IPV4_CHECKSUM,
-		      checksum_apply(wire_be16(outer + IPV4_CHECKSUM),
-				     checksum_delta16(0, htons(len))));
+	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM),
+							    checksum_delta16(0, htons(len))));
 	p->data = outer;
 	p->len = len;
 }

@@ -28,8 +28,7 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 	memcpy(before, tcp + word, sizeof(before));
 	wire_put_be16(value, htons(mss));
 	memcpy(after, tcp + word, sizeof(after));
-	checksum = checksum_apply(checksum,
-				  checksum_delta32(wire_be32(before), wire_be32(after)));
+	checksum = checksum_apply(checksum, checksum_delta32(wire_be32(before), wire_be32(after)));
 	wire_put_be16(tcp + TCP_CHECKSUM, checksum);
 }
 

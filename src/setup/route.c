@@ -12,9 +12,7 @@ static const struct {
 	uint8_t len;
 } private_prefixes[] = {
 	{0x0a000000, 8}, /* RFC 1918 */
-	{0xac100000, 12},
-	{0xc0a80000, 16},
-	{0x64400000, 10}, /* RFC 6598, shared */
+	{0xac100000, 12}, {0xc0a80000, 16}, {0x64400000, 10}, /* RFC 6598, shared */
 	{0xa9fe0000, 16}, /* RFC 3927, link local */
 };
 

@@ -14,10 +14,8 @@ static const struct step {
 	enum drop (*run)(struct setup *s);
 	void (*undo)(struct setup *s); /* NULL: nothing to undo */
 } steps[] = {
-	{"start", start_check, NULL},
-	{"source", source_check, NULL},
-	{"route", route_choose, NULL},
-	{"egress", egress_take, egress_undo},
+	{"start", start_check, NULL},  {"source", source_check, NULL},
+	{"route", route_choose, NULL}, {"egress", egress_take, egress_undo},
 	{"insert", insert_flow, NULL},
 };
 

@@ -24,7 +24,8 @@ enum {
 	GRE_C = 0x8000,
 	GRE_K = 0x2000,
 	GRE_S = 0x1000,
-	GRE_MUST_BE_ZERO = 0x4c00, /* routing (RFC 1701), strict source route, first recursion bit */
+	GRE_MUST_BE_ZERO =
+		0x4c00, /* routing (RFC 1701), strict source route, first recursion bit */
 	GRE_VERSION = 0x0007,
 	GRE_WORD = 4,
 	OUTER_TTL = 64,

@@ -46,9 +46,15 @@ struct bed {
 static void start_dpdk(void)
 {
 	static bool started;
-	char *args[] = {(char *)"packet-test", (char *)"--no-huge", (char *)"--no-shconf",
-			(char *)"--no-pci",    (char *)"-m",	   (char *)"256",
-			(char *)"--no-telemetry", (char *)"--log-level=error", NULL};
+	char *args[] = {(char *)"packet-test",
+			(char *)"--no-huge",
+			(char *)"--no-shconf",
+			(char *)"--no-pci",
+			(char *)"-m",
+			(char *)"256",
+			(char *)"--no-telemetry",
+			(char *)"--log-level=error",
+			NULL};
 
 	if (started)
 		return;
@@ -140,16 +146,17 @@ static void make_worker(struct bed *bed, uint64_t seed)
 	uint8_t secret[16] = "packet tests    ";
 	struct worker_config config = {
 		.flows_capacity = bed->config->flows_capacity,
-		.timeout_s = {
-			[FLOW_UDP] = bed->config->timeout_udp,
-			[FLOW_ICMP] = bed->config->timeout_icmp,
-			[FLOW_TCP_OPENING] = bed->config->timeout_tcp_transitory,
-			[FLOW_TCP_ANSWERED] = bed->config->timeout_tcp_transitory,
-			[FLOW_TCP_ESTABLISHED] = bed->config->timeout_tcp_established,
-			[FLOW_TCP_FIN_FORWARD] = bed->config->timeout_tcp_transitory,
-			[FLOW_TCP_FIN_RETURN] = bed->config->timeout_tcp_transitory,
-			[FLOW_TCP_CLOSED] = bed->config->timeout_tcp_transitory,
-		},
+		.timeout_s =
+			{
+				[FLOW_UDP] = bed->config->timeout_udp,
+				[FLOW_ICMP] = bed->config->timeout_icmp,
+				[FLOW_TCP_OPENING] = bed->config->timeout_tcp_transitory,
+				[FLOW_TCP_ANSWERED] = bed->config->timeout_tcp_transitory,
+				[FLOW_TCP_ESTABLISHED] = bed->config->timeout_tcp_established,
+				[FLOW_TCP_FIN_FORWARD] = bed->config->timeout_tcp_transitory,
+				[FLOW_TCP_FIN_RETURN] = bed->config->timeout_tcp_transitory,
+				[FLOW_TCP_CLOSED] = bed->config->timeout_tcp_transitory,
+			},
 		.count = 1,
 		.ports = bed->worker_ports,
 		.n_ports = (uint16_t)bed->config->n_ports,

@@ -105,7 +105,8 @@ static char *make_yaml(void)
 			snprintf(key, sizeof(key), "key: %u, ", s);
 		fprintf(out,
 			"  - name: s%u\n    prefixes: [10.0.1.0/24]\n    tunnels:\n"
-			"      - {name: t%u, %slocal: 198.51.100.1, remote: %u.%u.%u.%u, port: underlay}\n",
+			"      - {name: t%u, %slocal: 198.51.100.1, remote: %u.%u.%u.%u, port: "
+			"underlay}\n",
 			s, s, key, o >> 24, o >> 16 & 255, o >> 8 & 255, o & 255);
 	}
 	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n    addresses:\n");
