@@ -33,6 +33,8 @@
 enum {
 	PAUSE_MS = 50, /* between two tables */
 	TICK_MS = 1000,
+	PATIENCE_MS = 300, /* at the start */
+	PATIENCE_STEP_MS = 5,
 	WANTED_MAX = 1024,
 	WANTED_TICKS = 4, /* the kernel gives up after three requests, a second apart */
 	ASKS_PER_TICK = 256,
@@ -346,6 +348,35 @@ void neighbours_want(struct neighbours *n, uint8_t port, be32_t addr)
 	plan_table(n); /* the kernel may know it already */
 }
 
+static bool targets_resolved(const struct neighbours *n)
+{
+	for (size_t i = 0; i < n->view.n_targets; i++) {
+		const struct view_target *t = &n->view.targets[i];
+
+		if (!view_resolved(view_neighbour(&n->view, t->port, t->addr)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Next hops answer within a millisecond or not at all: with a little patience at the start the very
+ * first packets know where to go.
+ */
+static int await_targets(struct neighbours *n)
+{
+	const struct timespec step = {.tv_nsec = PATIENCE_STEP_MS * 1000000};
+	int ret = 0;
+
+	for (int i = 0; i < PATIENCE_MS / PATIENCE_STEP_MS && ret == 0; i++) {
+		if (targets_resolved(n))
+			return make_table(n);
+		nanosleep(&step, NULL);
+		ret = read_kernel(n, DIRTY_NEIGHBOURS);
+	}
+	return ret != 0 ? ret : make_table(n);
+}
+
 /* --- life and death ---------------------------------------------------------------------------- */
 
 static void describe_port(struct view_port *vp, const struct port *port)
@@ -392,8 +423,10 @@ static int start(struct neighbours *n, struct event_base *base)
 		ret = read_kernel(n, DIRTY_ALL);
 	if (ret == 0)
 		ret = make_table(n);
-	if (ret == 0)
+	if (ret == 0) {
 		ask_for_targets(n);
+		ret = await_targets(n);
+	}
 	n->last_ms = now_ms();
 	return ret;
 }
