@@ -75,7 +75,7 @@ class Daemon:
 
     def start(self):
         """Returns when the daemon answers."""
-        self.process = self.ns.start(os.path.join(self.build, "src", "homewardd"), self.file,
+        self.process = self.ns.start(os.path.join(self.build, "src", "homewardd"), "-c", self.file,
                                      log=self.log)
         try:
             wait_until("homewardd to answer", self.answers, START_S)

@@ -80,7 +80,7 @@ class Topology:
     def namespace(self, name, forwards=False):
         ns = Namespace(f"{self.prefix}-{name}")
         if forwards:
-            ns.sysctl("net.ipv4.ip_forward=1")
+            ns.sysctl("net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0")
         return ns
 
     def log(self, name):
