@@ -18,7 +18,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "control/kernel/view.h"
+#include "control/kernel/read.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,13 +41,6 @@ enum {
 	EVENTS_BUFFER = 64 * 1024,
 	EVENTS_PER_TURN = 64,
 	SOCKET_BUFFER = 1 << 20,
-};
-
-enum {
-	DIRTY_LINKS = 1,
-	DIRTY_ROUTES = 2,
-	DIRTY_NEIGHBOURS = 4,
-	DIRTY_ALL = 7,
 };
 
 struct wanted {
@@ -84,77 +77,6 @@ static uint64_t now_ms(void)
 static struct timeval in_ms(uint64_t ms)
 {
 	return (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
-}
-
-/* --- what the kernel has ---------------------------------------------------------------------- */
-
-struct filling {
-	struct view *view;
-	uint8_t port;
-	int ret;
-};
-
-static void on_route(const struct kernel_route *route, void *arg)
-{
-	struct filling *f = arg;
-
-	if (view_add_route(f->view, f->port, route) != 0)
-		f->ret = -ENOMEM;
-}
-
-static void on_neighbour(const struct kernel_neighbour *neighbour, void *arg)
-{
-	struct filling *f = arg;
-
-	if (view_add_neighbour(f->view, f->port, neighbour) != 0)
-		f->ret = -ENOMEM;
-}
-
-static int read_link(struct neighbours *n, size_t i)
-{
-	const struct port *port = &n->ports->ports[i];
-	struct view_port *vp = &n->view.ports[i];
-	struct kernel_link link;
-	int ret = netlink_get_link(n->questions, port->ifindex, &link);
-
-	if (ret != 0)
-		return ret;
-	memcpy(vp->mac, link.mac, sizeof(vp->mac));
-	/* buffers are as large as it was at start */
-	vp->mtu = link.mtu < port->worker.mtu ? (uint16_t)link.mtu : port->worker.mtu;
-	return 0;
-}
-
-static int read_port(struct neighbours *n, size_t i, unsigned what)
-{
-	struct filling f = {&n->view, (uint8_t)i, 0};
-	int ifindex = n->ports->ports[i].ifindex, ret = 0;
-
-	if (what & DIRTY_LINKS)
-		ret = read_link(n, i);
-	if (ret == 0 && what & DIRTY_ROUTES)
-		ret = netlink_dump_routes(n->questions, ifindex, on_route, &f);
-	if (ret == 0 && what & DIRTY_NEIGHBOURS)
-		ret = netlink_dump_neighbours(n->questions, ifindex, on_neighbour, &f);
-	return ret != 0 ? ret : f.ret;
-}
-
-/* A port that cannot be read has no routes; the others go on. */
-static int read_kernel(struct neighbours *n, unsigned what)
-{
-	int ret = 0;
-
-	if (what & DIRTY_ROUTES)
-		view_clear_routes(&n->view);
-	if (what & DIRTY_NEIGHBOURS)
-		view_clear_neighbours(&n->view);
-	for (size_t i = 0; i < n->view.n_ports; i++) {
-		int one = n->view.ports[i].has_kernel ? read_port(n, i, what) : 0;
-
-		ret = one != 0 ? one : ret;
-	}
-	view_sort(&n->view);
-	return ret;
 }
 
 /* --- tables ------------------------------------------------------------------------------------ */
@@ -216,7 +138,7 @@ static void on_pause(evutil_socket_t fd, short what, void *arg)
 	int ret;
 
 	n->dirty = 0;
-	ret = read_kernel(n, dirty);
+	ret = read_kernel(&n->view, n->ports, n->questions, dirty);
 	if (ret != 0) {
 		log_warning("cannot read routes and neighbours from the kernel: %s",
 			    strerror(-ret));
@@ -247,14 +169,14 @@ static int on_message(const struct nlmsghdr *nlh, void *arg)
 	case RTM_DELNEIGH:
 		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(*ndm) &&
 		    is_our_interface(n, ndm->ndm_ifindex))
-			n->dirty |= DIRTY_NEIGHBOURS;
+			n->dirty |= READ_NEIGHBOURS;
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		n->dirty |= DIRTY_ROUTES;
+		n->dirty |= READ_ROUTES;
 		break;
 	default: /* links and addresses: routes go and come with them */
-		n->dirty |= DIRTY_ALL;
+		n->dirty |= READ_ALL;
 		break;
 	}
 	return MNL_CB_OK;
@@ -268,7 +190,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		ssize_t len = recv(fd, n->buffer, sizeof(n->buffer), MSG_DONTWAIT);
 
 		if (len < 0 && errno == ENOBUFS)
-			n->dirty |= DIRTY_ALL; /* some were lost */
+			n->dirty |= READ_ALL; /* some were lost */
 		else if (len <= 0)
 			break;
 		else
@@ -372,7 +294,7 @@ static int await_targets(struct neighbours *n)
 		if (targets_resolved(n))
 			return make_table(n);
 		nanosleep(&step, NULL);
-		ret = read_kernel(n, DIRTY_NEIGHBOURS);
+		ret = read_kernel(&n->view, n->ports, n->questions, READ_NEIGHBOURS);
 	}
 	return ret != 0 ? ret : make_table(n);
 }
@@ -420,7 +342,7 @@ static int start(struct neighbours *n, struct event_base *base)
 	int ret = open_sockets(n, base); /* listen first: what changes meanwhile is not missed */
 
 	if (ret == 0)
-		ret = read_kernel(n, DIRTY_ALL);
+		ret = read_kernel(&n->view, n->ports, n->questions, READ_ALL);
 	if (ret == 0)
 		ret = make_table(n);
 	if (ret == 0) {
