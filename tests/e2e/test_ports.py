@@ -405,3 +405,57 @@ def test_pcap(pair, tools, tmp_path):
         wait_until("5 packets", lambda: e.ask()[0]["counts"]["egress"] == 5)
     finally:
         e.kill()
+
+
+def offload(ns, name):
+    return re.search(rf"^{name}: (\w+)", ns.run("ethtool", "-k", "eth0").stdout, re.M).group(1)
+
+
+def test_af_packet_sees_packets_as_they_came(pair, echo):
+    """GRO would join segments before us; it is off while we run, also after a crash in between."""
+    gw, _ = pair
+    gw.run("ethtool", "-K", "eth0", "gro", "on")
+    e = echo("af_packet:eth0", *OURS)
+    assert offload(gw, "generic-receive-offload") == "off"
+    e.kill()
+    assert offload(gw, "generic-receive-offload") == "off"
+    e = echo("af_packet:eth0", *OURS)
+    assert e.stop() == 0
+    assert offload(gw, "generic-receive-offload") == "on"
+
+
+def hold_guard(gw, tools, log):
+    program = gw.start(tools / "guard-hold", "eth0", ROUTED, log=log)
+    wait_until("ready", lambda: "ready" in log.read_text())
+    return program
+
+
+def test_guard_of_older_kernels(pair, tools, tmp_path):
+    """As a filter of clsact: works, goes, and is replaced after a kill; a qdisc not ours stays."""
+    gw, peer = pair
+    cable = Cable(peer)
+    frame = Ether(src=mac(peer), dst=mac(gw)) / IP(src=PEER, dst=ROUTED, ttl=1) / UDP()
+    gw.sysctl("net.ipv4.ip_forward=1")
+
+    def kernel_answers():
+        cable.send(frame)
+        return cable.received(lambda f: f.src == mac(gw) and ICMP in f) > 0
+
+    def stop(program):
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(5) == 0
+
+    assert kernel_answers()
+    program = hold_guard(gw, tools, tmp_path / "1")
+    assert not kernel_answers()
+    assert "homeward_guard" in traces(gw)
+    program.kill()
+    program.wait(5)
+    assert "homeward_guard" in traces(gw)
+    stop(hold_guard(gw, tools, tmp_path / "2"))
+    assert traces(gw) == []
+    assert kernel_answers()
+
+    gw.run("tc", "qdisc", "add", "dev", "eth0", "clsact")
+    stop(hold_guard(gw, tools, tmp_path / "3"))
+    assert traces(gw) == ["clsact"]

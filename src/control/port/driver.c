@@ -62,10 +62,23 @@ bool driver_has_kernel(enum port_driver driver)
 uint32_t driver_mtu(const struct config_port *config)
 {
 	struct interface in;
+	uint32_t mtu = DRIVER_MTU_DEFAULT;
 
 	if (config->mtu != 0)
-		return config->mtu;
-	if (driver_has_kernel(config->driver) && interface_read(config->interface, &in) == 0)
-		return in.mtu;
-	return DRIVER_MTU_DEFAULT;
+		mtu = config->mtu;
+	else if (driver_has_kernel(config->driver) && interface_read(config->interface, &in) == 0)
+		mtu = in.mtu;
+	return mtu < DRIVER_MTU_MAX ? mtu : DRIVER_MTU_MAX;
+}
+
+uint32_t driver_largest_mtu(const struct config *config)
+{
+	uint32_t largest = 0;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		uint32_t mtu = driver_mtu(&config->ports[i]);
+
+		largest = mtu > largest ? mtu : largest;
+	}
+	return largest;
 }

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "control/port/port_internal.h"
 
-enum { DRIVER_MTU_DEFAULT = 1500, DRIVER_ARGS_SIZE = 512 };
+enum { DRIVER_MTU_DEFAULT = 1500, DRIVER_MTU_MAX = 9216, DRIVER_ARGS_SIZE = 512 };
 
 struct port_opening;
 
@@ -28,13 +28,15 @@ struct port_opening {
 	const struct network *net;
 	struct err_list *errs;
 	struct interface interface; /* kernel ports */
+	uint32_t mtu; /* the largest of all ports */
 	int program_fd; /* the XDP program as a file; -1: none */
 	char args[DRIVER_ARGS_SIZE]; /* for DPDK */
 };
 
 const struct driver *driver_find(enum port_driver driver);
 bool driver_has_kernel(enum port_driver driver);
-uint32_t driver_mtu(const struct config_port *config); /* the interface's, or the default */
+uint32_t driver_mtu(const struct config_port *config); /* its own or the interface's, bounded */
+uint32_t driver_largest_mtu(const struct config *config);
 
 /* driver_kernel.c: af_xdp, af_packet */
 int driver_af_xdp_prepare(struct port_opening *o);

@@ -54,9 +54,7 @@ static int check_interface(struct port_opening *o)
 	}
 	o->port->ifindex = o->interface.index;
 	o->port->has_kernel = true;
-	o->port->worker.mtu = (uint16_t)(config->mtu != 0	    ? config->mtu
-					 : o->interface.mtu > 65535 ? 65535
-								    : o->interface.mtu);
+	o->port->worker.mtu = (uint16_t)driver_mtu(config);
 	return 0;
 }
 
@@ -83,6 +81,7 @@ static int clear_away(struct port_opening *o, bool exclusive)
 	int ret = steer_remove_stale(o->port->ifindex, program);
 
 	guard_remove_stale(o->port->ifindex, o->port->lock);
+	interface_join(name, o->port->lock);
 	if (ret == -EBUSY && !exclusive)
 		return 0;
 	if (ret == -EBUSY)
@@ -121,6 +120,13 @@ static int check_xdp(struct port_opening *o)
 	if (in->mtu > pool_mtu_max_af_xdp()) {
 		REFUSE(o, "interface %s has MTU %u; af_xdp takes up to %u: %s", in->name, in->mtu,
 		       pool_mtu_max_af_xdp(), advice);
+		return -EMSGSIZE;
+	}
+	if (o->mtu > pool_mtu_max_af_xdp()) {
+		REFUSE(o,
+		       "another port has MTU %u; beside an af_xdp port every port takes up to %u: "
+		       "set its mtu, or drive this one by af_packet",
+		       o->mtu, pool_mtu_max_af_xdp());
 		return -EMSGSIZE;
 	}
 	if (in->queues > 1) {
@@ -178,7 +184,7 @@ int driver_af_packet_prepare(struct port_opening *o)
 
 	if (ret != 0)
 		return ret;
-	while (frame < o->interface.mtu + POOL_ETHERNET + PACKET_FRAME_HEADER)
+	while (frame < (uint32_t)o->port->worker.mtu + POOL_ETHERNET + PACKET_FRAME_HEADER)
 		frame *= 2;
 	snprintf(o->args, sizeof(o->args),
 		 "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
@@ -195,7 +201,10 @@ int driver_af_packet_finish(struct port_opening *o)
 		return -ENOMEM;
 	o->port->guard = guard_create(o->port->ifindex, o->port->lock, addrs, n, true);
 	free(addrs);
-	return o->port->guard == NULL ? -errno : 0;
+	if (o->port->guard == NULL)
+		return -errno;
+	interface_split(o->interface.name, o->port->lock);
+	return 0;
 }
 
 void driver_kernel_close(struct port *port)
@@ -211,6 +220,7 @@ void driver_kernel_close(struct port *port)
 	/* the driver took its program off, unless it failed half-way */
 	if (port->config->driver == PORT_AF_XDP && steer_remove_stale(port->ifindex, program) != 0)
 		log_warning("an XDP program is still on interface %s", port->config->interface);
+	interface_join(port->config->interface, port->lock);
 	interface_unlock(port->config->interface, port->lock);
 	port->lock = -1;
 }

@@ -10,7 +10,7 @@
  */
 #include "base/err.h"
 #include "base/log.h"
-#include "control/port/port_internal.h"
+#include "control/port/driver.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -170,24 +170,6 @@ static size_t free_huge_bytes(void)
 	return most;
 }
 
-static uint32_t largest_mtu(const struct config *config)
-{
-	uint32_t largest = 0;
-
-	for (size_t i = 0; i < config->n_ports; i++) {
-		const struct config_port *port = &config->ports[i];
-		struct interface in = {.mtu = 1500};
-
-		if (port->mtu == 0 &&
-		    (port->driver == PORT_AF_XDP || port->driver == PORT_AF_PACKET) &&
-		    interface_read(port->interface, &in) != 0)
-			in.mtu = 1500; /* ports_open() will say that it is not there */
-		largest = port->mtu > largest ? port->mtu : largest;
-		largest = port->mtu == 0 && in.mtu > largest ? in.mtu : largest;
-	}
-	return largest;
-}
-
 /* "0@(0,1,5)": one EAL core that may be any of ours. */
 static void write_cores(char *text, size_t size, const cpu_set_t *cpus)
 {
@@ -221,7 +203,7 @@ static int start(const struct config *config, const cpu_set_t *cpus)
 	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
 	char *argv[ARGS_MAX];
 	int argc = 0;
-	size_t need = pool_bytes(config, largest_mtu(config)) + OTHER_BYTES +
+	size_t need = pool_bytes(config, driver_largest_mtu(config)) + OTHER_BYTES +
 		      (size_t)config->flows_capacity * BYTES_PER_FLOW;
 
 	write_cores(cores, sizeof(cores), cpus);

@@ -3,8 +3,8 @@
  *
  * From Linux 6.6 it hangs on a link that the kernel removes when this process ends, whatever ends
  * it. Before, it is a filter in the clsact qdisc, with a priority and handle of its own by which the
- * next start finds it after a kill -9; whether the qdisc is ours too is remarked in the interface's
- * lock file.
+ * next start finds it after a kill -9; whether the qdisc is ours too is noted in the interface's lock
+ * file.
  *
  * Control thread.
  */
@@ -56,7 +56,7 @@ static int attach_filter(struct guard *g)
 	int ret = bpf_tc_hook_create(&hook);
 
 	if (ret == 0)
-		interface_set_lock_remark(g->lock, true);
+		interface_note(g->lock, NOTE_QDISC, true);
 	else if (ret != -EEXIST)
 		return ret;
 	opts.prog_fd = bpf_program__fd(g->program->progs.homeward_guard);
@@ -73,10 +73,10 @@ void guard_remove_stale(int ifindex, int lock)
 		opts = filter();
 		bpf_tc_detach(&hook, &opts);
 	}
-	if (interface_lock_remark(lock)) {
+	if (interface_notes(lock) & NOTE_QDISC) {
 		hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS; /* the qdisc itself */
 		bpf_tc_hook_destroy(&hook);
-		interface_set_lock_remark(lock, false);
+		interface_note(lock, NOTE_QDISC, false);
 	}
 }
 

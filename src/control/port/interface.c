@@ -4,10 +4,12 @@
  *
  * The lock is flock(2) on a file in /run/homeward, so it ends with the process, whatever ends it.
  * Its name holds the network namespace, because interfaces of two namespaces may be namesakes. The
- * file is removed before the lock is let go; who opened it meanwhile sees that and tries again.
+ * file is removed before the lock is let go; who opened it meanwhile sees that and tries again. It
+ * holds one byte: what we changed on the interface and have to undo, also after a kill -9.
  *
  * Control thread.
  */
+#include "base/log.h"
 #include "control/port/port_internal.h"
 
 #include <errno.h>
@@ -183,16 +185,76 @@ void interface_unlock(const char *name, int lock)
 	close(lock);
 }
 
-bool interface_lock_remark(int lock)
+unsigned interface_notes(int lock)
 {
-	char c;
+	uint8_t notes;
 
-	return pread(lock, &c, 1, 0) == 1 && c == 'q';
+	return pread(lock, &notes, sizeof(notes), 0) == sizeof(notes) ? notes : 0;
 }
 
-void interface_set_lock_remark(int lock, bool on)
+void interface_note(int lock, enum interface_note note, bool on)
 {
-	/* a remark that is lost leaves an empty qdisc behind, nothing worse */
-	if (ftruncate(lock, 0) == 0 && on && pwrite(lock, "q", 1, 0) != 1)
+	unsigned notes = interface_notes(lock);
+	uint8_t out = (uint8_t)(on ? notes | note : notes & ~(unsigned)note);
+
+	if (pwrite(lock, &out, sizeof(out), 0) != sizeof(out))
+		log_warning("cannot note in /run/homeward what to undo after a crash");
+}
+
+/* One number of the driver: asked for by @get, set by @set. */
+static bool get_value(int fd, const char *name, uint32_t get, uint32_t *value)
+{
+	struct ethtool_value v = {.cmd = get};
+	struct ifreq ifr = request(name);
+
+	ifr.ifr_data = (char *)&v;
+	if (ioctl(fd, SIOCETHTOOL, &ifr) != 0)
+		return false;
+	*value = v.data;
+	return true;
+}
+
+static void set_value(int fd, const char *name, uint32_t set, uint32_t value)
+{
+	struct ethtool_value v = {.cmd = set, .data = value};
+	struct ifreq ifr = request(name);
+
+	ifr.ifr_data = (char *)&v;
+	if (ioctl(fd, SIOCETHTOOL, &ifr) != 0)
+		log_warning("interface %s: cannot change offloads: %s", name, strerror(errno));
+}
+
+void interface_split(const char *name, int lock)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint32_t value;
+
+	if (fd < 0)
 		return;
+	if (get_value(fd, name, ETHTOOL_GGRO, &value) && value != 0) {
+		interface_note(lock, NOTE_GRO, true);
+		set_value(fd, name, ETHTOOL_SGRO, 0);
+	}
+	if (get_value(fd, name, ETHTOOL_GFLAGS, &value) && value & ETH_FLAG_LRO) {
+		interface_note(lock, NOTE_LRO, true);
+		set_value(fd, name, ETHTOOL_SFLAGS, value & ~(uint32_t)ETH_FLAG_LRO);
+	}
+	close(fd);
+}
+
+void interface_join(const char *name, int lock)
+{
+	unsigned notes = interface_notes(lock);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint32_t value;
+
+	if (fd < 0)
+		return;
+	if (notes & NOTE_GRO)
+		set_value(fd, name, ETHTOOL_SGRO, 1);
+	if (notes & NOTE_LRO && get_value(fd, name, ETHTOOL_GFLAGS, &value))
+		set_value(fd, name, ETHTOOL_SFLAGS, value | ETH_FLAG_LRO);
+	interface_note(lock, NOTE_GRO, false);
+	interface_note(lock, NOTE_LRO, false);
+	close(fd);
 }

@@ -148,6 +148,7 @@ static int open_all(struct port_set *set, const struct config *config, const str
 			.driver = driver_find(config->ports[i].driver),
 			.file = config->file,
 			.net = net,
+			.mtu = driver_largest_mtu(config),
 			.errs = errs,
 			.program_fd = -1,
 		};
@@ -159,18 +160,6 @@ static int open_all(struct port_set *set, const struct config *config, const str
 		set->worker_ports[i] = set->ports[i].worker;
 	}
 	return ret;
-}
-
-static uint32_t pool_mtu(const struct config *config)
-{
-	uint32_t largest = DRIVER_MTU_DEFAULT;
-
-	for (size_t i = 0; i < config->n_ports; i++) {
-		uint32_t mtu = driver_mtu(&config->ports[i]);
-
-		largest = mtu > largest ? mtu : largest;
-	}
-	return largest;
 }
 
 static int set_init(struct port_set *set, const struct config *config, struct err_list *errs)
@@ -186,7 +175,7 @@ static int set_init(struct port_set *set, const struct config *config, struct er
 		set->ports[i].config = &config->ports[i];
 		set->ports[i].lock = -1;
 	}
-	set->pool = pool_create(config, pool_mtu(config));
+	set->pool = pool_create(config, driver_largest_mtu(config));
 	if (set->pool == NULL) {
 		err_add(errs, config->file, 0, 0, "not enough memory for %u packet buffers (%s)",
 			pool_buffers(config), eal_first_message());

@@ -35,9 +35,22 @@ bool interface_of_address(be32_t addr, char name[16]);
 int interface_lock(const char *name);
 void interface_unlock(const char *name, int lock); /* lock < 0 is fine */
 
-/* One remark that outlives a kill -9: did we make the clsact qdisc of this interface? */
-bool interface_lock_remark(int lock);
-void interface_set_lock_remark(int lock, bool on);
+/* What we changed on an interface, noted in its lock file: a note outlives a kill -9. */
+enum interface_note {
+	NOTE_QDISC = 1, /* the clsact qdisc is ours */
+	NOTE_GRO = 2, /* we switched GRO off */
+	NOTE_LRO = 4,
+};
+
+unsigned interface_notes(int lock);
+void interface_note(int lock, enum interface_note note, bool on);
+
+/*
+ * Packets as they were on the cable: no joining of segments (GRO, LRO) before we see them. What was
+ * on is noted and switched on again by interface_join().
+ */
+void interface_split(const char *name, int lock);
+void interface_join(const char *name, int lock);
 
 /* --- steer.c: which addresses are ours; the XDP program ---------------------------------------- */
 
