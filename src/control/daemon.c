@@ -1,0 +1,310 @@
+/*
+ * Start in order, stop in reverse.
+ *
+ * Each part stands on the ones before it, so daemon_start() is a list to be read from top to bottom
+ * and daemon_stop() the same list upwards. What was not started is NULL, and every destructor takes
+ * that: a start that fails half-way is stopped by the same function as a whole one.
+ *
+ * The control thread then sleeps in one event loop: signals, netlink, the API, timers. Signals are
+ * caught from the first moment, so one that comes during the start is a clean stop, too; SIG_IGN
+ * lies below, so that nothing happens if another comes during the stop.
+ */
+#include "control/daemon.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "control/api/api.h"
+#include "control/kernel/neighbours.h"
+#include "control/notify.h"
+#include "control/port.h"
+#include "network/network.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+enum {
+	WANTED_PERIOD_US = 20000, /* a host nobody has resolved yet waits this long for us to ask */
+	WANTED_BATCH = 64,
+};
+
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+struct daemon {
+	const struct config *config;
+	uint64_t started_ns;
+	struct api_claim *claim;
+	struct event_base *base;
+	struct event *signals[ARRAY_SIZE(stop_signals)];
+	struct event *wanted; /* timer */
+	struct network *net;
+	struct port_set ports;
+	struct worker *workers[WORKERS_MAX];
+	size_t n_workers;
+	struct neighbours *neighbours;
+	struct adjacency *adj; /* published to the workers */
+	struct api *api;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void signal_received(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	log_info("stopping: %s", strsignal(sig));
+	event_base_loopbreak(d->base);
+}
+
+/* On-link hosts that workers had packets for: let the kernel find them. */
+static void poll_wanted(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct neighbour_wanted wanted[WANTED_BATCH];
+
+	for (size_t i = 0; i < d->n_workers; i++) {
+		size_t n = worker_take_wanted(d->workers[i], wanted, WANTED_BATCH);
+
+		for (size_t j = 0; j < n; j++)
+			neighbours_want(d->neighbours, wanted[j].port, wanted[j].addr);
+	}
+}
+
+static int start_events(struct daemon *d, struct err_list *errs)
+{
+	bool ok;
+
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		signal(stop_signals[i], SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	d->base = event_base_new();
+	ok = d->base != NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals) && ok; i++) {
+		d->signals[i] = evsignal_new(d->base, stop_signals[i], signal_received, d);
+		ok = d->signals[i] != NULL && event_add(d->signals[i], NULL) == 0;
+	}
+	if (ok) {
+		d->wanted = event_new(d->base, -1, EV_PERSIST, poll_wanted, d);
+		ok = d->wanted != NULL;
+	}
+	if (!ok)
+		err_add(errs, NULL, 0, 0, "cannot start the event loop: %s", strerror(errno));
+	return ok ? 0 : -1;
+}
+
+static int start_network(struct daemon *d, struct err_list *errs)
+{
+	d->net = network_create(&d->config->network);
+	if (d->net == NULL)
+		err_add(errs, NULL, 0, 0, "not enough memory for %zu sites",
+			d->config->network.n_sites);
+	return d->net != NULL ? 0 : -1;
+}
+
+/*
+ * The core of worker @i: from the last one we may use downwards, as the first ones are where a
+ * machine does its own work. -1, any, where there are not enough.
+ */
+static int choose_cpu(size_t i, size_t n_workers)
+{
+	cpu_set_t cpus;
+	size_t skip = i;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0 || CPU_COUNT(&cpus) < 2 ||
+	    (size_t)CPU_COUNT(&cpus) < n_workers)
+		return -1;
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
+		if (CPU_ISSET(cpu, &cpus) && skip-- == 0)
+			return cpu;
+	return -1;
+}
+
+static void set_timeouts(struct worker_config *w, const struct config *config)
+{
+	for (size_t state = FLOW_TCP_OPENING; state < FLOW_STATE_COUNT; state++)
+		w->timeout_s[state] = config->timeout_tcp_transitory;
+	w->timeout_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
+	w->timeout_s[FLOW_UDP] = config->timeout_udp;
+	w->timeout_s[FLOW_ICMP] = config->timeout_icmp;
+}
+
+static int create_workers(struct daemon *d, struct err_list *errs)
+{
+	struct worker_config w = {
+		.flows_capacity =
+			(d->config->flows_capacity + d->config->workers - 1) / d->config->workers,
+		.count = d->config->workers,
+		.ports = d->ports.worker_ports,
+		.n_ports = d->ports.n,
+		.net = d->net,
+	};
+
+	set_timeouts(&w, d->config);
+	for (size_t i = 0; i < d->config->workers; i++) {
+		w.index = i;
+		w.cpu = choose_cpu(i, d->config->workers);
+		d->workers[i] = worker_create(&w);
+		if (d->workers[i] == NULL) {
+			err_add(errs, NULL, 0, 0,
+				"cannot make the table for %" PRIu32
+				" flows of worker %zu: %s; flows.capacity says how many",
+				w.flows_capacity, i, strerror(errno));
+			return -1;
+		}
+		d->n_workers++;
+	}
+	return 0;
+}
+
+static void publish_adjacency(struct adjacency *adj, void *arg)
+{
+	struct daemon *d = arg;
+	struct adjacency *old = d->adj;
+
+	for (size_t i = 0; i < d->n_workers; i++)
+		worker_publish_adjacency(d->workers[i], adj);
+	d->adj = adj;
+	worker_synchronize(d->workers, d->n_workers);
+	adjacency_destroy(old);
+}
+
+static int follow_neighbours(struct daemon *d, struct err_list *errs)
+{
+	const struct timeval period = {.tv_usec = WANTED_PERIOD_US};
+
+	d->neighbours = neighbours_create(d->base, &d->ports, d->net, publish_adjacency, d, errs);
+	if (d->neighbours == NULL)
+		return -1;
+	event_add(d->wanted, &period);
+	return 0;
+}
+
+static int start_workers(struct daemon *d, struct err_list *errs)
+{
+	for (size_t i = 0; i < d->n_workers; i++) {
+		int err = worker_start(d->workers[i]);
+
+		if (err < 0) {
+			err_add(errs, NULL, 0, 0, "cannot start worker %zu: %s", i, strerror(-err));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int start_api(struct daemon *d, struct err_list *errs)
+{
+	const struct api_context ctx = {
+		.config = d->config,
+		.net = d->net,
+		.ports = &d->ports,
+		.workers = d->workers,
+		.n_workers = d->n_workers,
+		.started_ns = d->started_ns,
+	};
+
+	d->api = api_create(d->base, &ctx, errs);
+	return d->api != NULL ? 0 : -1;
+}
+
+static int daemon_start(struct daemon *d, struct err_list *errs)
+{
+	if (start_events(d, errs) < 0)
+		return -1;
+	d->claim = api_claim(d->config->api_socket, errs); /* before a second one does harm */
+	if (d->claim == NULL)
+		return -1;
+	if (port_eal_init(d->config, errs) < 0)
+		return -1;
+	if (start_network(d, errs) < 0)
+		return -1;
+	if (ports_open(&d->ports, d->config, d->net, errs) < 0)
+		return -1;
+	if (create_workers(d, errs) < 0)
+		return -1;
+	if (follow_neighbours(d, errs) < 0)
+		return -1;
+	if (start_workers(d, errs) < 0)
+		return -1;
+	return start_api(d, errs);
+}
+
+static void daemon_stop(struct daemon *d)
+{
+	api_destroy(d->api);
+	for (size_t i = 0; i < d->n_workers; i++)
+		worker_stop(d->workers[i]);
+	neighbours_destroy(d->neighbours);
+	for (size_t i = 0; i < d->n_workers; i++)
+		worker_destroy(d->workers[i]);
+	adjacency_destroy(d->adj);
+	ports_close(&d->ports);
+	network_destroy(d->net);
+	api_release(d->claim);
+	if (d->wanted != NULL)
+		event_free(d->wanted);
+	for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++)
+		if (d->signals[i] != NULL)
+			event_free(d->signals[i]);
+	if (d->base != NULL)
+		event_base_free(d->base);
+}
+
+static void say_what_runs(const struct daemon *d)
+{
+	log_info("homewardd %s: sites %" PRIu32 ", tunnels %" PRIu32 ", egress addresses %" PRIu32
+		 ", room for %" PRIu32 " flows, workers %zu",
+		 HOMEWARD_VERSION, d->net->n_sites, d->net->n_tunnels, d->net->n_addresses,
+		 d->config->flows_capacity, d->n_workers);
+	log_info("ready: listening on %s", d->config->api_socket);
+}
+
+static void say_what_was(const struct daemon *d)
+{
+	uint64_t rx = 0, tx = 0, drops = 0, flows = 0;
+
+	for (size_t i = 0; i < d->n_workers; i++) {
+		struct worker_counters c;
+
+		worker_read_counters(d->workers[i], &c);
+		rx += c.rx;
+		tx += c.tx;
+		flows += c.flows_created;
+		for (size_t j = DROP_NONE + 1; j < DROP_COUNT; j++)
+			drops += c.drops[j];
+	}
+	log_info("ran for %" PRIu64 " s: %" PRIu64 " packets in, %" PRIu64 " out, %" PRIu64
+		 " dropped; %" PRIu64 " flows",
+		 (now_ns() - d->started_ns) / 1000000000, rx, tx, drops, flows);
+}
+
+int daemon_run(const struct config *config)
+{
+	struct daemon d = {.config = config, .started_ns = now_ns()};
+	struct err_list errs = ERR_LIST_EMPTY;
+	int err = daemon_start(&d, &errs);
+
+	if (err == 0) {
+		say_what_runs(&d);
+		notify_service_manager("READY=1");
+		event_base_dispatch(d.base);
+		notify_service_manager("STOPPING=1");
+		say_what_was(&d);
+	}
+	daemon_stop(&d);
+	err_print(&errs, stderr);
+	err_list_fini(&errs);
+	return err;
+}

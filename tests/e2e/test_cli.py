@@ -1,0 +1,183 @@
+"""homewardd and homeward as somebody at a terminal meets them."""
+import json
+import os
+import signal
+import socket
+
+import pytest
+
+from bed.netns import wait_until
+from bed.replay import Replay, configuration
+
+EACH = 60
+ALL = 2 * EACH + 2
+
+
+@pytest.fixture(scope="module")
+def replay(build, tmp_path_factory):
+    r = Replay(build, tmp_path_factory.mktemp("cli"), EACH)
+    r.start()
+    wait_until("the flows", lambda: r.get("/v1/status")[1]["flows"]["now"] == ALL, 10)
+    yield r
+    r.end()
+
+
+@pytest.fixture
+def fresh(build, tmp_path):
+    r = Replay(build, tmp_path)
+    yield r
+    r.end()
+
+
+def test_flows(replay):
+    """Both branches side by side: inside they cannot be told apart, outside they can."""
+    lines = replay.homeward("flows", "--port", "10000").stdout.splitlines()
+    assert lines[0].split() == ["SITE", "TUNNEL", "PROTO", "SOURCE", "DESTINATION", "EGRESS", "STATE",
+                                "PACKETS", "OUT/IN", "BYTES", "OUT/IN", "IDLE"]
+    assert sorted(line.split()[0] for line in lines[1:]) == ["berlin", "madrid"]
+    for line in lines[1:]:
+        assert "10.0.1.10:10000  ->  198.51.100.80:53" in line
+        assert "1 / 0" in line and "128 B / 0 B" in line
+
+
+def test_ping_has_no_port(replay):
+    line = replay.homeward("flows", "--protocol", "icmp", "--site=berlin").stdout.splitlines()[1]
+    assert "10.0.1.10:4242  ->  198.51.100.80  " in line
+
+
+def test_pages(replay):
+    short = replay.homeward("flows", "--limit", "5").stdout.splitlines()
+    assert len(short) == 1 + 5 + 1 and "--all" in short[-1]
+    assert len(replay.homeward("flows", "--all", "--limit", "7").stdout.splitlines()) == 1 + ALL
+    every = json.loads(replay.homeward("flows", "--all", "--json", "--limit", "7").stdout)
+    assert len(every["flows"]) == ALL and every["next_cursor"] is None
+
+
+def test_status(replay):
+    out = replay.homeward("status").stdout
+    assert f"{ALL} of 65,536" in out and "all accounted for" in out and "pcap" in out
+
+
+def test_tables(replay):
+    assert "192.0.2.10" in replay.homeward("tunnels").stdout
+    assert "madrid" not in replay.homeward("tunnels", "--site", "berlin").stdout
+    assert "10.0.1.0/24" in replay.homeward("sites").stdout
+    assert "10240-12287" in replay.homeward("egress").stdout
+    drops = replay.homeward("drops").stdout
+    assert "gre_unknown" in drops and "no_flow" not in drops
+    assert "no_flow" in replay.homeward("drops", "--all").stdout
+
+
+@pytest.mark.parametrize("word", ["status", "sites", "tunnels", "flows", "egress", "drops"])
+def test_json_is_the_api(replay, word):
+    printed = json.loads(replay.homeward(word, "--json").stdout)
+    assert set(printed) == set(replay.get(f"/v1/{word}")[1])
+
+
+@pytest.mark.parametrize("args, status, sentence", [
+    (["flow"], 2, "did you mean flows?"),
+    (["flows", "--sit", "x"], 2, "did you mean --site?"),
+    (["flows", "--site", "berlni"], 1, "did you mean berlin?"),
+    (["flows", "--limit", "5000"], 1, "limit must be a number from 1 to 1000"),
+    (["flows", "--address", "x&y=z"], 1, "address must be an IPv4 address or prefix"),
+])
+def test_refusals(replay, args, status, sentence):
+    r = replay.homeward(*args, check=False)
+    assert (r.returncode, r.stdout) == (status, "")
+    assert sentence in r.stderr
+
+
+def test_daemon_not_there(fresh):
+    r = fresh.homeward("status", check=False)
+    assert r.returncode == 1
+    assert f"is homewardd running? looked at {fresh.socket}" in r.stderr
+
+
+def test_terminal_is_safe(fresh):
+    """Whatever answers on the socket: nothing it says can steer the terminal."""
+    evil = '{"sites":[{"name":"a\\u001b[2J\\u009b\x7f","tunnels":[],"prefixes":[]}]}'
+    answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(evil)}\r\n\r\n{evil}".encode()
+    for args in (["sites"], ["sites", "--json"]):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(fresh.socket))
+            server.listen()
+            pid = os.fork()
+            if pid == 0:
+                s, _ = server.accept()
+                s.recv(4096)
+                s.sendall(answer)
+                s.close()
+                os._exit(0)
+            out = fresh.homeward(*args).stdout
+            os.waitpid(pid, 0)
+        fresh.socket.unlink()
+        assert "a" in out and not set(out) & {"\x1b", "\x9b", "\x7f"}
+
+
+def test_check(fresh):
+    good = fresh.homeward("check", fresh.file)
+    assert "is good" in good.stdout
+    assert json.loads(fresh.homeward("--json", "check", fresh.file).stdout) == []
+    fresh.file.write_text(configuration(fresh.folder).replace("capacity", "capcity"))
+    bad = fresh.homeward("check", fresh.file, check=False)
+    assert bad.returncode == 2 and f"{fresh.file}:2:3: " in bad.stderr
+    bad = fresh.homeward("check", "--json", fresh.file, check=False)
+    error, = json.loads(bad.stdout)
+    assert (bad.returncode, error["line"], error["column"]) == (2, 2, 3)
+    for args in (["--check", "-c", fresh.file], ["-c", fresh.file]):
+        r = fresh.run_daemon(*args)
+        assert r.returncode == 2 and f"{fresh.file}:2:3: " in r.stderr
+
+
+def test_daemon_command_line(fresh):
+    assert "usage: homewardd" in fresh.run_daemon("--help").stdout
+    assert fresh.run_daemon("--version").stdout.startswith("homewardd ")
+    for args in (["--no-such"], ["file"], ["--log-level", "loud"], ["-c"]):
+        r = fresh.run_daemon(*args)
+        assert r.returncode == 2 and r.stderr
+    assert fresh.run_daemon("-c", fresh.file, "--check").returncode == 0
+    assert not fresh.socket.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_clean_stop(fresh, number):
+    fresh.start()
+    assert oct(fresh.socket.stat().st_mode & 0o777) == "0o660"
+    assert fresh.stop(number) == 0
+    assert sorted(p.name for p in fresh.folder.iterdir()) == ["homeward.yaml", "in.pcap", "log"]
+    log = fresh.log.read_text()
+    assert "ready: listening on" in log and "packets in" in log.splitlines()[-1]
+
+
+def test_second_daemon_is_refused(fresh):
+    fresh.start()
+    r = fresh.run_daemon("-c", fresh.file)
+    assert r.returncode == 1
+    assert f"another homewardd (process {fresh.process.pid})" in r.stderr
+    assert fresh.homeward("status").returncode == 0
+
+
+def test_killed_and_started_again(fresh):
+    for _ in range(2):
+        fresh.start()
+        fresh.stop(signal.SIGKILL)
+        assert fresh.socket.exists()
+    fresh.start()
+    assert fresh.stop() == 0
+
+
+def test_something_else_in_the_way(fresh):
+    fresh.socket.write_text("mine")
+    r = fresh.run_daemon("-c", fresh.file)
+    assert r.returncode == 1 and "not a socket" in r.stderr
+    assert fresh.socket.read_text() == "mine"
+
+
+def test_service_manager_is_told(fresh):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(fresh.folder / "notify"))
+        manager.settimeout(10)
+        fresh.start({**os.environ, "NOTIFY_SOCKET": str(fresh.folder / "notify")})
+        assert manager.recv(100) == b"READY=1"
+        assert fresh.stop() == 0
+        assert manager.recv(100) == b"STOPPING=1"

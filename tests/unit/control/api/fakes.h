@@ -1,0 +1,20 @@
+/*
+ * Two workers that count what they are told to, and own a row of flows: all that the API sees of a
+ * data plane.
+ */
+#pragma once
+
+#include "worker.h"
+
+enum { FAKE_WORKERS = 2, FAKE_FLOWS = 250 };
+
+struct worker {
+	struct worker_counters counters;
+	struct tunnel_counters tunnel; /* of each tunnel */
+	struct port_counters port;
+	struct slice_counters slice;
+	uint32_t n_flows;
+	unsigned busy; /* refuse this many queries */
+};
+
+extern struct worker fake_workers[FAKE_WORKERS];
