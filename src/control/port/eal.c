@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "control/port/driver.h"
+#include "flow/flow.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +32,6 @@
 
 enum {
 	OTHER_BYTES = 96 << 20, /* rings, adjacency tables, drivers */
-	BYTES_PER_FLOW = 96, /* record and index, rounded up */
 	ARGS_MAX = 16,
 	CORES_TEXT = 8 * 1024,
 };
@@ -181,8 +181,11 @@ static void write_cores(char *text, size_t size, const cpu_set_t *cpus)
 	text[len - 1] = ')';
 }
 
-/* Says which memory it will be. True: huge pages. */
-static bool choose_memory(size_t need)
+/*
+ * Says which memory it will be. True: huge pages for @need bytes of packets. The flow tables find
+ * theirs on their own (base/memory); the advice counts them in.
+ */
+static bool choose_memory(size_t need, size_t flows)
 {
 	size_t have = free_huge_bytes();
 
@@ -194,7 +197,7 @@ static bool choose_memory(size_t need)
 	log_info(
 		"memory: without huge pages (%zu MiB needed, %zu MiB free), which costs speed with "
 		"many flows; reserve them with: sysctl vm.nr_hugepages=%zu",
-		need / MIB, have / MIB, (need + 2 * MIB - 1) / (2 * MIB));
+		need / MIB, have / MIB, (need + flows + 4 * MIB - 1) / (2 * MIB));
 	return false;
 }
 
@@ -203,8 +206,8 @@ static int start(const struct config *config, const cpu_set_t *cpus)
 	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
 	char *argv[ARGS_MAX];
 	int argc = 0;
-	size_t need = pool_bytes(config, driver_largest_mtu(config)) + OTHER_BYTES +
-		      (size_t)config->flows_capacity * BYTES_PER_FLOW;
+	size_t need = pool_bytes(config, driver_largest_mtu(config)) + OTHER_BYTES;
+	size_t flows = flow_table_bytes(config->flows_capacity);
 
 	write_cores(cores, sizeof(cores), cpus);
 	snprintf(megabytes, sizeof(megabytes), "%zu", need / MIB + 1);
@@ -217,13 +220,13 @@ static int start(const struct config *config, const cpu_set_t *cpus)
 	argv[argc++] = "--log-level=*:error";
 	argv[argc++] = prefix;
 	argv[argc++] = cores;
-	if (choose_memory(need)) {
+	argv[argc++] = "-m"; /* taken now: later something else may have the pages */
+	argv[argc++] = megabytes;
+	if (choose_memory(need, flows)) {
 		argv[argc++] = "--in-memory";
 	} else {
 		argv[argc++] = "--no-huge";
 		argv[argc++] = "--no-shconf";
-		argv[argc++] = "-m";
-		argv[argc++] = megabytes;
 	}
 	argv[argc] = NULL;
 	return rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
