@@ -3,27 +3,30 @@ import re
 
 from tree import Problem, numbered
 
-# base <- tunnel, network, flow <- setup, in, out <- pipeline, worker <- control <- main
-# tunnel/ knows wire formats only, so network/ may prepare headers with it.
+# Lower numbers first. A file's own row goes before its folder's: the flow table knows no packets,
+# the stages in the same folder do.
 LAYERS = {
     "base": 0,
     "drop": 1,
-    "counters": 1,
-    "tunnel": 1,
-    "network": 1,
-    "flow": 1,
-    "packet": 1,
-    "lane": 1,
-    "setup": 3,
-    "in": 3,
-    "out": 3,
-    "trace": 3,
-    "pipeline": 4,
-    "worker": 4,
-    "query": 4,
-    "control": 5,
-    "main": 6,
+    "tunnel": 2,  # protocols: pure functions on bytes
+    "network": 3,
+    "flow": 3,
+    "packet": 4,
+    "counters": 4,
+    "lane": 5,
+    "flow/follow": 6,
+    "flow/stages": 6,
+    "in": 6,
+    "setup": 6,
+    "out": 6,
+    "trace": 6,
+    "pipeline": 7,
+    "worker": 8,
+    "query": 8,
+    "control": 9,
+    "main": 10,
 }
+PAIRS = ({"worker", "query"},)  # one thing in two files
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
     r"^src/(packet|pipeline|worker\w*|main)\.[ch]$|"
@@ -44,12 +47,15 @@ def includes(text):
 
 def layer(path):
     """(layer, part) of a path written from src/; None if it is not ours."""
-    part = path.split("/")[0] if "/" in path else re.sub(r"(_\w+)?\.[ch]$", "", path)
-    return (LAYERS[part], part) if part in LAYERS else None
+    stem = re.sub(r"\.[ch]$", "", path)
+    part = path.split("/")[0] if "/" in path else re.sub(r"_\w+$", "", stem)
+    if part not in LAYERS:
+        return None
+    return (LAYERS[stem if stem in LAYERS else part], part)
 
 
 def downwards(tree):
-    """Includes go down; parts of one layer do not know each other, but for flow and network."""
+    """Includes go down; parts of one layer do not know each other."""
     for path, text in tree.select(".c", ".h", under=("src/",)):
         own = layer(path[len("src/"):])
         for number, name in includes(text):
@@ -60,6 +66,8 @@ def downwards(tree):
                 yield Problem(path, number, "belongs to no layer: see tests/lint/rules_layers.py")
             elif other[0] > own[0]:
                 yield Problem(path, number, f"{own[1]} may not include {name}: it lies above")
+            elif other[0] == own[0] and other[1] != own[1] and {own[1], other[1]} not in PAIRS:
+                yield Problem(path, number, f"{own[1]} may not include {name}: it lies beside")
 
 
 def own_includes(tree):
