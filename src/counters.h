@@ -25,7 +25,9 @@ struct slice_counters {
 };
 
 struct worker_counters {
-	uint64_t rx, tx, held; /* law 3: rx = tx + held + sum of drops */
+	/* law 3: rx + handed_in = tx + held + handed_out + sum of drops */
+	uint64_t rx, tx, held;
+	uint64_t handed_in, handed_out; /* packets from and to other workers */
 	uint64_t drops[DROP_COUNT];
 	uint64_t answers[ANSWER_COUNT]; /* part of tx */
 	uint64_t flows_created, flows_ended;

@@ -16,10 +16,13 @@ enum { LANE_WANTED_MAX = 64 };
 
 struct egress_state; /* setup/egress.c */
 
+struct handover; /* handover.c */
 struct rte_mbuf;
 
 struct lane_port {
 	uint16_t ethdev; /* DPDK port id */
+	uint16_t n_queues; /* of the device; queue q is worker (q mod workers)'s */
+	uint16_t tx_worker; /* who transmits for this lane; itself if it has a queue */
 	uint8_t mac[6];
 	bool answer_arp_for_tunnels;
 	uint16_t n_tx;
@@ -30,6 +33,7 @@ struct lane {
 	/* read by stages, set by the worker */
 	const struct network *net;
 	const struct adjacency *adj;
+	struct handover *handover; /* NULL: the only worker */
 	struct flow_table *flows;
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
 	uint16_t index, count; /* which of how many workers: its part of each slice */

@@ -24,6 +24,7 @@ enum {
 enum stage {
 	STAGE_DECAPSULATE,
 	STAGE_PARSE,
+	STAGE_HANDOVER,
 	STAGE_LOOKUP,
 	STAGE_SETUP,
 	STAGE_FOLLOW,
@@ -50,7 +51,8 @@ struct packet {
 	uint8_t tcp_flags; /* parse */
 	uint8_t port; /* in: receive; out: encapsulate */
 	uint8_t reason; /* to STAGE_DROP: enum drop; to STAGE_ANSWER: enum answer */
-	uint8_t pad[4];
+	uint16_t owner; /* parse: to STAGE_HANDOVER, the worker it belongs to */
+	uint8_t pad[2];
 };
 
 static_assert(sizeof(struct packet) == CACHE_LINE, "a packet is one cache line");

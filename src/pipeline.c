@@ -8,6 +8,7 @@
 #include "pipeline.h"
 
 #include "flow/stages.h"
+#include "handover.h"
 #include "in/stages.h"
 #include "out/stages.h"
 #include "setup/setup.h"
@@ -18,6 +19,7 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_DECAPSULATE] = {"decapsulate", stage_decapsulate,
 			       "Ethernet frame -> inner packet and the tunnel it came by"},
 	[STAGE_PARSE] = {"parse", stage_parse, "inner packet -> checked, with its flow key"},
+	[STAGE_HANDOVER] = {"handover", stage_handover, "belongs to another worker -> its ring"},
 	[STAGE_LOOKUP] = {"lookup", stage_lookup, "flow key -> record, or on to setup"},
 	[STAGE_SETUP] = {"setup", stage_setup, "first packet -> a flow, by the steps of setup.c"},
 	[STAGE_FOLLOW] = {"follow", stage_follow, "flow -> where to, state, counters"},

@@ -303,8 +303,11 @@ static bool create_ports(struct lane *lane, const struct worker_config *config)
 		return false;
 	for (uint16_t i = 0; i < config->n_ports; i++) {
 		const struct worker_port *port = &config->ports[i];
+		uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
 
 		lane->ports[i].ethdev = port->ethdev;
+		lane->ports[i].n_queues = queues;
+		lane->ports[i].tx_worker = lane->index % queues;
 		lane->ports[i].answer_arp_for_tunnels = port->answer_arp_for_tunnels;
 		memcpy(lane->ports[i].mac, port->mac, sizeof(port->mac));
 	}
@@ -351,6 +354,7 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->now_s = 1;
 	lane->index = config->index;
 	lane->count = config->count;
+	lane->handover = config->handover;
 	lane->n_tunnels = config->net->n_tunnels;
 	lane->tunnels = calloc(lane->n_tunnels + 1, sizeof(lane->tunnels[0]));
 	lane->egress = egress_create(config->net, config->index, config->count);

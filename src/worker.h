@@ -27,14 +27,18 @@ enum {
 struct worker_port {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t mtu;
+	uint16_t n_queues; /* receive and transmit; 0 means 1 */
 	uint8_t mac[6];
 	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
 };
+
+struct handover;
 
 struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
 	uint16_t timeout_s[FLOW_STATE_COUNT];
 	uint16_t index, count; /* which of how many workers */
+	struct handover *handover; /* shared by all; NULL if there is one worker */
 	const struct worker_port *ports; /* [n_ports]; copied */
 	uint16_t n_ports;
 	const struct network *net; /* the first snapshot */

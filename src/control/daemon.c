@@ -17,6 +17,7 @@
 #include "control/kernel/neighbours.h"
 #include "control/notify.h"
 #include "control/port.h"
+#include "handover.h"
 #include "network/network.h"
 #include "worker.h"
 
@@ -43,6 +44,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *signals[ARRAY_SIZE(stop_signals)];
 	struct event *wanted; /* timer */
+	struct handover *handover; /* NULL: one worker */
 	struct network *net;
 	struct port_set ports;
 	struct worker *workers[WORKERS_MAX];
@@ -151,6 +153,15 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 		.net = d->net,
 	};
 
+	if (w.count > 1) {
+		d->handover = handover_create(w.count);
+		if (d->handover == NULL) {
+			err_add(errs, NULL, 0, 0, "not enough memory for the rings of %u workers",
+				w.count);
+			return -1;
+		}
+		w.handover = d->handover;
+	}
 	set_timeouts(&w, d->config);
 	for (size_t i = 0; i < d->config->workers; i++) {
 		w.index = i;
@@ -249,6 +260,7 @@ static void daemon_stop(struct daemon *d)
 	neighbours_destroy(d->neighbours);
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_destroy(d->workers[i]);
+	handover_destroy(d->handover);
 	adjacency_destroy(d->adj);
 	ports_close(&d->ports);
 	network_destroy(d->net);

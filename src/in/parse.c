@@ -9,6 +9,7 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "handover.h"
 
 static enum drop check_ipv4(struct packet *p)
 {
@@ -111,6 +112,13 @@ static bool ttl_expired(const struct lane *lane, const struct packet *p)
 	       p->probe.key.dst != lane->net->tunnels[p->tunnel].address;
 }
 
+/* Does it belong to another worker? Then p->owner says to which. */
+static bool is_foreign(const struct lane *lane, struct packet *p)
+{
+	p->owner = handover_owner(lane, p);
+	return p->owner != lane->index;
+}
+
 void stage_parse(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_PARSE]; i++) {
@@ -121,6 +129,8 @@ void stage_parse(struct lane *lane, struct burst *b)
 			burst_drop(b, p, drop);
 		else if (ttl_expired(lane, p))
 			burst_answer(b, p, ANSWER_TTL_EXPIRED);
+		else if (lane->count > 1 && is_foreign(lane, p))
+			burst_pass(b, STAGE_HANDOVER, p);
 		else
 			burst_pass(b, STAGE_LOOKUP, p);
 	}

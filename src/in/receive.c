@@ -7,6 +7,8 @@
  */
 #include "in/stages.h"
 
+#include "handover.h"
+
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
@@ -31,24 +33,37 @@ static void take(struct lane *lane, struct burst *b, uint16_t port, struct rte_m
 	burst_pass(b, STAGE_DECAPSULATE, p);
 }
 
-unsigned receive(struct lane *lane, struct burst *b)
+/* All queues of one port that are this worker's. */
+static unsigned poll_port(struct lane *lane, struct burst *b, uint16_t port, unsigned room)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
+	const struct lane_port *from = &lane->ports[port];
 	unsigned total = 0;
-	uint16_t port = lane->first_port;
 
-	for (uint16_t i = 0; i < lane->n_ports && total < BURST_MAX; i++) {
-		uint16_t n = rte_eth_rx_burst(lane->ports[port].ethdev, 0, mbufs,
-					      (uint16_t)(BURST_MAX - total));
+	for (uint16_t q = lane->index; q < from->n_queues && total < room; q += lane->count) {
+		uint16_t n = rte_eth_rx_burst(from->ethdev, q, mbufs, (uint16_t)(room - total));
 
 		for (uint16_t k = 0; k < n; k++)
 			take(lane, b, port, mbufs[k]);
-		lane->port_counters[port].rx_packets += n;
 		total += n;
+	}
+	lane->port_counters[port].rx_packets += total;
+	return total;
+}
+
+unsigned receive(struct lane *lane, struct burst *b)
+{
+	unsigned total = 0, handed = 0;
+	uint16_t port = lane->first_port;
+
+	for (uint16_t i = 0; i < lane->n_ports && total < BURST_MAX; i++) {
+		total += poll_port(lane, b, port, BURST_MAX - total);
 		port = (uint16_t)(port + 1 < lane->n_ports ? port + 1 : 0);
 	}
 	lane->first_port =
 		(uint16_t)(lane->first_port + 1 < lane->n_ports ? lane->first_port + 1 : 0);
 	lane->counters.rx += total;
-	return total;
+	if (lane->handover != NULL)
+		handed = handover_receive(lane, b, total);
+	return total + handed;
 }

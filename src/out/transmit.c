@@ -7,21 +7,40 @@
  */
 #include "out/stages.h"
 
+#include "handover.h"
+
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-/* Sends what was gathered for one port. */
+static void send_burst(struct lane *lane, uint16_t port)
+{
+	struct lane_port *to = &lane->ports[port];
+	struct port_counters *c = &lane->port_counters[port];
+	uint16_t sent;
+
+	for (uint16_t i = 0; i < to->n_tx; i++)
+		c->tx_bytes += to->tx[i]->pkt_len;
+	sent = rte_eth_tx_burst(to->ethdev, lane->index, to->tx, to->n_tx);
+	lane->counters.tx += sent;
+	c->tx_packets += sent;
+	if (likely(sent == to->n_tx))
+		return;
+
+	for (uint16_t i = sent; i < to->n_tx; i++)
+		c->tx_bytes -= to->tx[i]->pkt_len;
+	lane->counters.drops[DROP_PORT_BUSY] += to->n_tx - sent;
+	rte_pktmbuf_free_bulk(to->tx + sent, to->n_tx - sent);
+}
+
+/* Sends what was gathered for one port, or hands it to the worker that may. */
 static void flush(struct lane *lane, uint16_t port)
 {
 	struct lane_port *to = &lane->ports[port];
-	uint16_t sent = rte_eth_tx_burst(to->ethdev, 0, to->tx, to->n_tx);
 
-	lane->counters.tx += sent;
-	lane->port_counters[port].tx_packets += sent;
-	if (unlikely(sent < to->n_tx)) {
-		lane->counters.drops[DROP_PORT_BUSY] += to->n_tx - sent;
-		rte_pktmbuf_free_bulk(to->tx + sent, to->n_tx - sent);
-	}
+	if (to->tx_worker == lane->index)
+		send_burst(lane, port);
+	else
+		handover_frames(lane, port, to->tx, to->n_tx);
 	to->n_tx = 0;
 }
 
@@ -35,7 +54,6 @@ void stage_transmit(struct lane *lane, struct burst *b)
 		m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
 		m->data_len = p->len;
 		m->pkt_len = p->len;
-		lane->port_counters[p->port].tx_bytes += p->len;
 		to->tx[to->n_tx++] = m;
 	}
 	for (uint16_t port = 0; port < lane->n_ports; port++) {

@@ -7,6 +7,7 @@
 #include "bed.h"
 
 #include "base/err.h"
+#include "handover.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +30,9 @@ enum {
 };
 
 struct bed_port {
-	struct rte_ring *in, *out;
+	struct rte_ring *in[WORKERS_MAX], *out[WORKERS_MAX]; /* [n_queues] */
+	uint16_t n_queues;
+	unsigned next; /* queue that gets the next frame */
 	uint16_t ethdev;
 };
 
@@ -40,7 +43,9 @@ struct bed {
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
 	struct worker_port worker_ports[PORTS_MAX];
-	struct worker *worker;
+	struct handover *handover;
+	struct worker *workers[WORKERS_MAX];
+	unsigned n_workers;
 };
 
 static void start_dpdk(void)
@@ -76,31 +81,50 @@ static void read_config(struct bed *bed, const char *yaml)
 	assert_non_null(bed->net);
 }
 
-static void open_port(struct bed *bed, unsigned i, unsigned serial)
+static struct rte_ring *make_ring(const char *kind, unsigned serial, unsigned port, unsigned queue)
+{
+	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *ring;
+
+	snprintf(name, sizeof(name), "%s-%u-%u-%u", kind, serial, port, queue);
+	ring = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, 0);
+	assert_non_null(ring);
+	return ring;
+}
+
+static void make_device(struct bed *bed, struct bed_port *port, const char *name)
 {
 	const struct rte_eth_conf conf = {0};
-	struct bed_port *port = &bed->ports[i];
-	char name[RTE_RING_NAMESIZE];
-	int ethdev;
+	uint16_t n = port->n_queues;
+	int ethdev = rte_eth_from_rings(name, port->in, n, port->out, n, 0);
 
-	snprintf(name, sizeof(name), "in-%u-%u", serial, i);
-	port->in = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, 0);
-	snprintf(name, sizeof(name), "out-%u-%u", serial, i);
-	port->out = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, 0);
-	assert_non_null(port->in);
-	assert_non_null(port->out);
-	snprintf(name, sizeof(name), "port-%u-%u", serial, i);
-	ethdev = rte_eth_from_rings(name, &port->in, 1, &port->out, 1, 0);
 	assert_true(ethdev >= 0);
 	port->ethdev = (uint16_t)ethdev;
-
-	assert_int_equal(rte_eth_dev_configure(port->ethdev, 1, 1, &conf), 0);
-	assert_int_equal(rte_eth_rx_queue_setup(port->ethdev, 0, 512, 0, NULL, bed->pool), 0);
-	assert_int_equal(rte_eth_tx_queue_setup(port->ethdev, 0, 512, 0, NULL), 0);
+	assert_int_equal(rte_eth_dev_configure(port->ethdev, n, n, &conf), 0);
+	for (uint16_t q = 0; q < n; q++) {
+		assert_int_equal(rte_eth_rx_queue_setup(port->ethdev, q, 512, 0, NULL, bed->pool),
+				 0);
+		assert_int_equal(rte_eth_tx_queue_setup(port->ethdev, q, 512, 0, NULL), 0);
+	}
 	assert_int_equal(rte_eth_dev_start(port->ethdev), 0);
+}
+
+static void open_port(struct bed *bed, unsigned i, unsigned serial)
+{
+	struct bed_port *port = &bed->ports[i];
+	char name[RTE_RING_NAMESIZE];
+
+	port->n_queues = i == 0 ? (uint16_t)bed->n_workers : 1;
+	for (unsigned q = 0; q < port->n_queues; q++) {
+		port->in[q] = make_ring("in", serial, i, q);
+		port->out[q] = make_ring("out", serial, i, q);
+	}
+	snprintf(name, sizeof(name), "port-%u-%u", serial, i);
+	make_device(bed, port, name);
 	bed->worker_ports[i] = (struct worker_port){
 		.ethdev = port->ethdev,
 		.mtu = 1500,
+		.n_queues = port->n_queues,
 		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
 		.answer_arp_for_tunnels = true,
 	};
@@ -141,11 +165,11 @@ static void make_adjacency(struct bed *bed)
 	free(tunnel_hops);
 }
 
-static void make_worker(struct bed *bed, uint64_t seed)
+static void make_workers(struct bed *bed, uint64_t seed)
 {
 	uint8_t secret[16] = "packet tests    ";
 	struct worker_config config = {
-		.flows_capacity = bed->config->flows_capacity,
+		.flows_capacity = bed->config->flows_capacity / bed->n_workers,
 		.timeout_s =
 			{
 				[FLOW_UDP] = bed->config->timeout_udp,
@@ -157,7 +181,7 @@ static void make_worker(struct bed *bed, uint64_t seed)
 				[FLOW_TCP_FIN_RETURN] = bed->config->timeout_tcp_transitory,
 				[FLOW_TCP_CLOSED] = bed->config->timeout_tcp_transitory,
 			},
-		.count = 1,
+		.count = (uint16_t)bed->n_workers,
 		.ports = bed->worker_ports,
 		.n_ports = (uint16_t)bed->config->n_ports,
 		.net = bed->net,
@@ -167,8 +191,17 @@ static void make_worker(struct bed *bed, uint64_t seed)
 	};
 
 	memcpy(secret, &seed, sizeof(seed));
-	bed->worker = worker_create(&config);
-	assert_non_null(bed->worker);
+	if (bed->n_workers > 1) {
+		bed->handover = handover_create((uint16_t)bed->n_workers);
+		assert_non_null(bed->handover);
+		config.handover = bed->handover;
+	}
+	for (unsigned i = 0; i < bed->n_workers; i++) {
+		config.index = (uint16_t)i;
+		secret[15] = (uint8_t)i;
+		bed->workers[i] = worker_create(&config);
+		assert_non_null(bed->workers[i]);
+	}
 }
 
 struct bed *bed_create(const char *yaml, uint64_t seed)
@@ -180,6 +213,7 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 	assert_non_null(bed);
 	start_dpdk();
 	read_config(bed, yaml);
+	bed->n_workers = bed->config->workers;
 	snprintf(name, sizeof(name), "bed-%u", serial);
 	bed->pool = rte_pktmbuf_pool_create(name, BUFFERS, 0, 0, BUFFER_SIZE, SOCKET_ID_ANY);
 	assert_non_null(bed->pool);
@@ -187,19 +221,27 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 		open_port(bed, i, serial);
 	serial++;
 	make_adjacency(bed);
-	make_worker(bed, seed);
+	make_workers(bed, seed);
 	return bed;
+}
+
+static void close_port(struct bed_port *port)
+{
+	rte_eth_dev_stop(port->ethdev);
+	rte_eth_dev_close(port->ethdev);
+	for (unsigned q = 0; q < port->n_queues; q++) {
+		rte_ring_free(port->in[q]);
+		rte_ring_free(port->out[q]);
+	}
 }
 
 void bed_destroy(struct bed *bed)
 {
-	worker_destroy(bed->worker);
-	for (unsigned i = 0; i < bed->config->n_ports; i++) {
-		rte_eth_dev_stop(bed->ports[i].ethdev);
-		rte_eth_dev_close(bed->ports[i].ethdev);
-		rte_ring_free(bed->ports[i].in);
-		rte_ring_free(bed->ports[i].out);
-	}
+	for (unsigned i = 0; i < bed->n_workers; i++)
+		worker_destroy(bed->workers[i]);
+	handover_destroy(bed->handover);
+	for (unsigned i = 0; i < bed->config->n_ports; i++)
+		close_port(&bed->ports[i]);
 	adjacency_destroy(bed->adj);
 	network_destroy(bed->net);
 	config_destroy(bed->config);
@@ -207,9 +249,9 @@ void bed_destroy(struct bed *bed)
 	free(bed);
 }
 
-struct worker *bed_worker(struct bed *bed)
+struct worker *bed_worker(struct bed *bed, unsigned i)
 {
-	return bed->worker;
+	return bed->workers[i];
 }
 
 const struct network *bed_network(struct bed *bed)
@@ -219,6 +261,7 @@ const struct network *bed_network(struct bed *bed)
 
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
 {
+	struct bed_port *to = &bed->ports[port];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(bed->pool);
 	char *room;
 
@@ -226,21 +269,32 @@ void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
 	room = rte_pktmbuf_append(m, (uint16_t)len);
 	assert_non_null(room);
 	memcpy(room, frame, len);
-	assert_int_equal(rte_ring_enqueue(bed->ports[port].in, m), 0);
+	assert_int_equal(rte_ring_enqueue(to->in[to->next], m), 0);
+	to->next = to->next + 1 < to->n_queues ? to->next + 1 : 0;
 }
 
 void bed_run(struct bed *bed)
 {
-	while (worker_turn(bed->worker) > 0)
-		;
+	unsigned received;
+
+	do {
+		received = 0;
+		for (unsigned i = 0; i < bed->n_workers; i++)
+			received += worker_turn(bed->workers[i]);
+	} while (received > 0);
 }
 
 size_t bed_take(struct bed *bed, unsigned port, void *frame)
 {
-	struct rte_mbuf *m;
+	struct bed_port *from = &bed->ports[port];
+	struct rte_mbuf *m = NULL;
 	size_t len;
 
-	if (rte_ring_dequeue(bed->ports[port].out, (void **)&m) != 0)
+	for (unsigned q = 0; q < from->n_queues && m == NULL; q++) {
+		if (rte_ring_dequeue(from->out[q], (void **)&m) != 0)
+			m = NULL;
+	}
+	if (m == NULL)
 		return 0;
 	len = m->data_len;
 	assert_true(len <= BED_FRAME_MAX && m->nb_segs == 1 && m->pkt_len == len);
@@ -249,27 +303,52 @@ size_t bed_take(struct bed *bed, unsigned port, void *frame)
 	return len;
 }
 
+static void add_counters(struct worker_counters *sum, const struct worker_counters *c)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)c;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
 struct worker_counters bed_counters(struct bed *bed)
 {
-	struct worker_counters c;
+	struct worker_counters sum = {0}, c;
 
-	worker_turn(bed->worker); /* idle: what was counted last is published now */
-	worker_read_counters(bed->worker, &c);
-	return c;
+	for (unsigned i = 0; i < bed->n_workers; i++) {
+		worker_turn(bed->workers[i]); /* idle: what was counted last is published now */
+		worker_read_counters(bed->workers[i], &c);
+		add_counters(&sum, &c);
+	}
+	return sum;
+}
+
+static void check_worker(struct worker *w)
+{
+	struct worker_counters c;
+	uint64_t drops = 0;
+
+	worker_turn(w);
+	worker_read_counters(w, &c);
+	for (unsigned i = 0; i < DROP_COUNT; i++)
+		drops += c.drops[i];
+	assert_int_equal(c.rx + c.handed_in, c.tx + c.held + c.handed_out + drops);
+	assert_int_equal(c.flows, c.flows_created - c.flows_ended);
 }
 
 void bed_check(struct bed *bed)
 {
-	struct worker_counters c = bed_counters(bed);
-	uint64_t drops = 0;
+	struct worker_counters sum = bed_counters(bed);
 
-	for (unsigned i = 0; i < DROP_COUNT; i++)
-		drops += c.drops[i];
-	assert_int_equal(c.rx, c.tx + c.held + drops);
-	assert_int_equal(c.flows, c.flows_created - c.flows_ended);
+	assert_int_equal(sum.handed_in, sum.handed_out);
+	for (unsigned i = 0; i < bed->n_workers; i++)
+		check_worker(bed->workers[i]);
 	for (unsigned i = 0; i < bed->config->n_ports; i++) {
-		assert_int_equal(rte_ring_count(bed->ports[i].in), 0);
-		assert_int_equal(rte_ring_count(bed->ports[i].out), 0);
+		for (unsigned q = 0; q < bed->ports[i].n_queues; q++) {
+			assert_int_equal(rte_ring_count(bed->ports[i].in[q]), 0);
+			assert_int_equal(rte_ring_count(bed->ports[i].out[q]), 0);
+		}
 	}
 	assert_int_equal(rte_mempool_in_use_count(bed->pool), 0);
 }

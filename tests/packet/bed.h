@@ -26,19 +26,22 @@ enum { BED_FRAME_MAX = 2048 };
 struct bed *bed_create(const char *yaml, uint64_t seed);
 void bed_destroy(struct bed *bed);
 
-struct worker *bed_worker(struct bed *bed);
+struct worker *bed_worker(struct bed *bed, unsigned i); /* `workers: n` in the YAML */
 const struct network *bed_network(struct bed *bed);
 
-/* Puts a frame (from Ethernet on) into port number @port. Not yet processed. */
+/*
+ * Puts a frame (from Ethernet on) into port number @port. Not yet processed. Port 0 has a queue for
+ * each worker, which take turns; the others have one.
+ */
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len);
 
-/* Runs the worker until nothing comes in. */
+/* Runs the workers, in turn on this thread, until nothing comes in. */
 void bed_run(struct bed *bed);
 
 /* Takes the next frame that went out by @port: its length, or 0 if there is none. */
 size_t bed_take(struct bed *bed, unsigned port, void *frame);
 
-struct worker_counters bed_counters(struct bed *bed);
+struct worker_counters bed_counters(struct bed *bed); /* of all workers */
 
-/* Fails the test unless rx = tx + held + drops and every buffer is back. */
+/* Fails the test unless rx = tx + held + drops, per worker, and every buffer is back. */
 void bed_check(struct bed *bed);

@@ -87,12 +87,13 @@ static bool slice_is_ours(unsigned address, unsigned slice)
 	return slice >= 1 && slice % 4 != address;
 }
 
-static char *make_yaml(void)
+static char *make_yaml(unsigned workers)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
+	fprintf(out, "workers: %u\n", workers);
 	fprintf(out, "flows: {capacity: 262144}\nports:\n"
 		     "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
 		     "  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
@@ -358,6 +359,8 @@ static void check_all(void)
 		assert_int_not_equal(compare_return_keys(&run.flows[i - 1], &run.flows[i]), 0);
 
 	assert_int_equal(c.rx, run.sent);
+	if (bed_worker(run.bed, 1) != NULL) /* or nothing was shown */
+		assert_true(c.handed_in > run.sent / 4);
 	assert_int_equal(c.flows, run.n_flows);
 	for (unsigned d = 1; d < DROP_COUNT; d++)
 		assert_int_equal(c.drops[d], 0);
@@ -365,11 +368,13 @@ static void check_all(void)
 	       run.n_flows, SITES, run.sent, run.lost, run.doubled, delivered);
 }
 
-static void every_return_goes_home(void **state)
+static void play_with(unsigned workers)
 {
 	const char *flows = getenv("HOME_FLOWS");
 	uint32_t n = flows != NULL ? (uint32_t)atoi(flows) : FLOWS_DEFAULT;
-	char *yaml = make_yaml();
+	char *yaml = make_yaml(workers);
+
+	run.lost = run.doubled = run.sent = run.n_pending = 0;
 
 	run.bed = bed_create(yaml, random_next());
 	make_flows(n + n / 8); /* equal ones are taken out */
@@ -382,11 +387,29 @@ static void every_return_goes_home(void **state)
 	free(yaml);
 }
 
+static void every_return_goes_home(void **state)
+{
+	play_with(1);
+}
+
+/* Packets of one flow arrive at different workers, and the uplink has one queue for all. */
+static void with_two_workers(void **state)
+{
+	play_with(2);
+}
+
+static void with_four_workers(void **state)
+{
+	play_with(4);
+}
+
 int main(void)
 {
 	const char *seed = getenv("HOME_SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_return_goes_home),
+		cmocka_unit_test(with_two_workers),
+		cmocka_unit_test(with_four_workers),
 	};
 
 	run.random = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);

@@ -89,6 +89,9 @@ void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
 		worker_read_counters(ctx->workers[i], &one);
 		sum->rx += one.rx;
 		sum->tx += one.tx;
+		/* on their way between workers; in and out are read at different moments */
+		sum->handed_in += one.handed_in;
+		sum->handed_out += one.handed_out;
 		sum->held += one.held;
 		for (size_t d = 0; d < DROP_COUNT; d++)
 			sum->drops[d] += one.drops[d];
@@ -98,6 +101,8 @@ void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
 		sum->flows_ended += one.flows_ended;
 		sum->flows += one.flows;
 	}
+	if (sum->handed_out > sum->handed_in)
+		sum->held += sum->handed_out - sum->handed_in;
 }
 
 void sum_tunnel(const struct api_context *ctx, uint16_t tunnel, struct tunnel_counters *sum)

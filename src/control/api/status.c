@@ -23,6 +23,8 @@ const struct route_field status_fields[] = {
 	{"workers[].rx", FIELD_INTEGER, "packets received"},
 	{"workers[].tx", FIELD_INTEGER, "packets sent"},
 	{"workers[].held", FIELD_INTEGER, "packets waiting inside"},
+	{"workers[].handed_in", FIELD_INTEGER, "packets taken over from other workers"},
+	{"workers[].handed_out", FIELD_INTEGER, "packets handed to other workers"},
 	{"workers[].drops", FIELD_INTEGER, "packets dropped, all reasons"},
 	{"flows.now", FIELD_INTEGER, "live flows"},
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
@@ -72,10 +74,12 @@ static json_t *describe_worker(const struct api_request *rq, size_t i, bool *acc
 
 	worker_read_counters(rq->ctx->workers[i], &c);
 	drops = sum_drops(&c);
-	*accounted = *accounted && c.rx == c.tx + c.held + drops;
-	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I}", "index", (int)i, "busy",
+	*accounted = *accounted && c.rx + c.handed_in == c.tx + c.held + c.handed_out + drops;
+	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "index", (int)i, "busy",
 			 rq->busy[i], "flows", (json_int_t)c.flows, "rx", (json_int_t)c.rx, "tx",
-			 (json_int_t)c.tx, "held", (json_int_t)c.held, "drops", (json_int_t)drops);
+			 (json_int_t)c.tx, "held", (json_int_t)c.held, "drops", (json_int_t)drops,
+			 "handed_in", (json_int_t)c.handed_in, "handed_out",
+			 (json_int_t)c.handed_out);
 }
 
 static uint64_t uptime_s(uint64_t started_ns)

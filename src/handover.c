@@ -1,0 +1,191 @@
+/*
+ * Hand-over: see handover.h.
+ *
+ * What goes through a ring is the packet's buffer, opened as far as parse had come: its data begins
+ * at the inner header (or, for a finished frame, at Ethernet), and a 32-bit word in the buffer says
+ * the rest:
+ *
+ *   31        30        24 23     16 15             0
+ *   +--------+------------+---------+----------------+
+ *   | frame  | 0          | port    | tunnel         |
+ *   +--------+------------+---------+----------------+
+ *
+ * The owner parses once more, which costs less than carrying a parsed packet through memory would.
+ */
+#include "handover.h"
+
+#include "setup/setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+enum {
+	WORD_PORT_SHIFT = 16,
+	WORD_PORT_MASK = 0xff,
+	WORD_TUNNEL_MASK = 0xffff,
+};
+
+#define WORD_FRAME (UINT32_C(1) << 31)
+
+struct handover {
+	uint16_t workers;
+	uint64_t multiplier[2]; /* odd, random: nobody outside chooses the worker */
+	struct rte_ring *rings[]; /* [from * workers + to] */
+};
+
+static struct rte_ring *ring_of(const struct handover *h, uint16_t from, uint16_t to)
+{
+	return h->rings[from * h->workers + to];
+}
+
+struct handover *handover_create(uint16_t workers)
+{
+	static unsigned serial; /* DPDK names rings globally */
+	size_t n = (size_t)workers * workers;
+	struct handover *h = calloc(1, sizeof(*h) + n * sizeof(h->rings[0]));
+	char name[RTE_RING_NAMESIZE];
+
+	if (h == NULL)
+		return NULL;
+	h->workers = workers;
+	if (getrandom(h->multiplier, sizeof(h->multiplier), 0) != sizeof(h->multiplier))
+		goto fail;
+	h->multiplier[0] |= 1;
+	h->multiplier[1] |= 1;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i / workers == i % workers)
+			continue;
+		snprintf(name, sizeof(name), "handover-%u-%zu", serial, i);
+		h->rings[i] = rte_ring_create(name, HANDOVER_RING_SIZE, SOCKET_ID_ANY,
+					      RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (h->rings[i] == NULL)
+			goto fail;
+	}
+	serial++;
+	return h;
+
+fail:
+	handover_destroy(h);
+	return NULL;
+}
+
+void handover_destroy(struct handover *h)
+{
+	struct rte_mbuf *m;
+
+	if (h == NULL)
+		return;
+	for (size_t i = 0; i < (size_t)h->workers * h->workers; i++) {
+		if (h->rings[i] == NULL)
+			continue;
+		while (rte_ring_dequeue(h->rings[i], (void **)&m) == 0)
+			rte_pktmbuf_free(m);
+		rte_ring_free(h->rings[i]);
+	}
+	free(h);
+}
+
+/* The same for both directions of a conversation: only sums and differences without sign. */
+static uint16_t owner_by_hash(const struct handover *h, const struct flow_key *key)
+{
+	uint64_t x = (uint64_t)(key->src ^ key->dst) * h->multiplier[0];
+	uint64_t y = (uint64_t)(uint32_t)(key->sport ^ key->dport ^ key->proto << 16);
+
+	x = (x ^ x >> 32) + y * h->multiplier[1];
+	x *= h->multiplier[0];
+	return (uint16_t)((x >> 32) * h->workers >> 32);
+}
+
+uint16_t handover_owner(const struct lane *lane, const struct packet *p)
+{
+	const struct flow_key *key = &p->probe.key;
+	const struct network *net = lane->net;
+	uint16_t port = ntohs(key->dport);
+	int address, slice;
+
+	if (key->realm != SITE_INTERNET)
+		return owner_by_hash(lane->handover, key);
+	address = network_find_address(net, key->dst);
+	slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
+	if (slice < 0)
+		return lane->index; /* nobody's: it will be no_flow here */
+	return egress_owner(port, net->slices[slice].size, lane->count);
+}
+
+static void give(struct lane *lane, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
+{
+	struct rte_ring *ring = ring_of(lane->handover, lane->index, to);
+	unsigned given = rte_ring_enqueue_burst(ring, (void **)mbufs, n, NULL);
+
+	lane->counters.handed_out += given;
+	lane->counters.drops[DROP_HANDOVER_BUSY] += n - given;
+	rte_pktmbuf_free_bulk(mbufs + given, n - given);
+}
+
+void stage_handover(struct lane *lane, struct burst *b)
+{
+	struct rte_mbuf *mbufs[BURST_MAX];
+
+	for (uint16_t to = 0; to < lane->count; to++) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < b->n[STAGE_HANDOVER]; i++) {
+			const struct packet *p = b->list[STAGE_HANDOVER][i];
+			struct rte_mbuf *m = p->mbuf;
+
+			if (p->owner != to)
+				continue;
+			m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+			m->data_len = p->len;
+			m->pkt_len = p->len;
+			m->hash.usr = (uint32_t)p->port << WORD_PORT_SHIFT | p->tunnel;
+			mbufs[n++] = m;
+		}
+		if (n > 0)
+			give(lane, to, mbufs, n);
+	}
+}
+
+void handover_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		frames[i]->hash.usr = WORD_FRAME | (uint32_t)port << WORD_PORT_SHIFT;
+	give(lane, lane->ports[port].tx_worker, frames, n);
+}
+
+static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
+{
+	uint32_t word = m->hash.usr;
+
+	p->mbuf = m;
+	p->data = rte_pktmbuf_mtod(m, uint8_t *);
+	p->len = m->data_len;
+	p->port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
+	p->tunnel = (uint16_t)(word & WORD_TUNNEL_MASK);
+	burst_pass(b, word & WORD_FRAME ? STAGE_TRANSMIT : STAGE_PARSE, p);
+}
+
+unsigned handover_receive(struct lane *lane, struct burst *b, unsigned have)
+{
+	struct rte_mbuf *mbufs[BURST_MAX];
+	unsigned before = have;
+
+	for (uint16_t from = 0; from < lane->count && have < BURST_MAX; from++) {
+		unsigned n;
+
+		if (from == lane->index)
+			continue;
+		n = rte_ring_dequeue_burst(ring_of(lane->handover, from, lane->index),
+					   (void **)mbufs, BURST_MAX - have, NULL);
+		for (unsigned i = 0; i < n; i++)
+			take(b, &b->packets[have + i], mbufs[i]);
+		have += n;
+	}
+	lane->counters.handed_in += have - before;
+	return have - before;
+}

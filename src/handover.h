@@ -1,0 +1,37 @@
+/*
+ * Hand-over: a packet that arrived at one worker and belongs to another.
+ *
+ * A flow lives in one worker's table. Which one, every worker can tell from the packet alone:
+ *
+ *   from a tunnel       a symmetric hash of the inner addresses and ports
+ *   from the Internet   the destination port: each worker owns a part of every slice
+ *
+ * Where the NIC does not steer by the same rule, packets change workers by rings, one for each pair
+ * of workers and written by one, read by one: no locks. A port with fewer queues than workers is
+ * transmitted on by the workers that have one; the others hand them finished frames.
+ */
+#pragma once
+
+#include "lane.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { HANDOVER_RING_SIZE = 2048 };
+
+struct handover;
+
+/* Rings between @workers workers, and the secret of their common hash. NULL on failure. Control. */
+struct handover *handover_create(uint16_t workers);
+void handover_destroy(struct handover *h); /* NULL is fine; frees what is still on its way */
+
+/* The worker that owns the flow of @p, parsed. Any worker. */
+uint16_t handover_owner(const struct lane *lane, const struct packet *p);
+
+void stage_handover(struct lane *lane, struct burst *b);
+
+/* Gives @n finished frames for port @port to the worker that transmits there. */
+void handover_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n);
+
+/* Takes up to BURST_MAX - @have packets that others handed over to this lane. */
+unsigned handover_receive(struct lane *lane, struct burst *b, unsigned have);
