@@ -320,6 +320,31 @@ def test_needs_rights(pair, tools):
     assert "CAP_NET_ADMIN" in r.stderr
 
 
+CAPABILITIES = "-all,+net_raw,+net_admin,+bpf,+ipc_lock"
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_few_rights_are_enough(pair, tools, tmp_path, driver):
+    """The four that the documentation names; also to clear away after a kill."""
+    gw, peer = pair
+
+    def start(log):
+        program = gw.start("setpriv", "--bounding-set", CAPABILITIES, tools / "port-echo",
+                           f"{driver}:eth0", *OURS, log=log)
+        wait_until("ready", lambda: "ready" in log.read_text())
+        return program
+
+    program = start(tmp_path / "first")
+    assert pings(peer, ROUTED) == 3
+    program.kill()
+    program.wait(5)
+    program = start(tmp_path / "second")
+    assert pings(peer, ROUTED) == 3
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(5) == 0
+    assert traces(gw) == []
+
+
 def test_follows_a_neighbours_address(pair, echo):
     gw, peer = pair
     e = echo("af_xdp:eth0", *OURS)

@@ -77,8 +77,9 @@ static int take_lock(struct port_opening *o)
 static int clear_away(struct port_opening *o, bool exclusive)
 {
 	const char *name = o->port->config->interface;
-	char program[16];
-	int ret = steer_remove_stale(o->port->ifindex, program);
+	char program[16] = "";
+	int ret = steer_remove_stale(o->port->ifindex, interface_noted_program(o->port->lock),
+				     program);
 
 	guard_remove_stale(o->port->ifindex, o->port->lock);
 	interface_join(name, o->port->lock);
@@ -88,7 +89,7 @@ static int clear_away(struct port_opening *o, bool exclusive)
 		REFUSE(o,
 		       "interface %s has another XDP program (%s): take it off with: ip link set "
 		       "dev %s xdp off; or set driver: af_packet",
-		       name, program, name);
+		       name, program[0] != '\0' ? program : "not ours", name);
 	else if (ret != 0)
 		REFUSE(o, "cannot take the old XDP program off interface %s: %s", name,
 		       strerror(-ret));
@@ -169,6 +170,7 @@ int driver_af_xdp_finish(struct port_opening *o)
 	o->port->steer = steer_find(o->port->ifindex);
 	if (o->port->steer == NULL)
 		return -ENOENT;
+	interface_note_program(o->port->lock, steer_program(o->port->steer));
 	addrs = steer_list(o->net, o->index, o->interface.name, &n);
 	if (addrs == NULL)
 		return -ENOMEM;
@@ -218,7 +220,8 @@ void driver_kernel_close(struct port *port)
 	if (port->lock < 0)
 		return;
 	/* the driver took its program off, unless it failed half-way */
-	if (port->config->driver == PORT_AF_XDP && steer_remove_stale(port->ifindex, program) != 0)
+	if (port->config->driver == PORT_AF_XDP &&
+	    steer_remove_stale(port->ifindex, interface_noted_program(port->lock), program) != 0)
 		log_warning("an XDP program is still on interface %s", port->config->interface);
 	interface_join(port->config->interface, port->lock);
 	interface_unlock(port->config->interface, port->lock);

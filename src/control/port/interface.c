@@ -5,7 +5,7 @@
  * The lock is flock(2) on a file in /run/homeward, so it ends with the process, whatever ends it.
  * Its name holds the network namespace, because interfaces of two namespaces may be namesakes. The
  * file is removed before the lock is let go; who opened it meanwhile sees that and tries again. It
- * holds one byte: what we changed on the interface and have to undo, also after a kill -9.
+ * holds what we changed on the interface and have to undo, also after a kill -9.
  *
  * Control thread.
  */
@@ -29,6 +29,8 @@
 #include <linux/sockios.h>
 
 #define LOCK_DIR "/run/homeward"
+
+enum { PROGRAM_AT = 4 }; /* bytes into the lock file */
 
 static struct ifreq request(const char *name)
 {
@@ -198,6 +200,19 @@ void interface_note(int lock, enum interface_note note, bool on)
 	uint8_t out = (uint8_t)(on ? notes | note : notes & ~(unsigned)note);
 
 	if (pwrite(lock, &out, sizeof(out), 0) != sizeof(out))
+		log_warning("cannot note in /run/homeward what to undo after a crash");
+}
+
+uint32_t interface_noted_program(int lock)
+{
+	uint32_t id;
+
+	return pread(lock, &id, sizeof(id), PROGRAM_AT) == sizeof(id) ? id : 0;
+}
+
+void interface_note_program(int lock, uint32_t id)
+{
+	if (pwrite(lock, &id, sizeof(id), PROGRAM_AT) != sizeof(id))
 		log_warning("cannot note in /run/homeward what to undo after a crash");
 }
 

@@ -45,6 +45,10 @@ enum interface_note {
 unsigned interface_notes(int lock);
 void interface_note(int lock, enum interface_note note, bool on);
 
+/* The number of the XDP program we attached; 0: none. */
+uint32_t interface_noted_program(int lock);
+void interface_note_program(int lock, uint32_t id);
+
 /*
  * Packets as they were on the cable: no joining of segments (GRO, LRO) before we see them. What was
  * on is noted and switched on again by interface_join().
@@ -72,12 +76,13 @@ int steer_program_path(char *path, size_t size, int *fd);
 
 /*
  * Takes our own program off the interface if a process that was killed left it there. 0, or
- * -EBUSY: the program there is not ours, its name is in @name; or -errno.
+ * -EBUSY: the program there is not ours, its name is in @name, if that may be known; or -errno.
  */
-int steer_remove_stale(int ifindex, char name[16]);
+int steer_remove_stale(int ifindex, uint32_t noted, char name[16]);
 
 /* Finds the maps of the program that the driver has attached. NULL: it is not there. */
 struct steer *steer_find(int ifindex);
+uint32_t steer_program(const struct steer *s); /* its number, to be noted */
 int steer_map(const struct steer *s); /* descriptor of the address map */
 void steer_destroy(struct steer *s); /* forgets it, leaves the program; NULL is fine */
 void steer_read(int counts_fd, struct port_steer_counts *out);

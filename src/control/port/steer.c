@@ -2,12 +2,13 @@
  * The XDP steer program (in/steer.bpf.c) from the daemon's side.
  *
  * The program is inside this executable. DPDK's AF_XDP driver wants a file name, so it gets one in
- * memory: /proc/self/fd/N of a memfd. The driver loads and attaches it; we find its maps through the
- * interface and fill in which addresses are ours. The driver takes the program off at close.
+ * memory: /proc/self/fd/N of a memfd. The driver loads and attaches it; we find its maps among our
+ * open descriptors (asking by number would need CAP_SYS_ADMIN) and fill in which addresses are ours.
+ * The driver takes the program off at close.
  *
  * The driver attaches by netlink, so after a kill -9 the program stays, with a map whose socket is
- * gone. The next start knows it by its name and takes it off; the lock on the interface
- * (interface.c) says that nobody alive owns it.
+ * gone. The next start knows it by its number, noted in the interface's lock file, or by its name,
+ * and takes it off; the lock says that nobody alive owns it.
  *
  * Control thread.
  */
@@ -16,6 +17,7 @@
 #include "in/steer.skel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +28,12 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
-enum { MAPS_MAX = 8 };
+enum { MAPS_MAX = 8, DESCRIPTORS_MAX = 4096 };
 
 static const char program_name[] = "homeward_steer";
 
 struct steer {
+	__u32 program; /* its number in the kernel */
 	int addrs, counts; /* descriptors of the maps */
 };
 
@@ -104,84 +107,105 @@ int steer_program_path(char *path, size_t size, int *fd)
 	return 0;
 }
 
-/* The program on the interface. A descriptor; -ENOENT: none. */
-static int attached_program(int ifindex, struct bpf_prog_info *info)
-{
-	__u32 id = 0, len = sizeof(*info);
-	int fd, ret = bpf_xdp_query_id(ifindex, 0, &id);
-
-	if (ret != 0)
-		return ret;
-	if (id == 0)
-		return -ENOENT;
-	fd = bpf_prog_get_fd_by_id(id);
-	if (fd < 0)
-		return -errno;
-	if (bpf_obj_get_info_by_fd(fd, info, &len) != 0) {
-		close(fd);
-		return -EIO;
-	}
-	return fd;
-}
-
-int steer_remove_stale(int ifindex, char name[16])
+/* Needs CAP_SYS_ADMIN. "": not known. */
+static void read_name(__u32 id, char name[16])
 {
 	struct bpf_prog_info info = {0};
-	int fd = attached_program(ifindex, &info);
+	__u32 len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id);
 
+	name[0] = '\0';
 	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	close(fd);
-	if (strcmp(info.name, program_name) != 0) {
+		return;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0)
 		snprintf(name, 16, "%s", info.name);
+	close(fd);
+}
+
+int steer_remove_stale(int ifindex, uint32_t noted, char name[16])
+{
+	__u32 id = 0;
+	int ret = bpf_xdp_query_id(ifindex, 0, &id);
+
+	if (ret != 0 || id == 0)
+		return ret;
+	read_name(id, name);
+	if (id != noted && strcmp(name, program_name) != 0)
 		return -EBUSY;
-	}
 	return bpf_xdp_detach(ifindex, 0, NULL);
 }
 
-/* Keeps the map's descriptor if it is one of ours. */
-static void keep_map(struct steer *s, __u32 id)
+/* Is descriptor @fd of this process a BPF thing of @kind, "bpf-prog" or "bpf-map"? */
+static bool is_bpf(int fd, const char *kind)
+{
+	char path[32], target[64], wanted[64];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(wanted, sizeof(wanted), "anon_inode:%s", kind);
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return false;
+	target[len] = '\0';
+	return strcmp(target, wanted) == 0;
+}
+
+/* The maps of program @id, which this process has open. Their number. */
+static size_t read_map_ids(int fd, __u32 id, __u32 *ids)
+{
+	struct bpf_prog_info info = {.nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids};
+	__u32 len = sizeof(info);
+
+	if (!is_bpf(fd, "bpf-prog") || bpf_obj_get_info_by_fd(fd, &info, &len) != 0 ||
+	    info.id != id)
+		return 0;
+	return info.nr_map_ids < MAPS_MAX ? info.nr_map_ids : MAPS_MAX;
+}
+
+/* Keeps a copy of descriptor @fd if it is one of the maps we want. */
+static void keep_map(struct steer *s, int fd, const __u32 *ids, size_t n)
 {
 	struct bpf_map_info info = {0};
 	__u32 len = sizeof(info);
-	int fd = bpf_map_get_fd_by_id(id);
+	int *slot;
 
-	if (fd < 0)
+	if (!is_bpf(fd, "bpf-map") || bpf_obj_get_info_by_fd(fd, &info, &len) != 0)
 		return;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0) {
-		int *slot = strcmp(info.name, "steer_addrs") == 0    ? &s->addrs
-			    : strcmp(info.name, "steer_counts") == 0 ? &s->counts
-								     : NULL;
-
-		if (slot != NULL && *slot < 0) {
-			*slot = fd;
-			return;
-		}
-	}
-	close(fd);
+	slot = strcmp(info.name, "steer_addrs") == 0	? &s->addrs
+	       : strcmp(info.name, "steer_counts") == 0 ? &s->counts
+							: NULL;
+	for (size_t i = 0; slot != NULL && i < n; i++)
+		if (ids[i] == info.id && *slot < 0)
+			*slot = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 struct steer *steer_find(int ifindex)
 {
+	int end = (int)sysconf(_SC_OPEN_MAX);
+	struct steer *s = malloc(sizeof(*s));
 	__u32 ids[MAPS_MAX] = {0};
-	struct bpf_prog_info info = {.nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids};
-	struct steer *s;
-	int fd = attached_program(ifindex, &info);
+	size_t n = 0;
 
-	if (fd < 0)
-		return NULL;
-	close(fd);
-	s = malloc(sizeof(*s));
 	if (s == NULL)
 		return NULL;
-	*s = (struct steer){-1, -1};
-	for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++)
-		keep_map(s, ids[i]);
+	*s = (struct steer){.addrs = -1, .counts = -1};
+	if (bpf_xdp_query_id(ifindex, 0, &s->program) != 0 || s->program == 0)
+		end = 0;
+	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
+	for (int fd = 0; fd < end && n == 0; fd++)
+		n = read_map_ids(fd, s->program, ids);
+	for (int fd = 0; fd < end && n > 0; fd++)
+		keep_map(s, fd, ids, n);
 	if (s->addrs < 0 || s->counts < 0) {
 		steer_destroy(s);
 		return NULL;
 	}
 	return s;
+}
+
+uint32_t steer_program(const struct steer *s)
+{
+	return s->program;
 }
 
 int steer_map(const struct steer *s)
