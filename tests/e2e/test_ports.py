@@ -1,16 +1,11 @@
 """Ports on real interfaces: what is ours comes to us, the rest stays with the kernel.
 
-    peer ---------------------- gw
-    192.0.2.2                   192.0.2.1              192.0.2.3: another gateway, never there
-                                192.0.2.100            egress, in the link's network: ARP by us
-                                203.0.113.5            egress, routed to us
-
-`port-echo` opens the port as the daemon does and sends back what comes to an egress address.
+`port-echo` opens the port as the daemon does and sends back what comes to an egress address; the
+topology is in bed/echo.py.
 """
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 
@@ -19,96 +14,25 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, GRE, Dot1Q, Ether
 from scapy.packet import Raw
 
-from bed.netns import CommandFailed, Namespace, link, plain_packets, wait_until
+from bed.echo import GW, ON_LINK, OURS, PEER, ROUTED, Cable, Echo, Starter, mac, make_pair, pings
+from bed.netns import wait_until
 
-GW, PEER, SECOND = "192.0.2.1", "192.0.2.2", "192.0.2.3"
-ON_LINK, ROUTED = "192.0.2.100", "203.0.113.5"
-OURS = ("--tunnel", GW, PEER, 0, "--egress", ON_LINK, 0, "--egress", ROUTED, 0)
 DRIVERS = ["af_xdp", "af_packet"]
 
 
 @pytest.fixture
 def pair(prefix):
-    gw, peer = Namespace(f"{prefix}-gw"), Namespace(f"{prefix}-peer")
-    link(gw, "eth0", f"{GW}/24", peer, "eth0", f"{PEER}/24")
-    for ns in (gw, peer):
-        plain_packets(ns, "eth0")
-    gw.ip("route", "add", "default", "via", PEER)
-    peer.ip("route", "add", ROUTED, "via", GW)
+    gw, peer = make_pair(prefix)
     yield gw, peer
     gw.delete()
     peer.delete()
 
 
-class Echo:
-    """One running port-echo."""
-
-    def __init__(self, ns, tools, log, *args):
-        self.log = log
-        self.program = ns.start(tools / "port-echo", *args, log=log)
-        wait_until("ready", self.is_ready)
-
-    def is_ready(self):
-        if self.program.poll() is not None:
-            raise CommandFailed(self.log.read_text())
-        return "ready" in self.log.read_text()
-
-    def ask(self):
-        """What it prints on request: lines by their first words."""
-        before = len(self.log.read_text())
-        self.program.send_signal(signal.SIGUSR1)
-        text = wait_until("an answer", lambda: self.complete(before))
-        counts = {name: dict(zip(words[::2], map(int, words[1::2])))
-                  for name, words in re_lines(text)}
-        hops = {f"{what} {n}": {"id": int(i), "mtu": int(mtu), "resolved": state == "resolved",
-                                "to": to, "from": source}
-                for what, n, i, mtu, state, to, source in re.findall(
-                    r"^(default|tunnel) (\d+) hop (\d+) port \d+ mtu (\d+) (\w+) to (\S+) from (\S+)$",
-                    text, re.M)}
-        return counts, hops
-
-    def complete(self, before):
-        text = self.log.read_text()[before:]
-        return text if re.search(r"^end tables \d+$", text, re.M) else None
-
-    def hop(self, name="default 0"):
-        return self.ask()[1][name]
-
-    def stop(self):
-        self.program.send_signal(signal.SIGTERM)
-        return self.program.wait(5)
-
-    def kill(self):
-        self.program.kill()
-        self.program.wait(5)
-
-
-def re_lines(text):
-    for name, rest in re.findall(r"^(counts|steer \d+) (.*)$", text, re.M):
-        yield name, rest.split()
-
-
 @pytest.fixture
 def echo(pair, tools, tmp_path):
-    running = []
-
-    def start(*args):
-        running.append(Echo(pair[0], tools, tmp_path / f"echo{len(running)}", *args))
-        return running[-1]
-
+    start = Starter(pair[0], tools, tmp_path)
     yield start
-    for e in running:
-        if e.program.poll() is None:
-            e.kill()
-
-
-def pings(ns, address, count=3):
-    r = ns.run("ping", "-n", "-c", count, "-i", "0.1", "-W", "1", address, check=False)
-    return int(re.search(r"(\d+) received", r.stdout).group(1))
-
-
-def mac(ns, interface="eth0"):
-    return re.search(r"link/ether (\S+)", ns.ip("link", "show", interface).stdout).group(1)
+    start.end()
 
 
 def traces(ns):
@@ -120,28 +44,6 @@ def traces(ns):
     if "clsact" in ns.run("tc", "qdisc", "show", "dev", "eth0").stdout:
         found.append("clsact")
     return found
-
-
-class Cable:
-    """A packet socket on an interface: frames as they are on the cable."""
-
-    def __init__(self, ns, interface="eth0"):
-        self.socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.socket.bind((interface, 3))
-
-    def send(self, frame):
-        self.socket.send(bytes(frame))
-
-    def received(self, wanted, seconds=0.5):
-        """How many frames come within @seconds for which @wanted(frame) is true."""
-        end, found = time.monotonic() + seconds, 0
-        self.socket.settimeout(0.05)
-        while time.monotonic() < end:
-            try:
-                found += bool(wanted(Ether(self.socket.recv(65535))))
-            except TimeoutError:
-                pass
-        return found
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -343,63 +245,6 @@ def test_few_rights_are_enough(pair, tools, tmp_path, driver):
     program.send_signal(signal.SIGTERM)
     assert program.wait(5) == 0
     assert traces(gw) == []
-
-
-def test_follows_a_neighbours_address(pair, echo):
-    gw, peer = pair
-    e = echo("af_xdp:eth0", *OURS)
-    wait_until("the gateway", lambda: e.hop()["resolved"])
-    assert e.hop()["to"] == mac(peer)
-    number = e.hop()["id"]
-
-    peer.ip("link", "set", "eth0", "address", "02:00:00:00:0b:0b")
-    peer.run("ping", "-c", "1", "-W", "1", GW)
-    hop = wait_until("its new address", lambda: e.hop()["to"] == "02:00:00:00:0b:0b" and e.hop())
-    assert hop["id"] == number and hop["resolved"]
-    assert e.hop("tunnel 1")["to"] == "02:00:00:00:0b:0b"
-    assert e.stop() == 0
-
-
-def test_follows_the_default_gateway(pair, echo):
-    gw, peer = pair
-    e = echo("af_xdp:eth0", *OURS)
-    wait_until("the gateway", lambda: e.hop()["resolved"])
-    number = e.hop()["id"]
-    gw.ip("neigh", "replace", SECOND, "lladdr", "02:00:00:00:0c:0c", "dev", "eth0", "nud", "permanent")
-    gw.ip("route", "replace", "default", "via", SECOND)
-    wait_until("the second", lambda: e.hop()["to"] == "02:00:00:00:0c:0c")
-    assert e.hop()["id"] == number
-
-    gw.ip("route", "del", "default")
-    wait_until("no route", lambda: e.hop()["id"] == 0)
-    gw.ip("route", "add", "default", "via", PEER)
-    wait_until("a route again", lambda: e.hop()["to"] == mac(peer))
-    assert e.hop()["id"] == number
-
-
-def test_finds_a_silent_gateway(pair, echo):
-    """Nobody but us needs the gateway: we have the kernel ask, also after it was away."""
-    gw, peer = pair
-    e = echo("af_xdp:eth0", *OURS)
-    wait_until("the gateway", lambda: e.hop()["resolved"])
-    peer.ip("link", "set", "eth0", "arp", "off")
-    gw.ip("neigh", "flush", "dev", "eth0")
-    wait_until("its absence", lambda: not e.hop()["resolved"])
-    peer.ip("link", "set", "eth0", "arp", "on")
-    wait_until("its return", lambda: e.hop()["resolved"], seconds=15)
-
-
-def test_follows_the_link(pair, echo):
-    gw, peer = pair
-    e = echo("af_xdp:eth0", *OURS)
-    wait_until("the gateway", lambda: e.hop()["resolved"])
-    gw.ip("link", "set", "eth0", "mtu", "1400")
-    wait_until("the MTU", lambda: e.hop()["mtu"] == 1400)
-    gw.ip("link", "set", "eth0", "down")
-    wait_until("no route", lambda: e.hop()["id"] == 0)  # the kernel sends no event for the route
-    gw.ip("link", "set", "eth0", "up")
-    gw.ip("route", "add", "default", "via", PEER)
-    wait_until("a route again", lambda: e.hop()["resolved"])
 
 
 def test_tap(pair, echo):
