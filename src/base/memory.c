@@ -6,7 +6,11 @@
  */
 #include "base/memory.h"
 
-#include <stdint.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define HUGE_SIZE (UINT64_C(2) << 20)
@@ -17,12 +21,57 @@ static size_t round_up(size_t size)
 	return (size + HUGE_SIZE - 1) & ~(HUGE_SIZE - 1);
 }
 
+/* The number behind @name in /proc/meminfo; UINT64_MAX: not there. */
+static uint64_t read_meminfo(const char *name)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	uint64_t found = UINT64_MAX, value;
+	char line[128], key[64];
+
+	if (f == NULL)
+		return found;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "%63[^:]: %" SCNu64, key, &value) == 2 && strcmp(key, name) == 0)
+			found = value;
+	fclose(f);
+	return found;
+}
+
+uint64_t memory_available(void)
+{
+	uint64_t kib = read_meminfo("MemAvailable");
+
+	return kib != UINT64_MAX ? kib * 1024 : kib;
+}
+
+uint64_t memory_huge_available(void)
+{
+	uint64_t pages = read_meminfo("HugePages_Free");
+
+	/* memory_map() takes pages of 2 MiB only */
+	if (pages == UINT64_MAX || read_meminfo("Hugepagesize") != HUGE_SIZE / 1024)
+		return 0;
+	return pages * HUGE_SIZE;
+}
+
+/* Leaves the machine a little: what is available is an estimate. */
+static bool machine_has(size_t size)
+{
+	uint64_t available = memory_available();
+
+	return size <= available - available / 32;
+}
+
 static void *map_transparent(size_t size)
 {
 	size_t all = size + HUGE_SIZE;
-	uint8_t *raw = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *mem;
+	uint8_t *raw, *mem;
 
+	if (!machine_has(size)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	raw = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (raw == MAP_FAILED)
 		return NULL;
 

@@ -7,12 +7,20 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum memory_kind {
 	MEMORY_HUGE, /* reserved huge pages */
 	MEMORY_TRANSPARENT, /* asked for with madvise(2) */
 };
 
-/* Zeroed, aligned to 2 MiB. NULL with errno. @kind may be NULL. */
+/*
+ * Zeroed, aligned to 2 MiB. NULL with errno: ENOMEM also if the machine has not that much to give,
+ * as touching it would make the kernel kill somebody. @kind may be NULL.
+ */
 void *memory_map(size_t size, enum memory_kind *kind);
 void memory_unmap(void *mem, size_t size); /* NULL is fine */
+
+/* Bytes that the machine can give without swapping; UINT64_MAX: it does not say. */
+uint64_t memory_available(void); /* small pages */
+uint64_t memory_huge_available(void); /* reserved huge pages that nobody uses */

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from bed.netns import wait_until
+from bed.netns import command, wait_until
 from bed.replay import Replay, configuration
 
 EACH = 60
@@ -164,6 +164,18 @@ def test_killed_and_started_again(fresh):
         assert fresh.socket.exists()
     fresh.start()
     assert fresh.stop() == 0
+
+
+def test_too_many_flows_for_the_machine(fresh):
+    """Said at once, not after filling what there is. The daemon sees a machine with 64 MiB free."""
+    fresh.file.write_text(configuration(fresh.folder).replace("65536", "16777216"))
+    (fresh.folder / "meminfo").write_text(
+        "MemAvailable: 65536 kB\nHugePages_Free: 0\nHugepagesize: 2048 kB\n")
+    r = command("unshare", "--mount", "sh", "-c",
+                f"mount --bind {fresh.folder}/meminfo /proc/meminfo && "
+                f"exec {fresh.daemon} -c {fresh.file}", check=False)
+    assert r.returncode == 1
+    assert "16777216 flows need 1280 MiB, but only 64 MiB of memory are free" in r.stderr
 
 
 def test_something_else_in_the_way(fresh):
