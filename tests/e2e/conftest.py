@@ -9,7 +9,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from bed import netns, servers  # noqa: E402
 from bed.daemon import Daemon, configuration  # noqa: E402
-from bed.topology import Topology, berlin, madrid  # noqa: E402
+from bed.topology import EGRESS, Topology, berlin, madrid  # noqa: E402
+
+
+SLICES = (range(2048, 3 * 2048), range(5 * 2048, 8 * 2048))  # of configuration()
 
 
 def pytest_addoption(parser):
@@ -57,12 +60,15 @@ class Bed:
         return self.branches[1]
 
     def check_laws(self):
-        """Law 1 (home) and law 3 (named), and that the daemon lives to be asked."""
+        """Laws 1 (home), 2 (slice), 3 (named), and that the daemon lives to be asked."""
         assert self.daemon.process.poll() is None, self.daemon.log_text()
         self.daemon.settle()
         assert self.daemon.unaccounted() == ""
         assert self.topology.strangers() == 0, [
             self.topology.came_home(b) for b in self.branches]
+        foreign = [f for f in self.daemon.flows()
+                   if f["egress"] != EGRESS or not any(f["egress_port"] in s for s in SLICES)]
+        assert foreign == []
 
     def down(self):
         try:

@@ -12,8 +12,8 @@ import pytest
 from ask import ECHO, echo_tcp, echo_udp, tcp_socket, token, udp_socket
 from bed.servers import IPERF
 from bed.topology import EGRESS, HOST, SERVER
+from conftest import SLICES
 
-SLICES = (range(2048, 3 * 2048), range(5 * 2048, 8 * 2048))
 IPERF_S = 30
 
 
