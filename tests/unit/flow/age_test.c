@@ -1,0 +1,139 @@
+/*
+ * Ageing: never early, at most one turn of the hand late, and a bounded step.
+ */
+#include "flow/flow.h"
+
+#include "flows.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static const uint16_t timeouts[FLOW_STATE_COUNT] = {
+	[FLOW_UDP] = 300,
+	[FLOW_ICMP] = 60,
+	[FLOW_TCP_OPENING] = 240,
+	[FLOW_TCP_ANSWERED] = 240,
+	[FLOW_TCP_ESTABLISHED] = 7440,
+	[FLOW_TCP_FIN_FORWARD] = 240,
+	[FLOW_TCP_FIN_RETURN] = 240,
+	[FLOW_TCP_CLOSED] = 240,
+};
+
+/* clang-format off */
+static const struct {
+	uint8_t state;
+	uint32_t seen_s, now_s;
+	bool ends;
+	const char *why;
+} rows[] = {
+	{ FLOW_UDP,             1000, 1000,  false, "just seen" },
+	{ FLOW_UDP,             1000, 1300,  false, "300 s by the clock can be 299.1 s" },
+	{ FLOW_UDP,             1000, 1301,  true,  "more than 300 s for sure" },
+	{ FLOW_UDP,             1000, 99999, true,  "long ago" },
+	{ FLOW_ICMP,            1000, 1060,  false, "ICMP: not yet" },
+	{ FLOW_ICMP,            1000, 1061,  true,  "ICMP: its own timeout" },
+	{ FLOW_TCP_OPENING,     1000, 1240,  false, "opening: not yet" },
+	{ FLOW_TCP_OPENING,     1000, 1241,  true,  "opening" },
+	{ FLOW_TCP_ANSWERED,    1000, 1241,  true,  "answered" },
+	{ FLOW_TCP_ESTABLISHED, 1000, 8440,  false, "established: 2 h 4 min" },
+	{ FLOW_TCP_ESTABLISHED, 1000, 8441,  true,  "established, more than that" },
+	{ FLOW_TCP_FIN_FORWARD, 1000, 1241,  true,  "half closed" },
+	{ FLOW_TCP_FIN_RETURN,  1000, 1241,  true,  "half closed by the other side" },
+	{ FLOW_TCP_CLOSED,      1000, 1241,  true,  "closed" },
+	{ FLOW_UDP, UINT32_MAX - 9,   290,   false, "the clock goes round: 300 s" },
+	{ FLOW_UDP, UINT32_MAX - 9,   291,   true,  "the clock goes round: 301 s" },
+};
+/* clang-format on */
+
+struct ended {
+	unsigned n;
+	struct flow last;
+};
+
+static void note_end(void *arg, struct flow *flow)
+{
+	struct ended *ended = arg;
+
+	assert_int_not_equal(flow->state, FLOW_FREE); /* still whole: setup takes its port back */
+	ended->n++;
+	ended->last = *flow;
+}
+
+static void test_timeouts(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct flow_table *t = flow_table_create(4, flows_secret);
+		struct flow flow = flows_make((uint32_t)i);
+		struct ended ended = {0};
+		unsigned removed;
+
+		flow.state = rows[i].state;
+		flow.seen_s = rows[i].seen_s;
+		flow_table_insert(t, &flow);
+		removed = flow_table_sweep(t, rows[i].now_s, 1, timeouts, note_end, &ended);
+		if (removed != rows[i].ends || ended.n != removed ||
+		    flow_table_count(t) != !rows[i].ends)
+			fail_msg("row %zu: removed %u: %s", i, removed, rows[i].why);
+		if (rows[i].ends)
+			assert_memory_equal(&ended.last, &flow, sizeof(flow));
+		flow_table_destroy(t);
+	}
+}
+
+/* A hand of 7 records a step over 100: each flow goes within 15 steps after its time, none before. */
+static void test_one_turn_late(void **state)
+{
+	enum { FLOWS = 100, STEP = 7, TURN = (FLOWS + STEP - 1) / STEP };
+	struct flow_table *t = flow_table_create(FLOWS, flows_secret);
+	struct ended ended = {0};
+
+	for (uint32_t k = 0; k < FLOWS; k++) {
+		struct flow flow = flows_make(k);
+
+		flow.seen_s = 1000 + k % 10;
+		flow_table_insert(t, &flow);
+	}
+	for (uint32_t now = 1010; now <= 1010 + 300; now++) {
+		unsigned due = now <= 1300 ? 0 : (now - 1300) * FLOWS / 10;
+
+		for (unsigned i = 0; i < TURN; i++)
+			flow_table_sweep(t, now, STEP, timeouts, note_end, &ended);
+		assert_int_equal(ended.n, due);
+	}
+	assert_int_equal(flow_table_count(t), 0);
+	flow_table_destroy(t);
+}
+
+static void test_bounded_step(void **state)
+{
+	enum { FLOWS = 50 };
+	struct flow_table *t = flow_table_create(FLOWS, flows_secret);
+	struct ended ended = {0};
+
+	assert_int_equal(flow_table_sweep(t, 5000, 64, timeouts, note_end, &ended), 0); /* empty */
+	for (uint32_t k = 0; k < FLOWS; k++) {
+		struct flow flow = flows_make(k);
+
+		flow_table_insert(t, &flow);
+	}
+	assert_int_equal(flow_table_sweep(t, 5000, 0, timeouts, note_end, &ended), 0);
+	for (unsigned i = 1; i <= FLOWS / 5; i++) {
+		assert_int_equal(flow_table_sweep(t, 5000, 5, timeouts, note_end, &ended), 5);
+		assert_int_equal(ended.n, 5 * i);
+	}
+	assert_int_equal(flow_table_sweep(t, 5000, 500, timeouts, note_end, &ended), 0);
+	flow_table_destroy(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_one_turn_late),
+		cmocka_unit_test(test_bounded_step),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
