@@ -13,10 +13,11 @@ STOP_S = 20
 PAYLOAD = 100  # bytes
 
 
-def configuration(folder):
+def configuration(folder, workers=1):
     return f"""\
 flows:
   capacity: 65536
+workers: {workers}
 api:
   socket: {folder}/api.sock
 ports:
@@ -54,12 +55,12 @@ def flow_packets(each):
 class Replay:
     """One homewardd with its folder; start() it, ask it, stop() it."""
 
-    def __init__(self, build, folder, flows_each=0):
+    def __init__(self, build, folder, flows_each=0, workers=1):
         self.daemon, self.cli = build / "src" / "homewardd", build / "cli" / "homeward"
         self.folder, self.socket = folder, folder / "api.sock"
         self.file, self.log = folder / "homeward.yaml", folder / "log"
         self.process = None
-        self.file.write_text(configuration(folder))
+        self.file.write_text(configuration(folder, workers))
         wrpcap(str(folder / "in.pcap"), list(flow_packets(flows_each)))
 
     def start(self, env=None):

@@ -10,9 +10,9 @@ EACH = 150  # UDP flows of each of the two sites; and a ping each
 ALL = 2 * EACH + 2
 
 
-@pytest.fixture(scope="module")
-def replay(build, tmp_path_factory):
-    r = Replay(build, tmp_path_factory.mktemp("api"), EACH)
+@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+def replay(request, build, tmp_path_factory):
+    r = Replay(build, tmp_path_factory.mktemp("api"), EACH, request.param)
     r.start()
     wait_until("the flows", lambda: r.get("/v1/status")[1]["flows"]["now"] == ALL, 10)
     yield r
