@@ -29,7 +29,7 @@ LAYERS = {
 PAIRS = ({"worker", "query"},)  # one thing in two files
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
-    r"^src/(packet|pipeline|worker\w*|main)\.[ch]$|"
+    r"^src/(packet|handover|pipeline|worker\w*|main)\.[ch]$|"
     r"^src/(in/(receive|steer\w*)|out/transmit|control/port\w*|network/adjacency\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
 TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/tunnel/", "src/base/",
