@@ -1,0 +1,96 @@
+/*
+ * bench-core: what one worker does in this process, without any wire. `bench-core help` lists the
+ * figures. Each prints JSON objects, one a line, to standard output; people use tests/bench/run.
+ */
+#include "figures.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	void (*run)(const struct figure_options *o);
+	const char *help;
+} figures[] = {
+	{"forward", figure_forward,
+	 "packets of open flows, both directions, beside a pass-through"},
+	{"stages", figure_stages, "cycles a packet in each stage"},
+	{"setup", figure_setup, "first packets of new flows until the table is full"},
+};
+
+static void usage(FILE *out)
+{
+	fputs("bench-core FIGURE [--flows N] [--packets N] [--repeat N] [--cpu N]\n\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
+		fprintf(out, "  %-10s %s\n", figures[i].name, figures[i].help);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0')
+		rig_fail("%s is not a number", text);
+	return n;
+}
+
+static struct figure_options parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"flows", required_argument, NULL, 'f'},
+		{"packets", required_argument, NULL, 'p'},
+		{"repeat", required_argument, NULL, 'r'},
+		{"cpu", required_argument, NULL, 'c'},
+		{0},
+	};
+	struct figure_options o = {.flows = 1000000, .packets = 10000000, .repeat = 5, .cpu = 1};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		uint64_t n = optarg == NULL ? 0 : number(optarg);
+
+		switch (c) {
+		case 'f':
+			if (n < RIG_BURST || n > FLOW_CAPACITY_MAX)
+				rig_fail("flows: %d to %d", RIG_BURST, FLOW_CAPACITY_MAX);
+			o.flows = (uint32_t)n;
+			break;
+		case 'p':
+			o.packets = n;
+			break;
+		case 'r':
+			o.repeat = (unsigned)n;
+			break;
+		case 'c':
+			o.cpu = (int)n;
+			break;
+		default:
+			usage(stderr);
+			exit(2);
+		}
+	}
+	return o;
+}
+
+int main(int argc, char **argv)
+{
+	struct figure_options o;
+
+	if (argc < 2 || strcmp(argv[1], "help") == 0) {
+		usage(argc < 2 ? stderr : stdout);
+		return argc < 2 ? 2 : 0;
+	}
+	o = parse(argc - 1, argv + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
+		if (strcmp(argv[1], figures[i].name) != 0)
+			continue;
+		rig_start_dpdk(o.cpu);
+		figures[i].run(&o);
+		return 0;
+	}
+	usage(stderr);
+	return 2;
+}

@@ -1,0 +1,15 @@
+/* The figures of bench-core: each measures one thing and prints what it found, raw, as JSON. */
+#pragma once
+
+#include "rig.h"
+
+struct figure_options {
+	uint32_t flows;
+	uint64_t packets; /* a repeat */
+	unsigned repeat;
+	int cpu;
+};
+
+void figure_forward(const struct figure_options *o);
+void figure_stages(const struct figure_options *o);
+void figure_setup(const struct figure_options *o);

@@ -1,0 +1,88 @@
+/* The loop that is measured: see loop.h. */
+#include "loop.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <stdlib.h>
+
+enum { SLICE_PACKETS = 256 * RIG_BURST };
+
+static unsigned through(const struct rig *rig)
+{
+	struct rte_mbuf *mbufs[RIG_BURST];
+	unsigned total = 0;
+
+	for (unsigned i = 0; i < RIG_PORTS; i++) {
+		uint16_t n = rte_eth_rx_burst(rig->ports[i].ethdev, 0, mbufs, RIG_BURST);
+
+		if (n > 0)
+			total += rte_eth_tx_burst(rig->ports[1 - i].ethdev, 0, mbufs, n);
+	}
+	return total;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+double median(double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), compare);
+	return n % 2 != 0 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* One burst; cycles in the worker or the stand-in. */
+static uint64_t run_burst(struct traffic *t, struct sequence *s, enum loop_kind kind)
+{
+	const struct shot *shots = &s->shots[(uint64_t)s->next * RIG_BURST];
+	uint64_t begin, spent;
+	unsigned n;
+
+	s->next = s->next + 1 < s->n_bursts ? s->next + 1 : 0;
+	traffic_send(t, FLOW_FORWARD, shots, PER_DIRECTION);
+	traffic_send(t, FLOW_RETURN, shots + PER_DIRECTION, PER_DIRECTION);
+	begin = rte_rdtsc();
+	if (kind == LOOP_HOMEWARD)
+		worker_turn(t->rig->worker);
+	else
+		through(t->rig);
+	spent = rte_rdtsc() - begin;
+	n = traffic_collect(t, FLOW_FORWARD, PER_DIRECTION) +
+	    traffic_collect(t, FLOW_RETURN, PER_DIRECTION);
+	if (n != RIG_BURST) {
+		rig_check_no_drops(t->rig);
+		rig_fail("a packet is still inside");
+	}
+	return spent;
+}
+
+struct loop_result loop_run(struct traffic *t, struct sequence *s, enum loop_kind kind,
+			    uint64_t packets)
+{
+	size_t n = packets / SLICE_PACKETS + 1;
+	double *all = malloc(n * sizeof(*all)), *inside = malloc(n * sizeof(*inside));
+	struct loop_result r = {.packets = n * SLICE_PACKETS};
+
+	if (all == NULL || inside == NULL)
+		rig_fail("no memory");
+	for (size_t i = 0; i < n; i++) {
+		uint64_t begin = rte_rdtsc(), sum = 0;
+
+		for (unsigned k = 0; k < SLICE_PACKETS / RIG_BURST; k++) {
+			uint64_t spent = run_burst(t, s, kind);
+
+			sum += spent;
+			r.longest = spent > r.longest ? spent : r.longest;
+		}
+		all[i] = (double)(rte_rdtsc() - begin) / SLICE_PACKETS;
+		inside[i] = (double)sum / SLICE_PACKETS;
+	}
+	r.cycles = median(all, n);
+	r.inside = median(inside, n);
+	free(all);
+	free(inside);
+	return r;
+}

@@ -1,0 +1,303 @@
+/* The rig: see rig.h. One DPDK a process; rings and ports are named by a serial number. */
+#include "rig.h"
+
+#include "base/err.h"
+#include "base/types.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <rte_eal.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+enum {
+	RING_SIZE = 512,
+	BUFFERS = 1023,
+	BUFFER_SIZE = 512 + RTE_PKTMBUF_HEADROOM,
+	HUGE_PAGES_FOR_DPDK = 16,
+	TIMEOUT_S = 300,
+	CAPACITY_MIN = 1024, /* what a configuration may ask for */
+};
+
+static struct rte_mempool *pool;
+
+void rig_fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fputs("bench: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+	va_end(args);
+	exit(1);
+}
+
+uint64_t rig_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static long free_huge_pages(void)
+{
+	FILE *in = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
+	long n = 0;
+
+	if (in == NULL)
+		return 0;
+	if (fscanf(in, "%ld", &n) != 1)
+		n = 0;
+	fclose(in);
+	return n;
+}
+
+const char *rig_memory(uint64_t bytes)
+{
+	return (uint64_t)free_huge_pages() << 21 >= bytes ? "hugetlbfs" : "transparent";
+}
+
+void rig_start_dpdk(int cpu)
+{
+	char cpus[16];
+	bool huge = free_huge_pages() > HUGE_PAGES_FOR_DPDK;
+	char *args[] = {
+		(char *)"bench",
+		(char *)"-l",
+		cpus,
+		(char *)"--in-memory",
+		(char *)"--no-pci",
+		(char *)"--no-telemetry",
+		(char *)"--log-level=error",
+		(char *)"--force-max-simd-bitwidth=256",
+		(char *)"-m",
+		(char *)"16",
+		(char *)"--no-huge",
+		NULL,
+	};
+
+	snprintf(cpus, sizeof(cpus), "%d", cpu);
+	if (rte_eal_init((int)ARRAY_SIZE(args) - (huge ? 2 : 1), args) < 0)
+		rig_fail("DPDK does not start");
+	pool = rte_pktmbuf_pool_create("bench", BUFFERS, 0, 0, BUFFER_SIZE, SOCKET_ID_ANY);
+	if (pool == NULL)
+		rig_fail("no memory for packet buffers");
+}
+
+void rig_buffers(struct rte_mbuf **mbufs, unsigned n)
+{
+	if (rte_pktmbuf_alloc_bulk(pool, mbufs, n) != 0)
+		rig_fail("no packet buffers left");
+}
+
+static char *make_yaml(uint32_t capacity)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		rig_fail("no memory");
+	if (capacity < CAPACITY_MIN)
+		capacity = CAPACITY_MIN;
+	fprintf(out,
+		"flows: {capacity: %u}\nports:\n"
+		"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
+		"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
+		"sites:\n",
+		capacity);
+	for (unsigned s = 0; s < RIG_SITES; s++)
+		fprintf(out,
+			"  - name: s%u\n    prefixes: [10.0.0.0/8]\n    tunnels:\n"
+			"      - {name: t%u, key: %u, local: 198.51.100.1, remote: 192.0.2.%u, "
+			"port: underlay}\n",
+			s, s, s, s + 1);
+	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n    addresses:\n");
+	for (unsigned a = 0; a < 4; a++) {
+		fprintf(out, "      - {address: 203.0.113.%u, slices: [1", a + 1);
+		for (unsigned k = 2; k < 32; k++)
+			fprintf(out, ", %u", k);
+		fprintf(out, "]}\n");
+	}
+	fclose(out);
+	return text;
+}
+
+static void read_config(struct rig *rig, uint32_t capacity)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	char *yaml = make_yaml(capacity);
+
+	rig->config = config_parse("bench.yaml", yaml, strlen(yaml), &errs);
+	if (rig->config == NULL) {
+		err_print(&errs, stderr);
+		rig_fail("the configuration is wrong");
+	}
+	err_list_fini(&errs);
+	free(yaml);
+	rig->net = network_create(&rig->config->network);
+	if (rig->net == NULL)
+		rig_fail("no memory for the network");
+}
+
+static struct rte_ring *make_ring(const char *what, unsigned serial, unsigned i)
+{
+	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *ring;
+
+	snprintf(name, sizeof(name), "%s-%u-%u", what, serial, i);
+	ring = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (ring == NULL)
+		rig_fail("no memory for rings");
+	return ring;
+}
+
+static void open_port(struct rig *rig, unsigned i, unsigned serial)
+{
+	const struct rte_eth_conf conf = {0};
+	struct rig_port *port = &rig->ports[i];
+	char name[RTE_ETH_NAME_MAX_LEN];
+	int ethdev;
+
+	port->in = make_ring("in", serial, i);
+	port->out = make_ring("out", serial, i);
+	snprintf(name, sizeof(name), "port-%u-%u", serial, i);
+	ethdev = rte_eth_from_rings(name, &port->in, 1, &port->out, 1, 0);
+	if (ethdev < 0 || rte_eth_dev_configure((uint16_t)ethdev, 1, 1, &conf) != 0 ||
+	    rte_eth_rx_queue_setup((uint16_t)ethdev, 0, 512, 0, NULL, pool) != 0 ||
+	    rte_eth_tx_queue_setup((uint16_t)ethdev, 0, 512, 0, NULL) != 0 ||
+	    rte_eth_dev_start((uint16_t)ethdev) != 0)
+		rig_fail("no port in memory");
+	port->ethdev = (uint16_t)ethdev;
+	rig->worker_ports[i] = (struct worker_port){
+		.ethdev = port->ethdev,
+		.mtu = 1500,
+		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
+		.answer_arp_for_tunnels = true,
+	};
+}
+
+static void close_port(struct rig_port *port)
+{
+	rte_eth_dev_stop(port->ethdev);
+	rte_eth_dev_close(port->ethdev);
+	rte_ring_free(port->in);
+	rte_ring_free(port->out);
+}
+
+/* Every port has one default route; hop number = port number + 1. */
+static void make_adjacency(struct rig *rig)
+{
+	struct hop hops[RIG_PORTS + 1] = {0};
+	struct adjacency_route routes[RIG_PORTS] = {0};
+	uint16_t tunnel_hops[RIG_SITES + 1] = {0};
+
+	for (unsigned i = 0; i < RIG_PORTS; i++) {
+		struct hop *hop = &hops[i + 1];
+
+		memcpy(hop->dst_mac, rig->config->ports[i].next_hop_mac, 6);
+		memcpy(hop->src_mac, rig->worker_ports[i].mac, 6);
+		hop->mtu = 1500;
+		hop->port = (uint8_t)i;
+		hop->resolved = true;
+		routes[i].port = (uint8_t)i;
+		routes[i].hop = (uint16_t)(i + 1);
+	}
+	for (unsigned t = 1; t <= RIG_SITES; t++)
+		tunnel_hops[t] = RIG_UNDERLAY + 1;
+	rig->adj = adjacency_create(&(struct adjacency_spec){
+		.hops = hops,
+		.n_hops = ARRAY_SIZE(hops),
+		.routes = routes,
+		.n_routes = ARRAY_SIZE(routes),
+		.tunnel_hops = tunnel_hops,
+		.n_tunnels = RIG_SITES,
+	});
+	if (rig->adj == NULL)
+		rig_fail("no memory for neighbours");
+}
+
+static void make_worker(struct rig *rig)
+{
+	static const uint8_t secret[17] = "benchmark secret";
+	struct worker_config config = {
+		.flows_capacity = rig->config->flows_capacity,
+		.count = 1,
+		.ports = rig->worker_ports,
+		.n_ports = RIG_PORTS,
+		.net = rig->net,
+		.adj = rig->adj,
+		.cpu = -1,
+		.poll = true,
+		.seed = secret,
+	};
+	uint64_t begin;
+
+	for (unsigned s = FLOW_FREE + 1; s < FLOW_STATE_COUNT; s++)
+		config.timeout_s[s] = TIMEOUT_S;
+	begin = rig_now_ns();
+	rig->worker = worker_create(&config);
+	rig->create_ns = rig_now_ns() - begin;
+	if (rig->worker == NULL)
+		rig_fail("no worker with %u flows: %s", config.flows_capacity, strerror(errno));
+}
+
+struct rig *rig_create(uint32_t capacity)
+{
+	static unsigned serial;
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	if (rig == NULL)
+		rig_fail("no memory");
+	read_config(rig, capacity);
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		open_port(rig, i, serial);
+	serial++;
+	make_adjacency(rig);
+	make_worker(rig);
+	return rig;
+}
+
+void rig_destroy(struct rig *rig)
+{
+	worker_destroy(rig->worker);
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		close_port(&rig->ports[i]);
+	adjacency_destroy(rig->adj);
+	network_destroy(rig->net);
+	config_destroy(rig->config);
+	free(rig);
+}
+
+struct worker_counters rig_counters(const struct rig *rig)
+{
+	struct worker_counters c;
+
+	worker_turn(rig->worker);
+	worker_read_counters(rig->worker, &c);
+	return c;
+}
+
+void rig_check_no_drops(const struct rig *rig)
+{
+	struct worker_counters c = rig_counters(rig);
+
+	for (unsigned i = 0; i < DROP_COUNT; i++) {
+		if (c.drops[i] > 0)
+			fprintf(stderr, "bench: %llu packets dropped: %s\n",
+				(unsigned long long)c.drops[i], drop_infos[i].name);
+	}
+	if (c.rx != c.tx)
+		rig_fail("%llu of %llu packets did not come out", (unsigned long long)(c.rx - c.tx),
+			 (unsigned long long)c.rx);
+}

@@ -1,0 +1,66 @@
+/*
+ * The rig: a real worker on memory ports in this process, with room to measure around it.
+ *
+ *   generator --> [ ring ] -> worker_turn() -> [ ring ] --> generator, all on one thread
+ *
+ * Two ports as in a machine with two NICs: tunnels on one, the Internet on the other. SITES sites
+ * with the same private addresses, each with one keyed GRE tunnel.
+ *
+ * Anything that fails ends the program with a sentence: a benchmark has nobody to return it to.
+ */
+#pragma once
+
+#include "control/config/config.h"
+#include "network/network.h"
+#include "worker.h"
+
+#include <stdint.h>
+
+struct rte_mbuf;
+struct rte_ring;
+
+enum {
+	RIG_SITES = 64,
+	RIG_UNDERLAY = 0,
+	RIG_UPLINK = 1,
+	RIG_PORTS = 2,
+	RIG_BURST = 64,
+};
+
+struct rig_port {
+	struct rte_ring *in, *out;
+	uint16_t ethdev;
+};
+
+struct rig {
+	struct config *config;
+	struct network *net;
+	struct adjacency *adj;
+	struct rig_port ports[RIG_PORTS];
+	struct worker_port worker_ports[RIG_PORTS];
+	struct worker *worker;
+	uint64_t create_ns; /* worker_create() alone */
+};
+
+/* Starts DPDK on @cpu, once a process. */
+void rig_start_dpdk(int cpu);
+
+/* "hugetlbfs" or "transparent": where tables of @bytes would lie if they were made now. */
+const char *rig_memory(uint64_t bytes);
+
+/* A worker with room for @capacity flows; same secret in each run. */
+struct rig *rig_create(uint32_t capacity);
+void rig_destroy(struct rig *rig);
+
+/* @n buffers of the rig's pool. */
+void rig_buffers(struct rte_mbuf **mbufs, unsigned n);
+
+/* Ends the program unless every packet went out: prints the reasons of the others. */
+void rig_check_no_drops(const struct rig *rig);
+
+/* The counters as they are now: a turn without packets makes them public first. */
+struct worker_counters rig_counters(const struct rig *rig);
+
+uint64_t rig_now_ns(void);
+
+void rig_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
