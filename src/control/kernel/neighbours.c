@@ -63,7 +63,7 @@ struct neighbours {
 	struct wanted wanted[WANTED_MAX];
 	size_t n_wanted;
 	bool hosts_full_said, published;
-	char buffer[EVENTS_BUFFER];
+	_Alignas(struct nlmsghdr) char buffer[EVENTS_BUFFER];
 };
 
 static uint64_t now_ms(void)

@@ -173,7 +173,7 @@ struct mnl_socket *netlink_open(unsigned groups)
 /* Sends @nlh and hands all that comes back to @cb. */
 static int ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
-	static char reply[REPLY_SIZE];
+	static _Alignas(struct nlmsghdr) char reply[REPLY_SIZE];
 	static uint32_t serial;
 	ssize_t len;
 	int ret = MNL_CB_OK;
