@@ -16,6 +16,7 @@ LAYERS = {
     "lane": 5,
     "flow/follow": 6,
     "flow/stages": 6,
+    "handover": 6,
     "in": 6,
     "setup": 6,
     "out": 6,
@@ -26,7 +27,8 @@ LAYERS = {
     "control": 9,
     "main": 10,
 }
-PAIRS = ({"worker", "query"},)  # one thing in two files
+# One thing in two files; what leaves for another worker, and where setup/ says it belongs.
+PAIRS = ({"worker", "query"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
     r"^src/(packet|handover|pipeline|worker\w*|main)\.[ch]$|"
