@@ -139,6 +139,7 @@ static void set_timeouts(struct worker_config *w, const struct config *config)
 	for (size_t state = FLOW_TCP_OPENING; state < FLOW_STATE_COUNT; state++)
 		w->timeout_s[state] = config->timeout_tcp_transitory;
 	w->timeout_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
+	w->timeout_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
 	w->timeout_s[FLOW_UDP] = config->timeout_udp;
 	w->timeout_s[FLOW_ICMP] = config->timeout_icmp;
 }

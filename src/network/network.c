@@ -6,6 +6,7 @@
  */
 #include "network/network.h"
 
+#include "base/clock.h"
 #include "network/index.h"
 #include "tunnel/gre.h"
 
@@ -133,6 +134,25 @@ static void compile_tunnel(struct tunnel *t, const struct spec_tunnel *spec, uin
 		gre_make_header(t->header, spec->local, spec->remote, spec->has_key, spec->key);
 }
 
+/* Rounded up, so that every worker may open something. */
+static uint32_t share(uint32_t limit, uint32_t workers)
+{
+	return limit == 0 ? UINT32_MAX : (limit - 1) / workers + 1;
+}
+
+static void compile_limits(struct site_limits *limits, const struct spec_limits *spec,
+			   uint32_t workers)
+{
+	uint32_t rate = share(spec->new_flows_per_second, workers);
+
+	limits->flows = share(spec->flows, workers);
+	limits->half_open = share(spec->half_open, workers);
+	if (spec->new_flows_per_second == 0)
+		return;
+	limits->interval_ns = NS_PER_S / rate;
+	limits->burst_ns = (rate - 1) * limits->interval_ns;
+}
+
 static void compile_sites(struct network *net)
 {
 	uint16_t tunnel = 1;
@@ -146,6 +166,8 @@ static void compile_sites(struct network *net)
 			.first_tunnel = tunnel,
 			.n_tunnels = (uint16_t)spec->n_tunnels,
 		};
+		compile_limits(&net->sites[i + 1].limits, &spec->limits,
+			       net->spec.workers == 0 ? 1 : net->spec.workers);
 		for (size_t k = 0; k < spec->n_tunnels; k++)
 			compile_tunnel(&net->tunnels[tunnel++], &spec->tunnels[k],
 				       (uint16_t)(i + 1));

@@ -44,7 +44,16 @@ struct tunnel {
 
 static_assert(sizeof(struct tunnel) == CACHE_LINE, "a packet needs more than one line of a tunnel");
 
+/* One worker's share of what a site may have. None: UINT32_MAX, and an interval of 0. */
+struct site_limits {
+	uint32_t flows;
+	uint32_t half_open;
+	uint64_t interval_ns; /* between two new flows, in the long run */
+	uint64_t burst_ns; /* how far ahead of the clock they may run: a second's worth */
+};
+
 struct site {
+	struct site_limits limits;
 	const struct prefix4 *prefixes;
 	uint32_t n_prefixes;
 	uint16_t first_tunnel, n_tunnels; /* ids are consecutive */

@@ -35,8 +35,16 @@ struct spec_tunnel {
 	uint16_t port; /* index into the ports of the configuration */
 };
 
+/* What a site may have at most, on all workers together. 0: no limit. */
+struct spec_limits {
+	uint32_t flows;
+	uint32_t new_flows_per_second;
+	uint32_t half_open; /* TCP connections that are not yet established */
+};
+
 struct spec_site {
 	char name[SPEC_NAME_SIZE];
+	struct spec_limits limits;
 	struct prefix4 *prefixes; /* its sources may only be these; none: any */
 	size_t n_prefixes;
 	struct spec_tunnel *tunnels; /* in order of priority */
@@ -61,6 +69,8 @@ struct network_spec {
 	size_t n_sites;
 	struct spec_pool *pools; /* the first one is the default route's egress */
 	size_t n_pools;
+	struct spec_limits limits; /* of sites that say nothing else; control/config spreads them */
+	uint16_t workers; /* share the limits; 0: one */
 };
 
 void network_spec_fini(struct network_spec *spec);

@@ -179,7 +179,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 				[FLOW_TCP_ESTABLISHED] = bed->config->timeout_tcp_established,
 				[FLOW_TCP_FIN_FORWARD] = bed->config->timeout_tcp_transitory,
 				[FLOW_TCP_FIN_RETURN] = bed->config->timeout_tcp_transitory,
-				[FLOW_TCP_CLOSED] = bed->config->timeout_tcp_transitory,
+				[FLOW_TCP_CLOSED] = bed->config->timeout_tcp_closed,
 			},
 		.count = (uint16_t)bed->n_workers,
 		.ports = bed->worker_ports,

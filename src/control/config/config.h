@@ -48,6 +48,7 @@ struct config {
 	/* idle timeouts, seconds */
 	uint16_t timeout_tcp_established;
 	uint16_t timeout_tcp_transitory;
+	uint16_t timeout_tcp_closed;
 	uint16_t timeout_udp;
 	uint16_t timeout_icmp;
 	char api_socket[CONFIG_PATH_SIZE];

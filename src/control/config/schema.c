@@ -28,6 +28,8 @@ enum {
 	POOLS_MAX = 256,
 	ADDRESSES_MAX = 4096, /* of one pool */
 	PREFIXES_MAX = 4096, /* of one site */
+	CAPACITY_MAX = 268435456, /* FLOW_CAPACITY_MAX of flow/flow.h */
+	NEW_FLOWS_MAX = 100000000, /* a second: ten nanoseconds each */
 	DURATION_MAX_S = 18 * 3600, /* fits 16 bits */
 	KERNEL_DRIVERS = BIT(PORT_AF_XDP) | BIT(PORT_AF_PACKET),
 };
@@ -48,7 +50,12 @@ static const struct setting timeout_rows[] = {
 	}, {
 		.name = "tcp-transitory", .type = SETTING_DURATION, AT(config, timeout_tcp_transitory),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
-		.help = "A TCP connection that is opening or closing (RFC 5382).",
+		.help = "A TCP connection that is opening or half closed (RFC 5382).",
+	}, {
+		.name = "tcp-closed", .type = SETTING_DURATION, AT(config, timeout_tcp_closed),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
+		.help = "A TCP connection that both sides have ended, or that was reset (RFC 7857). "
+			"Until then its egress port is not used again towards the same destination.",
 	}, {
 		.name = "udp", .type = SETTING_DURATION, AT(config, timeout_udp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "5m",
@@ -64,12 +71,40 @@ static const struct block timeout_block = {
 	.title = "Timeouts", .noun = "the timeouts", BLOCK_OF(timeout_rows),
 };
 
+static const struct setting default_limit_rows[] = {
+	{
+		.name = "flows", .type = SETTING_NUMBER, AT(config, network.limits.flows),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "half of `capacity`; with one site all of it",
+		.help = "How many flows a site may have at once.",
+	}, {
+		.name = "new-flows-per-second", .type = SETTING_NUMBER,
+		AT(config, network.limits.new_flows_per_second),
+		.min = 1, .max = NEW_FLOWS_MAX, .fallback = "200000", .unit = "flows",
+		.help = "How many flows a site may open in a second. A site that was quiet may open as "
+			"many at once.",
+	}, {
+		.name = "half-open", .type = SETTING_NUMBER, AT(config, network.limits.half_open),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "a quarter of the site's `flows`",
+		.help = "How many of a site's flows may be TCP connections that are not yet established.",
+	},
+};
+
+static const struct block default_limit_block = {
+	.title = "Limits of all sites", .noun = "the limits", BLOCK_OF(default_limit_rows),
+};
+
 static const struct setting flow_rows[] = {
 	{
 		.name = "capacity", .type = SETTING_NUMBER, AT(config, flows_capacity),
-		.min = 1024, .max = 268435456, .fallback = "1048576", .unit = "flows",
+		.min = 1024, .max = CAPACITY_MAX, .fallback = "1048576", .unit = "flows",
 		.help = "How many flows fit into the tables of all workers together. The memory, about "
 			"80 bytes a flow, is taken at the start.",
+	}, {
+		.name = "limits", .type = SETTING_BLOCK, .block = &default_limit_block,
+		.help = "What every site may have that says nothing else. Each worker has an equal part "
+			"of a limit, rounded up.",
 	}, {
 		.name = "timeouts", .type = SETTING_BLOCK, .block = &timeout_block,
 		.help = "How long a flow without packets is kept.",
@@ -172,6 +207,30 @@ static const struct block tunnel_block = {
 	.item_size = sizeof(struct spec_tunnel),
 };
 
+static const struct setting limit_rows[] = {
+	{
+		.name = "flows", .type = SETTING_NUMBER, AT(spec_site, limits.flows),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`",
+		.help = "How many flows it may have at once.",
+	}, {
+		.name = "new-flows-per-second", .type = SETTING_NUMBER,
+		AT(spec_site, limits.new_flows_per_second),
+		.min = 1, .max = NEW_FLOWS_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`",
+		.help = "How many flows it may open in a second.",
+	}, {
+		.name = "half-open", .type = SETTING_NUMBER, AT(spec_site, limits.half_open),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`, or a quarter of its `flows`",
+		.help = "How many of its flows may be TCP connections that are not yet established.",
+	},
+};
+
+static const struct block limit_block = {
+	.title = "Limits of a site", .noun = "the limits", BLOCK_OF(limit_rows),
+};
+
 static const struct setting site_rows[] = {
 	{
 		.name = "name", .type = SETTING_NAME, AT(spec_site, name), .required = true,
@@ -187,6 +246,9 @@ static const struct setting site_rows[] = {
 		COUNT(spec_site, n_tunnels), .min = 1, .max = SPEC_TUNNELS_MAX, .required = true,
 		.block = &tunnel_block,
 		.help = "Its tunnels, in order of priority.",
+	}, {
+		.name = "limits", .type = SETTING_BLOCK, .block = &limit_block,
+		.help = "What it may have at most, so that it can not disturb other sites.",
 	},
 };
 

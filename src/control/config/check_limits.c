@@ -1,0 +1,38 @@
+/*
+ * Limits: what a site does not say follows from the file's limits, and those from the capacity.
+ *
+ * A site alone may use the whole table. As soon as there is another one, none may use more than half
+ * of it unless the operator says so; and of its flows only a quarter may be half-open TCP
+ * connections, which cost an attacker one packet each and nothing to keep.
+ */
+#include "control/config/check.h"
+#include "control/config/config.h"
+
+/* At least one: 0 would be no limit. */
+static uint32_t part(uint32_t of, uint32_t parts)
+{
+	return of < parts ? 1 : of / parts;
+}
+
+void check_limits(struct checker *checker)
+{
+	struct config *config = checker->config;
+	struct network_spec *spec = &config->network;
+	struct spec_limits *all = &spec->limits;
+
+	spec->workers = config->workers;
+	if (all->flows == 0)
+		all->flows = part(config->flows_capacity, spec->n_sites > 1 ? 2 : 1);
+
+	for (size_t i = 0; i < spec->n_sites; i++) {
+		struct spec_limits *limits = &spec->sites[i].limits;
+
+		if (limits->flows == 0)
+			limits->flows = all->flows;
+		if (limits->new_flows_per_second == 0)
+			limits->new_flows_per_second = all->new_flows_per_second;
+		if (limits->half_open == 0)
+			limits->half_open =
+				all->half_open != 0 ? all->half_open : part(limits->flows, 4);
+	}
+}
