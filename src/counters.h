@@ -24,6 +24,13 @@ struct slice_counters {
 	uint32_t ports; /* different ports that carry at least one flow */
 };
 
+/* Flows of one site; each worker counts its own. */
+struct site_counters {
+	uint64_t flows; /* now */
+	uint64_t half_open; /* of them: TCP connections not yet established */
+	uint64_t refused; /* first packets, by one of the site's limits */
+};
+
 struct worker_counters {
 	/* law 3: rx + handed_in = tx + held + handed_out + sum of drops */
 	uint64_t rx, tx, held;

@@ -25,6 +25,9 @@
 	X(FRAGMENT, "fragment", "inner packet is a fragment")                                      \
 	X(PROTOCOL, "protocol", "neither TCP, UDP nor ICMP echo")                                  \
 	X(NO_FLOW, "no_flow", "belongs to no flow and may not start one")                          \
+	X(SITE_FLOWS, "site_flows", "site has its limit of flows, or its share of a full table")   \
+	X(HALF_OPEN, "half_open", "site has its limit of TCP connections not yet established")     \
+	X(SITE_RATE, "site_rate", "site opens more flows per second than its limit")               \
 	X(SOURCE, "source", "inner source is not among the site's prefixes")                       \
 	X(MARTIAN, "martian", "inner address that may never be on the wire")                       \
 	X(NO_ROUTE, "no_route", "no route to the destination")                                     \

@@ -29,6 +29,12 @@ struct lane_port {
 	struct rte_mbuf *tx[BURST_MAX]; /* transmit: leaves at the end of the burst */
 };
 
+/* What a site has of this worker: its limits look here (setup/limits.c). */
+struct site_use {
+	struct site_counters counters;
+	uint64_t spent_until_ns; /* its tokens for new flows are gone until then */
+};
+
 struct lane {
 	/* read by stages, set by the worker */
 	const struct network *net;
@@ -36,6 +42,7 @@ struct lane {
 	struct handover *handover; /* NULL: the only worker */
 	struct flow_table *flows;
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
+	uint64_t now_ns; /* the same in nanoseconds */
 	uint16_t index, count; /* which of how many workers: its part of each slice */
 	struct lane_port *ports;
 	uint16_t n_ports;
@@ -43,6 +50,7 @@ struct lane {
 
 	/* written by stages */
 	struct egress_state *egress;
+	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	struct port_counters *port_counters; /* [n_ports] */

@@ -17,6 +17,7 @@
  */
 #include "worker.h"
 
+#include "base/clock.h"
 #include "lane.h"
 #include "pipeline.h"
 #include "query.h"
@@ -50,8 +51,8 @@ struct wanted_box {
 struct worker {
 	struct lane lane;
 	struct burst burst;
-	uint64_t second_tsc; /* when the worker clock moves on */
-	uint64_t tsc_hz;
+	struct clock clock;
+	uint64_t held_ticks; /* where a held clock stands; 0: it runs */
 	uint32_t idle_turns; /* in a row */
 	uint16_t timeout_s[FLOW_STATE_COUNT];
 	int cpu;
@@ -118,6 +119,11 @@ void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_c
 void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out)
 {
 	copy_words((uint64_t *)out, (const uint64_t *)&w->lane.port_counters[port], sizeof(*out));
+}
+
+void worker_read_site(const struct worker *w, uint16_t site, struct site_counters *out)
+{
+	copy_words((uint64_t *)out, (const uint64_t *)&w->lane.sites[site].counters, sizeof(*out));
 }
 
 void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out)
@@ -188,12 +194,9 @@ static void flow_ended(void *arg, struct flow *flow)
 
 static void move_clock(struct worker *w)
 {
-	uint64_t tsc = rte_rdtsc();
-
-	if ((int64_t)(tsc - w->second_tsc) < 0)
-		return;
-	w->second_tsc += w->tsc_hz;
-	w->lane.now_s++;
+	clock_move(&w->clock, w->held_ticks == 0 ? rte_rdtsc() : w->held_ticks);
+	w->lane.now_s = w->clock.now_s;
+	w->lane.now_ns = w->clock.now_ns;
 }
 
 unsigned worker_turn(struct worker *w)
@@ -220,7 +223,16 @@ unsigned worker_turn(struct worker *w)
 
 void worker_advance_clock(struct worker *w, uint32_t seconds)
 {
-	w->lane.now_s += seconds;
+	w->clock.now_s += seconds;
+	move_clock(w);
+}
+
+void worker_hold_clock(struct worker *w, uint64_t ns)
+{
+	if (w->held_ticks == 0)
+		w->held_ticks = rte_rdtsc();
+	w->held_ticks += (uint64_t)((double)ns * (double)w->clock.ticks_per_s / NS_PER_S);
+	move_clock(w);
 }
 
 static void *worker_main(void *arg)
@@ -232,7 +244,6 @@ static void *worker_main(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	rte_rcu_qsbr_thread_register(w->qsbr, 0);
 	rte_rcu_qsbr_thread_online(w->qsbr, 0);
-	w->second_tsc = rte_rdtsc() + w->tsc_hz;
 
 	while (__atomic_load_n(&w->stop, __ATOMIC_RELAXED) == 0) {
 		worker_turn(w);
@@ -347,19 +358,18 @@ struct worker *worker_create(const struct worker_config *config)
 	w->adj = config->adj;
 	w->cpu = config->cpu;
 	w->poll = config->poll;
-	w->tsc_hz = rte_get_tsc_hz();
-	w->second_tsc = rte_rdtsc() + w->tsc_hz;
+	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz());
 	memcpy(w->timeout_s, config->timeout_s, sizeof(w->timeout_s));
 
-	lane->now_s = 1;
 	lane->index = config->index;
 	lane->count = config->count;
 	lane->handover = config->handover;
 	lane->n_tunnels = config->net->n_tunnels;
 	lane->tunnels = calloc(lane->n_tunnels + 1, sizeof(lane->tunnels[0]));
 	lane->egress = egress_create(config->net, config->index, config->count);
-	if (lane->tunnels == NULL || lane->egress == NULL || !create_ports(lane, config) ||
-	    !create_qsbr(w) || !create_table(lane, config)) {
+	lane->sites = limits_create();
+	if (lane->tunnels == NULL || lane->egress == NULL || lane->sites == NULL ||
+	    !create_ports(lane, config) || !create_qsbr(w) || !create_table(lane, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -367,6 +377,7 @@ struct worker *worker_create(const struct worker_config *config)
 		return NULL;
 	}
 	read_published(w);
+	move_clock(w);
 	return w;
 }
 
@@ -377,6 +388,7 @@ void worker_destroy(struct worker *w)
 	flow_table_destroy(w->lane.flows);
 	egress_destroy(w->lane.egress);
 	free(w->lane.tunnels);
+	free(w->lane.sites);
 	free(w->lane.ports);
 	free(w->lane.port_counters);
 	free(w->qsbr);

@@ -73,10 +73,14 @@ unsigned worker_turn(struct worker *w);
 /* Moves the clock of a worker that is driven by worker_turn(): tests of ageing. */
 void worker_advance_clock(struct worker *w, uint32_t seconds);
 
+/* Holds it: from now on it stands still but for this and worker_advance_clock(). Tests of rates. */
+void worker_hold_clock(struct worker *w, uint64_t ns);
+
 /* A consistent copy: law 3 holds in it. Any thread. */
 void worker_read_counters(const struct worker *w, struct worker_counters *out);
 void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_counters *out);
 void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out);
+void worker_read_site(const struct worker *w, uint16_t site, struct site_counters *out);
 void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out);
 
 /* Which flows: all fields that are set must match. */

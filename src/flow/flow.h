@@ -57,6 +57,12 @@ enum flow_state {
 	FLOW_STATE_COUNT,
 };
 
+/* A TCP connection that is not yet established: it costs its starter one packet. */
+static inline bool flow_is_half_open(uint8_t state)
+{
+	return state == FLOW_TCP_OPENING || state == FLOW_TCP_ANSWERED;
+}
+
 extern const char *const flow_state_names[FLOW_STATE_COUNT];
 
 /*

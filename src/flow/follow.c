@@ -25,7 +25,20 @@ void stage_lookup(struct lane *lane, struct burst *b)
 			   list[i]);
 }
 
-static void count(const struct lane *lane, struct flow *f, const struct packet *p)
+/* Rare: only here does a flow's state change, and with it what its site has half open. */
+static void move_state(struct lane *lane, struct flow *f, const struct packet *p)
+{
+	uint8_t next = flow_tcp_next(f->state, p->probe.dir, p->tcp_flags);
+
+	if (next == f->state)
+		return;
+	if (flow_is_half_open(next) != flow_is_half_open(f->state))
+		lane->sites[f->site].counters.half_open +=
+			(uint64_t)flow_is_half_open(next) - flow_is_half_open(f->state);
+	f->state = next;
+}
+
+static void count(struct lane *lane, struct flow *f, const struct packet *p)
 {
 	enum flow_dir dir = p->probe.dir;
 
@@ -35,7 +48,7 @@ static void count(const struct lane *lane, struct flow *f, const struct packet *
 		f->seen_s = lane->now_s;
 	if (unlikely((p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0 ||
 		     f->state == FLOW_TCP_ANSWERED))
-		f->state = flow_tcp_next(f->state, dir, p->tcp_flags);
+		move_state(lane, f, p);
 }
 
 /* Too big for the way out: RFC 1191 section 4 if it says DF. */

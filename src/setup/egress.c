@@ -216,8 +216,7 @@ void egress_undo(struct setup *s)
 	use_port(s->lane, &s->flow, -1);
 }
 
-void setup_flow_ended(struct lane *lane, const struct flow *flow)
+void egress_release(struct lane *lane, const struct flow *flow)
 {
 	use_port(lane, flow, -1);
-	lane->counters.flows_ended++;
 }

@@ -14,9 +14,9 @@ static const struct step {
 	enum drop (*run)(struct setup *s);
 	void (*undo)(struct setup *s); /* NULL: nothing to undo */
 } steps[] = {
-	{"start", start_check, NULL},  {"source", source_check, NULL},
-	{"route", route_choose, NULL}, {"egress", egress_take, egress_undo},
-	{"insert", insert_flow, NULL},
+	{"start", start_check, NULL},	      {"limits", limits_take, limits_undo},
+	{"source", source_check, NULL},	      {"route", route_choose, NULL},
+	{"egress", egress_take, egress_undo}, {"insert", insert_flow, NULL},
 };
 
 /* Refusals that the sender is told about; all others are silent. */
@@ -49,6 +49,13 @@ enum drop insert_flow(struct setup *s)
 		return DROP_TABLE_FULL;
 	s->lane->counters.flows_created++;
 	return DROP_NONE;
+}
+
+void setup_flow_ended(struct lane *lane, const struct flow *flow)
+{
+	egress_release(lane, flow);
+	limits_release(lane, flow);
+	lane->counters.flows_ended++;
 }
 
 /* A ping to our own address inside the tunnel is for the gateway itself. */

@@ -19,16 +19,23 @@ struct setup {
 
 /* A step: DROP_NONE to go on, or why the flow may not be. */
 enum drop start_check(struct setup *s); /* may this packet start a flow? */
+enum drop limits_take(struct setup *s); /* may its site have one more flow? */
+void limits_undo(struct setup *s);
 enum drop source_check(struct setup *s); /* may this site use that source? */
 enum drop route_choose(struct setup *s); /* which way does it go? */
 enum drop egress_take(struct setup *s); /* which address and port does it leave with? */
 void egress_undo(struct setup *s);
+void egress_release(struct lane *lane, const struct flow *flow);
 enum drop insert_flow(struct setup *s); /* both directions into the table */
 
 void stage_setup(struct lane *lane, struct burst *b);
 
-/* What setup took for a flow is given back: call for each flow that ends. */
+/* What setup took for a flow is given back: call for each flow that ends (setup.c). */
 void setup_flow_ended(struct lane *lane, const struct flow *flow);
+
+/* A worker's own account of what each site has. free() ends it. NULL if memory ran out. */
+struct site_use *limits_create(void);
+void limits_release(struct lane *lane, const struct flow *flow);
 
 /*
  * A worker's own account of egress ports in use. It owns part @index of @count of every slice.

@@ -1,0 +1,101 @@
+/*
+ * Step: may this site have one more flow?
+ *
+ * Four questions, the cheap ones first: has it its number of flows; is the table nearly full and the
+ * site above its fair share; has it its number of half-open TCP connections; does it open flows too
+ * fast? Each is about this site alone, so a flood from one site costs the others nothing.
+ *
+ * The rate is a token bucket of one number (GCRA, ITU-T I.371): until when the site has spent its
+ * tokens. It may run ahead of the clock by one second's worth. No refill pass, no timer, no division.
+ *
+ * The last part of the table is a reserve. Into it comes only who has less than the fair share, which
+ * is the capacity by the number of sites: however many flows the others were allowed, and however
+ * many they have, a site that was quiet can open some.
+ *
+ * The numbers are this worker's share of the site's (network.c), and so are the counts; the worker
+ * alone writes them. Flows are taken off when they end, half-open ones also when they are answered
+ * (flow/follow.c).
+ */
+#include "setup/setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RESERVE_PARTS = 16 }; /* the last of so many parts of the table */
+
+struct site_use *limits_create(void)
+{
+	size_t size = (SPEC_SITES_MAX + 1) * sizeof(struct site_use);
+	struct site_use *sites = aligned_alloc(CACHE_LINE, size);
+
+	if (sites != NULL)
+		memset(sites, 0, size);
+	return sites;
+}
+
+static bool is_in_reserve(const struct flow_table *t)
+{
+	uint32_t capacity = flow_table_capacity(t);
+
+	return capacity - flow_table_count(t) <= capacity / RESERVE_PARTS;
+}
+
+static bool has_fair_share(const struct lane *lane, const struct site_use *use)
+{
+	return use->counters.flows * lane->net->n_sites >= flow_table_capacity(lane->flows);
+}
+
+/* Takes a token if there is one. */
+static bool take_token(struct site_use *use, const struct site_limits *limits, uint64_t now_ns)
+{
+	uint64_t from_ns = use->spent_until_ns > now_ns ? use->spent_until_ns : now_ns;
+
+	if (from_ns - now_ns > limits->burst_ns)
+		return false;
+	use->spent_until_ns = from_ns + limits->interval_ns;
+	return true;
+}
+
+static enum drop refuse(struct setup *s, struct site_use *use, const struct site_limits *limits)
+{
+	const struct lane *lane = s->lane;
+
+	if (use->counters.flows >= limits->flows ||
+	    (is_in_reserve(lane->flows) && has_fair_share(lane, use)))
+		return DROP_SITE_FLOWS;
+	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= limits->half_open)
+		return DROP_HALF_OPEN;
+	if (!take_token(use, limits, lane->now_ns))
+		return DROP_SITE_RATE;
+	return DROP_NONE;
+}
+
+enum drop limits_take(struct setup *s)
+{
+	struct site_use *use = &s->lane->sites[s->flow.site];
+	enum drop drop = refuse(s, use, &s->lane->net->sites[s->flow.site].limits);
+
+	if (drop != DROP_NONE) {
+		use->counters.refused++;
+		return drop;
+	}
+	use->counters.flows++;
+	use->counters.half_open += flow_is_half_open(s->flow.state);
+	return DROP_NONE;
+}
+
+void limits_release(struct lane *lane, const struct flow *flow)
+{
+	struct site_use *use = &lane->sites[flow->site];
+
+	use->counters.flows--;
+	use->counters.half_open -= flow_is_half_open(flow->state);
+}
+
+/* What never became a flow gives its token back, too. */
+void limits_undo(struct setup *s)
+{
+	limits_release(s->lane, &s->flow);
+	s->lane->sites[s->flow.site].spent_until_ns -=
+		s->lane->net->sites[s->flow.site].limits.interval_ns;
+}

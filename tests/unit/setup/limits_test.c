@@ -1,0 +1,273 @@
+/*
+ * The step that holds a site to its limits, on a lane of its own: what it takes, what it refuses and
+ * under which name, what comes back.
+ */
+#include "setup/setup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { SITES = 4, CAPACITY = 1024, RESERVE = CAPACITY / 16 };
+
+static struct {
+	struct spec_site spec_sites[SITES];
+	struct spec_tunnel tunnel;
+	struct network_spec spec;
+	struct network *net;
+	struct lane lane;
+	uint32_t serial;
+} t;
+
+/* Every site has these limits; 0: none. */
+static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
+{
+	static const uint8_t secret[16] = "limits test    ";
+
+	t.serial = 0;
+	for (uint32_t i = 0; i < sites; i++)
+		t.spec_sites[i] = (struct spec_site){
+			.limits = limits,
+			.tunnels = &t.tunnel,
+			.n_tunnels = 1,
+		};
+	t.tunnel = (struct spec_tunnel){.local = 1, .remote = 2, .mtu = 1400};
+	t.spec = (struct network_spec){
+		.sites = t.spec_sites,
+		.n_sites = sites,
+		.workers = (uint16_t)workers,
+	};
+	t.net = network_create(&t.spec);
+	assert_non_null(t.net);
+	t.lane = (struct lane){
+		.net = t.net,
+		.flows = flow_table_create(CAPACITY, secret),
+		.sites = limits_create(),
+		.now_ns = 5000000000,
+		.now_s = 5,
+	};
+	assert_non_null(t.lane.flows);
+	assert_non_null(t.lane.sites);
+}
+
+static void tear_down(void)
+{
+	flow_table_destroy(t.lane.flows);
+	free(t.lane.sites);
+	network_destroy(t.net);
+}
+
+static struct setup a_flow(uint16_t site, uint8_t state)
+{
+	t.serial++;
+	return (struct setup){
+		.lane = &t.lane,
+		.flow = {.src = t.serial, .dst = t.serial, .site = site, .state = state},
+	};
+}
+
+static enum drop take(uint16_t site, uint8_t state)
+{
+	struct setup s = a_flow(site, state);
+
+	return limits_take(&s);
+}
+
+/* How many of @n are taken; all others must be refused as @refused. */
+static uint32_t take_many(uint32_t n, uint16_t site, uint8_t state, enum drop refused)
+{
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		enum drop drop = take(site, state);
+
+		taken += drop == DROP_NONE;
+		if (drop != DROP_NONE)
+			assert_int_equal(drop, refused);
+	}
+	return taken;
+}
+
+static uint32_t take_and_insert(uint32_t n, uint16_t site)
+{
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct setup s = a_flow(site, FLOW_UDP);
+		enum drop drop = limits_take(&s);
+
+		if (drop != DROP_NONE) {
+			assert_int_equal(drop, DROP_SITE_FLOWS);
+			continue;
+		}
+		assert_int_not_equal(flow_table_insert(t.lane.flows, &s.flow), FLOW_NO_RECORD);
+		taken++;
+	}
+	return taken;
+}
+
+static void no_limits(void **state)
+{
+	set_up(2, 1, (struct spec_limits){0});
+	assert_int_equal(take_many(100000, 1, FLOW_TCP_OPENING, DROP_NONE), 100000);
+	assert_int_equal(t.lane.sites[1].counters.flows, 100000);
+	assert_int_equal(t.lane.sites[1].counters.refused, 0);
+	tear_down();
+}
+
+static void so_many_flows(void **state)
+{
+	struct flow ended = {.site = 1, .state = FLOW_UDP};
+
+	set_up(2, 1, (struct spec_limits){.flows = 100});
+	assert_int_equal(take_many(150, 1, FLOW_UDP, DROP_SITE_FLOWS), 100);
+	assert_int_equal(t.lane.sites[1].counters.flows, 100);
+	assert_int_equal(t.lane.sites[1].counters.refused, 50);
+	assert_int_equal(take(2, FLOW_UDP), DROP_NONE); /* its neighbour does not notice */
+
+	limits_release(&t.lane, &ended);
+	assert_int_equal(take_many(2, 1, FLOW_ICMP, DROP_SITE_FLOWS), 1);
+	tear_down();
+}
+
+static void so_many_half_open(void **state)
+{
+	struct flow ended = {.site = 1, .state = FLOW_TCP_ANSWERED};
+	struct flow closed = {.site = 1, .state = FLOW_TCP_CLOSED};
+
+	set_up(2, 1, (struct spec_limits){.flows = 100, .half_open = 10});
+	assert_int_equal(take_many(20, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 10);
+	assert_int_equal(take(1, FLOW_UDP), DROP_NONE); /* only TCP is half open */
+	assert_int_equal(take(2, FLOW_TCP_OPENING), DROP_NONE);
+	limits_release(&t.lane, &closed);
+	assert_int_equal(take(1, FLOW_TCP_OPENING), DROP_HALF_OPEN);
+	limits_release(&t.lane, &ended);
+	assert_int_equal(take_many(2, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 1);
+	assert_int_equal(t.lane.sites[1].counters.half_open, 10);
+	assert_int_equal(t.lane.sites[1].counters.flows, 10);
+	tear_down();
+}
+
+static void so_many_a_second(void **state)
+{
+	set_up(2, 1, (struct spec_limits){.new_flows_per_second = 1000});
+	assert_int_equal(take_many(5000, 1, FLOW_UDP, DROP_SITE_RATE), 1000); /* it was quiet */
+	assert_int_equal(take_many(5000, 2, FLOW_UDP, DROP_SITE_RATE), 1000);
+	t.lane.now_ns += 999999;
+	assert_int_equal(take(1, FLOW_UDP), DROP_SITE_RATE);
+	t.lane.now_ns += 1;
+	assert_int_equal(take_many(9, 1, FLOW_UDP, DROP_SITE_RATE), 1);
+	t.lane.now_ns += 250 * UINT64_C(1000000);
+	assert_int_equal(take_many(5000, 1, FLOW_UDP, DROP_SITE_RATE), 250);
+	t.lane.now_ns += 3600 * UINT64_C(1000000000); /* tokens do not pile up */
+	assert_int_equal(take_many(5000, 1, FLOW_UDP, DROP_SITE_RATE), 1000);
+	tear_down();
+}
+
+/* Steady overload for ten seconds: the rate is kept, whatever it is. */
+static void the_rate_is_exact(void **state)
+{
+	static const uint32_t rates[] = {1, 7, 1000, 333333, 1000000};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		uint64_t taken = 0;
+
+		set_up(1, 1, (struct spec_limits){.new_flows_per_second = rates[i]});
+		for (uint32_t ms = 0; ms < 10000; ms++) {
+			for (uint32_t n = 0; n < rates[i] / 1000 * 2 + 2; n++)
+				taken += take(1, FLOW_UDP) == DROP_NONE;
+			t.lane.now_ns += 1000000;
+		}
+		/* ten seconds and the first burst; an interval is whole nanoseconds: 0.1 % */
+		assert_in_range(taken, 11 * UINT64_C(999) * rates[i] / 1000,
+				11 * UINT64_C(1001) * rates[i] / 1000 + 1);
+		tear_down();
+	}
+}
+
+static void undo_gives_all_back(void **state)
+{
+	set_up(1, 1, (struct spec_limits){.flows = 3, .half_open = 2, .new_flows_per_second = 5});
+	for (unsigned i = 0; i < 1000; i++) {
+		struct setup s = a_flow(1, FLOW_TCP_OPENING);
+
+		assert_int_equal(limits_take(&s), DROP_NONE);
+		limits_undo(&s);
+	}
+	assert_int_equal(t.lane.sites[1].counters.flows, 0);
+	assert_int_equal(t.lane.sites[1].counters.half_open, 0);
+	assert_int_equal(take_many(9, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 2);
+	tear_down();
+}
+
+static void the_reserve_is_for_the_others(void **state)
+{
+	set_up(4, 1, (struct spec_limits){0});
+	assert_int_equal(take_and_insert(CAPACITY, 1), CAPACITY - RESERVE);
+	assert_int_equal(take_and_insert(10, 2), 10);
+	assert_int_equal(take_and_insert(20, 3), 20);
+	assert_int_equal(take(1, FLOW_UDP), DROP_SITE_FLOWS);
+	assert_int_equal(take_and_insert(RESERVE - 30, 4), RESERVE - 30);
+	assert_int_equal(flow_table_count(t.lane.flows), CAPACITY);
+	tear_down();
+}
+
+/* Its fair share is a quarter of the table: so much it may have even where it is nearly full. */
+static void a_fair_share(void **state)
+{
+	set_up(4, 1, (struct spec_limits){0});
+	assert_int_equal(take_and_insert(CAPACITY / 4 - 1, 2), CAPACITY / 4 - 1);
+	assert_int_equal(take_and_insert(CAPACITY, 1), CAPACITY - RESERVE - CAPACITY / 4 + 1);
+	assert_int_equal(take_and_insert(10, 2), 1);
+	tear_down();
+}
+
+static void one_site_has_it_all(void **state)
+{
+	set_up(1, 1, (struct spec_limits){0});
+	assert_int_equal(take_and_insert(CAPACITY, 1), CAPACITY);
+	tear_down();
+}
+
+/* Workers share a limit; rounded up, so that each has something. */
+static void a_workers_share(void **state)
+{
+	static const struct {
+		uint32_t workers, limit, share;
+	} rows[] = {{1, 100, 100}, {4, 100, 25}, {3, 100, 34}, {32, 1, 1}, {32, 33, 2}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint32_t limit = rows[i].limit;
+
+		set_up(1, rows[i].workers, (struct spec_limits){.flows = limit});
+		assert_int_equal(take_many(200, 1, FLOW_UDP, DROP_SITE_FLOWS), rows[i].share);
+		tear_down();
+		set_up(1, rows[i].workers, (struct spec_limits){.half_open = limit});
+		assert_int_equal(take_many(200, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN),
+				 rows[i].share);
+		tear_down();
+		set_up(1, rows[i].workers, (struct spec_limits){.new_flows_per_second = limit});
+		assert_int_equal(take_many(200, 1, FLOW_UDP, DROP_SITE_RATE), rows[i].share);
+		tear_down();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_limits),
+		cmocka_unit_test(so_many_flows),
+		cmocka_unit_test(so_many_half_open),
+		cmocka_unit_test(so_many_a_second),
+		cmocka_unit_test(the_rate_is_exact),
+		cmocka_unit_test(undo_gives_all_back),
+		cmocka_unit_test(the_reserve_is_for_the_others),
+		cmocka_unit_test(a_fair_share),
+		cmocka_unit_test(one_site_has_it_all),
+		cmocka_unit_test(a_workers_share),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
