@@ -10,11 +10,12 @@ SECONDS ?= 60
 all: build
 
 $(BUILD)/build.ninja:
-	@packaging/quietly meson setup $(BUILD)
+	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
 
 ## make             compile into build/
 build: $(BUILD)/build.ninja
-	@packaging/quietly ninja -C $(BUILD)
+	@ninja -C $(BUILD) --quiet
 
 ## make deps        install the Debian packages that building and testing need
 deps:

@@ -18,6 +18,11 @@ static const struct {
 	 "packets of open flows, both directions, beside a pass-through"},
 	{"stages", figure_stages, "cycles a packet in each stage"},
 	{"setup", figure_setup, "first packets of new flows until the table is full"},
+	{"start", figure_start, "seconds to make a worker"},
+	{"capacity", figure_capacity, "flows that a table holds, and bytes of each"},
+	{"teardown", figure_teardown, "flows ended a second when all are too old"},
+	{"churn", figure_churn, "longest turn with a full table, ageing and new flows"},
+	{"count", figure_count, "the same work each time, for callgrind"},
 };
 
 static void usage(FILE *out)
@@ -87,7 +92,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
 		if (strcmp(argv[1], figures[i].name) != 0)
 			continue;
-		rig_start_dpdk(o.cpu);
+		rig_start_dpdk(o.cpu,
+			       figures[i].run != figure_count); /* valgrind has no huge pages */
 		figures[i].run(&o);
 		return 0;
 	}

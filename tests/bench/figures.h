@@ -13,3 +13,8 @@ struct figure_options {
 void figure_forward(const struct figure_options *o);
 void figure_stages(const struct figure_options *o);
 void figure_setup(const struct figure_options *o);
+void figure_start(const struct figure_options *o);
+void figure_capacity(const struct figure_options *o);
+void figure_teardown(const struct figure_options *o);
+void figure_churn(const struct figure_options *o);
+void figure_count(const struct figure_options *o);

@@ -31,7 +31,7 @@ static struct open_flows open_flows(const struct figure_options *o)
 {
 	struct open_flows f = {.memory = rig_memory(flow_table_bytes(o->flows))};
 
-	f.rig = rig_create(o->flows);
+	f.rig = rig_create(o->flows, 1);
 	f.traffic = traffic_create(f.rig, o->flows);
 	traffic_open(f.traffic, 0, o->flows);
 	f.sequence = traffic_make_sequence(f.traffic, SEQUENCE_MIN);
@@ -122,7 +122,7 @@ void figure_setup(const struct figure_options *o)
 {
 	for (unsigned i = 0; i < o->repeat; i++) {
 		const char *memory = rig_memory(flow_table_bytes(o->flows));
-		struct rig *rig = rig_create(o->flows);
+		struct rig *rig = rig_create(o->flows, 1);
 		struct traffic *t = traffic_create(rig, o->flows);
 		double cycles = traffic_open(t, 0, o->flows);
 

@@ -37,25 +37,16 @@ double median(double *values, size_t n)
 /* One burst; cycles in the worker or the stand-in. */
 static uint64_t run_burst(struct traffic *t, struct sequence *s, enum loop_kind kind)
 {
-	const struct shot *shots = &s->shots[(uint64_t)s->next * RIG_BURST];
 	uint64_t begin, spent;
-	unsigned n;
 
-	s->next = s->next + 1 < s->n_bursts ? s->next + 1 : 0;
-	traffic_send(t, FLOW_FORWARD, shots, PER_DIRECTION);
-	traffic_send(t, FLOW_RETURN, shots + PER_DIRECTION, PER_DIRECTION);
+	traffic_send_burst(t, s);
 	begin = rte_rdtsc();
 	if (kind == LOOP_HOMEWARD)
-		worker_turn(t->rig->worker);
+		worker_turn(t->rig->workers[0]);
 	else
 		through(t->rig);
 	spent = rte_rdtsc() - begin;
-	n = traffic_collect(t, FLOW_FORWARD, PER_DIRECTION) +
-	    traffic_collect(t, FLOW_RETURN, PER_DIRECTION);
-	if (n != RIG_BURST) {
-		rig_check_no_drops(t->rig);
-		rig_fail("a packet is still inside");
-	}
+	traffic_collect_burst(t);
 	return spent;
 }
 

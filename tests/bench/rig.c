@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/types.h"
+#include "handover.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #include <rte_eal.h>
+#include <rte_errno.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -23,7 +25,6 @@ enum {
 	BUFFERS = 1023,
 	BUFFER_SIZE = 512 + RTE_PKTMBUF_HEADROOM,
 	HUGE_PAGES_FOR_DPDK = 16,
-	TIMEOUT_S = 300,
 	CAPACITY_MIN = 1024, /* what a configuration may ask for */
 };
 
@@ -67,27 +68,27 @@ const char *rig_memory(uint64_t bytes)
 	return (uint64_t)free_huge_pages() << 21 >= bytes ? "hugetlbfs" : "transparent";
 }
 
-void rig_start_dpdk(int cpu)
+void rig_start_dpdk(int cpu, bool huge)
 {
+	bool in_huge = huge && free_huge_pages() > HUGE_PAGES_FOR_DPDK;
 	char cpus[16];
-	bool huge = free_huge_pages() > HUGE_PAGES_FOR_DPDK;
 	char *args[] = {
 		(char *)"bench",
 		(char *)"-l",
 		cpus,
-		(char *)"--in-memory",
+		(char *)"--no-shconf",
 		(char *)"--no-pci",
 		(char *)"--no-telemetry",
 		(char *)"--log-level=error",
 		(char *)"--force-max-simd-bitwidth=256",
 		(char *)"-m",
 		(char *)"16",
-		(char *)"--no-huge",
+		(char *)(in_huge ? "--in-memory" : "--no-huge"),
 		NULL,
 	};
 
 	snprintf(cpus, sizeof(cpus), "%d", cpu);
-	if (rte_eal_init((int)ARRAY_SIZE(args) - (huge ? 2 : 1), args) < 0)
+	if (rte_eal_init((int)ARRAY_SIZE(args) - 1, args) < 0)
 		rig_fail("DPDK does not start");
 	pool = rte_pktmbuf_pool_create("bench", BUFFERS, 0, 0, BUFFER_SIZE, SOCKET_ID_ANY);
 	if (pool == NULL)
@@ -98,6 +99,8 @@ void rig_buffers(struct rte_mbuf **mbufs, unsigned n)
 {
 	if (rte_pktmbuf_alloc_bulk(pool, mbufs, n) != 0)
 		rig_fail("no packet buffers left");
+	for (unsigned i = 0; i < n; i++)
+		memset(mbufs[i]->buf_addr, 0, mbufs[i]->buf_len);
 }
 
 static char *make_yaml(uint32_t capacity)
@@ -150,49 +153,68 @@ static void read_config(struct rig *rig, uint32_t capacity)
 		rig_fail("no memory for the network");
 }
 
-static struct rte_ring *make_ring(const char *what, unsigned serial, unsigned i)
+static struct rte_ring *make_ring(const char *what, unsigned serial, unsigned i, unsigned queue)
 {
 	char name[RTE_RING_NAMESIZE];
 	struct rte_ring *ring;
 
-	snprintf(name, sizeof(name), "%s-%u-%u", what, serial, i);
+	snprintf(name, sizeof(name), "%s-%u-%u-%u", what, serial, i, queue);
 	ring = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	if (ring == NULL)
 		rig_fail("no memory for rings");
 	return ring;
 }
 
-static void open_port(struct rig *rig, unsigned i, unsigned serial)
+static void start_port(uint16_t ethdev, uint16_t queues)
 {
 	const struct rte_eth_conf conf = {0};
+	int ret = rte_eth_dev_configure(ethdev, queues, queues, &conf);
+
+	for (uint16_t q = 0; q < queues && ret == 0; q++) {
+		ret = rte_eth_rx_queue_setup(ethdev, q, 512, 0, NULL, pool);
+		if (ret == 0)
+			ret = rte_eth_tx_queue_setup(ethdev, q, 512, 0, NULL);
+	}
+	if (ret == 0)
+		ret = rte_eth_dev_start(ethdev);
+	if (ret != 0)
+		rig_fail("no port in memory: %s", rte_strerror(-ret));
+}
+
+static void open_port(struct rig *rig, unsigned i, unsigned serial)
+{
 	struct rig_port *port = &rig->ports[i];
+	unsigned queues = rig->n_workers;
 	char name[RTE_ETH_NAME_MAX_LEN];
 	int ethdev;
 
-	port->in = make_ring("in", serial, i);
-	port->out = make_ring("out", serial, i);
+	for (unsigned q = 0; q < queues; q++) {
+		port->in[q] = make_ring("in", serial, i, q);
+		port->out[q] = make_ring("out", serial, i, q);
+	}
 	snprintf(name, sizeof(name), "port-%u-%u", serial, i);
-	ethdev = rte_eth_from_rings(name, &port->in, 1, &port->out, 1, 0);
-	if (ethdev < 0 || rte_eth_dev_configure((uint16_t)ethdev, 1, 1, &conf) != 0 ||
-	    rte_eth_rx_queue_setup((uint16_t)ethdev, 0, 512, 0, NULL, pool) != 0 ||
-	    rte_eth_tx_queue_setup((uint16_t)ethdev, 0, 512, 0, NULL) != 0 ||
-	    rte_eth_dev_start((uint16_t)ethdev) != 0)
+	ethdev = rte_eth_from_rings(name, port->in, queues, port->out, queues, 0);
+	if (ethdev < 0)
 		rig_fail("no port in memory");
 	port->ethdev = (uint16_t)ethdev;
+	start_port(port->ethdev, (uint16_t)queues);
 	rig->worker_ports[i] = (struct worker_port){
 		.ethdev = port->ethdev,
 		.mtu = 1500,
+		.n_queues = (uint16_t)queues,
 		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
 		.answer_arp_for_tunnels = true,
 	};
 }
 
-static void close_port(struct rig_port *port)
+static void close_port(const struct rig *rig, const struct rig_port *port)
 {
 	rte_eth_dev_stop(port->ethdev);
 	rte_eth_dev_close(port->ethdev);
-	rte_ring_free(port->in);
-	rte_ring_free(port->out);
+	for (unsigned q = 0; q < rig->n_workers; q++) {
+		rte_ring_free(port->in[q]);
+		rte_ring_free(port->out[q]);
+	}
 }
 
 /* Every port has one default route; hop number = port number + 1. */
@@ -227,12 +249,13 @@ static void make_adjacency(struct rig *rig)
 		rig_fail("no memory for neighbours");
 }
 
-static void make_worker(struct rig *rig)
+static void make_workers(struct rig *rig)
 {
 	static const uint8_t secret[17] = "benchmark secret";
 	struct worker_config config = {
 		.flows_capacity = rig->config->flows_capacity,
-		.count = 1,
+		.count = (uint16_t)rig->n_workers,
+		.handover = rig->handover,
 		.ports = rig->worker_ports,
 		.n_ports = RIG_PORTS,
 		.net = rig->net,
@@ -244,35 +267,47 @@ static void make_worker(struct rig *rig)
 	uint64_t begin;
 
 	for (unsigned s = FLOW_FREE + 1; s < FLOW_STATE_COUNT; s++)
-		config.timeout_s[s] = TIMEOUT_S;
+		config.timeout_s[s] = RIG_TIMEOUT_S;
 	begin = rig_now_ns();
-	rig->worker = worker_create(&config);
+	for (unsigned i = 0; i < rig->n_workers; i++) {
+		config.index = (uint16_t)i;
+		rig->workers[i] = worker_create(&config);
+		if (rig->workers[i] == NULL)
+			rig_fail("no worker with %u flows: %s", config.flows_capacity,
+				 strerror(errno));
+	}
 	rig->create_ns = rig_now_ns() - begin;
-	if (rig->worker == NULL)
-		rig_fail("no worker with %u flows: %s", config.flows_capacity, strerror(errno));
 }
 
-struct rig *rig_create(uint32_t capacity)
+struct rig *rig_create(uint32_t capacity, unsigned workers)
 {
 	static unsigned serial;
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	if (rig == NULL)
 		rig_fail("no memory");
+	rig->n_workers = workers;
 	read_config(rig, capacity);
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		open_port(rig, i, serial);
 	serial++;
 	make_adjacency(rig);
-	make_worker(rig);
+	if (workers > 1) {
+		rig->handover = handover_create((uint16_t)workers);
+		if (rig->handover == NULL)
+			rig_fail("no memory for hand-over rings");
+	}
+	make_workers(rig);
 	return rig;
 }
 
 void rig_destroy(struct rig *rig)
 {
-	worker_destroy(rig->worker);
+	for (unsigned i = 0; i < rig->n_workers; i++)
+		worker_destroy(rig->workers[i]);
+	handover_destroy(rig->handover);
 	for (unsigned i = 0; i < RIG_PORTS; i++)
-		close_port(&rig->ports[i]);
+		close_port(rig, &rig->ports[i]);
 	adjacency_destroy(rig->adj);
 	network_destroy(rig->net);
 	config_destroy(rig->config);
@@ -283,8 +318,8 @@ struct worker_counters rig_counters(const struct rig *rig)
 {
 	struct worker_counters c;
 
-	worker_turn(rig->worker);
-	worker_read_counters(rig->worker, &c);
+	worker_turn(rig->workers[0]);
+	worker_read_counters(rig->workers[0], &c);
 	return c;
 }
 

@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+struct handover;
 struct rte_mbuf;
 struct rte_ring;
 
@@ -24,11 +25,13 @@ enum {
 	RIG_UNDERLAY = 0,
 	RIG_UPLINK = 1,
 	RIG_PORTS = 2,
+	RIG_WORKERS_MAX = 2,
 	RIG_BURST = 64,
+	RIG_TIMEOUT_S = 300, /* of flows in any state */
 };
 
 struct rig_port {
-	struct rte_ring *in, *out;
+	struct rte_ring *in[RIG_WORKERS_MAX], *out[RIG_WORKERS_MAX];
 	uint16_t ethdev;
 };
 
@@ -38,27 +41,29 @@ struct rig {
 	struct adjacency *adj;
 	struct rig_port ports[RIG_PORTS];
 	struct worker_port worker_ports[RIG_PORTS];
-	struct worker *worker;
-	uint64_t create_ns; /* worker_create() alone */
+	unsigned n_workers; /* each port has a queue for each */
+	struct handover *handover;
+	struct worker *workers[RIG_WORKERS_MAX];
+	uint64_t create_ns; /* all worker_create() */
 };
 
-/* Starts DPDK on @cpu, once a process. */
-void rig_start_dpdk(int cpu);
+/* Starts DPDK on @cpu, once a process. @huge: with huge pages if some are free. */
+void rig_start_dpdk(int cpu, bool huge);
 
 /* "hugetlbfs" or "transparent": where tables of @bytes would lie if they were made now. */
 const char *rig_memory(uint64_t bytes);
 
-/* A worker with room for @capacity flows; same secret in each run. */
-struct rig *rig_create(uint32_t capacity);
+/* @workers workers with room for @capacity flows each; same secret in each run. */
+struct rig *rig_create(uint32_t capacity, unsigned workers);
 void rig_destroy(struct rig *rig);
 
-/* @n buffers of the rig's pool. */
+/* @n buffers of the rig's pool, full of zeros. */
 void rig_buffers(struct rte_mbuf **mbufs, unsigned n);
 
 /* Ends the program unless every packet went out: prints the reasons of the others. */
 void rig_check_no_drops(const struct rig *rig);
 
-/* The counters as they are now: a turn without packets makes them public first. */
+/* Worker 0's counters as they are now: a turn without packets makes them public first. */
 struct worker_counters rig_counters(const struct rig *rig);
 
 uint64_t rig_now_ns(void);

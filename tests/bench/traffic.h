@@ -1,34 +1,13 @@
 /*
- * Traffic for the rig: flows by number, and packets of them in random order, ready to be copied.
- *
- * Flow i is a UDP conversation of a host of site i % RIG_SITES. All sites use the same hosts, ports
- * and servers. A packet is a shot of 32 bytes: inner IPv4 and UDP headers and the flow's number; a
- * template gives what stands before. The generator copies both into a buffer and does nothing else.
+ * Traffic for one worker in lock step: a burst in, a turn, the same burst out again.
  */
 #pragma once
 
-#include "rig.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "shots.h"
 
 enum {
-	INNER_LEN = 64, /* bytes of an inner packet: IPv4 20, UDP 8, payload 36 */
-	SHOT_LEN = 32,
-	TEMPLATE_LEN = 48,
 	PER_DIRECTION = RIG_BURST / 2, /* packets of a burst */
 	BUFFERS_PER_DIRECTION = 128, /* more would not stay in the cache */
-};
-
-struct shot {
-	uint8_t bytes[SHOT_LEN]; /* the last 4: the flow's number, host order */
-};
-
-/* What the Internet sees of a flow; learned when it is opened. */
-struct mapping {
-	be32_t addr;
-	be16_t port;
-	uint16_t seen;
 };
 
 /* @n_bursts times PER_DIRECTION forward shots and as many return shots. */
@@ -46,17 +25,11 @@ struct traffic {
 	/* buffers that wait: forward ones come back from the uplink, return ones from the underlay */
 	struct rte_mbuf *free[2][BUFFERS_PER_DIRECTION];
 	uint32_t next_free[2];
-	_Alignas(64) uint8_t templates[RIG_SITES + 1][64]; /* the last one: from the Internet */
+	struct templates templates;
 };
 
 struct traffic *traffic_create(struct rig *rig, uint32_t n_flows);
 void traffic_destroy(struct traffic *t);
-
-/* A flow's first packet, and later ones in the same direction. */
-void traffic_forward_shot(uint32_t flow, struct shot *shot);
-
-/* A packet of the other direction; the flow was opened before. */
-void traffic_return_shot(const struct traffic *t, uint32_t flow, struct shot *shot);
 
 /*
  * Every flow in both directions, in random order, again and again until there are at least
@@ -65,12 +38,25 @@ void traffic_return_shot(const struct traffic *t, uint32_t flow, struct shot *sh
 struct sequence traffic_make_sequence(const struct traffic *t, uint32_t at_least);
 void traffic_free_sequence(struct sequence *s);
 
-/*
- * Puts @n shots into the port's ring. traffic_collect() takes them back where they come out and
- * returns how many there were; @max is the same in all calls between which not all buffers came back.
- */
+/* Puts @n shots into the port's ring. */
 void traffic_send(struct traffic *t, enum flow_dir dir, const struct shot *shots, unsigned n);
-unsigned traffic_collect(struct traffic *t, enum flow_dir dir, unsigned max);
+
+/*
+ * Takes up to @n back where they come out. What was dropped is made good from the pool. Returns how
+ * many came out.
+ */
+unsigned traffic_collect(struct traffic *t, enum flow_dir dir, unsigned n);
+
+/* The sequence's next burst; and back. Ends the program if one of it is missing. */
+void traffic_send_burst(struct traffic *t, struct sequence *s);
+void traffic_collect_burst(struct traffic *t);
+
+/*
+ * First packets of @n (at most RIG_BURST) flows from @from on; and back, with their mappings. Ends
+ * the program if one is missing.
+ */
+void traffic_send_first(struct traffic *t, uint32_t from, unsigned n);
+void traffic_collect_first(struct traffic *t, unsigned n);
 
 /*
  * Opens flows [@from, @to) and learns their mappings. TSC cycles a flow in worker_turn(): the mean
@@ -79,5 +65,5 @@ unsigned traffic_collect(struct traffic *t, enum flow_dir dir, unsigned max);
  */
 double traffic_open(struct traffic *t, uint32_t from, uint32_t to);
 
-/* Sends a burst of both directions and checks what comes out byte by byte. */
-void traffic_verify(struct traffic *t, const struct sequence *s);
+/* Sends one burst of the sequence and verifies all that comes out. */
+void traffic_verify(struct traffic *t, struct sequence *s);
