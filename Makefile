@@ -10,12 +10,11 @@ SECONDS ?= 60
 all: build
 
 $(BUILD)/build.ninja:
-	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+	@packaging/quietly meson setup $(BUILD)
 
 ## make             compile into build/
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet
+	@packaging/quietly ninja -C $(BUILD)
 
 ## make deps        install the Debian packages that building and testing need
 deps:

@@ -23,7 +23,9 @@
 	X(INNER_MALFORMED, "inner_malformed", "inner IPv4 or transport header inconsistent")       \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \
 	X(FRAGMENT, "fragment", "inner packet is a fragment")                                      \
-	X(PROTOCOL, "protocol", "neither TCP, UDP nor ICMP echo")                                  \
+	X(PROTOCOL, "protocol", "neither TCP, UDP, ICMP echo nor an ICMP error")                   \
+	X(ICMP_CHECKSUM, "icmp_checksum", "ICMP error whose checksum is wrong")                    \
+	X(ICMP_QUOTE, "icmp_quote", "ICMP error that does not say which flow it is about")         \
 	X(NO_FLOW, "no_flow", "belongs to no flow and may not start one")                          \
 	X(SITE_FLOWS, "site_flows", "site has its limit of flows, or its share of a full table")   \
 	X(HALF_OPEN, "half_open", "site has its limit of TCP connections not yet established")     \

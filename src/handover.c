@@ -117,6 +117,12 @@ uint16_t handover_owner(const struct lane *lane, const struct packet *p)
 	return egress_owner(port, net->slices[slice].size, lane->count);
 }
 
+bool handover_is_foreign(const struct lane *lane, struct packet *p)
+{
+	p->owner = handover_owner(lane, p);
+	return p->owner != lane->index;
+}
+
 static void give(struct lane *lane, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
 {
 	struct rte_ring *ring = ring_of(lane->handover, lane->index, to);

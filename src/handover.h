@@ -28,6 +28,9 @@ void handover_destroy(struct handover *h); /* NULL is fine; frees what is still 
 /* The worker that owns the flow of @p, parsed. Any worker. */
 uint16_t handover_owner(const struct lane *lane, const struct packet *p);
 
+/* Does @p belong to another worker? Then p->owner says to which. There are several. */
+bool handover_is_foreign(const struct lane *lane, struct packet *p);
+
 void stage_handover(struct lane *lane, struct burst *b);
 
 /* Gives @n finished frames for port @port to the worker that transmits there. */

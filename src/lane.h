@@ -51,6 +51,7 @@ struct lane {
 	/* written by stages */
 	struct egress_state *egress;
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
+	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	struct port_counters *port_counters; /* [n_ports] */

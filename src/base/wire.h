@@ -53,6 +53,8 @@ enum {
 	ETHER_ARP = 0x0806,
 
 	IPV4_DF = 0x4000,
+	IPV4_MF = 0x2000,
+	IPV4_OFFSET = 0x1fff, /* in units of eight bytes */
 	IPV4_MF_OR_OFFSET = 0x3fff,
 
 	PROTO_ICMP = 1,
@@ -64,6 +66,7 @@ enum {
 	ICMP_UNREACHABLE = 3,
 	ICMP_ECHO_REQUEST = 8,
 	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER = 12,
 
 	ICMP_CODE_NET = 0, /* of unreachable */
 	ICMP_CODE_TOO_BIG = 4,

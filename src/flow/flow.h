@@ -148,6 +148,10 @@ bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *ke
  */
 uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow);
 
+/* The same where the hashes of both keys are known: from a lookup and from a prefetch. */
+uint32_t flow_table_insert_hashed(struct flow_table *t, const struct flow *flow,
+				  uint64_t forward_hash, uint64_t return_hash);
+
 /* Takes a live flow out under both keys; the record is free at once. */
 void flow_table_remove(struct flow_table *t, uint32_t record);
 

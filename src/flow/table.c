@@ -123,28 +123,22 @@ static void record_give(struct flow_table *t, uint32_t record)
 	t->free_head = record;
 }
 
-uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow)
+uint32_t flow_table_insert_hashed(struct flow_table *t, const struct flow *flow,
+				  uint64_t forward_hash, uint64_t return_hash)
 {
-	struct flow_key forward, back;
-	uint64_t forward_hash, back_hash;
 	uint32_t record = record_take(t);
 
 	assert(flow->state != FLOW_FREE);
 	if (record == FLOW_NO_RECORD)
 		return FLOW_NO_RECORD;
 
-	flow_forward_key(flow, &forward);
-	flow_return_key(flow, &back);
-	forward_hash = flow_hash(&t->secret, &forward);
-	back_hash = flow_hash(&t->secret, &back);
 	t->records[record] = *flow;
-
 	if (!index_has_room(t, forward_hash))
 		goto no_room;
 	index_add(t, forward_hash, record);
-	if (!index_has_room(t, back_hash))
+	if (!index_has_room(t, return_hash))
 		goto no_room_back;
-	index_add(t, back_hash, record | REF_RETURN);
+	index_add(t, return_hash, record | REF_RETURN);
 	t->count++;
 	return record;
 
@@ -153,6 +147,16 @@ no_room_back:
 no_room:
 	record_give(t, record);
 	return FLOW_NO_RECORD;
+}
+
+uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow)
+{
+	struct flow_key forward, back;
+
+	flow_forward_key(flow, &forward);
+	flow_return_key(flow, &back);
+	return flow_table_insert_hashed(t, flow, flow_hash(&t->secret, &forward),
+					flow_hash(&t->secret, &back));
 }
 
 void flow_table_remove(struct flow_table *t, uint32_t record)

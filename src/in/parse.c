@@ -112,11 +112,13 @@ static bool ttl_expired(const struct lane *lane, const struct packet *p)
 	       p->probe.key.dst != lane->net->tunnels[p->tunnel].address;
 }
 
-/* Does it belong to another worker? Then p->owner says to which. */
-static bool is_foreign(const struct lane *lane, struct packet *p)
+/* Off the fast path: what can't be looked up by its own header, and what is refused. */
+static void leave(struct burst *b, struct packet *p, enum drop drop)
 {
-	p->owner = handover_owner(lane, p);
-	return p->owner != lane->index;
+	if (drop == DROP_PROTOCOL && quote_is_error(p))
+		burst_pass(b, STAGE_QUOTE, p);
+	else
+		burst_drop(b, p, drop);
 }
 
 void stage_parse(struct lane *lane, struct burst *b)
@@ -126,10 +128,10 @@ void stage_parse(struct lane *lane, struct burst *b)
 		enum drop drop = parse(lane, p);
 
 		if (drop != DROP_NONE)
-			burst_drop(b, p, drop);
+			leave(b, p, drop);
 		else if (ttl_expired(lane, p))
 			burst_answer(b, p, ANSWER_TTL_EXPIRED);
-		else if (lane->count > 1 && is_foreign(lane, p))
+		else if (lane->count > 1 && handover_is_foreign(lane, p))
 			burst_pass(b, STAGE_HANDOVER, p);
 		else
 			burst_pass(b, STAGE_LOOKUP, p);

@@ -5,6 +5,16 @@
 
 void stage_decapsulate(struct lane *lane, struct burst *b);
 void stage_parse(struct lane *lane, struct burst *b);
+void stage_quote(struct lane *lane, struct burst *b);
+
+/* Is it an ICMP error that is about a packet? @p's IPv4 header was checked and @p->l4 set. */
+bool quote_is_error(const struct packet *p);
+
+/*
+ * The key of the packets that answer the one quoted in @len bytes at @quote, in @realm. DROP_NONE, or
+ * why it can't be told.
+ */
+enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow_key *key);
 
 /*
  * Is this Ethernet frame an ARP request (RFC 826) for an address that we answer for on this port?

@@ -13,7 +13,6 @@
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -33,9 +32,16 @@ struct {
 	__type(value, __u64);
 } steer_counts SEC(".maps");
 
-/* The ARP packet of Ethernet and IPv4, RFC 826. */
+enum { ARP_REQUEST = 1 };
+
+/*
+ * The ARP packet of Ethernet and IPv4, RFC 826. Not from <linux/if_arp.h>: that asks for the C
+ * library's headers, which Debian has not for this target.
+ */
 struct arp_ipv4 {
-	struct arphdr header;
+	__be16 hardware, protocol;
+	__u8 hardware_len, protocol_len;
+	__be16 operation;
 	__u8 sender_mac[ETH_ALEN];
 	__u8 sender[4];
 	__u8 target_mac[ETH_ALEN];
@@ -76,9 +82,9 @@ static __always_inline __u32 match_arp(void *l3, void *end)
 {
 	struct arp_ipv4 *arp = l3;
 
-	if ((void *)(arp + 1) > end || arp->header.ar_op != bpf_htons(ARPOP_REQUEST) ||
-	    arp->header.ar_pro != bpf_htons(ETH_P_IP) || arp->header.ar_pln != 4 ||
-	    arp->header.ar_hln != ETH_ALEN)
+	if ((void *)(arp + 1) > end || arp->operation != bpf_htons(ARP_REQUEST) ||
+	    arp->protocol != bpf_htons(ETH_P_IP) || arp->protocol_len != 4 ||
+	    arp->hardware_len != ETH_ALEN)
 		return STEER_PASSED;
 	return steer_flags_of(arp->target) & STEER_ARP ? STEER_TOOK_ARP : STEER_PASSED;
 }

@@ -20,14 +20,15 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 {
 	uint16_t old = wire_16(value);
 	be16_t checksum = wire_be16(tcp + TCP_CHECKSUM);
-	uint8_t before[4], after[4];
-	size_t word = (size_t)(value - tcp) & ~(size_t)1; /* the option may stand at an odd place */
+	uint8_t before[4] = {0}, after[4] = {0};
+	size_t word = (size_t)(value - tcp) & ~(size_t)1;
+	size_t len = word == (size_t)(value - tcp) ? 2 : 4; /* at an odd place it spans two words */
 
 	if (old <= mss)
 		return;
-	memcpy(before, tcp + word, sizeof(before));
+	memcpy(before, tcp + word, len);
 	wire_put_be16(value, htons(mss));
-	memcpy(after, tcp + word, sizeof(after));
+	memcpy(after, tcp + word, len);
 	checksum = checksum_apply(checksum, checksum_delta32(wire_be32(before), wire_be32(after)));
 	wire_put_be16(tcp + TCP_CHECKSUM, checksum);
 }

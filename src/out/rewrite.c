@@ -45,14 +45,13 @@ static struct change change_of(const struct flow *f, enum flow_dir dir)
 
 static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delta)
 {
-	be16_t old_ttl = wire_be16(ip + IPV4_TTL), new_ttl;
+	const be16_t one_hop = htons(1 << 8); /* TTL is the high byte of its word */
 
 	ip[IPV4_TTL]--;
-	new_ttl = wire_be16(ip + IPV4_TTL);
 	wire_put_be32(ip + c->ip_at, c->new_addr);
 	wire_put_be16(ip + IPV4_CHECKSUM,
 		      checksum_apply(wire_be16(ip + IPV4_CHECKSUM),
-				     addr_delta + checksum_delta16(old_ttl, new_ttl)));
+				     addr_delta + checksum_delta16(one_hop, 0)));
 }
 
 static void rewrite_l4(uint8_t *l4, uint8_t proto, const struct change *c, uint64_t addr_delta)

@@ -4,8 +4,15 @@
 #include "lane.h"
 
 void stage_rewrite(struct lane *lane, struct burst *b);
+void stage_requote(struct lane *lane, struct burst *b);
 void stage_answer(struct lane *lane, struct burst *b);
 void stage_encapsulate(struct lane *lane, struct burst *b);
+
+/*
+ * Translates a packet of @f quoted by an ICMP error that travels in direction @dir: addresses, ports
+ * and checksums. @quote has @len bytes: an IPv4 header and at least eight more.
+ */
+void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir);
 
 /*
  * Lowers the MSS option of a TCP SYN to @mss (RFC 9293 section 3.7.1), checksum included. @tcp is

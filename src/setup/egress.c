@@ -126,6 +126,12 @@ static void remember_spent(struct setup *s)
 	};
 }
 
+static uint64_t hash_candidate(struct setup *s, struct flow_key *key)
+{
+	flow_return_key(&s->flow, key);
+	return flow_table_prefetch(s->lane->flows, key);
+}
+
 /* Tries up to @n ports of one slice from @offset on, SEARCH_AHEAD at a time. */
 static bool search_slice(struct setup *s, const struct slice *slice, uint32_t offset, uint32_t n)
 {
@@ -134,39 +140,51 @@ static bool search_slice(struct setup *s, const struct slice *slice, uint32_t of
 
 	for (uint32_t done = 0, ahead; done < n; done += ahead) {
 		ahead = n - done < SEARCH_AHEAD ? n - done : SEARCH_AHEAD;
-		if (done == 0)
-			ahead = 1; /* nearly always the first one is free */
 		for (uint32_t i = 0; i < ahead; i++) {
 			s->flow.nat_port = htons((uint16_t)(slice->first_port + offset + done + i));
-			flow_return_key(&s->flow, &keys[i]);
-			hashes[i] = flow_table_prefetch(s->lane->flows, &keys[i]);
+			hashes[i] = hash_candidate(s, &keys[i]);
 		}
 		for (uint32_t i = 0; i < ahead; i++) {
 			if (flow_table_has_hashed(s->lane->flows, &keys[i], hashes[i]))
 				continue;
 			s->flow.nat_port = keys[i].dport;
+			s->return_hash = hashes[i];
 			return true;
 		}
 	}
 	return false;
 }
 
+/* A random place among our parts of @address's slices: slice and offset into it. */
+static void random_place(struct setup *s, const struct egress_address *address, uint32_t *k,
+			 uint32_t *offset)
+{
+	uint64_t random = flow_table_random(s->lane->flows);
+	const struct slice_use *use;
+
+	*k = (uint32_t)(((random & UINT32_MAX) * address->n_slices) >> 32);
+	use = &s->lane->egress->slices[address->first_slice + *k];
+	*offset = use->first + (uint32_t)(((random >> 32) * use->n) >> 32);
+}
+
 /* Searches our part of @address's slices from a random place; takes what it looked at off @left. */
 static bool search_address(struct setup *s, const struct egress_address *address, uint32_t *left)
 {
 	const struct egress_state *e = s->lane->egress;
-	uint64_t random = flow_table_random(s->lane->flows);
-	uint32_t k = (uint32_t)(((random & UINT32_MAX) * address->n_slices) >> 32);
-	uint32_t start = (uint32_t)(random >> 32);
+	uint32_t k, offset;
 
+	random_place(s, address, &k, &offset);
 	s->flow.nat_src = address->addr;
+	/* Once more round to the slice where it began, for the ports before that place. */
 	for (uint32_t i = 0; i <= address->n_slices && *left > 0; i++) {
-		uint32_t index = address->first_slice + k;
-		const struct slice_use *use = &e->slices[index];
-		uint32_t from = i == 0 ? (uint32_t)(((uint64_t)start * use->n) >> 32) : 0;
-		uint32_t n = use->n - from < *left ? use->n - from : *left;
+		const struct slice_use *use = &e->slices[address->first_slice + k];
+		uint32_t end = use->first + use->n, n;
 
-		if (search_slice(s, &s->lane->net->slices[index], use->first + from, n))
+		s->slice = address->first_slice + k;
+		if (i > 0)
+			offset = use->first;
+		n = end - offset < *left ? end - offset : *left;
+		if (search_slice(s, &s->lane->net->slices[s->slice], offset, n))
 			return true;
 		*left -= n;
 		k = k + 1 < address->n_slices ? k + 1 : 0;
@@ -174,49 +192,89 @@ static bool search_address(struct setup *s, const struct egress_address *address
 	return false;
 }
 
-static void use_port(struct lane *lane, const struct flow *f, int change)
+/* The pool's address that this inner host is seen under. */
+static uint32_t address_of_host(const struct setup *s)
 {
-	int address = network_find_address(lane->net, f->nat_src);
-	uint16_t port = ntohs(f->nat_port);
-	int slice = address < 0 ? -1 : network_find_slice(lane->net, (uint32_t)address, port);
-	struct slice_use *use;
-	uint32_t *flows;
+	uint32_t host = (ntohl(s->flow.src) ^ (uint32_t)s->flow.site << 16) * 0x9e3779b1u;
 
-	if (slice < 0)
-		return;
-	use = &lane->egress->slices[slice];
-	flows = &use->flows_of_port[port - lane->net->slices[slice].first_port];
-	use->counters.ports += (change > 0 && *flows == 0) - (change < 0 && *flows == 1);
-	use->counters.flows += (uint32_t)change;
+	return (uint32_t)(((uint64_t)host * s->pool->n_addresses) >> 32);
+}
+
+static bool search_pool(struct setup *s)
+{
+	uint32_t k = address_of_host(s), left = SEARCH_MAX;
+
+	for (uint32_t i = 0; i < s->pool->n_addresses && left > 0; i++) {
+		uint32_t address = s->pool->first_address + k;
+
+		if (search_address(s, &s->lane->net->addresses[address], &left))
+			return true;
+		k = k + 1 < s->pool->n_addresses ? k + 1 : 0;
+	}
+	return false;
+}
+
+static uint32_t *flows_of_port(struct setup *s)
+{
+	const struct slice *slice = &s->lane->net->slices[s->slice];
+	uint32_t offset = (uint32_t)ntohs(s->flow.nat_port) - slice->first_port;
+
+	return &s->lane->egress->slices[s->slice].flows_of_port[offset];
+}
+
+static void count_port(struct slice_counters *c, uint32_t *flows, int change)
+{
+	c->ports += (uint32_t)((change > 0 && *flows == 0) - (change < 0 && *flows == 1));
+	c->flows += (uint32_t)change;
 	*flows += (uint32_t)change;
+}
+
+enum drop egress_choose(struct setup *s)
+{
+	uint32_t index = s->pool->first_address + address_of_host(s);
+	const struct egress_address *address = &s->lane->net->addresses[index];
+	struct flow_key key;
+	uint32_t k, offset;
+
+	if (is_spent(s))
+		return DROP_EGRESS_EXHAUSTED;
+	random_place(s, address, &k, &offset);
+	s->slice = address->first_slice + k;
+	s->flow.nat_src = address->addr;
+	s->flow.nat_port = htons((uint16_t)(s->lane->net->slices[s->slice].first_port + offset));
+	s->return_hash = hash_candidate(s, &key);
+	__builtin_prefetch(flows_of_port(s), 1);
+	return DROP_NONE;
 }
 
 enum drop egress_take(struct setup *s)
 {
-	const struct network *net = s->lane->net;
-	uint32_t host = (ntohl(s->flow.src) ^ ((uint32_t)s->flow.site << 16)) * 0x9e3779b1u;
-	uint32_t k = (uint32_t)(((uint64_t)host * s->pool->n_addresses) >> 32);
-	uint32_t left = SEARCH_MAX;
+	struct flow_key key;
 
-	if (is_spent(s))
+	flow_return_key(&s->flow, &key);
+	if (flow_table_has_hashed(s->lane->flows, &key, s->return_hash) && !search_pool(s)) {
+		remember_spent(s);
 		return DROP_EGRESS_EXHAUSTED;
-	for (uint32_t i = 0; i < s->pool->n_addresses && left > 0; i++) {
-		if (search_address(s, &net->addresses[s->pool->first_address + k], &left)) {
-			use_port(s->lane, &s->flow, 1);
-			return DROP_NONE;
-		}
-		k = k + 1 < s->pool->n_addresses ? k + 1 : 0;
 	}
-	remember_spent(s);
-	return DROP_EGRESS_EXHAUSTED;
+	count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), 1);
+	return DROP_NONE;
 }
 
 void egress_undo(struct setup *s)
 {
-	use_port(s->lane, &s->flow, -1);
+	count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), -1);
 }
 
+/* Which slice an ending flow's port is of must be found again; a setup knows it. */
 void egress_release(struct lane *lane, const struct flow *flow)
 {
-	use_port(lane, flow, -1);
+	int address = network_find_address(lane->net, flow->nat_src);
+	uint16_t port = ntohs(flow->nat_port);
+	int slice = address < 0 ? -1 : network_find_slice(lane->net, (uint32_t)address, port);
+	struct setup s = {.lane = lane, .flow = *flow};
+
+	if (slice < 0)
+		return;
+	s.slice = (uint32_t)slice;
+	egress_undo(&s);
 }

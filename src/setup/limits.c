@@ -1,9 +1,9 @@
 /*
  * Step: may this site have one more flow?
  *
- * Four questions, the cheap ones first: has it its number of flows; is the table nearly full and the
- * site above its fair share; has it its number of half-open TCP connections; does it open flows too
- * fast? Each is about this site alone, so a flood from one site costs the others nothing.
+ * Four questions, the cheap ones first: is there a record for it; has it its number of flows; its
+ * number of half-open TCP connections; does it open flows too fast? But for the first, each is about
+ * this site alone, so a flood from one site costs the others nothing.
  *
  * The rate is a token bucket of one number (GCRA, ITU-T I.371): until when the site has spent its
  * tokens. It may run ahead of the clock by one second's worth. No refill pass, no timer, no division.
@@ -33,16 +33,17 @@ struct site_use *limits_create(void)
 	return sites;
 }
 
-static bool is_in_reserve(const struct flow_table *t)
+/* May a site that has @flows have one of the records that are left? */
+static enum drop refuse_record(const struct lane *lane, uint64_t flows)
 {
-	uint32_t capacity = flow_table_capacity(t);
+	uint32_t capacity = flow_table_capacity(lane->flows);
+	uint32_t left = capacity - lane->flows_taken;
 
-	return capacity - flow_table_count(t) <= capacity / RESERVE_PARTS;
-}
-
-static bool has_fair_share(const struct lane *lane, const struct site_use *use)
-{
-	return use->counters.flows * lane->net->n_sites >= flow_table_capacity(lane->flows);
+	if (left == 0)
+		return DROP_TABLE_FULL;
+	if (left <= capacity / RESERVE_PARTS && flows * lane->net->n_sites >= capacity)
+		return DROP_SITE_FLOWS;
+	return DROP_NONE;
 }
 
 /* Takes a token if there is one. */
@@ -59,9 +60,11 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
 static enum drop refuse(struct setup *s, struct site_use *use, const struct site_limits *limits)
 {
 	const struct lane *lane = s->lane;
+	enum drop drop = refuse_record(lane, use->counters.flows);
 
-	if (use->counters.flows >= limits->flows ||
-	    (is_in_reserve(lane->flows) && has_fair_share(lane, use)))
+	if (drop != DROP_NONE)
+		return drop;
+	if (use->counters.flows >= limits->flows)
 		return DROP_SITE_FLOWS;
 	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= limits->half_open)
 		return DROP_HALF_OPEN;
@@ -76,9 +79,10 @@ enum drop limits_take(struct setup *s)
 	enum drop drop = refuse(s, use, &s->lane->net->sites[s->flow.site].limits);
 
 	if (drop != DROP_NONE) {
-		use->counters.refused++;
+		use->counters.refused += drop != DROP_TABLE_FULL;
 		return drop;
 	}
+	s->lane->flows_taken++;
 	use->counters.flows++;
 	use->counters.half_open += flow_is_half_open(s->flow.state);
 	return DROP_NONE;
@@ -88,6 +92,7 @@ void limits_release(struct lane *lane, const struct flow *flow)
 {
 	struct site_use *use = &lane->sites[flow->site];
 
+	lane->flows_taken--;
 	use->counters.flows--;
 	use->counters.half_open -= flow_is_half_open(flow->state);
 }

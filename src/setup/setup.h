@@ -11,9 +11,12 @@
 /* One flow in the making. */
 struct setup {
 	struct lane *lane;
-	const struct packet *p;
+	struct packet *p;
+	uint32_t next_step; /* setup.c: where the packet goes on alone */
 	struct flow flow; /* written step by step */
 	const struct pool *pool; /* route: the egress it leaves by */
+	uint32_t slice; /* choose, take: the slice of the egress port */
+	uint64_t return_hash; /* choose, take: of the flow's return key */
 	uint32_t record; /* insert: where the flow is now */
 };
 
@@ -23,7 +26,8 @@ enum drop limits_take(struct setup *s); /* may its site have one more flow? */
 void limits_undo(struct setup *s);
 enum drop source_check(struct setup *s); /* may this site use that source? */
 enum drop route_choose(struct setup *s); /* which way does it go? */
-enum drop egress_take(struct setup *s); /* which address and port does it leave with? */
+enum drop egress_choose(struct setup *s); /* which address and port might it leave with? */
+enum drop egress_take(struct setup *s); /* that one, or the next that is free */
 void egress_undo(struct setup *s);
 void egress_release(struct lane *lane, const struct flow *flow);
 enum drop insert_flow(struct setup *s); /* both directions into the table */

@@ -48,14 +48,20 @@ static uint32_t pseudo(uint32_t src, uint32_t dst, uint8_t proto, size_t len)
 	return sum16(0, h, sizeof(h));
 }
 
+static bool is_error(uint8_t icmp_type)
+{
+	return icmp_type == 3 || icmp_type == 11 || icmp_type == 12;
+}
+
 static size_t build_l4(const struct frame *f, uint8_t *l4)
 {
-	size_t payload = f->payload < 8 ? 8 : f->payload, header = 8, at;
+	size_t payload = f->payload < 8 && f->data == NULL ? 8 : f->payload, header = 8, at;
 
 	if (f->proto == 6) {
 		header = f->mss != 0 ? 24 : 20;
 		memset(l4, 0, header);
-		put32(l4 + 4, 0x01020304);
+		put32(l4 + 4, f->seq != 0 ? f->seq : 0x01020304);
+		put32(l4 + 8, f->ack);
 		l4[12] = (uint8_t)(header / 4 << 4);
 		l4[13] = f->tcp_flags;
 		put16(l4 + 14, 0xffff);
@@ -67,15 +73,21 @@ static size_t build_l4(const struct frame *f, uint8_t *l4)
 	} else {
 		memset(l4, 0, header);
 	}
-	memset(l4 + header, 0x5a, payload);
-	put32(l4 + header, (uint32_t)(f->token >> 32));
-	put32(l4 + header + 4, (uint32_t)f->token);
+	if (f->data != NULL) {
+		memcpy(l4 + header, f->data, payload);
+	} else {
+		memset(l4 + header, 0x5a, payload);
+		put32(l4 + header, (uint32_t)(f->token >> 32));
+		put32(l4 + header + 4, (uint32_t)f->token);
+	}
 	at = f->proto == 6 ? 16 : f->proto == 17 ? 6 : 2;
 
 	if (f->proto == 1) {
 		l4[0] = f->icmp_type;
 		l4[1] = f->icmp_code;
 		put16(l4 + 4, f->sport);
+		if (is_error(f->icmp_type))
+			put16(l4 + 6, f->dport);
 		put16(l4 + at, ~sum16(0, l4, header + payload) & 0xffff);
 		return header + payload;
 	}
@@ -163,11 +175,14 @@ static bool parse_l4(const uint8_t *ip, size_t len, struct frame *f, const char 
 		f->icmp_type = l4[0];
 		f->icmp_code = l4[1];
 		f->sport = get16(l4 + 4);
+		f->dport = is_error(f->icmp_type) ? get16(l4 + 6) : 0;
 	} else {
 		f->sport = get16(l4);
 		f->dport = get16(l4 + 2);
 	}
 	if (f->proto == 6) {
+		f->seq = get32(l4 + 4);
+		f->ack = get32(l4 + 8);
 		f->tcp_flags = l4[13];
 		f->mss = header >= 24 && l4[20] == 2 ? get16(l4 + 22) : 0;
 	}
@@ -221,4 +236,36 @@ bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **wh
 	f->dst = get32(ip + 16);
 	f->df = get16(ip + 6) & 0x4000;
 	return parse_l4(ip, len, f, why);
+}
+
+const uint8_t *frame_inner(const uint8_t *in, size_t *len)
+{
+	size_t header = 14;
+
+	if (in[14 + 9] == 47)
+		header += 20 + 4 + (in[34] & 0x20 ? 4 : 0);
+	*len -= header;
+	return in + header;
+}
+
+bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const char **why)
+{
+	const uint8_t *l4 = quote + 20;
+
+	memset(f, 0, sizeof(*f));
+	*why = "quoted IPv4 header";
+	if (len < 28 || quote[0] != 0x45)
+		return false;
+	*why = "quoted IPv4 checksum";
+	if (sum16(0, quote, 20) != 0xffff)
+		return false;
+	f->proto = quote[9];
+	f->ttl = quote[8];
+	f->src = get32(quote + 12);
+	f->dst = get32(quote + 16);
+	if (get16(quote + 2) == len)
+		return parse_l4(quote, len, f, why);
+	f->sport = get16(l4 + (f->proto == 1 ? 4 : 0));
+	f->dport = f->proto == 1 ? 0 : get16(l4 + 2);
+	return true;
 }

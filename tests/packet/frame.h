@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An inner packet in words. Addresses and ports in host order; ICMP: sport is the identifier. */
+/* An inner packet in words. Addresses and ports in host order; ICMP: sport is the identifier, and
+ * dport of an error the MTU that it names. */
 struct frame {
 	/* outer; local 0: no tunnel */
 	uint32_t outer_src, outer_dst;
@@ -26,6 +27,8 @@ struct frame {
 	uint64_t token; /* first 8 bytes of payload */
 	uint16_t payload; /* bytes, at least 8 */
 	bool udp_no_checksum;
+	uint32_t seq, ack; /* TCP; seq 0 is 0x01020304 */
+	const uint8_t *data; /* instead of the token: @payload bytes, as few as you like */
 };
 
 /* Writes the frame from Ethernet on; returns its length. */
@@ -36,5 +39,14 @@ size_t frame_build(const struct frame *f, uint8_t *out);
  * wrong. Understands what frame_build() builds, and ICMP errors (payload is then the quote).
  */
 bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **why);
+
+/*
+ * The packet that an ICMP error quotes, from its IPv4 header on, cut at @len bytes. False, with the
+ * reason, if its header's checksum is wrong, or the transport's where the quote is whole.
+ */
+bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const char **why);
+
+/* Where the IPv4 header of the packet that @in carries begins; its length in @len. */
+const uint8_t *frame_inner(const uint8_t *in, size_t *len);
 
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))

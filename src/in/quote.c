@@ -1,0 +1,123 @@
+/*
+ * Quote: which flow is an ICMP error about?
+ *
+ * An error names no ports of its own; it carries the beginning of the packet that caused it. That
+ * packet went the other way, so its key turned round is the error's key, and the flow table says the
+ * rest (RFC 5508 section 4.2). A quote holds at least an IPv4 header and eight bytes (RFC 792), which
+ * is all that is needed.
+ *
+ * An error is about a flow but not of it: nothing in the record changes, so that nobody keeps a flow
+ * alive or ends it with errors (RFC 5508 REQ-6). None is ever answered (RFC 1122 section 3.2.2).
+ */
+#include "in/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+#include "handover.h"
+
+enum { QUOTE_MIN = 8 }; /* bytes of the quoted transport */
+
+bool quote_is_error(const struct packet *p)
+{
+	const uint8_t *icmp = p->data + p->l4;
+
+	if (p->data[IPV4_PROTO] != PROTO_ICMP || p->len < p->l4 + ICMP_LEN)
+		return false;
+	return icmp[ICMP_TYPE] == ICMP_UNREACHABLE || icmp[ICMP_TYPE] == ICMP_TIME_EXCEEDED ||
+	       icmp[ICMP_TYPE] == ICMP_PARAMETER;
+}
+
+/* The ports of the answer to what is quoted at @l4. */
+static enum drop key_ports(struct flow_key *key, const uint8_t *l4)
+{
+	switch (key->proto) {
+	case PROTO_TCP:
+	case PROTO_UDP:
+		key->sport = wire_be16(l4 + TCP_DPORT);
+		key->dport = wire_be16(l4 + TCP_SPORT);
+		return DROP_NONE;
+	case PROTO_ICMP:
+		if (l4[ICMP_TYPE] == ICMP_ECHO_REQUEST)
+			key->dport = wire_be16(l4 + ICMP_ID);
+		else if (l4[ICMP_TYPE] == ICMP_ECHO_REPLY)
+			key->sport = wire_be16(l4 + ICMP_ID);
+		else
+			return DROP_ICMP_QUOTE;
+		return DROP_NONE;
+	default:
+		return DROP_ICMP_QUOTE;
+	}
+}
+
+/* RFC 5508 REQ-3, with its a) and b); c) leaves the quoted transport's checksum alone. */
+enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow_key *key)
+{
+	size_t header;
+
+	if (len < IPV4_LEN + QUOTE_MIN || quote[IPV4_VERSION_IHL] >> 4 != 4)
+		return DROP_ICMP_QUOTE;
+	header = (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
+	if (header < IPV4_LEN || len < header + QUOTE_MIN || !checksum_ok(quote, header))
+		return DROP_ICMP_QUOTE;
+	/* Only the first fragment of a packet says which flow it belongs to. */
+	if (wire_16(quote + IPV4_FRAGMENT) & IPV4_OFFSET)
+		return DROP_ICMP_QUOTE;
+
+	*key = (struct flow_key){
+		.src = wire_be32(quote + IPV4_DST),
+		.dst = wire_be32(quote + IPV4_SRC),
+		.realm = realm,
+		.proto = quote[IPV4_PROTO],
+	};
+	return key_ports(key, quote + header);
+}
+
+static bool may_be_source(be32_t addr)
+{
+	uint32_t a = ntohl(addr);
+
+	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
+}
+
+static enum drop read_error(const struct lane *lane, struct packet *p)
+{
+	const uint8_t *icmp = p->data + p->l4;
+	size_t len = (size_t)p->len - p->l4;
+	enum drop drop;
+
+	if (!checksum_ok(icmp, len))
+		return DROP_ICMP_CHECKSUM;
+	if (!may_be_source(wire_be32(p->data + IPV4_SRC)))
+		return DROP_MARTIAN;
+	drop = quote_key(icmp + ICMP_LEN, len - ICMP_LEN, lane->net->tunnels[p->tunnel].site,
+			 &p->probe.key);
+	if (drop != DROP_NONE)
+		return drop;
+	/* An error goes to whoever sent what it is about. */
+	if (p->probe.key.dst != wire_be32(p->data + IPV4_DST))
+		return DROP_ICMP_QUOTE;
+	return p->data[IPV4_TTL] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
+}
+
+void stage_quote(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_QUOTE]; i++) {
+		struct packet *p = b->list[STAGE_QUOTE][i];
+		struct flow_probe *probe = &p->probe;
+		enum drop drop = read_error(lane, p);
+
+		if (drop != DROP_NONE) {
+			burst_drop(b, p, drop);
+			continue;
+		}
+		if (lane->count > 1 && handover_is_foreign(lane, p)) {
+			burst_pass(b, STAGE_HANDOVER, p);
+			continue;
+		}
+		flow_table_lookup(lane->flows, &probe, 1);
+		if (probe->record == FLOW_NO_RECORD)
+			burst_drop(b, p, DROP_NO_FLOW);
+		else
+			burst_pass(b, STAGE_REQUOTE, p);
+	}
+}

@@ -1,0 +1,132 @@
+/*
+ * Requote: an ICMP error takes on the addresses that its flow says, inside and out.
+ *
+ *   from the Internet   quoted source and the error's destination become the private host; whoever
+ *                       made the error keeps its address (RFC 5508 REQ-4)
+ *   from a site         quoted destination and the error's source become the flow's egress address,
+ *                       which is all that the Internet may see of the site (REQ-5)
+ *
+ * Where nothing was translated the error's source stays as it is. The quote's checksums follow by
+ * difference, as far as they are in the quote; the error's own ones were verified when it came in and
+ * are made anew.
+ */
+#include "out/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+
+/* What changes in the quote: the side of the packet that our flow translated. */
+struct swap {
+	be32_t old_addr, new_addr;
+	be16_t old_port, new_port;
+	uint8_t ip_at, l4_at;
+};
+
+static struct swap swap_of(const struct flow *f, enum flow_dir dir)
+{
+	if (dir == FLOW_RETURN)
+		return (struct swap){
+			.old_addr = f->nat_src,
+			.new_addr = f->src,
+			.old_port = f->nat_port,
+			.new_port = f->sport,
+			.ip_at = IPV4_SRC,
+			.l4_at = TCP_SPORT,
+		};
+	return (struct swap){
+		.old_addr = f->src,
+		.new_addr = f->nat_src,
+		.old_port = f->sport,
+		.new_port = f->nat_port,
+		.ip_at = IPV4_DST,
+		.l4_at = TCP_DPORT,
+	};
+}
+
+static void apply(uint8_t *checksum, uint64_t delta)
+{
+	wire_put_be16(checksum, checksum_apply(wire_be16(checksum), delta));
+}
+
+/* @l4 is the quoted transport header, @len what there is of it: at least eight bytes. */
+static void requote_l4(uint8_t *l4, size_t len, uint8_t proto, const struct swap *s)
+{
+	uint64_t addr_delta = checksum_delta32(s->old_addr, s->new_addr);
+	uint64_t port_delta = checksum_delta16(s->old_port, s->new_port);
+
+	switch (proto) {
+	case PROTO_TCP:
+		wire_put_be16(l4 + s->l4_at, s->new_port);
+		if (len >= TCP_CHECKSUM + 2)
+			apply(l4 + TCP_CHECKSUM, addr_delta + port_delta);
+		break;
+	case PROTO_UDP:
+		wire_put_be16(l4 + s->l4_at, s->new_port);
+		if (wire_be16(l4 + UDP_CHECKSUM) == 0)
+			break;
+		apply(l4 + UDP_CHECKSUM, addr_delta + port_delta);
+		if (wire_be16(l4 + UDP_CHECKSUM) == 0)
+			wire_put_be16(l4 + UDP_CHECKSUM, UINT16_MAX);
+		break;
+	default: /* ICMP echo: quote.c lets nothing else through */
+		wire_put_be16(l4 + ICMP_ID, s->new_port);
+		apply(l4 + ICMP_CHECKSUM, port_delta);
+		break;
+	}
+}
+
+void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir)
+{
+	struct swap s = swap_of(f, dir);
+	size_t header = (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
+
+	wire_put_be32(quote + s.ip_at, s.new_addr);
+	apply(quote + IPV4_CHECKSUM, checksum_delta32(s.old_addr, s.new_addr));
+	requote_l4(quote + header, len - header, f->proto, &s);
+}
+
+static void rewrite_error(struct packet *p, const struct flow *f, enum flow_dir dir)
+{
+	uint8_t *ip = p->data, *icmp = ip + p->l4;
+	size_t len = (size_t)p->len - p->l4;
+
+	requote(icmp + ICMP_LEN, len - ICMP_LEN, f, dir);
+	wire_put_be16(icmp + ICMP_CHECKSUM, 0);
+	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, len));
+
+	if (dir == FLOW_RETURN)
+		wire_put_be32(ip + IPV4_DST, f->src);
+	else if (f->nat_src != f->src)
+		wire_put_be32(ip + IPV4_SRC, f->nat_src);
+	ip[IPV4_TTL]--;
+	wire_put_be16(ip + IPV4_CHECKSUM, 0);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
+}
+
+/* Where it goes: the way of the flow's packets in this direction. Returns how much fits. */
+static uint16_t choose_way(const struct lane *lane, struct packet *p, const struct flow *f)
+{
+	if (p->probe.dir == FLOW_RETURN) {
+		p->tunnel = f->onramp;
+		p->hop = lane->adj->tunnel_hops[f->onramp];
+		return lane->net->tunnels[f->onramp].mtu;
+	}
+	p->tunnel = TUNNEL_NONE;
+	p->hop = f->offramp;
+	return lane->adj->hops[f->offramp].mtu;
+}
+
+void stage_requote(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_REQUOTE]; i++) {
+		struct packet *p = b->list[STAGE_REQUOTE][i];
+		const struct flow *f = flow_table_at(lane->flows, p->probe.record);
+
+		if (p->len > choose_way(lane, p, f)) {
+			burst_drop(b, p, DROP_TOO_BIG);
+			continue;
+		}
+		rewrite_error(p, f, p->probe.dir);
+		burst_pass(b, STAGE_ENCAPSULATE, p);
+	}
+}
