@@ -1,0 +1,247 @@
+/* A stage by itself: see stage.h. What is looked up is real: network, adjacency and flow table. */
+#include "stage.h"
+
+#include "base/clock.h"
+#include "flow/stages.h"
+#include "in/stages.h"
+#include "out/stages.h"
+#include "setup/setup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+
+static const struct spec_tunnel tunnels[3] = {
+	{.name = "b1", .mtu = STAGE_MTU},
+	{.name = "b2", .mtu = STAGE_MTU - 4, .has_key = true, .key = 7},
+	{.name = "m1", .mtu = STAGE_MTU - 4, .has_key = true, .key = 8},
+};
+
+static void make_network(struct stage_bench *b, uint32_t slice_size)
+{
+	memcpy(b->tunnels, tunnels, sizeof(tunnels));
+	for (unsigned i = 0; i < 3; i++) {
+		b->tunnels[i].local = htonl(GATEWAY);
+		b->tunnels[i].remote = htonl(i < 2 ? BERLIN : MADRID);
+		b->tunnels[i].address = i == 0 ? htonl(BERLIN_INSIDE) : 0;
+	}
+	b->prefix = (struct prefix4){htonl(IP(10, 0, 1, 0)), 24};
+	b->sites[0] = (struct spec_site){.name = "berlin",
+					 .prefixes = &b->prefix,
+					 .n_prefixes = 1,
+					 .tunnels = &b->tunnels[0],
+					 .n_tunnels = 2};
+	b->sites[1] =
+		(struct spec_site){.name = "madrid", .tunnels = &b->tunnels[2], .n_tunnels = 1};
+
+	b->addresses[0].addr = htonl(EGRESS);
+	b->addresses[0].slices[0] = 1 << 1;
+	b->addresses[1].addr = htonl(EGRESS_2);
+	b->addresses[1].slices[0] = 1 << 2 | 1 << 3;
+	b->pool = (struct spec_pool){.name = "internet",
+				     .port = PORT_UPLINK,
+				     .slice_size = slice_size,
+				     .addresses = b->addresses,
+				     .n_addresses = 2};
+	b->net = network_create(&(struct network_spec){
+		.sites = b->sites, .n_sites = 2, .pools = &b->pool, .n_pools = 1});
+	assert_non_null(b->net);
+}
+
+static void make_adjacency(struct stage_bench *b)
+{
+	const struct hop hops[HOP_COUNT] = {
+		[HOP_UPLINK] = {.dst_mac = {2, 0, 0, 0, 0, 0xbb},
+				.src_mac = {2, 0, 0, 0, 0, 2},
+				.mtu = 1500,
+				.port = PORT_UPLINK,
+				.resolved = true},
+		[HOP_UNDERLAY] = {.dst_mac = {2, 0, 0, 0, 0, 0xaa},
+				  .src_mac = {2, 0, 0, 0, 0, 1},
+				  .mtu = 1500,
+				  .port = PORT_UNDERLAY,
+				  .resolved = true},
+		[HOP_SILENT] = {.mtu = 1500, .port = PORT_UPLINK},
+	};
+	const struct prefix4 link = {htonl(IP(198, 18, 0, 0)), 24};
+	const struct adjacency_route routes[] = {
+		{{0, 0}, PORT_UPLINK, HOP_UPLINK},
+		{link, PORT_UPLINK, HOP_UNKNOWN_HOST},
+		{{0, 0}, PORT_UNDERLAY, HOP_UNDERLAY},
+	};
+	const struct adjacency_host host = {htonl(IP(198, 18, 0, 5)), PORT_UPLINK, HOP_SILENT};
+	const uint16_t tunnel_hops[4] = {0, HOP_UNDERLAY, HOP_UNDERLAY, HOP_UNDERLAY};
+
+	b->adj = adjacency_create(&(struct adjacency_spec){
+		.hops = hops,
+		.n_hops = HOP_COUNT,
+		.routes = routes,
+		.n_routes = ARRAY_SIZE(routes),
+		.hosts = &host,
+		.n_hosts = 1,
+		.tunnel_hops = tunnel_hops,
+		.n_tunnels = 3,
+	});
+	assert_non_null(b->adj);
+}
+
+struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_t index,
+				 uint16_t count)
+{
+	static const uint8_t secret[16] = "tests of stages";
+	struct stage_bench *b = calloc(1, sizeof(*b));
+
+	assert_non_null(b);
+	make_network(b, slice_size);
+	make_adjacency(b);
+	for (unsigned i = 0; i < PORT_COUNT; i++)
+		memcpy(b->ports[i].mac, b->adj->hops[i == PORT_UPLINK ? 1 : 2].src_mac, 6);
+	b->lane = (struct lane){
+		.net = b->net,
+		.adj = b->adj,
+		.flows = flow_table_create(capacity, secret),
+		.now_s = STAGE_NOW,
+		.now_ns = STAGE_NOW * NS_PER_S,
+		.index = index,
+		.count = count,
+		.ports = b->ports,
+		.n_ports = PORT_COUNT,
+		.egress = egress_create(b->net, index, count),
+		.sites = limits_create(),
+		.tunnels = b->tunnel_counters,
+		.port_counters = b->port_counters,
+		.n_tunnels = 3,
+	};
+	assert_non_null(b->lane.flows);
+	assert_non_null(b->lane.egress);
+	assert_non_null(b->lane.sites);
+	return b;
+}
+
+void bench_clear(struct stage_bench *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		free(b->buffers[i]);
+	b->n = 0;
+}
+
+void bench_destroy(struct stage_bench *b)
+{
+	bench_clear(b);
+	flow_table_destroy(b->lane.flows);
+	egress_destroy(b->lane.egress);
+	free(b->lane.sites);
+	adjacency_destroy(b->adj);
+	network_destroy(b->net);
+	free(b);
+}
+
+struct packet *bench_packet(struct stage_bench *b, const void *bytes, size_t len, uint8_t port)
+{
+	struct packet *p = &b->burst.packets[b->n];
+	uint8_t *buffer = malloc(STAGE_HEADROOM + len);
+
+	assert_true(b->n < BURST_MAX);
+	assert_non_null(buffer);
+	memset(buffer, 0xee, STAGE_HEADROOM);
+	memcpy(buffer + STAGE_HEADROOM, bytes, len);
+	b->buffers[b->n++] = buffer;
+	memset(p, 0xdd, sizeof(*p)); /* a stage may read only what the ones before it wrote */
+	p->data = buffer + STAGE_HEADROOM;
+	p->len = (uint16_t)len;
+	p->port = port;
+	p->tunnel = TUNNEL_NONE;
+	return p;
+}
+
+struct packet *bench_inner(struct stage_bench *b, const struct frame *f, uint16_t tunnel)
+{
+	uint8_t bytes[2048];
+	struct frame inner = *f;
+	size_t len;
+	struct packet *p;
+
+	inner.outer_dst = 0;
+	len = frame_build(&inner, bytes);
+	p = bench_packet(b, bytes, len, tunnel == TUNNEL_NONE ? PORT_UPLINK : PORT_UNDERLAY);
+	p->data += ETHER_LEN;
+	p->len -= ETHER_LEN;
+	p->tunnel = tunnel;
+	return p;
+}
+
+enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p)
+{
+	static void (*const run[STAGE_COUNT])(struct lane *, struct burst *) = {
+		[STAGE_DECAPSULATE] = stage_decapsulate, [STAGE_PARSE] = stage_parse,
+		[STAGE_LOOKUP] = stage_lookup,		 [STAGE_SETUP] = stage_setup,
+		[STAGE_FOLLOW] = stage_follow,		 [STAGE_REWRITE] = stage_rewrite,
+		[STAGE_ANSWER] = stage_answer,		 [STAGE_ENCAPSULATE] = stage_encapsulate,
+	};
+	unsigned lists = 0;
+	enum stage to = STAGE_COUNT;
+
+	memset(b->burst.n, 0, sizeof(b->burst.n));
+	burst_pass(&b->burst, stage, p);
+	run[stage](&b->lane, &b->burst);
+	for (unsigned s = stage + 1; s < STAGE_COUNT; s++) {
+		lists += b->burst.n[s];
+		if (b->burst.n[s] > 0) {
+			to = (enum stage)s;
+			assert_ptr_equal(b->burst.list[s][0], p);
+		}
+	}
+	assert_int_equal(lists, 1);
+	assert_int_equal(b->burst.n[stage], 1);
+	return to;
+}
+
+size_t bench_frame(const struct packet *p, uint8_t *out)
+{
+	memset(out, 0, ETHER_LEN);
+	out[12] = 0x08;
+	memcpy(out + ETHER_LEN, p->data, p->len);
+	return (size_t)ETHER_LEN + p->len;
+}
+
+uint32_t bench_flow(struct stage_bench *b, const struct frame *f, uint16_t tunnel,
+		    uint16_t nat_port)
+{
+	struct flow flow = {
+		.src = htonl(f->src),
+		.dst = htonl(f->dst),
+		.sport = htons(f->sport),
+		.dport = f->proto == 1 ? 0 : htons(f->dport),
+		.site = b->net->tunnels[tunnel].site,
+		.proto = f->proto,
+		.state = f->proto == 6	  ? FLOW_TCP_ESTABLISHED
+			 : f->proto == 17 ? FLOW_UDP
+					  : FLOW_ICMP,
+		.nat_src = htonl(EGRESS),
+		.nat_port = htons(nat_port),
+		.onramp = tunnel,
+		.offramp = HOP_UPLINK,
+		.seen_s = STAGE_NOW - 5,
+	};
+	uint32_t record = flow_table_insert(b->lane.flows, &flow);
+
+	assert_int_not_equal(record, FLOW_NO_RECORD);
+	return record;
+}
+
+int bench_start_dpdk(void **state)
+{
+	char *argv[] = {"test",	    "--no-huge", "--no-shconf", "--no-telemetry",
+			"--no-pci", "-m",	 "64",		"--log-level=*:error"};
+
+	return rte_eal_init(ARRAY_SIZE(argv), argv) < 0 ? -1 : 0;
+}
+
+int bench_stop_dpdk(void **state)
+{
+	return rte_eal_cleanup();
+}

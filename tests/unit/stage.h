@@ -1,0 +1,77 @@
+/*
+ * A stage by itself: a lane made by hand, one packet in, and the list it was put into.
+ *
+ *     berlin 10.0.1.0/24 --- tunnel 1, no key, tunnel 2, key 7 ---+
+ *     madrid (any source) -- tunnel 3, key 8 ---------------------+--- 198.51.100.1 [ lane ]
+ *
+ *     port 0: underlay, hop 2          198.51.100.10 berlin, 198.51.100.20 madrid
+ *     port 1: uplink, hop 1            198.18.0.0/24 on link: 198.18.0.5 is hop 3, not resolved
+ *     egress 203.0.113.1 slice 1, 203.0.113.2 slices 2 and 3
+ *
+ * A packet lies in memory of exactly its size with HEADROOM in front, so that the address sanitizer
+ * sees each byte read or written outside.
+ */
+#pragma once
+
+#include "frame.h"
+#include "lane.h"
+
+#include <stddef.h>
+
+#define GATEWAY IP(198, 51, 100, 1)
+#define BERLIN IP(198, 51, 100, 10)
+#define MADRID IP(198, 51, 100, 20)
+#define BERLIN_INSIDE IP(10, 255, 0, 1)
+#define HOST IP(10, 0, 1, 10)
+#define SERVER IP(192, 0, 2, 80)
+#define EGRESS IP(203, 0, 113, 1)
+#define EGRESS_2 IP(203, 0, 113, 2)
+
+enum { SITE_BERLIN = 1, SITE_MADRID };
+enum { TUNNEL_B1 = 1, TUNNEL_B2, TUNNEL_M1 };
+enum { HOP_UPLINK = 1, HOP_UNDERLAY, HOP_SILENT, HOP_COUNT };
+enum { PORT_UNDERLAY, PORT_UPLINK, PORT_COUNT };
+enum { STAGE_HEADROOM = 128, STAGE_MTU = 1476, STAGE_NOW = 1000 };
+
+struct stage_bench {
+	struct lane lane;
+	struct burst burst;
+	struct network *net;
+	struct adjacency *adj;
+	struct spec_site sites[2];
+	struct spec_tunnel tunnels[3];
+	struct prefix4 prefix;
+	struct spec_pool pool;
+	struct spec_address addresses[2];
+	struct lane_port ports[PORT_COUNT];
+	struct tunnel_counters tunnel_counters[4];
+	struct port_counters port_counters[PORT_COUNT];
+	unsigned n; /* packets made */
+	uint8_t *buffers[BURST_MAX];
+};
+
+/* A fresh lane; worker @index of @count, slices of @slice_size ports. */
+struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_t index,
+				 uint16_t count);
+void bench_destroy(struct stage_bench *b);
+
+/* cmocka group fixtures: DPDK's memory, which the routes lie in. */
+int bench_start_dpdk(void **state);
+int bench_stop_dpdk(void **state);
+
+/* The next packet of the burst, from Ethernet on. The first BURST_MAX stay until bench_clear(). */
+struct packet *bench_packet(struct stage_bench *b, const void *bytes, size_t len, uint8_t port);
+
+/* The same, standing at the inner IPv4 header, as if it had come out of @tunnel. */
+struct packet *bench_inner(struct stage_bench *b, const struct frame *f, uint16_t tunnel);
+void bench_clear(struct stage_bench *b);
+
+/* Runs @stage for that packet alone. The list in which it ended: exactly one. */
+enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p);
+
+/* Ethernet + the packet's bytes, to be read by frame_parse(); @p stands at an inner IPv4 header. */
+size_t bench_frame(const struct packet *p, uint8_t *out);
+
+/* A flow of @f's five-tuple from @tunnel into the table; egress 203.0.113.1, port @nat_port. */
+uint32_t bench_flow(struct stage_bench *b, const struct frame *f, uint16_t tunnel,
+		    uint16_t nat_port);
