@@ -33,6 +33,7 @@ struct lane_port {
 struct site_use {
 	struct site_counters counters;
 	uint64_t spent_until_ns; /* its tokens for new flows are gone until then */
+	uint64_t errors_until_ns; /* the same for ICMP errors that we send it (out/answer.c) */
 };
 
 struct lane {
@@ -52,6 +53,7 @@ struct lane {
 	struct egress_state *egress;
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
+	uint64_t errors_until_ns; /* as a site's, for all of them */
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	struct port_counters *port_counters; /* [n_ports] */

@@ -14,6 +14,7 @@ enum {
 	ETHER_SRC = 6,
 	ETHER_TYPE = 12,
 	ETHER_ADDR_LEN = 6,
+	ETHER_GROUP = 1, /* bit of the first byte: multicast or broadcast */
 
 	IPV4_VERSION_IHL = 0, /* RFC 791 section 3.1 */
 	IPV4_TOS = 1,

@@ -6,8 +6,12 @@
  *   fragmentation needed             packet quoted behind
  *
  * An error quotes as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
- * address, or, towards the Internet, from the egress address that the packet was sent to. Only
- * packets that parse let through come here, so that no error is ever sent about an error.
+ * address, or, towards the Internet, from the egress address that the packet was sent to. None is
+ * sent about an ICMP error, which has its own stages, nor where RFC 1812 section 4.3.2.7 forbids it.
+ *
+ * Errors are rate limited (section 4.3.2.8), for each site and for all together, by token buckets of
+ * one number, as in setup/limits.c. A packet that would have been answered is then a drop, under the
+ * reason for which the error would have been sent.
  */
 #include "out/stages.h"
 
@@ -18,6 +22,11 @@ enum {
 	ERROR_MAX = 576,
 	ERROR_TTL = 64,
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
+
+	SITE_INTERVAL_NS = 10 * 1000 * 1000, /* 100 errors a second towards a site, */
+	SITE_BURST = 50, /* so many at once */
+	ALL_INTERVAL_NS = 200 * 1000, /* 5,000 a second of one worker */
+	ALL_BURST = 500,
 };
 
 struct error_kind {
@@ -55,12 +64,39 @@ static bool route_back(const struct lane *lane, struct packet *p)
 	return p->hop != HOP_UNKNOWN_HOST && lane->adj->hops[p->hop].resolved;
 }
 
-/* Only a host can be told anything (RFC 1812 section 4.3.2.7). */
-static bool can_be_told(be32_t addr)
+static bool is_host(be32_t addr)
 {
 	uint32_t a = ntohl(addr);
 
 	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
+}
+
+/* RFC 1812 section 4.3.2.7: from a host, to a host, and not by a broadcast of the link. */
+static bool can_be_told(const struct packet *p)
+{
+	const uint8_t *ethernet = p->data - ETHER_LEN;
+
+	if (!is_host(p->probe.key.src) || !is_host(p->probe.key.dst))
+		return false;
+	return p->tunnel != TUNNEL_NONE || !(ethernet[ETHER_DST] & ETHER_GROUP);
+}
+
+static bool take_token(uint64_t *until_ns, uint64_t now_ns, uint64_t interval_ns, uint64_t burst)
+{
+	uint64_t from_ns = *until_ns > now_ns ? *until_ns : now_ns;
+
+	if (from_ns - now_ns > (burst - 1) * interval_ns)
+		return false;
+	*until_ns = from_ns + interval_ns;
+	return true;
+}
+
+static bool may_send_error(struct lane *lane, const struct packet *p)
+{
+	uint64_t *site = &lane->sites[p->probe.key.realm].errors_until_ns;
+
+	return take_token(site, lane->now_ns, SITE_INTERVAL_NS, SITE_BURST) &&
+	       take_token(&lane->errors_until_ns, lane->now_ns, ALL_INTERVAL_NS, ALL_BURST);
 }
 
 static void write_header(uint8_t *ip, be32_t src, be32_t dst, size_t len)
@@ -119,7 +155,8 @@ void stage_answer(struct lane *lane, struct burst *b)
 		struct packet *p = b->list[STAGE_ANSWER][i];
 		const struct error_kind *kind = &kinds[p->reason];
 
-		if (!can_be_told(p->probe.key.src) || !route_back(lane, p)) {
+		if (!can_be_told(p) || !route_back(lane, p) ||
+		    (p->reason != ANSWER_ECHO && !may_send_error(lane, p))) {
 			burst_drop(b, p, p->reason == ANSWER_ECHO ? DROP_NO_NEIGHBOUR : kind->drop);
 			continue;
 		}
