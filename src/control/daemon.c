@@ -13,7 +13,6 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "control/api/api.h"
 #include "control/kernel/neighbours.h"
 #include "control/notify.h"
@@ -144,21 +143,6 @@ static void set_timeouts(struct worker_config *w, const struct config *config)
 	w->timeout_s[FLOW_ICMP] = config->timeout_icmp;
 }
 
-/* Before anything is touched: a table that only half fits would take long to find out. */
-static int check_memory(const struct config *config, struct err_list *errs)
-{
-	uint64_t need = flow_table_bytes(config->flows_capacity);
-	uint64_t have = memory_available(), huge = memory_huge_available();
-
-	if (need <= have || need <= huge)
-		return 0;
-	err_add(errs, NULL, 0, 0,
-		"%" PRIu32 " flows need %" PRIu64 " MiB, but only %" PRIu64
-		" MiB of memory are free: lower flows.capacity",
-		config->flows_capacity, need >> 20, (have > huge ? have : huge) >> 20);
-	return -1;
-}
-
 static int create_workers(struct daemon *d, struct err_list *errs)
 {
 	struct worker_config w = {
@@ -253,8 +237,6 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	d->claim = api_claim(d->config->api_socket, errs); /* before a second one does harm */
 	if (d->claim == NULL)
-		return -1;
-	if (check_memory(d->config, errs) < 0)
 		return -1;
 	if (port_eal_init(d->config, errs) < 0)
 		return -1;

@@ -7,11 +7,23 @@
  */
 #include "control/config/check.h"
 #include "control/config/config.h"
+#include "control/config/tree.h"
 
 /* At least one: 0 would be no limit. */
 static uint32_t part(uint32_t of, uint32_t parts)
 {
 	return of < parts ? 1 : of / parts;
+}
+
+static void note_capacity(struct checker *checker)
+{
+	const struct tree_node *flows = tree_get(checker->root, "flows");
+	const struct tree_node *node = tree_get(flows, "capacity");
+
+	if (node == NULL)
+		return;
+	checker->config->capacity_line = node->line;
+	checker->config->capacity_column = node->column;
 }
 
 void check_limits(struct checker *checker)
@@ -20,6 +32,7 @@ void check_limits(struct checker *checker)
 	struct network_spec *spec = &config->network;
 	struct spec_limits *all = &spec->limits;
 
+	note_capacity(checker);
 	spec->workers = config->workers;
 	if (all->flows == 0)
 		all->flows = part(config->flows_capacity, spec->n_sites > 1 ? 2 : 1);

@@ -44,6 +44,7 @@ struct config_port {
 struct config {
 	char *file; /* its name, for messages */
 	uint32_t flows_capacity; /* records in all workers together */
+	unsigned capacity_line, capacity_column; /* for later errors; 0: the default */
 	uint16_t workers;
 	/* idle timeouts, seconds */
 	uint16_t timeout_tcp_established;
@@ -70,9 +71,16 @@ struct config *config_parse(const char *name, const char *text, size_t len, stru
 
 /*
  * What only the machine can tell: does each interface exist, is a TAP name free, can a capture file
- * be read. Adds a sentence for each that fails, with its place in the file. Returns 0 or -ENODEV.
+ * be read, is there memory for the flow tables. Adds a sentence for each that fails, with its place in the file. Returns 0 or -ENODEV.
  */
 int config_check_machine(const struct config *config, struct err_list *errs);
+
+/*
+ * The part of it about memory: do the flow tables fit into so many bytes of free memory and free huge
+ * pages? 0, or -ENOMEM and a sentence that says how much is needed.
+ */
+int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
+			struct err_list *errs);
 
 void config_destroy(struct config *config); /* NULL is fine */
 

@@ -1,9 +1,11 @@
 /*
- * What only the machine can tell about a configuration: are its interfaces and capture files there?
+ * What only the machine can tell about a configuration: are its interfaces and capture files there,
+ * and is there memory for its flows?
  *
  * Needs no rights but those to read the files.
  */
 #include "base/err.h"
+#include "base/memory.h"
 #include "base/nearest.h"
 #include "control/config/config.h"
 
@@ -91,5 +93,6 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 			break;
 		}
 	}
+	config_check_memory(config, memory_available(), memory_huge_available(), errs);
 	return errs->n == before ? 0 : -ENODEV;
 }

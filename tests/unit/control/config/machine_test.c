@@ -64,9 +64,65 @@ static void test_rows(void **state)
 		check_row(rows[i].port, rows[i].words);
 }
 
+static const struct {
+	const char *why;
+	const char *flows; /* line 1 */
+	uint64_t memory, huge; /* MiB */
+	const char *words; /* NULL: fits */
+} memory_rows[] = {
+	{"the default needs 80 MiB", "workers: 1", 100, 0, NULL},
+	{"a little must be left", "workers: 1", 80, 0,
+	 "1048576 flows need 80 MiB, but only 80 MiB"},
+	{"nothing free", "workers: 1", 0, 0, "but only 0 MiB of memory and 0 MiB of huge pages"},
+	{"huge pages suffice", "workers: 1", 0, 80, NULL},
+	{"one page is missing", "workers: 1", 0, 78, "need 80 MiB"},
+	{"records in huge pages, the index elsewhere", "workers: 1", 20, 64, NULL},
+	{"neither takes the records", "workers: 1", 63, 63, "63 MiB of memory and 63 MiB of huge"},
+	{"each worker has its own part", "workers: 4", 42, 40, NULL},
+	{"of which one does not fit", "workers: 4", 20, 60, "need 80 MiB"},
+	{"the most", "flows: {capacity: 268435456}", 20479, 0, "268435456 flows need 20480 MiB"},
+	{"the most fits", "flows: {capacity: 268435456}", 22000, 0, NULL},
+	{"the least", "flows: {capacity: 1024}", 5, 0, NULL},
+};
+
+static void check_memory_row(size_t i)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct config *config;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "%s\n"
+		 "ports: [{name: p, interface: lo}]\n"
+		 "sites: [{name: s, tunnels: [{name: t, local: 192.0.2.1, remote: 192.0.2.2}]}]\n"
+		 "egress: [{name: e, addresses: [{address: 198.51.100.1}]}]\n",
+		 memory_rows[i].flows);
+	config = config_parse("f.yaml", text, strlen(text), &errs);
+	assert_non_null(config);
+	if (config_check_memory(config, memory_rows[i].memory << 20, memory_rows[i].huge << 20,
+				&errs) != (memory_rows[i].words == NULL ? 0 : -ENOMEM))
+		fail_msg("wrong: %s", memory_rows[i].why);
+	assert_int_equal(errs.n, memory_rows[i].words == NULL ? 0 : 1);
+	if (errs.n > 0) {
+		if (strstr(errs.errs[0].text, memory_rows[i].words) == NULL)
+			fail_msg("\"%s\" has no \"%s\"", errs.errs[0].text, memory_rows[i].words);
+		if (strstr(memory_rows[i].flows, "capacity") != NULL)
+			assert_int_equal(errs.errs[0].line, 1);
+	}
+	config_destroy(config);
+	err_list_fini(&errs);
+}
+
+static void test_memory(void **state)
+{
+	for (size_t i = 0; i < sizeof(memory_rows) / sizeof(memory_rows[0]); i++)
+		check_memory_row(i);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows),
+					   cmocka_unit_test(test_memory)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,61 @@
+/*
+ * Do the flow tables fit into the machine?
+ *
+ * Asked before anything is started: the kernel gives address space freely, and kills somebody once it
+ * is touched. The answer goes by base/memory.c, which takes reserved huge pages for a table if they
+ * suffice for all of it and ordinary memory otherwise, and leaves the machine a little.
+ */
+#include "base/err.h"
+#include "control/config/config.h"
+#include "flow/flow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define HUGE_PAGE (UINT64_C(2) << 20)
+
+struct left {
+	uint64_t memory, huge; /* bytes */
+};
+
+static bool take(struct left *left, uint64_t size)
+{
+	size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	if (size <= left->huge) {
+		left->huge -= size;
+		return true;
+	}
+	if (size > left->memory - left->memory / 32)
+		return false;
+	left->memory -= size;
+	return true;
+}
+
+/* Each worker has its own records and its own index. */
+static bool tables_fit(uint32_t capacity, uint32_t workers, struct left left)
+{
+	uint32_t each = (capacity - 1) / workers + 1;
+	uint64_t records = (uint64_t)each * sizeof(struct flow);
+
+	for (uint32_t i = 0; i < workers; i++) {
+		if (!take(&left, records) || !take(&left, flow_table_bytes(each) - records))
+			return false;
+	}
+	return true;
+}
+
+int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
+			struct err_list *errs)
+{
+	uint64_t need = flow_table_bytes(config->flows_capacity);
+	struct left left = {memory, huge};
+
+	if (tables_fit(config->flows_capacity, config->workers, left))
+		return 0;
+	err_add(errs, config->file, config->capacity_line, config->capacity_column,
+		"%" PRIu32 " flows need %" PRIu64 " MiB, but only %" PRIu64
+		" MiB of memory and %" PRIu64 " MiB of huge pages are free: lower \"capacity\" "
+		"of the flows",
+		config->flows_capacity, (need + (1 << 20) - 1) >> 20, memory >> 20, huge >> 20);
+	return -ENOMEM;
+}
