@@ -25,7 +25,8 @@ enum { RESERVE_PARTS = 16 }; /* the last of so many parts of the table */
 
 struct site_use *limits_create(void)
 {
-	size_t size = (SPEC_SITES_MAX + 1) * sizeof(struct site_use);
+	size_t used = (SPEC_SITES_MAX + 1) * sizeof(struct site_use);
+	size_t size = (used + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE; /* as C11 asks */
 	struct site_use *sites = aligned_alloc(CACHE_LINE, size);
 
 	if (sites != NULL)
