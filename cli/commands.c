@@ -17,7 +17,7 @@ const struct cli_option cli_options[] = {
 
 const struct command cli_commands[] = {
 	{"status", NULL, "how the daemon is: ports, workers, flows, packets", NULL, status_run},
-	{"sites", NULL, "sites with their tunnels and traffic", NULL, sites_run},
+	{"sites", NULL, "sites with their tunnels, traffic and flows", NULL, sites_run},
 	{"tunnels", NULL, "tunnels with their ends and traffic", tunnels_options, tunnels_run},
 	{"flows", NULL, "live flows: who talks to whom, and leaves from where", flows_options,
 	 flows_run},

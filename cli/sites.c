@@ -1,13 +1,23 @@
-/* homeward sites: one line a site, with what came from it and what went home to it. */
+/* homeward sites: one line a site: what came from it, what went home to it, and its flows. */
 #include "list.h"
 #include "text.h"
 
 #include <string.h>
 
 static const struct table_column columns[] = {
-	{"SITE", TABLE_LEFT},	       {"TUNNELS", TABLE_LEFT},	    {"SOURCES", TABLE_LEFT},
-	{"PACKETS FROM", TABLE_RIGHT}, {"BYTES FROM", TABLE_RIGHT}, {"PACKETS TO", TABLE_RIGHT},
-	{"BYTES TO", TABLE_RIGHT},     {"DROPPED", TABLE_RIGHT},    {NULL},
+	{"SITE", TABLE_LEFT},
+	{"TUNNELS", TABLE_LEFT},
+	{"SOURCES", TABLE_LEFT},
+	{"PACKETS FROM", TABLE_RIGHT},
+	{"BYTES FROM", TABLE_RIGHT},
+	{"PACKETS TO", TABLE_RIGHT},
+	{"BYTES TO", TABLE_RIGHT},
+	{"DROPPED", TABLE_RIGHT},
+	{"FLOWS", TABLE_RIGHT},
+	{"HALF OPEN", TABLE_RIGHT},
+	{"NEW/S LIMIT", TABLE_RIGHT},
+	{"REFUSED", TABLE_RIGHT},
+	{NULL},
 };
 
 enum { SHOWN = 3, JOINED_SIZE = 256 };
@@ -30,6 +40,7 @@ static void join(const json_t *list, const char *none, char out[JOINED_SIZE])
 
 static void fill(struct table *t, const json_t *site)
 {
+	const json_t *limits;
 	char joined[JOINED_SIZE];
 
 	table_cell(t, "%s", list_text(site, "name"));
@@ -39,6 +50,11 @@ static void fill(struct table *t, const json_t *site)
 	table_cell(t, "%s", joined);
 	list_cells_traffic(t, site);
 	table_cell(t, "%s", text_count(client_number(site, "drops")).buf);
+	table_cell(t, "%s", text_count(client_number(site, "flows")).buf);
+	table_cell(t, "%s", text_count(client_number(site, "half_open")).buf);
+	limits = json_object_get(site, "limits");
+	table_cell(t, "%s", text_count(client_number(limits, "new_flows_per_second")).buf);
+	table_cell(t, "%s", text_count(client_number(site, "refused")).buf);
 }
 
 int sites_run(const struct cli *cli)

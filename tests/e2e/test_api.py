@@ -107,6 +107,9 @@ def test_numbers_agree(replay):
     assert [d["packets"] for d in drops["drops"] if d["reason"] == "gre_unknown"] == [1]
     assert [(s["name"], s["rx_packets"]) for s in sites] == [
         ("berlin", EACH + 1), ("madrid", EACH + 1)]
+    assert [(s["flows"], s["half_open"], s["refused"]) for s in sites] == [(EACH + 1, 0, 0)] * 2
+    assert sites[0]["limits"] == {"flows": 32768, "new_flows_per_second": 200000,
+                                  "half_open": 8192}
     assert sum(s["flows"] for p in egress for a in p["addresses"] for s in a["slices"]) == ALL
 
 

@@ -61,7 +61,8 @@ def test_status(replay):
 def test_tables(replay):
     assert "192.0.2.10" in replay.homeward("tunnels").stdout
     assert "madrid" not in replay.homeward("tunnels", "--site", "berlin").stdout
-    assert "10.0.1.0/24" in replay.homeward("sites").stdout
+    sites = replay.homeward("sites").stdout
+    assert "10.0.1.0/24" in sites and "NEW/S LIMIT" in sites and "200,000" in sites
     assert "10240-12287" in replay.homeward("egress").stdout
     drops = replay.homeward("drops").stdout
     assert "gre_unknown" in drops and "no_flow" not in drops

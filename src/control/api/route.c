@@ -134,6 +134,19 @@ void sum_port(const struct api_context *ctx, uint16_t port, struct port_counters
 	}
 }
 
+void sum_site(const struct api_context *ctx, uint16_t site, struct site_counters *sum)
+{
+	struct site_counters one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < ctx->n_workers; i++) {
+		worker_read_site(ctx->workers[i], site, &one);
+		sum->flows += one.flows;
+		sum->half_open += one.half_open;
+		sum->refused += one.refused;
+	}
+}
+
 void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_counters *sum)
 {
 	struct slice_counters one;

@@ -75,6 +75,7 @@ json_t *json_u64(uint64_t value);
 void sum_counters(const struct api_context *ctx, struct worker_counters *sum);
 void sum_tunnel(const struct api_context *ctx, uint16_t tunnel, struct tunnel_counters *sum);
 void sum_port(const struct api_context *ctx, uint16_t port, struct port_counters *sum);
+void sum_site(const struct api_context *ctx, uint16_t site, struct site_counters *sum);
 void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_counters *sum);
 
 /* Number of a site or tunnel by name; 0 and a sentence with the nearest name in @reply: none. */

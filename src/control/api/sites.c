@@ -1,4 +1,4 @@
-/* GET /v1/sites: each site, and the traffic of its tunnels together. */
+/* GET /v1/sites: each site, the traffic of its tunnels together, its flows and their limits. */
 #include "control/api/route.h"
 
 const struct route_field sites_fields[] = {
@@ -10,14 +10,28 @@ const struct route_field sites_fields[] = {
 	{"sites[].tx_packets", FIELD_INTEGER, "packets that went to it"},
 	{"sites[].tx_bytes", FIELD_INTEGER, "bytes that went to it"},
 	{"sites[].drops", FIELD_INTEGER, "packets that came from it and were dropped"},
+	{"sites[].flows", FIELD_INTEGER, "flows it has now"},
+	{"sites[].half_open", FIELD_INTEGER, "of them: TCP connections not yet established"},
+	{"sites[].refused", FIELD_INTEGER, "first packets that were refused by one of its limits"},
+	{"sites[].limits.flows", FIELD_INTEGER, "flows it may have at once"},
+	{"sites[].limits.new_flows_per_second", FIELD_INTEGER, "flows it may open in a second"},
+	{"sites[].limits.half_open", FIELD_INTEGER, "TCP connections not yet established"},
 	{NULL},
 };
+
+static json_t *describe_limits(const struct spec_limits *limits)
+{
+	return json_pack("{s:I, s:I, s:I}", "flows", (json_int_t)limits->flows,
+			 "new_flows_per_second", (json_int_t)limits->new_flows_per_second,
+			 "half_open", (json_int_t)limits->half_open);
+}
 
 static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 {
 	const struct site *site = &ctx->net->sites[id];
 	json_t *prefixes = json_array(), *tunnels = json_array();
 	struct tunnel_counters sum = {0}, one;
+	struct site_counters flows;
 
 	for (uint32_t i = 0; i < site->n_prefixes; i++)
 		json_array_append_new(prefixes, json_prefix(&site->prefixes[i]));
@@ -32,11 +46,15 @@ static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 		sum.tx_bytes += one.tx_bytes;
 		sum.drops += one.drops;
 	}
-	return json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+	sum_site(ctx, id, &flows);
+	return json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
 			 network_site_name(ctx->net, id), "prefixes", prefixes, "tunnels", tunnels,
 			 "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
 			 (json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets,
-			 "tx_bytes", (json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops);
+			 "tx_bytes", (json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops,
+			 "flows", (json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open,
+			 "refused", (json_int_t)flows.refused, "limits",
+			 describe_limits(&ctx->net->spec.sites[id - 1].limits));
 }
 
 void sites_answer(const struct api_request *rq, struct api_reply *reply)

@@ -20,6 +20,11 @@ void worker_read_port(const struct worker *w, uint16_t port, struct port_counter
 	*out = w->port;
 }
 
+void worker_read_site(const struct worker *w, uint16_t site, struct site_counters *out)
+{
+	*out = w->site;
+}
+
 void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out)
 {
 	*out = w->slice;

@@ -13,6 +13,7 @@ struct worker {
 	struct tunnel_counters tunnel; /* of each tunnel */
 	struct port_counters port;
 	struct slice_counters slice;
+	struct site_counters site; /* of each site */
 	uint32_t n_flows;
 	unsigned busy; /* refuse this many queries */
 };

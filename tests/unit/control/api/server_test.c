@@ -32,7 +32,7 @@ static struct spec_tunnel oslo_tunnels[] = {
 	{.name = "oslo-1", .local = 0x0100000a, .remote = 0x0300000a, .mtu = 1476}};
 static struct spec_site sites[] = {
 	{.name = "paris", .prefixes = prefixes, .n_prefixes = 1, .tunnels = paris_tunnels, 1},
-	{.name = "oslo", .tunnels = oslo_tunnels, .n_tunnels = 1},
+	{.name = "oslo", .tunnels = oslo_tunnels, .n_tunnels = 1, .limits = {9000, 800, 70}},
 };
 static struct spec_address addresses[] = {{.addr = 0x016433c6, .slices = {0x6}}};
 static struct spec_pool pools[] = {
@@ -290,6 +290,29 @@ static void test_numbers(void **state)
 	fake_workers[1].counters.rx--;
 }
 
+/* What a site has is summed over the workers; its limits are the operator's numbers. */
+static void test_sites(void **state)
+{
+	json_t *got = ask("GET", "/v1/sites", 200);
+	json_t *oslo = json_array_get(json_object_get(got, "sites"), 1);
+	json_int_t flows, half_open, refused, most, rate, most_half_open;
+	const char *name;
+
+	assert_int_equal(json_unpack(oslo, "{s:s, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "name", &name,
+				     "flows", &flows, "half_open", &half_open, "refused", &refused,
+				     "limits", "flows", &most, "new_flows_per_second", &rate,
+				     "half_open", &most_half_open),
+			 0);
+	assert_string_equal(name, "oslo");
+	assert_int_equal(flows, 11);
+	assert_int_equal(half_open, 3);
+	assert_int_equal(refused, 20);
+	assert_int_equal(most, 9000);
+	assert_int_equal(rate, 800);
+	assert_int_equal(most_half_open, 70);
+	json_decref(got);
+}
+
 static void test_one_daemon_a_socket(void **state)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -325,6 +348,7 @@ static int start(void **state)
 		fake_workers[i] = (struct worker){
 			.counters = {.rx = 100, .tx = 85, .held = 5, .flows = FAKE_FLOWS},
 			.n_flows = FAKE_FLOWS,
+			.site = {.flows = 5 + i, .half_open = 1 + i, .refused = 10},
 		};
 	fake_workers[0].counters.drops[DROP_NO_FLOW] = 10;
 	fake_workers[1].counters.drops[DROP_NO_FLOW] = 4;
@@ -353,11 +377,9 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_openapi_is_true),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_one_daemon_a_socket),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_openapi_is_true),
+		cmocka_unit_test(test_pages),	 cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_sites),	 cmocka_unit_test(test_one_daemon_a_socket),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
