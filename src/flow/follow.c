@@ -64,10 +64,6 @@ static void follow_return(struct lane *lane, struct burst *b, struct packet *p, 
 {
 	const struct tunnel *t = &lane->net->tunnels[f->onramp];
 
-	if (unlikely(p->data[IPV4_TTL] <= 1)) {
-		burst_answer(b, p, ANSWER_TTL_EXPIRED);
-		return;
-	}
 	if (unlikely(p->len > t->mtu)) {
 		refuse_too_big(b, p);
 		return;
@@ -100,7 +96,10 @@ void stage_follow(struct lane *lane, struct burst *b)
 		struct packet *p = b->list[STAGE_FOLLOW][i];
 		struct flow *f = flow_table_at(lane->flows, p->probe.record);
 
-		if (p->probe.dir == FLOW_RETURN)
+		/* Forward, parse let it through only as one for the gateway itself. */
+		if (unlikely(p->data[IPV4_TTL] <= 1))
+			burst_answer(b, p, ANSWER_TTL_EXPIRED);
+		else if (p->probe.dir == FLOW_RETURN)
 			follow_return(lane, b, p, f);
 		else
 			follow_forward(lane, b, p, f);
