@@ -1,0 +1,115 @@
+/*
+ * Encapsulate: which bytes come in front, and which packets cannot leave.
+ */
+#include "out/stages.h"
+
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint16_t tunnel, hop;
+	uint32_t outer_dst; /* 0: no tunnel */
+	bool has_key;
+	uint32_t key;
+	uint8_t port, last_of_mac;
+	bool leaves;
+} rows[] = {
+	{ "to the Internet",    TUNNEL_NONE, HOP_UPLINK, 0, false, 0, PORT_UPLINK, 0xbb, true },
+	{ "home, no key",       TUNNEL_B1, HOP_UNDERLAY, BERLIN, false, 0, PORT_UNDERLAY, 0xaa, true },
+	{ "home, key 7",        TUNNEL_B2, HOP_UNDERLAY, BERLIN, true, 7, PORT_UNDERLAY, 0xaa, true },
+	{ "the other's home",   TUNNEL_M1, HOP_UNDERLAY, MADRID, true, 8, PORT_UNDERLAY, 0xaa, true },
+	{ "nobody there",       TUNNEL_NONE, HOP_SILENT, 0, false, 0, 0, 0, false },
+	{ "no way to a tunnel", TUNNEL_B1, HOP_NONE, 0, false, 0, 0, 0, false },
+};
+/* clang-format on */
+
+static void check_frame(const struct packet *p, size_t i, const struct frame *in)
+{
+	const uint8_t ours = rows[i].port == PORT_UPLINK ? 2 : 1;
+	const uint8_t macs[12] = {2, 0, 0, 0, 0, rows[i].last_of_mac, 2, 0, 0, 0, 0, ours};
+	struct frame out;
+	const char *why;
+
+	assert_int_equal(p->port, rows[i].port);
+	assert_memory_equal(p->data, macs, sizeof(macs));
+	if (!frame_parse(p->data, p->len, &out, &why))
+		fail_msg("row %zu: %s: %s is wrong", i, rows[i].why, why);
+	assert_int_equal(out.outer_dst, rows[i].outer_dst);
+	assert_int_equal(out.outer_src, rows[i].outer_dst == 0 ? 0 : GATEWAY);
+	assert_int_equal(out.has_key, rows[i].has_key);
+	assert_int_equal(out.key, rows[i].key);
+	assert_int_equal(out.token, in->token);
+	assert_int_equal(out.src, in->src);
+}
+
+/* All lengths: the outer checksum is made by difference from a header of length 0. */
+static void test_rows(void **state)
+{
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t packets = 0, bytes = 0;
+
+		for (uint16_t payload = 8; payload < 1400; payload += 3) {
+			const struct frame in = {.src = SERVER,
+						 .dst = HOST,
+						 .sport = 53,
+						 .dport = 5000,
+						 .proto = 17,
+						 .token = payload,
+						 .payload = payload};
+			struct packet *p = bench_inner(b, &in, rows[i].tunnel);
+			uint16_t len = p->len;
+			enum stage to;
+
+			p->hop = rows[i].hop;
+			to = bench_run(b, STAGE_ENCAPSULATE, p);
+			if (to != (rows[i].leaves ? STAGE_TRANSMIT : STAGE_DROP))
+				fail_msg("row %zu: %s", i, rows[i].why);
+			if (rows[i].leaves)
+				check_frame(p, i, &in);
+			else
+				assert_int_equal(p->reason, DROP_NO_NEIGHBOUR);
+			packets += rows[i].leaves && rows[i].tunnel != TUNNEL_NONE;
+			bytes += rows[i].leaves && rows[i].tunnel != TUNNEL_NONE ? len : 0;
+			bench_clear(b);
+		}
+		assert_int_equal(b->tunnel_counters[rows[i].tunnel].tx_packets, packets);
+		assert_int_equal(b->tunnel_counters[rows[i].tunnel].tx_bytes, bytes);
+		memset(b->tunnel_counters, 0, sizeof(b->tunnel_counters));
+	}
+	bench_destroy(b);
+}
+
+/* Only the tunnel's headers and Ethernet are written: what is in front belongs to others. */
+static void test_headroom(void **state)
+{
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	const struct frame in = {.src = SERVER, .dst = HOST, .proto = 17};
+	struct packet *p = bench_inner(b, &in, TUNNEL_M1);
+	const uint8_t *buffer = b->buffers[0];
+
+	p->hop = HOP_UNDERLAY;
+	bench_run(b, STAGE_ENCAPSULATE, p);
+	assert_ptr_equal(p->data, buffer + STAGE_HEADROOM + 14 - 28 - 14);
+	for (const uint8_t *at = buffer; at < p->data; at++)
+		assert_int_equal(*at, 0xee);
+	bench_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_headroom),
+	};
+
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}
