@@ -1,4 +1,4 @@
-/* Shots: see shots.h. */
+/* Shots: packets fired at the worker under measurement. See shots.h. */
 #include "shots.h"
 
 #include "../packet/frame.h"
