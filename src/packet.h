@@ -16,8 +16,7 @@
 enum {
 	BURST_MAX = 64, /* packets */
 	ETHER_LEN = 14,
-	HEADROOM_MIN =
-		64, /* bytes free in front of what comes in: Ethernet and a tunnel's headers */
+	HEADROOM_MIN = 64, /* bytes in front of what comes in: Ethernet and a tunnel's headers */
 };
 
 /* In the order in which a burst meets them; pipeline.c has a row for each. */
@@ -42,10 +41,8 @@ struct rte_mbuf;
 
 struct packet {
 	struct flow_probe probe; /* parse: key; lookup, setup: record and direction */
-	uint8_t *
-		data; /* receive: Ethernet; decapsulate to rewrite: inner IPv4; transmit: Ethernet */
-	struct rte_mbuf
-		*mbuf; /* the buffer that holds it: receive and transmit alone look inside */
+	uint8_t *data; /* first Ethernet; decapsulate to rewrite: inner IPv4; then Ethernet again */
+	struct rte_mbuf *mbuf; /* its buffer: receive and transmit alone look inside */
 	uint16_t len; /* bytes from data on */
 	uint16_t tunnel; /* decapsulate: came out of; follow: goes into; TUNNEL_NONE: neither */
 	uint16_t hop; /* follow, answer: neighbour it leaves to */
