@@ -34,9 +34,11 @@ class Tree:
             if os.path.isfile(path) and not os.path.islink(path):
                 try:
                     with open(path, encoding="utf-8") as f:
-                        files[name] = f.read()
+                        text = f.read()
                 except UnicodeDecodeError:
                     continue  # a binary sample
+                if "\0" not in text:
+                    files[name] = text
         return cls(files, git("log", "-20", "--no-merges", "--format=%s").splitlines())
 
     def select(self, *endings, under=("",)):

@@ -23,10 +23,20 @@
 
 #include <cmocka.h>
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 enum {
 	RING_SIZE = 1024,
 	BUFFERS = 8191,
 	BUFFER_SIZE = 2048 + RTE_PKTMBUF_HEADROOM,
+	FENCED_MAX = 1024, /* buffers with poison behind the frame */
 };
 
 struct bed_port {
@@ -46,6 +56,8 @@ struct bed {
 	struct handover *handover;
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
+	struct rte_mbuf *fenced[FENCED_MAX];
+	unsigned n_fenced;
 };
 
 static void start_dpdk(void)
@@ -259,6 +271,28 @@ const struct network *bed_network(struct bed *bed)
 	return bed->net;
 }
 
+/* With AddressSanitizer: who reads behind the frame is stopped, until the next bed_run() is over. */
+static void fence(struct bed *bed, struct rte_mbuf *m)
+{
+#ifdef __SANITIZE_ADDRESS__
+	char *end = rte_pktmbuf_mtod_offset(m, char *, m->data_len);
+
+	if (bed->n_fenced == FENCED_MAX)
+		return;
+	bed->fenced[bed->n_fenced++] = m;
+	ASAN_POISON_MEMORY_REGION(end, (size_t)((char *)m->buf_addr + m->buf_len - end));
+#endif
+}
+
+static void open_fences(struct bed *bed)
+{
+#ifdef __SANITIZE_ADDRESS__
+	for (unsigned i = 0; i < bed->n_fenced; i++)
+		ASAN_UNPOISON_MEMORY_REGION(bed->fenced[i]->buf_addr, bed->fenced[i]->buf_len);
+#endif
+	bed->n_fenced = 0;
+}
+
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
 {
 	struct bed_port *to = &bed->ports[port];
@@ -269,6 +303,7 @@ void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
 	room = rte_pktmbuf_append(m, (uint16_t)len);
 	assert_non_null(room);
 	memcpy(room, frame, len);
+	fence(bed, m);
 	assert_int_equal(rte_ring_enqueue(to->in[to->next], m), 0);
 	to->next = to->next + 1 < to->n_queues ? to->next + 1 : 0;
 }
@@ -282,6 +317,7 @@ void bed_run(struct bed *bed)
 		for (unsigned i = 0; i < bed->n_workers; i++)
 			received += worker_turn(bed->workers[i]);
 	} while (received > 0);
+	open_fences(bed);
 }
 
 size_t bed_take(struct bed *bed, unsigned port, void *frame)
