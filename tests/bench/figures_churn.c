@@ -78,7 +78,7 @@ static struct churn churn_create(const struct figure_options *o)
 	return c;
 }
 
-/* One turn; its cycles. */
+/* One turn; its cycles in the worker. */
 static uint64_t churn_turn(struct churn *c)
 {
 	struct shot fresh[NEW_PER_TURN + RIG_BURST];
@@ -139,7 +139,7 @@ void figure_churn(const struct figure_options *o)
 {
 	struct churn c = churn_create(o);
 	size_t n = (uint64_t)o->flows * TURNS_PER_FLOW_HUNDREDTHS / 100;
-	uint64_t *turns = calloc(n, sizeof(*turns)), stint, sum = 0, nothing;
+	uint64_t *turns = calloc(n, sizeof(*turns)), stint, sum = 0, nothing, preempted = 0;
 	struct worker_counters before, after;
 	bool real_time = go_real_time();
 
@@ -148,8 +148,14 @@ void figure_churn(const struct figure_options *o)
 	before = rig_counters(c.rig);
 	stint = rig_now_ns();
 	for (size_t i = 0; i < n; i++) {
+		uint64_t preemptions = rig_preemptions();
+
 		turns[i] = churn_turn(&c);
 		sum += turns[i];
+		if (rig_preemptions() != preemptions) {
+			turns[i] = 0; /* not the worker's own */
+			preempted++;
+		}
 		rest(&stint);
 	}
 	after = rig_counters(c.rig);
@@ -159,11 +165,12 @@ void figure_churn(const struct figure_options *o)
 		rig_fail("the table did not churn: %" PRIu64 " flows left", after.flows);
 	printf("{\"flows\": %u, \"turns\": %zu, \"longest_ns\": %.0f, \"p9999_ns\": %.0f, "
 	       "\"median_ns\": %.0f, \"nothing_ns\": %.0f, \"created\": %" PRIu64
-	       ", \"ended\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"real_time\": %s}\n",
+	       ", \"ended\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"preempted\": %" PRIu64
+	       ", \"real_time\": %s}\n",
 	       o->flows, n, ns(turns[n - 1]), ns(turns[n - n / 10000 - 1]), ns(turns[n / 2]),
 	       ns(nothing), after.flows_created - before.flows_created,
 	       after.flows_ended - before.flows_ended,
-	       (uint64_t)n * NEW_PER_TURN - (after.flows_created - before.flows_created),
+	       (uint64_t)n * NEW_PER_TURN - (after.flows_created - before.flows_created), preempted,
 	       real_time ? "true" : "false");
 	free(turns);
 	free(c.live);

@@ -14,8 +14,8 @@ enum loop_kind {
 };
 
 /*
- * TSC cycles a packet. The run is cut into slices of about a millisecond and the median slice
- * counts: a slice in which the kernel gave the core to somebody else is none of ours.
+ * TSC cycles a packet. The run is cut into slices of a quarter of a millisecond. Slices in which the
+ * kernel gave the core to somebody else are left out; of the others the median counts.
  */
 struct loop_result {
 	uint64_t packets;

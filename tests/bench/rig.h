@@ -68,4 +68,7 @@ struct worker_counters rig_counters(const struct rig *rig);
 
 uint64_t rig_now_ns(void);
 
+/* How often the kernel has taken the core from this thread so far. */
+uint64_t rig_preemptions(void);
+
 void rig_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -1,4 +1,9 @@
-/* Shots: packets fired at the worker under measurement. See shots.h. */
+/*
+ * Shots: see shots.h.
+ *
+ * Flows and their packets follow from the number alone, so that nothing has to be stored for a flow but
+ * what only the gateway knows: its egress address and port.
+ */
 #include "shots.h"
 
 #include "../packet/frame.h"

@@ -1,0 +1,83 @@
+"""Figures of one process: bench-core, in rounds, so that each figure sees the machine several times."""
+import json
+import subprocess
+
+from results import median, spread
+
+SIZES = (("forward_1k", 1000), ("forward_64k", 65536), ("forward_1m", 1000000),
+         ("forward_10m", 10000000))
+
+
+class Core:
+    def __init__(self, build, quick, say):
+        self.program = f"{build}/tests/bench/bench-core"
+        self.quick = quick
+        self.say = say
+
+    def run(self, figure, **options):
+        args = [self.program, figure]
+        for name, value in options.items():
+            args += ["--" + name, str(value)]
+        done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(args)}: {done.stderr.strip()}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def forward(self, results):
+        rounds = 1 if self.quick else 5
+        found = {name: [] for name, _ in SIZES}
+        for i in range(rounds):
+            for name, flows in SIZES:
+                self.say(f"{name}, round {i + 1} of {rounds}")
+                found[name] += self.run("forward", flows=flows, repeat=3, packets=5000000)
+        for name, flows in SIZES:
+            net = [f["net"] for f in found[name]]
+            results.set(name, flows=flows, value=median(net), spread=spread(net),
+                        peer="pass-through", peer_value=median(f["through"] for f in found[name]),
+                        note=f"{median(f['gross'] for f in found[name]):.2f} Mpps with the generator "
+                             f"in the loop; memory: {found[name][0]['memory']}")
+        results.set("growth_10m", flows=10000000,
+                    value=results.rows["forward_1m"].value / results.rows["forward_10m"].value)
+
+    def stages(self, results):
+        for name, flows in SIZES:
+            self.say(f"stages of {name}")
+            results.stages += self.run("stages", flows=flows)
+
+    def setup(self, results):
+        self.say("setup_1m")
+        rates = [f["net"] for f in self.run("setup", repeat=3 if self.quick else 9)]
+        results.set("setup_1m", flows=1000000, value=median(rates), spread=spread(rates))
+
+    def table(self, results):
+        self.say("capacity_1m, flow_bytes")
+        full = self.run("capacity")[0]
+        results.set("flow_bytes", flows=full["held"], value=full["table_bytes"],
+                    note=f"{full['worker_bytes']:.1f} with all that a worker holds")
+        results.set("capacity_1m", flows=full["flows"], value=full["held"])
+        self.say("teardown_1m")
+        rates = [f["rate"] for f in self.run("teardown", repeat=1 if self.quick else 5)]
+        results.set("teardown_1m", flows=1000000, value=median(rates), spread=spread(rates))
+        self.say("start_10m")
+        start = self.run("start", flows=10000000, repeat=3 if self.quick else 5)
+        seconds = [f["seconds"] for f in start]
+        results.set("start_10m", flows=10000000, value=median(seconds), spread=spread(seconds),
+                    note=f"memory: {start[0]['memory']}")
+
+    def churn(self, results):
+        runs = []
+        for i in range(1 if self.quick else 3):
+            self.say(f"churn, run {i + 1}")
+            runs += self.run("churn")
+        worst = max(runs, key=lambda f: f["longest_ns"])
+        results.set("churn", flows=worst["flows"], value=worst["longest_ns"] / 1000,
+                    peer="the same time doing nothing",
+                    peer_value=max(f["nothing_ns"] for f in runs) / 1000,
+                    note=f"worst of {sum(f['turns'] for f in runs)} turns but "
+                         f"{sum(f['preempted'] for f in runs)} in which the kernel ran something "
+                         f"else; 99.99 % within "
+                         f"{worst['p9999_ns'] / 1000:.0f} us, half within "
+                         f"{worst['median_ns'] / 1000:.1f} us; {worst['created']} flows came, "
+                         f"{worst['ended']} ended, {worst['refused']} were refused, "
+                         "no live one was lost")

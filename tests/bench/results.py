@@ -1,0 +1,138 @@
+"""Rows of results, their order, and the goals they are held against."""
+import json
+import os
+import statistics
+from dataclasses import dataclass, field
+
+# name, unit, goal, (compare with the goal: value or ratio, at least or at most), what it is
+FIGURES = (
+    ("forward_1k", "Mpps", 22, ("value", ">="), "packets of open flows, both directions"),
+    ("forward_64k", "Mpps", 18, ("value", ">="), "64 k flows in random order"),
+    ("forward_1m", "Mpps", 15, ("value", ">="), "1 M flows in random order"),
+    ("forward_10m", "Mpps", 9, ("value", ">="), "10 M flows in random order"),
+    ("growth_10m", "x", 2, ("value", "<="), "cost of a packet, 10 M flows against 1 M"),
+    ("setup_1m", "Mflows/s", 5, ("value", ">="), "first packets of new flows, until 1 M"),
+    ("flow_bytes", "bytes", 80, ("value", "<="), "a flow, index included, table full"),
+    ("churn", "us", 1000, ("value", "<="), "longest turn: table full, ageing, new flows"),
+    ("workers_2", "Mpps", 1.8, ("ratio", ">="), "two workers against one"),
+    ("veth_testpmd", "Mpps", 0.95, ("ratio", ">="), "AF_XDP on veth, against testpmd macswap"),
+    ("memif_1m", "Mpps", 9, ("value", ">="), "1 M flows by memif from another process"),
+    ("veth_kernel", "Mpps", 2, ("ratio", ">="), "1 M flows on veth, against the kernel"),
+    ("veth_kernel_64k", "Mpps", None, None, "64 k flows on veth, against the kernel"),
+    ("handover", "ns", None, None, "more for a packet that changes workers"),
+    ("start_10m", "s", 3, ("value", "<="), "start of a worker for 10 M flows"),
+    ("capacity_1m", "flows", 1000000, ("value", ">="), "flows that a table for 1 M holds"),
+    ("teardown_1m", "Mflows/s", None, None, "flows ended when all are too old"),
+    ("instructions_forward", "instructions", None, None, "a packet of an open flow"),
+    ("instructions_setup", "instructions", None, None, "a first packet"),
+)
+
+
+@dataclass
+class Row:
+    flows: int = 0
+    value: float = None
+    peer: str = None
+    peer_value: float = None
+    spread: float = None  # widest minus narrowest of the repeats, part of the median
+    note: str = ""
+
+
+@dataclass
+class Results:
+    rows: dict = field(default_factory=dict)
+    machine: dict = field(default_factory=dict)
+    stages: list = field(default_factory=list)
+
+    def set(self, name, **fields):
+        assert any(f[0] == name for f in FIGURES), name
+        self.rows[name] = Row(**fields)
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def spread(values):
+    middle = median(values)
+    return (max(values) - min(values)) / middle if middle else 0.0
+
+
+def ratio(row):
+    if row.value is None or not row.peer_value:
+        return None
+    return row.value / row.peer_value
+
+
+def short(value):
+    """Four figures are more than a noisy machine gives."""
+    if value is None:
+        return "-"
+    if value == int(value) and abs(value) >= 1000:
+        return str(int(value))
+    return f"{value:.4g}"
+
+
+def verdict(figure, row):
+    """("goal in words", met or None)"""
+    goal, how = figure[2], figure[3]
+    if how is None:
+        return "", None
+    what, direction = how
+    words = f"{direction} {goal}{' x' if what == 'ratio' else ''}"
+    got = ratio(row) if what == "ratio" else row.value
+    if got is None:
+        return words, None
+    return words, got >= goal if direction == ">=" else got <= goal
+
+
+def print_table(results):
+    head = ("figure", "value", "unit", "+-", "goal", "", "peer", "its value", "ratio")
+    lines = [head]
+    for figure in FIGURES:
+        row = results.rows.get(figure[0])
+        if row is None:
+            continue
+        words, met = verdict(figure, row)
+        mark = {True: "met", False: "MISSED", None: ""}[met]
+        wide = "" if row.spread is None else f"{100 * row.spread / 2:.0f} %"
+        lines.append((figure[0], short(row.value), figure[1], wide, words, mark,
+                      row.peer or "", short(row.peer_value) if row.peer else "",
+                      short(ratio(row)) if row.peer else ""))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+    for name, row in results.rows.items():
+        if row.note:
+            print(f"{name}: {row.note}")
+
+
+def print_stages(results):
+    if not results.stages:
+        return
+    names = list(results.stages[-1]["stages"])
+    print("\nTSC cycles a packet in each stage")
+    print(f"{'flows':18}" + "".join(f"{s['flows']:>10}" for s in results.stages))
+    for name in names:
+        print(f"{name:18}" + "".join(f"{s['stages'].get(name, 0):10.1f}" for s in results.stages))
+    print(f"{'sum':18}" + "".join(f"{sum(s['stages'].values()):10.1f}" for s in results.stages))
+
+
+def write(results, build):
+    """results.json: the rows in their fixed order, and as the last one the machine."""
+    folder = os.path.join(build, "bench")
+    os.makedirs(folder, exist_ok=True)
+    array = []
+    for figure in FIGURES:
+        row = results.rows.get(figure[0], Row(note="not measured"))
+        array.append({"name": figure[0], "flows": row.flows, "value": row.value,
+                      "unit": figure[1], "peer": row.peer, "peer_value": row.peer_value,
+                      "ratio": ratio(row)})
+        if row.note:
+            array[-1]["note"] = row.note
+    array.append({"name": "machine", **results.machine, "stages": results.stages})
+    path = os.path.join(folder, "results.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(array, f, indent=1)
+        f.write("\n")
+    return path
