@@ -30,6 +30,8 @@ enum {
 
 	TCP_SPORT = 0, /* RFC 9293 section 3.1 */
 	TCP_DPORT = 2,
+	TCP_SEQ = 4,
+	TCP_ACK_NUMBER = 8,
 	TCP_OFFSET = 12,
 	TCP_FLAGS = 13,
 	TCP_CHECKSUM = 16,

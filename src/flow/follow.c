@@ -25,17 +25,55 @@ void stage_lookup(struct lane *lane, struct burst *b)
 			   list[i]);
 }
 
+/* What the starter says of itself, for window.c: eight bytes as they stand in its header. */
+static void note_segment(struct flow *f, const uint8_t *tcp)
+{
+	memcpy(&f->tcp_seq, tcp + TCP_SEQ, sizeof(f->tcp_seq) + sizeof(f->tcp_ack));
+}
+
+/* The same five-tuple starts anew: what it counted was another connection's. */
+static void restart(struct flow *f, const struct packet *p)
+{
+	memset(f->packets, 0, sizeof(f->packets));
+	memset(f->bytes, 0, sizeof(f->bytes));
+	f->packets[FLOW_FORWARD] = 1;
+	f->bytes[FLOW_FORWARD] = p->len;
+}
+
 /* Rare: only here does a flow's state change, and with it what its site has half open. */
 static void move_state(struct lane *lane, struct flow *f, const struct packet *p)
 {
-	uint8_t next = flow_tcp_next(f->state, p->probe.dir, p->tcp_flags);
+	const uint8_t *tcp = p->data + p->l4;
+	const struct flow_segment segment = {
+		.seq = ntohl(wire_be32(tcp + TCP_SEQ)),
+		.ack = ntohl(wire_be32(tcp + TCP_ACK_NUMBER)),
+		.flags = p->tcp_flags,
+	};
+	uint8_t before = f->state;
 
-	if (next == f->state)
+	if (!flow_tcp_fits(f, p->probe.dir, &segment))
 		return;
-	if (flow_is_half_open(next) != flow_is_half_open(f->state))
-		lane->sites[f->site].counters.half_open +=
-			(uint64_t)flow_is_half_open(next) - flow_is_half_open(f->state);
-	f->state = next;
+	f->state = flow_tcp_next(before, p->probe.dir, p->tcp_flags);
+	if (p->probe.dir == FLOW_FORWARD && !(p->tcp_flags & TCP_RST) &&
+	    (p->tcp_flags & TCP_ACK || flow_is_half_open(f->state))) {
+		note_segment(f, tcp);
+		if (!(p->tcp_flags & TCP_ACK))
+			f->tcp_ack = 0;
+	}
+	if (before == FLOW_TCP_CLOSED && f->state == FLOW_TCP_OPENING)
+		restart(f, p);
+	lane->sites[f->site].counters.half_open +=
+		(uint64_t)flow_is_half_open(f->state) - flow_is_half_open(before);
+}
+
+static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p)
+{
+	uint8_t flags = p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
+
+	if (unlikely(flags != TCP_ACK || f->state == FLOW_TCP_ANSWERED))
+		move_state(lane, f, p);
+	else if (p->probe.dir == FLOW_FORWARD)
+		note_segment(f, p->data + p->l4);
 }
 
 static void count(struct lane *lane, struct flow *f, const struct packet *p)
@@ -46,9 +84,8 @@ static void count(struct lane *lane, struct flow *f, const struct packet *p)
 	f->bytes[dir] += p->len + ((uint64_t)(f->packets[dir] == 0) << FLOW_BYTES_BITS);
 	if (f->seen_s != lane->now_s)
 		f->seen_s = lane->now_s;
-	if (unlikely((p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0 ||
-		     f->state == FLOW_TCP_ANSWERED))
-		move_state(lane, f, p);
+	if (p->tcp_flags != 0) /* parse: TCP, and no other */
+		follow_tcp(lane, f, p);
 }
 
 /* Too big for the way out: RFC 1191 section 4 if it says DF. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { ISN = 0x01020304 };
+
 static void put16(uint8_t *p, uint32_t v)
 {
 	p[0] = (uint8_t)(v >> 8);
@@ -60,8 +62,8 @@ static size_t build_l4(const struct frame *f, uint8_t *l4)
 	if (f->proto == 6) {
 		header = f->mss != 0 ? 24 : 20;
 		memset(l4, 0, header);
-		put32(l4 + 4, f->seq != 0 ? f->seq : 0x01020304);
-		put32(l4 + 8, f->ack);
+		put32(l4 + 4, f->seq != 0 ? f->seq : ISN + !(f->tcp_flags & 2));
+		put32(l4 + 8, f->ack != 0 ? f->ack : f->tcp_flags & 16 ? ISN + 1 : 0);
 		l4[12] = (uint8_t)(header / 4 << 4);
 		l4[13] = f->tcp_flags;
 		put16(l4 + 14, 0xffff);

@@ -135,10 +135,10 @@ static void test_tcp_state(void **state)
 	static const struct {
 		uint8_t dir, flags, state, half_open;
 	} segments[] = {
-		{R, SYN | ACK, FLOW_TCP_ANSWERED, 1},	 {F, ACK, FLOW_TCP_ESTABLISHED, 0},
-		{F, ACK | PSH, FLOW_TCP_ESTABLISHED, 0}, {R, FIN | ACK, FLOW_TCP_FIN_RETURN, 0},
-		{F, ACK | PSH, FLOW_TCP_FIN_RETURN, 0},	 {F, FIN | ACK, FLOW_TCP_CLOSED, 0},
-		{F, SYN, FLOW_TCP_OPENING, 1},
+		{F, SYN, FLOW_TCP_OPENING, 1},		{R, SYN | ACK, FLOW_TCP_ANSWERED, 1},
+		{F, ACK, FLOW_TCP_ESTABLISHED, 0},	{F, ACK | PSH, FLOW_TCP_ESTABLISHED, 0},
+		{R, FIN | ACK, FLOW_TCP_FIN_RETURN, 0}, {F, ACK | PSH, FLOW_TCP_FIN_RETURN, 0},
+		{F, FIN | ACK, FLOW_TCP_CLOSED, 0},	{F, SYN, FLOW_TCP_OPENING, 1},
 	};
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 	struct frame frame = {.src = HOST, .dst = SERVER, .sport = 5000, .dport = 80, .proto = TCP};
