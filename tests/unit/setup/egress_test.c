@@ -1,0 +1,265 @@
+/*
+ * Egress ports: every one of ours may be used, none of others ever is, and each comes back.
+ *
+ * 203.0.113.1 has slice 1, 203.0.113.2 slices 2 and 3, of 64 ports each: 192 in all.
+ */
+#include "setup/setup.h"
+
+#include "dice.h"
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SIZE = 64, PORTS = 3 * SIZE, CAPACITY = 4096, UDP = 17, TCP = 6 };
+
+/* Which of the 192 ports: 0 to 191; -1: not ours. */
+static int port_number(const struct flow *f)
+{
+	uint32_t addr = ntohl(f->nat_src), port = ntohs(f->nat_port);
+
+	if (addr == EGRESS && port >= 64 && port < 128)
+		return (int)port - 64;
+	if (addr == EGRESS_2 && port >= 128 && port < 256)
+		return (int)port - 64;
+	return -1;
+}
+
+/* Both steps for host @host and source port @sport towards SERVER. */
+static enum drop take(struct stage_bench *b, struct setup *s, uint32_t host, uint32_t sport,
+		      uint16_t dport, uint8_t proto)
+{
+	enum drop drop;
+
+	*s = (struct setup){.lane = &b->lane, .pool = &b->net->pools[0]};
+	s->flow = (struct flow){
+		.src = htonl(HOST + host),
+		.dst = htonl(SERVER),
+		.sport = htons((uint16_t)sport),
+		.dport = htons(dport),
+		.site = SITE_BERLIN,
+		.proto = proto,
+		.state = proto == TCP ? FLOW_TCP_OPENING : FLOW_UDP,
+		.onramp = TUNNEL_B1,
+		.offramp = HOP_UPLINK,
+	};
+	drop = egress_choose(s);
+	return drop == DROP_NONE ? egress_take(s) : drop;
+}
+
+/* Opens flows towards one destination until there is no port; marks the ports. How many. */
+static uint32_t take_all(struct stage_bench *b, uint16_t dport, uint8_t proto, uint8_t *used)
+{
+	for (uint32_t n = 0;; n++) {
+		struct setup s;
+		enum drop drop = take(b, &s, n % 5, 1000 + n, dport, proto);
+		int port = port_number(&s.flow);
+
+		if (drop != DROP_NONE) {
+			assert_int_equal(drop, DROP_EGRESS_EXHAUSTED);
+			return n;
+		}
+		assert_in_range(port, 0, PORTS - 1);
+		assert_int_equal(used[port]++, 0);
+		assert_int_not_equal(flow_table_insert(b->lane.flows, &s.flow), FLOW_NO_RECORD);
+	}
+}
+
+static void check_slices(const struct stage_bench *b, uint32_t flows, uint32_t ports)
+{
+	for (uint32_t k = 0; k < 3; k++) {
+		struct slice_counters c = egress_slice(b->lane.egress, k);
+
+		assert_int_equal(c.flows, flows);
+		assert_int_equal(c.ports, ports);
+	}
+}
+
+static void test_every_port_and_no_other(void **state)
+{
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+	static const struct {
+		uint16_t dport;
+		uint8_t proto;
+	} destinations[] = {{53, UDP}, {54, UDP}, {53, TCP}, {443, TCP}};
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(destinations); i++) {
+		uint8_t used[PORTS] = {0};
+
+		assert_int_equal(take_all(b, destinations[i].dport, destinations[i].proto, used),
+				 PORTS);
+		check_slices(b, SIZE * (i + 1), SIZE); /* more flows, the same ports */
+	}
+	bench_destroy(b);
+}
+
+/* Ends the flow that has record @record, as ageing does. */
+static struct flow end_flow(struct stage_bench *b, uint32_t record)
+{
+	struct flow flow = *flow_table_at(b->lane.flows, record);
+
+	egress_release(&b->lane, &flow);
+	flow_table_remove(b->lane.flows, record);
+	return flow;
+}
+
+static void test_what_ends_comes_back(void **state)
+{
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+	uint8_t used[PORTS] = {0};
+	uint64_t dice = 41;
+	struct setup s;
+
+	assert_int_equal(take_all(b, 53, UDP, used), PORTS);
+	for (uint32_t i = 0; i < 500; i++) {
+		uint32_t record = dice_roll(&dice, PORTS);
+		struct flow ended = end_flow(b, record);
+
+		/* That there was no port is remembered for this second only. */
+		assert_int_equal(take(b, &s, 0, 20000 + i, 53, UDP), DROP_EGRESS_EXHAUSTED);
+		b->lane.now_s++;
+		assert_int_equal(take(b, &s, 0, 20000 + i, 53, UDP), DROP_NONE);
+		assert_int_equal(s.flow.nat_port, ended.nat_port);
+		assert_int_equal(s.flow.nat_src, ended.nat_src);
+		assert_int_equal(flow_table_insert(b->lane.flows, &s.flow), record);
+		check_slices(b, SIZE, SIZE);
+		assert_int_equal(take(b, &s, 1, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
+	}
+	for (uint32_t record = 0; record < PORTS; record++)
+		end_flow(b, record);
+	check_slices(b, 0, 0);
+	bench_destroy(b);
+}
+
+static void test_undo(void **state)
+{
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct setup s;
+
+		assert_int_equal(take(b, &s, i, 1000, 53, UDP), DROP_NONE);
+		assert_int_equal(egress_slice(b->lane.egress, s.slice).flows, 1);
+		assert_int_equal(egress_slice(b->lane.egress, s.slice).ports, 1);
+		egress_undo(&s);
+		check_slices(b, 0, 0);
+	}
+	bench_destroy(b);
+}
+
+/* Several workers: together all ports, none twice, and each knows whose a return is. */
+static void test_workers_share_out(void **state)
+{
+	for (uint16_t count = 1; count <= 7; count++) {
+		uint8_t used[PORTS] = {0};
+		uint32_t all = 0;
+
+		for (uint16_t index = 0; index < count; index++) {
+			struct stage_bench *b = bench_create(SIZE, CAPACITY, index, count);
+			uint8_t own[PORTS] = {0};
+
+			all += take_all(b, 53, UDP, own);
+			for (unsigned i = 0; i < PORTS; i++) {
+				uint16_t port = (uint16_t)(i + 64);
+
+				if (own[i] != 0)
+					assert_int_equal(egress_owner(port, SIZE, count), index);
+				used[i] += own[i];
+			}
+			bench_destroy(b);
+		}
+		assert_int_equal(all, PORTS);
+		for (unsigned i = 0; i < PORTS; i++)
+			assert_int_equal(used[i], 1);
+	}
+}
+
+/* By multiplication or by walking through the parts: the same owner, for all ports. */
+static void test_owner(void **state)
+{
+	for (uint32_t size = 64; size <= 32768; size *= 2) {
+		for (uint16_t count = 1; count <= 32; count += count < 7 ? 1 : 25) {
+			uint16_t owner = 0;
+
+			for (uint32_t offset = 0; offset < size; offset++) {
+				while (offset >= size * (owner + 1u) / count)
+					owner++;
+				assert_int_equal(egress_owner((uint16_t)(65536 - size + offset),
+							      size, count),
+						 owner);
+			}
+		}
+	}
+}
+
+/* RFC 6056: where the search starts says nothing; each port of the slice as often as the others. */
+static void test_spread(void **state)
+{
+	enum { ROUNDS = 20000, MEAN = ROUNDS / SIZE, SIGMA = 18 };
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+	unsigned often[PORTS] = {0}, addresses[2] = {0}, ascending = 0;
+	int before = 0;
+
+	b->net->pools[0].n_addresses = 1;
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		struct setup s;
+		int port;
+
+		assert_int_equal(take(b, &s, i, 1000, 53, UDP), DROP_NONE);
+		port = port_number(&s.flow);
+		often[port]++;
+		ascending += port == before + 1;
+		before = port;
+	}
+	for (unsigned i = 0; i < SIZE; i++)
+		assert_in_range(often[i], MEAN - 6 * SIGMA, MEAN + 6 * SIGMA);
+	assert_in_range(ascending, MEAN - 6 * SIGMA, MEAN + 6 * SIGMA);
+
+	b->net->pools[0].n_addresses = 2; /* hosts share the addresses out among them */
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct setup s;
+
+		take(b, &s, i, 1000, 53, UDP);
+		addresses[ntohl(s.flow.nat_src) == EGRESS_2]++;
+	}
+	assert_true(addresses[0] > 300 && addresses[1] > 300);
+	bench_destroy(b);
+}
+
+/* RFC 4787 REQ-2: one host, one address, as long as that has ports. */
+static void test_a_host_keeps_its_address(void **state)
+{
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+
+	for (uint32_t host = 0; host < 50; host++) {
+		struct setup s;
+		be32_t first;
+
+		assert_int_equal(take(b, &s, host, 1000, 53, UDP), DROP_NONE);
+		first = s.flow.nat_src;
+		for (uint32_t i = 1; i < 50; i++) {
+			take(b, &s, host, 1000 + i, (uint16_t)(53 + i), UDP);
+			assert_int_equal(s.flow.nat_src, first);
+		}
+	}
+	bench_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_port_and_no_other),
+		cmocka_unit_test(test_what_ends_comes_back),
+		cmocka_unit_test(test_undo),
+		cmocka_unit_test(test_workers_share_out),
+		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_a_host_keeps_its_address),
+	};
+
+	egress_destroy(NULL);
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}

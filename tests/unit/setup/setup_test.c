@@ -1,0 +1,183 @@
+/*
+ * The steps together: a flow is made whole or not at all, and once.
+ */
+#include "setup/setup.h"
+
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { ICMP = 1, TCP = 6, UDP = 17, SYN = 2, ACK = 16 };
+
+#define PORTS .sport = 5000, .dport = 53
+#define OUT PORTS, .src = HOST, .dst = SERVER
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint16_t tunnel;
+	struct frame frame;
+	enum stage to;
+	uint8_t reason;
+} rows[] = {
+	{ "a first packet",          1, { OUT, .proto = UDP }, STAGE_FOLLOW, 0 },
+	{ "the same from the other branch", 3, { OUT, .proto = UDP }, STAGE_FOLLOW, 0 },
+	{ "a SYN",                   1, { OUT, .proto = TCP, .tcp_flags = SYN }, STAGE_FOLLOW, 0 },
+	{ "mid-stream",              1, { .sport = 5001, .dport = 53, .src = HOST, .dst = SERVER, .proto = TCP, .tcp_flags = ACK }, STAGE_DROP, DROP_NO_FLOW },
+	{ "from the Internet",       0, { PORTS, .src = SERVER, .dst = EGRESS, .proto = UDP }, STAGE_DROP, DROP_NO_FLOW },
+	{ "a source not its own",    1, { PORTS, .src = BERLIN, .dst = SERVER, .proto = UDP }, STAGE_DROP, DROP_SOURCE },
+	{ "a private destination",   1, { PORTS, .src = HOST, .dst = IP(10, 9, 9, 9), .proto = UDP }, STAGE_ANSWER, ANSWER_UNREACHABLE },
+	{ "a neighbour to be asked", 1, { PORTS, .src = HOST, .dst = IP(198, 18, 0, 9), .proto = UDP }, STAGE_DROP, DROP_NO_NEIGHBOUR },
+	{ "a ping to the gateway",   1, { PORTS, .src = HOST, .dst = BERLIN_INSIDE, .proto = ICMP, .icmp_type = 8 }, STAGE_ANSWER, ANSWER_ECHO },
+	{ "its pong is no ping",     1, { PORTS, .src = HOST, .dst = BERLIN_INSIDE, .proto = ICMP }, STAGE_DROP, DROP_NO_FLOW },
+	{ "another tunnel's address", 3, { PORTS, .src = HOST, .dst = BERLIN_INSIDE, .proto = ICMP, .icmp_type = 8 }, STAGE_ANSWER, ANSWER_UNREACHABLE },
+};
+/* clang-format on */
+
+/* As lookup leaves it: parsed, not in the table. */
+static struct packet *first_packet(struct stage_bench *b, const struct frame *f, uint16_t tunnel)
+{
+	struct packet *p = bench_inner(b, f, tunnel);
+
+	assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_LOOKUP);
+	assert_int_equal(bench_run(b, STAGE_LOOKUP, p), STAGE_SETUP);
+	return p;
+}
+
+/* What setup may have taken, summed up. */
+static uint64_t taken(const struct stage_bench *b)
+{
+	uint64_t sum = b->lane.sites[SITE_BERLIN].counters.flows +
+		       b->lane.sites[SITE_BERLIN].counters.half_open +
+		       b->lane.sites[SITE_MADRID].counters.flows;
+
+	for (uint32_t k = 0; k < b->net->n_slices; k++)
+		sum += egress_slice(b->lane.egress, k).flows;
+	return sum;
+}
+
+static void check_flow(struct stage_bench *b, const struct packet *p, size_t i)
+{
+	const struct flow *f = flow_table_at(b->lane.flows, p->probe.record);
+
+	assert_int_equal(p->probe.dir, FLOW_FORWARD);
+	assert_int_equal(f->src, htonl(HOST));
+	assert_int_equal(f->site, b->net->tunnels[rows[i].tunnel].site);
+	assert_int_equal(f->onramp, rows[i].tunnel);
+	assert_int_equal(f->offramp, HOP_UPLINK);
+	assert_int_equal(f->seen_s, STAGE_NOW);
+	assert_true(network_find_address(b->net, f->nat_src) >= 0);
+}
+
+static void test_rows(void **state)
+{
+	struct stage_bench *b = bench_create(64, 64, 0, 1);
+	uint32_t made = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct packet *p = first_packet(b, &rows[i].frame, rows[i].tunnel);
+		uint64_t before = taken(b);
+		enum stage to = bench_run(b, STAGE_SETUP, p);
+
+		if (to != rows[i].to || (to != STAGE_FOLLOW && p->reason != rows[i].reason))
+			fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->reason);
+		if (to == STAGE_FOLLOW)
+			check_flow(b, p, i);
+		else
+			assert_int_equal(taken(b), before);
+		made += to == STAGE_FOLLOW;
+		assert_int_equal(flow_table_count(b->lane.flows), made);
+		assert_int_equal(b->lane.counters.flows_created, made);
+	}
+	bench_destroy(b);
+}
+
+/* The last step refuses: everything before it is given back. */
+static void test_undone_when_full(void **state)
+{
+	enum { CAPACITY = 8 };
+	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
+	struct frame f = {OUT, .proto = TCP, .tcp_flags = SYN};
+	struct packet *p;
+
+	for (uint16_t i = 0; i < CAPACITY; i++) {
+		f.sport = (uint16_t)(100 + i); /* flows of which limits know nothing */
+		bench_flow(b, &f, TUNNEL_B1, (uint16_t)(2000 + i));
+	}
+	f.sport = 5000;
+	p = first_packet(b, &f, TUNNEL_B1);
+	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_DROP);
+	assert_int_equal(p->reason, DROP_TABLE_FULL);
+	assert_int_equal(taken(b), 0);
+	assert_int_equal(b->lane.counters.flows_created, 0);
+	assert_int_equal(flow_table_count(b->lane.flows), CAPACITY);
+	bench_destroy(b);
+}
+
+/* A burst of 40 packets of 10 new flows: ten are made, and each packet meets its own. */
+static void test_once_a_burst(void **state)
+{
+	enum { PACKETS = 40, FLOWS = 10 };
+	struct stage_bench *b = bench_create(64, 64, 0, 1);
+	struct packet *packets[PACKETS];
+	uint32_t records[FLOWS];
+
+	for (unsigned i = 0; i < PACKETS; i++) {
+		const struct frame f = {.src = HOST,
+					.dst = SERVER,
+					.dport = 53,
+					.proto = UDP,
+					.sport = (uint16_t)(5000 + i % FLOWS)};
+
+		packets[i] = first_packet(b, &f, TUNNEL_B1);
+	}
+	memset(b->burst.n, 0, sizeof(b->burst.n));
+	for (unsigned i = 0; i < PACKETS; i++)
+		burst_pass(&b->burst, STAGE_SETUP, packets[i]);
+	stage_setup(&b->lane, &b->burst);
+
+	assert_int_equal(b->burst.n[STAGE_FOLLOW], PACKETS);
+	assert_int_equal(flow_table_count(b->lane.flows), FLOWS);
+	assert_int_equal(b->lane.counters.flows_created, FLOWS);
+	assert_int_equal(taken(b), 2 * FLOWS); /* a port and a place among the site's each */
+	for (unsigned i = 0; i < PACKETS; i++) {
+		const struct flow *f = flow_table_at(b->lane.flows, packets[i]->probe.record);
+
+		if (i < FLOWS)
+			records[i] = packets[i]->probe.record;
+		assert_int_equal(packets[i]->probe.record, records[i % FLOWS]);
+		assert_int_equal(f->sport, htons((uint16_t)(5000 + i % FLOWS)));
+	}
+	bench_destroy(b);
+}
+
+static void test_what_ends_is_given_back(void **state)
+{
+	struct stage_bench *b = bench_create(64, 64, 0, 1);
+	const struct frame f = {OUT, .proto = TCP, .tcp_flags = SYN};
+	struct packet *p = first_packet(b, &f, TUNNEL_B1);
+
+	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_FOLLOW);
+	assert_int_equal(taken(b), 3); /* flow, half open, port */
+	setup_flow_ended(&b->lane, flow_table_at(b->lane.flows, p->probe.record));
+	flow_table_remove(b->lane.flows, p->probe.record);
+	assert_int_equal(taken(b), 0);
+	assert_int_equal(b->lane.counters.flows_ended, 1);
+	bench_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_undone_when_full),
+		cmocka_unit_test(test_once_a_burst),
+		cmocka_unit_test(test_what_ends_is_given_back),
+	};
+
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}
