@@ -101,11 +101,10 @@ def dpdk(tree):
 
 
 def has_test(tree):
-    """A unit test of the same path. Only a warning: a packet test may be what covers a stage."""
     for path, _ in tree.select(".c", under=TESTED):
         test = "tests/unit/" + path[len("src/"):-len(".c")] + "_test.c"
         if test not in tree.files and not UNTESTED.search(path):
-            yield Problem(path, 1, f"has no unit test {test}", True)
+            yield Problem(path, 1, f"has no unit test {test}")
 
 
 RULES = {

@@ -95,9 +95,9 @@ def run(rules):
     """How many rows went wrong; a rule without a bad row is one more."""
     wrong = 0
     for rule, files, titles, bad, why in ROWS:
-        found = list(rules[rule](Tree(dict(files), titles)))
-        if bool(found) != bad:
-            print(f"selftest: {rule}: {why}: {'found nothing' if bad else found[0]}")
+        errors = [p for p in rules[rule](Tree(dict(files), titles)) if not p.warning]
+        if bool(errors) != bad:
+            print(f"selftest: {rule}: {why}: {'found nothing' if bad else errors[0]}")
             wrong += 1
     for rule in set(rules) - {row[0] for row in ROWS if row[3]}:
         print(f"selftest: {rule} has no bad sample")
