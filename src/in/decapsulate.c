@@ -33,6 +33,16 @@ static enum drop check_outer(const uint8_t *ip, size_t len, size_t *header, size
 	return DROP_NONE;
 }
 
+/* To an egress address: only Ethernet is in front of what the flow knows. */
+static enum drop open_return(struct lane *lane, struct packet *p, be32_t dst)
+{
+	if (network_find_address(lane->net, dst) < 0)
+		return DROP_NOT_OURS;
+	p->data += ETHER_LEN;
+	p->len -= ETHER_LEN;
+	return DROP_NONE;
+}
+
 static enum drop open_gre(struct lane *lane, struct packet *p)
 {
 	uint8_t *ip = p->data + ETHER_LEN;
@@ -50,7 +60,8 @@ static enum drop open_gre(struct lane *lane, struct packet *p)
 	p->tunnel = network_find_tunnel(lane->net, local, wire_be32(ip + IPV4_SRC), gre.has_key,
 					gre.key);
 	if (p->tunnel == TUNNEL_NONE)
-		return network_is_local_end(lane->net, local) ? DROP_GRE_UNKNOWN : DROP_NOT_OURS;
+		return network_is_local_end(lane->net, local) ? DROP_GRE_UNKNOWN
+							      : open_return(lane, p, local);
 
 	header += gre.len;
 	p->data = ip + header;
@@ -63,17 +74,12 @@ static enum drop open_gre(struct lane *lane, struct packet *p)
 static enum drop open_ipv4(struct lane *lane, struct packet *p)
 {
 	const uint8_t *ip = p->data + ETHER_LEN;
-	be32_t dst;
 
 	if (p->len < ETHER_LEN + IPV4_LEN)
 		return DROP_OUTER_MALFORMED;
-	dst = wire_be32(ip + IPV4_DST);
-	if (network_find_address(lane->net, dst) >= 0) {
-		p->data += ETHER_LEN;
-		p->len -= ETHER_LEN;
-		return DROP_NONE;
-	}
-	return ip[IPV4_PROTO] == PROTO_GRE ? open_gre(lane, p) : DROP_NOT_OURS;
+	if (ip[IPV4_PROTO] == PROTO_GRE)
+		return open_gre(lane, p);
+	return open_return(lane, p, wire_be32(ip + IPV4_DST));
 }
 
 void stage_decapsulate(struct lane *lane, struct burst *b)
