@@ -46,6 +46,7 @@ struct row {
 	const char *limits; /* of the attacker, YAML */
 	unsigned workers;
 	bool syn, udp;
+	bool internet; /* to our egress address, from everywhere */
 	enum drop drop; /* what it runs into */
 	uint32_t opened_min, opened_max; /* flows it gets */
 };
@@ -73,6 +74,8 @@ static const struct row rows[] = {
 	 "{flows: 65536, half-open: 65536, new-flows-per-second: 100000000}", 2, .syn = true,
 	 .udp = true, .drop = DROP_SITE_FLOWS,
 	 .opened_min = CAPACITY / 16 * 15 - FLOWS_MAX, .opened_max = CAPACITY / 16 * 15},
+	{"a flood from the Internet opens nothing",
+	 "{}", 1, .syn = true, .udp = true, .internet = true, .drop = DROP_NO_FLOW},
 };
 /* clang-format on */
 
@@ -211,6 +214,21 @@ static void open_flow(void)
 	talk(i, ACK, ACK);
 }
 
+/* Returns of no flow: every port of our egress address, from hosts that nobody has asked. */
+static struct frame internet_frame(uint32_t n, bool tcp)
+{
+	return (struct frame){
+		.src = IP(11, 0, 0, 0) + (n >> 4),
+		.dst = IP(203, 0, 113, 1),
+		.sport = 443,
+		.dport = (uint16_t)(1024 + n % 64000),
+		.proto = tcp ? TCP : UDP,
+		.tcp_flags = tcp ? SYN : 0,
+		.token = FLOOD_TOKEN | n,
+		.payload = 8,
+	};
+}
+
 /* Every packet of the flood is a flow of its own. */
 static void flood(const struct row *row)
 {
@@ -230,7 +248,9 @@ static void flood(const struct row *row)
 			.payload = 8,
 		};
 
-		send_frame(UNDERLAY, &f);
+		if (row->internet)
+			f = internet_frame(n, tcp);
+		send_frame(row->internet ? UPLINK : UNDERLAY, &f);
 	}
 }
 
@@ -255,7 +275,7 @@ static void check_row(const struct row *row)
 		assert_int_equal(c.drops[d], d == row->drop ? dropped : 0);
 	}
 	assert_int_equal(attacker.flows, run.flood_out);
-	assert_int_equal(attacker.refused, run.flood_sent - run.flood_out);
+	assert_int_equal(attacker.refused, row->internet ? 0 : run.flood_sent - run.flood_out);
 	assert_int_equal(neighbour.flows, run.n_flows);
 	assert_int_equal(neighbour.half_open, 0);
 	assert_int_equal(neighbour.refused, 0);

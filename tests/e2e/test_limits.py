@@ -1,0 +1,41 @@
+"""A daemon whose one site runs into its limits, by a capture file; what the operator then sees."""
+import pytest
+
+from bed.netns import wait_until
+from bed.replay import Replay
+
+EACH = 150  # UDP flows of each of the two sites; and a ping each
+FLOWS = 40  # that madrid may have
+
+
+def limited(build, folder, limits):
+    """Madrid is the last site of the file: the limits are put behind its tunnels."""
+    replay = Replay(build, folder, EACH)
+    text = replay.file.read_text()
+    assert text.count("egress:\n") == 1
+    replay.file.write_text(text.replace("egress:\n", f"    limits: {limits}\negress:\n"))
+    replay.start()
+    wait_until("the packets", lambda: replay.get("/v1/status")[1]["packets"]["rx"] == 2 * EACH + 3,
+               10)
+    return replay
+
+
+@pytest.mark.parametrize("limits, reason", [
+    (f"{{flows: {FLOWS}}}", "site_flows"),
+    (f"{{new-flows-per-second: {FLOWS}}}", "site_rate"),
+])
+def test_madrid_is_held_and_berlin_is_not(build, tmp_path, limits, reason):
+    replay = limited(build, tmp_path, limits)
+    try:
+        berlin, madrid = replay.get("/v1/sites")[1]["sites"]
+        assert (berlin["flows"], berlin["refused"]) == (EACH + 1, 0)
+        assert FLOWS <= madrid["flows"] < EACH  # a slow replay earns a token or two
+        assert madrid["flows"] + madrid["refused"] == EACH + 1
+        drops = {d["reason"]: d["packets"] for d in replay.get("/v1/drops")[1]["drops"]}
+        assert drops[reason] == madrid["refused"]
+        assert replay.get("/v1/status")[1]["accounted"]
+        table = replay.homeward("sites").stdout.splitlines()
+        assert table[2].split()[-1] == str(madrid["refused"])
+        assert reason in replay.homeward("drops").stdout
+    finally:
+        replay.end()
