@@ -78,6 +78,16 @@ static void check_slices(const struct stage_bench *b, uint32_t flows, uint32_t p
 	}
 }
 
+/* Ends the flow that has record @record, as ageing does. */
+static struct flow end_flow(struct stage_bench *b, uint32_t record)
+{
+	struct flow flow = *flow_table_at(b->lane.flows, record);
+
+	egress_release(&b->lane, &flow);
+	flow_table_remove(b->lane.flows, record);
+	return flow;
+}
+
 static void test_every_port_and_no_other(void **state)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
@@ -93,17 +103,12 @@ static void test_every_port_and_no_other(void **state)
 				 PORTS);
 		check_slices(b, SIZE * (i + 1), SIZE); /* more flows, the same ports */
 	}
+	for (uint32_t record = 0; record < 4 * PORTS; record++) {
+		end_flow(b, record);
+		if (record % PORTS == PORTS - 1) /* a port is in use until its last flow ends */
+			check_slices(b, SIZE * (3 - record / PORTS), record < 3 * PORTS ? SIZE : 0);
+	}
 	bench_destroy(b);
-}
-
-/* Ends the flow that has record @record, as ageing does. */
-static struct flow end_flow(struct stage_bench *b, uint32_t record)
-{
-	struct flow flow = *flow_table_at(b->lane.flows, record);
-
-	egress_release(&b->lane, &flow);
-	flow_table_remove(b->lane.flows, record);
-	return flow;
 }
 
 static void test_what_ends_comes_back(void **state)
