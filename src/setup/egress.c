@@ -12,8 +12,8 @@
  * The address is chosen by the inner host, so that one host is seen under one address as long as that
  * has ports (RFC 4787 REQ-2). The search for a port starts at a random place (RFC 6056 section 3.3.1),
  * goes upwards, and ends after SEARCH_MAX candidates. A destination for which it ended in vain is
- * remembered for the rest of the second, so that a site which has used up all ports towards it cannot
- * make us search for each of its packets.
+ * remembered for the rest of the second, for hosts of that address: a site which has used up all ports
+ * towards it cannot make us search for each of its packets, nor keep others from theirs.
  */
 #include "setup/setup.h"
 
@@ -31,11 +31,12 @@ struct slice_use {
 	uint32_t first, n; /* this worker's ports: offsets into the slice */
 };
 
-/* A destination towards which no port was left at that time. */
+/* A destination towards which hosts of one address found no port at that time. */
 struct spent {
 	be32_t dst;
 	be16_t dport;
-	uint16_t proto;
+	uint8_t proto;
+	uint32_t address; /* number in the pool: hosts of another one may find some */
 	uint32_t at_s;
 };
 
@@ -101,27 +102,40 @@ struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
 	return e->slices[slice].counters;
 }
 
-static struct spent *spent_slot(struct egress_state *e, const struct flow *f)
+/* The pool's address that this inner host is seen under. */
+static uint32_t address_of_host(const struct setup *s)
 {
-	uint32_t h = (f->dst ^ f->dport) * UINT32_C(0x9e3779b1);
+	uint32_t host = (ntohl(s->flow.src) ^ (uint32_t)s->flow.site << 16) * 0x9e3779b1u;
 
-	return &e->spent[h >> 26 & (SPENT_SLOTS - 1)];
+	return (uint32_t)(((uint64_t)host * s->pool->n_addresses) >> 32);
+}
+
+static struct spent *spent_slot(struct setup *s, uint32_t address)
+{
+	uint32_t h = (s->flow.dst ^ s->flow.dport ^ address << 16) * UINT32_C(0x9e3779b1);
+
+	return &s->lane->egress->spent[h >> 26 & (SPENT_SLOTS - 1)];
 }
 
 static bool is_spent(struct setup *s)
 {
-	const struct spent *slot = spent_slot(s->lane->egress, &s->flow);
+	uint32_t address = address_of_host(s);
+	const struct spent *slot = spent_slot(s, address);
 
 	return slot->at_s == s->lane->now_s && slot->dst == s->flow.dst &&
-	       slot->dport == s->flow.dport && slot->proto == s->flow.proto;
+	       slot->dport == s->flow.dport && slot->proto == s->flow.proto &&
+	       slot->address == address;
 }
 
 static void remember_spent(struct setup *s)
 {
-	*spent_slot(s->lane->egress, &s->flow) = (struct spent){
+	uint32_t address = address_of_host(s);
+
+	*spent_slot(s, address) = (struct spent){
 		.dst = s->flow.dst,
 		.dport = s->flow.dport,
 		.proto = s->flow.proto,
+		.address = address,
 		.at_s = s->lane->now_s,
 	};
 }
@@ -190,14 +204,6 @@ static bool search_address(struct setup *s, const struct egress_address *address
 		k = k + 1 < address->n_slices ? k + 1 : 0;
 	}
 	return false;
-}
-
-/* The pool's address that this inner host is seen under. */
-static uint32_t address_of_host(const struct setup *s)
-{
-	uint32_t host = (ntohl(s->flow.src) ^ (uint32_t)s->flow.site << 16) * 0x9e3779b1u;
-
-	return (uint32_t)(((uint64_t)host * s->pool->n_addresses) >> 32);
 }
 
 static bool search_pool(struct setup *s)

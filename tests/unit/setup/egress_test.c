@@ -119,6 +119,7 @@ static void test_what_ends_comes_back(void **state)
 	struct setup s;
 
 	assert_int_equal(take_all(b, 53, UDP, used), PORTS);
+	assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
 	for (uint32_t i = 0; i < 500; i++) {
 		uint32_t record = dice_roll(&dice, PORTS);
 		struct flow ended = end_flow(b, record);
@@ -131,7 +132,7 @@ static void test_what_ends_comes_back(void **state)
 		assert_int_equal(s.flow.nat_src, ended.nat_src);
 		assert_int_equal(flow_table_insert(b->lane.flows, &s.flow), record);
 		check_slices(b, SIZE, SIZE);
-		assert_int_equal(take(b, &s, 1, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
+		assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
 	}
 	for (uint32_t record = 0; record < PORTS; record++)
 		end_flow(b, record);
@@ -262,12 +263,36 @@ static void test_a_host_keeps_its_address(void **state)
 	bench_destroy(b);
 }
 
+/* A host that has used up its address towards a server does not shut out those of another one. */
+static void test_others_find_theirs(void **state)
+{
+	enum { WIDE = 2048 }; /* one slice is all that a search looks at */
+	struct stage_bench *b = bench_create(WIDE, 4 * WIDE, 0, 1);
+	uint32_t host[2] = {0}, n = 0;
+	struct setup s;
+
+	for (uint32_t i = 0; i < 50; i++) {
+		assert_int_equal(take(b, &s, i, 1, 9, UDP), DROP_NONE);
+		host[ntohl(s.flow.nat_src) == EGRESS_2] = i;
+	}
+	for (; take(b, &s, host[0], 1000 + n, 53, UDP) == DROP_NONE; n++)
+		assert_int_not_equal(flow_table_insert(b->lane.flows, &s.flow), FLOW_NO_RECORD);
+	assert_true(n >= WIDE);
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_int_equal(take(b, &s, host[0], 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
+		assert_int_equal(take(b, &s, host[1], 1 + i, 53, UDP), DROP_NONE);
+		assert_int_equal(s.flow.nat_src, htonl(EGRESS_2));
+	}
+	bench_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_port_and_no_other),
 		cmocka_unit_test(test_what_ends_comes_back),
 		cmocka_unit_test(test_undo),
+		cmocka_unit_test(test_others_find_theirs),
 		cmocka_unit_test(test_workers_share_out),
 		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_spread),
