@@ -237,40 +237,6 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 	return bed;
 }
 
-static void close_port(struct bed_port *port)
-{
-	rte_eth_dev_stop(port->ethdev);
-	rte_eth_dev_close(port->ethdev);
-	for (unsigned q = 0; q < port->n_queues; q++) {
-		rte_ring_free(port->in[q]);
-		rte_ring_free(port->out[q]);
-	}
-}
-
-void bed_destroy(struct bed *bed)
-{
-	for (unsigned i = 0; i < bed->n_workers; i++)
-		worker_destroy(bed->workers[i]);
-	handover_destroy(bed->handover);
-	for (unsigned i = 0; i < bed->config->n_ports; i++)
-		close_port(&bed->ports[i]);
-	adjacency_destroy(bed->adj);
-	network_destroy(bed->net);
-	config_destroy(bed->config);
-	rte_mempool_free(bed->pool);
-	free(bed);
-}
-
-struct worker *bed_worker(struct bed *bed, unsigned i)
-{
-	return bed->workers[i];
-}
-
-const struct network *bed_network(struct bed *bed)
-{
-	return bed->net;
-}
-
 /* With AddressSanitizer: who reads behind the frame is stopped, until the next bed_run() is over. */
 static void fence(struct bed *bed, struct rte_mbuf *m)
 {
@@ -291,6 +257,41 @@ static void open_fences(struct bed *bed)
 		ASAN_UNPOISON_MEMORY_REGION(bed->fenced[i]->buf_addr, bed->fenced[i]->buf_len);
 #endif
 	bed->n_fenced = 0;
+}
+
+static void close_port(struct bed_port *port)
+{
+	rte_eth_dev_stop(port->ethdev);
+	rte_eth_dev_close(port->ethdev);
+	for (unsigned q = 0; q < port->n_queues; q++) {
+		rte_ring_free(port->in[q]);
+		rte_ring_free(port->out[q]);
+	}
+}
+
+void bed_destroy(struct bed *bed)
+{
+	open_fences(bed); /* of a test that turned the workers itself */
+	for (unsigned i = 0; i < bed->n_workers; i++)
+		worker_destroy(bed->workers[i]);
+	handover_destroy(bed->handover);
+	for (unsigned i = 0; i < bed->config->n_ports; i++)
+		close_port(&bed->ports[i]);
+	adjacency_destroy(bed->adj);
+	network_destroy(bed->net);
+	config_destroy(bed->config);
+	rte_mempool_free(bed->pool);
+	free(bed);
+}
+
+struct worker *bed_worker(struct bed *bed, unsigned i)
+{
+	return bed->workers[i];
+}
+
+const struct network *bed_network(struct bed *bed)
+{
+	return bed->net;
 }
 
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
