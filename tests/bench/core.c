@@ -22,6 +22,7 @@ static const struct {
 	{"capacity", figure_capacity, "flows that a table holds, and bytes of each"},
 	{"teardown", figure_teardown, "flows ended a second when all are too old"},
 	{"churn", figure_churn, "longest turn with a full table, ageing and new flows"},
+	{"workers", figure_workers, "two workers against one, and the cost of handing over"},
 	{"count", figure_count, "the same work each time, for callgrind"},
 };
 
@@ -51,7 +52,8 @@ static struct figure_options parse(int argc, char **argv)
 		{"cpu", required_argument, NULL, 'c'},
 		{0},
 	};
-	struct figure_options o = {.flows = 1000000, .packets = 10000000, .repeat = 5, .cpu = 1};
+	struct figure_options o = {
+		.flows = 1000000, .packets = 10000000, .repeat = 5, .cpu = 1, .cpu2 = 0};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {

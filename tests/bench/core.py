@@ -81,3 +81,14 @@ class Core:
                          f"{worst['median_ns'] / 1000:.1f} us; {worst['created']} flows came, "
                          f"{worst['ended']} ended, {worst['refused']} were refused, "
                          "no live one was lost")
+
+    def workers(self, results):
+        self.say("workers_2, handover")
+        runs = self.run("workers", repeat=1 if self.quick else 5)
+        two = [f["two"] for f in runs]
+        results.set("workers_2", flows=1000000, value=median(two), spread=spread(two),
+                    peer="one worker", peer_value=median(f["one"] for f in runs))
+        cost = [f["handover_ns"] for f in runs]
+        results.set("handover", flows=1000000, value=median(cost),
+                    note=f"{median(f['wrong'] for f in runs):.2f} Mpps if all packets arrive at "
+                         "the wrong one of two workers")

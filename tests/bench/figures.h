@@ -7,7 +7,7 @@ struct figure_options {
 	uint32_t flows;
 	uint64_t packets; /* a repeat */
 	unsigned repeat;
-	int cpu;
+	int cpu, cpu2; /* the second one for the second worker */
 };
 
 void figure_forward(const struct figure_options *o);
@@ -18,3 +18,4 @@ void figure_capacity(const struct figure_options *o);
 void figure_teardown(const struct figure_options *o);
 void figure_churn(const struct figure_options *o);
 void figure_count(const struct figure_options *o);
+void figure_workers(const struct figure_options *o);

@@ -34,6 +34,19 @@ static void shuffle(uint32_t *order, uint32_t n, uint64_t *random)
 	}
 }
 
+void shots_shuffle(struct shot *shots, uint32_t n)
+{
+	uint64_t random = n;
+
+	for (uint32_t i = n; i > 1; i--) {
+		uint32_t k = random_below(&random, i);
+		struct shot kept = shots[i - 1];
+
+		shots[i - 1] = shots[k];
+		shots[k] = kept;
+	}
+}
+
 static uint32_t *in_order(uint32_t n)
 {
 	uint32_t *order = malloc((size_t)n * sizeof(uint32_t));

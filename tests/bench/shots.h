@@ -61,6 +61,9 @@ uint32_t shot_learn(const struct rte_mbuf *m, struct mapping *mappings, uint32_t
 void shot_verify(const struct rte_mbuf *m, enum flow_dir dir, const struct mapping *mappings,
 		 uint32_t n_flows);
 
+/* Into random order, the same in each run. */
+void shots_shuffle(struct shot *shots, uint32_t n);
+
 static inline uint32_t shot_flow(const struct shot *shot)
 {
 	uint32_t flow;
