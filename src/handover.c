@@ -101,6 +101,19 @@ static uint16_t owner_by_hash(const struct handover *h, const struct flow_key *k
 	return (uint16_t)((x >> 32) * h->workers >> 32);
 }
 
+/*
+ * In an endpoint-independent pool all flows of an inner endpoint have one port, which one worker owns:
+ * the destination must not matter. Packets from the Internet go by that port.
+ */
+static uint16_t owner_by_source(const struct handover *h, const struct flow_key *key)
+{
+	uint64_t x = ((uint64_t)key->src << 32 | (uint64_t)key->realm << 16 | key->sport) *
+		     h->multiplier[0];
+
+	x = (x ^ x >> 32 ^ key->proto) * h->multiplier[1];
+	return (uint16_t)((x >> 32) * h->workers >> 32);
+}
+
 uint16_t handover_owner(const struct lane *lane, const struct packet *p)
 {
 	const struct flow_key *key = &p->probe.key;
@@ -109,7 +122,9 @@ uint16_t handover_owner(const struct lane *lane, const struct packet *p)
 	int address, slice;
 
 	if (key->realm != SITE_INTERNET)
-		return owner_by_hash(lane->handover, key);
+		return net->pools[0].mapping == MAPPING_ENDPOINT_INDEPENDENT
+			       ? owner_by_source(lane->handover, key)
+			       : owner_by_hash(lane->handover, key);
 	address = network_find_address(net, key->dst);
 	slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
 	if (slice < 0)

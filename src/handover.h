@@ -3,7 +3,8 @@
  *
  * A flow lives in one worker's table. Which one, every worker can tell from the packet alone:
  *
- *   from a tunnel       a symmetric hash of the inner addresses and ports
+ *   from a tunnel       a symmetric hash of the inner addresses and ports; where the pool is
+ *                       endpoint-independent, of the site and the source alone
  *   from the Internet   the destination port: each worker owns a part of every slice
  *
  * Where the NIC does not steer by the same rule, packets change workers by rings, one for each pair

@@ -366,7 +366,8 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->handover = config->handover;
 	lane->n_tunnels = config->net->n_tunnels;
 	lane->tunnels = calloc(lane->n_tunnels + 1, sizeof(lane->tunnels[0]));
-	lane->egress = egress_create(config->net, config->index, config->count);
+	lane->egress =
+		egress_create(config->net, config->flows_capacity, config->index, config->count);
 	lane->sites = limits_create();
 	if (lane->tunnels == NULL || lane->egress == NULL || lane->sites == NULL ||
 	    !create_ports(lane, config) || !create_qsbr(w) || !create_table(lane, config)) {

@@ -199,6 +199,7 @@ static void compile_pools(struct network *net)
 			.n_addresses = (uint32_t)spec->n_addresses,
 			.slice_size = spec->slice_size,
 			.port = (uint8_t)spec->port,
+			.mapping = (uint8_t)spec->mapping,
 		};
 		for (size_t k = 0; k < spec->n_addresses; k++) {
 			struct egress_address *a = &net->addresses[net->n_addresses++];

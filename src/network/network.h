@@ -79,6 +79,7 @@ struct pool {
 	uint32_t first_address, n_addresses; /* in network.addresses, consecutive */
 	uint32_t slice_size;
 	uint8_t port;
+	uint8_t mapping; /* enum pool_mapping */
 };
 
 struct network {

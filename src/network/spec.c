@@ -3,6 +3,12 @@
 
 #include <stdlib.h>
 
+const char *const pool_mapping_names[] = {
+	[MAPPING_ADDRESS_AND_PORT_DEPENDENT] = "address-and-port-dependent",
+	[MAPPING_ENDPOINT_INDEPENDENT] = "endpoint-independent",
+	NULL,
+};
+
 void network_spec_fini(struct network_spec *spec)
 {
 	for (size_t i = 0; i < spec->n_sites; i++) {

@@ -56,8 +56,17 @@ struct spec_address {
 	uint64_t slices[SPEC_SLICES_MAX / 64]; /* bit k: ports k * slice_size and up are ours */
 };
 
+/* What an inner endpoint looks like from outside (RFC 4787 section 4.1). */
+enum pool_mapping {
+	MAPPING_ADDRESS_AND_PORT_DEPENDENT, /* ports are shared between destinations */
+	MAPPING_ENDPOINT_INDEPENDENT, /* one address and port towards everybody, its own */
+};
+
+extern const char *const pool_mapping_names[]; /* NULL ends it */
+
 struct spec_pool {
 	char name[SPEC_NAME_SIZE];
+	enum pool_mapping mapping;
 	uint16_t port; /* the uplink: index into the ports of the configuration */
 	uint32_t slice_size; /* ports a slice, a power of two, 64 to 32,768 */
 	struct spec_address *addresses;

@@ -7,7 +7,8 @@
  *   (the Internet, remote address and port, egress address, candidate port, protocol)
  *
  * is not in the table, so that a port serves as many flows as there are different destinations
- * (RFC 7857 section 3 allows what RFC 4787 REQ-3 forbade).
+ * (RFC 7857 section 3 allows what RFC 4787 REQ-3 forbade). A pool whose mapping is
+ * endpoint-independent shares none; there mapping.c says which port.
  *
  * The address is chosen by the inner host, so that one host is seen under one address as long as that
  * has ports (RFC 4787 REQ-2). The search for a port starts at a random place (RFC 6056 section 3.3.1),
@@ -15,6 +16,7 @@
  * remembered for the rest of the second, for hosts of that address: a site which has used up all ports
  * towards it cannot make us search for each of its packets, nor keep others from theirs.
  */
+#include "setup/mapping.h"
 #include "setup/setup.h"
 
 #include <stdlib.h>
@@ -43,11 +45,11 @@ struct spent {
 struct egress_state {
 	struct slice_use *slices; /* as network.slices */
 	uint32_t n_slices;
+	struct mappings *mappings; /* of endpoint-independent pools */
 	struct spent spent[SPENT_SLOTS];
 };
 
-/* Where worker @index's part of a slice begins. */
-static uint32_t part_begin(uint32_t size, uint32_t index, uint32_t count)
+uint32_t egress_part(uint32_t size, uint32_t index, uint32_t count)
 {
 	return (uint32_t)((uint64_t)size * index / count);
 }
@@ -60,22 +62,24 @@ uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count)
 	return (uint16_t)((((uint64_t)offset + 1) * count - 1) >> __builtin_ctz(size));
 }
 
-struct egress_state *egress_create(const struct network *net, uint16_t index, uint16_t count)
+struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
+				   uint16_t count)
 {
 	struct egress_state *e = calloc(1, sizeof(*e));
 
 	if (e == NULL)
 		return NULL;
 	e->slices = calloc(net->n_slices + 1, sizeof(e->slices[0]));
-	if (e->slices == NULL)
+	e->mappings = mappings_create(net, capacity, index, count);
+	if (e->slices == NULL || e->mappings == NULL)
 		goto fail;
 	e->n_slices = net->n_slices;
 	for (uint32_t i = 0; i < net->n_slices; i++) {
 		uint32_t size = net->slices[i].size;
 		struct slice_use *use = &e->slices[i];
 
-		use->first = part_begin(size, index, count);
-		use->n = part_begin(size, index + 1u, count) - use->first;
+		use->first = egress_part(size, index, count);
+		use->n = egress_part(size, index + 1u, count) - use->first;
 		use->flows_of_port = calloc(size, sizeof(uint32_t));
 		if (use->flows_of_port == NULL)
 			goto fail;
@@ -94,6 +98,7 @@ void egress_destroy(struct egress_state *e)
 	for (uint32_t i = 0; i < e->n_slices; i++)
 		free(e->slices[i].flows_of_port);
 	free(e->slices);
+	mappings_destroy(e->mappings);
 	free(e);
 }
 
@@ -242,6 +247,8 @@ enum drop egress_choose(struct setup *s)
 	struct flow_key key;
 	uint32_t k, offset;
 
+	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
+		return DROP_NONE; /* depends on what the packets before it take */
 	if (is_spent(s))
 		return DROP_EGRESS_EXHAUSTED;
 	random_place(s, address, &k, &offset);
@@ -253,7 +260,7 @@ enum drop egress_choose(struct setup *s)
 	return DROP_NONE;
 }
 
-enum drop egress_take(struct setup *s)
+static enum drop take_shared(struct setup *s)
 {
 	struct flow_key key;
 
@@ -262,13 +269,40 @@ enum drop egress_take(struct setup *s)
 		remember_spent(s);
 		return DROP_EGRESS_EXHAUSTED;
 	}
+	return DROP_NONE;
+}
+
+/* Paired strictly (RFC 4787 REQ-2, REQ-11): never another address because this one is used up. */
+static enum drop take_own(struct setup *s)
+{
+	uint32_t address = s->pool->first_address + address_of_host(s);
+	struct flow_key key;
+	enum drop drop = mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
+				       address, &s->flow, &s->slice);
+
+	if (drop == DROP_NONE)
+		s->return_hash = hash_candidate(s, &key);
+	return drop;
+}
+
+enum drop egress_take(struct setup *s)
+{
+	enum drop drop =
+		s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT ? take_own(s) : take_shared(s);
+
+	if (drop != DROP_NONE)
+		return drop;
 	count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), 1);
 	return DROP_NONE;
 }
 
 void egress_undo(struct setup *s)
 {
+	const struct network *net = s->lane->net;
+
 	count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), -1);
+	if (net->pools[net->slices[s->slice].pool].mapping == MAPPING_ENDPOINT_INDEPENDENT)
+		mappings_give(s->lane->egress->mappings, s->lane->flows, net, s->slice, &s->flow);
 }
 
 /* Which slice an ending flow's port is of must be found again; a setup knows it. */

@@ -43,11 +43,15 @@ void limits_release(struct lane *lane, const struct flow *flow);
 
 /*
  * A worker's own account of egress ports in use. It owns part @index of @count of every slice.
- * NULL if memory ran out.
+ * Room for @capacity flows. NULL if memory ran out.
  */
-struct egress_state *egress_create(const struct network *net, uint16_t index, uint16_t count);
+struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
+				   uint16_t count);
 void egress_destroy(struct egress_state *e); /* NULL is fine */
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
+
+/* Where worker @index's part of a slice of @size ports begins, as an offset; @index up to @count. */
+uint32_t egress_part(uint32_t size, uint32_t index, uint32_t count);
 
 /* Which of @count workers owns @port of a slice of @size ports? Law: exactly one. */
 uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count);

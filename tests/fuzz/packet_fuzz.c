@@ -10,7 +10,8 @@
  *   4 WAIT      seconds (1)              the clock moves, flows age
  *
  * A byte with FIX set has its IPv4 header checksums made right before it is sent, so that damage
- * gets past the first check. Flows live to the end of the story; then all of them must age out.
+ * gets past the first check. With INDEPENDENT set in the first byte, the pool is
+ * endpoint-independent. Flows live to the end of the story; then all of them must age out.
  *
  * What must hold whatever comes in: every packet is accounted for and every buffer given back
  * (bed_check); nothing reads behind a frame (the bed poisons what is there); every frame that leaves
@@ -32,7 +33,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { UNDERLAY, UPLINK, ANSWER, AGAIN, WAIT, STEPS };
-enum { FIX = 0x80, FRAME_MAX = 1514, MAPPINGS_MAX = 64, LONGEST_TIMEOUT_S = 10 };
+enum {
+	FIX = 0x80,
+	INDEPENDENT = 0x40,
+	WHAT = 0x3f,
+	FRAME_MAX = 1514,
+	MAPPINGS_MAX = 64,
+	LONGEST_TIMEOUT_S = 10
+};
 
 static const char yaml[] =
 	"flows: {capacity: 4096, timeouts: {tcp-established: 10s, tcp-transitory: 4s,\n"
@@ -54,7 +62,8 @@ static const char yaml[] =
 	"    tunnels:\n"
 	"      - {name: l1, local: 198.51.100.1, remote: 198.51.100.20, key: 8, port: underlay}\n"
 	"egress:\n"
-	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1, 3]}]}\n";
+	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1, 3]}],\n"
+	"     mapping: %s}\n";
 
 static const uint32_t gateway = 0xc6336401, egress = 0xcb007101;
 
@@ -88,12 +97,19 @@ static void stop_if(bool wrong, const char *what)
 	}
 }
 
-static void start(void)
+/* The two beds stay until the process ends. */
+static struct bed *bed_with(bool independent)
 {
-	if (story.bed != NULL)
-		return;
+	static struct bed *beds[2];
+	char text[2048];
+
+	if (beds[independent] != NULL)
+		return beds[independent];
 	setenv("CMOCKA_TEST_ABORT", "1", 1); /* what the bed asserts is a finding */
-	story.bed = bed_create(yaml, 1);
+	snprintf(text, sizeof(text), yaml,
+		 independent ? "endpoint-independent" : "address-and-port-dependent");
+	beds[independent] = bed_create(text, 1);
+	return beds[independent];
 }
 
 /* The transport checksum of what a frame carries. */
@@ -293,7 +309,7 @@ static size_t step_frame(unsigned port, bool fixed, const uint8_t *p, size_t siz
 /* One step of the story; returns how many bytes it took. */
 static size_t step(const uint8_t *p, size_t size)
 {
-	unsigned what = (p[0] & ~FIX) % STEPS;
+	unsigned what = (p[0] & WHAT) % STEPS;
 	bool fixed = p[0] & FIX;
 	struct frame_bytes f;
 	size_t took;
@@ -336,7 +352,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t at = 0;
 
-	start();
+	story.bed = bed_with(size > 0 && data[0] & INDEPENDENT);
 	story.n_mappings = 0;
 	story.sent.len = story.left.len = 0;
 	for (unsigned steps = 0; at < size && steps < 64; steps++)

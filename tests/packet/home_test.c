@@ -87,7 +87,7 @@ static bool slice_is_ours(unsigned address, unsigned slice)
 	return slice >= 1 && slice % 4 != address;
 }
 
-static char *make_yaml(unsigned workers)
+static char *make_yaml(unsigned workers, bool independent)
 {
 	char *text = NULL;
 	size_t size;
@@ -110,7 +110,9 @@ static char *make_yaml(unsigned workers)
 			"underlay}\n",
 			s, s, key, o >> 24, o >> 16 & 255, o >> 8 & 255, o & 255);
 	}
-	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n    addresses:\n");
+	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n");
+	fprintf(out, "    mapping: %s\n    addresses:\n",
+		independent ? "endpoint-independent" : "address-and-port-dependent");
 	for (unsigned a = 0; a < 4; a++) {
 		fprintf(out, "      - {address: 203.0.113.%u, slices: [", a + 1);
 		for (unsigned k = 1, first = 1; k < 32; k++) {
@@ -343,6 +345,45 @@ static int compare_return_keys(const void *a, const void *b)
 	return p < q ? -1 : p > q;
 }
 
+static int compare_endpoints(const void *a, const void *b)
+{
+	const struct flow_model *x = a, *y = b;
+	uint64_t p = (uint64_t)x->site << 56 | (uint64_t)x->first.proto << 48 |
+		     (uint64_t)x->first.sport << 32 | x->first.src;
+	uint64_t q = (uint64_t)y->site << 56 | (uint64_t)y->first.proto << 48 |
+		     (uint64_t)y->first.sport << 32 | y->first.src;
+
+	return p < q ? -1 : p > q;
+}
+
+/* RFC 4787 REQ-1, REQ-2 and REQ-3: an endpoint has one address and port, and no other has it. */
+static void check_endpoints(void)
+{
+	uint32_t shared = 0;
+
+	qsort(run.flows, run.n_flows, sizeof(run.flows[0]), compare_endpoints);
+	for (uint32_t i = 1; i < run.n_flows; i++) {
+		const struct flow_model *x = &run.flows[i - 1], *y = &run.flows[i];
+
+		if (x->site == y->site && x->first.src == y->first.src)
+			assert_int_equal(x->egress, y->egress);
+		if (compare_endpoints(x, y) == 0) {
+			assert_int_equal(x->egress_port, y->egress_port);
+			shared++;
+		}
+	}
+	assert_true(shared > 0); /* or nothing was shown */
+
+	qsort(run.flows, run.n_flows, sizeof(run.flows[0]), compare_return_keys);
+	for (uint32_t i = 1; i < run.n_flows; i++) {
+		const struct flow_model *x = &run.flows[i - 1], *y = &run.flows[i];
+
+		if (x->egress == y->egress && x->egress_port == y->egress_port &&
+		    x->first.proto == y->first.proto)
+			assert_int_equal(compare_endpoints(x, y), 0);
+	}
+}
+
 static void check_all(void)
 {
 	struct worker_counters c = bed_counters(run.bed);
@@ -368,11 +409,11 @@ static void check_all(void)
 	       run.n_flows, SITES, run.sent, run.lost, run.doubled, delivered);
 }
 
-static void play_with(unsigned workers)
+static void play_with(unsigned workers, bool independent)
 {
 	const char *flows = getenv("HOME_FLOWS");
 	uint32_t n = flows != NULL ? (uint32_t)atoi(flows) : FLOWS_DEFAULT;
-	char *yaml = make_yaml(workers);
+	char *yaml = make_yaml(workers, independent);
 
 	run.lost = run.doubled = run.sent = run.n_pending = 0;
 
@@ -381,6 +422,8 @@ static void play_with(unsigned workers)
 	assert_true(run.n_flows >= n);
 	play();
 	check_all();
+	if (independent)
+		check_endpoints();
 	bed_check(run.bed);
 	bed_destroy(run.bed);
 	free(run.flows);
@@ -389,18 +432,29 @@ static void play_with(unsigned workers)
 
 static void every_return_goes_home(void **state)
 {
-	play_with(1);
+	play_with(1, false);
 }
 
 /* Packets of one flow arrive at different workers, and the uplink has one queue for all. */
 static void with_two_workers(void **state)
 {
-	play_with(2);
+	play_with(2, false);
 }
 
 static void with_four_workers(void **state)
 {
-	play_with(4);
+	play_with(4, false);
+}
+
+static void with_endpoint_independent_mapping(void **state)
+{
+	play_with(1, true);
+}
+
+/* Flows of one endpoint to different servers must meet at the worker that owns its port. */
+static void with_endpoint_independent_mapping_and_four_workers(void **state)
+{
+	play_with(4, true);
 }
 
 int main(void)
@@ -410,6 +464,8 @@ int main(void)
 		cmocka_unit_test(every_return_goes_home),
 		cmocka_unit_test(with_two_workers),
 		cmocka_unit_test(with_four_workers),
+		cmocka_unit_test(with_endpoint_independent_mapping),
+		cmocka_unit_test(with_endpoint_independent_mapping_and_four_workers),
 	};
 
 	run.random = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);

@@ -110,7 +110,7 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		.count = count,
 		.ports = b->ports,
 		.n_ports = PORT_COUNT,
-		.egress = egress_create(b->net, index, count),
+		.egress = egress_create(b->net, capacity, index, count),
 		.sites = limits_create(),
 		.tunnels = b->tunnel_counters,
 		.port_counters = b->port_counters,

@@ -287,6 +287,12 @@ static const struct setting pool_rows[] = {
 		.min = 64, .max = 32768, .power_of_two = true, .fallback = "2048", .unit = "ports",
 		.help = "How many ports a slice has. All gateways that share an address must agree.",
 	}, {
+		.name = "mapping", .type = SETTING_CHOICE, AT(spec_pool, mapping),
+		.choices = pool_mapping_names, .fallback = "address-and-port-dependent",
+		.help = "How a source port of a site is seen outside. The default shares egress ports "
+			"between destinations; `endpoint-independent` gives each source port one of its "
+			"own, the same towards everybody (RFC 4787).",
+	}, {
 		.name = "addresses", .type = SETTING_LIST, AT(spec_pool, addresses),
 		COUNT(spec_pool, n_addresses), .min = 1, .max = ADDRESSES_MAX, .required = true,
 		.block = &address_block,

@@ -1,0 +1,267 @@
+/*
+ * Endpoint-independent mappings: see mapping.h.
+ *
+ * A chained hash finds the mapping of an inner endpoint; each counts its flows and ends with the last
+ * one, so that nothing ages here. Which ports are taken is one bit for each port and protocol: unlike
+ * in a pool that shares ports the whole part of an address can be searched, 64 ports at a step, and
+ * "exhausted" means that really none is left.
+ *
+ * The hash is the flow table's, keyed: a site that chooses its endpoints can not choose collisions.
+ * Memory is bounded by the number of flows, since a mapping has at least one.
+ */
+#include "setup/mapping.h"
+
+#include "base/wire.h"
+#include "setup/setup.h"
+
+#include <stdlib.h>
+
+enum {
+	PROTO_SETS = 3, /* TCP, UDP, ICMP */
+	WORD_BITS = 64,
+};
+
+#define NONE UINT32_MAX
+
+struct mapping {
+	be32_t src;
+	be16_t sport;
+	uint16_t site;
+	be32_t nat_src;
+	be16_t nat_port;
+	uint8_t proto;
+	uint8_t pad;
+	uint32_t flows;
+	uint32_t next; /* in its chain, or in the free list */
+};
+
+struct slice_ports {
+	uint64_t *taken; /* [PROTO_SETS][size / WORD_BITS]; NULL: a pool that shares */
+	uint32_t first, end; /* this worker's: offsets into the slice */
+};
+
+struct mappings {
+	struct mapping *entries;
+	uint32_t *heads; /* [mask + 1] */
+	uint32_t mask;
+	uint32_t free; /* list */
+	struct slice_ports *slices; /* as network.slices */
+	uint32_t n_slices;
+};
+
+static bool make_slices(struct mappings *m, const struct network *net, uint16_t index,
+			uint16_t count)
+{
+	m->slices = calloc(net->n_slices + 1, sizeof(m->slices[0]));
+	if (m->slices == NULL)
+		return false;
+	m->n_slices = net->n_slices;
+	for (uint32_t i = 0; i < net->n_slices; i++) {
+		const struct slice *slice = &net->slices[i];
+		struct slice_ports *ports = &m->slices[i];
+
+		if (net->pools[slice->pool].mapping != MAPPING_ENDPOINT_INDEPENDENT)
+			continue;
+		ports->first = egress_part(slice->size, index, count);
+		ports->end = egress_part(slice->size, index + 1u, count);
+		ports->taken = calloc(PROTO_SETS, slice->size / 8);
+		if (ports->taken == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool make_entries(struct mappings *m, uint32_t capacity)
+{
+	uint32_t heads = 1;
+
+	while (heads < capacity)
+		heads *= 2;
+	m->entries = calloc(capacity, sizeof(m->entries[0]));
+	m->heads = malloc(heads * sizeof(m->heads[0]));
+	if (m->entries == NULL || m->heads == NULL)
+		return false;
+	m->mask = heads - 1;
+	for (uint32_t i = 0; i < heads; i++)
+		m->heads[i] = NONE;
+	for (uint32_t i = 0; i < capacity; i++)
+		m->entries[i].next = i + 1 < capacity ? i + 1 : NONE;
+	return true;
+}
+
+static bool is_wanted(const struct network *net)
+{
+	for (uint32_t i = 0; i < net->n_pools; i++) {
+		if (net->pools[i].mapping == MAPPING_ENDPOINT_INDEPENDENT)
+			return true;
+	}
+	return false;
+}
+
+struct mappings *mappings_create(const struct network *net, uint32_t capacity, uint16_t index,
+				 uint16_t count)
+{
+	struct mappings *m = calloc(1, sizeof(*m));
+
+	if (m == NULL || !is_wanted(net))
+		return m;
+	if (!make_slices(m, net, index, count) || !make_entries(m, capacity)) {
+		mappings_destroy(m);
+		return NULL;
+	}
+	return m;
+}
+
+void mappings_destroy(struct mappings *m)
+{
+	if (m == NULL)
+		return;
+	for (uint32_t i = 0; i < m->n_slices; i++)
+		free(m->slices[i].taken);
+	free(m->slices);
+	free(m->entries);
+	free(m->heads);
+	free(m);
+}
+
+/* The chain of @flow's inner endpoint at the egress address that its host is seen under. */
+static uint32_t *chain_of(struct mappings *m, const struct flow_table *flows,
+			  const struct flow *flow)
+{
+	struct flow_key key = {
+		.src = flow->src,
+		.dst = flow->nat_src,
+		.sport = flow->sport,
+		.realm = flow->site,
+		.proto = flow->proto,
+		.zero = 1, /* no packet has such a key */
+	};
+
+	return &m->heads[flow_table_prefetch(flows, &key) & m->mask];
+}
+
+/* The link to the mapping of @flow's inner endpoint, or the end of its chain. */
+static uint32_t *find(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
+{
+	uint32_t *link = chain_of(m, flows, flow);
+
+	while (*link != NONE) {
+		struct mapping *e = &m->entries[*link];
+
+		if (e->src == flow->src && e->sport == flow->sport && e->site == flow->site &&
+		    e->proto == flow->proto && e->nat_src == flow->nat_src)
+			return link;
+		link = &e->next;
+	}
+	return link;
+}
+
+static uint64_t *taken_of(const struct mappings *m, const struct network *net, uint32_t slice,
+			  uint8_t proto)
+{
+	uint32_t set = proto == PROTO_TCP ? 0 : proto == PROTO_UDP ? 1 : 2;
+
+	return m->slices[slice].taken + (size_t)set * (net->slices[slice].size / WORD_BITS);
+}
+
+/* The first free port at or after offset @from and before @end; @end: none. */
+static uint32_t next_free(const uint64_t *taken, uint32_t from, uint32_t end)
+{
+	while (from < end) {
+		uint64_t free_bits = ~taken[from / WORD_BITS] >> (from % WORD_BITS);
+
+		if (free_bits != 0) {
+			from += (uint32_t)__builtin_ctzll(free_bits);
+			return from < end ? from : end;
+		}
+		from = (from | (WORD_BITS - 1)) + 1;
+	}
+	return end;
+}
+
+/* Takes a free port of @address for @flow's protocol; begins at a random place. */
+static bool take_port(struct mappings *m, const struct network *net, uint32_t address,
+		      uint64_t random, struct flow *flow, uint32_t *slice)
+{
+	const struct egress_address *a = &net->addresses[address];
+	uint32_t k = (uint32_t)(((random & UINT32_MAX) * a->n_slices) >> 32);
+
+	/* Once more round to the slice where it began, for the ports before that place. */
+	for (uint32_t i = 0; i <= a->n_slices; i++) {
+		uint32_t number = a->first_slice + k;
+		const struct slice_ports *ports = &m->slices[number];
+		uint64_t *taken = taken_of(m, net, number, flow->proto);
+		uint32_t n = ports->end - ports->first, at = ports->first;
+
+		if (i == 0)
+			at += (uint32_t)(((random >> 32) * n) >> 32);
+		at = next_free(taken, at, ports->end);
+		if (at < ports->end) {
+			taken[at / WORD_BITS] |= UINT64_C(1) << (at % WORD_BITS);
+			flow->nat_port = htons((uint16_t)(net->slices[number].first_port + at));
+			*slice = number;
+			return true;
+		}
+		k = k + 1 < a->n_slices ? k + 1 : 0;
+	}
+	return false;
+}
+
+/* The endpoint's first flow: @link is the end of its chain. */
+static void open_mapping(struct mappings *m, uint32_t *link, const struct flow *flow)
+{
+	uint32_t number = m->free;
+	struct mapping *e = &m->entries[number];
+
+	m->free = e->next;
+	*e = (struct mapping){
+		.src = flow->src,
+		.sport = flow->sport,
+		.site = flow->site,
+		.nat_src = flow->nat_src,
+		.nat_port = flow->nat_port,
+		.proto = flow->proto,
+		.flows = 1,
+		.next = NONE,
+	};
+	*link = number;
+}
+
+enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
+			uint32_t address, struct flow *flow, uint32_t *slice)
+{
+	struct mapping *e;
+	uint32_t *link;
+
+	flow->nat_src = net->addresses[address].addr;
+	link = find(m, flows, flow);
+	if (*link == NONE) {
+		if (m->free == NONE)
+			return DROP_TABLE_FULL;
+		if (!take_port(m, net, address, flow_table_random(flows), flow, slice))
+			return DROP_EGRESS_EXHAUSTED;
+		open_mapping(m, link, flow);
+		return DROP_NONE;
+	}
+	e = &m->entries[*link];
+	e->flows++;
+	flow->nat_port = e->nat_port;
+	*slice = (uint32_t)network_find_slice(net, address, ntohs(e->nat_port));
+	return DROP_NONE;
+}
+
+void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
+		   uint32_t slice, const struct flow *flow)
+{
+	uint32_t *link = find(m, flows, flow), number = *link;
+	uint32_t at = (uint32_t)ntohs(flow->nat_port) - net->slices[slice].first_port;
+	struct mapping *e = &m->entries[number];
+
+	assert(number != NONE);
+	if (--e->flows > 0)
+		return;
+	taken_of(m, net, slice, flow->proto)[at / WORD_BITS] &= ~(UINT64_C(1) << (at % WORD_BITS));
+	*link = e->next;
+	e->next = m->free;
+	m->free = number;
+}

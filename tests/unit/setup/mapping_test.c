@@ -1,0 +1,145 @@
+/* Mappings by themselves: parts of workers that end within a word, chains, and what is given back. */
+#include "setup/mapping.h"
+
+#include "base/wire.h"
+#include "setup/setup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { SIZE = 64, FIRST_SLICE = 20, CAPACITY = 256, EGRESS = 0x010071cb };
+
+static struct network *net;
+static struct flow_table *flows;
+
+static int make(void **state)
+{
+	static const uint8_t secret[16] = "mappings";
+	static struct spec_address address = {.addr = EGRESS};
+	static struct spec_pool pool = {
+		.mapping = MAPPING_ENDPOINT_INDEPENDENT,
+		.slice_size = SIZE,
+		.addresses = &address,
+		.n_addresses = 1,
+	};
+
+	address.slices[0] = UINT64_C(3) << FIRST_SLICE; /* two of them */
+	net = network_create(&(struct network_spec){.pools = &pool, .n_pools = 1});
+	flows = flow_table_create(CAPACITY, secret);
+	return net == NULL || flows == NULL;
+}
+
+static int unmake(void **state)
+{
+	network_destroy(net);
+	flow_table_destroy(flows);
+	return 0;
+}
+
+static struct flow endpoint(unsigned i, uint8_t proto)
+{
+	return (struct flow){
+		.src = htonl(0x0a000100 + i),
+		.sport = htons(5000),
+		.site = 1,
+		.proto = proto,
+	};
+}
+
+/* Takes until none is left; marks which ports they were. */
+static unsigned take_all(struct mappings *m, uint8_t proto, unsigned *times)
+{
+	unsigned n = 0;
+	uint32_t slice;
+
+	for (;; n++) {
+		struct flow f = endpoint(n, proto);
+		enum drop drop = mappings_take(m, flows, net, 0, &f, &slice);
+
+		if (drop != DROP_NONE) {
+			assert_int_equal(drop, DROP_EGRESS_EXHAUSTED);
+			return n;
+		}
+		assert_int_equal(f.nat_src, EGRESS);
+		assert_int_equal(ntohs(f.nat_port) / SIZE, FIRST_SLICE + slice);
+		times[ntohs(f.nat_port) - FIRST_SLICE * SIZE]++;
+	}
+}
+
+/* Whatever the number of workers, each port is one worker's, and each is used. */
+static void every_port_once(void **state)
+{
+	for (uint16_t count = 1; count <= 32; count++) {
+		unsigned times[2 * SIZE] = {0}, n = 0;
+
+		for (uint16_t index = 0; index < count; index++) {
+			struct mappings *m = mappings_create(net, CAPACITY, index, count);
+
+			assert_non_null(m);
+			n += take_all(m, PROTO_UDP, times);
+			mappings_destroy(m);
+		}
+		assert_int_equal(n, 2 * SIZE);
+		for (unsigned i = 0; i < ARRAY_SIZE(times); i++)
+			assert_int_equal(times[i], 1);
+	}
+}
+
+/* Taken twice, it is there until it was given twice; then all can be taken anew. */
+static void given_back(void **state)
+{
+	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
+	unsigned times[2 * SIZE] = {0};
+	struct flow held[2 * SIZE];
+	uint32_t slices[2 * SIZE], slice;
+
+	assert_non_null(m);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 2 * SIZE; i++) {
+			struct flow again = endpoint(i, PROTO_TCP);
+
+			held[i] = again;
+			assert_int_equal(mappings_take(m, flows, net, 0, &held[i], &slices[i]), 0);
+			assert_int_equal(mappings_take(m, flows, net, 0, &again, &slice), 0);
+			assert_int_equal(again.nat_port, held[i].nat_port);
+			assert_int_equal(slice, slices[i]);
+		}
+		for (unsigned i = 0; i < 2 * SIZE; i++)
+			mappings_give(m, flows, net, slices[i], &held[i]);
+		assert_int_equal(take_all(m, PROTO_TCP, times), 2 * SIZE);
+		for (unsigned i = 0; i < 2 * SIZE; i++) {
+			mappings_give(m, flows, net, slices[i], &held[i]);
+			mappings_give(m, flows, net, slices[i], &held[i]);
+		}
+	}
+	mappings_destroy(m);
+}
+
+static void no_more_than_capacity(void **state)
+{
+	struct mappings *m = mappings_create(net, 3, 0, 1);
+	uint32_t slice;
+
+	assert_non_null(m);
+	for (unsigned i = 0; i < 5; i++) {
+		struct flow f = endpoint(i, PROTO_UDP);
+
+		assert_int_equal(mappings_take(m, flows, net, 0, &f, &slice),
+				 i < 3 ? DROP_NONE : DROP_TABLE_FULL);
+	}
+	mappings_destroy(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_port_once),
+		cmocka_unit_test(given_back),
+		cmocka_unit_test(no_more_than_capacity),
+	};
+
+	return cmocka_run_group_tests_name("setup/mapping", tests, make, unmake);
+}
