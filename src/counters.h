@@ -32,9 +32,14 @@ struct site_counters {
 };
 
 struct worker_counters {
-	/* law 3: rx + handed_in = tx + held + handed_out + sum of drops */
+	/*
+	 * Law 3: rx + handed_in + fragments_made
+	 *        = tx + held + fragments_joined + handed_out + sum of drops
+	 */
 	uint64_t rx, tx, held;
 	uint64_t handed_in, handed_out; /* packets from and to other workers */
+	uint64_t fragments_made; /* a packet left in pieces: all but one of them */
+	uint64_t fragments_joined; /* a packet came in pieces: all but one of them */
 	uint64_t drops[DROP_COUNT];
 	uint64_t answers[ANSWER_COUNT]; /* part of tx */
 	uint64_t flows_created, flows_ended;

@@ -37,6 +37,7 @@
 	X(EGRESS_EXHAUSTED, "egress_exhausted", "no egress port left towards this destination")    \
 	X(TABLE_FULL, "table_full", "flow table at capacity; live flows are kept")                 \
 	X(TTL_EXPIRED, "ttl_expired", "TTL ran out and could not be answered with ICMP")           \
+	X(NO_BUFFER, "no_buffer", "no packet buffer left to make fragments in")                    \
 	X(TOO_BIG, "too_big", "larger than the way out and not to be fragmented")                  \
 	X(TUNNEL_GONE, "tunnel_gone", "the flow's tunnel is no longer configured")                 \
 	X(HANDOVER_BUSY, "handover_busy", "the ring to the worker that owns the flow was full")    \

@@ -54,6 +54,7 @@ struct lane {
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	uint64_t errors_until_ns; /* as a site's, for all of them */
+	uint16_t identification; /* of packets that we cut (out/fragment.c) */
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	struct port_counters *port_counters; /* [n_ports] */

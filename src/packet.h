@@ -31,6 +31,7 @@ enum stage {
 	STAGE_REWRITE,
 	STAGE_REQUOTE,
 	STAGE_ANSWER,
+	STAGE_FRAGMENT,
 	STAGE_ENCAPSULATE,
 	STAGE_TRANSMIT,
 	STAGE_DROP,
@@ -71,6 +72,15 @@ static inline void burst_drop(struct burst *b, struct packet *p, enum drop reaso
 {
 	p->reason = reason;
 	burst_pass(b, STAGE_DROP, p);
+}
+
+/* To STAGE_FRAGMENT: has the packet still to be translated? */
+enum fragment { FRAGMENT_AS_IS, FRAGMENT_TRANSLATE };
+
+static inline void burst_fragment(struct burst *b, struct packet *p, enum fragment how)
+{
+	p->reason = how;
+	burst_pass(b, STAGE_FRAGMENT, p);
 }
 
 static inline void burst_answer(struct burst *b, struct packet *p, enum answer answer)

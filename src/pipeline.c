@@ -27,6 +27,7 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_REWRITE] = {"rewrite", stage_rewrite, "flow -> addresses, ports, TTL, MSS"},
 	[STAGE_REQUOTE] = {"requote", stage_requote, "ICMP error -> translated inside and out"},
 	[STAGE_ANSWER] = {"answer", stage_answer, "the gateway itself replies"},
+	[STAGE_FRAGMENT] = {"fragment", stage_fragment, "too big, DF clear -> sent in pieces"},
 	[STAGE_ENCAPSULATE] = {"encapsulate", stage_encapsulate, "tunnel and Ethernet headers"},
 	[STAGE_TRANSMIT] = {"transmit", stage_transmit, "out by a port"},
 	[STAGE_DROP] = {"drop", stage_drop, "counted under its reason, freed"},

@@ -377,6 +377,7 @@ struct worker *worker_create(const struct worker_config *config)
 		errno = error;
 		return NULL;
 	}
+	lane->identification = (uint16_t)flow_table_random(lane->flows);
 	read_published(w);
 	move_clock(w);
 	return w;

@@ -88,43 +88,47 @@ static void count(struct lane *lane, struct flow *f, const struct packet *p)
 		follow_tcp(lane, f, p);
 }
 
-/* Too big for the way out: RFC 1191 section 4 if it says DF. */
-static void refuse_too_big(struct burst *b, struct packet *p)
+/* Too big for the way out: RFC 1191 section 4 if it says DF; else it leaves in pieces. */
+static bool refuse_too_big(struct burst *b, struct packet *p)
 {
-	if (wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF)
-		burst_answer(b, p, ANSWER_TOO_BIG);
-	else
-		burst_drop(b, p, DROP_TOO_BIG);
+	if (!(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
+		return false;
+	burst_answer(b, p, ANSWER_TOO_BIG);
+	return true;
 }
 
 static void follow_return(struct lane *lane, struct burst *b, struct packet *p, struct flow *f)
 {
-	const struct tunnel *t = &lane->net->tunnels[f->onramp];
+	bool too_big = p->len > lane->net->tunnels[f->onramp].mtu;
 
-	if (unlikely(p->len > t->mtu)) {
-		refuse_too_big(b, p);
+	if (unlikely(too_big) && refuse_too_big(b, p))
 		return;
-	}
 	p->tunnel = f->onramp;
 	p->hop = lane->adj->tunnel_hops[f->onramp];
 	count(lane, f, p);
-	burst_pass(b, STAGE_REWRITE, p);
+	if (unlikely(too_big))
+		burst_fragment(b, p, FRAGMENT_TRANSLATE);
+	else
+		burst_pass(b, STAGE_REWRITE, p);
 }
 
 static void follow_forward(struct lane *lane, struct burst *b, struct packet *p, struct flow *f)
 {
-	if (unlikely(p->len > lane->adj->hops[f->offramp].mtu &&
-		     lane->adj->hops[f->offramp].resolved)) {
-		refuse_too_big(b, p);
+	const struct hop *hop = &lane->adj->hops[f->offramp];
+	bool too_big = p->len > hop->mtu && hop->resolved;
+
+	if (unlikely(too_big) && refuse_too_big(b, p))
 		return;
-	}
 	/* Another tunnel of the same site (the site is in the key): the return moves there. */
 	if (unlikely(f->onramp != p->tunnel))
 		f->onramp = p->tunnel;
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;
 	count(lane, f, p);
-	burst_pass(b, STAGE_REWRITE, p);
+	if (unlikely(too_big))
+		burst_fragment(b, p, FRAGMENT_TRANSLATE);
+	else
+		burst_pass(b, STAGE_REWRITE, p);
 }
 
 void stage_follow(struct lane *lane, struct burst *b)

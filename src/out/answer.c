@@ -165,6 +165,10 @@ void stage_answer(struct lane *lane, struct burst *b)
 			make_echo_reply(p);
 		else
 			make_error(lane, p, kind);
-		burst_pass(b, STAGE_ENCAPSULATE, p);
+		/* Only an echo reply can be: it is as long as its request. */
+		if (p->tunnel != TUNNEL_NONE && p->len > lane->net->tunnels[p->tunnel].mtu)
+			burst_fragment(b, p, FRAGMENT_AS_IS);
+		else
+			burst_pass(b, STAGE_ENCAPSULATE, p);
 	}
 }

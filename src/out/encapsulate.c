@@ -37,6 +37,18 @@ static void push_ethernet(struct packet *p, const struct hop *hop)
 	p->port = hop->port;
 }
 
+static inline void push(struct lane *lane, struct packet *p, const struct hop *hop)
+{
+	if (p->tunnel != TUNNEL_NONE)
+		push_tunnel(lane, p);
+	push_ethernet(p, hop);
+}
+
+void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop)
+{
+	push(lane, p, hop);
+}
+
 void stage_encapsulate(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ENCAPSULATE]; i++) {
@@ -47,9 +59,7 @@ void stage_encapsulate(struct lane *lane, struct burst *b)
 			burst_drop(b, p, DROP_NO_NEIGHBOUR);
 			continue;
 		}
-		if (p->tunnel != TUNNEL_NONE)
-			push_tunnel(lane, p);
-		push_ethernet(p, hop);
+		push(lane, p, hop);
 		burst_pass(b, STAGE_TRANSMIT, p);
 	}
 }

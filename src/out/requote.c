@@ -122,11 +122,16 @@ void stage_requote(struct lane *lane, struct burst *b)
 		struct packet *p = b->list[STAGE_REQUOTE][i];
 		const struct flow *f = flow_table_at(lane->flows, p->probe.record);
 
-		if (p->len > choose_way(lane, p, f)) {
-			burst_drop(b, p, DROP_TOO_BIG);
+		bool too_big = p->len > choose_way(lane, p, f);
+
+		if (too_big && wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF) {
+			burst_drop(b, p, DROP_TOO_BIG); /* no error about an error */
 			continue;
 		}
 		rewrite_error(p, f, p->probe.dir);
-		burst_pass(b, STAGE_ENCAPSULATE, p);
+		if (too_big)
+			burst_fragment(b, p, FRAGMENT_AS_IS);
+		else
+			burst_pass(b, STAGE_ENCAPSULATE, p);
 	}
 }

@@ -83,20 +83,30 @@ static void rewrite_l4(uint8_t *l4, uint8_t proto, const struct change *c, uint6
 	wire_put_be16(checksum, value);
 }
 
+static inline void translate(struct lane *lane, struct packet *p)
+{
+	const struct flow *f = flow_table_at(lane->flows, p->probe.record);
+	struct change c = change_of(f, p->probe.dir);
+	uint64_t addr_delta = checksum_delta32(c.old_addr, c.new_addr);
+	uint8_t *l4 = p->data + p->l4;
+
+	rewrite_ipv4(p->data, &c, addr_delta);
+	rewrite_l4(l4, f->proto, &c, addr_delta);
+	if (unlikely(p->tcp_flags & TCP_SYN))
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, lane->net->tunnels[f->onramp].mss);
+}
+
+void rewrite(struct lane *lane, struct packet *p)
+{
+	translate(lane, p);
+}
+
 void stage_rewrite(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REWRITE]; i++) {
 		struct packet *p = b->list[STAGE_REWRITE][i];
-		const struct flow *f = flow_table_at(lane->flows, p->probe.record);
-		struct change c = change_of(f, p->probe.dir);
-		uint64_t addr_delta = checksum_delta32(c.old_addr, c.new_addr);
-		uint8_t *l4 = p->data + p->l4;
 
-		rewrite_ipv4(p->data, &c, addr_delta);
-		rewrite_l4(l4, f->proto, &c, addr_delta);
-		if (unlikely(p->tcp_flags & TCP_SYN))
-			mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
-				  lane->net->tunnels[f->onramp].mss);
+		translate(lane, p);
 		burst_pass(b, STAGE_ENCAPSULATE, p);
 	}
 }

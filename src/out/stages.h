@@ -6,7 +6,12 @@
 void stage_rewrite(struct lane *lane, struct burst *b);
 void stage_requote(struct lane *lane, struct burst *b);
 void stage_answer(struct lane *lane, struct burst *b);
+void stage_fragment(struct lane *lane, struct burst *b);
 void stage_encapsulate(struct lane *lane, struct burst *b);
+
+/* What the stages do with one packet, for stage_fragment(). @hop is resolved. */
+void rewrite(struct lane *lane, struct packet *p);
+void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop);
 
 /*
  * Translates a packet of @f quoted by an ICMP error that travels in direction @dir: addresses, ports
@@ -22,4 +27,8 @@ void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir
 void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
 
 void stage_transmit(struct lane *lane, struct burst *b);
+
+/* Sends any number of finished frames by @port at once; what the port refuses is dropped. */
+void transmit_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n);
+
 void stage_drop(struct lane *lane, struct burst *b);

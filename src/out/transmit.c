@@ -12,35 +12,40 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-static void send_burst(struct lane *lane, uint16_t port)
+static void send_burst(struct lane *lane, uint16_t port, struct rte_mbuf **frames, uint16_t n)
 {
-	struct lane_port *to = &lane->ports[port];
 	struct port_counters *c = &lane->port_counters[port];
 	uint16_t sent;
 
-	for (uint16_t i = 0; i < to->n_tx; i++)
-		c->tx_bytes += to->tx[i]->pkt_len;
-	sent = rte_eth_tx_burst(to->ethdev, lane->index, to->tx, to->n_tx);
+	for (uint16_t i = 0; i < n; i++)
+		c->tx_bytes += frames[i]->pkt_len;
+	sent = rte_eth_tx_burst(lane->ports[port].ethdev, lane->index, frames, n);
 	lane->counters.tx += sent;
 	c->tx_packets += sent;
-	if (likely(sent == to->n_tx))
+	if (likely(sent == n))
 		return;
 
-	for (uint16_t i = sent; i < to->n_tx; i++)
-		c->tx_bytes -= to->tx[i]->pkt_len;
-	lane->counters.drops[DROP_PORT_BUSY] += to->n_tx - sent;
-	rte_pktmbuf_free_bulk(to->tx + sent, to->n_tx - sent);
+	for (uint16_t i = sent; i < n; i++)
+		c->tx_bytes -= frames[i]->pkt_len;
+	lane->counters.drops[DROP_PORT_BUSY] += n - sent;
+	rte_pktmbuf_free_bulk(frames + sent, n - sent);
 }
 
-/* Sends what was gathered for one port, or hands it to the worker that may. */
+/* Or hands them to the worker that may. */
+void transmit_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n)
+{
+	if (lane->ports[port].tx_worker == lane->index)
+		send_burst(lane, port, frames, (uint16_t)n);
+	else
+		handover_frames(lane, port, frames, n);
+}
+
+/* Sends what was gathered for one port. */
 static void flush(struct lane *lane, uint16_t port)
 {
 	struct lane_port *to = &lane->ports[port];
 
-	if (to->tx_worker == lane->index)
-		send_burst(lane, port);
-	else
-		handover_frames(lane, port, to->tx, to->n_tx);
+	transmit_frames(lane, port, to->tx, to->n_tx);
 	to->n_tx = 0;
 }
 

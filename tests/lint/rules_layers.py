@@ -14,6 +14,7 @@ LAYERS = {
     "packet": 4,
     "counters": 4,
     "lane": 5,
+    "whole": 5,
     "flow/follow": 6,
     "flow/stages": 6,
     "handover": 6,
@@ -31,8 +32,8 @@ LAYERS = {
 PAIRS = ({"worker", "query"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
-    r"^src/(packet|handover|pipeline|worker\w*|main)\.[ch]$|"
-    r"^src/(in/(receive|steer\w*)|out/transmit|control/port\w*|network/adjacency\w*)\.[ch]$|"
+    r"^src/(packet|whole|handover|pipeline|worker\w*|main)\.[ch]$|"
+    r"^src/(in/(receive|reassemble|steer\w*)|out/(fragment|transmit)|control/port\w*|network/adjacency\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
 TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/tunnel/", "src/base/",
           "src/network/")

@@ -35,7 +35,10 @@
 enum {
 	RING_SIZE = 1024,
 	BUFFERS = 8191,
+	BUFFERS_LARGE = 1023,
 	BUFFER_SIZE = 2048 + RTE_PKTMBUF_HEADROOM,
+	BUFFER_SIZE_LARGE = BED_FRAME_MAX + RTE_PKTMBUF_HEADROOM,
+	MTU = 1500,
 	FENCED_MAX = 1024, /* buffers with poison behind the frame */
 };
 
@@ -93,6 +96,26 @@ static void read_config(struct bed *bed, const char *yaml)
 	assert_non_null(bed->net);
 }
 
+static uint16_t mtu_of(const struct bed *bed, size_t port)
+{
+	uint16_t mtu = bed->config->ports[port].mtu;
+
+	return mtu != 0 ? mtu : MTU;
+}
+
+static void make_pool(struct bed *bed, unsigned serial)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	bool large = false;
+
+	for (size_t i = 0; i < bed->config->n_ports; i++)
+		large = large || mtu_of(bed, i) > MTU;
+	snprintf(name, sizeof(name), "bed-%u", serial);
+	bed->pool = rte_pktmbuf_pool_create(name, large ? BUFFERS_LARGE : BUFFERS, 0, 0,
+					    large ? BUFFER_SIZE_LARGE : BUFFER_SIZE, SOCKET_ID_ANY);
+	assert_non_null(bed->pool);
+}
+
 static struct rte_ring *make_ring(const char *kind, unsigned serial, unsigned port, unsigned queue)
 {
 	char name[RTE_RING_NAMESIZE];
@@ -135,7 +158,7 @@ static void open_port(struct bed *bed, unsigned i, unsigned serial)
 	make_device(bed, port, name);
 	bed->worker_ports[i] = (struct worker_port){
 		.ethdev = port->ethdev,
-		.mtu = 1500,
+		.mtu = mtu_of(bed, i),
 		.n_queues = port->n_queues,
 		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
 		.answer_arp_for_tunnels = true,
@@ -156,7 +179,7 @@ static void make_adjacency(struct bed *bed)
 
 		memcpy(hop->dst_mac, bed->config->ports[i].next_hop_mac, 6);
 		memcpy(hop->src_mac, bed->worker_ports[i].mac, 6);
-		hop->mtu = 1500;
+		hop->mtu = mtu_of(bed, i);
 		hop->port = (uint8_t)i;
 		hop->resolved = true;
 		routes[i].port = (uint8_t)i;
@@ -220,15 +243,12 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 {
 	static unsigned serial;
 	struct bed *bed = calloc(1, sizeof(*bed));
-	char name[RTE_MEMPOOL_NAMESIZE];
 
 	assert_non_null(bed);
 	start_dpdk();
 	read_config(bed, yaml);
 	bed->n_workers = bed->config->workers;
-	snprintf(name, sizeof(name), "bed-%u", serial);
-	bed->pool = rte_pktmbuf_pool_create(name, BUFFERS, 0, 0, BUFFER_SIZE, SOCKET_ID_ANY);
-	assert_non_null(bed->pool);
+	make_pool(bed, serial);
 	for (unsigned i = 0; i < bed->config->n_ports; i++)
 		open_port(bed, i, serial);
 	serial++;
@@ -370,7 +390,8 @@ static void check_worker(struct worker *w)
 	worker_read_counters(w, &c);
 	for (unsigned i = 0; i < DROP_COUNT; i++)
 		drops += c.drops[i];
-	assert_int_equal(c.rx + c.handed_in, c.tx + c.held + c.handed_out + drops);
+	assert_int_equal(c.rx + c.handed_in + c.fragments_made,
+			 c.tx + c.held + c.fragments_joined + c.handed_out + drops);
 	assert_int_equal(c.flows, c.flows_created - c.flows_ended);
 }
 

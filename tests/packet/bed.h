@@ -17,10 +17,11 @@
 
 struct bed;
 
-enum { BED_FRAME_MAX = 2048 };
+enum { BED_FRAME_MAX = 9300 };
 
 /*
- * Fails the test if anything is wrong with @yaml. Every port sends to its next-hop-mac. @seed makes
+ * Fails the test if anything is wrong with @yaml. Every port sends to its next-hop-mac; its MTU is
+ * 1,500 or what the YAML says. @seed makes
  * the choice of egress ports repeatable.
  */
 struct bed *bed_create(const char *yaml, uint64_t seed);

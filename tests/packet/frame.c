@@ -107,11 +107,13 @@ static size_t build_l4(const struct frame *f, uint8_t *l4)
 	return header + payload;
 }
 
-static size_t build_ip(uint8_t *ip, uint32_t src, uint32_t dst, uint8_t proto, uint8_t ttl, bool df,
-		       size_t payload)
+/* An IPv4 header of 20 bytes for @payload bytes behind it. */
+static size_t build_ip(uint8_t *ip, uint32_t src, uint32_t dst, uint8_t proto, uint8_t ttl,
+		       uint8_t tos, bool df, size_t payload)
 {
 	memset(ip, 0, 20);
 	ip[0] = 0x45;
+	ip[1] = tos;
 	put16(ip + 2, (uint32_t)(20 + payload));
 	put16(ip + 4, 0x1234);
 	put16(ip + 6, df ? 0x4000 : 0);
@@ -119,8 +121,16 @@ static size_t build_ip(uint8_t *ip, uint32_t src, uint32_t dst, uint8_t proto, u
 	ip[9] = proto;
 	put32(ip + 12, src);
 	put32(ip + 16, dst);
-	put16(ip + 10, ~sum16(0, ip, 20) & 0xffff);
+	frame_mend(ip);
 	return 20 + payload;
+}
+
+void frame_mend(uint8_t *ip)
+{
+	size_t header = (size_t)(ip[0] & 15) * 4;
+
+	put16(ip + 10, 0);
+	put16(ip + 10, ~sum16(0, ip, header) & 0xffff);
 }
 
 static size_t gre_len(const struct frame *f)
@@ -128,15 +138,21 @@ static size_t gre_len(const struct frame *f)
 	return 4 + 4 * ((size_t)f->has_checksum + f->has_key + f->has_sequence);
 }
 
-size_t frame_build(const struct frame *f, uint8_t *out)
+size_t frame_build_inner(const struct frame *f, uint8_t *ip)
+{
+	size_t len = build_l4(f, ip + 20);
+
+	return build_ip(ip, f->src, f->dst, f->proto, f->ttl == 0 ? 64 : f->ttl, f->tos, f->df,
+			len);
+}
+
+size_t frame_wrap(const struct frame *f, const uint8_t *inner, size_t len, uint8_t *out)
 {
 	uint8_t *ip = out + 14, *gre = ip + 20;
-	size_t outer = f->outer_dst != 0 ? 20 + gre_len(f) : 0;
-	uint8_t *inner = ip + outer;
-	size_t len = build_l4(f, inner + 20), at = 4;
+	size_t outer = f->outer_dst != 0 ? 20 + gre_len(f) : 0, at = 4;
 
+	memmove(ip + outer, inner, len);
 	memcpy(out, "\x02\0\0\0\0\x01\x02\0\0\0\0\xfe\x08\0", 14);
-	len = build_ip(inner, f->src, f->dst, f->proto, f->ttl == 0 ? 64 : f->ttl, f->df, len);
 	if (outer == 0)
 		return 14 + len;
 
@@ -152,7 +168,15 @@ size_t frame_build(const struct frame *f, uint8_t *out)
 		put32(gre + at, 7);
 	if (f->has_checksum)
 		put16(gre + 4, ~sum16(0, gre, gre_len(f) + len) & 0xffff);
-	return 14 + build_ip(ip, f->outer_src, f->outer_dst, 47, 64, true, gre_len(f) + len);
+	return 14 + build_ip(ip, f->outer_src, f->outer_dst, 47, 64, f->outer_tos, true,
+			     gre_len(f) + len);
+}
+
+size_t frame_build(const struct frame *f, uint8_t *out)
+{
+	size_t outer = 14 + (f->outer_dst != 0 ? 20 + gre_len(f) : 0);
+
+	return frame_wrap(f, out + outer, frame_build_inner(f, out + outer), out);
 }
 
 static bool parse_ip(const uint8_t *ip, size_t len, const char **why)
@@ -200,6 +224,9 @@ static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *he
 {
 	const uint8_t *gre = ip + 20;
 
+	f->outer_tos = ip[1];
+	f->outer_ttl = ip[8];
+	f->outer_df = get16(ip + 6) & 0x4000;
 	f->outer_src = get32(ip + 12);
 	f->outer_dst = get32(ip + 16);
 	f->has_key = gre[0] & 0x20;
@@ -234,6 +261,7 @@ bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **wh
 	}
 	f->proto = ip[9];
 	f->ttl = ip[8];
+	f->tos = ip[1];
 	f->src = get32(ip + 12);
 	f->dst = get32(ip + 16);
 	f->df = get16(ip + 6) & 0x4000;
@@ -270,4 +298,14 @@ bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const 
 	f->sport = get16(l4 + (f->proto == 1 ? 4 : 0));
 	f->dport = f->proto == 1 ? 0 : get16(l4 + 2);
 	return true;
+}
+
+void frame_parse_outer(const uint8_t *in, size_t len, struct frame *f)
+{
+	const char *why;
+	size_t header;
+
+	memset(f, 0, sizeof(*f));
+	if (in[14 + 9] == 47)
+		parse_gre(in + 14, len - 14, f, &header, &why);
 }

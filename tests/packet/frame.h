@@ -15,11 +15,15 @@ struct frame {
 	uint32_t outer_src, outer_dst;
 	bool has_key, has_checksum, has_sequence;
 	uint32_t key;
+	uint8_t outer_tos;
+	uint8_t outer_ttl; /* frame_parse() only, */
+	bool outer_df; /* as this */
 	/* inner */
 	uint32_t src, dst;
 	uint16_t sport, dport;
 	uint8_t proto; /* 1, 6, 17 */
 	uint8_t ttl;
+	uint8_t tos;
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
 	uint16_t mss; /* TCP SYN: 0 is no option */
@@ -35,6 +39,13 @@ struct frame {
 /* Writes the frame from Ethernet on; returns its length. */
 size_t frame_build(const struct frame *f, uint8_t *out);
 
+/* The same in two steps: the inner packet, up to 65,535 bytes; and what stands around it. */
+size_t frame_build_inner(const struct frame *f, uint8_t *ip);
+size_t frame_wrap(const struct frame *f, const uint8_t *inner, size_t len, uint8_t *out);
+
+/* Makes an IPv4 header's checksum right. */
+void frame_mend(uint8_t *ip);
+
 /*
  * Reads a frame back. False, with the reason in @why, if any length, checksum or header in it is
  * wrong. Understands what frame_build() builds, and ICMP errors (payload is then the quote).
@@ -46,6 +57,9 @@ bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **wh
  * reason, if its header's checksum is wrong, or the transport's where the quote is whole.
  */
 bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const char **why);
+
+/* The outer fields only; the inner packet may be anything. */
+void frame_parse_outer(const uint8_t *in, size_t len, struct frame *f);
 
 /* Where the IPv4 header of the packet that @in carries begins; its length in @len. */
 const uint8_t *frame_inner(const uint8_t *in, size_t *len);

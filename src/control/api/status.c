@@ -25,6 +25,9 @@ const struct route_field status_fields[] = {
 	{"workers[].held", FIELD_INTEGER, "packets waiting inside"},
 	{"workers[].handed_in", FIELD_INTEGER, "packets taken over from other workers"},
 	{"workers[].handed_out", FIELD_INTEGER, "packets handed to other workers"},
+	{"workers[].fragments_made", FIELD_INTEGER, "pieces that packets left in, but one of each"},
+	{"workers[].fragments_joined", FIELD_INTEGER,
+	 "pieces that packets came in, but one of each"},
 	{"workers[].drops", FIELD_INTEGER, "packets dropped, all reasons"},
 	{"flows.now", FIELD_INTEGER, "live flows"},
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
@@ -70,16 +73,19 @@ static json_t *describe_port(const struct api_context *ctx, size_t i)
 static json_t *describe_worker(const struct api_request *rq, size_t i, bool *accounted)
 {
 	struct worker_counters c;
-	uint64_t drops;
+	uint64_t drops, in, out;
 
 	worker_read_counters(rq->ctx->workers[i], &c);
 	drops = sum_drops(&c);
-	*accounted = *accounted && c.rx + c.handed_in == c.tx + c.held + c.handed_out + drops;
-	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "index", (int)i, "busy",
-			 rq->busy[i], "flows", (json_int_t)c.flows, "rx", (json_int_t)c.rx, "tx",
-			 (json_int_t)c.tx, "held", (json_int_t)c.held, "drops", (json_int_t)drops,
-			 "handed_in", (json_int_t)c.handed_in, "handed_out",
-			 (json_int_t)c.handed_out);
+	in = c.rx + c.handed_in + c.fragments_made;
+	out = c.tx + c.held + c.fragments_joined + c.handed_out + drops;
+	*accounted = *accounted && in == out;
+	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "index", (int)i,
+			 "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx", (json_int_t)c.rx,
+			 "tx", (json_int_t)c.tx, "held", (json_int_t)c.held, "drops",
+			 (json_int_t)drops, "handed_in", (json_int_t)c.handed_in, "handed_out",
+			 (json_int_t)c.handed_out, "fragments_made", (json_int_t)c.fragments_made,
+			 "fragments_joined", (json_int_t)c.fragments_joined);
 }
 
 static uint64_t uptime_s(uint64_t started_ns)
