@@ -15,6 +15,11 @@
  * goes upwards, and ends after SEARCH_MAX candidates. A destination for which it ended in vain is
  * remembered for the rest of the second, for hosts of that address: a site which has used up all ports
  * towards it cannot make us search for each of its packets, nor keep others from theirs.
+ *
+ * Where there are several sites, each 16th port is a reserve, towards every destination: only a site
+ * with less than its fair share of an address's ports comes into it. So a site that uses up what there
+ * is towards one destination leaves something for the others; who searches upwards meets a port of
+ * the reserve at once.
  */
 #include "setup/mapping.h"
 #include "setup/setup.h"
@@ -25,6 +30,7 @@ enum {
 	SEARCH_MAX = 2048, /* candidates looked at for one flow */
 	SEARCH_AHEAD = 8, /* candidates whose cache misses overlap */
 	SPENT_SLOTS = 64, /* power of two */
+	RESERVE_EVERY = 16, /* ports; power of two */
 };
 
 struct slice_use {
@@ -38,6 +44,7 @@ struct spent {
 	be32_t dst;
 	be16_t dport;
 	uint8_t proto;
+	bool had_reserve; /* who has not, finds less */
 	uint32_t address; /* number in the pool: hosts of another one may find some */
 	uint32_t at_s;
 };
@@ -115,6 +122,24 @@ static uint32_t address_of_host(const struct setup *s)
 	return (uint32_t)(((uint64_t)host * s->pool->n_addresses) >> 32);
 }
 
+static bool is_reserve(uint32_t port)
+{
+	return port % RESERVE_EVERY == RESERVE_EVERY - 1;
+}
+
+/* Has the site less than its fair share, which is this worker's ports of one address by the sites? */
+static bool may_use_reserve(const struct setup *s)
+{
+	const struct network *net = s->lane->net;
+	uint32_t index = s->pool->first_address + address_of_host(s);
+	const struct egress_address *address = &net->addresses[index];
+	uint64_t ports =
+		(uint64_t)address->n_slices * s->lane->egress->slices[address->first_slice].n;
+
+	return net->n_sites < 2 ||
+	       s->lane->sites[s->flow.site].counters.flows * net->n_sites < ports;
+}
+
 static struct spent *spent_slot(struct setup *s, uint32_t address)
 {
 	uint32_t h = (s->flow.dst ^ s->flow.dport ^ address << 16) * UINT32_C(0x9e3779b1);
@@ -129,7 +154,7 @@ static bool is_spent(struct setup *s)
 
 	return slot->at_s == s->lane->now_s && slot->dst == s->flow.dst &&
 	       slot->dport == s->flow.dport && slot->proto == s->flow.proto &&
-	       slot->address == address;
+	       slot->address == address && (slot->had_reserve || !may_use_reserve(s));
 }
 
 static void remember_spent(struct setup *s)
@@ -140,6 +165,7 @@ static void remember_spent(struct setup *s)
 		.dst = s->flow.dst,
 		.dport = s->flow.dport,
 		.proto = s->flow.proto,
+		.had_reserve = s->use_reserve,
 		.address = address,
 		.at_s = s->lane->now_s,
 	};
@@ -164,7 +190,8 @@ static bool search_slice(struct setup *s, const struct slice *slice, uint32_t of
 			hashes[i] = hash_candidate(s, &keys[i]);
 		}
 		for (uint32_t i = 0; i < ahead; i++) {
-			if (flow_table_has_hashed(s->lane->flows, &keys[i], hashes[i]))
+			if ((is_reserve(ntohs(keys[i].dport)) && !s->use_reserve) ||
+			    flow_table_has_hashed(s->lane->flows, &keys[i], hashes[i]))
 				continue;
 			s->flow.nat_port = keys[i].dport;
 			s->return_hash = hashes[i];
@@ -215,6 +242,7 @@ static bool search_pool(struct setup *s)
 {
 	uint32_t k = address_of_host(s), left = SEARCH_MAX;
 
+	s->use_reserve = may_use_reserve(s);
 	for (uint32_t i = 0; i < s->pool->n_addresses && left > 0; i++) {
 		uint32_t address = s->pool->first_address + k;
 
@@ -254,6 +282,8 @@ enum drop egress_choose(struct setup *s)
 	random_place(s, address, &k, &offset);
 	s->slice = address->first_slice + k;
 	s->flow.nat_src = address->addr;
+	if (is_reserve(offset) && !may_use_reserve(s)) /* a part has at least two ports */
+		offset += offset > s->lane->egress->slices[s->slice].first ? -1u : 1u;
 	s->flow.nat_port = htons((uint16_t)(s->lane->net->slices[s->slice].first_port + offset));
 	s->return_hash = hash_candidate(s, &key);
 	__builtin_prefetch(flows_of_port(s), 1);

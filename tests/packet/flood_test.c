@@ -29,6 +29,7 @@ enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17 };
 enum {
 	CAPACITY = 65536,
 	HALF = CAPACITY / 2, /* default limit of flows */
+	PORTS = 12 * 2048, /* where the egress address has few slices */
 	BATCH = 500, /* of the flood, in half a millisecond */
 	BATCHES = 1000,
 	BATCH_NS = 500000,
@@ -46,8 +47,10 @@ struct row {
 	const char *limits; /* of the attacker, YAML */
 	unsigned workers;
 	bool syn, udp;
+	bool one; /* all to one destination, the one the neighbour talks to */
 	bool internet; /* to our egress address, from everywhere */
 	enum drop drop; /* what it runs into */
+	bool no_limit; /* which is not a limit of its own */
 	uint32_t opened_min, opened_max; /* flows it gets */
 };
 
@@ -75,7 +78,13 @@ static const struct row rows[] = {
 	 .udp = true, .drop = DROP_SITE_FLOWS,
 	 .opened_min = CAPACITY / 16 * 15 - FLOWS_MAX, .opened_max = CAPACITY / 16 * 15},
 	{"a flood from the Internet opens nothing",
-	 "{}", 1, .syn = true, .udp = true, .internet = true, .drop = DROP_NO_FLOW},
+	 "{}", 1, .syn = true, .udp = true, .internet = true, .drop = DROP_NO_FLOW, .no_limit = true},
+	{"all ports towards one destination: some are left for others",
+	 "{}", 1, .udp = true, .one = true, .drop = DROP_EGRESS_EXHAUSTED, .no_limit = true,
+	 .opened_min = PORTS / 16 * 15 - FLOWS_MAX, .opened_max = PORTS / 32 * 31},
+	{"the same with two workers",
+	 "{}", 2, .udp = true, .one = true, .drop = DROP_EGRESS_EXHAUSTED, .no_limit = true,
+	 .opened_min = PORTS / 16 * 15 - FLOWS_MAX, .opened_max = PORTS / 32 * 31},
 };
 /* clang-format on */
 
@@ -107,8 +116,8 @@ static struct bed *make_bed(const struct row *row)
 		 "    tunnels: [{name: n, local: 198.51.100.1, remote: 198.51.100.12,"
 		 " port: underlay}]\n"
 		 "egress:\n"
-		 "  - {name: e, port: uplink, addresses: [{address: 203.0.113.1}]}\n",
-		 CAPACITY, row->workers, row->limits);
+		 "  - {name: e, port: uplink, addresses: [{address: 203.0.113.1, slices: [%s]}]}\n",
+		 CAPACITY, row->workers, row->limits, row->one ? "1-12" : "1-31");
 	return bed_create(yaml, 1);
 }
 
@@ -248,6 +257,11 @@ static void flood(const struct row *row)
 			.payload = 8,
 		};
 
+		if (row->one) {
+			f.src += (n >> 15 & 15) - n % 16;
+			f.dst = IP(192, 0, 2, 80);
+			f.sport = (uint16_t)(1024 + n % 32768);
+		}
 		if (row->internet)
 			f = internet_frame(n, tcp);
 		send_frame(row->internet ? UPLINK : UNDERLAY, &f);
@@ -275,7 +289,7 @@ static void check_row(const struct row *row)
 		assert_int_equal(c.drops[d], d == row->drop ? dropped : 0);
 	}
 	assert_int_equal(attacker.flows, run.flood_out);
-	assert_int_equal(attacker.refused, row->internet ? 0 : run.flood_sent - run.flood_out);
+	assert_int_equal(attacker.refused, row->no_limit ? 0 : run.flood_sent - run.flood_out);
 	assert_int_equal(neighbour.flows, run.n_flows);
 	assert_int_equal(neighbour.half_open, 0);
 	assert_int_equal(neighbour.refused, 0);

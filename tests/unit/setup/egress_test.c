@@ -286,6 +286,22 @@ static void test_others_find_theirs(void **state)
 	bench_destroy(b);
 }
 
+/* A site with many flows leaves every 16th port; one with few finds those at once. */
+static void test_a_reserve_for_others(void **state)
+{
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+	uint64_t *flows = &b->lane.sites[SITE_BERLIN].counters.flows;
+	uint8_t used[PORTS] = {0};
+
+	*flows = PORTS;
+	assert_int_equal(take_all(b, 53, UDP, used), PORTS / 16 * 15);
+	for (uint32_t port = 0; port < PORTS; port++)
+		assert_int_equal(used[port], port % 16 != 15);
+	*flows = 0; /* as if it were another one; that there was nothing left is not for it */
+	assert_int_equal(take_all(b, 53, UDP, used), PORTS / 16);
+	bench_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_what_ends_comes_back),
 		cmocka_unit_test(test_undo),
 		cmocka_unit_test(test_others_find_theirs),
+		cmocka_unit_test(test_a_reserve_for_others),
 		cmocka_unit_test(test_workers_share_out),
 		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_spread),
