@@ -12,25 +12,34 @@
 static const struct {
 	const char *name;
 	void (*run)(const struct figure_options *o);
+	enum rig_start start;
 	const char *help;
 } figures[] = {
-	{"forward", figure_forward,
+	{"forward", figure_forward, RIG_RINGS,
 	 "packets of open flows, both directions, beside a pass-through"},
-	{"stages", figure_stages, "cycles a packet in each stage"},
-	{"setup", figure_setup, "first packets of new flows until the table is full"},
-	{"start", figure_start, "seconds to make a worker"},
-	{"capacity", figure_capacity, "flows that a table holds, and bytes of each"},
-	{"teardown", figure_teardown, "flows ended a second when all are too old"},
-	{"churn", figure_churn, "longest turn with a full table, ageing and new flows"},
-	{"workers", figure_workers, "two workers against one, and the cost of handing over"},
-	{"count", figure_count, "the same work each time, for callgrind"},
+	{"stages", figure_stages, RIG_RINGS, "cycles a packet in each stage"},
+	{"setup", figure_setup, RIG_RINGS, "first packets of new flows until the table is full"},
+	{"start", figure_start, RIG_RINGS, "seconds to make a worker"},
+	{"capacity", figure_capacity, RIG_RINGS, "flows that a table holds, and bytes of each"},
+	{"teardown", figure_teardown, RIG_RINGS, "flows ended a second when all are too old"},
+	{"churn", figure_churn, RIG_RINGS, "longest turn with a full table, ageing and new flows"},
+	{"workers", figure_workers, RIG_RINGS,
+	 "two workers against one, and the cost of handing over"},
+	{"count", figure_count, RIG_SMALL_PAGES, "the same work each time, for callgrind"},
+	{"memif", figure_memif, RIG_MEMIF_SERVER, "a gateway on memif, until SIGTERM"},
+	{"memif-through", figure_memif_through, RIG_MEMIF_SERVER, "a pass-through instead of it"},
+	{"memif-generator", figure_memif_generator, RIG_MEMIF_CLIENT, "traffic for memif"},
+	{"memif-generator-through", figure_memif_generator_through, RIG_MEMIF_CLIENT,
+	 "traffic for memif-through"},
 };
 
 static void usage(FILE *out)
 {
-	fputs("bench-core FIGURE [--flows N] [--packets N] [--repeat N] [--cpu N]\n\n", out);
+	fputs("bench-core FIGURE [--flows N] [--packets N] [--repeat N] [--cpu N] [--socket "
+	      "NAME]\n\n",
+	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
-		fprintf(out, "  %-10s %s\n", figures[i].name, figures[i].help);
+		fprintf(out, "  %-24s %s\n", figures[i].name, figures[i].help);
 }
 
 static uint64_t number(const char *text)
@@ -46,18 +55,20 @@ static uint64_t number(const char *text)
 static struct figure_options parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"flows", required_argument, NULL, 'f'},
-		{"packets", required_argument, NULL, 'p'},
-		{"repeat", required_argument, NULL, 'r'},
-		{"cpu", required_argument, NULL, 'c'},
-		{0},
+		{"flows", required_argument, NULL, 'f'},  {"packets", required_argument, NULL, 'p'},
+		{"repeat", required_argument, NULL, 'r'}, {"socket", required_argument, NULL, 's'},
+		{"cpu", required_argument, NULL, 'c'},	  {0},
 	};
-	struct figure_options o = {
-		.flows = 1000000, .packets = 10000000, .repeat = 5, .cpu = 1, .cpu2 = 0};
+	struct figure_options o = {.flows = 1000000,
+				   .packets = 10000000,
+				   .repeat = 5,
+				   .cpu = 1,
+				   .cpu2 = 0,
+				   .socket = "homeward-bench"};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		uint64_t n = optarg == NULL ? 0 : number(optarg);
+		uint64_t n = optarg == NULL || c == 's' ? 0 : number(optarg);
 
 		switch (c) {
 		case 'f':
@@ -70,6 +81,9 @@ static struct figure_options parse(int argc, char **argv)
 			break;
 		case 'r':
 			o.repeat = (unsigned)n;
+			break;
+		case 's':
+			o.socket = optarg;
 			break;
 		case 'c':
 			o.cpu = (int)n;
@@ -94,8 +108,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
 		if (strcmp(argv[1], figures[i].name) != 0)
 			continue;
-		rig_start_dpdk(o.cpu,
-			       figures[i].run != figure_count); /* valgrind has no huge pages */
+		rig_start_dpdk(o.cpu, figures[i].start, o.socket);
 		figures[i].run(&o);
 		return 0;
 	}

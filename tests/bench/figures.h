@@ -8,6 +8,7 @@ struct figure_options {
 	uint64_t packets; /* a repeat */
 	unsigned repeat;
 	int cpu, cpu2; /* the second one for the second worker */
+	const char *socket; /* memif: names it */
 };
 
 void figure_forward(const struct figure_options *o);
@@ -19,3 +20,7 @@ void figure_teardown(const struct figure_options *o);
 void figure_churn(const struct figure_options *o);
 void figure_count(const struct figure_options *o);
 void figure_workers(const struct figure_options *o);
+void figure_memif(const struct figure_options *o);
+void figure_memif_through(const struct figure_options *o);
+void figure_memif_generator(const struct figure_options *o);
+void figure_memif_generator_through(const struct figure_options *o);

@@ -7,7 +7,7 @@
 
 enum { SLICE_PACKETS = 64 * RIG_BURST };
 
-static unsigned through(const struct rig *rig)
+unsigned loop_through(const struct rig *rig)
 {
 	struct rte_mbuf *mbufs[RIG_BURST];
 	unsigned total = 0;
@@ -44,7 +44,7 @@ static uint64_t run_burst(struct traffic *t, struct sequence *s, enum loop_kind 
 	if (kind == LOOP_HOMEWARD)
 		worker_turn(t->rig->workers[0]);
 	else
-		through(t->rig);
+		loop_through(t->rig);
 	spent = rte_rdtsc() - begin;
 	traffic_collect_burst(t);
 	return spent;

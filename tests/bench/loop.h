@@ -24,6 +24,9 @@ struct loop_result {
 	uint64_t longest; /* turn, in cycles, whatever it was that took so long */
 };
 
+/* One turn of the stand-in: packets moved. */
+unsigned loop_through(const struct rig *rig);
+
 /* The middle one of @n; sorts them. */
 double median(double *values, size_t n);
 

@@ -23,6 +23,8 @@
 enum {
 	RING_SIZE = 512,
 	BUFFERS = 1023,
+	BUFFERS_MEMIF = 8191,
+	BUFFERS_CACHED = 256, /* those given back last are used first */
 	BUFFER_SIZE = 512 + RTE_PKTMBUF_HEADROOM,
 	HUGE_PAGES_FOR_DPDK = 16,
 	CAPACITY_MIN = 1024, /* what a configuration may ask for */
@@ -76,10 +78,19 @@ const char *rig_memory(uint64_t bytes)
 	return (uint64_t)free_huge_pages() << 21 >= bytes ? "hugetlbfs" : "transparent";
 }
 
-void rig_start_dpdk(int cpu, bool huge)
+static void make_pool(bool large)
 {
-	bool in_huge = huge && free_huge_pages() > HUGE_PAGES_FOR_DPDK;
-	char cpus[16];
+	pool = rte_pktmbuf_pool_create("bench", large ? BUFFERS_MEMIF : BUFFERS,
+				       large ? BUFFERS_CACHED : 0, 0, BUFFER_SIZE, SOCKET_ID_ANY);
+	if (pool == NULL)
+		rig_fail("no memory for packet buffers");
+}
+
+void rig_start_dpdk(int cpu, enum rig_start how, const char *socket)
+{
+	bool memif = how == RIG_MEMIF_SERVER || how == RIG_MEMIF_CLIENT;
+	bool huge = how != RIG_SMALL_PAGES && free_huge_pages() > HUGE_PAGES_FOR_DPDK;
+	char cpus[16], vdevs[RIG_PORTS][128];
 	char *args[] = {
 		(char *)"bench",
 		(char *)"-l",
@@ -91,16 +102,20 @@ void rig_start_dpdk(int cpu, bool huge)
 		(char *)"--force-max-simd-bitwidth=256",
 		(char *)"-m",
 		(char *)"16",
-		(char *)(in_huge ? "--in-memory" : "--no-huge"),
+		(char *)(huge ? "--in-memory" : "--no-huge"),
+		vdevs[0],
+		vdevs[1],
 		NULL,
 	};
+	int n = (int)ARRAY_SIZE(args) - 1 - (memif ? 0 : RIG_PORTS);
 
 	snprintf(cpus, sizeof(cpus), "%d", cpu);
-	if (rte_eal_init((int)ARRAY_SIZE(args) - 1, args) < 0)
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		snprintf(vdevs[i], sizeof(vdevs[i]), "--vdev=net_memif%u,role=%s,id=%u,socket=%s",
+			 i, how == RIG_MEMIF_SERVER ? "server" : "client", i, socket);
+	if (rte_eal_init(n, args) < 0)
 		rig_fail("DPDK does not start");
-	pool = rte_pktmbuf_pool_create("bench", BUFFERS, 0, 0, BUFFER_SIZE, SOCKET_ID_ANY);
-	if (pool == NULL)
-		rig_fail("no memory for packet buffers");
+	make_pool(memif);
 }
 
 void rig_buffers(struct rte_mbuf **mbufs, unsigned n)
@@ -206,10 +221,26 @@ static void open_port(struct rig *rig, unsigned i, unsigned serial)
 		rig_fail("no port in memory");
 	port->ethdev = (uint16_t)ethdev;
 	start_port(port->ethdev, (uint16_t)queues);
+}
+
+void rig_memif_ports(uint16_t ethdevs[RIG_PORTS])
+{
+	for (unsigned i = 0; i < RIG_PORTS; i++) {
+		char name[RTE_ETH_NAME_MAX_LEN];
+
+		snprintf(name, sizeof(name), "net_memif%u", i);
+		if (rte_eth_dev_get_port_by_name(name, &ethdevs[i]) != 0)
+			rig_fail("no memif port: is DPDK's memif driver installed?");
+		start_port(ethdevs[i], 1);
+	}
+}
+
+static void describe_port(struct rig *rig, unsigned i)
+{
 	rig->worker_ports[i] = (struct worker_port){
-		.ethdev = port->ethdev,
+		.ethdev = rig->ports[i].ethdev,
 		.mtu = 1500,
-		.n_queues = (uint16_t)queues,
+		.n_queues = (uint16_t)rig->n_workers,
 		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
 		.answer_arp_for_tunnels = true,
 	};
@@ -287,26 +318,51 @@ static void make_workers(struct rig *rig)
 	rig->create_ns = rig_now_ns() - begin;
 }
 
-struct rig *rig_create(uint32_t capacity, unsigned workers)
+static struct rig *finish(struct rig *rig)
 {
-	static unsigned serial;
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		describe_port(rig, i);
+	make_adjacency(rig);
+	if (rig->n_workers > 1) {
+		rig->handover = handover_create((uint16_t)rig->n_workers);
+		if (rig->handover == NULL)
+			rig_fail("no memory for hand-over rings");
+	}
+	make_workers(rig);
+	return rig;
+}
+
+static struct rig *begin(uint32_t capacity, unsigned workers)
+{
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	if (rig == NULL)
 		rig_fail("no memory");
 	rig->n_workers = workers;
 	read_config(rig, capacity);
+	return rig;
+}
+
+struct rig *rig_create(uint32_t capacity, unsigned workers)
+{
+	static unsigned serial;
+	struct rig *rig = begin(capacity, workers);
+
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		open_port(rig, i, serial);
 	serial++;
-	make_adjacency(rig);
-	if (workers > 1) {
-		rig->handover = handover_create((uint16_t)workers);
-		if (rig->handover == NULL)
-			rig_fail("no memory for hand-over rings");
-	}
-	make_workers(rig);
-	return rig;
+	return finish(rig);
+}
+
+struct rig *rig_create_memif(uint32_t capacity)
+{
+	struct rig *rig = begin(capacity, 1);
+	uint16_t ethdevs[RIG_PORTS];
+
+	rig_memif_ports(ethdevs);
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		rig->ports[i].ethdev = ethdevs[i];
+	return finish(rig);
 }
 
 void rig_destroy(struct rig *rig)

@@ -47,15 +47,28 @@ struct rig {
 	uint64_t create_ns; /* all worker_create() */
 };
 
-/* Starts DPDK on @cpu, once a process. @huge: with huge pages if some are free. */
-void rig_start_dpdk(int cpu, bool huge);
+enum rig_start {
+	RIG_RINGS, /* with huge pages if some are free */
+	RIG_SMALL_PAGES, /* without */
+	RIG_MEMIF_SERVER, /* two memif ports: the gateway */
+	RIG_MEMIF_CLIENT, /* the generator */
+};
+
+/* Starts DPDK on @cpu, once a process. @socket: names the memif, for both ends the same. */
+void rig_start_dpdk(int cpu, enum rig_start how, const char *socket);
 
 /* "hugetlbfs" or "transparent": where tables of @bytes would lie if they were made now. */
 const char *rig_memory(uint64_t bytes);
 
 /* @workers workers with room for @capacity flows each; same secret in each run. */
 struct rig *rig_create(uint32_t capacity, unsigned workers);
+
+/* One worker on the two memif ports of this process. */
+struct rig *rig_create_memif(uint32_t capacity);
 void rig_destroy(struct rig *rig);
+
+/* Starts the memif ports alone: RIG_UNDERLAY, RIG_UPLINK. */
+void rig_memif_ports(uint16_t ethdevs[RIG_PORTS]);
 
 /* @n buffers of the rig's pool, full of zeros. */
 void rig_buffers(struct rte_mbuf **mbufs, unsigned n);
