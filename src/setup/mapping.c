@@ -49,8 +49,8 @@ struct mappings {
 	uint32_t n_slices;
 };
 
-static bool make_slices(struct mappings *m, const struct network *net, uint16_t index,
-			uint16_t count)
+static bool slices_create(struct mappings *m, const struct network *net, uint16_t index,
+			  uint16_t count)
 {
 	m->slices = calloc(net->n_slices + 1, sizeof(m->slices[0]));
 	if (m->slices == NULL)
@@ -71,7 +71,7 @@ static bool make_slices(struct mappings *m, const struct network *net, uint16_t 
 	return true;
 }
 
-static bool make_entries(struct mappings *m, uint32_t capacity)
+static bool entries_create(struct mappings *m, uint32_t capacity)
 {
 	uint32_t heads = 1;
 
@@ -105,7 +105,7 @@ struct mappings *mappings_create(const struct network *net, uint32_t capacity, u
 
 	if (m == NULL || !is_wanted(net))
 		return m;
-	if (!make_slices(m, net, index, count) || !make_entries(m, capacity)) {
+	if (!slices_create(m, net, index, count) || !entries_create(m, capacity)) {
 		mappings_destroy(m);
 		return NULL;
 	}

@@ -8,6 +8,7 @@ from tree import Problem, numbered
 
 TITLE = re.compile(r"^[a-z0-9][a-z0-9._/, -]{0,23}: [^A-Z\s](.*[^.\s])?$")
 TITLE_MAX = 72
+NAMED_TEST = re.compile(r"`((?:unit|packet|e2e)/[\w./-]+):(\w+)`")
 
 
 def white_space(tree):
@@ -79,10 +80,20 @@ def c_format(tree):
         yield Problem(".clang-format", 1, r.stderr.strip() or "clang-format failed")
 
 
+def named_tests(tree):
+    """A test that a page names, as `file:test` under tests/, is there."""
+    for path, text in tree.select(".md", under=("docs/",)):
+        for number, line in numbered(text):
+            for file, name in NAMED_TEST.findall(line):
+                if not re.search(rf"\b{name}\b", tree.files.get(f"tests/{file}", "")):
+                    yield Problem(path, number, f"there is no {name} in tests/{file}")
+
+
 RULES = {
     "white-space": white_space,
     "shell": shell_syntax,
     "python": python_syntax,
     "titles": commit_titles,
     "format": c_format,
+    "named-tests": named_tests,
 }

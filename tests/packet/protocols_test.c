@@ -1,0 +1,88 @@
+/*
+ * Protocols without a flow: every number but those of TCP, UDP and ICMP is refused under the name
+ * `protocol`, from a site and from the Internet, whatever follows the IPv4 header, and nothing of it
+ * is remembered. GRE from the Internet is taken for a tunnel's and refused under a name of GRE.
+ *
+ *     berlin --- GRE 198.51.100.10 --- 198.51.100.1 [ gateway ] uplink, egress 203.0.113.1
+ */
+#include "bed.h"
+#include "frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define HOST IP(10, 0, 1, 10)
+#define SERVER IP(192, 0, 2, 80)
+#define EGRESS IP(203, 0, 113, 1)
+
+enum { UNDERLAY, UPLINK };
+enum { ICMP = 1, TCP = 6, UDP = 17, GRE = 47 };
+
+static const char yaml[] =
+	"flows: {capacity: 1024}\n"
+	"ports:\n"
+	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
+	"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
+	"sites:\n"
+	"  - name: berlin\n"
+	"    tunnels: [{name: b1, local: 198.51.100.1, remote: 198.51.100.10, port: underlay}]\n"
+	"egress:\n"
+	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n";
+
+/* @f with each protocol in turn, into @port. */
+static void every_protocol(struct frame f, unsigned port)
+{
+	struct bed *bed = bed_create(yaml, 1);
+	uint8_t bytes[BED_FRAME_MAX];
+	uint64_t refused = 0;
+
+	for (unsigned proto = 0; proto < 256; proto++) {
+		uint64_t now;
+
+		if (proto == ICMP || proto == TCP || proto == UDP ||
+		    (proto == GRE && port == UPLINK))
+			continue;
+		f.proto = (uint8_t)proto;
+		bed_send(bed, port, bytes, frame_build(&f, bytes));
+		bed_run(bed);
+		now = bed_counters(bed).drops[DROP_PROTOCOL];
+		if (now != ++refused)
+			fail_msg("protocol %u was not refused by its name", proto);
+		assert_int_equal(bed_take(bed, UPLINK, bytes), 0);
+		assert_int_equal(bed_take(bed, UNDERLAY, bytes), 0);
+	}
+	assert_int_equal(refused, port == UPLINK ? 252 : 253);
+	assert_int_equal(bed_counters(bed).flows_created, 0);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+static void from_a_site(void **state)
+{
+	every_protocol((struct frame){.outer_src = IP(198, 51, 100, 10),
+				      .outer_dst = IP(198, 51, 100, 1),
+				      .src = HOST,
+				      .dst = SERVER,
+				      .sport = 5000,
+				      .dport = 53},
+		       UNDERLAY);
+}
+
+static void from_the_internet(void **state)
+{
+	every_protocol((struct frame){.src = SERVER, .dst = EGRESS, .sport = 53, .dport = 2048},
+		       UPLINK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(from_a_site),
+		cmocka_unit_test(from_the_internet),
+	};
+
+	return cmocka_run_group_tests_name("protocols", tests, NULL, NULL);
+}
