@@ -11,10 +11,11 @@
  * endpoint-independent shares none; there mapping.c says which port.
  *
  * The address is chosen by the inner host, so that one host is seen under one address as long as that
- * has ports (RFC 4787 REQ-2). The search for a port starts at a random place (RFC 6056 section 3.3.1),
- * goes upwards, and ends after SEARCH_MAX candidates. A destination for which it ended in vain is
- * remembered for the rest of the second, for hosts of that address: a site which has used up all ports
- * towards it cannot make us search for each of its packets, nor keep others from theirs.
+ * has ports (RFC 4787 REQ-2); then under the next one, up to ADDRESSES_MAX. The search for a port
+ * starts at a random place (RFC 6056 section 3.3.1), goes upwards, and ends after SEARCH_MAX
+ * candidates of an address. A destination for which it ended in vain is remembered with the address
+ * for the rest of the second: a site which has used up all ports towards it cannot make us search for
+ * each of its packets, nor keep others from theirs.
  *
  * Where there are several sites, each 16th port is a reserve, towards every destination: only a site
  * with less than its fair share of an address's ports comes into it. So a site that uses up what there
@@ -27,7 +28,8 @@
 #include <stdlib.h>
 
 enum {
-	SEARCH_MAX = 2048, /* candidates looked at for one flow */
+	SEARCH_MAX = 2048, /* candidates of one address looked at for one flow */
+	ADDRESSES_MAX = 4, /* tried for one flow */
 	SEARCH_AHEAD = 8, /* candidates whose cache misses overlap */
 	SPENT_SLOTS = 64, /* power of two */
 	RESERVE_EVERY = 16, /* ports; power of two */
@@ -39,13 +41,13 @@ struct slice_use {
 	uint32_t first, n; /* this worker's ports: offsets into the slice */
 };
 
-/* A destination towards which hosts of one address found no port at that time. */
+/* A destination towards which one address had no port left at that time. */
 struct spent {
 	be32_t dst;
 	be16_t dport;
 	uint8_t proto;
 	bool had_reserve; /* who has not, finds less */
-	uint32_t address; /* number in the pool: hosts of another one may find some */
+	uint32_t address; /* number in the network */
 	uint32_t at_s;
 };
 
@@ -147,9 +149,8 @@ static struct spent *spent_slot(struct setup *s, uint32_t address)
 	return &s->lane->egress->spent[h >> 26 & (SPENT_SLOTS - 1)];
 }
 
-static bool is_spent(struct setup *s)
+static bool is_spent(struct setup *s, uint32_t address)
 {
-	uint32_t address = address_of_host(s);
 	const struct spent *slot = spent_slot(s, address);
 
 	return slot->at_s == s->lane->now_s && slot->dst == s->flow.dst &&
@@ -157,10 +158,8 @@ static bool is_spent(struct setup *s)
 	       slot->address == address && (slot->had_reserve || !may_use_reserve(s));
 }
 
-static void remember_spent(struct setup *s)
+static void remember_spent(struct setup *s, uint32_t address)
 {
-	uint32_t address = address_of_host(s);
-
 	*spent_slot(s, address) = (struct spent){
 		.dst = s->flow.dst,
 		.dport = s->flow.dport,
@@ -213,44 +212,69 @@ static void random_place(struct setup *s, const struct egress_address *address, 
 	*offset = use->first + (uint32_t)(((random >> 32) * use->n) >> 32);
 }
 
-/* Searches our part of @address's slices from a random place; takes what it looked at off @left. */
-static bool search_address(struct setup *s, const struct egress_address *address, uint32_t *left)
+/* Searches our part of an address's slices from a random place. */
+static bool search_address(struct setup *s, const struct egress_address *address)
 {
 	const struct egress_state *e = s->lane->egress;
-	uint32_t k, offset;
+	uint32_t k, offset, left = SEARCH_MAX;
 
 	random_place(s, address, &k, &offset);
 	s->flow.nat_src = address->addr;
 	/* Once more round to the slice where it began, for the ports before that place. */
-	for (uint32_t i = 0; i <= address->n_slices && *left > 0; i++) {
+	for (uint32_t i = 0; i <= address->n_slices && left > 0; i++) {
 		const struct slice_use *use = &e->slices[address->first_slice + k];
 		uint32_t end = use->first + use->n, n;
 
 		s->slice = address->first_slice + k;
 		if (i > 0)
 			offset = use->first;
-		n = end - offset < *left ? end - offset : *left;
+		n = end - offset < left ? end - offset : left;
 		if (search_slice(s, &s->lane->net->slices[s->slice], offset, n))
 			return true;
-		*left -= n;
+		left -= n;
 		k = k + 1 < address->n_slices ? k + 1 : 0;
 	}
 	return false;
 }
 
+/* The @i-th address that this host may be seen under: its own, then the ones after it. */
+static uint32_t address_in_turn(const struct setup *s, uint32_t i)
+{
+	uint32_t k = address_of_host(s) + i;
+
+	return s->pool->first_address + (k < s->pool->n_addresses ? k : k - s->pool->n_addresses);
+}
+
+static uint32_t addresses_to_try(const struct setup *s)
+{
+	return s->pool->n_addresses < ADDRESSES_MAX ? s->pool->n_addresses : ADDRESSES_MAX;
+}
+
 static bool search_pool(struct setup *s)
 {
-	uint32_t k = address_of_host(s), left = SEARCH_MAX;
-
 	s->use_reserve = may_use_reserve(s);
-	for (uint32_t i = 0; i < s->pool->n_addresses && left > 0; i++) {
-		uint32_t address = s->pool->first_address + k;
+	for (uint32_t i = 0; i < addresses_to_try(s); i++) {
+		uint32_t address = address_in_turn(s, i);
 
-		if (search_address(s, &s->lane->net->addresses[address], &left))
+		if (is_spent(s, address))
+			continue;
+		if (search_address(s, &s->lane->net->addresses[address]))
 			return true;
-		k = k + 1 < s->pool->n_addresses ? k + 1 : 0;
+		remember_spent(s, address);
 	}
 	return false;
+}
+
+/* The first address that is not known to be spent, or NULL. */
+static const struct egress_address *choose_address(struct setup *s)
+{
+	for (uint32_t i = 0; i < addresses_to_try(s); i++) {
+		uint32_t address = address_in_turn(s, i);
+
+		if (!is_spent(s, address))
+			return &s->lane->net->addresses[address];
+	}
+	return NULL;
 }
 
 static uint32_t *flows_of_port(struct setup *s)
@@ -270,14 +294,14 @@ static void count_port(struct slice_counters *c, uint32_t *flows, int change)
 
 enum drop egress_choose(struct setup *s)
 {
-	uint32_t index = s->pool->first_address + address_of_host(s);
-	const struct egress_address *address = &s->lane->net->addresses[index];
+	const struct egress_address *address;
 	struct flow_key key;
 	uint32_t k, offset;
 
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		return DROP_NONE; /* depends on what the packets before it take */
-	if (is_spent(s))
+	address = choose_address(s);
+	if (address == NULL)
 		return DROP_EGRESS_EXHAUSTED;
 	random_place(s, address, &k, &offset);
 	s->slice = address->first_slice + k;
@@ -295,10 +319,8 @@ static enum drop take_shared(struct setup *s)
 	struct flow_key key;
 
 	flow_return_key(&s->flow, &key);
-	if (flow_table_has_hashed(s->lane->flows, &key, s->return_hash) && !search_pool(s)) {
-		remember_spent(s);
+	if (flow_table_has_hashed(s->lane->flows, &key, s->return_hash) && !search_pool(s))
 		return DROP_EGRESS_EXHAUSTED;
-	}
 	return DROP_NONE;
 }
 
