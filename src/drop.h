@@ -39,7 +39,6 @@
 	X(TTL_EXPIRED, "ttl_expired", "TTL ran out and could not be answered with ICMP")           \
 	X(NO_BUFFER, "no_buffer", "no packet buffer left to make fragments in")                    \
 	X(TOO_BIG, "too_big", "larger than the way out and not to be fragmented")                  \
-	X(TUNNEL_GONE, "tunnel_gone", "the flow's tunnel is no longer configured")                 \
 	X(HANDOVER_BUSY, "handover_busy", "the ring to the worker that owns the flow was full")    \
 	X(PORT_BUSY, "port_busy", "the port's transmit ring was full")
 
