@@ -194,11 +194,13 @@ static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 unsigned handover_receive(struct lane *lane, struct burst *b, unsigned have)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
+	uint16_t from = (uint16_t)(lane->counters.turns % lane->count); /* they take turns, too */
 	unsigned before = have;
 
-	for (uint16_t from = 0; from < lane->count && have < BURST_MAX; from++) {
+	for (uint16_t asked = 0; asked < lane->count && have < BURST_MAX; asked++) {
 		unsigned n;
 
+		from = (uint16_t)(from + 1 < lane->count ? from + 1 : 0);
 		if (from == lane->index)
 			continue;
 		n = rte_ring_dequeue_burst(ring_of(lane->handover, from, lane->index),

@@ -47,7 +47,7 @@ struct lane {
 	uint16_t index, count; /* which of how many workers: its part of each slice */
 	struct lane_port *ports;
 	uint16_t n_ports;
-	uint16_t first_port; /* receive: takes turns */
+	uint16_t first_source; /* receive: takes turns */
 
 	/* written by stages */
 	struct egress_state *egress;

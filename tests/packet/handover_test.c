@@ -1,0 +1,93 @@
+/*
+ * Two workers whose queues never run empty: what they hand to each other still gets its turn.
+ *
+ *     berlin 10.0.1.0/24 --- GRE, a queue for each worker ---+--- [ worker 0 | worker 1 ] uplink
+ *
+ * Each packet opens a flow, and about half of them arrive at the worker that does not own it.
+ */
+#include "bed.h"
+#include "frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { UNDERLAY, UPLINK, UDP = 17, WORKERS = 2, PACKETS = 1200, BURST = 64, TURNS = 6 };
+
+static const char yaml[] =
+	"workers: 2\n"
+	"ports:\n"
+	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
+	"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
+	"sites:\n"
+	"  - name: berlin\n"
+	"    tunnels:\n"
+	"      - {name: b1, local: 198.51.100.1, remote: 198.51.100.10, port: underlay}\n"
+	"egress:\n"
+	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1-8]}]}\n"
+	"flows: {capacity: 16384}\n";
+
+static void send_flow(struct bed *bed, uint16_t sport)
+{
+	const struct frame f = {
+		.outer_src = IP(198, 51, 100, 10),
+		.outer_dst = IP(198, 51, 100, 1),
+		.src = IP(10, 0, 1, 10),
+		.dst = IP(192, 0, 2, 80),
+		.sport = sport,
+		.dport = 53,
+		.proto = UDP,
+		.payload = 8,
+		.ttl = 64,
+	};
+	uint8_t bytes[BED_FRAME_MAX];
+
+	bed_send(bed, UNDERLAY, bytes, frame_build(&f, bytes));
+}
+
+static unsigned take_all(struct bed *bed)
+{
+	uint8_t bytes[BED_FRAME_MAX];
+	unsigned n = 0;
+
+	while (bed_take(bed, UPLINK, bytes) > 0)
+		n++;
+	return n;
+}
+
+static void test_full_queues_do_not_starve_the_rings(void **state)
+{
+	struct bed *bed = bed_create(yaml, 7);
+	struct worker_counters c[WORKERS];
+	unsigned came = 0;
+
+	for (unsigned i = 0; i < PACKETS; i++)
+		send_flow(bed, (uint16_t)(1024 + i));
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		for (unsigned i = 0; i < WORKERS; i++)
+			worker_turn(bed_worker(bed, i));
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
+		worker_read_counters(bed_worker(bed, i), &c[i]);
+		assert_true(c[i].rx + BURST <= PACKETS / WORKERS); /* its queue is not empty yet */
+		assert_true(c[i].handed_out > 0);
+		assert_true(c[i].handed_in > 0);
+	}
+	came = take_all(bed);
+	bed_run(bed);
+	came += take_all(bed);
+	assert_int_equal(came, PACKETS);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_full_queues_do_not_starve_the_rings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
