@@ -72,6 +72,7 @@ class Topology:
         self.carrier = self.namespace("carrier", forwards=True)
         self.gateway = self.namespace("gateway")
         self.internet = self.namespace("internet")
+        self.internet.sysctl("net.ipv4.icmp_ratelimit=0")  # both branches are one address to it
         self.join_gateway()
         for branch in branches:
             self.add_branch(branch)

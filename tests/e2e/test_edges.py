@@ -22,8 +22,9 @@ def ip_packets(sniffer):
     return [f[IP] for f in frames if IP in f]
 
 
-@pytest.mark.parametrize("mode", ["-I", "-T"])
+@pytest.mark.parametrize("mode", ["--module=default", "-T"])
 def test_traceroute_shows_the_gateway(bed, mode):
+    """Not -I, which now and then is blind to replies that are there (demo/traffic.py)."""
     out = bed.berlin.host.run("traceroute", "-n", mode, "-N", 1, "-q", 1, "-w", 2, "-m", 5, SERVER).stdout
     assert re.findall(r"^\s*\d+\s+(\S+)", out, re.M) == ["10.0.1.1", bed.berlin.inner, SERVER]
 
