@@ -1,4 +1,5 @@
 """What the machine is, and its huge pages for as long as a benchmark needs them."""
+import fcntl
 import os
 import platform
 import subprocess
@@ -74,6 +75,17 @@ class HugePages:
     @staticmethod
     def free():
         return int(read(HUGE + "free_hugepages") or 0)
+
+
+def alone(say):
+    """One benchmark at a time on a machine; holds until the process ends."""
+    lock = open("/run/homeward-bench.lock", "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another benchmark is running on this machine: waiting for it to end")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
 
 
 def come_first(pid="self"):

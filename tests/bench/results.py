@@ -118,8 +118,8 @@ def print_stages(results):
     print(f"{'sum':18}" + "".join(f"{sum(s['stages'].values()):10.1f}" for s in results.stages))
 
 
-def write(results, build):
-    """results.json: the rows in their fixed order, and as the last one the machine."""
+def write(results, build, name):
+    """The rows in their fixed order, and as the last one the machine."""
     folder = os.path.join(build, "bench")
     os.makedirs(folder, exist_ok=True)
     array = []
@@ -131,7 +131,7 @@ def write(results, build):
         if row.note:
             array[-1]["note"] = row.note
     array.append({"name": "machine", **results.machine, "stages": results.stages})
-    path = os.path.join(folder, "results.json")
+    path = os.path.join(folder, name)
     with open(path, "w", encoding="utf-8") as f:
         json.dump(array, f, indent=1)
         f.write("\n")

@@ -28,7 +28,7 @@
 
 enum {
 	BATCH = 64,
-	RUNS_OPEN = 8192, /* frames a system call */
+	RUNS_OPEN = 131072, /* frames a system call */
 	RUNS_MIX = 262144,
 	CPUS_MAX = 256,
 	WINDOWS_MAX = 1024,

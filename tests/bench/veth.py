@@ -149,7 +149,7 @@ class Veth:
         self.build = build
         self.say = say
         self.seconds = 2 if quick else 5
-        self.rounds = 1 if quick else 5
+        self.rounds = 1 if quick else 3
 
     def traffic(self, bed, names, *args):
         done = bed.world.run(f"{self.build}/tests/bench/bench-veth", *bed.outs(names), "--seconds",
