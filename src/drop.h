@@ -15,14 +15,17 @@
 	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
 	X(OUTER_MALFORMED, "outer_malformed", "outer IPv4 header cut short or inconsistent")       \
 	X(OUTER_CHECKSUM, "outer_checksum", "outer IPv4 header checksum is wrong")                 \
-	X(OUTER_FRAGMENT, "outer_fragment", "tunnel packet arrived in fragments")                  \
+	X(OUTER_FRAGMENT, "outer_fragment", "fragment of a tunnel packet that is not for us")      \
 	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
 	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is not IPv4")                                 \
 	X(GRE_UNKNOWN, "gre_unknown", "no tunnel has these outer addresses and key")               \
 	X(INNER_MALFORMED, "inner_malformed", "inner IPv4 or transport header inconsistent")       \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \
-	X(FRAGMENT, "fragment", "inner packet is a fragment")                                      \
+	X(FRAGMENT, "fragment", "fragment that overlaps, is tiny, repeated or contradicts others") \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout", "fragment whose packet did not become whole")      \
+	X(FRAGMENT_LIMIT, "fragment_limit",                                                        \
+	  "fragment of a packet too many, or of too many pieces")                                  \
 	X(PROTOCOL, "protocol", "neither TCP, UDP, ICMP echo nor an ICMP error")                   \
 	X(ICMP_CHECKSUM, "icmp_checksum", "ICMP error whose checksum is wrong")                    \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error that does not say which flow it is about")         \

@@ -138,6 +138,13 @@ bool handover_is_foreign(const struct lane *lane, struct packet *p)
 	return p->owner != lane->index;
 }
 
+bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
+				  const struct flow_key *key)
+{
+	p->owner = owner_by_hash(lane->handover, key);
+	return p->owner != lane->index;
+}
+
 static void give(struct lane *lane, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
 {
 	struct rte_ring *ring = ring_of(lane->handover, lane->index, to);

@@ -32,6 +32,10 @@ uint16_t handover_owner(const struct lane *lane, const struct packet *p);
 /* Does @p belong to another worker? Then p->owner says to which. There are several. */
 bool handover_is_foreign(const struct lane *lane, struct packet *p);
 
+/* The same for a fragment, known by @key: all of one packet belong to one worker. */
+bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
+				  const struct flow_key *key);
+
 void stage_handover(struct lane *lane, struct burst *b);
 
 /* Gives @n finished frames for port @port to the worker that transmits there. */

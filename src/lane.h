@@ -17,6 +17,7 @@ enum { LANE_WANTED_MAX = 64 };
 struct egress_state; /* setup/egress.c */
 
 struct handover; /* handover.c */
+struct reassembly; /* in/reassemble.c */
 struct rte_mbuf;
 
 struct lane_port {
@@ -51,6 +52,7 @@ struct lane {
 
 	/* written by stages */
 	struct egress_state *egress;
+	struct reassembly *reassembly;
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	uint64_t errors_until_ns; /* as a site's, for all of them */

@@ -19,6 +19,8 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_DECAPSULATE] = {"decapsulate", stage_decapsulate,
 			       "Ethernet frame -> inner packet and the tunnel it came by"},
 	[STAGE_PARSE] = {"parse", stage_parse, "inner packet -> checked, with its flow key"},
+	[STAGE_REASSEMBLE] = {"reassemble", stage_reassemble,
+			      "fragment -> held until its packet is whole"},
 	[STAGE_QUOTE] = {"quote", stage_quote, "ICMP error -> the flow that it is about"},
 	[STAGE_HANDOVER] = {"handover", stage_handover, "belongs to another worker -> its ring"},
 	[STAGE_LOOKUP] = {"lookup", stage_lookup, "flow key -> record, or on to setup"},

@@ -18,6 +18,7 @@
 #include "worker.h"
 
 #include "base/clock.h"
+#include "in/stages.h"
 #include "lane.h"
 #include "pipeline.h"
 #include "query.h"
@@ -209,6 +210,8 @@ unsigned worker_turn(struct worker *w)
 	swept = flow_table_sweep(w->lane.flows, w->lane.now_s,
 				 received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN, w->timeout_s,
 				 flow_ended, &w->lane);
+	if (w->lane.counters.held > 0)
+		swept += reassembly_expire(&w->lane);
 	if (w->lane.n_wanted > 0)
 		hand_over_wanted(w);
 	answer_query(w);
@@ -369,8 +372,10 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->egress =
 		egress_create(config->net, config->flows_capacity, config->index, config->count);
 	lane->sites = limits_create();
-	if (lane->tunnels == NULL || lane->egress == NULL || lane->sites == NULL ||
-	    !create_ports(lane, config) || !create_qsbr(w) || !create_table(lane, config)) {
+	lane->reassembly = reassembly_create();
+	if (lane->reassembly == NULL || lane->tunnels == NULL || lane->egress == NULL ||
+	    lane->sites == NULL || !create_ports(lane, config) || !create_qsbr(w) ||
+	    !create_table(lane, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -389,6 +394,7 @@ void worker_destroy(struct worker *w)
 		return;
 	flow_table_destroy(w->lane.flows);
 	egress_destroy(w->lane.egress);
+	reassembly_destroy(w->lane.reassembly);
 	free(w->lane.tunnels);
 	free(w->lane.sites);
 	free(w->lane.ports);

@@ -23,5 +23,8 @@ static inline int prefix4_contains(const struct prefix4 *p, be32_t addr)
 	return ((ntohl(addr) ^ ntohl(p->addr)) & prefix4_mask(p->len)) == 0;
 }
 
+/* For a stage's loop body that others call, too: the loop must not pay for them. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define CACHE_LINE 64

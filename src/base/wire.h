@@ -55,6 +55,9 @@ enum {
 	ETHER_IPV4 = 0x0800,
 	ETHER_ARP = 0x0806,
 
+	IPV4_ECN = 3, /* bits of the TOS byte, RFC 3168 section 5 */
+	IPV4_ECN_CE = 3,
+
 	IPV4_DF = 0x4000,
 	IPV4_MF = 0x2000,
 	IPV4_OFFSET = 0x1fff, /* in units of eight bytes */

@@ -43,7 +43,7 @@ static enum drop open_return(struct lane *lane, struct packet *p, be32_t dst)
 	return DROP_NONE;
 }
 
-static enum drop open_gre(struct lane *lane, struct packet *p)
+static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p)
 {
 	uint8_t *ip = p->data + ETHER_LEN;
 	size_t header, total;
@@ -82,6 +82,28 @@ static enum drop open_ipv4(struct lane *lane, struct packet *p)
 	return open_return(lane, p, wire_be32(ip + IPV4_DST));
 }
 
+enum drop decapsulate_whole(struct lane *lane, struct packet *p)
+{
+	p->data -= ETHER_LEN; /* nothing is read there */
+	p->len += ETHER_LEN;
+	return open_gre(lane, p);
+}
+
+/* Off the fast path: fragments of tunnel packets wait for the others. */
+static void leave(const struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
+{
+	if (drop != DROP_OUTER_FRAGMENT) {
+		burst_drop(b, p, drop);
+		return;
+	}
+	p->data += ETHER_LEN;
+	p->len -= ETHER_LEN;
+	if (network_is_local_end(lane->net, wire_be32(p->data + IPV4_DST)))
+		burst_pass(b, STAGE_REASSEMBLE, p);
+	else
+		burst_drop(b, p, drop);
+}
+
 void stage_decapsulate(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_DECAPSULATE]; i++) {
@@ -100,6 +122,6 @@ void stage_decapsulate(struct lane *lane, struct burst *b)
 		if (drop == DROP_NONE)
 			burst_pass(b, STAGE_PARSE, p);
 		else
-			burst_drop(b, p, drop);
+			leave(lane, b, p, drop);
 	}
 }

@@ -11,7 +11,7 @@
 #include "base/wire.h"
 #include "handover.h"
 
-static enum drop check_ipv4(struct packet *p)
+static ALWAYS_INLINE enum drop check_ipv4(struct packet *p)
 {
 	const uint8_t *ip = p->data;
 	size_t header, total;
@@ -75,7 +75,7 @@ static enum drop key_icmp(struct packet *p, const uint8_t *l4, size_t len)
 	return DROP_NONE;
 }
 
-static enum drop parse(const struct lane *lane, struct packet *p)
+static ALWAYS_INLINE enum drop parse(const struct lane *lane, struct packet *p)
 {
 	const uint8_t *ip = p->data, *l4;
 	enum drop drop = check_ipv4(p);
@@ -115,25 +115,40 @@ static bool ttl_expired(const struct lane *lane, const struct packet *p)
 /* Off the fast path: what can't be looked up by its own header, and what is refused. */
 static void leave(struct burst *b, struct packet *p, enum drop drop)
 {
-	if (drop == DROP_PROTOCOL && quote_is_error(p))
+	if (drop == DROP_FRAGMENT)
+		burst_pass(b, STAGE_REASSEMBLE, p);
+	else if (drop == DROP_PROTOCOL && quote_is_error(p))
 		burst_pass(b, STAGE_QUOTE, p);
 	else
 		burst_drop(b, p, drop);
 }
 
+static ALWAYS_INLINE void sort(struct lane *lane, struct burst *b, struct packet *p)
+{
+	enum drop drop = parse(lane, p);
+
+	if (drop != DROP_NONE)
+		leave(b, p, drop);
+	else if (ttl_expired(lane, p))
+		burst_answer(b, p, ANSWER_TTL_EXPIRED);
+	else if (lane->count > 1 && handover_is_foreign(lane, p))
+		burst_pass(b, STAGE_HANDOVER, p);
+	else
+		burst_pass(b, STAGE_LOOKUP, p);
+}
+
+enum drop parse_header(struct packet *p)
+{
+	return check_ipv4(p);
+}
+
+void parse_packet(struct lane *lane, struct burst *b, struct packet *p)
+{
+	sort(lane, b, p);
+}
+
 void stage_parse(struct lane *lane, struct burst *b)
 {
-	for (unsigned i = 0; i < b->n[STAGE_PARSE]; i++) {
-		struct packet *p = b->list[STAGE_PARSE][i];
-		enum drop drop = parse(lane, p);
-
-		if (drop != DROP_NONE)
-			leave(b, p, drop);
-		else if (ttl_expired(lane, p))
-			burst_answer(b, p, ANSWER_TTL_EXPIRED);
-		else if (lane->count > 1 && handover_is_foreign(lane, p))
-			burst_pass(b, STAGE_HANDOVER, p);
-		else
-			burst_pass(b, STAGE_LOOKUP, p);
-	}
+	for (unsigned i = 0; i < b->n[STAGE_PARSE]; i++)
+		sort(lane, b, b->list[STAGE_PARSE][i]);
 }

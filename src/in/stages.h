@@ -5,7 +5,20 @@
 
 void stage_decapsulate(struct lane *lane, struct burst *b);
 void stage_parse(struct lane *lane, struct burst *b);
+void stage_reassemble(struct lane *lane, struct burst *b);
 void stage_quote(struct lane *lane, struct burst *b);
+
+/* What the stages do with one packet, for stage_reassemble(). */
+enum drop decapsulate_whole(struct lane *lane, struct packet *p); /* @p->data at the outer IPv4 */
+enum drop parse_header(struct packet *p); /* DROP_FRAGMENT: sound, but a fragment */
+void parse_packet(struct lane *lane, struct burst *b, struct packet *p);
+
+/* Where a lane's fragments wait. NULL if memory ran out. */
+struct reassembly *reassembly_create(void);
+void reassembly_destroy(struct reassembly *r); /* NULL is fine */
+
+/* Gives up what has waited too long, each turn while anything is held. How many packets. */
+unsigned reassembly_expire(struct lane *lane);
 
 /* Is it an ICMP error that is about a packet? @p's IPv4 header was checked and @p->l4 set. */
 bool quote_is_error(const struct packet *p);

@@ -133,6 +133,10 @@ static int copy_arrays(struct adjacency *adj, const struct adjacency_spec *spec)
 	if (spec->n_hops > 0)
 		memcpy(adj->hops, spec->hops, spec->n_hops * sizeof(struct hop));
 	memset(&adj->hops[0], 0, sizeof(struct hop));
+	for (size_t i = 1; i < spec->n_hops; i++) {
+		if (adj->hops[i].mtu > HOP_MTU_MAX)
+			adj->hops[i].mtu = HOP_MTU_MAX;
+	}
 	if (spec->n_tunnels > 0)
 		memcpy(adj->tunnel_hops, spec->tunnel_hops,
 		       (spec->n_tunnels + 1) * sizeof(adj->tunnel_hops[0]));

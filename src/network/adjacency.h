@@ -24,6 +24,7 @@ enum {
 	HOP_NONE = 0, /* no route there; never resolved */
 	HOP_UNKNOWN_HOST = 0xffff, /* on link, not resolved yet: ask */
 	HOPS_MAX = 0xfffe,
+	HOP_MTU_MAX = 65000, /* so that headers fit in front of a packet that fills a buffer */
 };
 
 struct hop {

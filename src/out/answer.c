@@ -21,6 +21,7 @@
 enum {
 	ERROR_MAX = 576,
 	ERROR_TTL = 64,
+	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
 
 	SITE_INTERVAL_NS = 10 * 1000 * 1000, /* 100 errors a second towards a site, */
@@ -119,9 +120,15 @@ static void make_error(const struct lane *lane, struct packet *p, const struct e
 {
 	be32_t to = p->probe.key.src, from = our_address(lane, p);
 	size_t quote = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
-	uint8_t *ip = p->data - ERROR_HEADERS, *icmp = ip + IPV4_LEN;
 	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(lane, p) : 0;
+	uint8_t *ip, *icmp;
 
+	if (p->len >= ROOMY) { /* may fill its buffer: see in/reassemble.c */
+		memmove(p->data + ROOMY - ERROR_MAX, p->data, quote);
+		p->data += ROOMY - ERROR_MAX;
+	}
+	ip = p->data - ERROR_HEADERS;
+	icmp = ip + IPV4_LEN;
 	memset(icmp, 0, ICMP_LEN);
 	icmp[ICMP_TYPE] = kind->type;
 	icmp[ICMP_CODE] = kind->code;

@@ -9,7 +9,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 
-static void push_tunnel(struct lane *lane, struct packet *p)
+static ALWAYS_INLINE void push_tunnel(struct lane *lane, struct packet *p)
 {
 	const struct tunnel *t = &lane->net->tunnels[p->tunnel];
 	struct tunnel_counters *c = &lane->tunnels[p->tunnel];
@@ -37,7 +37,7 @@ static void push_ethernet(struct packet *p, const struct hop *hop)
 	p->port = hop->port;
 }
 
-static inline void push(struct lane *lane, struct packet *p, const struct hop *hop)
+static ALWAYS_INLINE void push(struct lane *lane, struct packet *p, const struct hop *hop)
 {
 	if (p->tunnel != TUNNEL_NONE)
 		push_tunnel(lane, p);

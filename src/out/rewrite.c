@@ -54,7 +54,8 @@ static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delt
 				     addr_delta + checksum_delta16(one_hop, 0)));
 }
 
-static void rewrite_l4(uint8_t *l4, uint8_t proto, const struct change *c, uint64_t addr_delta)
+static ALWAYS_INLINE void rewrite_l4(uint8_t *l4, uint8_t proto, const struct change *c,
+				     uint64_t addr_delta)
 {
 	uint64_t port_delta = checksum_delta16(c->old_port, c->new_port);
 	uint8_t *checksum;
@@ -83,7 +84,7 @@ static void rewrite_l4(uint8_t *l4, uint8_t proto, const struct change *c, uint6
 	wire_put_be16(checksum, value);
 }
 
-static inline void translate(struct lane *lane, struct packet *p)
+static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 {
 	const struct flow *f = flow_table_at(lane->flows, p->probe.record);
 	struct change c = change_of(f, p->probe.dir);

@@ -32,6 +32,7 @@
 
 enum {
 	OTHER_BYTES = 96 << 20, /* rings, adjacency tables, drivers */
+	WORKER_BYTES = 9 << 20, /* packets put together from fragments */
 	ARGS_MAX = 16,
 	CORES_TEXT = 8 * 1024,
 };
@@ -206,7 +207,8 @@ static int start(const struct config *config, const cpu_set_t *cpus)
 	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
 	char *argv[ARGS_MAX];
 	int argc = 0;
-	size_t need = pool_bytes(config, driver_largest_mtu(config)) + OTHER_BYTES;
+	size_t need = pool_bytes(config, driver_largest_mtu(config)) + OTHER_BYTES +
+		      (size_t)config->workers * WORKER_BYTES;
 	size_t flows = flow_table_bytes(config->flows_capacity);
 
 	write_cores(cores, sizeof(cores), cpus);

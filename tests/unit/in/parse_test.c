@@ -54,8 +54,8 @@ static const struct {
 	{ "shorter than its header", { OUT, .proto = UDP }, 1, {{3, 19}}, true, .to = D, .reason = DROP_INNER_MALFORMED },
 	{ "nothing at all",  { OUT, .proto = UDP }, 1, .cut = 36, .to = D, .reason = DROP_INNER_MALFORMED },
 	{ "wrong checksum",  { OUT, .proto = UDP }, 1, {{1, 4}}, .to = D, .reason = DROP_INNER_CHECKSUM },
-	{ "more fragments",  { OUT, .proto = UDP }, 1, {{6, 0x20}}, true, .to = D, .reason = DROP_FRAGMENT },
-	{ "a later fragment", { OUT, .proto = UDP }, 1, {{7, 1}}, true, .to = D, .reason = DROP_FRAGMENT },
+	{ "more fragments",  { OUT, .proto = UDP }, 1, {{6, 0x20}}, true, .to = STAGE_REASSEMBLE },
+	{ "a later fragment", { OUT, .proto = UDP }, 1, {{7, 1}}, true, .to = STAGE_REASSEMBLE },
 	{ "GRE in GRE",      { OUT, .proto = UDP }, 1, {{9, 47}}, true, .to = D, .reason = DROP_PROTOCOL },
 
 	{ "no UDP header",   { OUT, .proto = UDP }, 1, {{3, 27}}, true, .to = D, .reason = DROP_INNER_MALFORMED },

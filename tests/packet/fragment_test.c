@@ -1,0 +1,559 @@
+/*
+ * Fragments: each row is a packet, how it is cut, in which order the pieces come, and whether the
+ * packet goes on as a whole.
+ *
+ *     berlin 10.0.1.0/24 --- GRE 198.51.100.10, no key  ---+
+ *     madrid 10.0.1.0/24 --- GRE 198.51.100.20, key 7 -----+--- 198.51.100.1 [ gateway ] uplink
+ *                            port MTU 9000                          egress 203.0.113.1, slice 1
+ */
+#include "bed.h"
+#include "frame.h"
+#include "pieces.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GATEWAY IP(198, 51, 100, 1)
+#define BERLIN IP(198, 51, 100, 10)
+#define SPAIN IP(198, 51, 100, 20)
+#define HOST IP(10, 0, 1, 10)
+#define SERVER IP(192, 0, 2, 80)
+#define EGRESS IP(203, 0, 113, 1)
+
+enum { UNDERLAY, UPLINK };
+enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17, ICMP = 1, ECHO = 8, REPLY = 0 };
+enum { CUTS_MAX = 12, LIFE_S = 5, PER_SITE = 16, ALL = 64 };
+
+#define YAML(more)                                                                                 \
+	more "ports:\n"                                                                            \
+	     "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"           \
+	     "  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"             \
+	     "sites:\n"                                                                            \
+	     "  - name: berlin\n"                                                                  \
+	     "    prefixes: [10.0.1.0/24]\n"                                                       \
+	     "    tunnels: [{name: b1, local: 198.51.100.1, remote: 198.51.100.10,\n"              \
+	     "               port: underlay, address: 10.255.0.1}]\n"                              \
+	     "  - name: madrid\n"                                                                  \
+	     "    prefixes: [10.0.1.0/24]\n"                                                       \
+	     "    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, key: 7,\n"      \
+	     "               port: underlay}]\n"                                                   \
+	     "egress:\n"                                                                           \
+	     "  - {name: internet, port: uplink,\n"                                                \
+	     "     addresses: [{address: 203.0.113.1, slices: [1]}]}\n"
+
+static const char yaml[] = YAML("flows: {capacity: 4096}\n");
+static const char four_workers[] = YAML("flows: {capacity: 4096}\nworkers: 4\n");
+
+enum whence { SITE, INTERNET, TUNNEL }; /* TUNNEL: the tunnel's own packet is cut, not the inner */
+
+struct cut {
+	size_t at, end; /* payload bytes; {0, 0}: that was all */
+	bool no_more; /* claims to be the last, whatever it is; the real last one does so by itself */
+	uint8_t poison; /* if not 0: overwrites its first byte */
+};
+
+struct row {
+	const char *why;
+	enum whence from;
+	uint8_t proto;
+	size_t size; /* of the packet that is cut, IPv4 header included */
+	struct cut cuts[CUTS_MAX]; /* as they arrive */
+	unsigned pieces; /* that leave; 0: nothing does */
+	enum drop drop; /* of what was dropped at once, */
+	unsigned dropped; /* so many */
+	unsigned held; /* still wait, and will be dropped as fragment_timeout */
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	{"two fragments from a site",       SITE, UDP, 1020, {{0, 504}, {504, 1000}}, 1},
+	{"two fragments, last one first",   SITE, UDP, 1020, {{504, 1000}, {0, 504}}, 1},
+	{"two fragments from the Internet", INTERNET, UDP, 1020, {{0, 504}, {504, 1000}}, 1},
+	{"from the Internet, last one first", INTERNET, UDP, 1020, {{504, 1000}, {0, 504}}, 1},
+	{"a tunnel packet in two",          TUNNEL, UDP, 1020, {{0, 504}, {504, 1000}}, 1},
+	{"a tunnel packet in two, last one first", TUNNEL, UDP, 1020, {{504, 1000}, {0, 504}}, 1},
+	{"three fragments, 123",            SITE, UDP, 1020, {{0, 320}, {320, 640}, {640, 1000}}, 1},
+	{"three fragments, 132",            SITE, UDP, 1020, {{0, 320}, {640, 1000}, {320, 640}}, 1},
+	{"three fragments, 213",            SITE, UDP, 1020, {{320, 640}, {0, 320}, {640, 1000}}, 1},
+	{"three fragments, 231",            SITE, UDP, 1020, {{320, 640}, {640, 1000}, {0, 320}}, 1},
+	{"three fragments, 312",            SITE, UDP, 1020, {{640, 1000}, {0, 320}, {320, 640}}, 1},
+	{"three fragments, 321",            SITE, UDP, 1020, {{640, 1000}, {320, 640}, {0, 320}}, 1},
+	{"a TCP SYN in two",                SITE, TCP, 1020, {{0, 504}, {504, 1000}}, 1},
+	{"a large ping",                    SITE, ICMP, 1020, {{0, 504}, {504, 1000}}, 1},
+	{"an answer to TCP in three",       INTERNET, TCP, 1020, {{0, 320}, {640, 1000}, {320, 640}}, 1},
+	{"an answer to a ping in three",    INTERNET, ICMP, 1020, {{0, 320}, {640, 1000}, {320, 640}}, 1},
+	{"fragments of eight bytes",        SITE, UDP, 52,
+	 {{0, 8}, {24, 32}, {8, 16}, {16, 24}}, 1},
+	{"a last fragment of one byte",     SITE, UDP, 1029, {{0, 1008}, {1008, 1009}}, 1},
+	{"larger than the uplink: leaves in pieces", SITE, UDP, 3020,
+	 {{0, 1400}, {1400, 2800}, {2800, 3000}}, 3},
+	{"larger than the tunnel: leaves in pieces", INTERNET, UDP, 1600, {{0, 1480}, {1480, 1580}}, 2},
+	{"a tunnel packet larger than the uplink", TUNNEL, UDP, 3020,
+	 {{1400, 2800}, {0, 1400}, {2800, 3000}}, 3},
+
+	{"the same fragment again",         SITE, UDP, 1020, {{0, 504}, {0, 504}, {504, 1000}}, 1,
+	 DROP_FRAGMENT, 1},
+	{"the last fragment again",         SITE, UDP, 1020, {{504, 1000}, {504, 1000}, {0, 504}}, 1,
+	 DROP_FRAGMENT, 1},
+	{"the same place, other bytes",     SITE, UDP, 1020, {{0, 504}, {0, 504, .poison = 1}, {504, 1000}},
+	 0, DROP_FRAGMENT, 2, 1},
+	{"overlaps the end of the first",   SITE, UDP, 1020, {{0, 504}, {496, 1000}}, 0, DROP_FRAGMENT, 2},
+	{"overlaps the beginning of the last", SITE, UDP, 1020, {{504, 1000}, {0, 512}}, 0,
+	 DROP_FRAGMENT, 2},
+	{"covers all that was there",       SITE, UDP, 1020, {{320, 640}, {0, 960}}, 0, DROP_FRAGMENT, 2},
+	{"lies within what was there",      SITE, UDP, 1020, {{0, 640}, {320, 480, .poison = 9}}, 0,
+	 DROP_FRAGMENT, 2},
+	{"overlaps from the Internet",      INTERNET, UDP, 1020, {{0, 504}, {496, 1000}}, 0,
+	 DROP_FRAGMENT, 2},
+	{"overlaps in a tunnel packet",     TUNNEL, UDP, 1020, {{0, 504}, {496, 1000}}, 0,
+	 DROP_FRAGMENT, 2},
+	{"two ends",                        SITE, UDP, 1020, {{504, 1000}, {320, 400, .no_more = true}}, 0,
+	 DROP_FRAGMENT, 2},
+	{"goes on behind the end",          SITE, UDP, 1020, {{320, 400, .no_more = true}, {504, 1000}}, 0,
+	 DROP_FRAGMENT, 2},
+	{"more behind the end",             SITE, UDP, 1020, {{8, 320, .no_more = true}, {320, 640}}, 0,
+	 DROP_FRAGMENT, 2},
+
+	{"a TCP header cut in two",         SITE, TCP, 1020, {{0, 16}, {16, 1000}}, 0, DROP_FRAGMENT, 2},
+	{"a TCP header cut at eight bytes", SITE, TCP, 1020, {{0, 8}, {8, 1000}}, 0, DROP_FRAGMENT, 2},
+	{"a TCP header of just its length", SITE, TCP, 1020, {{0, 24}, {24, 1000}}, 1},
+	{"tiny from the Internet",          INTERNET, TCP, 1020, {{0, 8}, {8, 1000}}, 0, DROP_FRAGMENT, 2},
+
+	{"the first is missing",            SITE, UDP, 1020, {{504, 1000}}, 0, .held = 1},
+	{"the last is missing",             SITE, UDP, 1020, {{0, 504}}, 0, .held = 1},
+	{"the middle is missing",           SITE, UDP, 1020, {{0, 320}, {640, 1000}}, 0, .held = 2},
+	{"the middle is missing, from the Internet",
+					    INTERNET, UDP, 1020, {{0, 320}, {640, 1000}}, 0, .held = 2},
+	{"the middle of a tunnel packet is missing",
+					    TUNNEL, UDP, 1020, {{0, 320}, {640, 1000}}, 0, .held = 2},
+};
+/* clang-format on */
+
+static struct frame from_site(uint8_t proto, bool madrid)
+{
+	return (struct frame){
+		.outer_src = madrid ? SPAIN : BERLIN,
+		.outer_dst = GATEWAY,
+		.has_key = madrid,
+		.key = madrid ? 7 : 0,
+		.src = HOST,
+		.dst = SERVER,
+		.sport = 5000,
+		.dport = proto == ICMP ? 0 : 53,
+		.proto = proto,
+		.tcp_flags = SYN,
+		.icmp_type = ECHO,
+		.token = 0x1234 + madrid,
+	};
+}
+
+static size_t header_of(uint8_t proto)
+{
+	return proto == TCP ? 40 : 28;
+}
+
+/* The answer to @first, which opens the flow. */
+static struct frame answer_to(struct bed *bed, const struct frame *first)
+{
+	uint8_t frame[BED_FRAME_MAX];
+	struct frame mapped;
+	const char *why;
+	size_t len;
+
+	bed_send(bed, UNDERLAY, frame, frame_build(first, frame));
+	bed_run(bed);
+	len = bed_take(bed, UPLINK, frame);
+	assert_true(len > 0 && frame_parse(frame, len, &mapped, &why));
+	return (struct frame){
+		.src = SERVER,
+		.dst = EGRESS,
+		.sport = first->proto == ICMP ? mapped.sport : mapped.dport,
+		.dport = first->proto == ICMP ? 0 : mapped.sport,
+		.proto = first->proto,
+		.tcp_flags = SYN | ACK,
+		.icmp_type = REPLY,
+		.token = 0x4321,
+	};
+}
+
+/* A packet that is to be sent in fragments: what is cut, and what is put around each of them. */
+struct parcel {
+	uint8_t whole[PIECES_PACKET_MAX];
+	size_t len;
+	struct frame around;
+	unsigned port;
+	uint16_t id;
+};
+
+static void pack(struct parcel *parcel, const struct frame *f, enum whence from)
+{
+	static uint8_t bytes[PIECES_PACKET_MAX + 64];
+
+	parcel->around = *f;
+	parcel->port = from == INTERNET ? UPLINK : UNDERLAY;
+	parcel->id = 0x5151;
+	parcel->len = frame_build_inner(f, parcel->whole);
+	if (from != TUNNEL)
+		return;
+	parcel->len = frame_wrap(f, parcel->whole, parcel->len, bytes) - 14;
+	memcpy(parcel->whole, bytes + 14, parcel->len);
+	parcel->around.outer_dst = 0;
+}
+
+static void send_cut(struct bed *bed, const struct parcel *parcel, const struct cut *cut)
+{
+	uint8_t packet[BED_FRAME_MAX], frame[BED_FRAME_MAX];
+	const struct piece piece = {cut->at, cut->end};
+	size_t len = pieces_cut(parcel->whole, parcel->len, &piece, parcel->id, packet);
+
+	if (cut->no_more) {
+		packet[6] &= 0xdf;
+		frame_mend(packet);
+	}
+	if (cut->poison != 0)
+		packet[20] ^= cut->poison;
+	bed_send(bed, parcel->port, frame, frame_wrap(&parcel->around, packet, len, frame));
+	bed_run(bed);
+}
+
+static struct parcel parcel;
+static struct pieces pieces;
+
+static void check_out(struct bed *bed, const struct row *row, const struct frame *in)
+{
+	unsigned port = row->from == INTERNET ? UNDERLAY : UPLINK;
+	uint8_t frame[BED_FRAME_MAX];
+	struct frame out;
+	const char *why;
+
+	if (row->pieces == 0) {
+		if (bed_take(bed, port, frame) != 0)
+			fail_msg("%s: something went on", row->why);
+		return;
+	}
+	if (!pieces_take(bed, port, &pieces, &out, &why))
+		fail_msg("%s: %s", row->why, why);
+	if (pieces.n != row->pieces)
+		fail_msg("%s: %u pieces", row->why, pieces.n);
+	assert_int_equal(out.token, in->token);
+	assert_int_equal(out.payload, in->payload);
+	assert_int_equal(out.dst, row->from == INTERNET ? HOST : SERVER);
+	assert_int_equal(out.src, row->from == INTERNET ? SERVER : EGRESS);
+	assert_int_equal(pieces.first.outer_dst, row->from == INTERNET ? BERLIN : 0);
+}
+
+static void check_counters(struct bed *bed, const struct row *row, unsigned sent)
+{
+	struct worker_counters c = bed_counters(bed);
+
+	for (unsigned d = 1; d < DROP_COUNT; d++) {
+		if (c.drops[d] != (d == row->drop ? row->dropped : 0))
+			fail_msg("%s: %u dropped as %s", row->why, (unsigned)c.drops[d],
+				 drop_infos[d].name);
+	}
+	assert_int_equal(c.held, row->held);
+	if (row->pieces > 0)
+		assert_int_equal(c.fragments_joined, sent - row->dropped - 1);
+	for (unsigned s = 0; s < LIFE_S; s++)
+		worker_advance_clock(bed_worker(bed, 0), 1);
+	assert_int_equal(bed_counters(bed).held, row->held);
+	worker_advance_clock(bed_worker(bed, 0), 1);
+	c = bed_counters(bed);
+	assert_int_equal(c.held, 0);
+	assert_int_equal(c.drops[DROP_FRAGMENT_TIMEOUT], row->held);
+}
+
+/* A tunnel packet's size is that of the outer one. */
+static uint16_t payload_of(const struct row *row)
+{
+	return (uint16_t)(row->size - header_of(row->proto) - (row->from == TUNNEL ? 24 : 0));
+}
+
+static void check_row(const struct row *row)
+{
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame f = from_site(row->proto, false);
+	unsigned sent = 0;
+
+	if (row->from == INTERNET)
+		f = answer_to(bed, &f);
+	f.payload = payload_of(row);
+	pack(&parcel, &f, row->from);
+	assert_int_equal(parcel.len, row->size);
+	for (; sent < CUTS_MAX && row->cuts[sent].end != 0; sent++)
+		send_cut(bed, &parcel, &row->cuts[sent]);
+	check_out(bed, row, &f);
+	check_counters(bed, row, sent);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+static void every_row(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		check_row(&rows[i]);
+}
+
+/* The same fragments from two sites at the same time, taking turns: each is put to its own. */
+static void sites_do_not_mix(void **state)
+{
+	static struct parcel berlin, madrid;
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
+	const struct cut first = {0, 504}, last = {504, 1000};
+	const char *why;
+
+	b.payload = m.payload = 1000 - 8;
+	pack(&berlin, &b, SITE);
+	pack(&madrid, &m, SITE);
+	send_cut(bed, &berlin, &first);
+	send_cut(bed, &madrid, &last);
+	assert_int_equal(bed_counters(bed).held, 2);
+	send_cut(bed, &madrid, &first);
+	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_int_equal(out.token, m.token);
+	send_cut(bed, &berlin, &last);
+	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_int_equal(out.token, b.token);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* Nor do protocols, nor identifications. */
+static void keys_differ(void **state)
+{
+	struct bed *bed = bed_create(yaml, 1);
+	const uint8_t protos[] = {UDP, TCP, ICMP, UDP};
+	static struct parcel parcels[ARRAY_SIZE(protos)];
+	const struct cut first = {0, 504}, last = {504, 1000};
+
+	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
+		struct frame f = from_site(protos[i], false);
+
+		f.token = i;
+		f.payload = (uint16_t)(1020 - header_of(protos[i]));
+		pack(&parcels[i], &f, SITE);
+		parcels[i].id += i / 3;
+		send_cut(bed, &parcels[i], &first);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
+		struct frame out;
+		const char *why;
+
+		send_cut(bed, &parcels[i], &last);
+		assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+		assert_int_equal(out.token, i);
+		assert_int_equal(out.proto, protos[i]);
+	}
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* berlin fills its part with packets that never become whole; madrid and the Internet go on. */
+static void a_site_has_its_part(void **state)
+{
+	static struct parcel berlin, madrid;
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
+	const struct cut first = {0, 504}, last = {504, 1000};
+	const char *why;
+
+	b.payload = m.payload = 1000 - 8;
+	pack(&berlin, &b, SITE);
+	pack(&madrid, &m, SITE);
+	send_cut(bed, &madrid, &first);
+	for (unsigned i = 0; i < 3 * ALL; i++) {
+		berlin.id++;
+		send_cut(bed, &berlin, &first);
+	}
+	assert_int_equal(bed_counters(bed).held, 1 + PER_SITE);
+	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 3 * ALL - PER_SITE);
+	send_cut(bed, &madrid, &last);
+	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_int_equal(out.token, m.token);
+	/* Its newest are there still. */
+	send_cut(bed, &berlin, &last);
+	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_int_equal(out.token, b.token);
+	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
+	assert_int_equal(bed_counters(bed).held, 0);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* A packet in more pieces than we join: small change is no attack on memory. */
+static void too_many_pieces(void **state)
+{
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame f = from_site(UDP, false);
+
+	f.payload = 2000 - 8;
+	pack(&parcel, &f, SITE);
+	for (size_t at = 0; at < 2000; at += 8)
+		send_cut(bed, &parcel, &(struct cut){at, at + 8});
+	/* 129 are given up together, the rest waits in vain */
+	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 129);
+	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
+	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_TIMEOUT], 250 - 129);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* The largest packets there are, both ways, through fragments of 1,400 bytes. */
+static void largest(void **state)
+{
+	static const size_t sizes[] = {20000, 65000, 65300, 65400, 65471, 65500, 65534, 65535};
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame f = from_site(UDP, false), back = answer_to(bed, &f), out;
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+		size_t size = sizes[i / 2], end;
+		enum whence from = i % 2 == 0 ? SITE : INTERNET;
+		struct frame *in = from == SITE ? &f : &back;
+		const char *why = "";
+
+		in->payload = (uint16_t)(size - 28);
+		pack(&parcel, in, from);
+		for (size_t at = 0; at < size - 20; at = end) {
+			end = at + 1400 < size - 20 ? at + 1400 : size - 20;
+			send_cut(bed, &parcel, &(struct cut){at, end});
+		}
+		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &pieces, &out, &why))
+			fail_msg("%zu bytes: %s", size, why);
+		assert_int_equal(pieces.len, 14 + size);
+		assert_int_equal(out.token, in->token);
+	}
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* A ping of death: the last fragment ends behind the largest packet there can be. */
+static void ping_of_death(void **state)
+{
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame f = from_site(ICMP, false);
+	uint8_t packet[BED_FRAME_MAX], frame[BED_FRAME_MAX];
+
+	f.payload = 1000;
+	frame_build_inner(&f, packet);
+	packet[6] = 0x1f; /* offset 65,528 */
+	packet[7] = 0xff;
+	frame_mend(packet);
+	bed_send(bed, UNDERLAY, frame, frame_wrap(&f, packet, 1028, frame));
+	bed_run(bed);
+	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT], 1);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* Fragments inside fragments: the tunnel's packet is cut, and what it carries is a fragment. */
+static void both_at_once(void **state)
+{
+	static struct parcel outer;
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame f = from_site(UDP, false), out;
+	const char *why;
+
+	f.payload = 2000 - 8;
+	pack(&parcel, &f, SITE);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct piece piece = {i * 1000, (i + 1) * 1000};
+		uint8_t packet[BED_FRAME_MAX], bytes[BED_FRAME_MAX];
+		size_t len = pieces_cut(parcel.whole, parcel.len, &piece, 0x7777, packet);
+
+		outer.len = frame_wrap(&f, packet, len, bytes) - 14;
+		memcpy(outer.whole, bytes + 14, outer.len);
+		outer.around = f;
+		outer.around.outer_dst = 0;
+		outer.port = UNDERLAY;
+		outer.id = (uint16_t)(100 + i);
+		send_cut(bed, &outer, &(struct cut){504, outer.len - 20});
+		send_cut(bed, &outer, &(struct cut){0, 504});
+	}
+	if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+		fail_msg("%s", why);
+	assert_int_equal(out.token, f.token);
+	assert_int_equal(bed_counters(bed).fragments_joined, 3);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* What is whole is judged as any packet: here it has no hops left, is too big, or starts nothing. */
+static void wholes_are_judged(void **state)
+{
+	static const struct {
+		uint8_t ttl, tcp_flags, proto;
+		enum drop drop; /* DROP_NONE: answered */
+	} cases[] = {
+		{1, 0, UDP, DROP_NONE},
+		{64, ACK, TCP, DROP_NO_FLOW},
+		{64, 0, 132, DROP_PROTOCOL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bed *bed = bed_create(yaml, 1);
+		struct frame f = from_site(cases[i].proto, false);
+		uint8_t frame[BED_FRAME_MAX];
+
+		f.ttl = cases[i].ttl;
+		f.tcp_flags = cases[i].tcp_flags;
+		f.payload = 50000;
+		pack(&parcel, &f, SITE);
+		for (size_t at = 0; at < parcel.len - 20; at += 1400)
+			send_cut(bed, &parcel,
+				 &(struct cut){at, at + 1400 < parcel.len - 20 ? at + 1400
+									       : parcel.len - 20});
+		if (cases[i].drop != DROP_NONE)
+			assert_int_equal(bed_counters(bed).drops[cases[i].drop], 1);
+		else
+			assert_int_equal(bed_take(bed, UNDERLAY, frame), 14 + 24 + 576);
+		bed_check(bed);
+		bed_destroy(bed);
+	}
+}
+
+/* With four workers fragments of one packet come to each of them in turn. */
+static void several_workers(void **state)
+{
+	struct bed *bed = bed_create(four_workers, 1);
+	uint32_t x = 1;
+
+	for (unsigned i = 0; i < 500; i++) {
+		struct frame f = from_site(UDP, i % 2), out;
+		enum whence from = i % 3 == 0 ? TUNNEL : SITE;
+		const char *why = "";
+
+		f.sport = (uint16_t)(1000 + i);
+		f.token = i;
+		f.payload = (uint16_t)(1000 + (x = x * 1664525 + 1013904223) % 3000);
+		pack(&parcel, &f, from);
+		parcel.id = (uint16_t)i;
+		for (size_t at = 0, end; at < parcel.len - 20; at = end) {
+			end = at + 720 < parcel.len - 20 ? at + 720 : parcel.len - 20;
+			send_cut(bed, &parcel, &(struct cut){at, end});
+		}
+		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+			fail_msg("packet %u: %s", i, why);
+		assert_int_equal(out.token, i);
+		assert_int_equal(out.payload, f.payload);
+	}
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row),	     cmocka_unit_test(sites_do_not_mix),
+		cmocka_unit_test(keys_differ),	     cmocka_unit_test(a_site_has_its_part),
+		cmocka_unit_test(too_many_pieces),   cmocka_unit_test(largest),
+		cmocka_unit_test(ping_of_death),     cmocka_unit_test(both_at_once),
+		cmocka_unit_test(wholes_are_judged), cmocka_unit_test(several_workers),
+	};
+
+	return cmocka_run_group_tests_name("fragment", tests, NULL, NULL);
+}
