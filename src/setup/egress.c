@@ -32,7 +32,6 @@ enum {
 	ADDRESSES_MAX = 4, /* tried for one flow */
 	SEARCH_AHEAD = 8, /* candidates whose cache misses overlap */
 	SPENT_SLOTS = 64, /* power of two */
-	RESERVE_EVERY = 16, /* ports; power of two */
 };
 
 struct slice_use {
@@ -330,7 +329,7 @@ static enum drop take_own(struct setup *s)
 	uint32_t address = s->pool->first_address + address_of_host(s);
 	struct flow_key key;
 	enum drop drop = mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
-				       address, &s->flow, &s->slice);
+				       address, may_use_reserve(s), &s->flow, &s->slice);
 
 	if (drop == DROP_NONE)
 		s->return_hash = hash_candidate(s, &key);

@@ -22,6 +22,9 @@ enum {
 };
 
 #define NONE UINT32_MAX
+#define RESERVE UINT64_C(0x8000800080008000) /* as bits of a word */
+
+static_assert(RESERVE_EVERY == 16, "the reserve's bits are others");
 
 struct mapping {
 	be32_t src;
@@ -164,11 +167,11 @@ static uint64_t *taken_of(const struct mappings *m, const struct network *net, u
 	return m->slices[slice].taken + (size_t)set * (net->slices[slice].size / WORD_BITS);
 }
 
-/* The first free port at or after offset @from and before @end; @end: none. */
-static uint32_t next_free(const uint64_t *taken, uint32_t from, uint32_t end)
+/* The first free port at or after offset @from and before @end, none of those in @kept; @end: none. */
+static uint32_t next_free(const uint64_t *taken, uint64_t kept, uint32_t from, uint32_t end)
 {
 	while (from < end) {
-		uint64_t free_bits = ~taken[from / WORD_BITS] >> (from % WORD_BITS);
+		uint64_t free_bits = ~(taken[from / WORD_BITS] | kept) >> (from % WORD_BITS);
 
 		if (free_bits != 0) {
 			from += (uint32_t)__builtin_ctzll(free_bits);
@@ -181,7 +184,7 @@ static uint32_t next_free(const uint64_t *taken, uint32_t from, uint32_t end)
 
 /* Takes a free port of @address for @flow's protocol; begins at a random place. */
 static bool take_port(struct mappings *m, const struct network *net, uint32_t address,
-		      uint64_t random, struct flow *flow, uint32_t *slice)
+		      uint64_t random, uint64_t kept, struct flow *flow, uint32_t *slice)
 {
 	const struct egress_address *a = &net->addresses[address];
 	uint32_t k = (uint32_t)(((random & UINT32_MAX) * a->n_slices) >> 32);
@@ -195,7 +198,7 @@ static bool take_port(struct mappings *m, const struct network *net, uint32_t ad
 
 		if (i == 0)
 			at += (uint32_t)(((random >> 32) * n) >> 32);
-		at = next_free(taken, at, ports->end);
+		at = next_free(taken, kept, at, ports->end);
 		if (at < ports->end) {
 			taken[at / WORD_BITS] |= UINT64_C(1) << (at % WORD_BITS);
 			flow->nat_port = htons((uint16_t)(net->slices[number].first_port + at));
@@ -228,8 +231,9 @@ static void open_mapping(struct mappings *m, uint32_t *link, const struct flow *
 }
 
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
-			uint32_t address, struct flow *flow, uint32_t *slice)
+			uint32_t address, bool use_reserve, struct flow *flow, uint32_t *slice)
 {
+	uint64_t kept = use_reserve ? 0 : RESERVE;
 	struct mapping *e;
 	uint32_t *link;
 
@@ -238,7 +242,7 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 	if (*link == NONE) {
 		if (m->free == NONE)
 			return DROP_TABLE_FULL;
-		if (!take_port(m, net, address, flow_table_random(flows), flow, slice))
+		if (!take_port(m, net, address, flow_table_random(flows), kept, flow, slice))
 			return DROP_EGRESS_EXHAUSTED;
 		open_mapping(m, link, flow);
 		return DROP_NONE;

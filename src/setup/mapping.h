@@ -9,6 +9,8 @@
 #include "flow/flow.h"
 #include "network/network.h"
 
+enum { RESERVE_EVERY = 16 }; /* each so many-th port is only for sites with few flows: egress.c */
+
 struct mappings;
 
 /*
@@ -21,11 +23,11 @@ void mappings_destroy(struct mappings *m); /* NULL is fine */
 
 /*
  * Gives @flow the egress address and port of its inner endpoint: those it has, or a free port of
- * @address (found from a random place, RFC 6056). Writes its slice. DROP_NONE, or why there is none:
- * DROP_EGRESS_EXHAUSTED, DROP_TABLE_FULL. @flows hashes.
+ * @address (found from a random place, RFC 6056), of the reserve if @use_reserve. Writes its slice.
+ * DROP_NONE, or why there is none: DROP_EGRESS_EXHAUSTED, DROP_TABLE_FULL. @flows hashes.
  */
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
-			uint32_t address, struct flow *flow, uint32_t *slice);
+			uint32_t address, bool use_reserve, struct flow *flow, uint32_t *slice);
 
 /* Undoes it. With its last flow the endpoint's mapping ends. */
 void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,

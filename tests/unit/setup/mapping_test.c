@@ -57,7 +57,7 @@ static unsigned take_all(struct mappings *m, uint8_t proto, unsigned *times)
 
 	for (;; n++) {
 		struct flow f = endpoint(n, proto);
-		enum drop drop = mappings_take(m, flows, net, 0, &f, &slice);
+		enum drop drop = mappings_take(m, flows, net, 0, true, &f, &slice);
 
 		if (drop != DROP_NONE) {
 			assert_int_equal(drop, DROP_EGRESS_EXHAUSTED);
@@ -102,8 +102,9 @@ static void given_back(void **state)
 			struct flow again = endpoint(i, PROTO_TCP);
 
 			held[i] = again;
-			assert_int_equal(mappings_take(m, flows, net, 0, &held[i], &slices[i]), 0);
-			assert_int_equal(mappings_take(m, flows, net, 0, &again, &slice), 0);
+			assert_int_equal(
+				mappings_take(m, flows, net, 0, true, &held[i], &slices[i]), 0);
+			assert_int_equal(mappings_take(m, flows, net, 0, true, &again, &slice), 0);
 			assert_int_equal(again.nat_port, held[i].nat_port);
 			assert_int_equal(slice, slices[i]);
 		}
@@ -118,6 +119,26 @@ static void given_back(void **state)
 	mappings_destroy(m);
 }
 
+/* Each 16th port is not for everybody. */
+static void the_reserve(void **state)
+{
+	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
+	uint32_t slice;
+	unsigned n = 0;
+
+	assert_non_null(m);
+	for (;; n++) {
+		struct flow f = endpoint(n, PROTO_UDP);
+
+		if (mappings_take(m, flows, net, 0, false, &f, &slice) != DROP_NONE)
+			break;
+		assert_int_not_equal(ntohs(f.nat_port) % RESERVE_EVERY, RESERVE_EVERY - 1);
+	}
+	assert_int_equal(n, 2 * SIZE * (RESERVE_EVERY - 1) / RESERVE_EVERY);
+	assert_int_equal(take_all(m, PROTO_UDP, (unsigned[2 * SIZE]){0}), 2 * SIZE);
+	mappings_destroy(m);
+}
+
 static void no_more_than_capacity(void **state)
 {
 	struct mappings *m = mappings_create(net, 3, 0, 1);
@@ -127,7 +148,7 @@ static void no_more_than_capacity(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		struct flow f = endpoint(i, PROTO_UDP);
 
-		assert_int_equal(mappings_take(m, flows, net, 0, &f, &slice),
+		assert_int_equal(mappings_take(m, flows, net, 0, true, &f, &slice),
 				 i < 3 ? DROP_NONE : DROP_TABLE_FULL);
 	}
 	mappings_destroy(m);
@@ -138,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_port_once),
 		cmocka_unit_test(given_back),
+		cmocka_unit_test(the_reserve),
 		cmocka_unit_test(no_more_than_capacity),
 	};
 
