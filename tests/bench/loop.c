@@ -13,10 +13,10 @@ unsigned loop_through(const struct rig *rig)
 	unsigned total = 0;
 
 	for (unsigned i = 0; i < RIG_PORTS; i++) {
-		uint16_t n = rte_eth_rx_burst(rig->ports[i].ethdev, 0, mbufs, RIG_BURST);
+		uint16_t n = rte_eth_rx_burst(rig->ports[i].ethdevs[0], 0, mbufs, RIG_BURST);
 
 		if (n > 0)
-			total += rte_eth_tx_burst(rig->ports[1 - i].ethdev, 0, mbufs, n);
+			total += rte_eth_tx_burst(rig->ports[1 - i].ethdevs[0], 0, mbufs, n);
 	}
 	return total;
 }

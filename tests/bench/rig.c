@@ -27,7 +27,6 @@ enum {
 	BUFFERS_CACHED = 256, /* those given back last are used first */
 	BUFFER_SIZE = 512 + RTE_PKTMBUF_HEADROOM,
 	HUGE_PAGES_FOR_DPDK = 16,
-	CAPACITY_MIN = 1024, /* what a configuration may ask for */
 };
 
 static struct rte_mempool *pool;
@@ -126,43 +125,10 @@ void rig_buffers(struct rte_mbuf **mbufs, unsigned n)
 		memset(mbufs[i]->buf_addr, 0, mbufs[i]->buf_len);
 }
 
-static char *make_yaml(uint32_t capacity)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (out == NULL)
-		rig_fail("no memory");
-	if (capacity < CAPACITY_MIN)
-		capacity = CAPACITY_MIN;
-	fprintf(out,
-		"flows: {capacity: %u}\nports:\n"
-		"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
-		"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
-		"sites:\n",
-		capacity);
-	for (unsigned s = 0; s < RIG_SITES; s++)
-		fprintf(out,
-			"  - name: s%u\n    prefixes: [10.0.0.0/8]\n    tunnels:\n"
-			"      - {name: t%u, key: %u, local: 198.51.100.1, remote: 192.0.2.%u, "
-			"port: underlay}\n",
-			s, s, s, s + 1);
-	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n    addresses:\n");
-	for (unsigned a = 0; a < 4; a++) {
-		fprintf(out, "      - {address: 203.0.113.%u, slices: [1", a + 1);
-		for (unsigned k = 2; k < 32; k++)
-			fprintf(out, ", %u", k);
-		fprintf(out, "]}\n");
-	}
-	fclose(out);
-	return text;
-}
-
 static void read_config(struct rig *rig, uint32_t capacity)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
-	char *yaml = make_yaml(capacity);
+	char *yaml = rig_yaml(capacity);
 
 	rig->config = config_parse("bench.yaml", yaml, strlen(yaml), &errs);
 	if (rig->config == NULL) {
@@ -208,19 +174,22 @@ static void open_port(struct rig *rig, unsigned i, unsigned serial)
 {
 	struct rig_port *port = &rig->ports[i];
 	unsigned queues = rig->n_workers;
-	char name[RTE_ETH_NAME_MAX_LEN];
-	int ethdev;
 
 	for (unsigned q = 0; q < queues; q++) {
 		port->in[q] = make_ring("in", serial, i, q);
 		port->out[q] = make_ring("out", serial, i, q);
 	}
-	snprintf(name, sizeof(name), "port-%u-%u", serial, i);
-	ethdev = rte_eth_from_rings(name, port->in, queues, port->out, queues, 0);
-	if (ethdev < 0)
-		rig_fail("no port in memory");
-	port->ethdev = (uint16_t)ethdev;
-	start_port(port->ethdev, (uint16_t)queues);
+	for (unsigned w = 0; w < queues; w++) {
+		char name[RTE_ETH_NAME_MAX_LEN];
+		int ethdev;
+
+		snprintf(name, sizeof(name), "port-%u-%u-%u", serial, i, w);
+		ethdev = rte_eth_from_rings(name, port->in, queues, port->out, queues, 0);
+		if (ethdev < 0)
+			rig_fail("no port in memory");
+		port->ethdevs[w] = (uint16_t)ethdev;
+		start_port(port->ethdevs[w], (uint16_t)queues);
+	}
 }
 
 void rig_memif_ports(uint16_t ethdevs[RIG_PORTS])
@@ -235,10 +204,10 @@ void rig_memif_ports(uint16_t ethdevs[RIG_PORTS])
 	}
 }
 
-static void describe_port(struct rig *rig, unsigned i)
+static struct worker_port describe_port(const struct rig *rig, unsigned i, unsigned worker)
 {
-	rig->worker_ports[i] = (struct worker_port){
-		.ethdev = rig->ports[i].ethdev,
+	return (struct worker_port){
+		.ethdev = rig->ports[i].ethdevs[worker],
 		.mtu = 1500,
 		.n_queues = (uint16_t)rig->n_workers,
 		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
@@ -248,8 +217,10 @@ static void describe_port(struct rig *rig, unsigned i)
 
 static void close_port(const struct rig *rig, const struct rig_port *port)
 {
-	rte_eth_dev_stop(port->ethdev);
-	rte_eth_dev_close(port->ethdev);
+	for (unsigned w = 0; w < rig->n_workers; w++) {
+		rte_eth_dev_stop(port->ethdevs[w]);
+		rte_eth_dev_close(port->ethdevs[w]);
+	}
 	for (unsigned q = 0; q < rig->n_workers; q++) {
 		rte_ring_free(port->in[q]);
 		rte_ring_free(port->out[q]);
@@ -267,7 +238,7 @@ static void make_adjacency(struct rig *rig)
 		struct hop *hop = &hops[i + 1];
 
 		memcpy(hop->dst_mac, rig->config->ports[i].next_hop_mac, 6);
-		memcpy(hop->src_mac, rig->worker_ports[i].mac, 6);
+		memcpy(hop->src_mac, describe_port(rig, i, 0).mac, 6);
 		hop->mtu = 1500;
 		hop->port = (uint8_t)i;
 		hop->resolved = true;
@@ -291,11 +262,12 @@ static void make_adjacency(struct rig *rig)
 static void make_workers(struct rig *rig)
 {
 	static const uint8_t secret[17] = "benchmark secret";
+	struct worker_port ports[RIG_PORTS];
 	struct worker_config config = {
 		.flows_capacity = rig->config->flows_capacity,
 		.count = (uint16_t)rig->n_workers,
 		.handover = rig->handover,
-		.ports = rig->worker_ports,
+		.ports = ports,
 		.n_ports = RIG_PORTS,
 		.net = rig->net,
 		.adj = rig->adj,
@@ -309,6 +281,8 @@ static void make_workers(struct rig *rig)
 		config.timeout_s[s] = RIG_TIMEOUT_S;
 	begin = rig_now_ns();
 	for (unsigned i = 0; i < rig->n_workers; i++) {
+		for (unsigned p = 0; p < RIG_PORTS; p++)
+			ports[p] = describe_port(rig, p, i);
 		config.index = (uint16_t)i;
 		rig->workers[i] = worker_create(&config);
 		if (rig->workers[i] == NULL)
@@ -320,8 +294,6 @@ static void make_workers(struct rig *rig)
 
 static struct rig *finish(struct rig *rig)
 {
-	for (unsigned i = 0; i < RIG_PORTS; i++)
-		describe_port(rig, i);
 	make_adjacency(rig);
 	if (rig->n_workers > 1) {
 		rig->handover = handover_create((uint16_t)rig->n_workers);
@@ -361,7 +333,7 @@ struct rig *rig_create_memif(uint32_t capacity)
 
 	rig_memif_ports(ethdevs);
 	for (unsigned i = 0; i < RIG_PORTS; i++)
-		rig->ports[i].ethdev = ethdevs[i];
+		rig->ports[i].ethdevs[0] = ethdevs[i];
 	return finish(rig);
 }
 

@@ -32,7 +32,11 @@ enum {
 
 struct rig_port {
 	struct rte_ring *in[RIG_WORKERS_MAX], *out[RIG_WORKERS_MAX];
-	uint16_t ethdev;
+	/*
+	 * A device for each worker, all with the same rings: a worker uses its own queue of its own
+	 * device. DPDK's ring driver counts packets of neighbouring queues in one cache line.
+	 */
+	uint16_t ethdevs[RIG_WORKERS_MAX];
 };
 
 struct rig {
@@ -40,7 +44,6 @@ struct rig {
 	struct network *net;
 	struct adjacency *adj;
 	struct rig_port ports[RIG_PORTS];
-	struct worker_port worker_ports[RIG_PORTS];
 	unsigned n_workers; /* each port has a queue for each */
 	struct handover *handover;
 	struct worker *workers[RIG_WORKERS_MAX];
@@ -59,6 +62,9 @@ void rig_start_dpdk(int cpu, enum rig_start how, const char *socket);
 
 /* "hugetlbfs" or "transparent": where tables of @bytes would lie if they were made now. */
 const char *rig_memory(uint64_t bytes);
+
+/* The configuration; free() it. */
+char *rig_yaml(uint32_t capacity);
 
 /* @workers workers with room for @capacity flows each; same secret in each run. */
 struct rig *rig_create(uint32_t capacity, unsigned workers);

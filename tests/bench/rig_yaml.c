@@ -1,0 +1,42 @@
+/*
+ * The rig's configuration, in the operator's own language: sites that share their addresses, and four
+ * egress addresses with all slices but the first.
+ */
+#include "rig.h"
+
+#include <stdio.h>
+
+enum { CAPACITY_MIN = 1024 /* a configuration may not ask for less */ };
+
+char *rig_yaml(uint32_t capacity)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		rig_fail("no memory");
+	if (capacity < CAPACITY_MIN)
+		capacity = CAPACITY_MIN;
+	fprintf(out,
+		"flows: {capacity: %u}\nports:\n"
+		"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
+		"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
+		"sites:\n",
+		capacity);
+	for (unsigned s = 0; s < RIG_SITES; s++)
+		fprintf(out,
+			"  - name: s%u\n    prefixes: [10.0.0.0/8]\n    tunnels:\n"
+			"      - {name: t%u, key: %u, local: 198.51.100.1, remote: 192.0.2.%u, "
+			"port: underlay}\n",
+			s, s, s, s + 1);
+	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n    addresses:\n");
+	for (unsigned a = 0; a < 4; a++) {
+		fprintf(out, "      - {address: 203.0.113.%u, slices: [1", a + 1);
+		for (unsigned k = 2; k < 32; k++)
+			fprintf(out, ", %u", k);
+		fprintf(out, "]}\n");
+	}
+	fclose(out);
+	return text;
+}
