@@ -81,7 +81,7 @@ const uint8_t *look_into_gre(const uint8_t *frame, size_t len, size_t *room, uin
 	size_t need = 4;
 
 	if (len < 14 || look_16(frame + 12) != 0x0800 || !look_at(frame + 14, len - 14, &outer) ||
-	    outer.proto != 47 || outer.len < outer.header + 4)
+	    outer.fragment || outer.proto != 47 || outer.len < outer.header + 4)
 		return NULL;
 	gre = outer.ip + outer.header;
 	need += (gre[0] & 0x80 ? 4 : 0) + (gre[0] & 0x20 ? 4 : 0) + (gre[0] & 0x10 ? 4 : 0);

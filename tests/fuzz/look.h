@@ -29,7 +29,7 @@ struct look {
 bool look_at(const uint8_t *ip, size_t len, struct look *out);
 
 /*
- * The inner packet of a GRE frame, from Ethernet on; NULL: it is none. Writes its room, and the key
+ * The inner packet of a GRE frame, from Ethernet on; NULL: it is none, or a fragment. Writes its room, and the key
  * (0: none) if @key is not NULL.
  */
 const uint8_t *look_into_gre(const uint8_t *frame, size_t len, size_t *room, uint32_t *key);

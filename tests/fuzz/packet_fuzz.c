@@ -8,6 +8,8 @@
  *   2 ANSWER    n (1), n * {at, xor}     what left last comes back, turned round and damaged so
  *   3 AGAIN     n (1), n * {at, xor}     what a site sent last is sent again, damaged so
  *   4 WAIT      seconds (1)              the clock moves, flows age
+ *   5 CUT       how (1), at (1)          ANSWER, or AGAIN, in two fragments cut at 8 * at; how: bit 0
+ *                                        which, bit 1 the later one first, bit 2 only the first one
  *
  * A byte with FIX set has its IPv4 header checksums made right before it is sent, so that damage
  * gets past the first check. With INDEPENDENT set in the first byte, the pool is
@@ -32,7 +34,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { UNDERLAY, UPLINK, ANSWER, AGAIN, WAIT, STEPS };
+enum { UNDERLAY, UPLINK, ANSWER, AGAIN, WAIT, CUT, STEPS };
 enum {
 	FIX = 0x80,
 	INDEPENDENT = 0x40,
@@ -75,6 +77,7 @@ struct frame_bytes {
 /* Which tunnel a conversation came out of, as seen at the uplink. */
 struct mapping {
 	uint32_t remote, key; /* the tunnel */
+	bool any_key; /* it came in fragments: the last one did not say */
 	uint32_t server;
 	uint16_t server_port, egress_port;
 	uint8_t proto;
@@ -147,7 +150,7 @@ static void remember(const struct frame_bytes *in, const struct look *out)
 		.egress_port = out->sport,
 		.proto = out->proto,
 	};
-	look_into_gre(in->bytes, in->len, &(size_t){0}, &m->key);
+	m->any_key = look_into_gre(in->bytes, in->len, &(size_t){0}, &m->key) == NULL;
 	story.n_mappings++;
 }
 
@@ -172,8 +175,8 @@ static void check_uplink(const uint8_t *frame, size_t len, const struct frame_by
 	memcpy(story.left.bytes, frame, len);
 }
 
-/* A return: is it delivered to who asked? */
-static void check_home(const struct look *in, uint32_t remote, uint32_t key)
+/* A return, as it came: is it delivered to who asked? @whole: it came in one piece. */
+static void check_home(const struct look *in, bool whole, uint32_t remote, uint32_t key)
 {
 	uint16_t server_port = in->proto == 1 ? 0 : in->sport;
 
@@ -182,8 +185,8 @@ static void check_home(const struct look *in, uint32_t remote, uint32_t key)
 		const struct mapping *m = &story.mappings[i % MAPPINGS_MAX];
 
 		if (m->proto == in->proto && m->server == in->src &&
-		    m->server_port == server_port && m->egress_port == in->dport &&
-		    m->remote == remote && m->key == key)
+		    m->server_port == server_port && (!whole || m->egress_port == in->dport) &&
+		    m->remote == remote && (m->any_key || m->key == key))
 			return;
 	}
 	stop_if(story.n_mappings < MAPPINGS_MAX, "a return went to a site that did not ask");
@@ -204,11 +207,12 @@ static void check_underlay(const uint8_t *frame, size_t len, const struct frame_
 	stop_if(!look_at(ip, room, &l) || l.len != room, "underlay: no sound inner packet");
 	remote = look_32(frame + 14 + 16);
 	if (from == UNDERLAY) { /* the gateway's own answer */
-		look_into_gre(in->bytes, in->len, &room, &asked_key);
+		if (look_into_gre(in->bytes, in->len, &room, &asked_key) == NULL)
+			asked_key = key;
 		stop_if(remote != look_32(in->bytes + 14 + 12) || key != asked_key,
 			"an answer went into another tunnel");
 	} else if (!l.fragment && !l.icmp_error && look_at(in->bytes + 14, in->len - 14, &asked)) {
-		check_home(&asked, remote, key);
+		check_home(asked.fragment ? &l : &asked, !asked.fragment, remote, key);
 	}
 }
 
@@ -293,6 +297,58 @@ static void turn_round(struct frame_bytes *f)
 	memcpy(l4 + 2, swap, 2);
 }
 
+/* The fragment of @whole's packet at @ip from @from to @to, offsets into its payload. */
+static struct frame_bytes fragment_of(const struct frame_bytes *whole, size_t ip, size_t from,
+				      size_t to)
+{
+	struct frame_bytes f = {0};
+	size_t header = (size_t)(whole->bytes[ip] & 15) * 4, len = header + to - from;
+	size_t end = look_16(whole->bytes + ip + 2) - header;
+	unsigned word = (unsigned)from / 8 | (to < end ? 0x2000 : 0);
+
+	memcpy(f.bytes, whole->bytes, ip + header);
+	memcpy(f.bytes + ip + header, whole->bytes + ip + header + from, to - from);
+	f.bytes[ip + 2] = (uint8_t)(len >> 8);
+	f.bytes[ip + 3] = (uint8_t)len;
+	f.bytes[ip + 6] = (uint8_t)(word >> 8);
+	f.bytes[ip + 7] = (uint8_t)word;
+	if (ip > 14) { /* the outer header, too */
+		f.bytes[16] = (uint8_t)((ip - 14 + len) >> 8);
+		f.bytes[17] = (uint8_t)(ip - 14 + len);
+	}
+	f.len = ip + len;
+	return f;
+}
+
+/* Cuts what ANSWER or AGAIN would send; leaves alone what is no whole packet. */
+static void send_cut(unsigned how, unsigned at)
+{
+	bool answer = how & 1;
+	struct frame_bytes whole = answer ? story.left : story.sent, sent = story.sent, f;
+	const uint8_t *ip = whole.bytes + 14;
+	size_t room = whole.len < 34 ? 0 : whole.len - 14, cut = 8 * (1 + at), end;
+	struct look l;
+
+	if (answer)
+		turn_round(&whole);
+	else
+		ip = look_into_gre(whole.bytes, whole.len, &room, NULL);
+	if (ip == NULL || room == 0)
+		return;
+	look_fix_header(whole.bytes + (ip - whole.bytes), room);
+	if (!look_at(ip, room, &l) || l.fragment || cut >= l.len - l.header)
+		return;
+	end = l.len - l.header;
+	for (unsigned i = 0; i < (how & 4 ? 1 : 2); i++) {
+		bool first = (i == 0) == !(how & 2);
+
+		f = fragment_of(&whole, (size_t)(ip - whole.bytes), first ? 0 : cut,
+				first ? cut : end);
+		send_frame(answer ? UPLINK : UNDERLAY, &f, true);
+	}
+	story.sent = sent; /* a fragment is not what AGAIN is for */
+}
+
 static size_t step_frame(unsigned port, bool fixed, const uint8_t *p, size_t size)
 {
 	struct frame_bytes f = {0};
@@ -323,6 +379,9 @@ static size_t step(const uint8_t *p, size_t size)
 		took = damage(&f, p + 1, size - 1);
 		send_frame(what == ANSWER ? UPLINK : UNDERLAY, &f, fixed);
 		return 1 + took;
+	case CUT:
+		send_cut(size > 1 ? p[1] : 0, size > 2 ? p[2] : 0);
+		return 3;
 	case WAIT:
 		worker_advance_clock(bed_worker(story.bed, 0), size > 1 ? p[1] % 16 : 0);
 		bed_run(story.bed);
