@@ -118,12 +118,9 @@ static bool processor_suffices(void)
 static struct config *load_config(const struct options *o)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
-	struct config *config = config_load(o->config, &errs);
+	struct config *config =
+		o->check ? config_load(o->config, &errs) : config_load_here(o->config, &errs);
 
-	if (config != NULL && !o->check && config_check_machine(config, &errs) < 0) {
-		config_destroy(config);
-		config = NULL;
-	}
 	err_print(&errs, stderr);
 	err_list_fini(&errs);
 	return config;

@@ -155,7 +155,7 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 	};
 
 	if (w.count > 1) {
-		d->handover = handover_create(w.count);
+		d->handover = handover_create(w.count, NULL);
 		if (d->handover == NULL) {
 			err_add(errs, NULL, 0, 0, "not enough memory for the rings of %u workers",
 				w.count);

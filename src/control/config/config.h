@@ -66,6 +66,12 @@ struct err_list;
  */
 struct config *config_load(const char *path, struct err_list *errs);
 
+/*
+ * The same, and config_check_machine(): for whoever will run with it. All errors in one go, those of
+ * the file and those of the machine.
+ */
+struct config *config_load_here(const char *path, struct err_list *errs);
+
 /* The same from memory; @name stands for the file in messages. @len bytes, need not end in NUL. */
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs);
 

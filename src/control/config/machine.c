@@ -77,7 +77,8 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 		switch (port->driver) {
 		case PORT_AF_XDP:
 		case PORT_AF_PACKET:
-			check_kernel_interface(config, port, errs);
+			if (port->interface[0] != '\0') /* or the file has an error there */
+				check_kernel_interface(config, port, errs);
 			break;
 		case PORT_TAP:
 			if (if_nametoindex(port->interface) != 0)
