@@ -42,7 +42,18 @@ static struct rte_ring *ring_of(const struct handover *h, uint16_t from, uint16_
 	return h->rings[from * h->workers + to];
 }
 
-struct handover *handover_create(uint16_t workers)
+static bool make_secret(struct handover *h, const uint64_t *seed)
+{
+	const uint64_t spread = UINT64_C(0x9e3779b97f4a7c15);
+
+	if (seed == NULL)
+		return getrandom(h->multiplier, sizeof(h->multiplier), 0) == sizeof(h->multiplier);
+	h->multiplier[0] = (*seed + 1) * spread;
+	h->multiplier[1] = (*seed + 2) * spread;
+	return true;
+}
+
+struct handover *handover_create(uint16_t workers, const uint64_t *seed)
 {
 	static unsigned serial; /* DPDK names rings globally */
 	size_t n = (size_t)workers * workers;
@@ -52,7 +63,7 @@ struct handover *handover_create(uint16_t workers)
 	if (h == NULL)
 		return NULL;
 	h->workers = workers;
-	if (getrandom(h->multiplier, sizeof(h->multiplier), 0) != sizeof(h->multiplier))
+	if (!make_secret(h, seed))
 		goto fail;
 	h->multiplier[0] |= 1;
 	h->multiplier[1] |= 1;

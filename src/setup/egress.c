@@ -18,20 +18,22 @@
  * each of its packets, nor keep others from theirs.
  *
  * Where there are several sites, each 16th port is a reserve, towards every destination: only a site
- * with less than its fair share of an address's ports comes into it. So a site that uses up what there
- * is towards one destination leaves something for the others; who searches upwards meets a port of
- * the reserve at once.
+ * with less than its fair share of an address's ports comes into it, and only when the other ports are
+ * used up. So a site that uses up what there is towards one destination leaves something for the
+ * others.
  */
 #include "setup/mapping.h"
 #include "setup/setup.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 enum {
 	SEARCH_MAX = 2048, /* candidates of one address looked at for one flow */
 	ADDRESSES_MAX = 4, /* tried for one flow */
 	SEARCH_AHEAD = 8, /* candidates whose cache misses overlap */
 	SPENT_SLOTS = 64, /* power of two */
+	PLACE_TRIES = 4,
 };
 
 struct slice_use {
@@ -45,7 +47,7 @@ struct spent {
 	be32_t dst;
 	be16_t dport;
 	uint8_t proto;
-	bool had_reserve; /* who has not, finds less */
+	bool reserve_too; /* else only the ports that are for everybody */
 	uint32_t address; /* number in the network */
 	uint32_t at_s;
 };
@@ -54,6 +56,7 @@ struct egress_state {
 	struct slice_use *slices; /* as network.slices */
 	uint32_t n_slices;
 	struct mappings *mappings; /* of endpoint-independent pools */
+	uint32_t multiplier; /* odd, random: nobody outside makes two destinations share a slot */
 	struct spent spent[SPENT_SLOTS];
 };
 
@@ -81,6 +84,9 @@ struct egress_state *egress_create(const struct network *net, uint32_t capacity,
 	e->mappings = mappings_create(net, capacity, index, count);
 	if (e->slices == NULL || e->mappings == NULL)
 		goto fail;
+	if (getrandom(&e->multiplier, sizeof(e->multiplier), 0) != sizeof(e->multiplier))
+		goto fail;
+	e->multiplier |= 1;
 	e->n_slices = net->n_slices;
 	for (uint32_t i = 0; i < net->n_slices; i++) {
 		uint32_t size = net->slices[i].size;
@@ -128,6 +134,11 @@ static bool is_reserve(uint32_t port)
 	return port % RESERVE_EVERY == RESERVE_EVERY - 1;
 }
 
+static bool has_reserve(const struct setup *s)
+{
+	return s->lane->net->n_sites > 1;
+}
+
 /* Has the site less than its fair share, which is this worker's ports of one address by the sites? */
 static bool may_use_reserve(const struct setup *s)
 {
@@ -137,15 +148,15 @@ static bool may_use_reserve(const struct setup *s)
 	uint64_t ports =
 		(uint64_t)address->n_slices * s->lane->egress->slices[address->first_slice].n;
 
-	return net->n_sites < 2 ||
-	       s->lane->sites[s->flow.site].counters.flows * net->n_sites < ports;
+	return has_reserve(s) && s->lane->sites[s->flow.site].counters.flows * net->n_sites < ports;
 }
 
+/* The addresses that one destination is reached from stand side by side. */
 static struct spent *spent_slot(struct setup *s, uint32_t address)
 {
-	uint32_t h = (s->flow.dst ^ s->flow.dport ^ address << 16) * UINT32_C(0x9e3779b1);
+	uint32_t h = (s->flow.dst ^ s->flow.dport) * s->lane->egress->multiplier;
 
-	return &s->lane->egress->spent[h >> 26 & (SPENT_SLOTS - 1)];
+	return &s->lane->egress->spent[((h >> 26) + address) & (SPENT_SLOTS - 1)];
 }
 
 static bool is_spent(struct setup *s, uint32_t address)
@@ -154,7 +165,7 @@ static bool is_spent(struct setup *s, uint32_t address)
 
 	return slot->at_s == s->lane->now_s && slot->dst == s->flow.dst &&
 	       slot->dport == s->flow.dport && slot->proto == s->flow.proto &&
-	       slot->address == address && (slot->had_reserve || !may_use_reserve(s));
+	       slot->address == address && (slot->reserve_too || !s->use_reserve);
 }
 
 static void remember_spent(struct setup *s, uint32_t address)
@@ -163,7 +174,7 @@ static void remember_spent(struct setup *s, uint32_t address)
 		.dst = s->flow.dst,
 		.dport = s->flow.dport,
 		.proto = s->flow.proto,
-		.had_reserve = s->use_reserve,
+		.reserve_too = s->use_reserve,
 		.address = address,
 		.at_s = s->lane->now_s,
 	};
@@ -188,7 +199,8 @@ static bool search_slice(struct setup *s, const struct slice *slice, uint32_t of
 			hashes[i] = hash_candidate(s, &keys[i]);
 		}
 		for (uint32_t i = 0; i < ahead; i++) {
-			if ((is_reserve(ntohs(keys[i].dport)) && !s->use_reserve) ||
+			if ((has_reserve(s) &&
+			     is_reserve(ntohs(keys[i].dport)) != s->use_reserve) ||
 			    flow_table_has_hashed(s->lane->flows, &keys[i], hashes[i]))
 				continue;
 			s->flow.nat_port = keys[i].dport;
@@ -249,9 +261,10 @@ static uint32_t addresses_to_try(const struct setup *s)
 	return s->pool->n_addresses < ADDRESSES_MAX ? s->pool->n_addresses : ADDRESSES_MAX;
 }
 
-static bool search_pool(struct setup *s)
+/* Among the ports for everybody, or, with @reserve, among the others. */
+static bool search_pool(struct setup *s, bool reserve)
 {
-	s->use_reserve = may_use_reserve(s);
+	s->use_reserve = reserve;
 	for (uint32_t i = 0; i < addresses_to_try(s); i++) {
 		uint32_t address = address_in_turn(s, i);
 
@@ -291,24 +304,38 @@ static void count_port(struct slice_counters *c, uint32_t *flows, int change)
 	*flows += (uint32_t)change;
 }
 
+/* A random place that is not of the reserve: its offset; s->slice is written. */
+static uint32_t place_for_all(struct setup *s, const struct egress_address *address)
+{
+	const struct slice_use *use;
+	uint32_t k, offset;
+
+	for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
+		random_place(s, address, &k, &offset);
+		s->slice = address->first_slice + k;
+		if (!has_reserve(s) || !is_reserve(offset))
+			return offset;
+	}
+	use = &s->lane->egress->slices[s->slice];
+	return offset > use->first ? offset - 1 : offset + 1; /* a part has at least two ports */
+}
+
 enum drop egress_choose(struct setup *s)
 {
 	const struct egress_address *address;
 	struct flow_key key;
-	uint32_t k, offset;
+	uint32_t offset;
 
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		return DROP_NONE; /* depends on what the packets before it take */
 	address = choose_address(s);
 	if (address == NULL)
-		return DROP_EGRESS_EXHAUSTED;
-	random_place(s, address, &k, &offset);
-	s->slice = address->first_slice + k;
+		return may_use_reserve(s) ? DROP_NONE : DROP_EGRESS_EXHAUSTED;
+	offset = place_for_all(s, address);
 	s->flow.nat_src = address->addr;
-	if (is_reserve(offset) && !may_use_reserve(s)) /* a part has at least two ports */
-		offset += offset > s->lane->egress->slices[s->slice].first ? -1u : 1u;
 	s->flow.nat_port = htons((uint16_t)(s->lane->net->slices[s->slice].first_port + offset));
 	s->return_hash = hash_candidate(s, &key);
+	s->has_candidate = true;
 	__builtin_prefetch(flows_of_port(s), 1);
 	return DROP_NONE;
 }
@@ -318,9 +345,11 @@ static enum drop take_shared(struct setup *s)
 	struct flow_key key;
 
 	flow_return_key(&s->flow, &key);
-	if (flow_table_has_hashed(s->lane->flows, &key, s->return_hash) && !search_pool(s))
-		return DROP_EGRESS_EXHAUSTED;
-	return DROP_NONE;
+	if (s->has_candidate && !flow_table_has_hashed(s->lane->flows, &key, s->return_hash))
+		return DROP_NONE;
+	if (search_pool(s, false) || (may_use_reserve(s) && search_pool(s, true)))
+		return DROP_NONE;
+	return DROP_EGRESS_EXHAUSTED;
 }
 
 /* Paired strictly (RFC 4787 REQ-2, REQ-11): never another address because this one is used up. */
@@ -328,8 +357,9 @@ static enum drop take_own(struct setup *s)
 {
 	uint32_t address = s->pool->first_address + address_of_host(s);
 	struct flow_key key;
-	enum drop drop = mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
-				       address, may_use_reserve(s), &s->flow, &s->slice);
+	enum drop drop =
+		mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net, address,
+			      !has_reserve(s) || may_use_reserve(s), &s->flow, &s->slice);
 
 	if (drop == DROP_NONE)
 		s->return_hash = hash_candidate(s, &key);

@@ -16,7 +16,8 @@ struct setup {
 	struct flow flow; /* written step by step */
 	const struct pool *pool; /* route: the egress it leaves by */
 	uint32_t slice; /* choose, take: the slice of the egress port */
-	bool use_reserve; /* take: ports that are kept for sites with few flows */
+	bool has_candidate; /* choose: a port to try first */
+	bool use_reserve; /* take: looking at the ports that are kept for sites with few flows */
 	uint64_t return_hash; /* choose, take: of the flow's return key */
 	uint32_t record; /* insert: where the flow is now */
 };

@@ -296,7 +296,7 @@ static struct rig *finish(struct rig *rig)
 {
 	make_adjacency(rig);
 	if (rig->n_workers > 1) {
-		rig->handover = handover_create((uint16_t)rig->n_workers);
+		rig->handover = handover_create((uint16_t)rig->n_workers, NULL);
 		if (rig->handover == NULL)
 			rig_fail("no memory for hand-over rings");
 	}
