@@ -20,6 +20,7 @@
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
 	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is not IPv4")                                 \
 	X(GRE_UNKNOWN, "gre_unknown", "no tunnel has these outer addresses and key")               \
+	X(ECN, "ecn", "marked as congested on the way, and cannot carry the mark (RFC 6040)")      \
 	X(INNER_MALFORMED, "inner_malformed", "inner IPv4 or transport header inconsistent")       \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \
 	X(FRAGMENT, "fragment", "fragment that overlaps, is tiny, repeated or contradicts others") \

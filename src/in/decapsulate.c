@@ -12,6 +12,7 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "tunnel/ecn.h"
 #include "tunnel/gre.h"
 
 /*
@@ -68,6 +69,8 @@ static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p)
 	p->len = (uint16_t)(total - header);
 	lane->tunnels[p->tunnel].rx_packets++;
 	lane->tunnels[p->tunnel].rx_bytes += p->len;
+	if (__builtin_expect(ecn_is_news(ip[IPV4_TOS]), 0))
+		return ecn_open(ip[IPV4_TOS], p->data, p->len);
 	return DROP_NONE;
 }
 

@@ -15,7 +15,7 @@
 
 #define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
 
-enum { IPV4_TCP_HEADERS = 40 };
+enum { IPV4_TCP_HEADERS = 40, OUTER_TTL = 64 };
 
 static uint32_t hash_tunnel(const struct network_index *x, be32_t local, be32_t remote,
 			    bool has_key, uint32_t key)
@@ -129,9 +129,18 @@ static void compile_tunnel(struct tunnel *t, const struct spec_tunnel *spec, uin
 		.key = spec->key,
 		.has_key = spec->has_key,
 		.type = spec->type,
+		.may_be_cut = spec->outer_df != OUTER_DF_SET,
 	};
-	t->header_len =
-		gre_make_header(t->header, spec->local, spec->remote, spec->has_key, spec->key);
+	t->header_len = gre_make_header(
+		t->header,
+		&(struct gre_ends){
+			.local = spec->local,
+			.remote = spec->remote,
+			.key = spec->key,
+			.has_key = spec->has_key,
+			.df = spec->outer_df == OUTER_DF_SET,
+			.ttl = spec->outer_ttl != 0 ? (uint8_t)spec->outer_ttl : OUTER_TTL,
+		});
 }
 
 /* Rounded up, so that every worker may open something. */

@@ -39,7 +39,8 @@ struct tunnel {
 	uint32_t key;
 	bool has_key;
 	uint8_t type; /* enum tunnel_type */
-	uint8_t pad[10];
+	bool may_be_cut; /* DF is clear outside: each packet needs an identification */
+	uint8_t pad[9];
 };
 
 static_assert(sizeof(struct tunnel) == CACHE_LINE, "a packet needs more than one line of a tunnel");

@@ -23,6 +23,9 @@ enum tunnel_type {
 	TUNNEL_GRE,
 };
 
+/* The configuration's words: may the way cut the tunnel's packets? */
+enum outer_df { OUTER_DF_SET, OUTER_DF_CLEAR };
+
 struct spec_tunnel {
 	char name[SPEC_NAME_SIZE];
 	enum tunnel_type type;
@@ -32,6 +35,8 @@ struct spec_tunnel {
 	uint32_t key;
 	be32_t address; /* ours inside the tunnel: source of ICMP errors; 0: use local */
 	uint16_t mtu; /* largest inner packet, bytes */
+	enum outer_df outer_df; /* of the outer header */
+	uint16_t outer_ttl; /* 1 to 255; 0: 64 */
 	uint16_t port; /* index into the ports of the configuration */
 };
 

@@ -1,8 +1,9 @@
 /*
  * Encapsulate: outer headers of the tunnel, if it goes into one, and Ethernet.
  *
- * A tunnel's headers were made when the network was compiled; a packet adds its length and what that
- * does to the checksum.
+ * A tunnel's headers were made when the network was compiled; a packet adds its length, its TOS byte
+ * (DSCP and ECN), an identification where the way may cut it (RFC 6864), and what that does to the
+ * checksum.
  */
 #include "out/stages.h"
 
@@ -15,15 +16,24 @@ static ALWAYS_INLINE void push_tunnel(struct lane *lane, struct packet *p)
 	struct tunnel_counters *c = &lane->tunnels[p->tunnel];
 	uint8_t *outer = p->data - t->header_len;
 	uint16_t len = (uint16_t)(p->len + t->header_len);
+	uint8_t tos = p->data[IPV4_TOS]; /* RFC 2983 section 3.1, RFC 6040 section 4.1 */
+	uint64_t delta = checksum_delta16(0, htons(len)) + htons(tos);
 
 	c->tx_packets++;
 	c->tx_bytes += p->len;
 	memcpy(outer, t->header, IPV4_LEN + 4);
 	if (t->has_key)
 		memcpy(outer + IPV4_LEN + 4, t->header + IPV4_LEN + 4, 4);
+	outer[IPV4_TOS] = tos;
 	wire_put_be16(outer + IPV4_LENGTH, htons(len));
-	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM),
-							    checksum_delta16(0, htons(len))));
+	if (__builtin_expect(t->may_be_cut, 0)) {
+		be16_t id = next_identification(lane);
+
+		wire_put_be16(outer + IPV4_ID, id);
+		delta += id;
+	}
+	wire_put_be16(outer + IPV4_CHECKSUM,
+		      checksum_apply(wire_be16(outer + IPV4_CHECKSUM), delta));
 	p->data = outer;
 	p->len = len;
 }

@@ -34,14 +34,6 @@ static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
 					: lane->adj->hops[p->hop].mtu;
 }
 
-static void give_identification(struct lane *lane, uint8_t *ip)
-{
-	uint16_t id = (uint16_t)(lane->identification * lane->count + lane->index);
-
-	lane->identification++;
-	wire_put_be16(ip + IPV4_ID, htons(id));
-}
-
 /* Options that are not to be copied (RFC 791 section 3.1) become "no operation" in later pieces. */
 static void blank_options(uint8_t *ip, size_t header)
 {
@@ -114,7 +106,7 @@ static enum drop cut(struct lane *lane, struct packet *p, const struct hop *hop,
 	if (rte_pktmbuf_alloc_bulk(whole_pool(p->mbuf), pieces, *n) != 0)
 		return DROP_NO_BUFFER;
 	if (p->tunnel == TUNNEL_NONE)
-		give_identification(lane, p->data);
+		wire_put_be16(p->data + IPV4_ID, next_identification(lane));
 	for (unsigned i = 0; i < *n; i++) {
 		size_t at = i * size, len = body - at < size ? body - at : size;
 

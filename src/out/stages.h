@@ -9,6 +9,12 @@ void stage_answer(struct lane *lane, struct burst *b);
 void stage_fragment(struct lane *lane, struct burst *b);
 void stage_encapsulate(struct lane *lane, struct burst *b);
 
+/* An identification for a packet of ours that may be cut; no two workers give the same. */
+static inline be16_t next_identification(struct lane *lane)
+{
+	return htons((uint16_t)(lane->identification++ * lane->count + lane->index));
+}
+
 /* What the stages do with one packet, for stage_fragment(). @hop is resolved. */
 void rewrite(struct lane *lane, struct packet *p);
 void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop);

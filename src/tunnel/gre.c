@@ -28,7 +28,6 @@ enum {
 		0x4c00, /* routing (RFC 1701), strict source route, first recursion bit */
 	GRE_VERSION = 0x0007,
 	GRE_WORD = 4,
-	OUTER_TTL = 64,
 };
 
 enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
@@ -58,23 +57,23 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 	return DROP_NONE;
 }
 
-uint8_t gre_make_header(uint8_t *out, be32_t local, be32_t remote, bool has_key, uint32_t key)
+uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends)
 {
 	uint8_t *gre = out + IPV4_LEN;
 
 	memset(out, 0, IPV4_LEN + GRE_WORD);
 	out[IPV4_VERSION_IHL] = 4 << 4 | IPV4_LEN / 4;
-	wire_put_be16(out + IPV4_FRAGMENT, htons(IPV4_DF));
-	out[IPV4_TTL] = OUTER_TTL;
+	wire_put_be16(out + IPV4_FRAGMENT, htons(ends->df ? IPV4_DF : 0));
+	out[IPV4_TTL] = ends->ttl;
 	out[IPV4_PROTO] = PROTO_GRE;
-	wire_put_be32(out + IPV4_SRC, local);
-	wire_put_be32(out + IPV4_DST, remote);
+	wire_put_be32(out + IPV4_SRC, ends->local);
+	wire_put_be32(out + IPV4_DST, ends->remote);
 	wire_put_be16(out + IPV4_CHECKSUM, checksum_make(out, IPV4_LEN));
 
-	wire_put_be16(gre, htons(has_key ? GRE_K : 0));
+	wire_put_be16(gre, htons(ends->has_key ? GRE_K : 0));
 	wire_put_be16(gre + 2, htons(ETHER_IPV4));
-	if (!has_key)
+	if (!ends->has_key)
 		return IPV4_LEN + GRE_WORD;
-	wire_put_be32(gre + GRE_WORD, htonl(key));
+	wire_put_be32(gre + GRE_WORD, htonl(ends->key));
 	return IPV4_LEN + 2 * GRE_WORD;
 }

@@ -25,7 +25,15 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out);
 
 /*
  * Writes the outer headers of a tunnel, 24 or 28 bytes, and returns how many. Total length is zero
- * and the IPv4 checksum is that of a zero length: encapsulation adds both. DF is set (RFC 2784
- * leaves it to us; inner packets that do not fit are answered, not fragmented underway).
+ * and the IPv4 checksum is that of a zero length: encapsulation adds both, and the inner packet's TOS.
+ * With @df the way may not cut the tunnel's packets (RFC 2784 leaves it to us).
  */
-uint8_t gre_make_header(uint8_t *out, be32_t local, be32_t remote, bool has_key, uint32_t key);
+struct gre_ends {
+	be32_t local, remote;
+	uint32_t key; /* host order */
+	bool has_key;
+	bool df;
+	uint8_t ttl;
+};
+
+uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends);

@@ -40,6 +40,7 @@ static const char *const drivers[] = {
 };
 
 static const char *const tunnel_types[] = {[TUNNEL_GRE] = "gre", NULL};
+static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR] = "false", NULL};
 
 /* clang-format off */
 static const struct setting timeout_rows[] = {
@@ -195,6 +196,15 @@ static const struct setting tunnel_rows[] = {
 		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
 		.min = 576, .max = 9216, .fallback_words = "1476, with a key 1472", .unit = "bytes",
 		.help = "The largest packet inside the tunnel.",
+	}, {
+		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
+		.choices = outer_df, .fallback = "true",
+		.help = "Don't fragment, in the outer header: `false` lets the way to the site cut the "
+			"tunnel's packets.",
+	}, {
+		.name = "outer-ttl", .type = SETTING_NUMBER, AT(spec_tunnel, outer_ttl),
+		.min = 1, .max = 255, .fallback = "64", .unit = "hops",
+		.help = "Time to live, in the outer header.",
 	}, {
 		.name = "port", .type = SETTING_PORT, AT(spec_tunnel, port),
 		.fallback_words = "the only port; required if there are several",

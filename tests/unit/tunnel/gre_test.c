@@ -171,7 +171,14 @@ static void test_headers_we_make(void **state)
 
 	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
 		uint8_t out[28];
-		uint8_t len = gre_make_header(out, local, remote, made[i].has_key, made[i].key);
+		uint8_t len = gre_make_header(out, &(struct gre_ends){
+							   .local = local,
+							   .remote = remote,
+							   .key = made[i].key,
+							   .has_key = made[i].has_key,
+							   .df = true,
+							   .ttl = 64,
+						   });
 		struct gre gre;
 
 		assert_int_equal(len, made[i].has_key ? 28 : 24);
