@@ -18,6 +18,7 @@
 #include "worker.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "in/stages.h"
 #include "lane.h"
 #include "pipeline.h"
@@ -311,8 +312,8 @@ void worker_synchronize(struct worker *const *workers, size_t n)
 static bool create_ports(struct lane *lane, const struct worker_config *config)
 {
 	lane->n_ports = config->n_ports;
-	lane->ports = calloc(config->n_ports, sizeof(lane->ports[0]));
-	lane->port_counters = calloc(config->n_ports, sizeof(lane->port_counters[0]));
+	lane->ports = memory_lines(config->n_ports * sizeof(lane->ports[0]));
+	lane->port_counters = memory_lines(config->n_ports * sizeof(lane->port_counters[0]));
 	if (lane->ports == NULL || lane->port_counters == NULL)
 		return false;
 	for (uint16_t i = 0; i < config->n_ports; i++) {
@@ -345,7 +346,7 @@ static bool create_qsbr(struct worker *w)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(1);
 
-	w->qsbr = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1));
+	w->qsbr = memory_lines(size);
 	return w->qsbr != NULL && rte_rcu_qsbr_init(w->qsbr, 1) == 0;
 }
 
@@ -368,7 +369,7 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->count = config->count;
 	lane->handover = config->handover;
 	lane->n_tunnels = config->net->n_tunnels;
-	lane->tunnels = calloc(lane->n_tunnels + 1, sizeof(lane->tunnels[0]));
+	lane->tunnels = memory_lines((lane->n_tunnels + 1) * sizeof(lane->tunnels[0]));
 	lane->egress =
 		egress_create(config->net, config->flows_capacity, config->index, config->count);
 	lane->sites = limits_create();

@@ -6,10 +6,13 @@
  */
 #include "base/memory.h"
 
+#include "base/types.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -114,4 +117,14 @@ void memory_unmap(void *mem, size_t size)
 {
 	if (mem != NULL)
 		munmap(mem, round_up(size));
+}
+
+void *memory_lines(size_t size)
+{
+	size_t whole = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	void *mem = aligned_alloc(CACHE_LINE, whole);
+
+	if (mem != NULL)
+		memset(mem, 0, whole);
+	return mem;
 }

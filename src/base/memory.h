@@ -24,3 +24,9 @@ void memory_unmap(void *mem, size_t size); /* NULL is fine */
 /* Bytes that the machine can give without swapping; UINT64_MAX: it does not say. */
 uint64_t memory_available(void); /* small pages */
 uint64_t memory_huge_available(void); /* reserved huge pages that nobody uses */
+
+/*
+ * Zeroed, on cache lines of its own: what one thread writes must not share a line with what another
+ * one writes. free() ends it. NULL if memory ran out.
+ */
+void *memory_lines(size_t size);

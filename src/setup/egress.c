@@ -22,6 +22,7 @@
  * used up. So a site that uses up what there is towards one destination leaves something for the
  * others.
  */
+#include "base/memory.h"
 #include "setup/mapping.h"
 #include "setup/setup.h"
 
@@ -80,7 +81,7 @@ struct egress_state *egress_create(const struct network *net, uint32_t capacity,
 
 	if (e == NULL)
 		return NULL;
-	e->slices = calloc(net->n_slices + 1, sizeof(e->slices[0]));
+	e->slices = memory_lines((net->n_slices + 1) * sizeof(e->slices[0]));
 	e->mappings = mappings_create(net, capacity, index, count);
 	if (e->slices == NULL || e->mappings == NULL)
 		goto fail;
@@ -94,7 +95,7 @@ struct egress_state *egress_create(const struct network *net, uint32_t capacity,
 
 		use->first = egress_part(size, index, count);
 		use->n = egress_part(size, index + 1u, count) - use->first;
-		use->flows_of_port = calloc(size, sizeof(uint32_t));
+		use->flows_of_port = memory_lines(size * sizeof(uint32_t));
 		if (use->flows_of_port == NULL)
 			goto fail;
 	}

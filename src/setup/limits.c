@@ -18,6 +18,8 @@
  */
 #include "setup/setup.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,13 +27,7 @@ enum { RESERVE_PARTS = 16 }; /* the last of so many parts of the table */
 
 struct site_use *limits_create(void)
 {
-	size_t used = (SPEC_SITES_MAX + 1) * sizeof(struct site_use);
-	size_t size = (used + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE; /* as C11 asks */
-	struct site_use *sites = aligned_alloc(CACHE_LINE, size);
-
-	if (sites != NULL)
-		memset(sites, 0, size);
-	return sites;
+	return memory_lines((SPEC_SITES_MAX + 1) * sizeof(struct site_use));
 }
 
 /* May a site that has @flows have one of the records that are left? */

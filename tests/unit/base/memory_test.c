@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -45,12 +47,31 @@ static void test_more_than_there_is(void **state)
 	assert_int_equal(errno, ENOMEM);
 }
 
+/* Two neighbours never share a cache line, however small they are. */
+static void test_lines(void **state)
+{
+	for (size_t size = 1; size < 200; size += 7) {
+		unsigned char *a = memory_lines(size), *b = memory_lines(size);
+
+		assert_non_null(a);
+		assert_non_null(b);
+		assert_int_equal((uintptr_t)a % 64, 0);
+		assert_true((uintptr_t)(a + size - 1) / 64 != (uintptr_t)b / 64);
+		assert_true((uintptr_t)(b + size - 1) / 64 != (uintptr_t)a / 64);
+		for (size_t i = 0; i < size; i++)
+			assert_int_equal(a[i] | b[i], 0);
+		free(a);
+		free(b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_available),
 		cmocka_unit_test(test_more_than_there_is),
+		cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
