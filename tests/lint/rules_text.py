@@ -6,7 +6,7 @@ import tempfile
 
 from tree import Problem, numbered
 
-TITLE = re.compile(r"^[a-z0-9][a-z0-9._/, -]{0,23}: [^A-Z\s](.*[^.\s])?$")
+TITLE = re.compile(r"^[a-z0-9][a-z0-9._/, -]{0,23}: ([^A-Z\s]|[A-Z][A-Z0-9])(.*[^.\s])?$")
 TITLE_MAX = 72
 NAMED_TEST = re.compile(r"`((?:unit|packet|e2e)/[\w./-]+):(\w+)`")
 

@@ -25,6 +25,7 @@ ROWS = [
     ("titles", {}, ("flow: Fix things",), True, "capital"),
     ("titles", {}, ("flow: " + "x" * 70,), True, "too long"),
     ("titles", {}, ("flow: fix things",), False, "as it should be"),
+    ("titles", {}, ("flow: TCP closes on both sides",), False, "an acronym is no capital"),
     ("titles", {}, ("control/api: list flows by site",), False, "topic with a folder"),
     ("format", {"src/a.c": "int  a;\n"}, (), True, "two blanks"),
     ("format", {"src/a.c": "int a;\n"}, (), False, "one blank"),
