@@ -11,22 +11,27 @@
 #include <stdint.h>
 
 #define DROP_LIST(X)                                                                               \
-	X(NOT_IP, "not_ip", "neither IPv4 nor an ARP request for one of our addresses")            \
+	X(NOT_IP, "not_ip", "neither IP nor an ARP request for one of our addresses")              \
 	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
 	X(OUTER_MALFORMED, "outer_malformed", "outer IPv4 header cut short or inconsistent")       \
 	X(OUTER_CHECKSUM, "outer_checksum", "outer IPv4 header checksum is wrong")                 \
 	X(OUTER_FRAGMENT, "outer_fragment", "fragment of a tunnel packet that is not for us")      \
 	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
-	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is not IPv4")                                 \
+	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is neither IPv4 nor IPv6")                    \
 	X(GRE_UNKNOWN, "gre_unknown", "no tunnel has these outer addresses and key")               \
 	X(ECN, "ecn", "marked as congested on the way, and cannot carry the mark (RFC 6040)")      \
-	X(INNER_MALFORMED, "inner_malformed", "inner IPv4 or transport header inconsistent")       \
+	X(INNER_MALFORMED, "inner_malformed", "inner IP or transport header inconsistent")         \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \
 	X(FRAGMENT, "fragment", "fragment that overlaps, is tiny, repeated or contradicts others") \
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "fragment whose packet did not become whole")      \
 	X(FRAGMENT_LIMIT, "fragment_limit",                                                        \
 	  "fragment of a packet too many, or of too many pieces")                                  \
+	X(FRAGMENT6, "fragment6", "inner IPv6 packet is a fragment")                               \
+	X(NO_IPV6, "no_ipv6", "IPv6, and flows.capacity-ipv6 is 0")                                \
+	X(EXTENSION, "extension", "IPv6 extension headers out of order, too many or too long")     \
+	X(ROUTING_HEADER, "routing_header",                                                        \
+	  "IPv6 routing header of type 0, or not yet at its end")                                  \
 	X(PROTOCOL, "protocol", "neither TCP, UDP, ICMP echo nor an ICMP error")                   \
 	X(ICMP_CHECKSUM, "icmp_checksum", "ICMP error whose checksum is wrong")                    \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error that does not say which flow it is about")         \
@@ -69,6 +74,7 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
  */
 #define ANSWER_LIST(X)                                                                             \
 	X(ARP, "arp", "ARP requests for our addresses")                                            \
+	X(NEIGHBOUR, "neighbour", "IPv6 neighbour solicitations for our addresses")                \
 	X(ECHO, "echo", "pings to a tunnel's inner address")                                       \
 	X(TTL_EXPIRED, "ttl_expired", "ICMP time exceeded")                                        \
 	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route")                    \

@@ -102,9 +102,10 @@ void handover_destroy(struct handover *h)
 }
 
 /* The same for both directions of a conversation: only sums and differences without sign. */
-static uint16_t owner_by_hash(const struct handover *h, const struct flow_key *key)
+static uint16_t owner_by_hash(const struct handover *h, uint64_t addresses,
+			      const struct flow_key *key)
 {
-	uint64_t x = (uint64_t)(key->src ^ key->dst) * h->multiplier[0];
+	uint64_t x = addresses * h->multiplier[0];
 	uint64_t y = (uint64_t)(uint32_t)(key->sport ^ key->dport ^ key->proto << 16);
 
 	x = (x ^ x >> 32) + y * h->multiplier[1];
@@ -125,22 +126,47 @@ static uint16_t owner_by_source(const struct handover *h, const struct flow_key 
 	return (uint16_t)((x >> 32) * h->workers >> 32);
 }
 
-uint16_t handover_owner(const struct lane *lane, const struct packet *p)
+/* Of a return to egress address number @address; -1: none of ours. */
+static uint16_t owner_by_port(const struct lane *lane, int address, be16_t dport)
 {
-	const struct flow_key *key = &p->probe.key;
 	const struct network *net = lane->net;
-	uint16_t port = ntohs(key->dport);
-	int address, slice;
+	uint16_t port = ntohs(dport);
+	int slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
 
-	if (key->realm != SITE_INTERNET)
-		return net->pools[0].mapping == MAPPING_ENDPOINT_INDEPENDENT
-			       ? owner_by_source(lane->handover, key)
-			       : owner_by_hash(lane->handover, key);
-	address = network_find_address(net, key->dst);
-	slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
 	if (slice < 0)
 		return lane->index; /* nobody's: it will be no_flow here */
 	return egress_owner(port, net->slices[slice].size, lane->count);
+}
+
+uint16_t handover_owner(const struct lane *lane, const struct packet *p)
+{
+	const struct flow_key *key = &p->probe.key;
+	const struct pool *pool = lane->net->egress;
+
+	if (key->realm != SITE_INTERNET)
+		return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT
+			       ? owner_by_source(lane->handover, key)
+			       : owner_by_hash(lane->handover, key->src ^ key->dst, key);
+	return owner_by_port(lane, network_find_address(lane->net, key->dst), key->dport);
+}
+
+bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key)
+{
+	const struct handover *h = lane->handover;
+	uint64_t addresses = (key->src.half[0] ^ key->dst.half[0]) * h->multiplier[1];
+	const struct flow_key rest = {
+		.sport = key->sport,
+		.dport = key->dport,
+		.proto = key->proto,
+	};
+
+	addresses = (addresses ^ addresses >> 32) + (key->src.half[1] ^ key->dst.half[1]);
+	if (key->realm != SITE_INTERNET)
+		p->owner = owner_by_hash(h, addresses, &rest);
+	else
+		p->owner = owner_by_port(lane, network_find_address6(lane->net, &key->dst),
+					 key->dport);
+	return p->owner != lane->index;
 }
 
 bool handover_is_foreign(const struct lane *lane, struct packet *p)
@@ -152,7 +178,7 @@ bool handover_is_foreign(const struct lane *lane, struct packet *p)
 bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
 				  const struct flow_key *key)
 {
-	p->owner = owner_by_hash(lane->handover, key);
+	p->owner = owner_by_hash(lane->handover, key->src ^ key->dst, key);
 	return p->owner != lane->index;
 }
 
@@ -206,7 +232,10 @@ static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 	p->len = m->data_len;
 	p->port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
 	p->tunnel = (uint16_t)(word & WORD_TUNNEL_MASK);
-	burst_pass(b, word & WORD_FRAME ? STAGE_TRANSMIT : STAGE_PARSE, p);
+	if (word & WORD_FRAME)
+		burst_pass(b, STAGE_TRANSMIT, p);
+	else /* parse, over there, saw that it is one or the other */
+		burst_pass(b, p->data[0] >> 4 == 6 ? STAGE_PARSE6 : STAGE_PARSE, p);
 }
 
 unsigned handover_receive(struct lane *lane, struct burst *b, unsigned have)

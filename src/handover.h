@@ -39,6 +39,9 @@ bool handover_is_foreign(const struct lane *lane, struct packet *p);
 bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
 				  const struct flow_key *key);
 
+/* The same of IPv6, whose key is @key. */
+bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key);
+
 void stage_handover(struct lane *lane, struct burst *b);
 
 /* Gives @n finished frames for port @port to the worker that transmits there. */

@@ -33,6 +33,7 @@ struct lane_port {
 /* What a site has of this worker: its limits look here (setup/limits.c). */
 struct site_use {
 	struct site_counters counters;
+	uint64_t flows6; /* of counters.flows: those in the table of IPv6 */
 	uint64_t spent_until_ns; /* its tokens for new flows are gone until then */
 	uint64_t errors_until_ns; /* the same for ICMP errors that we send it (out/answer.c) */
 };
@@ -43,6 +44,7 @@ struct lane {
 	const struct adjacency *adj;
 	struct handover *handover; /* NULL: the only worker */
 	struct flow_table *flows;
+	struct flow_table *flows6; /* IPv6 ones; NULL: none are forwarded */
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
 	uint64_t now_ns; /* the same in nanoseconds */
 	uint16_t index, count; /* which of how many workers: its part of each slice */
@@ -55,6 +57,7 @@ struct lane {
 	struct reassembly *reassembly;
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
+	uint32_t flows6_taken;
 	uint64_t errors_until_ns; /* as a site's, for all of them */
 	uint16_t identification; /* of packets that we cut (out/fragment.c) */
 	struct worker_counters counters;
@@ -64,7 +67,7 @@ struct lane {
 
 	/* on-link destinations nobody resolved: setup writes, the worker hands them to control */
 	struct {
-		be32_t addr;
+		struct addr6 addr; /* IPv4: mapped */
 		uint8_t port;
 	} wanted[LANE_WANTED_MAX];
 	uint16_t n_wanted;

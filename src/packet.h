@@ -9,6 +9,7 @@
 #include "base/types.h"
 #include "drop.h"
 #include "flow/flow.h"
+#include "flow/flow6.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -24,16 +25,25 @@ enum stage {
 	STAGE_DECAPSULATE,
 	STAGE_PARSE,
 	STAGE_REASSEMBLE,
+	STAGE_PARSE6,
 	STAGE_QUOTE,
+	STAGE_QUOTE6,
 	STAGE_HANDOVER,
 	STAGE_LOOKUP,
+	STAGE_LOOKUP6,
 	STAGE_SETUP,
+	STAGE_SETUP6,
 	STAGE_FOLLOW,
+	STAGE_FOLLOW6,
 	STAGE_REWRITE,
+	STAGE_REWRITE6,
 	STAGE_REQUOTE,
+	STAGE_REQUOTE6,
 	STAGE_ANSWER,
+	STAGE_ANSWER6,
 	STAGE_FRAGMENT,
 	STAGE_ENCAPSULATE,
+	STAGE_ENCAPSULATE6,
 	STAGE_TRANSMIT,
 	STAGE_DROP,
 	STAGE_COUNT,
@@ -43,7 +53,7 @@ struct rte_mbuf;
 
 struct packet {
 	struct flow_probe probe; /* parse: key; lookup, setup: record and direction */
-	uint8_t *data; /* first Ethernet; decapsulate to rewrite: inner IPv4; then Ethernet again */
+	uint8_t *data; /* first Ethernet; decapsulate to rewrite: inner IP; then Ethernet again */
 	struct rte_mbuf *mbuf; /* its buffer: receive and transmit alone look inside */
 	uint16_t len; /* bytes from data on */
 	uint16_t tunnel; /* decapsulate: came out of; follow: goes into; TUNNEL_NONE: neither */
@@ -62,7 +72,14 @@ struct burst {
 	uint16_t n[STAGE_COUNT];
 	struct packet *list[STAGE_COUNT][BURST_MAX];
 	struct packet packets[BURST_MAX];
+	struct flow6_key keys6[BURST_MAX]; /* parse6: of the IPv6 ones among packets */
 };
+
+/* The key of an IPv6 packet; all but the addresses is in p->probe.key, too. */
+static inline struct flow6_key *burst_key6(struct burst *b, const struct packet *p)
+{
+	return &b->keys6[p - b->packets];
+}
 
 static inline void burst_pass(struct burst *b, enum stage to, struct packet *p)
 {
@@ -82,6 +99,12 @@ static inline void burst_fragment(struct burst *b, struct packet *p, enum fragme
 {
 	p->reason = how;
 	burst_pass(b, STAGE_FRAGMENT, p);
+}
+
+static inline void burst_answer6(struct burst *b, struct packet *p, enum answer answer)
+{
+	p->reason = answer;
+	burst_pass(b, STAGE_ANSWER6, p);
 }
 
 static inline void burst_answer(struct burst *b, struct packet *p, enum answer answer)

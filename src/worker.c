@@ -94,6 +94,8 @@ static void publish_counters(struct worker *w)
 	uint32_t sequence = w->sequence;
 
 	w->lane.counters.flows = flow_table_count(w->lane.flows);
+	if (w->lane.flows6 != NULL)
+		w->lane.counters.flows += flow_table_count(w->lane.flows6);
 	__atomic_store_n(&w->sequence, sequence + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	copy_words((uint64_t *)&w->published, (const uint64_t *)&w->lane.counters,
@@ -191,7 +193,27 @@ bool worker_query_done(const struct flow_query *q)
 
 static void flow_ended(void *arg, struct flow *flow)
 {
-	setup_flow_ended(arg, flow);
+	setup_flow_ended(arg, flow, NULL);
+}
+
+static void flow6_ended(void *arg, struct flow *flow)
+{
+	struct lane *lane = arg;
+	uint32_t record = (uint32_t)(flow - flow_table_at(lane->flows6, 0));
+
+	setup_flow_ended(lane, flow, flow6_at(lane->flows6, record));
+}
+
+static unsigned sweep(struct worker *w, unsigned n)
+{
+	struct lane *lane = &w->lane;
+	unsigned swept =
+		flow_table_sweep(lane->flows, lane->now_s, n, w->timeout_s, flow_ended, lane);
+
+	if (lane->flows6 != NULL)
+		swept += flow_table_sweep(lane->flows6, lane->now_s, n, w->timeout_s, flow6_ended,
+					  lane);
+	return swept;
 }
 
 static void move_clock(struct worker *w)
@@ -208,9 +230,7 @@ unsigned worker_turn(struct worker *w)
 	move_clock(w);
 	read_published(w);
 	received = pipeline_run(&w->lane, &w->burst);
-	swept = flow_table_sweep(w->lane.flows, w->lane.now_s,
-				 received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN, w->timeout_s,
-				 flow_ended, &w->lane);
+	swept = sweep(w, received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN);
 	if (w->lane.counters.held > 0)
 		swept += reassembly_expire(&w->lane);
 	if (w->lane.n_wanted > 0)
@@ -338,8 +358,10 @@ static bool create_table(struct lane *lane, const struct worker_config *config)
 	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
 		return false;
 	lane->flows = flow_table_create(config->flows_capacity, secret);
+	if (lane->flows != NULL && config->flows6_capacity > 0)
+		lane->flows6 = flow6_table_create(config->flows6_capacity, secret);
 	explicit_bzero(secret, sizeof(secret));
-	return lane->flows != NULL;
+	return lane->flows != NULL && (lane->flows6 != NULL || config->flows6_capacity == 0);
 }
 
 static bool create_qsbr(struct worker *w)
@@ -394,6 +416,7 @@ void worker_destroy(struct worker *w)
 	if (w == NULL)
 		return;
 	flow_table_destroy(w->lane.flows);
+	flow_table_destroy(w->lane.flows6);
 	egress_destroy(w->lane.egress);
 	reassembly_destroy(w->lane.reassembly);
 	free(w->lane.tunnels);

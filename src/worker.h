@@ -9,7 +9,7 @@
 
 #include "counters.h"
 #include "drop.h"
-#include "flow/flow.h"
+#include "flow/flow6.h"
 #include "network/adjacency.h"
 #include "network/network.h"
 
@@ -36,6 +36,7 @@ struct handover;
 
 struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
+	uint32_t flows6_capacity; /* the same for IPv6; 0: none is forwarded */
 	uint16_t timeout_s[FLOW_STATE_COUNT];
 	uint16_t index, count; /* which of how many workers */
 	struct handover *handover; /* shared by all; NULL if there is one worker */
@@ -88,13 +89,15 @@ struct flow_filter {
 	bool has_site, has_tunnel, has_address, has_port, has_proto;
 	uint16_t site;
 	uint16_t tunnel; /* on-ramp */
-	struct prefix4 address; /* source, destination or egress address */
+	struct prefix6 address; /* source, destination or egress address; IPv4: mapped */
 	uint16_t port; /* source, destination or egress port (or ICMP id), host order */
 	uint8_t proto;
 };
 
 struct flow_view {
 	struct flow flow;
+	struct flow6 six; /* the addresses if it is IPv6 */
+	bool is_six;
 	uint32_t idle_s;
 	uint32_t expires_s;
 };
@@ -122,7 +125,7 @@ bool worker_query_done(const struct flow_query *q);
  * @n; returns how many. Control thread.
  */
 struct neighbour_wanted {
-	be32_t addr;
+	struct addr6 addr; /* IPv4: mapped */
 	uint8_t port;
 };
 size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n);

@@ -61,6 +61,19 @@ static inline uint64_t checksum_delta16(uint16_t old, uint16_t new)
 	return (uint64_t)(uint16_t)~old + new;
 }
 
+/* The same for @len bytes, a multiple of four, that become others. */
+static inline uint64_t checksum_delta(const void *old, const void *new, size_t len)
+{
+	uint64_t sum = 0;
+	uint32_t word;
+
+	for (size_t i = 0; i < len; i += 4) {
+		memcpy(&word, (const uint8_t *)old + i, 4);
+		sum += (uint32_t)~word;
+	}
+	return checksum_add(sum, new, len);
+}
+
 /* The checksum field after @delta. */
 static inline uint16_t checksum_apply(uint16_t checksum, uint64_t delta)
 {

@@ -28,6 +28,14 @@ enum {
 	IPV4_DST = 16,
 	IPV4_LEN = 20,
 
+	IPV6_VERSION = 0, /* RFC 8200 section 3; the high half of the byte */
+	IPV6_LENGTH = 4, /* of what follows the header */
+	IPV6_NEXT = 6,
+	IPV6_HOPS = 7,
+	IPV6_SRC = 8,
+	IPV6_DST = 24,
+	IPV6_LEN = 40,
+
 	TCP_SPORT = 0, /* RFC 9293 section 3.1 */
 	TCP_DPORT = 2,
 	TCP_SEQ = 4,
@@ -54,6 +62,7 @@ enum {
 enum {
 	ETHER_IPV4 = 0x0800,
 	ETHER_ARP = 0x0806,
+	ETHER_IPV6 = 0x86dd,
 
 	IPV4_ECN = 3, /* bits of the TOS byte, RFC 3168 section 5 */
 	IPV4_ECN_CE = 3,
@@ -67,6 +76,12 @@ enum {
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
 	PROTO_GRE = 47,
+	PROTO_ICMPV6 = 58,
+
+	NEXT_HOP_BY_HOP = 0, /* extension headers, RFC 8200 section 4 */
+	NEXT_ROUTING = 43,
+	NEXT_FRAGMENT = 44,
+	NEXT_OPTIONS = 60, /* for the destination */
 
 	ICMP_ECHO_REPLY = 0,
 	ICMP_UNREACHABLE = 3,
@@ -76,6 +91,15 @@ enum {
 
 	ICMP_CODE_NET = 0, /* of unreachable */
 	ICMP_CODE_TOO_BIG = 4,
+
+	ICMPV6_UNREACHABLE = 1, /* RFC 4443; its header is ICMP's */
+	ICMPV6_TOO_BIG = 2, /* the MTU stands in the four bytes at ICMP_ID */
+	ICMPV6_TIME_EXCEEDED = 3,
+	ICMPV6_PARAMETER = 4,
+	ICMPV6_ECHO_REQUEST = 128,
+	ICMPV6_ECHO_REPLY = 129,
+	ICMPV6_NEIGHBOUR_SOLICITATION = 135, /* RFC 4861 */
+	ICMPV6_NEIGHBOUR_ADVERTISEMENT = 136,
 };
 
 static inline uint16_t wire_16(const uint8_t *p) /* host order */

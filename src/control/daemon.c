@@ -80,7 +80,7 @@ static void poll_wanted(evutil_socket_t fd, short what, void *arg)
 		size_t n = worker_take_wanted(d->workers[i], wanted, WANTED_BATCH);
 
 		for (size_t j = 0; j < n; j++)
-			neighbours_want(d->neighbours, wanted[j].port, wanted[j].addr);
+			neighbours_want(d->neighbours, wanted[j].port, &wanted[j].addr);
 	}
 }
 
@@ -148,6 +148,8 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 	struct worker_config w = {
 		.flows_capacity =
 			(d->config->flows_capacity + d->config->workers - 1) / d->config->workers,
+		.flows6_capacity =
+			(d->config->flows_capacity6 + d->config->workers - 1) / d->config->workers,
 		.count = d->config->workers,
 		.ports = d->ports.worker_ports,
 		.n_ports = d->ports.n,

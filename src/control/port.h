@@ -25,13 +25,14 @@ struct port {
 	/* private to control/port/ */
 	char vdev[32]; /* DPDK's name for the device; empty: not made */
 	int lock; /* held while we serve the interface; -1: none */
+	int groups; /* of IPv6 that its card passes on for us; -1: none */
 	struct steer *steer; /* af_xdp: the XDP program, NULL: none */
 	struct guard *guard; /* af_packet: keeps our packets from the kernel, NULL: none */
 };
 
 /* Of one port, what its program in the kernel saw; all 0 if it has none. Numbers of in/steer.h. */
 struct port_steer_counts {
-	uint64_t tunnel, egress, arp; /* taken */
+	uint64_t tunnel, egress, arp; /* taken; arp: solicitations of IPv6, too */
 	uint64_t passed; /* left to the kernel */
 	uint64_t lost; /* ours, but no queue took it */
 };

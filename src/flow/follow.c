@@ -25,6 +25,24 @@ void stage_lookup(struct lane *lane, struct burst *b)
 			   list[i]);
 }
 
+void stage_lookup6(struct lane *lane, struct burst *b)
+{
+	struct packet *const *list = b->list[STAGE_LOOKUP6];
+	const struct flow6_key *keys[BURST_MAX];
+	struct flow_probe *probes[BURST_MAX];
+	unsigned n = b->n[STAGE_LOOKUP6];
+
+	for (unsigned i = 0; i < n; i++) {
+		keys[i] = burst_key6(b, list[i]);
+		probes[i] = &list[i]->probe;
+	}
+	flow6_table_lookup(lane->flows6, keys, probes, n);
+	for (unsigned i = 0; i < n; i++)
+		burst_pass(b,
+			   list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP6 : STAGE_FOLLOW6,
+			   list[i]);
+}
+
 /* What the starter says of itself, for window.c: eight bytes as they stand in its header. */
 static void note_segment(struct flow *f, const uint8_t *tcp)
 {
@@ -88,20 +106,42 @@ static void count(struct lane *lane, struct flow *f, const struct packet *p)
 		follow_tcp(lane, f, p);
 }
 
-/* Too big for the way out: RFC 1191 section 4 if it says DF; else it leaves in pieces. */
-static bool refuse_too_big(struct burst *b, struct packet *p)
+/*
+ * What differs between the families. Known at compile time wherever it is used, so that each stage
+ * below is made as if it were written for its family alone.
+ */
+struct family {
+	enum stage from, rewrite, answer;
+	uint8_t ttl_at;
+	bool six;
+};
+
+static const struct family four = {STAGE_FOLLOW, STAGE_REWRITE, STAGE_ANSWER, IPV4_TTL, false};
+static const struct family six = {STAGE_FOLLOW6, STAGE_REWRITE6, STAGE_ANSWER6, IPV6_HOPS, true};
+
+static inline void answer(struct burst *b, struct packet *p, const struct family *y,
+			  enum answer what)
 {
-	if (!(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
+	p->reason = what;
+	burst_pass(b, y->answer, p);
+}
+
+/* Too big for the way out: RFC 1191 section 4 if it says DF; else it leaves in pieces. IPv6 never
+ * does (RFC 8200 section 5). */
+static inline bool refuse_too_big(struct burst *b, struct packet *p, const struct family *y)
+{
+	if (!y->six && !(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
 		return false;
-	burst_answer(b, p, ANSWER_TOO_BIG);
+	answer(b, p, y, ANSWER_TOO_BIG);
 	return true;
 }
 
-static void follow_return(struct lane *lane, struct burst *b, struct packet *p, struct flow *f)
+static inline void follow_return(struct lane *lane, struct burst *b, struct packet *p,
+				 struct flow *f, const struct family *y)
 {
 	bool too_big = p->len > lane->net->tunnels[f->onramp].mtu;
 
-	if (unlikely(too_big) && refuse_too_big(b, p))
+	if (unlikely(too_big) && refuse_too_big(b, p, y))
 		return;
 	p->tunnel = f->onramp;
 	p->hop = lane->adj->tunnel_hops[f->onramp];
@@ -109,15 +149,16 @@ static void follow_return(struct lane *lane, struct burst *b, struct packet *p, 
 	if (unlikely(too_big))
 		burst_fragment(b, p, FRAGMENT_TRANSLATE);
 	else
-		burst_pass(b, STAGE_REWRITE, p);
+		burst_pass(b, y->rewrite, p);
 }
 
-static void follow_forward(struct lane *lane, struct burst *b, struct packet *p, struct flow *f)
+static inline void follow_forward(struct lane *lane, struct burst *b, struct packet *p,
+				  struct flow *f, const struct family *y)
 {
 	const struct hop *hop = &lane->adj->hops[f->offramp];
 	bool too_big = p->len > hop->mtu && hop->resolved;
 
-	if (unlikely(too_big) && refuse_too_big(b, p))
+	if (unlikely(too_big) && refuse_too_big(b, p, y))
 		return;
 	/* Another tunnel of the same site (the site is in the key): the return moves there. */
 	if (unlikely(f->onramp != p->tunnel))
@@ -128,21 +169,32 @@ static void follow_forward(struct lane *lane, struct burst *b, struct packet *p,
 	if (unlikely(too_big))
 		burst_fragment(b, p, FRAGMENT_TRANSLATE);
 	else
-		burst_pass(b, STAGE_REWRITE, p);
+		burst_pass(b, y->rewrite, p);
+}
+
+static ALWAYS_INLINE void follow_all(struct lane *lane, struct burst *b, struct flow_table *flows,
+				     const struct family *y)
+{
+	for (unsigned i = 0; i < b->n[y->from]; i++) {
+		struct packet *p = b->list[y->from][i];
+		struct flow *f = flow_table_at(flows, p->probe.record);
+
+		/* Forward, parse let it through only as one for the gateway itself. */
+		if (unlikely(p->data[y->ttl_at] <= 1))
+			answer(b, p, y, ANSWER_TTL_EXPIRED);
+		else if (p->probe.dir == FLOW_RETURN)
+			follow_return(lane, b, p, f, y);
+		else
+			follow_forward(lane, b, p, f, y);
+	}
 }
 
 void stage_follow(struct lane *lane, struct burst *b)
 {
-	for (unsigned i = 0; i < b->n[STAGE_FOLLOW]; i++) {
-		struct packet *p = b->list[STAGE_FOLLOW][i];
-		struct flow *f = flow_table_at(lane->flows, p->probe.record);
+	follow_all(lane, b, lane->flows, &four);
+}
 
-		/* Forward, parse let it through only as one for the gateway itself. */
-		if (unlikely(p->data[IPV4_TTL] <= 1))
-			burst_answer(b, p, ANSWER_TTL_EXPIRED);
-		else if (p->probe.dir == FLOW_RETURN)
-			follow_return(lane, b, p, f);
-		else
-			follow_forward(lane, b, p, f);
-	}
+void stage_follow6(struct lane *lane, struct burst *b)
+{
+	follow_all(lane, b, lane->flows6, &six);
 }

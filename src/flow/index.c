@@ -47,11 +47,13 @@ static unsigned slot_of(const struct bucket *b, uint64_t hash, uint32_t ref)
 	return BUCKET_SLOTS;
 }
 
-static uint64_t ref_hash(const struct flow_table *t, uint32_t ref)
+uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref)
 {
 	const struct flow *f = &t->records[ref & ~REF_RETURN];
 	struct flow_key key;
 
+	if (t->six != NULL)
+		return flow6_ref_hash(t, ref);
 	if (ref & REF_RETURN)
 		flow_return_key(f, &key);
 	else
@@ -64,7 +66,7 @@ static unsigned make_room(struct flow_table *t, struct bucket *b)
 {
 	for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
 		uint32_t ref = b->ref[slot];
-		uint64_t hash = ref_hash(t, ref);
+		uint64_t hash = index_ref_hash(t, ref);
 		struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
 		struct bucket *other = b == first ? second : first;
 		unsigned room = slot_free(other);
@@ -120,26 +122,7 @@ void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref)
 	first->displaced--;
 }
 
-static uint32_t find_in(const struct flow_table *t, const struct bucket *b,
-			const struct flow_key *key, uint64_t hash)
-{
-	unsigned mask = bucket_match(b, hash_tag(hash));
-
-	for (; mask != 0; mask &= mask - 1) {
-		uint32_t ref = b->ref[__builtin_ctz(mask)];
-
-		if (ref_differs(&t->records[ref & ~REF_RETURN], ref, key) == 0)
-			return ref;
-	}
-	return FLOW_NO_RECORD;
-}
-
 uint32_t index_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	const struct bucket *first = first_of(t, hash);
-	uint32_t ref = find_in(t, first, key, hash);
-
-	if (ref == FLOW_NO_RECORD && first->displaced > 0)
-		ref = find_in(t, second_of(t, hash), key, hash);
-	return ref;
+	return index_find_by(t, hash, ref_differs, key);
 }

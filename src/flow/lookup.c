@@ -11,8 +11,6 @@
  */
 #include "flow/table.h"
 
-enum { LOOKUP_MAX = 64 };
-
 static void hash_all(const struct flow_table *t, struct flow_probe **probes, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -23,42 +21,20 @@ static void hash_all(const struct flow_table *t, struct flow_probe **probes, uns
 	}
 }
 
-/* refs[i]: the first candidate, or FLOW_NO_RECORD when the tag is not in the first bucket. */
-static void choose_candidates(const struct flow_table *t, struct flow_probe **probes, unsigned n,
-			      uint32_t *refs)
-{
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t hash = probes[i]->hash;
-		const struct bucket *b = &t->buckets[hash_first(t, hash)];
-		unsigned mask = bucket_match(b, hash_tag(hash));
-
-		refs[i] = FLOW_NO_RECORD;
-		if (__builtin_expect(mask != 0, 1)) {
-			refs[i] = b->ref[__builtin_ctz(mask)];
-			__builtin_prefetch(&t->records[refs[i] & ~REF_RETURN], 1);
-		} else if (b->displaced > 0) {
-			__builtin_prefetch(&t->buckets[hash_second(t, hash)]);
-		}
-	}
-}
-
 void flow_table_lookup(struct flow_table *t, struct flow_probe **probes, unsigned n)
 {
 	uint32_t refs[LOOKUP_MAX];
 
 	assert(n <= LOOKUP_MAX);
 	hash_all(t, probes, n);
-	choose_candidates(t, probes, n, refs);
+	lookup_choose_candidates(t, probes, n, refs);
 
 	for (unsigned i = 0; i < n; i++) {
 		struct flow_probe *p = probes[i];
 		uint32_t ref = refs[i];
 
-		if (ref == FLOW_NO_RECORD ||
-		    ref_differs(&t->records[ref & ~REF_RETURN], ref, &p->key) != 0)
+		if (ref == FLOW_NO_RECORD || ref_differs(t, ref, &p->key) != 0)
 			ref = index_find(t, &p->key, p->hash);
-
-		p->dir = ref >> 31;
-		p->record = ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
+		lookup_answer(p, ref);
 	}
 }

@@ -4,4 +4,6 @@
 #include "lane.h"
 
 void stage_lookup(struct lane *lane, struct burst *b);
+void stage_lookup6(struct lane *lane, struct burst *b);
+void stage_follow6(struct lane *lane, struct burst *b);
 void stage_follow(struct lane *lane, struct burst *b);

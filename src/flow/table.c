@@ -38,7 +38,12 @@ uint64_t flow_table_bytes(uint32_t capacity)
 	       (uint64_t)bucket_count(capacity) * sizeof(struct bucket);
 }
 
-struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16])
+uint64_t flow6_table_bytes(uint32_t capacity)
+{
+	return flow_table_bytes(capacity) + (uint64_t)capacity * sizeof(struct flow6);
+}
+
+static struct flow_table *create(uint32_t capacity, const uint8_t secret[16], bool with_six)
 {
 	struct flow_table *t;
 
@@ -58,12 +63,24 @@ struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16]
 
 	t->records = memory_map((size_t)capacity * sizeof(struct flow), NULL);
 	t->buckets = memory_map((size_t)t->n_buckets * sizeof(struct bucket), NULL);
-	if (t->records == NULL || t->buckets == NULL) {
+	if (with_six)
+		t->six = memory_map((size_t)capacity * sizeof(struct flow6), NULL);
+	if (t->records == NULL || t->buckets == NULL || (with_six && t->six == NULL)) {
 		flow_table_destroy(t);
 		errno = ENOMEM;
 		return NULL;
 	}
 	return t;
+}
+
+struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16])
+{
+	return create(capacity, secret, false);
+}
+
+struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16])
+{
+	return create(capacity, secret, true);
 }
 
 void flow_table_destroy(struct flow_table *t)
@@ -72,6 +89,7 @@ void flow_table_destroy(struct flow_table *t)
 		return;
 	memory_unmap(t->records, (size_t)t->capacity * sizeof(struct flow));
 	memory_unmap(t->buckets, (size_t)t->n_buckets * sizeof(struct bucket));
+	memory_unmap(t->six, (size_t)t->capacity * sizeof(struct flow6));
 	explicit_bzero(&t->secret, sizeof(t->secret));
 	free(t);
 }
@@ -123,8 +141,9 @@ static void record_give(struct flow_table *t, uint32_t record)
 	t->free_head = record;
 }
 
-uint32_t flow_table_insert_hashed(struct flow_table *t, const struct flow *flow,
-				  uint64_t forward_hash, uint64_t return_hash)
+/* Addresses come before the index: to make room it may hash the new record's own key. */
+static inline uint32_t insert(struct flow_table *t, const struct flow *flow,
+			      const struct flow6 *six, uint64_t forward_hash, uint64_t return_hash)
 {
 	uint32_t record = record_take(t);
 
@@ -133,6 +152,8 @@ uint32_t flow_table_insert_hashed(struct flow_table *t, const struct flow *flow,
 		return FLOW_NO_RECORD;
 
 	t->records[record] = *flow;
+	if (six != NULL)
+		t->six[record] = *six;
 	if (!index_has_room(t, forward_hash))
 		goto no_room;
 	index_add(t, forward_hash, record);
@@ -149,6 +170,19 @@ no_room:
 	return FLOW_NO_RECORD;
 }
 
+uint32_t flow_table_insert_hashed(struct flow_table *t, const struct flow *flow,
+				  uint64_t forward_hash, uint64_t return_hash)
+{
+	return insert(t, flow, NULL, forward_hash, return_hash);
+}
+
+uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow,
+				   const struct flow6 *six, uint64_t forward_hash,
+				   uint64_t return_hash)
+{
+	return insert(t, flow, six, forward_hash, return_hash);
+}
+
 uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow)
 {
 	struct flow_key forward, back;
@@ -161,14 +195,9 @@ uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow)
 
 void flow_table_remove(struct flow_table *t, uint32_t record)
 {
-	const struct flow *f = &t->records[record];
-	struct flow_key key;
-
-	assert(f->state != FLOW_FREE);
-	flow_forward_key(f, &key);
-	index_remove(t, flow_hash(&t->secret, &key), record);
-	flow_return_key(f, &key);
-	index_remove(t, flow_hash(&t->secret, &key), record | REF_RETURN);
+	assert(t->records[record].state != FLOW_FREE);
+	index_remove(t, index_ref_hash(t, record), record);
+	index_remove(t, index_ref_hash(t, record | REF_RETURN), record | REF_RETURN);
 	record_give(t, record);
 	t->count--;
 }

@@ -15,11 +15,13 @@
 #pragma once
 
 #include "flow/flow.h"
+#include "flow/flow6.h"
 #include "flow/hash.h"
 
 enum {
 	BUCKET_SLOTS = 12,
 	FLOWS_PER_BUCKET = 4,
+	LOOKUP_MAX = 64,
 };
 
 #define REF_RETURN (UINT32_C(1) << 31)
@@ -35,6 +37,7 @@ static_assert(sizeof(struct bucket) == CACHE_LINE, "a bucket is one cache line")
 
 struct flow_table {
 	struct flow *records;
+	struct flow6 *six; /* as records; NULL: a table of IPv4 flows */
 	struct bucket *buckets;
 	uint32_t n_buckets;
 	uint32_t capacity;
@@ -64,8 +67,10 @@ static inline uint32_t hash_second(const struct flow_table *t, uint64_t hash)
 }
 
 /* Does @key belong to the flow that @ref names? Zero if yes: one compare at the end, no branches. */
-static inline uint32_t ref_differs(const struct flow *f, uint32_t ref, const struct flow_key *key)
+static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, const void *arg)
 {
+	const struct flow *f = &t->records[ref & ~REF_RETURN];
+	const struct flow_key *key = arg;
 	uint32_t proto = f->proto ^ key->proto;
 
 	if (ref & REF_RETURN)
@@ -80,10 +85,20 @@ static inline uint32_t ref_differs(const struct flow *f, uint32_t ref, const str
 /* index.c */
 void index_add(struct flow_table *t, uint64_t hash, uint32_t ref);
 bool index_has_room(struct flow_table *t, uint64_t hash);
+uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref); /* of the key it stands for */
 void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref);
 
 /* The reference under which @key is in the table, or FLOW_NO_RECORD. */
 uint32_t index_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
+
+/* flow6.c: the hash of the key that @ref stands for, in a table of IPv6 flows */
+uint64_t flow6_ref_hash(const struct flow_table *t, uint32_t ref);
+
+static inline void lookup_answer(struct flow_probe *p, uint32_t ref)
+{
+	p->dir = ref >> 31;
+	p->record = ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
+}
 
 /* Bit i: slot i of @b carries @tag. */
 static inline unsigned bucket_match(const struct bucket *b, uint8_t tag);
@@ -111,3 +126,55 @@ static inline unsigned bucket_match(const struct bucket *b, uint8_t tag)
 }
 
 #endif
+
+/* Is @key that of the flow that @ref names? Zero if yes. */
+typedef uint32_t (*ref_differs_fn)(const struct flow_table *t, uint32_t ref, const void *key);
+
+static ALWAYS_INLINE uint32_t bucket_find(const struct flow_table *t, const struct bucket *b,
+					  uint64_t hash, ref_differs_fn differs, const void *key)
+{
+	unsigned mask = bucket_match(b, hash_tag(hash));
+
+	for (; mask != 0; mask &= mask - 1) {
+		uint32_t ref = b->ref[__builtin_ctz(mask)];
+
+		if (differs(t, ref, key) == 0)
+			return ref;
+	}
+	return FLOW_NO_RECORD;
+}
+
+/* The search, made once for each kind of key: @differs is inlined. */
+static ALWAYS_INLINE uint32_t index_find_by(const struct flow_table *t, uint64_t hash,
+					    ref_differs_fn differs, const void *key)
+{
+	const struct bucket *first = &t->buckets[hash_first(t, hash)];
+	uint32_t ref = bucket_find(t, first, hash, differs, key);
+
+	if (ref == FLOW_NO_RECORD && first->displaced > 0)
+		ref = bucket_find(t, &t->buckets[hash_second(t, hash)], hash, differs, key);
+	return ref;
+}
+
+/*
+ * Step 2 of a lookup (lookup.c), whatever the keys. refs[i] is the first candidate, its record on the
+ * way; or FLOW_NO_RECORD when the tag is not in the first bucket.
+ */
+static ALWAYS_INLINE void lookup_choose_candidates(const struct flow_table *t,
+						   struct flow_probe **probes, unsigned n,
+						   uint32_t *refs)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t hash = probes[i]->hash;
+		const struct bucket *b = &t->buckets[hash_first(t, hash)];
+		unsigned mask = bucket_match(b, hash_tag(hash));
+
+		refs[i] = FLOW_NO_RECORD;
+		if (__builtin_expect(mask != 0, 1)) {
+			refs[i] = b->ref[__builtin_ctz(mask)];
+			__builtin_prefetch(&t->records[refs[i] & ~REF_RETURN], 1);
+		} else if (b->displaced > 0) {
+			__builtin_prefetch(&t->buckets[hash_second(t, hash)]);
+		}
+	}
+}

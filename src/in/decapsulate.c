@@ -3,7 +3,8 @@
  *
  *   GRE to the local end of a tunnel   outer headers are checked and stripped
  *   IPv4 to an egress address          comes from the Internet: only Ethernet is stripped
- *   ARP request for one of ours        answered in place
+ *   IPv6 to an egress address          the same
+ *   ARP request for one of ours        answered in place; so is a solicitation, its IPv6 namesake
  *
  * Anything else is not ours; on AF_XDP ports the steer program leaves it to the kernel and we never
  * see it.
@@ -19,7 +20,8 @@
  * The outer IPv4 header: RFC 1122 section 3.2.1. @ip has at least IPV4_LEN bytes, @len in all.
  * Writes the header's length and the packet's, padding cut off.
  */
-static enum drop check_outer(const uint8_t *ip, size_t len, size_t *header, size_t *total)
+static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t *header,
+					   size_t *total)
 {
 	*header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
 	*total = wire_16(ip + IPV4_LENGTH);
@@ -44,7 +46,7 @@ static enum drop open_return(struct lane *lane, struct packet *p, be32_t dst)
 	return DROP_NONE;
 }
 
-static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p)
+static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p, enum stage *next)
 {
 	uint8_t *ip = p->data + ETHER_LEN;
 	size_t header, total;
@@ -64,6 +66,8 @@ static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p)
 		return network_is_local_end(lane->net, local) ? DROP_GRE_UNKNOWN
 							      : open_return(lane, p, local);
 
+	if (__builtin_expect(gre.protocol == ETHER_IPV6, 0))
+		*next = STAGE_PARSE6;
 	header += gre.len;
 	p->data = ip + header;
 	p->len = (uint16_t)(total - header);
@@ -74,22 +78,43 @@ static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p)
 	return DROP_NONE;
 }
 
-static enum drop open_ipv4(struct lane *lane, struct packet *p)
+static enum drop open_ipv4(struct lane *lane, struct packet *p, enum stage *next)
 {
 	const uint8_t *ip = p->data + ETHER_LEN;
 
 	if (p->len < ETHER_LEN + IPV4_LEN)
 		return DROP_OUTER_MALFORMED;
 	if (ip[IPV4_PROTO] == PROTO_GRE)
-		return open_gre(lane, p);
+		return open_gre(lane, p, next);
 	return open_return(lane, p, wire_be32(ip + IPV4_DST));
 }
 
-enum drop decapsulate_whole(struct lane *lane, struct packet *p)
+static enum drop open_ipv6(struct lane *lane, struct packet *p, enum stage *next)
+{
+	struct addr6 dst;
+
+	if (p->len < ETHER_LEN + IPV6_LEN)
+		return DROP_OUTER_MALFORMED;
+	if (nd_answer(lane, p)) {
+		lane->counters.answers[ANSWER_NEIGHBOUR]++;
+		*next = STAGE_TRANSMIT;
+		return DROP_NONE;
+	}
+	dst = addr6_read(p->data + ETHER_LEN + IPV6_DST);
+	if (network_find_address6(lane->net, &dst) < 0)
+		return DROP_NOT_OURS;
+	p->data += ETHER_LEN;
+	p->len -= ETHER_LEN;
+	*next = STAGE_PARSE6;
+	return DROP_NONE;
+}
+
+enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *next)
 {
 	p->data -= ETHER_LEN; /* nothing is read there */
 	p->len += ETHER_LEN;
-	return open_gre(lane, p);
+	*next = STAGE_PARSE;
+	return open_gre(lane, p, next);
 }
 
 /* Off the fast path: fragments of tunnel packets wait for the others. */
@@ -112,18 +137,21 @@ void stage_decapsulate(struct lane *lane, struct burst *b)
 	for (unsigned i = 0; i < b->n[STAGE_DECAPSULATE]; i++) {
 		struct packet *p = b->list[STAGE_DECAPSULATE][i];
 		enum drop drop = DROP_NOT_IP;
+		enum stage next = STAGE_PARSE;
 		uint16_t type = p->len < ETHER_LEN ? 0 : wire_16(p->data + ETHER_TYPE);
 
 		p->tunnel = TUNNEL_NONE;
 		if (type == ETHER_IPV4) {
-			drop = open_ipv4(lane, p);
+			drop = open_ipv4(lane, p, &next);
+		} else if (type == ETHER_IPV6) {
+			drop = open_ipv6(lane, p, &next);
 		} else if (type == ETHER_ARP && arp_answer(lane, p)) {
 			lane->counters.answers[ANSWER_ARP]++;
 			burst_pass(b, STAGE_TRANSMIT, p);
 			continue;
 		}
 		if (drop == DROP_NONE)
-			burst_pass(b, STAGE_PARSE, p);
+			burst_pass(b, next, p);
 		else
 			leave(lane, b, p, drop);
 	}

@@ -9,7 +9,7 @@
 
 #include <linux/pkt_cls.h>
 
-enum { HEADERS = sizeof(struct ethhdr) + sizeof(struct arp_ipv4) };
+enum { HEADERS = sizeof(struct ethhdr) + sizeof(struct ipv6_header) + sizeof(struct solicitation) };
 
 SEC("tc")
 int homeward_guard(struct __sk_buff *skb)

@@ -10,6 +10,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "handover.h"
+#include "in/transport.h"
 
 static ALWAYS_INLINE enum drop check_ipv4(struct packet *p)
 {
@@ -29,30 +30,6 @@ static ALWAYS_INLINE enum drop check_ipv4(struct packet *p)
 
 	p->len = (uint16_t)total; /* what follows is padding */
 	p->l4 = (uint8_t)header;
-	return DROP_NONE;
-}
-
-static enum drop key_tcp(struct packet *p, const uint8_t *l4, size_t len)
-{
-	size_t header;
-
-	if (len < TCP_LEN)
-		return DROP_INNER_MALFORMED;
-	header = (size_t)(l4[TCP_OFFSET] >> 4) * 4;
-	if (header < TCP_LEN || header > len)
-		return DROP_INNER_MALFORMED;
-	p->probe.key.sport = wire_be16(l4 + TCP_SPORT);
-	p->probe.key.dport = wire_be16(l4 + TCP_DPORT);
-	p->tcp_flags = l4[TCP_FLAGS];
-	return DROP_NONE;
-}
-
-static enum drop key_udp(struct packet *p, const uint8_t *l4, size_t len)
-{
-	if (len < UDP_LEN || wire_16(l4 + UDP_LENGTH) < UDP_LEN || wire_16(l4 + UDP_LENGTH) > len)
-		return DROP_INNER_MALFORMED;
-	p->probe.key.sport = wire_be16(l4 + UDP_SPORT);
-	p->probe.key.dport = wire_be16(l4 + UDP_DPORT);
 	return DROP_NONE;
 }
 
@@ -95,9 +72,9 @@ static ALWAYS_INLINE enum drop parse(const struct lane *lane, struct packet *p)
 
 	switch (ip[IPV4_PROTO]) {
 	case PROTO_TCP:
-		return key_tcp(p, l4, len);
+		return transport_tcp(p, l4, len);
 	case PROTO_UDP:
-		return key_udp(p, l4, len);
+		return transport_udp(p, l4, len);
 	case PROTO_ICMP:
 		return key_icmp(p, l4, len);
 	default:

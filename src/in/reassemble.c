@@ -400,6 +400,7 @@ static bool take(struct lane *lane, struct burst *b, struct packet *p, const str
 static void reassemble(struct lane *lane, struct burst *b, struct packet *p)
 {
 	enum drop drop = DROP_FRAGMENT;
+	enum stage next = STAGE_PARSE;
 
 	while (drop == DROP_FRAGMENT) {
 		struct flow_key key = key_of(lane, p);
@@ -410,9 +411,13 @@ static void reassemble(struct lane *lane, struct burst *b, struct packet *p)
 		}
 		if (!take(lane, b, p, &key))
 			return;
-		drop = key.zero == KIND_OUTER ? decapsulate_whole(lane, p) : DROP_NONE;
+		drop = key.zero == KIND_OUTER ? decapsulate_whole(lane, p, &next) : DROP_NONE;
 		if (drop != DROP_NONE) {
 			burst_drop(b, p, drop);
+			return;
+		}
+		if (next == STAGE_PARSE6) {
+			burst_pass(b, STAGE_PARSE6, p);
 			return;
 		}
 		drop = parse_header(p);

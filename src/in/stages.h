@@ -6,13 +6,16 @@
 void stage_decapsulate(struct lane *lane, struct burst *b);
 void stage_parse(struct lane *lane, struct burst *b);
 void stage_reassemble(struct lane *lane, struct burst *b);
+void stage_parse6(struct lane *lane, struct burst *b);
 void stage_quote(struct lane *lane, struct burst *b);
+void stage_quote6(struct lane *lane, struct burst *b);
 
 /* What the stages do with one packet, for stage_reassemble(). */
-enum drop decapsulate_whole(struct lane *lane, struct packet *p); /* @p->data at the outer IPv4 */
 enum drop parse_header(struct packet *p); /* DROP_FRAGMENT: sound, but a fragment */
 void parse_packet(struct lane *lane, struct burst *b, struct packet *p);
 
+/* The same, @p->data at the outer IPv4 header. @next: STAGE_PARSE, or STAGE_PARSE6. */
+enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *next);
 /* Where a lane's fragments wait. NULL if memory ran out. */
 struct reassembly *reassembly_create(void);
 void reassembly_destroy(struct reassembly *r); /* NULL is fine */
@@ -28,6 +31,16 @@ bool quote_is_error(const struct packet *p);
  * why it can't be told.
  */
 enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow_key *key);
+
+/* The same of an ICMPv6 error; @quote has @len bytes. */
+enum drop quote6_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow6_key *key);
+
+/*
+ * Is this frame a neighbour solicitation (RFC 4861) for an address that we answer for on this port?
+ * Then the advertisement is made in place and true returned. @p->data is at the Ethernet header, and
+ * an IPv6 header behind it.
+ */
+bool nd_answer(const struct lane *lane, struct packet *p);
 
 /*
  * Is this Ethernet frame an ARP request (RFC 826) for an address that we answer for on this port?

@@ -2,6 +2,7 @@
  * What the two kernel-side programs (steer.bpf.c, guard.bpf.c) and the daemon agree on: the maps.
  *
  *   steer_addrs    IPv4 address -> enum steer_flags: what is ours
+ *   steer_addrs6   the same for IPv6
  *   steer_counts   enum steer_count -> packets, per CPU
  *
  * Included by BPF programs: constants only.
@@ -10,8 +11,8 @@
 
 enum steer_flags {
 	STEER_TUNNEL_END = 1, /* GRE to this address is ours, the rest is the kernel's */
-	STEER_EGRESS = 2, /* every IPv4 packet to this address is ours */
-	STEER_ARP = 4, /* we answer ARP for it */
+	STEER_EGRESS = 2, /* every IP packet to this address is ours */
+	STEER_ARP = 4, /* we answer ARP, or neighbour solicitations, for it */
 };
 
 enum steer_count {

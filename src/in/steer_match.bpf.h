@@ -1,8 +1,8 @@
 /*
  * Is this frame ours? Shared by the XDP steer program and the tc guard program.
  *
- * Only IPv4 and ARP in plain Ethernet are looked at: what has a VLAN tag, is cut short or is not
- * IPv4 at all belongs to the kernel. Every fragment of a packet carries its protocol and addresses,
+ * Only IP and ARP in plain Ethernet are looked at: what has a VLAN tag, is cut short or is not IP at
+ * all belongs to the kernel. Every fragment of a packet carries its protocol and addresses,
  * so fragments need no special case.
  */
 #pragma once
@@ -17,6 +17,10 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 
+struct steer_ipv6 {
+	__u32 word[4]; /* as on the wire */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -24,6 +28,14 @@ struct {
 	__type(key, __be32);
 	__type(value, __u32);
 } steer_addrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, STEER_ADDRS_MAX);
+	__type(key, struct steer_ipv6);
+	__type(value, __u32);
+} steer_addrs6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -48,6 +60,22 @@ struct arp_ipv4 {
 	__be32 target;
 } __attribute__((packed));
 
+/* RFC 8200 section 3 and RFC 4861 section 4.3, as far as we look. */
+struct ipv6_header {
+	__u8 version, rest[5];
+	__u8 next, hops;
+	struct steer_ipv6 src, dst;
+};
+
+struct solicitation {
+	__u8 type, code;
+	__be16 checksum;
+	__u32 reserved;
+	struct steer_ipv6 target;
+};
+
+enum { ICMPV6 = 58, SOLICITATION = 135 };
+
 static __always_inline void steer_count(__u32 what)
 {
 	__u64 *n = bpf_map_lookup_elem(&steer_counts, &what);
@@ -61,6 +89,30 @@ static __always_inline __u32 steer_flags_of(__be32 addr)
 	__u32 *flags = bpf_map_lookup_elem(&steer_addrs, &addr);
 
 	return flags ? *flags : 0;
+}
+
+static __always_inline __u32 steer_flags6_of(const struct steer_ipv6 *addr)
+{
+	struct steer_ipv6 key;
+	__u32 *flags;
+
+	__builtin_memcpy(&key, addr, sizeof(key));
+	flags = bpf_map_lookup_elem(&steer_addrs6, &key);
+	return flags ? *flags : 0;
+}
+
+/* A solicitation is sent to a group that its target is in, or to the target itself. */
+static __always_inline __u32 match_ipv6(void *l3, void *end)
+{
+	struct ipv6_header *ip = l3;
+	struct solicitation *ask = (void *)(ip + 1);
+
+	if ((void *)(ip + 1) > end || ip->version >> 4 != 6)
+		return STEER_PASSED;
+	if (ip->next == ICMPV6 && (void *)(ask + 1) <= end && ask->type == SOLICITATION &&
+	    steer_flags6_of(&ask->target) & STEER_ARP)
+		return STEER_TOOK_ARP;
+	return steer_flags6_of(&ip->dst) & STEER_EGRESS ? STEER_TOOK_EGRESS : STEER_PASSED;
 }
 
 static __always_inline __u32 match_ipv4(void *l3, void *end)
@@ -98,6 +150,8 @@ static __always_inline __u32 steer_match(void *data, void *end)
 		return STEER_PASSED;
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		return match_ipv4(eth + 1, end);
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		return match_ipv6(eth + 1, end);
 	if (eth->h_proto == bpf_htons(ETH_P_ARP))
 		return match_arp(eth + 1, end);
 	return STEER_PASSED;

@@ -3,7 +3,8 @@
  *
  * One rte_rib a port holds its routes: a few nodes a route, so that a rebuild on each change of the
  * kernel's routes is cheap (rte_fib would take 64 MB each time). On-link hosts are in one hash of
- * (port, address), open addressing, at most half full. Its multiplier is random, so that nobody
+ * (port, address), open addressing, at most half full; IPv4 addresses stand in it as IPv4-mapped
+ * ones. IPv6 routes are in adjacency6.c. The hash's multiplier is random, so that nobody
  * outside can choose destinations that collide.
  *
  * Made and destroyed by the control thread, which publishes it and destroys it only after every
@@ -11,7 +12,7 @@
  *
  * DPDK names its ribs globally; a counter makes ours unique, as two tables live during a change.
  */
-#include "network/adjacency.h"
+#include "network/adjacency_index.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,22 +22,6 @@
 
 #include <rte_memory.h>
 #include <rte_rib.h>
-
-enum { PORT_COUNT_MAX = UINT8_MAX + 1 };
-
-struct host_slot {
-	be32_t addr;
-	uint8_t port;
-	uint16_t hop; /* HOP_NONE: the slot is free */
-};
-
-struct adjacency_index {
-	struct rte_rib *ribs[PORT_COUNT_MAX]; /* NULL: no route at all */
-	uint64_t multiplier; /* odd, random */
-	unsigned shift; /* keeps log2(slots) high bits of the product */
-	uint32_t mask;
-	struct host_slot *slots;
-};
 
 /* One port's table, with room for @n routes. A route is at most two nodes of the tree. */
 static struct rte_rib *rib_create(uint8_t port, size_t n)
@@ -85,24 +70,36 @@ static int add_routes(struct adjacency_index *index, const struct adjacency_spec
 }
 
 /* The slot that holds the host, or the free one where it belongs. */
-static struct host_slot *find_slot(const struct adjacency_index *index, uint8_t port, be32_t addr)
+static struct host_slot *find_slot(const struct adjacency_index *index, uint8_t port,
+				   const struct addr6 *addr)
 {
-	uint64_t key = (uint64_t)port << 32 | addr;
-	uint32_t i = (uint32_t)((key * index->multiplier) >> index->shift);
+	uint64_t key = (addr->half[0] + port) * index->multiplier;
+	uint32_t i;
+
+	key = ((key ^ key >> 32) + addr->half[1]) * index->multiplier;
+	key = (key ^ key >> 32) * index->multiplier;
+	i = (uint32_t)(key >> index->shift);
 
 	for (;; i++) {
 		struct host_slot *slot = &index->slots[i & index->mask];
 
-		if (slot->hop == HOP_NONE || (slot->addr == addr && slot->port == port))
+		if (slot->hop == HOP_NONE || (slot->port == port && addr6_equal(&slot->addr, addr)))
 			return slot;
 	}
+}
+
+static void add_host(struct adjacency_index *index, const struct adjacency_host6 *host)
+{
+	assert(host->hop != HOP_NONE);
+	*find_slot(index, host->port, &host->addr) =
+		(struct host_slot){host->addr, host->port, host->hop};
 }
 
 static int add_hosts(struct adjacency_index *index, const struct adjacency_spec *spec)
 {
 	unsigned bits = 1;
 
-	while (UINT64_C(1) << bits < 2 * spec->n_hosts)
+	while (UINT64_C(1) << bits < 2 * (spec->n_hosts + spec->n_hosts6))
 		bits++;
 	index->mask = (UINT32_C(1) << bits) - 1;
 	index->shift = 64 - bits;
@@ -112,11 +109,12 @@ static int add_hosts(struct adjacency_index *index, const struct adjacency_spec 
 
 	for (size_t i = 0; i < spec->n_hosts; i++) {
 		const struct adjacency_host *host = &spec->hosts[i];
+		struct adjacency_host6 six = {addr6_from_ipv4(host->addr), host->port, host->hop};
 
-		assert(host->hop != HOP_NONE);
-		*find_slot(index, host->port, host->addr) =
-			(struct host_slot){host->addr, host->port, host->hop};
+		add_host(index, &six);
 	}
+	for (size_t i = 0; i < spec->n_hosts6; i++)
+		add_host(index, &spec->hosts6[i]);
 	return 0;
 }
 
@@ -160,7 +158,7 @@ struct adjacency *adjacency_create(const struct adjacency_spec *spec)
 	adj->index->multiplier |= 1;
 
 	if (copy_arrays(adj, spec) != 0 || add_routes(adj->index, spec) != 0 ||
-	    add_hosts(adj->index, spec) != 0)
+	    adjacency6_add_routes(adj->index, spec) != 0 || add_hosts(adj->index, spec) != 0)
 		goto fail;
 	return adj;
 
@@ -173,6 +171,7 @@ static void index_destroy(struct adjacency_index *index)
 {
 	for (unsigned port = 0; port < PORT_COUNT_MAX; port++)
 		rte_rib_free(index->ribs[port]); /* NULL is fine */
+	adjacency6_free_routes(index);
 	free(index->slots);
 	free(index);
 }
@@ -188,11 +187,18 @@ void adjacency_destroy(struct adjacency *adj)
 	free(adj);
 }
 
+uint16_t adjacency_host(const struct adjacency_index *index, uint8_t port, const struct addr6 *addr)
+{
+	const struct host_slot *host = find_slot(index, port, addr);
+
+	return host->hop == HOP_NONE ? HOP_UNKNOWN_HOST : host->hop;
+}
+
 uint16_t adjacency_route(const struct adjacency *adj, uint8_t port, be32_t dst)
 {
 	const struct adjacency_index *index = adj->index;
-	const struct host_slot *host;
 	struct rte_rib_node *node;
+	struct addr6 mapped;
 	uint64_t hop;
 
 	if (index->ribs[port] == NULL)
@@ -202,7 +208,6 @@ uint16_t adjacency_route(const struct adjacency *adj, uint8_t port, be32_t dst)
 		return HOP_NONE;
 	if (hop != HOP_UNKNOWN_HOST)
 		return (uint16_t)hop;
-
-	host = find_slot(index, port, dst);
-	return host->hop == HOP_NONE ? HOP_UNKNOWN_HOST : host->hop;
+	mapped = addr6_from_ipv4(dst);
+	return adjacency_host(index, port, &mapped);
 }

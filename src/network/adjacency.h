@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/addr6.h"
 #include "base/types.h"
 
 #include <assert.h>
@@ -43,8 +44,20 @@ struct adjacency_route {
 	uint16_t hop; /* HOP_UNKNOWN_HOST: the prefix is on link */
 };
 
+struct adjacency_route6 {
+	struct prefix6 prefix;
+	uint8_t port;
+	uint16_t hop;
+};
+
 struct adjacency_host {
 	be32_t addr;
+	uint8_t port;
+	uint16_t hop;
+};
+
+struct adjacency_host6 {
+	struct addr6 addr;
 	uint8_t port;
 	uint16_t hop;
 };
@@ -55,8 +68,12 @@ struct adjacency_spec {
 	size_t n_hops;
 	const struct adjacency_route *routes;
 	size_t n_routes;
+	const struct adjacency_route6 *routes6;
+	size_t n_routes6;
 	const struct adjacency_host *hosts; /* on-link destinations resolved so far */
 	size_t n_hosts;
+	const struct adjacency_host6 *hosts6;
+	size_t n_hosts6;
 	const uint16_t *tunnel_hops; /* [n_tunnels + 1], by tunnel id: hop towards its far end */
 	size_t n_tunnels;
 };
@@ -75,3 +92,4 @@ void adjacency_destroy(struct adjacency *adj); /* NULL is fine */
 
 /* Longest prefix match over the routes of @port. Hop id, HOP_NONE or HOP_UNKNOWN_HOST. Any worker. */
 uint16_t adjacency_route(const struct adjacency *adj, uint8_t port, be32_t dst);
+uint16_t adjacency_route6(const struct adjacency *adj, uint8_t port, const struct addr6 *dst);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/addr6.h"
 #include "base/types.h"
 
 #include <stdbool.h>
@@ -23,6 +24,11 @@ struct address_slot {
 	int32_t value; /* index of an egress address, or ADDRESS_LOCAL_END, or ADDRESS_EMPTY */
 };
 
+struct address6_slot {
+	struct addr6 addr;
+	int32_t value; /* index of an egress address, or ADDRESS_EMPTY */
+};
+
 enum {
 	ADDRESS_EMPTY = -1,
 	ADDRESS_LOCAL_END = -2,
@@ -31,9 +37,17 @@ enum {
 struct network_index {
 	struct tunnel_slot *tunnels;
 	struct address_slot *addresses; /* egress addresses and local ends */
+	struct address6_slot *addresses6; /* IPv6 egress addresses */
 	uint32_t *slices; /* all addresses' slice maps: slice number + 1, 0 is not ours */
 	uint32_t *slice_base; /* [n_addresses]: where an address's map begins */
 	uint8_t *slice_shift; /* [n_addresses]: port >> shift is the place in the map */
-	uint8_t tunnel_shift, address_shift; /* hash >> shift is a slot */
-	uint32_t tunnel_mask, address_mask;
+	uint8_t tunnel_shift, address_shift, address6_shift; /* hash >> shift is a slot */
+	uint32_t tunnel_mask, address_mask, address6_mask;
 };
+
+#define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
+
+struct network;
+
+/* address6.c: fills addresses6, which is there and has room. */
+void index_addresses6(struct network *net);

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
-
 enum { IPV4_TCP_HEADERS = 40, OUTER_TTL = 64 };
 
 static uint32_t hash_tunnel(const struct network_index *x, be32_t local, be32_t remote,
@@ -96,7 +94,7 @@ bool network_source_allowed(const struct network *net, uint16_t site, be32_t src
 		if (prefix4_contains(&s->prefixes[i], src))
 			return true;
 	}
-	return s->n_prefixes == 0;
+	return s->n_prefixes + s->n_prefixes6 == 0;
 }
 
 const char *network_site_name(const struct network *net, uint16_t site)
@@ -172,14 +170,17 @@ static void compile_sites(struct network *net)
 		net->sites[i + 1] = (struct site){
 			.prefixes = spec->prefixes,
 			.n_prefixes = (uint32_t)spec->n_prefixes,
+			.prefixes6 = spec->prefixes6,
+			.n_prefixes6 = (uint32_t)spec->n_prefixes6,
 			.first_tunnel = tunnel,
 			.n_tunnels = (uint16_t)spec->n_tunnels,
 		};
 		compile_limits(&net->sites[i + 1].limits, &spec->limits,
 			       net->spec.workers == 0 ? 1 : net->spec.workers);
-		for (size_t k = 0; k < spec->n_tunnels; k++)
-			compile_tunnel(&net->tunnels[tunnel++], &spec->tunnels[k],
-				       (uint16_t)(i + 1));
+		for (size_t k = 0; k < spec->n_tunnels; k++, tunnel++) {
+			compile_tunnel(&net->tunnels[tunnel], &spec->tunnels[k], (uint16_t)(i + 1));
+			net->tunnel_addresses6[tunnel] = spec->tunnels[k].address6;
+		}
 	}
 }
 
@@ -198,30 +199,52 @@ static void compile_slices(struct network *net, const struct spec_pool *pool, ui
 	}
 }
 
+/* The addresses of one family. How many they are. */
+static uint32_t compile_addresses(struct network *net, const struct spec_pool *spec, uint16_t pool,
+				  bool six)
+{
+	uint32_t before = net->n_addresses;
+
+	for (size_t k = 0; k < spec->n_addresses; k++) {
+		const struct spec_address *from = &spec->addresses[k];
+		struct egress_address *a = &net->addresses[net->n_addresses];
+
+		if ((from->addr == 0) != six)
+			continue;
+		*a = (struct egress_address){
+			.addr = from->addr,
+			.addr6 = from->addr6,
+			.pool = pool,
+			.port = (uint8_t)spec->port,
+			.first_slice = net->n_slices,
+		};
+		compile_slices(net, spec, pool, from);
+		a->n_slices = net->n_slices - a->first_slice;
+		net->n_addresses++;
+	}
+	return net->n_addresses - before;
+}
+
 static void compile_pools(struct network *net)
 {
 	for (uint16_t i = 0; i < net->n_pools; i++) {
 		const struct spec_pool *spec = &net->spec.pools[i];
+		struct pool *pool = &net->pools[i];
 
-		net->pools[i] = (struct pool){
+		*pool = (struct pool){
 			.first_address = net->n_addresses,
-			.n_addresses = (uint32_t)spec->n_addresses,
 			.slice_size = spec->slice_size,
 			.port = (uint8_t)spec->port,
 			.mapping = (uint8_t)spec->mapping,
 		};
-		for (size_t k = 0; k < spec->n_addresses; k++) {
-			struct egress_address *a = &net->addresses[net->n_addresses++];
+		pool->n_addresses = compile_addresses(net, spec, i, false);
+		pool->first_address6 = net->n_addresses;
+		pool->n_addresses6 = compile_addresses(net, spec, i, true);
 
-			*a = (struct egress_address){
-				.addr = spec->addresses[k].addr,
-				.pool = i,
-				.port = (uint8_t)spec->port,
-				.first_slice = net->n_slices,
-			};
-			compile_slices(net, spec, i, &spec->addresses[k]);
-			a->n_slices = net->n_slices - a->first_slice;
-		}
+		if (net->egress == NULL && pool->n_addresses > 0)
+			net->egress = pool;
+		if (net->egress6 == NULL && pool->n_addresses6 > 0)
+			net->egress6 = pool;
 	}
 }
 
@@ -258,10 +281,12 @@ static void index_addresses(struct network *net)
 			.value = ADDRESS_LOCAL_END,
 		};
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
-		struct address_slot *slot = address_slot(x, net->addresses[i].addr);
+		struct address_slot *slot;
 
-		if (slot->value <
-		    0) /* an address that is listed twice is known by its first entry */
+		if (net->addresses[i].addr == 0)
+			continue;
+		slot = address_slot(x, net->addresses[i].addr);
+		if (slot->value < 0) /* one that is listed twice is known by its first entry */
 			*slot = (struct address_slot){
 				.addr = net->addresses[i].addr,
 				.value = (int32_t)i,
@@ -277,7 +302,8 @@ static void index_slices(struct network *net)
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct egress_address *a = &net->addresses[i];
 		uint32_t size = net->pools[a->pool].slice_size;
-		uint32_t first = (uint32_t)network_find_address(net, a->addr);
+		uint32_t first = (uint32_t)(a->addr != 0 ? network_find_address(net, a->addr)
+							 : network_find_address6(net, &a->addr6));
 
 		/* All entries of one address share one map; config sees to it that sizes agree. */
 		if (first == i) {
@@ -316,15 +342,17 @@ static bool allocate(struct network *net, uint32_t slices, uint32_t places)
 	struct network_index *x = calloc(1, sizeof(*x));
 	unsigned tunnel_bits = table_bits(net->n_tunnels);
 	unsigned address_bits = table_bits(net->n_tunnels + net->n_addresses);
+	unsigned address6_bits = table_bits(net->n_addresses);
 
 	net->index = x;
 	net->tunnels = aligned_alloc(CACHE_LINE, (net->n_tunnels + 1) * sizeof(struct tunnel));
+	net->tunnel_addresses6 = calloc(net->n_tunnels + 1, sizeof(struct addr6));
 	net->sites = calloc(net->n_sites + 1, sizeof(struct site));
 	net->pools = calloc(net->n_pools + 1, sizeof(struct pool));
 	net->addresses = calloc(net->n_addresses + 1, sizeof(struct egress_address));
 	net->slices = calloc(slices + 1, sizeof(struct slice));
 	if (x == NULL || net->tunnels == NULL || net->sites == NULL || net->pools == NULL ||
-	    net->addresses == NULL || net->slices == NULL)
+	    net->addresses == NULL || net->slices == NULL || net->tunnel_addresses6 == NULL)
 		return false;
 	memset(net->tunnels, 0, (net->n_tunnels + 1) * sizeof(struct tunnel));
 
@@ -332,13 +360,16 @@ static bool allocate(struct network *net, uint32_t slices, uint32_t places)
 	x->tunnel_mask = (UINT32_C(1) << tunnel_bits) - 1;
 	x->address_shift = (uint8_t)(64 - address_bits);
 	x->address_mask = (UINT32_C(1) << address_bits) - 1;
+	x->address6_shift = (uint8_t)(64 - address6_bits);
+	x->address6_mask = (UINT32_C(1) << address6_bits) - 1;
 	x->tunnels = calloc(x->tunnel_mask + 1, sizeof(struct tunnel_slot));
 	x->addresses = calloc(x->address_mask + 1, sizeof(struct address_slot));
+	x->addresses6 = calloc(x->address6_mask + 1, sizeof(struct address6_slot));
 	x->slices = calloc(places + 1, sizeof(uint32_t));
 	x->slice_base = calloc(net->n_addresses + 1, sizeof(uint32_t));
 	x->slice_shift = calloc(net->n_addresses + 1, sizeof(uint8_t));
-	return x->tunnels != NULL && x->addresses != NULL && x->slices != NULL &&
-	       x->slice_base != NULL && x->slice_shift != NULL;
+	return x->tunnels != NULL && x->addresses != NULL && x->addresses6 != NULL &&
+	       x->slices != NULL && x->slice_base != NULL && x->slice_shift != NULL;
 }
 
 struct network *network_create(const struct network_spec *spec)
@@ -360,6 +391,7 @@ struct network *network_create(const struct network_spec *spec)
 	compile_pools(net);
 	index_tunnels(net);
 	index_addresses(net);
+	index_addresses6(net);
 	index_slices(net);
 	return net;
 }
@@ -371,12 +403,14 @@ void network_destroy(struct network *net)
 	if (net->index != NULL) {
 		free(net->index->tunnels);
 		free(net->index->addresses);
+		free(net->index->addresses6);
 		free(net->index->slices);
 		free(net->index->slice_base);
 		free(net->index->slice_shift);
 	}
 	free(net->index);
 	free(net->tunnels);
+	free(net->tunnel_addresses6);
 	free(net->sites);
 	free(net->pools);
 	free(net->addresses);

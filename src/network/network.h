@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "base/addr6.h"
 #include "base/types.h"
 #include "network/spec.h"
 
@@ -56,28 +57,32 @@ struct site_limits {
 struct site {
 	struct site_limits limits;
 	const struct prefix4 *prefixes;
-	uint32_t n_prefixes;
+	const struct prefix6 *prefixes6;
+	uint32_t n_prefixes, n_prefixes6;
 	uint16_t first_tunnel, n_tunnels; /* ids are consecutive */
 };
 
 /* One aligned range of ports on one address, owned by this gateway. */
 struct slice {
-	be32_t addr;
+	be32_t addr; /* 0: an IPv6 one */
 	uint16_t first_port; /* host order */
 	uint16_t pool;
 	uint32_t size; /* ports */
 };
 
 struct egress_address {
-	be32_t addr;
+	struct addr6 addr6;
+	be32_t addr; /* 0: it is the IPv6 one */
 	uint16_t pool;
 	uint8_t port; /* uplink */
 	uint8_t pad;
 	uint32_t first_slice, n_slices; /* in network.slices, consecutive */
 };
 
+/* Of network.addresses, consecutive: IPv4 ones, then IPv6 ones. */
 struct pool {
-	uint32_t first_address, n_addresses; /* in network.addresses, consecutive */
+	uint32_t first_address, n_addresses;
+	uint32_t first_address6, n_addresses6;
 	uint32_t slice_size;
 	uint8_t port;
 	uint8_t mapping; /* enum pool_mapping */
@@ -86,11 +91,13 @@ struct pool {
 struct network {
 	struct network_spec spec; /* names and all else only people ask for; borrowed */
 	struct tunnel *tunnels; /* [n_tunnels + 1], by id */
+	struct addr6 *tunnel_addresses6; /* [n_tunnels + 1]: our IPv6 address inside; zero: none */
 	uint32_t n_tunnels;
 	struct site *sites; /* [n_sites + 1], by id */
 	uint32_t n_sites;
 	struct pool *pools;
 	uint32_t n_pools;
+	const struct pool *egress, *egress6; /* of the default routes; NULL: no such address */
 	struct egress_address *addresses;
 	uint32_t n_addresses;
 	struct slice *slices;
@@ -116,6 +123,9 @@ uint16_t network_find_tunnel(const struct network *net, be32_t local, be32_t rem
 /* Is @addr one of our egress addresses? Its index in addresses, or -1. */
 int network_find_address(const struct network *net, be32_t addr);
 
+/* The same of an IPv6 address. */
+int network_find_address6(const struct network *net, const struct addr6 *addr);
+
 /* Is @addr the local end of any tunnel? */
 bool network_is_local_end(const struct network *net, be32_t addr);
 
@@ -124,3 +134,4 @@ int network_find_slice(const struct network *net, uint32_t address, uint16_t por
 
 /* May @src (inner source) come from @site? */
 bool network_source_allowed(const struct network *net, uint16_t site, be32_t src);
+bool network_source6_allowed(const struct network *net, uint16_t site, const struct addr6 *src);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/addr6.h"
 #include "base/types.h"
 
 #include <stdbool.h>
@@ -34,6 +35,7 @@ struct spec_tunnel {
 	bool has_key; /* RFC 2890 */
 	uint32_t key;
 	be32_t address; /* ours inside the tunnel: source of ICMP errors; 0: use local */
+	struct addr6 address6; /* the same for ICMPv6; zero: none are sent */
 	uint16_t mtu; /* largest inner packet, bytes */
 	enum outer_df outer_df; /* of the outer header */
 	uint16_t outer_ttl; /* 1 to 255; 0: 64 */
@@ -50,14 +52,17 @@ struct spec_limits {
 struct spec_site {
 	char name[SPEC_NAME_SIZE];
 	struct spec_limits limits;
-	struct prefix4 *prefixes; /* its sources may only be these; none: any */
+	struct prefix4 *prefixes; /* its sources may only be these; none of either family: any */
 	size_t n_prefixes;
+	struct prefix6 *prefixes6;
+	size_t n_prefixes6;
 	struct spec_tunnel *tunnels; /* in order of priority */
 	size_t n_tunnels;
 };
 
 struct spec_address {
-	be32_t addr;
+	be32_t addr; /* 0: it is an IPv6 one */
+	struct addr6 addr6;
 	uint64_t slices[SPEC_SLICES_MAX / 64]; /* bit k: ports k * slice_size and up are ours */
 };
 
@@ -81,7 +86,7 @@ struct spec_pool {
 struct network_spec {
 	struct spec_site *sites;
 	size_t n_sites;
-	struct spec_pool *pools; /* the first one is the default route's egress */
+	struct spec_pool *pools; /* the first with addresses of a family is its default route's */
 	size_t n_pools;
 	struct spec_limits limits; /* of sites that say nothing else; control/config spreads them */
 	uint16_t workers; /* share the limits; 0: one */

@@ -92,9 +92,9 @@ static bool take_token(uint64_t *until_ns, uint64_t now_ns, uint64_t interval_ns
 	return true;
 }
 
-static bool may_send_error(struct lane *lane, const struct packet *p)
+bool answer_may_send_error(struct lane *lane, uint16_t realm)
 {
-	uint64_t *site = &lane->sites[p->probe.key.realm].errors_until_ns;
+	uint64_t *site = &lane->sites[realm].errors_until_ns;
 
 	return take_token(site, lane->now_ns, SITE_INTERVAL_NS, SITE_BURST) &&
 	       take_token(&lane->errors_until_ns, lane->now_ns, ALL_INTERVAL_NS, ALL_BURST);
@@ -163,7 +163,8 @@ void stage_answer(struct lane *lane, struct burst *b)
 		const struct error_kind *kind = &kinds[p->reason];
 
 		if (!can_be_told(p) || !route_back(lane, p) ||
-		    (p->reason != ANSWER_ECHO && !may_send_error(lane, p))) {
+		    (p->reason != ANSWER_ECHO &&
+		     !answer_may_send_error(lane, p->probe.key.realm))) {
 			burst_drop(b, p, p->reason == ANSWER_ECHO ? DROP_NO_NEIGHBOUR : kind->drop);
 			continue;
 		}

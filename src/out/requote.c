@@ -14,12 +14,13 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/transport.h"
 
 /* What changes in the quote: the side of the packet that our flow translated. */
 struct swap {
 	be32_t old_addr, new_addr;
-	be16_t old_port, new_port;
-	uint8_t ip_at, l4_at;
+	struct port_change port;
+	uint8_t ip_at;
 };
 
 static struct swap swap_of(const struct flow *f, enum flow_dir dir)
@@ -28,18 +29,14 @@ static struct swap swap_of(const struct flow *f, enum flow_dir dir)
 		return (struct swap){
 			.old_addr = f->nat_src,
 			.new_addr = f->src,
-			.old_port = f->nat_port,
-			.new_port = f->sport,
+			.port = quoted_port_change(f, dir),
 			.ip_at = IPV4_SRC,
-			.l4_at = TCP_SPORT,
 		};
 	return (struct swap){
 		.old_addr = f->src,
 		.new_addr = f->nat_src,
-		.old_port = f->sport,
-		.new_port = f->nat_port,
+		.port = quoted_port_change(f, dir),
 		.ip_at = IPV4_DST,
-		.l4_at = TCP_DPORT,
 	};
 }
 
@@ -48,41 +45,16 @@ static void apply(uint8_t *checksum, uint64_t delta)
 	wire_put_be16(checksum, checksum_apply(wire_be16(checksum), delta));
 }
 
-/* @l4 is the quoted transport header, @len what there is of it: at least eight bytes. */
-static void requote_l4(uint8_t *l4, size_t len, uint8_t proto, const struct swap *s)
-{
-	uint64_t addr_delta = checksum_delta32(s->old_addr, s->new_addr);
-	uint64_t port_delta = checksum_delta16(s->old_port, s->new_port);
-
-	switch (proto) {
-	case PROTO_TCP:
-		wire_put_be16(l4 + s->l4_at, s->new_port);
-		if (len >= TCP_CHECKSUM + 2)
-			apply(l4 + TCP_CHECKSUM, addr_delta + port_delta);
-		break;
-	case PROTO_UDP:
-		wire_put_be16(l4 + s->l4_at, s->new_port);
-		if (wire_be16(l4 + UDP_CHECKSUM) == 0)
-			break;
-		apply(l4 + UDP_CHECKSUM, addr_delta + port_delta);
-		if (wire_be16(l4 + UDP_CHECKSUM) == 0)
-			wire_put_be16(l4 + UDP_CHECKSUM, UINT16_MAX);
-		break;
-	default: /* ICMP echo: quote.c lets nothing else through */
-		wire_put_be16(l4 + ICMP_ID, s->new_port);
-		apply(l4 + ICMP_CHECKSUM, port_delta);
-		break;
-	}
-}
-
 void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir)
 {
 	struct swap s = swap_of(f, dir);
 	size_t header = (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
 
+	uint64_t addr_delta = checksum_delta32(s.old_addr, s.new_addr);
+
 	wire_put_be32(quote + s.ip_at, s.new_addr);
-	apply(quote + IPV4_CHECKSUM, checksum_delta32(s.old_addr, s.new_addr));
-	requote_l4(quote + header, len - header, f->proto, &s);
+	apply(quote + IPV4_CHECKSUM, addr_delta);
+	transport_requote(quote + header, len - header, f->proto, &s.port, addr_delta);
 }
 
 static void rewrite_error(struct packet *p, const struct flow *f, enum flow_dir dir)
@@ -103,8 +75,7 @@ static void rewrite_error(struct packet *p, const struct flow *f, enum flow_dir 
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
 }
 
-/* Where it goes: the way of the flow's packets in this direction. Returns how much fits. */
-static uint16_t choose_way(const struct lane *lane, struct packet *p, const struct flow *f)
+uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flow *f)
 {
 	if (p->probe.dir == FLOW_RETURN) {
 		p->tunnel = f->onramp;
@@ -122,7 +93,7 @@ void stage_requote(struct lane *lane, struct burst *b)
 		struct packet *p = b->list[STAGE_REQUOTE][i];
 		const struct flow *f = flow_table_at(lane->flows, p->probe.record);
 
-		bool too_big = p->len > choose_way(lane, p, f);
+		bool too_big = p->len > requote_way(lane, p, f);
 
 		if (too_big && wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF) {
 			burst_drop(b, p, DROP_TOO_BIG); /* no error about an error */

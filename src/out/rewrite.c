@@ -12,34 +12,31 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/transport.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* What changes: an address at @ip_at of the IPv4 header, a port at @l4_at of the transport's. */
+/* What changes: an address at @ip_at of the IPv4 header, and a port. */
 struct change {
 	be32_t old_addr, new_addr;
-	be16_t old_port, new_port;
-	uint8_t ip_at, l4_at;
+	struct port_change port;
+	uint8_t ip_at;
 };
 
-static struct change change_of(const struct flow *f, enum flow_dir dir)
+static ALWAYS_INLINE struct change change_of(const struct flow *f, enum flow_dir dir)
 {
 	if (dir == FLOW_RETURN)
 		return (struct change){
 			.old_addr = f->nat_src,
 			.new_addr = f->src,
-			.old_port = f->nat_port,
-			.new_port = f->sport,
+			.port = port_change_of(f, dir),
 			.ip_at = IPV4_DST,
-			.l4_at = TCP_DPORT,
 		};
 	return (struct change){
 		.old_addr = f->src,
 		.new_addr = f->nat_src,
-		.old_port = f->sport,
-		.new_port = f->nat_port,
+		.port = port_change_of(f, dir),
 		.ip_at = IPV4_SRC,
-		.l4_at = TCP_SPORT,
 	};
 }
 
@@ -54,36 +51,6 @@ static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delt
 				     addr_delta + checksum_delta16(one_hop, 0)));
 }
 
-static ALWAYS_INLINE void rewrite_l4(uint8_t *l4, uint8_t proto, const struct change *c,
-				     uint64_t addr_delta)
-{
-	uint64_t port_delta = checksum_delta16(c->old_port, c->new_port);
-	uint8_t *checksum;
-	be16_t value;
-
-	switch (proto) {
-	case PROTO_TCP:
-		wire_put_be16(l4 + c->l4_at, c->new_port);
-		checksum = l4 + TCP_CHECKSUM;
-		value = checksum_apply(wire_be16(checksum), addr_delta + port_delta);
-		break;
-	case PROTO_UDP:
-		wire_put_be16(l4 + c->l4_at, c->new_port);
-		checksum = l4 + UDP_CHECKSUM;
-		if (wire_be16(checksum) == 0)
-			return;
-		value = checksum_apply(wire_be16(checksum), addr_delta + port_delta);
-		value = value == 0 ? UINT16_MAX : value;
-		break;
-	default: /* ICMP echo: parse lets nothing else through */
-		wire_put_be16(l4 + ICMP_ID, c->new_port);
-		checksum = l4 + ICMP_CHECKSUM;
-		value = checksum_apply(wire_be16(checksum), port_delta);
-		break;
-	}
-	wire_put_be16(checksum, value);
-}
-
 static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 {
 	const struct flow *f = flow_table_at(lane->flows, p->probe.record);
@@ -92,7 +59,7 @@ static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 	uint8_t *l4 = p->data + p->l4;
 
 	rewrite_ipv4(p->data, &c, addr_delta);
-	rewrite_l4(l4, f->proto, &c, addr_delta);
+	transport_rewrite(l4, f->proto, &c.port, addr_delta);
 	if (unlikely(p->tcp_flags & TCP_SYN))
 		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, lane->net->tunnels[f->onramp].mss);
 }

@@ -4,10 +4,14 @@
 #include "lane.h"
 
 void stage_rewrite(struct lane *lane, struct burst *b);
+void stage_rewrite6(struct lane *lane, struct burst *b);
 void stage_requote(struct lane *lane, struct burst *b);
+void stage_requote6(struct lane *lane, struct burst *b);
 void stage_answer(struct lane *lane, struct burst *b);
+void stage_answer6(struct lane *lane, struct burst *b);
 void stage_fragment(struct lane *lane, struct burst *b);
 void stage_encapsulate(struct lane *lane, struct burst *b);
+void stage_encapsulate6(struct lane *lane, struct burst *b);
 
 /* An identification for a packet of ours that may be cut; no two workers give the same. */
 static inline be16_t next_identification(struct lane *lane)
@@ -24,6 +28,16 @@ void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop);
  * and checksums. @quote has @len bytes: an IPv4 header and at least eight more.
  */
 void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir);
+
+/* The same of IPv6. @quote is one that quote6_key() could read. */
+void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flow6 *six,
+	      enum flow_dir dir);
+
+/* Sends @p the way of @f's packets in its direction: hop and tunnel. Returns how much fits. */
+uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flow *f);
+
+/* May one more error be sent towards @realm now? Takes its token. */
+bool answer_may_send_error(struct lane *lane, uint16_t realm);
 
 /*
  * Lowers the MSS option of a TCP SYN to @mss (RFC 9293 section 3.7.1), checksum included. @tcp is

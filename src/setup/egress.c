@@ -45,7 +45,7 @@ struct slice_use {
 
 /* A destination towards which one address had no port left at that time. */
 struct spent {
-	be32_t dst;
+	struct addr6 dst; /* IPv4: mapped */
 	be16_t dport;
 	uint8_t proto;
 	bool reserve_too; /* else only the ports that are for everybody */
@@ -122,12 +122,37 @@ struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
 	return e->slices[slice].counters;
 }
 
-/* The pool's address that this inner host is seen under. */
-static uint32_t address_of_host(const struct setup *s)
+static ALWAYS_INLINE struct addr6 destination_of(const struct setup *s)
 {
-	uint32_t host = (ntohl(s->flow.src) ^ (uint32_t)s->flow.site << 16) * 0x9e3779b1u;
+	return s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst);
+}
 
-	return (uint32_t)(((uint64_t)host * s->pool->n_addresses) >> 32);
+static uint32_t fold(const struct addr6 *addr)
+{
+	uint64_t x = addr->half[0] ^ addr->half[1];
+
+	return (uint32_t)(x ^ x >> 32);
+}
+
+/* The pool's addresses of the flow's family. */
+struct range {
+	uint32_t first, n;
+};
+
+static struct range addresses_of(const struct setup *s)
+{
+	if (s->six != NULL)
+		return (struct range){s->pool->first_address6, s->pool->n_addresses6};
+	return (struct range){s->pool->first_address, s->pool->n_addresses};
+}
+
+/* The one of them that this inner host is seen under. */
+static ALWAYS_INLINE uint32_t address_of_host(const struct setup *s)
+{
+	uint32_t src = s->six != NULL ? fold(&s->six->src) : ntohl(s->flow.src);
+	uint32_t host = (src ^ (uint32_t)s->flow.site << 16) * 0x9e3779b1u;
+
+	return (uint32_t)(((uint64_t)host * addresses_of(s).n) >> 32);
 }
 
 static bool is_reserve(uint32_t port)
@@ -144,35 +169,41 @@ static bool has_reserve(const struct setup *s)
 static bool may_use_reserve(const struct setup *s)
 {
 	const struct network *net = s->lane->net;
-	uint32_t index = s->pool->first_address + address_of_host(s);
+	const struct site_use *use = &s->lane->sites[s->flow.site];
+	uint32_t index = addresses_of(s).first + address_of_host(s);
 	const struct egress_address *address = &net->addresses[index];
 	uint64_t ports =
 		(uint64_t)address->n_slices * s->lane->egress->slices[address->first_slice].n;
 
-	return has_reserve(s) && s->lane->sites[s->flow.site].counters.flows * net->n_sites < ports;
+	uint64_t flows = s->six != NULL ? use->flows6 : use->counters.flows - use->flows6;
+
+	return has_reserve(s) && flows * net->n_sites < ports;
 }
 
 /* The addresses that one destination is reached from stand side by side. */
-static struct spent *spent_slot(struct setup *s, uint32_t address)
+static struct spent *spent_slot(struct setup *s, const struct addr6 *dst, uint32_t address)
 {
-	uint32_t h = (s->flow.dst ^ s->flow.dport) * s->lane->egress->multiplier;
+	uint32_t h = (fold(dst) ^ s->flow.dport) * s->lane->egress->multiplier;
 
 	return &s->lane->egress->spent[((h >> 26) + address) & (SPENT_SLOTS - 1)];
 }
 
-static bool is_spent(struct setup *s, uint32_t address)
+static ALWAYS_INLINE bool is_spent(struct setup *s, uint32_t address)
 {
-	const struct spent *slot = spent_slot(s, address);
+	struct addr6 dst = destination_of(s);
+	const struct spent *slot = spent_slot(s, &dst, address);
 
-	return slot->at_s == s->lane->now_s && slot->dst == s->flow.dst &&
+	return slot->at_s == s->lane->now_s && addr6_equal(&slot->dst, &dst) &&
 	       slot->dport == s->flow.dport && slot->proto == s->flow.proto &&
 	       slot->address == address && (slot->reserve_too || !s->use_reserve);
 }
 
 static void remember_spent(struct setup *s, uint32_t address)
 {
-	*spent_slot(s, address) = (struct spent){
-		.dst = s->flow.dst,
+	struct addr6 dst = destination_of(s);
+
+	*spent_slot(s, &dst, address) = (struct spent){
+		.dst = dst,
 		.dport = s->flow.dport,
 		.proto = s->flow.proto,
 		.reserve_too = s->use_reserve,
@@ -181,30 +212,58 @@ static void remember_spent(struct setup *s, uint32_t address)
 	};
 }
 
-static uint64_t hash_candidate(struct setup *s, struct flow_key *key)
+/* A candidate is what the flow says now: address and port. */
+static ALWAYS_INLINE uint64_t hash_candidate(const struct setup *s)
 {
-	flow_return_key(&s->flow, key);
-	return flow_table_prefetch(s->lane->flows, key);
+	struct flow6_key key6;
+	struct flow_key key;
+
+	if (s->six != NULL) {
+		flow6_return_key(&s->flow, s->six, &key6);
+		return flow6_table_prefetch(s->lane->flows6, &key6);
+	}
+	flow_return_key(&s->flow, &key);
+	return flow_table_prefetch(s->lane->flows, &key);
+}
+
+static ALWAYS_INLINE bool is_taken(const struct setup *s, uint64_t hash)
+{
+	struct flow6_key key6;
+	struct flow_key key;
+
+	if (s->six != NULL) {
+		flow6_return_key(&s->flow, s->six, &key6);
+		return flow6_table_has_hashed(s->lane->flows6, &key6, hash);
+	}
+	flow_return_key(&s->flow, &key);
+	return flow_table_has_hashed(s->lane->flows, &key, hash);
+}
+
+static void use_address(struct setup *s, const struct egress_address *address)
+{
+	if (s->six != NULL)
+		s->six->nat_src = address->addr6;
+	else
+		s->flow.nat_src = address->addr;
 }
 
 /* Tries up to @n ports of one slice from @offset on, SEARCH_AHEAD at a time. */
 static bool search_slice(struct setup *s, const struct slice *slice, uint32_t offset, uint32_t n)
 {
-	struct flow_key keys[SEARCH_AHEAD];
+	uint32_t first = slice->first_port + offset;
 	uint64_t hashes[SEARCH_AHEAD];
 
 	for (uint32_t done = 0, ahead; done < n; done += ahead) {
 		ahead = n - done < SEARCH_AHEAD ? n - done : SEARCH_AHEAD;
 		for (uint32_t i = 0; i < ahead; i++) {
-			s->flow.nat_port = htons((uint16_t)(slice->first_port + offset + done + i));
-			hashes[i] = hash_candidate(s, &keys[i]);
+			s->flow.nat_port = htons((uint16_t)(first + done + i));
+			hashes[i] = hash_candidate(s);
 		}
 		for (uint32_t i = 0; i < ahead; i++) {
-			if ((has_reserve(s) &&
-			     is_reserve(ntohs(keys[i].dport)) != s->use_reserve) ||
-			    flow_table_has_hashed(s->lane->flows, &keys[i], hashes[i]))
+			s->flow.nat_port = htons((uint16_t)(first + done + i));
+			if ((has_reserve(s) && is_reserve(first + done + i) != s->use_reserve) ||
+			    is_taken(s, hashes[i]))
 				continue;
-			s->flow.nat_port = keys[i].dport;
 			s->return_hash = hashes[i];
 			return true;
 		}
@@ -231,7 +290,7 @@ static bool search_address(struct setup *s, const struct egress_address *address
 	uint32_t k, offset, left = SEARCH_MAX;
 
 	random_place(s, address, &k, &offset);
-	s->flow.nat_src = address->addr;
+	use_address(s, address);
 	/* Once more round to the slice where it began, for the ports before that place. */
 	for (uint32_t i = 0; i <= address->n_slices && left > 0; i++) {
 		const struct slice_use *use = &e->slices[address->first_slice + k];
@@ -252,14 +311,17 @@ static bool search_address(struct setup *s, const struct egress_address *address
 /* The @i-th address that this host may be seen under: its own, then the ones after it. */
 static uint32_t address_in_turn(const struct setup *s, uint32_t i)
 {
+	struct range range = addresses_of(s);
 	uint32_t k = address_of_host(s) + i;
 
-	return s->pool->first_address + (k < s->pool->n_addresses ? k : k - s->pool->n_addresses);
+	return range.first + (k < range.n ? k : k - range.n);
 }
 
 static uint32_t addresses_to_try(const struct setup *s)
 {
-	return s->pool->n_addresses < ADDRESSES_MAX ? s->pool->n_addresses : ADDRESSES_MAX;
+	uint32_t n = addresses_of(s).n;
+
+	return n < ADDRESSES_MAX ? n : ADDRESSES_MAX;
 }
 
 /* Among the ports for everybody, or, with @reserve, among the others. */
@@ -324,7 +386,6 @@ static uint32_t place_for_all(struct setup *s, const struct egress_address *addr
 enum drop egress_choose(struct setup *s)
 {
 	const struct egress_address *address;
-	struct flow_key key;
 	uint32_t offset;
 
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
@@ -333,9 +394,9 @@ enum drop egress_choose(struct setup *s)
 	if (address == NULL)
 		return may_use_reserve(s) ? DROP_NONE : DROP_EGRESS_EXHAUSTED;
 	offset = place_for_all(s, address);
-	s->flow.nat_src = address->addr;
+	use_address(s, address);
 	s->flow.nat_port = htons((uint16_t)(s->lane->net->slices[s->slice].first_port + offset));
-	s->return_hash = hash_candidate(s, &key);
+	s->return_hash = hash_candidate(s);
 	s->has_candidate = true;
 	__builtin_prefetch(flows_of_port(s), 1);
 	return DROP_NONE;
@@ -343,10 +404,7 @@ enum drop egress_choose(struct setup *s)
 
 static enum drop take_shared(struct setup *s)
 {
-	struct flow_key key;
-
-	flow_return_key(&s->flow, &key);
-	if (s->has_candidate && !flow_table_has_hashed(s->lane->flows, &key, s->return_hash))
+	if (s->has_candidate && !is_taken(s, s->return_hash))
 		return DROP_NONE;
 	if (search_pool(s, false) || (may_use_reserve(s) && search_pool(s, true)))
 		return DROP_NONE;
@@ -357,13 +415,12 @@ static enum drop take_shared(struct setup *s)
 static enum drop take_own(struct setup *s)
 {
 	uint32_t address = s->pool->first_address + address_of_host(s);
-	struct flow_key key;
 	enum drop drop =
 		mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net, address,
 			      !has_reserve(s) || may_use_reserve(s), &s->flow, &s->slice);
 
 	if (drop == DROP_NONE)
-		s->return_hash = hash_candidate(s, &key);
+		s->return_hash = hash_candidate(s);
 	return drop;
 }
 
@@ -388,9 +445,10 @@ void egress_undo(struct setup *s)
 }
 
 /* Which slice an ending flow's port is of must be found again; a setup knows it. */
-void egress_release(struct lane *lane, const struct flow *flow)
+void egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six)
 {
-	int address = network_find_address(lane->net, flow->nat_src);
+	int address = six != NULL ? network_find_address6(lane->net, &six->nat_src)
+				  : network_find_address(lane->net, flow->nat_src);
 	uint16_t port = ntohs(flow->nat_port);
 	int slice = address < 0 ? -1 : network_find_slice(lane->net, (uint32_t)address, port);
 	struct setup s = {.lane = lane, .flow = *flow};

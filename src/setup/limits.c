@@ -30,11 +30,17 @@ struct site_use *limits_create(void)
 	return memory_lines((SPEC_SITES_MAX + 1) * sizeof(struct site_use));
 }
 
-/* May a site that has @flows have one of the records that are left? */
-static enum drop refuse_record(const struct lane *lane, uint64_t flows)
+/*
+ * May the site have one of the records that are left? Each family has a table of its own, and a
+ * share of one says nothing of the other.
+ */
+static enum drop refuse_record(const struct setup *s, const struct site_use *use)
 {
-	uint32_t capacity = flow_table_capacity(lane->flows);
-	uint32_t left = capacity - lane->flows_taken;
+	const struct lane *lane = s->lane;
+	bool six = s->six != NULL;
+	uint32_t capacity = flow_table_capacity(six ? lane->flows6 : lane->flows);
+	uint32_t left = capacity - (six ? lane->flows6_taken : lane->flows_taken);
+	uint64_t flows = six ? use->flows6 : use->counters.flows - use->flows6;
 
 	if (left == 0)
 		return DROP_TABLE_FULL;
@@ -56,8 +62,7 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
 
 static enum drop refuse(struct setup *s, struct site_use *use, const struct site_limits *limits)
 {
-	const struct lane *lane = s->lane;
-	enum drop drop = refuse_record(lane, use->counters.flows);
+	enum drop drop = refuse_record(s, use);
 
 	if (drop != DROP_NONE)
 		return drop;
@@ -65,9 +70,21 @@ static enum drop refuse(struct setup *s, struct site_use *use, const struct site
 		return DROP_SITE_FLOWS;
 	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= limits->half_open)
 		return DROP_HALF_OPEN;
-	if (!take_token(use, limits, lane->now_ns))
+	if (!take_token(use, limits, s->lane->now_ns))
 		return DROP_SITE_RATE;
 	return DROP_NONE;
+}
+
+/* One more or one less. */
+static void count_flow(struct lane *lane, const struct flow *flow, bool six, int change)
+{
+	struct site_use *use = &lane->sites[flow->site];
+
+	*(six ? &lane->flows6_taken : &lane->flows_taken) += (uint32_t)change;
+	use->flows6 += (uint64_t)(six ? change : 0);
+	use->counters.flows += (uint64_t)change;
+	if (flow_is_half_open(flow->state))
+		use->counters.half_open += (uint64_t)change;
 }
 
 enum drop limits_take(struct setup *s)
@@ -79,25 +96,19 @@ enum drop limits_take(struct setup *s)
 		use->counters.refused += drop != DROP_TABLE_FULL;
 		return drop;
 	}
-	s->lane->flows_taken++;
-	use->counters.flows++;
-	use->counters.half_open += flow_is_half_open(s->flow.state);
+	count_flow(s->lane, &s->flow, s->six != NULL, 1);
 	return DROP_NONE;
 }
 
-void limits_release(struct lane *lane, const struct flow *flow)
+void limits_release(struct lane *lane, const struct flow *flow, bool six)
 {
-	struct site_use *use = &lane->sites[flow->site];
-
-	lane->flows_taken--;
-	use->counters.flows--;
-	use->counters.half_open -= flow_is_half_open(flow->state);
+	count_flow(lane, flow, six, -1);
 }
 
 /* What never became a flow gives its token back, too. */
 void limits_undo(struct setup *s)
 {
-	limits_release(s->lane, &s->flow);
+	limits_release(s->lane, &s->flow, s->six != NULL);
 	s->lane->sites[s->flow.site].spent_until_ns -=
 		s->lane->net->sites[s->flow.site].limits.interval_ns;
 }

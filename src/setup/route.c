@@ -1,7 +1,7 @@
 /*
  * Step: which way does the flow go?
  *
- * The default route is the first egress pool, by its uplink. Private destinations have no route: they
+ * The default route is the first egress pool with an address of the flow's family, by its uplink. Private destinations have no route: they
  * must not leak to the Internet, and neither must packets to our own outer addresses. Behind the
  * uplink the kernel's routes say which neighbour is next (network/adjacency.h).
  */
@@ -28,7 +28,7 @@ static bool is_private(be32_t addr)
 }
 
 /* Control will ask the kernel; until it knows, the flow cannot open. A full list is no loss. */
-static void want_neighbour(struct lane *lane, uint8_t port, be32_t addr)
+static void want_neighbour(struct lane *lane, uint8_t port, struct addr6 addr)
 {
 	if (lane->n_wanted == LANE_WANTED_MAX)
 		return;
@@ -37,25 +37,48 @@ static void want_neighbour(struct lane *lane, uint8_t port, be32_t addr)
 	lane->n_wanted++;
 }
 
-enum drop route_choose(struct setup *s)
+/* @hop is where the pool's uplink has the destination. */
+static enum drop take_hop(struct setup *s, uint16_t hop)
 {
-	struct lane *lane = s->lane;
-	be32_t dst = s->flow.dst;
-	uint16_t hop;
-
-	if (is_private(dst) || network_find_address(lane->net, dst) >= 0 ||
-	    network_is_local_end(lane->net, dst))
-		return DROP_NO_ROUTE;
-
-	s->pool = &lane->net->pools[0];
-	hop = adjacency_route(lane->adj, s->pool->port, dst);
 	if (hop == HOP_NONE)
 		return DROP_NO_ROUTE;
 	if (hop == HOP_UNKNOWN_HOST) {
-		want_neighbour(lane, s->pool->port, dst);
+		want_neighbour(s->lane, s->pool->port,
+			       s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst));
 		return DROP_NO_NEIGHBOUR;
 	}
 	s->flow.offramp = hop;
 	s->flow.far = SITE_INTERNET;
 	return DROP_NONE;
+}
+
+enum drop route_choose(struct setup *s)
+{
+	const struct lane *lane = s->lane;
+	be32_t dst = s->flow.dst;
+
+	s->pool = lane->net->egress;
+	if (is_private(dst) || network_find_address(lane->net, dst) >= 0 ||
+	    network_is_local_end(lane->net, dst) || s->pool == NULL)
+		return DROP_NO_ROUTE;
+	return take_hop(s, adjacency_route(lane->adj, s->pool->port, dst));
+}
+
+/* RFC 4193, unique local, and what came before it (RFC 3879). */
+static bool is_private6(const struct addr6 *addr)
+{
+	uint64_t high = be64toh(addr->half[0]);
+
+	return high >> 57 == 0xfc00 >> 9 || high >> 54 == 0xfec0 >> 6;
+}
+
+enum drop route6_choose(struct setup *s)
+{
+	const struct lane *lane = s->lane;
+	const struct addr6 *dst = &s->six->dst;
+
+	s->pool = lane->net->egress6;
+	if (is_private6(dst) || network_find_address6(lane->net, dst) >= 0 || s->pool == NULL)
+		return DROP_NO_ROUTE;
+	return take_hop(s, adjacency_route6(lane->adj, s->pool->port, dst));
 }

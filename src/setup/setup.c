@@ -21,15 +21,16 @@
 static const struct step {
 	const char *name;
 	enum drop (*run)(struct setup *s);
+	enum drop (*run6)(struct setup *s); /* for IPv6 */
 	void (*undo)(struct setup *s); /* NULL: nothing to undo */
 } steps[] = {
-	{"start",  start_check,   NULL},
-	{"limits", limits_take,   limits_undo},
-	{"source", source_check,  NULL},
-	{"route",  route_choose,  NULL},
-	{"choose", egress_choose, NULL},
-	{"take",   egress_take,   egress_undo},
-	{"insert", insert_flow,   NULL},
+	{"start",  start_check,   start_check,   NULL},
+	{"limits", limits_take,   limits_take,   limits_undo},
+	{"source", source_check,  source6_check, NULL},
+	{"route",  route_choose,  route6_choose, NULL},
+	{"choose", egress_choose, egress_choose, NULL},
+	{"take",   egress_take,   egress_take,   egress_undo},
+	{"insert", insert_flow,   insert_flow,   NULL},
 };
 /* clang-format on */
 
@@ -50,10 +51,10 @@ static void undo_steps(struct setup *s, size_t n)
 }
 
 /* Steps from @first up to @end; a refusal undoes all that were run, earlier ones included. */
-static enum drop run_steps(struct setup *s, size_t first, size_t end)
+static ALWAYS_INLINE enum drop run_steps(struct setup *s, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++) {
-		enum drop drop = steps[i].run(s);
+		enum drop drop = (s->six == NULL ? steps[i].run : steps[i].run6)(s);
 
 		if (drop != DROP_NONE) {
 			undo_steps(s, i);
@@ -66,8 +67,12 @@ static enum drop run_steps(struct setup *s, size_t first, size_t end)
 enum drop insert_flow(struct setup *s)
 {
 	s->flow.seen_s = s->lane->now_s;
-	s->record = flow_table_insert_hashed(s->lane->flows, &s->flow, s->p->probe.hash,
-					     s->return_hash);
+	if (s->six == NULL)
+		s->record = flow_table_insert_hashed(s->lane->flows, &s->flow, s->p->probe.hash,
+						     s->return_hash);
+	else
+		s->record = flow6_table_insert_hashed(s->lane->flows6, &s->flow, s->six,
+						      s->p->probe.hash, s->return_hash);
 	if (s->record == FLOW_NO_RECORD)
 		return DROP_TABLE_FULL;
 	s->lane->counters.flows_created++;
@@ -82,19 +87,30 @@ static bool is_for_gateway(const struct lane *lane, const struct packet *p)
 	       p->data[p->l4 + ICMP_TYPE] == ICMP_ECHO_REQUEST;
 }
 
-void setup_flow_ended(struct lane *lane, const struct flow *flow)
+static bool is_for_gateway6(const struct lane *lane, const struct packet *p,
+			    const struct flow6_key *key)
 {
-	egress_release(lane, flow);
-	limits_release(lane, flow);
+	const struct addr6 *ours = &lane->net->tunnel_addresses6[p->tunnel];
+
+	return p->tunnel != TUNNEL_NONE && key->proto == PROTO_ICMPV6 && !addr6_is_zero(ours) &&
+	       addr6_equal(&key->dst, ours) && p->data[p->l4 + ICMP_TYPE] == ICMPV6_ECHO_REQUEST;
+}
+
+void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+{
+	egress_release(lane, flow, six);
+	limits_release(lane, flow, six != NULL);
 	lane->counters.flows_ended++;
 }
 
-static void refuse(struct burst *b, struct packet *p, enum drop drop)
+static void refuse(struct burst *b, const struct setup *s, enum drop drop)
 {
-	if (answer_to(drop) >= 0)
-		burst_answer(b, p, (enum answer)answer_to(drop));
+	if (answer_to(drop) < 0)
+		burst_drop(b, s->p, drop);
+	else if (s->six == NULL)
+		burst_answer(b, s->p, (enum answer)answer_to(drop));
 	else
-		burst_drop(b, p, drop);
+		burst_answer6(b, s->p, (enum answer)answer_to(drop));
 }
 
 /* Flows of this burst, by some bits of their hash: may an earlier packet open the same flow? */
@@ -111,60 +127,97 @@ static bool seen_before(struct seen *seen, uint64_t hash)
 	return before;
 }
 
+/* A flow begins to be made. False: the packet is for the gateway itself and was answered. */
+static ALWAYS_INLINE bool begin(struct lane *lane, struct burst *b, struct packet *p,
+				struct setup *s, struct flow6 *six)
+{
+	const struct flow6_key *key;
+
+	*s = (struct setup){.lane = lane, .p = p, .six = six};
+	if (six == NULL) {
+		if (!is_for_gateway(lane, p))
+			return true;
+		burst_answer(b, p, ANSWER_ECHO);
+		return false;
+	}
+	key = burst_key6(b, p);
+	*six = (struct flow6){.src = key->src, .dst = key->dst};
+	if (!is_for_gateway6(lane, p, key))
+		return true;
+	burst_answer6(b, p, ANSWER_ECHO);
+	return false;
+}
+
 /* The first steps for the whole burst. Writes who goes on, returns how many. */
-static unsigned prepare(struct lane *lane, struct burst *b, struct setup *setups)
+static ALWAYS_INLINE unsigned prepare(struct lane *lane, struct burst *b, enum stage stage,
+				      struct setup *setups, struct flow6 *sixes)
 {
 	struct seen seen = {0};
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < b->n[STAGE_SETUP]; i++) {
-		struct packet *p = b->list[STAGE_SETUP][i];
+	for (unsigned i = 0; i < b->n[stage]; i++) {
+		struct packet *p = b->list[stage][i];
 		struct setup *s = &setups[n];
 		enum drop drop;
 
-		if (is_for_gateway(lane, p)) {
-			burst_answer(b, p, ANSWER_ECHO);
+		if (!begin(lane, b, p, s, sixes == NULL ? NULL : &sixes[n]))
 			continue;
-		}
-		*s = (struct setup){.lane = lane, .p = p};
 		s->next_step = seen_before(&seen, p->probe.hash) ? 0 : FIRST_ALONE;
 		drop = run_steps(s, 0, s->next_step);
 		if (drop == DROP_NONE)
 			n++;
 		else
-			refuse(b, p, drop);
+			refuse(b, s, drop);
 	}
 	return n;
 }
 
-static bool is_open_now(struct lane *lane, struct packet *p)
+static bool is_open_now(struct lane *lane, struct burst *b, struct setup *s)
 {
-	struct flow_probe *probe = &p->probe;
+	struct flow_probe *probe = &s->p->probe;
+	const struct flow6_key *key = burst_key6(b, s->p);
 
-	flow_table_lookup(lane->flows, &probe, 1);
+	if (s->six == NULL)
+		flow_table_lookup(lane->flows, &probe, 1);
+	else
+		flow6_table_lookup(lane->flows6, &key, &probe, 1);
 	return probe->record != FLOW_NO_RECORD;
+}
+
+static ALWAYS_INLINE void finish(struct lane *lane, struct burst *b, struct setup *s,
+				 enum stage follow)
+{
+	enum drop drop;
+
+	if (s->next_step == 0 && is_open_now(lane, b, s)) {
+		burst_pass(b, follow, s->p);
+		return;
+	}
+	drop = run_steps(s, s->next_step, STEPS);
+	if (drop != DROP_NONE) {
+		refuse(b, s, drop);
+		return;
+	}
+	s->p->probe.record = s->record;
+	s->p->probe.dir = FLOW_FORWARD;
+	burst_pass(b, follow, s->p);
 }
 
 void stage_setup(struct lane *lane, struct burst *b)
 {
 	struct setup setups[BURST_MAX];
-	unsigned n = prepare(lane, b, setups);
+	unsigned n = prepare(lane, b, STAGE_SETUP, setups, NULL);
 
-	for (unsigned i = 0; i < n; i++) {
-		struct setup *s = &setups[i];
-		enum drop drop;
+	for (unsigned i = 0; i < n; i++)
+		finish(lane, b, &setups[i], STAGE_FOLLOW);
+}
 
-		if (s->next_step == 0 && is_open_now(lane, s->p)) {
-			burst_pass(b, STAGE_FOLLOW, s->p);
-			continue;
-		}
-		drop = run_steps(s, s->next_step, STEPS);
-		if (drop != DROP_NONE) {
-			refuse(b, s->p, drop);
-			continue;
-		}
-		s->p->probe.record = s->record;
-		s->p->probe.dir = FLOW_FORWARD;
-		burst_pass(b, STAGE_FOLLOW, s->p);
-	}
+void stage_setup6(struct lane *lane, struct burst *b)
+{
+	struct setup setups[BURST_MAX];
+	struct flow6 sixes[BURST_MAX];
+	unsigned n = prepare(lane, b, STAGE_SETUP6, setups, sixes);
+
+	for (unsigned i = 0; i < n; i++)
+		finish(lane, b, &setups[i], STAGE_FOLLOW6);
 }

@@ -14,6 +14,7 @@ struct setup {
 	struct packet *p;
 	uint32_t next_step; /* setup.c: where the packet goes on alone */
 	struct flow flow; /* written step by step */
+	struct flow6 *six; /* its addresses if it is IPv6, also step by step; NULL: IPv4 */
 	const struct pool *pool; /* route: the egress it leaves by */
 	uint32_t slice; /* choose, take: the slice of the egress port */
 	bool has_candidate; /* choose: a port to try first */
@@ -27,21 +28,27 @@ enum drop start_check(struct setup *s); /* may this packet start a flow? */
 enum drop limits_take(struct setup *s); /* may its site have one more flow? */
 void limits_undo(struct setup *s);
 enum drop source_check(struct setup *s); /* may this site use that source? */
+enum drop source6_check(struct setup *s);
 enum drop route_choose(struct setup *s); /* which way does it go? */
+enum drop route6_choose(struct setup *s);
 enum drop egress_choose(struct setup *s); /* which address and port might it leave with? */
 enum drop egress_take(struct setup *s); /* that one, or the next that is free */
 void egress_undo(struct setup *s);
-void egress_release(struct lane *lane, const struct flow *flow);
+void egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
 enum drop insert_flow(struct setup *s); /* both directions into the table */
 
 void stage_setup(struct lane *lane, struct burst *b);
+void stage_setup6(struct lane *lane, struct burst *b);
 
-/* What setup took for a flow is given back: call for each flow that ends (setup.c). */
-void setup_flow_ended(struct lane *lane, const struct flow *flow);
+/*
+ * What setup took for a flow is given back: call for each flow that ends (setup.c). @six: its
+ * addresses if it is IPv6, or NULL.
+ */
+void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six);
 
 /* A worker's own account of what each site has. free() ends it. NULL if memory ran out. */
 struct site_use *limits_create(void);
-void limits_release(struct lane *lane, const struct flow *flow);
+void limits_release(struct lane *lane, const struct flow *flow, bool six);
 
 /*
  * A worker's own account of egress ports in use. It owns part @index of @count of every slice.

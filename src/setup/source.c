@@ -2,7 +2,8 @@
  * Step: may this site use that source address?
  *
  * Addresses that are never a host's (RFC 6890) are refused from everybody; a site that lists its
- * prefixes may use no others (RFC 2827). Different sites may list the same ones.
+ * prefixes may use no others (RFC 2827). Nor may link-local IPv6 addresses pass, which never leave
+ * their link (RFC 4291 section 2.5.6). Different sites may list the same ones.
  */
 #include "setup/setup.h"
 
@@ -18,6 +19,19 @@ enum drop source_check(struct setup *s)
 	if (!is_host(s->flow.src) || !is_host(s->flow.dst) || s->flow.src == s->flow.dst)
 		return DROP_MARTIAN;
 	if (!network_source_allowed(s->lane->net, s->flow.site, s->flow.src))
+		return DROP_SOURCE;
+	return DROP_NONE;
+}
+
+enum drop source6_check(struct setup *s)
+{
+	const struct flow6 *six = s->six;
+
+	if (!addr6_is_host(&six->src) || !addr6_is_host(&six->dst) ||
+	    addr6_is_link_local(&six->src) || addr6_is_link_local(&six->dst) ||
+	    addr6_equal(&six->src, &six->dst))
+		return DROP_MARTIAN;
+	if (!network_source6_allowed(s->lane->net, s->flow.site, &six->src))
 		return DROP_SOURCE;
 	return DROP_NONE;
 }

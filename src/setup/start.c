@@ -32,6 +32,11 @@ enum drop start_check(struct setup *s)
 			return DROP_NO_FLOW;
 		state = FLOW_ICMP;
 		break;
+	case PROTO_ICMPV6: /* over IPv6 only: parse refuses it elsewhere */
+		if (p->data[p->l4 + ICMP_TYPE] != ICMPV6_ECHO_REQUEST)
+			return DROP_NO_FLOW;
+		state = FLOW_ICMP;
+		break;
 	default:
 		return DROP_PROTOCOL;
 	}

@@ -24,17 +24,20 @@ static const uint8_t leaving[4][4] = {
 enum drop ecn_open(uint8_t outer_tos, uint8_t *inner, size_t len)
 {
 	be16_t before, after, checksum;
+	unsigned shift;
 	uint8_t ecn;
 
 	if (len < IPV4_LEN) /* parse will say so */
 		return DROP_NONE;
-	ecn = leaving[outer_tos & IPV4_ECN][inner[IPV4_TOS] & IPV4_ECN];
+	/* The same byte in both families; in IPv6 what is left of it is the flow label. */
+	shift = inner[IPV6_VERSION] >> 4 == 6 ? 4 : 0;
+	ecn = leaving[outer_tos & IPV4_ECN][inner[IPV4_TOS] >> shift & IPV4_ECN];
 	if (ecn == DROP)
 		return DROP_ECN;
 	before = wire_be16(inner);
-	inner[IPV4_TOS] = (uint8_t)((inner[IPV4_TOS] & ~IPV4_ECN) | ecn);
+	inner[IPV4_TOS] = (uint8_t)((inner[IPV4_TOS] & ~(IPV4_ECN << shift)) | ecn << shift);
 	after = wire_be16(inner);
-	if (after == before)
+	if (after == before || shift != 0) /* IPv6 has no checksum */
 		return DROP_NONE;
 	checksum =
 		checksum_apply(wire_be16(inner + IPV4_CHECKSUM), checksum_delta16(before, after));

@@ -13,7 +13,7 @@ static inline int ecn_is_news(uint8_t outer_tos)
 }
 
 /*
- * Tells the IPv4 packet at @inner, @len bytes as yet unchecked, what its outer header said, its
+ * Tells the IP packet at @inner, @len bytes as yet unchecked, what its outer header said, its
  * checksum included. DROP_ECN: it was marked on the way and cannot say so.
  */
 enum drop ecn_open(uint8_t outer_tos, uint8_t *inner, size_t len);

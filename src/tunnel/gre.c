@@ -46,7 +46,8 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 		return DROP_GRE_MALFORMED;
 	if (flags & GRE_C && !checksum_ok(p, len))
 		return DROP_GRE_CHECKSUM;
-	if (wire_16(p + 2) != ETHER_IPV4)
+	out->protocol = wire_16(p + 2);
+	if (__builtin_expect(out->protocol != ETHER_IPV4, 0) && out->protocol != ETHER_IPV6)
 		return DROP_GRE_PROTOCOL;
 
 	out->has_key = flags & GRE_K;

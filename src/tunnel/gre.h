@@ -12,13 +12,14 @@
 
 struct gre {
 	uint32_t key; /* host order */
+	uint16_t protocol; /* of the payload: ETHER_IPV4 or ETHER_IPV6 */
 	bool has_key;
 	uint8_t len; /* header bytes: 4 to 16 */
 };
 
 /*
  * Reads the GRE header at @p, @len bytes up to the end of the outer packet. Checks version,
- * reserved bits, checksum if there is one, and that the payload is IPv4; a sequence number is
+ * reserved bits, checksum if there is one, and that the payload is IPv4 or IPv6; a sequence number is
  * accepted and not looked at. DROP_NONE or why not.
  */
 enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out);

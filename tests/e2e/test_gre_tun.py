@@ -72,7 +72,7 @@ CRAFTED = [
     ("malformed", b"\x20\x00\x08\x00\x00\x00", "cut short within the key"),
     ("malformed", b"\x20\x00\x08", "cut short within the base header"),
     ("malformed", bytes(GRE(key_present=1, key=7, version=1) / INNER), "PPTP's GRE"),
-    ("malformed", bytes(GRE(key_present=1, key=7, proto=0x86dd) / INNER), "not IPv4"),
+    ("malformed", bytes(GRE(key_present=1, key=7, proto=0x6558) / INNER), "not IP"),
     ("refused", bytes(GRE(key_present=1, key=7, proto=0x800)) + b"\x00" * 20, "nothing like an IP packet"),
 ]
 

@@ -170,6 +170,7 @@ static void make_adjacency(struct bed *bed)
 {
 	struct hop hops[PORTS_MAX + 1] = {0};
 	struct adjacency_route routes[PORTS_MAX] = {0};
+	struct adjacency_route6 routes6[PORTS_MAX] = {0};
 	uint16_t *tunnel_hops = calloc(bed->net->n_tunnels + 1, sizeof(*tunnel_hops));
 	size_t n = bed->config->n_ports;
 
@@ -184,6 +185,8 @@ static void make_adjacency(struct bed *bed)
 		hop->resolved = true;
 		routes[i].port = (uint8_t)i;
 		routes[i].hop = (uint16_t)(i + 1);
+		routes6[i].port = (uint8_t)i;
+		routes6[i].hop = (uint16_t)(i + 1);
 	}
 	for (uint32_t t = 1; t <= bed->net->n_tunnels; t++)
 		tunnel_hops[t] = (uint16_t)(bed->net->tunnels[t].port + 1);
@@ -193,6 +196,8 @@ static void make_adjacency(struct bed *bed)
 		.n_hops = n + 1,
 		.routes = routes,
 		.n_routes = n,
+		.routes6 = routes6,
+		.n_routes6 = n,
 		.tunnel_hops = tunnel_hops,
 		.n_tunnels = bed->net->n_tunnels,
 	});
@@ -205,6 +210,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 	uint8_t secret[16] = "packet tests    ";
 	struct worker_config config = {
 		.flows_capacity = bed->config->flows_capacity / bed->n_workers,
+		.flows6_capacity = bed->config->flows_capacity6 / bed->n_workers,
 		.timeout_s =
 			{
 				[FLOW_UDP] = bed->config->timeout_udp,

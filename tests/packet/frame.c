@@ -50,8 +50,35 @@ static uint32_t pseudo(uint32_t src, uint32_t dst, uint8_t proto, size_t len)
 	return sum16(0, h, sizeof(h));
 }
 
-static bool is_error(uint8_t icmp_type)
+static uint32_t pseudo6(const struct ip6 *src, const struct ip6 *dst, uint8_t proto, size_t len)
 {
+	uint8_t h[40] = {0};
+
+	memcpy(h, src, 16);
+	memcpy(h + 16, dst, 16);
+	put32(h + 32, (uint32_t)len);
+	h[39] = proto;
+	return sum16(0, h, sizeof(h));
+}
+
+static uint32_t pseudo_of(const struct frame *f, size_t len)
+{
+	if (f->six)
+		return pseudo6(&f->src6, &f->dst6, f->proto, len);
+	return f->proto == 1 ? 0 : pseudo(f->src, f->dst, f->proto, len);
+}
+
+static bool is_icmp(const struct frame *f)
+{
+	return f->proto == 1 || f->proto == 58;
+}
+
+static bool is_error(const struct frame *f)
+{
+	uint8_t icmp_type = f->icmp_type;
+
+	if (f->proto == 58)
+		return icmp_type < 128;
 	return icmp_type == 3 || icmp_type == 11 || icmp_type == 12;
 }
 
@@ -84,13 +111,14 @@ static size_t build_l4(const struct frame *f, uint8_t *l4)
 	}
 	at = f->proto == 6 ? 16 : f->proto == 17 ? 6 : 2;
 
-	if (f->proto == 1) {
+	if (is_icmp(f)) {
 		l4[0] = f->icmp_type;
 		l4[1] = f->icmp_code;
 		put16(l4 + 4, f->sport);
-		if (is_error(f->icmp_type))
+		if (is_error(f))
 			put16(l4 + 6, f->dport);
-		put16(l4 + at, ~sum16(0, l4, header + payload) & 0xffff);
+		put16(l4 + at,
+		      ~sum16(pseudo_of(f, header + payload), l4, header + payload) & 0xffff);
 		return header + payload;
 	}
 	put16(l4, f->sport);
@@ -99,9 +127,7 @@ static size_t build_l4(const struct frame *f, uint8_t *l4)
 		put16(l4 + 4, (uint32_t)(header + payload));
 	if (f->proto == 17 && f->udp_no_checksum)
 		return header + payload;
-	put16(l4 + at,
-	      ~sum16(pseudo(f->src, f->dst, f->proto, header + payload), l4, header + payload) &
-		      0xffff);
+	put16(l4 + at, ~sum16(pseudo_of(f, header + payload), l4, header + payload) & 0xffff);
 	if (f->proto == 17 && get16(l4 + at) == 0)
 		put16(l4 + at, 0xffff);
 	return header + payload;
@@ -133,6 +159,23 @@ void frame_mend(uint8_t *ip)
 	put16(ip + 10, ~sum16(0, ip, header) & 0xffff);
 }
 
+static size_t build_ip6(const struct frame *f, uint8_t *ip)
+{
+	size_t len;
+
+	memset(ip, 0, 40);
+	ip[0] = 0x60;
+	ip[6] = f->n_extensions > 0 ? f->next : f->proto;
+	ip[7] = f->ttl == 0 ? 64 : f->ttl;
+	memcpy(ip + 8, &f->src6, 16);
+	memcpy(ip + 24, &f->dst6, 16);
+	if (f->n_extensions > 0)
+		memcpy(ip + 40, f->extensions, f->n_extensions);
+	len = f->n_extensions + build_l4(f, ip + 40 + f->n_extensions);
+	put16(ip + 4, (uint32_t)len);
+	return 40 + len;
+}
+
 static size_t gre_len(const struct frame *f)
 {
 	return 4 + 4 * ((size_t)f->has_checksum + f->has_key + f->has_sequence);
@@ -140,8 +183,11 @@ static size_t gre_len(const struct frame *f)
 
 size_t frame_build_inner(const struct frame *f, uint8_t *ip)
 {
-	size_t len = build_l4(f, ip + 20);
+	size_t len;
 
+	if (f->six)
+		return build_ip6(f, ip);
+	len = build_l4(f, ip + 20);
 	return build_ip(ip, f->src, f->dst, f->proto, f->ttl == 0 ? 64 : f->ttl, f->tos, f->df,
 			len);
 }
@@ -153,12 +199,14 @@ size_t frame_wrap(const struct frame *f, const uint8_t *inner, size_t len, uint8
 
 	memmove(ip + outer, inner, len);
 	memcpy(out, "\x02\0\0\0\0\x01\x02\0\0\0\0\xfe\x08\0", 14);
-	if (outer == 0)
+	if (outer == 0) {
+		put16(out + 12, f->six ? 0x86dd : 0x0800);
 		return 14 + len;
+	}
 
 	memset(gre, 0, gre_len(f));
 	gre[0] = (uint8_t)(f->has_checksum << 7 | f->has_key << 5 | f->has_sequence << 4);
-	put16(gre + 2, 0x0800);
+	put16(gre + 2, f->six ? 0x86dd : 0x0800);
 	at += f->has_checksum ? 4 : 0;
 	if (f->has_key) {
 		put32(gre + at, f->key);
@@ -188,20 +236,19 @@ static bool parse_ip(const uint8_t *ip, size_t len, const char **why)
 	return sum16(0, ip, 20) == 0xffff;
 }
 
-static bool parse_l4(const uint8_t *ip, size_t len, struct frame *f, const char **why)
+/* @l4 has @len bytes. */
+static bool parse_l4(const uint8_t *l4, size_t len, struct frame *f, const char **why)
 {
-	const uint8_t *l4 = ip + 20;
 	size_t header = f->proto == 6 ? (size_t)(l4[12] >> 4) * 4 : 8;
-	uint32_t sum = f->proto == 1 ? 0 : pseudo(f->src, f->dst, f->proto, len - 20);
 
 	*why = "transport header";
-	if (len < 20 + header + 8)
+	if (len < header + 8)
 		return false;
-	if (f->proto == 1) {
+	if (is_icmp(f)) {
 		f->icmp_type = l4[0];
 		f->icmp_code = l4[1];
 		f->sport = get16(l4 + 4);
-		f->dport = is_error(f->icmp_type) ? get16(l4 + 6) : 0;
+		f->dport = is_error(f) ? get16(l4 + 6) : 0;
 	} else {
 		f->sport = get16(l4);
 		f->dport = get16(l4 + 2);
@@ -212,11 +259,44 @@ static bool parse_l4(const uint8_t *ip, size_t len, struct frame *f, const char 
 		f->tcp_flags = l4[13];
 		f->mss = header >= 24 && l4[20] == 2 ? get16(l4 + 22) : 0;
 	}
-	f->payload = (uint16_t)(len - 20 - header);
+	f->payload = (uint16_t)(len - header);
 	f->token = (uint64_t)get32(l4 + header) << 32 | get32(l4 + header + 4);
 	*why = "transport checksum";
 	f->udp_no_checksum = f->proto == 17 && get16(l4 + 6) == 0;
-	return f->udp_no_checksum || sum16(sum, l4, len - 20) == 0xffff;
+	return f->udp_no_checksum || sum16(pseudo_of(f, len), l4, len) == 0xffff;
+}
+
+/* The transport header of an IPv6 packet, which may be cut off behind @len bytes. */
+static size_t parse_ip6(const uint8_t *ip, size_t len, struct frame *f)
+{
+	size_t at = 40;
+	uint8_t next;
+
+	if (len < 40 || ip[0] != 0x60)
+		return 0;
+	next = ip[6];
+	while (next == 0 || next == 43 || next == 44 || next == 60) {
+		if (at + 8 > len)
+			return 0;
+		next = ip[at];
+		at += ((size_t)ip[at + 1] + 1) * 8;
+	}
+	f->six = true;
+	f->proto = next;
+	f->ttl = ip[7];
+	memcpy(&f->src6, ip + 8, 16);
+	memcpy(&f->dst6, ip + 24, 16);
+	return at + 8 <= len ? at : 0;
+}
+
+static bool parse_inner6(const uint8_t *ip, size_t len, struct frame *f, const char **why)
+{
+	size_t at = parse_ip6(ip, len, f);
+
+	*why = "IPv6 header";
+	if (at == 0 || 40u + get16(ip + 4) != len)
+		return false;
+	return parse_l4(ip + at, len - at, f, why);
 }
 
 static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *header,
@@ -232,7 +312,9 @@ static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *he
 	f->has_key = gre[0] & 0x20;
 	*header = 20 + 4 + (f->has_key ? 4 : 0);
 	*why = "GRE header";
-	if (len < *header + 20 || (gre[0] & ~0x20) != 0 || gre[1] != 0 || get16(gre + 2) != 0x0800)
+	f->six = get16(gre + 2) == 0x86dd;
+	if (len < *header + 20 || (gre[0] & ~0x20) != 0 || gre[1] != 0 ||
+	    (get16(gre + 2) != 0x0800 && !f->six))
 		return false;
 	if (f->has_key)
 		f->key = get32(gre + 4);
@@ -246,9 +328,11 @@ bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **wh
 
 	memset(f, 0, sizeof(*f));
 	*why = "Ethernet";
-	if (len < 34 || get16(in + 12) != 0x0800)
+	if (len < 34 || (get16(in + 12) != 0x0800 && get16(in + 12) != 0x86dd))
 		return false;
 	len -= 14;
+	if (get16(in + 12) == 0x86dd)
+		return parse_inner6(ip, len, f, why);
 	if (!parse_ip(ip, len, why))
 		return false;
 	if (ip[9] == 47) {
@@ -256,6 +340,8 @@ bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **wh
 			return false;
 		ip += header;
 		len -= header;
+		if (f->six)
+			return parse_inner6(ip, len, f, why);
 		if (!parse_ip(ip, len, why))
 			return false;
 	}
@@ -265,23 +351,46 @@ bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **wh
 	f->src = get32(ip + 12);
 	f->dst = get32(ip + 16);
 	f->df = get16(ip + 6) & 0x4000;
-	return parse_l4(ip, len, f, why);
+	return parse_l4(ip + 20, len - 20, f, why);
 }
 
 const uint8_t *frame_inner(const uint8_t *in, size_t *len)
 {
 	size_t header = 14;
 
-	if (in[14 + 9] == 47)
+	if (in[12] == 0x08 && in[14 + 9] == 47)
 		header += 20 + 4 + (in[34] & 0x20 ? 4 : 0);
 	*len -= header;
 	return in + header;
+}
+
+static void parse_quoted_ports(const uint8_t *l4, struct frame *f)
+{
+	f->sport = get16(l4 + (is_icmp(f) ? 4 : 0));
+	f->dport = is_icmp(f) ? 0 : get16(l4 + 2);
+}
+
+static bool parse_quote6(const uint8_t *quote, size_t len, struct frame *f, const char **why)
+{
+	size_t at;
+
+	memset(f, 0, sizeof(*f));
+	at = parse_ip6(quote, len, f);
+	*why = "quoted IPv6 header";
+	if (at == 0)
+		return false;
+	if (40u + get16(quote + 4) == len)
+		return parse_l4(quote + at, len - at, f, why);
+	parse_quoted_ports(quote + at, f);
+	return true;
 }
 
 bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const char **why)
 {
 	const uint8_t *l4 = quote + 20;
 
+	if (len > 0 && quote[0] >> 4 == 6)
+		return parse_quote6(quote, len, f, why);
 	memset(f, 0, sizeof(*f));
 	*why = "quoted IPv4 header";
 	if (len < 28 || quote[0] != 0x45)
@@ -294,9 +403,8 @@ bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const 
 	f->src = get32(quote + 12);
 	f->dst = get32(quote + 16);
 	if (get16(quote + 2) == len)
-		return parse_l4(quote, len, f, why);
-	f->sport = get16(l4 + (f->proto == 1 ? 4 : 0));
-	f->dport = f->proto == 1 ? 0 : get16(l4 + 2);
+		return parse_l4(l4, len - 20, f, why);
+	parse_quoted_ports(l4, f);
 	return true;
 }
 

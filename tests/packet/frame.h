@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ip6 {
+	uint8_t b[16];
+};
+
 /* An inner packet in words. Addresses and ports in host order; ICMP: sport is the identifier, and
  * dport of an error the MTU that it names. */
 struct frame {
@@ -21,7 +25,13 @@ struct frame {
 	/* inner */
 	uint32_t src, dst;
 	uint16_t sport, dport;
-	uint8_t proto; /* 1, 6, 17 */
+	bool six; /* IPv6: src6 and dst6 instead of src and dst */
+	struct ip6 src6, dst6;
+	const uint8_t
+		*extensions; /* headers between IPv6 and transport; the last one names @proto */
+	uint8_t n_extensions; /* bytes */
+	uint8_t next; /* kind of the first of them */
+	uint8_t proto; /* 1, 6, 17, 58 */
 	uint8_t ttl;
 	uint8_t tos;
 	uint8_t tcp_flags;
@@ -53,7 +63,7 @@ void frame_mend(uint8_t *ip);
 bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **why);
 
 /*
- * The packet that an ICMP error quotes, from its IPv4 header on, cut at @len bytes. False, with the
+ * The packet that an ICMP or ICMPv6 error quotes, from its IP header on, cut at @len bytes. False, with the
  * reason, if its header's checksum is wrong, or the transport's where the quote is whole.
  */
 bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const char **why);
@@ -63,5 +73,15 @@ void frame_parse_outer(const uint8_t *in, size_t len, struct frame *f);
 
 /* Where the IPv4 header of the packet that @in carries begins; its length in @len. */
 const uint8_t *frame_inner(const uint8_t *in, size_t *len);
+
+/* Eight groups, as in fd00:0:0:1:0:0:0:10. */
+#define IP6_GROUP(g) (uint8_t)((g) >> 8), (uint8_t)((g)&255)
+#define IP6(a, b, c, d, e, f, g, h)                                                                \
+	{                                                                                          \
+		{                                                                                  \
+			IP6_GROUP(a), IP6_GROUP(b), IP6_GROUP(c), IP6_GROUP(d), IP6_GROUP(e),      \
+				IP6_GROUP(f), IP6_GROUP(g), IP6_GROUP(h)                           \
+		}                                                                                  \
+	}
 
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))

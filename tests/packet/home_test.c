@@ -1,7 +1,8 @@
 /*
  * Home, as a property: a return packet is delivered to the site that started its flow, or to nobody.
  *
- *    50 sites, all with the same hosts 10.0.1.10 to .25 and the same source ports
+ *    50 sites, all with the same hosts 10.0.1.10 to .25 and the same source ports; where both
+ *    families are mixed, each host has the IPv6 address that ends with its IPv4 one, too
  *         \ | /  GRE, with and without key, some sites behind one outer address
  *       [ gateway ]  four egress addresses, slices here and there
  *           |
@@ -23,7 +24,12 @@
 #include <string.h>
 #include <time.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+
+#define HOSTS6_NET "fd00::"
+#define SERVERS6_NET "2001:db8::"
+#define EGRESS6_NET "2001:db8:1::"
 
 enum {
 	SITES = 50,
@@ -49,6 +55,7 @@ struct flow_model {
 static struct {
 	uint64_t random;
 	struct bed *bed;
+	bool mixed; /* every other flow is IPv6 */
 	struct flow_model *flows;
 	uint32_t n_flows;
 	struct frame pending[PENDING_MAX];
@@ -94,10 +101,12 @@ static char *make_yaml(unsigned workers, bool independent)
 	FILE *out = open_memstream(&text, &size);
 
 	fprintf(out, "workers: %u\n", workers);
-	fprintf(out, "flows: {capacity: 262144}\nports:\n"
-		     "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
-		     "  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
-		     "sites:\n");
+	fprintf(out,
+		"flows: {capacity: 262144, capacity-ipv6: %u}\nports:\n"
+		"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
+		"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
+		"sites:\n",
+		run.mixed ? 262144 : 0);
 	for (unsigned s = 0; s < SITES; s++) {
 		uint32_t o = outer_of(s);
 		char key[32] = "";
@@ -105,7 +114,7 @@ static char *make_yaml(unsigned workers, bool independent)
 		if (has_key(s))
 			snprintf(key, sizeof(key), "key: %u, ", s);
 		fprintf(out,
-			"  - name: s%u\n    prefixes: [10.0.1.0/24]\n    tunnels:\n"
+			"  - name: s%u\n    prefixes: [10.0.1.0/24, 'fd00::/64']\n    tunnels:\n"
 			"      - {name: t%u, %slocal: 198.51.100.1, remote: %u.%u.%u.%u, port: "
 			"underlay}\n",
 			s, s, key, o >> 24, o >> 16 & 255, o >> 8 & 255, o & 255);
@@ -113,8 +122,11 @@ static char *make_yaml(unsigned workers, bool independent)
 	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n");
 	fprintf(out, "    mapping: %s\n    addresses:\n",
 		independent ? "endpoint-independent" : "address-and-port-dependent");
-	for (unsigned a = 0; a < 4; a++) {
-		fprintf(out, "      - {address: 203.0.113.%u, slices: [", a + 1);
+	for (unsigned i = 0; i < (run.mixed ? 8 : 4); i++) {
+		unsigned a = i % 4;
+
+		fprintf(out, "      - {address: '%s203.0.113.%u', slices: [",
+			i < 4 ? "" : EGRESS6_NET, a + 1);
 		for (unsigned k = 1, first = 1; k < 32; k++) {
 			if (slice_is_ours(a, k)) {
 				fprintf(out, "%s%u", first ? "" : ", ", k);
@@ -150,6 +162,7 @@ static void make_flow(uint32_t i)
 	f->icmp_type = f->proto == 1 ? 8 : 0;
 	f->payload = (uint16_t)(8 + random_below(64));
 	f->token = (uint64_t)site << 32 | i;
+	f->six = run.mixed && random_below(2) == 0;
 }
 
 /* Two models of one five-tuple at one site are one flow; the later one must not be told apart. */
@@ -159,7 +172,7 @@ static uint64_t model_key(const struct flow_model *m)
 
 	return (uint64_t)m->site << 48 | (uint64_t)(f->src & 0xff) << 40 |
 	       (uint64_t)(f->dst & 0xff) << 32 | (uint64_t)(f->sport & 0xff) << 24 |
-	       (uint64_t)(f->dport & 0xff) << 16 | f->proto;
+	       (uint64_t)(f->dport & 0xff) << 16 | (uint64_t)f->six << 8 | f->proto;
 }
 
 static int compare_models(const void *a, const void *b)
@@ -206,6 +219,57 @@ static struct flow_model *model_of(uint64_t token)
 	return m;
 }
 
+/* IPv6 addresses end with the IPv4 ones that the model knows. */
+static void put_address(struct ip6 *to, const char *net, uint32_t last)
+{
+	assert_int_equal(inet_pton(AF_INET6, net, to), 1);
+	for (unsigned i = 0; i < 4; i++)
+		to->b[12 + i] = (uint8_t)(last >> (24 - 8 * i));
+}
+
+static const char *net_of(uint32_t addr)
+{
+	return addr >> 24 == 10 ? HOSTS6_NET : addr >> 24 == 192 ? SERVERS6_NET : EGRESS6_NET;
+}
+
+static uint32_t take_address(const struct ip6 *from)
+{
+	uint32_t last = IP((uint32_t)from->b[12], (uint32_t)from->b[13], (uint32_t)from->b[14],
+			   from->b[15]);
+	struct ip6 whole;
+
+	put_address(&whole, net_of(last), last);
+	assert_memory_equal(&whole, from, sizeof(whole));
+	return last;
+}
+
+static size_t build(const struct frame *f, uint8_t *bytes)
+{
+	struct frame six = *f;
+
+	if (!f->six)
+		return frame_build(f, bytes);
+	put_address(&six.src6, net_of(f->src), f->src);
+	put_address(&six.dst6, net_of(f->dst), f->dst);
+	if (f->proto == 1) {
+		six.proto = 58;
+		six.icmp_type = f->icmp_type == 8 ? 128 : 129;
+	}
+	return frame_build(&six, bytes);
+}
+
+static bool parse(const uint8_t *bytes, size_t len, struct frame *f, const char **why)
+{
+	if (!frame_parse(bytes, len, f, why))
+		return false;
+	if (f->six) {
+		f->src = take_address(&f->src6);
+		f->dst = take_address(&f->dst6);
+		f->proto = f->proto == 58 ? 1 : f->proto;
+	}
+	return true;
+}
+
 /* What left for the Internet: is it what it should be? Then a server answers, perhaps. */
 static void at_uplink(const uint8_t *bytes, size_t len)
 {
@@ -213,12 +277,13 @@ static void at_uplink(const uint8_t *bytes, size_t len)
 	const char *why;
 	struct flow_model *m;
 
-	if (!frame_parse(bytes, len, &out, &why))
+	if (!parse(bytes, len, &out, &why))
 		fail_msg("at the uplink: wrong %s", why);
 	m = model_of(out.token);
 	assert_int_equal(out.dst, m->first.dst);
 	assert_int_equal(out.dport, m->first.dport);
 	assert_int_equal(out.proto, m->first.proto);
+	assert_int_equal(out.six, m->first.six);
 	assert_int_equal(out.ttl, 63);
 	assert_in_range(out.src, IP(203, 0, 113, 1), IP(203, 0, 113, 4));
 	assert_true(slice_is_ours(out.src - IP(203, 0, 113, 1), out.sport / SLICE));
@@ -232,6 +297,7 @@ static void at_uplink(const uint8_t *bytes, size_t len)
 
 	if (run.n_pending < PENDING_MAX)
 		run.pending[run.n_pending++] = (struct frame){
+			.six = out.six,
 			.src = out.dst,
 			.dst = out.src,
 			.sport = out.proto == 1 ? out.sport : out.dport,
@@ -250,7 +316,7 @@ static void at_underlay(const uint8_t *bytes, size_t len)
 	const char *why;
 	struct flow_model *m;
 
-	if (!frame_parse(bytes, len, &out, &why))
+	if (!parse(bytes, len, &out, &why))
 		fail_msg("at the underlay: wrong %s", why);
 	m = model_of(out.token);
 	assert_int_equal(out.outer_src, IP(198, 51, 100, 1));
@@ -280,7 +346,7 @@ static void send_frame(unsigned port, const struct frame *f)
 {
 	uint8_t bytes[BED_FRAME_MAX];
 
-	bed_send(run.bed, port, bytes, frame_build(f, bytes));
+	bed_send(run.bed, port, bytes, build(f, bytes));
 	run.sent++;
 }
 
@@ -338,6 +404,8 @@ static int compare_return_keys(const void *a, const void *b)
 	uint64_t p = (uint64_t)x->egress << 32 | (uint64_t)x->egress_port << 8 | x->first.proto;
 	uint64_t q = (uint64_t)y->egress << 32 | (uint64_t)y->egress_port << 8 | y->first.proto;
 
+	p |= (uint64_t)x->first.six << 31;
+	q |= (uint64_t)y->first.six << 31;
 	if (p != q)
 		return p < q ? -1 : 1;
 	p = (uint64_t)x->first.dst << 16 | x->first.dport;
@@ -457,6 +525,21 @@ static void with_endpoint_independent_mapping_and_four_workers(void **state)
 	play_with(4, true);
 }
 
+/* Both families side by side, and every IPv6 address at every site. */
+static void with_ipv6(void **state)
+{
+	run.mixed = true;
+	play_with(1, false);
+	run.mixed = false;
+}
+
+static void with_ipv6_and_four_workers(void **state)
+{
+	run.mixed = true;
+	play_with(4, false);
+	run.mixed = false;
+}
+
 int main(void)
 {
 	const char *seed = getenv("HOME_SEED");
@@ -464,6 +547,8 @@ int main(void)
 		cmocka_unit_test(every_return_goes_home),
 		cmocka_unit_test(with_two_workers),
 		cmocka_unit_test(with_four_workers),
+		cmocka_unit_test(with_ipv6),
+		cmocka_unit_test(with_ipv6_and_four_workers),
 		cmocka_unit_test(with_endpoint_independent_mapping),
 		cmocka_unit_test(with_endpoint_independent_mapping_and_four_workers),
 	};

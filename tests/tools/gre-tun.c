@@ -47,6 +47,7 @@ enum {
 	GRE_SEQUENCE = 0x1000,
 	GRE_REST = 0x4fff, /* routing, reserved bits, version: all zero */
 	ETHERTYPE_IPV4 = 0x0800,
+	ETHERTYPE_IPV6 = 0x86dd,
 };
 
 struct endpoint {
@@ -208,6 +209,11 @@ static size_t header_len(const struct endpoint *e)
 	return 4 + 4 * (e->checksum + e->has_key + e->sequence);
 }
 
+static bool is_ip(const uint8_t *packet)
+{
+	return packet[0] >> 4 == 4 || packet[0] >> 4 == 6;
+}
+
 /* Writes the GRE header before the @len bytes of payload that follow it. */
 static void write_header(struct endpoint *e, uint8_t *gre, size_t len, uint32_t sequence)
 {
@@ -216,7 +222,7 @@ static void write_header(struct endpoint *e, uint8_t *gre, size_t len, uint32_t 
 	uint16_t sum;
 	uint8_t *p = gre;
 
-	put32(&p, flags << 16 | ETHERTYPE_IPV4);
+	put32(&p, flags << 16 | (gre[header_len(e)] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4));
 	if (e->checksum)
 		put32(&p, 0);
 	if (e->has_key)
@@ -263,8 +269,8 @@ static void *tun_to_raw(void *arg)
 
 			if (len <= 0)
 				break;
-			if (packets[n][head] >> 4 != 4)
-				continue; /* the kernel's IPv6 router solicitations and the like */
+			if (!is_ip(packets[n] + head))
+				continue;
 			write_header(e, packets[n], len, sequence++);
 			parts[n] = (struct iovec){packets[n], head + len};
 			messages[n].msg_hdr =
@@ -288,7 +294,8 @@ static const uint8_t *check_header(struct endpoint *e, const uint8_t *gre, size_
 	flags = gre[0] << 8 | gre[1];
 	type = gre[2] << 8 | gre[3];
 	head += 4 * (!!(flags & GRE_CHECKSUM) + !!(flags & GRE_KEY) + !!(flags & GRE_SEQUENCE));
-	if ((flags & GRE_REST) != 0 || type != ETHERTYPE_IPV4 || *len < head)
+	if ((flags & GRE_REST) != 0 || (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) ||
+	    *len < head)
 		return e->malformed++, NULL;
 	if (flags & GRE_CHECKSUM && checksum(gre, *len) != 0)
 		return e->bad_checksum++, NULL;

@@ -41,12 +41,14 @@ int main(int argc, char **argv)
 {
 	struct steer_addr addr = {.flags = STEER_EGRESS};
 	struct interface in;
+	be32_t egress;
 	int lock, ret;
 
-	if (argc != 3 || inet_pton(AF_INET, argv[2], &addr.addr) != 1) {
+	if (argc != 3 || inet_pton(AF_INET, argv[2], &egress) != 1) {
 		fputs("usage: guard-hold INTERFACE EGRESS-ADDRESS\n", stderr);
 		return 2;
 	}
+	addr.addr = addr6_from_ipv4(egress);
 	ret = interface_read(argv[1], &in);
 	lock = ret == 0 ? interface_lock(argv[1]) : ret;
 	if (lock < 0) {

@@ -30,9 +30,14 @@ static void make_network(struct stage_bench *b, uint32_t slice_size)
 		b->tunnels[i].address = i == 0 ? htonl(BERLIN_INSIDE) : 0;
 	}
 	b->prefix = (struct prefix4){htonl(IP(10, 0, 1, 0)), 24};
+	b->prefix6 =
+		(struct prefix6){bench_addr6((struct ip6)IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0)), 64};
+	b->tunnels[0].address6 = bench_addr6((struct ip6)INSIDE6);
 	b->sites[0] = (struct spec_site){.name = "berlin",
 					 .prefixes = &b->prefix,
 					 .n_prefixes = 1,
+					 .prefixes6 = &b->prefix6,
+					 .n_prefixes6 = 1,
 					 .tunnels = &b->tunnels[0],
 					 .n_tunnels = 2};
 	b->sites[1] =
@@ -42,11 +47,13 @@ static void make_network(struct stage_bench *b, uint32_t slice_size)
 	b->addresses[0].slices[0] = 1 << 1;
 	b->addresses[1].addr = htonl(EGRESS_2);
 	b->addresses[1].slices[0] = 1 << 2 | 1 << 3;
+	b->addresses[2].addr6 = bench_addr6((struct ip6)EGRESS6);
+	b->addresses[2].slices[0] = 1 << 1;
 	b->pool = (struct spec_pool){.name = "internet",
 				     .port = PORT_UPLINK,
 				     .slice_size = slice_size,
 				     .addresses = b->addresses,
-				     .n_addresses = 2};
+				     .n_addresses = 3};
 	b->net = network_create(&(struct network_spec){
 		.sites = b->sites, .n_sites = 2, .pools = &b->pool, .n_pools = 1});
 	assert_non_null(b->net);
@@ -73,6 +80,13 @@ static void make_adjacency(struct stage_bench *b)
 		{link, PORT_UPLINK, HOP_UNKNOWN_HOST},
 		{{0, 0}, PORT_UNDERLAY, HOP_UNDERLAY},
 	};
+	const struct prefix6 any6 = {{{0}}, 0};
+	const struct prefix6 link6 = {bench_addr6((struct ip6)IP6(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0)),
+				      64};
+	const struct adjacency_route6 routes6[] = {
+		{any6, PORT_UPLINK, HOP_UPLINK},
+		{link6, PORT_UPLINK, HOP_UNKNOWN_HOST},
+	};
 	const struct adjacency_host host = {htonl(IP(198, 18, 0, 5)), PORT_UPLINK, HOP_SILENT};
 	const uint16_t tunnel_hops[4] = {0, HOP_UNDERLAY, HOP_UNDERLAY, HOP_UNDERLAY};
 
@@ -81,6 +95,8 @@ static void make_adjacency(struct stage_bench *b)
 		.n_hops = HOP_COUNT,
 		.routes = routes,
 		.n_routes = ARRAY_SIZE(routes),
+		.routes6 = routes6,
+		.n_routes6 = ARRAY_SIZE(routes6),
 		.hosts = &host,
 		.n_hosts = 1,
 		.tunnel_hops = tunnel_hops,
@@ -104,6 +120,7 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		.net = b->net,
 		.adj = b->adj,
 		.flows = flow_table_create(capacity, secret),
+		.flows6 = flow6_table_create(capacity, secret),
 		.now_s = STAGE_NOW,
 		.now_ns = STAGE_NOW * NS_PER_S,
 		.index = index,
@@ -117,6 +134,7 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		.n_tunnels = 3,
 	};
 	assert_non_null(b->lane.flows);
+	assert_non_null(b->lane.flows6);
 	assert_non_null(b->lane.egress);
 	assert_non_null(b->lane.sites);
 	return b;
@@ -133,6 +151,7 @@ void bench_destroy(struct stage_bench *b)
 {
 	bench_clear(b);
 	flow_table_destroy(b->lane.flows);
+	flow_table_destroy(b->lane.flows6);
 	egress_destroy(b->lane.egress);
 	free(b->lane.sites);
 	adjacency_destroy(b->adj);
@@ -180,7 +199,10 @@ enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p)
 		[STAGE_DECAPSULATE] = stage_decapsulate, [STAGE_PARSE] = stage_parse,
 		[STAGE_LOOKUP] = stage_lookup,		 [STAGE_SETUP] = stage_setup,
 		[STAGE_FOLLOW] = stage_follow,		 [STAGE_REWRITE] = stage_rewrite,
-		[STAGE_ANSWER] = stage_answer,		 [STAGE_ENCAPSULATE] = stage_encapsulate,
+		[STAGE_PARSE6] = stage_parse6,		 [STAGE_REWRITE6] = stage_rewrite6,
+		[STAGE_ANSWER6] = stage_answer6,	 [STAGE_ENCAPSULATE6] = stage_encapsulate6,
+		[STAGE_FOLLOW6] = stage_follow6,	 [STAGE_ANSWER] = stage_answer,
+		[STAGE_ENCAPSULATE] = stage_encapsulate,
 	};
 	unsigned lists = 0;
 	enum stage to = STAGE_COUNT;
@@ -203,7 +225,8 @@ enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p)
 size_t bench_frame(const struct packet *p, uint8_t *out)
 {
 	memset(out, 0, ETHER_LEN);
-	out[12] = 0x08;
+	out[12] = p->data[0] >> 4 == 6 ? 0x86 : 0x08;
+	out[13] = p->data[0] >> 4 == 6 ? 0xdd : 0x00;
 	memcpy(out + ETHER_LEN, p->data, p->len);
 	return (size_t)ETHER_LEN + p->len;
 }
@@ -229,6 +252,39 @@ uint32_t bench_flow(struct stage_bench *b, const struct frame *f, uint16_t tunne
 	};
 	uint32_t record = flow_table_insert(b->lane.flows, &flow);
 
+	assert_int_not_equal(record, FLOW_NO_RECORD);
+	return record;
+}
+
+uint32_t bench_flow6(struct stage_bench *b, const struct frame *f, uint16_t tunnel,
+		     uint16_t nat_port)
+{
+	struct flow flow = {
+		.sport = htons(f->sport),
+		.dport = f->proto == 58 ? 0 : htons(f->dport),
+		.site = b->net->tunnels[tunnel].site,
+		.proto = f->proto,
+		.state = f->proto == 6	  ? FLOW_TCP_ESTABLISHED
+			 : f->proto == 17 ? FLOW_UDP
+					  : FLOW_ICMP,
+		.nat_port = htons(nat_port),
+		.onramp = tunnel,
+		.offramp = HOP_UPLINK,
+		.seen_s = STAGE_NOW - 5,
+	};
+	struct flow6 six = {
+		.src = bench_addr6(f->src6),
+		.dst = bench_addr6(f->dst6),
+		.nat_src = bench_addr6((struct ip6)EGRESS6),
+	};
+	struct flow6_key forward, back;
+	uint32_t record;
+
+	flow6_forward_key(&flow, &six, &forward);
+	flow6_return_key(&flow, &six, &back);
+	record = flow6_table_insert_hashed(b->lane.flows6, &flow, &six,
+					   flow6_table_prefetch(b->lane.flows6, &forward),
+					   flow6_table_prefetch(b->lane.flows6, &back));
 	assert_int_not_equal(record, FLOW_NO_RECORD);
 	return record;
 }

@@ -6,7 +6,8 @@
  *
  *     port 0: underlay, hop 2          198.51.100.10 berlin, 198.51.100.20 madrid
  *     port 1: uplink, hop 1            198.18.0.0/24 on link: 198.18.0.5 is hop 3, not resolved
- *     egress 203.0.113.1 slice 1, 203.0.113.2 slices 2 and 3
+ *     egress 203.0.113.1 slice 1, 203.0.113.2 slices 2 and 3, 2001:db8:1::1 slice 1
+ *     berlin has fd00::/64, too, and tunnel 1 fd00::1; 2001:db8:2::/64 is on link
  *
  * A packet lies in memory of exactly its size with HEADROOM in front, so that the address sanitizer
  * sees each byte read or written outside.
@@ -26,6 +27,10 @@
 #define SERVER IP(192, 0, 2, 80)
 #define EGRESS IP(203, 0, 113, 1)
 #define EGRESS_2 IP(203, 0, 113, 2)
+#define HOST6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10)
+#define INSIDE6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 1)
+#define SERVER6 IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80)
+#define EGRESS6 IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1)
 
 enum { SITE_BERLIN = 1, SITE_MADRID };
 enum { TUNNEL_B1 = 1, TUNNEL_B2, TUNNEL_M1 };
@@ -41,8 +46,9 @@ struct stage_bench {
 	struct spec_site sites[2];
 	struct spec_tunnel tunnels[3];
 	struct prefix4 prefix;
+	struct prefix6 prefix6;
 	struct spec_pool pool;
-	struct spec_address addresses[2];
+	struct spec_address addresses[3];
 	struct lane_port ports[PORT_COUNT];
 	struct tunnel_counters tunnel_counters[4];
 	struct port_counters port_counters[PORT_COUNT];
@@ -62,7 +68,7 @@ int bench_stop_dpdk(void **state);
 /* The next packet of the burst, from Ethernet on. The first BURST_MAX stay until bench_clear(). */
 struct packet *bench_packet(struct stage_bench *b, const void *bytes, size_t len, uint8_t port);
 
-/* The same, standing at the inner IPv4 header, as if it had come out of @tunnel. */
+/* The same, standing at the inner IP header, as if it had come out of @tunnel. */
 struct packet *bench_inner(struct stage_bench *b, const struct frame *f, uint16_t tunnel);
 void bench_clear(struct stage_bench *b);
 
@@ -75,3 +81,12 @@ size_t bench_frame(const struct packet *p, uint8_t *out);
 /* A flow of @f's five-tuple from @tunnel into the table; egress 203.0.113.1, port @nat_port. */
 uint32_t bench_flow(struct stage_bench *b, const struct frame *f, uint16_t tunnel,
 		    uint16_t nat_port);
+
+/* The same of an IPv6 frame: egress 2001:db8:1::1. */
+uint32_t bench_flow6(struct stage_bench *b, const struct frame *f, uint16_t tunnel,
+		     uint16_t nat_port);
+
+static inline struct addr6 bench_addr6(struct ip6 addr)
+{
+	return addr6_read(&addr);
+}

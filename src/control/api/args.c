@@ -24,6 +24,7 @@ static const struct {
 	uint8_t proto;
 } protocols[] = {
 	{"icmp", IPPROTO_ICMP},
+	{"icmpv6", 58},
 	{"tcp", IPPROTO_TCP},
 	{"udp", IPPROTO_UDP},
 };
@@ -58,21 +59,27 @@ static bool read_text(const struct route_arg *row, const char *text, struct arg 
 
 static bool read_prefix(const struct route_arg *row, const char *text, struct arg *arg)
 {
-	char addr[INET_ADDRSTRLEN];
+	char text_addr[INET6_ADDRSTRLEN];
 	size_t len = strcspn(text, "/");
-	struct in_addr in;
-	uint32_t bits = 32;
+	struct addr6 addr;
+	be32_t four;
+	uint32_t bits, before = 0;
 
-	if (len >= sizeof(addr))
+	if (len >= sizeof(text_addr))
 		return false;
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	if (inet_pton(AF_INET, addr, &in) != 1)
+	memcpy(text_addr, text, len);
+	text_addr[len] = '\0';
+	if (inet_pton(AF_INET, text_addr, &four) == 1) {
+		addr = addr6_from_ipv4(four);
+		before = MAPPED_BITS;
+	} else if (inet_pton(AF_INET6, text_addr, &addr) != 1) {
 		return false;
-	if (text[len] == '/' && !args_read_number(text + len + 1, 0, 32, &bits))
+	}
+	bits = 128 - before;
+	if (text[len] == '/' && !args_read_number(text + len + 1, 0, bits, &bits))
 		return false;
-	arg->prefix.len = bits;
-	arg->prefix.addr = in.s_addr & htonl(prefix4_mask(bits));
+	arg->prefix.len = (uint8_t)(before + bits);
+	arg->prefix.addr = addr6_masked(&addr, arg->prefix.len);
 	return true;
 }
 
@@ -103,9 +110,9 @@ static const struct {
 	const char *wanted;
 } types[] = {
 	[ARG_TEXT] = {read_text, "a name"},
-	[ARG_PREFIX] = {read_prefix, "an IPv4 address or prefix"},
+	[ARG_PREFIX] = {read_prefix, "an IPv4 or IPv6 address or prefix"},
 	[ARG_NUMBER] = {read_number, NULL},
-	[ARG_PROTOCOL] = {read_protocol, "tcp, udp, icmp or a number from 0 to 255"},
+	[ARG_PROTOCOL] = {read_protocol, "tcp, udp, icmp, icmpv6 or a number from 0 to 255"},
 	[ARG_FLAG] = {read_flag, "true or false"},
 };
 

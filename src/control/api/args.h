@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "base/types.h"
+#include "base/addr6.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,9 +19,9 @@ enum {
 
 enum arg_type {
 	ARG_TEXT,
-	ARG_PREFIX, /* IPv4 address, or prefix */
+	ARG_PREFIX, /* address or prefix, of either family */
 	ARG_NUMBER, /* min to max */
-	ARG_PROTOCOL, /* tcp, udp, icmp or 0 to 255 */
+	ARG_PROTOCOL, /* tcp, udp, icmp, icmpv6 or 0 to 255 */
 	ARG_FLAG, /* true or false */
 };
 
@@ -36,7 +36,7 @@ struct route_arg {
 struct arg {
 	bool given;
 	uint32_t number; /* ARG_NUMBER, ARG_PROTOCOL, ARG_FLAG */
-	struct prefix4 prefix;
+	struct prefix6 prefix; /* IPv4: mapped */
 	char *text; /* owned */
 };
 
@@ -51,5 +51,5 @@ void args_fini(struct arg *args, size_t n);
 /* Whole of @text is a decimal number from @min to @max. */
 bool args_read_number(const char *text, uint32_t min, uint32_t max, uint32_t *out);
 
-/* "tcp", "udp", "icmp"; NULL for any other protocol. */
+/* "tcp", "udp", "icmp", "icmpv6"; NULL for any other protocol. */
 const char *args_protocol_name(uint8_t proto);

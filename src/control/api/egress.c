@@ -34,7 +34,10 @@ static json_t *describe_address(const struct api_context *ctx, uint32_t index)
 
 	for (uint32_t i = 0; i < address->n_slices; i++)
 		json_array_append_new(slices, describe_slice(ctx, address->first_slice + i));
-	return json_pack("{s:o, s:o}", "address", json_address(address->addr), "slices", slices);
+	return json_pack("{s:o, s:o}", "address",
+			 address->addr != 0 ? json_address(address->addr)
+					    : json_address6(&address->addr6),
+			 "slices", slices);
 }
 
 static json_t *describe_pool(const struct api_context *ctx, uint32_t index)
@@ -42,7 +45,7 @@ static json_t *describe_pool(const struct api_context *ctx, uint32_t index)
 	const struct pool *pool = &ctx->net->pools[index];
 	json_t *addresses = json_array();
 
-	for (uint32_t i = 0; i < pool->n_addresses; i++)
+	for (uint32_t i = 0; i < pool->n_addresses + pool->n_addresses6; i++)
 		json_array_append_new(addresses, describe_address(ctx, pool->first_address + i));
 	return json_pack("{s:s, s:s, s:I, s:s, s:o}", "name", ctx->net->spec.pools[index].name,
 			 "port", ctx->config->ports[pool->port].name, "slice_size",

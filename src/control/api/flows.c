@@ -45,7 +45,7 @@ const struct route_arg flows_args[] = {
 			 "only flows with this source, destination or egress address"},
 	[ROW_PORT] = {"port", ARG_NUMBER, 0, 65535,
 		      "only flows with this source, destination or egress port"},
-	[ROW_PROTOCOL] = {"protocol", ARG_PROTOCOL, 0, 0, "tcp, udp, icmp or a number"},
+	[ROW_PROTOCOL] = {"protocol", ARG_PROTOCOL, 0, 0, "tcp, udp, icmp, icmpv6 or a number"},
 	[ROW_LIMIT] = {"limit", ARG_NUMBER, 1, FLOW_QUERY_MAX, "flows a page; 100 if not given"},
 	[ROW_CURSOR] = {"cursor", ARG_TEXT, 0, 0, "next_cursor of the page before"},
 	{NULL},
@@ -54,7 +54,7 @@ const struct route_arg flows_args[] = {
 const struct route_field flows_fields[] = {
 	{"flows[].site", FIELD_STRING, "site that started it"},
 	{"flows[].tunnel", FIELD_STRING, "tunnel its replies go into"},
-	{"flows[].protocol", FIELD_STRING, "tcp, udp, icmp or a number"},
+	{"flows[].protocol", FIELD_STRING, "tcp, udp, icmp, icmpv6 or a number"},
 	{"flows[].source", FIELD_STRING, "inner source address"},
 	{"flows[].source_port", FIELD_INTEGER, "inner source port; ICMP: the identifier"},
 	{"flows[].destination", FIELD_STRING, "destination address"},
@@ -109,6 +109,11 @@ static void client_left(struct evhttp_connection *connection, void *arg)
 	job->http = NULL;
 }
 
+static json_t *describe_address(const struct flow_view *view, be32_t four, const struct addr6 *six)
+{
+	return view->is_six ? json_address6(six) : json_address(four);
+}
+
 static json_t *describe_flow(const struct network *net, const struct flow_view *view)
 {
 	const struct flow *f = &view->flow;
@@ -120,9 +125,11 @@ static json_t *describe_flow(const struct network *net, const struct flow_view *
 		"{s:s, s:s, s:s, s:o, s:i, s:o, s:i, s:o, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"site", network_site_name(net, f->site), "tunnel",
 		network_tunnel_name(net, f->onramp), "protocol", known != NULL ? known : proto,
-		"source", json_address(f->src), "source_port", (int)ntohs(f->sport), "destination",
-		json_address(f->dst), "destination_port", (int)ntohs(f->dport), "egress",
-		json_address(f->nat_src), "egress_port", (int)ntohs(f->nat_port), "state",
+		"source", describe_address(view, f->src, &view->six.src), "source_port",
+		(int)ntohs(f->sport), "destination", describe_address(view, f->dst, &view->six.dst),
+		"destination_port", (int)ntohs(f->dport), "egress",
+		describe_address(view, f->nat_src, &view->six.nat_src), "egress_port",
+		(int)ntohs(f->nat_port), "state",
 		f->state < FLOW_STATE_COUNT ? flow_state_names[f->state] : "unknown", "packets_out",
 		(json_int_t)flow_packets(f, FLOW_FORWARD), "packets_in",
 		(json_int_t)flow_packets(f, FLOW_RETURN), "bytes_out",

@@ -75,6 +75,22 @@ json_t *json_prefix(const struct prefix4 *p)
 	return json_sprintf("%s/%u", addr, p->len);
 }
 
+json_t *json_address6(const struct addr6 *addr)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(AF_INET6, addr, text, sizeof(text));
+	return json_string(text);
+}
+
+json_t *json_prefix6(const struct prefix6 *p)
+{
+	char addr[INET6_ADDRSTRLEN];
+
+	inet_ntop(AF_INET6, &p->addr, addr, sizeof(addr));
+	return json_sprintf("%s/%u", addr, p->len);
+}
+
 json_t *json_u64(uint64_t value)
 {
 	return json_integer((json_int_t)value);

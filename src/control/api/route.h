@@ -69,6 +69,8 @@ void reply_error(struct api_reply *reply, int status, const char *fmt, ...)
 /* Pieces of answers. */
 json_t *json_address(be32_t addr);
 json_t *json_prefix(const struct prefix4 *p);
+json_t *json_address6(const struct addr6 *addr);
+json_t *json_prefix6(const struct prefix6 *p);
 json_t *json_u64(uint64_t value);
 
 /* Sums over all workers. */

@@ -35,6 +35,8 @@ static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 
 	for (uint32_t i = 0; i < site->n_prefixes; i++)
 		json_array_append_new(prefixes, json_prefix(&site->prefixes[i]));
+	for (uint32_t i = 0; i < site->n_prefixes6; i++)
+		json_array_append_new(prefixes, json_prefix6(&site->prefixes6[i]));
 	for (uint16_t i = 0; i < site->n_tunnels; i++) {
 		uint16_t tunnel = site->first_tunnel + i;
 

@@ -169,13 +169,26 @@ static void check_run(struct checker *checker, const struct entry *run, size_t n
 	}
 }
 
+/* Both families in one order; zero: it could not be read. */
+static struct addr6 address_of(const struct entry *e)
+{
+	return e->address->addr != 0 ? addr6_from_ipv4(e->address->addr) : e->address->addr6;
+}
+
+static bool same_address(const struct entry *a, const struct entry *b)
+{
+	struct addr6 x = address_of(a), y = address_of(b);
+
+	return addr6_equal(&x, &y);
+}
+
 static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
-	uint32_t ax = ntohl(x->address->addr), ay = ntohl(y->address->addr);
+	struct addr6 ax = address_of(x), ay = address_of(y);
 
-	if (ax != ay)
-		return ax < ay ? -1 : 1;
+	if (!addr6_equal(&ax, &ay))
+		return addr6_compare(&ax, &ay);
 	if (x->item->line != y->item->line)
 		return x->item->line < y->item->line ? -1 : 1;
 	return x->item->column < y->item->column ? -1 : x->item->column > y->item->column;
@@ -183,15 +196,17 @@ static int compare_entries(const void *a, const void *b)
 
 static void check_overlaps(struct checker *checker, struct entry *entries, size_t n)
 {
+	struct addr6 addr;
 	size_t end;
 
 	qsort(entries, n, sizeof(entries[0]), compare_entries);
 	for (size_t i = 0; i < n; i = end) {
 		for (end = i + 1; end < n; end++) {
-			if (entries[end].address->addr != entries[i].address->addr)
+			if (!same_address(&entries[end], &entries[i]))
 				break;
 		}
-		if (entries[i].address->addr != 0)
+		addr = address_of(&entries[i]);
+		if (!addr6_is_zero(&addr))
 			check_run(checker, &entries[i], end - i);
 	}
 }
@@ -210,8 +225,32 @@ static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 		entries[i].sound = read_slices(checker, item, pool->slice_size, address);
 		if (address->addr != 0)
 			check_local_end(checker, address, item);
+		else if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
+			 !addr6_is_zero(&address->addr6))
+			report_at(checker->report, tree_get(item, "address"),
+				  "an endpoint-independent pool can not have IPv6 addresses: give "
+				  "them a pool of their own");
 	}
 	return pool->n_addresses;
+}
+
+static bool has_address6(const struct network_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_pools; i++) {
+		for (size_t k = 0; k < spec->pools[i].n_addresses; k++) {
+			if (!addr6_is_zero(&spec->pools[i].addresses[k].addr6))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Without an address to leave from, a table for IPv6 would only cost memory. */
+static void choose_capacity6(struct config *config)
+{
+	if (!config->has_flows_capacity6 && has_address6(&config->network))
+		config->flows_capacity6 = config->flows_capacity / 4;
+	config->has_flows_capacity6 |= config->flows_capacity6 > 0;
 }
 
 void check_pools(struct checker *checker)
@@ -237,6 +276,7 @@ void check_pools(struct checker *checker)
 		n += check_pool(checker, &spec->pools[i], item, entries + n);
 	}
 	check_overlaps(checker, entries, n);
+	choose_capacity6(checker->config);
 	free(entries);
 	seen_fini(&names);
 }

@@ -13,6 +13,7 @@
 enum {
 	MTU_GRE = 1500 - 24, /* outer IPv4 and GRE */
 	MTU_GRE_KEY = MTU_GRE - 4,
+	MTU_IPV6 = 1280,
 };
 
 /* What must be unique of a tunnel. */
@@ -59,21 +60,44 @@ static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 {
 	if (tunnel->mtu == 0)
 		tunnel->mtu = tunnel->has_key ? MTU_GRE_KEY : MTU_GRE;
+	if (tunnel->mtu < MTU_IPV6 && !addr6_is_zero(&tunnel->address6))
+		report_at(checker->report, tree_get(item, "mtu"),
+			  "\"mtu\" is %u, but IPv6 needs at least %d (RFC 8200), and there is an "
+			  "\"address6\"",
+			  tunnel->mtu, MTU_IPV6);
 	tunnel->port = check_port_of(checker, "a tunnel", item);
+}
+
+/* A prefix of either family as bytes. False: it could not be read. */
+static bool read_prefix(const struct tree_node *node, struct prefix6 *out)
+{
+	struct prefix4 four;
+
+	memset(out, 0, sizeof(*out));
+	if (node->kind != TREE_TEXT)
+		return false;
+	if (value_prefix6(node->text, out) == 0)
+		return true;
+	if (value_prefix(node->text, &four) < 0)
+		return false;
+	out->addr = addr6_from_ipv4(four.addr);
+	out->len = (uint8_t)(MAPPED_BITS + four.len);
+	return true;
 }
 
 static void check_prefixes(struct checker *checker, const struct spec_site *site,
 			   const struct tree_node *item)
 {
-	const struct tree_node *node = check_items(item, "prefixes", site->n_prefixes);
+	const struct tree_node *node =
+		check_items(item, "prefixes", site->n_prefixes + site->n_prefixes6);
 	struct seen seen = {0};
 
 	for (; node != NULL; node = node->next) {
-		struct prefix4 prefix;
+		struct prefix6 prefix;
 		unsigned char key[sizeof(prefix.addr) + 1];
 		const struct tree_node *before;
 
-		if (node->kind != TREE_TEXT || value_prefix(node->text, &prefix) < 0)
+		if (!read_prefix(node, &prefix))
 			continue;
 		memcpy(key, &prefix.addr, sizeof(prefix.addr));
 		key[sizeof(prefix.addr)] = prefix.len;

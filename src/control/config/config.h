@@ -45,6 +45,8 @@ struct config {
 	char *file; /* its name, for messages */
 	uint32_t flows_capacity; /* records in all workers together */
 	unsigned capacity_line, capacity_column; /* for later errors; 0: the default */
+	uint32_t flows_capacity6; /* the same of IPv6 flows; 0: no IPv6 */
+	bool has_flows_capacity6;
 	uint16_t workers;
 	/* idle timeouts, seconds */
 	uint16_t timeout_tcp_established;

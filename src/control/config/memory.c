@@ -7,7 +7,7 @@
  */
 #include "base/err.h"
 #include "control/config/config.h"
-#include "flow/flow.h"
+#include "flow/flow6.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,13 +32,14 @@ static bool take(struct left *left, uint64_t size)
 }
 
 /* Each worker has its own records and its own index. */
-static bool tables_fit(uint32_t capacity, uint32_t workers, struct left left)
+static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct left *left)
 {
-	uint32_t each = (capacity - 1) / workers + 1;
+	uint32_t each = capacity == 0 ? 0 : (capacity - 1) / workers + 1;
 	uint64_t records = (uint64_t)each * sizeof(struct flow);
 
-	for (uint32_t i = 0; i < workers; i++) {
-		if (!take(&left, records) || !take(&left, flow_table_bytes(each) - records))
+	for (uint32_t i = 0; i < workers && each > 0; i++) {
+		if (!take(left, records) || !take(left, flow_table_bytes(each) - records) ||
+		    (six && !take(left, flow6_table_bytes(each) - flow_table_bytes(each))))
 			return false;
 	}
 	return true;
@@ -47,15 +48,18 @@ static bool tables_fit(uint32_t capacity, uint32_t workers, struct left left)
 int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
 			struct err_list *errs)
 {
-	uint64_t need = flow_table_bytes(config->flows_capacity);
+	uint64_t need = flow_table_bytes(config->flows_capacity) +
+			flow6_table_bytes(config->flows_capacity6);
 	struct left left = {memory, huge};
 
-	if (tables_fit(config->flows_capacity, config->workers, left))
+	if (tables_fit(config->flows_capacity, false, config->workers, &left) &&
+	    tables_fit(config->flows_capacity6, true, config->workers, &left))
 		return 0;
 	err_add(errs, config->file, config->capacity_line, config->capacity_column,
 		"%" PRIu32 " flows need %" PRIu64 " MiB, but only %" PRIu64
 		" MiB of memory and %" PRIu64 " MiB of huge pages are free: lower \"capacity\" "
 		"of the flows",
-		config->flows_capacity, (need + (1 << 20) - 1) >> 20, memory >> 20, huge >> 20);
+		config->flows_capacity + config->flows_capacity6, (need + (1 << 20) - 1) >> 20,
+		memory >> 20, huge >> 20);
 	return -ENOMEM;
 }

@@ -125,18 +125,46 @@ static int parse_choice(struct report *report, const struct setting *setting,
 	return -EINVAL;
 }
 
+static int report_not_unicast(struct report *report, const struct setting *setting,
+			      const struct tree_node *node, const char *what)
+{
+	char expects[SCHEMA_EXPECTS_SIZE];
+
+	report_at(report, node, "\"%s\" must be %s, but %s is %s", setting->name,
+		  schema_expects(setting, expects), node->text, what);
+	return -EINVAL;
+}
+
+static int parse_addr6(struct report *report, const struct setting *setting,
+		       const struct tree_node *node, void *field)
+{
+	struct addr6 addr;
+
+	if (value_address6(node->text, &addr) < 0)
+		return refuse(report, setting, node);
+	if (value_not_unicast6(&addr) != NULL)
+		return report_not_unicast(report, setting, node, value_not_unicast6(&addr));
+	memcpy(field, &addr, sizeof(addr));
+	return 0;
+}
+
+static int parse_address6(struct report *report, const struct setting *setting,
+			  const struct tree_node *node, void *base)
+{
+	return parse_addr6(report, setting, node, field_of(base, setting->offset));
+}
+
 static int parse_address(struct report *report, const struct setting *setting,
 			 const struct tree_node *node, void *base)
 {
 	be32_t addr;
 
+	if (setting->six_offset > 0 && strchr(node->text, ':') != NULL)
+		return parse_addr6(report, setting, node, field_of(base, setting->six_offset));
 	if (value_address(node->text, &addr) < 0)
 		return refuse(report, setting, node);
-	if (value_not_unicast(addr) != NULL) {
-		report_at(report, node, "\"%s\" must be a unicast IPv4 address, but %s is %s",
-			  setting->name, node->text, value_not_unicast(addr));
-		return -EINVAL;
-	}
+	if (value_not_unicast(addr) != NULL)
+		return report_not_unicast(report, setting, node, value_not_unicast(addr));
 	memcpy(field_of(base, setting->offset), &addr, sizeof(addr));
 	return 0;
 }
@@ -168,29 +196,43 @@ static int parse_slices(struct report *report, const struct setting *setting,
 	return 0;
 }
 
+static bool is_fitting(struct report *report, const struct setting *setting,
+		       const struct tree_node *node)
+{
+	if (node->n < setting->min)
+		report_at(report, node, "\"%s\" is empty: it must have at least %llu item",
+			  setting->name, (unsigned long long)setting->min);
+	else if (node->n > setting->max)
+		report_at(report, node, "\"%s\" has %zu items: at most %llu fit", setting->name,
+			  node->n, (unsigned long long)setting->max);
+	return node->n >= setting->min && node->n <= setting->max;
+}
+
+/* @n zeroed items at *@at, a pointer in some struct. Reports and returns NULL without memory. */
+static void *make_items(struct report *report, const struct setting *setting,
+			const struct tree_node *node, size_t n, size_t item_size, void *at)
+{
+	void *items = calloc(n, item_size);
+
+	if (items == NULL)
+		report_at(report, node, "there is not enough memory for \"%s\"", setting->name);
+	else
+		memcpy(at, &items, sizeof(items));
+	return items;
+}
+
 /* Allocates one zeroed item for each of @node's and lets the struct know. NULL: reported. */
 static void *make_array(struct report *report, const struct setting *setting,
 			const struct tree_node *node, size_t item_size, void *base)
 {
 	void *items;
 
-	if (node->n < setting->min) {
-		report_at(report, node, "\"%s\" is empty: it must have at least %llu item",
-			  setting->name, (unsigned long long)setting->min);
+	if (!is_fitting(report, setting, node))
 		return NULL;
-	}
-	if (node->n > setting->max) {
-		report_at(report, node, "\"%s\" has %zu items: at most %llu fit", setting->name,
-			  node->n, (unsigned long long)setting->max);
-		return NULL;
-	}
-	items = calloc(node->n, item_size);
-	if (items == NULL) {
-		report_at(report, node, "there is not enough memory for \"%s\"", setting->name);
-		return NULL;
-	}
-	memcpy(field_of(base, setting->offset), &items, sizeof(items));
-	memcpy(field_of(base, setting->count_offset), &node->n, sizeof(node->n));
+	items = make_items(report, setting, node, node->n, item_size,
+			   field_of(base, setting->offset));
+	if (items != NULL)
+		memcpy(field_of(base, setting->count_offset), &node->n, sizeof(node->n));
 	return items;
 }
 
@@ -208,10 +250,37 @@ static int parse_list(struct report *report, const struct setting *setting,
 	return 0;
 }
 
+static void report_prefix(struct report *report, const struct tree_node *node, int rc, int family,
+			  const void *addr, uint8_t len)
+{
+	char shown[REPORT_SHOWN_SIZE], right[INET6_ADDRSTRLEN];
+
+	if (rc == -EINVAL)
+		report_at(report, node, "%s is not %s", report_shown(node->text, shown),
+			  family == AF_INET ? "an IPv4 prefix such as 10.0.1.0/24"
+					    : "an IPv6 prefix such as fd00:0:0:1::/64");
+	else if (rc == -EDOM)
+		report_at(report, node, "%s has bits of a host set: the prefix is %s/%u",
+			  node->text, inet_ntop(family, addr, right, sizeof(right)), len);
+}
+
+static bool is_prefix6(const struct tree_node *node)
+{
+	return node->kind == TREE_TEXT && strchr(node->text, ':') != NULL;
+}
+
+static size_t count_prefixes6(const struct tree_node *list)
+{
+	size_t n = 0;
+
+	for (const struct tree_node *v = list->first; v != NULL; v = v->next)
+		n += is_prefix6(v);
+	return n;
+}
+
 static void parse_prefix(struct report *report, const struct tree_node *node,
 			 struct prefix4 *prefix)
 {
-	char shown[REPORT_SHOWN_SIZE], right[INET_ADDRSTRLEN];
 	int rc;
 
 	if (node->kind != TREE_TEXT) {
@@ -220,25 +289,47 @@ static void parse_prefix(struct report *report, const struct tree_node *node,
 		return;
 	}
 	rc = value_prefix(node->text, prefix);
-	if (rc == -EINVAL) {
-		report_at(report, node, "%s is not an IPv4 prefix such as 10.0.1.0/24",
-			  report_shown(node->text, shown));
-	} else if (rc == -EDOM) {
-		inet_ntop(AF_INET, &prefix->addr, right, sizeof(right));
-		report_at(report, node, "%s has bits of a host set: the prefix is %s/%u",
-			  node->text, right, prefix->len);
-	}
+	report_prefix(report, node, rc, AF_INET, &prefix->addr, prefix->len);
 }
 
+static void parse_prefix6(struct report *report, const struct tree_node *node,
+			  struct prefix6 *prefix)
+{
+	int rc = value_prefix6(node->text, prefix);
+
+	report_prefix(report, node, rc, AF_INET6, &prefix->addr, prefix->len);
+}
+
+/* Two arrays, one a family; either may be empty. */
 static int parse_prefixes(struct report *report, const struct setting *setting,
 			  const struct tree_node *node, void *base)
 {
-	struct prefix4 *prefix = make_array(report, setting, node, sizeof(*prefix), base);
+	size_t n6 = count_prefixes6(node), n4 = node->n - n6;
+	struct prefix4 *prefix = NULL;
+	struct prefix6 *prefix6 = NULL;
 
-	if (prefix == NULL)
+	if (!is_fitting(report, setting, node))
 		return -EINVAL;
-	for (const struct tree_node *v = node->first; v != NULL; v = v->next)
-		parse_prefix(report, v, prefix++);
+	if (n4 > 0) {
+		prefix = make_items(report, setting, node, n4, sizeof(*prefix),
+				    field_of(base, setting->offset));
+		if (prefix == NULL)
+			return -EINVAL;
+	}
+	if (n6 > 0) {
+		prefix6 = make_items(report, setting, node, n6, sizeof(*prefix6),
+				     field_of(base, setting->six_offset));
+		if (prefix6 == NULL)
+			return -EINVAL;
+	}
+	memcpy(field_of(base, setting->count_offset), &n4, sizeof(n4));
+	memcpy(field_of(base, setting->six_count_offset), &n6, sizeof(n6));
+	for (const struct tree_node *v = node->first; v != NULL; v = v->next) {
+		if (is_prefix6(v))
+			parse_prefix6(report, v, prefix6++);
+		else
+			parse_prefix(report, v, prefix++);
+	}
 	return 0;
 }
 
@@ -262,6 +353,7 @@ static const struct {
 	[SETTING_NAME] = {TREE_TEXT, parse_name},
 	[SETTING_CHOICE] = {TREE_TEXT, parse_choice},
 	[SETTING_ADDRESS] = {TREE_TEXT, parse_address},
+	[SETTING_ADDRESS6] = {TREE_TEXT, parse_address6},
 	[SETTING_MAC] = {TREE_TEXT, parse_mac},
 	[SETTING_PATH] = {TREE_TEXT, parse_path},
 	[SETTING_INTERFACE] = {TREE_TEXT, parse_interface},

@@ -36,20 +36,27 @@ static uint64_t load_number(const struct setting *setting, const void *base)
 	return v32;
 }
 
-static size_t load_count(const struct setting *setting, const void *base)
+static size_t load_count(size_t offset, const void *base)
 {
 	size_t n;
 
-	memcpy(&n, field_of(base, setting->count_offset), sizeof(n));
+	memcpy(&n, field_of(base, offset), sizeof(n));
 	return n;
 }
 
-static const void *load_array(const struct setting *setting, const void *base)
+static const void *load_array(size_t offset, const void *base)
 {
 	const void *items;
 
-	memcpy(&items, field_of(base, setting->offset), sizeof(items));
+	memcpy(&items, field_of(base, offset), sizeof(items));
 	return items;
+}
+
+static bool is_zero6(const void *field)
+{
+	struct addr6 addr = addr6_read(field);
+
+	return addr6_is_zero(&addr);
 }
 
 /* Was it in the file, or does it have a default? */
@@ -63,13 +70,19 @@ static bool is_set(const struct setting *setting, const void *base)
 	}
 	switch (setting->type) {
 	case SETTING_LIST:
+		return load_count(setting->count_offset, base) > 0;
 	case SETTING_PREFIXES:
-		return load_count(setting, base) > 0;
+		return load_count(setting->count_offset, base) +
+			       load_count(setting->six_count_offset, base) >
+		       0;
+	case SETTING_ADDRESS6:
+		return !is_zero6(field_of(base, setting->offset));
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:
 		return *(const char *)field_of(base, setting->offset) != '\0';
 	case SETTING_ADDRESS:
+		return load_number(setting, base) != 0 || setting->six_offset > 0;
 	case SETTING_NUMBER:
 		return load_number(setting, base) != 0;
 	default:
@@ -88,20 +101,28 @@ static void print_quoted(const struct printer *p, const char *text)
 	fputc('"', p->out);
 }
 
-static void print_address(const struct printer *p, const void *addr)
+static void print_address(const struct printer *p, int family, const void *addr)
 {
-	char text[INET_ADDRSTRLEN];
+	char text[INET6_ADDRSTRLEN];
 
-	fputs(inet_ntop(AF_INET, addr, text, sizeof(text)), p->out);
+	fputs(inet_ntop(family, addr, text, sizeof(text)), p->out);
 }
 
-static void print_prefixes(const struct printer *p, const struct prefix4 *prefixes, size_t n)
+static void print_prefixes(const struct printer *p, const struct setting *setting, const void *base)
 {
+	const struct prefix4 *four = load_array(setting->offset, base);
+	const struct prefix6 *six = load_array(setting->six_offset, base);
+	size_t n4 = load_count(setting->count_offset, base);
+	size_t n6 = load_count(setting->six_count_offset, base);
+
 	fputc('[', p->out);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n4 + n6; i++) {
 		fputs(i == 0 ? "" : ", ", p->out);
-		print_address(p, &prefixes[i].addr);
-		fprintf(p->out, "/%u", prefixes[i].len);
+		if (i < n4)
+			print_address(p, AF_INET, &four[i].addr);
+		else
+			print_address(p, AF_INET6, &six[i - n4].addr);
+		fprintf(p->out, "/%u", i < n4 ? four[i].len : six[i - n4].len);
 	}
 	fputc(']', p->out);
 }
@@ -137,8 +158,8 @@ static void print_mac(const struct printer *p, const uint8_t *mac)
 static void print_list(const struct printer *p, const struct setting *setting, const void *base,
 		       unsigned indent)
 {
-	const char *item = load_array(setting, base);
-	size_t n = load_count(setting, base);
+	const char *item = load_array(setting->offset, base);
+	size_t n = load_count(setting->count_offset, base);
 
 	for (size_t i = 0; i < n; i++, item += setting->block->item_size) {
 		fprintf(p->out, "\n%*s- ", (int)indent, "");
@@ -160,7 +181,7 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 		print_list(p, setting, base, indent);
 		return;
 	case SETTING_PREFIXES:
-		print_prefixes(p, load_array(setting, base), load_count(setting, base));
+		print_prefixes(p, setting, base);
 		return;
 	case SETTING_SLICES:
 		print_slices(p, base);
@@ -175,7 +196,13 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 		fputs(setting->choices[load_number(setting, base)], p->out);
 		return;
 	case SETTING_ADDRESS:
-		print_address(p, field);
+		if (setting->six_offset > 0 && load_number(setting, base) == 0)
+			print_address(p, AF_INET6, field_of(base, setting->six_offset));
+		else
+			print_address(p, AF_INET, field);
+		return;
+	case SETTING_ADDRESS6:
+		print_address(p, AF_INET6, field);
 		return;
 	case SETTING_MAC:
 		print_mac(p, field);

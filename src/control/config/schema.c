@@ -19,6 +19,8 @@
 #define AT(type, field)                                                                            \
 	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
 #define COUNT(type, field) .count_offset = offsetof(struct type, field)
+#define SIX(type, field) .six_offset = offsetof(struct type, field)
+#define SIX_COUNT(type, field) .six_count_offset = offsetof(struct type, field)
 #define HAS(type, field) .has_offset = offsetof(struct type, field)
 #define BLOCK_OF(rows) .settings = (rows), .n = ARRAY_SIZE(rows)
 #define BIT(n) (1u << (n))
@@ -102,6 +104,12 @@ static const struct setting flow_rows[] = {
 		.min = 1024, .max = CAPACITY_MAX, .fallback = "1048576", .unit = "flows",
 		.help = "How many flows fit into the tables of all workers together. The memory, about "
 			"80 bytes a flow, is taken at the start.",
+	}, {
+		.name = "capacity-ipv6", .type = SETTING_NUMBER, AT(config, flows_capacity6),
+		HAS(config, has_flows_capacity6), .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "a quarter of `capacity` if a pool has an IPv6 address, or else 0",
+		.help = "How many IPv6 flows fit, besides. About 144 bytes a flow. With 0 no IPv6 is "
+			"forwarded.",
 	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &default_limit_block,
 		.help = "What every site may have that says nothing else. Each worker has an equal part "
@@ -193,6 +201,10 @@ static const struct setting tunnel_rows[] = {
 		.fallback_words = "that of `local`",
 		.help = "Our address inside the tunnel: what `traceroute` shows.",
 	}, {
+		.name = "address6", .type = SETTING_ADDRESS6, AT(spec_tunnel, address6),
+		.fallback_words = "none: no ICMPv6 errors are sent into it",
+		.help = "Our IPv6 address inside the tunnel. The tunnel's `mtu` must be at least 1280.",
+	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
 		.min = 576, .max = 9216, .fallback_words = "1476, with a key 1472", .unit = "bytes",
 		.help = "The largest packet inside the tunnel.",
@@ -247,9 +259,10 @@ static const struct setting site_rows[] = {
 		.help = "Its name. No other site may have it.",
 	}, {
 		.name = "prefixes", .type = SETTING_PREFIXES, AT(spec_site, prefixes),
-		COUNT(spec_site, n_prefixes), .min = 1, .max = PREFIXES_MAX,
+		COUNT(spec_site, n_prefixes), SIX(spec_site, prefixes6),
+		SIX_COUNT(spec_site, n_prefixes6), .min = 1, .max = PREFIXES_MAX,
 		.fallback_words = "any source",
-		.help = "The site's networks. Packets from other sources are dropped. Sites may have the "
+		.help = "The site's networks, IPv4 and IPv6. Packets from other sources are dropped. Sites may have the "
 			"same prefixes.",
 	}, {
 		.name = "tunnels", .type = SETTING_LIST, AT(spec_site, tunnels),
@@ -269,8 +282,9 @@ static const struct block site_block = {
 
 static const struct setting address_rows[] = {
 	{
-		.name = "address", .type = SETTING_ADDRESS, AT(spec_address, addr), .required = true,
-		.help = "A public IPv4 address that is routed to this gateway.",
+		.name = "address", .type = SETTING_ADDRESS, AT(spec_address, addr),
+		SIX(spec_address, addr6), .required = true,
+		.help = "A public IPv4 or IPv6 address that is routed to this gateway.",
 	}, {
 		.name = "slices", .type = SETTING_SLICES, AT(spec_address, slices),
 		.fallback_words = "all without ports below 1024",
@@ -301,7 +315,7 @@ static const struct setting pool_rows[] = {
 		.choices = pool_mapping_names, .fallback = "address-and-port-dependent",
 		.help = "How a source port of a site is seen outside. The default shares egress ports "
 			"between destinations; `endpoint-independent` gives each source port one of its "
-			"own, the same towards everybody (RFC 4787).",
+			"own, the same towards everybody (RFC 4787). That is for IPv4 only.",
 	}, {
 		.name = "addresses", .type = SETTING_LIST, AT(spec_pool, addresses),
 		COUNT(spec_pool, n_addresses), .min = 1, .max = ADDRESSES_MAX, .required = true,
@@ -339,7 +353,8 @@ static const struct setting file_rows[] = {
 		.name = "egress", .type = SETTING_LIST, AT(config, network.pools),
 		COUNT(config, network.n_pools), .min = 1, .max = POOLS_MAX, .required = true,
 		.block = &pool_block,
-		.help = "Pools of public addresses. The first one is the default route's.",
+		.help = "Pools of public addresses. IPv4 leaves by the first pool with an IPv4 address, "
+			"IPv6 by the first one with an IPv6 address.",
 	},
 };
 
@@ -372,9 +387,9 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 	static const char *const words[] = {
 		[SETTING_BLOCK] = "a map of settings",
 		[SETTING_LIST] = "a list of maps",
-		[SETTING_PREFIXES] = "a list of IPv4 prefixes, such as [10.0.1.0/24]",
+		[SETTING_PREFIXES] = "a list of IPv4 and IPv6 prefixes, such as [10.0.1.0/24]",
 		[SETTING_SLICES] = "a list of slice numbers and ranges, such as [1, 2, 5-7]",
-		[SETTING_ADDRESS] = "a unicast IPv4 address",
+		[SETTING_ADDRESS6] = "a unicast IPv6 address",
 		[SETTING_MAC] = "a unicast MAC address, such as 02:00:00:00:00:01",
 		[SETTING_PORT] = "the name of a port",
 	};
@@ -407,6 +422,10 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 		break;
 	case SETTING_CHOICE:
 		expect_choice(setting, buf);
+		break;
+	case SETTING_ADDRESS:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE, "a unicast IPv4%s address",
+			 setting->six_offset > 0 ? " or IPv6" : "");
 		break;
 	default:
 		snprintf(buf, SCHEMA_EXPECTS_SIZE, "%s", words[setting->type]);

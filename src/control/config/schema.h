@@ -13,13 +13,14 @@
 enum setting_type {
 	SETTING_BLOCK, /* a map with settings of its own, in the same struct */
 	SETTING_LIST, /* a list of maps, each landing in an item of an array */
-	SETTING_PREFIXES, /* a list of IPv4 prefixes -> array of struct prefix4 */
+	SETTING_PREFIXES, /* a list of prefixes -> arrays of struct prefix4 and struct prefix6 */
 	SETTING_SLICES, /* a list of numbers and ranges -> bits; read once slice-size is known */
 	SETTING_NUMBER, /* -> uint16_t or uint32_t */
 	SETTING_DURATION, /* -> uint16_t, seconds */
 	SETTING_NAME, /* -> char[SPEC_NAME_SIZE] */
 	SETTING_CHOICE, /* one of .choices -> enum */
-	SETTING_ADDRESS, /* -> be32_t, unicast */
+	SETTING_ADDRESS, /* -> be32_t, unicast; with .six_offset IPv6, too -> struct addr6 */
+	SETTING_ADDRESS6, /* -> struct addr6, unicast */
 	SETTING_MAC, /* -> uint8_t[6], unicast */
 	SETTING_PATH, /* -> char[CONFIG_PATH_SIZE] */
 	SETTING_INTERFACE, /* -> char[IFNAMSIZ] */
@@ -40,6 +41,7 @@ struct setting {
 	const char *help;
 	size_t offset, size; /* where it lands in the struct of its block */
 	size_t count_offset; /* lists: a size_t */
+	size_t six_offset, six_count_offset; /* where what is IPv6 of it lands; 0: IPv4 only */
 	size_t has_offset; /* optional: a bool that says it was there; 0: none */
 	unsigned needed_by, taken_by; /* bits of enum port_driver; taken_by 0: all */
 	const char *const *choices; /* by number of the enum, NULL at the end */

@@ -101,25 +101,53 @@ int value_address(const char *text, be32_t *addr)
 	return 0;
 }
 
-int value_prefix(const char *text, struct prefix4 *prefix)
+int value_address6(const char *text, struct addr6 *addr)
 {
-	char addr_text[INET_ADDRSTRLEN];
-	const char *slash = strchr(text, '/');
-	uint64_t len;
-	be32_t addr;
+	return inet_pton(AF_INET6, text, addr) == 1 ? 0 : -EINVAL;
+}
 
-	if (slash == NULL || (size_t)(slash - text) >= sizeof(addr_text))
+/* The address in front of the slash, and the length behind it, at most @max. */
+static int split_prefix(const char *text, char addr[static INET6_ADDRSTRLEN], uint8_t max,
+			uint8_t *len)
+{
+	const char *slash = strchr(text, '/');
+	uint64_t value;
+
+	if (slash == NULL || (size_t)(slash - text) >= INET6_ADDRSTRLEN)
 		return -EINVAL;
 	if (slash[1] == '0' && slash[2] != '\0')
 		return -EINVAL; /* 024, 0x18 */
-	memcpy(addr_text, text, (size_t)(slash - text));
-	addr_text[slash - text] = '\0';
-	if (value_address(addr_text, &addr) < 0 || value_number(slash + 1, &len) < 0 || len > 32)
+	memcpy(addr, text, (size_t)(slash - text));
+	addr[slash - text] = '\0';
+	if (value_number(slash + 1, &value) < 0 || value > max)
 		return -EINVAL;
+	*len = (uint8_t)value;
+	return 0;
+}
 
-	prefix->len = (uint8_t)len;
+int value_prefix(const char *text, struct prefix4 *prefix)
+{
+	char addr_text[INET6_ADDRSTRLEN];
+	uint8_t len;
+	be32_t addr;
+
+	if (split_prefix(text, addr_text, 32, &len) < 0 || value_address(addr_text, &addr) < 0)
+		return -EINVAL;
+	prefix->len = len;
 	prefix->addr = addr & htonl(prefix4_mask(prefix->len));
 	return prefix->addr == addr ? 0 : -EDOM;
+}
+
+int value_prefix6(const char *text, struct prefix6 *prefix)
+{
+	char addr_text[INET6_ADDRSTRLEN];
+	struct addr6 addr;
+	uint8_t len;
+
+	if (split_prefix(text, addr_text, 128, &len) < 0 || value_address6(addr_text, &addr) < 0)
+		return -EINVAL;
+	*prefix = (struct prefix6){addr6_masked(&addr, len), len};
+	return addr6_equal(&prefix->addr, &addr) ? 0 : -EDOM;
 }
 
 int value_mac(const char *text, uint8_t mac[6])
@@ -197,6 +225,21 @@ const char *value_not_unicast(be32_t addr)
 			return rows[i].what;
 	}
 	return NULL;
+}
+
+const char *value_not_unicast6(const struct addr6 *addr)
+{
+	const struct addr6 loopback = {{0, htobe64(1)}};
+
+	if (addr6_is_multicast(addr))
+		return "a multicast address";
+	if (addr6_is_link_local(addr))
+		return "a link-local address";
+	if (addr6_equal(addr, &loopback))
+		return "the loopback address";
+	if (addr6_is_zero(addr))
+		return "the unspecified address";
+	return addr6_is_host(addr) ? NULL : "an IPv4 address in disguise";
 }
 
 const char *value_duration_text(uint64_t seconds, char buf[static VALUE_DURATION_SIZE])

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/addr6.h"
 #include "base/types.h"
 
 #include <stdbool.h>
@@ -26,6 +27,10 @@ int value_address(const char *text, be32_t *addr);
  */
 int value_prefix(const char *text, struct prefix4 *prefix);
 
+/* The same of IPv6, in the forms of RFC 4291 section 2.2 and 2.3. */
+int value_address6(const char *text, struct addr6 *addr);
+int value_prefix6(const char *text, struct prefix6 *prefix);
+
 /* Six bytes in hexadecimal with colons between. */
 int value_mac(const char *text, uint8_t mac[6]);
 
@@ -43,6 +48,7 @@ bool value_is_path(const char *text, size_t max);
 
 /* Why @addr can not be the address of one machine: "a multicast address"; NULL if it can. */
 const char *value_not_unicast(be32_t addr);
+const char *value_not_unicast6(const struct addr6 *addr);
 
 /* The shortest text that value_duration() reads as @seconds: 2h4m. */
 enum { VALUE_DURATION_SIZE = 32 };

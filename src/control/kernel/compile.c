@@ -27,25 +27,25 @@ static void put_hop(struct view *v, uint16_t id, const struct hop *hop, bool *ch
 	*changed = true;
 }
 
-static void add_target(struct view *v, uint8_t port, be32_t addr)
+static void add_target(struct view *v, uint8_t port, const struct addr6 *addr)
 {
 	struct view_target *last = v->n_targets > 0 ? &v->targets[v->n_targets - 1] : NULL;
 
-	if (last != NULL && last->port == port && last->addr == addr)
+	if (last != NULL && last->port == port && addr6_equal(&last->addr, addr))
 		return; /* many routes by one gateway */
 	if (v->n_targets < VIEW_TARGETS_MAX)
-		v->targets[v->n_targets++] = (struct view_target){addr, port};
+		v->targets[v->n_targets++] = (struct view_target){*addr, port};
 }
 
-/* The neighbour behind a hop: 0: nobody. */
-static be32_t find_via(const struct view *v, const struct view_hop *h)
+/* The neighbour behind a hop; zero: nobody. */
+static struct addr6 find_via(const struct view *v, const struct view_hop *h)
 {
 	const struct kernel_route *route;
 
 	if (h->len == VIEW_HOST)
 		return h->addr;
-	route = view_route(v, h->port, h->addr, h->len);
-	return route == NULL ? 0 : route->gateway;
+	route = view_route(v, h->port, &h->addr, h->len);
+	return route == NULL ? (struct addr6){{0}} : route->gateway;
 }
 
 static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
@@ -54,7 +54,8 @@ static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
 	const struct hop *before = &v->out_hops[h->id];
 	struct hop hop = {.mtu = port->mtu, .port = h->port};
 	const struct kernel_neighbour *neighbour;
-	be32_t via;
+	struct addr6 via;
+	bool nobody;
 
 	memcpy(hop.src_mac, port->mac, sizeof(hop.src_mac));
 	if (!port->has_kernel) {
@@ -65,23 +66,29 @@ static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
 	}
 
 	via = find_via(v, h);
-	neighbour = via == 0 ? NULL : view_neighbour(v, h->port, via);
+	nobody = addr6_is_zero(&via);
+	neighbour = nobody ? NULL : view_neighbour(v, h->port, &via);
 	if (view_resolved(neighbour)) {
 		memcpy(hop.dst_mac, neighbour->mac, sizeof(hop.dst_mac));
 		hop.resolved = true;
-	} else if (via != 0 && via == v->via[h->id] && before->resolved &&
+	} else if (!nobody && addr6_equal(&via, &v->via[h->id]) && before->resolved &&
 		   (neighbour == NULL || neighbour->state != NUD_FAILED)) {
 		memcpy(hop.dst_mac, before->dst_mac, sizeof(hop.dst_mac));
 		hop.resolved = true;
 	}
 	v->via[h->id] = via;
 	put_hop(v, h->id, &hop, changed);
-	if (via != 0)
-		add_target(v, h->port, via);
+	if (!nobody)
+		add_target(v, h->port, &via);
 }
 
-static void put_route(struct view *v, size_t at, uint8_t port, const struct prefix4 *prefix,
-		      uint16_t hop, bool *changed)
+/* How many routes the next table has so far. */
+struct counts {
+	size_t four, six;
+};
+
+static void put_route4(struct view *v, size_t at, uint8_t port, const struct prefix4 *prefix,
+		       uint16_t hop, bool *changed)
 {
 	struct adjacency_route *r = &v->out_routes[at];
 
@@ -92,10 +99,34 @@ static void put_route(struct view *v, size_t at, uint8_t port, const struct pref
 	*changed = true;
 }
 
+static void put_route6(struct view *v, size_t at, uint8_t port, const struct prefix6 *prefix,
+		       uint16_t hop, bool *changed)
+{
+	struct adjacency_route6 *r = &v->out_routes6[at];
+
+	if (at < v->n_out_routes6 && r->port == port && r->hop == hop &&
+	    addr6_equal(&r->prefix.addr, &prefix->addr) && r->prefix.len == prefix->len)
+		return;
+	*r = (struct adjacency_route6){*prefix, port, hop};
+	*changed = true;
+}
+
+/* Into the table of its family. */
+static void put_route(struct view *v, struct counts *n, uint8_t port, const struct prefix6 *prefix,
+		      uint16_t hop, bool *changed)
+{
+	struct prefix4 four = {addr6_to_ipv4(&prefix->addr), (uint8_t)(prefix->len - MAPPED_BITS)};
+
+	if (addr6_is_mapped(&prefix->addr) && prefix->len >= MAPPED_BITS)
+		put_route4(v, n->four++, port, &four, hop, changed);
+	else
+		put_route6(v, n->six++, port, prefix, hop, changed);
+}
+
 static bool same_prefix(const struct view_route *a, const struct view_route *b)
 {
 	return a->port == b->port && a->route.prefix.len == b->route.prefix.len &&
-	       a->route.prefix.addr == b->route.prefix.addr;
+	       addr6_equal(&a->route.prefix.addr, &b->route.prefix.addr);
 }
 
 static void say_routes_full(struct view *v)
@@ -108,34 +139,35 @@ static void say_routes_full(struct view *v)
 }
 
 /* Rows are sorted by length: if there are too many, the most specific ones are left out. */
-static size_t compile_routes(struct view *v, bool *changed)
+static struct counts compile_routes(struct view *v, bool *changed)
 {
-	size_t n = 0;
+	const struct prefix6 any = {{{0}}, 0}, any4 = {addr6_from_ipv4(0), MAPPED_BITS};
+	struct counts n = {0};
 
 	for (size_t i = 0; i < v->n_ports; i++) {
-		struct prefix4 any = {0, 0};
 		uint16_t hop;
 
 		if (v->ports[i].has_kernel)
 			continue;
-		hop = view_hop(v, (uint8_t)i, 0, 0);
-		put_route(v, n++, (uint8_t)i, &any, hop, changed);
+		hop = view_hop(v, (uint8_t)i, &any.addr, 0);
+		put_route(v, &n, (uint8_t)i, &any4, hop, changed);
+		put_route(v, &n, (uint8_t)i, &any, hop, changed);
 	}
 	for (size_t i = 0; i < v->n_routes; i++) {
 		const struct view_route *row = &v->routes[i];
-		const struct prefix4 *prefix = &row->route.prefix;
+		const struct prefix6 *prefix = &row->route.prefix;
 		uint16_t hop = HOP_UNKNOWN_HOST;
 
-		if (n == VIEW_ROUTES_MAX) {
+		if (n.four == VIEW_ROUTES_MAX || n.six == VIEW_ROUTES_MAX) {
 			say_routes_full(v);
 			break;
 		}
 		if (i > 0 && same_prefix(row, row - 1))
 			continue; /* a higher metric */
-		if (row->route.gateway != 0)
-			hop = view_hop(v, row->port, prefix->addr, prefix->len);
+		if (!addr6_is_zero(&row->route.gateway))
+			hop = view_hop(v, row->port, &prefix->addr, prefix->len);
 		if (hop != HOP_NONE)
-			put_route(v, n++, row->port, prefix, hop, changed);
+			put_route(v, &n, row->port, prefix, hop, changed);
 	}
 	return n;
 }
@@ -143,16 +175,17 @@ static size_t compile_routes(struct view *v, bool *changed)
 /* The hop towards the far end of a tunnel. */
 static uint16_t tunnel_hop(struct view *v, const struct tunnel *tunnel)
 {
+	const struct addr6 remote = addr6_from_ipv4(tunnel->remote), any = {{0}};
 	const struct kernel_route *route;
 
 	if (!v->ports[tunnel->port].has_kernel)
-		return view_hop(v, tunnel->port, 0, 0);
-	route = view_route(v, tunnel->port, tunnel->remote, 32);
+		return view_hop(v, tunnel->port, &any, 0);
+	route = view_route(v, tunnel->port, &remote, 128);
 	if (route == NULL)
 		return HOP_NONE;
-	if (route->gateway == 0)
-		return view_hop(v, tunnel->port, tunnel->remote, VIEW_HOST);
-	return view_hop(v, tunnel->port, route->prefix.addr, route->prefix.len);
+	if (addr6_is_zero(&route->gateway))
+		return view_hop(v, tunnel->port, &remote, VIEW_HOST);
+	return view_hop(v, tunnel->port, &route->prefix.addr, route->prefix.len);
 }
 
 static void compile_tunnels(struct view *v, const struct network *net, bool *changed)
@@ -167,40 +200,51 @@ static void compile_tunnels(struct view *v, const struct network *net, bool *cha
 	}
 }
 
-static size_t compile_hosts(struct view *v)
+/* Never fewer than before: a new one is a new hop. */
+static void compile_hosts(struct view *v)
 {
-	size_t n = 0;
-
+	v->n_out_hosts = v->n_out_hosts6 = 0;
 	for (size_t i = 0; i < v->n_hops; i++) {
 		const struct view_hop *h = &v->hops[i];
 
-		if (h->len == VIEW_HOST)
-			v->out_hosts[n++] = (struct adjacency_host){h->addr, h->port, h->id};
+		if (h->len != VIEW_HOST)
+			continue;
+		if (addr6_is_mapped(&h->addr))
+			v->out_hosts[v->n_out_hosts++] =
+				(struct adjacency_host){addr6_to_ipv4(&h->addr), h->port, h->id};
+		else
+			v->out_hosts6[v->n_out_hosts6++] =
+				(struct adjacency_host6){h->addr, h->port, h->id};
 	}
-	return n;
 }
 
 bool view_compile(struct view *v, const struct network *net, struct adjacency_spec *spec)
 {
 	size_t n_hops_before = v->n_hops;
 	bool changed = false;
-	size_t n_routes = compile_routes(v, &changed);
+	struct counts n_routes = compile_routes(v, &changed);
 
 	compile_tunnels(v, net, &changed);
 	v->n_targets = 0;
 	for (size_t i = 0; i < v->n_hops; i++)
 		compile_hop(v, &v->hops[i], &changed);
-	v->n_out_hosts = compile_hosts(v); /* never fewer: a new one is a new hop */
-	changed = changed || n_routes != v->n_out_routes || n_hops_before != v->n_hops;
-	v->n_out_routes = n_routes;
+	compile_hosts(v);
+	changed = changed || n_routes.four != v->n_out_routes || n_routes.six != v->n_out_routes6 ||
+		  n_hops_before != v->n_hops;
+	v->n_out_routes = n_routes.four;
+	v->n_out_routes6 = n_routes.six;
 
 	*spec = (struct adjacency_spec){
 		.hops = v->out_hops,
 		.n_hops = v->n_hops + 1,
 		.routes = v->out_routes,
 		.n_routes = v->n_out_routes,
+		.routes6 = v->out_routes6,
+		.n_routes6 = v->n_out_routes6,
 		.hosts = v->out_hosts,
 		.n_hosts = v->n_out_hosts,
+		.hosts6 = v->out_hosts6,
+		.n_hosts6 = v->n_out_hosts6,
 		.tunnel_hops = v->tunnel_hops,
 		.n_tunnels = v->n_tunnels,
 	};

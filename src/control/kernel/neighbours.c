@@ -44,7 +44,7 @@ enum {
 };
 
 struct wanted {
-	be32_t addr;
+	struct addr6 addr;
 	uint8_t port;
 	uint8_t ticks; /* left */
 };
@@ -89,11 +89,11 @@ static void take_found(struct neighbours *n)
 	for (size_t i = 0; i < n->n_wanted; i++) {
 		const struct wanted *w = &n->wanted[i];
 
-		if (!view_resolved(view_neighbour(&n->view, w->port, w->addr))) {
+		if (!view_resolved(view_neighbour(&n->view, w->port, &w->addr))) {
 			n->wanted[kept++] = *w;
 			continue;
 		}
-		if (view_add_host(&n->view, w->port, w->addr) != 0 && !n->hosts_full_said) {
+		if (view_add_host(&n->view, w->port, &w->addr) != 0 && !n->hosts_full_said) {
 			log_warning("no more than %d on-link hosts can be reached: others are not",
 				    VIEW_HOSTS_MAX);
 			n->hosts_full_said = true;
@@ -202,7 +202,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 /* --- questions --------------------------------------------------------------------------------- */
 
-static void resolve(struct neighbours *n, uint8_t port, be32_t addr)
+static void resolve(struct neighbours *n, uint8_t port, const struct addr6 *addr)
 {
 	int ret = netlink_resolve(n->questions, n->ports->ports[port].ifindex, addr);
 
@@ -228,9 +228,9 @@ static void ask_for_targets(struct neighbours *n)
 
 		n->next_target = (n->next_target + 1) % targets;
 		t = &n->view.targets[n->next_target];
-		if (!needs_asking(view_neighbour(&n->view, t->port, t->addr)))
+		if (!needs_asking(view_neighbour(&n->view, t->port, &t->addr)))
 			continue;
-		resolve(n, t->port, t->addr);
+		resolve(n, t->port, &t->addr);
 		asked++;
 	}
 }
@@ -255,16 +255,16 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		plan_table(n);
 }
 
-void neighbours_want(struct neighbours *n, uint8_t port, be32_t addr)
+void neighbours_want(struct neighbours *n, uint8_t port, const struct addr6 *addr)
 {
 	if (port >= n->view.n_ports || !n->view.ports[port].has_kernel)
 		return;
 	for (size_t i = 0; i < n->n_wanted; i++)
-		if (n->wanted[i].port == port && n->wanted[i].addr == addr)
+		if (n->wanted[i].port == port && addr6_equal(&n->wanted[i].addr, addr))
 			return;
 	if (n->n_wanted == WANTED_MAX)
 		return; /* it will be asked for again */
-	n->wanted[n->n_wanted++] = (struct wanted){addr, port, WANTED_TICKS};
+	n->wanted[n->n_wanted++] = (struct wanted){*addr, port, WANTED_TICKS};
 	if (needs_asking(view_neighbour(&n->view, port, addr)))
 		resolve(n, port, addr);
 	plan_table(n); /* the kernel may know it already */
@@ -275,7 +275,7 @@ static bool targets_resolved(const struct neighbours *n)
 	for (size_t i = 0; i < n->view.n_targets; i++) {
 		const struct view_target *t = &n->view.targets[i];
 
-		if (!view_resolved(view_neighbour(&n->view, t->port, t->addr)))
+		if (!view_resolved(view_neighbour(&n->view, t->port, &t->addr)))
 			return false;
 	}
 	return true;
@@ -320,8 +320,8 @@ static int open_sockets(struct neighbours *n, struct event_base *base)
 	struct timeval tick = in_ms(TICK_MS);
 	int size = SOCKET_BUFFER, fd;
 
-	n->events =
-		netlink_open(RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_IFADDR);
+	n->events = netlink_open(RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE |
+				 RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFADDR);
 	n->questions = netlink_open(0);
 	if (n->events == NULL || n->questions == NULL)
 		return -errno;
@@ -368,6 +368,7 @@ struct neighbours *neighbours_create(struct event_base *base, const struct port_
 		ret = view_init(&n->view, ports->n, net->n_tunnels);
 	}
 	if (ret == 0) {
+		n->view.with_six = net->egress6 != NULL;
 		for (size_t i = 0; i < ports->n; i++)
 			describe_port(&n->view.ports[i], &ports->ports[i]);
 		ret = start(n, base);

@@ -28,4 +28,4 @@ struct neighbours *neighbours_create(struct event_base *base, const struct port_
 void neighbours_destroy(struct neighbours *n); /* NULL is fine */
 
 /* A worker met a destination on @port's own link that nobody has resolved: find it. */
-void neighbours_want(struct neighbours *n, uint8_t port, be32_t addr);
+void neighbours_want(struct neighbours *n, uint8_t port, const struct addr6 *addr);

@@ -44,6 +44,27 @@ static bool get_u32(const struct attrs *attrs, int type, uint32_t *out)
 	return true;
 }
 
+static uint8_t address_len(uint8_t family)
+{
+	return family == AF_INET ? sizeof(be32_t) : sizeof(struct addr6);
+}
+
+static bool get_address(const struct attrs *attrs, int type, uint8_t family, struct addr6 *out)
+{
+	const struct nlattr *attr = attrs->at[type];
+	be32_t four;
+
+	if (attr == NULL || mnl_attr_get_payload_len(attr) != address_len(family))
+		return false;
+	if (family == AF_INET6) {
+		*out = addr6_read(mnl_attr_get_payload(attr));
+		return true;
+	}
+	memcpy(&four, mnl_attr_get_payload(attr), sizeof(four));
+	*out = addr6_from_ipv4(four);
+	return true;
+}
+
 static bool get_mac(const struct attrs *attrs, int type, uint8_t mac[6])
 {
 	const struct nlattr *attr = attrs->at[type];
@@ -55,22 +76,23 @@ static bool get_mac(const struct attrs *attrs, int type, uint8_t mac[6])
 }
 
 /* One of several next hops. */
-static bool parse_way(const struct rtnexthop *way, be32_t *gateway)
+static bool parse_way(const struct rtnexthop *way, uint8_t family, struct addr6 *gateway)
 {
 	struct attrs attrs = {{0}};
 
-	*gateway = 0;
+	*gateway = (struct addr6){{0}};
 	if (way->rtnh_flags & RTNH_F_DEAD)
 		return false;
 	if (mnl_attr_parse_payload(RTNH_DATA(way), way->rtnh_len - sizeof(*way), keep_attr,
 				   &attrs) != MNL_CB_OK ||
 	    attrs.at[RTA_VIA] != NULL)
 		return false;
-	return attrs.at[RTA_GATEWAY] == NULL || get_u32(&attrs, RTA_GATEWAY, gateway);
+	return attrs.at[RTA_GATEWAY] == NULL || get_address(&attrs, RTA_GATEWAY, family, gateway);
 }
 
 /* The first of several next hops that leaves by @ifindex. */
-static bool find_way(const struct nlattr *multipath, int ifindex, be32_t *gateway)
+static bool find_way(const struct nlattr *multipath, int ifindex, uint8_t family,
+		     struct addr6 *gateway)
 {
 	const uint8_t *at = mnl_attr_get_payload(multipath);
 	size_t left = mnl_attr_get_payload_len(multipath);
@@ -81,7 +103,7 @@ static bool find_way(const struct nlattr *multipath, int ifindex, be32_t *gatewa
 
 		if (way->rtnh_len < sizeof(*way) || way->rtnh_len > left)
 			return false;
-		if (way->rtnh_ifindex == ifindex && parse_way(way, gateway))
+		if (way->rtnh_ifindex == ifindex && parse_way(way, family, gateway))
 			return true;
 		if (step > left)
 			return false;
@@ -92,17 +114,18 @@ static bool find_way(const struct nlattr *multipath, int ifindex, be32_t *gatewa
 }
 
 static bool parse_next_hop(const struct rtmsg *rtm, const struct attrs *attrs, int ifindex,
-			   be32_t *gateway)
+			   struct addr6 *gateway)
 {
 	uint32_t oif;
 
-	*gateway = 0;
+	*gateway = (struct addr6){{0}};
 	if (attrs->at[RTA_MULTIPATH] != NULL)
-		return find_way(attrs->at[RTA_MULTIPATH], ifindex, gateway);
+		return find_way(attrs->at[RTA_MULTIPATH], ifindex, rtm->rtm_family, gateway);
 	if (!get_u32(attrs, RTA_OIF, &oif) || oif != (uint32_t)ifindex ||
 	    rtm->rtm_flags & RTNH_F_DEAD || attrs->at[RTA_VIA] != NULL)
 		return false;
-	return attrs->at[RTA_GATEWAY] == NULL || get_u32(attrs, RTA_GATEWAY, gateway);
+	return attrs->at[RTA_GATEWAY] == NULL ||
+	       get_address(attrs, RTA_GATEWAY, rtm->rtm_family, gateway);
 }
 
 bool netlink_parse_route(const struct nlmsghdr *nlh, int ifindex, struct kernel_route *out)
@@ -115,15 +138,21 @@ bool netlink_parse_route(const struct nlmsghdr *nlh, int ifindex, struct kernel_
 		return false;
 	table = rtm->rtm_table;
 	get_u32(&attrs, RTA_TABLE, &table);
-	if (rtm->rtm_family != AF_INET || table != RT_TABLE_MAIN || rtm->rtm_type != RTN_UNICAST ||
-	    rtm->rtm_dst_len > 32 || rtm->rtm_tos != 0 || rtm->rtm_flags & RTM_F_CLONED)
+	if ((rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6) || table != RT_TABLE_MAIN ||
+	    rtm->rtm_type != RTN_UNICAST || rtm->rtm_dst_len > 8 * address_len(rtm->rtm_family) ||
+	    rtm->rtm_tos != 0 || rtm->rtm_flags & RTM_F_CLONED)
 		return false;
 
 	*out = (struct kernel_route){.prefix.len = rtm->rtm_dst_len};
+	if (rtm->rtm_family == AF_INET) {
+		out->prefix.len += MAPPED_BITS;
+		out->prefix.addr = addr6_from_ipv4(0);
+	}
 	get_u32(&attrs, RTA_PRIORITY, &out->metric);
-	if (rtm->rtm_dst_len > 0 && !get_u32(&attrs, RTA_DST, &out->prefix.addr))
+	if (rtm->rtm_dst_len > 0 &&
+	    !get_address(&attrs, RTA_DST, rtm->rtm_family, &out->prefix.addr))
 		return false;
-	out->prefix.addr &= htonl(prefix4_mask(out->prefix.len));
+	out->prefix.addr = addr6_masked(&out->prefix.addr, out->prefix.len);
 	return parse_next_hop(rtm, &attrs, ifindex, &out->gateway);
 }
 
@@ -133,10 +162,11 @@ bool netlink_parse_neighbour(const struct nlmsghdr *nlh, int ifindex, struct ker
 	struct attrs attrs;
 
 	if (nlh->nlmsg_type != RTM_NEWNEIGH || !parse_attrs(nlh, sizeof(*ndm), &attrs) ||
-	    ndm->ndm_family != AF_INET || ndm->ndm_ifindex != ifindex || ndm->ndm_flags & NTF_PROXY)
+	    (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6) ||
+	    ndm->ndm_ifindex != ifindex || ndm->ndm_flags & NTF_PROXY)
 		return false;
 	*out = (struct kernel_neighbour){.state = ndm->ndm_state};
-	if (!get_u32(&attrs, NDA_DST, &out->addr))
+	if (!get_address(&attrs, NDA_DST, ndm->ndm_family, &out->addr))
 		return false;
 	if (!get_mac(&attrs, NDA_LLADDR, out->mac))
 		out->state = NUD_FAILED == ndm->ndm_state ? NUD_FAILED : NUD_INCOMPLETE;
@@ -216,7 +246,8 @@ static int on_row(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-int netlink_dump_routes(struct mnl_socket *nl, int ifindex, netlink_route_fn each, void *arg)
+int netlink_dump_routes(struct mnl_socket *nl, int ifindex, uint8_t family, netlink_route_fn each,
+			void *arg)
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
@@ -225,14 +256,14 @@ int netlink_dump_routes(struct mnl_socket *nl, int ifindex, netlink_route_fn eac
 
 	nlh->nlmsg_type = RTM_GETROUTE;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	rtm->rtm_family = AF_INET;
+	rtm->rtm_family = family;
 	rtm->rtm_table = RT_TABLE_MAIN;
 	mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)ifindex);
 	return ask(nl, nlh, on_row, &d);
 }
 
-int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, netlink_neighbour_fn each,
-			    void *arg)
+int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, uint8_t family,
+			    netlink_neighbour_fn each, void *arg)
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
@@ -241,7 +272,7 @@ int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, netlink_neighbou
 
 	nlh->nlmsg_type = RTM_GETNEIGH;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	ndm->ndm_family = AF_INET;
+	ndm->ndm_family = family;
 	mnl_attr_put_u32(nlh, NDA_IFINDEX, (uint32_t)ifindex);
 	return ask(nl, nlh, on_row, &d);
 }
@@ -261,18 +292,22 @@ int netlink_get_link(struct mnl_socket *nl, int ifindex, struct kernel_link *out
 	return ret != 0 ? ret : d.found ? 0 : -ENODEV;
 }
 
-int netlink_resolve(struct mnl_socket *nl, int ifindex, be32_t addr)
+int netlink_resolve(struct mnl_socket *nl, int ifindex, const struct addr6 *addr)
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+	be32_t four = addr6_to_ipv4(addr);
 
 	nlh->nlmsg_type = RTM_NEWNEIGH;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
-	ndm->ndm_family = AF_INET;
+	ndm->ndm_family = addr6_is_mapped(addr) ? AF_INET : AF_INET6;
 	ndm->ndm_ifindex = ifindex;
 	ndm->ndm_state = NUD_NONE;
 	ndm->ndm_flags = NTF_USE;
-	mnl_attr_put(nlh, NDA_DST, sizeof(addr), &addr);
+	if (ndm->ndm_family == AF_INET)
+		mnl_attr_put(nlh, NDA_DST, sizeof(four), &four);
+	else
+		mnl_attr_put(nlh, NDA_DST, sizeof(*addr), addr);
 	return ask(nl, nlh, NULL, NULL);
 }

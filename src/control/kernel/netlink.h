@@ -3,13 +3,14 @@
  *
  * Dumps ask the kernel for one interface only, so that a machine with a full routing table on
  * another one costs nothing. Parsers check every length; a message that is cut short or not about
- * what we follow is skipped.
+ * what we follow is skipped. Both families are read into IPv6 addresses: what is IPv4 stands there as
+ * IPv4-mapped, its prefixes 96 bits longer.
  *
  * Control thread.
  */
 #pragma once
 
-#include "base/types.h"
+#include "base/addr6.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,13 +26,13 @@ struct kernel_link {
 };
 
 struct kernel_route {
-	struct prefix4 prefix;
-	be32_t gateway; /* 0: on link */
+	struct prefix6 prefix;
+	struct addr6 gateway; /* zero: on link */
 	uint32_t metric;
 };
 
 struct kernel_neighbour {
-	be32_t addr;
+	struct addr6 addr;
 	uint8_t mac[6];
 	uint16_t state; /* NUD_* */
 };
@@ -44,16 +45,17 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, int ifindex, struct kernel_l
 /* Groups of bits of rtnetlink: RTMGRP_*; 0: for questions only. NULL and errno on failure. */
 struct mnl_socket *netlink_open(unsigned groups);
 
-/* Each answers with 0 or -errno; @each is called for every row. */
+/* Each answers with 0 or -errno; @each is called for every row. @family: AF_INET or AF_INET6. */
 typedef void (*netlink_route_fn)(const struct kernel_route *route, void *arg);
 typedef void (*netlink_neighbour_fn)(const struct kernel_neighbour *neighbour, void *arg);
-int netlink_dump_routes(struct mnl_socket *nl, int ifindex, netlink_route_fn each, void *arg);
-int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, netlink_neighbour_fn each,
-			    void *arg);
+int netlink_dump_routes(struct mnl_socket *nl, int ifindex, uint8_t family, netlink_route_fn each,
+			void *arg);
+int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, uint8_t family,
+			    netlink_neighbour_fn each, void *arg);
 int netlink_get_link(struct mnl_socket *nl, int ifindex, struct kernel_link *out);
 
 /*
  * Has the kernel find out, or confirm, the Ethernet address of @addr: as if it had a packet for it.
  * What it finds comes as an event. 0 or -errno.
  */
-int netlink_resolve(struct mnl_socket *nl, int ifindex, be32_t addr);
+int netlink_resolve(struct mnl_socket *nl, int ifindex, const struct addr6 *addr);

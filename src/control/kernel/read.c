@@ -39,6 +39,18 @@ static int read_link(struct view_port *vp, const struct port *port, struct mnl_s
 	return 0;
 }
 
+static int dump(struct filling *f, struct mnl_socket *nl, int ifindex, uint8_t family,
+		unsigned what)
+{
+	int ret = 0;
+
+	if (what & READ_ROUTES)
+		ret = netlink_dump_routes(nl, ifindex, family, on_route, f);
+	if (ret == 0 && what & READ_NEIGHBOURS)
+		ret = netlink_dump_neighbours(nl, ifindex, family, on_neighbour, f);
+	return ret;
+}
+
 static int read_port(struct view *view, const struct port *port, uint8_t i, struct mnl_socket *nl,
 		     unsigned what)
 {
@@ -47,10 +59,10 @@ static int read_port(struct view *view, const struct port *port, uint8_t i, stru
 
 	if (what & READ_LINKS)
 		ret = read_link(&view->ports[i], port, nl);
-	if (ret == 0 && what & READ_ROUTES)
-		ret = netlink_dump_routes(nl, port->ifindex, on_route, &f);
-	if (ret == 0 && what & READ_NEIGHBOURS)
-		ret = netlink_dump_neighbours(nl, port->ifindex, on_neighbour, &f);
+	if (ret == 0)
+		ret = dump(&f, nl, port->ifindex, AF_INET, what);
+	if (ret == 0 && view->with_six)
+		ret = dump(&f, nl, port->ifindex, AF_INET6, what);
 	return ret != 0 ? ret : f.ret;
 }
 

@@ -36,10 +36,13 @@ int view_init(struct view *v, size_t n_ports, size_t n_tunnels)
 	v->out_hops = calloc(HOPS_MAX + 1, sizeof(v->out_hops[0]));
 	v->out_routes = calloc(VIEW_ROUTES_MAX, sizeof(v->out_routes[0]));
 	v->out_hosts = calloc(HOPS_MAX + 1, sizeof(v->out_hosts[0]));
+	v->out_routes6 = calloc(VIEW_ROUTES_MAX, sizeof(v->out_routes6[0]));
+	v->out_hosts6 = calloc(HOPS_MAX + 1, sizeof(v->out_hosts6[0]));
 	v->tunnel_hops = calloc(n_tunnels + 1, sizeof(v->tunnel_hops[0]));
 	v->targets = calloc(VIEW_TARGETS_MAX, sizeof(v->targets[0]));
 	if (v->ports != NULL && v->via != NULL && v->out_hops != NULL && v->out_routes != NULL &&
-	    v->out_hosts != NULL && v->tunnel_hops != NULL && v->targets != NULL)
+	    v->out_hosts != NULL && v->out_routes6 != NULL && v->out_hosts6 != NULL &&
+	    v->tunnel_hops != NULL && v->targets != NULL)
 		return 0;
 	view_fini(v);
 	return -ENOMEM;
@@ -55,6 +58,8 @@ void view_fini(struct view *v)
 	free(v->out_hops);
 	free(v->out_routes);
 	free(v->out_hosts);
+	free(v->out_routes6);
+	free(v->out_hosts6);
 	free(v->tunnel_hops);
 	free(v->targets);
 	*v = (struct view){0};
@@ -74,7 +79,7 @@ int view_add_route(struct view *v, uint8_t port, const struct kernel_route *rout
 		return -ENOMEM;
 	v->routes = rows;
 	rows[v->n_routes++] = (struct view_route){port, *route};
-	v->lengths[port] |= UINT64_C(1) << route->prefix.len;
+	v->lengths[port][route->prefix.len / 64] |= UINT64_C(1) << route->prefix.len % 64;
 	return 0;
 }
 
@@ -100,33 +105,43 @@ static int order(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
-/* Length, port, address as one number: short prefixes come first, of all ports. */
-static uint64_t key_of(uint8_t port, uint8_t len, be32_t addr)
+/* What rows and hops are sorted by: short prefixes come first, of all ports. */
+struct key {
+	struct addr6 addr;
+	uint8_t port, len;
+};
+
+static int compare_keys(const struct key *a, const struct key *b)
 {
-	return (uint64_t)len << 40 | (uint64_t)port << 32 | ntohl(addr);
+	int by = order((uint64_t)a->len << 8 | a->port, (uint64_t)b->len << 8 | b->port);
+
+	return by != 0 ? by : addr6_compare(&a->addr, &b->addr);
 }
 
-static uint64_t route_key(const struct view_route *row)
+static struct key route_key(const struct view_route *row)
 {
-	return key_of(row->port, row->route.prefix.len, row->route.prefix.addr);
+	return (struct key){row->route.prefix.addr, row->port, row->route.prefix.len};
 }
 
-static uint64_t neighbour_key(const struct view_neighbour *row)
+static struct key neighbour_key(const struct view_neighbour *row)
 {
-	return key_of(row->port, 0, row->neighbour.addr);
+	return (struct key){row->neighbour.addr, row->port, 0};
 }
 
 static int compare_routes(const void *a, const void *b)
 {
 	const struct view_route *x = a, *y = b;
-	int by_key = order(route_key(x), route_key(y));
+	struct key p = route_key(x), q = route_key(y);
+	int by_key = compare_keys(&p, &q);
 
 	return by_key != 0 ? by_key : order(x->route.metric, y->route.metric);
 }
 
 static int compare_neighbours(const void *a, const void *b)
 {
-	return order(neighbour_key(a), neighbour_key(b));
+	struct key p = neighbour_key(a), q = neighbour_key(b);
+
+	return compare_keys(&p, &q);
 }
 
 void view_sort(struct view *v)
@@ -138,41 +153,50 @@ void view_sort(struct view *v)
 }
 
 /* The first row of exactly this prefix: the lowest metric. */
-static const struct kernel_route *find_route(const struct view *v, uint64_t key)
+static const struct kernel_route *find_route(const struct view *v, const struct key *key)
 {
 	size_t low = 0, high = v->n_routes;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
+		struct key at = route_key(&v->routes[middle]);
 
-		if (route_key(&v->routes[middle]) < key)
+		if (compare_keys(&at, key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < v->n_routes && route_key(&v->routes[low]) == key ? &v->routes[low].route
-								      : NULL;
+	if (low < v->n_routes) {
+		struct key at = route_key(&v->routes[low]);
+
+		if (compare_keys(&at, key) == 0)
+			return &v->routes[low].route;
+	}
+	return NULL;
 }
 
-const struct kernel_route *view_route(const struct view *v, uint8_t port, be32_t addr,
+const struct kernel_route *view_route(const struct view *v, uint8_t port, const struct addr6 *addr,
 				      uint8_t longest)
 {
-	for (int len = longest > 32 ? 32 : longest; len >= 0; len--) {
-		be32_t net = addr & htonl(prefix4_mask((uint8_t)len));
+	int shortest = addr6_is_mapped(addr) ? MAPPED_BITS : 0;
+
+	for (int len = longest > 128 ? 128 : longest; len >= shortest; len--) {
+		struct key key = {addr6_masked(addr, (uint8_t)len), port, (uint8_t)len};
 		const struct kernel_route *route;
 
-		if ((v->lengths[port] >> len & 1) == 0)
+		if ((v->lengths[port][len / 64] >> len % 64 & 1) == 0)
 			continue;
-		route = find_route(v, key_of(port, (uint8_t)len, net));
+		route = find_route(v, &key);
 		if (route != NULL)
 			return route;
 	}
 	return NULL;
 }
 
-const struct kernel_neighbour *view_neighbour(const struct view *v, uint8_t port, be32_t addr)
+const struct kernel_neighbour *view_neighbour(const struct view *v, uint8_t port,
+					      const struct addr6 *addr)
 {
-	struct view_neighbour key = {.port = port, .neighbour.addr = addr};
+	struct view_neighbour key = {.port = port, .neighbour.addr = *addr};
 	const struct view_neighbour *row = v->n_neighbours == 0
 						   ? NULL
 						   : bsearch(&key, v->neighbours, v->n_neighbours,
@@ -187,16 +211,21 @@ bool view_resolved(const struct kernel_neighbour *neighbour)
 							NUD_PROBE | NUD_PERMANENT | NUD_NOARP);
 }
 
+static struct key hop_key(const struct view_hop *h)
+{
+	return (struct key){h->addr, h->port, h->len};
+}
+
 /* Where the hop is, or where it belongs. */
-static size_t hop_place(const struct view *v, uint64_t key)
+static size_t hop_place(const struct view *v, const struct key *key)
 {
 	size_t low = 0, high = v->n_hops;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct view_hop *h = &v->hops[middle];
+		struct key at = hop_key(&v->hops[middle]);
 
-		if (key_of(h->port, h->len, h->addr) < key)
+		if (compare_keys(&at, key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -204,20 +233,23 @@ static size_t hop_place(const struct view *v, uint64_t key)
 	return low;
 }
 
-static bool hop_is(const struct view *v, size_t place, uint64_t key)
+static bool hop_is(const struct view *v, size_t place, const struct key *key)
 {
-	const struct view_hop *h = &v->hops[place];
+	struct key at;
 
-	return place < v->n_hops && key_of(h->port, h->len, h->addr) == key;
+	if (place >= v->n_hops)
+		return false;
+	at = hop_key(&v->hops[place]);
+	return compare_keys(&at, key) == 0;
 }
 
-uint16_t view_hop(struct view *v, uint8_t port, be32_t addr, uint8_t len)
+uint16_t view_hop(struct view *v, uint8_t port, const struct addr6 *addr, uint8_t len)
 {
-	uint64_t key = key_of(port, len, addr);
-	size_t place = hop_place(v, key);
+	struct key key = {*addr, port, len};
+	size_t place = hop_place(v, &key);
 	struct view_hop *hops;
 
-	if (hop_is(v, place, key))
+	if (hop_is(v, place, &key))
 		return v->hops[place].id;
 	if (v->n_hops >= HOPS_MAX) {
 		if (!v->hops_full_said)
@@ -232,15 +264,15 @@ uint16_t view_hop(struct view *v, uint8_t port, be32_t addr, uint8_t len)
 	v->hops = hops;
 	memmove(&hops[place + 1], &hops[place], (v->n_hops - place) * sizeof(*hops));
 	v->n_hops++;
-	hops[place] = (struct view_hop){addr, port, len, (uint16_t)v->n_hops};
+	hops[place] = (struct view_hop){*addr, port, len, (uint16_t)v->n_hops};
 	return hops[place].id;
 }
 
-int view_add_host(struct view *v, uint8_t port, be32_t addr)
+int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr)
 {
-	uint64_t key = key_of(port, VIEW_HOST, addr);
+	struct key key = {*addr, port, VIEW_HOST};
 
-	if (hop_is(v, hop_place(v, key), key))
+	if (hop_is(v, hop_place(v, &key), &key))
 		return 0;
 	if (v->n_hosts >= VIEW_HOSTS_MAX)
 		return -ENOSPC;

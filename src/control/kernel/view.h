@@ -3,7 +3,7 @@
  *
  *   netlink dumps -> struct view (sorted rows) -> view_compile() -> adjacency_spec
  *
- * No sockets and no clock here: tests fill the rows by hand.
+ * Addresses of both families are as netlink.h has them. No sockets and no clock here: tests fill the rows by hand.
  */
 #pragma once
 
@@ -36,23 +36,24 @@ struct view_neighbour {
 
 /* What must be resolved for packets to leave. */
 struct view_target {
-	be32_t addr;
+	struct addr6 addr;
 	uint8_t port;
 };
 
 /* A number that flows remember, and what it stands for: never changes, never ends. */
 struct view_hop {
-	be32_t addr;
+	struct addr6 addr;
 	uint8_t port;
 	uint8_t len; /* of the route's prefix; VIEW_HOST: an on-link host */
 	uint16_t id;
 };
 
-enum { VIEW_HOST = 33 };
+enum { VIEW_HOST = 129 };
 
 struct view {
 	struct view_port *ports;
 	size_t n_ports;
+	bool with_six; /* is there any use in reading IPv6? */
 	struct view_route *routes; /* sorted by length, port, address, metric */
 	size_t n_routes, routes_room;
 	struct view_neighbour *neighbours; /* sorted by port, address */
@@ -62,15 +63,17 @@ struct view {
 	struct view_hop *hops; /* sorted by length, port, address */
 	size_t n_hops, hops_room;
 	size_t n_hosts; /* asked for by view_add_host() */
-	be32_t *via; /* [HOPS_MAX + 1] by id: whose MAC the hop had in the last table */
-	uint64_t lengths[256]; /* by port: bit k: there is a route of length k */
+	struct addr6 *via; /* [HOPS_MAX + 1] by id: whose MAC the hop had in the last table */
+	uint64_t lengths[256][3]; /* by port: bit k: there is a route of length k */
 	bool hops_full_said, routes_full_said;
 
 	/* the last compiled table */
 	struct hop *out_hops; /* [HOPS_MAX + 1] */
 	struct adjacency_route *out_routes; /* [VIEW_ROUTES_MAX] */
 	struct adjacency_host *out_hosts;
-	size_t n_out_routes, n_out_hosts;
+	struct adjacency_route6 *out_routes6; /* [VIEW_ROUTES_MAX] */
+	struct adjacency_host6 *out_hosts6;
+	size_t n_out_routes, n_out_routes6, n_out_hosts, n_out_hosts6;
 	uint16_t *tunnel_hops;
 	size_t n_tunnels;
 	struct view_target *targets;
@@ -88,16 +91,17 @@ int view_add_neighbour(struct view *v, uint8_t port, const struct kernel_neighbo
 void view_sort(struct view *v);
 
 /* What routes to @addr: longest prefix of at most @longest bits, lowest metric. NULL: nothing. */
-const struct kernel_route *view_route(const struct view *v, uint8_t port, be32_t addr,
+const struct kernel_route *view_route(const struct view *v, uint8_t port, const struct addr6 *addr,
 				      uint8_t longest);
-const struct kernel_neighbour *view_neighbour(const struct view *v, uint8_t port, be32_t addr);
+const struct kernel_neighbour *view_neighbour(const struct view *v, uint8_t port,
+					      const struct addr6 *addr);
 bool view_resolved(const struct kernel_neighbour *neighbour); /* NULL: false */
 
 /* Gives an on-link host a hop of its own. 0, -ENOSPC: too many already, or -ENOMEM. */
-int view_add_host(struct view *v, uint8_t port, be32_t addr);
+int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr);
 
 /* The number of (port, prefix), made when it is new. HOP_NONE: there are too many. */
-uint16_t view_hop(struct view *v, uint8_t port, be32_t addr, uint8_t len);
+uint16_t view_hop(struct view *v, uint8_t port, const struct addr6 *addr, uint8_t len);
 
 /* Makes the next table in @v and describes it in @spec, which borrows. True: it differs. */
 bool view_compile(struct view *v, const struct network *net, struct adjacency_spec *spec);

@@ -160,6 +160,15 @@ int driver_af_xdp_prepare(struct port_opening *o)
 	return 0;
 }
 
+static void join_groups(struct port_opening *o, const struct steer_addr *addrs, size_t n)
+{
+	int ret = interface_join_groups(o->port->ifindex, addrs, n, &o->port->groups);
+
+	if (ret != 0)
+		log_warning("interface %s may not pass on who asks for our IPv6 addresses: %s",
+			    o->interface.name, strerror(-ret));
+}
+
 /* The program is attached and passes everything; from here on it takes what is ours. */
 int driver_af_xdp_finish(struct port_opening *o)
 {
@@ -174,7 +183,8 @@ int driver_af_xdp_finish(struct port_opening *o)
 	addrs = steer_list(o->net, o->index, o->interface.name, &n);
 	if (addrs == NULL)
 		return -ENOMEM;
-	ret = steer_fill(steer_map(o->port->steer), addrs, n);
+	ret = steer_fill(steer_maps(o->port->steer), addrs, n);
+	join_groups(o, addrs, n);
 	free(addrs);
 	return ret;
 }
@@ -202,6 +212,7 @@ int driver_af_packet_finish(struct port_opening *o)
 	if (addrs == NULL)
 		return -ENOMEM;
 	o->port->guard = guard_create(o->port->ifindex, o->port->lock, addrs, n, true);
+	join_groups(o, addrs, n);
 	free(addrs);
 	if (o->port->guard == NULL)
 		return -errno;
@@ -215,6 +226,9 @@ void driver_kernel_close(struct port *port)
 
 	guard_destroy(port->guard);
 	steer_destroy(port->steer);
+	if (port->groups >= 0)
+		close(port->groups);
+	port->groups = -1;
 	port->guard = NULL;
 	port->steer = NULL;
 	if (port->lock < 0)

@@ -104,7 +104,9 @@ struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs
 		ret = -errno;
 		goto fail;
 	}
-	ret = steer_fill(bpf_map__fd(g->program->maps.steer_addrs), addrs, n);
+	ret = steer_fill((struct steer_maps){bpf_map__fd(g->program->maps.steer_addrs),
+					     bpf_map__fd(g->program->maps.steer_addrs6)},
+			 addrs, n);
 	if (ret == 0)
 		ret = attach(g, allow_link);
 	if (ret == 0)

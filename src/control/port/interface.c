@@ -97,12 +97,34 @@ static be32_t ipv4_of(const struct sockaddr *sa)
 	return ((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr;
 }
 
-static bool is_ipv4(const struct ifaddrs *a)
+/* A network's address or mask; IPv4 ones are 96 bits longer. */
+static bool address_of(const struct sockaddr *sa, bool is_mask, struct addr6 *out)
 {
-	return a->ifa_addr != NULL && a->ifa_addr->sa_family == AF_INET && a->ifa_netmask != NULL;
+	if (sa == NULL || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+		return false;
+	if (sa->sa_family == AF_INET6) {
+		*out = addr6_read(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+		return true;
+	}
+	*out = addr6_from_ipv4(ipv4_of(sa));
+	if (is_mask) {
+		out->half[0] = UINT64_MAX;
+		out->half[1] |= htobe64(UINT64_C(0xffffffff) << 32);
+	}
+	return true;
 }
 
-bool interface_on_link(const char *name, be32_t addr)
+static bool is_within(const struct ifaddrs *a, const struct addr6 *addr)
+{
+	struct addr6 own, mask;
+
+	if (!address_of(a->ifa_addr, false, &own) || !address_of(a->ifa_netmask, true, &mask))
+		return false;
+	return (((own.half[0] ^ addr->half[0]) & mask.half[0]) |
+		((own.half[1] ^ addr->half[1]) & mask.half[1])) == 0;
+}
+
+bool interface_on_link(const char *name, const struct addr6 *addr)
 {
 	struct ifaddrs *list, *a;
 	bool found = false;
@@ -110,21 +132,21 @@ bool interface_on_link(const char *name, be32_t addr)
 	if (getifaddrs(&list) != 0)
 		return false;
 	for (a = list; a != NULL && !found; a = a->ifa_next)
-		found = is_ipv4(a) && strcmp(a->ifa_name, name) == 0 &&
-			((ipv4_of(a->ifa_addr) ^ addr) & ipv4_of(a->ifa_netmask)) == 0;
+		found = strcmp(a->ifa_name, name) == 0 && is_within(a, addr);
 	freeifaddrs(list);
 	return found;
 }
 
-bool interface_of_address(be32_t addr, char name[16])
+bool interface_of_address(const struct addr6 *addr, char name[16])
 {
 	struct ifaddrs *list, *a;
+	struct addr6 own;
 	bool found = false;
 
 	if (getifaddrs(&list) != 0)
 		return false;
 	for (a = list; a != NULL && !found; a = a->ifa_next) {
-		found = is_ipv4(a) && ipv4_of(a->ifa_addr) == addr;
+		found = address_of(a->ifa_addr, false, &own) && addr6_equal(&own, addr);
 		if (found)
 			snprintf(name, IFNAMSIZ, "%.15s", a->ifa_name);
 	}

@@ -119,12 +119,16 @@ static int check_addresses(const struct config *config, const struct network *ne
 	int ret = 0;
 
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
-		be32_t addr = net->addresses[i].addr;
-		char text[INET_ADDRSTRLEN], name[16];
+		const struct egress_address *a = &net->addresses[i];
+		struct addr6 addr = a->addr != 0 ? addr6_from_ipv4(a->addr) : a->addr6;
+		char text[INET6_ADDRSTRLEN], name[16];
 
-		if (!interface_of_address(addr, name))
+		if (!interface_of_address(&addr, name))
 			continue;
-		inet_ntop(AF_INET, &addr, text, sizeof(text));
+		if (a->addr != 0)
+			inet_ntop(AF_INET, &a->addr, text, sizeof(text));
+		else
+			inet_ntop(AF_INET6, &addr, text, sizeof(text));
 		err_add(errs, config->file, 0, 0,
 			"egress address %s belongs to the kernel, on interface %s: the kernel "
 			"would "
@@ -174,6 +178,7 @@ static int set_init(struct port_set *set, const struct config *config, struct er
 	for (size_t i = 0; i < set->n; i++) {
 		set->ports[i].config = &config->ports[i];
 		set->ports[i].lock = -1;
+		set->ports[i].groups = -1;
 	}
 	set->pool = pool_create(config, driver_largest_mtu(config));
 	if (set->pool == NULL) {

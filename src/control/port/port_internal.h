@@ -22,11 +22,11 @@ struct interface {
 
 int interface_read(const char *name, struct interface *out); /* 0 or -errno */
 
-/* Is @addr in a network that is configured on interface @name? */
-bool interface_on_link(const char *name, be32_t addr);
+/* Is @addr (IPv4: mapped) in a network that is configured on interface @name? */
+bool interface_on_link(const char *name, const struct addr6 *addr);
 
-/* The interface on which the kernel has @addr itself. False: none. */
-bool interface_of_address(be32_t addr, char name[16]);
+/* The interface on which the kernel has @addr (IPv4: mapped) itself. False: none. */
+bool interface_of_address(const struct addr6 *addr, char name[16]);
 
 /*
  * Takes the interface for this process, in this network namespace: a lock the kernel lets go when
@@ -59,8 +59,13 @@ void interface_join(const char *name, int lock);
 /* --- steer.c: which addresses are ours; the XDP program ---------------------------------------- */
 
 struct steer_addr {
-	be32_t addr;
+	struct addr6 addr; /* IPv4: mapped */
 	uint32_t flags; /* enum steer_flags */
+};
+
+/* Descriptors of the maps of addresses of a program, one a family; -1: none. */
+struct steer_maps {
+	int four, six;
 };
 
 /*
@@ -69,7 +74,14 @@ struct steer_addr {
  */
 struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname,
 			      size_t *n);
-int steer_fill(int map_fd, const struct steer_addr *addrs, size_t n); /* 0 or -errno */
+int steer_fill(struct steer_maps maps, const struct steer_addr *addrs, size_t n); /* 0 or -errno */
+
+/*
+ * groups.c: has the interface receive what is sent to the solicited-node groups (RFC 4291 section
+ * 2.7.1) of the IPv6 addresses among @addrs that we answer for. Closing *@groups, or dying, ends it;
+ * -1: there are none. 0 or -errno.
+ */
+int interface_join_groups(int ifindex, const struct steer_addr *addrs, size_t n, int *groups);
 
 /* A path under which the driver can open the program; stays valid until *fd is closed. */
 int steer_program_path(char *path, size_t size, int *fd);
@@ -83,7 +95,7 @@ int steer_remove_stale(int ifindex, uint32_t noted, char name[16]);
 /* Finds the maps of the program that the driver has attached. NULL: it is not there. */
 struct steer *steer_find(int ifindex);
 uint32_t steer_program(const struct steer *s); /* its number, to be noted */
-int steer_map(const struct steer *s); /* descriptor of the address map */
+struct steer_maps steer_maps(const struct steer *s);
 void steer_destroy(struct steer *s); /* forgets it, leaves the program; NULL is fine */
 void steer_read(int counts_fd, struct port_steer_counts *out);
 int steer_counts_map(const struct steer *s);

@@ -34,14 +34,15 @@ static const char program_name[] = "homeward_steer";
 
 struct steer {
 	__u32 program; /* its number in the kernel */
-	int addrs, counts; /* descriptors of the maps */
+	struct steer_maps addrs; /* descriptors */
+	int counts;
 };
 
 static int by_address(const void *a, const void *b)
 {
 	const struct steer_addr *x = a, *y = b;
 
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
+	return addr6_compare(&x->addr, &y->addr);
 }
 
 /* Sorts, and joins the flags of an address that is there twice. Returns how many are left. */
@@ -51,7 +52,7 @@ static size_t merge(struct steer_addr *list, size_t n)
 
 	qsort(list, n, sizeof(list[0]), by_address);
 	for (size_t i = 0; i < n; i++) {
-		if (out > 0 && list[out - 1].addr == list[i].addr)
+		if (out > 0 && addr6_equal(&list[out - 1].addr, &list[i].addr))
 			list[out - 1].flags |= list[i].flags;
 		else
 			list[out++] = list[i];
@@ -67,23 +68,29 @@ struct steer_addr *steer_list(const struct network *net, size_t port, const char
 	if (list == NULL)
 		return NULL;
 	for (uint32_t id = 1; id <= net->n_tunnels; id++)
-		list[filled++] = (struct steer_addr){net->tunnels[id].local, STEER_TUNNEL_END};
+		list[filled++] = (struct steer_addr){addr6_from_ipv4(net->tunnels[id].local),
+						     STEER_TUNNEL_END};
 
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct egress_address *egress = &net->addresses[i];
-		bool arp = egress->port == port && interface_on_link(ifname, egress->addr);
+		struct addr6 addr =
+			egress->addr != 0 ? addr6_from_ipv4(egress->addr) : egress->addr6;
+		bool arp = egress->port == port && interface_on_link(ifname, &addr);
 
-		list[filled++] =
-			(struct steer_addr){egress->addr, STEER_EGRESS | (arp ? STEER_ARP : 0)};
+		list[filled++] = (struct steer_addr){addr, STEER_EGRESS | (arp ? STEER_ARP : 0)};
 	}
 	*n = merge(list, filled);
 	return list;
 }
 
-int steer_fill(int map_fd, const struct steer_addr *addrs, size_t n)
+int steer_fill(struct steer_maps maps, const struct steer_addr *addrs, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		int ret = bpf_map_update_elem(map_fd, &addrs[i].addr, &addrs[i].flags, BPF_ANY);
+		be32_t four = addr6_to_ipv4(&addrs[i].addr);
+		bool mapped = addr6_is_mapped(&addrs[i].addr);
+		int ret = bpf_map_update_elem(mapped ? maps.four : maps.six,
+					      mapped ? (const void *)&four : &addrs[i].addr,
+					      &addrs[i].flags, BPF_ANY);
 
 		if (ret != 0)
 			return ret;
@@ -171,7 +178,8 @@ static void keep_map(struct steer *s, int fd, const __u32 *ids, size_t n)
 
 	if (!is_bpf(fd, "bpf-map") || bpf_obj_get_info_by_fd(fd, &info, &len) != 0)
 		return;
-	slot = strcmp(info.name, "steer_addrs") == 0	? &s->addrs
+	slot = strcmp(info.name, "steer_addrs") == 0	? &s->addrs.four
+	       : strcmp(info.name, "steer_addrs6") == 0 ? &s->addrs.six
 	       : strcmp(info.name, "steer_counts") == 0 ? &s->counts
 							: NULL;
 	for (size_t i = 0; slot != NULL && i < n; i++)
@@ -188,7 +196,7 @@ struct steer *steer_find(int ifindex)
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct steer){.addrs = -1, .counts = -1};
+	*s = (struct steer){.addrs = {-1, -1}, .counts = -1};
 	if (bpf_xdp_query_id(ifindex, 0, &s->program) != 0 || s->program == 0)
 		end = 0;
 	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
@@ -196,7 +204,7 @@ struct steer *steer_find(int ifindex)
 		n = read_map_ids(fd, s->program, ids);
 	for (int fd = 0; fd < end && n > 0; fd++)
 		keep_map(s, fd, ids, n);
-	if (s->addrs < 0 || s->counts < 0) {
+	if (s->addrs.four < 0 || s->addrs.six < 0 || s->counts < 0) {
 		steer_destroy(s);
 		return NULL;
 	}
@@ -208,7 +216,7 @@ uint32_t steer_program(const struct steer *s)
 	return s->program;
 }
 
-int steer_map(const struct steer *s)
+struct steer_maps steer_maps(const struct steer *s)
 {
 	return s->addrs;
 }
@@ -222,8 +230,10 @@ void steer_destroy(struct steer *s)
 {
 	if (s == NULL)
 		return;
-	if (s->addrs >= 0)
-		close(s->addrs);
+	if (s->addrs.four >= 0)
+		close(s->addrs.four);
+	if (s->addrs.six >= 0)
+		close(s->addrs.six);
 	if (s->counts >= 0)
 		close(s->counts);
 	free(s);

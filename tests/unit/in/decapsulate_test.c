@@ -29,6 +29,7 @@ static const struct {
 	enum drop drop;
 	uint16_t tunnel;
 	bool waits; /* a fragment, for the others of its packet */
+	bool six;
 } rows[] = {
 	{ "no key",                      { FROM_BERLIN }, .tunnel = TUNNEL_B1 },
 	{ "by key",                      { FROM_BERLIN, .has_key = 1, .key = 7 }, .tunnel = TUNNEL_B2 },
@@ -49,7 +50,8 @@ static const struct {
 	{ "to the other address",        { FROM_INTERNET, .dst = EGRESS_2 }, .tunnel = TUNNEL_NONE },
 	{ "its header is parse's to check", { FROM_INTERNET, .dst = EGRESS }, {{14, 0xff}}, .tunnel = TUNNEL_NONE },
 
-	{ "IPv6",                        { FROM_BERLIN }, {{12, 0x86}, {13, 0xdd}}, .drop = DROP_NOT_IP },
+	{ "IPv6 to nobody",              { FROM_BERLIN }, {{12, 0x86}, {13, 0xdd}}, .drop = DROP_NOT_OURS },
+	{ "IPv6, cut short",             { FROM_BERLIN }, {{12, 0x86}, {13, 0xdd}}, .cut = 22, .drop = DROP_OUTER_MALFORMED },
 	{ "a VLAN tag",                  { FROM_BERLIN }, {{12, 0x81}}, .drop = DROP_NOT_IP },
 	{ "ARP that asks nothing of us", { FROM_BERLIN }, {{13, 0x06}}, .drop = DROP_NOT_IP },
 	{ "version 5",                   { FROM_BERLIN }, {{14, 0x55}}, true, .drop = DROP_OUTER_MALFORMED },
@@ -64,7 +66,8 @@ static const struct {
 	  .drop = DROP_OUTER_FRAGMENT },
 	{ "GRE version 1",               { FROM_BERLIN }, {{35, 0x01}}, .drop = DROP_GRE_MALFORMED },
 	{ "GRE with routing",            { FROM_BERLIN }, {{34, 0x40}}, .drop = DROP_GRE_MALFORMED },
-	{ "GRE of IPv6",                 { FROM_BERLIN }, {{36, 0x86}, {37, 0xdd}}, .drop = DROP_GRE_PROTOCOL },
+	{ "GRE of IPv6",                 { FROM_BERLIN }, {{36, 0x86}, {37, 0xdd}}, .six = true, .tunnel = TUNNEL_B1 },
+	{ "GRE of Ethernet",             { FROM_BERLIN }, {{36, 0x65}, {37, 0x58}}, .drop = DROP_GRE_PROTOCOL },
 	{ "GRE's checksum is wrong",     { FROM_BERLIN, .has_checksum = 1 }, {{40, 0x17}}, .drop = DROP_GRE_CHECKSUM },
 };
 /* clang-format on */
@@ -112,7 +115,9 @@ static void check_row(struct stage_bench *b, size_t i)
 		assert_ptr_equal(p->data, b->buffers[b->n - 1] + STAGE_HEADROOM + 14);
 		return;
 	}
-	if (to != (rows[i].drop == DROP_NONE ? STAGE_PARSE : STAGE_DROP) ||
+	if (to != (rows[i].drop != DROP_NONE ? STAGE_DROP
+		   : rows[i].six	     ? STAGE_PARSE6
+					     : STAGE_PARSE) ||
 	    (to == STAGE_DROP && p->reason != rows[i].drop))
 		fail_msg("row %zu: %s: stage %d, %s", i, rows[i].why, to,
 			 drop_infos[p->reason].name);

@@ -83,7 +83,7 @@ static struct flow end_flow(struct stage_bench *b, uint32_t record)
 {
 	struct flow flow = *flow_table_at(b->lane.flows, record);
 
-	egress_release(&b->lane, &flow);
+	egress_release(&b->lane, &flow, NULL);
 	flow_table_remove(b->lane.flows, record);
 	return flow;
 }

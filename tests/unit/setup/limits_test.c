@@ -101,7 +101,7 @@ static uint32_t take_brief(uint32_t n, uint16_t site)
 
 		taken += drop == DROP_NONE;
 		if (drop == DROP_NONE)
-			limits_release(&t.lane, &s.flow);
+			limits_release(&t.lane, &s.flow, false);
 		else
 			assert_int_equal(drop, DROP_SITE_RATE);
 	}
@@ -146,7 +146,7 @@ static void so_many_flows(void **state)
 	assert_int_equal(t.lane.sites[1].counters.refused, 50);
 	assert_int_equal(take(2, FLOW_UDP), DROP_NONE); /* its neighbour does not notice */
 
-	limits_release(&t.lane, &ended);
+	limits_release(&t.lane, &ended, false);
 	assert_int_equal(take_many(2, 1, FLOW_ICMP, DROP_SITE_FLOWS), 1);
 	tear_down();
 }
@@ -160,9 +160,9 @@ static void so_many_half_open(void **state)
 	assert_int_equal(take_many(20, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 10);
 	assert_int_equal(take(1, FLOW_UDP), DROP_NONE); /* only TCP is half open */
 	assert_int_equal(take(2, FLOW_TCP_OPENING), DROP_NONE);
-	limits_release(&t.lane, &closed);
+	limits_release(&t.lane, &closed, false);
 	assert_int_equal(take(1, FLOW_TCP_OPENING), DROP_HALF_OPEN);
-	limits_release(&t.lane, &ended);
+	limits_release(&t.lane, &ended, false);
 	assert_int_equal(take_many(2, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 1);
 	assert_int_equal(t.lane.sites[1].counters.half_open, 10);
 	assert_int_equal(t.lane.sites[1].counters.flows, 10);

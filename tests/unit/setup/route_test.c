@@ -64,7 +64,7 @@ static void test_rows(void **state)
 		}
 	}
 	assert_int_equal(b->lane.n_wanted, 1);
-	assert_int_equal(b->lane.wanted[0].addr, htonl(IP(198, 18, 0, 9)));
+	assert_int_equal(addr6_to_ipv4(&b->lane.wanted[0].addr), htonl(IP(198, 18, 0, 9)));
 	assert_int_equal(b->lane.wanted[0].port, PORT_UPLINK);
 	bench_destroy(b);
 }

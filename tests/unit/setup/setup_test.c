@@ -163,7 +163,7 @@ static void test_what_ends_is_given_back(void **state)
 
 	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_FOLLOW);
 	assert_int_equal(taken(b), 3); /* flow, half open, port */
-	setup_flow_ended(&b->lane, flow_table_at(b->lane.flows, p->probe.record));
+	setup_flow_ended(&b->lane, flow_table_at(b->lane.flows, p->probe.record), NULL);
 	flow_table_remove(b->lane.flows, p->probe.record);
 	assert_int_equal(taken(b), 0);
 	assert_int_equal(b->lane.counters.flows_ended, 1);

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -38,6 +39,25 @@ static void every_pair(void **state)
 	}
 }
 
+/* The traffic class of IPv6 begins in the middle of the first byte; the flow label stays. */
+static void every_pair_of_ipv6(void **state)
+{
+	for (unsigned i = 0; i < 65536; i++) {
+		uint8_t outer = (uint8_t)(i >> 8), tos = (uint8_t)i;
+		uint8_t ip[IPV6_LEN] = {(uint8_t)(0x60 | tos >> 4), (uint8_t)(tos << 4 | 0xb),
+					0xcd};
+		uint8_t before[IPV6_LEN];
+		enum drop drop;
+
+		memcpy(before, ip, sizeof(ip));
+		drop = ecn_open(outer, ip, IPV6_LEN);
+		assert_int_equal(drop, (outer & 3) == CE && (tos & 3) == 0 ? DROP_ECN : DROP_NONE);
+		assert_int_equal(ip[1] >> 4 & 3, expected(outer & 3, tos & 3));
+		ip[1] = (uint8_t)((ip[1] & ~0x30) | (before[1] & 0x30));
+		assert_memory_equal(ip, before, sizeof(ip));
+	}
+}
+
 static void short_ones(void **state)
 {
 	for (size_t len = 0; len < IPV4_LEN; len++) {
@@ -52,6 +72,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pair),
+		cmocka_unit_test(every_pair_of_ipv6),
 		cmocka_unit_test(short_ones),
 	};
 

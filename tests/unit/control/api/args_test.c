@@ -30,6 +30,10 @@ static const struct {
 	{"site=caf%C3%A9", NULL, "percent signs are undone"},
 	{"address=10.0.1.10", NULL, "an address is a prefix of 32 bits"},
 	{"address=10.0.0.0/8", NULL, "a prefix"},
+	{"address=fd00::10", NULL, "an IPv6 address"},
+	{"address=fd00::/64", NULL, "an IPv6 prefix"},
+	{"address=fd00::/129", "address must be an IPv4 or IPv6 address or prefix", "129 bits"},
+	{"address=10.0.0.0/33", "address must be an IPv4 or IPv6 address or prefix", "33 bits"},
 	{"protocol=TCP", NULL, "whatever case"},
 	{"protocol=47", NULL, "a protocol without a name"},
 	{"limit=1", NULL, "the lowest"},
@@ -47,12 +51,12 @@ static const struct {
 	{"site", "?name=value", "no value"},
 	{"=x", "?name=value", "no name"},
 	{"site=a%00b", "?name=value", "a NUL inside would make it another name"},
-	{"address=10.0.0", "address must be an IPv4 address or prefix", "three parts"},
+	{"address=10.0.0", "address must be an IPv4 or IPv6 address or prefix", "three parts"},
 	{"address=10.0.0.256", "address must be", "not a byte"},
 	{"address=10.0.0.0/33", "address must be", "no such length"},
 	{"address=10.0.0.0/", "address must be", "no length"},
 	{"address=1111111111111111111111111111111", "address must be", "longer than any address"},
-	{"protocol=gre", "protocol must be tcp, udp, icmp or", "not a flow's protocol"},
+	{"protocol=gre", "protocol must be tcp, udp, icmp, icmpv6 or", "not a flow's protocol"},
 	{"protocol=256", "protocol must be", "not a byte"},
 	{"all=yes", "all must be true or false", "as JSON says it"},
 };
@@ -81,8 +85,9 @@ static void test_values(void **state)
 	assert_int_equal(args_parse("address=10.1.2.3/8&limit=77&protocol=icmp&all=true&site=a%20b",
 				    rows, N_ROWS, args, error),
 			 0);
-	assert_int_equal(args[ADDRESS].prefix.addr, inet_addr("10.0.0.0"));
-	assert_int_equal(args[ADDRESS].prefix.len, 8);
+	assert_int_equal(addr6_to_ipv4(&args[ADDRESS].prefix.addr), inet_addr("10.0.0.0"));
+	assert_true(addr6_is_mapped(&args[ADDRESS].prefix.addr));
+	assert_int_equal(args[ADDRESS].prefix.len, MAPPED_BITS + 8);
 	assert_int_equal(args[LIMIT].number, 77);
 	assert_int_equal(args[PROTOCOL].number, 1);
 	assert_int_equal(args[ALL].number, 1);

@@ -18,12 +18,29 @@
 
 enum { OURS = 7, ANOTHER = 8, MESSAGE_SIZE = 512 };
 
-static be32_t ip(const char *text)
+/* Either family, as netlink.h has them. */
+static struct addr6 ip(const char *text)
 {
-	be32_t addr;
+	struct addr6 addr;
+	be32_t four;
 
-	assert_int_equal(inet_pton(AF_INET, text, &addr), 1);
-	return addr;
+	if (strchr(text, ':') != NULL) {
+		assert_int_equal(inet_pton(AF_INET6, text, &addr), 1);
+		return addr;
+	}
+	assert_int_equal(inet_pton(AF_INET, text, &four), 1);
+	return addr6_from_ipv4(four);
+}
+
+static void put_address(struct nlmsghdr *nlh, uint16_t type, const char *text)
+{
+	struct addr6 addr = ip(text);
+	be32_t four = addr6_to_ipv4(&addr);
+
+	if (addr6_is_mapped(&addr))
+		mnl_attr_put(nlh, type, sizeof(four), &four);
+	else
+		mnl_attr_put(nlh, type, sizeof(addr), &addr);
 }
 
 struct way {
@@ -55,7 +72,15 @@ static const struct route_row {
 	{ "10.0.0.0", 8,  254, RTN_BLACKHOLE, 0, AF_INET, 0, OURS, NULL, false, {{0}}, false, NULL, "a black hole" },
 	{ "10.0.0.0", 8,  254, RTN_LOCAL, 0, AF_INET, 0, OURS, NULL, false, {{0}}, false, NULL, "an address of the machine" },
 	{ "10.0.0.0", 8,  254, RTN_UNICAST, 16, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "for one type of service only" },
-	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET6, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "IPv6" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET6, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "IPv6 with addresses of IPv4" },
+	{ "fd00::", 8,    254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "IPv4 with an address of IPv6" },
+	{ "2001:db8::", 32, 254, RTN_UNICAST, 0, AF_INET6, 0, OURS, "fe80::1", false, {{0}}, true, "fe80::1", "IPv6, by a link-local gateway" },
+	{ NULL, 0,        254, RTN_UNICAST, 0, AF_INET6, 0, OURS, "fe80::1", false, {{0}}, true, "fe80::1", "the default route of IPv6" },
+	{ "2001:db8::", 64, 254, RTN_UNICAST, 0, AF_INET6, 0, OURS, NULL, false, {{0}}, true, "::", "IPv6, on link" },
+	{ "2001:db8::", 129, 254, RTN_UNICAST, 0, AF_INET6, 0, OURS, NULL, false, {{0}}, false, NULL, "a length that cannot be, IPv6" },
+	{ "2001:db8::", 32, 254, RTN_UNICAST, 0, AF_INET6, 0, 0, NULL, false,
+	  {{ANOTHER, 0, "fe80::1"}, {OURS, 0, "fe80::2"}}, true, "fe80::2", "several ways of IPv6" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_PACKET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "neither family" },
 	{ "10.0.0.0", 33, 254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "a length that cannot be" },
 	{ NULL, 8,        254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "a length without a destination" },
 	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, RTNH_F_DEAD, OURS, "192.0.2.1", false, {{0}}, false, NULL, "dead" },
@@ -85,7 +110,7 @@ static void put_ways(struct nlmsghdr *nlh, const struct way *ways, size_t n)
 		way->rtnh_flags = ways[i].flags;
 		nlh->nlmsg_len += sizeof(*way);
 		if (ways[i].gateway != NULL)
-			mnl_attr_put_u32(nlh, RTA_GATEWAY, ip(ways[i].gateway));
+			put_address(nlh, RTA_GATEWAY, ways[i].gateway);
 		way->rtnh_len = (unsigned short)(nlh->nlmsg_len - start);
 	}
 	mnl_attr_nest_end(nlh, nest);
@@ -110,16 +135,29 @@ static struct nlmsghdr *make_route(char *buffer, const struct route_row *row)
 	mnl_attr_put_u32(nlh, RTA_TABLE, row->table);
 	mnl_attr_put_u32(nlh, RTA_PRIORITY, 100);
 	if (row->dst != NULL)
-		mnl_attr_put_u32(nlh, RTA_DST, ip(row->dst));
+		put_address(nlh, RTA_DST, row->dst);
 	if (row->oif != 0)
 		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)row->oif);
 	if (row->gateway != NULL)
-		mnl_attr_put_u32(nlh, RTA_GATEWAY, ip(row->gateway));
+		put_address(nlh, RTA_GATEWAY, row->gateway);
 	if (row->via6)
 		mnl_attr_put(nlh, RTA_VIA, sizeof(via6), via6);
 	if (row->ways[0].ifindex != 0)
 		put_ways(nlh, row->ways, ARRAY_SIZE(row->ways));
 	return nlh;
+}
+
+static bool is_expected(const struct route_row *row, const struct kernel_route *route)
+{
+	bool six = row->family == AF_INET6;
+	struct addr6 dst = ip(row->dst != NULL ? row->dst : six ? "::" : "0.0.0.0");
+	struct addr6 gateway = ip(row->expect);
+
+	if (strcmp(row->expect, "0.0.0.0") == 0)
+		gateway = ip("::"); /* on link, in either family */
+	return addr6_equal(&route->gateway, &gateway) && route->metric == 100 &&
+	       route->prefix.len == (six ? 0 : MAPPED_BITS) + row->len &&
+	       addr6_equal(&route->prefix.addr, &dst);
 }
 
 static void test_routes(void **state)
@@ -135,9 +173,7 @@ static void test_routes(void **state)
 			fail_msg("row %zu: %s", i, row->why);
 		if (!found)
 			continue;
-		if (route.gateway != ip(row->expect) || route.metric != 100 ||
-		    route.prefix.len != row->len ||
-		    route.prefix.addr != (row->dst == NULL ? 0 : ip(row->dst)))
+		if (!is_expected(row, &route))
 			fail_msg("row %zu: wrong route: %s", i, row->why);
 	}
 }
@@ -157,7 +193,7 @@ static void test_cut_short(void **state)
 			memcpy(nlh, whole, cut);
 			nlh->nlmsg_len = cut;
 			if (netlink_parse_route(nlh, OURS, &route))
-				assert_true(route.prefix.len <= 32);
+				assert_true(route.prefix.len <= 128);
 			test_free(nlh);
 		}
 	}
@@ -199,7 +235,8 @@ static const struct {
 	{ NUD_FAILED,     0, AF_INET,  0, OURS, true, NUD_FAILED, "failed: it has no address" },
 	{ NUD_INCOMPLETE, 0, AF_INET,  0, OURS, true, NUD_INCOMPLETE, "being looked for" },
 	{ NUD_REACHABLE,  4, AF_INET,  0, OURS, true, NUD_INCOMPLETE, "not an Ethernet address" },
-	{ NUD_REACHABLE,  6, AF_INET6, 0, OURS, false, 0, "IPv6" },
+	{ NUD_REACHABLE,  6, AF_INET6, 0, OURS, true, NUD_REACHABLE, "IPv6" },
+	{ NUD_REACHABLE,  6, AF_PACKET, 0, OURS, false, 0, "neither family" },
 	{ NUD_REACHABLE,  6, AF_INET,  NTF_PROXY, OURS, false, 0, "one that the kernel answers for" },
 	{ NUD_REACHABLE,  6, AF_INET,  0, ANOTHER, false, 0, "another interface" },
 };
@@ -213,6 +250,8 @@ static void test_neighbours(void **state)
 		_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE] = {0};
 		struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 		struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+		const char *text = neighbour_rows[i].family == AF_INET6 ? "fe80::1" : "192.0.2.1";
+		struct addr6 addr = ip(text);
 		struct kernel_neighbour out;
 		bool found;
 
@@ -221,14 +260,14 @@ static void test_neighbours(void **state)
 		ndm->ndm_ifindex = neighbour_rows[i].ifindex;
 		ndm->ndm_state = neighbour_rows[i].state;
 		ndm->ndm_flags = neighbour_rows[i].flags;
-		mnl_attr_put_u32(nlh, NDA_DST, ip("192.0.2.1"));
+		put_address(nlh, NDA_DST, text);
 		if (neighbour_rows[i].mac_len > 0)
 			mnl_attr_put(nlh, NDA_LLADDR, neighbour_rows[i].mac_len, mac);
 
 		found = netlink_parse_neighbour(nlh, OURS, &out);
 		if (found != neighbour_rows[i].found ||
 		    (found &&
-		     (out.state != neighbour_rows[i].expect || out.addr != ip("192.0.2.1"))))
+		     (out.state != neighbour_rows[i].expect || !addr6_equal(&out.addr, &addr))))
 			fail_msg("row %zu: %s", i, neighbour_rows[i].why);
 		if (found && neighbour_rows[i].mac_len == 6)
 			assert_memory_equal(out.mac, mac, 6);

@@ -29,9 +29,28 @@ static be32_t ip(const char *text)
 	return addr;
 }
 
+/* Either family, as netlink.h has them. */
+static struct addr6 ip6(const char *text)
+{
+	struct addr6 addr;
+
+	if (strchr(text, ':') == NULL)
+		return addr6_from_ipv4(ip(text));
+	assert_int_equal(inet_pton(AF_INET6, text, &addr), 1);
+	return addr;
+}
+
+static uint8_t length(const char *dst, uint8_t len)
+{
+	return (uint8_t)(strchr(dst, ':') == NULL ? MAPPED_BITS + len : len);
+}
+
 static void route(const char *dst, uint8_t len, const char *gateway, uint32_t metric)
 {
-	struct kernel_route r = {{ip(dst), len}, gateway == NULL ? 0 : ip(gateway), metric};
+	struct kernel_route r = {.prefix = {ip6(dst), length(dst, len)}, .metric = metric};
+
+	if (gateway != NULL)
+		r.gateway = ip6(gateway);
 
 	assert_int_equal(view_add_route(&v, 0, &r), 0);
 }
@@ -39,7 +58,7 @@ static void route(const char *dst, uint8_t len, const char *gateway, uint32_t me
 static void neighbour(const char *addr, uint8_t last, uint16_t state)
 {
 	struct kernel_neighbour n = {
-		.addr = ip(addr), .mac = {2, 0, 0, 0, 0, last}, .state = state};
+		.addr = ip6(addr), .mac = {2, 0, 0, 0, 0, last}, .state = state};
 
 	assert_int_equal(view_add_neighbour(&v, 0, &n), 0);
 }
@@ -210,14 +229,28 @@ static void test_lowest_metric(void **state)
 	assert_int_equal(spec.n_routes, 3); /* each prefix once: with the one of port 1 */
 }
 
+static int add_host(const char *text)
+{
+	struct addr6 addr = ip6(text);
+
+	return view_add_host(&v, 0, &addr);
+}
+
+static int add_host_number(uint32_t n)
+{
+	struct addr6 addr = addr6_from_ipv4(htonl(n));
+
+	return view_add_host(&v, 0, &addr);
+}
+
 static void test_hosts(void **state)
 {
 	uint16_t hop = 0;
 
 	compile();
 	neighbour("192.0.2.50", 50, NUD_REACHABLE);
-	assert_int_equal(view_add_host(&v, 0, ip("192.0.2.50")), 0);
-	assert_int_equal(view_add_host(&v, 0, ip("192.0.2.50")), 0); /* once */
+	assert_int_equal(add_host("192.0.2.50"), 0);
+	assert_int_equal(add_host("192.0.2.50"), 0); /* once */
 	assert_true(compile());
 	for (size_t i = 0; i < spec.n_hosts; i++)
 		if (spec.hosts[i].addr == ip("192.0.2.50"))
@@ -229,9 +262,9 @@ static void test_hosts(void **state)
 static void test_hosts_are_bounded(void **state)
 {
 	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
-		assert_int_equal(view_add_host(&v, 0, htonl(0x0a000000 + i)), 0);
-	assert_int_equal(view_add_host(&v, 0, htonl(0x0b000000)), -ENOSPC);
-	assert_int_equal(view_add_host(&v, 0, htonl(0x0a000000)), 0); /* that one is there */
+		assert_int_equal(add_host_number(0x0a000000 + i), 0);
+	assert_int_equal(add_host_number(0x0b000000), -ENOSPC);
+	assert_int_equal(add_host_number(0x0a000000), 0); /* that one is there */
 	compile();
 	assert_int_equal(spec.n_hosts, VIEW_HOSTS_MAX + 1);
 }
@@ -242,7 +275,10 @@ static void test_routes_are_bounded(void **state)
 
 	view_clear_routes(&v);
 	for (uint32_t i = 0; i < n; i++) {
-		struct kernel_route r = {{htonl(i << 8), 24}, ip("192.0.2.1"), 0};
+		struct kernel_route r = {
+			.prefix = {addr6_from_ipv4(htonl(i << 8)), MAPPED_BITS + 24},
+			.gateway = ip6("192.0.2.1"),
+		};
 
 		assert_int_equal(view_add_route(&v, 0, &r), 0);
 	}
@@ -253,6 +289,49 @@ static void test_routes_are_bounded(void **state)
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+static const struct adjacency_route6 *route6_of(const char *dst, uint8_t len)
+{
+	struct addr6 addr = ip6(dst);
+
+	for (size_t i = 0; i < spec.n_routes6; i++) {
+		const struct adjacency_route6 *r = &spec.routes6[i];
+
+		if (r->port == 0 && r->prefix.len == len && addr6_equal(&r->prefix.addr, &addr))
+			return r;
+	}
+	return NULL;
+}
+
+/* Both families side by side: neither sees the other's default route. */
+static void test_ipv6(void **state)
+{
+	uint16_t hop;
+
+	compile();
+	assert_null(route6_of("::", 0));
+	route("::", 0, "fe80::1", 100);
+	route("2001:db8:7::", 64, NULL, 100);
+	neighbour("fe80::1", 61, NUD_REACHABLE);
+	assert_true(compile());
+	assert_non_null(route6_of("::", 0));
+	assert_hop(route6_of("::", 0)->hop, true, 61);
+	assert_int_equal(route6_of("2001:db8:7::", 64)->hop, HOP_UNKNOWN_HOST);
+	assert_hop(hop_of(0, "0.0.0.0", 0), true, 1);
+
+	hop = route6_of("::", 0)->hop;
+	view_clear_routes(&v);
+	route("0.0.0.0", 0, "192.0.2.1", 100);
+	assert_true(compile()); /* the IPv4 default route does not cover it */
+	assert_false(spec.hops[hop].resolved);
+
+	neighbour("2001:db8:7::9", 62, NUD_REACHABLE);
+	view_sort(&v);
+	assert_int_equal(add_host("2001:db8:7::9"), 0);
+	assert_true(compile());
+	assert_int_equal(spec.n_hosts6, 1);
+	assert_hop(spec.hosts6[0].hop, true, 62);
+}
 
 int main(void)
 {
@@ -265,6 +344,7 @@ int main(void)
 		CASE(test_lowest_metric),
 		CASE(test_hosts),
 		CASE(test_hosts_are_bounded),
+		CASE(test_ipv6),
 		CASE(test_routes_are_bounded),
 	};
 

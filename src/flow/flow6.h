@@ -1,0 +1,62 @@
+/*
+ * IPv6 flows: the same record, table and life as IPv4 flows, and a second cache line for addresses.
+ *
+ *   struct flow     all but the addresses, which are zero there: state, ports, decision, counters
+ *   struct flow6    the three addresses
+ *
+ * A table made by flow6_table_create() has both under one record number: 128 bytes a flow and 16 of
+ * the index. All that does not look at addresses (flow_table_at(), ageing, TCP, counting, the list
+ * of free records) is that of flow.h and works on both kinds of tables.
+ */
+#pragma once
+
+#include "base/addr6.h"
+#include "flow/flow.h"
+
+/* As struct flow_key. ICMPv6 echo has its identifier where ICMP has. */
+struct flow6_key {
+	struct addr6 src;
+	struct addr6 dst;
+	be16_t sport;
+	be16_t dport;
+	uint16_t realm;
+	uint8_t proto;
+	uint8_t zero;
+};
+
+static_assert(sizeof(struct flow6_key) == 40, "a key is two and a half AES blocks");
+
+/* Forward key: src dst. Return key: dst nat_src. */
+struct flow6 {
+	struct addr6 src;
+	struct addr6 dst;
+	struct addr6 nat_src; /* the source the far side sees */
+	uint64_t unused[2];
+};
+
+static_assert(sizeof(struct flow6) == CACHE_LINE, "the addresses are one cache line");
+
+/* As flow_table_create() and flow_table_bytes(). */
+struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16]);
+uint64_t flow6_table_bytes(uint32_t capacity);
+
+/*
+ * Finds all @keys of a burst; what was found is written to @probes, hash included. @n at most 64.
+ * The keys in the probes are not looked at.
+ */
+void flow6_table_lookup(struct flow_table *t, const struct flow6_key **keys,
+			struct flow_probe **probes, unsigned n);
+
+/* As their namesakes of flow.h. */
+uint64_t flow6_table_prefetch(const struct flow_table *t, const struct flow6_key *key);
+bool flow6_table_has_hashed(const struct flow_table *t, const struct flow6_key *key, uint64_t hash);
+uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow,
+				   const struct flow6 *six, uint64_t forward_hash,
+				   uint64_t return_hash);
+
+/* The addresses of a record. */
+struct flow6 *flow6_at(const struct flow_table *t, uint32_t record);
+
+/* The two keys of a flow. */
+void flow6_forward_key(const struct flow *f, const struct flow6 *six, struct flow6_key *key);
+void flow6_return_key(const struct flow *f, const struct flow6 *six, struct flow6_key *key);

@@ -1,0 +1,119 @@
+/*
+ * Parse of IPv6 (RFC 8200): is the inner packet sound, and by what key is it looked up?
+ *
+ * Extension headers are walked over (tunnel/ipv6.h). There is no header checksum. A UDP checksum of zero means none, as tunnels use it (RFC 6935).
+ */
+#include "in/stages.h"
+
+#include "base/wire.h"
+#include "handover.h"
+#include "in/transport.h"
+#include "tunnel/ipv6.h"
+
+static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)
+{
+	if (len < ICMP_LEN)
+		return DROP_INNER_MALFORMED;
+	if (l4[ICMP_TYPE] == ICMPV6_ECHO_REQUEST)
+		p->probe.key.sport = wire_be16(l4 + ICMP_ID);
+	else if (l4[ICMP_TYPE] == ICMPV6_ECHO_REPLY)
+		p->probe.key.dport = wire_be16(l4 + ICMP_ID);
+	else
+		return DROP_PROTOCOL;
+	return DROP_NONE;
+}
+
+static enum drop check_ipv6(struct packet *p, uint8_t *proto)
+{
+	const uint8_t *ip = p->data;
+	size_t total;
+
+	if (p->len < IPV6_LEN || ip[IPV6_VERSION] >> 4 != 6)
+		return DROP_INNER_MALFORMED;
+	total = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH);
+	if (total > p->len)
+		return DROP_INNER_MALFORMED;
+	p->len = (uint16_t)total; /* what follows is padding */
+	return ipv6_walk(ip, total, proto, &p->l4);
+}
+
+static enum drop parse(const struct lane *lane, struct packet *p, struct flow6_key *key)
+{
+	const uint8_t *l4;
+	enum drop drop;
+	uint8_t proto;
+	size_t len;
+
+	if (lane->flows6 == NULL)
+		return DROP_NO_IPV6;
+	drop = check_ipv6(p, &proto);
+	if (drop != DROP_NONE)
+		return drop;
+	p->probe.key = (struct flow_key){
+		.realm = lane->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
+		.proto = proto,
+	};
+	p->tcp_flags = 0;
+	key->src = addr6_read(p->data + IPV6_SRC);
+	key->dst = addr6_read(p->data + IPV6_DST);
+	l4 = p->data + p->l4;
+	len = (size_t)p->len - p->l4;
+
+	switch (proto) {
+	case PROTO_TCP:
+		return transport_tcp(p, l4, len);
+	case PROTO_UDP:
+		return transport_udp(p, l4, len);
+	case PROTO_ICMPV6:
+		return key_icmpv6(p, l4, len);
+	default:
+		return DROP_PROTOCOL;
+	}
+}
+
+/* All but the addresses is in the packet's own probe, where what both families share reads it. */
+static void complete_key(const struct packet *p, struct flow6_key *key)
+{
+	key->sport = p->probe.key.sport;
+	key->dport = p->probe.key.dport;
+	key->realm = p->probe.key.realm;
+	key->proto = p->probe.key.proto;
+	key->zero = 0;
+}
+
+static bool hops_expired(const struct lane *lane, const struct packet *p,
+			 const struct flow6_key *key)
+{
+	return p->data[IPV6_HOPS] <= 1 && p->tunnel != TUNNEL_NONE &&
+	       !addr6_equal(&key->dst, &lane->net->tunnel_addresses6[p->tunnel]);
+}
+
+/* RFC 4443 section 2.1: errors are the types below 128; of those we know four. */
+static bool is_error(const struct packet *p)
+{
+	const uint8_t *icmp = p->data + p->l4;
+
+	return p->probe.key.proto == PROTO_ICMPV6 && p->len >= p->l4 + ICMP_LEN &&
+	       icmp[ICMP_TYPE] >= ICMPV6_UNREACHABLE && icmp[ICMP_TYPE] <= ICMPV6_PARAMETER;
+}
+
+void stage_parse6(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_PARSE6]; i++) {
+		struct packet *p = b->list[STAGE_PARSE6][i];
+		struct flow6_key *key = burst_key6(b, p);
+		enum drop drop = parse(lane, p, key);
+
+		complete_key(p, key);
+		if (drop == DROP_PROTOCOL && is_error(p))
+			burst_pass(b, STAGE_QUOTE6, p);
+		else if (drop != DROP_NONE)
+			burst_drop(b, p, drop);
+		else if (hops_expired(lane, p, key))
+			burst_answer6(b, p, ANSWER_TTL_EXPIRED);
+		else if (lane->count > 1 && handover_is_foreign6(lane, p, key))
+			burst_pass(b, STAGE_HANDOVER, p);
+		else
+			burst_pass(b, STAGE_LOOKUP6, p);
+	}
+}

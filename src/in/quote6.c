@@ -1,0 +1,97 @@
+/*
+ * Quote of ICMPv6: which flow is an ICMPv6 error about? As quote.c, by RFC 4443.
+ *
+ * The quoted packet's extension headers are walked as those of a packet; what is cut off before its
+ * ports tells nothing. "Packet too big" is the error that matters most: nobody on the way fragments.
+ */
+#include "in/stages.h"
+
+#include "base/icmp6.h"
+#include "base/wire.h"
+#include "handover.h"
+#include "tunnel/ipv6.h"
+
+enum { QUOTE_MIN = 8 }; /* bytes of the quoted transport */
+
+/* The ports of the answer to what is quoted at @l4. */
+static enum drop key_ports(struct flow6_key *key, const uint8_t *l4)
+{
+	switch (key->proto) {
+	case PROTO_TCP:
+	case PROTO_UDP:
+		key->sport = wire_be16(l4 + TCP_DPORT);
+		key->dport = wire_be16(l4 + TCP_SPORT);
+		return DROP_NONE;
+	case PROTO_ICMPV6:
+		if (l4[ICMP_TYPE] == ICMPV6_ECHO_REQUEST)
+			key->dport = wire_be16(l4 + ICMP_ID);
+		else if (l4[ICMP_TYPE] == ICMPV6_ECHO_REPLY)
+			key->sport = wire_be16(l4 + ICMP_ID);
+		else
+			return DROP_ICMP_QUOTE;
+		return DROP_NONE;
+	default:
+		return DROP_ICMP_QUOTE;
+	}
+}
+
+enum drop quote6_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow6_key *key)
+{
+	uint8_t proto, l4;
+
+	if (len < IPV6_LEN || quote[IPV6_VERSION] >> 4 != 6 ||
+	    ipv6_walk(quote, len, &proto, &l4) != DROP_NONE || len < (size_t)l4 + QUOTE_MIN)
+		return DROP_ICMP_QUOTE;
+	*key = (struct flow6_key){
+		.src = addr6_read(quote + IPV6_DST),
+		.dst = addr6_read(quote + IPV6_SRC),
+		.realm = realm,
+		.proto = proto,
+	};
+	return key_ports(key, quote + l4);
+}
+
+static enum drop read_error(const struct lane *lane, struct packet *p, struct flow6_key *key)
+{
+	const uint8_t *icmp = p->data + p->l4;
+	size_t len = (size_t)p->len - p->l4;
+	struct addr6 src = addr6_read(p->data + IPV6_SRC), dst = addr6_read(p->data + IPV6_DST);
+	enum drop drop;
+
+	if (!icmp6_checksum_ok(&src, &dst, icmp, len))
+		return DROP_ICMP_CHECKSUM;
+	if (!addr6_is_host(&src))
+		return DROP_MARTIAN;
+	drop = quote6_key(icmp + ICMP_LEN, len - ICMP_LEN, p->probe.key.realm, key);
+	if (drop != DROP_NONE)
+		return drop;
+	/* An error goes to whoever sent what it is about. */
+	if (!addr6_equal(&key->dst, &dst))
+		return DROP_ICMP_QUOTE;
+	return p->data[IPV6_HOPS] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
+}
+
+void stage_quote6(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_QUOTE6]; i++) {
+		struct packet *p = b->list[STAGE_QUOTE6][i];
+		struct flow_probe *probe = &p->probe;
+		struct flow6_key *key = burst_key6(b, p);
+		const struct flow6_key *keys[] = {key};
+		enum drop drop = read_error(lane, p, key);
+
+		if (drop != DROP_NONE) {
+			burst_drop(b, p, drop);
+			continue;
+		}
+		if (lane->count > 1 && handover_is_foreign6(lane, p, key)) {
+			burst_pass(b, STAGE_HANDOVER, p);
+			continue;
+		}
+		flow6_table_lookup(lane->flows6, keys, &probe, 1);
+		if (probe->record == FLOW_NO_RECORD)
+			burst_drop(b, p, DROP_NO_FLOW);
+		else
+			burst_pass(b, STAGE_REQUOTE6, p);
+	}
+}

@@ -1,0 +1,51 @@
+/*
+ * The IPv6 half of the snapshot's lookups: our egress addresses, and the sources of sites.
+ *
+ * One table by open addressing, as those of network.c; what comes from the wire is only looked up.
+ */
+#include "network/index.h"
+#include "network/network.h"
+
+static struct address6_slot *address6_slot(const struct network_index *x, const struct addr6 *addr)
+{
+	uint64_t h = (addr->half[0] * HASH_MULTIPLIER) ^ addr->half[1];
+
+	h = (h ^ h >> 32) * HASH_MULTIPLIER;
+	for (uint32_t i = (uint32_t)(h >> x->address6_shift);; i++) {
+		struct address6_slot *s = &x->addresses6[i & x->address6_mask];
+
+		if (s->value == ADDRESS_EMPTY || addr6_equal(&s->addr, addr))
+			return s;
+	}
+}
+
+void index_addresses6(struct network *net)
+{
+	struct network_index *x = net->index;
+
+	for (uint32_t i = 0; i <= x->address6_mask; i++)
+		x->addresses6[i].value = ADDRESS_EMPTY;
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		const struct egress_address *a = &net->addresses[i];
+		struct address6_slot *slot = address6_slot(x, &a->addr6);
+
+		if (a->addr == 0 && slot->value == ADDRESS_EMPTY) /* known by its first entry */
+			*slot = (struct address6_slot){.addr = a->addr6, .value = (int32_t)i};
+	}
+}
+
+int network_find_address6(const struct network *net, const struct addr6 *addr)
+{
+	return address6_slot(net->index, addr)->value; /* ADDRESS_EMPTY is -1 */
+}
+
+bool network_source6_allowed(const struct network *net, uint16_t site, const struct addr6 *src)
+{
+	const struct site *s = &net->sites[site];
+
+	for (uint32_t i = 0; i < s->n_prefixes6; i++) {
+		if (prefix6_contains(&s->prefixes6[i], src))
+			return true;
+	}
+	return s->n_prefixes + s->n_prefixes6 == 0;
+}

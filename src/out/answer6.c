@@ -1,0 +1,151 @@
+/*
+ * Answer by ICMPv6 (RFC 4443): as answer.c.
+ *
+ * An error quotes as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c). It
+ * comes from the tunnel's IPv6 address, and where there is none nobody is told; or, towards the
+ * Internet, from the egress address that the packet was sent to. It is rate limited (section 2.4 f)
+ * together with those of IPv4.
+ */
+#include "out/stages.h"
+
+#include "base/icmp6.h"
+#include "base/wire.h"
+
+enum {
+	ERROR_MAX = 1280,
+	ERROR_HOPS = 64,
+	ERROR_HEADERS = IPV6_LEN + ICMP_LEN,
+};
+
+struct error_kind {
+	uint8_t type;
+	enum drop drop; /* when it can't be sent */
+};
+
+/* The code is always 0: no hops left, no route, and "packet too big" has no other. */
+static const struct error_kind kinds[ANSWER_COUNT] = {
+	[ANSWER_ECHO] = {ICMPV6_ECHO_REPLY, DROP_NO_NEIGHBOUR},
+	[ANSWER_TTL_EXPIRED] = {ICMPV6_TIME_EXCEEDED, DROP_TTL_EXPIRED},
+	[ANSWER_UNREACHABLE] = {ICMPV6_UNREACHABLE, DROP_NO_ROUTE},
+	[ANSWER_TOO_BIG] = {ICMPV6_TOO_BIG, DROP_TOO_BIG},
+};
+
+static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
+{
+	const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+
+	if (p->probe.dir == FLOW_RETURN)
+		return lane->net->tunnels[f->onramp].mtu;
+	return lane->adj->hops[f->offramp].mtu;
+}
+
+/* Ours on the side that the packet came from; zero: none. */
+static struct addr6 our_address(const struct lane *lane, const struct packet *p,
+				const struct flow6_key *key)
+{
+	return p->tunnel != TUNNEL_NONE ? lane->net->tunnel_addresses6[p->tunnel] : key->dst;
+}
+
+static bool route_back(const struct lane *lane, struct packet *p, const struct flow6_key *key)
+{
+	p->hop = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_hops[p->tunnel]
+					  : adjacency_route6(lane->adj, p->port, &key->src);
+	return p->hop != HOP_UNKNOWN_HOST && lane->adj->hops[p->hop].resolved;
+}
+
+/*
+ * Section 2.4 e: only a host, and not about what was sent to a crowd, but for "packet too big", which
+ * we have no occasion to say there.
+ */
+static bool can_be_told(const struct packet *p, const struct flow6_key *key)
+{
+	const uint8_t *ethernet = p->data - ETHER_LEN;
+
+	if (!addr6_is_host(&key->src) || addr6_is_multicast(&key->dst))
+		return false;
+	return p->tunnel != TUNNEL_NONE || !(ethernet[ETHER_DST] & ETHER_GROUP);
+}
+
+static void write_header(uint8_t *ip, const struct addr6 *src, const struct addr6 *dst, size_t len)
+{
+	memset(ip, 0, IPV6_LEN);
+	ip[IPV6_VERSION] = 6 << 4;
+	wire_put_be16(ip + IPV6_LENGTH, htons((uint16_t)len));
+	ip[IPV6_NEXT] = PROTO_ICMPV6;
+	ip[IPV6_HOPS] = ERROR_HOPS;
+	memcpy(ip + IPV6_SRC, src, sizeof(*src));
+	memcpy(ip + IPV6_DST, dst, sizeof(*dst));
+}
+
+/*
+ * New headers stand in front of the quote: out of a tunnel its own headers were there, and from the
+ * Internet the headroom suffices (packet.h).
+ */
+static void make_error(const struct lane *lane, struct packet *p, const struct addr6 *from,
+		       const struct addr6 *to)
+{
+	size_t quote = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
+	uint8_t *ip = p->data - ERROR_HEADERS, *icmp = ip + IPV6_LEN;
+	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(lane, p) : 0;
+
+	memset(icmp, 0, ICMP_LEN);
+	icmp[ICMP_TYPE] = kinds[p->reason].type;
+	wire_put_be32(icmp + ICMP_ID, htonl(mtu));
+	write_header(ip, from, to, ICMP_LEN + quote);
+	icmp6_put_checksum(from, to, icmp, ICMP_LEN + quote);
+	p->data = ip;
+	p->len = (uint16_t)(ERROR_HEADERS + quote);
+}
+
+/* The request turned round, without its extension headers: they were meant for its own way. */
+static void make_echo_reply(struct packet *p, const struct addr6 *from, const struct addr6 *to)
+{
+	uint8_t *icmp = p->data + p->l4, *ip = icmp - IPV6_LEN;
+	size_t len = (size_t)p->len - p->l4;
+
+	icmp[ICMP_TYPE] = kinds[ANSWER_ECHO].type;
+	write_header(ip, from, to, len);
+	icmp6_put_checksum(from, to, icmp, len);
+	p->data = ip;
+	p->len = (uint16_t)(IPV6_LEN + len);
+}
+
+/* As it should: a damaged request would come back with a checksum that says all is well. */
+static bool is_sound(const struct packet *p, const struct flow6_key *key)
+{
+	return icmp6_checksum_ok(&key->src, &key->dst, p->data + p->l4, (size_t)p->len - p->l4);
+}
+
+/* DROP_NONE if the answer was made. */
+static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_key *key)
+{
+	struct addr6 from = our_address(lane, p, key);
+	bool is_error = p->reason != ANSWER_ECHO;
+
+	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(lane, p, key) ||
+	    (is_error && !answer_may_send_error(lane, p->probe.key.realm)))
+		return kinds[p->reason].drop;
+	if (!is_error && !is_sound(p, key))
+		return DROP_ICMP_CHECKSUM;
+	if (!is_error && p->len > lane->net->tunnels[p->tunnel].mtu)
+		return DROP_TOO_BIG; /* it came, but can't go back; nobody may cut it */
+	lane->counters.answers[p->reason]++;
+	if (is_error)
+		make_error(lane, p, &from, &key->src);
+	else
+		make_echo_reply(p, &from, &key->src);
+	return DROP_NONE;
+}
+
+void stage_answer6(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_ANSWER6]; i++) {
+		struct packet *p = b->list[STAGE_ANSWER6][i];
+		enum drop drop = answer(lane, p, burst_key6(b, p));
+
+		if (drop == DROP_NONE)
+			burst_pass(b, STAGE_ENCAPSULATE6, p);
+		else
+			burst_drop(b, p, drop);
+	}
+}

@@ -1,0 +1,56 @@
+/*
+ * Requote of ICMPv6: as requote.c. An error takes on the addresses that its flow says, inside and
+ * out; its own checksum was verified when it came in and is made anew.
+ */
+#include "out/stages.h"
+
+#include "base/icmp6.h"
+#include "base/wire.h"
+#include "out/transport.h"
+#include "tunnel/ipv6.h"
+
+void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flow6 *six,
+	      enum flow_dir dir)
+{
+	struct port_change c = quoted_port_change(f, dir);
+	const struct addr6 *from = dir == FLOW_RETURN ? &six->nat_src : &six->src;
+	const struct addr6 *to = dir == FLOW_RETURN ? &six->src : &six->nat_src;
+	uint8_t proto, l4;
+
+	if (ipv6_walk(quote, len, &proto, &l4) != DROP_NONE)
+		return; /* quote6.c has walked it already */
+	memcpy(quote + (dir == FLOW_RETURN ? IPV6_SRC : IPV6_DST), to, sizeof(*to));
+	transport_requote(quote + l4, len - l4, proto, &c, checksum_delta(from, to, sizeof(*to)));
+}
+
+static void rewrite_error(struct packet *p, const struct flow *f, const struct flow6 *six)
+{
+	uint8_t *ip = p->data, *icmp = ip + p->l4;
+	size_t len = (size_t)p->len - p->l4;
+	struct addr6 src, dst;
+
+	requote6(icmp + ICMP_LEN, len - ICMP_LEN, f, six, p->probe.dir);
+	if (p->probe.dir == FLOW_RETURN)
+		memcpy(ip + IPV6_DST, &six->src, sizeof(six->src));
+	else
+		memcpy(ip + IPV6_SRC, &six->nat_src, sizeof(six->nat_src));
+	ip[IPV6_HOPS]--;
+	src = addr6_read(ip + IPV6_SRC);
+	dst = addr6_read(ip + IPV6_DST);
+	icmp6_put_checksum(&src, &dst, icmp, len);
+}
+
+void stage_requote6(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_REQUOTE6]; i++) {
+		struct packet *p = b->list[STAGE_REQUOTE6][i];
+		const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+
+		if (p->len > requote_way(lane, p, f)) {
+			burst_drop(b, p, DROP_TOO_BIG);
+			continue;
+		}
+		rewrite_error(p, f, flow6_at(lane->flows6, p->probe.record));
+		burst_pass(b, STAGE_ENCAPSULATE6, p);
+	}
+}

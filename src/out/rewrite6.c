@@ -1,0 +1,41 @@
+/*
+ * Rewrite of IPv6: as rewrite.c, with addresses of 128 bits and no header checksum.
+ *
+ * The transport's checksum covers the addresses, that of ICMPv6 included (RFC 8200 section 8.1).
+ */
+#include "out/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+#include "out/transport.h"
+
+enum { MSS_LESS = IPV6_LEN - IPV4_LEN }; /* than what fits IPv4 */
+
+/* Writes the new address; what that does to checksums. */
+static uint64_t rewrite_address(uint8_t *ip, const struct flow6 *six, enum flow_dir dir)
+{
+	bool back = dir == FLOW_RETURN;
+	const struct addr6 *from = back ? &six->nat_src : &six->src;
+	const struct addr6 *to = back ? &six->src : &six->nat_src;
+
+	memcpy(ip + (back ? IPV6_DST : IPV6_SRC), to, sizeof(*to));
+	return checksum_delta(from, to, sizeof(*to));
+}
+
+void stage_rewrite6(struct lane *lane, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_REWRITE6]; i++) {
+		struct packet *p = b->list[STAGE_REWRITE6][i];
+		const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+		const struct flow6 *six = flow6_at(lane->flows6, p->probe.record);
+		struct port_change c = port_change_of(f, p->probe.dir);
+		uint8_t *l4 = p->data + p->l4;
+
+		p->data[IPV6_HOPS]--;
+		transport_rewrite(l4, f->proto, &c, rewrite_address(p->data, six, p->probe.dir));
+		if (p->tcp_flags & TCP_SYN)
+			mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
+				  (uint16_t)(lane->net->tunnels[f->onramp].mss - MSS_LESS));
+		burst_pass(b, STAGE_ENCAPSULATE6, p);
+	}
+}

@@ -1,0 +1,75 @@
+/*
+ * Rewriting the transport header, the same over IPv4 and IPv6: a port, or an echo's identifier, and
+ * the checksum by difference (RFC 1624). What arrived damaged leaves damaged.
+ */
+#pragma once
+
+#include "base/checksum.h"
+#include "base/wire.h"
+#include "flow/flow.h"
+
+/* @l4_at: where the port stands, as TCP and UDP have it. */
+struct port_change {
+	be16_t old_port, new_port;
+	uint8_t l4_at;
+};
+
+static ALWAYS_INLINE struct port_change port_change_of(const struct flow *f, enum flow_dir dir)
+{
+	if (dir == FLOW_RETURN)
+		return (struct port_change){f->nat_port, f->sport, TCP_DPORT};
+	return (struct port_change){f->sport, f->nat_port, TCP_SPORT};
+}
+
+/* @addr_delta: of the addresses, which stand in the pseudo header of all but ICMP over IPv4. */
+static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const struct port_change *c,
+					    uint64_t addr_delta)
+{
+	uint64_t port_delta = checksum_delta16(c->old_port, c->new_port);
+	uint8_t *checksum;
+	be16_t value;
+
+	switch (proto) {
+	case PROTO_TCP:
+		wire_put_be16(l4 + c->l4_at, c->new_port);
+		checksum = l4 + TCP_CHECKSUM;
+		value = checksum_apply(wire_be16(checksum), addr_delta + port_delta);
+		break;
+	case PROTO_UDP:
+		wire_put_be16(l4 + c->l4_at, c->new_port);
+		checksum = l4 + UDP_CHECKSUM;
+		if (wire_be16(checksum) == 0)
+			return;
+		value = checksum_apply(wire_be16(checksum), addr_delta + port_delta);
+		value = value == 0 ? UINT16_MAX : value;
+		break;
+	default: /* echo: parse lets nothing else through */
+		wire_put_be16(l4 + ICMP_ID, c->new_port);
+		checksum = l4 + ICMP_CHECKSUM;
+		value = checksum_apply(wire_be16(checksum),
+				       (proto == PROTO_ICMPV6 ? addr_delta : 0) + port_delta);
+		break;
+	}
+	wire_put_be16(checksum, value);
+}
+
+/* The same for a packet quoted by an error that travels in direction @dir: it went the other way. */
+static inline struct port_change quoted_port_change(const struct flow *f, enum flow_dir dir)
+{
+	if (dir == FLOW_RETURN)
+		return (struct port_change){f->nat_port, f->sport, TCP_SPORT};
+	return (struct port_change){f->sport, f->nat_port, TCP_DPORT};
+}
+
+/*
+ * Rewrites a quoted transport header of which there are @len bytes, at least eight: all that we
+ * change but the checksum of TCP, which may be cut off.
+ */
+static inline void transport_requote(uint8_t *l4, size_t len, uint8_t proto,
+				     const struct port_change *c, uint64_t addr_delta)
+{
+	if (proto == PROTO_TCP && len < TCP_CHECKSUM + 2)
+		wire_put_be16(l4 + c->l4_at, c->new_port);
+	else
+		transport_rewrite(l4, proto, c, addr_delta);
+}

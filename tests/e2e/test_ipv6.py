@@ -1,0 +1,143 @@
+"""IPv6 from two branches with the same addresses, through one egress address, on real interfaces.
+
+    fd00::10 berlin-host -- berlin ==GRE== gateway ---- internet 2001:db8::80
+    fd00::10 madrid-host -- madrid ==GRE==/   egress 2001:db8:ff::10, on the uplink's own network
+
+The kernel of the Internet finds the egress address by neighbour discovery; nobody but the daemon
+answers for it.
+"""
+import concurrent.futures
+import re
+
+import pytest
+
+from ask import token
+from bed.daemon import Daemon, configuration
+from bed.topology import Topology, berlin, madrid
+
+SERVER6, EGRESS6 = "2001:db8::80", "2001:db8:ff::10"
+INSIDE6 = {"berlin": "fd00:ff::1", "madrid": "fd00:ff::5"}
+PAGE = "x" * 200000
+
+
+def switch_on(ns, *addresses):
+    """Without duplicate address detection, which would hold up the first second."""
+    ns.run("sh", "-c", "for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 >$f; done")
+    ns.sysctl("net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0",
+              "net.ipv6.conf.all.forwarding=1", "net.ipv6.icmp.ratelimit=0")
+    for address, interface in addresses:
+        ns.ip("-6", "addr", "add", address, "dev", interface, "nodad")
+
+
+def add_ipv6(topology, folder):
+    switch_on(topology.gateway, ("2001:db8:ff::2/64", "uplink0"))
+    switch_on(topology.internet, ("2001:db8:ff::1/64", "uplink0"), (f"{SERVER6}/128", "lo"))
+    topology.gateway.ip("-6", "route", "add", "default", "via", "2001:db8:ff::1")
+    for branch in topology.branches:
+        switch_on(branch.router, ("fd00::1/64", "lan0"))
+        switch_on(branch.host, ("fd00::10/64", "eth0"))
+        branch.router.ip("-6", "route", "add", "default", "dev", "gre0")
+        branch.host.ip("-6", "route", "add", "default", "via", "fd00::1")
+    (folder / "page").write_text(PAGE)
+    topology.internet.start("/usr/bin/python3", "-m", "http.server", "--bind", SERVER6,
+                            "--directory", folder, "80", log=topology.log("http6"))
+
+
+def with_ipv6(text):
+    """The usual configuration, and IPv6."""
+    text = text.replace("prefixes: [10.0.1.0/24]", "prefixes: [10.0.1.0/24, 'fd00::/64']")
+    text = re.sub(r"( +)- name: (\w+)-gre\n",
+                  lambda m: f"{m[0]}{m[1]}  address6: '{INSIDE6[m[2]]}'\n", text)
+    return text + f"      - address: '{EGRESS6}'\n        slices: [1, 2]\n"
+
+
+@pytest.fixture(scope="module", params=["af_xdp", "af_packet"])
+def six(prefix, build, tmp_path_factory, request):
+    folder = tmp_path_factory.mktemp("ipv6")
+    topology = Topology(f"{prefix}-six", str(build), [berlin(), madrid()], str(folder))
+    add_ipv6(topology, folder)
+    daemon = Daemon(topology)
+    text = with_ipv6(configuration(topology, daemon.socket))
+    daemon.configure(text.replace("driver: af_xdp", f"driver: {request.param}"))
+    try:
+        daemon.start()
+        yield topology, daemon
+        daemon.settle()
+        assert daemon.unaccounted() == ""
+        assert daemon.stop() == 0, daemon.log_text()
+    finally:
+        daemon.kill()
+        topology.down()
+
+
+def both(topology, function):
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return list(pool.map(function, topology.branches))
+
+
+def test_ping(six):
+    """The same identifier, at once; ping checks the payload of every reply."""
+    def ping(branch):
+        return branch.host.run("ping", "-6", "-n", "-c", 20, "-i", "0.02", "-W", 3, "-e", 77, "-p",
+                               token(branch)[-12:], SERVER6, check=False).stdout
+
+    for out in both(six[0], ping):
+        assert "20 received" in out and "wrong data" not in out, out
+
+
+def test_curl(six):
+    """From the same source port to the same server, a page that does not fit one segment."""
+    def curl(branch):
+        return branch.host.run("curl", "-6", "-s", "-m", 10, "--local-port", "30000",
+                               f"http://[{SERVER6}]/page", check=False).stdout
+
+    assert both(six[0], curl) == [PAGE, PAGE]
+    flows = [f for f in six[1].flows("--protocol", "tcp") if f["source_port"] == 30000]
+    assert {f["site"] for f in flows} == {"berlin", "madrid"}
+    assert {(f["source"], f["destination"], f["egress"]) for f in flows} == {
+        ("fd00::10", SERVER6, EGRESS6)}
+    assert len({f["egress_port"] for f in flows}) == 2
+    assert six[1].flows("--address", "fd00::/64") and not six[1].flows("--address", "fd01::/64")
+
+
+def test_first_hop_shows_itself(six):
+    """What traceroute asks: who is there when no hops are left?"""
+    for branch in six[0].branches:
+        out = branch.host.run("ping", "-6", "-n", "-c", 1, "-W", 3, "-t", 2, SERVER6,
+                              check=False).stdout
+        assert f"From {INSIDE6[branch.name]} icmp_seq=1 Time exceeded: Hop limit" in out, out
+
+
+def test_second_hop_shows_itself(six):
+    """A router's error finds home by the packet that it quotes; here the server's own machine's."""
+    for branch in six[0].branches:
+        s = branch.host.run("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.settimeout(3)
+s.connect(("{SERVER6}", 9))
+s.send(b"nobody listens there")
+try:
+    s.recv(100)
+except ConnectionRefusedError:
+    print("refused")
+""", check=False)
+        assert s.stdout == "refused\n", s.stderr
+
+
+def test_the_gateway_answers_for_itself(six):
+    for branch in six[0].branches:
+        out = branch.host.run("ping", "-6", "-n", "-c", 1, "-W", 3, INSIDE6[branch.name],
+                              check=False).stdout
+        assert "1 received" in out, out
+
+
+def test_found_by_its_neighbours(six):
+    """The egress address was solicited, and the daemon said whose it is."""
+    topology, daemon = six
+    topology.internet.ip("-6", "neigh", "flush", "all")
+    test_ping(six)
+    assert daemon.answered()["neighbour"] > 0
+    entry = topology.internet.ip("-6", "neigh", "show", EGRESS6).stdout
+    mac = topology.gateway.ip("link", "show", "uplink0").stdout
+    assert re.search(r"lladdr (\S+)", entry)[1] in mac

@@ -1,0 +1,141 @@
+/*
+ * IPv6 egress addresses found among many, IPv4 ones untouched beside them, and the sources of sites.
+ */
+#include "network/network.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { ADDRESSES = 300 };
+
+static struct addr6 address(uint64_t net, uint64_t host)
+{
+	return (struct addr6){{htobe64(net), htobe64(host)}};
+}
+
+static struct addr6 egress(uint64_t n)
+{
+	return address(UINT64_C(0x20010db8000100) << 8 | n % 7, n);
+}
+
+static struct network_spec spec_of(struct spec_pool *pools, struct spec_address *addresses)
+{
+	for (unsigned i = 0; i < ADDRESSES; i++) {
+		if (i % 3 == 0)
+			addresses[i].addr = htonl(0xcb007100 + i);
+		else
+			addresses[i].addr6 = egress(i);
+		addresses[i].slices[0] = 2;
+	}
+	pools[0] = (struct spec_pool){
+		.slice_size = 2048, .addresses = addresses, .n_addresses = ADDRESSES};
+	return (struct network_spec){.pools = pools, .n_pools = 1};
+}
+
+static void each_is_found_and_no_other(void **state)
+{
+	static struct spec_address addresses[ADDRESSES];
+	struct spec_pool pool;
+	struct network_spec spec = spec_of(&pool, addresses);
+	struct network *net = network_create(&spec);
+
+	assert_non_null(net);
+	assert_int_equal(net->pools[0].n_addresses, 100);
+	assert_int_equal(net->pools[0].n_addresses6, 200);
+	assert_ptr_equal(net->egress, &net->pools[0]);
+	assert_ptr_equal(net->egress6, &net->pools[0]);
+	for (unsigned i = 0; i < 2 * ADDRESSES; i++) {
+		struct addr6 addr = egress(i), other = address(1, i);
+		int found = network_find_address6(net, &addr);
+
+		if (i >= ADDRESSES || i % 3 == 0) {
+			assert_int_equal(found, -1);
+		} else {
+			assert_true(addr6_equal(&net->addresses[found].addr6, &addr));
+			assert_int_equal(network_find_slice(net, (uint32_t)found, 2048),
+					 net->addresses[found].first_slice);
+			assert_int_equal(network_find_slice(net, (uint32_t)found, 4096), -1);
+		}
+		assert_int_equal(network_find_address6(net, &other), -1);
+		if (i < ADDRESSES)
+			assert_int_equal(network_find_address(net, htonl(0xcb007100 + i)) >= 0,
+					 i % 3 == 0);
+	}
+	network_destroy(net);
+}
+
+static void a_pool_of_one_family(void **state)
+{
+	struct spec_address four = {.addr = htonl(0xcb007101), .slices = {2}};
+	struct spec_address six = {.addr6 = egress(1), .slices = {2}};
+	struct spec_pool pools[] = {
+		{.slice_size = 2048, .addresses = &four, .n_addresses = 1},
+		{.slice_size = 2048, .addresses = &six, .n_addresses = 1},
+	};
+	struct network_spec spec = {.pools = pools, .n_pools = 2};
+	struct network *net = network_create(&spec);
+
+	assert_non_null(net);
+	assert_ptr_equal(net->egress, &net->pools[0]);
+	assert_ptr_equal(net->egress6, &net->pools[1]);
+	network_destroy(net);
+
+	spec.n_pools = 1;
+	net = network_create(&spec);
+	assert_non_null(net);
+	assert_null(net->egress6);
+	assert_int_equal(network_find_address6(net, &six.addr6), -1);
+	network_destroy(net);
+}
+
+/* Who lists prefixes of one family only has none of the other; who lists none has all. */
+static void sources(void **state)
+{
+	struct prefix6 ula = {address(UINT64_C(0xfd00) << 48, 0), 64};
+	struct prefix6 host = {address(UINT64_C(0x20010db8) << 32, 9), 128};
+	struct prefix6 lists[] = {ula, host};
+	struct prefix4 four = {htonl(0x0a000100), 24};
+	struct spec_site sites[] = {
+		{.prefixes6 = lists, .n_prefixes6 = 2},
+		{.prefixes = &four, .n_prefixes = 1},
+		{.n_tunnels = 0},
+	};
+	struct network_spec spec = {.sites = sites, .n_sites = 3};
+	struct network *net = network_create(&spec);
+	/* clang-format off */
+	const struct {
+		struct addr6 src;
+		bool allowed[3];
+	} rows[] = {
+		{ula.addr, {true, false, true}},
+		{address(UINT64_C(0xfd00) << 48, UINT64_MAX), {true, false, true}},
+		{address(UINT64_C(0xfd00) << 48 | 1, 0), {false, false, true}},
+		{host.addr, {true, false, true}},
+		{address(UINT64_C(0x20010db8) << 32, 8), {false, false, true}},
+	};
+	/* clang-format on */
+
+	assert_non_null(net);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (uint16_t site = 1; site <= 3; site++)
+			assert_int_equal(network_source6_allowed(net, site, &rows[i].src),
+					 rows[i].allowed[site - 1]);
+	assert_false(network_source_allowed(net, 1, htonl(0x0a000101)));
+	assert_true(network_source_allowed(net, 2, htonl(0x0a000101)));
+	assert_true(network_source_allowed(net, 3, htonl(0x0a000101)));
+	network_destroy(net);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_is_found_and_no_other),
+		cmocka_unit_test(a_pool_of_one_family),
+		cmocka_unit_test(sources),
+	};
+
+	return cmocka_run_group_tests_name("network/address6", tests, NULL, NULL);
+}
