@@ -80,7 +80,7 @@ def test_json_is_the_api(replay, word):
     (["flows", "--sit", "x"], 2, "did you mean --site?"),
     (["flows", "--site", "berlni"], 1, "did you mean berlin?"),
     (["flows", "--limit", "5000"], 1, "limit must be a number from 1 to 1000"),
-    (["flows", "--address", "x&y=z"], 1, "address must be an IPv4 address or prefix"),
+    (["flows", "--address", "x&y=z"], 1, "address must be an IPv4 or IPv6 address or prefix"),
 ])
 def test_refusals(replay, args, status, sentence):
     r = replay.homeward(*args, check=False)

@@ -7,6 +7,7 @@ UDP on port 7       the same for each datagram
 """
 import http.server
 import signal
+import socket
 import socketserver
 import sys
 import threading
@@ -38,9 +39,9 @@ class Tcp(socketserver.StreamRequestHandler):
 
 class Udp(socketserver.BaseRequestHandler):
     def handle(self):
-        data, socket = self.request
+        data, sock = self.request
         seen = "%s %d " % self.client_address
-        socket.sendto(seen.encode() + data, self.client_address)
+        sock.sendto(seen.encode() + data, self.client_address)
 
 
 class HttpServer(http.server.ThreadingHTTPServer):
@@ -53,10 +54,18 @@ class TcpServer(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
 
+class UdpServer(socketserver.UDPServer):
+    """Loses nothing that a test sends at once: room for some thousand datagrams, as root."""
+
+    def server_bind(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), 8 << 20)
+        super().server_bind()
+
+
 def main():
     address = sys.argv[1]
     servers = [HttpServer((address, 80), Http), TcpServer((address, 7), Tcp),
-               socketserver.UDPServer((address, 7), Udp)]
+               UdpServer((address, 7), Udp)]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print("ready", flush=True)

@@ -94,6 +94,7 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 			break;
 		}
 	}
-	config_check_memory(config, memory_available(), memory_huge_available(), errs);
+	if (config->workers > 0) /* or the file has an error there */
+		config_check_memory(config, memory_available(), memory_huge_available(), errs);
 	return errs->n == before ? 0 : -ENODEV;
 }
