@@ -1,7 +1,8 @@
 /*
  * Parse of IPv6 (RFC 8200): is the inner packet sound, and by what key is it looked up?
  *
- * Extension headers are walked over (tunnel/ipv6.h). There is no header checksum. A UDP checksum of zero means none, as tunnels use it (RFC 6935).
+ * Extension headers are walked over (tunnel/ipv6.h). There is no header checksum. A UDP checksum of
+ * zero means none, as tunnels use it (RFC 6935).
  */
 #include "in/stages.h"
 

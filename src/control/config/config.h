@@ -79,12 +79,14 @@ struct config *config_parse(const char *name, const char *text, size_t len, stru
 
 /*
  * What only the machine can tell: does each interface exist, is a TAP name free, can a capture file
- * be read, is there memory for the flow tables. Adds a sentence for each that fails, with its place in the file. Returns 0 or -ENODEV.
+ * be read, is there memory for the flow tables. Adds a sentence for each that fails, with its place
+ * in the file. Returns 0 or -ENODEV.
  */
 int config_check_machine(const struct config *config, struct err_list *errs);
 
 /*
- * The part of it about memory: do the flow tables fit into so many bytes of free memory and free huge
+ * The part of it about memory: do the flow tables fit into so many bytes of free memory and free
+ * huge
  * pages? 0, or -ENOMEM and a sentence that says how much is needed.
  */
 int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,

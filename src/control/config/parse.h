@@ -6,7 +6,8 @@ struct report;
 struct tree_node;
 
 /*
- * Reads the map @node (NULL: nothing but defaults) as @block says into @base, a zeroed struct of the block's kind; arrays are
+ * Reads the map @node (NULL: nothing but defaults) as @block says into @base, a zeroed struct of
+ * the block's kind; arrays are
  * allocated. Each thing that is wrong becomes one error, and its field stays as it was: zero, or
  * SPEC_PORT_ANY for a port. Arrays have one item for each item of the file, good or bad.
  */

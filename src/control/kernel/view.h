@@ -3,7 +3,8 @@
  *
  *   netlink dumps -> struct view (sorted rows) -> view_compile() -> adjacency_spec
  *
- * Addresses of both families are as netlink.h has them. No sockets and no clock here: tests fill the rows by hand.
+ * Addresses of both families are as netlink.h has them. No sockets and no clock here: tests fill
+ * the rows by hand.
  */
 #pragma once
 
