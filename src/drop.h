@@ -32,7 +32,7 @@
 	X(EXTENSION, "extension", "IPv6 extension headers out of order, too many or too long")     \
 	X(ROUTING_HEADER, "routing_header",                                                        \
 	  "IPv6 routing header of type 0, or not yet at its end")                                  \
-	X(PROTOCOL, "protocol", "neither TCP, UDP, ICMP echo nor an ICMP error")                   \
+	X(PROTOCOL, "protocol", "neither TCP, UDP, an ICMP query nor an ICMP error")               \
 	X(ICMP_CHECKSUM, "icmp_checksum", "ICMP error whose checksum is wrong")                    \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error that does not say which flow it is about")         \
 	X(NO_FLOW, "no_flow", "belongs to no flow and may not start one")                          \

@@ -48,6 +48,7 @@ struct lane {
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
 	uint64_t now_ns; /* the same in nanoseconds */
 	uint16_t index, count; /* which of how many workers: its part of each slice */
+	bool outbound_refresh; /* follow: returns do not keep a flow alive */
 	struct lane_port *ports;
 	uint16_t n_ports;
 	uint16_t first_source; /* receive: takes turns */

@@ -46,6 +46,7 @@ struct worker_config {
 	const struct adjacency *adj;
 	int cpu; /* to run on; -1: any */
 	bool poll; /* never sleep: benchmarks */
+	bool outbound_refresh; /* returns do not keep a flow alive */
 	const uint8_t *seed; /* 16 bytes; NULL: from the system. Tests: the same choices again */
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/types.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -88,6 +89,8 @@ enum {
 	ICMP_ECHO_REQUEST = 8,
 	ICMP_TIME_EXCEEDED = 11,
 	ICMP_PARAMETER = 12,
+	ICMP_TIMESTAMP_REQUEST = 13, /* identifier where echo has it */
+	ICMP_TIMESTAMP_REPLY = 14,
 
 	ICMP_CODE_NET = 0, /* of unreachable */
 	ICMP_CODE_TOO_BIG = 4,
@@ -101,6 +104,17 @@ enum {
 	ICMPV6_NEIGHBOUR_SOLICITATION = 135, /* RFC 4861 */
 	ICMPV6_NEIGHBOUR_ADVERTISEMENT = 136,
 };
+
+/* Queries that have an identifier where echo has it: those RFC 5508 speaks of. Not over IPv6. */
+static inline bool icmp_is_request(uint8_t type)
+{
+	return type == ICMP_ECHO_REQUEST || type == ICMP_TIMESTAMP_REQUEST;
+}
+
+static inline bool icmp_is_reply(uint8_t type)
+{
+	return type == ICMP_ECHO_REPLY || type == ICMP_TIMESTAMP_REPLY;
+}
 
 static inline uint16_t wire_16(const uint8_t *p) /* host order */
 {

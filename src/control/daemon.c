@@ -135,9 +135,11 @@ static int choose_cpu(size_t i, size_t n_workers)
 
 static void set_timeouts(struct worker_config *w, const struct config *config)
 {
-	for (size_t state = FLOW_TCP_OPENING; state < FLOW_STATE_COUNT; state++)
-		w->timeout_s[state] = config->timeout_tcp_transitory;
+	w->timeout_s[FLOW_TCP_OPENING] = config->timeout_tcp_opening;
+	w->timeout_s[FLOW_TCP_ANSWERED] = config->timeout_tcp_opening;
 	w->timeout_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
+	w->timeout_s[FLOW_TCP_FIN_FORWARD] = config->timeout_tcp_half_closed;
+	w->timeout_s[FLOW_TCP_FIN_RETURN] = config->timeout_tcp_half_closed;
 	w->timeout_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
 	w->timeout_s[FLOW_UDP] = config->timeout_udp;
 	w->timeout_s[FLOW_ICMP] = config->timeout_icmp;
@@ -154,6 +156,7 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 		.ports = d->ports.worker_ports,
 		.n_ports = d->ports.n,
 		.net = d->net,
+		.outbound_refresh = d->config->refresh == REFRESH_OUTBOUND,
 	};
 
 	if (w.count > 1) {

@@ -72,6 +72,8 @@ static void move_state(struct lane *lane, struct flow *f, const struct packet *p
 	if (!flow_tcp_fits(f, p->probe.dir, &segment))
 		return;
 	f->state = flow_tcp_next(before, p->probe.dir, p->tcp_flags);
+	if (f->state != before)
+		f->seen_s = lane->now_s; /* another state is another timeout, from now on */
 	if (p->probe.dir == FLOW_FORWARD && !(p->tcp_flags & TCP_RST) &&
 	    (p->tcp_flags & TCP_ACK || flow_is_half_open(f->state))) {
 		note_segment(f, tcp);
@@ -94,13 +96,23 @@ static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p
 		note_segment(f, p->data + p->l4);
 }
 
+/*
+ * Does the packet keep its flow alive (RFC 4787 REQ-6)? A reset does not (RFC 7857 section 7.1): it may
+ * be a host's answer to packets that somebody outside sends on, for ever.
+ */
+static bool refreshes(const struct lane *lane, const struct packet *p)
+{
+	return !(p->tcp_flags & TCP_RST) &&
+	       (p->probe.dir == FLOW_FORWARD || !lane->outbound_refresh);
+}
+
 static void count(struct lane *lane, struct flow *f, const struct packet *p)
 {
 	enum flow_dir dir = p->probe.dir;
 
 	f->packets[dir]++;
 	f->bytes[dir] += p->len + ((uint64_t)(f->packets[dir] == 0) << FLOW_BYTES_BITS);
-	if (f->seen_s != lane->now_s)
+	if (f->seen_s != lane->now_s && refreshes(lane, p))
 		f->seen_s = lane->now_s;
 	if (p->tcp_flags != 0) /* parse: TCP, and no other */
 		follow_tcp(lane, f, p);

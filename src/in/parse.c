@@ -40,10 +40,10 @@ static enum drop key_icmp(struct packet *p, const uint8_t *l4, size_t len)
 	if (len < ICMP_LEN)
 		return DROP_INNER_MALFORMED;
 	id = wire_be16(l4 + ICMP_ID);
-	if (l4[ICMP_TYPE] == ICMP_ECHO_REQUEST) {
+	if (icmp_is_request(l4[ICMP_TYPE])) {
 		p->probe.key.sport = id;
 		p->probe.key.dport = 0;
-	} else if (l4[ICMP_TYPE] == ICMP_ECHO_REPLY) {
+	} else if (icmp_is_reply(l4[ICMP_TYPE])) {
 		p->probe.key.sport = 0;
 		p->probe.key.dport = id;
 	} else {

@@ -37,9 +37,9 @@ static enum drop key_ports(struct flow_key *key, const uint8_t *l4)
 		key->dport = wire_be16(l4 + TCP_SPORT);
 		return DROP_NONE;
 	case PROTO_ICMP:
-		if (l4[ICMP_TYPE] == ICMP_ECHO_REQUEST)
+		if (icmp_is_request(l4[ICMP_TYPE]))
 			key->dport = wire_be16(l4 + ICMP_ID);
-		else if (l4[ICMP_TYPE] == ICMP_ECHO_REPLY)
+		else if (icmp_is_reply(l4[ICMP_TYPE]))
 			key->sport = wire_be16(l4 + ICMP_ID);
 		else
 			return DROP_ICMP_QUOTE;

@@ -1,7 +1,7 @@
 /*
  * Step: may this packet start a flow?
  *
- * TCP SYN, UDP, and ICMP echo request, and only from a tunnel: the Internet never opens a flow, and a
+ * TCP SYN, UDP, and ICMP echo or timestamp request, and only from a tunnel: the Internet never opens a flow, and a
  * TCP segment in mid-stream has lost its flow for good.
  */
 #include "setup/setup.h"
@@ -28,7 +28,7 @@ enum drop start_check(struct setup *s)
 		state = FLOW_UDP;
 		break;
 	case PROTO_ICMP:
-		if (p->data[p->l4 + ICMP_TYPE] != ICMP_ECHO_REQUEST)
+		if (!icmp_is_request(p->data[p->l4 + ICMP_TYPE]))
 			return DROP_NO_FLOW;
 		state = FLOW_ICMP;
 		break;

@@ -45,8 +45,8 @@ enum {
 };
 
 static const char yaml[] =
-	"flows: {capacity: 4096, timeouts: {tcp-established: 10s, tcp-transitory: 4s,\n"
-	"        tcp-closed: 4s, udp: 5s, icmp: 2s}}\n"
+	"flows: {capacity: 4096, timeouts: {tcp-established: 10s, tcp-opening: 4s,\n"
+	"        tcp-half-closed: 10s, tcp-closed: 4s, udp: 5s, icmp: 2s}}\n"
 	"ports:\n"
 	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
 	"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"

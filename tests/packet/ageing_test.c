@@ -21,7 +21,9 @@
 
 enum { UNDERLAY, UPLINK };
 
-enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, ICMP = 1, TCP = 6, UDP = 17, ECHO = 8 };
+enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, ICMP = 1, TCP = 6, UDP = 17 };
+enum { ECHO = 8, ECHO_REPLY = 0, TIMESTAMP = 13, TIMESTAMP_REPLY = 14 };
+enum { STAMP = 254 }; /* of a row: ICMP timestamp instead of echo */
 
 enum {
 	CAPACITY = 1024,
@@ -72,15 +74,20 @@ static const struct row rows[] = {
 	{"TCP, a SYN", "", TCP, {{'f', SYN}}, 240},
 	{"TCP, answered", "", TCP, {{'f', SYN}, {'r', SYN | ACK}}, 240},
 	{"TCP, open", "", TCP, {HANDSHAKE}, 7440},
-	{"TCP, the starter has said all", "", TCP, {HANDSHAKE, {'f', FIN | ACK}}, 240},
-	{"TCP, the other side has", "", TCP, {HANDSHAKE, {'r', FIN | ACK}}, 240},
+	{"ICMP timestamp", "", STAMP, {{'f', 0}, {'r', 0}}, 60},
+	{"TCP, the starter has said all", "", TCP, {HANDSHAKE, {'f', FIN | ACK}}, 7440},
+	{"TCP, the other side has", "", TCP, {HANDSHAKE, {'r', FIN | ACK}}, 7440},
 	{"TCP, both", "", TCP, {HANDSHAKE, {'r', FIN | ACK}, {'f', FIN | ACK}}, 240},
 	{"TCP, reset", "", TCP, {HANDSHAKE, {'r', RST}}, 240},
 	{"TCP, refused", "", TCP, {{'f', SYN}, {'r', RST | ACK}}, 240},
 	{"closed has a setting of its own", ", timeouts: {tcp-closed: 10s}", TCP,
 	 {HANDSHAKE, {'f', RST}}, 10},
-	{"which is not that of half closed", ", timeouts: {tcp-closed: 10s, tcp-transitory: 20s}",
-	 TCP, {HANDSHAKE, {'f', FIN | ACK}}, 20},
+	{"so has half closed", ", timeouts: {tcp-closed: 10s, tcp-half-closed: 20s}", TCP,
+	 {HANDSHAKE, {'f', FIN | ACK}}, 20},
+	{"so has opening", ", timeouts: {tcp-opening: 30s, tcp-half-closed: 20s}", TCP,
+	 {{'f', SYN}}, 30},
+	{"which ends with the third segment", ", timeouts: {tcp-opening: 30s}", TCP,
+	 {HANDSHAKE}, 7440},
 	{"shorter", ", timeouts: {udp: 1s}", UDP, {{'f', 0}}, 1},
 	{"longest", ", timeouts: {tcp-established: 18h}", TCP, {HANDSHAKE}, 64800},
 };
@@ -103,6 +110,11 @@ static void tear_down(void)
 	bed_destroy(bed);
 }
 
+static bool is_icmp(uint8_t proto)
+{
+	return proto == ICMP || proto == STAMP;
+}
+
 static struct frame forward_frame(uint8_t proto, uint32_t dst, uint16_t sport, uint8_t flags)
 {
 	return (struct frame){
@@ -111,10 +123,12 @@ static struct frame forward_frame(uint8_t proto, uint32_t dst, uint16_t sport, u
 		.src = IP(10, 0, 1, 10),
 		.dst = dst,
 		.sport = sport,
-		.dport = proto == ICMP ? 0 : 443,
-		.proto = proto,
+		.dport = is_icmp(proto) ? 0 : 443,
+		.proto = proto == STAMP ? ICMP : proto,
 		.tcp_flags = proto == TCP ? flags : 0,
-		.icmp_type = proto == ICMP ? ECHO : 0,
+		.icmp_type = proto == ICMP    ? ECHO
+			     : proto == STAMP ? TIMESTAMP
+					      : 0,
 		.payload = 8,
 	};
 }
@@ -153,10 +167,11 @@ static void send_return(uint8_t proto, uint32_t dst, uint16_t port, uint8_t flag
 	struct frame f = {
 		.src = dst,
 		.dst = IP(203, 0, 113, 1),
-		.sport = proto == ICMP ? port : 443,
+		.sport = is_icmp(proto) ? port : 443,
 		.dport = port,
-		.proto = proto,
+		.proto = proto == STAMP ? ICMP : proto,
 		.tcp_flags = proto == TCP ? flags : 0,
+		.icmp_type = proto == STAMP ? TIMESTAMP_REPLY : ECHO_REPLY,
 		.payload = 8,
 	};
 	struct frame out;
@@ -214,6 +229,56 @@ static void kept_as_long_as_said(void **state)
 			fail_msg("%s: not ended", rows[i].why);
 		tear_down();
 	}
+}
+
+/* With `refresh: outbound` returns do not keep a flow alive; a new state always begins its time. */
+static void only_outbound_packets_keep_it(void **state)
+{
+	uint32_t dst = IP(192, 0, 2, 80);
+	uint16_t port;
+
+	set_up(", refresh: outbound");
+	port = open_flow(UDP, dst, 5000);
+	wait_for(200);
+	send_return(UDP, dst, port, 0);
+	wait_for(100);
+	assert_int_equal(flows(), 1);
+	assert_int_equal(open_flow(UDP, dst, 5000), port);
+	wait_for(200);
+	send_return(UDP, dst, port, 0);
+	wait_for(101);
+	assert_int_equal(flows(), 0);
+
+	port = open_flow(TCP, dst, 5000);
+	wait_for(239);
+	send_return(TCP, dst, port, SYN | ACK); /* answered: 4 minutes from here */
+	wait_for(240);
+	assert_int_equal(flows(), 1);
+	wait_for(1);
+	assert_int_equal(flows(), 0);
+	tear_down();
+}
+
+/* Nobody outside keeps a closed connection by having its host answer with resets. */
+static void resets_do_not_keep_it(void **state)
+{
+	uint32_t dst = IP(192, 0, 2, 80);
+	struct frame reset = forward_frame(TCP, dst, 5000, RST), out;
+	uint16_t port;
+
+	set_up("");
+	port = open_flow(TCP, dst, 5000);
+	send_return(TCP, dst, port, RST | ACK); /* refused */
+	for (unsigned i = 0; i < 4; i++) {
+		wait_for(60);
+		assert_int_equal(flows(), 1);
+		send_frame(UNDERLAY, &reset);
+		assert_true(take(UPLINK, &out));
+		send_return(TCP, dst, port, RST);
+	}
+	wait_for(1);
+	assert_int_equal(flows(), 0);
+	tear_down();
 }
 
 /* A packet in either direction begins the time anew. */
@@ -327,6 +392,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept_as_long_as_said),
 		cmocka_unit_test(packets_keep_it),
+		cmocka_unit_test(only_outbound_packets_keep_it),
+		cmocka_unit_test(resets_do_not_keep_it),
 		cmocka_unit_test(a_closed_port_rests),
 		cmocka_unit_test(its_own_starter_need_not_wait),
 		cmocka_unit_test(one_turn_ends_few),

@@ -215,11 +215,11 @@ static void make_workers(struct bed *bed, uint64_t seed)
 			{
 				[FLOW_UDP] = bed->config->timeout_udp,
 				[FLOW_ICMP] = bed->config->timeout_icmp,
-				[FLOW_TCP_OPENING] = bed->config->timeout_tcp_transitory,
-				[FLOW_TCP_ANSWERED] = bed->config->timeout_tcp_transitory,
+				[FLOW_TCP_OPENING] = bed->config->timeout_tcp_opening,
+				[FLOW_TCP_ANSWERED] = bed->config->timeout_tcp_opening,
 				[FLOW_TCP_ESTABLISHED] = bed->config->timeout_tcp_established,
-				[FLOW_TCP_FIN_FORWARD] = bed->config->timeout_tcp_transitory,
-				[FLOW_TCP_FIN_RETURN] = bed->config->timeout_tcp_transitory,
+				[FLOW_TCP_FIN_FORWARD] = bed->config->timeout_tcp_half_closed,
+				[FLOW_TCP_FIN_RETURN] = bed->config->timeout_tcp_half_closed,
 				[FLOW_TCP_CLOSED] = bed->config->timeout_tcp_closed,
 			},
 		.count = (uint16_t)bed->n_workers,
@@ -228,6 +228,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		.net = bed->net,
 		.adj = bed->adj,
 		.cpu = -1,
+		.outbound_refresh = bed->config->refresh == REFRESH_OUTBOUND,
 		.seed = secret,
 	};
 

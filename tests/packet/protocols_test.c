@@ -19,7 +19,7 @@
 #define EGRESS IP(203, 0, 113, 1)
 
 enum { UNDERLAY, UPLINK };
-enum { ICMP = 1, TCP = 6, UDP = 17, GRE = 47 };
+enum { ICMP = 1, TCP = 6, UDP = 17, GRE = 47, TIMESTAMP = 13, TIMESTAMP_REPLY = 14 };
 
 static const char yaml[] =
 	"flows: {capacity: 1024}\n"
@@ -29,6 +29,8 @@ static const char yaml[] =
 	"sites:\n"
 	"  - name: berlin\n"
 	"    tunnels: [{name: b1, local: 198.51.100.1, remote: 198.51.100.10, port: underlay}]\n"
+	"  - name: madrid\n"
+	"    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, port: underlay}]\n"
 	"egress:\n"
 	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n";
 
@@ -77,11 +79,63 @@ static void from_the_internet(void **state)
 		       UPLINK);
 }
 
+static void exchange(struct bed *bed, unsigned in, const struct frame *f, unsigned out,
+		     struct frame *got)
+{
+	uint8_t bytes[BED_FRAME_MAX];
+	const char *why;
+
+	bed_send(bed, in, bytes, frame_build(f, bytes));
+	bed_run(bed);
+	assert_true(frame_parse(bytes, bed_take(bed, out, bytes), got, &why));
+}
+
+/* ICMP timestamp is translated as echo is: equal identifiers of two sites are two (RFC 5508 REQ-1). */
+static void timestamps_come_home(void **state)
+{
+	const uint32_t sites[] = {IP(198, 51, 100, 10), IP(198, 51, 100, 20)};
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame asked[2], home;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct frame f = {.outer_src = sites[i],
+				  .outer_dst = IP(198, 51, 100, 1),
+				  .src = HOST,
+				  .dst = SERVER,
+				  .sport = 77,
+				  .proto = ICMP,
+				  .icmp_type = TIMESTAMP,
+				  .payload = 12};
+
+		exchange(bed, UNDERLAY, &f, UPLINK, &asked[i]);
+		assert_int_equal(asked[i].src, EGRESS);
+		assert_int_equal(asked[i].icmp_type, TIMESTAMP);
+	}
+	assert_int_not_equal(asked[0].sport, asked[1].sport);
+	for (unsigned i = 0; i < 2; i++) {
+		struct frame f = {.src = SERVER,
+				  .dst = EGRESS,
+				  .sport = asked[i].sport,
+				  .proto = ICMP,
+				  .icmp_type = TIMESTAMP_REPLY,
+				  .payload = 12};
+
+		exchange(bed, UPLINK, &f, UNDERLAY, &home);
+		assert_int_equal(home.outer_dst, sites[i]);
+		assert_int_equal(home.dst, HOST);
+		assert_int_equal(home.sport, 77);
+	}
+	assert_int_equal(bed_counters(bed).flows_created, 2);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_a_site),
 		cmocka_unit_test(from_the_internet),
+		cmocka_unit_test(timestamps_come_home),
 	};
 
 	return cmocka_run_group_tests_name("protocols", tests, NULL, NULL);

@@ -29,6 +29,9 @@ enum port_driver {
 	PORT_MEMORY,
 };
 
+/* Whose packets keep a flow alive? */
+enum config_refresh { REFRESH_BOTH, REFRESH_OUTBOUND };
+
 struct config_port {
 	char name[SPEC_NAME_SIZE];
 	enum port_driver driver;
@@ -48,9 +51,11 @@ struct config {
 	uint32_t flows_capacity6; /* the same of IPv6 flows; 0: no IPv6 */
 	bool has_flows_capacity6;
 	uint16_t workers;
+	enum config_refresh refresh;
 	/* idle timeouts, seconds */
 	uint16_t timeout_tcp_established;
-	uint16_t timeout_tcp_transitory;
+	uint16_t timeout_tcp_opening;
+	uint16_t timeout_tcp_half_closed;
 	uint16_t timeout_tcp_closed;
 	uint16_t timeout_udp;
 	uint16_t timeout_icmp;

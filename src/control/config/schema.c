@@ -42,6 +42,8 @@ static const char *const drivers[] = {
 };
 
 static const char *const tunnel_types[] = {[TUNNEL_GRE] = "gre", NULL};
+static const char *const refresh_names[] = {
+	[REFRESH_BOTH] = "both", [REFRESH_OUTBOUND] = "outbound", NULL};
 static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR] = "false", NULL};
 
 /* clang-format off */
@@ -51,9 +53,15 @@ static const struct setting timeout_rows[] = {
 		.min = 1, .max = DURATION_MAX_S, .fallback = "2h4m",
 		.help = "A TCP connection that is open, after its last packet (RFC 5382).",
 	}, {
-		.name = "tcp-transitory", .type = SETTING_DURATION, AT(config, timeout_tcp_transitory),
+		.name = "tcp-opening", .type = SETTING_DURATION, AT(config, timeout_tcp_opening),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
-		.help = "A TCP connection that is opening or half closed (RFC 5382).",
+		.help = "A TCP connection that is not yet open: SYN, or SYN and its answer (RFC 7857).",
+	}, {
+		.name = "tcp-half-closed", .type = SETTING_DURATION,
+		AT(config, timeout_tcp_half_closed),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "2h4m",
+		.help = "A TCP connection that one side has ended: the other may go on, so it is still "
+			"an established one (RFC 5382 section 5).",
 	}, {
 		.name = "tcp-closed", .type = SETTING_DURATION, AT(config, timeout_tcp_closed),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
@@ -66,7 +74,7 @@ static const struct setting timeout_rows[] = {
 	}, {
 		.name = "icmp", .type = SETTING_DURATION, AT(config, timeout_icmp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "60s",
-		.help = "ICMP echo (RFC 5508).",
+		.help = "ICMP echo and timestamp (RFC 5508).",
 	},
 };
 
@@ -114,6 +122,11 @@ static const struct setting flow_rows[] = {
 		.name = "limits", .type = SETTING_BLOCK, .block = &default_limit_block,
 		.help = "What every site may have that says nothing else. Each worker has an equal part "
 			"of a limit, rounded up.",
+	}, {
+		.name = "refresh", .type = SETTING_CHOICE, AT(config, refresh),
+		.choices = refresh_names, .fallback = "both",
+		.help = "Whose packets keep a flow alive: those of `both` directions, or only "
+			"`outbound` ones, those of the site that started it (RFC 4787 REQ-6).",
 	}, {
 		.name = "timeouts", .type = SETTING_BLOCK, .block = &timeout_block,
 		.help = "How long a flow without packets is kept.",

@@ -19,7 +19,7 @@
 static const char everything[] =
 	"flows:\n"
 	"  capacity: 2048\n"
-	"  timeouts: {tcp-established: 1, tcp-transitory: 2, udp: 3, icmp: 4}\n"
+	"  timeouts: {tcp-established: 1, tcp-opening: 2, tcp-half-closed: 6, udp: 3, icmp: 4}\n"
 	"workers: 5\n"
 	"api: {socket: /tmp/s}\n"
 	"ports:\n"
@@ -68,7 +68,8 @@ static void test_global_fields(void **state)
 	assert_int_equal(c->flows_capacity, 2048);
 	assert_int_equal(c->workers, 5);
 	assert_int_equal(c->timeout_tcp_established, 1);
-	assert_int_equal(c->timeout_tcp_transitory, 2);
+	assert_int_equal(c->timeout_tcp_opening, 2);
+	assert_int_equal(c->timeout_tcp_half_closed, 6);
 	assert_int_equal(c->timeout_udp, 3);
 	assert_int_equal(c->timeout_icmp, 4);
 	assert_string_equal(c->api_socket, "/tmp/s");
