@@ -13,29 +13,54 @@ enum look_l4 {
 	LOOK_GOOD,
 };
 
+/* An IPv4 address is mapped: ::ffff:a.b.c.d */
+struct look_addr {
+	uint8_t b[16];
+};
+
 struct look {
 	const uint8_t *ip;
 	size_t len; /* of the packet, as its header says */
-	size_t header;
+	size_t header; /* to where the transport begins: IPv6 extension headers are in it */
+	bool six;
 	uint8_t proto;
-	uint32_t src, dst; /* host order */
-	bool fragment;
-	bool icmp_error;
-	uint16_t sport, dport; /* ICMP echo: both are the identifier; without ports: 0 */
+	struct look_addr src, dst;
+	bool fragment, later; /* later: not the first, its ports are elsewhere */
+	bool icmp, icmp_error, icmp_request; /* of its own family */
+	uint8_t icmp_type;
+	uint16_t sport, dport; /* ICMP queries: both are the identifier; without ports: 0 */
 	enum look_l4 l4; /* is the transport's checksum right? */
 };
 
-/* False if @ip has no sound IPv4 header within @len bytes. */
+/* False if @ip has no sound IPv4 or IPv6 header within @len bytes. */
 bool look_at(const uint8_t *ip, size_t len, struct look *out);
 
-/*
- * The inner packet of a GRE frame, from Ethernet on; NULL: it is none, or a fragment. Writes its room, and the key
- * (0: none) if @key is not NULL.
- */
-const uint8_t *look_into_gre(const uint8_t *frame, size_t len, size_t *room, uint32_t *key);
+/* The same for what an ICMP error quotes: it may be cut, and no checksum is looked at. */
+bool look_at_quote(const struct look *error, struct look *out);
 
-/* Makes the header checksum right, if there is a header. */
-void look_fix_header(uint8_t *ip, size_t len);
+/* A tunnel packet taken apart, and what it carries. */
+struct look_gre {
+	struct look outer;
+	uint32_t key; /* 0: none */
+	const uint8_t *ip;
+	size_t room;
+};
+
+/* Of a frame, from Ethernet on. False: it is no GRE packet with IP in it, or a fragment of one. */
+bool look_into_gre(const uint8_t *frame, size_t len, struct look_gre *out);
+
+/*
+ * Makes checksums right in what stands at @ip, as deep as it goes: tunnel packets and quotes too. Those of
+ * headers; with @all those of transports and GRE as well. Anything goes for input.
+ */
+void look_fix(uint8_t *ip, size_t len, bool all);
+
+/* The MACs apart, the frame's packet. NULL, 0: neither IPv4 nor IPv6. */
+const uint8_t *look_ip_of(const uint8_t *frame, size_t len, size_t *room);
+
+bool look_same(const struct look_addr *a, const struct look_addr *b);
+struct look_addr look_ipv4(uint32_t host_order);
 
 uint16_t look_16(const uint8_t *p);
 uint32_t look_32(const uint8_t *p);
+void look_put_16(uint8_t *p, unsigned value);

@@ -1,0 +1,259 @@
+/*
+ * See judge.h. What was seen leaving by the uplink is remembered, newest first: a conversation that
+ * has ended makes room for another one under the same address and port.
+ */
+#include "judge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ICMP = 1,
+	TCP = 6,
+	UDP = 17,
+	ICMP6 = 58,
+	SOLICITATION = 135,
+	ADVERTISEMENT = 136,
+	SEEN_MAX = 4096
+};
+
+/* A conversation as seen leaving by the uplink. */
+struct seen {
+	struct look_addr server, egress;
+	uint16_t server_port, egress_port; /* ICMP: 0, identifier */
+	uint8_t proto;
+	uint8_t site;
+	bool sure; /* nobody else can have sent it */
+};
+
+static struct seen all[SEEN_MAX];
+static unsigned n_seen;
+
+void judge_reset(void)
+{
+	n_seen = 0;
+}
+
+void judge_stop_if(bool wrong, const char *what)
+{
+	if (wrong) {
+		fprintf(stderr, "%s\n", what);
+		abort();
+	}
+}
+
+static void show(const char *what, const uint8_t *frame, size_t len)
+{
+	fprintf(stderr, "%s:", what);
+	for (size_t i = 0; i < len; i++)
+		fprintf(stderr, "%s%02x", i % 16 == 0 ? "\n  " : " ", frame[i]);
+	fprintf(stderr, "\n");
+}
+
+/* One frame that came in, as the judge understands it. */
+struct came {
+	bool tunnelled; /* out of one of our tunnels, as far as can be told */
+	bool known; /* of an IP packet */
+	uint8_t site; /* INTERNET: any; its key is not in this fragment */
+	struct look_gre gre;
+	struct look packet; /* inner if tunnelled */
+};
+
+/* Not by port: what a tunnel carries may arrive anywhere, as the kernel has it. */
+static struct came understand(const struct frame_bytes *f)
+{
+	struct came c = {.site = INTERNET};
+	size_t room;
+	const uint8_t *ip = look_ip_of(f->bytes, f->len, &room);
+
+	c.known = ip != NULL && look_at(ip, room, &c.packet);
+	if (!c.known)
+		return c;
+	c.tunnelled = make_is_local(&c.packet.dst);
+	if (look_into_gre(f->bytes, f->len, &c.gre)) {
+		c.site = make_site_of(&c.gre.outer.src, c.gre.key);
+		c.known = look_at(c.gre.ip, c.gre.room, &c.packet);
+	}
+	return c;
+}
+
+static const char *check_transport(const struct look *l)
+{
+	if (l->proto != TCP && l->proto != UDP && l->proto != (l->six ? ICMP6 : ICMP))
+		return "a protocol nobody let in";
+	return NULL;
+}
+
+static void remember(const struct look *out, uint8_t site, bool sure)
+{
+	all[n_seen++ % SEEN_MAX] = (struct seen){
+		.server = out->dst,
+		.egress = out->src,
+		.server_port = out->icmp ? 0 : out->dport,
+		.egress_port = out->sport,
+		.proto = out->proto,
+		.site = site,
+		.sure = sure,
+	};
+}
+
+static bool is_seen(const struct seen *s, const struct look *back)
+{
+	return s->proto == back->proto && look_same(&s->server, &back->src) &&
+	       look_same(&s->egress, &back->dst) &&
+	       s->server_port == (back->icmp ? 0 : back->sport) && s->egress_port == back->dport;
+}
+
+/* @back, or what it quotes turned round, as it came from the Internet, was delivered to @site. */
+static const char *check_home(const struct look *back, uint8_t site)
+{
+	for (unsigned i = n_seen; i > 0 && i + SEEN_MAX > n_seen; i--) {
+		const struct seen *s = &all[(i - 1) % SEEN_MAX];
+
+		if (!is_seen(s, back))
+			continue;
+		if (s->site == site || s->site == INTERNET)
+			return NULL;
+		if (s->sure)
+			return "a return went to another site";
+	}
+	return n_seen < SEEN_MAX ? "a return went to a site that did not ask" : NULL;
+}
+
+static const char *check_error_home(const struct look *error, uint8_t site)
+{
+	struct look quote, back;
+
+	if (!look_at_quote(error, &quote))
+		return "an error without a quote found home";
+	back = quote;
+	back.src = quote.dst;
+	back.dst = quote.src;
+	back.sport = quote.dport;
+	back.dport = quote.sport;
+	return check_home(&back, site);
+}
+
+static const char *check_advertisement(const struct look *l, const struct came *c)
+{
+	if (!c->known || c->packet.icmp_type != SOLICITATION)
+		return "an advertisement nobody asked for";
+	return make_is_egress(&l->src) ? NULL : "an advertisement of what is not ours";
+}
+
+static const char *check_uplink(const uint8_t *frame, size_t len, const struct came *c, bool sure)
+{
+	const char *wrong;
+	struct look l, quote;
+
+	if (!look_at(frame + 14, len - 14, &l) || l.len != len - 14)
+		return "uplink: no sound packet";
+	if (l.icmp && l.six && l.icmp_type == ADVERTISEMENT)
+		return check_advertisement(&l, c);
+	if (memcmp(frame, "\x02\0\0\0\0\xbb", 6) != 0)
+		return "uplink: to somebody else";
+	if (!make_is_egress(&l.src))
+		return "uplink: not from our address";
+	wrong = check_transport(&l);
+	if (wrong != NULL || l.later)
+		return wrong;
+	if (l.icmp_error)
+		return look_at_quote(&l, &quote) && !make_is_egress(&quote.dst)
+			       ? "uplink: an error about somebody else"
+			       : NULL;
+	if (!make_is_port(l.sport))
+		return "uplink: a port outside our slices";
+	if (c->tunnelled)
+		remember(&l, c->site, sure);
+	return NULL;
+}
+
+/* The gateway's own answer. */
+static const char *check_answer(const struct look_gre *out, const struct look *l,
+				const struct came *c)
+{
+	if (!l->icmp && !l->later)
+		return "the gateway speaks by itself";
+	if (!look_same(&out->outer.dst, &c->gre.outer.src) || out->key != c->gre.key)
+		return "an answer went into another tunnel";
+	return NULL;
+}
+
+static const char *check_underlay(const uint8_t *frame, size_t len, const struct came *c)
+{
+	struct look_gre gre;
+	const char *wrong;
+	struct look l;
+	uint8_t site;
+
+	if (memcmp(frame, "\x02\0\0\0\0\xaa", 6) != 0)
+		return "underlay: to somebody else";
+	if (!look_into_gre(frame, len, &gre) || gre.outer.len != len - 14)
+		return "underlay: no GRE packet";
+	if (!make_is_local(&gre.outer.src))
+		return "underlay: not from our end";
+	if (!look_at(gre.ip, gre.room, &l) || l.len != gre.room ||
+	    l.six != (look_16(gre.ip - (gre.key != 0 ? 6 : 2)) == 0x86dd))
+		return "underlay: no sound inner packet";
+	site = make_site_of(&gre.outer.dst, gre.key);
+	if (site == INTERNET)
+		return "underlay: no tunnel of ours";
+	wrong = check_transport(&l);
+	if (wrong != NULL || !c->known)
+		return wrong;
+	if (c->tunnelled)
+		return c->site == INTERNET ? NULL : check_answer(&gre, &l, c);
+	if (c->packet.fragment) /* the last one may be without ports */
+		return NULL;
+	return c->packet.icmp_error ? check_error_home(&c->packet, site)
+				    : check_home(&c->packet, site);
+}
+
+/* The transport checksum of what a frame carries. */
+static enum look_l4 checksum_of(const uint8_t *frame, size_t len)
+{
+	struct look_gre gre;
+	struct look l;
+
+	if (look_into_gre(frame, len, &gre))
+		return look_at(gre.ip, gre.room, &l) ? l.l4 : LOOK_NONE;
+	return len > 14 && look_at(frame + 14, len - 14, &l) ? l.l4 : LOOK_NONE;
+}
+
+static const char *check(unsigned port, const uint8_t *frame, size_t len,
+			 const struct frame_bytes *in, bool sure)
+{
+	struct came c = understand(in);
+	enum look_l4 before = c.known ? c.packet.l4 : LOOK_NONE;
+
+	if (len < 34)
+		return "a frame without a packet";
+	if (look_16(frame + 12) == 0x0806)
+		return look_16(frame + 20) == 2 ? NULL : "ARP, but no answer";
+	if (look_16(frame + 12) != 0x0800 && look_16(frame + 12) != 0x86dd)
+		return "neither IP nor ARP";
+	if (before == LOOK_GOOD && checksum_of(frame, len) == LOOK_BAD)
+		return "a checksum went wrong";
+	return port == UPLINK ? check_uplink(frame, len, &c, sure) : check_underlay(frame, len, &c);
+}
+
+void judge_frame(unsigned port, const uint8_t *frame, size_t len, const struct frame_bytes *in,
+		 unsigned n)
+{
+	const char *wrong = "a frame out of nothing";
+	bool explained = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *why = check(port, frame, len, &in[i], n == 1);
+
+		explained = explained || why == NULL;
+		wrong = why != NULL ? why : wrong;
+	}
+	if (explained)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		show("in", in[i].bytes, in[i].len);
+	show("out", frame, len);
+	judge_stop_if(true, wrong);
+}

@@ -1,0 +1,23 @@
+/*
+ * The judge of packet_fuzz.c: is what left the gateway explained by what came in?
+ *
+ * Whatever came in, every frame that leaves is sound, comes from an address of ours with a port of our
+ * slices or goes into a tunnel of ours; a checksum that was right is right; and an answer, or an error,
+ * goes to the site that the question came from, as it was seen leaving by the uplink.
+ */
+#pragma once
+
+#include "make.h"
+
+/* Forgets all that was seen. */
+void judge_reset(void);
+
+/*
+ * A frame left by @port after @n frames came in at once. Ends the process unless one of those explains
+ * it: which one is not known, so with one the judge is strictest.
+ */
+void judge_frame(unsigned port, const uint8_t *frame, size_t len, const struct frame_bytes *in,
+		 unsigned n);
+
+/* @wrong is something no input may bring about. */
+void judge_stop_if(bool wrong, const char *what);

@@ -1,0 +1,54 @@
+/*
+ * The network of packet_fuzz.c, and whole packets in it from a few bytes of input.
+ *
+ *   berlin  10.0.1.0/24 fd00::/64  GRE 198.51.100.10          mtu 1280, tells of errors
+ *   madrid  the same               GRE 198.51.100.20, key 7
+ *   lisbon  any source             GRE 198.51.100.20, key 8   tells of IPv6 errors
+ *   porto   10.0.1.0/24            GRE 198.51.100.20, key 9   mtu 600
+ *           and a second way       GRE 198.51.100.30
+ */
+#pragma once
+
+#include "look.h"
+
+enum { UNDERLAY, UPLINK };
+
+enum {
+	FRAME_MAX = 1514,
+	MAKE_BYTES = 8, /* what make_packet() reads */
+	MAKE_TUNNELS = 5,
+	FIRST_PORT = 2048,
+	BERLIN = 0,
+	INTERNET = UINT8_MAX,
+};
+
+struct frame_bytes {
+	size_t len;
+	uint8_t bytes[FRAME_MAX];
+};
+
+extern const char make_yaml[]; /* %u: workers, %s: mapping */
+
+/* Is it one of our egress addresses, our end of the tunnels, a port of our slices? */
+bool make_is_egress(const struct look_addr *a);
+bool make_is_local(const struct look_addr *a);
+bool make_is_port(uint16_t port);
+
+/* Which site's tunnel ends there; INTERNET: none's. */
+uint8_t make_site_of(const struct look_addr *remote, uint32_t key);
+
+/*
+ * A sound packet, as @op says: out of a tunnel, or from the Internet to @port of ours. The @nth of many
+ * has a source port and identification of its own. Returns the port that it comes in by.
+ */
+unsigned make_packet(const uint8_t op[MAKE_BYTES], uint16_t port, unsigned nth,
+		     struct frame_bytes *out);
+
+/*
+ * An ICMP error about @about, a frame that left: from where that went, back the same way. @op: type,
+ * code, bytes quoted (0: all), MTU / 8. No frame if there is nothing that could be quoted.
+ */
+void make_error(const uint8_t op[4], const struct frame_bytes *about, struct frame_bytes *out);
+
+/* Ethernet to the MAC of @port. */
+void make_ethernet(unsigned port, struct frame_bytes *f);
