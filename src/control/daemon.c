@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "control/api/api.h"
 #include "control/kernel/neighbours.h"
+#include "control/kernel/path_watch.h"
 #include "control/notify.h"
 #include "control/port.h"
 #include "handover.h"
@@ -50,6 +51,8 @@ struct daemon {
 	struct worker *workers[WORKERS_MAX];
 	size_t n_workers;
 	struct neighbours *neighbours;
+	struct path_mtus *paths;
+	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
 	struct adjacency *adj; /* published to the workers */
 	struct api *api;
 };
@@ -109,10 +112,12 @@ static int start_events(struct daemon *d, struct err_list *errs)
 static int start_network(struct daemon *d, struct err_list *errs)
 {
 	d->net = network_create(&d->config->network);
-	if (d->net == NULL)
-		err_add(errs, NULL, 0, 0, "not enough memory for %zu sites",
-			d->config->network.n_sites);
-	return d->net != NULL ? 0 : -1;
+	if (d->net != NULL)
+		d->paths = path_mtus_create(d->net);
+	if (d->paths != NULL)
+		return 0;
+	err_add(errs, NULL, 0, 0, "not enough memory for %zu sites", d->config->network.n_sites);
+	return -1;
 }
 
 /*
@@ -197,14 +202,42 @@ static void publish_adjacency(struct adjacency *adj, void *arg)
 	adjacency_destroy(old);
 }
 
+static void paths_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	neighbours_paths_changed(d->neighbours);
+}
+
+static bool has_kernel_port(const struct daemon *d)
+{
+	for (size_t i = 0; i < d->ports.n; i++)
+		if (d->ports.ports[i].has_kernel)
+			return true;
+	return false;
+}
+
+/* Tunnels work without, where nothing on the way is smaller than their MTU. */
+static void watch_paths(struct daemon *d)
+{
+	if (!has_kernel_port(d))
+		return;
+	d->path_watch = path_watch_create(d->base, d->net, d->paths, paths_changed, d);
+	if (d->path_watch == NULL)
+		log_warning("cannot hear what routers say of tunnel packets that are too big: %s",
+			    strerror(errno));
+}
+
 static int follow_neighbours(struct daemon *d, struct err_list *errs)
 {
 	const struct timeval period = {.tv_usec = WANTED_PERIOD_US};
 
-	d->neighbours = neighbours_create(d->base, &d->ports, d->net, publish_adjacency, d, errs);
+	d->neighbours =
+		neighbours_create(d->base, &d->ports, d->net, d->paths, publish_adjacency, d, errs);
 	if (d->neighbours == NULL)
 		return -1;
 	event_add(d->wanted, &period);
+	watch_paths(d);
 	return 0;
 }
 
@@ -229,6 +262,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.ports = &d->ports,
 		.workers = d->workers,
 		.n_workers = d->n_workers,
+		.paths = d->paths,
 		.started_ns = d->started_ns,
 	};
 
@@ -263,7 +297,9 @@ static void daemon_stop(struct daemon *d)
 	api_destroy(d->api);
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_stop(d->workers[i]);
+	path_watch_destroy(d->path_watch);
 	neighbours_destroy(d->neighbours);
+	path_mtus_destroy(d->paths);
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_destroy(d->workers[i]);
 	handover_destroy(d->handover);

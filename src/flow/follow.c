@@ -151,7 +151,7 @@ static inline bool refuse_too_big(struct burst *b, struct packet *p, const struc
 static inline void follow_return(struct lane *lane, struct burst *b, struct packet *p,
 				 struct flow *f, const struct family *y)
 {
-	bool too_big = p->len > lane->net->tunnels[f->onramp].mtu;
+	bool too_big = p->len > lane->adj->tunnel_mtus[f->onramp];
 
 	if (unlikely(too_big) && refuse_too_big(b, p, y))
 		return;

@@ -125,7 +125,8 @@ static int copy_arrays(struct adjacency *adj, const struct adjacency_spec *spec)
 	/* hop 0 is there in any case: "none", never resolved */
 	adj->hops = aligned_alloc(CACHE_LINE, (spec->n_hops / 4 + 1) * 4 * sizeof(struct hop));
 	adj->tunnel_hops = calloc(spec->n_tunnels + 1, sizeof(adj->tunnel_hops[0]));
-	if (adj->hops == NULL || adj->tunnel_hops == NULL)
+	adj->tunnel_mtus = calloc(spec->n_tunnels + 1, sizeof(adj->tunnel_mtus[0]));
+	if (adj->hops == NULL || adj->tunnel_hops == NULL || adj->tunnel_mtus == NULL)
 		return -ENOMEM;
 
 	if (spec->n_hops > 0)
@@ -135,9 +136,12 @@ static int copy_arrays(struct adjacency *adj, const struct adjacency_spec *spec)
 		if (adj->hops[i].mtu > HOP_MTU_MAX)
 			adj->hops[i].mtu = HOP_MTU_MAX;
 	}
-	if (spec->n_tunnels > 0)
-		memcpy(adj->tunnel_hops, spec->tunnel_hops,
-		       (spec->n_tunnels + 1) * sizeof(adj->tunnel_hops[0]));
+	if (spec->n_tunnels == 0)
+		return 0;
+	memcpy(adj->tunnel_hops, spec->tunnel_hops,
+	       (spec->n_tunnels + 1) * sizeof(adj->tunnel_hops[0]));
+	memcpy(adj->tunnel_mtus, spec->tunnel_mtus,
+	       (spec->n_tunnels + 1) * sizeof(adj->tunnel_mtus[0]));
 	return 0;
 }
 
@@ -183,6 +187,7 @@ void adjacency_destroy(struct adjacency *adj)
 	if (adj->index != NULL)
 		index_destroy(adj->index);
 	free(adj->tunnel_hops);
+	free(adj->tunnel_mtus);
 	free(adj->hops);
 	free(adj);
 }

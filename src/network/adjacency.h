@@ -75,6 +75,7 @@ struct adjacency_spec {
 	const struct adjacency_host6 *hosts6;
 	size_t n_hosts6;
 	const uint16_t *tunnel_hops; /* [n_tunnels + 1], by tunnel id: hop towards its far end */
+	const uint16_t *tunnel_mtus; /* [n_tunnels + 1]: largest inner packet that fits its way */
 	size_t n_tunnels;
 };
 
@@ -83,6 +84,7 @@ struct adjacency {
 	uint32_t n_tunnels;
 	struct hop *hops;
 	uint16_t *tunnel_hops;
+	uint16_t *tunnel_mtus; /* the tunnel's own, or less where its path has less */
 	struct adjacency_index *index; /* private to network/ */
 };
 

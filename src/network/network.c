@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IPV4_TCP_HEADERS = 40, OUTER_TTL = 64 };
+enum { OUTER_TTL = 64 };
 
 static uint32_t hash_tunnel(const struct network_index *x, be32_t local, be32_t remote,
 			    bool has_key, uint32_t key)
@@ -119,7 +119,6 @@ static void compile_tunnel(struct tunnel *t, const struct spec_tunnel *spec, uin
 	*t = (struct tunnel){
 		.port = (uint8_t)spec->port,
 		.mtu = spec->mtu,
-		.mss = (uint16_t)(spec->mtu - IPV4_TCP_HEADERS),
 		.site = site,
 		.address = spec->address != 0 ? spec->address : spec->local,
 		.local = spec->local,

@@ -33,7 +33,6 @@ struct tunnel {
 	uint8_t header_len;
 	uint8_t port; /* index of the port it lives on */
 	uint16_t mtu; /* largest inner packet */
-	uint16_t mss; /* largest TCP segment that fits: clamp to this */
 	uint16_t site;
 	be32_t address; /* source of ICMP errors towards this site */
 	be32_t local, remote;

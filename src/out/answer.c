@@ -47,7 +47,7 @@ static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
 	const struct flow *f = flow_table_at(lane->flows, p->probe.record);
 
 	if (p->probe.dir == FLOW_RETURN)
-		return lane->net->tunnels[f->onramp].mtu;
+		return lane->adj->tunnel_mtus[f->onramp];
 	return lane->adj->hops[f->offramp].mtu;
 }
 
@@ -174,7 +174,7 @@ void stage_answer(struct lane *lane, struct burst *b)
 		else
 			make_error(lane, p, kind);
 		/* Only an echo reply can be: it is as long as its request. */
-		if (p->tunnel != TUNNEL_NONE && p->len > lane->net->tunnels[p->tunnel].mtu)
+		if (p->tunnel != TUNNEL_NONE && p->len > lane->adj->tunnel_mtus[p->tunnel])
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else
 			burst_pass(b, STAGE_ENCAPSULATE, p);

@@ -35,7 +35,7 @@ static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
 	const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
 
 	if (p->probe.dir == FLOW_RETURN)
-		return lane->net->tunnels[f->onramp].mtu;
+		return lane->adj->tunnel_mtus[f->onramp];
 	return lane->adj->hops[f->offramp].mtu;
 }
 
@@ -127,7 +127,7 @@ static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_
 		return kinds[p->reason].drop;
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
-	if (!is_error && p->len > lane->net->tunnels[p->tunnel].mtu)
+	if (!is_error && p->len > lane->adj->tunnel_mtus[p->tunnel])
 		return DROP_TOO_BIG; /* it came, but can't go back; nobody may cut it */
 	lane->counters.answers[p->reason]++;
 	if (is_error)

@@ -30,7 +30,7 @@ enum {
 
 static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE ? lane->net->tunnels[p->tunnel].mtu
+	return p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_mtus[p->tunnel]
 					: lane->adj->hops[p->hop].mtu;
 }
 

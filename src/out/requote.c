@@ -80,7 +80,7 @@ uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flo
 	if (p->probe.dir == FLOW_RETURN) {
 		p->tunnel = f->onramp;
 		p->hop = lane->adj->tunnel_hops[f->onramp];
-		return lane->net->tunnels[f->onramp].mtu;
+		return lane->adj->tunnel_mtus[f->onramp];
 	}
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;

@@ -16,6 +16,8 @@
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+enum { HEADERS = IPV4_LEN + TCP_LEN };
+
 /* What changes: an address at @ip_at of the IPv4 header, and a port. */
 struct change {
 	be32_t old_addr, new_addr;
@@ -61,7 +63,8 @@ static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 	rewrite_ipv4(p->data, &c, addr_delta);
 	transport_rewrite(l4, f->proto, &c.port, addr_delta);
 	if (unlikely(p->tcp_flags & TCP_SYN))
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, lane->net->tunnels[f->onramp].mss);
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
+			  lane->adj->tunnel_mtus[f->onramp] - HEADERS);
 }
 
 void rewrite(struct lane *lane, struct packet *p)

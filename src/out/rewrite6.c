@@ -9,7 +9,7 @@
 #include "base/wire.h"
 #include "out/transport.h"
 
-enum { MSS_LESS = IPV6_LEN - IPV4_LEN }; /* than what fits IPv4 */
+enum { HEADERS = IPV6_LEN + TCP_LEN };
 
 /* Writes the new address; what that does to checksums. */
 static uint64_t rewrite_address(uint8_t *ip, const struct flow6 *six, enum flow_dir dir)
@@ -35,7 +35,7 @@ void stage_rewrite6(struct lane *lane, struct burst *b)
 		transport_rewrite(l4, f->proto, &c, rewrite_address(p->data, six, p->probe.dir));
 		if (p->tcp_flags & TCP_SYN)
 			mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
-				  (uint16_t)(lane->net->tunnels[f->onramp].mss - MSS_LESS));
+				  (uint16_t)(lane->adj->tunnel_mtus[f->onramp] - HEADERS));
 		burst_pass(b, STAGE_ENCAPSULATE6, p);
 	}
 }

@@ -232,7 +232,7 @@ static void make_adjacency(struct rig *rig)
 {
 	struct hop hops[RIG_PORTS + 1] = {0};
 	struct adjacency_route routes[RIG_PORTS] = {0};
-	uint16_t tunnel_hops[RIG_SITES + 1] = {0};
+	uint16_t tunnel_hops[RIG_SITES + 1] = {0}, tunnel_mtus[RIG_SITES + 1] = {0};
 
 	for (unsigned i = 0; i < RIG_PORTS; i++) {
 		struct hop *hop = &hops[i + 1];
@@ -245,14 +245,17 @@ static void make_adjacency(struct rig *rig)
 		routes[i].port = (uint8_t)i;
 		routes[i].hop = (uint16_t)(i + 1);
 	}
-	for (unsigned t = 1; t <= RIG_SITES; t++)
+	for (unsigned t = 1; t <= RIG_SITES; t++) {
 		tunnel_hops[t] = RIG_UNDERLAY + 1;
+		tunnel_mtus[t] = rig->net->tunnels[t].mtu;
+	}
 	rig->adj = adjacency_create(&(struct adjacency_spec){
 		.hops = hops,
 		.n_hops = ARRAY_SIZE(hops),
 		.routes = routes,
 		.n_routes = ARRAY_SIZE(routes),
 		.tunnel_hops = tunnel_hops,
+		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = RIG_SITES,
 	});
 	if (rig->adj == NULL)

@@ -53,6 +53,7 @@ struct bed {
 	struct config *config;
 	struct network *net;
 	struct adjacency *adj;
+	uint16_t narrow, narrow_mtu; /* the tunnel whose way has less than it should */
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
 	struct worker_port worker_ports[PORTS_MAX];
@@ -172,9 +173,10 @@ static void make_adjacency(struct bed *bed)
 	struct adjacency_route routes[PORTS_MAX] = {0};
 	struct adjacency_route6 routes6[PORTS_MAX] = {0};
 	uint16_t *tunnel_hops = calloc(bed->net->n_tunnels + 1, sizeof(*tunnel_hops));
+	uint16_t *tunnel_mtus = calloc(bed->net->n_tunnels + 1, sizeof(*tunnel_mtus));
 	size_t n = bed->config->n_ports;
 
-	assert_non_null(tunnel_hops);
+	assert_true(tunnel_hops != NULL && tunnel_mtus != NULL);
 	for (size_t i = 0; i < n; i++) {
 		struct hop *hop = &hops[i + 1];
 
@@ -188,8 +190,10 @@ static void make_adjacency(struct bed *bed)
 		routes6[i].port = (uint8_t)i;
 		routes6[i].hop = (uint16_t)(i + 1);
 	}
-	for (uint32_t t = 1; t <= bed->net->n_tunnels; t++)
+	for (uint32_t t = 1; t <= bed->net->n_tunnels; t++) {
 		tunnel_hops[t] = (uint16_t)(bed->net->tunnels[t].port + 1);
+		tunnel_mtus[t] = t == bed->narrow ? bed->narrow_mtu : bed->net->tunnels[t].mtu;
+	}
 
 	bed->adj = adjacency_create(&(struct adjacency_spec){
 		.hops = hops,
@@ -199,10 +203,12 @@ static void make_adjacency(struct bed *bed)
 		.routes6 = routes6,
 		.n_routes6 = n,
 		.tunnel_hops = tunnel_hops,
+		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = bed->net->n_tunnels,
 	});
 	assert_non_null(bed->adj);
 	free(tunnel_hops);
+	free(tunnel_mtus);
 }
 
 static void make_workers(struct bed *bed, uint64_t seed)
@@ -262,6 +268,20 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 	make_adjacency(bed);
 	make_workers(bed, seed);
 	return bed;
+}
+
+void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu)
+{
+	struct adjacency *old = bed->adj;
+
+	bed->narrow = tunnel;
+	bed->narrow_mtu = mtu;
+	make_adjacency(bed);
+	for (unsigned i = 0; i < bed->n_workers; i++) {
+		worker_publish_adjacency(bed->workers[i], bed->adj);
+		worker_turn(bed->workers[i]);
+	}
+	adjacency_destroy(old);
 }
 
 /* With AddressSanitizer: who reads behind the frame is stopped, until the next bed_run() is over. */

@@ -42,6 +42,9 @@ void bed_run(struct bed *bed);
 /* Takes the next frame that went out by @port: its length, or 0 if there is none. */
 size_t bed_take(struct bed *bed, unsigned port, void *frame);
 
+/* The way of a tunnel, by number from 1, takes inner packets of @mtu bytes from now on. */
+void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);
+
 struct worker_counters bed_counters(struct bed *bed); /* of all workers */
 
 /* Fails the test unless rx = tx + held + drops, per worker, and every buffer is back. */

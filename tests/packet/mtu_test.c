@@ -310,6 +310,59 @@ static void mss_is_clamped(void **state)
 	}
 }
 
+/* A router on the way to berlin takes less: from now on so does the tunnel, until it takes more again. */
+static void a_path_gets_narrow(void **state)
+{
+	static const struct {
+		uint16_t path, size;
+		bool df;
+		unsigned pieces;
+	} steps[] = {{1476, 1476, true, 1},  {1300, 1300, true, 1}, {1300, 1301, true, 0},
+		     {1300, 1476, false, 2}, {576, 1300, false, 3}, {576, 577, true, 0},
+		     {1476, 1476, true, 1},  {1476, 1477, true, 0}};
+	struct row row = {"a narrow path", usual, BERLIN, IN, UDP};
+	struct bed *bed = bed_create(row.yaml, 1);
+	struct frame back = open_flow(bed, &row);
+	uint8_t frame[BED_FRAME_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		bed_narrow(bed, 1, steps[i].path);
+		row.mtu = steps[i].path;
+		row.size = steps[i].size;
+		row.pieces = steps[i].pieces;
+		back.payload = (uint16_t)(row.size - 28);
+		back.df = steps[i].df;
+		bed_send(bed, UPLINK, frame, frame_build(&back, frame));
+		bed_run(bed);
+		if (row.pieces == 0)
+			check_answer(bed, &row);
+		else
+			check_pieces(bed, &row, &back);
+	}
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/* A SYN says so, too. */
+static void mss_fits_a_narrow_path(void **state)
+{
+	const struct row row = {"mss", usual, BERLIN, OUT, TCP};
+	struct bed *bed = bed_create(row.yaml, 1);
+	struct frame f = site_frame(&row), out;
+	uint8_t frame[BED_FRAME_MAX];
+	const char *why;
+
+	bed_narrow(bed, 1, 1300);
+	f.tcp_flags = SYN;
+	f.mss = 1460;
+	bed_send(bed, UNDERLAY, frame, frame_build(&f, frame));
+	bed_run(bed);
+	assert_true(frame_parse(frame, bed_take(bed, UPLINK, frame), &out, &why));
+	assert_int_equal(out.mss, 1260);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +370,8 @@ int main(void)
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(identifications_differ),
 		cmocka_unit_test(mss_is_clamped),
+		cmocka_unit_test(a_path_gets_narrow),
+		cmocka_unit_test(mss_fits_a_narrow_path),
 	};
 
 	return cmocka_run_group_tests_name("mtu", tests, NULL, NULL);

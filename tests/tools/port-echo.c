@@ -287,7 +287,7 @@ int main(int argc, char **argv)
 	if (ret == 0)
 		ret = ports_open(&ports, &config, &net, &errs);
 	if (ret == 0) {
-		neighbours = neighbours_create(base, &ports, &net, publish, NULL, &errs);
+		neighbours = neighbours_create(base, &ports, &net, NULL, publish, NULL, &errs);
 		if (neighbours != NULL)
 			run(base);
 		ret = neighbours == NULL;

@@ -89,6 +89,7 @@ static void make_adjacency(struct stage_bench *b)
 	};
 	const struct adjacency_host host = {htonl(IP(198, 18, 0, 5)), PORT_UPLINK, HOP_SILENT};
 	const uint16_t tunnel_hops[4] = {0, HOP_UNDERLAY, HOP_UNDERLAY, HOP_UNDERLAY};
+	const uint16_t tunnel_mtus[4] = {0, STAGE_MTU, STAGE_MTU - 4, STAGE_MTU - 4};
 
 	b->adj = adjacency_create(&(struct adjacency_spec){
 		.hops = hops,
@@ -100,6 +101,7 @@ static void make_adjacency(struct stage_bench *b)
 		.hosts = &host,
 		.n_hosts = 1,
 		.tunnel_hops = tunnel_hops,
+		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = 3,
 	});
 	assert_non_null(b->adj);

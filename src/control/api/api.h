@@ -13,6 +13,7 @@
 #include "worker.h"
 
 struct event_base;
+struct path_mtus;
 struct api;
 struct api_claim;
 
@@ -22,6 +23,7 @@ struct api_context {
 	const struct port_set *ports;
 	struct worker *const *workers;
 	size_t n_workers;
+	const struct path_mtus *paths; /* of tunnels; NULL: nothing is known */
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 };
 

@@ -1,5 +1,6 @@
 /* GET /v1/tunnels: each tunnel, its ends and its traffic. */
 #include "control/api/route.h"
+#include "control/kernel/path_mtu.h"
 
 const struct route_arg tunnels_args[] = {
 	{"site", ARG_TEXT, 0, 0, "only the tunnels of this site"},
@@ -15,7 +16,9 @@ const struct route_field tunnels_fields[] = {
 	{"tunnels[].remote", FIELD_STRING, "outer address of the site"},
 	{"tunnels[].key", FIELD_INTEGER_OR_NULL, "key of RFC 2890"},
 	{"tunnels[].address", FIELD_STRING, "address of the gateway inside the tunnel"},
-	{"tunnels[].mtu", FIELD_INTEGER, "largest inner packet, bytes"},
+	{"tunnels[].mtu", FIELD_INTEGER, "largest inner packet, bytes, by configuration"},
+	{"tunnels[].path_mtu", FIELD_INTEGER,
+	 "largest inner packet, bytes, by what routers on the way said"},
 	{"tunnels[].rx_packets", FIELD_INTEGER, "inner packets that came out of it"},
 	{"tunnels[].rx_bytes", FIELD_INTEGER, "inner bytes that came out of it"},
 	{"tunnels[].tx_packets", FIELD_INTEGER, "inner packets that went into it"},
@@ -32,16 +35,16 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
 	struct tunnel_counters c;
 
 	sum_tunnel(ctx, id, &c);
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:I}",
-			 "name", network_tunnel_name(ctx->net, id), "site",
-			 network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
-			 ctx->config->ports[t->port].name, "local", json_address(t->local),
-			 "remote", json_address(t->remote), "key",
-			 t->has_key ? json_integer(t->key) : json_null(), "address",
-			 json_address(t->address), "mtu", (int)t->mtu, "rx_packets",
-			 (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets",
-			 (json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes, "drops",
-			 (json_int_t)c.drops);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I}",
+		"name", network_tunnel_name(ctx->net, id), "site",
+		network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
+		ctx->config->ports[t->port].name, "local", json_address(t->local), "remote",
+		json_address(t->remote), "key", t->has_key ? json_integer(t->key) : json_null(),
+		"address", json_address(t->address), "mtu", (int)t->mtu, "path_mtu",
+		(int)path_mtu_of(ctx->paths, ctx->net, id), "rx_packets", (json_int_t)c.rx_packets,
+		"rx_bytes", (json_int_t)c.rx_bytes, "tx_packets", (json_int_t)c.tx_packets,
+		"tx_bytes", (json_int_t)c.tx_bytes, "drops", (json_int_t)c.drops);
 }
 
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply)

@@ -12,6 +12,7 @@
  * unresolved. Otherwise a garbage collection in the kernel would cost packets.
  */
 #include "base/log.h"
+#include "control/kernel/path_mtu.h"
 #include "control/kernel/view.h"
 
 #include <string.h>
@@ -194,9 +195,12 @@ static void compile_tunnels(struct view *v, const struct network *net, bool *cha
 		uint16_t hop = net->tunnels[id].port < v->n_ports ? tunnel_hop(v, &net->tunnels[id])
 								  : HOP_NONE;
 
-		if (v->tunnel_hops[id] != hop)
+		uint16_t mtu = path_mtu_of(v->paths, net, (uint16_t)id);
+
+		if (v->tunnel_hops[id] != hop || v->tunnel_mtus[id] != mtu)
 			*changed = true;
 		v->tunnel_hops[id] = hop;
+		v->tunnel_mtus[id] = mtu;
 	}
 }
 
@@ -246,6 +250,7 @@ bool view_compile(struct view *v, const struct network *net, struct adjacency_sp
 		.hosts6 = v->out_hosts6,
 		.n_hosts6 = v->n_out_hosts6,
 		.tunnel_hops = v->tunnel_hops,
+		.tunnel_mtus = v->tunnel_mtus,
 		.n_tunnels = v->n_tunnels,
 	};
 	return changed;

@@ -270,6 +270,11 @@ void neighbours_want(struct neighbours *n, uint8_t port, const struct addr6 *add
 	plan_table(n); /* the kernel may know it already */
 }
 
+void neighbours_paths_changed(struct neighbours *n)
+{
+	plan_table(n);
+}
+
 static bool targets_resolved(const struct neighbours *n)
 {
 	for (size_t i = 0; i < n->view.n_targets; i++) {
@@ -354,8 +359,9 @@ static int start(struct neighbours *n, struct event_base *base)
 }
 
 struct neighbours *neighbours_create(struct event_base *base, const struct port_set *ports,
-				     const struct network *net, neighbours_publish_fn publish,
-				     void *arg, struct err_list *errs)
+				     const struct network *net, const struct path_mtus *paths,
+				     neighbours_publish_fn publish, void *arg,
+				     struct err_list *errs)
 {
 	struct neighbours *n = calloc(1, sizeof(*n));
 	int ret = -ENOMEM;
@@ -369,6 +375,7 @@ struct neighbours *neighbours_create(struct event_base *base, const struct port_
 	}
 	if (ret == 0) {
 		n->view.with_six = net->egress6 != NULL;
+		n->view.paths = paths;
 		for (size_t i = 0; i < ports->n; i++)
 			describe_port(&n->view.ports[i], &ports->ports[i]);
 		ret = start(n, base);

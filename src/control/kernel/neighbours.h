@@ -14,18 +14,23 @@
 
 struct event_base;
 struct neighbours;
+struct path_mtus;
 
 /* Takes ownership of @adj: publish it to all workers, free the one before after they let go. */
 typedef void (*neighbours_publish_fn)(struct adjacency *adj, void *arg);
 
 /*
  * Builds the first table (published before this returns) and adds itself to @base. NULL and a
- * sentence in @errs on failure. @net must outlive it.
+ * sentence in @errs on failure. @net and @paths must outlive it.
  */
 struct neighbours *neighbours_create(struct event_base *base, const struct port_set *ports,
-				     const struct network *net, neighbours_publish_fn publish,
-				     void *arg, struct err_list *errs);
+				     const struct network *net, const struct path_mtus *paths,
+				     neighbours_publish_fn publish, void *arg,
+				     struct err_list *errs);
 void neighbours_destroy(struct neighbours *n); /* NULL is fine */
+
+/* Another @paths: the next table says so. */
+void neighbours_paths_changed(struct neighbours *n);
 
 /* A worker met a destination on @port's own link that nobody has resolved: find it. */
 void neighbours_want(struct neighbours *n, uint8_t port, const struct addr6 *addr);

@@ -51,10 +51,13 @@ struct view_hop {
 
 enum { VIEW_HOST = 129 };
 
+struct path_mtus;
+
 struct view {
 	struct view_port *ports;
 	size_t n_ports;
 	bool with_six; /* is there any use in reading IPv6? */
+	const struct path_mtus *paths; /* what is known of the ways of tunnels; NULL: nothing */
 	struct view_route *routes; /* sorted by length, port, address, metric */
 	size_t n_routes, routes_room;
 	struct view_neighbour *neighbours; /* sorted by port, address */
@@ -76,6 +79,7 @@ struct view {
 	struct adjacency_host6 *out_hosts6;
 	size_t n_out_routes, n_out_routes6, n_out_hosts, n_out_hosts6;
 	uint16_t *tunnel_hops;
+	uint16_t *tunnel_mtus;
 	size_t n_tunnels;
 	struct view_target *targets;
 	size_t n_targets;

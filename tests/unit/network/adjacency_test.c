@@ -63,7 +63,7 @@ static struct adjacency *make_table(void)
 		{prefix("192.0.2.0", 25), 1, 5},
 	};
 	struct adjacency_host hosts[] = {{ip("198.51.100.7"), 0, 3}};
-	uint16_t tunnel_hops[] = {0, 2, HOP_NONE};
+	uint16_t tunnel_hops[] = {0, 2, HOP_NONE}, tunnel_mtus[] = {0, 1476, 1280};
 
 	return adjacency_create(&(struct adjacency_spec){
 		.hops = hops,
@@ -73,6 +73,7 @@ static struct adjacency *make_table(void)
 		.hosts = hosts,
 		.n_hosts = ARRAY_SIZE(hosts),
 		.tunnel_hops = tunnel_hops,
+		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = 2,
 	});
 }
@@ -104,6 +105,7 @@ static void test_copies_what_it_was_given(void **state)
 	assert_int_equal(adj->n_tunnels, 2);
 	assert_int_equal(adj->tunnel_hops[1], 2);
 	assert_int_equal(adj->tunnel_hops[2], HOP_NONE);
+	assert_int_equal(adj->tunnel_mtus[2], 1280);
 	adjacency_destroy(adj);
 }
 

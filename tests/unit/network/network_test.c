@@ -247,12 +247,12 @@ static void test_names_and_decisions(void **state)
 
 	assert_int_equal(net->tunnels[TUNNEL_NONE].site, SITE_INTERNET);
 	assert_int_equal(b1->site, 1);
-	assert_int_equal(b1->mss, 1436);
+	assert_int_equal(b1->mtu, 1476);
 	assert_int_equal(b1->port, 3);
 	assert_int_equal(b1->header_len, 24);
 	assert_int_equal(b1->address, ip("10.255.0.1"));
 	assert_int_equal(m1->site, 2);
-	assert_int_equal(m1->mss, 536);
+	assert_int_equal(m1->mtu, 576);
 	assert_int_equal(m1->header_len, 28);
 	assert_int_equal(m1->address, ip("198.51.100.2")); /* none given: the local end */
 	assert_int_equal(net->sites[2].first_tunnel, 4);

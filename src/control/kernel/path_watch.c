@@ -1,0 +1,177 @@
+/*
+ * Hears what routers say about the size of our tunnel packets: see path_watch.h.
+ *
+ * Such an error is addressed to the tunnel's own end, an address of the kernel's: neither the steer
+ * program nor a worker ever sees it. The kernel checks it, finds that it quotes GRE, and puts it into
+ * the error queue of a raw socket for GRE (IP_RECVERR of ip(7)), with the quote and the size. GRE
+ * packets themselves are not wanted there: a filter lets none of them in. The queue is bounded by the
+ * kernel, and each turn of the event loop reads a bounded number, so a flood of errors costs little
+ * here and nothing on the packet path.
+ */
+#include "control/kernel/path_watch.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <linux/errqueue.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+
+enum {
+	ERRORS_PER_TURN = 64,
+	AGE_PERIOD_S = 10,
+	QUOTE_MAX = 576,
+};
+
+struct path_watch {
+	const struct network *net;
+	struct path_mtus *paths;
+	path_changed_fn changed;
+	void *arg;
+	int fd;
+	struct event *on_error, *on_age;
+};
+
+static uint64_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+/* What the kernel says about a quote. NULL: nothing, or of something else. */
+static const struct sock_extended_err *find_too_big(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		const struct sock_extended_err *e = (const void *)CMSG_DATA(c);
+
+		if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(*e)) && e->ee_origin == SO_EE_ORIGIN_ICMP &&
+		    e->ee_errno == EMSGSIZE)
+			return e;
+	}
+	return NULL;
+}
+
+static bool learn(struct path_watch *w, const uint8_t *quote, size_t len, uint32_t mtu)
+{
+	uint16_t tunnel = path_mtu_learn(w->paths, quote, len, mtu, now_s());
+
+	if (tunnel == TUNNEL_NONE)
+		return false;
+	log_debug("tunnel %s: a router on its way takes packets of %u bytes: its MTU is %u now",
+		  network_tunnel_name(w->net, tunnel), mtu, path_mtu_of(w->paths, w->net, tunnel));
+	return true;
+}
+
+/* One error of the queue. False: there is none. */
+static bool take_error(struct path_watch *w, bool *changed)
+{
+	_Alignas(struct cmsghdr) char control[512];
+	uint8_t quote[QUOTE_MAX];
+	struct iovec iov = {.iov_base = quote, .iov_len = sizeof(quote)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t len = recvmsg(w->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+	const struct sock_extended_err *e;
+
+	if (len < 0)
+		return false;
+	e = find_too_big(&msg);
+	if (e != NULL && learn(w, quote, (size_t)len, e->ee_info))
+		*changed = true;
+	return true;
+}
+
+static void on_error(evutil_socket_t fd, short what, void *arg)
+{
+	struct path_watch *w = arg;
+	bool changed = false;
+	socklen_t size = sizeof(int);
+	int error;
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); /* or it would wake us again */
+	for (int i = 0; i < ERRORS_PER_TURN && take_error(w, &changed); i++)
+		;
+	if (changed)
+		w->changed(w->arg);
+}
+
+static void on_age(evutil_socket_t fd, short what, void *arg)
+{
+	struct path_watch *w = arg;
+
+	if (path_mtus_age(w->paths, now_s()))
+		w->changed(w->arg);
+}
+
+static int open_socket(void)
+{
+	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	const struct sock_fprog filter = {.len = 1, .filter = nothing};
+	const int on = 1;
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_GRE);
+
+	if (fd >= 0 &&
+	    (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
+	     setsockopt(fd, SOL_IP, IP_HDRINCL, &on, sizeof(on)) != 0 || /* whole quotes */
+	     setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on)) != 0)) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+static bool listen_to(struct path_watch *w, struct event_base *base)
+{
+	const struct timeval period = {.tv_sec = AGE_PERIOD_S};
+
+	w->on_error = event_new(base, w->fd, EV_READ | EV_PERSIST, on_error, w);
+	w->on_age = event_new(base, -1, EV_PERSIST, on_age, w);
+	return w->on_error != NULL && w->on_age != NULL && event_add(w->on_error, NULL) == 0 &&
+	       event_add(w->on_age, &period) == 0;
+}
+
+struct path_watch *path_watch_create(struct event_base *base, const struct network *net,
+				     struct path_mtus *paths, path_changed_fn changed, void *arg)
+{
+	struct path_watch *w = calloc(1, sizeof(*w));
+	int error;
+
+	if (w == NULL)
+		return NULL;
+	*w = (struct path_watch){
+		.net = net, .paths = paths, .changed = changed, .arg = arg, .fd = open_socket()};
+	if (w->fd >= 0 && listen_to(w, base))
+		return w;
+	error = errno;
+	path_watch_destroy(w);
+	errno = error;
+	return NULL;
+}
+
+void path_watch_destroy(struct path_watch *w)
+{
+	if (w == NULL)
+		return;
+	if (w->on_error != NULL)
+		event_free(w->on_error);
+	if (w->on_age != NULL)
+		event_free(w->on_age);
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+}

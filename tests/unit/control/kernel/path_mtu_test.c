@@ -1,0 +1,205 @@
+/*
+ * What routers say of our tunnel packets: each row is an ICMP error's quote and the size it names,
+ * and what the tunnel's MTU is then. All but the first rows may be anybody's and change nothing.
+ */
+#include "base/checksum.h"
+#include "base/wire.h"
+#include "control/kernel/path_mtu.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LOCAL 0xc0000201 /* 192.0.2.1 */
+#define BERLIN 0xc0000212
+#define MADRID 0xc0000222
+#define LISBON 0xc0000232
+
+enum { T_BERLIN = 1, T_MADRID, T_LISBON, T_MALMO, QUOTE = 28, HEADERS = 24 };
+
+static struct spec_tunnel berlin[] = {{.name = "b", .mtu = 1476}};
+static struct spec_tunnel madrid[] = {{.name = "m", .mtu = 1472, .has_key = true, .key = 7}};
+static struct spec_tunnel lisbon[] = {{.name = "l", .mtu = 1476, .outer_df = OUTER_DF_CLEAR}};
+static struct spec_tunnel malmo[] = {{.name = "o", .mtu = 560, .has_key = true, .key = 9}};
+static struct prefix6 six[] = {{.len = 64}};
+static struct spec_site sites[] = {
+	{.name = "berlin", .tunnels = berlin, .n_tunnels = 1},
+	{.name = "madrid", .tunnels = madrid, .n_tunnels = 1, .prefixes6 = six, .n_prefixes6 = 1},
+	{.name = "lisbon", .tunnels = lisbon, .n_tunnels = 1},
+	{.name = "malmo", .tunnels = malmo, .n_tunnels = 1},
+};
+
+struct row {
+	const char *why;
+	uint32_t src, dst;
+	uint16_t flags, type; /* of GRE */
+	uint32_t key;
+	uint32_t size; /* of the quoted packet */
+	uint32_t mtu; /* that the error names */
+	uint16_t tunnel; /* that changes */
+	uint16_t inner; /* what fits into it then */
+	size_t len; /* of the quote; 0: QUOTE */
+	uint8_t at, value; /* a byte that is not as it was sent; at 0: none */
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	{"a smaller path",           LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, T_BERLIN, 1376},
+	{"one byte less",            LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1499, T_BERLIN, 1475},
+	{"a packet with a key",      LOCAL, MADRID, 0x2000, 0x0800, 7, 1500, 1400, T_MADRID, 1372},
+	{"IPv6 inside",              LOCAL, MADRID, 0x2000, 0x86dd, 7, 1500, 1400, T_MADRID, 1372},
+	{"never below what every path takes",
+				     LOCAL, BERLIN, 0,      0x0800, 0, 1500, 68,   T_BERLIN, 576},
+	{"where a site has IPv6, that is 1280",
+				     LOCAL, MADRID, 0x2000, 0x0800, 7, 1500, 68,   T_MADRID, 1280},
+	{"less than the headers",    LOCAL, BERLIN, 0,      0x0800, 0, 1500, 20,   T_BERLIN, 576},
+	{"a router that does not say what fits: the next common size",
+				     LOCAL, BERLIN, 0,      0x0800, 0, 1500, 0,    T_BERLIN, 1468},
+	{"the same of a smaller packet",
+				     LOCAL, BERLIN, 0,      0x0800, 0, 1492, 0,    T_BERLIN, 982},
+
+	{"no news: it fits already", LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1500},
+	{"more than we let in",      LOCAL, BERLIN, 0,      0x0800, 0, 1500, 9000},
+	{"it would have fitted",     LOCAL, BERLIN, 0,      0x0800, 0, 1300, 1400},
+	{"larger than any we send",  LOCAL, BERLIN, 0,      0x0800, 0, 1501, 1400},
+	{"a tunnel that is below the floor already",
+				     LOCAL, MADRID, 0x2000, 0x0800, 9, 588, 300},
+	{"a tunnel whose packets may be cut",
+				     LOCAL, LISBON, 0,      0x0800, 0, 1500, 1400},
+	{"a wrong key",              LOCAL, MADRID, 0x2000, 0x0800, 8, 1500, 1400},
+	{"no key where there is one",LOCAL, MADRID, 0,      0x0800, 0, 1500, 1400},
+	{"a key where there is none",LOCAL, BERLIN, 0x2000, 0x0800, 0, 1500, 1400},
+	{"a checksum, which we do not send",
+				     LOCAL, BERLIN, 0x8000, 0x0800, 0, 1500, 1400},
+	{"neither IPv4 nor IPv6 inside",
+				     LOCAL, BERLIN, 0,      0x6558, 0, 1500, 1400},
+	{"to nobody's tunnel",       LOCAL, 0xc0000299, 0,  0x0800, 0, 1500, 1400},
+	{"what the site sent us",    BERLIN, LOCAL, 0,      0x0800, 0, 1500, 1400},
+	{"without DF",               LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .at = IPV4_FRAGMENT, .value = 0},
+	{"a fragment",               LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .at = IPV4_FRAGMENT + 1, .value = 9},
+	{"not GRE",                  LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .at = IPV4_PROTO, .value = 4},
+	{"another version of IP",    LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .at = 0xff, .value = 0x65},
+	{"a header that is too short",
+				     LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .at = 0xff, .value = 0x44},
+	{"a header longer than the quote",
+				     LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .at = 0xff, .value = 0x4f},
+	{"cut within GRE",           LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .len = QUOTE - 1},
+	{"cut within IPv4",          LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .len = 19},
+	{"one byte",                 LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .len = 1},
+};
+/* clang-format on */
+
+static struct network *net;
+static struct path_mtus *paths;
+
+static int set_up(void **state)
+{
+	const uint32_t remotes[] = {BERLIN, MADRID, LISBON, MADRID};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sites); i++) {
+		sites[i].tunnels[0].local = htonl(LOCAL);
+		sites[i].tunnels[0].remote = htonl(remotes[i]);
+	}
+	net = network_create(&(struct network_spec){.sites = sites, .n_sites = ARRAY_SIZE(sites)});
+	paths = net == NULL ? NULL : path_mtus_create(net);
+	return paths == NULL ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+	path_mtus_destroy(paths);
+	network_destroy(net);
+	return 0;
+}
+
+static void write_quote(const struct row *row, uint8_t *quote)
+{
+	memset(quote, 0, QUOTE);
+	quote[IPV4_VERSION_IHL] = 0x45;
+	wire_put_be16(quote + IPV4_LENGTH, htons((uint16_t)row->size));
+	wire_put_be16(quote + IPV4_FRAGMENT, htons(IPV4_DF));
+	quote[IPV4_TTL] = 60;
+	quote[IPV4_PROTO] = PROTO_GRE;
+	wire_put_be32(quote + IPV4_SRC, htonl(row->src));
+	wire_put_be32(quote + IPV4_DST, htonl(row->dst));
+	wire_put_be16(quote + IPV4_LEN, htons(row->flags));
+	wire_put_be16(quote + IPV4_LEN + 2, htons(row->type));
+	wire_put_be32(quote + IPV4_LEN + 4, htonl(row->key));
+	if (row->at != 0)
+		quote[row->at == 0xff ? 0 : row->at] = row->value;
+}
+
+static uint16_t learn(const struct row *row, uint64_t now_s)
+{
+	uint8_t quote[QUOTE];
+	size_t len = row->len != 0 ? row->len : QUOTE;
+
+	write_quote(row, quote);
+	/* at the end of the room, so that who reads further is seen */
+	memmove(quote + QUOTE - len, quote, len);
+	return path_mtu_learn(paths, quote + QUOTE - len, len, row->mtu, now_s);
+}
+
+static void every_row(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct row *row = &rows[i];
+		uint16_t tunnel = learn(row, 100);
+
+		if (tunnel != row->tunnel)
+			fail_msg("%s: tunnel %u changed", row->why, tunnel);
+		for (uint16_t id = 1; id <= net->n_tunnels; id++) {
+			uint16_t expected = id == row->tunnel ? row->inner : net->tunnels[id].mtu;
+
+			if (path_mtu_of(paths, net, id) != expected)
+				fail_msg("%s: tunnel %u has %u", row->why, id,
+					 path_mtu_of(paths, net, id));
+		}
+		path_mtus_age(paths, 100 + PATH_MTU_KEPT_S);
+	}
+}
+
+/* It only goes down, as long as it is known. */
+static void down_and_not_up(void **state)
+{
+	struct row row = rows[0];
+
+	assert_int_equal(learn(&row, 0), T_BERLIN);
+	row.mtu = 1450;
+	assert_int_equal(learn(&row, 0), TUNNEL_NONE);
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1376);
+	row.mtu = 1300;
+	assert_int_equal(learn(&row, 0), T_BERLIN);
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1276);
+	path_mtus_age(paths, PATH_MTU_KEPT_S);
+}
+
+/* Forgotten ten minutes after it was said last. */
+static void forgotten(void **state)
+{
+	assert_false(path_mtus_age(paths, 1000));
+	assert_int_equal(learn(&rows[0], 1000), T_BERLIN);
+	assert_int_equal(learn(&rows[2], 1100), T_MADRID);
+	assert_int_equal(learn(&rows[0], 1200), TUNNEL_NONE); /* no other, but new */
+	assert_false(path_mtus_age(paths, 1699));
+	assert_true(path_mtus_age(paths, 1700));
+	assert_int_equal(path_mtu_of(paths, net, T_MADRID), 1472);
+	assert_false(path_mtus_age(paths, 1799));
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1376);
+	assert_true(path_mtus_age(paths, 1800));
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1476);
+	assert_int_equal(path_mtu_of(NULL, net, T_BERLIN), 1476);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row),
+		cmocka_unit_test(down_and_not_up),
+		cmocka_unit_test(forgotten),
+	};
+
+	return cmocka_run_group_tests_name("path mtu", tests, set_up, tear_down);
+}
