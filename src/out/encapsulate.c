@@ -43,7 +43,7 @@ static ALWAYS_INLINE void push_tunnel(struct lane *lane, struct packet *p, uint1
 		delta += id;
 	}
 	wire_put_be16(outer + IPV4_CHECKSUM,
-		      checksum_apply(wire_be16(outer + IPV4_CHECKSUM), delta));
+		      checksum_apply(wire_be16(t->header + IPV4_CHECKSUM), delta));
 	p->data = outer;
 	p->len = len;
 }
