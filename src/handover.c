@@ -159,13 +159,14 @@ bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struc
 		.dport = key->dport,
 		.proto = key->proto,
 	};
+	int address =
+		key->realm == SITE_INTERNET ? network_find_address6(lane->net, &key->dst) : -1;
 
 	addresses = (addresses ^ addresses >> 32) + (key->src.half[1] ^ key->dst.half[1]);
-	if (key->realm != SITE_INTERNET)
+	if (address < 0) /* from a site, or to one's global prefix */
 		p->owner = owner_by_hash(h, addresses, &rest);
 	else
-		p->owner = owner_by_port(lane, network_find_address6(lane->net, &key->dst),
-					 key->dport);
+		p->owner = owner_by_port(lane, address, key->dport);
 	return p->owner != lane->index;
 }
 

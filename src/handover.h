@@ -5,7 +5,8 @@
  *
  *   from a tunnel       a symmetric hash of the inner addresses and ports; where the pool is
  *                       endpoint-independent, of the site and the source alone
- *   from the Internet   the destination port: each worker owns a part of every slice
+ *   from the Internet   the destination port: each worker owns a part of every slice; to a global
+ *                       prefix of a site, where nothing is translated, the same hash
  *
  * Where the NIC does not steer by the same rule, packets change workers by rings, one for each pair
  * of workers and written by one, read by one: no locks. A port with fewer queues than workers is

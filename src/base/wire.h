@@ -52,6 +52,10 @@ enum {
 	UDP_CHECKSUM = 6,
 	UDP_LEN = 8,
 
+	SCTP_SPORT = 0, /* RFC 9260 section 3.1 */
+	SCTP_DPORT = 2,
+	SCTP_LEN = 12,
+
 	ICMP_TYPE = 0, /* RFC 792 */
 	ICMP_CODE = 1,
 	ICMP_CHECKSUM = 2,
@@ -78,6 +82,7 @@ enum {
 	PROTO_UDP = 17,
 	PROTO_GRE = 47,
 	PROTO_ICMPV6 = 58,
+	PROTO_SCTP = 132,
 
 	NEXT_HOP_BY_HOP = 0, /* extension headers, RFC 8200 section 4 */
 	NEXT_ROUTING = 43,

@@ -148,6 +148,7 @@ static void set_timeouts(struct worker_config *w, const struct config *config)
 	w->timeout_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
 	w->timeout_s[FLOW_UDP] = config->timeout_udp;
 	w->timeout_s[FLOW_ICMP] = config->timeout_icmp;
+	w->timeout_s[FLOW_OTHER] = config->timeout_udp;
 }
 
 static int create_workers(struct daemon *d, struct err_list *errs)

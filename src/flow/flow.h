@@ -48,6 +48,7 @@ enum flow_state {
 	FLOW_FREE, /* the record is in the free list */
 	FLOW_UDP,
 	FLOW_ICMP,
+	FLOW_OTHER, /* of a protocol that we know nothing of but its addresses */
 	FLOW_TCP_OPENING, /* SYN seen */
 	FLOW_TCP_ANSWERED, /* SYN+ACK seen */
 	FLOW_TCP_ESTABLISHED,

@@ -54,6 +54,12 @@ uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow
 				   const struct flow6 *six, uint64_t forward_hash,
 				   uint64_t return_hash);
 
+/* Does the far side see the starter as it is? Then nothing of a packet is rewritten. */
+static inline bool flow6_is_untranslated(const struct flow *f, const struct flow6 *six)
+{
+	return addr6_equal(&six->src, &six->nat_src) && f->sport == f->nat_port;
+}
+
 /* The addresses of a record. */
 struct flow6 *flow6_at(const struct flow_table *t, uint32_t record);
 

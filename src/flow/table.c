@@ -19,6 +19,7 @@ const char *const flow_state_names[FLOW_STATE_COUNT] = {
 	[FLOW_FREE] = "free",
 	[FLOW_UDP] = "udp",
 	[FLOW_ICMP] = "icmp",
+	[FLOW_OTHER] = "other",
 	[FLOW_TCP_OPENING] = "opening",
 	[FLOW_TCP_ANSWERED] = "answered",
 	[FLOW_TCP_ESTABLISHED] = "established",

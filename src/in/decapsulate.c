@@ -3,7 +3,8 @@
  *
  *   GRE to the local end of a tunnel   outer headers are checked and stripped
  *   IPv4 to an egress address          comes from the Internet: only Ethernet is stripped
- *   IPv6 to an egress address          the same
+ *   IPv6 to an egress address, or to
+ *   a global prefix of a site          the same
  *   ARP request for one of ours        answered in place; so is a solicitation, its IPv6 namesake
  *
  * Anything else is not ours; on AF_XDP ports the steer program leaves it to the kernel and we never
@@ -101,7 +102,8 @@ static enum drop open_ipv6(struct lane *lane, struct packet *p, enum stage *next
 		return DROP_NONE;
 	}
 	dst = addr6_read(p->data + ETHER_LEN + IPV6_DST);
-	if (network_find_address6(lane->net, &dst) < 0)
+	if (network_find_address6(lane->net, &dst) < 0 &&
+	    network_find_global(lane->net, &dst) == SITE_INTERNET)
 		return DROP_NOT_OURS;
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;

@@ -3,6 +3,9 @@
  *
  * Extension headers are walked over (tunnel/ipv6.h). There is no header checksum. A UDP checksum of
  * zero means none, as tunnels use it (RFC 6935).
+ *
+ * Where nothing is translated no port is needed: a flow of a protocol that we do not know is a pair of
+ * addresses. Not so ICMP: what is neither echo nor an error stays on its link.
  */
 #include "in/stages.h"
 
@@ -21,6 +24,29 @@ static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)
 		p->probe.key.dport = wire_be16(l4 + ICMP_ID);
 	else
 		return DROP_PROTOCOL;
+	return DROP_NONE;
+}
+
+/* From a site by a global prefix of its own, or from the Internet to somebody's. */
+static bool is_untranslated(const struct lane *lane, const struct packet *p,
+			    const struct flow6_key *key)
+{
+	if (p->tunnel == TUNNEL_NONE)
+		return network_find_global(lane->net, &key->dst) != SITE_INTERNET;
+	return network_find_global(lane->net, &key->src) == p->probe.key.realm;
+}
+
+static enum drop key_other(const struct lane *lane, struct packet *p, const struct flow6_key *key,
+			   const uint8_t *l4, size_t len)
+{
+	if (p->probe.key.proto == PROTO_ICMP || !is_untranslated(lane, p, key))
+		return DROP_PROTOCOL;
+	if (p->probe.key.proto != PROTO_SCTP)
+		return DROP_NONE;
+	if (len < SCTP_LEN)
+		return DROP_INNER_MALFORMED;
+	p->probe.key.sport = wire_be16(l4 + SCTP_SPORT);
+	p->probe.key.dport = wire_be16(l4 + SCTP_DPORT);
 	return DROP_NONE;
 }
 
@@ -68,7 +94,7 @@ static enum drop parse(const struct lane *lane, struct packet *p, struct flow6_k
 	case PROTO_ICMPV6:
 		return key_icmpv6(p, l4, len);
 	default:
-		return DROP_PROTOCOL;
+		return key_other(lane, p, key, l4, len);
 	}
 }
 

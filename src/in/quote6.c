@@ -19,6 +19,7 @@ static enum drop key_ports(struct flow6_key *key, const uint8_t *l4)
 	switch (key->proto) {
 	case PROTO_TCP:
 	case PROTO_UDP:
+	case PROTO_SCTP:
 		key->sport = wire_be16(l4 + TCP_DPORT);
 		key->dport = wire_be16(l4 + TCP_SPORT);
 		return DROP_NONE;
@@ -30,8 +31,10 @@ static enum drop key_ports(struct flow6_key *key, const uint8_t *l4)
 		else
 			return DROP_ICMP_QUOTE;
 		return DROP_NONE;
-	default:
+	case PROTO_ICMP:
 		return DROP_ICMP_QUOTE;
+	default: /* of a protocol without ports, if there is such a flow */
+		return DROP_NONE;
 	}
 }
 

@@ -1,9 +1,10 @@
 /*
  * What the two kernel-side programs (steer.bpf.c, guard.bpf.c) and the daemon agree on: the maps.
  *
- *   steer_addrs    IPv4 address -> enum steer_flags: what is ours
- *   steer_addrs6   the same for IPv6
- *   steer_counts   enum steer_count -> packets, per CPU
+ *   steer_addrs      IPv4 address -> enum steer_flags: what is ours
+ *   steer_addrs6     the same for IPv6
+ *   steer_prefixes6  IPv6 prefix -> the same for all that is in it
+ *   steer_counts     enum steer_count -> packets, per CPU
  *
  * Included by BPF programs: constants only.
  */
@@ -11,7 +12,7 @@
 
 enum steer_flags {
 	STEER_TUNNEL_END = 1, /* GRE to this address is ours, the rest is the kernel's */
-	STEER_EGRESS = 2, /* every IP packet to this address is ours */
+	STEER_EGRESS = 2, /* every IP packet to this address or prefix is ours */
 	STEER_ARP = 4, /* we answer ARP, or neighbour solicitations, for it */
 };
 

@@ -37,6 +37,19 @@ struct {
 	__type(value, __u32);
 } steer_addrs6 SEC(".maps");
 
+struct steer_prefix6 {
+	__u32 len; /* bits */
+	struct steer_ipv6 addr;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, STEER_ADDRS_MAX);
+	__type(key, struct steer_prefix6);
+	__type(value, __u32);
+} steer_prefixes6 SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, STEER_COUNTS);
@@ -101,6 +114,17 @@ static __always_inline __u32 steer_flags6_of(const struct steer_ipv6 *addr)
 	return flags ? *flags : 0;
 }
 
+/* Asked last: without global prefixes the map is empty, which costs the kernel's packets a call. */
+static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
+{
+	struct steer_prefix6 key = {.len = 128};
+	__u32 *flags;
+
+	__builtin_memcpy(&key.addr, addr, sizeof(key.addr));
+	flags = bpf_map_lookup_elem(&steer_prefixes6, &key);
+	return flags ? *flags : 0;
+}
+
 /* A solicitation is sent to a group that its target is in, or to the target itself. */
 static __always_inline __u32 match_ipv6(void *l3, void *end)
 {
@@ -112,7 +136,10 @@ static __always_inline __u32 match_ipv6(void *l3, void *end)
 	if (ip->next == ICMPV6 && (void *)(ask + 1) <= end && ask->type == SOLICITATION &&
 	    steer_flags6_of(&ask->target) & STEER_ARP)
 		return STEER_TOOK_ARP;
-	return steer_flags6_of(&ip->dst) & STEER_EGRESS ? STEER_TOOK_EGRESS : STEER_PASSED;
+	if (steer_flags6_of(&ip->dst) & STEER_EGRESS ||
+	    steer_flags6_around(&ip->dst) & STEER_EGRESS)
+		return STEER_TOOK_EGRESS;
+	return STEER_PASSED;
 }
 
 static __always_inline __u32 match_ipv4(void *l3, void *end)

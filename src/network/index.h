@@ -49,5 +49,8 @@ struct network_index {
 
 struct network;
 
+/* global.c: makes net->globals. False: memory ran out. */
+bool network_make_globals(struct network *net);
+
 /* address6.c: fills addresses6, which is there and has room. */
 void index_addresses6(struct network *net);

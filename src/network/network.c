@@ -245,6 +245,7 @@ static void compile_pools(struct network *net)
 		if (net->egress6 == NULL && pool->n_addresses6 > 0)
 			net->egress6 = pool;
 	}
+	net->uplink6 = net->egress6 != NULL ? net->egress6->port : net->pools[0].port;
 }
 
 static void index_tunnels(struct network *net)
@@ -380,7 +381,7 @@ struct network *network_create(const struct network_spec *spec)
 		return NULL;
 	net->spec = *spec;
 	count(net, &slices, &places);
-	if (!allocate(net, slices, places)) {
+	if (!allocate(net, slices, places) || !network_make_globals(net)) {
 		network_destroy(net);
 		return NULL;
 	}
@@ -413,6 +414,7 @@ void network_destroy(struct network *net)
 	free(net->sites);
 	free(net->pools);
 	free(net->addresses);
+	free(net->globals);
 	free(net->slices);
 	free(net);
 }

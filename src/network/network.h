@@ -61,6 +61,12 @@ struct site {
 	uint16_t first_tunnel, n_tunnels; /* ids are consecutive */
 };
 
+/* Addresses of one site that leave untranslated. No two overlap. */
+struct global_prefix {
+	struct prefix6 prefix;
+	uint16_t site;
+};
+
 /* One aligned range of ports on one address, owned by this gateway. */
 struct slice {
 	be32_t addr; /* 0: an IPv6 one */
@@ -97,6 +103,9 @@ struct network {
 	struct pool *pools;
 	uint32_t n_pools;
 	const struct pool *egress, *egress6; /* of the default routes; NULL: no such address */
+	uint8_t uplink6; /* the port by which IPv6 leaves, with or without an address of ours */
+	struct global_prefix *globals; /* sorted */
+	uint32_t n_globals;
 	struct egress_address *addresses;
 	uint32_t n_addresses;
 	struct slice *slices;
@@ -124,6 +133,9 @@ int network_find_address(const struct network *net, be32_t addr);
 
 /* The same of an IPv6 address. */
 int network_find_address6(const struct network *net, const struct addr6 *addr);
+
+/* Whose global prefix is @addr in? The site, or SITE_INTERNET: in none. */
+uint16_t network_find_global(const struct network *net, const struct addr6 *addr);
 
 /* Is @addr the local end of any tunnel? */
 bool network_is_local_end(const struct network *net, be32_t addr);

@@ -14,6 +14,7 @@ void network_spec_fini(struct network_spec *spec)
 	for (size_t i = 0; i < spec->n_sites; i++) {
 		free(spec->sites[i].prefixes);
 		free(spec->sites[i].prefixes6);
+		free(spec->sites[i].global_prefixes);
 		free(spec->sites[i].tunnels);
 	}
 	free(spec->sites);

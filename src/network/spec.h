@@ -56,6 +56,8 @@ struct spec_site {
 	size_t n_prefixes;
 	struct prefix6 *prefixes6;
 	size_t n_prefixes6;
+	struct prefix6 *global_prefixes; /* sources besides, which leave untranslated */
+	size_t n_global_prefixes;
 	struct spec_tunnel *tunnels; /* in order of priority */
 	size_t n_tunnels;
 };

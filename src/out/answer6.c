@@ -3,8 +3,9 @@
  *
  * An error quotes as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c). It
  * comes from the tunnel's IPv6 address, and where there is none nobody is told; or, towards the
- * Internet, from the egress address that the packet was sent to. It is rate limited (section 2.4 f)
- * together with those of IPv4.
+ * Internet, from the egress address that the packet was sent to. If that was a host's own address, which
+ * is not translated, the error comes from the first egress address, or, where there is none, from the
+ * host's. It is rate limited (section 2.4 f) together with those of IPv4.
  */
 #include "out/stages.h"
 
@@ -43,7 +44,13 @@ static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
 static struct addr6 our_address(const struct lane *lane, const struct packet *p,
 				const struct flow6_key *key)
 {
-	return p->tunnel != TUNNEL_NONE ? lane->net->tunnel_addresses6[p->tunnel] : key->dst;
+	const struct network *net = lane->net;
+
+	if (p->tunnel != TUNNEL_NONE)
+		return net->tunnel_addresses6[p->tunnel];
+	if (net->egress6 == NULL || network_find_global(net, &key->dst) == SITE_INTERNET)
+		return key->dst;
+	return net->addresses[net->egress6->first_address6].addr6;
 }
 
 static bool route_back(const struct lane *lane, struct packet *p, const struct flow6_key *key)

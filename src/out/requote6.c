@@ -1,6 +1,10 @@
 /*
  * Requote of ICMPv6: as requote.c. An error takes on the addresses that its flow says, inside and
  * out; its own checksum was verified when it came in and is made anew.
+ *
+ * In a flow that is not translated the quote is right as it is. So is the source of an error from the
+ * site, if it too lies in one of the site's global prefixes: the router that made it. Otherwise it
+ * becomes the host's, as nobody out there may see the site's other addresses.
  */
 #include "out/stages.h"
 
@@ -23,16 +27,21 @@ void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flo
 	transport_requote(quote + l4, len - l4, proto, &c, checksum_delta(from, to, sizeof(*to)));
 }
 
-static void rewrite_error(struct packet *p, const struct flow *f, const struct flow6 *six)
+static void rewrite_error(const struct network *net, struct packet *p, const struct flow *f,
+			  const struct flow6 *six)
 {
 	uint8_t *ip = p->data, *icmp = ip + p->l4;
 	size_t len = (size_t)p->len - p->l4;
 	struct addr6 src, dst;
 
-	requote6(icmp + ICMP_LEN, len - ICMP_LEN, f, six, p->probe.dir);
+	bool untranslated = flow6_is_untranslated(f, six);
+
+	if (!untranslated)
+		requote6(icmp + ICMP_LEN, len - ICMP_LEN, f, six, p->probe.dir);
+	src = addr6_read(ip + IPV6_SRC);
 	if (p->probe.dir == FLOW_RETURN)
 		memcpy(ip + IPV6_DST, &six->src, sizeof(six->src));
-	else
+	else if (!untranslated || network_find_global(net, &src) != f->site)
 		memcpy(ip + IPV6_SRC, &six->nat_src, sizeof(six->nat_src));
 	ip[IPV6_HOPS]--;
 	src = addr6_read(ip + IPV6_SRC);
@@ -50,7 +59,7 @@ void stage_requote6(struct lane *lane, struct burst *b)
 			burst_drop(b, p, DROP_TOO_BIG);
 			continue;
 		}
-		rewrite_error(p, f, flow6_at(lane->flows6, p->probe.record));
+		rewrite_error(lane->net, p, f, flow6_at(lane->flows6, p->probe.record));
 		burst_pass(b, STAGE_ENCAPSULATE6, p);
 	}
 }

@@ -1,7 +1,8 @@
 /*
  * Rewrite of IPv6: as rewrite.c, with addresses of 128 bits and no header checksum.
  *
- * The transport's checksum covers the addresses, that of ICMPv6 included (RFC 8200 section 8.1).
+ * The transport's checksum covers the addresses, that of ICMPv6 included (RFC 8200 section 8.1). A
+ * packet of a flow that is not translated loses a hop and is else as it came, whatever its protocol.
  */
 #include "out/stages.h"
 
@@ -22,17 +23,25 @@ static uint64_t rewrite_address(uint8_t *ip, const struct flow6 *six, enum flow_
 	return checksum_delta(from, to, sizeof(*to));
 }
 
+static void translate(struct packet *p, const struct flow *f, const struct flow6 *six)
+{
+	struct port_change c = port_change_of(f, p->probe.dir);
+	uint64_t addr_delta = rewrite_address(p->data, six, p->probe.dir);
+
+	transport_rewrite(p->data + p->l4, f->proto, &c, addr_delta);
+}
+
 void stage_rewrite6(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REWRITE6]; i++) {
 		struct packet *p = b->list[STAGE_REWRITE6][i];
 		const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
 		const struct flow6 *six = flow6_at(lane->flows6, p->probe.record);
-		struct port_change c = port_change_of(f, p->probe.dir);
 		uint8_t *l4 = p->data + p->l4;
 
 		p->data[IPV6_HOPS]--;
-		transport_rewrite(l4, f->proto, &c, rewrite_address(p->data, six, p->probe.dir));
+		if (!flow6_is_untranslated(f, six))
+			translate(p, f, six);
 		if (p->tcp_flags & TCP_SYN)
 			mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
 				  (uint16_t)(lane->adj->tunnel_mtus[f->onramp] - HEADERS));

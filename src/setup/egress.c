@@ -435,13 +435,19 @@ enum drop egress_take(struct setup *s)
 	return DROP_NONE;
 }
 
-void egress_undo(struct setup *s)
+static void give_back(struct setup *s)
 {
 	const struct network *net = s->lane->net;
 
 	count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), -1);
 	if (net->pools[net->slices[s->slice].pool].mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		mappings_give(s->lane->egress->mappings, s->lane->flows, net, s->slice, &s->flow);
+}
+
+void egress_undo(struct setup *s)
+{
+	if (!s->is_global) /* that took none */
+		give_back(s);
 }
 
 /* Which slice an ending flow's port is of must be found again; a setup knows it. */
@@ -456,5 +462,5 @@ void egress_release(struct lane *lane, const struct flow *flow, const struct flo
 	if (slice < 0)
 		return;
 	s.slice = (uint32_t)slice;
-	egress_undo(&s);
+	give_back(&s);
 }

@@ -1,9 +1,11 @@
 /*
  * Step: which way does the flow go?
  *
- * The default route is the first egress pool with an address of the flow's family, by its uplink. Private destinations have no route: they
- * must not leak to the Internet, and neither must packets to our own outer addresses. Behind the
- * uplink the kernel's routes say which neighbour is next (network/adjacency.h).
+ * The default route is the first egress pool with an address of the flow's family, by its uplink. What
+ * leaves untranslated needs no such address, but goes the same way. Private destinations have no
+ * route: they must not leak to the Internet, and neither must packets to our own outer addresses, nor
+ * those of one site to a global prefix of another: sites do not meet. Behind the uplink the kernel's
+ * routes say which neighbour is next (network/adjacency.h).
  */
 #include "setup/setup.h"
 
@@ -37,13 +39,13 @@ static void want_neighbour(struct lane *lane, uint8_t port, struct addr6 addr)
 	lane->n_wanted++;
 }
 
-/* @hop is where the pool's uplink has the destination. */
-static enum drop take_hop(struct setup *s, uint16_t hop)
+/* @hop is where uplink @port has the destination. */
+static enum drop take_hop(struct setup *s, uint8_t port, uint16_t hop)
 {
 	if (hop == HOP_NONE)
 		return DROP_NO_ROUTE;
 	if (hop == HOP_UNKNOWN_HOST) {
-		want_neighbour(s->lane, s->pool->port,
+		want_neighbour(s->lane, port,
 			       s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst));
 		return DROP_NO_NEIGHBOUR;
 	}
@@ -61,7 +63,7 @@ enum drop route_choose(struct setup *s)
 	if (is_private(dst) || network_find_address(lane->net, dst) >= 0 ||
 	    network_is_local_end(lane->net, dst) || s->pool == NULL)
 		return DROP_NO_ROUTE;
-	return take_hop(s, adjacency_route(lane->adj, s->pool->port, dst));
+	return take_hop(s, s->pool->port, adjacency_route(lane->adj, s->pool->port, dst));
 }
 
 /* RFC 4193, unique local, and what came before it (RFC 3879). */
@@ -77,8 +79,11 @@ enum drop route6_choose(struct setup *s)
 	const struct lane *lane = s->lane;
 	const struct addr6 *dst = &s->six->dst;
 
-	s->pool = lane->net->egress6;
-	if (is_private6(dst) || network_find_address6(lane->net, dst) >= 0 || s->pool == NULL)
+	s->pool = s->is_global ? NULL : lane->net->egress6;
+	if (is_private6(dst) || network_find_address6(lane->net, dst) >= 0 ||
+	    network_find_global(lane->net, dst) != SITE_INTERNET ||
+	    (s->pool == NULL && !s->is_global))
 		return DROP_NO_ROUTE;
-	return take_hop(s, adjacency_route6(lane->adj, s->pool->port, dst));
+	return take_hop(s, lane->net->uplink6,
+			adjacency_route6(lane->adj, lane->net->uplink6, dst));
 }

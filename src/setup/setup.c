@@ -28,8 +28,8 @@ static const struct step {
 	{"limits", limits_take,   limits_take,   limits_undo},
 	{"source", source_check,  source6_check, NULL},
 	{"route",  route_choose,  route6_choose, NULL},
-	{"choose", egress_choose, egress_choose, NULL},
-	{"take",   egress_take,   egress_take,   egress_undo},
+	{"choose", egress_choose, global_choose, NULL},
+	{"take",   egress_take,   global_take,   egress_undo},
 	{"insert", insert_flow,   insert_flow,   NULL},
 };
 /* clang-format on */

@@ -15,8 +15,9 @@ struct setup {
 	uint32_t next_step; /* setup.c: where the packet goes on alone */
 	struct flow flow; /* written step by step */
 	struct flow6 *six; /* its addresses if it is IPv6, also step by step; NULL: IPv4 */
-	const struct pool *pool; /* route: the egress it leaves by */
+	const struct pool *pool; /* route: the egress it leaves by; NULL: untranslated */
 	uint32_t slice; /* choose, take: the slice of the egress port */
+	bool is_global; /* source: in a global prefix, so it leaves untranslated (IPv6) */
 	bool has_candidate; /* choose: a port to try first */
 	bool use_reserve; /* take: looking at the ports that are kept for sites with few flows */
 	uint64_t return_hash; /* choose, take: of the flow's return key */
@@ -33,6 +34,8 @@ enum drop route_choose(struct setup *s); /* which way does it go? */
 enum drop route6_choose(struct setup *s);
 enum drop egress_choose(struct setup *s); /* which address and port might it leave with? */
 enum drop egress_take(struct setup *s); /* that one, or the next that is free */
+enum drop global_choose(struct setup *s); /* IPv6: or none, if it leaves untranslated */
+enum drop global_take(struct setup *s);
 void egress_undo(struct setup *s);
 void egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
 enum drop insert_flow(struct setup *s); /* both directions into the table */

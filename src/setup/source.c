@@ -3,7 +3,8 @@
  *
  * Addresses that are never a host's (RFC 6890) are refused from everybody; a site that lists its
  * prefixes may use no others (RFC 2827). Nor may link-local IPv6 addresses pass, which never leave
- * their link (RFC 4291 section 2.5.6). Different sites may list the same ones.
+ * their link (RFC 4291 section 2.5.6). Different sites may list the same ones, but for global prefixes:
+ * what is in one of these is its site's alone and leaves untranslated (global.c).
  */
 #include "setup/setup.h"
 
@@ -31,7 +32,8 @@ enum drop source6_check(struct setup *s)
 	    addr6_is_link_local(&six->src) || addr6_is_link_local(&six->dst) ||
 	    addr6_equal(&six->src, &six->dst))
 		return DROP_MARTIAN;
-	if (!network_source6_allowed(s->lane->net, s->flow.site, &six->src))
+	s->is_global = network_find_global(s->lane->net, &six->src) == s->flow.site;
+	if (!s->is_global && !network_source6_allowed(s->lane->net, s->flow.site, &six->src))
 		return DROP_SOURCE;
 	return DROP_NONE;
 }

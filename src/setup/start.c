@@ -1,8 +1,9 @@
 /*
  * Step: may this packet start a flow?
  *
- * TCP SYN, UDP, and ICMP echo or timestamp request, and only from a tunnel: the Internet never opens a flow, and a
- * TCP segment in mid-stream has lost its flow for good.
+ * TCP SYN, UDP, ICMP echo or timestamp request, and any other protocol where nothing is translated; and
+ * only from a tunnel: the Internet never opens a flow, and a TCP segment in mid-stream has lost its flow
+ * for good.
  */
 #include "setup/setup.h"
 
@@ -37,8 +38,10 @@ enum drop start_check(struct setup *s)
 			return DROP_NO_FLOW;
 		state = FLOW_ICMP;
 		break;
-	default:
-		return DROP_PROTOCOL;
+	default: /* parse6 lets it through where nothing is translated */
+		if (s->six == NULL)
+			return DROP_PROTOCOL;
+		state = FLOW_OTHER;
 	}
 
 	s->flow.src = key->src;

@@ -223,6 +223,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 				[FLOW_ICMP] = bed->config->timeout_icmp,
 				[FLOW_TCP_OPENING] = bed->config->timeout_tcp_opening,
 				[FLOW_TCP_ANSWERED] = bed->config->timeout_tcp_opening,
+				[FLOW_OTHER] = bed->config->timeout_udp,
 				[FLOW_TCP_ESTABLISHED] = bed->config->timeout_tcp_established,
 				[FLOW_TCP_FIN_FORWARD] = bed->config->timeout_tcp_half_closed,
 				[FLOW_TCP_FIN_RETURN] = bed->config->timeout_tcp_half_closed,

@@ -73,6 +73,12 @@ static bool is_icmp(const struct frame *f)
 	return f->proto == 1 || f->proto == 58;
 }
 
+/* Of others we know ports at most, which stand where those of UDP do. */
+static bool has_checksum(const struct frame *f)
+{
+	return f->proto == 6 || f->proto == 17 || is_icmp(f);
+}
+
 static bool is_error(const struct frame *f)
 {
 	uint8_t icmp_type = f->icmp_type;
@@ -125,7 +131,7 @@ static size_t build_l4(const struct frame *f, uint8_t *l4)
 	put16(l4 + 2, f->dport);
 	if (f->proto == 17)
 		put16(l4 + 4, (uint32_t)(header + payload));
-	if (f->proto == 17 && f->udp_no_checksum)
+	if (!has_checksum(f) || (f->proto == 17 && f->udp_no_checksum))
 		return header + payload;
 	put16(l4 + at, ~sum16(pseudo_of(f, header + payload), l4, header + payload) & 0xffff);
 	if (f->proto == 17 && get16(l4 + at) == 0)
@@ -263,7 +269,8 @@ static bool parse_l4(const uint8_t *l4, size_t len, struct frame *f, const char 
 	f->token = (uint64_t)get32(l4 + header) << 32 | get32(l4 + header + 4);
 	*why = "transport checksum";
 	f->udp_no_checksum = f->proto == 17 && get16(l4 + 6) == 0;
-	return f->udp_no_checksum || sum16(pseudo_of(f, len), l4, len) == 0xffff;
+	return f->udp_no_checksum || !has_checksum(f) ||
+	       sum16(pseudo_of(f, len), l4, len) == 0xffff;
 }
 
 /* The transport header of an IPv6 packet, which may be cut off behind @len bytes. */

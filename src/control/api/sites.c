@@ -4,6 +4,7 @@
 const struct route_field sites_fields[] = {
 	{"sites[].name", FIELD_STRING, "of the site"},
 	{"sites[].prefixes[]", FIELD_STRING, "sources it may use; none listed: any"},
+	{"sites[].global_prefixes[]", FIELD_STRING, "sources it may use, besides, untranslated"},
 	{"sites[].tunnels[]", FIELD_STRING, "its tunnels, in order of priority"},
 	{"sites[].rx_packets", FIELD_INTEGER, "packets that came from it"},
 	{"sites[].rx_bytes", FIELD_INTEGER, "bytes that came from it"},
@@ -29,7 +30,8 @@ static json_t *describe_limits(const struct spec_limits *limits)
 static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 {
 	const struct site *site = &ctx->net->sites[id];
-	json_t *prefixes = json_array(), *tunnels = json_array();
+	const struct spec_site *spec = &ctx->net->spec.sites[id - 1];
+	json_t *prefixes = json_array(), *globals = json_array(), *tunnels = json_array();
 	struct tunnel_counters sum = {0}, one;
 	struct site_counters flows;
 
@@ -37,6 +39,8 @@ static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 		json_array_append_new(prefixes, json_prefix(&site->prefixes[i]));
 	for (uint32_t i = 0; i < site->n_prefixes6; i++)
 		json_array_append_new(prefixes, json_prefix6(&site->prefixes6[i]));
+	for (size_t i = 0; i < spec->n_global_prefixes; i++)
+		json_array_append_new(globals, json_prefix6(&spec->global_prefixes[i]));
 	for (uint16_t i = 0; i < site->n_tunnels; i++) {
 		uint16_t tunnel = site->first_tunnel + i;
 
@@ -49,14 +53,14 @@ static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 		sum.drops += one.drops;
 	}
 	sum_site(ctx, id, &flows);
-	return json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
-			 network_site_name(ctx->net, id), "prefixes", prefixes, "tunnels", tunnels,
-			 "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
-			 (json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets,
-			 "tx_bytes", (json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops,
-			 "flows", (json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open,
-			 "refused", (json_int_t)flows.refused, "limits",
-			 describe_limits(&ctx->net->spec.sites[id - 1].limits));
+	return json_pack(
+		"{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
+		network_site_name(ctx->net, id), "prefixes", prefixes, "global_prefixes", globals,
+		"tunnels", tunnels, "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
+		(json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
+		(json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops, "flows",
+		(json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open, "refused",
+		(json_int_t)flows.refused, "limits", describe_limits(&spec->limits));
 }
 
 void sites_answer(const struct api_request *rq, struct api_reply *reply)

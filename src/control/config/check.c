@@ -84,5 +84,6 @@ void check_config(struct report *report, struct config *config, const struct tre
 	check_sites(&checker);
 	check_limits(&checker);
 	check_pools(&checker);
+	check_globals(&checker);
 	seen_fini(&checker.local_ends);
 }

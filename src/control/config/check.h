@@ -32,6 +32,7 @@ void check_ports(struct checker *checker);
 void check_sites(struct checker *checker);
 void check_limits(struct checker *checker); /* sites exist; only fills in */
 void check_pools(struct checker *checker);
+void check_globals(struct checker *checker);
 
 /* The first item of a list the parser took; NULL if it did not take it (@n is 0). */
 const struct tree_node *check_items(const struct tree_node *node, const char *key, size_t n);

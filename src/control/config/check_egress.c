@@ -234,8 +234,12 @@ static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 	return pool->n_addresses;
 }
 
-static bool has_address6(const struct network_spec *spec)
+static bool has_ipv6(const struct network_spec *spec)
 {
+	for (size_t i = 0; i < spec->n_sites; i++) {
+		if (spec->sites[i].n_global_prefixes > 0)
+			return true;
+	}
 	for (size_t i = 0; i < spec->n_pools; i++) {
 		for (size_t k = 0; k < spec->pools[i].n_addresses; k++) {
 			if (!addr6_is_zero(&spec->pools[i].addresses[k].addr6))
@@ -248,7 +252,7 @@ static bool has_address6(const struct network_spec *spec)
 /* Without an address to leave from, a table for IPv6 would only cost memory. */
 static void choose_capacity6(struct config *config)
 {
-	if (!config->has_flows_capacity6 && has_address6(&config->network))
+	if (!config->has_flows_capacity6 && has_ipv6(&config->network))
 		config->flows_capacity6 = config->flows_capacity / 4;
 	config->has_flows_capacity6 |= config->flows_capacity6 > 0;
 }

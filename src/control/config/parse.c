@@ -258,7 +258,7 @@ static void report_prefix(struct report *report, const struct tree_node *node, i
 	if (rc == -EINVAL)
 		report_at(report, node, "%s is not %s", report_shown(node->text, shown),
 			  family == AF_INET ? "an IPv4 prefix such as 10.0.1.0/24"
-					    : "an IPv6 prefix such as fd00:0:0:1::/64");
+					    : "an IPv6 prefix such as 2001:db8:1::/48");
 	else if (rc == -EDOM)
 		report_at(report, node, "%s has bits of a host set: the prefix is %s/%u",
 			  node->text, inet_ntop(family, addr, right, sizeof(right)), len);
@@ -333,6 +333,24 @@ static int parse_prefixes(struct report *report, const struct setting *setting,
 	return 0;
 }
 
+static int parse_prefixes6(struct report *report, const struct setting *setting,
+			   const struct tree_node *node, void *base)
+{
+	struct prefix6 *prefix = make_array(report, setting, node, sizeof(*prefix), base);
+
+	if (prefix == NULL)
+		return -EINVAL;
+	for (const struct tree_node *v = node->first; v != NULL; v = v->next, prefix++) {
+		if (v->kind == TREE_TEXT)
+			parse_prefix6(report, v, prefix);
+		else
+			report_at(report, v,
+				  "an IPv6 prefix such as 2001:db8:1::/48 must be here, not %s",
+				  tree_kind_name(v->kind));
+	}
+	return 0;
+}
+
 static int parse_inner(struct report *report, const struct setting *setting,
 		       const struct tree_node *node, void *base)
 {
@@ -347,6 +365,7 @@ static const struct {
 	[SETTING_BLOCK] = {TREE_MAP, parse_inner},
 	[SETTING_LIST] = {TREE_LIST, parse_list},
 	[SETTING_PREFIXES] = {TREE_LIST, parse_prefixes},
+	[SETTING_PREFIXES6] = {TREE_LIST, parse_prefixes6},
 	[SETTING_SLICES] = {TREE_LIST, parse_slices},
 	[SETTING_NUMBER] = {TREE_TEXT, parse_number},
 	[SETTING_DURATION] = {TREE_TEXT, parse_duration},

@@ -70,6 +70,7 @@ static bool is_set(const struct setting *setting, const void *base)
 	}
 	switch (setting->type) {
 	case SETTING_LIST:
+	case SETTING_PREFIXES6:
 		return load_count(setting->count_offset, base) > 0;
 	case SETTING_PREFIXES:
 		return load_count(setting->count_offset, base) +
@@ -123,6 +124,21 @@ static void print_prefixes(const struct printer *p, const struct setting *settin
 		else
 			print_address(p, AF_INET6, &six[i - n4].addr);
 		fprintf(p->out, "/%u", i < n4 ? four[i].len : six[i - n4].len);
+	}
+	fputc(']', p->out);
+}
+
+static void print_prefixes6(const struct printer *p, const struct setting *setting,
+			    const void *base)
+{
+	const struct prefix6 *prefixes = load_array(setting->offset, base);
+	size_t n = load_count(setting->count_offset, base);
+
+	fputc('[', p->out);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i == 0 ? "" : ", ", p->out);
+		print_address(p, AF_INET6, &prefixes[i].addr);
+		fprintf(p->out, "/%u", prefixes[i].len);
 	}
 	fputc(']', p->out);
 }
@@ -182,6 +198,9 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 		return;
 	case SETTING_PREFIXES:
 		print_prefixes(p, setting, base);
+		return;
+	case SETTING_PREFIXES6:
+		print_prefixes6(p, setting, base);
 		return;
 	case SETTING_SLICES:
 		print_slices(p, base);

@@ -70,7 +70,7 @@ static const struct setting timeout_rows[] = {
 	}, {
 		.name = "udp", .type = SETTING_DURATION, AT(config, timeout_udp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "5m",
-		.help = "UDP (RFC 4787).",
+		.help = "UDP (RFC 4787), and untranslated protocols other than TCP and ICMP.",
 	}, {
 		.name = "icmp", .type = SETTING_DURATION, AT(config, timeout_icmp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "60s",
@@ -115,7 +115,8 @@ static const struct setting flow_rows[] = {
 	}, {
 		.name = "capacity-ipv6", .type = SETTING_NUMBER, AT(config, flows_capacity6),
 		HAS(config, has_flows_capacity6), .max = CAPACITY_MAX, .unit = "flows",
-		.fallback_words = "a quarter of `capacity` if a pool has an IPv6 address, or else 0",
+		.fallback_words = "a quarter of `capacity` if a pool has an IPv6 address or a site a "
+				  "global prefix, or else 0",
 		.help = "How many IPv6 flows fit, besides. About 144 bytes a flow. With 0 no IPv6 is "
 			"forwarded.",
 	}, {
@@ -278,6 +279,12 @@ static const struct setting site_rows[] = {
 		.help = "The site's networks, IPv4 and IPv6. Packets from other sources are dropped. Sites may have the "
 			"same prefixes.",
 	}, {
+		.name = "global-prefixes", .type = SETTING_PREFIXES6, AT(spec_site, global_prefixes),
+		COUNT(spec_site, n_global_prefixes), .min = 1, .max = PREFIXES_MAX,
+		.fallback_words = "none: everything is translated",
+		.help = "The site's IPv6 networks that are its own in the whole world and are routed to this "
+			"gateway. Sources in them are allowed besides `prefixes`, and leave untranslated.",
+	}, {
 		.name = "tunnels", .type = SETTING_LIST, AT(spec_site, tunnels),
 		COUNT(spec_site, n_tunnels), .min = 1, .max = SPEC_TUNNELS_MAX, .required = true,
 		.block = &tunnel_block,
@@ -401,6 +408,7 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 		[SETTING_BLOCK] = "a map of settings",
 		[SETTING_LIST] = "a list of maps",
 		[SETTING_PREFIXES] = "a list of IPv4 and IPv6 prefixes, such as [10.0.1.0/24]",
+		[SETTING_PREFIXES6] = "a list of IPv6 prefixes, such as ['2001:db8:1::/48']",
 		[SETTING_SLICES] = "a list of slice numbers and ranges, such as [1, 2, 5-7]",
 		[SETTING_ADDRESS6] = "a unicast IPv6 address",
 		[SETTING_MAC] = "a unicast MAC address, such as 02:00:00:00:00:01",

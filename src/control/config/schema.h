@@ -14,6 +14,7 @@ enum setting_type {
 	SETTING_BLOCK, /* a map with settings of its own, in the same struct */
 	SETTING_LIST, /* a list of maps, each landing in an item of an array */
 	SETTING_PREFIXES, /* a list of prefixes -> arrays of struct prefix4 and struct prefix6 */
+	SETTING_PREFIXES6, /* a list of IPv6 prefixes -> array of struct prefix6 */
 	SETTING_SLICES, /* a list of numbers and ranges -> bits; read once slice-size is known */
 	SETTING_NUMBER, /* -> uint16_t or uint32_t */
 	SETTING_DURATION, /* -> uint16_t, seconds */

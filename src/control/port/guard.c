@@ -105,7 +105,8 @@ struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs
 		goto fail;
 	}
 	ret = steer_fill((struct steer_maps){bpf_map__fd(g->program->maps.steer_addrs),
-					     bpf_map__fd(g->program->maps.steer_addrs6)},
+					     bpf_map__fd(g->program->maps.steer_addrs6),
+					     bpf_map__fd(g->program->maps.steer_prefixes6)},
 			 addrs, n);
 	if (ret == 0)
 		ret = attach(g, allow_link);

@@ -137,21 +137,28 @@ bool interface_on_link(const char *name, const struct addr6 *addr)
 	return found;
 }
 
-bool interface_of_address(const struct addr6 *addr, char name[16])
+bool interface_in_prefix(const struct prefix6 *prefix, struct addr6 *addr, char name[16])
 {
 	struct ifaddrs *list, *a;
-	struct addr6 own;
 	bool found = false;
 
 	if (getifaddrs(&list) != 0)
 		return false;
 	for (a = list; a != NULL && !found; a = a->ifa_next) {
-		found = address_of(a->ifa_addr, false, &own) && addr6_equal(&own, addr);
+		found = address_of(a->ifa_addr, false, addr) && prefix6_contains(prefix, addr);
 		if (found)
 			snprintf(name, IFNAMSIZ, "%.15s", a->ifa_name);
 	}
 	freeifaddrs(list);
 	return found;
+}
+
+bool interface_of_address(const struct addr6 *addr, char name[16])
+{
+	const struct prefix6 itself = {*addr, 128};
+	struct addr6 own;
+
+	return interface_in_prefix(&itself, &own, name);
 }
 
 static int lock_path(const char *name, char *path, size_t size)

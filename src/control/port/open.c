@@ -139,6 +139,32 @@ static int check_addresses(const struct config *config, const struct network *ne
 	return ret;
 }
 
+/* Nor one of a site: what is sent to it would never reach the kernel. */
+static int check_globals(const struct config *config, const struct network *net,
+			 struct err_list *errs)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < net->n_globals; i++) {
+		const struct global_prefix *global = &net->globals[i];
+		char prefix[INET6_ADDRSTRLEN], own[INET6_ADDRSTRLEN], name[16];
+		struct addr6 addr;
+
+		if (!interface_in_prefix(&global->prefix, &addr, name))
+			continue;
+		inet_ntop(AF_INET6, &global->prefix.addr, prefix, sizeof(prefix));
+		inet_ntop(AF_INET6, &addr, own, sizeof(own));
+		err_add(errs, config->file, 0, 0,
+			"%s/%u, a global prefix of site %s, holds %s, which belongs to the kernel, "
+			"on "
+			"interface %s: list only what is the site's",
+			prefix, global->prefix.len, network_site_name(net, global->site), own,
+			name);
+		ret = -EADDRINUSE;
+	}
+	return ret;
+}
+
 static int open_all(struct port_set *set, const struct config *config, const struct network *net,
 		    struct err_list *errs)
 {
@@ -204,6 +230,8 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
 
 	if (ret == 0 && any_kernel_port(config))
 		ret = check_addresses(config, net, errs);
+	if (ret == 0 && any_kernel_port(config))
+		ret = check_globals(config, net, errs);
 	if (ret == 0)
 		ret = open_all(set, config, net, errs);
 	if (ret != 0)

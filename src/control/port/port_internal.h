@@ -28,6 +28,9 @@ bool interface_on_link(const char *name, const struct addr6 *addr);
 /* The interface on which the kernel has @addr (IPv4: mapped) itself. False: none. */
 bool interface_of_address(const struct addr6 *addr, char name[16]);
 
+/* The same with an address in @prefix, which is written to @addr. */
+bool interface_in_prefix(const struct prefix6 *prefix, struct addr6 *addr, char name[16]);
+
 /*
  * Takes the interface for this process, in this network namespace: a lock the kernel lets go when
  * the process dies. A descriptor, or -EWOULDBLOCK: another process has it, or -errno.
@@ -61,15 +64,16 @@ void interface_join(const char *name, int lock);
 struct steer_addr {
 	struct addr6 addr; /* IPv4: mapped */
 	uint32_t flags; /* enum steer_flags */
+	uint8_t len; /* of an IPv6 prefix, bits; 0: it is one address */
 };
 
-/* Descriptors of the maps of addresses of a program, one a family; -1: none. */
+/* Descriptors of the maps of addresses of a program; -1: none. */
 struct steer_maps {
-	int four, six;
+	int four, six, prefixes6;
 };
 
 /*
- * All addresses of @net with what is ours on interface @ifname, the one of port @port. Allocated;
+ * All addresses and global prefixes of @net with what is ours on interface @ifname, the one of port @port. Allocated;
  * NULL if memory ran out.
  */
 struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname,

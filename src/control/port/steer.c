@@ -42,7 +42,8 @@ static int by_address(const void *a, const void *b)
 {
 	const struct steer_addr *x = a, *y = b;
 
-	return addr6_compare(&x->addr, &y->addr);
+	return addr6_equal(&x->addr, &y->addr) ? x->len - y->len
+					       : addr6_compare(&x->addr, &y->addr);
 }
 
 /* Sorts, and joins the flags of an address that is there twice. Returns how many are left. */
@@ -52,7 +53,7 @@ static size_t merge(struct steer_addr *list, size_t n)
 
 	qsort(list, n, sizeof(list[0]), by_address);
 	for (size_t i = 0; i < n; i++) {
-		if (out > 0 && addr6_equal(&list[out - 1].addr, &list[i].addr))
+		if (out > 0 && by_address(&list[out - 1], &list[i]) == 0)
 			list[out - 1].flags |= list[i].flags;
 		else
 			list[out++] = list[i];
@@ -62,7 +63,8 @@ static size_t merge(struct steer_addr *list, size_t n)
 
 struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname, size_t *n)
 {
-	struct steer_addr *list = calloc(net->n_tunnels + net->n_addresses + 1, sizeof(list[0]));
+	size_t room = net->n_tunnels + net->n_addresses + net->n_globals;
+	struct steer_addr *list = calloc(room + 1, sizeof(list[0]));
 	size_t filled = 0;
 
 	if (list == NULL)
@@ -79,23 +81,39 @@ struct steer_addr *steer_list(const struct network *net, size_t port, const char
 
 		list[filled++] = (struct steer_addr){addr, STEER_EGRESS | (arp ? STEER_ARP : 0)};
 	}
+	for (uint32_t i = 0; i < net->n_globals; i++) {
+		const struct prefix6 *prefix = &net->globals[i].prefix;
+
+		list[filled++] = (struct steer_addr){prefix->addr, STEER_EGRESS,
+						     prefix->len < 128 ? prefix->len : 0};
+	}
 	*n = merge(list, filled);
 	return list;
 }
 
+static int fill_one(struct steer_maps maps, const struct steer_addr *addr)
+{
+	struct {
+		uint32_t len;
+		uint8_t addr[ADDR6_LEN];
+	} prefix = {addr->len};
+	be32_t four = addr6_to_ipv4(&addr->addr);
+
+	if (addr6_is_mapped(&addr->addr))
+		return bpf_map_update_elem(maps.four, &four, &addr->flags, BPF_ANY);
+	if (addr->len == 0)
+		return bpf_map_update_elem(maps.six, &addr->addr, &addr->flags, BPF_ANY);
+	memcpy(prefix.addr, &addr->addr, sizeof(prefix.addr));
+	return bpf_map_update_elem(maps.prefixes6, &prefix, &addr->flags, BPF_ANY);
+}
+
 int steer_fill(struct steer_maps maps, const struct steer_addr *addrs, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		be32_t four = addr6_to_ipv4(&addrs[i].addr);
-		bool mapped = addr6_is_mapped(&addrs[i].addr);
-		int ret = bpf_map_update_elem(mapped ? maps.four : maps.six,
-					      mapped ? (const void *)&four : &addrs[i].addr,
-					      &addrs[i].flags, BPF_ANY);
+	int ret = 0;
 
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
+	for (size_t i = 0; i < n && ret == 0; i++)
+		ret = fill_one(maps, &addrs[i]);
+	return ret;
 }
 
 int steer_program_path(char *path, size_t size, int *fd)
@@ -178,10 +196,11 @@ static void keep_map(struct steer *s, int fd, const __u32 *ids, size_t n)
 
 	if (!is_bpf(fd, "bpf-map") || bpf_obj_get_info_by_fd(fd, &info, &len) != 0)
 		return;
-	slot = strcmp(info.name, "steer_addrs") == 0	? &s->addrs.four
-	       : strcmp(info.name, "steer_addrs6") == 0 ? &s->addrs.six
-	       : strcmp(info.name, "steer_counts") == 0 ? &s->counts
-							: NULL;
+	slot = strcmp(info.name, "steer_addrs") == 0	   ? &s->addrs.four
+	       : strcmp(info.name, "steer_addrs6") == 0	   ? &s->addrs.six
+	       : strcmp(info.name, "steer_prefixes6") == 0 ? &s->addrs.prefixes6
+	       : strcmp(info.name, "steer_counts") == 0	   ? &s->counts
+							   : NULL;
 	for (size_t i = 0; slot != NULL && i < n; i++)
 		if (ids[i] == info.id && *slot < 0)
 			*slot = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -196,7 +215,7 @@ struct steer *steer_find(int ifindex)
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct steer){.addrs = {-1, -1}, .counts = -1};
+	*s = (struct steer){.addrs = {-1, -1, -1}, .counts = -1};
 	if (bpf_xdp_query_id(ifindex, 0, &s->program) != 0 || s->program == 0)
 		end = 0;
 	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
@@ -204,7 +223,7 @@ struct steer *steer_find(int ifindex)
 		n = read_map_ids(fd, s->program, ids);
 	for (int fd = 0; fd < end && n > 0; fd++)
 		keep_map(s, fd, ids, n);
-	if (s->addrs.four < 0 || s->addrs.six < 0 || s->counts < 0) {
+	if (s->addrs.four < 0 || s->addrs.six < 0 || s->addrs.prefixes6 < 0 || s->counts < 0) {
 		steer_destroy(s);
 		return NULL;
 	}
@@ -234,6 +253,8 @@ void steer_destroy(struct steer *s)
 		close(s->addrs.four);
 	if (s->addrs.six >= 0)
 		close(s->addrs.six);
+	if (s->addrs.prefixes6 >= 0)
+		close(s->addrs.prefixes6);
 	if (s->counts >= 0)
 		close(s->counts);
 	free(s);

@@ -32,7 +32,9 @@ static const struct {
 	{"behind options", {SENT, .proto = UDP, OPTIONS}, 56, DROP_NONE, 53, 2050},
 	{"an error about an error", {SENT, .proto = ICMP6, .icmp_type = 1}, 48, DROP_ICMP_QUOTE, 0, 0},
 	{"a later fragment says nothing", {SENT, .proto = UDP, LATER}, 56, DROP_ICMP_QUOTE, 0, 0},
-	{"a protocol that no flow has", {SENT, .proto = 132}, 48, DROP_ICMP_QUOTE, 0, 0},
+	{"SCTP has ports", {SENT, .proto = 132}, 48, DROP_NONE, 53, 2050},
+	{"ESP has none", {SENT, .proto = 50}, 48, DROP_NONE, 0, 0},
+	{"ICMP over IPv6, which no flow is", {SENT, .proto = 1, .icmp_type = 8}, 48, DROP_ICMP_QUOTE, 0, 0},
 };
 /* clang-format on */
 
