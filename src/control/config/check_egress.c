@@ -134,9 +134,20 @@ static const struct entry *find_owner(const struct entry *run, uint32_t slice)
 	return run;
 }
 
+/* The first of @n entries whose slices have a size: a wrong one was reported, and is no measure. */
+static const struct entry *find_measure(const struct entry *run, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (run[i].pool->slice_size != 0)
+			return &run[i];
+	}
+	return run;
+}
+
 /* @run is the first of @n entries of one address. */
 static void check_run(struct checker *checker, const struct entry *run, size_t n)
 {
+	const struct entry *measure = find_measure(run, n);
 	uint64_t taken[SPEC_SLICES_MAX / 64] = {0};
 
 	for (size_t i = 0; i < n && !report_is_full(checker->report); i++) {
@@ -144,12 +155,12 @@ static void check_run(struct checker *checker, const struct entry *run, size_t n
 
 		if (!run[i].sound)
 			continue;
-		if (run[i].pool->slice_size != run[0].pool->slice_size) {
+		if (run[i].pool->slice_size != measure->pool->slice_size) {
 			report_at(checker->report, node,
 				  "%s has slices of %u ports here and others on line %u: "
 				  "an address has slices of one size",
 				  node->text, run[i].pool->slice_size,
-				  tree_get(run[0].item, "address")->line);
+				  tree_get(measure->item, "address")->line);
 			continue;
 		}
 		for (uint32_t k = 0; k < SPEC_SLICES_MAX; k++) {
