@@ -1,6 +1,10 @@
 """Start, stop, killed and started again; configurations that are refused."""
+import fcntl
+import os
+import pathlib
 import re
 import signal
+import struct
 
 import pytest
 
@@ -47,6 +51,26 @@ def test_killed_and_started_again(bed):
         bed.daemon.kill()
         bed.daemon.start()
         works(bed, port)
+
+
+LOCKS = pathlib.Path("/run/homeward")
+PROGRAM_GONE = 0x7fffffff
+
+
+def test_leftovers(bed):
+    """Lock files of killed daemons go at the next start, but those that are held or say what to undo."""
+    files = {name: LOCKS / f"port-{os.getpid()}-{name}.lock" for name in ("gone", "held", "notes")}
+    for name, path in files.items():
+        path.write_bytes(struct.pack("=B3xI", name == "notes", PROGRAM_GONE))
+    bed.daemon.stop()
+    with open(files["held"], "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        bed.daemon.start()
+    left = {name for name, path in files.items() if path.exists()}
+    for name in left:
+        files[name].unlink()
+    assert left == {"held", "notes"}
+    works(bed, 22030)
 
 
 def test_second_daemon_is_refused(bed):

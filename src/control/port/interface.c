@@ -23,14 +23,17 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 
-#define LOCK_DIR "/run/homeward"
-
-enum { PROGRAM_AT = 4 }; /* bytes into the lock file */
+enum {
+	PROGRAM_AT = 4, /* bytes into the lock file */
+	LOCK_TRIES = 5,
+	LOCK_PAUSE_NS = 2000000,
+};
 
 static struct ifreq request(const char *name)
 {
@@ -167,7 +170,7 @@ static int lock_path(const char *name, char *path, size_t size)
 
 	if (stat("/proc/thread-self/ns/net", &ns) != 0)
 		return -errno;
-	snprintf(path, size, LOCK_DIR "/port-%ju-%s.lock", (uintmax_t)ns.st_ino, name);
+	snprintf(path, size, INTERFACE_LOCKS "/port-%ju-%s.lock", (uintmax_t)ns.st_ino, name);
 	return 0;
 }
 
@@ -180,6 +183,24 @@ static bool same_file(int fd, const char *path)
 	       ours.st_dev == theirs.st_dev;
 }
 
+/* Another start may hold it for a moment, to see if it is a leftover (leftovers.c). */
+static int lock_soon(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+	int ret = 0;
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		ret = -errno;
+		if (ret != -EWOULDBLOCK)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return ret;
+}
+
 int interface_lock(const char *name)
 {
 	char path[128];
@@ -187,15 +208,15 @@ int interface_lock(const char *name)
 
 	if (ret != 0)
 		return ret;
-	if (mkdir(LOCK_DIR, 0755) != 0 && errno != EEXIST)
+	if (mkdir(INTERFACE_LOCKS, 0755) != 0 && errno != EEXIST)
 		return -errno;
 
 	for (;;) {
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			return -errno;
-		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-			ret = -errno;
+		ret = lock_soon(fd);
+		if (ret != 0) {
 			close(fd);
 			return ret;
 		}

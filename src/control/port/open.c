@@ -228,10 +228,12 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
 {
 	int ret = set_init(set, config, errs);
 
-	if (ret == 0 && any_kernel_port(config))
+	if (ret == 0 && any_kernel_port(config)) {
+		interface_sweep();
 		ret = check_addresses(config, net, errs);
-	if (ret == 0 && any_kernel_port(config))
-		ret = check_globals(config, net, errs);
+		if (ret == 0)
+			ret = check_globals(config, net, errs);
+	}
 	if (ret == 0)
 		ret = open_all(set, config, net, errs);
 	if (ret != 0)

@@ -38,6 +38,11 @@ bool interface_in_prefix(const struct prefix6 *prefix, struct addr6 *addr, char 
 int interface_lock(const char *name);
 void interface_unlock(const char *name, int lock); /* lock < 0 is fine */
 
+#define INTERFACE_LOCKS "/run/homeward"
+
+/* leftovers.c: removes lock files of killed processes where there is nothing left to undo. */
+void interface_sweep(void);
+
 /* What we changed on an interface, noted in its lock file: a note outlives a kill -9. */
 enum interface_note {
 	NOTE_QDISC = 1, /* the clsact qdisc is ours */
