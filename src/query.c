@@ -62,7 +62,7 @@ static uint32_t look(const struct lane *lane, const struct flow_table *t, const 
 {
 	uint32_t used = flow_table_used(t);
 
-	for (; at<used && * n> 0 && q->n < q->limit; at++, --*n) {
+	for (; at < used && (*n) != 0 && q->n < q->limit; at++, (*n)--) {
 		const struct flow *f = flow_table_at(t, at);
 		const struct flow6 *six = t == lane->flows6 ? flow6_at(t, at) : NULL;
 
