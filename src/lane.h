@@ -52,6 +52,8 @@ struct lane {
 	struct lane_port *ports;
 	uint16_t n_ports;
 	uint16_t first_source; /* receive: takes turns */
+	void (*moved)(struct lane *lane,
+		      const struct flow *flow); /* has another on-ramp; NULL: none */
 
 	/* written by stages */
 	struct egress_state *egress;

@@ -17,6 +17,7 @@
 enum {
 	BURST_MAX = 64, /* packets */
 	ETHER_LEN = 14,
+	PORT_BACK_IN = 0xff, /* came in by no port: out/hairpin.c */
 	HEADROOM_MIN = 64, /* bytes in front of what comes in: Ethernet and a tunnel's headers */
 };
 
@@ -44,6 +45,7 @@ enum stage {
 	STAGE_FRAGMENT,
 	STAGE_ENCAPSULATE,
 	STAGE_ENCAPSULATE6,
+	STAGE_HAIRPIN,
 	STAGE_TRANSMIT,
 	STAGE_DROP,
 	STAGE_COUNT,

@@ -4,6 +4,10 @@
  * receive() fills the first list. Each stage then takes its list and passes every packet on to a
  * later stage; no packet goes back. That is all there is to the control flow of the packet path, and
  * the runner is a loop over the table.
+ *
+ * Packets that turned back (out/hairpin.c) begin once more with parse, when all others are gone. Then
+ * they are returns, which go into a tunnel; an error about one of them turns back in its turn, and
+ * there are no errors about errors: three rounds at most.
  */
 #include "pipeline.h"
 
@@ -14,6 +18,8 @@
 #include "setup/setup.h"
 
 #include <string.h>
+
+enum { ROUNDS_MAX = 3 };
 
 const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_DECAPSULATE] = {"decapsulate", stage_decapsulate,
@@ -40,9 +46,27 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_FRAGMENT] = {"fragment", stage_fragment, "too big, DF clear -> sent in pieces"},
 	[STAGE_ENCAPSULATE] = {"encapsulate", stage_encapsulate, "tunnel and Ethernet headers"},
 	[STAGE_ENCAPSULATE6] = {"encapsulate6", stage_encapsulate6, "the same around IPv6"},
+	[STAGE_HAIRPIN] = {"hairpin", stage_hairpin, "to an egress port of ours -> to parse again"},
 	[STAGE_TRANSMIT] = {"transmit", stage_transmit, "out by a port"},
 	[STAGE_DROP] = {"drop", stage_drop, "counted under its reason, freed"},
 };
+
+static void run_stages(struct lane *lane, struct burst *b)
+{
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		if (b->n[s] > 0)
+			pipeline[s].run(lane, b);
+	}
+}
+
+static void begin_again(struct burst *b)
+{
+	uint16_t n = b->n[STAGE_HAIRPIN];
+
+	memcpy(b->list[STAGE_PARSE], b->list[STAGE_HAIRPIN], n * sizeof(b->list[0][0]));
+	memset(b->n, 0, sizeof(b->n));
+	b->n[STAGE_PARSE] = n;
+}
 
 unsigned pipeline_run(struct lane *lane, struct burst *b)
 {
@@ -52,9 +76,11 @@ unsigned pipeline_run(struct lane *lane, struct burst *b)
 	n = receive(lane, b);
 	if (n == 0)
 		return 0;
-	for (unsigned s = 0; s < STAGE_COUNT; s++) {
-		if (b->n[s] > 0)
-			pipeline[s].run(lane, b);
+	run_stages(lane, b);
+	for (unsigned again = 0; b->n[STAGE_HAIRPIN] > 0; again++) {
+		assert(again < ROUNDS_MAX - 1);
+		begin_again(b);
+		run_stages(lane, b);
 	}
 	return n;
 }

@@ -391,6 +391,7 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->count = config->count;
 	lane->handover = config->handover;
 	lane->outbound_refresh = config->outbound_refresh;
+	lane->moved = egress_moved;
 	lane->n_tunnels = config->net->n_tunnels;
 	lane->tunnels = memory_lines((lane->n_tunnels + 1) * sizeof(lane->tunnels[0]));
 	lane->egress =

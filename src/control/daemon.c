@@ -141,7 +141,9 @@ static int choose_cpu(size_t i, size_t n_workers)
 static void set_timeouts(struct worker_config *w, const struct config *config)
 {
 	w->timeout_s[FLOW_TCP_OPENING] = config->timeout_tcp_opening;
+	w->timeout_s[FLOW_TCP_CALLED] = config->timeout_tcp_opening;
 	w->timeout_s[FLOW_TCP_ANSWERED] = config->timeout_tcp_opening;
+	w->timeout_s[FLOW_TCP_ACCEPTED] = config->timeout_tcp_opening;
 	w->timeout_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
 	w->timeout_s[FLOW_TCP_FIN_FORWARD] = config->timeout_tcp_half_closed;
 	w->timeout_s[FLOW_TCP_FIN_RETURN] = config->timeout_tcp_half_closed;

@@ -40,8 +40,8 @@ struct flow_key {
 static_assert(sizeof(struct flow_key) == 16, "a key is one AES block");
 
 enum flow_dir {
-	FLOW_FORWARD, /* as the first packet */
-	FLOW_RETURN,
+	FLOW_FORWARD, /* from the site */
+	FLOW_RETURN, /* to it */
 };
 
 enum flow_state {
@@ -49,19 +49,21 @@ enum flow_state {
 	FLOW_UDP,
 	FLOW_ICMP,
 	FLOW_OTHER, /* of a protocol that we know nothing of but its addresses */
-	FLOW_TCP_OPENING, /* SYN seen */
-	FLOW_TCP_ANSWERED, /* SYN+ACK seen */
+	FLOW_TCP_OPENING, /* the site's SYN seen */
+	FLOW_TCP_CALLED, /* the other side's (setup/inbound.c) */
+	FLOW_TCP_ANSWERED, /* SYN+ACK of the other side seen */
+	FLOW_TCP_ACCEPTED, /* the site's */
 	FLOW_TCP_ESTABLISHED,
-	FLOW_TCP_FIN_FORWARD, /* the starter has said all */
+	FLOW_TCP_FIN_FORWARD, /* the site has said all */
 	FLOW_TCP_FIN_RETURN, /* the other side has */
 	FLOW_TCP_CLOSED, /* both, or a reset: waits for stragglers */
 	FLOW_STATE_COUNT,
 };
 
-/* A TCP connection that is not yet established: it costs its starter one packet. */
+/* A TCP connection that is not yet established: it cost whoever began it one packet. */
 static inline bool flow_is_half_open(uint8_t state)
 {
-	return state == FLOW_TCP_OPENING || state == FLOW_TCP_ANSWERED;
+	return state >= FLOW_TCP_OPENING && state <= FLOW_TCP_ACCEPTED;
 }
 
 extern const char *const flow_state_names[FLOW_STATE_COUNT];
@@ -72,6 +74,9 @@ extern const char *const flow_state_names[FLOW_STATE_COUNT];
  *   bytes 0-27    setup/ writes them once (onramp: again when the site changes tunnels)
  *   bytes 28-63   what packets leave behind
  *
+ * Forward is out of the site, return into it, whoever began: where the Internet may open flows to a
+ * site (setup/inbound.c), the first packet is a return.
+ *
  * Forward key: src dst sport dport site proto. Return key: dst nat_src dport nat_port far proto.
  * In a free record src is the next free record's number.
  */
@@ -80,7 +85,7 @@ struct flow {
 	be32_t dst;
 	be16_t sport;
 	be16_t dport;
-	uint16_t site; /* who started it */
+	uint16_t site; /* whose it is: who started it, or was reached by it */
 	uint8_t proto;
 	uint8_t state; /* enum flow_state */
 	be32_t nat_src; /* the source the far side sees */
@@ -91,8 +96,8 @@ struct flow {
 	uint32_t seen_s; /* worker clock; written at most once a second */
 	uint32_t packets[2]; /* low 32 bits, by enum flow_dir */
 	uint64_t bytes[2]; /* low 56 bits; bits 56-63: packets bits 32-39 */
-	be32_t tcp_seq; /* of the starter's last segment (window.c) */
-	be32_t tcp_ack; /* what it expects next; 0 while half open */
+	be32_t tcp_seq; /* of the site's last segment (window.c) */
+	be32_t tcp_ack; /* what it expects next; 0 while half open, but for FLOW_TCP_CALLED */
 };
 
 static_assert(sizeof(struct flow) == CACHE_LINE, "a flow is one cache line");

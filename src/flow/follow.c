@@ -43,7 +43,7 @@ void stage_lookup6(struct lane *lane, struct burst *b)
 			   list[i]);
 }
 
-/* What the starter says of itself, for window.c: eight bytes as they stand in its header. */
+/* What the site says of itself, for window.c: eight bytes as they stand in its header. */
 static void note_segment(struct flow *f, const uint8_t *tcp)
 {
 	memcpy(&f->tcp_seq, tcp + TCP_SEQ, sizeof(f->tcp_seq) + sizeof(f->tcp_ack));
@@ -54,8 +54,30 @@ static void restart(struct flow *f, const struct packet *p)
 {
 	memset(f->packets, 0, sizeof(f->packets));
 	memset(f->bytes, 0, sizeof(f->bytes));
-	f->packets[FLOW_FORWARD] = 1;
-	f->bytes[FLOW_FORWARD] = p->len;
+	f->packets[p->probe.dir] = 1;
+	f->bytes[p->probe.dir] = p->len;
+}
+
+/*
+ * May the other side begin the connection anew? If the Internet may open flows to that port, and the
+ * site may have one more half-open connection.
+ */
+static bool may_be_called(const struct lane *lane, const struct flow *f,
+			  const struct flow_segment *s)
+{
+	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
+	       network_lets_in(lane->net, f->nat_src, ntohs(f->nat_port)) &&
+	       lane->sites[f->site].counters.half_open < lane->net->sites[f->site].limits.half_open;
+}
+
+static bool fits(const struct lane *lane, const struct packet *p, struct flow *f,
+		 const struct flow_segment *s)
+{
+	if (f->state != FLOW_TCP_CLOSED || p->probe.dir != FLOW_RETURN ||
+	    !may_be_called(lane, f, s))
+		return flow_tcp_fits(f, p->probe.dir, s);
+	f->tcp_ack = htonl(s->seq + 1);
+	return true;
 }
 
 /* Rare: only here does a flow's state change, and with it what its site has half open. */
@@ -69,7 +91,7 @@ static void move_state(struct lane *lane, struct flow *f, const struct packet *p
 	};
 	uint8_t before = f->state;
 
-	if (!flow_tcp_fits(f, p->probe.dir, &segment))
+	if (!fits(lane, p, f, &segment))
 		return;
 	f->state = flow_tcp_next(before, p->probe.dir, p->tcp_flags);
 	if (f->state != before)
@@ -80,7 +102,7 @@ static void move_state(struct lane *lane, struct flow *f, const struct packet *p
 		if (!(p->tcp_flags & TCP_ACK))
 			f->tcp_ack = 0;
 	}
-	if (before == FLOW_TCP_CLOSED && f->state == FLOW_TCP_OPENING)
+	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
 		restart(f, p);
 	lane->sites[f->site].counters.half_open +=
 		(uint64_t)flow_is_half_open(f->state) - flow_is_half_open(before);
@@ -90,7 +112,7 @@ static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p
 {
 	uint8_t flags = p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
 
-	if (unlikely(flags != TCP_ACK || f->state == FLOW_TCP_ANSWERED))
+	if (unlikely(flags != TCP_ACK || f->state < FLOW_TCP_ESTABLISHED))
 		move_state(lane, f, p);
 	else if (p->probe.dir == FLOW_FORWARD)
 		note_segment(f, p->data + p->l4);
@@ -164,6 +186,13 @@ static inline void follow_return(struct lane *lane, struct burst *b, struct pack
 		burst_pass(b, y->rewrite, p);
 }
 
+static void move(struct lane *lane, struct flow *f, uint16_t onramp)
+{
+	f->onramp = onramp;
+	if (lane->moved != NULL)
+		lane->moved(lane, f);
+}
+
 static inline void follow_forward(struct lane *lane, struct burst *b, struct packet *p,
 				  struct flow *f, const struct family *y)
 {
@@ -174,7 +203,7 @@ static inline void follow_forward(struct lane *lane, struct burst *b, struct pac
 		return;
 	/* Another tunnel of the same site (the site is in the key): the return moves there. */
 	if (unlikely(f->onramp != p->tunnel))
-		f->onramp = p->tunnel;
+		move(lane, f, p->tunnel);
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;
 	count(lane, f, p);

@@ -17,7 +17,9 @@ enum segment {
 };
 
 #define OPEN FLOW_TCP_OPENING
+#define CALL FLOW_TCP_CALLED
 #define ANSW FLOW_TCP_ANSWERED
+#define ACPT FLOW_TCP_ACCEPTED
 #define ESTA FLOW_TCP_ESTABLISHED
 #define FINF FLOW_TCP_FIN_FORWARD
 #define FINR FLOW_TCP_FIN_RETURN
@@ -32,9 +34,17 @@ static const uint8_t next[STATES][2][SEG_COUNT] = {
 		/* forward */ { OPEN, OPEN, CLOS, CLOS, OPEN }, /* SYN again; nothing is agreed yet */
 		/* return  */ { ANSW, ANSW, CLOS, CLOS, OPEN }, /* a bare SYN: simultaneous open */
 	},
+	[CALL - OPEN] = {
+		/* forward */ { ANSW, ACPT, CLOS, CLOS, CALL }, /* a bare SYN: both opened */
+		/* return  */ { CALL, CALL, CLOS, CLOS, CALL },
+	},
 	[ANSW - OPEN] = {
 		/* forward */ { ANSW, ESTA, FINF, CLOS, ESTA }, /* the third segment; SYN+ACK if both opened */
 		/* return  */ { ANSW, ANSW, FINR, CLOS, ANSW }, /* SYN+ACK again: the third one was lost */
+	},
+	[ACPT - OPEN] = {
+		/* forward */ { ACPT, ACPT, ACPT, CLOS, ACPT }, /* SYN+ACK again; it alone can't establish */
+		/* return  */ { ACPT, ACPT, FINR, CLOS, ESTA }, /* the third segment */
 	},
 	[ESTA - OPEN] = {
 		/* forward */ { ESTA, ESTA, FINF, CLOS, ESTA }, /* a stray SYN does not end anything */
@@ -50,7 +60,7 @@ static const uint8_t next[STATES][2][SEG_COUNT] = {
 	},
 	[CLOS - OPEN] = {
 		/* forward */ { OPEN, CLOS, CLOS, CLOS, CLOS }, /* the same five-tuple starts anew */
-		/* return  */ { CLOS, CLOS, CLOS, CLOS, CLOS }, /* stragglers */
+		/* return  */ { CALL, CLOS, CLOS, CLOS, CLOS }, /* stragglers; SYN: if the Internet may open */
 	},
 };
 /* clang-format on */

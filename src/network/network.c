@@ -86,6 +86,21 @@ int network_find_slice(const struct network *net, uint32_t address, uint16_t por
 	return (int)x->slices[place] - 1;
 }
 
+const struct pool *network_find_pool(const struct network *net, be32_t addr, uint16_t port)
+{
+	int address = network_find_address(net, addr);
+	int slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
+
+	return slice < 0 ? NULL : &net->pools[net->slices[slice].pool];
+}
+
+bool network_lets_in(const struct network *net, be32_t addr, uint16_t port)
+{
+	const struct pool *pool = network_find_pool(net, addr, port);
+
+	return pool != NULL && pool->filtering == FILTERING_ENDPOINT_INDEPENDENT;
+}
+
 bool network_source_allowed(const struct network *net, uint16_t site, be32_t src)
 {
 	const struct site *s = &net->sites[site];
@@ -235,6 +250,7 @@ static void compile_pools(struct network *net)
 			.slice_size = spec->slice_size,
 			.port = (uint8_t)spec->port,
 			.mapping = (uint8_t)spec->mapping,
+			.filtering = (uint8_t)spec->filtering,
 		};
 		pool->n_addresses = compile_addresses(net, spec, i, false);
 		pool->first_address6 = net->n_addresses;

@@ -91,6 +91,7 @@ struct pool {
 	uint32_t slice_size;
 	uint8_t port;
 	uint8_t mapping; /* enum pool_mapping */
+	uint8_t filtering; /* enum pool_filtering */
 };
 
 struct network {
@@ -142,6 +143,12 @@ bool network_is_local_end(const struct network *net, be32_t addr);
 
 /* The owned slice that holds @port (host order) of address number @address; -1: not ours. */
 int network_find_slice(const struct network *net, uint32_t address, uint16_t port);
+
+/* The pool whose slice holds @port (host order) of @addr; NULL: not ours. */
+const struct pool *network_find_pool(const struct network *net, be32_t addr, uint16_t port);
+
+/* May the Internet open flows to @port (host order) of @addr, if somebody has it? */
+bool network_lets_in(const struct network *net, be32_t addr, uint16_t port);
 
 /* May @src (inner source) come from @site? */
 bool network_source_allowed(const struct network *net, uint16_t site, be32_t src);

@@ -3,6 +3,12 @@
 
 #include <stdlib.h>
 
+const char *const pool_filtering_names[] = {
+	[FILTERING_ADDRESS_AND_PORT_DEPENDENT] = "address-and-port-dependent",
+	[FILTERING_ENDPOINT_INDEPENDENT] = "endpoint-independent",
+	NULL,
+};
+
 const char *const pool_mapping_names[] = {
 	[MAPPING_ADDRESS_AND_PORT_DEPENDENT] = "address-and-port-dependent",
 	[MAPPING_ENDPOINT_INDEPENDENT] = "endpoint-independent",

@@ -76,9 +76,18 @@ enum pool_mapping {
 
 extern const char *const pool_mapping_names[]; /* NULL ends it */
 
+/* Who may send to an egress port that an inner endpoint has (RFC 4787 section 5). */
+enum pool_filtering {
+	FILTERING_ADDRESS_AND_PORT_DEPENDENT, /* whom the endpoint has sent to */
+	FILTERING_ENDPOINT_INDEPENDENT, /* everybody: only with the mapping of that name */
+};
+
+extern const char *const pool_filtering_names[]; /* NULL ends it */
+
 struct spec_pool {
 	char name[SPEC_NAME_SIZE];
 	enum pool_mapping mapping;
+	enum pool_filtering filtering;
 	uint16_t port; /* the uplink: index into the ports of the configuration */
 	uint32_t slice_size; /* ports a slice, a power of two, 64 to 32,768 */
 	struct spec_address *addresses;

@@ -60,6 +60,10 @@ static be32_t our_address(const struct lane *lane, const struct packet *p)
 /* The neighbour by which it goes back to where it came from; false: nobody is known. */
 static bool route_back(const struct lane *lane, struct packet *p)
 {
+	if (p->port == PORT_BACK_IN) { /* the error turns back as the packet did */
+		p->hop = HOP_BACK_IN;
+		return true;
+	}
 	p->hop = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_hops[p->tunnel]
 					  : adjacency_route(lane->adj, p->port, p->probe.key.src);
 	return p->hop != HOP_UNKNOWN_HOST && lane->adj->hops[p->hop].resolved;
@@ -79,7 +83,8 @@ static bool can_be_told(const struct packet *p)
 
 	if (!is_host(p->probe.key.src) || !is_host(p->probe.key.dst))
 		return false;
-	return p->tunnel != TUNNEL_NONE || !(ethernet[ETHER_DST] & ETHER_GROUP);
+	return p->tunnel != TUNNEL_NONE || p->port == PORT_BACK_IN ||
+	       !(ethernet[ETHER_DST] & ETHER_GROUP);
 }
 
 static bool take_token(uint64_t *until_ns, uint64_t now_ns, uint64_t interval_ns, uint64_t burst)

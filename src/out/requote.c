@@ -84,7 +84,7 @@ uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flo
 	}
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;
-	return lane->adj->hops[f->offramp].mtu;
+	return f->offramp == HOP_BACK_IN ? UINT16_MAX : lane->adj->hops[f->offramp].mtu;
 }
 
 void stage_requote(struct lane *lane, struct burst *b)

@@ -12,6 +12,7 @@ void stage_answer6(struct lane *lane, struct burst *b);
 void stage_fragment(struct lane *lane, struct burst *b);
 void stage_encapsulate(struct lane *lane, struct burst *b);
 void stage_encapsulate6(struct lane *lane, struct burst *b);
+void stage_hairpin(struct lane *lane, struct burst *b);
 
 /* An identification for a packet of ours that may be cut; no two workers give the same. */
 static inline be16_t next_identification(struct lane *lane)

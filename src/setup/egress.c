@@ -435,6 +435,32 @@ enum drop egress_take(struct setup *s)
 	return DROP_NONE;
 }
 
+bool egress_find_home(struct setup *s)
+{
+	return mappings_find_home(s->lane->egress->mappings, s->lane->flows, &s->flow);
+}
+
+/* The endpoint has a mapping: this finds it and counts one more flow. */
+enum drop egress_take_home(struct setup *s)
+{
+	int address = network_find_address(s->lane->net, s->flow.nat_src);
+	enum drop drop = mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
+				       (uint32_t)address, false, &s->flow, &s->slice);
+
+	if (drop == DROP_NONE)
+		count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), 1);
+	return drop;
+}
+
+void egress_moved(struct lane *lane, const struct flow *flow)
+{
+	const struct pool *pool =
+		network_find_pool(lane->net, flow->nat_src, ntohs(flow->nat_port));
+
+	if (pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
+		mappings_move(lane->egress->mappings, lane->flows, flow);
+}
+
 static void give_back(struct setup *s)
 {
 	const struct network *net = s->lane->net;

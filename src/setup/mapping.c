@@ -1,8 +1,9 @@
 /*
  * Endpoint-independent mappings: see mapping.h.
  *
- * A chained hash finds the mapping of an inner endpoint; each counts its flows and ends with the last
- * one, so that nothing ages here. Which ports are taken is one bit for each port and protocol: unlike
+ * Two chained hashes find a mapping, by its inner endpoint and by its outer one; each counts its flows
+ * and ends with the last one, so that nothing ages here. It knows by which tunnel its endpoint was
+ * heard of last: where the Internet may open flows, they go there. Which ports are taken is one bit for each port and protocol: unlike
  * in a pool that shares ports the whole part of an address can be searched, 64 ports at a step, and
  * "exhausted" means that really none is left.
  *
@@ -28,15 +29,19 @@ static_assert(RESERVE_EVERY == 16, "the reserve's bits are others");
 
 struct mapping {
 	be32_t src;
-	be16_t sport;
-	uint16_t site;
 	be32_t nat_src;
+	be16_t sport;
 	be16_t nat_port;
+	uint16_t site;
+	uint16_t onramp;
 	uint8_t proto;
-	uint8_t pad;
+	uint8_t pad[3];
 	uint32_t flows;
 	uint32_t next; /* in its chain, or in the free list */
+	uint32_t next_outside; /* in the chain of its outer endpoint */
 };
+
+static_assert(sizeof(struct mapping) == MAPPING_BYTES, "as control counts it");
 
 struct slice_ports {
 	uint64_t *taken; /* [PROTO_SETS][size / WORD_BITS]; NULL: a pool that shares */
@@ -45,7 +50,7 @@ struct slice_ports {
 
 struct mappings {
 	struct mapping *entries;
-	uint32_t *heads; /* [mask + 1] */
+	uint32_t *heads; /* [mask + 1], by inner endpoint; then as many by outer endpoint */
 	uint32_t mask;
 	uint32_t free; /* list */
 	struct slice_ports *slices; /* as network.slices */
@@ -76,16 +81,14 @@ static bool slices_create(struct mappings *m, const struct network *net, uint16_
 
 static bool entries_create(struct mappings *m, uint32_t capacity)
 {
-	uint32_t heads = 1;
+	uint32_t heads = mappings_heads(capacity);
 
-	while (heads < capacity)
-		heads *= 2;
 	m->entries = calloc(capacity, sizeof(m->entries[0]));
-	m->heads = malloc(heads * sizeof(m->heads[0]));
+	m->heads = malloc((size_t)2 * heads * sizeof(m->heads[0]));
 	if (m->entries == NULL || m->heads == NULL)
 		return false;
 	m->mask = heads - 1;
-	for (uint32_t i = 0; i < heads; i++)
+	for (size_t i = 0; i < (size_t)2 * heads; i++)
 		m->heads[i] = NONE;
 	for (uint32_t i = 0; i < capacity; i++)
 		m->entries[i].next = i + 1 < capacity ? i + 1 : NONE;
@@ -159,6 +162,30 @@ static uint32_t *find(struct mappings *m, const struct flow_table *flows, const 
 	return link;
 }
 
+/* The chain of @flow's outer endpoint. */
+static uint32_t *chain_outside(const struct mappings *m, const struct flow_table *flows,
+			       const struct flow *flow)
+{
+	struct flow_key key = {
+		.dst = flow->nat_src,
+		.dport = flow->nat_port,
+		.proto = flow->proto,
+		.zero = 2, /* nor such a one */
+	};
+
+	return &m->heads[m->mask + 1 + (flow_table_prefetch(flows, &key) & m->mask)];
+}
+
+static void unlink_outside(struct mappings *m, const struct flow_table *flows, uint32_t number,
+			   const struct flow *flow)
+{
+	uint32_t *link = chain_outside(m, flows, flow);
+
+	while (*link != number)
+		link = &m->entries[*link].next_outside;
+	*link = m->entries[number].next_outside;
+}
+
 static uint64_t *taken_of(const struct mappings *m, const struct network *net, uint32_t slice,
 			  uint8_t proto)
 {
@@ -211,9 +238,10 @@ static bool take_port(struct mappings *m, const struct network *net, uint32_t ad
 }
 
 /* The endpoint's first flow: @link is the end of its chain. */
-static void open_mapping(struct mappings *m, uint32_t *link, const struct flow *flow)
+static void open_mapping(struct mappings *m, const struct flow_table *flows, uint32_t *link,
+			 const struct flow *flow)
 {
-	uint32_t number = m->free;
+	uint32_t number = m->free, *outside = chain_outside(m, flows, flow);
 	struct mapping *e = &m->entries[number];
 
 	m->free = e->next;
@@ -223,11 +251,14 @@ static void open_mapping(struct mappings *m, uint32_t *link, const struct flow *
 		.site = flow->site,
 		.nat_src = flow->nat_src,
 		.nat_port = flow->nat_port,
+		.onramp = flow->onramp,
 		.proto = flow->proto,
 		.flows = 1,
 		.next = NONE,
+		.next_outside = *outside,
 	};
 	*link = number;
+	*outside = number;
 }
 
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
@@ -244,11 +275,12 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 			return DROP_TABLE_FULL;
 		if (!take_port(m, net, address, flow_table_random(flows), kept, flow, slice))
 			return DROP_EGRESS_EXHAUSTED;
-		open_mapping(m, link, flow);
+		open_mapping(m, flows, link, flow);
 		return DROP_NONE;
 	}
 	e = &m->entries[*link];
 	e->flows++;
+	e->onramp = flow->onramp;
 	flow->nat_port = e->nat_port;
 	*slice = (uint32_t)network_find_slice(net, address, ntohs(e->nat_port));
 	return DROP_NONE;
@@ -266,6 +298,34 @@ void mappings_give(struct mappings *m, struct flow_table *flows, const struct ne
 		return;
 	taken_of(m, net, slice, flow->proto)[at / WORD_BITS] &= ~(UINT64_C(1) << (at % WORD_BITS));
 	*link = e->next;
+	unlink_outside(m, flows, number, flow);
 	e->next = m->free;
 	m->free = number;
+}
+
+bool mappings_find_home(const struct mappings *m, const struct flow_table *flows, struct flow *flow)
+{
+	uint32_t number = *chain_outside(m, flows, flow);
+
+	for (; number != NONE; number = m->entries[number].next_outside) {
+		const struct mapping *e = &m->entries[number];
+
+		if (e->nat_src != flow->nat_src || e->nat_port != flow->nat_port ||
+		    e->proto != flow->proto)
+			continue;
+		flow->src = e->src;
+		flow->sport = e->sport;
+		flow->site = e->site;
+		flow->onramp = e->onramp;
+		return true;
+	}
+	return false;
+}
+
+void mappings_move(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
+{
+	uint32_t number = *find(m, flows, flow);
+
+	if (number != NONE)
+		m->entries[number].onramp = flow->onramp;
 }

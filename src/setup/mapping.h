@@ -2,7 +2,8 @@
  * Mappings of endpoint-independent pools (RFC 4787 REQ-1): one inner endpoint (site, source address
  * and port, protocol) has one egress address and port towards everybody, and has it alone.
  *
- * Private to setup/: egress.c asks. One table a worker, written by it alone.
+ * Private to setup/: egress.c asks. One table a worker, written by it alone. control/ asks how large
+ * they are.
  */
 #pragma once
 
@@ -12,6 +13,24 @@
 enum { RESERVE_EVERY = 16 }; /* each so many-th port is only for sites with few flows: egress.c */
 
 struct mappings;
+
+enum { MAPPING_BYTES = 32 };
+
+static inline uint32_t mappings_heads(uint32_t capacity)
+{
+	uint32_t heads = 1;
+
+	while (heads < capacity)
+		heads *= 2;
+	return heads;
+}
+
+/* How much mappings_create() allocates for endpoints, if a pool has any. */
+static inline uint64_t mappings_bytes(uint32_t capacity)
+{
+	return (uint64_t)capacity * MAPPING_BYTES +
+	       UINT64_C(2) * mappings_heads(capacity) * sizeof(uint32_t);
+}
 
 /*
  * For up to @capacity endpoints on part @index of @count of each slice. NULL if memory ran out.
@@ -24,7 +43,8 @@ void mappings_destroy(struct mappings *m); /* NULL is fine */
 /*
  * Gives @flow the egress address and port of its inner endpoint: those it has, or a free port of
  * @address (found from a random place, RFC 6056), of the reserve if @use_reserve. Writes its slice.
- * DROP_NONE, or why there is none: DROP_EGRESS_EXHAUSTED, DROP_TABLE_FULL. @flows hashes.
+ * DROP_NONE, or why there is none: DROP_EGRESS_EXHAUSTED, DROP_TABLE_FULL. @flows hashes. The
+ * endpoint is from now on reached by the flow's on-ramp.
  */
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
 			uint32_t address, bool use_reserve, struct flow *flow, uint32_t *slice);
@@ -32,3 +52,13 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 /* Undoes it. With its last flow the endpoint's mapping ends. */
 void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
 		   uint32_t slice, const struct flow *flow);
+
+/*
+ * Whose is @flow->nat_src and nat_port, for its protocol? Then writes the inner endpoint: site, src,
+ * sport, and onramp. False: nobody's.
+ */
+bool mappings_find_home(const struct mappings *m, const struct flow_table *flows,
+			struct flow *flow);
+
+/* The inner endpoint of @flow is from now on reached by @flow->onramp. */
+void mappings_move(struct mappings *m, const struct flow_table *flows, const struct flow *flow);

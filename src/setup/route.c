@@ -4,8 +4,9 @@
  * The default route is the first egress pool with an address of the flow's family, by its uplink. What
  * leaves untranslated needs no such address, but goes the same way. Private destinations have no
  * route: they must not leak to the Internet, and neither must packets to our own outer addresses, nor
- * those of one site to a global prefix of another: sites do not meet. Behind the uplink the kernel's
- * routes say which neighbour is next (network/adjacency.h).
+ * those of one site to a global prefix of another: sites do not meet. Packets to our own egress
+ * addresses turn back. Behind the uplink the kernel's routes say which neighbour is next
+ * (network/adjacency.h).
  */
 #include "setup/setup.h"
 
@@ -54,15 +55,32 @@ static enum drop take_hop(struct setup *s, uint8_t port, uint16_t hop)
 	return DROP_NONE;
 }
 
+/*
+ * Hairpin (RFC 4787 REQ-9): to an egress port of ours, of a pool that is endpoint-independent. It goes
+ * out by no neighbour, but back in (out/hairpin.c). A port of somebody else's slice has no route.
+ */
+static enum drop turn_back(struct setup *s)
+{
+	const struct pool *pool =
+		network_find_pool(s->lane->net, s->flow.dst, ntohs(s->flow.dport));
+
+	if (s->pool->mapping != MAPPING_ENDPOINT_INDEPENDENT || pool != s->pool)
+		return DROP_NO_ROUTE;
+	s->flow.offramp = HOP_BACK_IN;
+	s->flow.far = SITE_INTERNET;
+	return DROP_NONE;
+}
+
 enum drop route_choose(struct setup *s)
 {
 	const struct lane *lane = s->lane;
 	be32_t dst = s->flow.dst;
 
 	s->pool = lane->net->egress;
-	if (is_private(dst) || network_find_address(lane->net, dst) >= 0 ||
-	    network_is_local_end(lane->net, dst) || s->pool == NULL)
+	if (is_private(dst) || network_is_local_end(lane->net, dst) || s->pool == NULL)
 		return DROP_NO_ROUTE;
+	if (__builtin_expect(network_find_address(lane->net, dst) >= 0, 0))
+		return turn_back(s);
 	return take_hop(s, s->pool->port, adjacency_route(lane->adj, s->pool->port, dst));
 }
 

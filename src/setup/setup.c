@@ -9,7 +9,8 @@
  * port asks memory for what taking it will look at, and the misses of a burst overlap. From
  * FIRST_ALONE on one packet is finished before the next: it takes a port and a record that the next
  * must see taken. A packet that may belong to a flow which this very burst makes is kept out of the
- * first round and goes through all steps alone, if it still has to.
+ * first round and goes through all steps alone, if it still has to. So do all where the Internet may
+ * open flows as well (inbound.c): the same flow could begin from both sides in one burst.
  */
 #include "setup/setup.h"
 
@@ -79,12 +80,22 @@ enum drop insert_flow(struct setup *s)
 	return DROP_NONE;
 }
 
-/* A ping to our own address inside the tunnel is for the gateway itself. */
+/* Where packets to an egress address turn back, a ping has no port to say to whom. */
+static bool is_hairpin_ping(const struct lane *lane, be32_t dst)
+{
+	const struct pool *pool = lane->net->egress;
+
+	return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
+	       network_find_address(lane->net, dst) >= 0;
+}
+
+/* A ping to our own address, inside the tunnel or an egress one, is for the gateway itself. */
 static bool is_for_gateway(const struct lane *lane, const struct packet *p)
 {
 	return p->tunnel != TUNNEL_NONE && p->probe.key.proto == PROTO_ICMP &&
-	       p->probe.key.dst == lane->net->tunnels[p->tunnel].address &&
-	       p->data[p->l4 + ICMP_TYPE] == ICMP_ECHO_REQUEST;
+	       p->data[p->l4 + ICMP_TYPE] == ICMP_ECHO_REQUEST &&
+	       (p->probe.key.dst == lane->net->tunnels[p->tunnel].address ||
+		is_hairpin_ping(lane, p->probe.key.dst));
 }
 
 static bool is_for_gateway6(const struct lane *lane, const struct packet *p,
@@ -152,6 +163,7 @@ static ALWAYS_INLINE bool begin(struct lane *lane, struct burst *b, struct packe
 static ALWAYS_INLINE unsigned prepare(struct lane *lane, struct burst *b, enum stage stage,
 				      struct setup *setups, struct flow6 *sixes)
 {
+	bool inbound = sixes == NULL && inbound_is_open(lane);
 	struct seen seen = {0};
 	unsigned n = 0;
 
@@ -160,9 +172,14 @@ static ALWAYS_INLINE unsigned prepare(struct lane *lane, struct burst *b, enum s
 		struct setup *s = &setups[n];
 		enum drop drop;
 
+		if (__builtin_expect(inbound && p->tunnel == TUNNEL_NONE, 0)) {
+			inbound_open(lane, b, p);
+			continue;
+		}
+
 		if (!begin(lane, b, p, s, sixes == NULL ? NULL : &sixes[n]))
 			continue;
-		s->next_step = seen_before(&seen, p->probe.hash) ? 0 : FIRST_ALONE;
+		s->next_step = inbound || seen_before(&seen, p->probe.hash) ? 0 : FIRST_ALONE;
 		drop = run_steps(s, 0, s->next_step);
 		if (drop == DROP_NONE)
 			n++;

@@ -40,6 +40,22 @@ void egress_undo(struct setup *s);
 void egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
 enum drop insert_flow(struct setup *s); /* both directions into the table */
 
+/*
+ * From outside (inbound.c): whose is the egress port that s->flow names? Then its inner endpoint is
+ * written; and what it takes.
+ */
+bool egress_find_home(struct setup *s);
+enum drop egress_take_home(struct setup *s);
+
+/* The flow's return moved to another tunnel: so do those of its endpoint that are yet to come. */
+void egress_moved(struct lane *lane, const struct flow *flow);
+
+/* May the Internet open flows here? */
+bool inbound_is_open(const struct lane *lane);
+
+/* A packet from the Internet that belongs to no flow: it opens one and follows it, or is dropped. */
+void inbound_open(struct lane *lane, struct burst *b, struct packet *p);
+
 void stage_setup(struct lane *lane, struct burst *b);
 void stage_setup6(struct lane *lane, struct burst *b);
 

@@ -2,8 +2,8 @@
  * Step: may this packet start a flow?
  *
  * TCP SYN, UDP, ICMP echo or timestamp request, and any other protocol where nothing is translated; and
- * only from a tunnel: the Internet never opens a flow, and a TCP segment in mid-stream has lost its flow
- * for good.
+ * only from a tunnel: what the Internet may open is in inbound.c. A TCP segment in mid-stream has lost
+ * its flow for good.
  */
 #include "setup/setup.h"
 

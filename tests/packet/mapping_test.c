@@ -279,7 +279,7 @@ static void a_mapping_lives_while_any_flow_does(void **state)
 	stop();
 }
 
-/* In both modes: who was not written to gets nothing in, and nobody else either. */
+/* In both mappings, with the filtering that is the default: who was not written to gets nothing in, and nobody else either. */
 static void only_who_was_asked_may_answer(void **state)
 {
 	static const struct {
@@ -314,24 +314,6 @@ static void only_who_was_asked_may_answer(void **state)
 	}
 }
 
-/* An egress address is no destination from inside: there is no hairpin. */
-static void there_is_no_hairpin(void **state)
-{
-	struct frame f = packet_of(BERLIN, UDP, 5000), out;
-
-	start(INDEPENDENT, 1, 1);
-	assert_true(leaves(&f, &out));
-	f = packet_of(MADRID, UDP, 6000);
-	f.dst = out.src;
-	f.dport = out.sport;
-	send_frame(UNDERLAY, &f);
-	assert_false(take(UPLINK, &out));
-	assert_true(take(UNDERLAY, &out));
-	assert_int_equal(out.outer_dst, MADRID);
-	assert_int_equal(out.icmp_type, 3);
-	stop();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,7 +327,6 @@ int main(void)
 		cmocka_unit_test(a_mapping_ends_with_its_last_flow),
 		cmocka_unit_test(a_mapping_lives_while_any_flow_does),
 		cmocka_unit_test(only_who_was_asked_may_answer),
-		cmocka_unit_test(there_is_no_hairpin),
 	};
 
 	return cmocka_run_group_tests_name("mapping", tests, NULL, NULL);

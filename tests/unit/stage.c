@@ -204,7 +204,7 @@ enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p)
 		[STAGE_PARSE6] = stage_parse6,		 [STAGE_REWRITE6] = stage_rewrite6,
 		[STAGE_ANSWER6] = stage_answer6,	 [STAGE_ENCAPSULATE6] = stage_encapsulate6,
 		[STAGE_FOLLOW6] = stage_follow6,	 [STAGE_ANSWER] = stage_answer,
-		[STAGE_ENCAPSULATE] = stage_encapsulate,
+		[STAGE_ENCAPSULATE] = stage_encapsulate, [STAGE_HAIRPIN] = stage_hairpin,
 	};
 	unsigned lists = 0;
 	enum stage to = STAGE_COUNT;

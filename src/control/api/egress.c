@@ -6,6 +6,7 @@ const struct route_field egress_fields[] = {
 	{"pools[].port", FIELD_STRING, "uplink"},
 	{"pools[].slice_size", FIELD_INTEGER, "ports a slice"},
 	{"pools[].mapping", FIELD_STRING, "how a site's source port is seen outside"},
+	{"pools[].filtering", FIELD_STRING, "who may send to it"},
 	{"pools[].addresses[].address", FIELD_STRING, "egress address"},
 	{"pools[].addresses[].slices[].first_port", FIELD_INTEGER, "lowest port of the slice"},
 	{"pools[].addresses[].slices[].last_port", FIELD_INTEGER, "highest port of the slice"},
@@ -47,10 +48,11 @@ static json_t *describe_pool(const struct api_context *ctx, uint32_t index)
 
 	for (uint32_t i = 0; i < pool->n_addresses + pool->n_addresses6; i++)
 		json_array_append_new(addresses, describe_address(ctx, pool->first_address + i));
-	return json_pack("{s:s, s:s, s:I, s:s, s:o}", "name", ctx->net->spec.pools[index].name,
+	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:o}", "name", ctx->net->spec.pools[index].name,
 			 "port", ctx->config->ports[pool->port].name, "slice_size",
 			 (json_int_t)pool->slice_size, "mapping", pool_mapping_names[pool->mapping],
-			 "addresses", addresses);
+			 "filtering", pool_filtering_names[pool->filtering], "addresses",
+			 addresses);
 }
 
 void egress_answer(const struct api_request *rq, struct api_reply *reply)

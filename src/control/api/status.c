@@ -28,6 +28,8 @@ const struct route_field status_fields[] = {
 	{"workers[].fragments_made", FIELD_INTEGER, "pieces that packets left in, but one of each"},
 	{"workers[].fragments_joined", FIELD_INTEGER,
 	 "pieces that packets came in, but one of each"},
+	{"workers[].hairpinned", FIELD_INTEGER,
+	 "packets to an egress port of ours, turned back in"},
 	{"workers[].drops", FIELD_INTEGER, "packets dropped, all reasons"},
 	{"flows.now", FIELD_INTEGER, "live flows"},
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
@@ -80,12 +82,13 @@ static json_t *describe_worker(const struct api_request *rq, size_t i, bool *acc
 	in = c.rx + c.handed_in + c.fragments_made;
 	out = c.tx + c.held + c.fragments_joined + c.handed_out + drops;
 	*accounted = *accounted && in == out;
-	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "index", (int)i,
-			 "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx", (json_int_t)c.rx,
-			 "tx", (json_int_t)c.tx, "held", (json_int_t)c.held, "drops",
-			 (json_int_t)drops, "handed_in", (json_int_t)c.handed_in, "handed_out",
-			 (json_int_t)c.handed_out, "fragments_made", (json_int_t)c.fragments_made,
-			 "fragments_joined", (json_int_t)c.fragments_joined);
+	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "index",
+			 (int)i, "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx",
+			 (json_int_t)c.rx, "tx", (json_int_t)c.tx, "held", (json_int_t)c.held,
+			 "drops", (json_int_t)drops, "handed_in", (json_int_t)c.handed_in,
+			 "handed_out", (json_int_t)c.handed_out, "fragments_made",
+			 (json_int_t)c.fragments_made, "fragments_joined",
+			 (json_int_t)c.fragments_joined, "hairpinned", (json_int_t)c.hairpinned);
 }
 
 static uint64_t uptime_s(uint64_t started_ns)

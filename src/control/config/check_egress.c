@@ -229,6 +229,12 @@ static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 	const struct tree_node *item = check_items(pool_item, "addresses", pool->n_addresses);
 
 	pool->port = check_port_of(checker, "an egress pool", pool_item);
+	if (pool->filtering == FILTERING_ENDPOINT_INDEPENDENT &&
+	    pool->mapping != MAPPING_ENDPOINT_INDEPENDENT)
+		report_at(checker->report, tree_get(pool_item, "filtering"),
+			  "\"filtering: endpoint-independent\" needs \"mapping: "
+			  "endpoint-independent\": a port that several share has no owner to send "
+			  "to");
 	for (size_t i = 0; i < pool->n_addresses; i++, item = item->next) {
 		struct spec_address *address = &pool->addresses[i];
 

@@ -1,5 +1,5 @@
 /*
- * Do the flow tables fit into the machine?
+ * Do the flow tables, and the mappings of endpoint-independent pools, fit into the machine?
  *
  * Asked before anything is started: the kernel gives address space freely, and kills somebody once it
  * is touched. The answer goes by base/memory.c, which takes reserved huge pages for a table if they
@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "control/config/config.h"
 #include "flow/flow6.h"
+#include "setup/mapping.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,6 +32,23 @@ static bool take(struct left *left, uint64_t size)
 	return true;
 }
 
+static bool has_mappings(const struct config *config)
+{
+	for (size_t i = 0; i < config->network.n_pools; i++) {
+		if (config->network.pools[i].mapping == MAPPING_ENDPOINT_INDEPENDENT)
+			return true;
+	}
+	return false;
+}
+
+/* Of all workers: setup/mapping.c. Ordinary memory. */
+static uint64_t bytes_of_mappings(const struct config *config)
+{
+	uint32_t each = (config->flows_capacity - 1) / config->workers + 1;
+
+	return has_mappings(config) ? mappings_bytes(each) * config->workers : 0;
+}
+
 /* Each worker has its own records and its own index. */
 static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct left *left)
 {
@@ -48,11 +66,13 @@ static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct lef
 int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
 			struct err_list *errs)
 {
+	uint64_t mappings = bytes_of_mappings(config);
 	uint64_t need = flow_table_bytes(config->flows_capacity) +
-			flow6_table_bytes(config->flows_capacity6);
-	struct left left = {memory, huge};
+			flow6_table_bytes(config->flows_capacity6) + mappings;
+	struct left left = {memory - (mappings < memory ? mappings : memory), huge};
 
-	if (tables_fit(config->flows_capacity, false, config->workers, &left) &&
+	if (mappings <= memory &&
+	    tables_fit(config->flows_capacity, false, config->workers, &left) &&
 	    tables_fit(config->flows_capacity6, true, config->workers, &left))
 		return 0;
 	err_add(errs, config->file, config->capacity_line, config->capacity_column,

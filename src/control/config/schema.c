@@ -337,6 +337,12 @@ static const struct setting pool_rows[] = {
 			"between destinations; `endpoint-independent` gives each source port one of its "
 			"own, the same towards everybody (RFC 4787). That is for IPv4 only.",
 	}, {
+		.name = "filtering", .type = SETTING_CHOICE, AT(spec_pool, filtering),
+		.choices = pool_filtering_names, .fallback = "address-and-port-dependent",
+		.help = "Who may send to an egress port that a source port of a site has. By default "
+			"only whom it was used to write to; `endpoint-independent` lets everybody on the "
+			"Internet in, and needs the mapping of that name.",
+	}, {
 		.name = "addresses", .type = SETTING_LIST, AT(spec_pool, addresses),
 		COUNT(spec_pool, n_addresses), .min = 1, .max = ADDRESSES_MAX, .required = true,
 		.block = &address_block,

@@ -158,6 +158,29 @@ static void test_tcp_state(void **state)
 	bench_destroy(b);
 }
 
+static unsigned n_moved;
+
+static void note_move(struct lane *lane, const struct flow *flow)
+{
+	assert_int_equal(flow->onramp, TUNNEL_B2);
+	n_moved++;
+}
+
+/* Who wants to know is told when a site changes tunnels, and only then. */
+static void test_move(void **state)
+{
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	const struct frame frame = {OUT};
+	uint32_t record = bench_flow(b, &frame, TUNNEL_B1, NAT_PORT);
+	const uint16_t tunnels[] = {TUNNEL_B1, TUNNEL_B2, TUNNEL_B2};
+
+	b->lane.moved = note_move;
+	for (size_t i = 0; i < ARRAY_SIZE(tunnels); i++)
+		bench_run(b, STAGE_FOLLOW, packet_of(b, &frame, tunnels[i], record, F));
+	assert_int_equal(n_moved, 1);
+	bench_destroy(b);
+}
+
 /* Hits go on to follow, misses to setup; each packet gets its own record. */
 static void test_lookup(void **state)
 {
@@ -184,9 +207,8 @@ static void test_lookup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_tcp_state),
+		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_tcp_state), cmocka_unit_test(test_move),
 		cmocka_unit_test(test_lookup),
 	};
 

@@ -25,6 +25,11 @@ enum {
 		true, F, SYN, FLOW_TCP_OPENING, name                                               \
 	}
 
+#define BEGIN_CALLED(name)                                                                         \
+	{                                                                                          \
+		true, R, SYN, FLOW_TCP_CALLED, name                                                \
+	}
+
 /* clang-format off */
 static const struct {
 	bool fresh; /* a new connection, just opened */
@@ -73,8 +78,39 @@ static const struct {
 	{ 0, R, SYN | ACK, FLOW_TCP_ANSWERED,    "and is heard" },
 	{ 0, F, ACK,       FLOW_TCP_ESTABLISHED, "" },
 	{ 0, R, RST,       FLOW_TCP_CLOSED,      "reset by the server" },
-	{ 0, R, SYN,       FLOW_TCP_CLOSED,      "the far side opens nothing" },
 	{ 0, R, SYN | ACK, FLOW_TCP_CLOSED,      "a straggler" },
+	{ 0, R, SYN,       FLOW_TCP_CALLED,      "the far side begins anew, if follow.c lets it" },
+
+	BEGIN_CALLED("the other side opens"),
+	{ 0, R, SYN,       FLOW_TCP_CALLED,      "SYN again" },
+	{ 0, R, ACK,       FLOW_TCP_CALLED,      "it alone establishes nothing" },
+	{ 0, F, ACK,       FLOW_TCP_CALLED,      "nor does an answer without SYN" },
+	{ 0, F, SYN | ACK, FLOW_TCP_ACCEPTED,    "accepted" },
+	{ 0, F, SYN | ACK, FLOW_TCP_ACCEPTED,    "SYN+ACK again" },
+	{ 0, R, SYN,       FLOW_TCP_ACCEPTED,    "a late SYN" },
+	{ 0, F, ACK | PSH, FLOW_TCP_ACCEPTED,    "who accepted can't establish it alone" },
+	{ 0, F, FIN | ACK, FLOW_TCP_ACCEPTED,    "nor by closing" },
+	{ 0, R, ACK,       FLOW_TCP_ESTABLISHED, "third segment" },
+	{ 0, R, FIN | ACK, FLOW_TCP_FIN_RETURN,  "the caller has said all" },
+	{ 0, F, FIN | ACK, FLOW_TCP_CLOSED,      "both have" },
+
+	BEGIN_CALLED("called and refused"),
+	{ 0, F, RST | ACK, FLOW_TCP_CLOSED,      "no such port" },
+
+	BEGIN_CALLED("called and given up"),
+	{ 0, R, RST,       FLOW_TCP_CLOSED,      "before an answer" },
+
+	BEGIN_CALLED("called while it calls itself"),
+	{ 0, F, SYN,       FLOW_TCP_ANSWERED,    "both SYNs are seen" },
+	{ 0, F, SYN | ACK, FLOW_TCP_ESTABLISHED, "" },
+
+	BEGIN_CALLED("accepted, and closed at once"),
+	{ 0, F, SYN | ACK, FLOW_TCP_ACCEPTED,    "" },
+	{ 0, R, FIN | ACK, FLOW_TCP_FIN_RETURN,  "third segment and FIN in one" },
+
+	BEGIN_CALLED("accepted, and reset"),
+	{ 0, F, SYN | ACK, FLOW_TCP_ACCEPTED,    "" },
+	{ 0, R, RST,       FLOW_TCP_CLOSED,      "" },
 
 	BEGIN("both open at once"),
 	{ 0, R, SYN,       FLOW_TCP_ANSWERED,    "a bare SYN from the other side" },
@@ -105,7 +141,7 @@ static void test_transcripts(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (rows[i].fresh) {
 			connection = rows[i].why;
-			now = FLOW_TCP_OPENING;
+			now = rows[i].state;
 			continue;
 		}
 		now = flow_tcp_next(now, rows[i].from, rows[i].flags);

@@ -45,6 +45,21 @@ static const struct {
 	{FLOW_TCP_OPENING, FLOW_RETURN, TCP_RST, 0, 0, false, "nothing is expected yet"},
 	{FLOW_TCP_OPENING, FLOW_RETURN, RA, 99, 1, true, "refused"},
 	{FLOW_TCP_ANSWERED, FLOW_RETURN, RA, 99, 2000, false, "refused, blindly"},
+	{FLOW_TCP_CALLED, FLOW_RETURN, TCP_SYN, 99, 0, true, "SYN again"},
+	{FLOW_TCP_CALLED, FLOW_RETURN, TCP_RST, 0, 0, true, "who called gives up"},
+	{FLOW_TCP_CALLED, FLOW_RETURN, TCP_RST, 1, 0, false, "somebody else does"},
+	{FLOW_TCP_CALLED, FLOW_RETURN, SA, 0, 1, false, "there is no SYN that it could answer"},
+	{FLOW_TCP_CALLED, FLOW_RETURN, FA, 0, 1, false, "nor is there anything to close"},
+	{FLOW_TCP_CALLED, FLOW_FORWARD, SA, 99 * W, 0, true, "accepted"},
+	{FLOW_TCP_CALLED, FLOW_FORWARD, RA, 99 * W, 0, true, "refused: its first number"},
+	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_ACK, 0, 1, true, "the third segment"},
+	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_ACK, 0, 0, false, "does not acknowledge the SYN+ACK"},
+	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_ACK, 0, 1502, false, "nor does this"},
+	{FLOW_TCP_ACCEPTED, FLOW_RETURN, RA, 0, 1, true, "given up after all"},
+	{FLOW_TCP_ACCEPTED, FLOW_RETURN, RA, 0, 2000, false, "given up by somebody else"},
+	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_SYN, 99, 0, true, "SYN again"},
+	{FLOW_TCP_ACCEPTED, FLOW_FORWARD, TCP_ACK, W, 0, true, "the site's own"},
+	{FLOW_TCP_CLOSED, FLOW_RETURN, TCP_SYN, 0, 0, false, "follow.c says who may begin anew"},
 };
 /* clang-format on */
 

@@ -154,6 +154,48 @@ static void no_more_than_capacity(void **state)
 	mappings_destroy(m);
 }
 
+/* Who has a port, seen from outside: the endpoint, its latest on-ramp; and nobody afterwards. */
+static void home(void **state)
+{
+	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
+	struct flow held[2 * SIZE];
+	uint32_t slices[2 * SIZE];
+
+	assert_non_null(m);
+	for (unsigned i = 0; i < 2 * SIZE; i++) {
+		held[i] = endpoint(i, i % 2 == 0 ? PROTO_TCP : PROTO_UDP);
+		held[i].onramp = (uint16_t)(1 + i % 5);
+		assert_int_equal(mappings_take(m, flows, net, 0, true, &held[i], &slices[i]), 0);
+	}
+	held[7].onramp = 9; /* a new flow of it came by another tunnel */
+	assert_int_equal(mappings_take(m, flows, net, 0, true, &held[7], &slices[7]), 0);
+	mappings_give(m, flows, net, slices[7], &held[7]);
+	held[8].onramp = 10; /* a flow of it moved there */
+	mappings_move(m, flows, &held[8]);
+	for (unsigned i = 0; i < 2 * SIZE; i++) {
+		struct flow f = {
+			.nat_src = held[i].nat_src,
+			.nat_port = held[i].nat_port,
+			.proto = held[i].proto,
+		};
+
+		assert_true(mappings_find_home(m, flows, &f));
+		assert_int_equal(f.src, held[i].src);
+		assert_int_equal(f.sport, held[i].sport);
+		assert_int_equal(f.site, held[i].site);
+		assert_int_equal(f.onramp, held[i].onramp);
+		f.nat_src++;
+		assert_false(mappings_find_home(m, flows, &f));
+	}
+	for (unsigned i = 0; i < 2 * SIZE; i++) {
+		struct flow f = held[i];
+
+		mappings_give(m, flows, net, slices[i], &held[i]);
+		assert_false(mappings_find_home(m, flows, &f));
+	}
+	mappings_destroy(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +203,7 @@ int main(void)
 		cmocka_unit_test(given_back),
 		cmocka_unit_test(the_reserve),
 		cmocka_unit_test(no_more_than_capacity),
+		cmocka_unit_test(home),
 	};
 
 	return cmocka_run_group_tests_name("setup/mapping", tests, make, unmake);

@@ -69,6 +69,7 @@ static const struct {
 	const char *flows; /* line 1 */
 	uint64_t memory, huge; /* MiB */
 	const char *words; /* NULL: fits */
+	const char *pool; /* more of the egress pool */
 } memory_rows[] = {
 	{"the default needs 80 MiB", "workers: 1", 100, 0, NULL},
 	{"a little must be left", "workers: 1", 80, 0,
@@ -83,6 +84,11 @@ static const struct {
 	{"the most", "flows: {capacity: 268435456}", 20479, 0, "268435456 flows need 20480 MiB"},
 	{"the most fits", "flows: {capacity: 268435456}", 22000, 0, NULL},
 	{"the least", "flows: {capacity: 1024}", 5, 0, NULL},
+	{"mappings need 40 MiB more", "workers: 1", 100, 0, "1048576 flows need 120 MiB",
+	 "mapping: endpoint-independent,"},
+	{"and have them", "workers: 1", 125, 0, NULL, "mapping: endpoint-independent,"},
+	{"mappings do not lie in huge pages", "workers: 1", 39, 120, "need 120 MiB",
+	 "mapping: endpoint-independent,"},
 };
 
 static void check_memory_row(size_t i)
@@ -95,8 +101,8 @@ static void check_memory_row(size_t i)
 		 "%s\n"
 		 "ports: [{name: p, interface: lo}]\n"
 		 "sites: [{name: s, tunnels: [{name: t, local: 192.0.2.1, remote: 192.0.2.2}]}]\n"
-		 "egress: [{name: e, addresses: [{address: 198.51.100.1}]}]\n",
-		 memory_rows[i].flows);
+		 "egress: [{name: e, %s addresses: [{address: 198.51.100.1}]}]\n",
+		 memory_rows[i].flows, memory_rows[i].pool != NULL ? memory_rows[i].pool : "");
 	config = config_parse("f.yaml", text, strlen(text), &errs);
 	assert_non_null(config);
 	if (config_check_memory(config, memory_rows[i].memory << 20, memory_rows[i].huge << 20,

@@ -1,0 +1,127 @@
+/*
+ * Flow setup from outside: the first packet from the Internet to an egress port that somebody has.
+ *
+ * Only where the pool says "filtering: endpoint-independent" (RFC 4787 section 5). The port has one
+ * inner endpoint, and that is where the flow goes: home is the site of the endpoint, by the tunnel by
+ * which it was heard of last. The record is the same as if the site had begun, and so are the limits:
+ * what the Internet opens counts as the site's own. Only the TCP state says who began.
+ *
+ * A port that nobody has is as closed as ever: no_flow. So is every ICMP query: its identifier names
+ * no service, and RFC 5508 REQ-1 asks for those from inside only. Nobody outside is told of a
+ * refusal.
+ */
+#include "base/wire.h"
+#include "setup/setup.h"
+
+/* From our own ports come only packets that we turned back ourselves. */
+static bool is_forged(const struct lane *lane, const struct packet *p)
+{
+	const struct flow_key *key = &p->probe.key;
+
+	return p->port != PORT_BACK_IN &&
+	       network_find_pool(lane->net, key->src, ntohs(key->sport)) != NULL;
+}
+
+/* By the transport: FLOW_FREE if it starts nothing. */
+static uint8_t first_state(const struct packet *p)
+{
+	const uint8_t opening = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+
+	if (p->probe.key.proto == PROTO_UDP)
+		return FLOW_UDP;
+	if (p->probe.key.proto == PROTO_TCP && (p->tcp_flags & opening) == TCP_SYN)
+		return FLOW_TCP_CALLED;
+	return FLOW_FREE;
+}
+
+static enum drop start(struct setup *s)
+{
+	const struct packet *p = s->p;
+	const struct flow_key *key = &p->probe.key;
+
+	s->flow.state = first_state(p);
+	if (s->flow.state == FLOW_FREE)
+		return DROP_NO_FLOW;
+	if (!network_lets_in(s->lane->net, key->dst, ntohs(key->dport)))
+		return DROP_NO_FLOW;
+	if (is_forged(s->lane, p))
+		return DROP_MARTIAN;
+	s->flow.dst = key->src;
+	s->flow.dport = key->sport;
+	s->flow.nat_src = key->dst;
+	s->flow.nat_port = key->dport;
+	s->flow.proto = key->proto;
+	if (s->flow.state == FLOW_TCP_CALLED)
+		s->flow.tcp_ack = htonl(ntohl(wire_be32(p->data + p->l4 + TCP_SEQ)) + 1);
+	return egress_find_home(s) ? DROP_NONE : DROP_NO_FLOW;
+}
+
+/* What was looked up is the return key; the other one has no hash yet. */
+static enum drop insert(struct setup *s)
+{
+	struct flow_table *flows = s->lane->flows;
+	struct flow_key forward;
+	uint64_t hash;
+
+	flow_forward_key(&s->flow, &forward);
+	hash = flow_table_prefetch(flows, &forward);
+	if (flow_table_has_hashed(flows, &forward, hash))
+		return DROP_NO_FLOW; /* leaves by another port of ours */
+	s->flow.seen_s = s->lane->now_s;
+	s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
+	if (s->record == FLOW_NO_RECORD)
+		return DROP_TABLE_FULL;
+	s->lane->counters.flows_created++;
+	return DROP_NONE;
+}
+
+/* As in setup.c. */
+static const struct {
+	enum drop (*run)(struct setup *s);
+	void (*undo)(struct setup *s);
+} steps[] = {
+	{start, NULL},	      {limits_take, limits_undo},      {source_check, NULL},
+	{route_choose, NULL}, {egress_take_home, egress_undo}, {insert, NULL},
+};
+
+static enum drop run_steps(struct setup *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		enum drop drop = steps[i].run(s);
+
+		if (drop == DROP_NONE)
+			continue;
+		while (i-- > 0) {
+			if (steps[i].undo != NULL)
+				steps[i].undo(s);
+		}
+		return drop;
+	}
+	return DROP_NONE;
+}
+
+bool inbound_is_open(const struct lane *lane)
+{
+	const struct pool *pool = lane->net->egress;
+
+	return pool != NULL && pool->filtering == FILTERING_ENDPOINT_INDEPENDENT;
+}
+
+void inbound_open(struct lane *lane, struct burst *b, struct packet *p)
+{
+	struct setup s = {.lane = lane, .p = p};
+	struct flow_probe *probe = &p->probe;
+	enum drop drop;
+
+	flow_table_lookup(lane->flows, &probe, 1); /* a packet before it may have opened it */
+	if (probe->record == FLOW_NO_RECORD) {
+		drop = run_steps(&s);
+		if (drop != DROP_NONE) {
+			burst_drop(b, p, drop);
+			return;
+		}
+		probe->record = s.record;
+		probe->dir = FLOW_RETURN;
+	}
+	burst_pass(b, STAGE_FOLLOW, p);
+}
