@@ -27,7 +27,6 @@
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "fragment whose packet did not become whole")      \
 	X(FRAGMENT_LIMIT, "fragment_limit",                                                        \
 	  "fragment of a packet too many, or of too many pieces")                                  \
-	X(FRAGMENT6, "fragment6", "inner IPv6 packet is a fragment")                               \
 	X(NO_IPV6, "no_ipv6", "IPv6, and flows.capacity-ipv6 is 0")                                \
 	X(EXTENSION, "extension", "IPv6 extension headers out of order, too many or too long")     \
 	X(ROUTING_HEADER, "routing_header",                                                        \
@@ -78,7 +77,8 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
 	X(ECHO, "echo", "pings to a tunnel's inner address")                                       \
 	X(TTL_EXPIRED, "ttl_expired", "ICMP time exceeded")                                        \
 	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route")                    \
-	X(TOO_BIG, "too_big", "ICMP fragmentation needed")
+	X(TOO_BIG, "too_big", "ICMP fragmentation needed, or packet too big")                      \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout", "ICMP time exceeded: a fragment is missing")
 
 /* clang-format off */
 enum answer {

@@ -5,12 +5,14 @@
  * at the inner header (or, for a finished frame, at Ethernet), and a 32-bit word in the buffer says
  * the rest:
  *
- *   31        30        24 23     16 15             0
- *   +--------+------------+---------+----------------+
- *   | frame  | 0          | port    | tunnel         |
- *   +--------+------------+---------+----------------+
+ *   31        30        29    24 23     16 15             0
+ *   +--------+---------+--------+---------+----------------+
+ *   | frame  | pieces  | 0      | port    | tunnel         |
+ *   +--------+---------+--------+---------+----------------+
  *
  * The owner parses once more, which costs less than carrying a parsed packet through memory would.
+ * It does so in the stage reassemble if the packet is one of IPv6 that came in pieces, since only
+ * there it is known how large they were.
  */
 #include "handover.h"
 
@@ -30,6 +32,7 @@ enum {
 };
 
 #define WORD_FRAME (UINT32_C(1) << 31)
+#define WORD_PIECES (UINT32_C(1) << 30)
 
 struct handover {
 	uint16_t workers;
@@ -150,21 +153,26 @@ uint16_t handover_owner(const struct lane *lane, const struct packet *p)
 	return owner_by_port(lane, network_find_address(lane->net, key->dst), key->dport);
 }
 
-bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key)
+static uint16_t owner_by_hash6(const struct handover *h, const struct flow6_key *key)
 {
-	const struct handover *h = lane->handover;
 	uint64_t addresses = (key->src.half[0] ^ key->dst.half[0]) * h->multiplier[1];
 	const struct flow_key rest = {
 		.sport = key->sport,
 		.dport = key->dport,
 		.proto = key->proto,
 	};
+
+	addresses = (addresses ^ addresses >> 32) + (key->src.half[1] ^ key->dst.half[1]);
+	return owner_by_hash(h, addresses, &rest);
+}
+
+bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key)
+{
 	int address =
 		key->realm == SITE_INTERNET ? network_find_address6(lane->net, &key->dst) : -1;
 
-	addresses = (addresses ^ addresses >> 32) + (key->src.half[1] ^ key->dst.half[1]);
 	if (address < 0) /* from a site, or to one's global prefix */
-		p->owner = owner_by_hash(h, addresses, &rest);
+		p->owner = owner_by_hash6(lane->handover, key);
 	else
 		p->owner = owner_by_port(lane, address, key->dport);
 	return p->owner != lane->index;
@@ -177,10 +185,17 @@ bool handover_is_foreign(const struct lane *lane, struct packet *p)
 }
 
 bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
-				  const struct flow_key *key)
+				  const struct flow6_key *key)
 {
-	p->owner = owner_by_hash(lane->handover, key->src ^ key->dst, key);
+	p->owner = owner_by_hash6(lane->handover, key);
 	return p->owner != lane->index;
+}
+
+static uint32_t word_of(const struct packet *p)
+{
+	bool pieces = p->data[0] >> 4 == 6 && p->largest != 0;
+
+	return (pieces ? WORD_PIECES : 0) | (uint32_t)p->port << WORD_PORT_SHIFT | p->tunnel;
 }
 
 static void give(struct lane *lane, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
@@ -209,7 +224,7 @@ void stage_handover(struct lane *lane, struct burst *b)
 			m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
 			m->data_len = p->len;
 			m->pkt_len = p->len;
-			m->hash.usr = (uint32_t)p->port << WORD_PORT_SHIFT | p->tunnel;
+			m->hash.usr = word_of(p);
 			mbufs[n++] = m;
 		}
 		if (n > 0)
@@ -235,6 +250,8 @@ static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 	p->tunnel = (uint16_t)(word & WORD_TUNNEL_MASK);
 	if (word & WORD_FRAME)
 		burst_pass(b, STAGE_TRANSMIT, p);
+	else if (word & WORD_PIECES)
+		burst_pass(b, STAGE_REASSEMBLE, p);
 	else /* parse, over there, saw that it is one or the other */
 		burst_pass(b, p->data[0] >> 4 == 6 ? STAGE_PARSE6 : STAGE_PARSE, p);
 }

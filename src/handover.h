@@ -38,7 +38,7 @@ bool handover_is_foreign(const struct lane *lane, struct packet *p);
 
 /* The same for a fragment, known by @key: all of one packet belong to one worker. */
 bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
-				  const struct flow_key *key);
+				  const struct flow6_key *key);
 
 /* The same of IPv6, whose key is @key. */
 bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key);

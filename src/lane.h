@@ -17,7 +17,7 @@ enum { LANE_WANTED_MAX = 64 };
 struct egress_state; /* setup/egress.c */
 
 struct handover; /* handover.c */
-struct reassembly; /* in/reassemble.c */
+struct reassembly; /* in/assembly.c */
 struct rte_mbuf;
 
 struct lane_port {
@@ -63,6 +63,7 @@ struct lane {
 	uint32_t flows6_taken;
 	uint64_t errors_until_ns; /* as a site's, for all of them */
 	uint16_t identification; /* of packets that we cut (out/fragment.c) */
+	uint32_t identification6;
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	struct port_counters *port_counters; /* [n_ports] */

@@ -25,8 +25,8 @@ enum {
 enum stage {
 	STAGE_DECAPSULATE,
 	STAGE_PARSE,
-	STAGE_REASSEMBLE,
 	STAGE_PARSE6,
+	STAGE_REASSEMBLE,
 	STAGE_QUOTE,
 	STAGE_QUOTE6,
 	STAGE_HANDOVER,
@@ -65,7 +65,11 @@ struct packet {
 	uint8_t port; /* in: receive; out: encapsulate */
 	uint8_t reason; /* to STAGE_DROP: enum drop; to STAGE_ANSWER: enum answer */
 	uint16_t owner; /* parse: to STAGE_HANDOVER, the worker it belongs to */
-	uint8_t pad[2];
+	/*
+	 * parse6: 0; reassemble: of an IPv6 packet that came in pieces the size that its source is
+	 * known to send, headers included. It leaves in pieces no larger than that.
+	 */
+	uint16_t largest;
 };
 
 static_assert(sizeof(struct packet) == CACHE_LINE, "a packet is one cache line");

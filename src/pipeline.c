@@ -25,9 +25,9 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_DECAPSULATE] = {"decapsulate", stage_decapsulate,
 			       "Ethernet frame -> inner packet and the tunnel it came by"},
 	[STAGE_PARSE] = {"parse", stage_parse, "inner packet -> checked, with its flow key"},
+	[STAGE_PARSE6] = {"parse6", stage_parse6, "the same for inner IPv6"},
 	[STAGE_REASSEMBLE] = {"reassemble", stage_reassemble,
 			      "fragment -> held until its packet is whole"},
-	[STAGE_PARSE6] = {"parse6", stage_parse6, "the same for inner IPv6"},
 	[STAGE_QUOTE] = {"quote", stage_quote, "ICMP error -> the flow that it is about"},
 	[STAGE_QUOTE6] = {"quote6", stage_quote6, "the same for ICMPv6"},
 	[STAGE_HANDOVER] = {"handover", stage_handover, "belongs to another worker -> its ring"},
@@ -43,7 +43,8 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_REQUOTE6] = {"requote6", stage_requote6, "the same for ICMPv6"},
 	[STAGE_ANSWER] = {"answer", stage_answer, "the gateway itself replies"},
 	[STAGE_ANSWER6] = {"answer6", stage_answer6, "the same by ICMPv6"},
-	[STAGE_FRAGMENT] = {"fragment", stage_fragment, "too big, DF clear -> sent in pieces"},
+	[STAGE_FRAGMENT] = {"fragment", stage_fragment,
+			    "too big, and may be cut -> sent in pieces"},
 	[STAGE_ENCAPSULATE] = {"encapsulate", stage_encapsulate, "tunnel and Ethernet headers"},
 	[STAGE_ENCAPSULATE6] = {"encapsulate6", stage_encapsulate6, "the same around IPv6"},
 	[STAGE_HAIRPIN] = {"hairpin", stage_hairpin, "to an egress port of ours -> to parse again"},
@@ -82,5 +83,16 @@ unsigned pipeline_run(struct lane *lane, struct burst *b)
 		begin_again(b);
 		run_stages(lane, b);
 	}
+	return n;
+}
+
+unsigned pipeline_expire(struct lane *lane, struct burst *b)
+{
+	unsigned n;
+
+	memset(b->n, 0, sizeof(b->n));
+	n = reassembly_expire(lane, b);
+	if (n > 0)
+		run_stages(lane, b);
 	return n;
 }

@@ -10,7 +10,8 @@
 
 struct whole {
 	struct rte_mempool *pool;
-	uint8_t room[120]; /* bytes in front of a packet that fills the buffer */
+	uint16_t largest; /* of IPv6: what packet.h says; 0: of anything else */
+	uint8_t room[118]; /* bytes in front of a packet that fills the buffer */
 };
 
 static inline bool whole_is(const struct rte_mbuf *m)
@@ -22,4 +23,9 @@ static inline bool whole_is(const struct rte_mbuf *m)
 static inline struct rte_mempool *whole_pool(struct rte_mbuf *m)
 {
 	return whole_is(m) ? ((struct whole *)rte_mbuf_to_priv(m))->pool : m->pool;
+}
+
+static inline uint16_t whole_largest(struct rte_mbuf *m)
+{
+	return whole_is(m) ? ((struct whole *)rte_mbuf_to_priv(m))->largest : 0;
 }

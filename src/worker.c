@@ -232,7 +232,7 @@ unsigned worker_turn(struct worker *w)
 	received = pipeline_run(&w->lane, &w->burst);
 	swept = sweep(w, received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN);
 	if (w->lane.counters.held > 0)
-		swept += reassembly_expire(&w->lane);
+		swept += pipeline_expire(&w->lane, &w->burst);
 	if (w->lane.n_wanted > 0)
 		hand_over_wanted(w);
 	answer_query(w);

@@ -99,6 +99,7 @@ enum {
 
 	ICMP_CODE_NET = 0, /* of unreachable */
 	ICMP_CODE_TOO_BIG = 4,
+	ICMP_CODE_REASSEMBLY = 1, /* of time exceeded; ICMPv6 has the same */
 
 	ICMPV6_UNREACHABLE = 1, /* RFC 4443; its header is ICMP's */
 	ICMPV6_TOO_BIG = 2, /* the MTU stands in the four bytes at ICMP_ID */

@@ -160,11 +160,22 @@ static inline void answer(struct burst *b, struct packet *p, const struct family
 	burst_pass(b, y->answer, p);
 }
 
-/* Too big for the way out: RFC 1191 section 4 if it says DF; else it leaves in pieces. IPv6 never
- * does (RFC 8200 section 5). */
+/*
+ * Too big for the way out? What came in pieces of IPv6 is, too, if its source would not send it whole:
+ * somewhere on the way there is no room for that.
+ */
+static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct family *y)
+{
+	return p->len > mtu || (y->six && p->largest != 0 && p->len > p->largest);
+}
+
+/*
+ * RFC 1191 section 4 if it says DF; else it leaves in pieces. IPv6 only if it came in pieces (RFC 8200
+ * section 5).
+ */
 static inline bool refuse_too_big(struct burst *b, struct packet *p, const struct family *y)
 {
-	if (!y->six && !(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
+	if (y->six ? p->largest != 0 : !(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
 		return false;
 	answer(b, p, y, ANSWER_TOO_BIG);
 	return true;
@@ -173,7 +184,7 @@ static inline bool refuse_too_big(struct burst *b, struct packet *p, const struc
 static inline void follow_return(struct lane *lane, struct burst *b, struct packet *p,
 				 struct flow *f, const struct family *y)
 {
-	bool too_big = p->len > lane->adj->tunnel_mtus[f->onramp];
+	bool too_big = is_too_big(p, lane->adj->tunnel_mtus[f->onramp], y);
 
 	if (unlikely(too_big) && refuse_too_big(b, p, y))
 		return;
@@ -197,7 +208,7 @@ static inline void follow_forward(struct lane *lane, struct burst *b, struct pac
 				  struct flow *f, const struct family *y)
 {
 	const struct hop *hop = &lane->adj->hops[f->offramp];
-	bool too_big = p->len > hop->mtu && hop->resolved;
+	bool too_big = is_too_big(p, hop->mtu, y) && hop->resolved;
 
 	if (unlikely(too_big) && refuse_too_big(b, p, y))
 		return;

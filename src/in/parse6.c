@@ -50,7 +50,7 @@ static enum drop key_other(const struct lane *lane, struct packet *p, const stru
 	return DROP_NONE;
 }
 
-static enum drop check_ipv6(struct packet *p, uint8_t *proto)
+static enum drop check_ipv6(struct packet *p, struct ipv6_chain *chain)
 {
 	const uint8_t *ip = p->data;
 	size_t total;
@@ -61,24 +61,26 @@ static enum drop check_ipv6(struct packet *p, uint8_t *proto)
 	if (total > p->len)
 		return DROP_INNER_MALFORMED;
 	p->len = (uint16_t)total; /* what follows is padding */
-	return ipv6_walk(ip, total, proto, &p->l4);
+	return ipv6_walk(ip, total, false, chain);
 }
 
 static enum drop parse(const struct lane *lane, struct packet *p, struct flow6_key *key)
 {
+	struct ipv6_chain chain;
 	const uint8_t *l4;
 	enum drop drop;
-	uint8_t proto;
 	size_t len;
 
 	if (lane->flows6 == NULL)
 		return DROP_NO_IPV6;
-	drop = check_ipv6(p, &proto);
+	p->largest = 0;
+	drop = check_ipv6(p, &chain);
 	if (drop != DROP_NONE)
 		return drop;
+	p->l4 = chain.l4;
 	p->probe.key = (struct flow_key){
 		.realm = lane->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
-		.proto = proto,
+		.proto = chain.proto,
 	};
 	p->tcp_flags = 0;
 	key->src = addr6_read(p->data + IPV6_SRC);
@@ -86,7 +88,7 @@ static enum drop parse(const struct lane *lane, struct packet *p, struct flow6_k
 	l4 = p->data + p->l4;
 	len = (size_t)p->len - p->l4;
 
-	switch (proto) {
+	switch (chain.proto) {
 	case PROTO_TCP:
 		return transport_tcp(p, l4, len);
 	case PROTO_UDP:
@@ -124,23 +126,42 @@ static bool is_error(const struct packet *p)
 	       icmp[ICMP_TYPE] >= ICMPV6_UNREACHABLE && icmp[ICMP_TYPE] <= ICMPV6_PARAMETER;
 }
 
+/* Off the fast path: what can't be looked up by its own headers, and what is refused. */
+static void leave(struct burst *b, struct packet *p, enum drop drop)
+{
+	if (drop == DROP_FRAGMENT)
+		burst_pass(b, STAGE_REASSEMBLE, p);
+	else if (drop == DROP_PROTOCOL && is_error(p))
+		burst_pass(b, STAGE_QUOTE6, p);
+	else
+		burst_drop(b, p, drop);
+}
+
+enum drop parse6_header(struct packet *p)
+{
+	struct ipv6_chain chain;
+
+	return check_ipv6(p, &chain);
+}
+
+void parse6_packet(struct lane *lane, struct burst *b, struct packet *p)
+{
+	struct flow6_key *key = burst_key6(b, p);
+	enum drop drop = parse(lane, p, key);
+
+	complete_key(p, key);
+	if (drop != DROP_NONE)
+		leave(b, p, drop);
+	else if (hops_expired(lane, p, key))
+		burst_answer6(b, p, ANSWER_TTL_EXPIRED);
+	else if (lane->count > 1 && handover_is_foreign6(lane, p, key))
+		burst_pass(b, STAGE_HANDOVER, p);
+	else
+		burst_pass(b, STAGE_LOOKUP6, p);
+}
+
 void stage_parse6(struct lane *lane, struct burst *b)
 {
-	for (unsigned i = 0; i < b->n[STAGE_PARSE6]; i++) {
-		struct packet *p = b->list[STAGE_PARSE6][i];
-		struct flow6_key *key = burst_key6(b, p);
-		enum drop drop = parse(lane, p, key);
-
-		complete_key(p, key);
-		if (drop == DROP_PROTOCOL && is_error(p))
-			burst_pass(b, STAGE_QUOTE6, p);
-		else if (drop != DROP_NONE)
-			burst_drop(b, p, drop);
-		else if (hops_expired(lane, p, key))
-			burst_answer6(b, p, ANSWER_TTL_EXPIRED);
-		else if (lane->count > 1 && handover_is_foreign6(lane, p, key))
-			burst_pass(b, STAGE_HANDOVER, p);
-		else
-			burst_pass(b, STAGE_LOOKUP6, p);
-	}
+	for (unsigned i = 0; i < b->n[STAGE_PARSE6]; i++)
+		parse6_packet(lane, b, b->list[STAGE_PARSE6][i]);
 }

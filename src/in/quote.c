@@ -14,8 +14,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "handover.h"
-
-enum { QUOTE_MIN = 8 }; /* bytes of the quoted transport */
+#include "in/transport.h"
 
 bool quote_is_error(const struct packet *p)
 {
@@ -27,26 +26,15 @@ bool quote_is_error(const struct packet *p)
 	       icmp[ICMP_TYPE] == ICMP_PARAMETER;
 }
 
-/* The ports of the answer to what is quoted at @l4. */
-static enum drop key_ports(struct flow_key *key, const uint8_t *l4)
+static enum drop read_ports(const uint8_t *l4, struct flow_key *key)
 {
-	switch (key->proto) {
-	case PROTO_TCP:
-	case PROTO_UDP:
-		key->sport = wire_be16(l4 + TCP_DPORT);
-		key->dport = wire_be16(l4 + TCP_SPORT);
-		return DROP_NONE;
-	case PROTO_ICMP:
-		if (icmp_is_request(l4[ICMP_TYPE]))
-			key->dport = wire_be16(l4 + ICMP_ID);
-		else if (icmp_is_reply(l4[ICMP_TYPE]))
-			key->sport = wire_be16(l4 + ICMP_ID);
-		else
-			return DROP_ICMP_QUOTE;
-		return DROP_NONE;
-	default:
-		return DROP_ICMP_QUOTE;
-	}
+	bool ports = key->proto == PROTO_TCP || key->proto == PROTO_UDP;
+	bool icmp = key->proto == PROTO_ICMP;
+	bool request = icmp && icmp_is_request(l4[ICMP_TYPE]);
+	bool reply = icmp && icmp_is_reply(l4[ICMP_TYPE]);
+
+	transport_quoted(l4, ports, request, reply, &key->sport, &key->dport);
+	return ports || request || reply ? DROP_NONE : DROP_ICMP_QUOTE;
 }
 
 /* RFC 5508 REQ-3, with its a) and b); c) leaves the quoted transport's checksum alone. */
@@ -54,10 +42,10 @@ enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flo
 {
 	size_t header;
 
-	if (len < IPV4_LEN + QUOTE_MIN || quote[IPV4_VERSION_IHL] >> 4 != 4)
+	if (len < IPV4_LEN + TRANSPORT_QUOTE_MIN || quote[IPV4_VERSION_IHL] >> 4 != 4)
 		return DROP_ICMP_QUOTE;
 	header = (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
-	if (header < IPV4_LEN || len < header + QUOTE_MIN || !checksum_ok(quote, header))
+	if (header < IPV4_LEN || len < header + TRANSPORT_QUOTE_MIN || !checksum_ok(quote, header))
 		return DROP_ICMP_QUOTE;
 	/* Only the first fragment of a packet says which flow it belongs to. */
 	if (wire_16(quote + IPV4_FRAGMENT) & IPV4_OFFSET)
@@ -69,7 +57,7 @@ enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flo
 		.realm = realm,
 		.proto = quote[IPV4_PROTO],
 	};
-	return key_ports(key, quote + header);
+	return read_ports(quote + header, key);
 }
 
 static bool may_be_source(be32_t addr)

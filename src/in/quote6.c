@@ -2,56 +2,45 @@
  * Quote of ICMPv6: which flow is an ICMPv6 error about? As quote.c, by RFC 4443.
  *
  * The quoted packet's extension headers are walked as those of a packet; what is cut off before its
- * ports tells nothing. "Packet too big" is the error that matters most: nobody on the way fragments.
+ * ports tells nothing, nor does a later fragment: of the pieces that we make the first one does. "Packet
+ * too big" is the error that matters most: nobody on the way fragments.
  */
 #include "in/stages.h"
 
 #include "base/icmp6.h"
 #include "base/wire.h"
 #include "handover.h"
+#include "in/transport.h"
 #include "tunnel/ipv6.h"
 
-enum { QUOTE_MIN = 8 }; /* bytes of the quoted transport */
-
-/* The ports of the answer to what is quoted at @l4. */
-static enum drop key_ports(struct flow6_key *key, const uint8_t *l4)
+/* A protocol without ports may be that of a flow, too: one that nothing was translated of. */
+static enum drop read_ports(const uint8_t *l4, struct flow6_key *key)
 {
-	switch (key->proto) {
-	case PROTO_TCP:
-	case PROTO_UDP:
-	case PROTO_SCTP:
-		key->sport = wire_be16(l4 + TCP_DPORT);
-		key->dport = wire_be16(l4 + TCP_SPORT);
-		return DROP_NONE;
-	case PROTO_ICMPV6:
-		if (l4[ICMP_TYPE] == ICMPV6_ECHO_REQUEST)
-			key->dport = wire_be16(l4 + ICMP_ID);
-		else if (l4[ICMP_TYPE] == ICMPV6_ECHO_REPLY)
-			key->sport = wire_be16(l4 + ICMP_ID);
-		else
-			return DROP_ICMP_QUOTE;
-		return DROP_NONE;
-	case PROTO_ICMP:
-		return DROP_ICMP_QUOTE;
-	default: /* of a protocol without ports, if there is such a flow */
-		return DROP_NONE;
-	}
+	bool ports = key->proto == PROTO_TCP || key->proto == PROTO_UDP || key->proto == PROTO_SCTP;
+	bool icmp = key->proto == PROTO_ICMPV6;
+	bool request = icmp && l4[ICMP_TYPE] == ICMPV6_ECHO_REQUEST;
+	bool reply = icmp && l4[ICMP_TYPE] == ICMPV6_ECHO_REPLY;
+
+	transport_quoted(l4, ports, request, reply, &key->sport, &key->dport);
+	return key->proto == PROTO_ICMP || (icmp && !request && !reply) ? DROP_ICMP_QUOTE
+									: DROP_NONE;
 }
 
 enum drop quote6_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow6_key *key)
 {
-	uint8_t proto, l4;
+	struct ipv6_chain chain;
 
 	if (len < IPV6_LEN || quote[IPV6_VERSION] >> 4 != 6 ||
-	    ipv6_walk(quote, len, &proto, &l4) != DROP_NONE || len < (size_t)l4 + QUOTE_MIN)
+	    ipv6_walk(quote, len, true, &chain) != DROP_NONE ||
+	    len < (size_t)chain.l4 + TRANSPORT_QUOTE_MIN)
 		return DROP_ICMP_QUOTE;
 	*key = (struct flow6_key){
 		.src = addr6_read(quote + IPV6_DST),
 		.dst = addr6_read(quote + IPV6_SRC),
 		.realm = realm,
-		.proto = proto,
+		.proto = chain.proto,
 	};
-	return key_ports(key, quote + l4);
+	return read_ports(quote + chain.l4, key);
 }
 
 static enum drop read_error(const struct lane *lane, struct packet *p, struct flow6_key *key)

@@ -13,6 +13,8 @@ void stage_quote6(struct lane *lane, struct burst *b);
 /* What the stages do with one packet, for stage_reassemble(). */
 enum drop parse_header(struct packet *p); /* DROP_FRAGMENT: sound, but a fragment */
 void parse_packet(struct lane *lane, struct burst *b, struct packet *p);
+enum drop parse6_header(struct packet *p); /* the same of IPv6 */
+void parse6_packet(struct lane *lane, struct burst *b, struct packet *p);
 
 /* The same, @p->data at the outer IPv4 header. @next: STAGE_PARSE, or STAGE_PARSE6. */
 enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *next);
@@ -20,8 +22,11 @@ enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *nex
 struct reassembly *reassembly_create(void);
 void reassembly_destroy(struct reassembly *r); /* NULL is fine */
 
-/* Gives up what has waited too long, each turn while anything is held. How many packets. */
-unsigned reassembly_expire(struct lane *lane);
+/*
+ * Gives up what has waited too long. What is left of packets whose site is to be told is in the lists
+ * of the answer stages of @b, which was empty. How many packets were given up.
+ */
+unsigned reassembly_expire(struct lane *lane, struct burst *b);
 
 /* Is it an ICMP error that is about a packet? @p's IPv4 header was checked and @p->l4 set. */
 bool quote_is_error(const struct packet *p);

@@ -39,6 +39,8 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_TTL_EXPIRED] = {ICMP_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
 	[ANSWER_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_NET, DROP_NO_ROUTE},
 	[ANSWER_TOO_BIG] = {ICMP_UNREACHABLE, ICMP_CODE_TOO_BIG, DROP_TOO_BIG},
+	[ANSWER_FRAGMENT_TIMEOUT] = {ICMP_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
+				     DROP_FRAGMENT_TIMEOUT},
 };
 
 /* The largest packet that fits where this one was going; RFC 1191 section 4. */
@@ -128,7 +130,7 @@ static void make_error(const struct lane *lane, struct packet *p, const struct e
 	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(lane, p) : 0;
 	uint8_t *ip, *icmp;
 
-	if (p->len >= ROOMY) { /* may fill its buffer: see in/reassemble.c */
+	if (p->len >= ROOMY) { /* may fill its buffer: see in/assembly.c */
 		memmove(p->data + ROOMY - ERROR_MAX, p->data, quote);
 		p->data += ROOMY - ERROR_MAX;
 	}

@@ -16,19 +16,21 @@ enum {
 	ERROR_MAX = 1280,
 	ERROR_HOPS = 64,
 	ERROR_HEADERS = IPV6_LEN + ICMP_LEN,
+	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
 };
 
 struct error_kind {
-	uint8_t type;
+	uint8_t type, code;
 	enum drop drop; /* when it can't be sent */
 };
 
-/* The code is always 0: no hops left, no route, and "packet too big" has no other. */
 static const struct error_kind kinds[ANSWER_COUNT] = {
-	[ANSWER_ECHO] = {ICMPV6_ECHO_REPLY, DROP_NO_NEIGHBOUR},
-	[ANSWER_TTL_EXPIRED] = {ICMPV6_TIME_EXCEEDED, DROP_TTL_EXPIRED},
-	[ANSWER_UNREACHABLE] = {ICMPV6_UNREACHABLE, DROP_NO_ROUTE},
-	[ANSWER_TOO_BIG] = {ICMPV6_TOO_BIG, DROP_TOO_BIG},
+	[ANSWER_ECHO] = {ICMPV6_ECHO_REPLY, 0, DROP_NO_NEIGHBOUR},
+	[ANSWER_TTL_EXPIRED] = {ICMPV6_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
+	[ANSWER_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_NO_ROUTE},
+	[ANSWER_TOO_BIG] = {ICMPV6_TOO_BIG, 0, DROP_TOO_BIG},
+	[ANSWER_FRAGMENT_TIMEOUT] = {ICMPV6_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
+				     DROP_FRAGMENT_TIMEOUT},
 };
 
 static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
@@ -86,17 +88,25 @@ static void write_header(uint8_t *ip, const struct addr6 *src, const struct addr
 
 /*
  * New headers stand in front of the quote: out of a tunnel its own headers were there, and from the
- * Internet the headroom suffices (packet.h).
+ * Internet the headroom suffices (packet.h). A packet that may fill its buffer (in/assembly.c) has its
+ * quote moved first, as in answer.c.
  */
 static void make_error(const struct lane *lane, struct packet *p, const struct addr6 *from,
 		       const struct addr6 *to)
 {
 	size_t quote = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
-	uint8_t *ip = p->data - ERROR_HEADERS, *icmp = ip + IPV6_LEN;
 	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(lane, p) : 0;
+	uint8_t *ip, *icmp;
 
+	if (p->len >= ROOMY) {
+		memmove(p->data + ROOMY - ERROR_MAX, p->data, quote);
+		p->data += ROOMY - ERROR_MAX;
+	}
+	ip = p->data - ERROR_HEADERS;
+	icmp = ip + IPV6_LEN;
 	memset(icmp, 0, ICMP_LEN);
 	icmp[ICMP_TYPE] = kinds[p->reason].type;
+	icmp[ICMP_CODE] = kinds[p->reason].code;
 	wire_put_be32(icmp + ICMP_ID, htonl(mtu));
 	write_header(ip, from, to, ICMP_LEN + quote);
 	icmp6_put_checksum(from, to, icmp, ICMP_LEN + quote);
@@ -134,8 +144,6 @@ static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_
 		return kinds[p->reason].drop;
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
-	if (!is_error && p->len > lane->adj->tunnel_mtus[p->tunnel])
-		return DROP_TOO_BIG; /* it came, but can't go back; nobody may cut it */
 	lane->counters.answers[p->reason]++;
 	if (is_error)
 		make_error(lane, p, &from, &key->src);
@@ -144,15 +152,24 @@ static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_
 	return DROP_NONE;
 }
 
+/* Only an echo reply can be: it is as long as its request. It is ours to cut. */
+static bool is_too_big(const struct lane *lane, const struct packet *p)
+{
+	return p->tunnel != TUNNEL_NONE && (p->len > lane->adj->tunnel_mtus[p->tunnel] ||
+					    (p->largest != 0 && p->len > p->largest));
+}
+
 void stage_answer6(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ANSWER6]; i++) {
 		struct packet *p = b->list[STAGE_ANSWER6][i];
 		enum drop drop = answer(lane, p, burst_key6(b, p));
 
-		if (drop == DROP_NONE)
-			burst_pass(b, STAGE_ENCAPSULATE6, p);
-		else
+		if (drop != DROP_NONE)
 			burst_drop(b, p, drop);
+		else if (is_too_big(lane, p))
+			burst_fragment(b, p, FRAGMENT_AS_IS);
+		else
+			burst_pass(b, STAGE_ENCAPSULATE6, p);
 	}
 }

@@ -70,6 +70,11 @@ void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop)
 	push(lane, p, hop, ETHER_IPV4);
 }
 
+void encapsulate6(struct lane *lane, struct packet *p, const struct hop *hop)
+{
+	push(lane, p, hop, ETHER_IPV6);
+}
+
 /* Made twice: @from and @type, that of the inner packet, are known at compile time. */
 static ALWAYS_INLINE void encapsulate_all(struct lane *lane, struct burst *b, enum stage from,
 					  uint16_t type)

@@ -1,5 +1,6 @@
 /*
- * Fragment: a packet that is too big for its way out and may be cut (DF clear) leaves in pieces.
+ * Fragment: a packet that is too big for its way out and may be cut leaves in pieces. IPv4 may where DF
+ * is clear; IPv6 only if it came in pieces: its source cuts it, and nobody else (RFC 8200 section 5).
  *
  * The only stage that makes packets. It takes what follow or answer passed to it, translates it if
  * that has not been done, copies it piece by piece into buffers of their own, and sends the pieces
@@ -10,83 +11,107 @@
  * Law 3: k pieces are k - 1 packets more than came in, counted as fragments_made.
  *
  * Towards the Internet many hosts share one address, and pieces of two packets with the same
- * identification would be put together (RFC 6864 section 5.3.1); so they take on one of ours.
+ * identification would be put together (RFC 6864 section 5.3.1); so they take on one of ours. Those of
+ * IPv6 always do: theirs went with the fragment header when they were put together.
  */
 #include "out/stages.h"
 
-#include "base/checksum.h"
 #include "base/wire.h"
+#include "out/cut.h"
 #include "whole.h"
 
 #include <rte_mbuf.h>
 
 enum {
 	PIECES_MAX = 128, /* 65,535 bytes through the smallest MTU, 576 */
-
-	OPTION_END = 0,
-	OPTION_NOP = 1,
-	OPTION_COPIED = 0x80,
+	KEY_IDENTIFICATION = 0xff, /* key.zero: no flow and no fragment has such a key */
 };
 
-static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
+/* What differs between the families. */
+struct family {
+	void (*rewrite)(struct lane *lane, struct packet *p);
+	void (*encapsulate)(struct lane *lane, struct packet *p, const struct hop *hop);
+	void (*write)(const struct cut *c, uint8_t *ip, size_t at, size_t len, bool last);
+};
+
+static const struct family four = {rewrite, encapsulate, cut_write};
+static const struct family six = {rewrite6, encapsulate6, cut6_write};
+
+static const struct family *family_of(const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_mtus[p->tunnel]
-					: lane->adj->hops[p->hop].mtu;
+	return p->data[IPV6_VERSION] >> 4 == 6 ? &six : &four;
 }
 
-/* Options that are not to be copied (RFC 791 section 3.1) become "no operation" in later pieces. */
-static void blank_options(uint8_t *ip, size_t header)
+/*
+ * Nobody can foretell it, and none comes again before all others have (RFC 7739): a counter, which a
+ * keyed permutation hides (a network of four rounds: Luby and Rackoff, 1988).
+ */
+static uint32_t next_identification6(struct lane *lane)
 {
-	size_t at = IPV4_LEN;
+	uint32_t n = lane->identification6++;
+	uint16_t left = (uint16_t)(n >> 16), right = (uint16_t)n;
 
-	while (at < header && ip[at] != OPTION_END) {
-		size_t len = ip[at] == OPTION_NOP ? 1 : at + 1 < header ? ip[at + 1] : 0;
+	for (uint16_t round = 0; round < 4; round++) {
+		const struct flow_key key = {
+			.sport = right,
+			.dport = round,
+			.zero = KEY_IDENTIFICATION,
+		};
+		uint16_t mixed = left ^ (uint16_t)flow_table_prefetch(lane->flows, &key);
 
-		if (len == 0 || len > header - at)
-			return;
-		if (!(ip[at] & OPTION_COPIED))
-			memset(ip + at, OPTION_NOP, len);
-		at += len;
+		left = right;
+		right = mixed;
 	}
+	return (uint32_t)left << 16 | right;
 }
 
-/* One piece: @len bytes of @p's payload from @at on, not yet encapsulated. */
-static void fill(const struct packet *p, size_t header, size_t at, size_t len, struct rte_mbuf *m)
+static size_t fitting_size(const struct lane *lane, const struct packet *p)
 {
-	uint8_t *ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(header + len));
-	uint16_t fragment = (uint16_t)(at / 8 | (header + at + len < p->len ? IPV4_MF : 0));
+	size_t mtu = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_mtus[p->tunnel]
+					      : lane->adj->hops[p->hop].mtu;
 
-	memcpy(ip, p->data, header);
-	memcpy(ip + header, p->data + header + at, len);
-	if (at > 0)
-		blank_options(ip, header);
-	wire_put_be16(ip + IPV4_LENGTH, htons((uint16_t)(header + len)));
-	wire_put_be16(ip + IPV4_FRAGMENT, htons(fragment));
-	wire_put_be16(ip + IPV4_CHECKSUM, 0);
-	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, header));
+	if (family_of(p) == &six && p->largest != 0 && p->largest < mtu)
+		return p->largest;
+	return mtu;
 }
 
-static void finish(struct lane *lane, const struct packet *p, const struct hop *hop,
-		   struct rte_mbuf *m)
+static void begin(struct lane *lane, struct packet *p, struct cut *c)
 {
+	if (family_of(p) == &six) {
+		cut6_begin(c, p->data, p->len, next_identification6(lane));
+		return;
+	}
+	if (p->tunnel == TUNNEL_NONE)
+		wire_put_be16(p->data + IPV4_ID, next_identification(lane));
+	cut_begin(c, p->data);
+}
+
+/* One piece: @len bytes of what is cut from @at on, ready to leave. */
+static void make_piece(struct lane *lane, const struct packet *p, const struct cut *c, size_t at,
+		       size_t len, struct rte_mbuf *m)
+{
+	const struct family *y = family_of(p);
+	uint8_t *ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(c->header_len + len));
 	struct packet piece = {
 		.mbuf = m,
-		.data = rte_pktmbuf_mtod(m, uint8_t *),
+		.data = ip,
 		.len = m->data_len,
 		.tunnel = p->tunnel,
 	};
 
-	encapsulate(lane, &piece, hop);
+	y->write(c, ip, at, len, c->body + at + len == p->len);
+	memcpy(ip + c->header_len, p->data + c->body + at, len);
+	y->encapsulate(lane, &piece, &lane->adj->hops[p->hop]);
 	m->data_off = (uint16_t)(piece.data - (uint8_t *)m->buf_addr);
 	m->data_len = piece.len;
 	m->pkt_len = piece.len;
 }
 
-/* How much of the payload goes into one piece: what fits the way out and a buffer. */
+/* How much of what is cut goes into one piece: what fits the way out and a buffer. */
 static size_t piece_size(const struct lane *lane, const struct packet *p, size_t header)
 {
 	struct rte_mempool *pool = whole_pool(p->mbuf);
-	size_t fits = fitting_mtu(lane, p);
+	size_t fits = fitting_size(lane, p);
 	size_t room = (size_t)rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 
 	fits = fits < room ? fits : room;
@@ -94,24 +119,23 @@ static size_t piece_size(const struct lane *lane, const struct packet *p, size_t
 }
 
 /* Cuts @p: the pieces, ready to leave. Writes how many. */
-static enum drop cut(struct lane *lane, struct packet *p, const struct hop *hop,
-		     struct rte_mbuf **pieces, unsigned *n)
+static enum drop cut(struct lane *lane, struct packet *p, struct rte_mbuf **pieces, unsigned *n)
 {
-	size_t header = (size_t)(p->data[IPV4_VERSION_IHL] & 0xf) * 4, body = p->len - header;
-	size_t size = piece_size(lane, p, header);
+	size_t body, size;
+	struct cut c;
 
+	begin(lane, p, &c);
+	body = p->len - c.body;
+	size = piece_size(lane, p, c.header_len);
 	if (size == 0 || body > size * PIECES_MAX)
 		return DROP_TOO_BIG;
 	*n = (unsigned)((body + size - 1) / size);
 	if (rte_pktmbuf_alloc_bulk(whole_pool(p->mbuf), pieces, *n) != 0)
 		return DROP_NO_BUFFER;
-	if (p->tunnel == TUNNEL_NONE)
-		wire_put_be16(p->data + IPV4_ID, next_identification(lane));
 	for (unsigned i = 0; i < *n; i++) {
-		size_t at = i * size, len = body - at < size ? body - at : size;
+		size_t at = i * size;
 
-		fill(p, header, at, len, pieces[i]);
-		finish(lane, p, hop, pieces[i]);
+		make_piece(lane, p, &c, at, body - at < size ? body - at : size, pieces[i]);
 	}
 	return DROP_NONE;
 }
@@ -126,8 +150,8 @@ static enum drop send_in_pieces(struct lane *lane, struct packet *p)
 	if (!hop->resolved)
 		return DROP_NO_NEIGHBOUR;
 	if (p->reason == FRAGMENT_TRANSLATE)
-		rewrite(lane, p);
-	drop = cut(lane, p, hop, pieces, &n);
+		family_of(p)->rewrite(lane, p);
+	drop = cut(lane, p, pieces, &n);
 	if (drop != DROP_NONE)
 		return drop;
 	lane->counters.fragments_made += n - 1;

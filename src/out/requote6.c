@@ -19,12 +19,13 @@ void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flo
 	struct port_change c = quoted_port_change(f, dir);
 	const struct addr6 *from = dir == FLOW_RETURN ? &six->nat_src : &six->src;
 	const struct addr6 *to = dir == FLOW_RETURN ? &six->src : &six->nat_src;
-	uint8_t proto, l4;
+	struct ipv6_chain chain;
 
-	if (ipv6_walk(quote, len, &proto, &l4) != DROP_NONE)
+	if (ipv6_walk(quote, len, true, &chain) != DROP_NONE)
 		return; /* quote6.c has walked it already */
 	memcpy(quote + (dir == FLOW_RETURN ? IPV6_SRC : IPV6_DST), to, sizeof(*to));
-	transport_requote(quote + l4, len - l4, proto, &c, checksum_delta(from, to, sizeof(*to)));
+	transport_requote(quote + chain.l4, len - chain.l4, chain.proto, &c,
+			  checksum_delta(from, to, sizeof(*to)));
 }
 
 static void rewrite_error(const struct network *net, struct packet *p, const struct flow *f,

@@ -31,20 +31,31 @@ static void translate(struct packet *p, const struct flow *f, const struct flow6
 	transport_rewrite(p->data + p->l4, f->proto, &c, addr_delta);
 }
 
+static ALWAYS_INLINE void rewrite_one(struct lane *lane, struct packet *p)
+{
+	const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+	const struct flow6 *six = flow6_at(lane->flows6, p->probe.record);
+	uint8_t *l4 = p->data + p->l4;
+
+	p->data[IPV6_HOPS]--;
+	if (!flow6_is_untranslated(f, six))
+		translate(p, f, six);
+	if (p->tcp_flags & TCP_SYN)
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
+			  (uint16_t)(lane->adj->tunnel_mtus[f->onramp] - HEADERS));
+}
+
+void rewrite6(struct lane *lane, struct packet *p)
+{
+	rewrite_one(lane, p);
+}
+
 void stage_rewrite6(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REWRITE6]; i++) {
 		struct packet *p = b->list[STAGE_REWRITE6][i];
-		const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
-		const struct flow6 *six = flow6_at(lane->flows6, p->probe.record);
-		uint8_t *l4 = p->data + p->l4;
 
-		p->data[IPV6_HOPS]--;
-		if (!flow6_is_untranslated(f, six))
-			translate(p, f, six);
-		if (p->tcp_flags & TCP_SYN)
-			mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
-				  (uint16_t)(lane->adj->tunnel_mtus[f->onramp] - HEADERS));
+		rewrite_one(lane, p);
 		burst_pass(b, STAGE_ENCAPSULATE6, p);
 	}
 }

@@ -23,6 +23,8 @@ static inline be16_t next_identification(struct lane *lane)
 /* What the stages do with one packet, for stage_fragment(). @hop is resolved. */
 void rewrite(struct lane *lane, struct packet *p);
 void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop);
+void rewrite6(struct lane *lane, struct packet *p);
+void encapsulate6(struct lane *lane, struct packet *p, const struct hop *hop);
 
 /*
  * Translates a packet of @f quoted by an ICMP error that travels in direction @dir: addresses, ports

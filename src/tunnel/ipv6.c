@@ -7,7 +7,8 @@
  *
  *   routing header   type 0 (RFC 5095), and others that have segments left: the destination that we
  *                    see is not the flow's
- *   fragment         but for an atomic one, which is a whole packet (RFC 6946)
+ *   fragment         for those who put fragments together; an atomic one is a whole packet (RFC 6946).
+ *                    A second fragment header has no meaning, and would hide what is behind it
  *
  * Anything that is no extension header ends the walk, ESP and AH included.
  */
@@ -20,47 +21,69 @@ enum {
 	EXTENSION_MIN = 8, /* bytes */
 	ROUTING_TYPE = 2, /* RFC 8200 section 4.4 */
 	ROUTING_LEFT = 3,
-	FRAGMENT_OFFSET = 2, /* section 4.5 */
-	FRAGMENT_OFFSET_OR_MORE = 0xfff9,
 };
 
-/* The extension header at @at: how long it is, and may the packet go on? */
-static enum drop check_extension(const uint8_t *h, size_t left, uint8_t next, size_t *len)
+/* How long is the extension header at @h, of kind @next? 0: longer than the packet. */
+static size_t header_len(const uint8_t *h, size_t left, uint8_t next)
 {
+	size_t len;
+
 	if (left < EXTENSION_MIN)
-		return DROP_INNER_MALFORMED;
-	*len = next == NEXT_FRAGMENT ? EXTENSION_MIN : ((size_t)h[1] + 1) * 8;
-	if (*len > left)
-		return DROP_INNER_MALFORMED;
-	if (next == NEXT_ROUTING && (h[ROUTING_TYPE] == 0 || h[ROUTING_LEFT] != 0))
-		return DROP_ROUTING_HEADER;
-	if (next == NEXT_FRAGMENT && wire_16(h + FRAGMENT_OFFSET) & FRAGMENT_OFFSET_OR_MORE)
-		return DROP_FRAGMENT6;
+		return 0;
+	len = next == NEXT_FRAGMENT ? IPV6_FRAGMENT_LEN : ((size_t)h[1] + 1) * 8;
+	return len <= left ? len : 0;
+}
+
+/* The fragment header at @at, which the byte at @named names. */
+static enum drop note_fragment(const uint8_t *ip, size_t at, size_t named, bool first,
+			       struct ipv6_chain *c)
+{
+	uint16_t word = wire_16(ip + at + IPV6_FRAGMENT_OFFSET);
+
+	if (c->fragment != 0 || at > UINT8_MAX)
+		return DROP_EXTENSION;
+	c->fragment = (uint8_t)at;
+	c->names_fragment = (uint8_t)named;
+	return word & (first ? IPV6_OFFSET : IPV6_OFFSET_OR_MORE) ? DROP_FRAGMENT : DROP_NONE;
+}
+
+static enum drop end_at(size_t at, uint8_t proto, struct ipv6_chain *c)
+{
+	if (at > UINT8_MAX)
+		return DROP_EXTENSION;
+	c->proto = proto;
+	c->l4 = (uint8_t)at;
 	return DROP_NONE;
 }
 
-enum drop ipv6_walk(const uint8_t *ip, size_t len, uint8_t *proto, uint8_t *l4)
+enum drop ipv6_walk(const uint8_t *ip, size_t len, bool first, struct ipv6_chain *c)
 {
-	size_t at = IPV6_LEN, header;
+	size_t at = IPV6_LEN, named = IPV6_NEXT, header;
 	uint8_t next = ip[IPV6_NEXT];
 
+	*c = (struct ipv6_chain){.per_hop = IPV6_LEN};
 	for (unsigned n = 0; n <= EXTENSIONS_MAX; n++) {
-		enum drop drop;
+		const uint8_t *h = ip + at;
+		enum drop drop = DROP_NONE;
 
 		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_FRAGMENT &&
-		    next != NEXT_OPTIONS) {
-			if (at > UINT8_MAX)
-				return DROP_EXTENSION;
-			*proto = next;
-			*l4 = (uint8_t)at;
-			return DROP_NONE;
-		}
+		    next != NEXT_OPTIONS)
+			return end_at(at, next, c);
 		if (next == NEXT_HOP_BY_HOP && n > 0) /* only the first, section 4.1 */
 			return DROP_EXTENSION;
-		drop = check_extension(ip + at, len - at, next, &header);
+		header = header_len(h, len - at, next);
+		if (header == 0)
+			return DROP_INNER_MALFORMED;
+		if (next == NEXT_ROUTING && (h[ROUTING_TYPE] == 0 || h[ROUTING_LEFT] != 0))
+			return DROP_ROUTING_HEADER;
+		if (next == NEXT_FRAGMENT)
+			drop = note_fragment(ip, at, named, first, c);
 		if (drop != DROP_NONE)
 			return drop;
-		next = ip[at];
+		if ((next == NEXT_ROUTING || next == NEXT_HOP_BY_HOP) && at + header <= UINT8_MAX)
+			c->per_hop = (uint8_t)(at + header);
+		next = h[0];
+		named = at;
 		at += header;
 	}
 	return DROP_EXTENSION;

@@ -257,3 +257,16 @@ void judge_frame(unsigned port, const uint8_t *frame, size_t len, const struct f
 	show("out", frame, len);
 	judge_stop_if(true, wrong);
 }
+
+void judge_late(unsigned port, const uint8_t *frame, size_t len)
+{
+	struct look_gre gre;
+	struct look l;
+
+	if (port == UNDERLAY && look_into_gre(frame, len, &gre) && look_at(gre.ip, gre.room, &l) &&
+	    l.icmp_error && l.l4 == LOOK_GOOD && l.icmp_type == (l.six ? 3 : 11) &&
+	    make_site_of(&gre.outer.dst, gre.key) != INTERNET)
+		return;
+	show("out", frame, len);
+	judge_stop_if(true, "something left by itself");
+}

@@ -19,5 +19,11 @@ void judge_reset(void);
 void judge_frame(unsigned port, const uint8_t *frame, size_t len, const struct frame_bytes *in,
 		 unsigned n);
 
+/*
+ * A frame left by @port though nothing came in, as time went by: that is the error which tells a site
+ * that a fragment is missing.
+ */
+void judge_late(unsigned port, const uint8_t *frame, size_t len);
+
 /* @wrong is something no input may bring about. */
 void judge_stop_if(bool wrong, const char *what);

@@ -280,10 +280,17 @@ static size_t step_error(unsigned how, const uint8_t *p, size_t size)
 
 static void wait_for(uint32_t seconds)
 {
+	uint8_t out[BED_FRAME_MAX];
+	size_t len;
+
 	run();
 	for (unsigned i = 0; i < story.workers; i++)
 		worker_advance_clock(bed_worker(story.bed, i), seconds);
 	bed_run(story.bed);
+	for (unsigned to = 0; to < 2; to++) {
+		while ((len = bed_take(story.bed, to, out)) > 0)
+			judge_late(to, out, len);
+	}
 }
 
 /* One step of the story; returns how many bytes it took. */

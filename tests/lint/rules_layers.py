@@ -33,12 +33,12 @@ PAIRS = ({"worker", "query"}, {"handover", "in"}, {"handover", "out"}, {"handove
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
     r"^src/(packet|whole|handover|pipeline|worker\w*|main)\.[ch]$|"
-    r"^src/(in/(receive|reassemble|steer\w*)|out/(fragment|transmit)|control/port\w*|network/adjacency\w*)\.[ch]$|"
+    r"^src/(in/(receive|assembly|reassemble|steer\w*)|out/(fragment|transmit)|control/port\w*|network/adjacency\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
 TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/tunnel/", "src/base/",
           "src/network/")
 UNTESTED = re.compile(r"\.bpf\.c$|^src/in/receive\.c$|^src/out/transmit\.c$|"
-                      r"^src/in/reassemble\.c$|^src/out/fragment\.c$")
+                      r"^src/in/(assembly|reassemble)\.c$|^src/out/fragment\.c$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 
 

@@ -1,14 +1,8 @@
 /*
  * Fragments: each row is a packet, how it is cut, in which order the pieces come, and whether the
  * packet goes on as a whole.
- *
- *     berlin 10.0.1.0/24 --- GRE 198.51.100.10, no key  ---+
- *     madrid 10.0.1.0/24 --- GRE 198.51.100.20, key 7 -----+--- 198.51.100.1 [ gateway ] uplink
- *                            port MTU 9000                          egress 203.0.113.1, slice 1
  */
-#include "bed.h"
-#include "frame.h"
-#include "pieces.h"
+#include "parcel.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,38 +11,18 @@
 
 #include <cmocka.h>
 
-#define GATEWAY IP(198, 51, 100, 1)
-#define BERLIN IP(198, 51, 100, 10)
-#define SPAIN IP(198, 51, 100, 20)
-#define HOST IP(10, 0, 1, 10)
-#define SERVER IP(192, 0, 2, 80)
-#define EGRESS IP(203, 0, 113, 1)
+#define BERLIN PARCEL_BERLIN
+#define HOST PARCEL_HOST
+#define INSIDE PARCEL_INSIDE
+#define SERVER PARCEL_SERVER
+#define EGRESS PARCEL_EGRESS
 
-enum { UNDERLAY, UPLINK };
-enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17, ICMP = 1, ECHO = 8, REPLY = 0 };
-enum { CUTS_MAX = 12, LIFE_S = 5, PER_SITE = 16, ALL = 64 };
+enum { UNDERLAY = PARCEL_UNDERLAY, UPLINK = PARCEL_UPLINK, LIFE_S = PARCEL_LIFE_S };
+enum { ACK = 16, TCP = 6, UDP = 17, ICMP = 1, ECHO = 8 };
+enum { CUTS_MAX = 12, PER_SITE = PARCEL_PER_SITE, ALL = PARCEL_ALL };
 
-#define YAML(more)                                                                                 \
-	more "ports:\n"                                                                            \
-	     "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"           \
-	     "  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"             \
-	     "sites:\n"                                                                            \
-	     "  - name: berlin\n"                                                                  \
-	     "    prefixes: [10.0.1.0/24]\n"                                                       \
-	     "    tunnels: [{name: b1, local: 198.51.100.1, remote: 198.51.100.10,\n"              \
-	     "               port: underlay, address: 10.255.0.1}]\n"                              \
-	     "  - name: madrid\n"                                                                  \
-	     "    prefixes: [10.0.1.0/24]\n"                                                       \
-	     "    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, key: 7,\n"      \
-	     "               port: underlay}]\n"                                                   \
-	     "egress:\n"                                                                           \
-	     "  - {name: internet, port: uplink,\n"                                                \
-	     "     addresses: [{address: 203.0.113.1, slices: [1]}]}\n"
-
-static const char yaml[] = YAML("flows: {capacity: 4096}\n");
-static const char four_workers[] = YAML("flows: {capacity: 4096}\nworkers: 4\n");
-
-enum whence { SITE, INTERNET, TUNNEL }; /* TUNNEL: the tunnel's own packet is cut, not the inner */
+static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
+static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers: 4\n");
 
 struct cut {
 	size_t at, end; /* payload bytes; {0, 0}: that was all */
@@ -66,6 +40,7 @@ struct row {
 	enum drop drop; /* of what was dropped at once, */
 	unsigned dropped; /* so many */
 	unsigned held; /* still wait, and will be dropped as fragment_timeout */
+	bool told; /* but for the first fragment: the site is told by ICMP */
 };
 
 /* clang-format off */
@@ -124,8 +99,9 @@ static const struct row rows[] = {
 	{"tiny from the Internet",          INTERNET, TCP, 1020, {{0, 8}, {8, 1000}}, 0, DROP_FRAGMENT, 2},
 
 	{"the first is missing",            SITE, UDP, 1020, {{504, 1000}}, 0, .held = 1},
-	{"the last is missing",             SITE, UDP, 1020, {{0, 504}}, 0, .held = 1},
-	{"the middle is missing",           SITE, UDP, 1020, {{0, 320}, {640, 1000}}, 0, .held = 2},
+	{"the last is missing",             SITE, UDP, 1020, {{0, 504}}, 0, .held = 1, .told = true},
+	{"the middle is missing",           SITE, UDP, 1020, {{0, 320}, {640, 1000}}, 0, .held = 2, .told = true},
+	{"the middle of a ping is missing", SITE, ICMP, 1020, {{640, 1000}, {0, 320}}, 0, .held = 2, .told = true},
 	{"the middle is missing, from the Internet",
 					    INTERNET, UDP, 1020, {{0, 320}, {640, 1000}}, 0, .held = 2},
 	{"the middle of a tunnel packet is missing",
@@ -135,20 +111,7 @@ static const struct row rows[] = {
 
 static struct frame from_site(uint8_t proto, bool madrid)
 {
-	return (struct frame){
-		.outer_src = madrid ? SPAIN : BERLIN,
-		.outer_dst = GATEWAY,
-		.has_key = madrid,
-		.key = madrid ? 7 : 0,
-		.src = HOST,
-		.dst = SERVER,
-		.sport = 5000,
-		.dport = proto == ICMP ? 0 : 53,
-		.proto = proto,
-		.tcp_flags = SYN,
-		.icmp_type = ECHO,
-		.token = 0x1234 + madrid,
-	};
+	return parcel_from_site(proto, madrid, false);
 }
 
 static size_t header_of(uint8_t proto)
@@ -156,59 +119,10 @@ static size_t header_of(uint8_t proto)
 	return proto == TCP ? 40 : 28;
 }
 
-/* The answer to @first, which opens the flow. */
-static struct frame answer_to(struct bed *bed, const struct frame *first)
-{
-	uint8_t frame[BED_FRAME_MAX];
-	struct frame mapped;
-	const char *why;
-	size_t len;
-
-	bed_send(bed, UNDERLAY, frame, frame_build(first, frame));
-	bed_run(bed);
-	len = bed_take(bed, UPLINK, frame);
-	assert_true(len > 0 && frame_parse(frame, len, &mapped, &why));
-	return (struct frame){
-		.src = SERVER,
-		.dst = EGRESS,
-		.sport = first->proto == ICMP ? mapped.sport : mapped.dport,
-		.dport = first->proto == ICMP ? 0 : mapped.sport,
-		.proto = first->proto,
-		.tcp_flags = SYN | ACK,
-		.icmp_type = REPLY,
-		.token = 0x4321,
-	};
-}
-
-/* A packet that is to be sent in fragments: what is cut, and what is put around each of them. */
-struct parcel {
-	uint8_t whole[PIECES_PACKET_MAX];
-	size_t len;
-	struct frame around;
-	unsigned port;
-	uint16_t id;
-};
-
-static void pack(struct parcel *parcel, const struct frame *f, enum whence from)
-{
-	static uint8_t bytes[PIECES_PACKET_MAX + 64];
-
-	parcel->around = *f;
-	parcel->port = from == INTERNET ? UPLINK : UNDERLAY;
-	parcel->id = 0x5151;
-	parcel->len = frame_build_inner(f, parcel->whole);
-	if (from != TUNNEL)
-		return;
-	parcel->len = frame_wrap(f, parcel->whole, parcel->len, bytes) - 14;
-	memcpy(parcel->whole, bytes + 14, parcel->len);
-	parcel->around.outer_dst = 0;
-}
-
 static void send_cut(struct bed *bed, const struct parcel *parcel, const struct cut *cut)
 {
-	uint8_t packet[BED_FRAME_MAX], frame[BED_FRAME_MAX];
-	const struct piece piece = {cut->at, cut->end};
-	size_t len = pieces_cut(parcel->whole, parcel->len, &piece, parcel->id, packet);
+	uint8_t packet[BED_FRAME_MAX];
+	size_t len = parcel_cut(parcel, cut->at, cut->end, packet);
 
 	if (cut->no_more) {
 		packet[6] &= 0xdf;
@@ -216,8 +130,7 @@ static void send_cut(struct bed *bed, const struct parcel *parcel, const struct 
 	}
 	if (cut->poison != 0)
 		packet[20] ^= cut->poison;
-	bed_send(bed, parcel->port, frame, frame_wrap(&parcel->around, packet, len, frame));
-	bed_run(bed);
+	parcel_put(bed, parcel, packet, len);
 }
 
 static struct parcel parcel;
@@ -264,7 +177,33 @@ static void check_counters(struct bed *bed, const struct row *row, unsigned sent
 	worker_advance_clock(bed_worker(bed, 0), 1);
 	c = bed_counters(bed);
 	assert_int_equal(c.held, 0);
-	assert_int_equal(c.drops[DROP_FRAGMENT_TIMEOUT], row->held);
+	assert_int_equal(c.drops[DROP_FRAGMENT_TIMEOUT], row->held - row->told);
+	assert_int_equal(c.answers[ANSWER_FRAGMENT_TIMEOUT], row->told);
+}
+
+/* The error that says so, with the first fragment as far as it fits. */
+static void check_told(struct bed *bed, const struct row *row)
+{
+	uint8_t frame[BED_FRAME_MAX];
+	size_t len = bed_take(bed, UNDERLAY, frame), n = len;
+	const uint8_t *quote = frame_inner(frame, &n) + 28;
+	struct frame out;
+	const char *why;
+
+	if (!row->told) {
+		assert_int_equal(len, 0);
+		return;
+	}
+	if (!frame_parse(frame, len, &out, &why))
+		fail_msg("%s: wrong %s", row->why, why);
+	assert_int_equal(out.outer_dst, BERLIN);
+	assert_int_equal(out.src, INSIDE);
+	assert_int_equal(out.dst, HOST);
+	assert_int_equal(out.icmp_type, 11);
+	assert_int_equal(out.icmp_code, 1);
+	assert_memory_equal(quote + 12, parcel.whole + 12, 8);
+	assert_memory_equal(quote + 20, parcel.whole + 20, n - 28 - 20);
+	assert_int_equal(n, row->cuts[0].at == 0 && row->cuts[0].end == 504 ? 28 + 524 : 28 + 340);
 }
 
 /* A tunnel packet's size is that of the outer one. */
@@ -280,14 +219,15 @@ static void check_row(const struct row *row)
 	unsigned sent = 0;
 
 	if (row->from == INTERNET)
-		f = answer_to(bed, &f);
+		f = parcel_answer_to(bed, &f);
 	f.payload = payload_of(row);
-	pack(&parcel, &f, row->from);
+	parcel_pack(&parcel, &f, row->from);
 	assert_int_equal(parcel.len, row->size);
 	for (; sent < CUTS_MAX && row->cuts[sent].end != 0; sent++)
 		send_cut(bed, &parcel, &row->cuts[sent]);
 	check_out(bed, row, &f);
 	check_counters(bed, row, sent);
+	check_told(bed, row);
 	bed_check(bed);
 	bed_destroy(bed);
 }
@@ -308,8 +248,8 @@ static void sites_do_not_mix(void **state)
 	const char *why;
 
 	b.payload = m.payload = 1000 - 8;
-	pack(&berlin, &b, SITE);
-	pack(&madrid, &m, SITE);
+	parcel_pack(&berlin, &b, SITE);
+	parcel_pack(&madrid, &m, SITE);
 	send_cut(bed, &berlin, &first);
 	send_cut(bed, &madrid, &last);
 	assert_int_equal(bed_counters(bed).held, 2);
@@ -336,7 +276,7 @@ static void keys_differ(void **state)
 
 		f.token = i;
 		f.payload = (uint16_t)(1020 - header_of(protos[i]));
-		pack(&parcels[i], &f, SITE);
+		parcel_pack(&parcels[i], &f, SITE);
 		parcels[i].id += i / 3;
 		send_cut(bed, &parcels[i], &first);
 	}
@@ -360,11 +300,12 @@ static void a_site_has_its_part(void **state)
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
 	const struct cut first = {0, 504}, last = {504, 1000};
+	uint8_t frame[BED_FRAME_MAX];
 	const char *why;
 
 	b.payload = m.payload = 1000 - 8;
-	pack(&berlin, &b, SITE);
-	pack(&madrid, &m, SITE);
+	parcel_pack(&berlin, &b, SITE);
+	parcel_pack(&madrid, &m, SITE);
 	send_cut(bed, &madrid, &first);
 	for (unsigned i = 0; i < 3 * ALL; i++) {
 		berlin.id++;
@@ -381,8 +322,38 @@ static void a_site_has_its_part(void **state)
 	assert_int_equal(out.token, b.token);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 	assert_int_equal(bed_counters(bed).held, 0);
+	assert_int_equal(bed_counters(bed).answers[ANSWER_FRAGMENT_TIMEOUT], PER_SITE - 1);
+	for (unsigned i = 0; i < PER_SITE - 1; i++)
+		assert_int_equal(bed_take(bed, UNDERLAY, frame), 14 + 24 + 28 + 524);
 	bed_check(bed);
 	bed_destroy(bed);
+}
+
+/* Errors about nothing but what may have one: not an error, nor what came from the Internet. */
+static void who_is_not_told(void **state)
+{
+	static const struct {
+		enum whence from;
+		uint8_t icmp_type;
+	} cases[] = {{SITE, 3}, {SITE, 11}, {SITE, 5}, {INTERNET, ECHO}, {TUNNEL, ECHO}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bed *bed = bed_create(yaml, 1);
+		struct frame f = from_site(ICMP, false);
+		uint8_t frame[BED_FRAME_MAX];
+
+		if (cases[i].from == INTERNET)
+			f = parcel_answer_to(bed, &f);
+		f.icmp_type = cases[i].icmp_type;
+		f.payload = 1000;
+		parcel_pack(&parcel, &f, cases[i].from);
+		send_cut(bed, &parcel, &(struct cut){0, 504});
+		worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
+		assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_TIMEOUT], 1);
+		assert_int_equal(bed_take(bed, UNDERLAY, frame), 0);
+		bed_check(bed);
+		bed_destroy(bed);
+	}
 }
 
 /* A packet in more pieces than we join: small change is no attack on memory. */
@@ -392,9 +363,8 @@ static void too_many_pieces(void **state)
 	struct frame f = from_site(UDP, false);
 
 	f.payload = 2000 - 8;
-	pack(&parcel, &f, SITE);
-	for (size_t at = 0; at < 2000; at += 8)
-		send_cut(bed, &parcel, &(struct cut){at, at + 8});
+	parcel_pack(&parcel, &f, SITE);
+	parcel_send(bed, &parcel, 8);
 	/* 129 are given up together, the rest waits in vain */
 	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 129);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
@@ -408,20 +378,17 @@ static void largest(void **state)
 {
 	static const size_t sizes[] = {20000, 65000, 65300, 65400, 65471, 65500, 65534, 65535};
 	struct bed *bed = bed_create(yaml, 1);
-	struct frame f = from_site(UDP, false), back = answer_to(bed, &f), out;
+	struct frame f = from_site(UDP, false), back = parcel_answer_to(bed, &f), out;
 
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
-		size_t size = sizes[i / 2], end;
+		size_t size = sizes[i / 2];
 		enum whence from = i % 2 == 0 ? SITE : INTERNET;
 		struct frame *in = from == SITE ? &f : &back;
 		const char *why = "";
 
 		in->payload = (uint16_t)(size - 28);
-		pack(&parcel, in, from);
-		for (size_t at = 0; at < size - 20; at = end) {
-			end = at + 1400 < size - 20 ? at + 1400 : size - 20;
-			send_cut(bed, &parcel, &(struct cut){at, end});
-		}
+		parcel_pack(&parcel, in, from);
+		parcel_send(bed, &parcel, 1400);
 		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &pieces, &out, &why))
 			fail_msg("%zu bytes: %s", size, why);
 		assert_int_equal(pieces.len, 14 + size);
@@ -459,7 +426,7 @@ static void both_at_once(void **state)
 	const char *why;
 
 	f.payload = 2000 - 8;
-	pack(&parcel, &f, SITE);
+	parcel_pack(&parcel, &f, SITE);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct piece piece = {i * 1000, (i + 1) * 1000};
 		uint8_t packet[BED_FRAME_MAX], bytes[BED_FRAME_MAX];
@@ -502,11 +469,8 @@ static void wholes_are_judged(void **state)
 		f.ttl = cases[i].ttl;
 		f.tcp_flags = cases[i].tcp_flags;
 		f.payload = 50000;
-		pack(&parcel, &f, SITE);
-		for (size_t at = 0; at < parcel.len - 20; at += 1400)
-			send_cut(bed, &parcel,
-				 &(struct cut){at, at + 1400 < parcel.len - 20 ? at + 1400
-									       : parcel.len - 20});
+		parcel_pack(&parcel, &f, SITE);
+		parcel_send(bed, &parcel, 1400);
 		if (cases[i].drop != DROP_NONE)
 			assert_int_equal(bed_counters(bed).drops[cases[i].drop], 1);
 		else
@@ -530,12 +494,9 @@ static void several_workers(void **state)
 		f.sport = (uint16_t)(1000 + i);
 		f.token = i;
 		f.payload = (uint16_t)(1000 + (x = x * 1664525 + 1013904223) % 3000);
-		pack(&parcel, &f, from);
+		parcel_pack(&parcel, &f, from);
 		parcel.id = (uint16_t)i;
-		for (size_t at = 0, end; at < parcel.len - 20; at = end) {
-			end = at + 720 < parcel.len - 20 ? at + 720 : parcel.len - 20;
-			send_cut(bed, &parcel, &(struct cut){at, end});
-		}
+		parcel_send(bed, &parcel, 720);
 		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
@@ -553,6 +514,7 @@ int main(void)
 		cmocka_unit_test(too_many_pieces),   cmocka_unit_test(largest),
 		cmocka_unit_test(ping_of_death),     cmocka_unit_test(both_at_once),
 		cmocka_unit_test(wholes_are_judged), cmocka_unit_test(several_workers),
+		cmocka_unit_test(who_is_not_told),
 	};
 
 	return cmocka_run_group_tests_name("fragment", tests, NULL, NULL);

@@ -1,9 +1,9 @@
-/* Fragments for tests: see pieces.h. Headers have no options. */
+/* Fragments for tests: see pieces.h. IPv4 headers have no options. */
 #include "pieces.h"
 
 #include <string.h>
 
-enum { MF = 0x2000, DF = 0x4000, OFFSET = 0x1fff };
+enum { MF = 0x2000, DF = 0x4000, OFFSET = 0x1fff, MORE6 = 1, OFFSET6 = 0xfff8, FRAGMENT6 = 44 };
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -28,6 +28,98 @@ size_t pieces_cut(const uint8_t *whole, size_t len, const struct piece *piece, u
 	put16(out + 6, piece->at / 8 | (20 + piece->end < len ? MF : 0));
 	frame_mend(out);
 	return 20 + n;
+}
+
+/* Where an IPv6 packet's headers for the way end, and which byte names what follows. */
+static size_t front_of(const uint8_t *ip, size_t *name)
+{
+	*name = ip[6] == 0 ? 40 : 6;
+	return ip[6] == 0 ? 40 + ((size_t)ip[41] + 1) * 8 : 40;
+}
+
+size_t pieces6_front(const uint8_t *whole)
+{
+	size_t name;
+
+	return front_of(whole, &name);
+}
+
+size_t pieces6_cut(const uint8_t *whole, size_t len, const struct piece *piece, uint32_t id,
+		   uint8_t *out)
+{
+	size_t n = piece->end - piece->at, name, front = front_of(whole, &name);
+
+	memcpy(out, whole, front);
+	memset(out + front, 0, 8);
+	out[front] = whole[name];
+	out[name] = FRAGMENT6;
+	put16(out + 4, front - 40 + 8 + n);
+	put16(out + front + 2, piece->at | (front + piece->end < len ? MORE6 : 0));
+	put16(out + front + 4, id >> 16);
+	put16(out + front + 6, id);
+	memcpy(out + front + 8, whole + front + piece->at, n);
+	return front + 8 + n;
+}
+
+/* One more frame of an IPv6 packet, at @ip. False: it does not follow the ones before. */
+static bool add6(struct pieces *p, const uint8_t *ip, size_t len, bool *more, const char **why)
+{
+	uint8_t *whole = p->whole + 14;
+	size_t name, front = front_of(ip, &name), header = front, at = 0;
+	uint32_t id = 0;
+
+	*why = "fragment's header";
+	if (len < 48 || ip[0] >> 4 != 6 || 40u + get16(ip + 4) != len || front + 8 > len)
+		return false;
+	*more = false;
+	if (ip[name] == FRAGMENT6) {
+		header = front + 8;
+		at = get16(ip + front + 2) & OFFSET6;
+		*more = get16(ip + front + 2) & MORE6;
+		id = (uint32_t)get16(ip + front + 4) << 16 | get16(ip + front + 6);
+	}
+	*why = "fragment's offset";
+	if (at != (p->n == 0 ? 0 : p->len - front) || (p->n > 0 && id != p->id) ||
+	    front + at + len - header > PIECES_PACKET_MAX)
+		return false;
+	*why = "fragment's length";
+	if (*more && (len - header) % 8 != 0)
+		return false;
+	if (p->n == 0) {
+		memcpy(whole, ip, front);
+		whole[name] = ip[name] == FRAGMENT6 ? ip[front] : ip[name];
+		p->id = id;
+	}
+	memcpy(whole + front + at, ip + header, len - header);
+	p->len = front + at + len - header;
+	p->largest = len > p->largest ? len : p->largest;
+	p->n++;
+	return true;
+}
+
+/* The rest of pieces_take(), of which the first frame, @len bytes, was taken. */
+static bool take6(struct bed *bed, unsigned port, uint8_t *frame, size_t len, struct pieces *p,
+		  struct frame *whole, const char **why)
+{
+	bool more = true;
+
+	frame_parse_outer(frame, len, &p->first);
+	memcpy(p->whole, frame, 12);
+	put16(p->whole + 12, 0x86dd);
+	for (; len > 0; len = bed_take(bed, port, frame)) {
+		size_t n = len;
+		const uint8_t *ip = frame_inner(frame, &n);
+
+		*why = "piece behind the last one";
+		if (!more || !add6(p, ip, n, &more, why))
+			return false;
+	}
+	*why = "last fragment: it is missing";
+	if (more)
+		return false;
+	put16(p->whole + 14 + 4, p->len - 40);
+	p->len += 14;
+	return frame_parse(p->whole, p->len, whole, why);
 }
 
 /* One more frame. False: it does not follow the ones before. */
@@ -86,6 +178,8 @@ bool pieces_take(struct bed *bed, unsigned port, struct pieces *p, struct frame 
 		size_t n = len;
 		const uint8_t *inner = frame_inner(frame, &n);
 
+		if (p->n == 0 && inner[0] >> 4 == 6)
+			return take6(bed, port, frame, len, p, whole, why);
 		*why = "fragment's checksum";
 		if (!sums_up(inner) || !sums_up(frame + 14))
 			return false;

@@ -20,11 +20,21 @@ struct piece {
 size_t pieces_cut(const uint8_t *whole, size_t len, const struct piece *piece, uint16_t id,
 		  uint8_t *out);
 
+/*
+ * The same of the IPv6 packet @whole: its hop-by-hop options, if it begins with some, stay in front of
+ * the fragment header. @id is not in use by what is cut elsewhere at the same time.
+ */
+size_t pieces6_cut(const uint8_t *whole, size_t len, const struct piece *piece, uint32_t id,
+		   uint8_t *out);
+
+/* How many bytes of the packet these are. */
+size_t pieces6_front(const uint8_t *whole);
+
 /* What came out by one port, put together. */
 struct pieces {
 	unsigned n; /* frames */
-	size_t largest; /* IPv4 packet among them, inside the tunnel if there is one */
-	uint16_t id;
+	size_t largest; /* packet among them, inside the tunnel if there is one */
+	uint32_t id;
 	struct frame first; /* of the outer fields; the inner ones are those of the whole */
 	uint8_t whole[14 + PIECES_PACKET_MAX]; /* Ethernet and the whole packet */
 	size_t len; /* of both; 0: incomplete, or nothing came */

@@ -15,7 +15,9 @@ enum { REALM = 7, TCP = 6, UDP = 17, ICMP6 = 58 };
 #define SENT .six = true, .src6 = EGRESS6, .dst6 = SERVER6, .sport = 2050, .dport = 53
 #define OPTIONS                                                                                    \
 	.next = 60, .n_extensions = 8, .extensions = (const uint8_t *)"\x11\0\x01\x04\0\0\0\0"
-#define LATER .next = 44, .n_extensions = 8, .extensions = (const uint8_t *)"\x11\0\0\x08\0\0\0\1"
+#define FRAGMENT .next = 44, .n_extensions = 8, .extensions = (const uint8_t *)
+#define FIRST FRAGMENT "\x11\0\0\x01\0\0\0\1"
+#define LATER FRAGMENT "\x11\0\0\x08\0\0\0\1"
 
 /* clang-format off */
 static const struct {
@@ -30,6 +32,7 @@ static const struct {
 	{"a request's answers have the identifier behind", {SENT, .proto = ICMP6, .icmp_type = 128}, 48, DROP_NONE, 0, 2050},
 	{"a reply's in front", {SENT, .proto = ICMP6, .icmp_type = 129}, 48, DROP_NONE, 2050, 0},
 	{"behind options", {SENT, .proto = UDP, OPTIONS}, 56, DROP_NONE, 53, 2050},
+	{"a first fragment is quoted as any packet", {SENT, .proto = UDP, FIRST}, 56, DROP_NONE, 53, 2050},
 	{"an error about an error", {SENT, .proto = ICMP6, .icmp_type = 1}, 48, DROP_ICMP_QUOTE, 0, 0},
 	{"a later fragment says nothing", {SENT, .proto = UDP, LATER}, 56, DROP_ICMP_QUOTE, 0, 0},
 	{"SCTP has ports", {SENT, .proto = 132}, 48, DROP_NONE, 53, 2050},

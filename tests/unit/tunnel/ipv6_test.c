@@ -22,27 +22,32 @@ static const struct {
 	const char *why;
 	struct header headers[10];
 	uint8_t n, proto;
-	enum drop drop;
+	enum drop drop; /* but for a first fragment, which those let through who ask for one */
 	uint8_t l4;
+	uint8_t fragment, names, per_hop; /* 0, 0: there is none; 0: 40 */
 } rows[] = {
 	{"none", {{0}}, 0, UDP, DROP_NONE, 40},
 	{"none, and a protocol that nobody knows", {{0}}, 0, 200, DROP_NONE, 40},
 	{"ESP ends the walk", {{0}}, 0, ESP, DROP_NONE, 40},
-	{"hop-by-hop", {{HBH, 1}}, 1, UDP, DROP_NONE, 48},
+	{"hop-by-hop", {{HBH, 1}}, 1, UDP, DROP_NONE, 48, .per_hop = 48},
 	{"destination options of 24 bytes", {{DST, 3}}, 1, TCP, DROP_NONE, 64},
-	{"the usual order", {{HBH, 1}, {DST, 1}, {ROUTE, 3, 4, 0}, {DST, 1}}, 4, TCP, DROP_NONE, 88},
-	{"an atomic fragment", {{FRAG, 1, 0, 0}}, 1, UDP, DROP_NONE, 48},
-	{"a fragment's reserved bits are no offset", {{FRAG, 1, 0, 6}}, 1, UDP, DROP_NONE, 48},
-	{"more fragments", {{FRAG, 1, 0, 1}}, 1, UDP, DROP_FRAGMENT6, 0},
-	{"an offset", {{FRAG, 1, 0, 8}}, 1, UDP, DROP_FRAGMENT6, 0},
-	{"a large offset", {{FRAG, 1, 0x80, 0}}, 1, UDP, DROP_FRAGMENT6, 0},
-	{"a fragment behind options", {{HBH, 1}, {FRAG, 1, 0, 1}}, 2, UDP, DROP_FRAGMENT6, 0},
+	{"the usual order", {{HBH, 1}, {DST, 1}, {ROUTE, 3, 4, 0}, {DST, 1}}, 4, TCP, DROP_NONE, 88, .per_hop = 80},
+	{"an atomic fragment", {{FRAG, 1, 0, 0}}, 1, UDP, DROP_NONE, 48, 40, 6},
+	{"a fragment's reserved bits are no offset", {{FRAG, 1, 0, 6}}, 1, UDP, DROP_NONE, 48, 40, 6},
+	{"more fragments", {{FRAG, 1, 0, 1}}, 1, UDP, DROP_FRAGMENT, 48, 40, 6},
+	{"an offset", {{FRAG, 1, 0, 8}}, 1, UDP, DROP_FRAGMENT, 0, 40, 6},
+	{"a large offset", {{FRAG, 1, 0x80, 0}}, 1, UDP, DROP_FRAGMENT, 0, 40, 6},
+	{"a fragment behind options", {{HBH, 1}, {FRAG, 1, 0, 1}}, 2, UDP, DROP_FRAGMENT, 56, 48, 40, 48},
+	{"a fragment behind two headers", {{HBH, 1}, {ROUTE, 1, 4, 0}, {FRAG, 1, 0, 1}, {DST, 1}}, 4, UDP,
+	 DROP_FRAGMENT, 72, 56, 48, 56},
+	{"two fragment headers, both atomic", {{FRAG, 1, 0, 0}, {FRAG, 1, 0, 0}}, 2, UDP, DROP_EXTENSION, 0},
+	{"an atomic one in front of a fragment", {{FRAG, 1, 0, 0}, {FRAG, 1, 0, 1}}, 2, UDP, DROP_EXTENSION, 0},
 	{"routing, type 0", {{ROUTE, 1, 0, 0}}, 1, UDP, DROP_ROUTING_HEADER, 0},
 	{"routing, type 2, one left", {{ROUTE, 1, 2, 1}}, 1, UDP, DROP_ROUTING_HEADER, 0},
-	{"routing, type 2, at its end", {{ROUTE, 1, 2, 0}}, 1, UDP, DROP_NONE, 48},
+	{"routing, type 2, at its end", {{ROUTE, 1, 2, 0}}, 1, UDP, DROP_NONE, 48, .per_hop = 48},
 	{"hop-by-hop is not the first", {{DST, 1}, {HBH, 1}}, 2, UDP, DROP_EXTENSION, 0},
 	{"eight", {{HBH, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}}, 8, UDP,
-	 DROP_NONE, 104},
+	 DROP_NONE, 104, .per_hop = 48},
 	{"nine", {{HBH, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}, {DST, 1}}, 9,
 	 UDP, DROP_EXTENSION, 0},
 	{"up to byte 248", {{DST, 26}}, 1, UDP, DROP_NONE, 248},
@@ -72,16 +77,26 @@ static size_t build(size_t i, uint8_t *ip)
 static void every_row(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		uint8_t ip[MAX], proto = 255, l4 = 0;
+		uint8_t ip[MAX], per_hop = rows[i].per_hop == 0 ? 40 : rows[i].per_hop;
+		bool first = rows[i].drop == DROP_FRAGMENT && rows[i].l4 != 0;
 		size_t len = build(i, ip);
-		enum drop drop = ipv6_walk(ip, len, &proto, &l4);
+		struct ipv6_chain c;
+		enum drop drop = ipv6_walk(ip, len, false, &c);
 
 		if (drop != rows[i].drop)
 			fail_msg("%s: %s", rows[i].why, drop_infos[drop].name);
+		if (drop == DROP_NONE || drop == DROP_FRAGMENT) {
+			assert_int_equal(c.fragment, rows[i].fragment);
+			assert_int_equal(c.names_fragment, rows[i].names);
+			assert_int_equal(c.per_hop, per_hop);
+		}
+		drop = ipv6_walk(ip, len, true, &c);
+		if (drop != (first ? DROP_NONE : rows[i].drop))
+			fail_msg("%s, as a first one: %s", rows[i].why, drop_infos[drop].name);
 		if (drop != DROP_NONE)
 			continue;
-		assert_int_equal(proto, rows[i].proto);
-		assert_int_equal(l4, rows[i].l4);
+		assert_int_equal(c.proto, rows[i].proto);
+		assert_int_equal(c.l4, rows[i].l4);
 	}
 }
 
@@ -89,16 +104,16 @@ static void every_row(void **state)
 static void cut_at_every_length(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		uint8_t ip[MAX], proto, l4;
+		uint8_t ip[MAX];
+		struct ipv6_chain c;
 		size_t len = build(i, ip);
 
 		for (size_t cut = 40; cut < len; cut++) {
 			uint8_t *copy = test_malloc(cut);
-			enum drop drop;
 
 			memcpy(copy, ip, cut);
-			drop = ipv6_walk(copy, cut, &proto, &l4);
-			if (drop == DROP_NONE)
+			if (ipv6_walk(copy, cut, false, &c) == DROP_NONE ||
+			    ipv6_walk(copy, cut, true, &c) == DROP_NONE)
 				fail_msg("%s: let through with %zu bytes", rows[i].why, cut);
 			test_free(copy);
 		}

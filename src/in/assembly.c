@@ -1,0 +1,428 @@
+/*
+ * Assembly: fragments wait until their packet is whole, then it goes on as one.
+ *
+ * A flow can only be found, and a packet only be judged, by what stands in its first fragment; so
+ * nothing of a packet goes on before all of it is there. Each fragment is copied at once to its place
+ * in one large buffer and its own buffer given back: whoever sends fragments can't hold the ports'
+ * buffers. What waits is counted as held, frame by frame.
+ *
+ * A packet's fragments are known by realm, addresses, identification and, of IPv4, protocol. The
+ * realm is part of the key, as it is of a flow's: equal fragments of two sites never meet. (The key
+ * of rte_ip_frag has neither realm nor protocol, nor room for them, and it joins eight fragments at
+ * most.) Fragments of tunnel packets have a kind of their own.
+ *
+ * Bounds: WHOLES packets in the making, WHOLES_PER_OWNER of one site (or of one hash of the outer
+ * source, for tunnel packets); FRAMES_MAX fragments each; LIFE_S seconds. Who wants one more than its
+ * share loses its oldest; when all are taken, whoever has most loses its oldest. Fragments that
+ * overlap end their packet (RFC 5722; of IPv4 as well), unless one is just the same again. A site
+ * whose packet did not become whole in time is told, if its first fragment came (RFC 792, RFC 8200
+ * section 4.5).
+ */
+#include "in/assembly.h"
+
+#include "base/wire.h"
+#include "in/extent.h"
+#include "in/stages.h"
+#include "whole.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	WHOLES = 64,
+	WHOLES_PER_OWNER = 16,
+	BUFFERS = 2 * WHOLES - 1, /* in the making, and on their way out */
+	FRAMES_MAX = 128,
+	LIFE_S = 5,
+	BUCKETS = 64,
+	OWNERS_OUTER = 256,
+	OWNERS = SPEC_SITES_MAX + 1 + OWNERS_OUTER,
+	NONE = UINT16_MAX,
+
+	FAR = 128 + PIECE_HEADER_MAX, /* where payload begins in its buffer, with headroom; */
+	ROOM = UINT16_MAX, /* packets that need all of it begin where the buffer does */
+	OUTER_MAX = 65000, /* bytes of a tunnel packet */
+	TOLD_MAX = 1280, /* no error quotes more of a packet than that */
+	IPV6_MTU_MIN = 1280, /* RFC 8200 section 5 */
+};
+
+static_assert((int)WHOLES <= (int)BURST_MAX,
+	      "all of them may expire at once, and are answered in one burst");
+
+struct assembly {
+	struct flow6_key key; /* ports: identification; zero: enum assembly_kind */
+	struct rte_mbuf *m; /* NULL: free */
+	uint8_t *payload; /* in m */
+	uint32_t born_s;
+	uint32_t serial; /* age among those of one second */
+	uint16_t owner, tunnel, frames;
+	uint16_t next; /* in its bucket */
+	uint16_t largest; /* bytes of the largest fragment, headers included */
+	uint16_t first; /* payload bytes of the first fragment */
+	uint16_t header_len; /* of the first fragment; 0: it is not here */
+	bool congested; /* a fragment was marked */
+	bool mute; /* nobody is told when it expires */
+	struct extent extent;
+	uint8_t header[PIECE_HEADER_MAX]; /* the first fragment's, as it came */
+};
+
+struct reassembly {
+	struct rte_mempool *pool;
+	uint32_t serial;
+	uint32_t swept_s;
+	uint16_t buckets[BUCKETS];
+	uint8_t in_use[OWNERS]; /* assemblies */
+	struct assembly assemblies[WHOLES];
+};
+
+struct reassembly *reassembly_create(void)
+{
+	static unsigned serial; /* DPDK names pools globally */
+	struct reassembly *r = calloc(1, sizeof(*r));
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (r == NULL)
+		return NULL;
+	snprintf(name, sizeof(name), "wholes-%u", serial++);
+	r->pool = rte_pktmbuf_pool_create(name, BUFFERS, 0, sizeof(struct whole), ROOM,
+					  SOCKET_ID_ANY);
+	if (r->pool == NULL) {
+		free(r);
+		errno = ENOMEM;
+		return NULL;
+	}
+	memset(r->buckets, 0xff, sizeof(r->buckets));
+	return r;
+}
+
+void reassembly_destroy(struct reassembly *r)
+{
+	if (r == NULL)
+		return;
+	for (unsigned i = 0; i < WHOLES; i++)
+		rte_pktmbuf_free(r->assemblies[i].m);
+	rte_mempool_free(r->pool);
+	free(r);
+}
+
+static bool is_six(const struct assembly *a)
+{
+	return a->key.zero >= ASSEMBLY_INNER6;
+}
+
+/* Any table's secret will do. */
+static uint64_t hash_of(const struct lane *lane, const struct flow6_key *key)
+{
+	return flow6_table_prefetch(lane->flows, key);
+}
+
+static unsigned bucket_of(const struct lane *lane, const struct flow6_key *key)
+{
+	return (unsigned)(hash_of(lane, key) % BUCKETS);
+}
+
+static void unlink_assembly(struct lane *lane, struct assembly *a)
+{
+	struct reassembly *r = lane->reassembly;
+	uint16_t *at = &r->buckets[bucket_of(lane, &a->key)];
+
+	while (&r->assemblies[*at] != a)
+		at = &r->assemblies[*at].next;
+	*at = a->next;
+	r->in_use[a->owner]--;
+	a->m = NULL;
+}
+
+/* @n frames of what has arrived are dropped. */
+static void drop_frames(struct lane *lane, const struct assembly *a, unsigned n, enum drop reason)
+{
+	lane->counters.held -= a->frames;
+	lane->counters.drops[reason] += n;
+	if (a->tunnel != TUNNEL_NONE)
+		lane->tunnels[a->tunnel].drops += n;
+}
+
+/* All that has arrived of it is dropped. */
+static void give_up(struct lane *lane, struct assembly *a, enum drop reason)
+{
+	drop_frames(lane, a, a->frames, reason);
+	rte_pktmbuf_free(a->m);
+	unlink_assembly(lane, a);
+}
+
+/* The key by which the answer stages know whom to tell. */
+static void write_key(struct burst *b, struct packet *p, const struct assembly *a)
+{
+	p->probe.key.realm = a->key.realm;
+	if (is_six(a)) {
+		*burst_key6(b, p) = a->key;
+	} else {
+		p->probe.key.src = addr6_to_ipv4(&a->key.src);
+		p->probe.key.dst = addr6_to_ipv4(&a->key.dst);
+	}
+}
+
+/*
+ * Its first fragment goes to be answered, in the buffer that was to become the whole; the others are
+ * dropped.
+ */
+static void tell(struct lane *lane, struct burst *b, struct assembly *a)
+{
+	struct packet *p = &b->packets[b->n[STAGE_ANSWER] + b->n[STAGE_ANSWER6]];
+	size_t quote = a->first < TOLD_MAX ? a->first : TOLD_MAX;
+	uint8_t *payload = (uint8_t *)a->m->buf_addr + FAR;
+
+	memmove(payload, a->payload, quote);
+	memcpy(payload - a->header_len, a->header, a->header_len);
+	*p = (struct packet){
+		.mbuf = a->m,
+		.data = payload - a->header_len,
+		.len = (uint16_t)(a->header_len + quote),
+		.tunnel = a->tunnel,
+	};
+	write_key(b, p, a);
+	drop_frames(lane, a, a->frames - 1u, DROP_FRAGMENT_TIMEOUT);
+	unlink_assembly(lane, a);
+	if (is_six(a))
+		burst_answer6(b, p, ANSWER_FRAGMENT_TIMEOUT);
+	else
+		burst_answer(b, p, ANSWER_FRAGMENT_TIMEOUT);
+}
+
+unsigned reassembly_expire(struct lane *lane, struct burst *b)
+{
+	struct reassembly *r = lane->reassembly;
+	unsigned expired = 0;
+
+	if (r->swept_s == lane->now_s)
+		return 0;
+	r->swept_s = lane->now_s;
+	for (unsigned i = 0; i < WHOLES; i++) {
+		struct assembly *a = &r->assemblies[i];
+
+		if (a->m == NULL || lane->now_s - a->born_s <= LIFE_S)
+			continue;
+		if (a->tunnel != TUNNEL_NONE && a->header_len != 0 && !a->mute)
+			tell(lane, b, a);
+		else
+			give_up(lane, a, DROP_FRAGMENT_TIMEOUT);
+		expired++;
+	}
+	return expired;
+}
+
+static struct assembly *find(const struct lane *lane, const struct flow6_key *key)
+{
+	struct reassembly *r = lane->reassembly;
+
+	for (uint16_t i = r->buckets[bucket_of(lane, key)]; i != NONE; i = r->assemblies[i].next) {
+		if (memcmp(&r->assemblies[i].key, key, sizeof(*key)) == 0)
+			return &r->assemblies[i];
+	}
+	return NULL;
+}
+
+/* The oldest of @owner's; NULL: it has none. */
+static struct assembly *oldest_of(struct reassembly *r, uint16_t owner)
+{
+	struct assembly *oldest = NULL;
+
+	for (unsigned i = 0; i < WHOLES; i++) {
+		struct assembly *a = &r->assemblies[i];
+
+		if (a->m != NULL && a->owner == owner &&
+		    (oldest == NULL || (int32_t)(a->serial - oldest->serial) < 0))
+			oldest = a;
+	}
+	return oldest;
+}
+
+/* All are taken: whoever has most. */
+static uint16_t greediest(const struct reassembly *r)
+{
+	uint16_t owner = r->assemblies[0].owner;
+
+	for (unsigned i = 1; i < WHOLES; i++) {
+		if (r->in_use[r->assemblies[i].owner] > r->in_use[owner])
+			owner = r->assemblies[i].owner;
+	}
+	return owner;
+}
+
+static struct assembly *make_room(struct lane *lane, uint16_t owner)
+{
+	struct reassembly *r = lane->reassembly;
+	struct assembly *a;
+
+	for (unsigned i = 0; i < WHOLES && r->in_use[owner] < WHOLES_PER_OWNER; i++) {
+		if (r->assemblies[i].m == NULL)
+			return &r->assemblies[i];
+	}
+	a = oldest_of(r, r->in_use[owner] < WHOLES_PER_OWNER ? greediest(r) : owner);
+	give_up(lane, a, DROP_FRAGMENT_LIMIT);
+	return a;
+}
+
+static uint16_t owner_of(const struct lane *lane, const struct flow6_key *key)
+{
+	const struct flow6_key source = {.src = key->src, .zero = key->zero};
+
+	if (key->zero != ASSEMBLY_OUTER)
+		return key->realm;
+	return (uint16_t)(SPEC_SITES_MAX + 1 + hash_of(lane, &source) % OWNERS_OUTER);
+}
+
+/* NULL: no buffer is left. */
+static struct assembly *begin(struct lane *lane, const struct flow6_key *key)
+{
+	struct reassembly *r = lane->reassembly;
+	uint16_t owner = owner_of(lane, key);
+	struct assembly *a = make_room(lane, owner);
+	unsigned bucket = bucket_of(lane, key);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(r->pool);
+
+	if (m == NULL)
+		return NULL;
+	*a = (struct assembly){
+		.key = *key,
+		.m = m,
+		.payload = (uint8_t *)m->buf_addr + FAR,
+		.born_s = lane->now_s,
+		.serial = r->serial++,
+		.owner = owner,
+		.next = r->buckets[bucket],
+	};
+	r->buckets[bucket] = (uint16_t)(a - r->assemblies);
+	r->in_use[owner]++;
+	return a;
+}
+
+/* Payload that reaches far needs the room that other packets' headers have. */
+static void move_near(struct assembly *a)
+{
+	uint8_t *buffer = a->m->buf_addr, *near = buffer + (is_six(a) ? IPV6_LEN : IPV4_LEN);
+
+	if (a->payload == near)
+		return;
+	memmove(near, a->payload, ROOM - FAR);
+	a->payload = near;
+}
+
+static void copy_in(struct assembly *a, const struct piece *f)
+{
+	size_t size = f->header_len + f->len;
+
+	if (FAR + f->at + f->len > ROOM)
+		move_near(a);
+	memcpy(a->payload + f->at, f->payload, f->len);
+	a->congested = a->congested || f->congested;
+	a->largest = size > a->largest ? (uint16_t)size : a->largest;
+	if (f->at == 0) {
+		memcpy(a->header, f->header, f->header_len);
+		a->header_len = (uint16_t)f->header_len;
+		a->first = (uint16_t)f->len;
+		a->mute = f->mute;
+	}
+	a->frames++;
+}
+
+static bool is_same(const struct assembly *a, const struct piece *f)
+{
+	return memcmp(a->payload + f->at, f->payload, f->len) == 0;
+}
+
+/* Puts the fragment into its packet. DROP_NONE, or why it is not held. */
+static enum drop hold(struct lane *lane, const struct packet *p, const struct piece *f,
+		      struct assembly **in)
+{
+	struct assembly *a = find(lane, &f->key);
+	enum extent_verdict verdict;
+
+	if (a == NULL)
+		a = begin(lane, &f->key);
+	if (a == NULL)
+		return DROP_NO_BUFFER;
+	verdict = extent_add(&a->extent, f->at, f->len, f->last);
+	if (verdict == EXTENT_AGAIN && is_same(a, f))
+		return DROP_FRAGMENT;
+	if (verdict != EXTENT_NEW || a->frames == FRAMES_MAX) {
+		enum drop why = verdict != EXTENT_NEW ? DROP_FRAGMENT : DROP_FRAGMENT_LIMIT;
+
+		give_up(lane, a, why);
+		return why;
+	}
+	copy_in(a, f);
+	a->tunnel = p->tunnel;
+	lane->counters.held++;
+	*in = a;
+	return DROP_NONE;
+}
+
+static size_t whole_header(const struct assembly *a)
+{
+	return is_six(a) ? piece6_whole_header(a->header_len) : piece_whole_header(a->header_len);
+}
+
+/* What pieces of it may measure: what its source believes to fit, and any way takes. */
+static uint16_t largest_of(const struct assembly *a)
+{
+	if (!is_six(a))
+		return 0;
+	return a->largest > IPV6_MTU_MIN ? a->largest : IPV6_MTU_MIN;
+}
+
+/*
+ * What stands in front of the header is the last fragment's Ethernet header, for those who ask how
+ * it came.
+ */
+static void write_whole(const struct assembly *a, uint8_t *ip, struct packet *p)
+{
+	struct whole *whole = rte_mbuf_to_priv(a->m);
+
+	if (is_six(a))
+		piece6_write_header(ip, a->header, a->header_len, a->extent.total, a->congested);
+	else
+		piece_write_header(ip, a->header, a->header_len, a->extent.total, a->congested);
+	whole->pool = whole_pool(p->mbuf);
+	whole->largest = largest_of(a);
+	memcpy(ip - ETHER_LEN, p->data - ETHER_LEN, ETHER_LEN);
+}
+
+/* @a is complete: @p, its last fragment, becomes the packet. */
+static enum drop become_whole(struct lane *lane, struct packet *p, struct assembly *a)
+{
+	size_t len = whole_header(a) + a->extent.total;
+	uint8_t *ip = a->payload - whole_header(a);
+
+	if (len > UINT16_MAX || ip < (uint8_t *)a->m->buf_addr ||
+	    (a->key.zero == ASSEMBLY_OUTER && len > OUTER_MAX)) {
+		lane->counters.held--;
+		a->frames--; /* the last one is dropped by whoever holds it */
+		give_up(lane, a, DROP_FRAGMENT_LIMIT);
+		return DROP_FRAGMENT_LIMIT;
+	}
+	write_whole(a, ip, p);
+	lane->counters.held -= a->frames;
+	lane->counters.fragments_joined += a->frames - 1u;
+	rte_pktmbuf_free(p->mbuf);
+	p->mbuf = a->m;
+	p->data = ip;
+	p->len = (uint16_t)len;
+	unlink_assembly(lane, a);
+	return DROP_NONE;
+}
+
+enum drop assembly_add(struct lane *lane, struct packet *p, const struct piece *piece, bool *whole)
+{
+	struct assembly *a = NULL;
+	enum drop drop = hold(lane, p, piece, &a);
+
+	*whole = drop == DROP_NONE && a->header_len != 0 && extent_is_complete(&a->extent);
+	if (drop != DROP_NONE)
+		return drop;
+	if (*whole)
+		return become_whole(lane, p, a);
+	rte_pktmbuf_free(p->mbuf);
+	return DROP_NONE;
+}

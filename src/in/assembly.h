@@ -1,0 +1,21 @@
+/*
+ * Assembly: where fragments wait until their packet is whole. Private to in/.
+ */
+#pragma once
+
+#include "in/piece.h"
+#include "lane.h"
+
+/* key.zero of a piece: what was cut. No flow has such a key. */
+enum assembly_kind {
+	ASSEMBLY_INNER = 2, /* a site's packet, or one from the Internet */
+	ASSEMBLY_OUTER, /* a tunnel's */
+	ASSEMBLY_INNER6,
+};
+
+/*
+ * Puts @p, which is @piece, into its packet. DROP_NONE: it is there, and @whole says whether @p has
+ * become the whole packet, at its IP header; if not, it waits and @p is no more. Else why @p is to be
+ * dropped; the rest of its packet may have been dropped with it.
+ */
+enum drop assembly_add(struct lane *lane, struct packet *p, const struct piece *piece, bool *whole);

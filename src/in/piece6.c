@@ -1,0 +1,104 @@
+/*
+ * Pieces of IPv6 packets (RFC 8200 section 4.5): see piece.h.
+ *
+ *   | IPv6, per-hop headers | fragment header | a part of the rest |
+ *
+ * The headers in front of the fragment header are the whole packet's; the fragment header says which
+ * part follows, and what kind of header the rest begins with. Fragments are known by addresses and
+ * identification alone. The first one has to hold all headers up to and including the transport's
+ * (RFC 7112), so that nobody can hide one; what is behind a second fragment header is refused.
+ */
+#include "in/piece.h"
+
+#include "base/wire.h"
+#include "in/extent.h"
+#include "tunnel/ipv6.h"
+
+/* The transport header at @l4, of which @len bytes are there: is all of it? */
+static bool has_transport(uint8_t proto, const uint8_t *l4, size_t len)
+{
+	switch (proto) {
+	case PROTO_TCP:
+		return len >= TCP_LEN && len >= (size_t)(l4[TCP_OFFSET] >> 4) * 4;
+	case PROTO_UDP:
+		return len >= UDP_LEN;
+	case PROTO_ICMPV6:
+		return len >= ICMP_LEN;
+	case PROTO_SCTP:
+		return len >= SCTP_LEN;
+	default:
+		return true; /* decided on by addresses, or refused by parse6 */
+	}
+}
+
+/* All headers are in the first fragment? @len: of the whole fragment at @ip. */
+static enum drop check_first(const uint8_t *ip, size_t len, struct piece *f)
+{
+	struct ipv6_chain c;
+	enum drop drop = ipv6_walk(ip, len, true, &c);
+
+	if (drop == DROP_INNER_MALFORMED)
+		return DROP_FRAGMENT;
+	if (drop != DROP_NONE)
+		return drop;
+	if (!has_transport(c.proto, ip + c.l4, len - c.l4))
+		return DROP_FRAGMENT;
+	/* RFC 4443 section 2.1: errors are the types below 128. */
+	f->mute = c.proto == PROTO_ICMPV6 && ip[c.l4 + ICMP_TYPE] < ICMPV6_ECHO_REQUEST;
+	return DROP_NONE;
+}
+
+enum drop piece6_read(const uint8_t *ip, struct piece *f)
+{
+	size_t len = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH), header;
+	const uint8_t *fragment;
+	struct ipv6_chain c;
+	enum drop drop = ipv6_walk(ip, len, false, &c);
+	uint16_t word;
+
+	if (drop != DROP_FRAGMENT)
+		return drop == DROP_NONE ? DROP_FRAGMENT : drop;
+	fragment = ip + c.fragment;
+	word = wire_16(fragment + IPV6_FRAGMENT_OFFSET);
+	header = (size_t)c.fragment + IPV6_FRAGMENT_LEN;
+	*f = (struct piece){
+		.key =
+			{
+				.src = addr6_read(ip + IPV6_SRC),
+				.dst = addr6_read(ip + IPV6_DST),
+				.sport = wire_be16(fragment + IPV6_FRAGMENT_ID),
+				.dport = wire_be16(fragment + IPV6_FRAGMENT_ID + 2),
+			},
+		.header = ip,
+		.header_len = header,
+		.payload = ip + header,
+		.at = word & IPV6_OFFSET,
+		.len = len - header,
+		.last = !(word & IPV6_MORE),
+		.congested = (ip[1] >> 4 & IPV4_ECN) == IPV4_ECN_CE,
+	};
+	if (header > PIECE_HEADER_MAX ||
+	    piece6_whole_header(header) + f->at + f->len > UINT16_MAX ||
+	    !extent_is_sound(f->at, f->len, f->last))
+		return DROP_FRAGMENT;
+	return f->at == 0 ? check_first(ip, len, f) : DROP_NONE;
+}
+
+size_t piece6_whole_header(size_t header_len)
+{
+	return header_len - IPV6_FRAGMENT_LEN;
+}
+
+void piece6_write_header(uint8_t *ip, const uint8_t *header, size_t header_len, size_t payload,
+			 bool congested)
+{
+	size_t whole = piece6_whole_header(header_len);
+	struct ipv6_chain c;
+
+	ipv6_walk(header, header_len, false, &c); /* as before: up to the fragment header */
+	memcpy(ip, header, whole);
+	ip[c.names_fragment] = header[c.fragment];
+	wire_put_be16(ip + IPV6_LENGTH, htons((uint16_t)(whole - IPV6_LEN + payload)));
+	if (congested && ip[1] >> 4 & IPV4_ECN)
+		ip[1] |= IPV4_ECN_CE << 4;
+}

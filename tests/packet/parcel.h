@@ -1,0 +1,84 @@
+/*
+ * Parcels for tests: a packet that is sent in fragments, of either family, by a site or from the
+ * Internet.
+ *
+ *     berlin 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.10, no key ---+
+ *     madrid 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.20, key 7 ----+--- 198.51.100.1 [ gateway ] uplink
+ *     the gateway is 10.255.0.1 and fd00::1 in berlin           egress 203.0.113.1, 2001:db8:1::1, slice 1
+ */
+#pragma once
+
+#include "bed.h"
+#include "frame.h"
+#include "pieces.h"
+
+#define PARCEL_GATEWAY IP(198, 51, 100, 1)
+#define PARCEL_BERLIN IP(198, 51, 100, 10)
+#define PARCEL_SPAIN IP(198, 51, 100, 20)
+#define PARCEL_HOST IP(10, 0, 1, 10)
+#define PARCEL_INSIDE IP(10, 255, 0, 1)
+#define PARCEL_SERVER IP(192, 0, 2, 80)
+#define PARCEL_EGRESS IP(203, 0, 113, 1)
+#define PARCEL_HOST6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10)
+#define PARCEL_INSIDE6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 1)
+#define PARCEL_SERVER6 IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80)
+#define PARCEL_EGRESS6 IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1)
+
+/* @more: settings of one's own, whole lines. */
+#define PARCEL_YAML(more)                                                                          \
+	more "ports:\n"                                                                            \
+	     "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"           \
+	     "  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"             \
+	     "sites:\n"                                                                            \
+	     "  - name: berlin\n"                                                                  \
+	     "    prefixes: [10.0.1.0/24, 'fd00::/64']\n"                                          \
+	     "    tunnels: [{name: b1, local: 198.51.100.1, remote: 198.51.100.10,\n"              \
+	     "               port: underlay, address: 10.255.0.1, address6: 'fd00::1'}]\n"         \
+	     "  - name: madrid\n"                                                                  \
+	     "    prefixes: [10.0.1.0/24, 'fd00::/64']\n"                                          \
+	     "    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, key: 7,\n"      \
+	     "               port: underlay}]\n"                                                   \
+	     "egress:\n"                                                                           \
+	     "  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: "      \
+	     "[1]},\n"                                                                             \
+	     "     {address: '2001:db8:1::1', slices: [1]}]}\n"
+
+enum { PARCEL_UNDERLAY, PARCEL_UPLINK }; /* ports */
+enum { PARCEL_LIFE_S = 5, PARCEL_PER_SITE = 16, PARCEL_ALL = 64 }; /* docs/odd-packets.md */
+
+enum whence { SITE, INTERNET, TUNNEL }; /* TUNNEL: the tunnel's own packet is cut, not the inner */
+
+struct parcel {
+	uint8_t whole[PIECES_PACKET_MAX]; /* what is cut, */
+	size_t len;
+	struct frame around; /* and what is put around each piece */
+	unsigned port;
+	uint32_t id;
+};
+
+/* A packet of @proto that opens a flow, from berlin's host or madrid's; the token says whose. */
+struct frame parcel_from_site(uint8_t proto, bool madrid, bool six);
+
+/* The answer to @first, which is sent and opens the flow. */
+struct frame parcel_answer_to(struct bed *bed, const struct frame *first);
+
+/* Gives @f the payload with which its packet, the one inside the tunnel, has @size bytes. */
+void parcel_size(struct frame *f, size_t size);
+
+/* Makes the parcel of @f, with an identification that is always the same. */
+void parcel_pack(struct parcel *parcel, const struct frame *f, enum whence from);
+
+/* Bytes of the whole in front of what is cut. */
+size_t parcel_front(const struct parcel *parcel);
+
+/* Writes the fragment that holds bytes @at to @end of what is cut; returns its length. */
+size_t parcel_cut(const struct parcel *parcel, size_t at, size_t end, uint8_t *packet);
+
+/* Sends @packet the parcel's way, and lets the workers do what there is to do. */
+void parcel_put(struct bed *bed, const struct parcel *parcel, const uint8_t *packet, size_t len);
+
+/* Both. */
+void parcel_send_piece(struct bed *bed, const struct parcel *parcel, size_t at, size_t end);
+
+/* All of it, in order, in pieces of @size bytes. */
+void parcel_send(struct bed *bed, const struct parcel *parcel, size_t size);
