@@ -2,7 +2,8 @@
  * Home, as a property: a return packet is delivered to the site that started its flow, or to nobody.
  *
  *    50 sites, all with the same hosts 10.0.1.10 to .25 and the same source ports; where both
- *    families are mixed, each host has the IPv6 address that ends with its IPv4 one, too
+ *    families are mixed, each host has the IPv6 address that ends with its IPv4 one, too; and with
+ *    global prefixes some have one that is theirs in the world: the model calls it 11.SITE.1.HOST
  *         \ | /  GRE, with and without key, some sites behind one outer address
  *       [ gateway ]  four egress addresses, slices here and there
  *           |
@@ -16,6 +17,7 @@
  */
 #include "bed.h"
 #include "frame.h"
+#include "model6.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,12 +26,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-
-#define HOSTS6_NET "fd00::"
-#define SERVERS6_NET "2001:db8::"
-#define EGRESS6_NET "2001:db8:1::"
 
 enum {
 	SITES = 50,
@@ -41,6 +38,8 @@ enum {
 	SLICE = 2048,
 	UNDERLAY = 0,
 	UPLINK = 1,
+	ESP = 50,
+	SCTP = 132,
 };
 
 struct flow_model {
@@ -56,6 +55,8 @@ static struct {
 	uint64_t random;
 	struct bed *bed;
 	bool mixed; /* every other flow is IPv6 */
+	bool global; /* and of those every other untranslated */
+	uint32_t n_global;
 	struct flow_model *flows;
 	uint32_t n_flows;
 	struct frame pending[PENDING_MAX];
@@ -109,15 +110,18 @@ static char *make_yaml(unsigned workers, bool independent)
 		run.mixed ? 262144 : 0);
 	for (unsigned s = 0; s < SITES; s++) {
 		uint32_t o = outer_of(s);
-		char key[32] = "";
+		char key[32] = "", global[80] = "";
 
 		if (has_key(s))
 			snprintf(key, sizeof(key), "key: %u, ", s);
+		if (run.global)
+			snprintf(global, sizeof(global), "    global-prefixes: ['%sb%02x:0/112']\n",
+				 MODEL6_GLOBAL, s);
 		fprintf(out,
-			"  - name: s%u\n    prefixes: [10.0.1.0/24, 'fd00::/64']\n    tunnels:\n"
+			"  - name: s%u\n    prefixes: [10.0.1.0/24, 'fd00::/64']\n%s    tunnels:\n"
 			"      - {name: t%u, %slocal: 198.51.100.1, remote: %u.%u.%u.%u, port: "
 			"underlay}\n",
-			s, s, key, o >> 24, o >> 16 & 255, o >> 8 & 255, o & 255);
+			s, global, s, key, o >> 24, o >> 16 & 255, o >> 8 & 255, o & 255);
 	}
 	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n");
 	fprintf(out, "    mapping: %s\n    addresses:\n",
@@ -126,7 +130,7 @@ static char *make_yaml(unsigned workers, bool independent)
 		unsigned a = i % 4;
 
 		fprintf(out, "      - {address: '%s203.0.113.%u', slices: [",
-			i < 4 ? "" : EGRESS6_NET, a + 1);
+			i < 4 ? "" : MODEL6_EGRESS, a + 1);
 		for (unsigned k = 1, first = 1; k < 32; k++) {
 			if (slice_is_ours(a, k)) {
 				fprintf(out, "%s%u", first ? "" : ", ", k);
@@ -137,6 +141,20 @@ static char *make_yaml(unsigned workers, bool independent)
 	}
 	fclose(out);
 	return text;
+}
+
+/* Untranslated: of some protocols that could not be, too. */
+static void make_global(struct frame *f, unsigned site)
+{
+	static const uint8_t others[] = {ESP, SCTP};
+
+	run.n_global++;
+	f->src = IP(11, site, 1, 10) + random_below(HOSTS);
+	if (f->proto != 17 || random_below(2) == 0)
+		return;
+	f->proto = others[random_below(2)];
+	if (f->proto == ESP)
+		f->sport = f->dport = 0;
 }
 
 static void make_flow(uint32_t i)
@@ -163,6 +181,8 @@ static void make_flow(uint32_t i)
 	f->payload = (uint16_t)(8 + random_below(64));
 	f->token = (uint64_t)site << 32 | i;
 	f->six = run.mixed && random_below(2) == 0;
+	if (f->six && run.global && random_below(2) == 0)
+		make_global(f, site);
 }
 
 /* Two models of one five-tuple at one site are one flow; the later one must not be told apart. */
@@ -172,7 +192,8 @@ static uint64_t model_key(const struct flow_model *m)
 
 	return (uint64_t)m->site << 48 | (uint64_t)(f->src & 0xff) << 40 |
 	       (uint64_t)(f->dst & 0xff) << 32 | (uint64_t)(f->sport & 0xff) << 24 |
-	       (uint64_t)(f->dport & 0xff) << 16 | (uint64_t)f->six << 8 | f->proto;
+	       (uint64_t)(f->dport & 0xff) << 16 | (uint64_t)model6_is_global(f) << 9 |
+	       (uint64_t)f->six << 8 | f->proto;
 }
 
 static int compare_models(const void *a, const void *b)
@@ -219,57 +240,6 @@ static struct flow_model *model_of(uint64_t token)
 	return m;
 }
 
-/* IPv6 addresses end with the IPv4 ones that the model knows. */
-static void put_address(struct ip6 *to, const char *net, uint32_t last)
-{
-	assert_int_equal(inet_pton(AF_INET6, net, to), 1);
-	for (unsigned i = 0; i < 4; i++)
-		to->b[12 + i] = (uint8_t)(last >> (24 - 8 * i));
-}
-
-static const char *net_of(uint32_t addr)
-{
-	return addr >> 24 == 10 ? HOSTS6_NET : addr >> 24 == 192 ? SERVERS6_NET : EGRESS6_NET;
-}
-
-static uint32_t take_address(const struct ip6 *from)
-{
-	uint32_t last = IP((uint32_t)from->b[12], (uint32_t)from->b[13], (uint32_t)from->b[14],
-			   from->b[15]);
-	struct ip6 whole;
-
-	put_address(&whole, net_of(last), last);
-	assert_memory_equal(&whole, from, sizeof(whole));
-	return last;
-}
-
-static size_t build(const struct frame *f, uint8_t *bytes)
-{
-	struct frame six = *f;
-
-	if (!f->six)
-		return frame_build(f, bytes);
-	put_address(&six.src6, net_of(f->src), f->src);
-	put_address(&six.dst6, net_of(f->dst), f->dst);
-	if (f->proto == 1) {
-		six.proto = 58;
-		six.icmp_type = f->icmp_type == 8 ? 128 : 129;
-	}
-	return frame_build(&six, bytes);
-}
-
-static bool parse(const uint8_t *bytes, size_t len, struct frame *f, const char **why)
-{
-	if (!frame_parse(bytes, len, f, why))
-		return false;
-	if (f->six) {
-		f->src = take_address(&f->src6);
-		f->dst = take_address(&f->dst6);
-		f->proto = f->proto == 58 ? 1 : f->proto;
-	}
-	return true;
-}
-
 /* What left for the Internet: is it what it should be? Then a server answers, perhaps. */
 static void at_uplink(const uint8_t *bytes, size_t len)
 {
@@ -277,7 +247,7 @@ static void at_uplink(const uint8_t *bytes, size_t len)
 	const char *why;
 	struct flow_model *m;
 
-	if (!parse(bytes, len, &out, &why))
+	if (!model6_parse(bytes, len, &out, &why))
 		fail_msg("at the uplink: wrong %s", why);
 	m = model_of(out.token);
 	assert_int_equal(out.dst, m->first.dst);
@@ -285,8 +255,13 @@ static void at_uplink(const uint8_t *bytes, size_t len)
 	assert_int_equal(out.proto, m->first.proto);
 	assert_int_equal(out.six, m->first.six);
 	assert_int_equal(out.ttl, 63);
-	assert_in_range(out.src, IP(203, 0, 113, 1), IP(203, 0, 113, 4));
-	assert_true(slice_is_ours(out.src - IP(203, 0, 113, 1), out.sport / SLICE));
+	if (model6_is_global(&m->first)) {
+		assert_int_equal(out.src, m->first.src);
+		assert_int_equal(out.sport, m->first.sport);
+	} else {
+		assert_in_range(out.src, IP(203, 0, 113, 1), IP(203, 0, 113, 4));
+		assert_true(slice_is_ours(out.src - IP(203, 0, 113, 1), out.sport / SLICE));
+	}
 	if (m->mapped) {
 		assert_int_equal(out.src, m->egress);
 		assert_int_equal(out.sport, m->egress_port);
@@ -316,7 +291,7 @@ static void at_underlay(const uint8_t *bytes, size_t len)
 	const char *why;
 	struct flow_model *m;
 
-	if (!parse(bytes, len, &out, &why))
+	if (!model6_parse(bytes, len, &out, &why))
 		fail_msg("at the underlay: wrong %s", why);
 	m = model_of(out.token);
 	assert_int_equal(out.outer_src, IP(198, 51, 100, 1));
@@ -346,7 +321,7 @@ static void send_frame(unsigned port, const struct frame *f)
 {
 	uint8_t bytes[BED_FRAME_MAX];
 
-	bed_send(run.bed, port, bytes, build(f, bytes));
+	bed_send(run.bed, port, bytes, model6_build(f, bytes));
 	run.sent++;
 }
 
@@ -483,11 +458,12 @@ static void play_with(unsigned workers, bool independent)
 	uint32_t n = flows != NULL ? (uint32_t)atoi(flows) : FLOWS_DEFAULT;
 	char *yaml = make_yaml(workers, independent);
 
-	run.lost = run.doubled = run.sent = run.n_pending = 0;
+	run.lost = run.doubled = run.sent = run.n_pending = run.n_global = 0;
 
 	run.bed = bed_create(yaml, random_next());
 	make_flows(n + n / 8); /* equal ones are taken out */
 	assert_true(run.n_flows >= n);
+	assert_true(!run.global || run.n_global > n / 8);
 	play();
 	check_all();
 	if (independent)
@@ -540,6 +516,29 @@ static void with_ipv6_and_four_workers(void **state)
 	run.mixed = false;
 }
 
+/* And hosts that leave untranslated: their returns have no slice to name the worker. */
+static void play_global(unsigned workers)
+{
+	run.mixed = run.global = true;
+	play_with(workers, false);
+	run.mixed = run.global = false;
+}
+
+static void with_global_prefixes(void **state)
+{
+	play_global(1);
+}
+
+static void with_global_prefixes_and_two_workers(void **state)
+{
+	play_global(2);
+}
+
+static void with_global_prefixes_and_four_workers(void **state)
+{
+	play_global(4);
+}
+
 int main(void)
 {
 	const char *seed = getenv("HOME_SEED");
@@ -549,6 +548,9 @@ int main(void)
 		cmocka_unit_test(with_four_workers),
 		cmocka_unit_test(with_ipv6),
 		cmocka_unit_test(with_ipv6_and_four_workers),
+		cmocka_unit_test(with_global_prefixes),
+		cmocka_unit_test(with_global_prefixes_and_two_workers),
+		cmocka_unit_test(with_global_prefixes_and_four_workers),
 		cmocka_unit_test(with_endpoint_independent_mapping),
 		cmocka_unit_test(with_endpoint_independent_mapping_and_four_workers),
 	};

@@ -1,0 +1,24 @@
+/*
+ * IPv6 packets under IPv4 names, so that a model of flows has one kind of addresses. Each IPv6 address
+ * ends with the IPv4 one that names it:
+ *
+ *     10.0.1.HOST     fd00::10.0.1.HOST           a host's, the same at every site
+ *     11.SITE.1.HOST  2001:db8:b::11.SITE.1.HOST  its own in the world
+ *     192.0.2.n       2001:db8::192.0.2.n         a server
+ *     203.0.113.n     2001:db8:1::203.0.113.n     ours
+ */
+#pragma once
+
+#include "frame.h"
+
+#define MODEL6_EGRESS "2001:db8:1::"
+#define MODEL6_GLOBAL "2001:db8:b::" /* of all sites together */
+
+/* Is it from a host under its own address? */
+bool model6_is_global(const struct frame *f);
+
+/* As frame_build(): if f->six, its namesake. ICMP echo becomes ICMPv6 echo. */
+size_t model6_build(const struct frame *f, uint8_t *bytes);
+
+/* As frame_parse(), into the model's words. Fails the test if an address is nobody's. */
+bool model6_parse(const uint8_t *bytes, size_t len, struct frame *f, const char **why);
