@@ -41,12 +41,17 @@ static const struct table_column columns[] = {
 	{NULL},
 };
 
-/* An ICMP destination has no port. */
+static bool has_ports(const char *protocol)
+{
+	return strcmp(protocol, "tcp") == 0 || strcmp(protocol, "udp") == 0;
+}
+
+/* An ICMP destination has no port, nor has what is known by its addresses alone. */
 static void cell_end(struct table *t, const json_t *flow, const char *address, const char *port)
 {
 	unsigned number = client_number(flow, port);
 
-	if (number == 0 && strcmp(client_text(flow, "protocol"), "icmp") == 0)
+	if (number == 0 && !has_ports(client_text(flow, "protocol")))
 		table_cell(t, "%s", client_text(flow, address));
 	else
 		table_cell(t, "%s:%u", client_text(flow, address), number);

@@ -38,6 +38,20 @@ static void join(const json_t *list, const char *none, char out[JOINED_SIZE])
 		snprintf(out + len, JOINED_SIZE - len, " and %zu more", n - SHOWN);
 }
 
+/* Prefixes; what leaves untranslated stands behind. */
+static void cell_sources(struct table *t, const json_t *site)
+{
+	const json_t *global = json_object_get(site, "global_prefixes");
+	char any[JOINED_SIZE], untranslated[JOINED_SIZE];
+
+	join(json_object_get(site, "prefixes"), "any", any);
+	join(global, "", untranslated);
+	if (json_array_size(global) > 0)
+		table_cell(t, "%s, untranslated %s", any, untranslated);
+	else
+		table_cell(t, "%s", any);
+}
+
 static void fill(struct table *t, const json_t *site)
 {
 	const json_t *limits;
@@ -46,8 +60,7 @@ static void fill(struct table *t, const json_t *site)
 	table_cell(t, "%s", list_text(site, "name"));
 	join(json_object_get(site, "tunnels"), "-", joined);
 	table_cell(t, "%s", joined);
-	join(json_object_get(site, "prefixes"), "any", joined);
-	table_cell(t, "%s", joined);
+	cell_sources(t, site);
 	list_cells_traffic(t, site);
 	table_cell(t, "%s", text_count(client_number(site, "drops")).buf);
 	table_cell(t, "%s", text_count(client_number(site, "flows")).buf);
