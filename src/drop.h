@@ -13,7 +13,7 @@
 #define DROP_LIST(X)                                                                               \
 	X(NOT_IP, "not_ip", "neither IP nor an ARP request for one of our addresses")              \
 	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
-	X(OUTER_MALFORMED, "outer_malformed", "outer IPv4 header cut short or inconsistent")       \
+	X(OUTER_MALFORMED, "outer_malformed", "outer IP header cut short or inconsistent")         \
 	X(OUTER_CHECKSUM, "outer_checksum", "outer IPv4 header checksum is wrong")                 \
 	X(OUTER_FRAGMENT, "outer_fragment", "fragment of a tunnel packet that is not for us")      \
 	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \

@@ -14,6 +14,8 @@
 
 enum { LANE_WANTED_MAX = 64 };
 
+static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
+
 struct egress_state; /* setup/egress.c */
 
 struct handover; /* handover.c */

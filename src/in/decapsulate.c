@@ -1,7 +1,7 @@
 /*
  * Decapsulate: which tunnel is it? Strip the outer headers.
  *
- *   GRE to the local end of a tunnel   outer headers are checked and stripped
+ *   GRE to the local end of a tunnel   outer headers, IPv4 or IPv6, are checked and stripped
  *   IPv4 to an egress address          comes from the Internet: only Ethernet is stripped
  *   IPv6 to an egress address, or to
  *   a global prefix of a site          the same
@@ -16,6 +16,7 @@
 #include "base/wire.h"
 #include "tunnel/ecn.h"
 #include "tunnel/gre.h"
+#include "tunnel/ipv6.h"
 
 /*
  * The outer IPv4 header: RFC 1122 section 3.2.1. @ip has at least IPV4_LEN bytes, @len in all.
@@ -90,6 +91,56 @@ static enum drop open_ipv4(struct lane *lane, struct packet *p, enum stage *next
 	return open_return(lane, p, wire_be32(ip + IPV4_DST));
 }
 
+/*
+ * The outer IPv6 header and those behind it (RFC 8200), @len bytes at @ip, at least IPV6_LEN. Writes
+ * where GRE is, and the packet's length, padding cut off.
+ */
+static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_t *total)
+{
+	struct ipv6_chain chain;
+	enum drop drop;
+
+	*total = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH);
+	if (ip[IPV6_VERSION] >> 4 != 6 || *total > len)
+		return DROP_OUTER_MALFORMED;
+	drop = ipv6_walk(ip, *total, false, &chain);
+	if (drop == DROP_INNER_MALFORMED)
+		return DROP_OUTER_MALFORMED;
+	if (drop == DROP_FRAGMENT)
+		return DROP_OUTER_FRAGMENT;
+	if (drop != DROP_NONE)
+		return drop;
+	*gre = chain.l4;
+	return chain.proto == PROTO_GRE ? ipv6_check_options(ip, chain.l4) : DROP_NOT_OURS;
+}
+
+/* To a local end: as open_gre(), over IPv6 (RFC 7676). */
+static enum drop open_gre6(struct lane *lane, struct packet *p, const struct addr6 *local,
+			   enum stage *next)
+{
+	uint8_t *ip = p->data + ETHER_LEN, header, tos = (uint8_t)(wire_16(ip) >> 4);
+	struct addr6 remote = addr6_read(ip + IPV6_SRC);
+	struct gre gre;
+	size_t total;
+	enum drop drop = check_outer6(ip, (size_t)p->len - ETHER_LEN, &header, &total);
+
+	if (drop == DROP_NONE)
+		drop = gre_parse(ip + header, total - header, &gre);
+	if (drop != DROP_NONE)
+		return drop;
+	p->tunnel = network_find_tunnel6(lane->net, local, &remote, gre.has_key, gre.key);
+	if (p->tunnel == TUNNEL_NONE)
+		return DROP_GRE_UNKNOWN;
+
+	if (gre.protocol == ETHER_IPV6)
+		*next = STAGE_PARSE6;
+	p->data = ip + header + gre.len;
+	p->len = (uint16_t)(total - header - gre.len);
+	lane->tunnels[p->tunnel].rx_packets++;
+	lane->tunnels[p->tunnel].rx_bytes += p->len;
+	return ecn_is_news(tos) ? ecn_open(tos, p->data, p->len) : DROP_NONE;
+}
+
 static enum drop open_ipv6(struct lane *lane, struct packet *p, enum stage *next)
 {
 	struct addr6 dst;
@@ -102,6 +153,8 @@ static enum drop open_ipv6(struct lane *lane, struct packet *p, enum stage *next
 		return DROP_NONE;
 	}
 	dst = addr6_read(p->data + ETHER_LEN + IPV6_DST);
+	if (network_is_local_end6(lane->net, &dst))
+		return open_gre6(lane, p, &dst, next);
 	if (network_find_address6(lane->net, &dst) < 0 &&
 	    network_find_global(lane->net, &dst) == SITE_INTERNET)
 		return DROP_NOT_OURS;
@@ -122,7 +175,7 @@ enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *nex
 /* Off the fast path: fragments of tunnel packets wait for the others. */
 static void leave(const struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
 {
-	if (drop != DROP_OUTER_FRAGMENT) {
+	if (drop != DROP_OUTER_FRAGMENT || p->data[ETHER_LEN] >> 4 != 4) {
 		burst_drop(b, p, drop);
 		return;
 	}

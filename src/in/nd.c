@@ -2,7 +2,8 @@
  * Neighbour discovery (RFC 4861): who has our IPv6 egress address?
  *
  * As ARP (arp.c): egress addresses in the uplink's own network are on no interface of the kernel, so
- * nobody but us can answer for them. All else, asking and routers included, is the kernel's.
+ * nobody but us can answer for them; neither are, on ports without a kernel behind, the local ends of
+ * tunnels. All else, asking and routers included, is the kernel's.
  *
  * The advertisement is made in the solicitation's own buffer. It names our Ethernet address, so that
  * whoever asked need not ask again.
@@ -48,7 +49,9 @@ static bool answer_for(const struct lane *lane, uint8_t port, const struct addr6
 {
 	int address = network_find_address6(lane->net, target);
 
-	return address >= 0 && lane->net->addresses[address].port == port;
+	if (address >= 0)
+		return lane->net->addresses[address].port == port;
+	return lane->ports[port].answer_arp_for_tunnels && network_is_local_end6(lane->net, target);
 }
 
 /*

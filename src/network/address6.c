@@ -1,5 +1,5 @@
 /*
- * The IPv6 half of the snapshot's lookups: our egress addresses, and the sources of sites.
+ * The IPv6 half of the snapshot's lookups: our addresses, and the sources of sites.
  *
  * One table by open addressing, as those of network.c; what comes from the wire is only looked up.
  */
@@ -25,6 +25,13 @@ void index_addresses6(struct network *net)
 
 	for (uint32_t i = 0; i <= x->address6_mask; i++)
 		x->addresses6[i].value = ADDRESS_EMPTY;
+	for (uint16_t id = 1; id <= net->n_tunnels; id++) {
+		struct addr6 local = network_tunnel_local(net, id);
+
+		if (net->tunnels[id].outer == OUTER_IPV6)
+			*address6_slot(x, &local) =
+				(struct address6_slot){.addr = local, .value = ADDRESS_LOCAL_END};
+	}
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct egress_address *a = &net->addresses[i];
 		struct address6_slot *slot = address6_slot(x, &a->addr6);
@@ -36,7 +43,19 @@ void index_addresses6(struct network *net)
 
 int network_find_address6(const struct network *net, const struct addr6 *addr)
 {
-	return address6_slot(net->index, addr)->value; /* ADDRESS_EMPTY is -1 */
+	int32_t value = address6_slot(net->index, addr)->value;
+
+	return value >= 0 ? value : -1;
+}
+
+bool network_is_local_end6(const struct network *net, const struct addr6 *addr)
+{
+	return address6_slot(net->index, addr)->value == ADDRESS_LOCAL_END;
+}
+
+bool network_is_ours6(const struct network *net, const struct addr6 *addr)
+{
+	return address6_slot(net->index, addr)->value != ADDRESS_EMPTY;
 }
 
 bool network_source6_allowed(const struct network *net, uint16_t site, const struct addr6 *src)

@@ -19,6 +19,13 @@ struct tunnel_slot {
 	uint16_t tunnel; /* TUNNEL_NONE: empty */
 };
 
+struct tunnel6_slot {
+	struct addr6 local, remote;
+	uint32_t key;
+	uint16_t has_key;
+	uint16_t tunnel; /* TUNNEL_NONE: empty */
+};
+
 struct address_slot {
 	be32_t addr;
 	int32_t value; /* index of an egress address, or ADDRESS_LOCAL_END, or ADDRESS_EMPTY */
@@ -26,7 +33,7 @@ struct address_slot {
 
 struct address6_slot {
 	struct addr6 addr;
-	int32_t value; /* index of an egress address, or ADDRESS_EMPTY */
+	int32_t value; /* as above */
 };
 
 enum {
@@ -35,14 +42,17 @@ enum {
 };
 
 struct network_index {
-	struct tunnel_slot *tunnels;
+	struct tunnel_slot *tunnels; /* over IPv4 */
+	struct tunnel6_slot *tunnels6; /* over IPv6 */
 	struct address_slot *addresses; /* egress addresses and local ends */
-	struct address6_slot *addresses6; /* IPv6 egress addresses */
+	struct address6_slot *addresses6; /* the same of IPv6 */
 	uint32_t *slices; /* all addresses' slice maps: slice number + 1, 0 is not ours */
 	uint32_t *slice_base; /* [n_addresses]: where an address's map begins */
 	uint8_t *slice_shift; /* [n_addresses]: port >> shift is the place in the map */
-	uint8_t tunnel_shift, address_shift, address6_shift; /* hash >> shift is a slot */
-	uint32_t tunnel_mask, address_mask, address6_mask;
+	uint8_t tunnel_shift, address_shift; /* hash >> shift is a slot */
+	uint8_t tunnel6_shift, address6_shift;
+	uint32_t tunnel_mask, address_mask;
+	uint32_t tunnel6_mask, address6_mask;
 };
 
 #define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
@@ -52,5 +62,6 @@ struct network;
 /* global.c: makes net->globals. False: memory ran out. */
 bool network_make_globals(struct network *net);
 
-/* address6.c: fills addresses6, which is there and has room. */
+/* address6.c, tunnel6.c: fill addresses6 and tunnels6, which are there and have room. */
 void index_addresses6(struct network *net);
+void index_tunnels6(struct network *net);

@@ -13,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTER_TTL = 64 };
+enum {
+	OUTER_TTL = 64,
+	IPV6_MTU_MIN = 1280, /* RFC 8200 section 5 */
+	DUMMY_ADDRESS = 0xc0000008, /* 192.0.0.8, of who has no other: RFC 7600 section 4.8 */
+};
 
 static uint32_t hash_tunnel(const struct network_index *x, be32_t local, be32_t remote,
 			    bool has_key, uint32_t key)
@@ -129,30 +133,54 @@ const char *network_tunnel_name(const struct network *net, uint16_t tunnel)
 	return tunnel == TUNNEL_NONE ? "none" : network_tunnel_spec(net, tunnel)->name;
 }
 
-static void compile_tunnel(struct tunnel *t, const struct spec_tunnel *spec, uint16_t site)
+static uint8_t outer_of(const struct spec_tunnel *spec)
+{
+	if (spec_is_over_ipv6(spec))
+		return OUTER_IPV6;
+	return spec->outer_df == OUTER_DF_SET ? OUTER_IPV4 : OUTER_IPV4_CUT;
+}
+
+/* What ICMP errors come from where the operator did not say. */
+static be32_t default_address(const struct spec_tunnel *spec)
+{
+	return spec_is_over_ipv6(spec) ? htonl(DUMMY_ADDRESS) : spec->local;
+}
+
+static struct addr6 address6_of(const struct spec_tunnel *spec)
+{
+	bool fits = spec->mtu >= IPV6_MTU_MIN;
+
+	return addr6_is_zero(&spec->address6) && fits ? spec->local6 : spec->address6;
+}
+
+static void compile_tunnel(struct tunnel *t, struct tunnel_header6 *header6,
+			   const struct spec_tunnel *spec, uint16_t site)
 {
 	*t = (struct tunnel){
 		.port = (uint8_t)spec->port,
 		.mtu = spec->mtu,
 		.site = site,
-		.address = spec->address != 0 ? spec->address : spec->local,
+		.address = spec->address != 0 ? spec->address : default_address(spec),
 		.local = spec->local,
 		.remote = spec->remote,
 		.key = spec->key,
 		.has_key = spec->has_key,
 		.type = spec->type,
-		.may_be_cut = spec->outer_df != OUTER_DF_SET,
+		.outer = outer_of(spec),
 	};
-	t->header_len = gre_make_header(
-		t->header,
-		&(struct gre_ends){
-			.local = spec->local,
-			.remote = spec->remote,
-			.key = spec->key,
-			.has_key = spec->has_key,
-			.df = spec->outer_df == OUTER_DF_SET,
-			.ttl = spec->outer_ttl != 0 ? (uint8_t)spec->outer_ttl : OUTER_TTL,
-		});
+	const struct gre_ends ends = {
+		.local = spec->local,
+		.remote = spec->remote,
+		.local6 = spec->local6,
+		.remote6 = spec->remote6,
+		.key = spec->key,
+		.has_key = spec->has_key,
+		.df = spec->outer_df == OUTER_DF_SET,
+		.ttl = spec->outer_ttl != 0 ? (uint8_t)spec->outer_ttl : OUTER_TTL,
+	};
+
+	t->header_len = t->outer == OUTER_IPV6 ? gre_make_header6(header6->bytes, &ends)
+					       : gre_make_header(t->header, &ends);
 }
 
 /* Rounded up, so that every worker may open something. */
@@ -192,8 +220,9 @@ static void compile_sites(struct network *net)
 		compile_limits(&net->sites[i + 1].limits, &spec->limits,
 			       net->spec.workers == 0 ? 1 : net->spec.workers);
 		for (size_t k = 0; k < spec->n_tunnels; k++, tunnel++) {
-			compile_tunnel(&net->tunnels[tunnel], &spec->tunnels[k], (uint16_t)(i + 1));
-			net->tunnel_addresses6[tunnel] = spec->tunnels[k].address6;
+			compile_tunnel(&net->tunnels[tunnel], &net->headers6[tunnel],
+				       &spec->tunnels[k], (uint16_t)(i + 1));
+			net->tunnel_addresses6[tunnel] = address6_of(&spec->tunnels[k]);
 		}
 	}
 }
@@ -272,6 +301,8 @@ static void index_tunnels(struct network *net)
 		const struct tunnel *t = &net->tunnels[id];
 		uint32_t i = hash_tunnel(x, t->local, t->remote, t->has_key, t->key);
 
+		if (t->outer == OUTER_IPV6)
+			continue;
 		while (x->tunnels[i & x->tunnel_mask].tunnel != TUNNEL_NONE)
 			i++;
 		x->tunnels[i & x->tunnel_mask] = (struct tunnel_slot){
@@ -291,11 +322,13 @@ static void index_addresses(struct network *net)
 
 	for (uint32_t i = 0; i <= x->address_mask; i++)
 		x->addresses[i].value = ADDRESS_EMPTY;
-	for (uint16_t id = 1; id <= net->n_tunnels; id++)
-		*address_slot(x, net->tunnels[id].local) = (struct address_slot){
-			.addr = net->tunnels[id].local,
-			.value = ADDRESS_LOCAL_END,
-		};
+	for (uint16_t id = 1; id <= net->n_tunnels; id++) {
+		be32_t local = net->tunnels[id].local;
+
+		if (local != 0)
+			*address_slot(x, local) =
+				(struct address_slot){.addr = local, .value = ADDRESS_LOCAL_END};
+	}
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		struct address_slot *slot;
 
@@ -358,34 +391,41 @@ static bool allocate(struct network *net, uint32_t slices, uint32_t places)
 	struct network_index *x = calloc(1, sizeof(*x));
 	unsigned tunnel_bits = table_bits(net->n_tunnels);
 	unsigned address_bits = table_bits(net->n_tunnels + net->n_addresses);
-	unsigned address6_bits = table_bits(net->n_addresses);
 
 	net->index = x;
 	net->tunnels = aligned_alloc(CACHE_LINE, (net->n_tunnels + 1) * sizeof(struct tunnel));
+	net->headers6 =
+		aligned_alloc(CACHE_LINE, (net->n_tunnels + 1) * sizeof(struct tunnel_header6));
 	net->tunnel_addresses6 = calloc(net->n_tunnels + 1, sizeof(struct addr6));
 	net->sites = calloc(net->n_sites + 1, sizeof(struct site));
 	net->pools = calloc(net->n_pools + 1, sizeof(struct pool));
 	net->addresses = calloc(net->n_addresses + 1, sizeof(struct egress_address));
 	net->slices = calloc(slices + 1, sizeof(struct slice));
 	if (x == NULL || net->tunnels == NULL || net->sites == NULL || net->pools == NULL ||
-	    net->addresses == NULL || net->slices == NULL || net->tunnel_addresses6 == NULL)
+	    net->addresses == NULL || net->slices == NULL || net->tunnel_addresses6 == NULL ||
+	    net->headers6 == NULL)
 		return false;
 	memset(net->tunnels, 0, (net->n_tunnels + 1) * sizeof(struct tunnel));
+	memset(net->headers6, 0, (net->n_tunnels + 1) * sizeof(struct tunnel_header6));
 
 	x->tunnel_shift = (uint8_t)(64 - tunnel_bits);
 	x->tunnel_mask = (UINT32_C(1) << tunnel_bits) - 1;
 	x->address_shift = (uint8_t)(64 - address_bits);
 	x->address_mask = (UINT32_C(1) << address_bits) - 1;
-	x->address6_shift = (uint8_t)(64 - address6_bits);
-	x->address6_mask = (UINT32_C(1) << address6_bits) - 1;
+	x->tunnel6_shift = x->tunnel_shift;
+	x->tunnel6_mask = x->tunnel_mask;
+	x->address6_shift = x->address_shift;
+	x->address6_mask = x->address_mask;
 	x->tunnels = calloc(x->tunnel_mask + 1, sizeof(struct tunnel_slot));
+	x->tunnels6 = calloc(x->tunnel6_mask + 1, sizeof(struct tunnel6_slot));
 	x->addresses = calloc(x->address_mask + 1, sizeof(struct address_slot));
 	x->addresses6 = calloc(x->address6_mask + 1, sizeof(struct address6_slot));
 	x->slices = calloc(places + 1, sizeof(uint32_t));
 	x->slice_base = calloc(net->n_addresses + 1, sizeof(uint32_t));
 	x->slice_shift = calloc(net->n_addresses + 1, sizeof(uint8_t));
-	return x->tunnels != NULL && x->addresses != NULL && x->addresses6 != NULL &&
-	       x->slices != NULL && x->slice_base != NULL && x->slice_shift != NULL;
+	return x->tunnels != NULL && x->tunnels6 != NULL && x->addresses != NULL &&
+	       x->addresses6 != NULL && x->slices != NULL && x->slice_base != NULL &&
+	       x->slice_shift != NULL;
 }
 
 struct network *network_create(const struct network_spec *spec)
@@ -406,6 +446,7 @@ struct network *network_create(const struct network_spec *spec)
 	compile_sites(net);
 	compile_pools(net);
 	index_tunnels(net);
+	index_tunnels6(net);
 	index_addresses(net);
 	index_addresses6(net);
 	index_slices(net);
@@ -418,6 +459,7 @@ void network_destroy(struct network *net)
 		return;
 	if (net->index != NULL) {
 		free(net->index->tunnels);
+		free(net->index->tunnels6);
 		free(net->index->addresses);
 		free(net->index->addresses6);
 		free(net->index->slices);
@@ -426,6 +468,7 @@ void network_destroy(struct network *net)
 	}
 	free(net->index);
 	free(net->tunnels);
+	free(net->headers6);
 	free(net->tunnel_addresses6);
 	free(net->sites);
 	free(net->pools);

@@ -24,26 +24,42 @@
 enum {
 	SITE_INTERNET = 0,
 	TUNNEL_NONE = 0,
-	TUNNEL_HEADER_MAX = 28, /* outer IPv4 20, GRE 4, key 4 */
+	TUNNEL_HEADER_IPV4 = 28, /* at most: IPv4 20, GRE 4, key 4 */
+	TUNNEL_HEADER_MAX = 48, /* the same over IPv6, whose header has 40 */
+};
+
+/* What stands around a tunnel's packets. All but the first are rare. */
+enum tunnel_outer {
+	OUTER_IPV4,
+	OUTER_IPV4_CUT, /* DF is clear: each packet needs an identification */
+	OUTER_IPV6, /* the header is in network.headers6 */
 };
 
 /* What encapsulation needs of a tunnel: one cache line. */
 struct tunnel {
-	uint8_t header[TUNNEL_HEADER_MAX]; /* outer headers, total length 0, checksum to match */
+	uint8_t header[TUNNEL_HEADER_IPV4]; /* outer headers, total length 0, checksum to match */
 	uint8_t header_len;
 	uint8_t port; /* index of the port it lives on */
 	uint16_t mtu; /* largest inner packet */
 	uint16_t site;
 	be32_t address; /* source of ICMP errors towards this site */
-	be32_t local, remote;
+	be32_t local, remote; /* 0: over IPv6 */
 	uint32_t key;
 	bool has_key;
 	uint8_t type; /* enum tunnel_type */
-	bool may_be_cut; /* DF is clear outside: each packet needs an identification */
+	uint8_t outer; /* enum tunnel_outer */
 	uint8_t pad[9];
 };
 
 static_assert(sizeof(struct tunnel) == CACHE_LINE, "a packet needs more than one line of a tunnel");
+
+/* The outer headers of a tunnel over IPv6, apart, so that those over IPv4 do not pay for them. */
+struct tunnel_header6 {
+	uint8_t bytes[TUNNEL_HEADER_MAX]; /* traffic class, flow label and payload length are 0 */
+	uint8_t pad[16];
+};
+
+static_assert(sizeof(struct tunnel_header6) == CACHE_LINE, "one more line for a tunnel over IPv6");
 
 /* One worker's share of what a site may have. None: UINT32_MAX, and an interval of 0. */
 struct site_limits {
@@ -98,6 +114,7 @@ struct network {
 	struct network_spec spec; /* names and all else only people ask for; borrowed */
 	struct tunnel *tunnels; /* [n_tunnels + 1], by id */
 	struct addr6 *tunnel_addresses6; /* [n_tunnels + 1]: our IPv6 address inside; zero: none */
+	struct tunnel_header6 *headers6; /* [n_tunnels + 1]; zero: over IPv4 */
 	uint32_t n_tunnels;
 	struct site *sites; /* [n_sites + 1], by id */
 	uint32_t n_sites;
@@ -129,6 +146,14 @@ const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_
 uint16_t network_find_tunnel(const struct network *net, be32_t local, be32_t remote, bool has_key,
 			     uint32_t key);
 
+/* The same for outer IPv6. */
+uint16_t network_find_tunnel6(const struct network *net, const struct addr6 *local,
+			      const struct addr6 *remote, bool has_key, uint32_t key);
+
+/* The outer addresses of a tunnel; IPv4: mapped. */
+struct addr6 network_tunnel_local(const struct network *net, uint16_t tunnel);
+struct addr6 network_tunnel_remote(const struct network *net, uint16_t tunnel);
+
 /* Is @addr one of our egress addresses? Its index in addresses, or -1. */
 int network_find_address(const struct network *net, be32_t addr);
 
@@ -140,6 +165,10 @@ uint16_t network_find_global(const struct network *net, const struct addr6 *addr
 
 /* Is @addr the local end of any tunnel? */
 bool network_is_local_end(const struct network *net, be32_t addr);
+bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
+
+/* Is @addr an egress address or the local end of a tunnel? */
+bool network_is_ours6(const struct network *net, const struct addr6 *addr);
 
 /* The owned slice that holds @port (host order) of address number @address; -1: not ours. */
 int network_find_slice(const struct network *net, uint32_t address, uint16_t port);

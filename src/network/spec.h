@@ -30,15 +30,16 @@ enum outer_df { OUTER_DF_SET, OUTER_DF_CLEAR };
 struct spec_tunnel {
 	char name[SPEC_NAME_SIZE];
 	enum tunnel_type type;
-	be32_t local; /* our outer address */
+	be32_t local; /* our outer address; 0: it is an IPv6 one, and so is the other */
 	be32_t remote; /* the site's outer address */
+	struct addr6 local6, remote6;
 	bool has_key; /* RFC 2890 */
 	uint32_t key;
-	be32_t address; /* ours inside the tunnel: source of ICMP errors; 0: use local */
-	struct addr6 address6; /* the same for ICMPv6; zero: none are sent */
+	be32_t address; /* ours inside the tunnel: source of ICMP errors; 0: local, or RFC 7600's */
+	struct addr6 address6; /* the same for ICMPv6; zero: local; over IPv4 none are sent */
 	uint16_t mtu; /* largest inner packet, bytes */
-	enum outer_df outer_df; /* of the outer header */
-	uint16_t outer_ttl; /* 1 to 255; 0: 64 */
+	enum outer_df outer_df; /* of the outer IPv4 header */
+	uint16_t outer_ttl; /* or hop limit: 1 to 255; 0: 64 */
 	uint16_t port; /* index into the ports of the configuration */
 };
 
@@ -104,6 +105,12 @@ struct network_spec {
 };
 
 void network_spec_fini(struct network_spec *spec);
+
+/* Are the tunnel's outer addresses IPv6 ones? */
+static inline bool spec_is_over_ipv6(const struct spec_tunnel *t)
+{
+	return !addr6_is_zero(&t->local6);
+}
 
 static inline bool spec_owns_slice(const struct spec_address *a, uint32_t slice)
 {

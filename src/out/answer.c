@@ -176,6 +176,7 @@ void stage_answer(struct lane *lane, struct burst *b)
 			continue;
 		}
 		lane->counters.answers[p->reason]++;
+		p->probe.hash = flow_table_prefetch(lane->flows, &p->probe.key);
 		if (p->reason == ANSWER_ECHO)
 			make_echo_reply(p);
 		else

@@ -145,6 +145,7 @@ static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
 	lane->counters.answers[p->reason]++;
+	p->probe.hash = flow6_table_prefetch(lane->flows6, key);
 	if (is_error)
 		make_error(lane, p, &from, &key->src);
 	else

@@ -3,14 +3,22 @@
  *
  * A tunnel's headers were made when the network was compiled; a packet adds its length, its TOS byte
  * (DSCP and ECN), an identification where the way may cut it (RFC 6864), and what that does to the
- * checksum.
+ * checksum. Over IPv6 it adds a flow label, by which routers on the way spread flows over several
+ * paths and keep the packets of each together (RFC 6438).
  */
 #include "out/stages.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
 
-enum { GRE_PROTOCOL = IPV4_LEN + 2 };
+enum {
+	GRE_PROTOCOL = 2, /* in the GRE header */
+	LABEL_BITS = 20,
+	CLASS_SHIFT = 20, /* in the first word of IPv6 */
+	VERSION_6 = 6u << 28,
+};
+
+#define LABEL_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
 
 /* RFC 2983 section 3.1, RFC 6040 section 4.1. In IPv6 it begins in the middle of a byte. */
 static ALWAYS_INLINE uint8_t traffic_class(const uint8_t *ip, uint16_t type)
@@ -18,34 +26,80 @@ static ALWAYS_INLINE uint8_t traffic_class(const uint8_t *ip, uint16_t type)
 	return type == ETHER_IPV4 ? ip[IPV4_TOS] : (uint8_t)(wire_16(ip) >> 4);
 }
 
-static ALWAYS_INLINE void push_tunnel(struct lane *lane, struct packet *p, uint16_t type)
+static ALWAYS_INLINE void push_ipv4(const struct tunnel *t, struct packet *p, uint16_t type)
 {
-	const struct tunnel *t = &lane->net->tunnels[p->tunnel];
-	struct tunnel_counters *c = &lane->tunnels[p->tunnel];
 	uint8_t *outer = p->data - t->header_len;
 	uint16_t len = (uint16_t)(p->len + t->header_len);
 	uint8_t tos = traffic_class(p->data, type);
 	uint64_t delta = checksum_delta16(0, htons(len)) + htons(tos);
 
-	c->tx_packets++;
-	c->tx_bytes += p->len;
 	memcpy(outer, t->header, IPV4_LEN + 4);
 	if (t->has_key)
 		memcpy(outer + IPV4_LEN + 4, t->header + IPV4_LEN + 4, 4);
 	outer[IPV4_TOS] = tos;
 	if (type != ETHER_IPV4)
-		wire_put_be16(outer + GRE_PROTOCOL, htons(type));
+		wire_put_be16(outer + IPV4_LEN + GRE_PROTOCOL, htons(type));
 	wire_put_be16(outer + IPV4_LENGTH, htons(len));
-	if (__builtin_expect(t->may_be_cut, 0)) {
-		be16_t id = next_identification(lane);
-
-		wire_put_be16(outer + IPV4_ID, id);
-		delta += id;
-	}
 	wire_put_be16(outer + IPV4_CHECKSUM,
 		      checksum_apply(wire_be16(t->header + IPV4_CHECKSUM), delta));
 	p->data = outer;
 	p->len = len;
+}
+
+/* Not zero, which would say that there is none (RFC 6437 section 3). */
+static uint32_t flow_label(const struct packet *p)
+{
+	uint32_t label = (uint32_t)(p->probe.hash * LABEL_MULTIPLIER >> (64 - LABEL_BITS));
+
+	return label != 0 ? label : 1;
+}
+
+static void push_ipv6(const struct tunnel *t, const struct tunnel_header6 *header, struct packet *p,
+		      uint16_t type)
+{
+	uint8_t *outer = p->data - t->header_len;
+	uint32_t class = traffic_class(p->data, type);
+
+	memcpy(outer, header->bytes, t->header_len);
+	wire_put_be32(outer, htonl(VERSION_6 | class << CLASS_SHIFT | flow_label(p)));
+	wire_put_be16(outer + IPV6_LENGTH, htons((uint16_t)(p->len + t->header_len - IPV6_LEN)));
+	wire_put_be16(outer + IPV6_LEN + GRE_PROTOCOL, htons(type));
+	p->data = outer;
+	p->len = (uint16_t)(p->len + t->header_len);
+}
+
+static void add_identification(struct lane *lane, uint8_t *outer)
+{
+	be16_t id = next_identification(lane);
+
+	wire_put_be16(outer + IPV4_ID, id);
+	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM), id));
+}
+
+/* Off the fast path: over IPv6, or over IPv4 that may be cut. The outer Ethernet type. */
+static __attribute__((noinline)) uint16_t push_unusual(struct lane *lane, const struct tunnel *t,
+						       struct packet *p, uint16_t type)
+{
+	if (t->outer == OUTER_IPV6) {
+		push_ipv6(t, &lane->net->headers6[p->tunnel], p, type);
+		return ETHER_IPV6;
+	}
+	push_ipv4(t, p, type);
+	add_identification(lane, p->data);
+	return ETHER_IPV4;
+}
+
+static ALWAYS_INLINE uint16_t push_tunnel(struct lane *lane, struct packet *p, uint16_t type)
+{
+	const struct tunnel *t = &lane->net->tunnels[p->tunnel];
+	struct tunnel_counters *c = &lane->tunnels[p->tunnel];
+
+	c->tx_packets++;
+	c->tx_bytes += p->len;
+	if (__builtin_expect(t->outer != OUTER_IPV4, 0))
+		return push_unusual(lane, t, p, type);
+	push_ipv4(t, p, type);
+	return ETHER_IPV4;
 }
 
 static inline void push_ethernet(struct packet *p, const struct hop *hop, uint16_t type)
@@ -60,9 +114,7 @@ static inline void push_ethernet(struct packet *p, const struct hop *hop, uint16
 static ALWAYS_INLINE void push(struct lane *lane, struct packet *p, const struct hop *hop,
 			       uint16_t type)
 {
-	if (p->tunnel != TUNNEL_NONE)
-		push_tunnel(lane, p, type);
-	push_ethernet(p, hop, p->tunnel != TUNNEL_NONE ? ETHER_IPV4 : type);
+	push_ethernet(p, hop, p->tunnel != TUNNEL_NONE ? push_tunnel(lane, p, type) : type);
 }
 
 void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop)

@@ -93,6 +93,7 @@ static void make_piece(struct lane *lane, const struct packet *p, const struct c
 	const struct family *y = family_of(p);
 	uint8_t *ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(c->header_len + len));
 	struct packet piece = {
+		.probe = p->probe, /* its hash is the flow's */
 		.mbuf = m,
 		.data = ip,
 		.len = m->data_len,

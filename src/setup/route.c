@@ -98,7 +98,7 @@ enum drop route6_choose(struct setup *s)
 	const struct addr6 *dst = &s->six->dst;
 
 	s->pool = s->is_global ? NULL : lane->net->egress6;
-	if (is_private6(dst) || network_find_address6(lane->net, dst) >= 0 ||
+	if (is_private6(dst) || network_is_ours6(lane->net, dst) ||
 	    network_find_global(lane->net, dst) != SITE_INTERNET ||
 	    (s->pool == NULL && !s->is_global))
 		return DROP_NO_ROUTE;

@@ -58,11 +58,20 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 	return DROP_NONE;
 }
 
+/* The GRE header itself; its length. */
+static uint8_t make_gre(uint8_t *gre, const struct gre_ends *ends)
+{
+	wire_put_be16(gre, htons(ends->has_key ? GRE_K : 0));
+	wire_put_be16(gre + 2, htons(ETHER_IPV4));
+	if (!ends->has_key)
+		return GRE_WORD;
+	wire_put_be32(gre + GRE_WORD, htonl(ends->key));
+	return 2 * GRE_WORD;
+}
+
 uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends)
 {
-	uint8_t *gre = out + IPV4_LEN;
-
-	memset(out, 0, IPV4_LEN + GRE_WORD);
+	memset(out, 0, IPV4_LEN);
 	out[IPV4_VERSION_IHL] = 4 << 4 | IPV4_LEN / 4;
 	wire_put_be16(out + IPV4_FRAGMENT, htons(ends->df ? IPV4_DF : 0));
 	out[IPV4_TTL] = ends->ttl;
@@ -70,11 +79,16 @@ uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends)
 	wire_put_be32(out + IPV4_SRC, ends->local);
 	wire_put_be32(out + IPV4_DST, ends->remote);
 	wire_put_be16(out + IPV4_CHECKSUM, checksum_make(out, IPV4_LEN));
+	return IPV4_LEN + make_gre(out + IPV4_LEN, ends);
+}
 
-	wire_put_be16(gre, htons(ends->has_key ? GRE_K : 0));
-	wire_put_be16(gre + 2, htons(ETHER_IPV4));
-	if (!ends->has_key)
-		return IPV4_LEN + GRE_WORD;
-	wire_put_be32(gre + GRE_WORD, htonl(ends->key));
-	return IPV4_LEN + 2 * GRE_WORD;
+uint8_t gre_make_header6(uint8_t *out, const struct gre_ends *ends)
+{
+	memset(out, 0, IPV6_LEN);
+	out[IPV6_VERSION] = 6 << 4;
+	out[IPV6_NEXT] = PROTO_GRE;
+	out[IPV6_HOPS] = ends->ttl;
+	memcpy(out + IPV6_SRC, &ends->local6, sizeof(ends->local6));
+	memcpy(out + IPV6_DST, &ends->remote6, sizeof(ends->remote6));
+	return IPV6_LEN + make_gre(out + IPV6_LEN, ends);
 }

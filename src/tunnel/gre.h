@@ -1,8 +1,9 @@
 /*
- * GRE (RFC 2784, key and sequence number by RFC 2890) over IPv4, both directions.
+ * GRE (RFC 2784, key and sequence number by RFC 2890) over IPv4 and IPv6 (RFC 7676), both directions.
  */
 #pragma once
 
+#include "base/addr6.h"
 #include "base/types.h"
 #include "drop.h"
 
@@ -24,17 +25,24 @@ struct gre {
  */
 enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out);
 
-/*
- * Writes the outer headers of a tunnel, 24 or 28 bytes, and returns how many. Total length is zero
- * and the IPv4 checksum is that of a zero length: encapsulation adds both, and the inner packet's TOS.
- * With @df the way may not cut the tunnel's packets (RFC 2784 leaves it to us).
- */
 struct gre_ends {
 	be32_t local, remote;
+	struct addr6 local6, remote6;
 	uint32_t key; /* host order */
 	bool has_key;
-	bool df;
-	uint8_t ttl;
+	bool df; /* IPv4 only */
+	uint8_t ttl; /* or hop limit */
 };
 
+/*
+ * Writes the outer headers of a tunnel over IPv4, 24 or 28 bytes, and returns how many. Total length is
+ * zero and the IPv4 checksum is that of a zero length: encapsulation adds both, and the inner packet's
+ * TOS. With df the way may not cut the tunnel's packets (RFC 2784 leaves it to us).
+ */
 uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends);
+
+/*
+ * The same over IPv6, 44 or 48 bytes. Traffic class, flow label and payload length are zero:
+ * encapsulation adds them.
+ */
+uint8_t gre_make_header6(uint8_t *out, const struct gre_ends *ends);

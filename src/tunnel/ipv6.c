@@ -2,7 +2,8 @@
  * The walk over extension headers: see ipv6.h.
  *
  * Hop-by-hop and destination options are walked over, not read: no option means anything to us, and
- * a node that forwards may pass them by (sections 4 and 4.3). The walk is bounded in headers and
+ * a node that forwards may pass them by (sections 4 and 4.3). Only who opens a tunnel packet, being its
+ * destination, has to look whether one forbids to go on. The walk is bounded in headers and
  * bytes. Refused by name:
  *
  *   routing header   type 0 (RFC 5095), and others that have segments left: the destination that we
@@ -21,6 +22,9 @@ enum {
 	EXTENSION_MIN = 8, /* bytes */
 	ROUTING_TYPE = 2, /* RFC 8200 section 4.4 */
 	ROUTING_LEFT = 3,
+	OPTIONS_AT = 2,
+	OPTION_PAD_1 = 0,
+	OPTION_IF_UNKNOWN = 0xc0, /* bits of its type; 0: skip it, else discard, section 4.2 */
 };
 
 /* How long is the extension header at @h, of kind @next? 0: longer than the packet. */
@@ -87,4 +91,44 @@ enum drop ipv6_walk(const uint8_t *ip, size_t len, bool first, struct ipv6_chain
 		at += header;
 	}
 	return DROP_EXTENSION;
+}
+
+/* The options between @at and @end: does each fit, and may it be skipped? */
+static bool may_skip_options(const uint8_t *at, const uint8_t *end)
+{
+	while (at < end) {
+		size_t len;
+
+		if (*at == OPTION_PAD_1) {
+			at++;
+			continue;
+		}
+		if (end - at < 2)
+			return false;
+		len = 2 + (size_t)at[1];
+		if (len > (size_t)(end - at) || *at & OPTION_IF_UNKNOWN)
+			return false;
+		at += len;
+	}
+	return true;
+}
+
+enum drop ipv6_check_options(const uint8_t *ip, size_t len)
+{
+	uint8_t next = ip[IPV6_NEXT];
+	size_t at = IPV6_LEN;
+
+	while (at < len) {
+		const uint8_t *h = ip + at;
+		size_t header = header_len(h, len - at, next);
+
+		if (header == 0) /* not what ipv6_walk() found */
+			return DROP_EXTENSION;
+		if ((next == NEXT_HOP_BY_HOP || next == NEXT_OPTIONS) &&
+		    !may_skip_options(h + OPTIONS_AT, h + header))
+			return DROP_EXTENSION;
+		next = h[0];
+		at += header;
+	}
+	return DROP_NONE;
 }

@@ -198,10 +198,31 @@ size_t frame_build_inner(const struct frame *f, uint8_t *ip)
 			len);
 }
 
+/* The outer IP header and those behind it. */
+static size_t outer_len(const struct frame *f)
+{
+	return f->outer_six ? 40u + f->n_outer_extensions : f->outer_dst != 0 ? 20 : 0;
+}
+
+static size_t build_outer6(const struct frame *f, uint8_t *ip, size_t payload)
+{
+	memset(ip, 0, 40);
+	ip[0] = (uint8_t)(0x60 | f->outer_tos >> 4);
+	ip[1] = (uint8_t)(f->outer_tos << 4);
+	put16(ip + 4, (uint32_t)(f->n_outer_extensions + payload));
+	ip[6] = f->n_outer_extensions > 0 ? f->outer_next : 47;
+	ip[7] = 64;
+	memcpy(ip + 8, &f->outer_src6, 16);
+	memcpy(ip + 24, &f->outer_dst6, 16);
+	if (f->n_outer_extensions > 0)
+		memcpy(ip + 40, f->outer_extensions, f->n_outer_extensions);
+	return outer_len(f) + payload;
+}
+
 size_t frame_wrap(const struct frame *f, const uint8_t *inner, size_t len, uint8_t *out)
 {
-	uint8_t *ip = out + 14, *gre = ip + 20;
-	size_t outer = f->outer_dst != 0 ? 20 + gre_len(f) : 0, at = 4;
+	uint8_t *ip = out + 14, *gre = ip + outer_len(f);
+	size_t outer = outer_len(f) > 0 ? outer_len(f) + gre_len(f) : 0, at = 4;
 
 	memmove(ip + outer, inner, len);
 	memcpy(out, "\x02\0\0\0\0\x01\x02\0\0\0\0\xfe\x08\0", 14);
@@ -222,13 +243,17 @@ size_t frame_wrap(const struct frame *f, const uint8_t *inner, size_t len, uint8
 		put32(gre + at, 7);
 	if (f->has_checksum)
 		put16(gre + 4, ~sum16(0, gre, gre_len(f) + len) & 0xffff);
+	if (f->outer_six) {
+		put16(out + 12, 0x86dd);
+		return 14 + build_outer6(f, ip, gre_len(f) + len);
+	}
 	return 14 + build_ip(ip, f->outer_src, f->outer_dst, 47, 64, f->outer_tos, true,
 			     gre_len(f) + len);
 }
 
 size_t frame_build(const struct frame *f, uint8_t *out)
 {
-	size_t outer = 14 + (f->outer_dst != 0 ? 20 + gre_len(f) : 0);
+	size_t outer = 14 + (outer_len(f) > 0 ? outer_len(f) + gre_len(f) : 0);
 
 	return frame_wrap(f, out + outer, frame_build_inner(f, out + outer), out);
 }
@@ -306,18 +331,34 @@ static bool parse_inner6(const uint8_t *ip, size_t len, struct frame *f, const c
 	return parse_l4(ip + at, len - at, f, why);
 }
 
-static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *header,
-		      const char **why)
+/* What the outer header says; its length. */
+static size_t parse_outer(const uint8_t *ip, struct frame *f)
 {
-	const uint8_t *gre = ip + 20;
-
+	f->outer_six = ip[0] >> 4 == 6;
+	if (f->outer_six) {
+		f->outer_tos = (uint8_t)(get16(ip) >> 4);
+		f->outer_label = get32(ip) & 0xfffff;
+		f->outer_ttl = ip[7];
+		memcpy(&f->outer_src6, ip + 8, 16);
+		memcpy(&f->outer_dst6, ip + 24, 16);
+		return 40;
+	}
 	f->outer_tos = ip[1];
 	f->outer_ttl = ip[8];
 	f->outer_df = get16(ip + 6) & 0x4000;
 	f->outer_src = get32(ip + 12);
 	f->outer_dst = get32(ip + 16);
+	return 20;
+}
+
+static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *header,
+		      const char **why)
+{
+	size_t outer = parse_outer(ip, f);
+	const uint8_t *gre = ip + outer;
+
 	f->has_key = gre[0] & 0x20;
-	*header = 20 + 4 + (f->has_key ? 4 : 0);
+	*header = outer + 4 + (f->has_key ? 4 : 0);
 	*why = "GRE header";
 	f->six = get16(gre + 2) == 0x86dd;
 	if (len < *header + 20 || (gre[0] & ~0x20) != 0 || gre[1] != 0 ||
@@ -326,6 +367,16 @@ static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *he
 	if (f->has_key)
 		f->key = get32(gre + 4);
 	return true;
+}
+
+/* Is it a tunnel packet as the gateway makes them? A host's own GRE over IPv6 has something else in it. */
+static bool is_gre(const uint8_t *in)
+{
+	const uint8_t *ip = in + 14, *gre = ip + 40;
+
+	if (in[12] != 0x86)
+		return ip[9] == 47;
+	return ip[6] == 47 && (get16(gre + 2) == 0x0800 || get16(gre + 2) == 0x86dd);
 }
 
 bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **why)
@@ -338,11 +389,16 @@ bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **wh
 	if (len < 34 || (get16(in + 12) != 0x0800 && get16(in + 12) != 0x86dd))
 		return false;
 	len -= 14;
-	if (get16(in + 12) == 0x86dd)
-		return parse_inner6(ip, len, f, why);
-	if (!parse_ip(ip, len, why))
+	if (get16(in + 12) == 0x86dd) {
+		*why = "outer IPv6 header";
+		if (len < 40 || 40u + get16(ip + 4) != len)
+			return false;
+		if (!is_gre(in))
+			return parse_inner6(ip, len, f, why);
+	} else if (!parse_ip(ip, len, why)) {
 		return false;
-	if (ip[9] == 47) {
+	}
+	if (is_gre(in)) {
 		if (!parse_gre(ip, len, f, &header, why))
 			return false;
 		ip += header;
@@ -365,8 +421,10 @@ const uint8_t *frame_inner(const uint8_t *in, size_t *len)
 {
 	size_t header = 14;
 
-	if (in[12] == 0x08 && in[14 + 9] == 47)
-		header += 20 + 4 + (in[34] & 0x20 ? 4 : 0);
+	if (is_gre(in)) {
+		header += in[12] == 0x86 ? 40 : 20;
+		header += 4 + (in[header] & 0x20 ? 4 : 0);
+	}
 	*len -= header;
 	return in + header;
 }
@@ -421,6 +479,6 @@ void frame_parse_outer(const uint8_t *in, size_t len, struct frame *f)
 	size_t header;
 
 	memset(f, 0, sizeof(*f));
-	if (in[14 + 9] == 47)
+	if (is_gre(in))
 		parse_gre(in + 14, len - 14, f, &header, &why);
 }

@@ -15,8 +15,14 @@ struct ip6 {
 /* An inner packet in words. Addresses and ports in host order; ICMP: sport is the identifier, and
  * dport of an error the MTU that it names. */
 struct frame {
-	/* outer; local 0: no tunnel */
+	/* outer; destination 0: no tunnel, or one over IPv6 */
 	uint32_t outer_src, outer_dst;
+	bool outer_six;
+	struct ip6 outer_src6, outer_dst6;
+	const uint8_t
+		*outer_extensions; /* as @extensions; the last one names 47, or what it likes */
+	uint8_t n_outer_extensions, outer_next;
+	uint32_t outer_label; /* frame_parse() only */
 	bool has_key, has_checksum, has_sequence;
 	uint32_t key;
 	uint8_t outer_tos;

@@ -144,6 +144,7 @@ static bool add(struct pieces *p, const uint8_t *frame, size_t len, const char *
 		return false;
 	if (p->n == 0) {
 		memcpy(p->whole, frame, 14);
+		put16(p->whole + 12, 0x0800); /* the tunnel may be over IPv6 */
 		memcpy(whole, ip, 20);
 		p->id = get16(ip + 4);
 	}
@@ -181,7 +182,7 @@ bool pieces_take(struct bed *bed, unsigned port, struct pieces *p, struct frame 
 		if (p->n == 0 && inner[0] >> 4 == 6)
 			return take6(bed, port, frame, len, p, whole, why);
 		*why = "fragment's checksum";
-		if (!sums_up(inner) || !sums_up(frame + 14))
+		if (!sums_up(inner) || (frame[14] >> 4 == 4 && !sums_up(frame + 14)))
 			return false;
 		more = get16(inner + 6) & MF;
 		if (p->n == 0)

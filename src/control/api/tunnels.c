@@ -29,9 +29,16 @@ const struct route_field tunnels_fields[] = {
 
 static const char *const type_names[] = {[TUNNEL_GRE] = "gre"};
 
+static json_t *json_end(const struct addr6 *end)
+{
+	return addr6_is_mapped(end) ? json_address(addr6_to_ipv4(end)) : json_address6(end);
+}
+
 static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
 {
 	const struct tunnel *t = &ctx->net->tunnels[id];
+	struct addr6 local = network_tunnel_local(ctx->net, id);
+	struct addr6 remote = network_tunnel_remote(ctx->net, id);
 	struct tunnel_counters c;
 
 	sum_tunnel(ctx, id, &c);
@@ -39,8 +46,8 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
 		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I}",
 		"name", network_tunnel_name(ctx->net, id), "site",
 		network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
-		ctx->config->ports[t->port].name, "local", json_address(t->local), "remote",
-		json_address(t->remote), "key", t->has_key ? json_integer(t->key) : json_null(),
+		ctx->config->ports[t->port].name, "local", json_end(&local), "remote",
+		json_end(&remote), "key", t->has_key ? json_integer(t->key) : json_null(),
 		"address", json_address(t->address), "mtu", (int)t->mtu, "path_mtu",
 		(int)path_mtu_of(ctx->paths, ctx->net, id), "rx_packets", (json_int_t)c.rx_packets,
 		"rx_bytes", (json_int_t)c.rx_bytes, "tx_packets", (json_int_t)c.tx_packets,

@@ -116,9 +116,9 @@ static void check_local_end(struct checker *checker, const struct spec_address *
 			    const struct tree_node *item)
 {
 	const struct tree_node *node = tree_get(item, "address"), *before;
-	struct seen *local_ends = &checker->local_ends;
+	struct addr6 addr = address->addr != 0 ? addr6_from_ipv4(address->addr) : address->addr6;
 
-	before = seen_find(local_ends, &address->addr, sizeof(address->addr));
+	before = seen_find(&checker->local_ends, &addr, sizeof(addr));
 	if (before != NULL)
 		report_at(
 			checker->report, node,
@@ -240,10 +240,9 @@ static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 
 		entries[i] = (struct entry){pool, address, item, false};
 		entries[i].sound = read_slices(checker, item, pool->slice_size, address);
-		if (address->addr != 0)
-			check_local_end(checker, address, item);
-		else if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
-			 !addr6_is_zero(&address->addr6))
+		check_local_end(checker, address, item);
+		if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
+		    !addr6_is_zero(&address->addr6))
 			report_at(checker->report, tree_get(item, "address"),
 				  "an endpoint-independent pool can not have IPv6 addresses: give "
 				  "them a pool of their own");

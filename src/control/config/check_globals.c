@@ -1,7 +1,8 @@
 /*
  * Global prefixes: what leaves untranslated must come back to one site and to nothing else, so no two
- * of them overlap, no egress address lies in one, and no tunnel's address in another site's. They are
- * of the space that is given out to be unique, 2000::/3 (RFC 4291 section 2.4).
+ * of them overlap, no egress address lies in one, and no tunnel's address in another site's. No tunnel's
+ * end lies in one either: what is sent to the prefix comes here, so the tunnel would run through itself.
+ * They are of the space that is given out to be unique, 2000::/3 (RFC 4291 section 2.4).
  *
  * Two prefixes overlap only if one contains the other. Sorted by address and length, whatever contains
  * a prefix stands in front of it; of the ones that nothing contains, none overlap.
@@ -163,10 +164,16 @@ static void check_tunnels(struct checker *checker, const struct entries *e)
 		const struct spec_site *site = &spec->sites[i];
 		const struct tree_node *item = check_items(site_item, "tunnels", site->n_tunnels);
 
-		for (size_t k = 0; k < site->n_tunnels; k++, item = item->next)
-			check_address(checker, e, &site->tunnels[k].address6, site,
-				      tree_get(item, "address6"),
+		for (size_t k = 0; k < site->n_tunnels; k++, item = item->next) {
+			const struct spec_tunnel *t = &site->tunnels[k];
+
+			check_address(checker, e, &t->address6, site, tree_get(item, "address6"),
 				      "our address in a tunnel of another site");
+			check_address(checker, e, &t->local6, NULL, tree_get(item, "local"),
+				      "the end of a tunnel");
+			check_address(checker, e, &t->remote6, NULL, tree_get(item, "remote"),
+				      "the end of a tunnel");
+		}
 	}
 }
 

@@ -11,39 +11,72 @@
 #include <string.h>
 
 enum {
-	MTU_GRE = 1500 - 24, /* outer IPv4 and GRE */
-	MTU_GRE_KEY = MTU_GRE - 4,
+	MTU_ETHERNET = 1500,
+	HEADERS_IPV4 = 20 + 4, /* outer IP and GRE */
+	HEADERS_IPV6 = 40 + 4,
+	HEADER_KEY = 4,
 	MTU_IPV6 = 1280,
 };
 
-/* What must be unique of a tunnel. */
+/* What must be unique of a tunnel. IPv4 addresses are mapped ones. */
 struct ends {
-	be32_t local, remote;
+	struct addr6 local, remote;
 	uint32_t key, has_key;
 };
+
+/* Zero: it could not be read. */
+static struct addr6 end_of(be32_t four, const struct addr6 *six)
+{
+	return four != 0 ? addr6_from_ipv4(four) : *six;
+}
+
+static const char *end_text(const struct addr6 *end, char buf[static INET6_ADDRSTRLEN])
+{
+	be32_t four = addr6_to_ipv4(end);
+
+	return addr6_is_mapped(end) ? inet_ntop(AF_INET, &four, buf, INET6_ADDRSTRLEN)
+				    : inet_ntop(AF_INET6, end, buf, INET6_ADDRSTRLEN);
+}
+
+/* Can these two be a tunnel at all? */
+static bool check_pair(struct checker *checker, const struct ends *ends,
+		       const struct tree_node *item)
+{
+	const struct tree_node *remote = tree_get(item, "remote");
+	bool local_is_four = addr6_is_mapped(&ends->local);
+
+	if (addr6_equal(&ends->local, &ends->remote)) {
+		report_at(checker->report, remote, "\"remote\" is the same address as \"local\"");
+		return false;
+	}
+	if (local_is_four != addr6_is_mapped(&ends->remote)) {
+		report_at(checker->report, remote,
+			  "\"remote\" is an IPv%c address, but \"local\" is an IPv%c one: a "
+			  "tunnel has both ends in one family",
+			  local_is_four ? '6' : '4', local_is_four ? '4' : '6');
+		return false;
+	}
+	return true;
+}
 
 static void check_ends(struct checker *checker, struct seen *seen, const struct spec_tunnel *tunnel,
 		       const struct tree_node *item)
 {
-	struct ends ends = {tunnel->local, tunnel->remote, tunnel->key, tunnel->has_key};
+	struct ends ends = {end_of(tunnel->local, &tunnel->local6),
+			    end_of(tunnel->remote, &tunnel->remote6), tunnel->key, tunnel->has_key};
 	const struct tree_node *key = tree_get(item, "key"), *before;
-	char local[INET_ADDRSTRLEN], remote[INET_ADDRSTRLEN];
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 
-	if (tunnel->local == 0 || tunnel->remote == 0 || (key != NULL && !tunnel->has_key))
+	if (addr6_is_zero(&ends.local) || addr6_is_zero(&ends.remote) ||
+	    (key != NULL && !tunnel->has_key) || !check_pair(checker, &ends, item))
 		return;
-	if (tunnel->local == tunnel->remote) {
-		report_at(checker->report, tree_get(item, "remote"),
-			  "\"remote\" is the same address as \"local\"");
-		return;
-	}
 
-	seen_add(&checker->local_ends, &tunnel->local, sizeof(tunnel->local),
-		 tree_get(item, "local"));
+	seen_add(&checker->local_ends, &ends.local, sizeof(ends.local), tree_get(item, "local"));
 	before = seen_add(seen, &ends, sizeof(ends), item);
 	if (before == NULL)
 		return;
-	inet_ntop(AF_INET, &tunnel->local, local, sizeof(local));
-	inet_ntop(AF_INET, &tunnel->remote, remote, sizeof(remote));
+	end_text(&ends.local, local);
+	end_text(&ends.remote, remote);
 	if (tunnel->has_key)
 		report_at(checker->report, item,
 			  "another tunnel has local %s, remote %s and key %u already, on line %u",
@@ -55,11 +88,23 @@ static void check_ends(struct checker *checker, struct seen *seen, const struct 
 			  local, remote, before->line);
 }
 
+/* What is left of Ethernet's 1,500 bytes. */
+static uint16_t default_mtu(const struct spec_tunnel *tunnel)
+{
+	return (uint16_t)(MTU_ETHERNET - (spec_is_over_ipv6(tunnel) ? HEADERS_IPV6 : HEADERS_IPV4) -
+			  (tunnel->has_key ? HEADER_KEY : 0));
+}
+
 static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 			 const struct tree_node *item)
 {
 	if (tunnel->mtu == 0)
-		tunnel->mtu = tunnel->has_key ? MTU_GRE_KEY : MTU_GRE;
+		tunnel->mtu = default_mtu(tunnel);
+	if (spec_is_over_ipv6(tunnel) && tunnel->outer_df != OUTER_DF_SET)
+		report_at(checker->report, tree_get(item, "outer-df"),
+			  "\"outer-df\" can not be false: the tunnel's packets are IPv6, which "
+			  "nobody "
+			  "may fragment on the way (RFC 8200)");
 	if (tunnel->mtu < MTU_IPV6 && !addr6_is_zero(&tunnel->address6))
 		report_at(checker->report, tree_get(item, "mtu"),
 			  "\"mtu\" is %u, but IPv6 needs at least %d (RFC 8200), and there is an "

@@ -201,36 +201,38 @@ static const struct setting tunnel_rows[] = {
 		.choices = tunnel_types, .fallback = "gre",
 		.help = "The protocol.",
 	}, {
-		.name = "local", .type = SETTING_ADDRESS, AT(spec_tunnel, local), .required = true,
+		.name = "local", .type = SETTING_ADDRESS, AT(spec_tunnel, local),
+		SIX(spec_tunnel, local6), .required = true,
 		.help = "Our outer address.",
 	}, {
-		.name = "remote", .type = SETTING_ADDRESS, AT(spec_tunnel, remote), .required = true,
-		.help = "The outer address of the site.",
+		.name = "remote", .type = SETTING_ADDRESS, AT(spec_tunnel, remote),
+		SIX(spec_tunnel, remote6), .required = true,
+		.help = "The outer address of the site, of the same family.",
 	}, {
 		.name = "key", .type = SETTING_NUMBER, AT(spec_tunnel, key), HAS(spec_tunnel, has_key),
 		.max = UINT32_MAX, .fallback_words = "no key",
 		.help = "The GRE key (RFC 2890). Local, remote and key together must be unique.",
 	}, {
 		.name = "address", .type = SETTING_ADDRESS, AT(spec_tunnel, address),
-		.fallback_words = "that of `local`",
+		.fallback_words = "that of `local`; over IPv6 192.0.0.8 (RFC 7600)",
 		.help = "Our address inside the tunnel: what `traceroute` shows.",
 	}, {
 		.name = "address6", .type = SETTING_ADDRESS6, AT(spec_tunnel, address6),
-		.fallback_words = "none: no ICMPv6 errors are sent into it",
+		.fallback_words = "over IPv6 that of `local`; over IPv4 none: no ICMPv6 errors are sent into it",
 		.help = "Our IPv6 address inside the tunnel. The tunnel's `mtu` must be at least 1280.",
 	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
-		.min = 576, .max = 9216, .fallback_words = "1476, with a key 1472", .unit = "bytes",
+		.min = 576, .max = 9216, .fallback_words = "1476, over IPv6 1456; with a key 4 less", .unit = "bytes",
 		.help = "The largest packet inside the tunnel.",
 	}, {
 		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
 		.choices = outer_df, .fallback = "true",
-		.help = "Don't fragment, in the outer header: `false` lets the way to the site cut the "
-			"tunnel's packets.",
+		.help = "Don't fragment, in the outer IPv4 header: `false` lets the way to the site cut the "
+			"tunnel's packets. Nobody may cut IPv6 ones.",
 	}, {
 		.name = "outer-ttl", .type = SETTING_NUMBER, AT(spec_tunnel, outer_ttl),
 		.min = 1, .max = 255, .fallback = "64", .unit = "hops",
-		.help = "Time to live, in the outer header.",
+		.help = "Time to live, or hop limit, in the outer header.",
 	}, {
 		.name = "port", .type = SETTING_PORT, AT(spec_tunnel, port),
 		.fallback_words = "the only port; required if there are several",

@@ -174,28 +174,28 @@ static struct counts compile_routes(struct view *v, bool *changed)
 }
 
 /* The hop towards the far end of a tunnel. */
-static uint16_t tunnel_hop(struct view *v, const struct tunnel *tunnel)
+static uint16_t tunnel_hop(struct view *v, const struct network *net, uint16_t id)
 {
-	const struct addr6 remote = addr6_from_ipv4(tunnel->remote), any = {{0}};
+	const struct addr6 remote = network_tunnel_remote(net, id), any = {{0}};
+	const uint8_t port = net->tunnels[id].port;
 	const struct kernel_route *route;
 
-	if (!v->ports[tunnel->port].has_kernel)
-		return view_hop(v, tunnel->port, &any, 0);
-	route = view_route(v, tunnel->port, &remote, 128);
+	if (!v->ports[port].has_kernel)
+		return view_hop(v, port, &any, 0);
+	route = view_route(v, port, &remote, 128);
 	if (route == NULL)
 		return HOP_NONE;
 	if (addr6_is_zero(&route->gateway))
-		return view_hop(v, tunnel->port, &remote, VIEW_HOST);
-	return view_hop(v, tunnel->port, &route->prefix.addr, route->prefix.len);
+		return view_hop(v, port, &remote, VIEW_HOST);
+	return view_hop(v, port, &route->prefix.addr, route->prefix.len);
 }
 
 static void compile_tunnels(struct view *v, const struct network *net, bool *changed)
 {
-	for (uint32_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
-		uint16_t hop = net->tunnels[id].port < v->n_ports ? tunnel_hop(v, &net->tunnels[id])
-								  : HOP_NONE;
-
-		uint16_t mtu = path_mtu_of(v->paths, net, (uint16_t)id);
+	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+		uint16_t hop =
+			net->tunnels[id].port < v->n_ports ? tunnel_hop(v, net, id) : HOP_NONE;
+		uint16_t mtu = path_mtu_of(v->paths, net, id);
 
 		if (v->tunnel_hops[id] != hop || v->tunnel_mtus[id] != mtu)
 			*changed = true;

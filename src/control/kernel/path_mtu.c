@@ -129,7 +129,7 @@ uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, u
 	uint16_t tunnel = read_quote(p->net, quote, len, &size);
 	const struct tunnel *t = &p->net->tunnels[tunnel];
 
-	if (tunnel == TUNNEL_NONE || t->may_be_cut)
+	if (tunnel == TUNNEL_NONE || t->outer != OUTER_IPV4)
 		return TUNNEL_NONE;
 	if (mtu == 0)
 		mtu = guess_mtu(size);

@@ -192,12 +192,43 @@ static void test_headers_we_make(void **state)
 	}
 }
 
+/* RFC 8200 section 3, then GRE; what a packet adds is zero. */
+static void test_headers_over_ipv6(void **state)
+{
+	struct gre_ends ends = {.key = 0xa1b2c3d4, .df = true, .ttl = 9};
+	/* clang-format off */
+	static const uint8_t bytes[48] = {
+		0x60, 0, 0, 0, 0, 0, 47, 9,
+		0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+		0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+		0x20, 0, 0x08, 0, 0xa1, 0xb2, 0xc3, 0xd4,
+	};
+	/* clang-format on */
+	uint8_t out[48];
+
+	ends.local6 = addr6_read(bytes + 8);
+	ends.remote6 = addr6_read(bytes + 24);
+	ends.has_key = true;
+	memset(out, 0xee, sizeof(out));
+	assert_int_equal(gre_make_header6(out, &ends), 48);
+	assert_memory_equal(out, bytes, 48);
+
+	ends.has_key = false;
+	memset(out, 0xee, sizeof(out));
+	assert_int_equal(gre_make_header6(out, &ends), 44);
+	assert_memory_equal(out, bytes, 40);
+	assert_memory_equal(out + 40, "\0\0\x08\0\xee", 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_flag_word),	    cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_every_bit_is_summed), cmocka_unit_test(test_protocols),
+		cmocka_unit_test(test_every_flag_word),
+		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_every_bit_is_summed),
+		cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_headers_we_make),
+		cmocka_unit_test(test_headers_over_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,11 +121,55 @@ static void cut_at_every_length(void **state)
 	}
 }
 
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint8_t kind, options[14];
+	bool goes_on;
+} options[] = {
+	{"padding of one byte, fourteen times", DST, {0}, true},
+	{"padding of fourteen bytes", DST, {1, 12}, true},
+	{"a tunnel encapsulation limit", DST, {4, 1, 4, 1, 9}, true},
+	{"a router alert", HBH, {5, 2, 0, 0, 1, 8}, true},
+	{"unknown, to be skipped", DST, {0x3e, 12, 9, 9, 9}, true},
+	{"the bit that says it may change does not matter", DST, {0x20, 12}, true},
+	{"unknown, to be discarded", DST, {0x40, 12}, false},
+	{"unknown, to be discarded and told", DST, {0x80, 12}, false},
+	{"unknown, to be told if not multicast", HBH, {0xc2, 12}, false},
+	{"the same behind others", DST, {0, 1, 2, 9, 9, 0, 4, 1, 0, 0x7e, 3}, false},
+	{"the last byte is an option's type", DST, {1, 11, [13] = 1}, false},
+	{"one byte longer than the header", DST, {1, 13}, false},
+	{"much longer than the header", HBH, {1, 255}, false},
+};
+/* clang-format on */
+
+/* In the first header, and behind another one; a routing header has none, whatever is in it. */
+static void options_may_forbid(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		enum drop wanted = options[i].goes_on ? DROP_NONE : DROP_EXTENSION;
+		uint8_t ip[40 + 16 + 16] = {[6] = options[i].kind, [40] = UDP, [41] = 1};
+
+		memcpy(ip + 42, options[i].options, 14);
+		if (ipv6_check_options(ip, 40 + 16) != wanted)
+			fail_msg("%s", options[i].why);
+		memmove(ip + 56, ip + 40, 16);
+		memset(ip + 40, 0, 16);
+		ip[6] = FRAG;
+		ip[40] = ROUTE;
+		ip[48] = DST;
+		memset(ip + 50, 0xff, 6);
+		if (ipv6_check_options(ip, 40 + 32) != wanted)
+			fail_msg("behind others: %s", options[i].why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(cut_at_every_length),
+		cmocka_unit_test(options_may_forbid),
 	};
 
 	return cmocka_run_group_tests_name("tunnel/ipv6", tests, NULL, NULL);
