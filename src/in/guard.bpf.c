@@ -9,7 +9,8 @@
 
 #include <linux/pkt_cls.h>
 
-enum { HEADERS = sizeof(struct ethhdr) + sizeof(struct ipv6_header) + sizeof(struct solicitation) };
+/* With a solicitation, or with the extension headers in front of GRE. */
+enum { HEADERS = sizeof(struct ethhdr) + sizeof(struct ipv6_header) + EXTENSIONS_BYTES + 8 };
 
 SEC("tc")
 int homeward_guard(struct __sk_buff *skb)

@@ -2,8 +2,9 @@
  * Is this frame ours? Shared by the XDP steer program and the tc guard program.
  *
  * Only IP and ARP in plain Ethernet are looked at: what has a VLAN tag, is cut short or is not IP at
- * all belongs to the kernel. Every fragment of a packet carries its protocol and addresses,
- * so fragments need no special case.
+ * all belongs to the kernel. Every fragment of an IPv4 packet carries its protocol and addresses, so
+ * they need no special case. IPv6 has other headers in front of GRE; every fragment says what begins in
+ * its packet's first one, so a walk that takes the fragment header for any other finds them all.
  */
 #pragma once
 
@@ -87,7 +88,21 @@ struct solicitation {
 	struct steer_ipv6 target;
 };
 
-enum { ICMPV6 = 58, SOLICITATION = 135 };
+/* How every header begins that may stand in front of GRE, RFC 8200 section 4. */
+struct extension {
+	__u8 next, units; /* of 8 bytes, without the first; a fragment header has 0 there */
+};
+
+enum {
+	ICMPV6 = 58,
+	SOLICITATION = 135,
+	HOP_BY_HOP = 0,
+	ROUTING = 43,
+	FRAGMENT = 44,
+	OPTIONS = 60,
+	EXTENSIONS_MAX = 8, /* as in tunnel/ipv6.c */
+	EXTENSIONS_BYTES = 255 - 40,
+};
 
 static __always_inline void steer_count(__u32 what)
 {
@@ -125,19 +140,49 @@ static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
 	return flags ? *flags : 0;
 }
 
+/* Is there GRE in an IPv6 packet with its first extension header at @at? What is cut short is not. */
+static __always_inline int leads_to_gre(__u8 next, void *first, void *end)
+{
+	__u32 at = 0;
+
+	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
+		struct extension *h;
+
+		if (next == IPPROTO_GRE)
+			return 1;
+		if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != OPTIONS)
+			return 0;
+		if (at > EXTENSIONS_BYTES)
+			return 0;
+		h = first + at;
+		if ((void *)(h + 1) > end)
+			return 0;
+		if (next == FRAGMENT && h->next == OPTIONS)
+			return 1; /* they may be behind another fragment's: Linux puts them there */
+		at += next == FRAGMENT ? 8 : (h->units + 1) * 8;
+		next = h->next;
+	}
+	return 0;
+}
+
 /* A solicitation is sent to a group that its target is in, or to the target itself. */
 static __always_inline __u32 match_ipv6(void *l3, void *end)
 {
 	struct ipv6_header *ip = l3;
 	struct solicitation *ask = (void *)(ip + 1);
+	__u32 flags;
 
 	if ((void *)(ip + 1) > end || ip->version >> 4 != 6)
 		return STEER_PASSED;
 	if (ip->next == ICMPV6 && (void *)(ask + 1) <= end && ask->type == SOLICITATION &&
 	    steer_flags6_of(&ask->target) & STEER_ARP)
 		return STEER_TOOK_ARP;
-	if (steer_flags6_of(&ip->dst) & STEER_EGRESS ||
-	    steer_flags6_around(&ip->dst) & STEER_EGRESS)
+	flags = steer_flags6_of(&ip->dst);
+	if (flags & STEER_EGRESS)
+		return STEER_TOOK_EGRESS;
+	if ((flags & STEER_TUNNEL_END) && leads_to_gre(ip->next, ip + 1, end))
+		return STEER_TOOK_TUNNEL;
+	if (steer_flags6_around(&ip->dst) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
 	return STEER_PASSED;
 }

@@ -10,6 +10,7 @@
  */
 #include "base/log.h"
 #include "control/port/driver.h"
+#include "in/steer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -169,6 +170,15 @@ static void join_groups(struct port_opening *o, const struct steer_addr *addrs, 
 			    o->interface.name, strerror(-ret));
 }
 
+/* Where the kernel has the local end of a tunnel, it answers for it. */
+static void answer_for_ends(struct port_opening *o, const struct steer_addr *addrs, size_t n)
+{
+	const uint32_t both = STEER_TUNNEL_END | STEER_ARP;
+
+	for (size_t i = 0; i < n; i++)
+		o->port->worker.answer_arp_for_tunnels |= (addrs[i].flags & both) == both;
+}
+
 /* The program is attached and passes everything; from here on it takes what is ours. */
 int driver_af_xdp_finish(struct port_opening *o)
 {
@@ -185,6 +195,7 @@ int driver_af_xdp_finish(struct port_opening *o)
 		return -ENOMEM;
 	ret = steer_fill(steer_maps(o->port->steer), addrs, n);
 	join_groups(o, addrs, n);
+	answer_for_ends(o, addrs, n);
 	free(addrs);
 	return ret;
 }
@@ -213,6 +224,7 @@ int driver_af_packet_finish(struct port_opening *o)
 		return -ENOMEM;
 	o->port->guard = guard_create(o->port->ifindex, o->port->lock, addrs, n, true);
 	join_groups(o, addrs, n);
+	answer_for_ends(o, addrs, n);
 	free(addrs);
 	if (o->port->guard == NULL)
 		return -errno;

@@ -61,6 +61,14 @@ static size_t merge(struct steer_addr *list, size_t n)
 	return out;
 }
 
+/* In a network of the interface, and on none of the kernel's: then who asks for it asks us. */
+static bool is_missing(const char *ifname, const struct addr6 *addr)
+{
+	char other[16];
+
+	return interface_on_link(ifname, addr) && !interface_of_address(addr, other);
+}
+
 struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname, size_t *n)
 {
 	size_t room = net->n_tunnels + net->n_addresses + net->n_globals;
@@ -69,9 +77,12 @@ struct steer_addr *steer_list(const struct network *net, size_t port, const char
 
 	if (list == NULL)
 		return NULL;
-	for (uint32_t id = 1; id <= net->n_tunnels; id++)
-		list[filled++] = (struct steer_addr){addr6_from_ipv4(net->tunnels[id].local),
-						     STEER_TUNNEL_END};
+	for (uint16_t id = 1; id <= net->n_tunnels; id++)
+		list[filled++] =
+			(struct steer_addr){network_tunnel_local(net, id), STEER_TUNNEL_END};
+	filled = merge(list, filled);
+	for (size_t i = 0; i < filled; i++)
+		list[i].flags |= is_missing(ifname, &list[i].addr) ? STEER_ARP : 0;
 
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct egress_address *egress = &net->addresses[i];
