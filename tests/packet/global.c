@@ -1,9 +1,10 @@
 /* The gateway of the tests of global prefixes: see global.h. */
 #include "global.h"
 
+#include <stdio.h>
 #include <string.h>
 
-const char global_yaml[] =
+static const char yaml[] =
 	"ports:\n"
 	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
 	"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
@@ -34,6 +35,14 @@ const char global_yaml[] =
 	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]},\n"
 	"     {address: '2001:db8:1::1', slices: [1]}]}\n"
 	"flows: {capacity: 4096}\n";
+
+struct bed *global_bed(unsigned workers)
+{
+	char text[sizeof(yaml) + 32];
+
+	snprintf(text, sizeof(text), "workers: %u\n%s", workers, yaml);
+	return bed_create(text, 1);
+}
 
 size_t global_l4(const uint8_t *ip, uint8_t *proto)
 {

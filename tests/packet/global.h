@@ -43,8 +43,6 @@ enum {
 	HOPS_AT = 7, /* within the inner header */
 };
 
-extern const char global_yaml[];
-
 #define BY_BERLIN .six = true, .outer_src = BERLIN, .outer_dst = GATEWAY
 #define FROM_BERLIN BY_BERLIN, .src6 = HOST
 #define FROM_SPAIN(k)                                                                              \
@@ -53,6 +51,9 @@ extern const char global_yaml[];
 #define TO_SERVER .dst6 = SERVER, .sport = 5000, .dport = 53
 #define UDP_TO_SERVER TO_SERVER, .proto = UDP
 #define PING_SERVER .dst6 = SERVER, .sport = 77, .proto = ICMP6, .icmp_type = ECHO
+/* That gateway, with so many workers. */
+struct bed *global_bed(unsigned workers);
+
 /* Where the transport header of the IPv6 packet @ip begins, behind options, and which it is. */
 size_t global_l4(const uint8_t *ip, uint8_t *proto);
 

@@ -72,13 +72,13 @@ static size_t open_flow(struct bed *bed, const struct error_row *row, uint8_t *i
 	return len;
 }
 
-static void every_error(void **state)
+static void run_errors(unsigned workers)
 {
 	static const struct ip6 host = HOST, server = SERVER;
 
 	for (size_t i = 0; i < ARRAY_SIZE(error_rows); i++) {
 		const struct error_row *row = &error_rows[i];
-		struct bed *bed = bed_create(global_yaml, 1);
+		struct bed *bed = global_bed(workers);
 		uint8_t quote[BED_FRAME_MAX], frame[BED_FRAME_MAX];
 		size_t quoted = open_flow(bed, row, quote), len;
 		struct frame out, error = {.six = true,
@@ -121,6 +121,16 @@ static void every_error(void **state)
 	}
 }
 
+static void every_error(void **state)
+{
+	run_errors(1);
+}
+
+static void every_error_with_four_workers(void **state)
+{
+	run_errors(4);
+}
+
 static void put(struct bed *bed, unsigned port, const struct frame *f)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -148,7 +158,7 @@ static const struct frame answer = {FROM_INTERNET, .sport = 53, .dport = 5000, .
 /* A site's return goes where its last packet came from; another site's prefix changes nothing. */
 static void the_return_follows_the_site(void **state)
 {
-	struct bed *bed = bed_create(global_yaml, 1);
+	struct bed *bed = global_bed(1);
 	struct frame by_second = question;
 
 	by_second.outer_src = BERLIN_2;
@@ -167,7 +177,7 @@ static void the_return_follows_the_site(void **state)
 
 static void limits_hold(void **state)
 {
-	struct bed *bed = bed_create(global_yaml, 1);
+	struct bed *bed = global_bed(1);
 	struct frame f = {FROM_SPAIN(9), .src6 = PORTO_HOST, UDP_TO_SERVER};
 
 	for (unsigned i = 0; i < 3; i++, f.sport++)
@@ -183,7 +193,7 @@ static void a_flow_that_ended_lets_nothing_in(void **state)
 {
 	const struct frame esp = {FROM_BERLIN, TO_SERVER, .proto = 50};
 	const struct frame back = {FROM_INTERNET, .proto = 50};
-	struct bed *bed = bed_create(global_yaml, 1);
+	struct bed *bed = global_bed(1);
 	uint8_t frame[BED_FRAME_MAX];
 
 	put(bed, UNDERLAY, &esp);
@@ -204,7 +214,7 @@ static void a_flow_that_ended_lets_nothing_in(void **state)
 /* The one thing in a packet that is changed: it must fit the tunnel, both ways. */
 static void the_mss_fits_the_tunnel(void **state)
 {
-	struct bed *bed = bed_create(global_yaml, 1);
+	struct bed *bed = global_bed(1);
 	struct frame f = {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = SYN, .mss = 1440};
 	const struct frame back = {FROM_INTERNET,	   .sport = 53, .dport = 5000, .proto = TCP,
 				   .tcp_flags = SYN | ACK, .mss = 1440};
@@ -224,7 +234,7 @@ static void the_mss_fits_the_tunnel(void **state)
 static void our_own_errors_come_from_our_address(void **state)
 {
 	static const struct ip6 egress = EGRESS;
-	struct bed *bed = bed_create(global_yaml, 1);
+	struct bed *bed = global_bed(1);
 	struct frame by_second = question, back = answer, out;
 
 	by_second.outer_src = BERLIN_2;
@@ -288,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_error),
+		cmocka_unit_test(every_error_with_four_workers),
 		cmocka_unit_test(the_return_follows_the_site),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(a_flow_that_ended_lets_nothing_in),

@@ -200,9 +200,11 @@ static void check_as_is(struct bed *bed, const struct row *row, const uint8_t *f
 	struct frame outer;
 
 	expect_as_is(bed, UPLINK, row->why, sent, len, &outer);
-	for (uint32_t i = 0; i < bed_network(bed)->n_slices; i++) {
-		worker_read_slice(bed_worker(bed, 0), i, &slice);
-		assert_int_equal(slice.flows, 0);
+	for (unsigned w = 0; bed_worker(bed, w) != NULL; w++) {
+		for (uint32_t i = 0; i < bed_network(bed)->n_slices; i++) {
+			worker_read_slice(bed_worker(bed, w), i, &slice);
+			assert_int_equal(slice.flows, 0);
+		}
 	}
 
 	memcpy(back, sent, len);
@@ -249,11 +251,11 @@ static void check_answered(struct bed *bed, const struct row *row)
 	assert_int_equal(bed_counters(bed).answers[row->what], 1);
 }
 
-static void every_row(void **state)
+static void run_rows(unsigned workers)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct row *row = &rows[i];
-		struct bed *bed = bed_create(global_yaml, 1);
+		struct bed *bed = global_bed(workers);
 		uint8_t frame[BED_FRAME_MAX];
 		size_t len = build_row(row, frame);
 
@@ -274,10 +276,21 @@ static void every_row(void **state)
 	}
 }
 
+static void every_row(void **state)
+{
+	run_rows(1);
+}
+
+static void every_row_with_four_workers(void **state)
+{
+	run_rows(4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row),
+		cmocka_unit_test(every_row_with_four_workers),
 	};
 
 	return cmocka_run_group_tests_name("global", tests, NULL, NULL);
