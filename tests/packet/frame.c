@@ -170,7 +170,8 @@ static size_t build_ip6(const struct frame *f, uint8_t *ip)
 	size_t len;
 
 	memset(ip, 0, 40);
-	ip[0] = 0x60;
+	ip[0] = (uint8_t)(0x60 | f->tos >> 4);
+	ip[1] = (uint8_t)(f->tos << 4);
 	ip[6] = f->n_extensions > 0 ? f->next : f->proto;
 	ip[7] = f->ttl == 0 ? 64 : f->ttl;
 	memcpy(ip + 8, &f->src6, 16);
@@ -304,7 +305,7 @@ static size_t parse_ip6(const uint8_t *ip, size_t len, struct frame *f)
 	size_t at = 40;
 	uint8_t next;
 
-	if (len < 40 || ip[0] != 0x60)
+	if (len < 40 || ip[0] >> 4 != 6 || (ip[1] & 15) != 0)
 		return 0;
 	next = ip[6];
 	while (next == 0 || next == 43 || next == 44 || next == 60) {
@@ -316,6 +317,7 @@ static size_t parse_ip6(const uint8_t *ip, size_t len, struct frame *f)
 	f->six = true;
 	f->proto = next;
 	f->ttl = ip[7];
+	f->tos = (uint8_t)(ip[0] << 4 | ip[1] >> 4);
 	memcpy(&f->src6, ip + 8, 16);
 	memcpy(&f->dst6, ip + 24, 16);
 	return at + 8 <= len ? at : 0;

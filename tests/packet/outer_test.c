@@ -19,6 +19,8 @@
 #define MADRID IP(198, 51, 100, 20)
 #define HOST IP(10, 0, 1, 10)
 #define SERVER IP(192, 0, 2, 80)
+#define HOST6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10)
+#define SERVER6 IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80)
 
 enum { UNDERLAY, UPLINK, UDP = 17 };
 enum { NOT_ECT, ECT_1, ECT_0, CE };
@@ -34,11 +36,17 @@ static const char yaml[] =
 	"    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, port: underlay,\n"
 	"               outer-df: false, outer-ttl: 9}]\n"
 	"egress:\n"
-	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n";
+	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]},\n"
+	"     {address: '2001:db8:1::1', slices: [1]}]}\n";
 
-static struct frame from(uint32_t site, uint8_t tos, uint8_t outer_tos)
+enum family { FOUR, SIX, FAMILIES };
+
+static struct frame from(uint32_t site, enum family family, uint8_t tos, uint8_t outer_tos)
 {
 	return (struct frame){
+		.six = family == SIX,
+		.src6 = HOST6,
+		.dst6 = SERVER6,
 		.outer_src = site,
 		.outer_dst = GATEWAY,
 		.outer_tos = outer_tos,
@@ -70,6 +78,9 @@ static bool pass(struct bed *bed, const struct frame *in, unsigned at, unsigned 
 static struct frame answer_to(const struct frame *mapped, uint8_t tos)
 {
 	return (struct frame){
+		.six = mapped->six,
+		.src6 = SERVER6,
+		.dst6 = mapped->src6,
 		.src = SERVER,
 		.dst = mapped->src,
 		.sport = mapped->dport,
@@ -104,7 +115,7 @@ static const struct {
 };
 /* clang-format on */
 
-static void congestion_comes_out(void **state)
+static void check_congestion(enum family family)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	uint8_t raw[BED_FRAME_MAX];
@@ -113,7 +124,8 @@ static void congestion_comes_out(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(ecn) * 3; i++) {
 		size_t k = i % ARRAY_SIZE(ecn);
 		uint8_t dscp = (uint8_t)(i / ARRAY_SIZE(ecn) * 21) << 2;
-		struct frame in = from(BERLIN, dscp | ecn[k].inner, 0xb8 | ecn[k].outer), out;
+		struct frame in = from(BERLIN, family, dscp | ecn[k].inner, 0xb8 | ecn[k].outer);
+		struct frame out;
 
 		if (pass(bed, &in, UNDERLAY, UPLINK, raw, &out) == ecn[k].dropped)
 			fail_msg("%s: %s", ecn[k].why, ecn[k].dropped ? "came out" : "did not");
@@ -126,14 +138,20 @@ static void congestion_comes_out(void **state)
 	bed_destroy(bed);
 }
 
-/* Every TOS byte goes in, DSCP and ECN, and stands outside as well as inside. */
-static void tos_goes_in(void **state)
+/* The same of IPv4 and of IPv6 packets inside. */
+static void congestion_comes_out(void **state)
+{
+	check_congestion(FOUR);
+	check_congestion(SIX);
+}
+
+static void check_tos(enum family family)
 {
 	const uint32_t sites[] = {BERLIN, MADRID};
 
 	for (size_t s = 0; s < ARRAY_SIZE(sites); s++) {
 		struct bed *bed = bed_create(yaml, 1);
-		struct frame first = from(sites[s], 0, 0), mapped, out;
+		struct frame first = from(sites[s], family, 0, 0), mapped, out;
 		uint8_t raw[BED_FRAME_MAX];
 
 		assert_true(pass(bed, &first, UNDERLAY, UPLINK, raw, &mapped));
@@ -152,11 +170,18 @@ static void tos_goes_in(void **state)
 	}
 }
 
+/* Every TOS byte, or traffic class, goes in, DSCP and ECN, and stands outside as well as inside. */
+static void tos_goes_in(void **state)
+{
+	check_tos(FOUR);
+	check_tos(SIX);
+}
+
 /* A tunnel packet that may be cut underway has an identification of its own. */
 static void identifications(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
-	struct frame first = from(MADRID, 0, 0), mapped, out;
+	struct frame first = from(MADRID, FOUR, 0, 0), mapped, out;
 	static bool seen[65536];
 	uint8_t raw[BED_FRAME_MAX];
 
