@@ -1,7 +1,8 @@
 /*
  * Protocols without a flow: every number but those of TCP, UDP and ICMP is refused under the name
- * `protocol`, from a site and from the Internet, whatever follows the IPv4 header, and nothing of it
- * is remembered. GRE from the Internet is taken for a tunnel's and refused under a name of GRE.
+ * `protocol`, from a site and from the Internet, whatever follows the IP header, and nothing of it
+ * is remembered. GRE from the Internet is taken for a tunnel's and refused under a name of GRE. In IPv6
+ * the numbers of extension headers (RFC 8200 section 4) are no protocols.
  *
  *     berlin --- GRE 198.51.100.10 --- 198.51.100.1 [ gateway ] uplink, egress 203.0.113.1
  */
@@ -19,7 +20,7 @@
 #define EGRESS IP(203, 0, 113, 1)
 
 enum { UNDERLAY, UPLINK };
-enum { ICMP = 1, TCP = 6, UDP = 17, GRE = 47, TIMESTAMP = 13, TIMESTAMP_REPLY = 14 };
+enum { ICMP = 1, TCP = 6, UDP = 17, GRE = 47, ICMP6 = 58, TIMESTAMP = 13, TIMESTAMP_REPLY = 14 };
 
 static const char yaml[] =
 	"flows: {capacity: 1024}\n"
@@ -32,10 +33,21 @@ static const char yaml[] =
 	"  - name: madrid\n"
 	"    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, port: underlay}]\n"
 	"egress:\n"
-	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n";
+	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]},\n"
+	"     {address: '2001:db8:1::1', slices: [1]}]}\n";
 
-/* @f with each protocol in turn, into @port. */
-static void every_protocol(struct frame f, unsigned port)
+static bool has_flows(bool six, unsigned proto)
+{
+	return proto == TCP || proto == UDP || proto == (six ? ICMP6 : ICMP);
+}
+
+static bool is_extension(unsigned proto)
+{
+	return proto == 0 || proto == 43 || proto == 44 || proto == 60;
+}
+
+/* @f with each protocol in turn, into @port; @expected: how many there are to refuse. */
+static void every_protocol(struct frame f, unsigned port, unsigned expected)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	uint8_t bytes[BED_FRAME_MAX];
@@ -44,7 +56,7 @@ static void every_protocol(struct frame f, unsigned port)
 	for (unsigned proto = 0; proto < 256; proto++) {
 		uint64_t now;
 
-		if (proto == ICMP || proto == TCP || proto == UDP ||
+		if (has_flows(f.six, proto) || (f.six && is_extension(proto)) ||
 		    (proto == GRE && port == UPLINK))
 			continue;
 		f.proto = (uint8_t)proto;
@@ -56,27 +68,42 @@ static void every_protocol(struct frame f, unsigned port)
 		assert_int_equal(bed_take(bed, UPLINK, bytes), 0);
 		assert_int_equal(bed_take(bed, UNDERLAY, bytes), 0);
 	}
-	assert_int_equal(refused, port == UPLINK ? 252 : 253);
+	assert_int_equal(refused, expected);
 	assert_int_equal(bed_counters(bed).flows_created, 0);
 	bed_check(bed);
 	bed_destroy(bed);
 }
 
+#define FROM_BERLIN                                                                                \
+	.outer_src = IP(198, 51, 100, 10), .outer_dst = IP(198, 51, 100, 1), .sport = 5000,        \
+	.dport = 53
+#define HOST6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10)
+#define SERVER6 IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80)
+#define EGRESS6 IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1)
+
 static void from_a_site(void **state)
 {
-	every_protocol((struct frame){.outer_src = IP(198, 51, 100, 10),
-				      .outer_dst = IP(198, 51, 100, 1),
-				      .src = HOST,
-				      .dst = SERVER,
-				      .sport = 5000,
-				      .dport = 53},
-		       UNDERLAY);
+	every_protocol((struct frame){FROM_BERLIN, .src = HOST, .dst = SERVER}, UNDERLAY, 253);
 }
 
 static void from_the_internet(void **state)
 {
 	every_protocol((struct frame){.src = SERVER, .dst = EGRESS, .sport = 53, .dport = 2048},
-		       UPLINK);
+		       UPLINK, 252);
+}
+
+static void from_a_site_in_ipv6(void **state)
+{
+	every_protocol((struct frame){FROM_BERLIN, .six = true, .src6 = HOST6, .dst6 = SERVER6},
+		       UNDERLAY, 249);
+}
+
+static void from_the_internet_in_ipv6(void **state)
+{
+	every_protocol(
+		(struct frame){
+			.six = true, .src6 = SERVER6, .dst6 = EGRESS6, .sport = 53, .dport = 2048},
+		UPLINK, 248);
 }
 
 static void exchange(struct bed *bed, unsigned in, const struct frame *f, unsigned out,
@@ -133,8 +160,8 @@ static void timestamps_come_home(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(from_a_site),
-		cmocka_unit_test(from_the_internet),
+		cmocka_unit_test(from_a_site),		cmocka_unit_test(from_the_internet),
+		cmocka_unit_test(from_a_site_in_ipv6),	cmocka_unit_test(from_the_internet_in_ipv6),
 		cmocka_unit_test(timestamps_come_home),
 	};
 
