@@ -23,6 +23,7 @@
 	X(ECN, "ecn", "marked as congested on the way, and cannot carry the mark (RFC 6040)")      \
 	X(INNER_MALFORMED, "inner_malformed", "inner IP or transport header inconsistent")         \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \
+	X(SOURCE_ROUTE, "source_route", "IPv4 source route: who sends does not choose the way")    \
 	X(FRAGMENT, "fragment", "fragment that overlaps, is tiny, repeated or contradicts others") \
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "fragment whose packet did not become whole")      \
 	X(FRAGMENT_LIMIT, "fragment_limit",                                                        \

@@ -28,6 +28,7 @@ enum {
 	IPV4_SRC = 12,
 	IPV4_DST = 16,
 	IPV4_LEN = 20,
+	IPV4_PLAIN = 0x45, /* version and length of a header without options */
 
 	IPV6_VERSION = 0, /* RFC 8200 section 3; the high half of the byte */
 	IPV6_LENGTH = 4, /* of what follows the header */
@@ -76,6 +77,10 @@ enum {
 	IPV4_MF = 0x2000,
 	IPV4_OFFSET = 0x1fff, /* in units of eight bytes */
 	IPV4_MF_OR_OFFSET = 0x3fff,
+	IPV4_OPTION_END = 0,
+	IPV4_OPTION_NOP = 1,
+	IPV4_OPTION_LSRR = 131, /* loose source and record route */
+	IPV4_OPTION_SSRR = 137, /* strict */
 
 	PROTO_ICMP = 1,
 	PROTO_TCP = 6,

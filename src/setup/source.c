@@ -2,8 +2,8 @@
  * Step: may this site use that source address?
  *
  * Addresses that are never a host's (RFC 6890) are refused from everybody; a site that lists its
- * prefixes may use no others (RFC 2827). Nor may link-local IPv6 addresses pass, which never leave
- * their link (RFC 4291 section 2.5.6). Different sites may list the same ones, but for global prefixes:
+ * prefixes may use no others (RFC 2827). Nor may link-local addresses pass, which never leave
+ * their link (RFC 3927 section 7, RFC 4291 section 2.5.6). Different sites may list the same ones, but for global prefixes:
  * what is in one of these is its site's alone and leaves untranslated (global.c).
  */
 #include "setup/setup.h"
@@ -15,9 +15,16 @@ static bool is_host(be32_t addr)
 	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
 }
 
+/* RFC 3927 section 7: they never leave their link. As destinations they have no route. */
+static bool is_link_local(be32_t addr)
+{
+	return ntohl(addr) >> 16 == 0xa9fe;
+}
+
 enum drop source_check(struct setup *s)
 {
-	if (!is_host(s->flow.src) || !is_host(s->flow.dst) || s->flow.src == s->flow.dst)
+	if (!is_host(s->flow.src) || !is_host(s->flow.dst) || is_link_local(s->flow.src) ||
+	    s->flow.src == s->flow.dst)
 		return DROP_MARTIAN;
 	if (!network_source_allowed(s->lane->net, s->flow.site, s->flow.src))
 		return DROP_SOURCE;
