@@ -64,7 +64,10 @@ struct packet {
 	uint8_t tcp_flags; /* parse */
 	uint8_t port; /* in: receive; out: encapsulate */
 	uint8_t reason; /* to STAGE_DROP: enum drop; to STAGE_ANSWER: enum answer */
-	uint16_t owner; /* parse: to STAGE_HANDOVER, the worker it belongs to */
+	union {
+		uint16_t owner; /* parse: to STAGE_HANDOVER, the worker it belongs to */
+		uint16_t refusal; /* setup: to STAGE_ANSWER, enum drop, if nobody can be told */
+	};
 	/*
 	 * parse6: 0; reassemble: of an IPv6 packet that came in pieces the size that its source is
 	 * known to send, headers included. It leaves in pieces no larger than that.

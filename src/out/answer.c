@@ -9,30 +9,25 @@
  * address, or, towards the Internet, from the egress address that the packet was sent to. None is
  * sent about an ICMP error, which has its own stages, nor where RFC 1812 section 4.3.2.7 forbids it.
  *
- * Errors are rate limited (section 4.3.2.8), for each site and for all together, by token buckets of
- * one number, as in setup/limits.c. A packet that would have been answered is then a drop, under the
- * reason for which the error would have been sent.
+ * Errors are rate limited (errors.h); setup asked for those that say a refusal. A packet that would
+ * have been answered is then a drop, under the reason for which the error would have been sent.
  */
 #include "out/stages.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "errors.h"
 
 enum {
 	ERROR_MAX = 576,
 	ERROR_TTL = 64,
 	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
-
-	SITE_INTERVAL_NS = 10 * 1000 * 1000, /* 100 errors a second towards a site, */
-	SITE_BURST = 50, /* so many at once */
-	ALL_INTERVAL_NS = 200 * 1000, /* 5,000 a second of one worker */
-	ALL_BURST = 500,
 };
 
 struct error_kind {
 	uint8_t type, code;
-	enum drop drop; /* when it can't be sent */
+	enum drop drop; /* when it can't be sent; DROP_NONE: a refusal, the packet says why */
 };
 
 static const struct error_kind kinds[ANSWER_COUNT] = {
@@ -41,6 +36,9 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_TOO_BIG] = {ICMP_UNREACHABLE, ICMP_CODE_TOO_BIG, DROP_TOO_BIG},
 	[ANSWER_FRAGMENT_TIMEOUT] = {ICMP_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
 				     DROP_FRAGMENT_TIMEOUT},
+	[ANSWER_EXHAUSTED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_NONE},
+	[ANSWER_LIMITED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_NONE},
+	[ANSWER_PROHIBITED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_NONE},
 };
 
 /* The largest packet that fits where this one was going; RFC 1191 section 4. */
@@ -87,24 +85,6 @@ static bool can_be_told(const struct packet *p)
 		return false;
 	return p->tunnel != TUNNEL_NONE || p->port == PORT_BACK_IN ||
 	       !(ethernet[ETHER_DST] & ETHER_GROUP);
-}
-
-static bool take_token(uint64_t *until_ns, uint64_t now_ns, uint64_t interval_ns, uint64_t burst)
-{
-	uint64_t from_ns = *until_ns > now_ns ? *until_ns : now_ns;
-
-	if (from_ns - now_ns > (burst - 1) * interval_ns)
-		return false;
-	*until_ns = from_ns + interval_ns;
-	return true;
-}
-
-bool answer_may_send_error(struct lane *lane, uint16_t realm)
-{
-	uint64_t *site = &lane->sites[realm].errors_until_ns;
-
-	return take_token(site, lane->now_ns, SITE_INTERVAL_NS, SITE_BURST) &&
-	       take_token(&lane->errors_until_ns, lane->now_ns, ALL_INTERVAL_NS, ALL_BURST);
 }
 
 static void write_header(uint8_t *ip, be32_t src, be32_t dst, size_t len)
@@ -163,16 +143,27 @@ static void make_echo_reply(struct packet *p)
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
 }
 
+/* DROP_NONE if it may be. */
+static enum drop refuse(struct lane *lane, struct packet *p)
+{
+	enum drop drop = kinds[p->reason].drop;
+
+	if (p->reason == ANSWER_ECHO)
+		return can_be_told(p) && route_back(lane, p) ? DROP_NONE : DROP_NO_NEIGHBOUR;
+	if (can_be_told(p) && route_back(lane, p) &&
+	    (drop == DROP_NONE || errors_may_send(lane, p->probe.key.realm)))
+		return DROP_NONE;
+	return drop != DROP_NONE ? drop : p->refusal;
+}
+
 void stage_answer(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ANSWER]; i++) {
 		struct packet *p = b->list[STAGE_ANSWER][i];
-		const struct error_kind *kind = &kinds[p->reason];
+		enum drop drop = refuse(lane, p);
 
-		if (!can_be_told(p) || !route_back(lane, p) ||
-		    (p->reason != ANSWER_ECHO &&
-		     !answer_may_send_error(lane, p->probe.key.realm))) {
-			burst_drop(b, p, p->reason == ANSWER_ECHO ? DROP_NO_NEIGHBOUR : kind->drop);
+		if (drop != DROP_NONE) {
+			burst_drop(b, p, drop);
 			continue;
 		}
 		lane->counters.answers[p->reason]++;
@@ -180,7 +171,7 @@ void stage_answer(struct lane *lane, struct burst *b)
 		if (p->reason == ANSWER_ECHO)
 			make_echo_reply(p);
 		else
-			make_error(lane, p, kind);
+			make_error(lane, p, &kinds[p->reason]);
 		/* Only an echo reply can be: it is as long as its request. */
 		if (p->tunnel != TUNNEL_NONE && p->len > lane->adj->tunnel_mtus[p->tunnel])
 			burst_fragment(b, p, FRAGMENT_AS_IS);

@@ -11,6 +11,7 @@
 
 #include "base/icmp6.h"
 #include "base/wire.h"
+#include "errors.h"
 
 enum {
 	ERROR_MAX = 1280,
@@ -21,7 +22,7 @@ enum {
 
 struct error_kind {
 	uint8_t type, code;
-	enum drop drop; /* when it can't be sent */
+	enum drop drop; /* when it can't be sent; DROP_NONE: a refusal, the packet says why */
 };
 
 static const struct error_kind kinds[ANSWER_COUNT] = {
@@ -31,6 +32,9 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_TOO_BIG] = {ICMPV6_TOO_BIG, 0, DROP_TOO_BIG},
 	[ANSWER_FRAGMENT_TIMEOUT] = {ICMPV6_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
 				     DROP_FRAGMENT_TIMEOUT},
+	[ANSWER_EXHAUSTED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED, DROP_NONE},
+	[ANSWER_LIMITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED, DROP_NONE},
+	[ANSWER_PROHIBITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED, DROP_NONE},
 };
 
 static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
@@ -138,10 +142,11 @@ static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_
 {
 	struct addr6 from = our_address(lane, p, key);
 	bool is_error = p->reason != ANSWER_ECHO;
+	bool is_refusal = kinds[p->reason].drop == DROP_NONE; /* setup took its token */
 
 	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(lane, p, key) ||
-	    (is_error && !answer_may_send_error(lane, p->probe.key.realm)))
-		return kinds[p->reason].drop;
+	    (is_error && !is_refusal && !errors_may_send(lane, p->probe.key.realm)))
+		return is_refusal ? p->refusal : kinds[p->reason].drop;
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
 	lane->counters.answers[p->reason]++;

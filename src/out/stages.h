@@ -39,9 +39,6 @@ void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flo
 /* Sends @p the way of @f's packets in its direction: hop and tunnel. Returns how much fits. */
 uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flow *f);
 
-/* May one more error be sent towards @realm now? Takes its token. */
-bool answer_may_send_error(struct lane *lane, uint16_t realm);
-
 /*
  * Lowers the MSS option of a TCP SYN to @mss (RFC 9293 section 3.7.1), checksum included. @tcp is
  * the TCP header, @len its length with options, at least TCP_LEN. An MSS that is lower already, or

@@ -15,6 +15,7 @@
 #include "setup/setup.h"
 
 #include "base/wire.h"
+#include "errors.h"
 
 #include <string.h>
 
@@ -37,11 +38,17 @@ static const struct step {
 
 enum { STEPS = ARRAY_SIZE(steps), FIRST_ALONE = 5 };
 
-/* Refusals that the sender is told about; all others are silent. */
-static int answer_to(enum drop drop)
-{
-	return drop == DROP_NO_ROUTE ? (int)ANSWER_UNREACHABLE : -1;
-}
+/* Refusals that the sender is told about; all others are silent: none of them is ARP. */
+static const uint8_t answers[DROP_COUNT] = {
+	[DROP_NO_ROUTE] = ANSWER_UNREACHABLE,
+	/* RFC 5508 REQ-8, RFC 6888 REQ-11 */
+	[DROP_EGRESS_EXHAUSTED] = ANSWER_EXHAUSTED,
+	[DROP_TABLE_FULL] = ANSWER_EXHAUSTED,
+	[DROP_SITE_FLOWS] = ANSWER_LIMITED,
+	[DROP_HALF_OPEN] = ANSWER_LIMITED,
+	[DROP_SITE_RATE] = ANSWER_LIMITED,
+	[DROP_SOURCE] = ANSWER_PROHIBITED,
+};
 
 static void undo_steps(struct setup *s, size_t n)
 {
@@ -114,14 +121,25 @@ void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct f
 	lane->counters.flows_ended++;
 }
 
+/* A flood that is refused is a drop after one look at the clock. */
+static bool is_told(struct lane *lane, struct packet *p, enum drop drop)
+{
+	if (answers[drop] == ANSWER_UNREACHABLE)
+		return true;
+	if (answers[drop] == 0 || !errors_may_refuse(lane, p->probe.key.realm))
+		return false;
+	p->refusal = (uint16_t)drop;
+	return true;
+}
+
 static void refuse(struct burst *b, const struct setup *s, enum drop drop)
 {
-	if (answer_to(drop) < 0)
+	if (!is_told(s->lane, s->p, drop))
 		burst_drop(b, s->p, drop);
 	else if (s->six == NULL)
-		burst_answer(b, s->p, (enum answer)answer_to(drop));
+		burst_answer(b, s->p, (enum answer)answers[drop]);
 	else
-		burst_answer6(b, s->p, (enum answer)answer_to(drop));
+		burst_answer6(b, s->p, (enum answer)answers[drop]);
 }
 
 /* Flows of this burst, by some bits of their hash: may an earlier packet open the same flow? */

@@ -44,16 +44,17 @@ def test_private_destination_is_refused(bed, destination):
                      rf"From {bed.madrid.inner} icmp_seq=1 Packet filtered", out), out
 
 
-def test_foreign_source_is_dropped(bed):
-    """An address outside the site's prefixes gets no flow and no answer."""
-    before = bed.daemon.drops().get("source", 0)
+def test_foreign_source_is_refused(bed):
+    """An address outside the site's prefixes gets no flow, and is told so (RFC 5508 REQ-8)."""
+    before = bed.daemon.answered().get("prohibited", 0)
     host = bed.berlin.host
     host.ip("addr", "add", "10.0.9.9/32", "dev", "eth0")
     bed.berlin.router.ip("route", "add", "10.0.9.9/32", "via", HOST)
     out = host.run("ping", "-c", 2, "-i", "0.1", "-W", 1, "-I", "10.0.9.9", SERVER, check=False)
     host.ip("addr", "del", "10.0.9.9/32", "dev", "eth0")
     assert "0 received" in out.stdout
-    assert bed.daemon.drops()["source"] == before + 2
+    assert "Packet filtered" in out.stdout
+    assert bed.daemon.answered()["prohibited"] == before + 2
     assert bed.daemon.flows("--address", "10.0.9.9") == []
 
 

@@ -68,7 +68,7 @@ DROPPED = [
     ("inner_malformed", gre(Raw(bytes(INNER)[:24])), "shorter than its total length"),
     ("inner_checksum", bytes(BAD_INNER_SUM), "one bit of the inner header checksum"),
     ("protocol", gre(IP(src=HOST, dst=SERVER, proto=89) / Raw(b"ospf")), "neither TCP, UDP nor ICMP"),
-    ("source", gre(IP(src="10.0.2.10", dst=SERVER) / UDP(sport=1, dport=9)), "another network"),
+    ("martian", gre(IP(src="127.0.0.1", dst=SERVER) / UDP(sport=1, dport=9)), "from loopback"),
     ("no_flow", gre(IP(src=HOST, dst=SERVER) / ICMP(type=0)), "an echo reply nobody asked for"),
 ]
 

@@ -14,6 +14,7 @@ LAYERS = {
     "packet": 4,
     "counters": 4,
     "lane": 5,
+    "errors": 5,
     "whole": 5,
     "flow/follow": 6,
     "flow/stages": 6,
@@ -29,7 +30,7 @@ LAYERS = {
     "main": 10,
 }
 # One thing in two files; what leaves for another worker, and where setup/ says it belongs.
-PAIRS = ({"worker", "query"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
+PAIRS = ({"worker", "query"}, {"errors", "lane"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
     r"^src/(packet|whole|handover|pipeline|worker\w*|main)\.[ch]$|"

@@ -6,8 +6,8 @@
  *
  * Both use the same hosts and ports. The clock is held and moved by the test, so the rate is what it
  * says on every machine. Of the neighbour's packets not one may be missing, in either direction; of
- * the attacker's, those beyond its limits are dropped under the limit's name, and nothing else is
- * dropped at all. Law 3 holds.
+ * the attacker's, those beyond its limits are dropped under the limit's name, but for the few that it is
+ * told of by ICMP, and nothing else is dropped at all. Law 3 holds.
  */
 #include "bed.h"
 #include "frame.h"
@@ -24,7 +24,7 @@ enum { UNDERLAY, UPLINK };
 
 enum { ATTACKER = 1, NEIGHBOUR = 2 }; /* site ids */
 
-enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17 };
+enum { SYN = 2, ACK = 16, ICMP = 1, TCP = 6, UDP = 17 };
 
 enum {
 	CAPACITY = 65536,
@@ -36,6 +36,7 @@ enum {
 	FLOWS_BEFORE = 768, /* the neighbour's */
 	FLOWS_MAX = FLOWS_BEFORE + BATCHES,
 	TALK = 8, /* of its packets each batch */
+	TOLD_MAX = 25 + 51, /* ICMP errors towards a site: at once, and 100 a second */
 };
 
 #define GATEWAY IP(198, 51, 100, 1)
@@ -94,6 +95,7 @@ static struct {
 	uint32_t n_flows; /* the neighbour's */
 	struct frame back[FLOWS_MAX]; /* the far side's packet, once it is known */
 	uint32_t flood_sent, flood_out;
+	uint32_t told; /* ICMP errors to the attacker */
 	uint32_t sent, arrived; /* the neighbour's, both directions */
 } run;
 
@@ -172,9 +174,16 @@ static void at_uplink(const struct frame *f)
 	};
 }
 
-/* Nothing answers the flood, so what goes into a tunnel is the neighbour's. */
+/* Nothing answers the flood, so what goes into a tunnel is the neighbour's, or says what is refused. */
 static void at_underlay(const struct frame *f)
 {
+	if (f->proto == ICMP) {
+		assert_int_equal(f->icmp_type, 3);
+		assert_int_equal(f->icmp_code, 13);
+		assert_int_equal(f->outer_dst, REMOTE(ATTACKER));
+		run.told++;
+		return;
+	}
 	assert_true(f->token < run.n_flows);
 	assert_int_equal(f->outer_dst, REMOTE(NEIGHBOUR));
 	assert_int_equal(f->dport, 20000 + f->token);
@@ -284,10 +293,12 @@ static void check_row(const struct row *row)
 	}
 	assert_in_range(run.flood_out, row->opened_min, row->opened_max);
 	for (unsigned d = 1; d < DROP_COUNT; d++) {
-		uint32_t dropped = run.flood_sent - run.flood_out;
+		uint32_t dropped = run.flood_sent - run.flood_out - run.told;
 
 		assert_int_equal(c.drops[d], d == row->drop ? dropped : 0);
 	}
+	assert_in_range(run.told, row->internet ? 0 : 1,
+			row->internet ? 0 : TOLD_MAX * run.workers);
 	assert_int_equal(attacker.flows, run.flood_out);
 	assert_int_equal(attacker.refused, row->no_limit ? 0 : run.flood_sent - run.flood_out);
 	assert_int_equal(neighbour.flows, run.n_flows);

@@ -267,7 +267,7 @@ static const struct row rows[] = {
 	 {FROM_BERLIN, UDP_TO_SERVER, WITH(FRAGMENT, "\x2f\0\0\0\0\0\0\x07")}},
 
 	{"a source that is not the site's",
-	 {OUTER(BERLIN), .src = IP(10, 0, 2, 1), UDP_TO_SERVER}, .drop = DROP_SOURCE},
+	 {OUTER(BERLIN), .src = IP(10, 0, 2, 1), UDP_TO_SERVER}, .answer = ANSWERED(PROHIBITED)},
 	{"an inner source that is multicast",
 	 {OUTER(BERLIN), .src = IP(224, 0, 0, 5), UDP_TO_SERVER}, .drop = DROP_MARTIAN},
 	{"inner land",

@@ -221,8 +221,8 @@ static const struct row rows[] = {
 
 	{"a source that is not the site's",
 	 {.six = true, .outer_src = BERLIN, .outer_dst = GATEWAY, .src6 = IP6(0xfd00, 0, 0, 1, 0, 0, 0, 1),
-	  UDP_TO_SERVER}, .drop = DROP_SOURCE},
-	{"a site that lists only IPv4 prefixes has no IPv6",
+	  UDP_TO_SERVER}, .answer = ANSWERED(PROHIBITED)},
+	{"a site that lists only IPv4 prefixes has no IPv6; nor is there an address to say so",
 	 {FROM_SPAIN(9), .src6 = HOST, UDP_TO_SERVER}, .drop = DROP_SOURCE},
 	{"source is unspecified",
 	 {FROM_SPAIN(8), .src6 = IP6(0, 0, 0, 0, 0, 0, 0, 0), UDP_TO_SERVER}, .drop = DROP_MARTIAN},

@@ -179,7 +179,7 @@ static const struct row rows[] = {
 
 	{"a source that is not the site's",
 	 {.outer_src = BERLIN, .outer_dst = GATEWAY, .src = IP(10, 0, 2, 1), TO_SERVER, .proto = UDP},
-	 .drop = DROP_SOURCE},
+	 .answer = ANSWERED(PROHIBITED)},
 	{"source 127.0.0.1",
 	 {.outer_src = BERLIN, .outer_dst = GATEWAY, .src = IP(127, 0, 0, 1), TO_SERVER, .proto = UDP},
 	 .drop = DROP_MARTIAN},

@@ -3,6 +3,8 @@
 
 #include "out/stages.h"
 
+#include "errors.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -132,8 +134,8 @@ static void errors_are_limited(void **state)
 	}
 	assert_int_equal(told, 50);
 	assert_int_equal(refused, 150);
-	assert_false(answer_may_send_error(&b->lane, SITE_BERLIN));
-	assert_true(answer_may_send_error(&b->lane, SITE_MADRID));
+	assert_false(errors_may_send(&b->lane, SITE_BERLIN));
+	assert_true(errors_may_send(&b->lane, SITE_MADRID));
 	bench_destroy(b);
 }
 

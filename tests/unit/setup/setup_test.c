@@ -29,7 +29,7 @@ static const struct {
 	{ "a SYN",                   1, { OUT, .proto = TCP, .tcp_flags = SYN }, STAGE_FOLLOW, 0 },
 	{ "mid-stream",              1, { .sport = 5001, .dport = 53, .src = HOST, .dst = SERVER, .proto = TCP, .tcp_flags = ACK }, STAGE_DROP, DROP_NO_FLOW },
 	{ "from the Internet",       0, { PORTS, .src = SERVER, .dst = EGRESS, .proto = UDP }, STAGE_DROP, DROP_NO_FLOW },
-	{ "a source not its own",    1, { PORTS, .src = BERLIN, .dst = SERVER, .proto = UDP }, STAGE_DROP, DROP_SOURCE },
+	{ "a source not its own",    1, { PORTS, .src = BERLIN, .dst = SERVER, .proto = UDP }, STAGE_ANSWER, ANSWER_PROHIBITED },
 	{ "a private destination",   1, { PORTS, .src = HOST, .dst = IP(10, 9, 9, 9), .proto = UDP }, STAGE_ANSWER, ANSWER_UNREACHABLE },
 	{ "a neighbour to be asked", 1, { PORTS, .src = HOST, .dst = IP(198, 18, 0, 9), .proto = UDP }, STAGE_DROP, DROP_NO_NEIGHBOUR },
 	{ "a ping to the gateway",   1, { PORTS, .src = HOST, .dst = BERLIN_INSIDE, .proto = ICMP, .icmp_type = 8 }, STAGE_ANSWER, ANSWER_ECHO },
@@ -110,8 +110,9 @@ static void test_undone_when_full(void **state)
 	}
 	f.sport = 5000;
 	p = first_packet(b, &f, TUNNEL_B1);
-	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_DROP);
-	assert_int_equal(p->reason, DROP_TABLE_FULL);
+	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_ANSWER);
+	assert_int_equal(p->reason, ANSWER_EXHAUSTED);
+	assert_int_equal(p->refusal, DROP_TABLE_FULL);
 	assert_int_equal(taken(b), 0);
 	assert_int_equal(b->lane.counters.flows_created, 0);
 	assert_int_equal(flow_table_count(b->lane.flows), CAPACITY);

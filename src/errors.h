@@ -1,0 +1,52 @@
+/*
+ * Errors: may one more ICMP error of our own be sent (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 f)?
+ *
+ * Token buckets of one number, as in setup/limits.c: one for each site and one for all together. Each
+ * worker has its own. Refusals (RFC 5508 REQ-8) may only be sent while the buckets are more than half
+ * full: a flood that is refused must not take the place of errors that a connection needs to go on.
+ */
+#pragma once
+
+#include "lane.h"
+
+enum {
+	ERRORS_SITE_INTERVAL_NS = 10 * 1000 * 1000, /* 100 errors a second towards a site, */
+	ERRORS_SITE_BURST = 50, /* so many at once */
+	ERRORS_ALL_INTERVAL_NS = 200 * 1000, /* 5,000 a second of one worker */
+	ERRORS_ALL_BURST = 500,
+};
+
+static inline bool errors_have(uint64_t until_ns, uint64_t now_ns, uint64_t interval_ns,
+			       uint64_t burst)
+{
+	return until_ns <= now_ns + (burst - 1) * interval_ns;
+}
+
+static inline void errors_take(uint64_t *until_ns, uint64_t now_ns, uint64_t interval_ns)
+{
+	*until_ns = (*until_ns > now_ns ? *until_ns : now_ns) + interval_ns;
+}
+
+/* Takes a token of @realm's and one of all, if there are more than a part of each: 1 all, 2 half. */
+static inline bool errors_take_part(struct lane *lane, uint16_t realm, uint64_t part)
+{
+	uint64_t *site = &lane->sites[realm].errors_until_ns;
+
+	if (!errors_have(*site, lane->now_ns, ERRORS_SITE_INTERVAL_NS, ERRORS_SITE_BURST / part) ||
+	    !errors_have(lane->errors_until_ns, lane->now_ns, ERRORS_ALL_INTERVAL_NS,
+			 ERRORS_ALL_BURST / part))
+		return false;
+	errors_take(site, lane->now_ns, ERRORS_SITE_INTERVAL_NS);
+	errors_take(&lane->errors_until_ns, lane->now_ns, ERRORS_ALL_INTERVAL_NS);
+	return true;
+}
+
+static inline bool errors_may_send(struct lane *lane, uint16_t realm)
+{
+	return errors_take_part(lane, realm, 1);
+}
+
+static inline bool errors_may_refuse(struct lane *lane, uint16_t realm)
+{
+	return errors_take_part(lane, realm, 2);
+}
