@@ -287,7 +287,7 @@ static const struct row rows[] = {
 	 .drop = DROP_INNER_MALFORMED},
 	{"v6: an ICMPv6 error about nothing", {FROM_BERLIN6, .proto = ICMP6, .icmp_type = 1}, .drop = DROP_ICMP_QUOTE},
 	{"v6: source is documentation, which a site may not use", {.six = true, BERLIN_GRE, .src6 = SERVER6,
-	 .dst6 = IP6(0x2001, 0xdb8, 5, 0, 0, 0, 0, 1), PORTS, .proto = UDP}, .drop = DROP_SOURCE},
+	 .dst6 = IP6(0x2001, 0xdb8, 5, 0, 0, 0, 0, 1), PORTS, .proto = UDP}, .answer = ANSWERED(PROHIBITED)},
 	{"v6: destination is unspecified",  {.six = true, BERLIN_GRE, .src6 = HOST6, .dst6 = IP6(0, 0, 0, 0, 0, 0, 0, 0),
 	 PORTS, .proto = UDP}, .drop = DROP_MARTIAN},
 	{"v6: destination is all nodes of the link", {.six = true, BERLIN_GRE, .src6 = HOST6,
