@@ -5,6 +5,10 @@
  * nobody but us can answer for them; neither are, on ports without a kernel behind, the local ends of
  * tunnels. All else, asking and routers included, is the kernel's.
  *
+ * A site's global prefix may be a part of the uplink's own network, too, when the provider routes none:
+ * then we answer for every address in it, as a proxy (section 7.2.8) that yields to a neighbour who has
+ * the address himself. Whether a host is there its site knows.
+ *
  * The advertisement is made in the solicitation's own buffer. It names our Ethernet address, so that
  * whoever asked need not ask again.
  */
@@ -51,6 +55,8 @@ static bool answer_for(const struct lane *lane, uint8_t port, const struct addr6
 
 	if (address >= 0)
 		return lane->net->addresses[address].port == port;
+	if (network_find_global(lane->net, target) != SITE_INTERNET)
+		return lane->net->uplink6 == port;
 	return lane->ports[port].answer_arp_for_tunnels && network_is_local_end6(lane->net, target);
 }
 
@@ -59,7 +65,7 @@ static bool answer_for(const struct lane *lane, uint8_t port, const struct addr6
  * front. @to: zero if it is for all.
  */
 static void make_advertisement(struct packet *p, const uint8_t *mac, const struct addr6 *target,
-			       const struct addr6 *to)
+			       const struct addr6 *to, bool proxy)
 {
 	static const uint8_t all_nodes[ADDR6_LEN] = {0xff, 2, [15] = 1};
 	static const uint8_t all_nodes_mac[ETHER_ADDR_LEN] = {0x33, 0x33, 0, 0, 0, 1};
@@ -80,7 +86,7 @@ static void make_advertisement(struct packet *p, const uint8_t *mac, const struc
 	memcpy(d + ND_IP + IPV6_SRC, target, sizeof(*target));
 	memcpy(d + ND_IP + IPV6_DST, &dst, sizeof(dst));
 	d[ND_ICMP + ICMP_TYPE] = ICMPV6_NEIGHBOUR_ADVERTISEMENT;
-	d[ND_FLAGS] = FLAG_OVERRIDE | (for_all ? 0 : FLAG_SOLICITED);
+	d[ND_FLAGS] = (proxy ? 0 : FLAG_OVERRIDE) | (for_all ? 0 : FLAG_SOLICITED);
 	memcpy(d + ND_TARGET, target, sizeof(*target));
 	d[ND_OPTIONS] = OPTION_TARGET_ADDRESS;
 	d[ND_OPTIONS + 1] = OPTION_UNITS;
@@ -103,6 +109,7 @@ bool nd_answer(const struct lane *lane, struct packet *p)
 	if (!answer_for(lane, p->port, &target))
 		return false;
 	/* From nobody: it wants the address itself, and all shall hear that it is taken. */
-	make_advertisement(p, lane->ports[p->port].mac, &target, &src);
+	make_advertisement(p, lane->ports[p->port].mac, &target, &src,
+			   network_find_global(lane->net, &target) != SITE_INTERNET);
 	return true;
 }

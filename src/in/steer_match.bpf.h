@@ -175,7 +175,7 @@ static __always_inline __u32 match_ipv6(void *l3, void *end)
 	if ((void *)(ip + 1) > end || ip->version >> 4 != 6)
 		return STEER_PASSED;
 	if (ip->next == ICMPV6 && (void *)(ask + 1) <= end && ask->type == SOLICITATION &&
-	    steer_flags6_of(&ask->target) & STEER_ARP)
+	    (steer_flags6_of(&ask->target) | steer_flags6_around(&ask->target)) & STEER_ARP)
 		return STEER_TOOK_ARP;
 	flags = steer_flags6_of(&ip->dst);
 	if (flags & STEER_EGRESS)

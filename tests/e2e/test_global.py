@@ -1,10 +1,11 @@
 """Hosts with an address of their own in the world, beside one that both branches have, on real interfaces.
 
-    fd00::10, 2001:db8:b::10 berlin-host -- berlin ==GRE== gateway ---- internet 2001:db8::80
-    fd00::10, 2001:db8:c::10 madrid-host -- madrid ==GRE==/   egress 2001:db8:ff::10
+    fd00::10, 2001:db8:b::10      berlin-host -- berlin ==GRE== gateway ---- internet 2001:db8::80
+    fd00::10, 2001:db8:ff:0:c::10 madrid-host -- madrid ==GRE==/   egress 2001:db8:ff::10
 
-The Internet has routes to 2001:db8:b::/48 and 2001:db8:c::/48 by the gateway. The gateway's kernel would
-forward, had the daemon not taken the packets from it.
+The Internet has a route to 2001:db8:b::/48 by the gateway; 2001:db8:ff:0:c::/80 is a part of the uplink's
+own network, so the daemon is asked who is there. The gateway's kernel would forward, had the daemon not
+taken the packets from it.
 """
 import re
 import socket
@@ -17,7 +18,8 @@ from bed.netns import wait_until
 from bed.topology import Topology, berlin, madrid
 from test_ipv6 import EGRESS6, INSIDE6, PAGE, SERVER6, add_ipv6, both, with_ipv6
 
-NET = {"berlin": "2001:db8:b", "madrid": "2001:db8:c"}
+NET = {"berlin": "2001:db8:b", "madrid": "2001:db8:ff:0:c"}
+LEN = {"berlin": 48, "madrid": 80}
 ESP, EXPERIMENT = 50, 253
 
 
@@ -28,14 +30,14 @@ def own(branch):
 def add_global(topology):
     for branch in topology.branches:
         net = NET[branch.name]
-        branch.router.ip("-6", "addr", "add", f"{net}::1/64", "dev", "lan0", "nodad")
-        branch.host.ip("-6", "addr", "add", f"{net}::10/64", "dev", "eth0", "nodad")
-        topology.internet.ip("-6", "route", "add", f"{net}::/48", "via", "2001:db8:ff::2")
+        branch.router.ip("-6", "addr", "add", f"{net}::1/80", "dev", "lan0", "nodad")
+        branch.host.ip("-6", "addr", "add", f"{net}::10/80", "dev", "eth0", "nodad")
+    topology.internet.ip("-6", "route", "add", "2001:db8:b::/48", "via", "2001:db8:ff::2")
 
 
 def with_global(text):
     return re.sub(r"  - name: (\w+)\n    prefixes: .*\n",
-                  lambda m: f"{m[0]}    global-prefixes: ['{NET[m[1]]}::/48']\n", text)
+                  lambda m: f"{m[0]}    global-prefixes: ['{NET[m[1]]}::/{LEN[m[1]]}']\n", text)
 
 
 @pytest.fixture(scope="module", params=["af_xdp", "af_packet"])
@@ -148,6 +150,19 @@ def test_unasked_packets_stay_out(world):
     wait_until("all to be counted", lambda: daemon.drops().get("no_flow", 0) == before + 6)
 
 
+def test_found_by_its_neighbours(world):
+    """Who is in the uplink's own network is asked for; the daemon answers for the host, as a proxy."""
+    topology, daemon = world
+    topology.internet.ip("-6", "neigh", "flush", "all")
+    before = daemon.answered().get("neighbour", 0)
+    test_ping(world)
+    assert daemon.answered()["neighbour"] > before
+    entry = topology.internet.ip("-6", "neigh", "show", own(topology.branches[1])).stdout
+    mac = topology.gateway.ip("link", "show", "uplink0").stdout
+    assert re.search(r"lladdr (\S+)", entry)[1] in mac
+    assert "allmulti" in topology.gateway.ip("-d", "link", "show", "uplink0").stdout
+
+
 def test_sites_do_not_meet(world):
     """The gateway says so, and the packet goes nowhere."""
     here, there = world[0].branches
@@ -181,6 +196,6 @@ def test_shown(world):
     topology, daemon = world
     sites = {s["name"]: s for s in daemon.ask("sites")["sites"]}
     assert {n: s["global_prefixes"] for n, s in sites.items()} == {
-        n: [f"{net}::/48"] for n, net in NET.items()}
+        n: [f"{net}::/{LEN[n]}"] for n, net in NET.items()}
     assert re.search(r"^berlin .*fd00::/64, untranslated 2001:db8:b::/48 ",
                      daemon.homeward("sites").stdout, re.M)

@@ -120,7 +120,7 @@ static const struct row rows[] = {
 	{"from the Internet: ICMP over IPv6", {FROM_INTERNET, .proto = 1, .icmp_type = 8}, IS_DROPPED(PROTOCOL), UPLINK},
 	{"from the Internet: ESP to an egress address", {.six = true, .src6 = SERVER, .dst6 = EGRESS, .proto = 50},
 	 IS_DROPPED(PROTOCOL), UPLINK},
-	{"a solicitation: the router has a route here, and need not ask",
+	{"a solicitation that came over a router",
 	 {FROM_INTERNET, .proto = ICMP6, .icmp_type = 135, .payload = 16}, IS_DROPPED(PROTOCOL), UPLINK},
 	{"just behind a prefix", {.six = true, .src6 = SERVER, .dst6 = IP6(0x2001, 0xdb8, 0xd, 0x100, 0, 0, 0, 0), .proto = UDP},
 	 IS_DROPPED(NOT_OURS), UPLINK},

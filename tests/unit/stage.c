@@ -32,12 +32,16 @@ static void make_network(struct stage_bench *b, uint32_t slice_size)
 	b->prefix = (struct prefix4){htonl(IP(10, 0, 1, 0)), 24};
 	b->prefix6 =
 		(struct prefix6){bench_addr6((struct ip6)IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0)), 64};
+	b->global = (struct prefix6){
+		bench_addr6((struct ip6)IP6(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 0)), 48};
 	b->tunnels[0].address6 = bench_addr6((struct ip6)INSIDE6);
 	b->sites[0] = (struct spec_site){.name = "berlin",
 					 .prefixes = &b->prefix,
 					 .n_prefixes = 1,
 					 .prefixes6 = &b->prefix6,
 					 .n_prefixes6 = 1,
+					 .global_prefixes = &b->global,
+					 .n_global_prefixes = 1,
 					 .tunnels = &b->tunnels[0],
 					 .n_tunnels = 2};
 	b->sites[1] =

@@ -8,6 +8,7 @@
  *     port 1: uplink, hop 1            198.18.0.0/24 on link: 198.18.0.5 is hop 3, not resolved
  *     egress 203.0.113.1 slice 1, 203.0.113.2 slices 2 and 3, 2001:db8:1::1 slice 1
  *     berlin has fd00::/64, too, and tunnel 1 fd00::1; 2001:db8:2::/64 is on link
+ *     berlin's own in the world: 2001:db8:b::/48
  *
  * A packet lies in memory of exactly its size with HEADROOM in front, so that the address sanitizer
  * sees each byte read or written outside.
@@ -30,6 +31,7 @@
 #define HOST6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10)
 #define INSIDE6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 1)
 #define SERVER6 IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80)
+#define GLOBAL6 IP6(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 0x10)
 #define EGRESS6 IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1)
 
 enum { SITE_BERLIN = 1, SITE_MADRID };
@@ -46,7 +48,7 @@ struct stage_bench {
 	struct spec_site sites[2];
 	struct spec_tunnel tunnels[3];
 	struct prefix4 prefix;
-	struct prefix6 prefix6;
+	struct prefix6 prefix6, global;
 	struct spec_pool pool;
 	struct spec_address addresses[3];
 	struct lane_port ports[PORT_COUNT];

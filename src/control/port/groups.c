@@ -5,7 +5,8 @@
  * the last 24 bits of what is asked for (RFC 4291 section 2.7.1), which a network card passes on only
  * if somebody wants it. The kernel does not, since it does not have these addresses. A packet socket
  * that receives nothing can ask for it; the kernel takes that back when the socket is closed, whatever
- * ends the process.
+ * ends the process. The addresses of a whole prefix are in too many groups to ask for each: for one in
+ * the uplink's network we ask for all multicast.
  *
  * Control thread.
  */
@@ -25,16 +26,16 @@ static bool is_in_group(const struct steer_addr *addr)
 	return addr->flags & STEER_ARP && !addr6_is_mapped(&addr->addr);
 }
 
-static int join(int fd, int ifindex, const struct addr6 *addr)
+static int join(int fd, int ifindex, const struct steer_addr *addr)
 {
 	struct packet_mreq request = {
 		.mr_ifindex = ifindex,
-		.mr_type = PACKET_MR_MULTICAST,
+		.mr_type = addr->len == 0 ? PACKET_MR_MULTICAST : PACKET_MR_ALLMULTI,
 		.mr_alen = ETHER_ADDR_LEN,
 		.mr_address = {0x33, 0x33, 0xff},
 	};
 
-	memcpy(request.mr_address + 3, (const uint8_t *)addr + ADDR6_LEN - 3, 3);
+	memcpy(request.mr_address + 3, (const uint8_t *)&addr->addr + ADDR6_LEN - 3, 3);
 	return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)) == 0
 		       ? 0
 		       : -errno;
@@ -49,7 +50,7 @@ int interface_join_groups(int ifindex, const struct steer_addr *addrs, size_t n,
 			continue;
 		if (fd < 0)
 			fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-		ret = fd < 0 ? -errno : join(fd, ifindex, &addrs[i].addr);
+		ret = fd < 0 ? -errno : join(fd, ifindex, &addrs[i]);
 	}
 	if (ret != 0 && fd >= 0)
 		close(fd);

@@ -95,8 +95,11 @@ struct steer_addr *steer_list(const struct network *net, size_t port, const char
 	for (uint32_t i = 0; i < net->n_globals; i++) {
 		const struct prefix6 *prefix = &net->globals[i].prefix;
 
-		list[filled++] = (struct steer_addr){prefix->addr, STEER_EGRESS,
-						     prefix->len < 128 ? prefix->len : 0};
+		bool arp = net->uplink6 == port && interface_on_link(ifname, &prefix->addr);
+
+		list[filled++] =
+			(struct steer_addr){prefix->addr, STEER_EGRESS | (arp ? STEER_ARP : 0),
+					    prefix->len < 128 ? prefix->len : 0};
 	}
 	*n = merge(list, filled);
 	return list;

@@ -33,6 +33,10 @@ static const struct row {
 	{"without an option", ASKER, EGRESS6, EGRESS6, PORT_UPLINK, 0, .answered = true},
 	{"with two", ASKER, GROUP, EGRESS6, PORT_UPLINK, 16, .answered = true},
 	{"does anybody have it? (duplicate address detection)", NOBODY, GROUP, EGRESS6, PORT_UPLINK, 0, .answered = true},
+	{"who has that host of a site?", ASKER, GROUP, GLOBAL6, PORT_UPLINK, 8, .answered = true},
+	{"is it still there? asked of itself", ASKER, GLOBAL6, GLOBAL6, PORT_UPLINK, 8, .answered = true},
+	{"does anybody have a host's address?", NOBODY, GROUP, GLOBAL6, PORT_UPLINK, 0, .answered = true},
+	{"a host of a site, on another port", ASKER, GROUP, GLOBAL6, PORT_UNDERLAY, 8},
 	{"on another port", ASKER, GROUP, EGRESS6, PORT_UNDERLAY, 8},
 	{"for somebody else", ASKER, GROUP, SERVER6, PORT_UPLINK, 8},
 	{"came over a router", ASKER, GROUP, EGRESS6, PORT_UPLINK, 8, {IP_AT + 7, 254}},
@@ -84,7 +88,8 @@ static void check_answer(const struct row *row, const struct packet *p)
 {
 	static const uint8_t to_all[6] = {0x33, 0x33, 0, 0, 0, 1}, asker[6] = {2, 0, 0, 0, 0, 0xfe};
 	static const uint8_t ours[6] = {2, 0, 0, 0, 0, 2}, option[2] = {2, 1};
-	static const struct ip6 nobody = NOBODY, all = IP6(0xff02, 0, 0, 0, 0, 0, 0, 1);
+	static const struct ip6 host = GLOBAL6, nobody = NOBODY,
+				all = IP6(0xff02, 0, 0, 0, 0, 0, 0, 1);
 	bool for_all = memcmp(&row->src, &nobody, 16) == 0;
 	struct frame f;
 	const char *why;
@@ -98,7 +103,8 @@ static void check_answer(const struct row *row, const struct packet *p)
 	assert_memory_equal(&f.dst6, for_all ? &all : &row->src, 16);
 	assert_memory_equal(p->data, for_all ? to_all : asker, 6);
 	assert_memory_equal(p->data + 6, ours, 6);
-	assert_int_equal(p->data[ICMP_AT + 4], for_all ? 0x20 : 0x60);
+	assert_int_equal(p->data[ICMP_AT + 4],
+			 (for_all ? 0 : 0x40) | (memcmp(&row->target, &host, 16) == 0 ? 0 : 0x20));
 	assert_memory_equal(p->data + TARGET_AT, &row->target, 16);
 	assert_memory_equal(p->data + OPTION_AT, option, 2);
 	assert_memory_equal(p->data + OPTION_AT + 2, ours, 6);

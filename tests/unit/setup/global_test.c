@@ -11,8 +11,6 @@
 
 enum { SIZE = 64, CAPACITY = 1024, UDP = 17 };
 
-#define GLOBAL6 IP6(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 0x10)
-
 /* A flow of berlin on its way through setup, behind the step "route". */
 static struct setup begin(struct stage_bench *b, struct flow6 *six, struct ip6 src, bool is_global)
 {
