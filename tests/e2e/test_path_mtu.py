@@ -13,12 +13,19 @@ import pytest
 from bed.daemon import Daemon, configuration
 from bed.netns import wait_until
 from bed.topology import SERVER, Topology, berlin, madrid
-from test_ipv6 import SERVER6, add_ipv6, both, with_ipv6
+from test_ipv6 import SERVER6, add_ipv6, both, switch_on, with_ipv6
 
 MTU, NARROW = 1400, 1330
 INSIDE = NARROW - 28  # outer IPv4, GRE, key
 SIZE = 8 << 20
 PORT = 8080
+GATEWAY6, CARRIER6, OSLO6 = "2001:db8:aa::1", "2001:db8:aa::2", "2001:db8:bb::1"
+OSLO = f"""\
+  - name: oslo
+    prefixes: [10.0.1.0/24]
+    tunnels:
+      - {{name: oslo-gre, local: '{GATEWAY6}', remote: '{OSLO6}', key: 33, mtu: 1400, port: underlay}}
+"""
 
 
 @pytest.fixture(scope="module", params=["af_xdp", "af_packet"])
@@ -26,12 +33,14 @@ def net(prefix, build, tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("path")
     topology = Topology(f"{prefix}-path", str(build), [berlin(), madrid()], str(folder))
     add_ipv6(topology, folder)
+    switch_on(topology.gateway, (f"{GATEWAY6}/64", "underlay0"))
+    switch_on(topology.carrier, (f"{CARRIER6}/64", "gateway0"))
     (folder / "big").write_bytes(b"%07d\n" * (SIZE // 8) % tuple(range(SIZE // 8)))
     for address in (SERVER, SERVER6):
         topology.internet.start("/usr/bin/python3", "-m", "http.server", "--bind", address,
                                 "--directory", folder, PORT, log=topology.log("http"))
     daemon = Daemon(topology)
-    text = with_ipv6(configuration(topology, daemon.socket))
+    text = with_ipv6(configuration(topology, daemon.socket)).replace("sites:\n", f"sites:\n{OSLO}")
     daemon.configure(text.replace("driver: af_xdp", f"driver: {request.param}"))
     try:
         daemon.start()
@@ -82,7 +91,7 @@ class Download:
 def test_transfer_survives_a_path_that_shrinks(net):
     """Both branches, both families, at once."""
     topology, daemon = net
-    assert path_mtus(daemon) == {"berlin-gre": (MTU, MTU), "madrid-gre": (MTU, MTU)}
+    assert all(path == MTU for _, path in path_mtus(daemon).values())
     downloads = [Download(b, a) for b in topology.branches for a in (SERVER, SERVER6)]
     for d in downloads:
         d.read(SIZE // 8)
@@ -90,7 +99,8 @@ def test_transfer_survives_a_path_that_shrinks(net):
     bodies = [d.body() for d in downloads]
     expected = hashlib.sha256(b"%07d\n" * (SIZE // 8) % tuple(range(SIZE // 8))).hexdigest()
     assert [hashlib.sha256(b).hexdigest() for b in bodies] == [expected] * 4
-    assert path_mtus(daemon) == {"berlin-gre": (MTU, INSIDE), "madrid-gre": (MTU, MTU)}
+    assert path_mtus(daemon) == {"berlin-gre": (MTU, INSIDE), "madrid-gre": (MTU, MTU),
+                                 "oslo-gre": (MTU, MTU)}
     assert daemon.answered()["too_big"] >= 2, "the server was told, for each family"
     assert str(INSIDE) in daemon.homeward("tunnels").stdout
 
@@ -135,4 +145,23 @@ def test_errors_that_quote_nothing_of_ours_are_not_believed(net):
     assert path_mtus(daemon)["madrid-gre"] == (MTU, MTU)
     say(22)  # whoever knows it is believed, but not below what every path takes
     wait_until("the error to be read", lambda: path_mtus(daemon)["madrid-gre"] == (MTU, 1280))
+    raw.close()
+
+
+def test_ipv6_routers_are_heard_too(net):
+    """The same of a tunnel over IPv6, by "packet too big"."""
+    from scapy.layers.inet import GRE
+    from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
+    topology, daemon = net
+    raw = topology.carrier.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    quote = bytes(IPv6(src=GATEWAY6, dst=OSLO6, nh=47, plen=1408))
+
+    def say(key, mtu):
+        inner = bytes(GRE(key_present=1, key=key, proto=0x0800))
+        error = IPv6(src=CARRIER6, dst=GATEWAY6) / ICMPv6PacketTooBig(mtu=mtu)
+        raw.sendto(bytes(error / (quote + inner + bytes(20))), (GATEWAY6, 0))
+
+    say(34, 1300)
+    say(33, 1380)
+    wait_until("the error to be read", lambda: path_mtus(daemon)["oslo-gre"] == (MTU, 1380 - 48))
     raw.close()

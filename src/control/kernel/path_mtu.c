@@ -62,35 +62,70 @@ uint16_t path_mtu_of(const struct path_mtus *p, const struct network *net, uint1
 	return known != 0 ? known : net->tunnels[tunnel].mtu;
 }
 
+/* A site that lists prefixes of IPv4 alone has no IPv6; one that lists none may have. */
 static uint16_t floor_of(const struct network *net, uint16_t tunnel)
 {
-	bool six = !addr6_is_zero(&net->tunnel_addresses6[tunnel]) ||
-		   net->sites[net->tunnels[tunnel].site].n_prefixes6 > 0;
+	const struct site *site = &net->sites[net->tunnels[tunnel].site];
+	bool six = site->n_prefixes == 0 && !addr6_is_zero(&net->tunnel_addresses6[tunnel]);
 
-	return six ? FLOOR_IPV6 : FLOOR;
+	return six || site->n_prefixes6 > 0 ? FLOOR_IPV6 : FLOOR;
 }
 
-/*
- * The tunnel whose packet it is, and its size. TUNNEL_NONE: of none that forbids the way to cut its
- * packets.
- */
-static uint16_t read_quote(const struct network *net, const uint8_t *quote, size_t len,
-			   uint32_t *size)
+/* What a quote says of the packet it begins with. */
+struct quoted {
+	uint32_t size; /* of the whole packet */
+	uint16_t tunnel; /* whose packet it is */
+};
+
+/* The GRE header as we make it: nothing but a key. False: it is not. */
+static bool read_gre(const uint8_t *gre, bool *has_key, uint32_t *key)
 {
+	*has_key = wire_16(gre) == GRE_KEY;
+	*key = *has_key ? ntohl(wire_be32(gre + GRE_WORD)) : 0;
+	return (*has_key || wire_16(gre) == 0) &&
+	       (wire_16(gre + 2) == ETHER_IPV4 || wire_16(gre + 2) == ETHER_IPV6);
+}
+
+static struct quoted read_quote4(const struct network *net, const uint8_t *quote, size_t len)
+{
+	struct quoted q = {.tunnel = TUNNEL_NONE};
 	size_t header = len < IPV4_LEN ? 0 : (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
-	const uint8_t *gre = quote + header;
+	uint32_t key;
 	bool has_key;
 
-	if (header < IPV4_LEN || quote[IPV4_VERSION_IHL] >> 4 != 4 || len < header + 2 * GRE_WORD ||
-	    quote[IPV4_PROTO] != PROTO_GRE || wire_16(quote + IPV4_FRAGMENT) != IPV4_DF)
-		return TUNNEL_NONE;
-	has_key = wire_16(gre) == GRE_KEY;
-	if ((!has_key && wire_16(gre) != 0) ||
-	    (wire_16(gre + 2) != ETHER_IPV4 && wire_16(gre + 2) != ETHER_IPV6))
-		return TUNNEL_NONE;
-	*size = wire_16(quote + IPV4_LENGTH);
-	return network_find_tunnel(net, wire_be32(quote + IPV4_SRC), wire_be32(quote + IPV4_DST),
-				   has_key, has_key ? ntohl(wire_be32(gre + GRE_WORD)) : 0);
+	if (header < IPV4_LEN || len < header + 2 * GRE_WORD || quote[IPV4_PROTO] != PROTO_GRE ||
+	    wire_16(quote + IPV4_FRAGMENT) != IPV4_DF || !read_gre(quote + header, &has_key, &key))
+		return q;
+	q.size = wire_16(quote + IPV4_LENGTH);
+	q.tunnel = network_find_tunnel(net, wire_be32(quote + IPV4_SRC),
+				       wire_be32(quote + IPV4_DST), has_key, key);
+	return q;
+}
+
+static struct quoted read_quote6(const struct network *net, const uint8_t *quote, size_t len)
+{
+	struct quoted q = {.tunnel = TUNNEL_NONE};
+	struct addr6 src, dst;
+	uint32_t key;
+	bool has_key;
+
+	if (len < IPV6_LEN + 2 * GRE_WORD || quote[IPV6_NEXT] != PROTO_GRE ||
+	    !read_gre(quote + IPV6_LEN, &has_key, &key))
+		return q;
+	src = addr6_read(quote + IPV6_SRC);
+	dst = addr6_read(quote + IPV6_DST);
+	q.size = IPV6_LEN + wire_16(quote + IPV6_LENGTH);
+	q.tunnel = network_find_tunnel6(net, &src, &dst, has_key, key);
+	return q;
+}
+
+static struct quoted read_quote(const struct network *net, const uint8_t *quote, size_t len)
+{
+	if (len > 0 && quote[0] >> 4 == 4)
+		return read_quote4(net, quote, len);
+	if (len > 0 && quote[0] >> 4 == 6)
+		return read_quote6(net, quote, len);
+	return (struct quoted){.tunnel = TUNNEL_NONE};
 }
 
 /* Routers older than RFC 1191 do not say what fits: the next smaller of common sizes (section 7.1). */
@@ -125,17 +160,18 @@ static bool lower(struct path_mtus *p, uint16_t tunnel, uint32_t mtu, uint64_t n
 uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, uint32_t mtu,
 			uint64_t now_s)
 {
-	uint32_t size = 0;
-	uint16_t tunnel = read_quote(p->net, quote, len, &size);
-	const struct tunnel *t = &p->net->tunnels[tunnel];
+	struct quoted q = read_quote(p->net, quote, len);
+	const struct tunnel *t = &p->net->tunnels[q.tunnel];
 
-	if (tunnel == TUNNEL_NONE || t->outer != OUTER_IPV4)
+	if (q.tunnel == TUNNEL_NONE || t->outer == OUTER_IPV4_CUT)
 		return TUNNEL_NONE;
-	if (mtu == 0)
-		mtu = guess_mtu(size);
-	if (size <= mtu || size > (uint32_t)t->mtu + t->header_len)
+	if (t->outer == OUTER_IPV6 && mtu < FLOOR_IPV6)
+		mtu = FLOOR_IPV6; /* every link has that much (RFC 8201 section 4) */
+	else if (mtu == 0)
+		mtu = guess_mtu(q.size);
+	if (q.size <= mtu || q.size > (uint32_t)t->mtu + t->header_len)
 		return TUNNEL_NONE;
-	return lower(p, tunnel, mtu, now_s) ? tunnel : TUNNEL_NONE;
+	return lower(p, q.tunnel, mtu, now_s) ? q.tunnel : TUNNEL_NONE;
 }
 
 bool path_mtus_age(struct path_mtus *p, uint64_t now_s)

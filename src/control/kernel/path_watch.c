@@ -3,7 +3,7 @@
  *
  * Such an error is addressed to the tunnel's own end, an address of the kernel's: neither the steer
  * program nor a worker ever sees it. The kernel checks it, finds that it quotes GRE, and puts it into
- * the error queue of a raw socket for GRE (IP_RECVERR of ip(7)), with the quote and the size. GRE
+ * the error queue of a raw socket for GRE (IP_RECVERR of ip(7), IPV6_RECVERR of ipv6(7)), with the quote and the size. GRE
  * packets themselves are not wanted there: a filter lets none of them in. The queue is bounded by the
  * kernel, and each turn of the event loop reads a bounded number, so a flood of errors costs little
  * here and nothing on the packet path.
@@ -30,13 +30,26 @@ enum {
 	QUOTE_MAX = 576,
 };
 
+/* What differs between the families of the outer header. */
+struct family {
+	int domain, level, recverr, hdrincl;
+	uint8_t origin;
+};
+
+static const struct family families[] = {
+	{AF_INET, SOL_IP, IP_RECVERR, IP_HDRINCL, SO_EE_ORIGIN_ICMP},
+	{AF_INET6, SOL_IPV6, IPV6_RECVERR, IPV6_HDRINCL, SO_EE_ORIGIN_ICMP6},
+};
+
+enum { FAMILIES = ARRAY_SIZE(families) };
+
 struct path_watch {
 	const struct network *net;
 	struct path_mtus *paths;
 	path_changed_fn changed;
 	void *arg;
-	int fd;
-	struct event *on_error, *on_age;
+	int fds[FAMILIES]; /* -1: no tunnel goes over that one */
+	struct event *on_error[FAMILIES], *on_age;
 };
 
 static uint64_t now_s(void)
@@ -48,13 +61,13 @@ static uint64_t now_s(void)
 }
 
 /* What the kernel says about a quote. NULL: nothing, or of something else. */
-static const struct sock_extended_err *find_too_big(struct msghdr *msg)
+static const struct sock_extended_err *find_too_big(struct msghdr *msg, const struct family *y)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
 		const struct sock_extended_err *e = (const void *)CMSG_DATA(c);
 
-		if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR &&
-		    c->cmsg_len >= CMSG_LEN(sizeof(*e)) && e->ee_origin == SO_EE_ORIGIN_ICMP &&
+		if (c->cmsg_level == y->level && c->cmsg_type == y->recverr &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(*e)) && e->ee_origin == y->origin &&
 		    e->ee_errno == EMSGSIZE)
 			return e;
 	}
@@ -73,7 +86,7 @@ static bool learn(struct path_watch *w, const uint8_t *quote, size_t len, uint32
 }
 
 /* One error of the queue. False: there is none. */
-static bool take_error(struct path_watch *w, bool *changed)
+static bool take_error(struct path_watch *w, size_t family, bool *changed)
 {
 	_Alignas(struct cmsghdr) char control[512];
 	uint8_t quote[QUOTE_MAX];
@@ -82,12 +95,12 @@ static bool take_error(struct path_watch *w, bool *changed)
 			     .msg_iovlen = 1,
 			     .msg_control = control,
 			     .msg_controllen = sizeof(control)};
-	ssize_t len = recvmsg(w->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+	ssize_t len = recvmsg(w->fds[family], &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
 	const struct sock_extended_err *e;
 
 	if (len < 0)
 		return false;
-	e = find_too_big(&msg);
+	e = find_too_big(&msg, &families[family]);
 	if (e != NULL && learn(w, quote, (size_t)len, e->ee_info))
 		*changed = true;
 	return true;
@@ -96,12 +109,13 @@ static bool take_error(struct path_watch *w, bool *changed)
 static void on_error(evutil_socket_t fd, short what, void *arg)
 {
 	struct path_watch *w = arg;
+	size_t family = fd == w->fds[0] ? 0 : 1;
 	bool changed = false;
 	socklen_t size = sizeof(int);
 	int error;
 
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); /* or it would wake us again */
-	for (int i = 0; i < ERRORS_PER_TURN && take_error(w, &changed); i++)
+	for (int i = 0; i < ERRORS_PER_TURN && take_error(w, family, &changed); i++)
 		;
 	if (changed)
 		w->changed(w->arg);
@@ -115,17 +129,17 @@ static void on_age(evutil_socket_t fd, short what, void *arg)
 		w->changed(w->arg);
 }
 
-static int open_socket(void)
+static int open_socket(const struct family *y)
 {
 	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 	const struct sock_fprog filter = {.len = 1, .filter = nothing};
 	const int on = 1;
-	int fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_GRE);
+	int fd = socket(y->domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_GRE);
 
 	if (fd >= 0 &&
 	    (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
-	     setsockopt(fd, SOL_IP, IP_HDRINCL, &on, sizeof(on)) != 0 || /* whole quotes */
-	     setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on)) != 0)) {
+	     setsockopt(fd, y->level, y->hdrincl, &on, sizeof(on)) != 0 || /* whole quotes */
+	     setsockopt(fd, y->level, y->recverr, &on, sizeof(on)) != 0)) {
 		int error = errno;
 
 		close(fd);
@@ -135,14 +149,31 @@ static int open_socket(void)
 	return fd;
 }
 
-static bool listen_to(struct path_watch *w, struct event_base *base)
+static bool has_tunnel_over(const struct network *net, int domain)
+{
+	for (uint32_t id = 1; id <= net->n_tunnels; id++)
+		if ((net->tunnels[id].outer == OUTER_IPV6) == (domain == AF_INET6))
+			return true;
+	return false;
+}
+
+static bool listen_to(struct path_watch *w, struct event_base *base, size_t family)
+{
+	if (!has_tunnel_over(w->net, families[family].domain))
+		return true;
+	w->fds[family] = open_socket(&families[family]);
+	if (w->fds[family] < 0)
+		return false;
+	w->on_error[family] = event_new(base, w->fds[family], EV_READ | EV_PERSIST, on_error, w);
+	return w->on_error[family] != NULL && event_add(w->on_error[family], NULL) == 0;
+}
+
+static bool start_ageing(struct path_watch *w, struct event_base *base)
 {
 	const struct timeval period = {.tv_sec = AGE_PERIOD_S};
 
-	w->on_error = event_new(base, w->fd, EV_READ | EV_PERSIST, on_error, w);
 	w->on_age = event_new(base, -1, EV_PERSIST, on_age, w);
-	return w->on_error != NULL && w->on_age != NULL && event_add(w->on_error, NULL) == 0 &&
-	       event_add(w->on_age, &period) == 0;
+	return w->on_age != NULL && event_add(w->on_age, &period) == 0;
 }
 
 struct path_watch *path_watch_create(struct event_base *base, const struct network *net,
@@ -154,8 +185,8 @@ struct path_watch *path_watch_create(struct event_base *base, const struct netwo
 	if (w == NULL)
 		return NULL;
 	*w = (struct path_watch){
-		.net = net, .paths = paths, .changed = changed, .arg = arg, .fd = open_socket()};
-	if (w->fd >= 0 && listen_to(w, base))
+		.net = net, .paths = paths, .changed = changed, .arg = arg, .fds = {-1, -1}};
+	if (listen_to(w, base, 0) && listen_to(w, base, 1) && start_ageing(w, base))
 		return w;
 	error = errno;
 	path_watch_destroy(w);
@@ -167,11 +198,13 @@ void path_watch_destroy(struct path_watch *w)
 {
 	if (w == NULL)
 		return;
-	if (w->on_error != NULL)
-		event_free(w->on_error);
+	for (size_t i = 0; i < FAMILIES; i++) {
+		if (w->on_error[i] != NULL)
+			event_free(w->on_error[i]);
+		if (w->fds[i] >= 0)
+			close(w->fds[i]);
+	}
 	if (w->on_age != NULL)
 		event_free(w->on_age);
-	if (w->fd >= 0)
-		close(w->fd);
 	free(w);
 }

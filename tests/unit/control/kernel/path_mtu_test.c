@@ -17,18 +17,21 @@
 #define MADRID 0xc0000222
 #define LISBON 0xc0000232
 
-enum { T_BERLIN = 1, T_MADRID, T_LISBON, T_MALMO, QUOTE = 28, HEADERS = 24 };
+enum { T_BERLIN = 1, T_MADRID, T_LISBON, T_MALMO, T_OSLO, QUOTE = 28, QUOTE6 = 48 };
 
 static struct spec_tunnel berlin[] = {{.name = "b", .mtu = 1476}};
 static struct spec_tunnel madrid[] = {{.name = "m", .mtu = 1472, .has_key = true, .key = 7}};
 static struct spec_tunnel lisbon[] = {{.name = "l", .mtu = 1476, .outer_df = OUTER_DF_CLEAR}};
 static struct spec_tunnel malmo[] = {{.name = "o", .mtu = 560, .has_key = true, .key = 9}};
+static struct spec_tunnel oslo[] = {{.name = "s", .mtu = 1452, .has_key = true, .key = 5}};
 static struct prefix6 six[] = {{.len = 64}};
+static struct prefix4 four[] = {{.len = 24}};
 static struct spec_site sites[] = {
 	{.name = "berlin", .tunnels = berlin, .n_tunnels = 1},
 	{.name = "madrid", .tunnels = madrid, .n_tunnels = 1, .prefixes6 = six, .n_prefixes6 = 1},
 	{.name = "lisbon", .tunnels = lisbon, .n_tunnels = 1},
 	{.name = "malmo", .tunnels = malmo, .n_tunnels = 1},
+	{.name = "oslo", .tunnels = oslo, .n_tunnels = 1, .prefixes = four, .n_prefixes = 1},
 };
 
 struct row {
@@ -40,8 +43,9 @@ struct row {
 	uint32_t mtu; /* that the error names */
 	uint16_t tunnel; /* that changes */
 	uint16_t inner; /* what fits into it then */
-	size_t len; /* of the quote; 0: QUOTE */
+	size_t len; /* of the quote; 0: up to the key */
 	uint8_t at, value; /* a byte that is not as it was sent; at 0: none */
+	bool six; /* the outer header is IPv6's: 2001:db8::src to 2001:db8::dst */
 };
 
 /* clang-format off */
@@ -59,6 +63,28 @@ static const struct row rows[] = {
 				     LOCAL, BERLIN, 0,      0x0800, 0, 1500, 0,    T_BERLIN, 1468},
 	{"the same of a smaller packet",
 				     LOCAL, BERLIN, 0,      0x0800, 0, 1492, 0,    T_BERLIN, 982},
+
+	{"over IPv6",                LOCAL, BERLIN, 0x2000, 0x0800, 5, 1500, 1400, T_OSLO, 1352, .six = true},
+	{"over IPv6, never less than its links have (RFC 8201)",
+				     LOCAL, BERLIN, 0x2000, 0x0800, 5, 1500, 600,  T_OSLO, 1232, .six = true},
+	{"over IPv6, a router that says 0",
+				     LOCAL, BERLIN, 0x2000, 0x0800, 5, 1500, 0,    T_OSLO, 1232, .six = true},
+	{"over IPv6, it would have fitted",
+				     LOCAL, BERLIN, 0x2000, 0x0800, 5, 1300, 1400, .six = true},
+	{"over IPv6, larger than any we send",
+				     LOCAL, BERLIN, 0x2000, 0x0800, 5, 1501, 1400, .six = true},
+	{"over IPv6, a wrong key",   LOCAL, BERLIN, 0x2000, 0x0800, 6, 1500, 1400, .six = true},
+	{"over IPv6, without a key", LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1400, .six = true},
+	{"over IPv6, to nobody's",   LOCAL, MADRID, 0x2000, 0x0800, 5, 1500, 1400, .six = true},
+	{"over IPv6, what the site sent us",
+				     BERLIN, LOCAL, 0x2000, 0x0800, 5, 1500, 1400, .six = true},
+	{"over IPv6, not GRE",       LOCAL, BERLIN, 0x2000, 0x0800, 5, 1500, 1400, .at = IPV6_NEXT, .value = 44,
+	 .six = true},
+	{"over IPv6, cut within the key",
+				     LOCAL, BERLIN, 0x2000, 0x0800, 5, 1500, 1400, .len = QUOTE6 - 1, .six = true},
+	{"the tunnel over IPv6, quoted as IPv4",
+				     LOCAL, BERLIN, 0x2000, 0x0800, 5, 1500, 1400},
+	{"nobody's address",         0,     0,      0x2000, 0x0800, 5, 1500, 1400},
 
 	{"no news: it fits already", LOCAL, BERLIN, 0,      0x0800, 0, 1500, 1500},
 	{"more than we let in",      LOCAL, BERLIN, 0,      0x0800, 0, 1500, 9000},
@@ -94,14 +120,24 @@ static const struct row rows[] = {
 static struct network *net;
 static struct path_mtus *paths;
 
+static struct addr6 outer6(uint32_t last)
+{
+	uint8_t bytes[16] = {0x20, 0x01, 0x0d, 0xb8};
+
+	wire_put_be32(bytes + 12, htonl(last));
+	return addr6_read(bytes);
+}
+
 static int set_up(void **state)
 {
 	const uint32_t remotes[] = {BERLIN, MADRID, LISBON, MADRID};
 
-	for (size_t i = 0; i < ARRAY_SIZE(sites); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(remotes); i++) {
 		sites[i].tunnels[0].local = htonl(LOCAL);
 		sites[i].tunnels[0].remote = htonl(remotes[i]);
 	}
+	oslo[0].local6 = outer6(LOCAL);
+	oslo[0].remote6 = outer6(BERLIN);
 	net = network_create(&(struct network_spec){.sites = sites, .n_sites = ARRAY_SIZE(sites)});
 	paths = net == NULL ? NULL : path_mtus_create(net);
 	return paths == NULL ? -1 : 0;
@@ -114,9 +150,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void write_quote(const struct row *row, uint8_t *quote)
+static size_t write_ipv4(const struct row *row, uint8_t *quote)
 {
-	memset(quote, 0, QUOTE);
 	quote[IPV4_VERSION_IHL] = 0x45;
 	wire_put_be16(quote + IPV4_LENGTH, htons((uint16_t)row->size));
 	wire_put_be16(quote + IPV4_FRAGMENT, htons(IPV4_DF));
@@ -124,22 +159,44 @@ static void write_quote(const struct row *row, uint8_t *quote)
 	quote[IPV4_PROTO] = PROTO_GRE;
 	wire_put_be32(quote + IPV4_SRC, htonl(row->src));
 	wire_put_be32(quote + IPV4_DST, htonl(row->dst));
-	wire_put_be16(quote + IPV4_LEN, htons(row->flags));
-	wire_put_be16(quote + IPV4_LEN + 2, htons(row->type));
-	wire_put_be32(quote + IPV4_LEN + 4, htonl(row->key));
+	return IPV4_LEN;
+}
+
+static size_t write_ipv6(const struct row *row, uint8_t *quote)
+{
+	const struct addr6 src = outer6(row->src), dst = outer6(row->dst);
+
+	quote[0] = 0x60;
+	wire_put_be16(quote + IPV6_LENGTH, htons((uint16_t)(row->size - IPV6_LEN)));
+	quote[IPV6_NEXT] = PROTO_GRE;
+	memcpy(quote + IPV6_SRC, &src, sizeof(src));
+	memcpy(quote + IPV6_DST, &dst, sizeof(dst));
+	return IPV6_LEN;
+}
+
+static size_t write_quote(const struct row *row, uint8_t *quote)
+{
+	uint8_t *gre;
+
+	memset(quote, 0, QUOTE6);
+	gre = quote + (row->six ? write_ipv6(row, quote) : write_ipv4(row, quote));
+	wire_put_be16(gre, htons(row->flags));
+	wire_put_be16(gre + 2, htons(row->type));
+	wire_put_be32(gre + 4, htonl(row->key));
 	if (row->at != 0)
 		quote[row->at == 0xff ? 0 : row->at] = row->value;
+	return (size_t)(gre + 8 - quote);
 }
 
 static uint16_t learn(const struct row *row, uint64_t now_s)
 {
-	uint8_t quote[QUOTE];
-	size_t len = row->len != 0 ? row->len : QUOTE;
+	uint8_t quote[QUOTE6];
+	size_t len = write_quote(row, quote);
 
-	write_quote(row, quote);
+	len = row->len != 0 ? row->len : len;
 	/* at the end of the room, so that who reads further is seen */
-	memmove(quote + QUOTE - len, quote, len);
-	return path_mtu_learn(paths, quote + QUOTE - len, len, row->mtu, now_s);
+	memmove(quote + QUOTE6 - len, quote, len);
+	return path_mtu_learn(paths, quote + QUOTE6 - len, len, row->mtu, now_s);
 }
 
 static void every_row(void **state)
