@@ -339,6 +339,11 @@ struct worker *bed_worker(struct bed *bed, unsigned i)
 	return bed->workers[i];
 }
 
+unsigned bed_workers(const struct bed *bed)
+{
+	return bed->n_workers;
+}
+
 const struct network *bed_network(struct bed *bed)
 {
 	return bed->net;

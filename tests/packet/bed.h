@@ -28,6 +28,7 @@ struct bed *bed_create(const char *yaml, uint64_t seed);
 void bed_destroy(struct bed *bed);
 
 struct worker *bed_worker(struct bed *bed, unsigned i); /* `workers: n` in the YAML */
+unsigned bed_workers(const struct bed *bed);
 const struct network *bed_network(struct bed *bed);
 
 /*
