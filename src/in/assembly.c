@@ -268,7 +268,7 @@ static uint16_t owner_of(const struct lane *lane, const struct flow6_key *key)
 {
 	const struct flow6_key source = {.src = key->src, .zero = key->zero};
 
-	if (key->zero != ASSEMBLY_OUTER)
+	if (!assembly_is_outer(key->zero))
 		return key->realm;
 	return (uint16_t)(SPEC_SITES_MAX + 1 + hash_of(lane, &source) % OWNERS_OUTER);
 }
@@ -367,7 +367,7 @@ static size_t whole_header(const struct assembly *a)
 /* What pieces of it may measure: what its source believes to fit, and any way takes. */
 static uint16_t largest_of(const struct assembly *a)
 {
-	if (!is_six(a))
+	if (a->key.zero != ASSEMBLY_INNER6)
 		return 0;
 	return a->largest > IPV6_MTU_MIN ? a->largest : IPV6_MTU_MIN;
 }
@@ -396,7 +396,7 @@ static enum drop become_whole(struct lane *lane, struct packet *p, struct assemb
 	uint8_t *ip = a->payload - whole_header(a);
 
 	if (len > UINT16_MAX || ip < (uint8_t *)a->m->buf_addr ||
-	    (a->key.zero == ASSEMBLY_OUTER && len > OUTER_MAX)) {
+	    (assembly_is_outer(a->key.zero) && len > OUTER_MAX)) {
 		lane->counters.held--;
 		a->frames--; /* the last one is dropped by whoever holds it */
 		give_up(lane, a, DROP_FRAGMENT_LIMIT);

@@ -10,8 +10,14 @@
 enum assembly_kind {
 	ASSEMBLY_INNER = 2, /* a site's packet, or one from the Internet */
 	ASSEMBLY_OUTER, /* a tunnel's */
-	ASSEMBLY_INNER6,
+	ASSEMBLY_INNER6, /* the same of IPv6 */
+	ASSEMBLY_OUTER6,
 };
+
+static inline bool assembly_is_outer(uint8_t kind)
+{
+	return kind == ASSEMBLY_OUTER || kind == ASSEMBLY_OUTER6;
+}
 
 /*
  * Puts @p, which is @piece, into its packet. DROP_NONE: it is there, and @whole says whether @p has

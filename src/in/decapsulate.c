@@ -92,6 +92,15 @@ static enum drop open_ipv4(struct lane *lane, struct packet *p, enum stage *next
 }
 
 /*
+ * What is in fragments begins so, as far as a later one knows: Linux puts options in front of GRE, and
+ * into what is cut.
+ */
+static bool may_be_gre(uint8_t next)
+{
+	return next == PROTO_GRE || next == NEXT_OPTIONS;
+}
+
+/*
  * The outer IPv6 header and those behind it (RFC 8200), @len bytes at @ip, at least IPV6_LEN. Writes
  * where GRE is, and the packet's length, padding cut off.
  */
@@ -107,7 +116,7 @@ static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_
 	if (drop == DROP_INNER_MALFORMED)
 		return DROP_OUTER_MALFORMED;
 	if (drop == DROP_FRAGMENT)
-		return DROP_OUTER_FRAGMENT;
+		return may_be_gre(ip[chain.fragment]) ? DROP_OUTER_FRAGMENT : DROP_NOT_OURS;
 	if (drop != DROP_NONE)
 		return drop;
 	*gre = chain.l4;
@@ -166,22 +175,32 @@ static enum drop open_ipv6(struct lane *lane, struct packet *p, enum stage *next
 
 enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *next)
 {
+	bool six = p->data[IPV6_VERSION] >> 4 == 6;
+	struct addr6 local = addr6_read(p->data + IPV6_DST); /* of IPv4: not looked at */
+
 	p->data -= ETHER_LEN; /* nothing is read there */
 	p->len += ETHER_LEN;
 	*next = STAGE_PARSE;
-	return open_gre(lane, p, next);
+	return six ? open_gre6(lane, p, &local, next) : open_gre(lane, p, next);
+}
+
+/* Over IPv6 only what is for a local end is looked at so closely. */
+static bool is_for_tunnel(const struct lane *lane, const uint8_t *ip)
+{
+	return ip[IPV6_VERSION] >> 4 == 6 ||
+	       network_is_local_end(lane->net, wire_be32(ip + IPV4_DST));
 }
 
 /* Off the fast path: fragments of tunnel packets wait for the others. */
 static void leave(const struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
 {
-	if (drop != DROP_OUTER_FRAGMENT || p->data[ETHER_LEN] >> 4 != 4) {
+	if (drop != DROP_OUTER_FRAGMENT) {
 		burst_drop(b, p, drop);
 		return;
 	}
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;
-	if (network_is_local_end(lane->net, wire_be32(p->data + IPV4_DST)))
+	if (is_for_tunnel(lane, p->data))
 		burst_pass(b, STAGE_REASSEMBLE, p);
 	else
 		burst_drop(b, p, drop);

@@ -26,10 +26,18 @@ static enum drop read_header(struct packet *p)
 	return is_six(p) ? parse6_header(p) : parse_header(p);
 }
 
+static enum assembly_kind kind_of6(const struct lane *lane, const struct packet *p)
+{
+	struct addr6 dst = addr6_read(p->data + IPV6_DST);
+
+	return p->tunnel == TUNNEL_NONE && network_is_local_end6(lane->net, &dst) ? ASSEMBLY_OUTER6
+										  : ASSEMBLY_INNER6;
+}
+
 static enum assembly_kind kind_of(const struct lane *lane, const struct packet *p)
 {
 	if (is_six(p))
-		return ASSEMBLY_INNER6;
+		return kind_of6(lane, p);
 	if (p->tunnel == TUNNEL_NONE &&
 	    network_find_address(lane->net, wire_be32(p->data + IPV4_DST)) < 0)
 		return ASSEMBLY_OUTER;
@@ -66,13 +74,13 @@ static bool take(struct lane *lane, struct burst *b, struct packet *p)
 
 	if (drop == DROP_NONE && lane->count > 1 &&
 	    handover_fragment_is_foreign(lane, p, &piece.key)) {
-		p->largest = 0;
+		p->largest = piece.key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
 		burst_pass(b, STAGE_HANDOVER, p);
 		return false;
 	}
 	if (drop == DROP_NONE)
 		drop = assembly_add(lane, p, &piece, &whole);
-	if (drop == DROP_NONE && whole && piece.key.zero == ASSEMBLY_OUTER)
+	if (drop == DROP_NONE && whole && assembly_is_outer(piece.key.zero))
 		drop = open_whole(lane, p);
 	if (drop != DROP_NONE)
 		burst_drop(b, p, drop);

@@ -37,6 +37,18 @@ struct frame parcel_from_site(uint8_t proto, bool madrid, bool six)
 	return f;
 }
 
+struct frame parcel_from_porto(uint8_t proto, bool six)
+{
+	static const struct ip6 porto = PARCEL_PORTO6, gateway = PARCEL_GATEWAY6;
+	struct frame f = parcel_from_site(proto, false, six);
+
+	f.outer_dst = 0;
+	f.outer_six = true;
+	f.outer_src6 = porto;
+	f.outer_dst6 = gateway;
+	return f;
+}
+
 struct frame parcel_answer_to(struct bed *bed, const struct frame *first)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -83,7 +95,8 @@ void parcel_pack(struct parcel *parcel, const struct frame *f, enum whence from)
 	parcel->len = frame_wrap(f, parcel->whole, parcel->len, bytes) - 14;
 	memcpy(parcel->whole, bytes + 14, parcel->len);
 	parcel->around.outer_dst = 0;
-	parcel->around.six = false;
+	parcel->around.outer_six = false;
+	parcel->around.six = f->outer_six;
 }
 
 static bool is_six(const struct parcel *parcel)

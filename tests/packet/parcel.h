@@ -4,6 +4,7 @@
  *
  *     berlin 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.10, no key ---+
  *     madrid 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.20, key 7 ----+--- 198.51.100.1 [ gateway ] uplink
+ *     porto  10.0.1.0/24, fd00::/64 --- GRE 2001:db8:f::10, no key --+    2001:db8:f::1
  *     the gateway is 10.255.0.1 and fd00::1 in berlin           egress 203.0.113.1, 2001:db8:1::1, slice 1
  */
 #pragma once
@@ -22,6 +23,8 @@
 #define PARCEL_HOST6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10)
 #define PARCEL_INSIDE6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 1)
 #define PARCEL_SERVER6 IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80)
+#define PARCEL_GATEWAY6 IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)
+#define PARCEL_PORTO6 IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 0x10)
 #define PARCEL_EGRESS6 IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1)
 
 /* @more: settings of one's own, whole lines. */
@@ -37,6 +40,10 @@
 	     "  - name: madrid\n"                                                                  \
 	     "    prefixes: [10.0.1.0/24, 'fd00::/64']\n"                                          \
 	     "    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, key: 7,\n"      \
+	     "               port: underlay}]\n"                                                   \
+	     "  - name: porto\n"                                                                   \
+	     "    prefixes: [10.0.1.0/24, 'fd00::/64']\n"                                          \
+	     "    tunnels: [{name: p1, local: '2001:db8:f::1', remote: '2001:db8:f::10',\n"        \
 	     "               port: underlay}]\n"                                                   \
 	     "egress:\n"                                                                           \
 	     "  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: "      \
@@ -58,6 +65,9 @@ struct parcel {
 
 /* A packet of @proto that opens a flow, from berlin's host or madrid's; the token says whose. */
 struct frame parcel_from_site(uint8_t proto, bool madrid, bool six);
+
+/* The same from porto, whose tunnel is over IPv6. */
+struct frame parcel_from_porto(uint8_t proto, bool six);
 
 /* The answer to @first, which is sent and opens the flow. */
 struct frame parcel_answer_to(struct bed *bed, const struct frame *first);

@@ -27,6 +27,9 @@ enum {
 	MTU = 1500,
 };
 
+/* No flow ends while others are on. */
+#define FLOWS_YAML "flows: {capacity: 4096, timeouts: {icmp: 18h, udp: 18h, tcp-opening: 18h}}\n"
+
 struct flow_model {
 	struct frame out, back;
 };
@@ -241,8 +244,7 @@ static void scatter_with(unsigned workers)
 	rounds = setting("SCATTER_ROUNDS", ROUNDS_DEFAULT);
 	memset(&run, 0, sizeof(run));
 	run.random = seed;
-	snprintf(yaml, sizeof(yaml), PARCEL_YAML("flows: {capacity: 4096}\nworkers: %u\n"),
-		 workers);
+	snprintf(yaml, sizeof(yaml), PARCEL_YAML(FLOWS_YAML "workers: %u\n"), workers);
 	run.bed = bed_create(yaml, seed);
 	open_flows();
 	for (unsigned i = 0; i < rounds; i++)

@@ -1,0 +1,223 @@
+/*
+ * Fragments of tunnel packets over IPv6: each row is a tunnel packet, how it was cut on the site's
+ * side, and whether what it carries goes on. Who is where: parcel.h.
+ */
+#include "parcel.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { UNDERLAY = PARCEL_UNDERLAY, UPLINK = PARCEL_UPLINK, LIFE_S = PARCEL_LIFE_S };
+enum { UDP = 17, ICMP6 = 58, OPTIONS = 60, CUTS_MAX = 6 };
+
+static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
+static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers: 4\n");
+static const char no_ipv6_flows[] =
+	PARCEL_YAML("flows: {capacity: 4096, capacity-ipv6: 0}\nworkers: 4\n");
+
+enum change { AS_IS, STRANGER, NOT_GRE, WITH_OPTIONS, LATER_IS_UDP };
+
+struct row {
+	const char *why;
+	bool six; /* what is inside, of @size bytes */
+	size_t size;
+	struct piece cuts[CUTS_MAX]; /* as they arrive: bytes behind the outer IPv6 header */
+	unsigned pieces; /* that leave by the uplink */
+	enum drop drop; /* of what was dropped at once, */
+	unsigned dropped; /* so many */
+	unsigned held; /* still wait, and are dropped as fragment_timeout; nobody is told */
+	enum change change;
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	{"IPv4 inside, in two",             false, 1020, {{0, 504}, {504, 1024}}, 1},
+	{"IPv6 inside, in two",             true, 1020, {{0, 504}, {504, 1024}}, 1},
+	{"the last one first",              false, 1020, {{504, 1024}, {0, 504}}, 1},
+	{"three, 231",                      true, 1020, {{320, 640}, {640, 1024}, {0, 320}}, 1},
+	{"three, 312",                      false, 1020, {{640, 1024}, {0, 320}, {320, 640}}, 1},
+	{"cut behind GRE",      true, 1020, {{8, 1024}, {0, 8}}, 1},
+	{"options in front of GRE, as Linux has them", false, 1020, {{0, 504}, {504, 1032}}, 1,
+	 .change = WITH_OPTIONS},
+	{"larger than the uplink: leaves in pieces", false, 3000,
+	 {{0, 1400}, {1400, 2800}, {2800, 3004}}, 3},
+	{"larger than the uplink, but IPv6 that came whole inside: answered", true, 3000,
+	 {{0, 1400}, {1400, 2800}, {2800, 3004}}, 0},
+	{"the same again",                  false, 1020, {{0, 504}, {0, 504}, {504, 1024}}, 1, DROP_FRAGMENT, 1},
+	{"overlaps (RFC 5722)",             false, 1020, {{0, 504}, {496, 1024}}, 0, DROP_FRAGMENT, 2},
+	{"overlaps the last",               true, 1020, {{504, 1024}, {0, 512}}, 0, DROP_FRAGMENT, 2},
+	{"the middle is missing",           false, 1020, {{0, 320}, {640, 1024}}, 0, .held = 2},
+	{"the first is missing",            true, 1020, {{504, 1024}}, 0, .held = 1},
+	{"from a stranger: known when it is whole", false, 1020, {{0, 504}, {504, 1024}}, 0,
+	 DROP_GRE_UNKNOWN, 1, .change = STRANGER},
+	{"of what is not GRE",              false, 1020, {{0, 504}, {504, 1024}}, 0, DROP_NOT_OURS, 2,
+	 .change = NOT_GRE},
+	{"a later one that says it is not GRE", false, 1020, {{0, 504}, {504, 1024}}, 0, DROP_NOT_OURS, 1, 1,
+	 .change = LATER_IS_UDP},
+};
+/* clang-format on */
+
+static struct parcel parcel;
+static struct pieces pieces;
+
+static void make_parcel(const struct row *row, struct frame *f)
+{
+	static const struct ip6 stranger = IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 0x66);
+
+	*f = parcel_from_porto(UDP, row->six);
+	if (row->change == STRANGER)
+		f->outer_src6 = stranger;
+	if (row->change == WITH_OPTIONS) {
+		f->outer_next = OPTIONS;
+		f->outer_extensions = (const uint8_t *)"\x2f\0\x04\x01\x04\x01\x01\0";
+		f->n_outer_extensions = 8;
+	}
+	parcel_size(f, row->size);
+	parcel_pack(&parcel, f, TUNNEL);
+	if (row->change == NOT_GRE)
+		parcel.whole[6] = UDP;
+}
+
+static void send_cut(struct bed *bed, const struct row *row, const struct piece *cut)
+{
+	uint8_t packet[BED_FRAME_MAX];
+	size_t len = parcel_cut(&parcel, cut->at, cut->end, packet);
+
+	if (row->change == LATER_IS_UDP && cut->at > 0)
+		packet[40] = UDP;
+	parcel_put(bed, &parcel, packet, len);
+}
+
+static void check_out(struct bed *bed, const struct row *row, const struct frame *in)
+{
+	uint8_t frame[BED_FRAME_MAX];
+	struct frame out;
+	const char *why;
+
+	if (row->pieces == 0) {
+		if (bed_take(bed, UPLINK, frame) != 0)
+			fail_msg("%s: something went on", row->why);
+		return;
+	}
+	if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+		fail_msg("%s: %s", row->why, why);
+	if (pieces.n != row->pieces)
+		fail_msg("%s: %u pieces", row->why, pieces.n);
+	assert_int_equal(out.six, row->six);
+	assert_int_equal(out.token, in->token);
+	assert_int_equal(out.payload, in->payload);
+}
+
+static void check_counters(struct bed *bed, const struct row *row)
+{
+	struct worker_counters c = bed_counters(bed);
+
+	for (unsigned d = 1; d < DROP_COUNT; d++) {
+		if (c.drops[d] != (d == row->drop ? row->dropped : 0))
+			fail_msg("%s: %u dropped as %s", row->why, (unsigned)c.drops[d],
+				 drop_infos[d].name);
+	}
+	assert_int_equal(c.held, row->held);
+	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
+	c = bed_counters(bed);
+	assert_int_equal(c.held, 0);
+	assert_int_equal(c.drops[DROP_FRAGMENT_TIMEOUT], row->held);
+}
+
+static void every_row(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct bed *bed = bed_create(yaml, 1);
+		uint8_t frame[BED_FRAME_MAX];
+		struct frame f;
+		unsigned answers;
+
+		make_parcel(&rows[i], &f);
+		for (unsigned k = 0; k < CUTS_MAX && rows[i].cuts[k].end != 0; k++)
+			send_cut(bed, &rows[i], &rows[i].cuts[k]);
+		check_out(bed, &rows[i], &f);
+		check_counters(bed, &rows[i]);
+		answers = bed_counters(bed).answers[ANSWER_TOO_BIG];
+		assert_int_equal(bed_take(bed, UNDERLAY, frame) > 0, answers);
+		bed_check(bed);
+		bed_destroy(bed);
+	}
+}
+
+/* Fragments inside fragments: the tunnel's packets are cut, and what they carry are fragments. */
+static void both_at_once(void **state)
+{
+	for (unsigned six = 0; six < 2; six++) {
+		struct bed *bed = bed_create(yaml, 1);
+		struct frame f = parcel_from_porto(UDP, six), out;
+		static struct parcel inner;
+		const char *why;
+
+		parcel_size(&f, 2000);
+		parcel_pack(&inner, &f, SITE);
+		for (size_t at = 0, total = inner.len - parcel_front(&inner); at < total;
+		     at += 1000) {
+			uint8_t packet[BED_FRAME_MAX], bytes[BED_FRAME_MAX];
+			size_t end = at + 1000 < total ? at + 1000 : total;
+			size_t len = parcel_cut(&inner, at, end, packet);
+
+			parcel_pack(&parcel, &f, TUNNEL);
+			parcel.len = frame_wrap(&f, packet, len, bytes) - 14;
+			memcpy(parcel.whole, bytes + 14, parcel.len);
+			parcel.id = (uint32_t)at;
+			parcel_send(bed, &parcel, 600);
+		}
+		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+			fail_msg("%s", why);
+		assert_int_equal(out.token, f.token);
+		assert_int_equal(bed_counters(bed).fragments_joined, 1 + 1 + 1);
+		bed_check(bed);
+		bed_destroy(bed);
+	}
+}
+
+/* Fragments come to each of four workers in turn; IPv6 flows may not even be wanted. */
+static void with_four_workers(const char *text, bool both)
+{
+	struct bed *bed = bed_create(text, 1);
+
+	for (unsigned i = 0; i < 300; i++) {
+		struct frame f = parcel_from_porto(UDP, both && i % 2), out;
+		const char *why = "";
+
+		f.sport = (uint16_t)(1000 + i);
+		f.token = i;
+		parcel_size(&f, 1000 + i);
+		parcel_pack(&parcel, &f, TUNNEL);
+		parcel.id = i;
+		parcel_send(bed, &parcel, 256);
+		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+			fail_msg("packet %u: %s", i, why);
+		assert_int_equal(out.token, i);
+		assert_int_equal(out.payload, f.payload);
+	}
+	assert_true(bed_counters(bed).handed_in > 300);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+static void several_workers(void **state)
+{
+	with_four_workers(four_workers, true);
+	with_four_workers(no_ipv6_flows, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row),
+		cmocka_unit_test(both_at_once),
+		cmocka_unit_test(several_workers),
+	};
+
+	return cmocka_run_group_tests_name("outer6_fragment", tests, NULL, NULL);
+}
