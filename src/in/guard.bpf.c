@@ -5,12 +5,12 @@
  * Without it the kernel would answer packets to our egress addresses and GRE to our tunnel ends
  * with ICMP errors, or forward them.
  */
+#define STEER_LOAD bpf_skb_load_bytes
 #include "in/steer_match.bpf.h"
 
 #include <linux/pkt_cls.h>
 
-/* With a solicitation, or with the extension headers in front of GRE. */
-enum { HEADERS = sizeof(struct ethhdr) + sizeof(struct ipv6_header) + EXTENSIONS_BYTES + 8 };
+enum { HEADERS = sizeof(struct ethhdr) + sizeof(struct ipv6_header) + sizeof(struct solicitation) };
 
 SEC("tc")
 int homeward_guard(struct __sk_buff *skb)
@@ -19,7 +19,7 @@ int homeward_guard(struct __sk_buff *skb)
 
 	if (!skb->vlan_present) {
 		bpf_skb_pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS);
-		what = steer_match((void *)(long)skb->data, (void *)(long)skb->data_end);
+		what = steer_match(skb, (void *)(long)skb->data, (void *)(long)skb->data_end);
 	}
 	steer_count(what);
 	return what == STEER_PASSED ? TC_ACT_UNSPEC : TC_ACT_SHOT;

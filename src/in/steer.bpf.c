@@ -10,6 +10,7 @@
  * Dies with the interface, or when the driver takes it off at close. After a kill -9 it stays, passes
  * nothing of ours to the kernel, and the next start replaces it.
  */
+#define STEER_LOAD bpf_xdp_load_bytes
 #include "in/steer_match.bpf.h"
 
 enum { QUEUES_MAX = 64 };
@@ -24,7 +25,7 @@ struct {
 SEC("xdp")
 int homeward_steer(struct xdp_md *ctx)
 {
-	__u32 what = steer_match((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	__u32 what = steer_match(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end);
 	int verdict;
 
 	if (what == STEER_PASSED) {

@@ -5,6 +5,8 @@
  * all belongs to the kernel. Every fragment of an IPv4 packet carries its protocol and addresses, so
  * they need no special case. IPv6 has other headers in front of GRE; every fragment says what begins in
  * its packet's first one, so a walk that takes the fragment header for any other finds them all.
+ *
+ * Who includes this defines STEER_LOAD, the helper that copies bytes of its context.
  */
 #pragma once
 
@@ -101,7 +103,8 @@ enum {
 	FRAGMENT = 44,
 	OPTIONS = 60,
 	EXTENSIONS_MAX = 8, /* as in tunnel/ipv6.c */
-	EXTENSIONS_BYTES = 255 - 40,
+	EXTENSIONS_AT = sizeof(struct ethhdr) + sizeof(struct ipv6_header),
+	EXTENSIONS_END = sizeof(struct ethhdr) + 255,
 };
 
 static __always_inline void steer_count(__u32 what)
@@ -140,33 +143,32 @@ static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
 	return flags ? *flags : 0;
 }
 
-/* Is there GRE in an IPv6 packet with its first extension header at @at? What is cut short is not. */
-static __always_inline int leads_to_gre(__u8 next, void *first, void *end)
+/*
+ * Is there GRE behind the extension headers of an IPv6 packet, the first of kind @next? What is cut
+ * short is not. By the helper: without CAP_PERFMON the verifier lets nobody add to a packet's pointer.
+ */
+static __always_inline int leads_to_gre(void *ctx, __u8 next)
 {
-	__u32 at = 0;
+	__u32 at = EXTENSIONS_AT;
+	struct extension h;
 
 	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
-		struct extension *h;
-
 		if (next == IPPROTO_GRE)
 			return 1;
 		if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != OPTIONS)
 			return 0;
-		if (at > EXTENSIONS_BYTES)
+		if (at > EXTENSIONS_END || STEER_LOAD(ctx, at, &h, sizeof(h)) != 0)
 			return 0;
-		h = first + at;
-		if ((void *)(h + 1) > end)
-			return 0;
-		if (next == FRAGMENT && h->next == OPTIONS)
+		if (next == FRAGMENT && h.next == OPTIONS)
 			return 1; /* they may be behind another fragment's: Linux puts them there */
-		at += next == FRAGMENT ? 8 : (h->units + 1) * 8;
-		next = h->next;
+		at += next == FRAGMENT ? 8 : (h.units + 1) * 8;
+		next = h.next;
 	}
 	return 0;
 }
 
 /* A solicitation is sent to a group that its target is in, or to the target itself. */
-static __always_inline __u32 match_ipv6(void *l3, void *end)
+static __always_inline __u32 match_ipv6(void *ctx, void *l3, void *end)
 {
 	struct ipv6_header *ip = l3;
 	struct solicitation *ask = (void *)(ip + 1);
@@ -180,7 +182,7 @@ static __always_inline __u32 match_ipv6(void *l3, void *end)
 	flags = steer_flags6_of(&ip->dst);
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
-	if ((flags & STEER_TUNNEL_END) && leads_to_gre(ip->next, ip + 1, end))
+	if ((flags & STEER_TUNNEL_END) && leads_to_gre(ctx, ip->next))
 		return STEER_TOOK_TUNNEL;
 	if (steer_flags6_around(&ip->dst) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
@@ -213,8 +215,8 @@ static __always_inline __u32 match_arp(void *l3, void *end)
 	return steer_flags_of(arp->target) & STEER_ARP ? STEER_TOOK_ARP : STEER_PASSED;
 }
 
-/* STEER_PASSED or which kind of ours it is. */
-static __always_inline __u32 steer_match(void *data, void *end)
+/* STEER_PASSED or which kind of ours it is. @data to @end: the first bytes of the frame in @ctx. */
+static __always_inline __u32 steer_match(void *ctx, void *data, void *end)
 {
 	struct ethhdr *eth = data;
 
@@ -223,7 +225,7 @@ static __always_inline __u32 steer_match(void *data, void *end)
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		return match_ipv4(eth + 1, end);
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
-		return match_ipv6(eth + 1, end);
+		return match_ipv6(ctx, eth + 1, end);
 	if (eth->h_proto == bpf_htons(ETH_P_ARP))
 		return match_arp(eth + 1, end);
 	return STEER_PASSED;
