@@ -45,14 +45,15 @@ sites:
 
 def site(branch, mtu=1400):
     key = f"        key: {branch.key}\n" if branch.key is not None else ""
+    remote, local = (f"'{end}'" if ":" in end else end for end in branch.ends)
     return f"""\
   - name: {branch.name}
     prefixes: [10.0.1.0/24]
     tunnels:
       - name: {branch.name}-gre
         type: gre
-        local: 192.0.2.1
-        remote: {branch.outer}
+        local: {local}
+        remote: {remote}
 {key}        address: {branch.inner}
         mtu: {mtu}
         port: underlay

@@ -12,6 +12,9 @@
                 |203.0.113.1
             internet                      servers on 198.51.100.80
 
+A branch with an `outer6` has its tunnel over IPv6, 2001:db8:f::/64 at the gateway, through the same
+carrier.
+
 Branch hosts mark what they send with a DSCP of their branch, and the servers answer with the mark of
 the question. So each branch can count, in its kernel, what came out of its tunnel and whose it was,
 whatever the protocol. The gateway knows nothing of the marks.
@@ -25,6 +28,7 @@ from bed.netns import Namespace, link, plain_packets, wait_until
 
 HOST, HOST_ROUTER, HOST_NET = "10.0.1.10", "10.0.1.1", "10.0.1.0/24"
 GATEWAY_OUTER, GATEWAY_UPLINK, EGRESS = "192.0.2.1", "203.0.113.2", "203.0.113.10"
+GATEWAY_OUTER6, CARRIER6 = "2001:db8:f::1", "2001:db8:f::e"
 INTERNET_UPLINK, SERVER = "203.0.113.1", "198.51.100.80"
 TUNNEL_MTU = 1400
 
@@ -38,14 +42,23 @@ class Branch:
     carrier: str  # the carrier's address towards it
     dscp: int  # its mark
     inner: str  # the gateway's address inside the tunnel
+    outer6: str | None = None  # the same over IPv6: then its tunnel is, too
+    carrier6: str | None = None
+    gateway6: str = GATEWAY_OUTER6  # where that tunnel ends
     key: int | None = None
     checksum: bool = False
     sequence: bool = False
     router: Namespace = None
     host: Namespace = None
 
+    @property
+    def ends(self):
+        """Of the tunnel: at the branch, at the gateway."""
+        return (self.outer6, self.gateway6) if self.outer6 else (self.outer, GATEWAY_OUTER)
+
     def gre_options(self):
-        options = ["--local", self.outer, "--remote", GATEWAY_OUTER, "--tun", "gre0",
+        local, remote = self.ends
+        options = ["--local", local, "--remote", remote, "--tun", "gre0",
                    "--mtu", str(TUNNEL_MTU)]
         if self.key is not None:
             options += ["--key", str(self.key)]
@@ -106,9 +119,20 @@ class Topology:
         link(branch.router, "lan0", f"{HOST_ROUTER}/24", branch.host, "eth0", f"{HOST}/24")
         branch.host.ip("route", "add", "default", "via", HOST_ROUTER)
         branch.router.ip("route", "add", f"{GATEWAY_OUTER}/32", "via", branch.carrier)
+        if branch.outer6:
+            self.join_over_ipv6(branch)
         self.add_tunnel(branch)
         branch.router.ip("route", "add", "default", "dev", "gre0")
         self.mark_questions(branch)
+
+    def join_over_ipv6(self, branch):
+        self.carrier.switch_on_ipv6((f"{branch.carrier6}/64", f"{branch.name}0"))
+        branch.router.switch_on_ipv6((f"{branch.outer6}/64", "wan0"))
+        branch.router.ip("-6", "route", "add", "2001:db8:f::/64", "via", branch.carrier6)
+        if not self.gateway.ip("-6", "addr", "show", "dev", "underlay0", "scope", "global").stdout:
+            self.carrier.switch_on_ipv6((f"{CARRIER6}/64", "gateway0"))
+            self.gateway.switch_on_ipv6((f"{GATEWAY_OUTER6}/64", "underlay0"))
+        self.gateway.ip("-6", "route", "add", f"{branch.outer6}/128", "via", CARRIER6)
 
     def add_tunnel(self, branch):
         """The kernel's GRE where it has one, otherwise ours on a TUN interface."""
@@ -123,9 +147,10 @@ class Topology:
     def add_kernel_tunnel(self, branch):
         options = ["key", branch.key] if branch.key is not None else []
         options += ["csum"] * branch.checksum + ["seq"] * branch.sequence
-        made = branch.router.ip("link", "add", "gre0", "mtu", TUNNEL_MTU, "type", "gre",
-                                "local", branch.outer, "remote", GATEWAY_OUTER, *options,
-                                check=False)
+        local, remote = branch.ends
+        made = branch.router.ip("link", "add", "gre0", "mtu", TUNNEL_MTU, "type",
+                                "ip6gre" if branch.outer6 else "gre", "local", local, "remote",
+                                remote, *options, check=False)
         if made.returncode != 0:
             return False
         branch.router.ip("link", "set", "gre0", "up")

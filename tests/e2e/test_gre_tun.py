@@ -57,6 +57,21 @@ def test_two_ends_understand_each_other(pair, tools, tmp_path, options):
                             "bad_checksum": 0, "bad_key": 0, "refused": 0}
 
 
+@pytest.mark.parametrize("options", [(), ("--key", "7", "--checksum", "--sequence")],
+                         ids=["plain", "all"])
+def test_over_ipv6(pair, tools, tmp_path, options):
+    left, right = pair
+    left.switch_on_ipv6(("2001:db8::1/64", "eth0"))
+    right.switch_on_ipv6(("2001:db8::2/64", "eth0"))
+    logs = tmp_path / "left", tmp_path / "right"
+    a = start(left, tools, "2001:db8::1", "2001:db8::2", "10.9.0.1", logs[0], *options)
+    b = start(right, tools, "2001:db8::2", "2001:db8::1", "10.9.0.2", logs[1], *options)
+    left.run("ping", "-c", 5, "-i", "0.05", "-W", 2, "-s", 1372, "10.9.0.2")
+    for counters in (stop(a, logs[0]), stop(b, logs[1])):
+        assert counters["received"] >= 5 and counters["malformed"] == 0, counters
+        assert counters["bad_checksum"] + counters["bad_key"] + counters["refused"] == 0, counters
+
+
 INNER = IP(src="10.9.0.1", dst="10.9.0.2") / ICMP(id=1, seq=1)
 BAD_SUM = bytearray(bytes(GRE(chksum_present=1, key_present=1, key=7) / INNER))
 BAD_SUM[4] ^= 1
@@ -93,9 +108,9 @@ def test_checks_what_comes_in(pair, tools, tmp_path):
 
 
 @pytest.mark.parametrize("options", [
-    (), ("--local", "192.0.2.1"), ("--local", "x", "--remote", RIGHT, "--tun", "g"),
+    (), ("--local", "192.0.2.1"), ("--local", LEFT, "--remote", "2001:db8::2", "--tun", "g"), ("--local", "x", "--remote", RIGHT, "--tun", "g"),
     ("--local", LEFT, "--remote", RIGHT, "--tun", "g", "--key", "4294967296"),
     ("--local", LEFT, "--remote", RIGHT, "--tun", "g", "--key", "-1"),
-], ids=["none", "few", "address", "key range", "key sign"])
+], ids=["none", "few", "two families", "address", "key range", "key sign"])
 def test_refuses_bad_options(pair, tools, options):
     assert pair[0].run(tools / "gre-tun", *options, check=False).returncode == 2

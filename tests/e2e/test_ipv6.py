@@ -20,22 +20,13 @@ INSIDE6 = {"berlin": "fd00:ff::1", "madrid": "fd00:ff::5"}
 PAGE = "x" * 200000
 
 
-def switch_on(ns, *addresses):
-    """Without duplicate address detection, which would hold up the first second."""
-    ns.run("sh", "-c", "for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 >$f; done")
-    ns.sysctl("net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0",
-              "net.ipv6.conf.all.forwarding=1", "net.ipv6.icmp.ratelimit=0")
-    for address, interface in addresses:
-        ns.ip("-6", "addr", "add", address, "dev", interface, "nodad")
-
-
 def add_ipv6(topology, folder):
-    switch_on(topology.gateway, ("2001:db8:ff::2/64", "uplink0"))
-    switch_on(topology.internet, ("2001:db8:ff::1/64", "uplink0"), (f"{SERVER6}/128", "lo"))
+    topology.gateway.switch_on_ipv6(("2001:db8:ff::2/64", "uplink0"))
+    topology.internet.switch_on_ipv6(("2001:db8:ff::1/64", "uplink0"), (f"{SERVER6}/128", "lo"))
     topology.gateway.ip("-6", "route", "add", "default", "via", "2001:db8:ff::1")
     for branch in topology.branches:
-        switch_on(branch.router, ("fd00::1/64", "lan0"))
-        switch_on(branch.host, ("fd00::10/64", "eth0"))
+        branch.router.switch_on_ipv6(("fd00::1/64", "lan0"))
+        branch.host.switch_on_ipv6(("fd00::10/64", "eth0"))
         branch.router.ip("-6", "route", "add", "default", "dev", "gre0")
         branch.host.ip("-6", "route", "add", "default", "via", "fd00::1")
     (folder / "page").write_text(PAGE)

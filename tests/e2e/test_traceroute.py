@@ -18,7 +18,7 @@ from ask import Sniffer
 from bed.daemon import Daemon, configuration
 from bed.netns import link, plain_packets
 from bed.topology import INTERNET_UPLINK, Topology, berlin, madrid
-from test_ipv6 import INSIDE6, add_ipv6, both, switch_on, with_ipv6
+from test_ipv6 import INSIDE6, add_ipv6, both, with_ipv6
 
 FAR, FAR6 = "198.51.100.202", "2001:db8:fa::2"
 TUNNEL_MTU, FAR_MTU = 1400, 1300
@@ -31,8 +31,8 @@ def add_far(topology):
     link(topology.internet, "far0", "198.51.100.201/30", far, "eth0", f"{FAR}/30")
     topology.internet.sysctl("net.ipv4.ip_forward=1")
     far.ip("route", "add", "default", "via", "198.51.100.201")
-    switch_on(far, (f"{FAR6}/64", "eth0"))
-    switch_on(topology.internet, ("2001:db8:fa::1/64", "far0"))
+    far.switch_on_ipv6((f"{FAR6}/64", "eth0"))
+    topology.internet.switch_on_ipv6(("2001:db8:fa::1/64", "far0"))
     far.ip("-6", "route", "add", "default", "via", "2001:db8:fa::1")
     for ns, interface in ((topology.internet, "far0"), (far, "eth0")):
         ns.ip("link", "set", interface, "mtu", FAR_MTU)

@@ -2,7 +2,7 @@
  * A GRE endpoint for the far side of a tunnel, where the kernel has no GRE of its own.
  *
  * Packets that the kernel routes into a TUN interface leave as GRE (RFC 2784, RFC 2890) from a raw
- * socket; GRE that comes in is checked and given to the kernel through the TUN interface. It is the
+ * socket, over IPv4 or IPv6 as the addresses are; GRE that comes in is checked and given to the kernel through the TUN interface. It is the
  * other implementation that ours is tested against, so it shares no code with src/.
  *
  * One thread for each direction, a batch of packets a system call where the kernel offers that. Both
@@ -50,8 +50,15 @@ enum {
 	ETHERTYPE_IPV6 = 0x86dd,
 };
 
+union address {
+	sa_family_t family; /* AF_UNSPEC: not given */
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
+	struct sockaddr any;
+};
+
 struct endpoint {
-	struct in_addr local, remote;
+	union address local, remote;
 	bool has_key, checksum, sequence;
 	uint32_t key;
 	const char *name;
@@ -84,12 +91,14 @@ static uint32_t number(const char *text, uint32_t max)
 	return n;
 }
 
-static struct in_addr address(const char *text)
+static union address address(const char *text)
 {
-	struct in_addr addr;
+	union address addr = {.family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET};
+	void *to =
+		addr.family == AF_INET6 ? (void *)&addr.six.sin6_addr : (void *)&addr.four.sin_addr;
 
-	if (inet_pton(AF_INET, text, &addr) != 1)
-		errx(2, "%s: not an IPv4 address", text);
+	if (inet_pton(addr.family, text, to) != 1)
+		errx(2, "%s: not an address", text);
 	return addr;
 }
 
@@ -126,7 +135,8 @@ static void parse_options(struct endpoint *e, int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (optind != argc || e->name == NULL || e->local.s_addr == 0 || e->remote.s_addr == 0) {
+	if (optind != argc || e->name == NULL || e->local.family == AF_UNSPEC ||
+	    e->local.family != e->remote.family) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -161,21 +171,24 @@ static void open_tun(struct endpoint *e)
 
 static void open_raw(struct endpoint *e)
 {
-	struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr = e->local};
-	struct sockaddr_in remote = {.sin_family = AF_INET, .sin_addr = e->remote};
+	bool six = e->local.family == AF_INET6;
+	socklen_t size = six ? sizeof(e->local.six) : sizeof(e->local.four);
 	int buffer = SOCKET_BUFFER, discover = IP_PMTUDISC_DONT;
 
-	e->raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_GRE);
+	e->raw = socket(e->local.family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_GRE);
 	if (e->raw < 0)
 		err(1, "raw socket");
-	if (bind(e->raw, (struct sockaddr *)&local, sizeof(local)) < 0)
-		err(1, "%s is not an address of this host", inet_ntoa(e->local));
-	if (connect(e->raw, (struct sockaddr *)&remote, sizeof(remote)) < 0)
-		err(1, "%s", inet_ntoa(e->remote));
+	if (bind(e->raw, &e->local.any, size) < 0)
+		err(1, "the local address is not one of this host");
+	if (connect(e->raw, &e->remote.any, size) < 0)
+		err(1, "the remote address");
 	/* Larger buffers and fragmentation of large outer packets are comfort, not necessity. */
 	setsockopt(e->raw, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
 	setsockopt(e->raw, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
-	setsockopt(e->raw, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
+	if (six)
+		setsockopt(e->raw, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof(discover));
+	else
+		setsockopt(e->raw, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
 }
 
 static uint16_t checksum(const uint8_t *data, size_t len)
@@ -307,12 +320,22 @@ static const uint8_t *check_header(struct endpoint *e, const uint8_t *gre, size_
 	return gre + head;
 }
 
+/* The kernel gives IPv4 packets with their header, IPv6 ones without. Too much: it is no header. */
+static size_t outer_len(const struct endpoint *e, const uint8_t *packet, size_t len)
+{
+	size_t header = len > 0 ? (packet[0] & 0xf) * 4u : 0;
+
+	if (e->local.family == AF_INET6)
+		return 0;
+	return header < sizeof(struct iphdr) ? len + 1 : header;
+}
+
 static void take(struct endpoint *e, const uint8_t *packet, size_t len)
 {
-	size_t outer = len > 0 ? (packet[0] & 0xf) * 4u : 0;
+	size_t outer = outer_len(e, packet, len);
 	const uint8_t *payload;
 
-	if (outer < sizeof(struct iphdr) || len < outer) {
+	if (len < outer) {
 		e->malformed++;
 		return;
 	}
