@@ -80,8 +80,8 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
 	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route")                    \
 	X(TOO_BIG, "too_big", "ICMP fragmentation needed, or packet too big")                      \
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "ICMP time exceeded: a fragment is missing")       \
-	X(EXHAUSTED, "exhausted", "ICMP prohibited: no egress port or no flow record left")        \
-	X(LIMITED, "limited", "ICMP prohibited: over a limit of the site")                         \
+	X(EXHAUSTED, "exhausted", "ICMP host unreachable: no egress port or no flow record left")  \
+	X(LIMITED, "limited", "ICMP host unreachable: over a limit of the site")                   \
 	X(PROHIBITED, "prohibited", "ICMP prohibited: source is not among the site's prefixes")
 
 /* clang-format off */

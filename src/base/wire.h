@@ -103,12 +103,14 @@ enum {
 	ICMP_TIMESTAMP_REPLY = 14,
 
 	ICMP_CODE_NET = 0, /* of unreachable */
+	ICMP_CODE_HOST = 1,
 	ICMP_CODE_TOO_BIG = 4,
 	ICMP_CODE_REASSEMBLY = 1, /* of time exceeded; ICMPv6 has the same */
 	ICMP_CODE_PROHIBITED = 13, /* administratively: RFC 1812 section 5.2.7.1 */
 
 	ICMPV6_UNREACHABLE = 1, /* RFC 4443; its header is ICMP's */
 	ICMPV6_CODE_PROHIBITED = 1,
+	ICMPV6_CODE_ADDRESS = 3,
 	ICMPV6_TOO_BIG = 2, /* the MTU stands in the four bytes at ICMP_ID */
 	ICMPV6_TIME_EXCEEDED = 3,
 	ICMPV6_PARAMETER = 4,
