@@ -8,6 +8,8 @@ answers for it.
 """
 import concurrent.futures
 import re
+import socket
+import time
 
 import pytest
 
@@ -132,3 +134,67 @@ def test_found_by_its_neighbours(six):
     entry = topology.internet.ip("-6", "neigh", "show", EGRESS6).stdout
     mac = topology.gateway.ip("link", "show", "uplink0").stdout
     assert re.search(r"lladdr (\S+)", entry)[1] in mac
+
+
+def counted(daemon, name):
+    return sum(w[name] for w in daemon.ask("status")["workers"])
+
+
+def test_large_ping(six):
+    """Questions and answers in fragments, with the same identifiers from equal addresses at once."""
+    def ping(branch):
+        return branch.host.run("ping", "-6", "-n", "-c", 15, "-i", "0.05", "-W", 3, "-e", 99, "-s", 4000,
+                               "-p", token(branch)[-12:], SERVER6, check=False).stdout
+
+    both(six[0], ping)  # the routers say how much fits
+    joined, made = counted(six[1], "fragments_joined"), counted(six[1], "fragments_made")
+    for out in both(six[0], ping):
+        assert "15 received" in out and "wrong data" not in out, out
+    assert counted(six[1], "fragments_joined") - joined >= 2 * 15 * 2 * 2
+    assert counted(six[1], "fragments_made") - made >= 2 * 15 * 2 * 2
+
+
+ECHO6 = f"""
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("{SERVER6}", 4000))
+while True:
+    data, client = s.recvfrom(65535)
+    s.sendto(data, client)
+"""
+
+
+def test_large_udp(six):
+    """Datagrams of any size come back as they went, from one source port of both branches."""
+    topology, daemon = six
+    server = topology.internet.start("/usr/bin/python3", "-c", ECHO6, log=topology.log("echo6"))
+
+    def ask(branch):
+        with branch.host.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.settimeout(1)
+            s.bind(("fd00::10", 4001))
+            s.connect((SERVER6, 4000))
+            for size in (100, 1400, 1500, 5000, 20000, 60000):
+                data = (token(branch) * 4000)[:size].encode()
+                if not asks_until_answered(s, data):
+                    return size
+        return 0
+
+    try:
+        assert both(topology, ask) == [0, 0]
+    finally:
+        server.terminate()
+    assert daemon.drops().get("fragment", 0) == 0
+
+
+def asks_until_answered(s, data):
+    """The server may not be up yet, and the first of a size may find out that it does not fit."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            s.send(data)
+            if s.recv(65535) == data:
+                return True
+        except OSError:
+            time.sleep(0.1)
+    return False
