@@ -12,6 +12,7 @@
 
 #define DROP_LIST(X)                                                                               \
 	X(NOT_IP, "not_ip", "neither IP nor an ARP request for one of our addresses")              \
+	X(OTHER_HOST, "other_host", "sent to another station's Ethernet address, or to all")       \
 	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
 	X(OUTER_MALFORMED, "outer_malformed", "outer IP header cut short or inconsistent")         \
 	X(OUTER_CHECKSUM, "outer_checksum", "outer IPv4 header checksum is wrong")                 \

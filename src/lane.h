@@ -26,7 +26,7 @@ struct lane_port {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t n_queues; /* of the device; queue q is worker (q mod workers)'s */
 	uint16_t tx_worker; /* who transmits for this lane; itself if it has a queue */
-	uint8_t mac[6];
+	bool hears_all;
 	bool answer_arp_for_tunnels;
 	uint16_t n_tx;
 	struct rte_mbuf *tx[BURST_MAX]; /* transmit: leaves at the end of the burst */

@@ -343,8 +343,8 @@ static bool create_ports(struct lane *lane, const struct worker_config *config)
 		lane->ports[i].ethdev = port->ethdev;
 		lane->ports[i].n_queues = queues;
 		lane->ports[i].tx_worker = lane->index % queues;
+		lane->ports[i].hears_all = port->hears_all;
 		lane->ports[i].answer_arp_for_tunnels = port->answer_arp_for_tunnels;
-		memcpy(lane->ports[i].mac, port->mac, sizeof(port->mac));
 	}
 	return true;
 }

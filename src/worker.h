@@ -29,6 +29,7 @@ struct worker_port {
 	uint16_t mtu;
 	uint16_t n_queues; /* receive and transmit; 0 means 1 */
 	uint8_t mac[6];
+	bool hears_all; /* the device hands over what is for other stations, too */
 	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
 };
 

@@ -57,6 +57,12 @@ int port_eal_init(const struct config *config, struct err_list *errs);
 int ports_open(struct port_set *set, const struct config *config, const struct network *net,
 	       struct err_list *errs);
 
+/*
+ * Interfaces may have changed, their Ethernet or IP addresses: what the programs in the kernel know of
+ * them is made anew. Failures are logged. Control thread.
+ */
+void ports_follow(const struct port_set *set, const struct network *net);
+
 /* Asks the kernel. Control thread. */
 void port_read_steer_counts(const struct port *port, struct port_steer_counts *out);
 

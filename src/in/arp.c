@@ -40,7 +40,7 @@ static bool answer_for(const struct lane *lane, uint8_t port, be32_t addr)
 bool arp_answer(const struct lane *lane, struct packet *p)
 {
 	uint8_t *d = p->data;
-	const uint8_t *mac = lane->ports[p->port].mac;
+	const uint8_t *mac = lane->adj->macs[p->port];
 	be32_t sender, target;
 
 	if (p->len < ARP_LEN ||

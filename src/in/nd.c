@@ -109,7 +109,7 @@ bool nd_answer(const struct lane *lane, struct packet *p)
 	if (!answer_for(lane, p->port, &target))
 		return false;
 	/* From nobody: it wants the address itself, and all shall hear that it is taken. */
-	make_advertisement(p, lane->ports[p->port].mac, &target, &src,
+	make_advertisement(p, lane->adj->macs[p->port], &target, &src,
 			   network_find_global(lane->net, &target) != SITE_INTERNET);
 	return true;
 }

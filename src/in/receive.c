@@ -5,13 +5,19 @@
  * a burst may be full before the last is asked. A frame that came in several buffers is made one
  * here, or it is dropped: behind this stage a packet is one piece of memory with HEADROOM_MIN bytes
  * in front.
+ *
+ * An af_packet port hands over all that its interface hears, also for other stations; elsewhere the card
+ * or the steer program has seen to it, and nobody looks again.
  */
 #include "in/stages.h"
 
+#include "base/wire.h"
 #include "handover.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+
+enum { IPV6_MULTICAST = 0xff }; /* first byte of an address: RFC 4291 section 2.7 */
 
 static void take(struct lane *lane, struct burst *b, struct packet *p, uint16_t port,
 		 struct rte_mbuf *m)
@@ -33,12 +39,45 @@ static void take(struct lane *lane, struct burst *b, struct packet *p, uint16_t 
 	burst_pass(b, STAGE_DECAPSULATE, p);
 }
 
+/*
+ * To our Ethernet address; or to a group, if it may ask for an address of ours: packets that were sent to
+ * a group ask nothing (RFC 1122 section 3.3.6).
+ */
+static bool is_for_us(const struct lane *lane, const struct packet *p)
+{
+	const uint8_t *d = p->data;
+
+	if (p->len < ETHER_LEN ||
+	    memcmp(d + ETHER_DST, lane->adj->macs[p->port], ETHER_ADDR_LEN) == 0)
+		return true; /* or too short for anything: that is said later */
+	return d[ETHER_DST] & ETHER_GROUP &&
+	       (wire_16(d + ETHER_TYPE) == ETHER_ARP ||
+		(wire_16(d + ETHER_TYPE) == ETHER_IPV6 && p->len >= ETHER_LEN + IPV6_LEN &&
+		 d[ETHER_LEN + IPV6_DST] == IPV6_MULTICAST));
+}
+
+/* Those of the list from number @first on that are for others are dropped. */
+static void sort_out(const struct lane *lane, struct burst *b, unsigned first)
+{
+	unsigned kept = first;
+
+	for (unsigned i = first; i < b->n[STAGE_DECAPSULATE]; i++) {
+		struct packet *p = b->list[STAGE_DECAPSULATE][i];
+
+		if (is_for_us(lane, p))
+			b->list[STAGE_DECAPSULATE][kept++] = p;
+		else
+			burst_drop(b, p, DROP_OTHER_HOST);
+	}
+	b->n[STAGE_DECAPSULATE] = (uint16_t)kept;
+}
+
 /* All queues of one port that are this worker's; the burst has @have packets already. */
 static unsigned poll_port(struct lane *lane, struct burst *b, uint16_t port, unsigned have)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
 	const struct lane_port *from = &lane->ports[port];
-	unsigned total = have;
+	unsigned total = have, first = b->n[STAGE_DECAPSULATE];
 
 	for (uint16_t q = lane->index; q < from->n_queues && total < BURST_MAX; q += lane->count) {
 		uint16_t n =
@@ -48,6 +87,8 @@ static unsigned poll_port(struct lane *lane, struct burst *b, uint16_t port, uns
 			take(lane, b, &b->packets[total + k], port, mbufs[k]);
 		total += n;
 	}
+	if (unlikely(from->hears_all))
+		sort_out(lane, b, first);
 	lane->port_counters[port].rx_packets += total - have;
 	lane->counters.rx += total - have;
 	return total - have;

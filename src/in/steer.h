@@ -4,6 +4,7 @@
  *   steer_addrs      IPv4 address -> enum steer_flags: what is ours
  *   steer_addrs6     the same for IPv6
  *   steer_prefixes6  IPv6 prefix -> the same for all that is in it
+ *   steer_mac        0 -> the interface's Ethernet address; zero: not known, any will do
  *   steer_counts     enum steer_count -> packets, per CPU
  *
  * Included by BPF programs: constants only.

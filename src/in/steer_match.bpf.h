@@ -54,6 +54,13 @@ struct {
 } steer_prefixes6 SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64); /* as on the wire, two bytes of zero behind it */
+} steer_mac SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, STEER_COUNTS);
 	__type(key, __u32);
@@ -215,13 +222,23 @@ static __always_inline __u32 match_arp(void *l3, void *end)
 	return steer_flags_of(arp->target) & STEER_ARP ? STEER_TOOK_ARP : STEER_PASSED;
 }
 
-/* STEER_PASSED or which kind of ours it is. @data to @end: the first bytes of the frame in @ctx. */
-static __always_inline __u32 steer_match(void *ctx, void *data, void *end)
+/*
+ * A card or switch may give us what is for another station: that is the kernel's to drop, as RFC 1122
+ * section 3.3.6 has what was sent to all but asks nothing.
+ */
+static __always_inline int is_for_us(const struct ethhdr *eth, __u32 what)
 {
-	struct ethhdr *eth = data;
+	__u32 zero = 0;
+	__u64 *mac = bpf_map_lookup_elem(&steer_mac, &zero), dst = 0;
 
-	if ((void *)(eth + 1) > end)
-		return STEER_PASSED;
+	__builtin_memcpy(&dst, eth->h_dest, ETH_ALEN);
+	if (!mac || *mac == 0 || *mac == dst)
+		return 1;
+	return what == STEER_TOOK_ARP && eth->h_dest[0] & 1;
+}
+
+static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *end)
+{
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		return match_ipv4(eth + 1, end);
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
@@ -229,4 +246,16 @@ static __always_inline __u32 steer_match(void *ctx, void *data, void *end)
 	if (eth->h_proto == bpf_htons(ETH_P_ARP))
 		return match_arp(eth + 1, end);
 	return STEER_PASSED;
+}
+
+/* STEER_PASSED or which kind of ours it is. @data to @end: the first bytes of the frame in @ctx. */
+static __always_inline __u32 steer_match(void *ctx, void *data, void *end)
+{
+	struct ethhdr *eth = data;
+	__u32 what;
+
+	if ((void *)(eth + 1) > end)
+		return STEER_PASSED;
+	what = match_packet(ctx, eth, end);
+	return what == STEER_PASSED || is_for_us(eth, what) ? what : STEER_PASSED;
 }

@@ -126,7 +126,9 @@ static int copy_arrays(struct adjacency *adj, const struct adjacency_spec *spec)
 	adj->hops = aligned_alloc(CACHE_LINE, (spec->n_hops / 4 + 1) * 4 * sizeof(struct hop));
 	adj->tunnel_hops = calloc(spec->n_tunnels + 1, sizeof(adj->tunnel_hops[0]));
 	adj->tunnel_mtus = calloc(spec->n_tunnels + 1, sizeof(adj->tunnel_mtus[0]));
-	if (adj->hops == NULL || adj->tunnel_hops == NULL || adj->tunnel_mtus == NULL)
+	adj->macs = calloc(spec->n_macs + 1, sizeof(adj->macs[0]));
+	if (adj->hops == NULL || adj->tunnel_hops == NULL || adj->tunnel_mtus == NULL ||
+	    adj->macs == NULL)
 		return -ENOMEM;
 
 	if (spec->n_hops > 0)
@@ -136,6 +138,8 @@ static int copy_arrays(struct adjacency *adj, const struct adjacency_spec *spec)
 		if (adj->hops[i].mtu > HOP_MTU_MAX)
 			adj->hops[i].mtu = HOP_MTU_MAX;
 	}
+	if (spec->n_macs > 0)
+		memcpy(adj->macs, spec->macs, spec->n_macs * sizeof(adj->macs[0]));
 	if (spec->n_tunnels == 0)
 		return 0;
 	memcpy(adj->tunnel_hops, spec->tunnel_hops,
@@ -188,6 +192,7 @@ void adjacency_destroy(struct adjacency *adj)
 		index_destroy(adj->index);
 	free(adj->tunnel_hops);
 	free(adj->tunnel_mtus);
+	free(adj->macs);
 	free(adj->hops);
 	free(adj);
 }

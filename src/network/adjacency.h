@@ -78,6 +78,8 @@ struct adjacency_spec {
 	const uint16_t *tunnel_hops; /* [n_tunnels + 1], by tunnel id: hop towards its far end */
 	const uint16_t *tunnel_mtus; /* [n_tunnels + 1]: largest inner packet that fits its way */
 	size_t n_tunnels;
+	const uint8_t (*macs)[6]; /* [n_macs], by port: its own Ethernet address */
+	size_t n_macs;
 };
 
 struct adjacency {
@@ -86,6 +88,7 @@ struct adjacency {
 	struct hop *hops;
 	uint16_t *tunnel_hops;
 	uint16_t *tunnel_mtus; /* the tunnel's own, or less where its path has less */
+	uint8_t (*macs)[6]; /* by port: what we answer ARP and solicitations with */
 	struct adjacency_index *index; /* private to network/ */
 };
 

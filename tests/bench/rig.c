@@ -232,6 +232,7 @@ static void make_adjacency(struct rig *rig)
 {
 	struct hop hops[RIG_PORTS + 1] = {0};
 	struct adjacency_route routes[RIG_PORTS] = {0};
+	uint8_t macs[RIG_PORTS][6] = {0};
 	uint16_t tunnel_hops[RIG_SITES + 1] = {0}, tunnel_mtus[RIG_SITES + 1] = {0};
 
 	for (unsigned i = 0; i < RIG_PORTS; i++) {
@@ -239,6 +240,7 @@ static void make_adjacency(struct rig *rig)
 
 		memcpy(hop->dst_mac, rig->config->ports[i].next_hop_mac, 6);
 		memcpy(hop->src_mac, describe_port(rig, i, 0).mac, 6);
+		memcpy(macs[i], hop->src_mac, 6);
 		hop->mtu = 1500;
 		hop->port = (uint8_t)i;
 		hop->resolved = true;
@@ -257,6 +259,8 @@ static void make_adjacency(struct rig *rig)
 		.tunnel_hops = tunnel_hops,
 		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = RIG_SITES,
+		.macs = (const uint8_t(*)[6])macs,
+		.n_macs = RIG_PORTS,
 	});
 	if (rig->adj == NULL)
 		rig_fail("no memory for neighbours");

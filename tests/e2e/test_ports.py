@@ -225,6 +225,63 @@ def test_needs_rights(pair, tools):
 CAPABILITIES = "-all,+net_raw,+net_admin,+bpf,+ipc_lock"
 
 
+STRANGER = "02:00:00:00:99:99"
+
+
+def steer_counts(e):
+    return e.ask()[0]["steer 0"]
+
+
+def counted(e, frames, cable, what):
+    """How much @what of the steer counters grows by these frames."""
+    before = steer_counts(e)[what]
+    for frame in frames:
+        cable.send(frame)
+    time.sleep(0.3)
+    return steer_counts(e)[what] - before
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_other_stations_frames(pair, echo, driver):
+    """What a switch floods, and what was sent to all, is the kernel's to drop; ARP may ask all."""
+    gw, peer = pair
+    e = echo(f"{driver}:eth0", *OURS)
+    cable = Cable(peer)
+    packet = IP(src=PEER, dst=ROUTED) / UDP() / Raw(b"x" * 20)
+    assert counted(e, [Ether(dst=mac(gw)) / packet] * 5, cable, "egress") == 5
+    assert counted(e, [Ether(dst=STRANGER) / packet] * 5, cable, "egress") == 0
+    assert counted(e, [Ether(dst=STRANGER) / packet] * 5, cable, "passed") >= 5
+    assert counted(e, [Ether(dst="ff:ff:ff:ff:ff:ff") / packet] * 5, cable, "egress") == 0
+    ask = ARP(hwsrc=mac(peer), psrc=PEER, pdst=ON_LINK)
+    assert counted(e, [Ether(dst="ff:ff:ff:ff:ff:ff") / ask] * 5, cable, "arp") == 5
+    assert counted(e, [Ether(dst=mac(gw)) / ask] * 5, cable, "arp") == 5
+    assert counted(e, [Ether(dst=STRANGER) / ask] * 5, cable, "arp") == 0
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_follows_the_interface(pair, echo, driver):
+    """Its Ethernet address and its networks may be changed while we run."""
+    gw, peer = pair
+    e = echo(f"{driver}:eth0", *OURS)
+    cable = Cable(peer)
+    old = mac(gw)
+    gw.ip("link", "set", "eth0", "address", STRANGER)
+    packet = IP(src=PEER, dst=ROUTED) / UDP() / Raw(b"x" * 20)
+    wait_until("the new address",
+               lambda: counted(e, [Ether(dst=STRANGER) / packet] * 5, cable, "egress") == 5)
+    assert counted(e, [Ether(dst=old) / packet] * 5, cable, "egress") == 0
+
+    def asked():
+        ask = ARP(hwsrc=mac(peer), psrc=PEER, pdst=ON_LINK)
+        return counted(e, [Ether(dst="ff:ff:ff:ff:ff:ff") / ask] * 5, cable, "arp")
+
+    assert asked() == 5
+    gw.ip("addr", "del", f"{GW}/24", "dev", "eth0")
+    wait_until("that it is not on the link", lambda: asked() == 0)
+    gw.ip("addr", "add", f"{GW}/24", "dev", "eth0")
+    wait_until("that it is again", lambda: asked() == 5)
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_few_rights_are_enough(pair, tools, tmp_path, driver):
     """The four that the documentation names; also to clear away after a kill."""

@@ -162,6 +162,7 @@ static void open_port(struct bed *bed, unsigned i, unsigned serial)
 		.mtu = mtu_of(bed, i),
 		.n_queues = port->n_queues,
 		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
+		.hears_all = bed->config->ports[i].driver == PORT_AF_PACKET,
 		.answer_arp_for_tunnels = true,
 	};
 }
@@ -172,6 +173,7 @@ static void make_adjacency(struct bed *bed)
 	struct hop hops[PORTS_MAX + 1] = {0};
 	struct adjacency_route routes[PORTS_MAX] = {0};
 	struct adjacency_route6 routes6[PORTS_MAX] = {0};
+	uint8_t macs[PORTS_MAX][6] = {0};
 	uint16_t *tunnel_hops = calloc(bed->net->n_tunnels + 1, sizeof(*tunnel_hops));
 	uint16_t *tunnel_mtus = calloc(bed->net->n_tunnels + 1, sizeof(*tunnel_mtus));
 	size_t n = bed->config->n_ports;
@@ -182,6 +184,7 @@ static void make_adjacency(struct bed *bed)
 
 		memcpy(hop->dst_mac, bed->config->ports[i].next_hop_mac, 6);
 		memcpy(hop->src_mac, bed->worker_ports[i].mac, 6);
+		memcpy(macs[i], bed->worker_ports[i].mac, 6);
 		hop->mtu = mtu_of(bed, i);
 		hop->port = (uint8_t)i;
 		hop->resolved = true;
@@ -205,6 +208,8 @@ static void make_adjacency(struct bed *bed)
 		.tunnel_hops = tunnel_hops,
 		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = bed->net->n_tunnels,
+		.macs = (const uint8_t(*)[6])macs,
+		.n_macs = n,
 	});
 	assert_non_null(bed->adj);
 	free(tunnel_hops);

@@ -21,7 +21,7 @@ enum { BED_FRAME_MAX = 9300 };
 
 /*
  * Fails the test if anything is wrong with @yaml. Every port sends to its next-hop-mac; its MTU is
- * 1,500 or what the YAML says. @seed makes
+ * 1,500 or what the YAML says; one with `driver: af_packet` hears what is for others. @seed makes
  * the choice of egress ports repeatable.
  */
 struct bed *bed_create(const char *yaml, uint64_t seed);

@@ -92,6 +92,7 @@ static void make_adjacency(struct stage_bench *b)
 		{link6, PORT_UPLINK, HOP_UNKNOWN_HOST},
 	};
 	const struct adjacency_host host = {htonl(IP(198, 18, 0, 5)), PORT_UPLINK, HOP_SILENT};
+	const uint8_t macs[PORT_COUNT][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
 	const uint16_t tunnel_hops[4] = {0, HOP_UNDERLAY, HOP_UNDERLAY, HOP_UNDERLAY};
 	const uint16_t tunnel_mtus[4] = {0, STAGE_MTU, STAGE_MTU - 4, STAGE_MTU - 4};
 
@@ -107,6 +108,8 @@ static void make_adjacency(struct stage_bench *b)
 		.tunnel_hops = tunnel_hops,
 		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = 3,
+		.macs = macs,
+		.n_macs = PORT_COUNT,
 	});
 	assert_non_null(b->adj);
 }
@@ -120,8 +123,6 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 	assert_non_null(b);
 	make_network(b, slice_size);
 	make_adjacency(b);
-	for (unsigned i = 0; i < PORT_COUNT; i++)
-		memcpy(b->ports[i].mac, b->adj->hops[i == PORT_UPLINK ? 1 : 2].src_mac, 6);
 	b->lane = (struct lane){
 		.net = b->net,
 		.adj = b->adj,

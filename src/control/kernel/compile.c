@@ -173,6 +173,16 @@ static struct counts compile_routes(struct view *v, bool *changed)
 	return n;
 }
 
+/* The ports' own addresses: they may be changed while we run. */
+static void compile_macs(struct view *v, bool *changed)
+{
+	for (size_t i = 0; i < v->n_ports; i++) {
+		if (memcmp(v->out_macs[i], v->ports[i].mac, sizeof(v->out_macs[i])) != 0)
+			*changed = true;
+		memcpy(v->out_macs[i], v->ports[i].mac, sizeof(v->out_macs[i]));
+	}
+}
+
 /* The hop towards the far end of a tunnel. */
 static uint16_t tunnel_hop(struct view *v, const struct network *net, uint16_t id)
 {
@@ -228,6 +238,7 @@ bool view_compile(struct view *v, const struct network *net, struct adjacency_sp
 	bool changed = false;
 	struct counts n_routes = compile_routes(v, &changed);
 
+	compile_macs(v, &changed);
 	compile_tunnels(v, net, &changed);
 	v->n_targets = 0;
 	for (size_t i = 0; i < v->n_hops; i++)
@@ -252,6 +263,8 @@ bool view_compile(struct view *v, const struct network *net, struct adjacency_sp
 		.tunnel_hops = v->tunnel_hops,
 		.tunnel_mtus = v->tunnel_mtus,
 		.n_tunnels = v->n_tunnels,
+		.macs = (const uint8_t(*)[6])v->out_macs,
+		.n_macs = v->n_ports,
 	};
 	return changed;
 }

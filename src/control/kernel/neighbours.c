@@ -138,6 +138,8 @@ static void on_pause(evutil_socket_t fd, short what, void *arg)
 	int ret;
 
 	n->dirty = 0;
+	if (dirty & READ_LINKS)
+		ports_follow(n->ports, n->net);
 	ret = read_kernel(&n->view, n->ports, n->questions, dirty);
 	if (ret != 0) {
 		log_warning("cannot read routes and neighbours from the kernel: %s",

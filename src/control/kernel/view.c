@@ -40,10 +40,12 @@ int view_init(struct view *v, size_t n_ports, size_t n_tunnels)
 	v->out_hosts6 = calloc(HOPS_MAX + 1, sizeof(v->out_hosts6[0]));
 	v->tunnel_hops = calloc(n_tunnels + 1, sizeof(v->tunnel_hops[0]));
 	v->tunnel_mtus = calloc(n_tunnels + 1, sizeof(v->tunnel_mtus[0]));
+	v->out_macs = calloc(n_ports + 1, sizeof(v->out_macs[0]));
 	v->targets = calloc(VIEW_TARGETS_MAX, sizeof(v->targets[0]));
 	if (v->ports != NULL && v->via != NULL && v->out_hops != NULL && v->out_routes != NULL &&
 	    v->out_hosts != NULL && v->out_routes6 != NULL && v->out_hosts6 != NULL &&
-	    v->tunnel_hops != NULL && v->tunnel_mtus != NULL && v->targets != NULL)
+	    v->tunnel_hops != NULL && v->tunnel_mtus != NULL && v->out_macs != NULL &&
+	    v->targets != NULL)
 		return 0;
 	view_fini(v);
 	return -ENOMEM;
@@ -63,6 +65,7 @@ void view_fini(struct view *v)
 	free(v->out_hosts6);
 	free(v->tunnel_hops);
 	free(v->tunnel_mtus);
+	free(v->out_macs);
 	free(v->targets);
 	*v = (struct view){0};
 }

@@ -73,6 +73,7 @@ struct view {
 
 	/* the last compiled table */
 	struct hop *out_hops; /* [HOPS_MAX + 1] */
+	uint8_t (*out_macs)[6]; /* [n_ports] */
 	struct adjacency_route *out_routes; /* [VIEW_ROUTES_MAX] */
 	struct adjacency_host *out_hosts;
 	struct adjacency_route6 *out_routes6; /* [VIEW_ROUTES_MAX] */

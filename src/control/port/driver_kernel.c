@@ -193,7 +193,9 @@ int driver_af_xdp_finish(struct port_opening *o)
 	addrs = steer_list(o->net, o->index, o->interface.name, &n);
 	if (addrs == NULL)
 		return -ENOMEM;
-	ret = steer_fill(steer_maps(o->port->steer), addrs, n);
+	ret = steer_set_mac(steer_maps(o->port->steer), o->interface.mac);
+	if (ret == 0)
+		ret = steer_fill(steer_maps(o->port->steer), addrs, n);
 	join_groups(o, addrs, n);
 	answer_for_ends(o, addrs, n);
 	free(addrs);
@@ -228,8 +230,9 @@ int driver_af_packet_finish(struct port_opening *o)
 	free(addrs);
 	if (o->port->guard == NULL)
 		return -errno;
+	o->port->worker.hears_all = true;
 	interface_split(o->interface.name, o->port->lock);
-	return 0;
+	return steer_set_mac(guard_maps(o->port->guard), o->interface.mac);
 }
 
 void driver_kernel_close(struct port *port)

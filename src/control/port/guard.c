@@ -90,6 +90,16 @@ static int attach(struct guard *g, bool allow_link)
 	return g->link >= 0 ? 0 : attach_filter(g);
 }
 
+struct steer_maps guard_maps(const struct guard *g)
+{
+	return (struct steer_maps){
+		.four = bpf_map__fd(g->program->maps.steer_addrs),
+		.six = bpf_map__fd(g->program->maps.steer_addrs6),
+		.prefixes6 = bpf_map__fd(g->program->maps.steer_prefixes6),
+		.mac = bpf_map__fd(g->program->maps.steer_mac),
+	};
+}
+
 struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs, size_t n,
 			   bool allow_link)
 {
@@ -104,10 +114,7 @@ struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs
 		ret = -errno;
 		goto fail;
 	}
-	ret = steer_fill((struct steer_maps){bpf_map__fd(g->program->maps.steer_addrs),
-					     bpf_map__fd(g->program->maps.steer_addrs6),
-					     bpf_map__fd(g->program->maps.steer_prefixes6)},
-			 addrs, n);
+	ret = steer_fill(guard_maps(g), addrs, n);
 	if (ret == 0)
 		ret = attach(g, allow_link);
 	if (ret == 0)

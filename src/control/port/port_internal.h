@@ -74,7 +74,7 @@ struct steer_addr {
 
 /* Descriptors of the maps of addresses of a program; -1: none. */
 struct steer_maps {
-	int four, six, prefixes6;
+	int four, six, prefixes6, mac;
 };
 
 /*
@@ -84,6 +84,9 @@ struct steer_maps {
 struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname,
 			      size_t *n);
 int steer_fill(struct steer_maps maps, const struct steer_addr *addrs, size_t n); /* 0 or -errno */
+
+/* From here on frames for other Ethernet addresses are left to the kernel. 0 or -errno. */
+int steer_set_mac(struct steer_maps maps, const uint8_t mac[6]);
 
 /*
  * groups.c: has the interface receive what is sent to the solicited-node groups (RFC 4291 section
@@ -119,6 +122,7 @@ struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs
 			   bool allow_link);
 void guard_destroy(struct guard *g); /* NULL is fine */
 void guard_remove_stale(int ifindex, int lock);
+struct steer_maps guard_maps(const struct guard *g);
 int guard_counts_map(const struct guard *g);
 
 /* --- eal.c ----------------------------------------------------------------------------------- */

@@ -130,6 +130,15 @@ int steer_fill(struct steer_maps maps, const struct steer_addr *addrs, size_t n)
 	return ret;
 }
 
+int steer_set_mac(struct steer_maps maps, const uint8_t mac[6])
+{
+	const uint32_t zero = 0;
+	uint64_t value = 0;
+
+	memcpy(&value, mac, 6);
+	return bpf_map_update_elem(maps.mac, &zero, &value, BPF_ANY);
+}
+
 int steer_program_path(char *path, size_t size, int *fd)
 {
 	size_t len;
@@ -213,6 +222,7 @@ static void keep_map(struct steer *s, int fd, const __u32 *ids, size_t n)
 	slot = strcmp(info.name, "steer_addrs") == 0	   ? &s->addrs.four
 	       : strcmp(info.name, "steer_addrs6") == 0	   ? &s->addrs.six
 	       : strcmp(info.name, "steer_prefixes6") == 0 ? &s->addrs.prefixes6
+	       : strcmp(info.name, "steer_mac") == 0	   ? &s->addrs.mac
 	       : strcmp(info.name, "steer_counts") == 0	   ? &s->counts
 							   : NULL;
 	for (size_t i = 0; slot != NULL && i < n; i++)
@@ -229,7 +239,7 @@ struct steer *steer_find(int ifindex)
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct steer){.addrs = {-1, -1, -1}, .counts = -1};
+	*s = (struct steer){.addrs = {-1, -1, -1, -1}, .counts = -1};
 	if (bpf_xdp_query_id(ifindex, 0, &s->program) != 0 || s->program == 0)
 		end = 0;
 	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
@@ -237,7 +247,8 @@ struct steer *steer_find(int ifindex)
 		n = read_map_ids(fd, s->program, ids);
 	for (int fd = 0; fd < end && n > 0; fd++)
 		keep_map(s, fd, ids, n);
-	if (s->addrs.four < 0 || s->addrs.six < 0 || s->addrs.prefixes6 < 0 || s->counts < 0) {
+	if (s->addrs.four < 0 || s->addrs.six < 0 || s->addrs.prefixes6 < 0 || s->addrs.mac < 0 ||
+	    s->counts < 0) {
 		steer_destroy(s);
 		return NULL;
 	}
@@ -269,6 +280,8 @@ void steer_destroy(struct steer *s)
 		close(s->addrs.six);
 	if (s->addrs.prefixes6 >= 0)
 		close(s->addrs.prefixes6);
+	if (s->addrs.mac >= 0)
+		close(s->addrs.mac);
 	if (s->counts >= 0)
 		close(s->counts);
 	free(s);

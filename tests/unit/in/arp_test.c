@@ -106,7 +106,7 @@ static void test_rows(void **state)
 		}
 		assert_int_equal(p->port, rows[i].port);
 		assert_int_equal(p->len, rows[i].len);
-		check_reply(p->data, b->ports[p->port].mac, rows[i].sender, rows[i].target);
+		check_reply(p->data, b->adj->macs[p->port], rows[i].sender, rows[i].target);
 	}
 	assert_int_equal(b->lane.counters.answers[ANSWER_ARP], answers);
 	bench_destroy(b);

@@ -130,6 +130,28 @@ static void test_first_table(void **state)
 	assert_false(compile()); /* nothing has changed */
 }
 
+/* A port's address is changed: hops send from the new one, and answers name it. */
+static void test_port_changes_its_address(void **state)
+{
+	const uint8_t other[6] = {2, 0, 0, 0, 9, 7};
+	uint16_t hop;
+
+	assert_true(compile());
+	hop = hop_of(0, "0.0.0.0", 0);
+	assert_int_equal(spec.n_macs, 2);
+	assert_memory_equal(spec.macs[0], v.ports[0].mac, 6);
+	memcpy(v.ports[0].mac, other, 6);
+	assert_true(compile());
+	assert_memory_equal(spec.macs[0], other, 6);
+	assert_memory_equal(spec.hops[hop].src_mac, other, 6);
+	assert_false(compile());
+
+	memcpy(v.ports[1].mac, other, 6); /* no hop of it is resolved: the answers alone */
+	assert_true(compile());
+	assert_memory_equal(spec.macs[1], other, 6);
+	assert_false(compile());
+}
+
 static void test_gateway_changes_behind_the_hop(void **state)
 {
 	uint16_t hop;
@@ -337,6 +359,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_first_table),
+		CASE(test_port_changes_its_address),
 		CASE(test_gateway_changes_behind_the_hop),
 		CASE(test_neighbour_changes_behind_the_hop),
 		CASE(test_lost_neighbours),
