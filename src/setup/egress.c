@@ -23,6 +23,7 @@
  * others.
  */
 #include "base/memory.h"
+#include "base/wire.h"
 #include "setup/mapping.h"
 #include "setup/setup.h"
 
@@ -35,6 +36,7 @@ enum {
 	SEARCH_AHEAD = 8, /* candidates whose cache misses overlap */
 	SPENT_SLOTS = 64, /* power of two */
 	PLACE_TRIES = 4,
+	REST_S = 120, /* RFC 6888 REQ-8 */
 };
 
 struct slice_use {
@@ -415,9 +417,9 @@ static enum drop take_shared(struct setup *s)
 static enum drop take_own(struct setup *s)
 {
 	uint32_t address = s->pool->first_address + address_of_host(s);
-	enum drop drop =
-		mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net, address,
-			      !has_reserve(s) || may_use_reserve(s), &s->flow, &s->slice);
+	enum drop drop = mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
+				       s->lane->now_s, address,
+				       !has_reserve(s) || may_use_reserve(s), &s->flow, &s->slice);
 
 	if (drop == DROP_NONE)
 		s->return_hash = hash_candidate(s);
@@ -444,8 +446,9 @@ bool egress_find_home(struct setup *s)
 enum drop egress_take_home(struct setup *s)
 {
 	int address = network_find_address(s->lane->net, s->flow.nat_src);
-	enum drop drop = mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
-				       (uint32_t)address, false, &s->flow, &s->slice);
+	enum drop drop =
+		mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
+			      s->lane->now_s, (uint32_t)address, false, &s->flow, &s->slice);
 
 	if (drop == DROP_NONE)
 		count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), 1);
@@ -461,19 +464,31 @@ void egress_moved(struct lane *lane, const struct flow *flow)
 		mappings_move(lane->egress->mappings, lane->flows, flow);
 }
 
-static void give_back(struct setup *s)
+/* A port rests where anybody may send to it; not if it is TCP's, whose connections rest themselves. */
+static uint32_t rests_until(const struct lane *lane, const struct pool *pool, uint8_t proto)
 {
-	const struct network *net = s->lane->net;
+	if (pool->filtering != FILTERING_ENDPOINT_INDEPENDENT || proto == PROTO_TCP)
+		return 0;
+	return lane->now_s + REST_S;
+}
 
-	count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), -1);
-	if (net->pools[net->slices[s->slice].pool].mapping == MAPPING_ENDPOINT_INDEPENDENT)
-		mappings_give(s->lane->egress->mappings, s->lane->flows, net, s->slice, &s->flow);
+/* @is_over: of a flow that was; else of one that never became one. */
+static void give_back(struct setup *s, bool is_over)
+{
+	struct lane *lane = s->lane;
+	const struct network *net = lane->net;
+	const struct pool *pool = &net->pools[net->slices[s->slice].pool];
+
+	count_port(&lane->egress->slices[s->slice].counters, flows_of_port(s), -1);
+	if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
+		mappings_give(lane->egress->mappings, lane->flows, net, s->slice, &s->flow,
+			      is_over ? rests_until(lane, pool, s->flow.proto) : 0);
 }
 
 void egress_undo(struct setup *s)
 {
 	if (!s->is_global) /* that took none */
-		give_back(s);
+		give_back(s, false);
 }
 
 /* Which slice an ending flow's port is of must be found again; a setup knows it. */
@@ -488,5 +503,5 @@ void egress_release(struct lane *lane, const struct flow *flow, const struct flo
 	if (slice < 0)
 		return;
 	s.slice = (uint32_t)slice;
-	give_back(&s);
+	give_back(&s, true);
 }

@@ -3,7 +3,9 @@
  *
  * Two chained hashes find a mapping, by its inner endpoint and by its outer one; each counts its flows
  * and ends with the last one, so that nothing ages here. It knows by which tunnel its endpoint was
- * heard of last: where the Internet may open flows, they go there. Which ports are taken is one bit for each port and protocol: unlike
+ * heard of last: where the Internet may open flows, they go there. There a port also rests before
+ * somebody else gets it (RFC 6888 REQ-8), or he would hear what was meant for another: mappings without
+ * flows wait in a queue, and each new flow looks at the first few. Which ports are taken is one bit for each port and protocol: unlike
  * in a pool that shares ports the whole part of an address can be searched, 64 ports at a step, and
  * "exhausted" means that really none is left.
  *
@@ -20,6 +22,7 @@
 enum {
 	PROTO_SETS = 3, /* TCP, UDP, ICMP */
 	WORD_BITS = 64,
+	WAKE_MAX = 4, /* resting mappings looked at for one flow */
 };
 
 #define NONE UINT32_MAX
@@ -35,10 +38,13 @@ struct mapping {
 	uint16_t site;
 	uint16_t onramp;
 	uint8_t proto;
-	uint8_t pad[3];
+	bool queued; /* it rests, or did when it was queued */
+	uint8_t pad[2];
 	uint32_t flows;
 	uint32_t next; /* in its chain, or in the free list */
 	uint32_t next_outside; /* in the chain of its outer endpoint */
+	uint32_t next_resting; /* in the queue */
+	uint32_t rests_until_s;
 };
 
 static_assert(sizeof(struct mapping) == MAPPING_BYTES, "as control counts it");
@@ -53,6 +59,7 @@ struct mappings {
 	uint32_t *heads; /* [mask + 1], by inner endpoint; then as many by outer endpoint */
 	uint32_t mask;
 	uint32_t free; /* list */
+	uint32_t resting_first, resting_last; /* queue, NONE: empty */
 	struct slice_ports *slices; /* as network.slices */
 	uint32_t n_slices;
 };
@@ -88,6 +95,7 @@ static bool entries_create(struct mappings *m, uint32_t capacity)
 	if (m->entries == NULL || m->heads == NULL)
 		return false;
 	m->mask = heads - 1;
+	m->resting_first = m->resting_last = NONE;
 	for (size_t i = 0; i < (size_t)2 * heads; i++)
 		m->heads[i] = NONE;
 	for (uint32_t i = 0; i < capacity; i++)
@@ -256,18 +264,70 @@ static void open_mapping(struct mappings *m, const struct flow_table *flows, uin
 		.flows = 1,
 		.next = NONE,
 		.next_outside = *outside,
+		.next_resting = NONE,
 	};
 	*link = number;
 	*outside = number;
 }
 
+/* Its port is free, and so is its record. */
+static void end_mapping(struct mappings *m, const struct flow_table *flows,
+			const struct network *net, uint32_t slice, const struct flow *flow)
+{
+	uint32_t *link = find(m, flows, flow), number = *link;
+	uint32_t at = (uint32_t)ntohs(flow->nat_port) - net->slices[slice].first_port;
+	struct mapping *e = &m->entries[number];
+
+	taken_of(m, net, slice, flow->proto)[at / WORD_BITS] &= ~(UINT64_C(1) << (at % WORD_BITS));
+	*link = e->next;
+	unlink_outside(m, flows, number, flow);
+	e->next = m->free;
+	m->free = number;
+}
+
+/* As end_mapping(), of a mapping whose flows are gone. */
+static void end_rested(struct mappings *m, const struct flow_table *flows,
+		       const struct network *net, const struct mapping *e)
+{
+	const struct flow flow = {
+		.src = e->src,
+		.sport = e->sport,
+		.site = e->site,
+		.nat_src = e->nat_src,
+		.nat_port = e->nat_port,
+		.proto = e->proto,
+	};
+	int address = network_find_address(net, e->nat_src);
+	int slice = network_find_slice(net, (uint32_t)address, ntohs(e->nat_port));
+
+	end_mapping(m, flows, net, (uint32_t)slice, &flow);
+}
+
+/* Those that have rested for long enough; the first one anyhow if there is no record left. */
+static void wake(struct mappings *m, const struct flow_table *flows, const struct network *net,
+		 uint32_t now_s)
+{
+	for (unsigned i = 0; i < WAKE_MAX && m->resting_first != NONE; i++) {
+		struct mapping *e = &m->entries[m->resting_first];
+
+		if (e->flows == 0 && now_s < e->rests_until_s && m->free != NONE)
+			return;
+		m->resting_first = e->next_resting;
+		e->queued = false;
+		if (e->flows == 0)
+			end_rested(m, flows, net, e);
+	}
+}
+
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
-			uint32_t address, bool use_reserve, struct flow *flow, uint32_t *slice)
+			uint32_t now_s, uint32_t address, bool use_reserve, struct flow *flow,
+			uint32_t *slice)
 {
 	uint64_t kept = use_reserve ? 0 : RESERVE;
 	struct mapping *e;
 	uint32_t *link;
 
+	wake(m, flows, net, now_s);
 	flow->nat_src = net->addresses[address].addr;
 	link = find(m, flows, flow);
 	if (*link == NONE) {
@@ -286,21 +346,35 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 	return DROP_NONE;
 }
 
-void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
-		   uint32_t slice, const struct flow *flow)
+static void rest(struct mappings *m, uint32_t number, uint32_t until_s)
 {
-	uint32_t *link = find(m, flows, flow), number = *link;
-	uint32_t at = (uint32_t)ntohs(flow->nat_port) - net->slices[slice].first_port;
+	struct mapping *e = &m->entries[number];
+
+	e->rests_until_s = until_s;
+	if (e->queued)
+		return;
+	e->queued = true;
+	e->next_resting = NONE;
+	if (m->resting_first == NONE)
+		m->resting_first = number;
+	else
+		m->entries[m->resting_last].next_resting = number;
+	m->resting_last = number;
+}
+
+void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
+		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s)
+{
+	uint32_t number = *find(m, flows, flow);
 	struct mapping *e = &m->entries[number];
 
 	assert(number != NONE);
 	if (--e->flows > 0)
 		return;
-	taken_of(m, net, slice, flow->proto)[at / WORD_BITS] &= ~(UINT64_C(1) << (at % WORD_BITS));
-	*link = e->next;
-	unlink_outside(m, flows, number, flow);
-	e->next = m->free;
-	m->free = number;
+	if (rests_until_s != 0)
+		rest(m, number, rests_until_s);
+	else if (!e->queued)
+		end_mapping(m, flows, net, slice, flow);
 }
 
 bool mappings_find_home(const struct mappings *m, const struct flow_table *flows, struct flow *flow)
@@ -311,7 +385,7 @@ bool mappings_find_home(const struct mappings *m, const struct flow_table *flows
 		const struct mapping *e = &m->entries[number];
 
 		if (e->nat_src != flow->nat_src || e->nat_port != flow->nat_port ||
-		    e->proto != flow->proto)
+		    e->proto != flow->proto || e->flows == 0)
 			continue;
 		flow->src = e->src;
 		flow->sport = e->sport;

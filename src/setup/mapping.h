@@ -14,7 +14,7 @@ enum { RESERVE_EVERY = 16 }; /* each so many-th port is only for sites with few 
 
 struct mappings;
 
-enum { MAPPING_BYTES = 32 };
+enum { MAPPING_BYTES = 40 };
 
 static inline uint32_t mappings_heads(uint32_t capacity)
 {
@@ -47,11 +47,15 @@ void mappings_destroy(struct mappings *m); /* NULL is fine */
  * endpoint is from now on reached by the flow's on-ramp.
  */
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
-			uint32_t address, bool use_reserve, struct flow *flow, uint32_t *slice);
+			uint32_t now_s, uint32_t address, bool use_reserve, struct flow *flow,
+			uint32_t *slice);
 
-/* Undoes it. With its last flow the endpoint's mapping ends. */
+/*
+ * Undoes it. With its last flow the endpoint's mapping ends; but nobody else gets its port before
+ * @rests_until_s, unless there is no memory left for mappings. 0: at once.
+ */
 void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
-		   uint32_t slice, const struct flow *flow);
+		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s);
 
 /*
  * Whose is @flow->nat_src and nat_port, for its protocol? Then writes the inner endpoint: site, src,

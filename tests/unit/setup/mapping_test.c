@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 enum { SIZE = 64, FIRST_SLICE = 20, CAPACITY = 256, EGRESS = 0x010071cb };
+enum { NOW = 1000, REST = 120 };
 
 static struct network *net;
 static struct flow_table *flows;
@@ -57,7 +58,7 @@ static unsigned take_all(struct mappings *m, uint8_t proto, unsigned *times)
 
 	for (;; n++) {
 		struct flow f = endpoint(n, proto);
-		enum drop drop = mappings_take(m, flows, net, 0, true, &f, &slice);
+		enum drop drop = mappings_take(m, flows, net, NOW, 0, true, &f, &slice);
 
 		if (drop != DROP_NONE) {
 			assert_int_equal(drop, DROP_EGRESS_EXHAUSTED);
@@ -103,17 +104,19 @@ static void given_back(void **state)
 
 			held[i] = again;
 			assert_int_equal(
-				mappings_take(m, flows, net, 0, true, &held[i], &slices[i]), 0);
-			assert_int_equal(mappings_take(m, flows, net, 0, true, &again, &slice), 0);
+				mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
+				0);
+			assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &again, &slice),
+					 0);
 			assert_int_equal(again.nat_port, held[i].nat_port);
 			assert_int_equal(slice, slices[i]);
 		}
 		for (unsigned i = 0; i < 2 * SIZE; i++)
-			mappings_give(m, flows, net, slices[i], &held[i]);
+			mappings_give(m, flows, net, slices[i], &held[i], 0);
 		assert_int_equal(take_all(m, PROTO_TCP, times), 2 * SIZE);
 		for (unsigned i = 0; i < 2 * SIZE; i++) {
-			mappings_give(m, flows, net, slices[i], &held[i]);
-			mappings_give(m, flows, net, slices[i], &held[i]);
+			mappings_give(m, flows, net, slices[i], &held[i], 0);
+			mappings_give(m, flows, net, slices[i], &held[i], 0);
 		}
 	}
 	mappings_destroy(m);
@@ -130,7 +133,7 @@ static void the_reserve(void **state)
 	for (;; n++) {
 		struct flow f = endpoint(n, PROTO_UDP);
 
-		if (mappings_take(m, flows, net, 0, false, &f, &slice) != DROP_NONE)
+		if (mappings_take(m, flows, net, NOW, 0, false, &f, &slice) != DROP_NONE)
 			break;
 		assert_int_not_equal(ntohs(f.nat_port) % RESERVE_EVERY, RESERVE_EVERY - 1);
 	}
@@ -148,9 +151,76 @@ static void no_more_than_capacity(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		struct flow f = endpoint(i, PROTO_UDP);
 
-		assert_int_equal(mappings_take(m, flows, net, 0, true, &f, &slice),
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &f, &slice),
 				 i < 3 ? DROP_NONE : DROP_TABLE_FULL);
 	}
+	mappings_destroy(m);
+}
+
+/* A port that rests is nobody's, but for the endpoint that had it; then it is anybody's. */
+static void resting(void **state)
+{
+	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
+	struct flow held[2 * SIZE];
+	uint32_t slices[2 * SIZE], slice;
+
+	assert_non_null(m);
+	for (unsigned i = 0; i < 2 * SIZE; i++) {
+		held[i] = endpoint(i, PROTO_UDP);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
+				 0);
+	}
+	for (unsigned i = 0; i < 2 * SIZE; i++) {
+		struct flow f = held[i];
+
+		mappings_give(m, flows, net, slices[i], &held[i], NOW + REST + i);
+		assert_false(mappings_find_home(m, flows, &f));
+	}
+	for (unsigned round = 0; round < 2; round++) { /* somebody else; then the one who had it */
+		struct flow other = endpoint(1000, PROTO_UDP), same = endpoint(0, PROTO_UDP);
+
+		assert_int_equal(
+			mappings_take(m, flows, net, NOW + REST - 1, 0, true, &other, &slice),
+			DROP_EGRESS_EXHAUSTED);
+		assert_int_equal(
+			mappings_take(m, flows, net, NOW + REST - 1, 0, true, &same, &slice), 0);
+		assert_int_equal(same.nat_port, held[0].nat_port);
+		assert_true(mappings_find_home(m, flows, &same));
+		mappings_give(m, flows, net, slice, &same, round == 0 ? 0 : NOW + 2 * REST);
+	}
+	/* the first one rests longer now, and those behind it in the queue with it */
+	for (unsigned i = 0; i < 2 * SIZE; i++) {
+		struct flow other = endpoint(1000 + i, PROTO_UDP);
+
+		assert_int_equal(
+			mappings_take(m, flows, net, NOW + 3 * REST, 0, true, &other, &slice), 0);
+	}
+	mappings_destroy(m);
+}
+
+/* Without a free record the one that has rested longest ends before its time. */
+static void no_rest_without_memory(void **state)
+{
+	struct mappings *m = mappings_create(net, 3, 0, 1);
+	struct flow held[3], first;
+	uint32_t slices[3], slice;
+
+	assert_non_null(m);
+	for (unsigned i = 0; i < 3; i++) {
+		held[i] = endpoint(i, PROTO_UDP);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
+				 0);
+	}
+	first = held[0];
+	for (unsigned i = 0; i < 2; i++)
+		mappings_give(m, flows, net, slices[i], &held[i], NOW + REST);
+	for (unsigned i = 0; i < 3; i++) {
+		struct flow other = endpoint(1000 + i, PROTO_UDP);
+
+		assert_int_equal(mappings_take(m, flows, net, NOW + 1, 0, true, &other, &slice),
+				 i < 2 ? DROP_NONE : DROP_TABLE_FULL);
+	}
+	assert_false(mappings_find_home(m, flows, &first) && first.src == held[0].src);
 	mappings_destroy(m);
 }
 
@@ -165,11 +235,12 @@ static void home(void **state)
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		held[i] = endpoint(i, i % 2 == 0 ? PROTO_TCP : PROTO_UDP);
 		held[i].onramp = (uint16_t)(1 + i % 5);
-		assert_int_equal(mappings_take(m, flows, net, 0, true, &held[i], &slices[i]), 0);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
+				 0);
 	}
 	held[7].onramp = 9; /* a new flow of it came by another tunnel */
-	assert_int_equal(mappings_take(m, flows, net, 0, true, &held[7], &slices[7]), 0);
-	mappings_give(m, flows, net, slices[7], &held[7]);
+	assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[7], &slices[7]), 0);
+	mappings_give(m, flows, net, slices[7], &held[7], 0);
 	held[8].onramp = 10; /* a flow of it moved there */
 	mappings_move(m, flows, &held[8]);
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
@@ -190,7 +261,7 @@ static void home(void **state)
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		struct flow f = held[i];
 
-		mappings_give(m, flows, net, slices[i], &held[i]);
+		mappings_give(m, flows, net, slices[i], &held[i], 0);
 		assert_false(mappings_find_home(m, flows, &f));
 	}
 	mappings_destroy(m);
@@ -203,6 +274,8 @@ int main(void)
 		cmocka_unit_test(given_back),
 		cmocka_unit_test(the_reserve),
 		cmocka_unit_test(no_more_than_capacity),
+		cmocka_unit_test(resting),
+		cmocka_unit_test(no_rest_without_memory),
 		cmocka_unit_test(home),
 	};
 

@@ -84,10 +84,10 @@ static const struct {
 	{"the most", "flows: {capacity: 268435456}", 20479, 0, "268435456 flows need 20480 MiB"},
 	{"the most fits", "flows: {capacity: 268435456}", 22000, 0, NULL},
 	{"the least", "flows: {capacity: 1024}", 5, 0, NULL},
-	{"mappings need 40 MiB more", "workers: 1", 100, 0, "1048576 flows need 120 MiB",
+	{"mappings need 48 MiB more", "workers: 1", 100, 0, "1048576 flows need 128 MiB",
 	 "mapping: endpoint-independent,"},
-	{"and have them", "workers: 1", 125, 0, NULL, "mapping: endpoint-independent,"},
-	{"mappings do not lie in huge pages", "workers: 1", 39, 120, "need 120 MiB",
+	{"and have them", "workers: 1", 133, 0, NULL, "mapping: endpoint-independent,"},
+	{"mappings do not lie in huge pages", "workers: 1", 47, 128, "need 128 MiB",
 	 "mapping: endpoint-independent,"},
 };
 
