@@ -48,5 +48,11 @@ void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);
 
 struct worker_counters bed_counters(struct bed *bed); /* of all workers */
 
+/* Fails the test, saying @why, unless @n packets were dropped as @drop and none as anything else. */
+void bed_expect_drops(struct bed *bed, const char *why, enum drop drop, unsigned n);
+
+/* The same unless one packet was answered, as @answer - 1, and no other; 0: none was. */
+void bed_expect_answer(struct bed *bed, const char *why, int answer);
+
 /* Fails the test unless rx = tx + held + drops, per worker, and every buffer is back. */
 void bed_check(struct bed *bed);

@@ -216,11 +216,7 @@ static void check_counters(struct bed *bed, const struct row *row, unsigned sent
 {
 	struct worker_counters c = bed_counters(bed);
 
-	for (unsigned d = 1; d < DROP_COUNT; d++) {
-		if (c.drops[d] != (d == row->drop ? row->dropped : 0))
-			fail_msg("%s: %u dropped as %s", row->why, (unsigned)c.drops[d],
-				 drop_infos[d].name);
-	}
+	bed_expect_drops(bed, row->why, row->drop, row->dropped);
 	assert_int_equal(c.held, row->held);
 	assert_int_equal(c.fragments_made, row->pieces > 0 ? row->pieces - 1 : 0);
 	if (row->pieces > 0 && row->cuts[1].lie != ATOMIC)

@@ -339,7 +339,6 @@ static void check_row(const struct row *row, bool madrid)
 {
 	struct scene s = {.bed = bed_create(yaml, 1), .row = row, .madrid = madrid};
 	uint8_t frame[BED_FRAME_MAX];
-	struct worker_counters c;
 	struct flow before, after;
 	size_t quoted, len;
 
@@ -352,12 +351,7 @@ static void check_row(const struct row *row, bool madrid)
 	if (row->drop == DROP_NONE)
 		check_delivered(&s, quoted);
 
-	c = bed_counters(s.bed);
-	for (unsigned d = 1; d < DROP_COUNT; d++) {
-		if (c.drops[d] != (d == row->drop))
-			fail_msg("%s: %u packets counted as %s", row->why, (unsigned)c.drops[d],
-				 drop_infos[d].name);
-	}
+	bed_expect_drops(s.bed, row->why, row->drop, 1);
 	after = flow_of(&s);
 	if (memcmp(&before, &after, sizeof(before)) != 0)
 		fail_msg("%s: changed the flow it is about", row->why);

@@ -201,11 +201,7 @@ static void check_row(const struct row *row)
 	}
 	c = bed_counters(bed);
 	assert_int_equal(c.answers[row->answer], AT_ONCE);
-	for (unsigned d = 1; d < DROP_COUNT; d++) {
-		if (c.drops[d] != (d == row->drop ? 5 : 0))
-			fail_msg("%s: %u packets counted as %s", row->why, (unsigned)c.drops[d],
-				 drop_infos[d].name);
-	}
+	bed_expect_drops(bed, row->why, row->drop, 5);
 	assert_int_equal(c.flows, i);
 }
 
