@@ -125,6 +125,27 @@ def test_tunnels_are_shown(net):
         assert re.search(rf"\s{re.escape(branch.ends[1])}\s+{re.escape(branch.ends[0])}\s", line), line
 
 
+def test_a_narrow_way(net):
+    """A branch's router cuts what is too big for its own way; here that is put together."""
+    topology, daemon = net
+    branch = topology.branches[0]
+    route = ("2001:db8:f::/64", "via", branch.carrier6)
+    before = fragments_joined(daemon)
+    branch.router.ip("-6", "route", "change", *route, "mtu", 1280)
+    try:
+        for options in (["-4", SERVER], ["-6", SERVER6]):
+            out = branch.host.run("ping", "-n", "-c", 5, "-i", "0.05", "-W", 3, "-s", 1300, *options,
+                                  check=False).stdout
+            assert "5 received" in out and "wrong data" not in out, out
+    finally:
+        branch.router.ip("-6", "route", "change", *route)
+    assert fragments_joined(daemon) - before == 10
+
+
+def fragments_joined(daemon):
+    return sum(w["fragments_joined"] for w in daemon.ask("status")["workers"])
+
+
 def sent(net, sniff):
     """The GRE packets to berlin, while sniff() runs."""
     with Sniffer(net[0].carrier, "gateway0") as sniffer:

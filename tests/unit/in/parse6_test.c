@@ -11,6 +11,7 @@
 
 enum { SYN = 2, TCP = 6, UDP = 17, ICMP6 = 58, L4 = 40 };
 
+#define FRAGMENT .next = 44, .n_extensions = 8, .extensions = (const uint8_t *)
 #define TO_SERVER .six = true, .src6 = HOST6, .dst6 = SERVER6, .sport = 5000, .dport = 53
 
 /* clang-format off */
@@ -37,6 +38,12 @@ static const struct {
 	 .to = STAGE_DROP, .drop = DROP_PROTOCOL},
 	{"type 0 is none", {TO_SERVER, .proto = ICMP6, .icmp_type = 0}, TUNNEL_NONE,
 	 .to = STAGE_DROP, .drop = DROP_PROTOCOL},
+	{"a first fragment waits for the others", {TO_SERVER, .proto = UDP, FRAGMENT "\x11\0\0\1\0\0\0\7"},
+	 TUNNEL_B1, .to = STAGE_REASSEMBLE},
+	{"a later one, too", {TO_SERVER, .proto = UDP, FRAGMENT "\x11\0\0\x08\0\0\0\7"}, TUNNEL_NONE,
+	 .to = STAGE_REASSEMBLE},
+	{"but not longer than it says it is", {TO_SERVER, .proto = UDP, FRAGMENT "\x11\0\0\1\0\0\0\7"},
+	 TUNNEL_B1, .cut = 1, .to = STAGE_DROP, .drop = DROP_INNER_MALFORMED},
 	{"no hops left", {TO_SERVER, .proto = UDP, .ttl = 1}, TUNNEL_B1, .to = STAGE_ANSWER6},
 	{"no hops left, from the Internet: follow6 says", {TO_SERVER, .proto = UDP, .ttl = 1}, TUNNEL_NONE,
 	 .to = STAGE_LOOKUP6, .sport = 5000, .dport = 53},

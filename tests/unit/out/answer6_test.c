@@ -19,6 +19,9 @@ enum { UDP = 17, ICMP6 = 58, NAT_PORT = 2050, QUOTE_MAX = 1280 - 48 };
 	.six = true, .src6 = who, .dst6 = EGRESS6, .sport = 53, .dport = NAT_PORT, .proto = UDP
 #define BACK BACK_TO(SERVER6)
 
+#define PING                                                                                       \
+	.six = true, .src6 = HOST6, .dst6 = INSIDE6, .sport = 9, .proto = ICMP6, .icmp_type = 128
+
 /* clang-format off */
 static const struct row {
 	const char *why;
@@ -30,6 +33,9 @@ static const struct row {
 	uint16_t mtu;
 	enum drop drop;
 	bool multicast; /* by the link */
+	uint8_t code;
+	uint16_t largest; /* piece in which it came; 0: it came whole */
+	bool cut; /* the answer is to leave in pieces */
 } rows[] = {
 	{"no hops left", {OUT}, TUNNEL_B1, ANSWER_TTL_EXPIRED, 3, INSIDE6},
 	{"no route", {OUT}, TUNNEL_B1, ANSWER_UNREACHABLE, 1, INSIDE6},
@@ -37,8 +43,15 @@ static const struct row {
 	{"a return too big for the tunnel", {BACK, .payload = 1460}, TUNNEL_NONE, ANSWER_TOO_BIG, 2, EGRESS6, STAGE_MTU},
 	{"a return has no hops left", {BACK}, TUNNEL_NONE, ANSWER_TTL_EXPIRED, 3, EGRESS6},
 	{"as much as fits 1,280 bytes", {OUT, .payload = 1400}, TUNNEL_B1, ANSWER_TTL_EXPIRED, 3, INSIDE6},
-	{"an echo", {.six = true, .src6 = HOST6, .dst6 = INSIDE6, .sport = 9, .proto = ICMP6, .icmp_type = 128},
-	 TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6},
+	{"an echo", {PING}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6},
+	{"an echo larger than the tunnel", {PING, .payload = 1476 - 47}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
+	 .cut = true},
+	{"an echo that fits, but came in pieces", {PING, .payload = 1400}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
+	 .largest = 1280, .cut = true},
+	{"an echo in pieces that fits one", {PING, .payload = 1200}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
+	 .largest = 1280},
+	{"a fragment is missing", {OUT, .payload = 700}, TUNNEL_B1, ANSWER_FRAGMENT_TIMEOUT, 3, INSIDE6, .code = 1},
+	{"the same, and no address", {OUT}, TUNNEL_B2, ANSWER_FRAGMENT_TIMEOUT, .drop = DROP_FRAGMENT_TIMEOUT},
 	{"no address in this tunnel", {OUT}, TUNNEL_B2, ANSWER_TTL_EXPIRED, .drop = DROP_TTL_EXPIRED},
 	{"the same, no route", {OUT}, TUNNEL_M1, ANSWER_UNREACHABLE, .drop = DROP_NO_ROUTE},
 	{"from nobody", {UDP6, .dst6 = SERVER6}, TUNNEL_B1, ANSWER_TTL_EXPIRED, .drop = DROP_TTL_EXPIRED},
@@ -67,6 +80,7 @@ static struct packet *make(struct stage_bench *b, const struct row *row)
 	p->probe.record = bench_flow6(b, &flow, TUNNEL_B1, NAT_PORT);
 	p->l4 = 40;
 	p->reason = row->answer;
+	p->largest = row->largest;
 	p->data[-ETHER_LEN] = row->multicast ? 0x33 : 2;
 	return p;
 }
@@ -81,7 +95,7 @@ static void check_answer(const struct row *row, const struct packet *p, size_t a
 	if (!frame_parse(bytes, len, &f, &why))
 		fail_msg("%s: wrong %s", row->why, why);
 	assert_int_equal(f.icmp_type, row->type);
-	assert_int_equal(f.icmp_code, 0);
+	assert_int_equal(f.icmp_code, row->code);
 	assert_int_equal(f.ttl, 64);
 	assert_memory_equal(&f.src6, &row->from, 16);
 	assert_memory_equal(&f.dst6, &row->frame.src6, 16);
@@ -106,11 +120,13 @@ static void every_row(void **state)
 		size_t asked = p->len;
 		enum stage to = bench_run(b, STAGE_ANSWER6, p);
 
-		if (to != (rows[i].type != 0 ? STAGE_ENCAPSULATE6 : STAGE_DROP) ||
+		if (to != (rows[i].type == 0 ? STAGE_DROP
+			   : rows[i].cut     ? STAGE_FRAGMENT
+					     : STAGE_ENCAPSULATE6) ||
 		    (to == STAGE_DROP && p->reason != rows[i].drop))
 			fail_msg("%s: stage %d, %s", rows[i].why, to, drop_infos[p->reason].name);
 		assert_int_equal(b->lane.counters.answers[rows[i].answer], rows[i].type != 0);
-		if (to == STAGE_ENCAPSULATE6)
+		if (to != STAGE_DROP)
 			check_answer(&rows[i], p, asked);
 		bench_destroy(b);
 	}
