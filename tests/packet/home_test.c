@@ -4,7 +4,8 @@
  *    50 sites, all with the same hosts 10.0.1.10 to .25 and the same source ports; where both
  *    families are mixed, each host has the IPv6 address that ends with its IPv4 one, too; and with
  *    global prefixes some have one that is theirs in the world: the model calls it 11.SITE.1.HOST
- *         \ | /  GRE, with and without key, some sites behind one outer address
+ *         \ | /  GRE, with and without key, some sites behind one outer address; with `over_six` two
+ *                of three tunnels are over IPv6
  *       [ gateway ]  four egress addresses, slices here and there
  *           |
  *      16 servers: each answers each packet, in random order, some twice, some never
@@ -55,6 +56,7 @@ static struct {
 	uint64_t random;
 	struct bed *bed;
 	bool mixed; /* every other flow is IPv6 */
+	bool over_six; /* two of three tunnels are */
 	bool global; /* and of those every other untranslated */
 	uint32_t n_global;
 	struct flow_model *flows;
@@ -90,6 +92,11 @@ static bool has_key(unsigned site)
 	return site < 10 || site % 2 == 0;
 }
 
+static bool is_over_ipv6(unsigned site)
+{
+	return run.over_six && site % 3 != 0;
+}
+
 static bool slice_is_ours(unsigned address, unsigned slice)
 {
 	return slice >= 1 && slice % 4 != address;
@@ -111,6 +118,7 @@ static char *make_yaml(unsigned workers, bool independent)
 	for (unsigned s = 0; s < SITES; s++) {
 		uint32_t o = outer_of(s);
 		char key[32] = "", global[80] = "";
+		const char *net = is_over_ipv6(s) ? MODEL6_OUTER : "";
 
 		if (has_key(s))
 			snprintf(key, sizeof(key), "key: %u, ", s);
@@ -119,9 +127,9 @@ static char *make_yaml(unsigned workers, bool independent)
 				 MODEL6_GLOBAL, s);
 		fprintf(out,
 			"  - name: s%u\n    prefixes: [10.0.1.0/24, 'fd00::/64']\n%s    tunnels:\n"
-			"      - {name: t%u, %slocal: 198.51.100.1, remote: %u.%u.%u.%u, port: "
-			"underlay}\n",
-			s, global, s, key, o >> 24, o >> 16 & 255, o >> 8 & 255, o & 255);
+			"      - {name: t%u, %slocal: '%s198.51.100.1', remote: '%s%u.%u.%u.%u', "
+			"port: underlay}\n",
+			s, global, s, key, net, net, o >> 24, o >> 16 & 255, o >> 8 & 255, o & 255);
 	}
 	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n");
 	fprintf(out, "    mapping: %s\n    addresses:\n",
@@ -167,6 +175,7 @@ static void make_flow(uint32_t i)
 	*m = (struct flow_model){.site = (uint16_t)site};
 	f->outer_src = outer_of(site);
 	f->outer_dst = IP(198, 51, 100, 1);
+	f->outer_six = is_over_ipv6(site);
 	f->has_key = has_key(site);
 	f->key = f->has_key ? site : 0;
 	f->has_sequence = site % 3 == 0;
@@ -294,6 +303,7 @@ static void at_underlay(const uint8_t *bytes, size_t len)
 	if (!model6_parse(bytes, len, &out, &why))
 		fail_msg("at the underlay: wrong %s", why);
 	m = model_of(out.token);
+	assert_int_equal(out.outer_six, m->first.outer_six);
 	assert_int_equal(out.outer_src, IP(198, 51, 100, 1));
 	assert_int_equal(out.outer_dst, m->first.outer_src);
 	assert_int_equal(out.has_key, m->first.has_key);
@@ -516,6 +526,24 @@ static void with_ipv6_and_four_workers(void **state)
 	run.mixed = false;
 }
 
+/* Both families inside, both outside. */
+static void play_over_six(unsigned workers)
+{
+	run.mixed = run.over_six = true;
+	play_with(workers, false);
+	run.mixed = run.over_six = false;
+}
+
+static void with_tunnels_over_ipv6(void **state)
+{
+	play_over_six(1);
+}
+
+static void with_tunnels_over_ipv6_and_four_workers(void **state)
+{
+	play_over_six(4);
+}
+
 /* And hosts that leave untranslated: their returns have no slice to name the worker. */
 static void play_global(unsigned workers)
 {
@@ -548,6 +576,8 @@ int main(void)
 		cmocka_unit_test(with_four_workers),
 		cmocka_unit_test(with_ipv6),
 		cmocka_unit_test(with_ipv6_and_four_workers),
+		cmocka_unit_test(with_tunnels_over_ipv6),
+		cmocka_unit_test(with_tunnels_over_ipv6_and_four_workers),
 		cmocka_unit_test(with_global_prefixes),
 		cmocka_unit_test(with_global_prefixes_and_two_workers),
 		cmocka_unit_test(with_global_prefixes_and_four_workers),

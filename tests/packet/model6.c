@@ -26,6 +26,8 @@ static const char *net_of(uint32_t addr)
 		return "fd00::";
 	case 11:
 		return MODEL6_GLOBAL;
+	case 198:
+		return MODEL6_OUTER;
 	case 192:
 		return "2001:db8::";
 	default:
@@ -48,8 +50,12 @@ size_t model6_build(const struct frame *f, uint8_t *bytes)
 {
 	struct frame six = *f;
 
+	if (f->outer_six) {
+		put_address(&six.outer_src6, MODEL6_OUTER, f->outer_src);
+		put_address(&six.outer_dst6, MODEL6_OUTER, f->outer_dst);
+	}
 	if (!f->six)
-		return frame_build(f, bytes);
+		return frame_build(&six, bytes);
 	put_address(&six.src6, net_of(f->src), f->src);
 	put_address(&six.dst6, net_of(f->dst), f->dst);
 	if (f->proto == 1) {
@@ -63,6 +69,10 @@ bool model6_parse(const uint8_t *bytes, size_t len, struct frame *f, const char 
 {
 	if (!frame_parse(bytes, len, f, why))
 		return false;
+	if (f->outer_six) {
+		f->outer_src = take_address(&f->outer_src6);
+		f->outer_dst = take_address(&f->outer_dst6);
+	}
 	if (f->six) {
 		f->src = take_address(&f->src6);
 		f->dst = take_address(&f->dst6);

@@ -6,18 +6,20 @@
  *     11.SITE.1.HOST  2001:db8:b::11.SITE.1.HOST  its own in the world
  *     192.0.2.n       2001:db8::192.0.2.n         a server
  *     203.0.113.n     2001:db8:1::203.0.113.n     ours
+ *     198.51.100.n    2001:db8:f::198.51.100.n    outer, ours and the sites'
  */
 #pragma once
 
 #include "frame.h"
 
 #define MODEL6_EGRESS "2001:db8:1::"
+#define MODEL6_OUTER "2001:db8:f::"
 #define MODEL6_GLOBAL "2001:db8:b::" /* of all sites together */
 
 /* Is it from a host under its own address? */
 bool model6_is_global(const struct frame *f);
 
-/* As frame_build(): if f->six, its namesake. ICMP echo becomes ICMPv6 echo. */
+/* As frame_build(): if f->six or f->outer_six, its namesake. ICMP echo becomes ICMPv6 echo. */
 size_t model6_build(const struct frame *f, uint8_t *bytes);
 
 /* As frame_parse(), into the model's words. Fails the test if an address is nobody's. */

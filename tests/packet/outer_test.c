@@ -3,6 +3,7 @@
  *
  *     berlin --- GRE, as it comes: DF, TTL 64 ------------------+
  *     madrid --- GRE, outer-df: false, outer-ttl: 9 ------------+--- [ gateway ] --- uplink
+ *     paris ---- GRE over IPv6, outer-ttl: 5 -------------------+
  */
 #include "bed.h"
 #include "frame.h"
@@ -17,6 +18,9 @@
 #define GATEWAY IP(198, 51, 100, 1)
 #define BERLIN IP(198, 51, 100, 10)
 #define MADRID IP(198, 51, 100, 20)
+#define PARIS IP(198, 51, 100, 30) /* by its tunnel, which is over IPv6 */
+#define GATEWAY6 IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)
+#define PARIS6 IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 0x30)
 #define HOST IP(10, 0, 1, 10)
 #define SERVER IP(192, 0, 2, 80)
 #define HOST6 IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10)
@@ -35,6 +39,9 @@ static const char yaml[] =
 	"  - name: madrid\n"
 	"    tunnels: [{name: m1, local: 198.51.100.1, remote: 198.51.100.20, port: underlay,\n"
 	"               outer-df: false, outer-ttl: 9}]\n"
+	"  - name: paris\n"
+	"    tunnels: [{name: p1, local: '2001:db8:f::1', remote: '2001:db8:f::30',\n"
+	"               port: underlay, outer-ttl: 5}]\n"
 	"egress:\n"
 	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]},\n"
 	"     {address: '2001:db8:1::1', slices: [1]}]}\n";
@@ -49,6 +56,9 @@ static struct frame from(uint32_t site, enum family family, uint8_t tos, uint8_t
 		.dst6 = SERVER6,
 		.outer_src = site,
 		.outer_dst = GATEWAY,
+		.outer_six = site == PARIS,
+		.outer_src6 = PARIS6,
+		.outer_dst6 = GATEWAY6,
 		.outer_tos = outer_tos,
 		.src = HOST,
 		.dst = SERVER,
@@ -115,7 +125,7 @@ static const struct {
 };
 /* clang-format on */
 
-static void check_congestion(enum family family)
+static void check_congestion(uint32_t site, enum family family)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	uint8_t raw[BED_FRAME_MAX];
@@ -124,7 +134,7 @@ static void check_congestion(enum family family)
 	for (size_t i = 0; i < ARRAY_SIZE(ecn) * 3; i++) {
 		size_t k = i % ARRAY_SIZE(ecn);
 		uint8_t dscp = (uint8_t)(i / ARRAY_SIZE(ecn) * 21) << 2;
-		struct frame in = from(BERLIN, family, dscp | ecn[k].inner, 0xb8 | ecn[k].outer);
+		struct frame in = from(site, family, dscp | ecn[k].inner, 0xb8 | ecn[k].outer);
 		struct frame out;
 
 		if (pass(bed, &in, UNDERLAY, UPLINK, raw, &out) == ecn[k].dropped)
@@ -138,20 +148,27 @@ static void check_congestion(enum family family)
 	bed_destroy(bed);
 }
 
-/* The same of IPv4 and of IPv6 packets inside. */
+/* The same of IPv4 and of IPv6 packets, inside and outside. */
 static void congestion_comes_out(void **state)
 {
-	check_congestion(FOUR);
-	check_congestion(SIX);
+	check_congestion(BERLIN, FOUR);
+	check_congestion(BERLIN, SIX);
+	check_congestion(PARIS, FOUR);
+	check_congestion(PARIS, SIX);
 }
 
 static void check_tos(enum family family)
 {
-	const uint32_t sites[] = {BERLIN, MADRID};
+	static const struct {
+		uint32_t site;
+		bool df;
+		uint8_t ttl;
+	} sites[] = {{BERLIN, true, 64}, {MADRID, false, 9}, {PARIS, false, 5}};
+	static const struct ip6 paris = PARIS6;
 
 	for (size_t s = 0; s < ARRAY_SIZE(sites); s++) {
 		struct bed *bed = bed_create(yaml, 1);
-		struct frame first = from(sites[s], family, 0, 0), mapped, out;
+		struct frame first = from(sites[s].site, family, 0, 0), mapped, out;
 		uint8_t raw[BED_FRAME_MAX];
 
 		assert_true(pass(bed, &first, UNDERLAY, UPLINK, raw, &mapped));
@@ -161,9 +178,13 @@ static void check_tos(enum family family)
 			assert_true(pass(bed, &back, UPLINK, UNDERLAY, raw, &out));
 			assert_int_equal(out.tos, tos);
 			assert_int_equal(out.outer_tos, tos);
-			assert_int_equal(out.outer_dst, sites[s]);
-			assert_int_equal(out.outer_df, sites[s] == BERLIN);
-			assert_int_equal(out.outer_ttl, sites[s] == BERLIN ? 64 : 9);
+			assert_int_equal(out.outer_six, sites[s].site == PARIS);
+			if (out.outer_six)
+				assert_memory_equal(&out.outer_dst6, &paris, 16);
+			else
+				assert_int_equal(out.outer_dst, sites[s].site);
+			assert_int_equal(out.outer_df, sites[s].df);
+			assert_int_equal(out.outer_ttl, sites[s].ttl);
 		}
 		bed_check(bed);
 		bed_destroy(bed);
