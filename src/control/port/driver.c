@@ -19,6 +19,7 @@ static const struct driver drivers[] = {
 			.name = "af_packet",
 			.device = "net_af_packet",
 			.has_kernel = true,
+			.is_modest = true,
 			.advice = "",
 			.prepare = driver_af_packet_prepare,
 			.finish = driver_af_packet_finish,

@@ -22,6 +22,7 @@ enum {
 	VETH_XDP_MTU_MAX = 3519, /* veth refuses XDP from 3,520 */
 	PACKET_FRAMES = 2048,
 	PACKET_FRAME_MIN = 2048,
+	PACKET_FRAME_STEP = 64,
 	PACKET_FRAME_HEADER = 128, /* tpacket2 header, addresses, alignment: rounded up */
 	PAGE = 4096,
 };
@@ -202,18 +203,25 @@ int driver_af_xdp_finish(struct port_opening *o)
 	return ret;
 }
 
+/*
+ * Frames lie in a ring of blocks, one behind the other without gaps, blocks being whole pages: 64 frames
+ * of a multiple of 64 bytes always are. A frame must not be larger than a buffer (pool.c).
+ */
 int driver_af_packet_prepare(struct port_opening *o)
 {
-	uint32_t frame = PACKET_FRAME_MIN;
+	uint32_t frame = PACKET_FRAME_MIN, block = PAGE, need;
 	int ret = claim(o, false);
 
 	if (ret != 0)
 		return ret;
-	while (frame < (uint32_t)o->port->worker.mtu + POOL_ETHERNET + PACKET_FRAME_HEADER)
-		frame *= 2;
+	need = (uint32_t)o->port->worker.mtu + POOL_ETHERNET + PACKET_FRAME_HEADER;
+	if (need > frame) {
+		frame = (need + PACKET_FRAME_STEP - 1) / PACKET_FRAME_STEP * PACKET_FRAME_STEP;
+		block = frame * (PAGE / PACKET_FRAME_STEP);
+	}
 	snprintf(o->args, sizeof(o->args),
 		 "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
-		 o->interface.name, frame, frame > PAGE ? frame : PAGE, PACKET_FRAMES);
+		 o->interface.name, frame, block, PACKET_FRAMES);
 	return 0;
 }
 

@@ -42,7 +42,8 @@ static int make_device(struct port_opening *o)
 static int make_queues(struct port_opening *o)
 {
 	struct port *port = o->port;
-	struct rte_eth_conf conf = {.rxmode.mtu = port->worker.mtu};
+	/* 0: the device's own; what the interface takes is the kernel's business */
+	struct rte_eth_conf conf = {.rxmode.mtu = o->driver->is_modest ? 0 : port->worker.mtu};
 	uint16_t ethdev = port->worker.ethdev;
 	uint16_t rx = POOL_DESCRIPTORS, tx = POOL_DESCRIPTORS;
 	int ret = rte_eth_dev_configure(ethdev, 1, 1, &conf);
