@@ -16,7 +16,7 @@
 enum {
 	OUTER_TTL = 64,
 	IPV6_MTU_MIN = 1280, /* RFC 8200 section 5 */
-	DUMMY_ADDRESS = 0xc0000008, /* 192.0.0.8, of who has no other: RFC 7600 section 4.8 */
+	DUMMY_ADDRESS = 0xc0000008, /* 192.0.0.8, of who has no other: RFC 7600 */
 };
 
 static uint32_t hash_tunnel(const struct network_index *x, be32_t local, be32_t remote,

@@ -44,7 +44,8 @@ class Branch:
     inner: str  # the gateway's address inside the tunnel
     outer6: str | None = None  # the same over IPv6: then its tunnel is, too
     carrier6: str | None = None
-    gateway6: str = GATEWAY_OUTER6  # where that tunnel ends
+    gateway4: str = GATEWAY_OUTER  # where its tunnel ends, over IPv4
+    gateway6: str = GATEWAY_OUTER6  # and over IPv6
     key: int | None = None
     checksum: bool = False
     sequence: bool = False
@@ -54,7 +55,7 @@ class Branch:
     @property
     def ends(self):
         """Of the tunnel: at the branch, at the gateway."""
-        return (self.outer6, self.gateway6) if self.outer6 else (self.outer, GATEWAY_OUTER)
+        return (self.outer6, self.gateway6) if self.outer6 else (self.outer, self.gateway4)
 
     def gre_options(self):
         local, remote = self.ends
@@ -118,7 +119,7 @@ class Topology:
              f"{branch.carrier}/28")
         link(branch.router, "lan0", f"{HOST_ROUTER}/24", branch.host, "eth0", f"{HOST}/24")
         branch.host.ip("route", "add", "default", "via", HOST_ROUTER)
-        branch.router.ip("route", "add", f"{GATEWAY_OUTER}/32", "via", branch.carrier)
+        branch.router.ip("route", "add", f"{branch.gateway4}/32", "via", branch.carrier)
         if branch.outer6:
             self.join_over_ipv6(branch)
         self.add_tunnel(branch)

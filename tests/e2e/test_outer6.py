@@ -24,7 +24,7 @@ from bed.topology import GATEWAY_OUTER6, HOST, SERVER, Topology, berlin, madrid
 from test_ipv6 import PAGE, SERVER6, add_ipv6, with_ipv6
 
 BERLIN6, MADRID6 = "2001:db8:b::2", "2001:db8:d::2"
-ELSEWHERE = "2001:db8:f::5"  # in the underlay's network, on no interface
+ELSEWHERE, ELSEWHERE4 = "2001:db8:f::5", "192.0.2.5"  # in the underlay's networks, on no interface
 
 
 def over_ipv6(branch, outer6):
@@ -36,7 +36,7 @@ KINDS = {
     "both": ("af_xdp", True, GATEWAY_OUTER6),
     "mixed": ("af_xdp", False, GATEWAY_OUTER6),
     "packet": ("af_packet", True, GATEWAY_OUTER6),
-    "elsewhere": ("af_xdp", True, ELSEWHERE),
+    "elsewhere": ("af_xdp", False, ELSEWHERE),
 }
 
 
@@ -49,6 +49,8 @@ def net(prefix, build, tmp_path_factory, request):
         over_ipv6(branches[1], MADRID6)
     for branch in branches:
         branch.gateway6 = local
+        if local == ELSEWHERE:
+            branch.gateway4 = ELSEWHERE4
     topology = Topology(f"{prefix}-outer6", str(build), branches, str(folder))
     add_ipv6(topology, folder)
     servers.start(topology)
@@ -217,7 +219,7 @@ CRAFTED = [
 ]
 
 
-OTHERS = {"not_ours", "not_ip"}  # the kernel's own, of which AF_PACKET shows us a copy
+OTHERS = {"not_ours", "not_ip", "other_host"}  # the kernel's own, of which AF_PACKET shows us a copy
 
 
 def counted(daemon):
@@ -264,11 +266,14 @@ def test_neighbours_find_the_end(net):
     """Who asks for an end that is on no interface is told by the daemon, others by the kernel."""
     topology, daemon = net
     local = topology.branches[0].ends[1]
-    before = daemon.answered().get("neighbour", 0)
-    topology.carrier.ip("-6", "neigh", "flush", "dev", "gateway0")
+    before = daemon.answered()
+    for family in ("-4", "-6"):
+        topology.carrier.ip(family, "neigh", "flush", "dev", "gateway0")
     test_ping(net)
     entry = topology.carrier.ip("-6", "neigh", "show", local, "dev", "gateway0").stdout
     assert re.search(r"lladdr (\S+)", entry)[1] in topology.gateway.ip(
         "link", "show", "underlay0").stdout
-    told = daemon.answered().get("neighbour", 0) - before
-    assert (told > 0) == (local == ELSEWHERE), told
+    after = daemon.answered()
+    for kind in ("neighbour", "arp") if local == ELSEWHERE else ("neighbour",):
+        told = after.get(kind, 0) - before.get(kind, 0)
+        assert (told > 0) == (local == ELSEWHERE), (kind, told)
