@@ -277,3 +277,22 @@ def test_neighbours_find_the_end(net):
     for kind in ("neighbour", "arp") if local == ELSEWHERE else ("neighbour",):
         told = after.get(kind, 0) - before.get(kind, 0)
         assert (told > 0) == (local == ELSEWHERE), (kind, told)
+
+
+def test_the_end_may_lose_its_interface(net):
+    """Then it is the daemon who answers for it, as soon as the kernel does not, and not for longer."""
+    topology, daemon = net
+    gateway = topology.gateway
+    if topology.branches[0].ends[1] == ELSEWHERE or "af_packet" in daemon.homeward("status").stdout:
+        pytest.skip("not of this kind")
+    gateway.ip("-6", "addr", "add", "2001:db8:f::2/64", "dev", "underlay0", "nodad")
+    for change in ("del", "add"):
+        gateway.ip("-6", "addr", change, f"{GATEWAY_OUTER6}/64", "dev", "underlay0",
+                   *["nodad"] * (change == "add"))
+        time.sleep(0.5)
+        before = daemon.answered().get("neighbour", 0)
+        topology.carrier.ip("-6", "neigh", "flush", "dev", "gateway0")
+        test_ping(net)
+        told = daemon.answered().get("neighbour", 0) - before
+        assert (told > 0) == (change == "del"), change
+    gateway.ip("-6", "addr", "del", "2001:db8:f::2/64", "dev", "underlay0")

@@ -171,7 +171,7 @@ static void join_groups(struct port_opening *o, const struct steer_addr *addrs, 
 			    o->interface.name, strerror(-ret));
 }
 
-/* Where the kernel has the local end of a tunnel, it answers for it. */
+/* Here all who ask are heard: where the kernel has the local ends of tunnels, it answers for them. */
 static void answer_for_ends(struct port_opening *o, const struct steer_addr *addrs, size_t n)
 {
 	const uint32_t both = STEER_TUNNEL_END | STEER_ARP;
@@ -198,7 +198,7 @@ int driver_af_xdp_finish(struct port_opening *o)
 	if (ret == 0)
 		ret = steer_fill(steer_maps(o->port->steer), addrs, n);
 	join_groups(o, addrs, n);
-	answer_for_ends(o, addrs, n);
+	o->port->worker.answer_arp_for_tunnels = true; /* who asks for others is not taken */
 	free(addrs);
 	return ret;
 }
