@@ -25,13 +25,16 @@ struct seen {
 	uint8_t proto;
 	uint8_t site;
 	bool sure; /* nobody else can have sent it */
+	bool unseen; /* it may not even have left: egress is not known */
 };
 
 static struct seen all[SEEN_MAX];
 static unsigned n_seen;
+static bool is_open;
 
-void judge_reset(void)
+void judge_reset(bool open)
 {
+	is_open = open;
 	n_seen = 0;
 }
 
@@ -80,6 +83,8 @@ static struct came understand(const struct frame_bytes *f)
 
 static const char *check_transport(const struct look *l)
 {
+	if (make_is_global(&l->src) || make_is_global(&l->dst))
+		return NULL; /* any */
 	if (l->proto != TCP && l->proto != UDP && l->proto != (l->six ? ICMP6 : ICMP))
 		return "a protocol nobody let in";
 	return NULL;
@@ -98,20 +103,48 @@ static void remember(const struct look *out, uint8_t site, bool sure)
 	};
 }
 
-static bool is_seen(const struct seen *s, const struct look *back)
+bool judge_is_tunnelled(const struct frame_bytes *in)
 {
-	return s->proto == back->proto && look_same(&s->server, &back->src) &&
-	       look_same(&s->egress, &back->dst) &&
-	       s->server_port == (back->icmp ? 0 : back->sport) && s->egress_port == back->dport;
+	struct came c = understand(in);
+
+	return c.tunnelled;
 }
 
-/* @back, or what it quotes turned round, as it came from the Internet, was delivered to @site. */
-static const char *check_home(const struct look *back, uint8_t site)
+void judge_unseen(const struct frame_bytes *in, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct came c = understand(&in[i]);
+
+		if (!c.tunnelled || !c.known)
+			continue;
+		remember(&c.packet, c.site, false);
+		all[(n_seen - 1) % SEEN_MAX].unseen = true;
+	}
+}
+
+/* The endpoint alone, where everybody may come in, or where one site writes to another's. */
+static bool is_endpoint(const struct seen *s, const struct look *back)
+{
+	return s->proto == back->proto &&
+	       (s->unseen || (look_same(&s->egress, &back->dst) && s->egress_port == back->dport));
+}
+
+static bool is_server(const struct seen *s, const struct look *back)
+{
+	return look_same(&s->server, &back->src) &&
+	       s->server_port == (back->icmp ? 0 : back->sport);
+}
+
+/*
+ * @back, or what it quotes turned round, was delivered to @site. It came from the Internet or, @hairpin,
+ * from another site, which may have had its own address then.
+ */
+static const char *check_home(const struct look *back, uint8_t site, bool hairpin)
 {
 	for (unsigned i = n_seen; i > 0 && i + SEEN_MAX > n_seen; i--) {
 		const struct seen *s = &all[(i - 1) % SEEN_MAX];
 
-		if (!is_seen(s, back))
+		if (!is_endpoint(s, back) || !(is_open || hairpin || is_server(s, back)))
 			continue;
 		if (s->site == site || s->site == INTERNET)
 			return NULL;
@@ -132,14 +165,16 @@ static const char *check_error_home(const struct look *error, uint8_t site)
 	back.dst = quote.src;
 	back.sport = quote.dport;
 	back.dport = quote.sport;
-	return check_home(&back, site);
+	return check_home(&back, site, false);
 }
 
 static const char *check_advertisement(const struct look *l, const struct came *c)
 {
 	if (!c->known || c->packet.icmp_type != SOLICITATION)
 		return "an advertisement nobody asked for";
-	return make_is_egress(&l->src) ? NULL : "an advertisement of what is not ours";
+	return make_is_egress(&l->src) || make_is_global(&l->src)
+		       ? NULL
+		       : "an advertisement of what is not ours";
 }
 
 static const char *check_uplink(const uint8_t *frame, size_t len, const struct came *c, bool sure)
@@ -153,16 +188,20 @@ static const char *check_uplink(const uint8_t *frame, size_t len, const struct c
 		return check_advertisement(&l, c);
 	if (memcmp(frame, "\x02\0\0\0\0\xbb", 6) != 0)
 		return "uplink: to somebody else";
-	if (!make_is_egress(&l.src))
+	if (!make_is_egress(&l.src) && !make_is_global(&l.src))
 		return "uplink: not from our address";
 	wrong = check_transport(&l);
 	if (wrong != NULL || l.later)
 		return wrong;
 	if (l.icmp_error)
-		return look_at_quote(&l, &quote) && !make_is_egress(&quote.dst)
+		return look_at_quote(&l, &quote) && !make_is_egress(&quote.dst) &&
+				       !make_is_global(&quote.dst)
 			       ? "uplink: an error about somebody else"
 			       : NULL;
-	if (!make_is_port(l.sport))
+	if (make_is_global(&l.src) && c->tunnelled && c->known &&
+	    (c->site != 2 || !look_same(&l.src, &c->packet.src)))
+		return "uplink: a global source that is not lisbon's own";
+	if (!make_is_global(&l.src) && !make_is_port(l.sport))
 		return "uplink: a port outside our slices";
 	if (c->tunnelled)
 		remember(&l, c->site, sure);
@@ -173,11 +212,29 @@ static const char *check_uplink(const uint8_t *frame, size_t len, const struct c
 static const char *check_answer(const struct look_gre *out, const struct look *l,
 				const struct came *c)
 {
-	if (!l->icmp && !l->later)
+	if (!l->icmp && !l->later) /* what is not the first piece says nothing */
 		return "the gateway speaks by itself";
 	if (!look_same(&out->outer.dst, &c->gre.outer.src) || out->key != c->gre.key)
 		return "an answer went into another tunnel";
 	return NULL;
+}
+
+/* From a site to an egress address: to who has that port, under an egress address of the sender's. */
+static const char *check_hairpin(const struct look *l, const struct came *c, uint8_t site)
+{
+	struct look sender = c->packet;
+	const char *wrong;
+
+	if (l->icmp || l->later || c->packet.fragment)
+		return NULL; /* an answer of the gateway, or an error: both sites have asked for it */
+	if (!make_is_egress(&l->src) || !make_is_port(l->sport))
+		return "hairpin: not from our address or port";
+	wrong = check_home(&c->packet, site, true);
+	sender.src = l->src;
+	sender.sport = l->sport;
+	if (wrong == NULL)
+		remember(&sender, c->site, false);
+	return wrong;
 }
 
 static const char *check_underlay(const uint8_t *frame, size_t len, const struct came *c)
@@ -202,12 +259,14 @@ static const char *check_underlay(const uint8_t *frame, size_t len, const struct
 	wrong = check_transport(&l);
 	if (wrong != NULL || !c->known)
 		return wrong;
+	if (c->tunnelled && make_is_egress(&c->packet.dst) && !l.six)
+		return check_hairpin(&l, c, site);
 	if (c->tunnelled)
 		return c->site == INTERNET ? NULL : check_answer(&gre, &l, c);
 	if (c->packet.fragment) /* the last one may be without ports */
 		return NULL;
 	return c->packet.icmp_error ? check_error_home(&c->packet, site)
-				    : check_home(&c->packet, site);
+				    : check_home(&c->packet, site, false);
 }
 
 /* The transport checksum of what a frame carries. */

@@ -9,8 +9,17 @@
 
 #include "make.h"
 
-/* Forgets all that was seen. */
-void judge_reset(void);
+/* Who may send to an egress port that a site has: whom it wrote to, or, @open, everybody. */
+void judge_reset(bool open);
+
+/*
+ * These came in at once and fewer left than came out of tunnels: what did not leave may have opened a
+ * flow all the same, nobody knows with which port.
+ */
+void judge_unseen(const struct frame_bytes *in, unsigned n);
+
+/* Did it come out of a tunnel of ours? */
+bool judge_is_tunnelled(const struct frame_bytes *in);
 
 /*
  * A frame left by @port after @n frames came in at once. Ends the process unless one of those explains

@@ -160,10 +160,10 @@ bool look_at_quote(const struct look *error, struct look *out)
 	size_t room = error->len - error->header - 8;
 
 	if (!read_header(error->ip + error->header + 8, room, out) || out->later ||
-	    room < out->header + 8 ||
-	    (out->proto != icmp_of(out) && out->proto != TCP && out->proto != UDP))
+	    room < out->header + 8)
 		return false;
-	look_at_ports(out, out->ip + out->header);
+	if (out->proto == icmp_of(out) || out->proto == TCP || out->proto == UDP)
+		look_at_ports(out, out->ip + out->header);
 	return true;
 }
 

@@ -24,6 +24,7 @@ const char make_yaml[] =
 	"    tunnels:\n"
 	"      - {name: m1, local: 198.51.100.1, remote: 198.51.100.20, key: 7, port: underlay}\n"
 	"  - name: lisbon\n"
+	"    global-prefixes: ['2001:db8:7::/48']\n"
 	"    tunnels:\n"
 	"      - {name: l1, local: 198.51.100.1, remote: 198.51.100.20, key: 8, port: underlay,\n"
 	"         address6: 'fd00:ff::2', outer-df: false}\n"
@@ -33,8 +34,13 @@ const char make_yaml[] =
 	"      - {name: p1, local: 198.51.100.1, remote: 198.51.100.20, key: 9, port: underlay,\n"
 	"         address: 10.255.0.4, mtu: 600}\n"
 	"      - {name: p2, local: 198.51.100.1, remote: 198.51.100.30, port: underlay}\n"
+	"  - name: oslo\n"
+	"    prefixes: [10.0.1.0/24, 'fd00::/64']\n"
+	"    tunnels:\n"
+	"      - {name: o1, local: '2001:db8:a::1', remote: '2001:db8:a::10', key: 10,\n"
+	"         port: underlay, address: 10.255.0.5, address6: 'fd00:ff::5'}\n"
 	"egress:\n"
-	"  - {name: internet, port: uplink, mapping: %s, slice-size: 64,\n"
+	"  - {name: internet, port: uplink, mapping: %s, filtering: %s, slice-size: 64,\n"
 	"     addresses: [{address: 203.0.113.1, slices: [32, 34]},\n"
 	"                 {address: 203.0.113.2, slices: [32, 34]}]}\n"
 	"  - {name: internet6, port: uplink, slice-size: 64,\n"
@@ -43,12 +49,12 @@ const char make_yaml[] =
 
 struct tunnel {
 	uint8_t site;
-	uint32_t remote, key; /* key 0: none */
+	uint32_t remote, key; /* remote 0: remote6; key 0: none */
 };
 
 static const struct tunnel tunnels[MAKE_TUNNELS] = {
 	{BERLIN, 0xc633640a, 0}, {1, 0xc6336414, 7}, {2, 0xc6336414, 8},
-	{3, 0xc6336414, 9},	 {3, 0xc633641e, 0},
+	{3, 0xc6336414, 9},	 {3, 0xc633641e, 0}, {4, 0, 10},
 };
 
 #define LOCAL 0xc6336401u
@@ -59,6 +65,8 @@ static const struct tunnel tunnels[MAKE_TUNNELS] = {
 		}                                                                                  \
 	}
 
+static const struct look_addr local6 = SIX(0x2001, 0xdb8, 0xa, 1);
+static const struct look_addr remote6 = SIX(0x2001, 0xdb8, 0xa, 0x10);
 static const struct look_addr egress6[] = {SIX(0x2001, 0xdb8, 1, 1), SIX(0x2001, 0xdb8, 1, 2)};
 
 static const uint32_t hosts[] = {0x0a00010a, 0x0a00010b, 0x0a000201, 0x7f000001};
@@ -80,11 +88,16 @@ bool make_is_egress(const struct look_addr *a)
 	       look_same(a, &egress6[1]);
 }
 
+bool make_is_global(const struct look_addr *a)
+{
+	return memcmp(a, &hosts6[2], 6) == 0;
+}
+
 bool make_is_local(const struct look_addr *a)
 {
 	struct look_addr local = look_ipv4(LOCAL);
 
-	return look_same(a, &local);
+	return look_same(a, &local) || look_same(a, &local6);
 }
 
 bool make_is_port(uint16_t port)
@@ -95,7 +108,8 @@ bool make_is_port(uint16_t port)
 uint8_t make_site_of(const struct look_addr *remote, uint32_t key)
 {
 	for (unsigned i = 0; i < MAKE_TUNNELS; i++) {
-		struct look_addr end = look_ipv4(tunnels[i].remote);
+		struct look_addr end =
+			tunnels[i].remote == 0 ? remote6 : look_ipv4(tunnels[i].remote);
 
 		if (look_same(remote, &end) && key == tunnels[i].key)
 			return tunnels[i].site;
@@ -220,7 +234,10 @@ static size_t make_ip(const uint8_t *op, bool inside, uint16_t port, unsigned nt
 
 	if (six)
 		header = make_header6(op, proto, inside ? &hosts6[host] : &servers6[server],
-				      inside ? &servers6[server] : &egress6[host & 1], at);
+				      inside	  ? &servers6[server]
+				      : host == 2 ? &hosts6[2]
+						  : &egress6[host & 1],
+				      at);
 	else
 		header = make_header4(op, proto, inside ? hosts[host] : servers[server],
 				      inside ? servers[server] : servers[2 + (host & 1)], at);
@@ -242,6 +259,13 @@ static uint8_t *make_gre(const uint8_t *op, const struct tunnel *t, uint8_t *inn
 	look_put_16(gre + 2, op[0] & 0x80 ? 0x86dd : 0x0800);
 	if (t->key != 0)
 		put_32(gre + (op[0] & 0x40 ? 8 : 4), t->key);
+	if (t->remote == 0) {
+		ip = gre - 40;
+		make_header6((const uint8_t[MAKE_BYTES]){[2] = op[4] & 0xe0}, GRE, &remote6,
+			     &local6, ip);
+		look_put_16(ip + 4, (unsigned)(need + len));
+		return ip;
+	}
 	make_header4((const uint8_t[MAKE_BYTES]){[2] = op[4] & 0xe0}, GRE, t->remote, LOCAL, ip);
 	look_put_16(ip + 2, (unsigned)(20 + need + len));
 	return ip;
@@ -254,7 +278,7 @@ unsigned make_packet(const uint8_t op[MAKE_BYTES], uint16_t port, unsigned nth,
 	unsigned from = (op[0] & 0x1f) % (MAKE_TUNNELS + 1);
 	bool inside = from < MAKE_TUNNELS;
 	size_t len = make_ip(op, inside, port, nth, ip);
-	bool six = op[0] & 0x80 && !inside;
+	bool six = inside ? tunnels[from].remote == 0 : op[0] & 0x80;
 
 	if (inside) {
 		uint8_t *inner = ip;
@@ -327,8 +351,12 @@ void make_error(const uint8_t op[4], const struct frame_bytes *about, struct fra
 	out->len = front + len;
 	swap(out->bytes, out->bytes + 6, 6);
 	if (front > 14) {
-		swap(out->bytes + 26, out->bytes + 30, 4);
-		look_put_16(out->bytes + 16, (unsigned)(out->len - 14));
+		bool outer6 = out->bytes[14] >> 4 == 6;
+
+		swap(out->bytes + (outer6 ? 22 : 26), out->bytes + (outer6 ? 38 : 30),
+		     outer6 ? 16 : 4);
+		look_put_16(out->bytes + (outer6 ? 18 : 16),
+			    (unsigned)(out->len - (outer6 ? 54 : 14)));
 	}
 	look_fix(out->bytes + 14, out->len - 14, true);
 }

@@ -3,9 +3,10 @@
  *
  *   berlin  10.0.1.0/24 fd00::/64  GRE 198.51.100.10          mtu 1280, tells of errors
  *   madrid  the same               GRE 198.51.100.20, key 7
- *   lisbon  any source             GRE 198.51.100.20, key 8   tells of IPv6 errors
+ *   lisbon  any source             GRE 198.51.100.20, key 8   tells of IPv6 errors; 2001:db8:7::/48 is its own
  *   porto   10.0.1.0/24            GRE 198.51.100.20, key 9   mtu 600
  *           and a second way       GRE 198.51.100.30
+ *   oslo    as berlin              GRE 2001:db8:a::10, key 10
  */
 #pragma once
 
@@ -16,7 +17,7 @@ enum { UNDERLAY, UPLINK };
 enum {
 	FRAME_MAX = 1514,
 	MAKE_BYTES = 8, /* what make_packet() reads */
-	MAKE_TUNNELS = 5,
+	MAKE_TUNNELS = 6,
 	FIRST_PORT = 2048,
 	BERLIN = 0,
 	INTERNET = UINT8_MAX,
@@ -27,10 +28,11 @@ struct frame_bytes {
 	uint8_t bytes[FRAME_MAX];
 };
 
-extern const char make_yaml[]; /* %u: workers, %s: mapping */
+extern const char make_yaml[]; /* %u: workers, %s: mapping, %s: filtering */
 
-/* Is it one of our egress addresses, our end of the tunnels, a port of our slices? */
+/* Is it one of our egress addresses, of lisbon's own, our end of the tunnels, a port of our slices? */
 bool make_is_egress(const struct look_addr *a);
+bool make_is_global(const struct look_addr *a);
 bool make_is_local(const struct look_addr *a);
 bool make_is_port(uint16_t port);
 

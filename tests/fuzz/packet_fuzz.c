@@ -1,7 +1,8 @@
 /*
  * Any frames into the whole data plane: the input is a short story of what comes in by which port.
  *
- * The first byte says which bed: bit 0 an endpoint-independent pool, bit 1 three workers. Then each
+ * The first byte says which bed: a pool that shares ports, an endpoint-independent one, one that lets
+ * everybody in; 3 to 5 the same with three workers. Then each
  * step is a byte that says what it is, and its operands:
  *
  *   0 UNDERLAY  length (2), frame        something comes in from the sites' side
@@ -40,8 +41,9 @@ enum {
 	HOLD = 0x20,
 	WHAT = 0x1f,
 	BED_INDEPENDENT = 1,
-	BED_WORKERS = 2,
-	BEDS = 4,
+	BED_OPEN = 2,
+	BED_WORKERS = 3, /* added to the others */
+	BEDS = 6,
 	BURST = 16,
 	STEPS_MAX = 64,
 	MANY_MAX = 192,
@@ -64,12 +66,14 @@ static struct bed *bed_of(unsigned kind)
 	static struct bed *beds[BEDS];
 	char text[4096];
 
-	story.workers = kind & BED_WORKERS ? 3 : 1;
+	story.workers = kind >= BED_WORKERS ? 3 : 1;
 	if (beds[kind] != NULL)
 		return beds[kind];
 	setenv("CMOCKA_TEST_ABORT", "1", 1); /* what the bed asserts is a finding */
 	snprintf(text, sizeof(text), make_yaml, story.workers,
-		 kind & BED_INDEPENDENT ? "endpoint-independent" : "address-and-port-dependent");
+		 kind % BED_WORKERS != 0 ? "endpoint-independent" : "address-and-port-dependent",
+		 kind % BED_WORKERS == BED_OPEN ? "endpoint-independent"
+						: "address-and-port-dependent");
 	beds[kind] = bed_create(text, 1);
 	for (unsigned i = 0; i < story.workers; i++) /* only WAIT moves the clock */
 		worker_hold_clock(bed_worker(beds[kind], i), UINT64_C(1000000000));
@@ -85,9 +89,12 @@ static void keep(struct frame_bytes *as, const uint8_t *frame, size_t len)
 /* All that waits comes in as one burst. */
 static void run(void)
 {
+	unsigned asked = 0, left = 0;
 	uint8_t out[BED_FRAME_MAX];
 	size_t len;
 
+	for (unsigned i = 0; i < story.n_burst; i++)
+		asked += judge_is_tunnelled(&story.burst[i]);
 	bed_run(story.bed);
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned to = i == 0 ? UPLINK : UNDERLAY; /* what opened a flow, then its answer */
@@ -95,7 +102,10 @@ static void run(void)
 		while ((len = bed_take(story.bed, to, out)) > 0) {
 			judge_frame(to, out, len, story.burst, story.n_burst);
 			keep(to == UPLINK ? &story.left : &story.home, out, len);
+			left += to == UPLINK;
 		}
+		if (to == UPLINK && left < asked)
+			judge_unseen(story.burst, story.n_burst);
 	}
 	story.n_burst = 0;
 }
@@ -195,7 +205,7 @@ static void send_cut(unsigned how, unsigned at)
 	if (answer)
 		turn_round(&whole);
 	ip = look_ip_of(whole.bytes, whole.len, &room);
-	if (!answer && look_into_gre(whole.bytes, whole.len, &gre)) {
+	if (!answer && look_into_gre(whole.bytes, whole.len, &gre) && !gre.outer.six) {
 		ip = gre.ip;
 		room = gre.room;
 	}
@@ -344,7 +354,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	story.bed = bed_of(data[0] % BEDS);
 	story.sent.len = story.left.len = story.home.len = 0;
-	judge_reset();
+	judge_reset(data[0] % BEDS % BED_WORKERS == BED_OPEN);
 	for (unsigned steps = 0; at < size && steps < STEPS_MAX; steps++)
 		at += step(data + at, size - at);
 	age_out();

@@ -72,7 +72,7 @@ static void start_dpdk(void)
 			(char *)"--no-shconf",
 			(char *)"--no-pci",
 			(char *)"-m",
-			(char *)"256",
+			(char *)"512",
 			(char *)"--no-telemetry",
 			(char *)"--log-level=error",
 			NULL};
