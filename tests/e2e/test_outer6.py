@@ -21,7 +21,7 @@ from ask import Sniffer, echo_tcp, echo_udp, tcp_socket, token, udp_socket
 from bed import servers
 from bed.daemon import Daemon, configuration
 from bed.topology import GATEWAY_OUTER6, HOST, SERVER, Topology, berlin, madrid
-from test_ipv6 import PAGE, SERVER6, add_ipv6, with_ipv6
+from test_ipv6 import INSIDE6, PAGE, SERVER6, add_ipv6, with_ipv6
 
 BERLIN6, MADRID6 = "2001:db8:b::2", "2001:db8:d::2"
 ELSEWHERE, ELSEWHERE4 = "2001:db8:f::5", "192.0.2.5"  # in the underlay's networks, on no interface
@@ -121,6 +121,8 @@ def test_tunnels_are_shown(net):
     topology, daemon = net
     shown = {t["name"]: (t["local"], t["remote"]) for t in daemon.ask("tunnels")["tunnels"]}
     assert shown == {f"{b.name}-gre": b.ends[::-1] for b in topology.branches}
+    inside = {t["name"]: t["address6"] for t in daemon.ask("tunnels")["tunnels"]}
+    assert inside == {f"{name}-gre": address for name, address in INSIDE6.items()}
     text = daemon.homeward("tunnels").stdout
     for branch in topology.branches:
         line = next(line for line in text.splitlines() if line.startswith(f"{branch.name}-gre"))

@@ -16,6 +16,7 @@ const struct route_field tunnels_fields[] = {
 	{"tunnels[].remote", FIELD_STRING, "outer address of the site"},
 	{"tunnels[].key", FIELD_INTEGER_OR_NULL, "key of RFC 2890"},
 	{"tunnels[].address", FIELD_STRING, "address of the gateway inside the tunnel"},
+	{"tunnels[].address6", FIELD_STRING_OR_NULL, "the same of IPv6"},
 	{"tunnels[].mtu", FIELD_INTEGER, "largest inner packet, bytes, by configuration"},
 	{"tunnels[].path_mtu", FIELD_INTEGER,
 	 "largest inner packet, bytes, by what routers on the way said"},
@@ -28,6 +29,12 @@ const struct route_field tunnels_fields[] = {
 };
 
 static const char *const type_names[] = {[TUNNEL_GRE] = "gre"};
+
+/* Zero: there is none. */
+static json_t *json_inside6(const struct addr6 *addr)
+{
+	return addr6_is_zero(addr) ? json_null() : json_address6(addr);
+}
 
 static json_t *json_end(const struct addr6 *end)
 {
@@ -43,12 +50,13 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
 
 	sum_tunnel(ctx, id, &c);
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I}",
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I}",
 		"name", network_tunnel_name(ctx->net, id), "site",
 		network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
 		ctx->config->ports[t->port].name, "local", json_end(&local), "remote",
 		json_end(&remote), "key", t->has_key ? json_integer(t->key) : json_null(),
-		"address", json_address(t->address), "mtu", (int)t->mtu, "path_mtu",
+		"address", json_address(t->address), "address6",
+		json_inside6(&ctx->net->tunnel_addresses6[id]), "mtu", (int)t->mtu, "path_mtu",
 		(int)path_mtu_of(ctx->paths, ctx->net, id), "rx_packets", (json_int_t)c.rx_packets,
 		"rx_bytes", (json_int_t)c.rx_bytes, "tx_packets", (json_int_t)c.tx_packets,
 		"tx_bytes", (json_int_t)c.tx_bytes, "drops", (json_int_t)c.drops);
