@@ -13,7 +13,7 @@ import pytest
 from bed.daemon import Daemon, configuration
 from bed.netns import wait_until
 from bed.topology import SERVER, Topology, berlin, madrid
-from test_ipv6 import SERVER6, add_ipv6, both, switch_on, with_ipv6
+from test_ipv6 import SERVER6, add_ipv6, both, with_ipv6
 
 MTU, NARROW = 1400, 1330
 INSIDE = NARROW - 28  # outer IPv4, GRE, key
@@ -33,8 +33,8 @@ def net(prefix, build, tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("path")
     topology = Topology(f"{prefix}-path", str(build), [berlin(), madrid()], str(folder))
     add_ipv6(topology, folder)
-    switch_on(topology.gateway, (f"{GATEWAY6}/64", "underlay0"))
-    switch_on(topology.carrier, (f"{CARRIER6}/64", "gateway0"))
+    topology.gateway.switch_on_ipv6((f"{GATEWAY6}/64", "underlay0"))
+    topology.carrier.switch_on_ipv6((f"{CARRIER6}/64", "gateway0"))
     (folder / "big").write_bytes(b"%07d\n" * (SIZE // 8) % tuple(range(SIZE // 8)))
     for address in (SERVER, SERVER6):
         topology.internet.start("/usr/bin/python3", "-m", "http.server", "--bind", address,
