@@ -3,6 +3,7 @@
  * directions, and their life. The picture is in global.h.
  */
 #include "global.h"
+#include "pieces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -294,6 +295,64 @@ static void without_an_address_of_ours(void **state)
 	bed_destroy(bed);
 }
 
+/* The packet @ip in three fragments, the last one first, around it what @around says. */
+static void put_in_pieces(struct bed *bed, unsigned port, const struct frame *around,
+			  const uint8_t *ip, size_t len, uint32_t id)
+{
+	const struct piece cuts[] = {{2464, len - 40}, {0, 1232}, {1232, 2464}};
+	uint8_t piece[BED_FRAME_MAX], frame[BED_FRAME_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
+		size_t cut = pieces6_cut(ip, len, &cuts[i], id, piece);
+
+		bed_send(bed, port, frame, frame_wrap(around, piece, cut, frame));
+	}
+	bed_run(bed);
+}
+
+/* What came out by @port is the packet @ip again, a hop further. */
+static void expect_whole(struct bed *bed, unsigned port, const uint8_t *ip, size_t len)
+{
+	static struct pieces pieces;
+	uint8_t wanted[BED_FRAME_MAX];
+	struct frame whole;
+	const char *why;
+
+	memcpy(wanted, ip, len);
+	wanted[HOPS_AT]--;
+	if (!pieces_take(bed, port, &pieces, &whole, &why))
+		fail_msg("in pieces: wrong %s", why);
+	assert_int_equal(pieces.n, 3);
+	assert_int_equal(pieces.len, 14 + len);
+	assert_memory_equal(pieces.whole + 14, wanted, len);
+}
+
+/* Whatever the protocol, and at whichever worker they arrive. */
+static void fragments_pass(void **state)
+{
+	static const uint8_t protos[] = {UDP, 50};
+
+	for (unsigned workers = 1; workers <= 4; workers += 3) {
+		struct bed *bed = global_bed(workers);
+
+		for (unsigned i = 0; i < ARRAY_SIZE(protos); i++) {
+			const struct frame f = {FROM_BERLIN, TO_SERVER, .proto = protos[i],
+						.payload = 3000};
+			const struct frame plain = {.six = true};
+			uint8_t ip[BED_FRAME_MAX];
+			size_t len = frame_build_inner(&f, ip);
+
+			put_in_pieces(bed, UNDERLAY, &f, ip, len, 2 * i + 1);
+			expect_whole(bed, UPLINK, ip, len);
+			global_turn_round(ip);
+			put_in_pieces(bed, UPLINK, &plain, ip, len, 2 * i + 2);
+			expect_whole(bed, UNDERLAY, ip, len);
+		}
+		bed_check(bed);
+		bed_destroy(bed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +360,7 @@ int main(void)
 		cmocka_unit_test(every_error_with_four_workers),
 		cmocka_unit_test(the_return_follows_the_site),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(fragments_pass),
 		cmocka_unit_test(a_flow_that_ended_lets_nothing_in),
 		cmocka_unit_test(the_mss_fits_the_tunnel),
 		cmocka_unit_test(our_own_errors_come_from_our_address),
