@@ -174,6 +174,39 @@ static void labels(void **state)
 	label_of_a_flow(true);
 }
 
+/* What the gateway says itself belongs to the flow that it is about. */
+static void label_of_answers(bool six)
+{
+	struct bed *bed = bed_create(yaml, 1);
+	uint32_t labels[8];
+
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(labels); i++) {
+		unsigned flow = i % ARRAY_SIZE(labels);
+		struct frame in = {OUTER(BERLIN), UDP6_TO_SERVER}, out;
+
+		in.six = six;
+		in.src = HOST;
+		in.dst = SERVER;
+		in.sport = (uint16_t)(5000 + flow);
+		in.ttl = 1;
+		pass(bed, &in, UNDERLAY, UNDERLAY, &out);
+		assert_int_equal(out.icmp_type, six ? 3 : 11);
+		if (i >= ARRAY_SIZE(labels))
+			assert_int_equal(out.outer_label, labels[flow]);
+		labels[flow] = out.outer_label;
+		for (unsigned k = 0; k < flow; k++)
+			assert_int_not_equal(labels[k], labels[flow]);
+	}
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+static void labels_of_answers(void **state)
+{
+	label_of_answers(false);
+	label_of_answers(true);
+}
+
 /* A packet that is cut before it goes in: each piece has headers and the flow's label. */
 static void pieces_have_the_label(void **state)
 {
@@ -262,11 +295,9 @@ static void sizes_of_ipv6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_home_by_its_headers),
-		cmocka_unit_test(labels),
-		cmocka_unit_test(pieces_have_the_label),
-		cmocka_unit_test(sizes_follow_the_tunnel),
-		cmocka_unit_test(sizes_of_ipv6),
+		cmocka_unit_test(each_home_by_its_headers), cmocka_unit_test(labels),
+		cmocka_unit_test(labels_of_answers),	    cmocka_unit_test(pieces_have_the_label),
+		cmocka_unit_test(sizes_follow_the_tunnel),  cmocka_unit_test(sizes_of_ipv6),
 	};
 
 	return cmocka_run_group_tests_name("outer6_out", tests, NULL, NULL);
