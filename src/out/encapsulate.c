@@ -136,7 +136,7 @@ static ALWAYS_INLINE void encapsulate_all(struct lane *lane, struct burst *b, en
 		const struct hop *hop = &lane->adj->hops[p->hop];
 
 		if (!hop->resolved) {
-			if (p->hop == HOP_BACK_IN && p->tunnel == TUNNEL_NONE)
+			if (type == ETHER_IPV4 && p->hop == HOP_BACK_IN && p->tunnel == TUNNEL_NONE)
 				burst_pass(b, STAGE_HAIRPIN, p);
 			else
 				burst_drop(b, p, DROP_NO_NEIGHBOUR);
