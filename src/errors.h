@@ -1,9 +1,11 @@
 /*
- * Errors: may one more ICMP error of our own be sent (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 f)?
+ * Errors: may one more ICMP error of our own be sent (RFC 1812 section 4.3.2.8, RFC 4443 section
+ * 2.4 f)?
  *
- * Token buckets of one number, as in setup/limits.c: one for each site and one for all together. Each
- * worker has its own. Refusals (RFC 5508 REQ-8) may only be sent while the buckets are more than half
- * full: a flood that is refused must not take the place of errors that a connection needs to go on.
+ * Token buckets of one number, as in setup/limits.c: one for each site and one for all together.
+ * Each worker has its own. Refusals (RFC 5508 REQ-8) may only be sent while the buckets are more
+ * than half full: a flood that is refused must not take the place of errors that a connection needs
+ * to go on.
  */
 #pragma once
 
@@ -27,7 +29,9 @@ static inline void errors_take(uint64_t *until_ns, uint64_t now_ns, uint64_t int
 	*until_ns = (*until_ns > now_ns ? *until_ns : now_ns) + interval_ns;
 }
 
-/* Takes a token of @realm's and one of all, if there are more than a part of each: 1 all, 2 half. */
+/*
+ * Takes a token of @realm's and one of all, if there are more than a part of each: 1 all, 2 half.
+ */
 static inline bool errors_take_part(struct lane *lane, uint16_t realm, uint64_t part)
 {
 	uint64_t *site = &lane->sites[realm].errors_until_ns;

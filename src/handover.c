@@ -117,8 +117,8 @@ static uint16_t owner_by_hash(const struct handover *h, uint64_t addresses,
 }
 
 /*
- * In an endpoint-independent pool all flows of an inner endpoint have one port, which one worker owns:
- * the destination must not matter. Packets from the Internet go by that port.
+ * In an endpoint-independent pool all flows of an inner endpoint have one port, which one worker
+ * owns: the destination must not matter. Packets from the Internet go by that port.
  */
 static uint16_t owner_by_source(const struct handover *h, const struct flow_key *key)
 {

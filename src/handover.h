@@ -24,8 +24,8 @@ enum { HANDOVER_RING_SIZE = 2048 };
 struct handover;
 
 /*
- * Rings between @workers workers, and the secret of their common hash: from the system, or from @seed
- * so that a test repeats. NULL on failure. Control.
+ * Rings between @workers workers, and the secret of their common hash: from the system, or from
+ * @seed so that a test repeats. NULL on failure. Control.
  */
 struct handover *handover_create(uint16_t workers, const uint64_t *seed);
 void handover_destroy(struct handover *h); /* NULL is fine; frees what is still on its way */

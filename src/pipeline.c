@@ -2,12 +2,12 @@
  * THE table of stages: what a packet meets, in this order, start to end on one core.
  *
  * receive() fills the first list. Each stage then takes its list and passes every packet on to a
- * later stage; no packet goes back. That is all there is to the control flow of the packet path, and
- * the runner is a loop over the table.
+ * later stage; no packet goes back. That is all there is to the control flow of the packet path,
+ * and the runner is a loop over the table.
  *
- * Packets that turned back (out/hairpin.c) begin once more with parse, when all others are gone. Then
- * they are returns, which go into a tunnel; an error about one of them turns back in its turn, and
- * there are no errors about errors: three rounds at most.
+ * Packets that turned back (out/hairpin.c) begin once more with parse, when all others are gone.
+ * Then they are returns, which go into a tunnel; an error about one of them turns back in its turn,
+ * and there are no errors about errors: three rounds at most.
  */
 #include "pipeline.h"
 

@@ -16,5 +16,7 @@ extern const struct stage_info pipeline[STAGE_COUNT];
 /* Receives one burst and takes every packet of it to its end. Returns how many there were. */
 unsigned pipeline_run(struct lane *lane, struct burst *b);
 
-/* Gives up fragments that have waited too long, and says so. Returns how many packets they were of. */
+/*
+ * Gives up fragments that have waited too long, and says so. Returns how many packets they were of.
+ */
 unsigned pipeline_expire(struct lane *lane, struct burst *b);

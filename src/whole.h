@@ -1,8 +1,8 @@
 /*
  * Wholes: packets put together from fragments, in buffers larger than any that a port fills.
  *
- * Such a buffer's private area names the pool of the fragments' buffers: when the packet is cut again
- * the pieces are to be like any other packet. Other buffers have no private area.
+ * Such a buffer's private area names the pool of the fragments' buffers: when the packet is cut
+ * again the pieces are to be like any other packet. Other buffers have no private area.
  */
 #pragma once
 

@@ -4,8 +4,8 @@
  *   turn:  clock -> what control published -> one burst -> some ageing -> a query's next records
  *          -> copy of the counters -> quiescent
  *
- * Life: worker_create() allocates everything; worker_start() makes the thread; from then on only that
- * thread touches the lane, until worker_stop() has joined it.
+ * Life: worker_create() allocates everything; worker_start() makes the thread; from then on only
+ * that thread touches the lane, until worker_stop() has joined it.
  *
  * Sharing, and who writes:
  *   net, adj      control (release), worker takes them anew each turn (acquire)

@@ -2,8 +2,8 @@
  * A worker: one thread on one core that takes packets through the pipeline and owns its flows.
  *
  * This header is what others see of it. Control calls worker_create() .. worker_destroy(), reads
- * counters and asks for flows; it never touches a flow table itself: a query is handed to the worker,
- * which answers it a few records at a time between bursts.
+ * counters and asks for flows; it never touches a flow table itself: a query is handed to the
+ * worker, which answers it a few records at a time between bursts.
  */
 #pragma once
 
@@ -106,9 +106,9 @@ struct flow_view {
 
 /*
  * One page of flows. Fill filter, cursor (0 at first) and limit, then worker_query_start(); poll
- * worker_query_done(); then read flows[], n and cursor (0: that was the last page). The worker looks
- * at a bounded number of records a turn, so a page over a million flows takes some milliseconds.
- * Stays the caller's; must not be freed before it is done.
+ * worker_query_done(); then read flows[], n and cursor (0: that was the last page). The worker
+ * looks at a bounded number of records a turn, so a page over a million flows takes some
+ * milliseconds. Stays the caller's; must not be freed before it is done.
  */
 struct flow_query {
 	struct flow_filter filter;

@@ -2,8 +2,8 @@
  * A worker's clock: seconds for ageing, nanoseconds for rates, from one reading of a counter.
  *
  * Whoever owns it says how many ticks the counter shows and moves it once a burst; everybody else
- * reads two plain numbers. The first second is 1, so that 0 can mean "never". No division while less
- * than a second has passed.
+ * reads two plain numbers. The first second is 1, so that 0 can mean "never". No division while
+ * less than a second has passed.
  */
 #pragma once
 

@@ -58,8 +58,8 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
 	       struct err_list *errs);
 
 /*
- * Interfaces may have changed, their Ethernet or IP addresses: what the programs in the kernel know of
- * them is made anew. Failures are logged. Control thread.
+ * Interfaces may have changed, their Ethernet or IP addresses: what the programs in the kernel know
+ * of them is made anew. Failures are logged. Control thread.
  */
 void ports_follow(const struct port_set *set, const struct network *net);
 

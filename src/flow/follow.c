@@ -1,9 +1,9 @@
 /*
  * Lookup and follow: the two stages in which a packet meets its flow.
  *
- * Follow applies what setup decided: where the packet goes (a return to the flow's on-ramp, no route
- * asked), what it does to the flow (TCP state, counters, last-seen, a site's change of tunnels), and
- * whether it may go at all (hops left, size).
+ * Follow applies what setup decided: where the packet goes (a return to the flow's on-ramp, no
+ * route asked), what it does to the flow (TCP state, counters, last-seen, a site's change of
+ * tunnels), and whether it may go at all (hops left, size).
  */
 #include "flow/stages.h"
 
@@ -59,8 +59,8 @@ static void restart(struct flow *f, const struct packet *p)
 }
 
 /*
- * May the other side begin the connection anew? If the Internet may open flows to that port, and the
- * site may have one more half-open connection.
+ * May the other side begin the connection anew? If the Internet may open flows to that port, and
+ * the site may have one more half-open connection.
  */
 static bool may_be_called(const struct lane *lane, const struct flow *f,
 			  const struct flow_segment *s)
@@ -119,8 +119,8 @@ static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p
 }
 
 /*
- * Does the packet keep its flow alive (RFC 4787 REQ-6)? A reset does not (RFC 7857 section 7.1): it may
- * be a host's answer to packets that somebody outside sends on, for ever.
+ * Does the packet keep its flow alive (RFC 4787 REQ-6)? A reset does not (RFC 7857 section 7.1): it
+ * may be a host's answer to packets that somebody outside sends on, for ever.
  */
 static bool refreshes(const struct lane *lane, const struct packet *p)
 {
@@ -161,8 +161,8 @@ static inline void answer(struct burst *b, struct packet *p, const struct family
 }
 
 /*
- * Too big for the way out? What came in pieces of IPv6 is, too, if its source would not send it whole:
- * somewhere on the way there is no room for that.
+ * Too big for the way out? What came in pieces of IPv6 is, too, if its source would not send it
+ * whole: somewhere on the way there is no room for that.
  */
 static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct family *y)
 {
@@ -170,8 +170,8 @@ static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct
 }
 
 /*
- * RFC 1191 section 4 if it says DF; else it leaves in pieces. IPv6 only if it came in pieces (RFC 8200
- * section 5).
+ * RFC 1191 section 4 if it says DF; else it leaves in pieces. IPv6 only if it came in pieces (RFC
+ * 8200 section 5).
  */
 static inline bool refuse_too_big(struct burst *b, struct packet *p, const struct family *y)
 {

@@ -4,8 +4,9 @@
  * A key is 16 bytes, one AES block. Four AES rounds under round keys made from a random secret
  * leave no structure that somebody outside could use to choose collisions, and cost about 20 cycles
  * of latency, which a burst overlaps. A key of IPv6 is two and a half blocks, chained: what the
- * blocks before came to is added to the next one before its rounds (CBC-MAC). Machines without AES instructions use SipHash-1-3
- * (Aumasson and Bernstein, 2012), the same promise at some more cycles.
+ * blocks before came to is added to the next one before its rounds (CBC-MAC). Machines without AES
+ * instructions use SipHash-1-3 (Aumasson and Bernstein, 2012), the same promise at some more
+ * cycles.
  */
 #pragma once
 

@@ -1,10 +1,10 @@
 /*
  * The index: from a key's hash to the flow's record, by buckets of one cache line (table.h).
  *
- * At capacity two thirds of all slots are taken. A key whose two buckets are both full makes room by
- * moving one of the 24 neighbours to that one's other bucket (cuckoo hashing, Pagh and Rodler 2001,
- * depth one: with 24 chances it fails less often than a table can be filled in a lifetime; if it
- * does fail, the flow is refused like in a full table).
+ * At capacity two thirds of all slots are taken. A key whose two buckets are both full makes room
+ * by moving one of the 24 neighbours to that one's other bucket (cuckoo hashing, Pagh and Rodler
+ * 2001, depth one: with 24 chances it fails less often than a table can be filled in a lifetime; if
+ * it does fail, the flow is refused like in a full table).
  *
  * One writer, no locks: see flow.h.
  */

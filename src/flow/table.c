@@ -2,9 +2,10 @@
  * The flow table: records and their life.
  *
  * A record is born by flow_table_insert(), found by every packet of its flow, and ends in
- * flow_table_remove(), called by the sweeping hand or by whoever undoes a setup. Free records form a
- * list through themselves; records that were never used follow `used`, so that a young table stays
- * dense. The table never grows and never forgets a live flow: when it is full, insertion says so.
+ * flow_table_remove(), called by the sweeping hand or by whoever undoes a setup. Free records form
+ * a list through themselves; records that were never used follow `used`, so that a young table
+ * stays dense. The table never grows and never forgets a live flow: when it is full, insertion says
+ * so.
  *
  * All of it belongs to one worker.
  */

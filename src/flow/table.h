@@ -66,7 +66,9 @@ static inline uint32_t hash_second(const struct flow_table *t, uint64_t hash)
 	return (uint32_t)(((hash >> 32) * t->n_buckets) >> 32);
 }
 
-/* Does @key belong to the flow that @ref names? Zero if yes: one compare at the end, no branches. */
+/*
+ * Does @key belong to the flow that @ref names? Zero if yes: one compare at the end, no branches.
+ */
 static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, const void *arg)
 {
 	const struct flow *f = &t->records[ref & ~REF_RETURN];
@@ -157,8 +159,8 @@ static ALWAYS_INLINE uint32_t index_find_by(const struct flow_table *t, uint64_t
 }
 
 /*
- * Step 2 of a lookup (lookup.c), whatever the keys. refs[i] is the first candidate, its record on the
- * way; or FLOW_NO_RECORD when the tag is not in the first bucket.
+ * Step 2 of a lookup (lookup.c), whatever the keys. refs[i] is the first candidate, its record on
+ * the way; or FLOW_NO_RECORD when the tag is not in the first bucket.
  */
 static ALWAYS_INLINE void lookup_choose_candidates(const struct flow_table *t,
 						   struct flow_probe **probes, unsigned n,

@@ -13,8 +13,8 @@
  *   answer to a SYN       has to acknowledge it
  *   third segment         has to acknowledge the SYN+ACK, where the other side began
  *   reset                 exactly the number that the site expects
- *   reset or FIN + ACK    a number within WINDOW of that, and acknowledges within WINDOW of what the
- *                         site sent: one guess in half a million
+ *   reset or FIN + ACK    a number within WINDOW of that, and acknowledges within WINDOW of what
+ *                         the site sent: one guess in half a million
  *
  * WINDOW is what may be on its way between the two when the segment comes by. Segments of the
  * site are held against its own number.

@@ -1,9 +1,9 @@
 /*
  * ARP (RFC 826): who has our egress address?
  *
- * Egress addresses in the uplink's own network are on no interface of the kernel, so that nobody but
- * us receives for them; then nobody but us can answer for them. On ports without a kernel behind
- * (tap, pcap, memory) the same holds for the local ends of tunnels. All else of ARP, asking
+ * Egress addresses in the uplink's own network are on no interface of the kernel, so that nobody
+ * but us receives for them; then nobody but us can answer for them. On ports without a kernel
+ * behind (tap, pcap, memory) the same holds for the local ends of tunnels. All else of ARP, asking
  * included, is the kernel's.
  *
  * The reply is made in the request's own buffer.

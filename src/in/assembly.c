@@ -2,9 +2,9 @@
  * Assembly: fragments wait until their packet is whole, then it goes on as one.
  *
  * A flow can only be found, and a packet only be judged, by what stands in its first fragment; so
- * nothing of a packet goes on before all of it is there. Each fragment is copied at once to its place
- * in one large buffer and its own buffer given back: whoever sends fragments can't hold the ports'
- * buffers. What waits is counted as held, frame by frame.
+ * nothing of a packet goes on before all of it is there. Each fragment is copied at once to its
+ * place in one large buffer and its own buffer given back: whoever sends fragments can't hold the
+ * ports' buffers. What waits is counted as held, frame by frame.
  *
  * A packet's fragments are known by realm, addresses, identification and, of IPv4, protocol. The
  * realm is part of the key, as it is of a flow's: equal fragments of two sites never meet. (The key
@@ -12,8 +12,8 @@
  * most.) Fragments of tunnel packets have a kind of their own.
  *
  * Bounds: WHOLES packets in the making, WHOLES_PER_OWNER of one site (or of one hash of the outer
- * source, for tunnel packets); FRAMES_MAX fragments each; LIFE_S seconds. Who wants one more than its
- * share loses its oldest; when all are taken, whoever has most loses its oldest. Fragments that
+ * source, for tunnel packets); FRAMES_MAX fragments each; LIFE_S seconds. Who wants one more than
+ * its share loses its oldest; when all are taken, whoever has most loses its oldest. Fragments that
  * overlap end their packet (RFC 5722; of IPv4 as well), unless one is just the same again. A site
  * whose packet did not become whole in time is told, if its first fragment came (RFC 792, RFC 8200
  * section 4.5).
@@ -164,8 +164,8 @@ static void write_key(struct burst *b, struct packet *p, const struct assembly *
 }
 
 /*
- * Its first fragment goes to be answered, in the buffer that was to become the whole; the others are
- * dropped.
+ * Its first fragment goes to be answered, in the buffer that was to become the whole; the others
+ * are dropped.
  */
 static void tell(struct lane *lane, struct burst *b, struct assembly *a)
 {

@@ -92,8 +92,8 @@ static enum drop open_ipv4(struct lane *lane, struct packet *p, enum stage *next
 }
 
 /*
- * What is in fragments begins so, as far as a later one knows: Linux puts options in front of GRE, and
- * into what is cut.
+ * What is in fragments begins so, as far as a later one knows: Linux puts options in front of GRE,
+ * and into what is cut.
  */
 static bool may_be_gre(uint8_t next)
 {
@@ -101,8 +101,8 @@ static bool may_be_gre(uint8_t next)
 }
 
 /*
- * The outer IPv6 header and those behind it (RFC 8200), @len bytes at @ip, at least IPV6_LEN. Writes
- * where GRE is, and the packet's length, padding cut off.
+ * The outer IPv6 header and those behind it (RFC 8200), @len bytes at @ip, at least IPV6_LEN.
+ * Writes where GRE is, and the packet's length, padding cut off.
  */
 static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_t *total)
 {

@@ -1,8 +1,8 @@
 /*
  * Extent: which bytes of a packet's payload have arrived, fragment by fragment. Private to in/.
  *
- * IPv4 counts payload in units of eight bytes (RFC 791 section 3.1), so one bit for each unit says it
- * all. Fragments may come in any order; none may overlap another.
+ * IPv4 counts payload in units of eight bytes (RFC 791 section 3.1), so one bit for each unit says
+ * it all. Fragments may come in any order; none may overlap another.
  */
 #pragma once
 

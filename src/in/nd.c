@@ -1,16 +1,16 @@
 /*
  * Neighbour discovery (RFC 4861): who has our IPv6 egress address?
  *
- * As ARP (arp.c): egress addresses in the uplink's own network are on no interface of the kernel, so
- * nobody but us can answer for them; neither are, on ports without a kernel behind, the local ends of
- * tunnels. All else, asking and routers included, is the kernel's.
+ * As ARP (arp.c): egress addresses in the uplink's own network are on no interface of the kernel,
+ * so nobody but us can answer for them; neither are, on ports without a kernel behind, the local
+ * ends of tunnels. All else, asking and routers included, is the kernel's.
  *
- * A site's global prefix may be a part of the uplink's own network, too, when the provider routes none:
- * then we answer for every address in it, as a proxy (section 7.2.8) that yields to a neighbour who has
- * the address himself. Whether a host is there its site knows.
+ * A site's global prefix may be a part of the uplink's own network, too, when the provider routes
+ * none: then we answer for every address in it, as a proxy (section 7.2.8) that yields to a
+ * neighbour who has the address himself. Whether a host is there its site knows.
  *
- * The advertisement is made in the solicitation's own buffer. It names our Ethernet address, so that
- * whoever asked need not ask again.
+ * The advertisement is made in the solicitation's own buffer. It names our Ethernet address, so
+ * that whoever asked need not ask again.
  */
 #include "in/stages.h"
 

@@ -1,9 +1,9 @@
 /*
  * Parse: is the inner packet sound, and by what key is it looked up?
  *
- * The checks are those of RFC 1812 section 5.2.2 for IPv4, and for TCP, UDP and ICMP that the header
- * is there and as long as it says. Checksums of the transport are left to the end hosts: rewriting
- * updates them by difference, so that an error stays an error.
+ * The checks are those of RFC 1812 section 5.2.2 for IPv4, and for TCP, UDP and ICMP that the
+ * header is there and as long as it says. Checksums of the transport are left to the end hosts:
+ * rewriting updates them by difference, so that an error stays an error.
  */
 #include "in/stages.h"
 
@@ -13,9 +13,9 @@
 #include "in/transport.h"
 
 /*
- * A header that is not of IPv4's usual length. Options are not for us but two: a source route (RFC 791
- * section 3.1) would lead the packet where no flow of ours is about, so it is refused as RFC 7126
- * sections 4.3 and 4.4 say.
+ * A header that is not of IPv4's usual length. Options are not for us but two: a source route (RFC
+ * 791 section 3.1) would lead the packet where no flow of ours is about, so it is refused as RFC
+ * 7126 sections 4.3 and 4.4 say.
  */
 static __attribute__((noinline)) enum drop check_options(const uint8_t *ip, size_t len,
 							 size_t *header)

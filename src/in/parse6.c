@@ -4,8 +4,8 @@
  * Extension headers are walked over (tunnel/ipv6.h). There is no header checksum. A UDP checksum of
  * zero means none, as tunnels use it (RFC 6935).
  *
- * Where nothing is translated no port is needed: a flow of a protocol that we do not know is a pair of
- * addresses. Not so ICMP: what is neither echo nor an error stays on its link.
+ * Where nothing is translated no port is needed: a flow of a protocol that we do not know is a pair
+ * of addresses. Not so ICMP: what is neither echo nor an error stays on its link.
  */
 #include "in/stages.h"
 

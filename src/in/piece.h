@@ -15,8 +15,8 @@ enum { PIECE_HEADER_MAX = 256 };
 
 struct piece {
 	/*
-	 * Of which packet: addresses (of IPv4: mapped) and protocol; ports: the identification's two
-	 * halves. The realm and what else tells packets apart is the caller's to write.
+	 * Of which packet: addresses (of IPv4: mapped) and protocol; ports: the identification's
+	 * two halves. The realm and what else tells packets apart is the caller's to write.
 	 */
 	struct flow6_key key;
 	const uint8_t *header; /* all that is in front of the payload, */

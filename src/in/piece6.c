@@ -3,10 +3,11 @@
  *
  *   | IPv6, per-hop headers | fragment header | a part of the rest |
  *
- * The headers in front of the fragment header are the whole packet's; the fragment header says which
- * part follows, and what kind of header the rest begins with. Fragments are known by addresses and
- * identification alone. The first one has to hold all headers up to and including the transport's
- * (RFC 7112), so that nobody can hide one; what is behind a second fragment header is refused.
+ * The headers in front of the fragment header are the whole packet's; the fragment header says
+ * which part follows, and what kind of header the rest begins with. Fragments are known by
+ * addresses and identification alone. The first one has to hold all headers up to and including the
+ * transport's (RFC 7112), so that nobody can hide one; what is behind a second fragment header is
+ * refused.
  */
 #include "in/piece.h"
 

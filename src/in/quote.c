@@ -2,12 +2,13 @@
  * Quote: which flow is an ICMP error about?
  *
  * An error names no ports of its own; it carries the beginning of the packet that caused it. That
- * packet went the other way, so its key turned round is the error's key, and the flow table says the
- * rest (RFC 5508 section 4.2). A quote holds at least an IPv4 header and eight bytes (RFC 792), which
- * is all that is needed.
+ * packet went the other way, so its key turned round is the error's key, and the flow table says
+ * the rest (RFC 5508 section 4.2). A quote holds at least an IPv4 header and eight bytes (RFC 792),
+ * which is all that is needed.
  *
- * An error is about a flow but not of it: nothing in the record changes, so that nobody keeps a flow
- * alive or ends it with errors (RFC 5508 REQ-6). None is ever answered (RFC 1122 section 3.2.2).
+ * An error is about a flow but not of it: nothing in the record changes, so that nobody keeps a
+ * flow alive or ends it with errors (RFC 5508 REQ-6). None is ever answered (RFC 1122 section
+ * 3.2.2).
  */
 #include "in/stages.h"
 

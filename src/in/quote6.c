@@ -2,8 +2,8 @@
  * Quote of ICMPv6: which flow is an ICMPv6 error about? As quote.c, by RFC 4443.
  *
  * The quoted packet's extension headers are walked as those of a packet; what is cut off before its
- * ports tells nothing, nor does a later fragment: of the pieces that we make the first one does. "Packet
- * too big" is the error that matters most: nobody on the way fragments.
+ * ports tells nothing, nor does a later fragment: of the pieces that we make the first one does.
+ * "Packet too big" is the error that matters most: nobody on the way fragments.
  */
 #include "in/stages.h"
 

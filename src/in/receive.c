@@ -1,13 +1,13 @@
 /*
  * Receive: a burst from the ports and from other workers.
  *
- * These are the sources. Who is first takes turns, so that a flooded one does not starve the others:
- * a burst may be full before the last is asked. A frame that came in several buffers is made one
- * here, or it is dropped: behind this stage a packet is one piece of memory with HEADROOM_MIN bytes
- * in front.
+ * These are the sources. Who is first takes turns, so that a flooded one does not starve the
+ * others: a burst may be full before the last is asked. A frame that came in several buffers is
+ * made one here, or it is dropped: behind this stage a packet is one piece of memory with
+ * HEADROOM_MIN bytes in front.
  *
- * An af_packet port hands over all that its interface hears, also for other stations; elsewhere the card
- * or the steer program has seen to it, and nobody looks again.
+ * An af_packet port hands over all that its interface hears, also for other stations; elsewhere the
+ * card or the steer program has seen to it, and nobody looks again.
  */
 #include "in/stages.h"
 
@@ -40,8 +40,8 @@ static void take(struct lane *lane, struct burst *b, struct packet *p, uint16_t 
 }
 
 /*
- * To our Ethernet address; or to a group, if it may ask for an address of ours: packets that were sent to
- * a group ask nothing (RFC 1122 section 3.3.6).
+ * To our Ethernet address; or to a group, if it may ask for an address of ours: packets that were
+ * sent to a group ask nothing (RFC 1122 section 3.3.6).
  */
 static bool is_for_us(const struct lane *lane, const struct packet *p)
 {

@@ -23,8 +23,8 @@ struct reassembly *reassembly_create(void);
 void reassembly_destroy(struct reassembly *r); /* NULL is fine */
 
 /*
- * Gives up what has waited too long. What is left of packets whose site is to be told is in the lists
- * of the answer stages of @b, which was empty. How many packets were given up.
+ * Gives up what has waited too long. What is left of packets whose site is to be told is in the
+ * lists of the answer stages of @b, which was empty. How many packets were given up.
  */
 unsigned reassembly_expire(struct lane *lane, struct burst *b);
 
@@ -32,8 +32,8 @@ unsigned reassembly_expire(struct lane *lane, struct burst *b);
 bool quote_is_error(const struct packet *p);
 
 /*
- * The key of the packets that answer the one quoted in @len bytes at @quote, in @realm. DROP_NONE, or
- * why it can't be told.
+ * The key of the packets that answer the one quoted in @len bytes at @quote, in @realm. DROP_NONE,
+ * or why it can't be told.
  */
 enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow_key *key);
 
@@ -42,8 +42,8 @@ enum drop quote6_key(const uint8_t *quote, size_t len, uint16_t realm, struct fl
 
 /*
  * Is this frame a neighbour solicitation (RFC 4861) for an address that we answer for on this port?
- * Then the advertisement is made in place and true returned. @p->data is at the Ethernet header, and
- * an IPv6 header behind it.
+ * Then the advertisement is made in place and true returned. @p->data is at the Ethernet header,
+ * and an IPv6 header behind it.
  */
 bool nd_answer(const struct lane *lane, struct packet *p);
 

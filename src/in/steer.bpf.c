@@ -7,8 +7,8 @@
  * falls through to the kernel, which would answer it with a reset or an ICMP error: if nobody
  * listens on the queue it is dropped and counted.
  *
- * Dies with the interface, or when the driver takes it off at close. After a kill -9 it stays, passes
- * nothing of ours to the kernel, and the next start replaces it.
+ * Dies with the interface, or when the driver takes it off at close. After a kill -9 it stays,
+ * passes nothing of ours to the kernel, and the next start replaces it.
  */
 #define STEER_LOAD bpf_xdp_load_bytes
 #include "in/steer_match.bpf.h"

@@ -1,10 +1,11 @@
 /*
  * Is this frame ours? Shared by the XDP steer program and the tc guard program.
  *
- * Only IP and ARP in plain Ethernet are looked at: what has a VLAN tag, is cut short or is not IP at
- * all belongs to the kernel. Every fragment of an IPv4 packet carries its protocol and addresses, so
- * they need no special case. IPv6 has other headers in front of GRE; every fragment says what begins in
- * its packet's first one, so a walk that takes the fragment header for any other finds them all.
+ * Only IP and ARP in plain Ethernet are looked at: what has a VLAN tag, is cut short or is not IP
+ * at all belongs to the kernel. Every fragment of an IPv4 packet carries its protocol and
+ * addresses, so they need no special case. IPv6 has other headers in front of GRE; every fragment
+ * says what begins in its packet's first one, so a walk that takes the fragment header for any
+ * other finds them all.
  *
  * Who includes this defines STEER_LOAD, the helper that copies bytes of its context.
  */
@@ -152,7 +153,8 @@ static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
 
 /*
  * Is there GRE behind the extension headers of an IPv6 packet, the first of kind @next? What is cut
- * short is not. By the helper: without CAP_PERFMON the verifier lets nobody add to a packet's pointer.
+ * short is not. By the helper: without CAP_PERFMON the verifier lets nobody add to a packet's
+ * pointer.
  */
 static __always_inline int leads_to_gre(void *ctx, __u8 next)
 {
@@ -223,8 +225,8 @@ static __always_inline __u32 match_arp(void *l3, void *end)
 }
 
 /*
- * A card or switch may give us what is for another station: that is the kernel's to drop, as RFC 1122
- * section 3.3.6 has what was sent to all but asks nothing.
+ * A card or switch may give us what is for another station: that is the kernel's to drop, as RFC
+ * 1122 section 3.3.6 has what was sent to all but asks nothing.
  */
 static __always_inline int is_for_us(const struct ethhdr *eth, __u32 what)
 {

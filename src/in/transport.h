@@ -1,6 +1,7 @@
 /*
- * Transport headers, the same over IPv4 and IPv6. Of a packet: is the header there and as long as it
- * says? Writes ports, and TCP flags. @l4 has @len bytes. Of a quoted packet: which are its answers?
+ * Transport headers, the same over IPv4 and IPv6. Of a packet: is the header there and as long as
+ * it says? Writes ports, and TCP flags. @l4 has @len bytes. Of a quoted packet: which are its
+ * answers?
  */
 #pragma once
 
@@ -34,8 +35,8 @@ static inline enum drop transport_udp(struct packet *p, const uint8_t *l4, size_
 enum { TRANSPORT_QUOTE_MIN = 8 }; /* bytes of a quoted header that say enough (RFC 792) */
 
 /*
- * The ports of the answers to what is quoted at @l4, at least TRANSPORT_QUOTE_MIN bytes: it has @ports,
- * or is a @request or @reply of ICMP, or has nothing to tell flows apart by.
+ * The ports of the answers to what is quoted at @l4, at least TRANSPORT_QUOTE_MIN bytes: it has
+ * @ports, or is a @request or @reply of ICMP, or has nothing to tell flows apart by.
  */
 static inline void transport_quoted(const uint8_t *l4, bool ports, bool request, bool reply,
 				    be16_t *sport, be16_t *dport)

@@ -96,6 +96,8 @@ struct adjacency {
 struct adjacency *adjacency_create(const struct adjacency_spec *spec);
 void adjacency_destroy(struct adjacency *adj); /* NULL is fine */
 
-/* Longest prefix match over the routes of @port. Hop id, HOP_NONE or HOP_UNKNOWN_HOST. Any worker. */
+/*
+ * Longest prefix match over the routes of @port. Hop id, HOP_NONE or HOP_UNKNOWN_HOST. Any worker.
+ */
 uint16_t adjacency_route(const struct adjacency *adj, uint8_t port, be32_t dst);
 uint16_t adjacency_route6(const struct adjacency *adj, uint8_t port, const struct addr6 *dst);

@@ -1,9 +1,9 @@
 /*
  * The global prefixes of sites: whose is this IPv6 address?
  *
- * No two overlap (control/config sees to it), so among them, sorted, only the last one that begins at
- * or before an address can contain it: one binary search. Where no site has any, which is the usual
- * thing, it is one comparison.
+ * No two overlap (control/config sees to it), so among them, sorted, only the last one that begins
+ * at or before an address can contain it: one binary search. Where no site has any, which is the
+ * usual thing, it is one comparison.
  */
 #include "network/index.h"
 #include "network/network.h"

@@ -2,7 +2,8 @@
  * The snapshot's lookup tables: private to network/.
  *
  * Open addressing with linear probing, at most half full, built once. Keys are few and chosen by
- * the operator; what comes from the wire is only looked up, so a probe is bounded by what was built.
+ * the operator; what comes from the wire is only looked up, so a probe is bounded by what was
+ * built.
  */
 #pragma once
 

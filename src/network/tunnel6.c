@@ -1,8 +1,8 @@
 /*
  * Tunnels over IPv6: which one is it, and what are its ends?
  *
- * A table of its own, by open addressing as those of network.c, so that a packet of outer IPv4 looks
- * at nothing here. The addresses themselves stand in the ready-made headers.
+ * A table of its own, by open addressing as those of network.c, so that a packet of outer IPv4
+ * looks at nothing here. The addresses themselves stand in the ready-made headers.
  */
 #include "base/wire.h"
 #include "network/index.h"

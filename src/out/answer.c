@@ -7,7 +7,8 @@
  *
  * An error quotes as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
  * address, or, towards the Internet, from the egress address that the packet was sent to. None is
- * sent about an ICMP error, which has its own stages, nor where RFC 1812 section 4.3.2.7 forbids it.
+ * sent about an ICMP error, which has its own stages, nor where RFC 1812 section 4.3.2.7 forbids
+ * it.
  *
  * Errors are rate limited (errors.h); setup asked for those that say a refusal. A packet that would
  * have been answered is then a drop, under the reason for which the error would have been sent.

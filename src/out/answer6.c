@@ -3,9 +3,9 @@
  *
  * An error quotes as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c). It
  * comes from the tunnel's IPv6 address, and where there is none nobody is told; or, towards the
- * Internet, from the egress address that the packet was sent to. If that was a host's own address, which
- * is not translated, the error comes from the first egress address, or, where there is none, from the
- * host's. It is rate limited (section 2.4 f) together with those of IPv4.
+ * Internet, from the egress address that the packet was sent to. If that was a host's own address,
+ * which is not translated, the error comes from the first egress address, or, where there is none,
+ * from the host's. It is rate limited (section 2.4 f) together with those of IPv4.
  */
 #include "out/stages.h"
 
@@ -67,8 +67,8 @@ static bool route_back(const struct lane *lane, struct packet *p, const struct f
 }
 
 /*
- * Section 2.4 e: only a host, and not about what was sent to a crowd, but for "packet too big", which
- * we have no occasion to say there.
+ * Section 2.4 e: only a host, and not about what was sent to a crowd, but for "packet too big",
+ * which we have no occasion to say there.
  */
 static bool can_be_told(const struct packet *p, const struct flow6_key *key)
 {
@@ -92,8 +92,8 @@ static void write_header(uint8_t *ip, const struct addr6 *src, const struct addr
 
 /*
  * New headers stand in front of the quote: out of a tunnel its own headers were there, and from the
- * Internet the headroom suffices (packet.h). A packet that may fill its buffer (in/assembly.c) has its
- * quote moved first, as in answer.c.
+ * Internet the headroom suffices (packet.h). A packet that may fill its buffer (in/assembly.c) has
+ * its quote moved first, as in answer.c.
  */
 static void make_error(const struct lane *lane, struct packet *p, const struct addr6 *from,
 		       const struct addr6 *to)

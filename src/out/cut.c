@@ -5,8 +5,8 @@
  *   IPv6   | IPv6, per-hop headers | fragment header | slice |   RFC 8200 section 4.5
  *
  * Options of IPv4 that are not to be copied stand in the first piece only. What stands in front of
- * IPv6's fragment header is what routers on the way may read: all up to the routing header, or up to
- * the hop-by-hop options. The rest of the headers is in the first slice.
+ * IPv6's fragment header is what routers on the way may read: all up to the routing header, or up
+ * to the hop-by-hop options. The rest of the headers is in the first slice.
  */
 #include "out/cut.h"
 

@@ -24,8 +24,8 @@ void cut_begin(struct cut *c, const uint8_t *ip);
 void cut6_begin(struct cut *c, const uint8_t *ip, size_t len, uint32_t id);
 
 /*
- * Writes to @ip the header of the piece that holds @len bytes of the body from @at on, a multiple of
- * eight; @last: no piece follows.
+ * Writes to @ip the header of the piece that holds @len bytes of the body from @at on, a multiple
+ * of eight; @last: no piece follows.
  */
 void cut_write(const struct cut *c, uint8_t *ip, size_t at, size_t len, bool last);
 void cut6_write(const struct cut *c, uint8_t *ip, size_t at, size_t len, bool last);

@@ -1,6 +1,7 @@
 /*
- * Fragment: a packet that is too big for its way out and may be cut leaves in pieces. IPv4 may where DF
- * is clear; IPv6 only if it came in pieces: its source cuts it, and nobody else (RFC 8200 section 5).
+ * Fragment: a packet that is too big for its way out and may be cut leaves in pieces. IPv4 may
+ * where DF is clear; IPv6 only if it came in pieces: its source cuts it, and nobody else (RFC 8200
+ * section 5).
  *
  * The only stage that makes packets. It takes what follow or answer passed to it, translates it if
  * that has not been done, copies it piece by piece into buffers of their own, and sends the pieces
@@ -11,8 +12,8 @@
  * Law 3: k pieces are k - 1 packets more than came in, counted as fragments_made.
  *
  * Towards the Internet many hosts share one address, and pieces of two packets with the same
- * identification would be put together (RFC 6864 section 5.3.1); so they take on one of ours. Those of
- * IPv6 always do: theirs went with the fragment header when they were put together.
+ * identification would be put together (RFC 6864 section 5.3.1); so they take on one of ours. Those
+ * of IPv6 always do: theirs went with the fragment header when they were put together.
  */
 #include "out/stages.h"
 
@@ -43,8 +44,8 @@ static const struct family *family_of(const struct packet *p)
 }
 
 /*
- * Nobody can foretell it, and none comes again before all others have (RFC 7739): a counter, which a
- * keyed permutation hides (a network of four rounds: Luby and Rackoff, 1988).
+ * Nobody can foretell it, and none comes again before all others have (RFC 7739): a counter, which
+ * a keyed permutation hides (a network of four rounds: Luby and Rackoff, 1988).
  */
 static uint32_t next_identification6(struct lane *lane)
 {

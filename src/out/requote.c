@@ -7,8 +7,8 @@
  *                       which is all that the Internet may see of the site (REQ-5)
  *
  * Where nothing was translated the error's source stays as it is. The quote's checksums follow by
- * difference, as far as they are in the quote; the error's own ones were verified when it came in and
- * are made anew.
+ * difference, as far as they are in the quote; the error's own ones were verified when it came in
+ * and are made anew.
  */
 #include "out/stages.h"
 

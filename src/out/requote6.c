@@ -2,9 +2,9 @@
  * Requote of ICMPv6: as requote.c. An error takes on the addresses that its flow says, inside and
  * out; its own checksum was verified when it came in and is made anew.
  *
- * In a flow that is not translated the quote is right as it is. So is the source of an error from the
- * site, if it too lies in one of the site's global prefixes: the router that made it. Otherwise it
- * becomes the host's, as nobody out there may see the site's other addresses.
+ * In a flow that is not translated the quote is right as it is. So is the source of an error from
+ * the site, if it too lies in one of the site's global prefixes: the router that made it. Otherwise
+ * it becomes the host's, as nobody out there may see the site's other addresses.
  */
 #include "out/stages.h"
 

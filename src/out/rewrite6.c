@@ -2,7 +2,8 @@
  * Rewrite of IPv6: as rewrite.c, with addresses of 128 bits and no header checksum.
  *
  * The transport's checksum covers the addresses, that of ICMPv6 included (RFC 8200 section 8.1). A
- * packet of a flow that is not translated loses a hop and is else as it came, whatever its protocol.
+ * packet of a flow that is not translated loses a hop and is else as it came, whatever its
+ * protocol.
  */
 #include "out/stages.h"
 

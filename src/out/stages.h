@@ -27,8 +27,8 @@ void rewrite6(struct lane *lane, struct packet *p);
 void encapsulate6(struct lane *lane, struct packet *p, const struct hop *hop);
 
 /*
- * Translates a packet of @f quoted by an ICMP error that travels in direction @dir: addresses, ports
- * and checksums. @quote has @len bytes: an IPv4 header and at least eight more.
+ * Translates a packet of @f quoted by an ICMP error that travels in direction @dir: addresses,
+ * ports and checksums. @quote has @len bytes: an IPv4 header and at least eight more.
  */
 void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir);
 

@@ -53,7 +53,9 @@ static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const st
 	wire_put_be16(checksum, value);
 }
 
-/* The same for a packet quoted by an error that travels in direction @dir: it went the other way. */
+/*
+ * The same for a packet quoted by an error that travels in direction @dir: it went the other way.
+ */
 static inline struct port_change quoted_port_change(const struct flow *f, enum flow_dir dir)
 {
 	if (dir == FLOW_RETURN)

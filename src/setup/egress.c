@@ -10,17 +10,17 @@
  * (RFC 7857 section 3 allows what RFC 4787 REQ-3 forbade). A pool whose mapping is
  * endpoint-independent shares none; there mapping.c says which port.
  *
- * The address is chosen by the inner host, so that one host is seen under one address as long as that
- * has ports (RFC 4787 REQ-2); then under the next one, up to ADDRESSES_MAX. The search for a port
- * starts at a random place (RFC 6056 section 3.3.1), goes upwards, and ends after SEARCH_MAX
+ * The address is chosen by the inner host, so that one host is seen under one address as long as
+ * that has ports (RFC 4787 REQ-2); then under the next one, up to ADDRESSES_MAX. The search for a
+ * port starts at a random place (RFC 6056 section 3.3.1), goes upwards, and ends after SEARCH_MAX
  * candidates of an address. A destination for which it ended in vain is remembered with the address
- * for the rest of the second: a site which has used up all ports towards it cannot make us search for
- * each of its packets, nor keep others from theirs.
+ * for the rest of the second: a site which has used up all ports towards it cannot make us search
+ * for each of its packets, nor keep others from theirs.
  *
- * Where there are several sites, each 16th port is a reserve, towards every destination: only a site
- * with less than its fair share of an address's ports comes into it, and only when the other ports are
- * used up. So a site that uses up what there is towards one destination leaves something for the
- * others.
+ * Where there are several sites, each 16th port is a reserve, towards every destination: only a
+ * site with less than its fair share of an address's ports comes into it, and only when the other
+ * ports are used up. So a site that uses up what there is towards one destination leaves something
+ * for the others.
  */
 #include "base/memory.h"
 #include "base/wire.h"
@@ -167,7 +167,9 @@ static bool has_reserve(const struct setup *s)
 	return s->lane->net->n_sites > 1;
 }
 
-/* Has the site less than its fair share, which is this worker's ports of one address by the sites? */
+/*
+ * Has the site less than its fair share, which is this worker's ports of one address by the sites?
+ */
 static bool may_use_reserve(const struct setup *s)
 {
 	const struct network *net = s->lane->net;
@@ -464,7 +466,9 @@ void egress_moved(struct lane *lane, const struct flow *flow)
 		mappings_move(lane->egress->mappings, lane->flows, flow);
 }
 
-/* A port rests where anybody may send to it; not if it is TCP's, whose connections rest themselves. */
+/*
+ * A port rests where anybody may send to it; not if it is TCP's, whose connections rest themselves.
+ */
 static uint32_t rests_until(const struct lane *lane, const struct pool *pool, uint8_t proto)
 {
 	if (pool->filtering != FILTERING_ENDPOINT_INDEPENDENT || proto == PROTO_TCP)

@@ -1,14 +1,15 @@
 /*
  * Global prefixes: what a site has that is unique in the world leaves for the Internet as it is.
  *
- * The flow is one like any other, with limits, state and a way home; its translation is the identity.
- * No egress port is taken, and none is needed to tell flows apart: a global prefix belongs to one site
- * (control/config), so the return key
+ * The flow is one like any other, with limits, state and a way home; its translation is the
+ * identity. No egress port is taken, and none is needed to tell flows apart: a global prefix
+ * belongs to one site (control/config), so the return key
  *
  *   (the Internet, remote address and port, own address and port, protocol)
  *
  * is as unique as the forward key is. No egress address lies in a global prefix either. What comes
- * from the Internet without a flow is dropped as everything is: the prefix is reached by answers only.
+ * from the Internet without a flow is dropped as everything is: the prefix is reached by answers
+ * only.
  *
  * These are the steps "choose" and "take" of IPv6; what is not global goes on to egress.c.
  */

@@ -2,12 +2,12 @@
  * Flow setup from outside: the first packet from the Internet to an egress port that somebody has.
  *
  * Only where the pool says "filtering: endpoint-independent" (RFC 4787 section 5). The port has one
- * inner endpoint, and that is where the flow goes: home is the site of the endpoint, by the tunnel by
- * which it was heard of last. The record is the same as if the site had begun, and so are the limits:
- * what the Internet opens counts as the site's own. Only the TCP state says who began.
+ * inner endpoint, and that is where the flow goes: home is the site of the endpoint, by the tunnel
+ * by which it was heard of last. The record is the same as if the site had begun, and so are the
+ * limits: what the Internet opens counts as the site's own. Only the TCP state says who began.
  *
- * A port that nobody has is as closed as ever: no_flow. So is every ICMP query: its identifier names
- * no service, and RFC 5508 REQ-1 asks for those from inside only. Nobody outside is told of a
+ * A port that nobody has is as closed as ever: no_flow. So is every ICMP query: its identifier
+ * names no service, and RFC 5508 REQ-1 asks for those from inside only. Nobody outside is told of a
  * refusal.
  */
 #include "base/wire.h"

@@ -2,15 +2,16 @@
  * Step: may this site have one more flow?
  *
  * Four questions, the cheap ones first: is there a record for it; has it its number of flows; its
- * number of half-open TCP connections; does it open flows too fast? But for the first, each is about
- * this site alone, so a flood from one site costs the others nothing.
+ * number of half-open TCP connections; does it open flows too fast? But for the first, each is
+ * about this site alone, so a flood from one site costs the others nothing.
  *
  * The rate is a token bucket of one number (GCRA, ITU-T I.371): until when the site has spent its
- * tokens. It may run ahead of the clock by one second's worth. No refill pass, no timer, no division.
+ * tokens. It may run ahead of the clock by one second's worth. No refill pass, no timer, no
+ * division.
  *
- * The last part of the table is a reserve. Into it comes only who has less than the fair share, which
- * is the capacity by the number of sites: however many flows the others were allowed, and however
- * many they have, a site that was quiet can open some.
+ * The last part of the table is a reserve. Into it comes only who has less than the fair share,
+ * which is the capacity by the number of sites: however many flows the others were allowed, and
+ * however many they have, a site that was quiet can open some.
  *
  * The numbers are this worker's share of the site's (network.c), and so are the counts; the worker
  * alone writes them. Flows are taken off when they end, half-open ones also when they are answered

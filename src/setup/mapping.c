@@ -1,13 +1,13 @@
 /*
  * Endpoint-independent mappings: see mapping.h.
  *
- * Two chained hashes find a mapping, by its inner endpoint and by its outer one; each counts its flows
- * and ends with the last one, so that nothing ages here. It knows by which tunnel its endpoint was
- * heard of last: where the Internet may open flows, they go there. There a port also rests before
- * somebody else gets it (RFC 6888 REQ-8), or he would hear what was meant for another: mappings without
- * flows wait in a queue, and each new flow looks at the first few. Which ports are taken is one bit for each port and protocol: unlike
- * in a pool that shares ports the whole part of an address can be searched, 64 ports at a step, and
- * "exhausted" means that really none is left.
+ * Two chained hashes find a mapping, by its inner endpoint and by its outer one; each counts its
+ * flows and ends with the last one, so that nothing ages here. It knows by which tunnel its
+ * endpoint was heard of last: where the Internet may open flows, they go there. There a port also
+ * rests before somebody else gets it (RFC 6888 REQ-8), or he would hear what was meant for another:
+ * mappings without flows wait in a queue, and each new flow looks at the first few. Which ports are
+ * taken is one bit for each port and protocol: unlike in a pool that shares ports the whole part of
+ * an address can be searched, 64 ports at a step, and "exhausted" means that really none is left.
  *
  * The hash is the flow table's, keyed: a site that chooses its endpoints can not choose collisions.
  * Memory is bounded by the number of flows, since a mapping has at least one.
@@ -202,7 +202,9 @@ static uint64_t *taken_of(const struct mappings *m, const struct network *net, u
 	return m->slices[slice].taken + (size_t)set * (net->slices[slice].size / WORD_BITS);
 }
 
-/* The first free port at or after offset @from and before @end, none of those in @kept; @end: none. */
+/*
+ * The first free port at or after offset @from and before @end, none of those in @kept; @end: none.
+ */
 static uint32_t next_free(const uint64_t *taken, uint64_t kept, uint32_t from, uint32_t end)
 {
 	while (from < end) {

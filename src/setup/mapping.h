@@ -2,8 +2,8 @@
  * Mappings of endpoint-independent pools (RFC 4787 REQ-1): one inner endpoint (site, source address
  * and port, protocol) has one egress address and port towards everybody, and has it alone.
  *
- * Private to setup/: egress.c asks. One table a worker, written by it alone. control/ asks how large
- * they are.
+ * Private to setup/: egress.c asks. One table a worker, written by it alone. control/ asks how
+ * large they are.
  */
 #pragma once
 
@@ -58,8 +58,8 @@ void mappings_give(struct mappings *m, struct flow_table *flows, const struct ne
 		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s);
 
 /*
- * Whose is @flow->nat_src and nat_port, for its protocol? Then writes the inner endpoint: site, src,
- * sport, and onramp. False: nobody's.
+ * Whose is @flow->nat_src and nat_port, for its protocol? Then writes the inner endpoint: site,
+ * src, sport, and onramp. False: nobody's.
  */
 bool mappings_find_home(const struct mappings *m, const struct flow_table *flows,
 			struct flow *flow);

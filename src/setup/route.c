@@ -1,11 +1,11 @@
 /*
  * Step: which way does the flow go?
  *
- * The default route is the first egress pool with an address of the flow's family, by its uplink. What
- * leaves untranslated needs no such address, but goes the same way. Private destinations have no
- * route: they must not leak to the Internet, and neither must packets to our own outer addresses, nor
- * those of one site to a global prefix of another: sites do not meet. Packets to our own egress
- * addresses turn back. Behind the uplink the kernel's routes say which neighbour is next
+ * The default route is the first egress pool with an address of the flow's family, by its uplink.
+ * What leaves untranslated needs no such address, but goes the same way. Private destinations have
+ * no route: they must not leak to the Internet, and neither must packets to our own outer
+ * addresses, nor those of one site to a global prefix of another: sites do not meet. Packets to our
+ * own egress addresses turn back. Behind the uplink the kernel's routes say which neighbour is next
  * (network/adjacency.h).
  */
 #include "setup/setup.h"
@@ -56,8 +56,9 @@ static enum drop take_hop(struct setup *s, uint8_t port, uint16_t hop)
 }
 
 /*
- * Hairpin (RFC 4787 REQ-9): to an egress port of ours, of a pool that is endpoint-independent. It goes
- * out by no neighbour, but back in (out/hairpin.c). A port of somebody else's slice has no route.
+ * Hairpin (RFC 4787 REQ-9): to an egress port of ours, of a pool that is endpoint-independent. It
+ * goes out by no neighbour, but back in (out/hairpin.c). A port of somebody else's slice has no
+ * route.
  */
 static enum drop turn_back(struct setup *s)
 {

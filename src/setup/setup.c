@@ -2,15 +2,15 @@
  * Flow setup: THE table of steps.
  *
  * Runs for packets that belong to no flow. Each packet goes through the steps in order; the first
- * that refuses ends it, and the steps before it are undone in reverse. What is decided here is never
- * asked again for the life of the flow.
+ * that refuses ends it, and the steps before it are undone in reverse. What is decided here is
+ * never asked again for the life of the flow.
  *
  * All packets of a burst go through the first steps before one of them goes on: choosing an egress
  * port asks memory for what taking it will look at, and the misses of a burst overlap. From
  * FIRST_ALONE on one packet is finished before the next: it takes a port and a record that the next
  * must see taken. A packet that may belong to a flow which this very burst makes is kept out of the
- * first round and goes through all steps alone, if it still has to. So do all where the Internet may
- * open flows as well (inbound.c): the same flow could begin from both sides in one burst.
+ * first round and goes through all steps alone, if it still has to. So do all where the Internet
+ * may open flows as well (inbound.c): the same flow could begin from both sides in one burst.
  */
 #include "setup/setup.h"
 

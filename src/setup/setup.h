@@ -1,8 +1,8 @@
 /*
  * Flow setup: what happens once, at a flow's first packet.
  *
- * The steps and their order are the table in setup.c. A step looks at the packet and adds its part of
- * the decision to the flow being made; a step that refuses undoes the ones before it.
+ * The steps and their order are the table in setup.c. A step looks at the packet and adds its part
+ * of the decision to the flow being made; a step that refuses undoes the ones before it.
  */
 #pragma once
 
@@ -53,7 +53,9 @@ void egress_moved(struct lane *lane, const struct flow *flow);
 /* May the Internet open flows here? */
 bool inbound_is_open(const struct lane *lane);
 
-/* A packet from the Internet that belongs to no flow: it opens one and follows it, or is dropped. */
+/*
+ * A packet from the Internet that belongs to no flow: it opens one and follows it, or is dropped.
+ */
 void inbound_open(struct lane *lane, struct burst *b, struct packet *p);
 
 void stage_setup(struct lane *lane, struct burst *b);
@@ -78,7 +80,9 @@ struct egress_state *egress_create(const struct network *net, uint32_t capacity,
 void egress_destroy(struct egress_state *e); /* NULL is fine */
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
 
-/* Where worker @index's part of a slice of @size ports begins, as an offset; @index up to @count. */
+/*
+ * Where worker @index's part of a slice of @size ports begins, as an offset; @index up to @count.
+ */
 uint32_t egress_part(uint32_t size, uint32_t index, uint32_t count);
 
 /* Which of @count workers owns @port of a slice of @size ports? Law: exactly one. */

@@ -3,8 +3,9 @@
  *
  * Addresses that are never a host's (RFC 6890) are refused from everybody; a site that lists its
  * prefixes may use no others (RFC 2827). Nor may link-local addresses pass, which never leave
- * their link (RFC 3927 section 7, RFC 4291 section 2.5.6). Different sites may list the same ones, but for global prefixes:
- * what is in one of these is its site's alone and leaves untranslated (global.c).
+ * their link (RFC 3927 section 7, RFC 4291 section 2.5.6). Different sites may list the same ones,
+ * but for global prefixes: what is in one of these is its site's alone and leaves untranslated
+ * (global.c).
  */
 #include "setup/setup.h"
 

@@ -1,9 +1,9 @@
 /*
  * Step: may this packet start a flow?
  *
- * TCP SYN, UDP, ICMP echo or timestamp request, and any other protocol where nothing is translated; and
- * only from a tunnel: what the Internet may open is in inbound.c. A TCP segment in mid-stream has lost
- * its flow for good.
+ * TCP SYN, UDP, ICMP echo or timestamp request, and any other protocol where nothing is translated;
+ * and only from a tunnel: what the Internet may open is in inbound.c. A TCP segment in mid-stream
+ * has lost its flow for good.
  */
 #include "setup/setup.h"
 

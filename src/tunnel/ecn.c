@@ -1,8 +1,8 @@
 /*
  * ECN: figure 4 of RFC 6040 as a table, outer by inner.
  *
- * Going in, encapsulation copies the field (section 4.1, normal mode). Coming out, a packet that was
- * marked between the two ends must carry the mark on, or be dropped, which says the same.
+ * Going in, encapsulation copies the field (section 4.1, normal mode). Coming out, a packet that
+ * was marked between the two ends must carry the mark on, or be dropped, which says the same.
  */
 #include "tunnel/ecn.h"
 

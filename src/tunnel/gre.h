@@ -1,5 +1,6 @@
 /*
- * GRE (RFC 2784, key and sequence number by RFC 2890) over IPv4 and IPv6 (RFC 7676), both directions.
+ * GRE (RFC 2784, key and sequence number by RFC 2890) over IPv4 and IPv6 (RFC 7676), both
+ * directions.
  */
 #pragma once
 
@@ -20,8 +21,8 @@ struct gre {
 
 /*
  * Reads the GRE header at @p, @len bytes up to the end of the outer packet. Checks version,
- * reserved bits, checksum if there is one, and that the payload is IPv4 or IPv6; a sequence number is
- * accepted and not looked at. DROP_NONE or why not.
+ * reserved bits, checksum if there is one, and that the payload is IPv4 or IPv6; a sequence number
+ * is accepted and not looked at. DROP_NONE or why not.
  */
 enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out);
 
@@ -35,9 +36,9 @@ struct gre_ends {
 };
 
 /*
- * Writes the outer headers of a tunnel over IPv4, 24 or 28 bytes, and returns how many. Total length is
- * zero and the IPv4 checksum is that of a zero length: encapsulation adds both, and the inner packet's
- * TOS. With df the way may not cut the tunnel's packets (RFC 2784 leaves it to us).
+ * Writes the outer headers of a tunnel over IPv4, 24 or 28 bytes, and returns how many. Total
+ * length is zero and the IPv4 checksum is that of a zero length: encapsulation adds both, and the
+ * inner packet's TOS. With df the way may not cut the tunnel's packets (RFC 2784 leaves it to us).
  */
 uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends);
 

@@ -2,14 +2,15 @@
  * The walk over extension headers: see ipv6.h.
  *
  * Hop-by-hop and destination options are walked over, not read: no option means anything to us, and
- * a node that forwards may pass them by (sections 4 and 4.3). Only who opens a tunnel packet, being its
- * destination, has to look whether one forbids to go on. The walk is bounded in headers and
+ * a node that forwards may pass them by (sections 4 and 4.3). Only who opens a tunnel packet, being
+ * its destination, has to look whether one forbids to go on. The walk is bounded in headers and
  * bytes. Refused by name:
  *
  *   routing header   type 0 (RFC 5095), and others that have segments left: the destination that we
  *                    see is not the flow's
- *   fragment         for those who put fragments together; an atomic one is a whole packet (RFC 6946).
- *                    A second fragment header has no meaning, and would hide what is behind it
+ *   fragment         for those who put fragments together; an atomic one is a whole packet (RFC
+ *                    6946). A second fragment header has no meaning, and would hide what is behind
+ *                    it
  *
  * Anything that is no extension header ends the walk, ESP and AH included.
  */

@@ -28,15 +28,15 @@ struct ipv6_chain {
 };
 
 /*
- * Walks the headers of the packet at @ip, @len bytes in all and at least IPV6_LEN. DROP_NONE, or why
- * such a packet may not go on. DROP_FRAGMENT: it is a fragment, and @c is right up to its fragment
- * header; with @first only a later one is, a first fragment's header being walked over.
+ * Walks the headers of the packet at @ip, @len bytes in all and at least IPV6_LEN. DROP_NONE, or
+ * why such a packet may not go on. DROP_FRAGMENT: it is a fragment, and @c is right up to its
+ * fragment header; with @first only a later one is, a first fragment's header being walked over.
  */
 enum drop ipv6_walk(const uint8_t *ip, size_t len, bool first, struct ipv6_chain *c);
 
 /*
- * May the one to whom the packet is addressed go on with it? No, if there is an option that it does not
- * know and that says so (section 4.2). @len: the bytes that ipv6_walk() found in front of what is behind
- * the headers.
+ * May the one to whom the packet is addressed go on with it? No, if there is an option that it does
+ * not know and that says so (section 4.2). @len: the bytes that ipv6_walk() found in front of what
+ * is behind the headers.
  */
 enum drop ipv6_check_options(const uint8_t *ip, size_t len);

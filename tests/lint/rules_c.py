@@ -7,6 +7,7 @@ C_FOLDERS = ("src/", "cli/", "tests/")
 FILE_FAIL, FILE_WARN = 600, 400
 FUNCTION_FAIL = 80
 LEVELS_MAX = 3
+COLUMNS = 100  # with tabs of eight; clang-format leaves comments and strings alone
 
 PACKET_PATH = ("src/in/", "src/flow/", "src/setup/", "src/out/", "src/tunnel/", "src/pipeline",
                "src/worker")
@@ -80,6 +81,14 @@ def file_size(tree):
             yield Problem(path, n, f"{n} lines; one idea a file, {FILE_WARN} at most", True)
 
 
+def columns(tree):
+    for path, text in tree.select(".c", ".h", under=("src/", "cli/")):
+        for number, line in numbered(text):
+            n = len(line.expandtabs(8))
+            if n > COLUMNS:
+                yield Problem(path, number, f"{n} columns; at most {COLUMNS}")
+
+
 def function_size(tree):
     for path, text in tree.select(".c", ".h", under=C_FOLDERS):
         for name, first, last in functions(blank(text)):
@@ -145,6 +154,7 @@ def types(tree):
 
 RULES = {
     "file-size": file_size,
+    "columns": columns,
     "function-size": function_size,
     "nesting": nesting,
     "head-comment": head_comment,

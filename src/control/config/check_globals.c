@@ -1,11 +1,12 @@
 /*
- * Global prefixes: what leaves untranslated must come back to one site and to nothing else, so no two
- * of them overlap, no egress address lies in one, and no tunnel's address in another site's. No tunnel's
- * end lies in one either: what is sent to the prefix comes here, so the tunnel would run through itself.
- * They are of the space that is given out to be unique, 2000::/3 (RFC 4291 section 2.4).
+ * Global prefixes: what leaves untranslated must come back to one site and to nothing else, so no
+ * two of them overlap, no egress address lies in one, and no tunnel's address in another site's. No
+ * tunnel's end lies in one either: what is sent to the prefix comes here, so the tunnel would run
+ * through itself. They are of the space that is given out to be unique, 2000::/3 (RFC 4291 section
+ * 2.4).
  *
- * Two prefixes overlap only if one contains the other. Sorted by address and length, whatever contains
- * a prefix stands in front of it; of the ones that nothing contains, none overlap.
+ * Two prefixes overlap only if one contains the other. Sorted by address and length, whatever
+ * contains a prefix stands in front of it; of the ones that nothing contains, none overlap.
  */
 #include "control/config/check.h"
 #include "control/config/config.h"

@@ -1,8 +1,8 @@
 /*
  * Limits: what a site does not say follows from the file's limits, and those from the capacity.
  *
- * A site alone may use the whole table. As soon as there is another one, none may use more than half
- * of it unless the operator says so; and of its flows only a quarter may be half-open TCP
+ * A site alone may use the whole table. As soon as there is another one, none may use more than
+ * half of it unless the operator says so; and of its flows only a quarter may be half-open TCP
  * connections, which cost an attacker one packet each and nothing to keep.
  */
 #include "control/config/check.h"

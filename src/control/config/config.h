@@ -74,8 +74,8 @@ struct err_list;
 struct config *config_load(const char *path, struct err_list *errs);
 
 /*
- * The same, and config_check_machine(): for whoever will run with it. All errors in one go, those of
- * the file and those of the machine.
+ * The same, and config_check_machine(): for whoever will run with it. All errors in one go, those
+ * of the file and those of the machine.
  */
 struct config *config_load_here(const char *path, struct err_list *errs);
 
@@ -91,8 +91,7 @@ int config_check_machine(const struct config *config, struct err_list *errs);
 
 /*
  * The part of it about memory: do the flow tables fit into so many bytes of free memory and free
- * huge
- * pages? 0, or -ENOMEM and a sentence that says how much is needed.
+ * huge pages? 0, or -ENOMEM and a sentence that says how much is needed.
  */
 int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
 			struct err_list *errs);

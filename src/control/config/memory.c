@@ -1,9 +1,9 @@
 /*
  * Do the flow tables, and the mappings of endpoint-independent pools, fit into the machine?
  *
- * Asked before anything is started: the kernel gives address space freely, and kills somebody once it
- * is touched. The answer goes by base/memory.c, which takes reserved huge pages for a table if they
- * suffice for all of it and ordinary memory otherwise, and leaves the machine a little.
+ * Asked before anything is started: the kernel gives address space freely, and kills somebody once
+ * it is touched. The answer goes by base/memory.c, which takes reserved huge pages for a table if
+ * they suffice for all of it and ordinary memory otherwise, and leaves the machine a little.
  */
 #include "base/err.h"
 #include "control/config/config.h"

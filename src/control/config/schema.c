@@ -49,24 +49,27 @@ static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR]
 /* clang-format off */
 static const struct setting timeout_rows[] = {
 	{
-		.name = "tcp-established", .type = SETTING_DURATION, AT(config, timeout_tcp_established),
+		.name = "tcp-established",
+		.type = SETTING_DURATION, AT(config, timeout_tcp_established),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "2h4m",
 		.help = "A TCP connection that is open, after its last packet (RFC 5382).",
 	}, {
 		.name = "tcp-opening", .type = SETTING_DURATION, AT(config, timeout_tcp_opening),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
-		.help = "A TCP connection that is not yet open: SYN, or SYN and its answer (RFC 7857).",
+		.help = "A TCP connection that is not yet open: SYN, or SYN and its answer (RFC "
+			"7857).",
 	}, {
 		.name = "tcp-half-closed", .type = SETTING_DURATION,
 		AT(config, timeout_tcp_half_closed),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "2h4m",
-		.help = "A TCP connection that one side has ended: the other may go on, so it is still "
-			"an established one (RFC 5382 section 5).",
+		.help = "A TCP connection that one side has ended: the other may go on, so it is "
+			"still an established one (RFC 5382 section 5).",
 	}, {
 		.name = "tcp-closed", .type = SETTING_DURATION, AT(config, timeout_tcp_closed),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
-		.help = "A TCP connection that both sides have ended, or that was reset (RFC 7857). "
-			"Until then its egress port is not used again towards the same destination.",
+		.help = "A TCP connection that both sides have ended, or that was reset (RFC "
+			"7857). Until then its egress port is not used again towards the same "
+			"destination.",
 	}, {
 		.name = "udp", .type = SETTING_DURATION, AT(config, timeout_udp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "5m",
@@ -92,13 +95,14 @@ static const struct setting default_limit_rows[] = {
 		.name = "new-flows-per-second", .type = SETTING_NUMBER,
 		AT(config, network.limits.new_flows_per_second),
 		.min = 1, .max = NEW_FLOWS_MAX, .fallback = "200000", .unit = "flows",
-		.help = "How many flows a site may open in a second. A site that was quiet may open as "
-			"many at once.",
+		.help = "How many flows a site may open in a second. A site that was quiet may "
+			"open as many at once.",
 	}, {
 		.name = "half-open", .type = SETTING_NUMBER, AT(config, network.limits.half_open),
 		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
 		.fallback_words = "a quarter of the site's `flows`",
-		.help = "How many of a site's flows may be TCP connections that are not yet established.",
+		.help = "How many of a site's flows may be TCP connections that are not yet "
+			"established.",
 	},
 };
 
@@ -110,19 +114,19 @@ static const struct setting flow_rows[] = {
 	{
 		.name = "capacity", .type = SETTING_NUMBER, AT(config, flows_capacity),
 		.min = 1024, .max = CAPACITY_MAX, .fallback = "1048576", .unit = "flows",
-		.help = "How many flows fit into the tables of all workers together. The memory, about "
-			"80 bytes a flow, is taken at the start.",
+		.help = "How many flows fit into the tables of all workers together. The memory, "
+			"about 80 bytes a flow, is taken at the start.",
 	}, {
 		.name = "capacity-ipv6", .type = SETTING_NUMBER, AT(config, flows_capacity6),
 		HAS(config, has_flows_capacity6), .max = CAPACITY_MAX, .unit = "flows",
-		.fallback_words = "a quarter of `capacity` if a pool has an IPv6 address or a site a "
-				  "global prefix, or else 0",
-		.help = "How many IPv6 flows fit, besides. About 144 bytes a flow. With 0 no IPv6 is "
-			"forwarded.",
+		.fallback_words = "a quarter of `capacity` if a pool has an IPv6 address or a site "
+				  "a global prefix, or else 0",
+		.help = "How many IPv6 flows fit, besides. About 144 bytes a flow. With 0 no IPv6 "
+			"is forwarded.",
 	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &default_limit_block,
-		.help = "What every site may have that says nothing else. Each worker has an equal part "
-			"of a limit, rounded up.",
+		.help = "What every site may have that says nothing else. Each worker has an equal "
+			"part of a limit, rounded up.",
 	}, {
 		.name = "refresh", .type = SETTING_CHOICE, AT(config, refresh),
 		.choices = refresh_names, .fallback = "both",
@@ -157,12 +161,13 @@ static const struct setting port_rows[] = {
 	}, {
 		.name = "driver", .type = SETTING_CHOICE, AT(config_port, driver),
 		.choices = drivers, .fallback = "af_xdp",
-		.help = "How packets come and go: `af_xdp` and `af_packet` share an interface with the "
-			"kernel, `tap` makes a new one, `pcap` reads and writes capture files, "
+		.help = "How packets come and go: `af_xdp` and `af_packet` share an interface with "
+			"the kernel, `tap` makes a new one, `pcap` reads and writes capture files, "
 			"`memory` is for tests.",
 	}, {
 		.name = "interface", .type = SETTING_INTERFACE, AT(config_port, interface),
-		.needed_by = KERNEL_DRIVERS | BIT(PORT_TAP), .taken_by = KERNEL_DRIVERS | BIT(PORT_TAP),
+		.needed_by = KERNEL_DRIVERS | BIT(PORT_TAP),
+		.taken_by = KERNEL_DRIVERS | BIT(PORT_TAP),
 		.help = "The kernel's interface; with `tap` the name of the one to make.",
 	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(config_port, mtu),
@@ -182,8 +187,8 @@ static const struct setting port_rows[] = {
 		.needed_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY),
 		.taken_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY) | BIT(PORT_TAP),
 		.fallback_words = "with `tap` the new interface",
-		.help = "The Ethernet address to which every packet is sent. With a kernel driver the "
-			"kernel knows it.",
+		.help = "The Ethernet address to which every packet is sent. With a kernel driver "
+			"the kernel knows it.",
 	},
 };
 
@@ -209,7 +214,8 @@ static const struct setting tunnel_rows[] = {
 		SIX(spec_tunnel, remote6), .required = true,
 		.help = "The outer address of the site, of the same family.",
 	}, {
-		.name = "key", .type = SETTING_NUMBER, AT(spec_tunnel, key), HAS(spec_tunnel, has_key),
+		.name = "key",
+		.type = SETTING_NUMBER, AT(spec_tunnel, key), HAS(spec_tunnel, has_key),
 		.max = UINT32_MAX, .fallback_words = "no key",
 		.help = "The GRE key (RFC 2890). Local, remote and key together must be unique.",
 	}, {
@@ -218,17 +224,20 @@ static const struct setting tunnel_rows[] = {
 		.help = "Our address inside the tunnel: what `traceroute` shows.",
 	}, {
 		.name = "address6", .type = SETTING_ADDRESS6, AT(spec_tunnel, address6),
-		.fallback_words = "over IPv6 that of `local`; over IPv4 none: no ICMPv6 errors are sent into it",
-		.help = "Our IPv6 address inside the tunnel. The tunnel's `mtu` must be at least 1280.",
+		.fallback_words = "over IPv6 that of `local`; over IPv4 none: no ICMPv6 errors are "
+			"sent into it",
+		.help = "Our IPv6 address inside the tunnel. The tunnel's `mtu` must be at least "
+			"1280.",
 	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
-		.min = 576, .max = 9216, .fallback_words = "1476, over IPv6 1456; with a key 4 less", .unit = "bytes",
+		.min = 576, .max = 9216,
+		.fallback_words = "1476, over IPv6 1456; with a key 4 less", .unit = "bytes",
 		.help = "The largest packet inside the tunnel.",
 	}, {
 		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
 		.choices = outer_df, .fallback = "true",
-		.help = "Don't fragment, in the outer IPv4 header: `false` lets the way to the site cut the "
-			"tunnel's packets. Nobody may cut IPv6 ones.",
+		.help = "Don't fragment, in the outer IPv4 header: `false` lets the way to the "
+			"site cut the tunnel's packets. Nobody may cut IPv6 ones.",
 	}, {
 		.name = "outer-ttl", .type = SETTING_NUMBER, AT(spec_tunnel, outer_ttl),
 		.min = 1, .max = 255, .fallback = "64", .unit = "hops",
@@ -261,7 +270,8 @@ static const struct setting limit_rows[] = {
 		.name = "half-open", .type = SETTING_NUMBER, AT(spec_site, limits.half_open),
 		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
 		.fallback_words = "that of `flows.limits`, or a quarter of its `flows`",
-		.help = "How many of its flows may be TCP connections that are not yet established.",
+		.help = "How many of its flows may be TCP connections that are not yet "
+			"established.",
 	},
 };
 
@@ -278,14 +288,16 @@ static const struct setting site_rows[] = {
 		COUNT(spec_site, n_prefixes), SIX(spec_site, prefixes6),
 		SIX_COUNT(spec_site, n_prefixes6), .min = 1, .max = PREFIXES_MAX,
 		.fallback_words = "any source",
-		.help = "The site's networks, IPv4 and IPv6. Packets from other sources are dropped. Sites may have the "
-			"same prefixes.",
+		.help = "The site's networks, IPv4 and IPv6. Packets from other sources are "
+			"dropped. Sites may have the same prefixes.",
 	}, {
-		.name = "global-prefixes", .type = SETTING_PREFIXES6, AT(spec_site, global_prefixes),
+		.name = "global-prefixes",
+		.type = SETTING_PREFIXES6, AT(spec_site, global_prefixes),
 		COUNT(spec_site, n_global_prefixes), .min = 1, .max = PREFIXES_MAX,
 		.fallback_words = "none: everything is translated",
-		.help = "The site's IPv6 networks that are its own in the whole world and are routed to this "
-			"gateway. Sources in them are allowed besides `prefixes`, and leave untranslated.",
+		.help = "The site's IPv6 networks that are its own in the whole world and are "
+			"routed to this gateway. Sources in them are allowed besides `prefixes`, "
+			"and leave untranslated.",
 	}, {
 		.name = "tunnels", .type = SETTING_LIST, AT(spec_site, tunnels),
 		COUNT(spec_site, n_tunnels), .min = 1, .max = SPEC_TUNNELS_MAX, .required = true,
@@ -310,8 +322,8 @@ static const struct setting address_rows[] = {
 	}, {
 		.name = "slices", .type = SETTING_SLICES, AT(spec_address, slices),
 		.fallback_words = "all without ports below 1024",
-		.help = "Which slices of its ports are ours: numbers and ranges, such as `[1, 2, 5-7]`. "
-			"Slice k begins at port k * `slice-size`.",
+		.help = "Which slices of its ports are ours: numbers and ranges, such as `[1, 2, "
+			"5-7]`. Slice k begins at port k * `slice-size`.",
 	},
 };
 
@@ -331,19 +343,21 @@ static const struct setting pool_rows[] = {
 	}, {
 		.name = "slice-size", .type = SETTING_NUMBER, AT(spec_pool, slice_size),
 		.min = 64, .max = 32768, .power_of_two = true, .fallback = "2048", .unit = "ports",
-		.help = "How many ports a slice has. All gateways that share an address must agree.",
+		.help = "How many ports a slice has. All gateways that share an address must "
+			"agree.",
 	}, {
 		.name = "mapping", .type = SETTING_CHOICE, AT(spec_pool, mapping),
 		.choices = pool_mapping_names, .fallback = "address-and-port-dependent",
-		.help = "How a source port of a site is seen outside. The default shares egress ports "
-			"between destinations; `endpoint-independent` gives each source port one of its "
-			"own, the same towards everybody (RFC 4787). That is for IPv4 only.",
+		.help = "How a source port of a site is seen outside. The default shares egress "
+			"ports between destinations; `endpoint-independent` gives each source port "
+			"one of its own, the same towards everybody (RFC 4787). That is for IPv4 "
+			"only.",
 	}, {
 		.name = "filtering", .type = SETTING_CHOICE, AT(spec_pool, filtering),
 		.choices = pool_filtering_names, .fallback = "address-and-port-dependent",
-		.help = "Who may send to an egress port that a source port of a site has. By default "
-			"only whom it was used to write to; `endpoint-independent` lets everybody on the "
-			"Internet in, and needs the mapping of that name.",
+		.help = "Who may send to an egress port that a source port of a site has. By "
+			"default only whom it was used to write to; `endpoint-independent` lets "
+			"everybody on the Internet in, and needs the mapping of that name.",
 	}, {
 		.name = "addresses", .type = SETTING_LIST, AT(spec_pool, addresses),
 		COUNT(spec_pool, n_addresses), .min = 1, .max = ADDRESSES_MAX, .required = true,
@@ -381,8 +395,8 @@ static const struct setting file_rows[] = {
 		.name = "egress", .type = SETTING_LIST, AT(config, network.pools),
 		COUNT(config, network.n_pools), .min = 1, .max = POOLS_MAX, .required = true,
 		.block = &pool_block,
-		.help = "Pools of public addresses. IPv4 leaves by the first pool with an IPv4 address, "
-			"IPv6 by the first one with an IPv6 address.",
+		.help = "Pools of public addresses. IPv4 leaves by the first pool with an IPv4 "
+			"address, IPv6 by the first one with an IPv6 address.",
 	},
 };
 

@@ -7,9 +7,9 @@
  *   a route's hop    its gateway; if the route is gone, the gateway of what now covers it
  *   a host's hop     the host
  *
- * While the kernel looks a neighbour up again (it forgot it, or asks anew) the hop keeps the address
- * it had, as long as it is for the same neighbour; only when the kernel says it failed is the hop
- * unresolved. Otherwise a garbage collection in the kernel would cost packets.
+ * While the kernel looks a neighbour up again (it forgot it, or asks anew) the hop keeps the
+ * address it had, as long as it is for the same neighbour; only when the kernel says it failed is
+ * the hop unresolved. Otherwise a garbage collection in the kernel would cost packets.
  */
 #include "base/log.h"
 #include "control/kernel/path_mtu.h"

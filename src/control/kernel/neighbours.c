@@ -79,7 +79,7 @@ static struct timeval in_ms(uint64_t ms)
 	return (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
 }
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* Hosts that were asked for and have been found get a hop. */
 static void take_found(struct neighbours *n)
@@ -151,7 +151,7 @@ static void on_pause(evutil_socket_t fd, short what, void *arg)
 	n->last_ms = now_ms();
 }
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static bool is_our_interface(const struct neighbours *n, int ifindex)
 {
@@ -202,7 +202,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		plan_table(n);
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static void resolve(struct neighbours *n, uint8_t port, const struct addr6 *addr)
 {
@@ -306,7 +306,7 @@ static int await_targets(struct neighbours *n)
 	return ret != 0 ? ret : make_table(n);
 }
 
-/* --- life and death ---------------------------------------------------------------------------- */
+/* --- life and death --------------------------------------------------------------------------- */
 
 static void describe_port(struct view_port *vp, const struct port *port)
 {

@@ -3,8 +3,8 @@
  *
  * Dumps ask the kernel for one interface only, so that a machine with a full routing table on
  * another one costs nothing. Parsers check every length; a message that is cut short or not about
- * what we follow is skipped. Both families are read into IPv6 addresses: what is IPv4 stands there as
- * IPv4-mapped, its prefixes 96 bits longer.
+ * what we follow is skipped. Both families are read into IPv6 addresses: what is IPv4 stands there
+ * as IPv4-mapped, its prefixes 96 bits longer.
  *
  * Control thread.
  */

@@ -1,12 +1,12 @@
 /*
  * The path MTU of tunnels: see path_mtu.h.
  *
- * Anybody can send us an ICMP error, so one is believed only if it quotes what we may have sent: the
- * outer addresses and the key of a tunnel, DF set, no larger than the tunnel lets out, and larger
- * than what is said to fit. Who gets all that right can still make packets small, but not smaller
- * than every path must take (576 bytes, RFC 791; 1,280 where a site has IPv6, RFC 8200), and not for
- * longer than ten minutes. The MTU only goes down until then, so a thousand such errors change no
- * more than a thousand bytes.
+ * Anybody can send us an ICMP error, so one is believed only if it quotes what we may have sent:
+ * the outer addresses and the key of a tunnel, DF set, no larger than the tunnel lets out, and
+ * larger than what is said to fit. Who gets all that right can still make packets small, but not
+ * smaller than every path must take (576 bytes, RFC 791; 1,280 where a site has IPv6, RFC 8200),
+ * and not for longer than ten minutes. The MTU only goes down until then, so a thousand such errors
+ * change no more than a thousand bytes.
  */
 #include "control/kernel/path_mtu.h"
 
@@ -128,7 +128,9 @@ static struct quoted read_quote(const struct network *net, const uint8_t *quote,
 	return (struct quoted){.tunnel = TUNNEL_NONE};
 }
 
-/* Routers older than RFC 1191 do not say what fits: the next smaller of common sizes (section 7.1). */
+/*
+ * Routers older than RFC 1191 do not say what fits: the next smaller of common sizes (section 7.1).
+ */
 static uint32_t guess_mtu(uint32_t size)
 {
 	static const uint16_t common[] = {8166, 4352, 2002, 1492, 1006, 508};

@@ -25,7 +25,8 @@ struct path_mtus *path_mtus_create(const struct network *net);
 void path_mtus_destroy(struct path_mtus *p); /* NULL is fine */
 
 /*
- * A router says that of the packet which @quote begins with (@len bytes, from its IP header on) only
+ * A router says that of the packet which @quote begins with (@len bytes, from its IP header on)
+ * only
  * @mtu bytes fit. Returns the tunnel whose MTU is smaller now; TUNNEL_NONE: nothing has changed, as
  * when the quote can't be of a packet that we sent. @now_s: any clock that only goes forward.
  */
@@ -35,5 +36,7 @@ uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, u
 /* Forgets what is older than PATH_MTU_KEPT_S: the way may have changed. Did anything change? */
 bool path_mtus_age(struct path_mtus *p, uint64_t now_s);
 
-/* The largest inner packet that fits; of @p NULL, or where nobody said anything: the tunnel's own. */
+/*
+ * The largest inner packet that fits; of @p NULL, or where nobody said anything: the tunnel's own.
+ */
 uint16_t path_mtu_of(const struct path_mtus *p, const struct network *net, uint16_t tunnel);

@@ -2,11 +2,11 @@
  * Hears what routers say about the size of our tunnel packets: see path_watch.h.
  *
  * Such an error is addressed to the tunnel's own end, an address of the kernel's: neither the steer
- * program nor a worker ever sees it. The kernel checks it, finds that it quotes GRE, and puts it into
- * the error queue of a raw socket for GRE (IP_RECVERR of ip(7), IPV6_RECVERR of ipv6(7)), with the quote and the size. GRE
- * packets themselves are not wanted there: a filter lets none of them in. The queue is bounded by the
- * kernel, and each turn of the event loop reads a bounded number, so a flood of errors costs little
- * here and nothing on the packet path.
+ * program nor a worker ever sees it. The kernel checks it, finds that it quotes GRE, and puts it
+ * into the error queue of a raw socket for GRE (IP_RECVERR of ip(7), IPV6_RECVERR of ipv6(7)), with
+ * the quote and the size. GRE packets themselves are not wanted there: a filter lets none of them
+ * in. The queue is bounded by the kernel, and each turn of the event loop reads a bounded number,
+ * so a flood of errors costs little here and nothing on the packet path.
  */
 #include "control/kernel/path_watch.h"
 

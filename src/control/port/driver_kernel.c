@@ -171,7 +171,9 @@ static void join_groups(struct port_opening *o, const struct steer_addr *addrs, 
 			    o->interface.name, strerror(-ret));
 }
 
-/* Here all who ask are heard: where the kernel has the local ends of tunnels, it answers for them. */
+/*
+ * Here all who ask are heard: where the kernel has the local ends of tunnels, it answers for them.
+ */
 static void answer_for_ends(struct port_opening *o, const struct steer_addr *addrs, size_t n)
 {
 	const uint32_t both = STEER_TUNNEL_END | STEER_ARP;
@@ -204,8 +206,8 @@ int driver_af_xdp_finish(struct port_opening *o)
 }
 
 /*
- * Frames lie in a ring of blocks, one behind the other without gaps, blocks being whole pages: 64 frames
- * of a multiple of 64 bytes always are. A frame must not be larger than a buffer (pool.c).
+ * Frames lie in a ring of blocks, one behind the other without gaps, blocks being whole pages: 64
+ * frames of a multiple of 64 bytes always are. A frame must not be larger than a buffer (pool.c).
  */
 int driver_af_packet_prepare(struct port_opening *o)
 {

@@ -1,9 +1,9 @@
 /*
- * What the program in the kernel knows of an interface follows the interface: its Ethernet address, and
- * which of our addresses lie in its networks, so that nobody but us can answer for them.
+ * What the program in the kernel knows of an interface follows the interface: its Ethernet address,
+ * and which of our addresses lie in its networks, so that nobody but us can answer for them.
  *
- * All of it is told anew; what has not changed is written over with itself. A packet meets the old or
- * the new, both whole.
+ * All of it is told anew; what has not changed is written over with itself. A packet meets the old
+ * or the new, both whole.
  *
  * Control thread.
  */

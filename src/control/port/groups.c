@@ -2,11 +2,11 @@
  * The groups in which our IPv6 neighbours look for our egress addresses.
  *
  * A solicitation is not broadcast as ARP is: it goes to the multicast address of a group made from
- * the last 24 bits of what is asked for (RFC 4291 section 2.7.1), which a network card passes on only
- * if somebody wants it. The kernel does not, since it does not have these addresses. A packet socket
- * that receives nothing can ask for it; the kernel takes that back when the socket is closed, whatever
- * ends the process. The addresses of a whole prefix are in too many groups to ask for each: for one in
- * the uplink's network we ask for all multicast.
+ * the last 24 bits of what is asked for (RFC 4291 section 2.7.1), which a network card passes on
+ * only if somebody wants it. The kernel does not, since it does not have these addresses. A packet
+ * socket that receives nothing can ask for it; the kernel takes that back when the socket is
+ * closed, whatever ends the process. The addresses of a whole prefix are in too many groups to ask
+ * for each: for one in the uplink's network we ask for all multicast.
  *
  * Control thread.
  */

@@ -2,9 +2,9 @@
  * The tc guard (in/guard.bpf.c): keeps the packets of an af_packet port from the kernel.
  *
  * From Linux 6.6 it hangs on a link that the kernel removes when this process ends, whatever ends
- * it. Before, it is a filter in the clsact qdisc, with a priority and handle of its own by which the
- * next start finds it after a kill -9; whether the qdisc is ours too is noted in the interface's lock
- * file.
+ * it. Before, it is a filter in the clsact qdisc, with a priority and handle of its own by which
+ * the next start finds it after a kill -9; whether the qdisc is ours too is noted in the
+ * interface's lock file.
  *
  * Control thread.
  */

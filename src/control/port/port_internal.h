@@ -64,7 +64,7 @@ void interface_note_program(int lock, uint32_t id);
 void interface_split(const char *name, int lock);
 void interface_join(const char *name, int lock);
 
-/* --- steer.c: which addresses are ours; the XDP program ---------------------------------------- */
+/* --- steer.c: which addresses are ours; the XDP program --------------------------------------- */
 
 struct steer_addr {
 	struct addr6 addr; /* IPv4: mapped */
@@ -78,8 +78,8 @@ struct steer_maps {
 };
 
 /*
- * All addresses and global prefixes of @net with what is ours on interface @ifname, the one of port @port. Allocated;
- * NULL if memory ran out.
+ * All addresses and global prefixes of @net with what is ours on interface @ifname, the one of port
+ * @port. Allocated; NULL if memory ran out.
  */
 struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname,
 			      size_t *n);
@@ -90,7 +90,8 @@ int steer_set_mac(struct steer_maps maps, const uint8_t mac[6]);
 
 /*
  * groups.c: has the interface receive what is sent to the solicited-node groups (RFC 4291 section
- * 2.7.1) of the IPv6 addresses among @addrs that we answer for. Closing *@groups, or dying, ends it;
+ * 2.7.1) of the IPv6 addresses among @addrs that we answer for. Closing *@groups, or dying, ends
+ * it;
  * -1: there are none. 0 or -errno.
  */
 int interface_join_groups(int ifindex, const struct steer_addr *addrs, size_t n, int *groups);
@@ -112,11 +113,11 @@ void steer_destroy(struct steer *s); /* forgets it, leaves the program; NULL is 
 void steer_read(int counts_fd, struct port_steer_counts *out);
 int steer_counts_map(const struct steer *s);
 
-/* --- guard.c: the tc program of af_packet ports ------------------------------------------------ */
+/* --- guard.c: the tc program of af_packet ports ----------------------------------------------- */
 
 /*
- * @allow_link: attach by a link that dies with the process, where the kernel has it (6.6); otherwise
- * and on older kernels as a filter of clsact. NULL and errno on failure.
+ * @allow_link: attach by a link that dies with the process, where the kernel has it (6.6);
+ * otherwise and on older kernels as a filter of clsact. NULL and errno on failure.
  */
 struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs, size_t n,
 			   bool allow_link);
@@ -133,7 +134,7 @@ int guard_counts_map(const struct guard *g);
  */
 const char *eal_first_message(void);
 
-/* --- pool.c: packet buffers -------------------------------------------------------------------- */
+/* --- pool.c: packet buffers ------------------------------------------------------------------- */
 
 enum {
 	POOL_DESCRIPTORS = 2048, /* of a receive or transmit queue */

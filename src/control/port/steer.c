@@ -3,8 +3,8 @@
  *
  * The program is inside this executable. DPDK's AF_XDP driver wants a file name, so it gets one in
  * memory: /proc/self/fd/N of a memfd. The driver loads and attaches it; we find its maps among our
- * open descriptors (asking by number would need CAP_SYS_ADMIN) and fill in which addresses are ours.
- * The driver takes the program off at close.
+ * open descriptors (asking by number would need CAP_SYS_ADMIN) and fill in which addresses are
+ * ours. The driver takes the program off at close.
  *
  * The driver attaches by netlink, so after a kill -9 the program stays, with a map whose socket is
  * gone. The next start knows it by its number, noted in the interface's lock file, or by its name,
