@@ -31,9 +31,7 @@ enum { STATES = FLOW_TCP_CLOSED - FLOW_TCP_OPENING + 1 };
 static const uint8_t next[STATES][2][SEG_COUNT] = {
 	/*                SYN   SYN+ACK FIN   RST   other */
 	[OPEN - OPEN] = {
-		/*
-		 * forward */ { OPEN, OPEN, CLOS, CLOS, OPEN }, /* SYN again; nothing is agreed yet
-		 */
+		/* forward */ { OPEN, OPEN, CLOS, CLOS, OPEN }, /* SYN again; nothing agreed yet */
 		/* return  */ { ANSW, ANSW, CLOS, CLOS, OPEN }, /* a bare SYN: simultaneous open */
 	},
 	[CALL - OPEN] = {
@@ -41,47 +39,28 @@ static const uint8_t next[STATES][2][SEG_COUNT] = {
 		/* return  */ { CALL, CALL, CLOS, CLOS, CALL },
 	},
 	[ANSW - OPEN] = {
-		/*
-		 * forward */ { ANSW, ESTA, FINF, CLOS, ESTA }, /* the third segment; SYN+ACK if
-		 * both opened
-		 */
-		/*
-		 * return  */ { ANSW, ANSW, FINR, CLOS, ANSW }, /* SYN+ACK again: the third one was
-		 * lost
-		 */
+		/* forward */ { ANSW, ESTA, FINF, CLOS, ESTA }, /* third; SYN+ACK: both opened */
+		/* return  */ { ANSW, ANSW, FINR, CLOS, ANSW }, /* SYN+ACK again: third was lost */
 	},
 	[ACPT - OPEN] = {
-		/*
-		 * forward */ { ACPT, ACPT, ACPT, CLOS, ACPT }, /* SYN+ACK again; it alone can't
-		 * establish
-		 */
+		/* forward */ { ACPT, ACPT, ACPT, CLOS, ACPT }, /* SYN+ACK again: not enough */
 		/* return  */ { ACPT, ACPT, FINR, CLOS, ESTA }, /* the third segment */
 	},
 	[ESTA - OPEN] = {
-		/*
-		 * forward */ { ESTA, ESTA, FINF, CLOS, ESTA }, /* a stray SYN does not end anything
-		 */
+		/* forward */ { ESTA, ESTA, FINF, CLOS, ESTA }, /* a stray SYN ends nothing */
 		/* return  */ { ESTA, ESTA, FINR, CLOS, ESTA },
 	},
 	[FINF - OPEN] = {
 		/* forward */ { FINF, FINF, FINF, CLOS, FINF }, /* FIN again */
-		/*
-		 * return  */ { FINF, FINF, CLOS, CLOS, FINF }, /* half closed: the other side may
-		 * go on
-		 */
+		/* return  */ { FINF, FINF, CLOS, CLOS, FINF }, /* half closed: the other may go on */
 	},
 	[FINR - OPEN] = {
 		/* forward */ { FINR, FINR, CLOS, CLOS, FINR },
 		/* return  */ { FINR, FINR, FINR, CLOS, FINR },
 	},
 	[CLOS - OPEN] = {
-		/*
-		 * forward */ { OPEN, CLOS, CLOS, CLOS, CLOS }, /* the same five-tuple starts anew
-		 */
-		/*
-		 * return  */ { CALL, CLOS, CLOS, CLOS, CLOS }, /* stragglers; SYN: if the Internet
-		 * may open
-		 */
+		/* forward */ { OPEN, CLOS, CLOS, CLOS, CLOS }, /* the five-tuple starts anew */
+		/* return  */ { CALL, CLOS, CLOS, CLOS, CLOS }, /* stragglers; SYN: it may open */
 	},
 };
 /* clang-format on */
