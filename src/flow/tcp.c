@@ -52,7 +52,7 @@ static const uint8_t next[STATES][2][SEG_COUNT] = {
 	},
 	[FINF - OPEN] = {
 		/* forward */ { FINF, FINF, FINF, CLOS, FINF }, /* FIN again */
-		/* return  */ { FINF, FINF, CLOS, CLOS, FINF }, /* half closed: the other may go on */
+		/* return  */ { FINF, FINF, CLOS, CLOS, FINF }, /* half closed, the other goes on */
 	},
 	[FINR - OPEN] = {
 		/* forward */ { FINR, FINR, CLOS, CLOS, FINR },
