@@ -61,6 +61,8 @@ static enum drop open_whole(struct lane *lane, struct packet *p)
 
 	if (drop != DROP_NONE)
 		return drop;
+	if (next == STAGE_PARSE6 && lane->flows6 == NULL)
+		return DROP_NO_IPV6; /* as parse6 says of what is whole */
 	return p->len < IPV4_LEN || is_six(p) != (next == STAGE_PARSE6) ? DROP_INNER_MALFORMED
 									: DROP_NONE;
 }

@@ -19,6 +19,8 @@ static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers
 static const char no_ipv6_flows[] =
 	PARCEL_YAML("flows: {capacity: 4096, capacity-ipv6: 0}\nworkers: 4\n");
 
+static const char one_worker_no_ipv6[] = PARCEL_YAML("flows: {capacity: 4096, capacity-ipv6: 0}\n");
+
 enum change { AS_IS, STRANGER, NOT_GRE, WITH_OPTIONS, LATER_IS_UDP };
 
 struct row {
@@ -207,12 +209,38 @@ static void several_workers(void **state)
 	with_four_workers(no_ipv6_flows, false);
 }
 
+/* Where no IPv6 is forwarded, a fragment of it that was cut once more is not even kept. */
+static void without_ipv6_flows(void **state)
+{
+	struct bed *bed = bed_create(one_worker_no_ipv6, 1);
+	struct frame f = parcel_from_porto(UDP, true);
+	uint8_t packet[BED_FRAME_MAX], bytes[BED_FRAME_MAX];
+	static struct parcel inner;
+	size_t len;
+
+	parcel_size(&f, 2000);
+	parcel_pack(&inner, &f, SITE);
+	len = parcel_cut(&inner, 0, 1000, packet);
+	parcel_pack(&parcel, &f, TUNNEL);
+	parcel.len = frame_wrap(&f, packet, len, bytes) - 14;
+	memcpy(parcel.whole, bytes + 14, parcel.len);
+	parcel_send(bed, &parcel, 600);
+	bed_expect_drops(bed, "an IPv6 fragment in fragments", DROP_NO_IPV6, 1);
+	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
+	bed_run(bed);
+	bed_expect_answer(bed, "an IPv6 fragment in fragments", 0);
+	assert_int_equal(bed_counters(bed).held, 0);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(both_at_once),
 		cmocka_unit_test(several_workers),
+		cmocka_unit_test(without_ipv6_flows),
 	};
 
 	return cmocka_run_group_tests_name("outer6_fragment", tests, NULL, NULL);
