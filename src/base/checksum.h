@@ -79,3 +79,14 @@ static inline uint16_t checksum_apply(uint16_t checksum, uint64_t delta)
 {
 	return (uint16_t)~checksum_fold((uint16_t)~checksum + delta);
 }
+
+/*
+ * The same where zero is no answer: UDP, in which it would mean that there is none (RFC 768), and
+ * ICMP, whose message may be all zeros. The other zero of one's complement is right for both.
+ */
+static inline uint16_t checksum_apply_nonzero(uint16_t checksum, uint64_t delta)
+{
+	uint16_t value = checksum_apply(checksum, delta);
+
+	return value == 0 ? UINT16_MAX : value;
+}

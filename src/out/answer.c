@@ -134,8 +134,9 @@ static void make_echo_reply(struct packet *p)
 
 	icmp[ICMP_TYPE] = ICMP_ECHO_REPLY;
 	after = wire_be16(icmp + ICMP_TYPE);
-	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_apply(wire_be16(icmp + ICMP_CHECKSUM),
-							   checksum_delta16(before, after)));
+	wire_put_be16(icmp + ICMP_CHECKSUM,
+		      checksum_apply_nonzero(wire_be16(icmp + ICMP_CHECKSUM),
+					     checksum_delta16(before, after)));
 
 	wire_put_be32(ip + IPV4_SRC, p->probe.key.dst);
 	wire_put_be32(ip + IPV4_DST, p->probe.key.src);

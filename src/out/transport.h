@@ -40,14 +40,13 @@ static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const st
 		checksum = l4 + UDP_CHECKSUM;
 		if (wire_be16(checksum) == 0)
 			return;
-		value = checksum_apply(wire_be16(checksum), addr_delta + port_delta);
-		value = value == 0 ? UINT16_MAX : value;
+		value = checksum_apply_nonzero(wire_be16(checksum), addr_delta + port_delta);
 		break;
 	default: /* echo: parse lets nothing else through */
 		wire_put_be16(l4 + ICMP_ID, c->new_port);
 		checksum = l4 + ICMP_CHECKSUM;
-		value = checksum_apply(wire_be16(checksum),
-				       (proto == PROTO_ICMPV6 ? addr_delta : 0) + port_delta);
+		value = checksum_apply_nonzero(
+			wire_be16(checksum), (proto == PROTO_ICMPV6 ? addr_delta : 0) + port_delta);
 		break;
 	}
 	wire_put_be16(checksum, value);

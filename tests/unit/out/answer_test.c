@@ -149,11 +149,36 @@ static void test_echo(void **state)
 	bench_destroy(b);
 }
 
+/* The reply to a ping of zeros is all zeros: RFC 1071, and which of the two zeros is right. */
+static void test_echo_of_zeros(void **state)
+{
+	static const uint8_t zeros[8];
+	const struct frame ping = {.src = HOST,
+				   .dst = BERLIN_INSIDE,
+				   .proto = ICMP,
+				   .icmp_type = 8,
+				   .data = zeros,
+				   .payload = sizeof(zeros),
+				   .ttl = 1};
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	struct packet *p = packet_of(b, &ping, TUNNEL_B1, ANSWER_ECHO);
+	uint8_t bytes[2048];
+	struct frame out;
+	const char *why = "";
+
+	assert_int_equal(bench_run(b, STAGE_ANSWER, p), STAGE_ENCAPSULATE);
+	if (!frame_parse(bytes, bench_frame(p, bytes), &out, &why))
+		fail_msg("%s is wrong", why);
+	bench_clear(b);
+	bench_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_echo),
+		cmocka_unit_test(test_echo_of_zeros),
 	};
 
 	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);

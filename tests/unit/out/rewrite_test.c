@@ -191,12 +191,37 @@ static void test_udp_zero(void **state)
 	bench_destroy(b);
 }
 
+/* A reply that becomes all zeros: its checksum is 0xffff, since 0 would say that the sum is 0xffff. */
+static void test_icmp_zero(void **state)
+{
+	static const uint8_t zeros[8];
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	struct frame f = {.src = HOST, .dst = SERVER, .proto = ICMP, .icmp_type = 8};
+	uint32_t record = bench_flow(b, &f, TUNNEL_B1, 2100);
+	struct frame r = turned(&f, flow_table_at(b->lane.flows, record)), out;
+	uint8_t bytes[512];
+	const char *why = "";
+	struct packet *p;
+
+	r.data = zeros;
+	r.payload = sizeof(zeros);
+	p = packet_of(b, &r, 0, record, FLOW_RETURN);
+	bench_run(b, STAGE_REWRITE, p);
+	if (!frame_parse(bytes, bench_frame(p, bytes), &out, &why))
+		fail_msg("%s is wrong", why);
+	assert_int_equal(out.sport, 0);
+	assert_true(p->data[22] == 0xff && p->data[23] == 0xff);
+	bench_clear(b);
+	bench_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_packets),
 		cmocka_unit_test(test_errors_stay_errors),
 		cmocka_unit_test(test_udp_zero),
+		cmocka_unit_test(test_icmp_zero),
 	};
 
 	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
