@@ -62,13 +62,18 @@ uint16_t path_mtu_of(const struct path_mtus *p, const struct network *net, uint1
 	return known != 0 ? known : net->tunnels[tunnel].mtu;
 }
 
-/* A site that lists prefixes of IPv4 alone has no IPv6; one that lists none may have. */
+/*
+ * A site that lists prefixes of IPv4 alone has no IPv6; one that lists none may have, and one with global
+ * prefixes has.
+ */
 static uint16_t floor_of(const struct network *net, uint16_t tunnel)
 {
-	const struct site *site = &net->sites[net->tunnels[tunnel].site];
+	uint16_t id = net->tunnels[tunnel].site;
+	const struct site *site = &net->sites[id];
 	bool six = site->n_prefixes == 0 && !addr6_is_zero(&net->tunnel_addresses6[tunnel]);
 
-	return six || site->n_prefixes6 > 0 ? FLOOR_IPV6 : FLOOR;
+	six |= site->n_prefixes6 > 0 || net->spec.sites[id - 1].n_global_prefixes > 0;
+	return six ? FLOOR_IPV6 : FLOOR;
 }
 
 /* What a quote says of the packet it begins with. */

@@ -17,13 +17,14 @@
 #define MADRID 0xc0000222
 #define LISBON 0xc0000232
 
-enum { T_BERLIN = 1, T_MADRID, T_LISBON, T_MALMO, T_OSLO, QUOTE = 28, QUOTE6 = 48 };
+enum { T_BERLIN = 1, T_MADRID, T_LISBON, T_MALMO, T_OSLO, T_FARO, QUOTE = 28, QUOTE6 = 48 };
 
 static struct spec_tunnel berlin[] = {{.name = "b", .mtu = 1476}};
 static struct spec_tunnel madrid[] = {{.name = "m", .mtu = 1472, .has_key = true, .key = 7}};
 static struct spec_tunnel lisbon[] = {{.name = "l", .mtu = 1476, .outer_df = OUTER_DF_CLEAR}};
 static struct spec_tunnel malmo[] = {{.name = "o", .mtu = 560, .has_key = true, .key = 9}};
 static struct spec_tunnel oslo[] = {{.name = "s", .mtu = 1452, .has_key = true, .key = 5}};
+static struct spec_tunnel faro[] = {{.name = "f", .mtu = 1472, .has_key = true, .key = 11}};
 static struct prefix6 six[] = {{.len = 64}};
 static struct prefix4 four[] = {{.len = 24}};
 static struct spec_site sites[] = {
@@ -32,6 +33,13 @@ static struct spec_site sites[] = {
 	{.name = "lisbon", .tunnels = lisbon, .n_tunnels = 1},
 	{.name = "malmo", .tunnels = malmo, .n_tunnels = 1},
 	{.name = "oslo", .tunnels = oslo, .n_tunnels = 1, .prefixes = four, .n_prefixes = 1},
+	{.name = "faro",
+	 .tunnels = faro,
+	 .n_tunnels = 1,
+	 .prefixes = four,
+	 .n_prefixes = 1,
+	 .global_prefixes = six,
+	 .n_global_prefixes = 1},
 };
 
 struct row {
@@ -58,6 +66,8 @@ static const struct row rows[] = {
 				     LOCAL, BERLIN, 0,      0x0800, 0, 1500, 68,   T_BERLIN, 576},
 	{"where a site has IPv6, that is 1280",
 				     LOCAL, MADRID, 0x2000, 0x0800, 7, 1500, 68,   T_MADRID, 1280},
+	{"or has it untranslated alone",
+				     LOCAL, BERLIN, 0x2000, 0x0800, 11, 1500, 68,  T_FARO, 1280},
 	{"less than the headers",    LOCAL, BERLIN, 0,      0x0800, 0, 1500, 20,   T_BERLIN, 576},
 	{"a router that does not say what fits: the next common size",
 				     LOCAL, BERLIN, 0,      0x0800, 0, 1500, 0,    T_BERLIN, 1468},
@@ -136,6 +146,8 @@ static int set_up(void **state)
 		sites[i].tunnels[0].local = htonl(LOCAL);
 		sites[i].tunnels[0].remote = htonl(remotes[i]);
 	}
+	faro[0].local = htonl(LOCAL);
+	faro[0].remote = htonl(BERLIN);
 	oslo[0].local6 = outer6(LOCAL);
 	oslo[0].remote6 = outer6(BERLIN);
 	net = network_create(&(struct network_spec){.sites = sites, .n_sites = ARRAY_SIZE(sites)});
