@@ -65,9 +65,12 @@ static void restart(struct flow *f, const struct packet *p)
 static bool may_be_called(const struct lane *lane, const struct flow *f,
 			  const struct flow_segment *s)
 {
+	const struct site_limits limits =
+		site_limits_from_outside(&lane->net->sites[f->site].limits);
+
 	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
 	       network_lets_in(lane->net, f->nat_src, ntohs(f->nat_port)) &&
-	       lane->sites[f->site].counters.half_open < lane->net->sites[f->site].limits.half_open;
+	       lane->sites[f->site].counters.half_open < limits.half_open;
 }
 
 static bool fits(const struct lane *lane, const struct packet *p, struct flow *f,

@@ -69,6 +69,20 @@ struct site_limits {
 	uint64_t burst_ns; /* how far ahead of the clock they may run: a second's worth */
 };
 
+/*
+ * As far as the Internet may go that opens flows to a site: to the half of each, so that whoever
+ * floods it from there leaves it the other half for what it begins itself.
+ */
+static inline struct site_limits site_limits_from_outside(const struct site_limits *l)
+{
+	return (struct site_limits){
+		.flows = l->flows - l->flows / 2,
+		.half_open = l->half_open - l->half_open / 2,
+		.interval_ns = l->interval_ns,
+		.burst_ns = l->burst_ns / 2,
+	};
+}
+
 struct site {
 	struct site_limits limits;
 	const struct prefix4 *prefixes;

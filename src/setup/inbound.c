@@ -80,8 +80,8 @@ static const struct {
 	enum drop (*run)(struct setup *s);
 	void (*undo)(struct setup *s);
 } steps[] = {
-	{start, NULL},	      {limits_take, limits_undo},      {source_check, NULL},
-	{route_choose, NULL}, {egress_take_home, egress_undo}, {insert, NULL},
+	{start, NULL},	      {limits_take_from_outside, limits_undo}, {source_check, NULL},
+	{route_choose, NULL}, {egress_take_home, egress_undo},	       {insert, NULL},
 };
 
 static enum drop run_steps(struct setup *s)

@@ -13,6 +13,9 @@
  * which is the capacity by the number of sites: however many flows the others were allowed, and
  * however many they have, a site that was quiet can open some.
  *
+ * Where the Internet may open flows to a site, it finds the site's limits half as high: nobody out
+ * there shows who he is, and what the site begins itself must not wait for him.
+ *
  * The numbers are this worker's share of the site's (network.c), and so are the counts; the worker
  * alone writes them. Flows are taken off when they end, half-open ones also when they are answered
  * (flow/follow.c).
@@ -99,6 +102,29 @@ enum drop limits_take(struct setup *s)
 	}
 	count_flow(s->lane, &s->flow, s->six != NULL, 1);
 	return DROP_NONE;
+}
+
+static enum drop refuse_from_outside(const struct setup *s, const struct site_use *use,
+				     const struct site_limits *half)
+{
+	if (use->counters.flows >= half->flows)
+		return DROP_SITE_FLOWS;
+	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= half->half_open)
+		return DROP_HALF_OPEN;
+	return use->spent_until_ns > s->lane->now_ns + half->burst_ns ? DROP_SITE_RATE : DROP_NONE;
+}
+
+enum drop limits_take_from_outside(struct setup *s)
+{
+	const struct site_limits half =
+		site_limits_from_outside(&s->lane->net->sites[s->flow.site].limits);
+	struct site_use *use = &s->lane->sites[s->flow.site];
+	enum drop drop = refuse_from_outside(s, use, &half);
+
+	if (drop == DROP_NONE)
+		return limits_take(s);
+	use->counters.refused++;
+	return drop;
 }
 
 void limits_release(struct lane *lane, const struct flow *flow, bool six)

@@ -301,12 +301,12 @@ struct limit_row {
 
 /* What the host itself has open counts, too: one flow, half-open if it is TCP. */
 static const struct limit_row limit_rows[] = {
-	{"flows", "flows: 5", UDP, 4, DROP_SITE_FLOWS},
-	{"half-open connections", "half-open: 3", TCP, 2, DROP_HALF_OPEN},
-	{"flows a second", "new-flows-per-second: 8", UDP, 7, DROP_SITE_RATE},
+	{"flows", "flows: 5", UDP, 2, DROP_SITE_FLOWS},
+	{"half-open connections", "half-open: 3", TCP, 1, DROP_HALF_OPEN},
+	{"flows a second", "new-flows-per-second: 8", UDP, 3, DROP_SITE_RATE},
 };
 
-/* Law 5: what the Internet opens counts as the site's own, and only that site pays. */
+/* Law 5: what the Internet opens counts as the site's own, and only that site pays, with half. */
 static void limits_hold(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(limit_rows); i++) {

@@ -16,7 +16,7 @@ void start_pool(const char *mapping, const char *filtering, unsigned workers)
 
 	snprintf(yaml, sizeof(yaml),
 		 "workers: %u\n"
-		 "flows: {capacity: 8192}\n"
+		 "flows: {capacity: 16384}\n"
 		 "ports:\n"
 		 "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
 		 "  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"

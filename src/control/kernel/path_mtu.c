@@ -63,8 +63,8 @@ uint16_t path_mtu_of(const struct path_mtus *p, const struct network *net, uint1
 }
 
 /*
- * A site that lists prefixes of IPv4 alone has no IPv6; one that lists none may have, and one with global
- * prefixes has.
+ * A site that lists prefixes of IPv4 alone has no IPv6; one that lists none may have, and one with
+ * global prefixes has.
  */
 static uint16_t floor_of(const struct network *net, uint16_t tunnel)
 {

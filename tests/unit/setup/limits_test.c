@@ -206,6 +206,41 @@ static void the_rate_is_exact(void **state)
 	}
 }
 
+static uint32_t take_from_outside(uint32_t n, uint16_t site, uint8_t state, enum drop refused)
+{
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct setup s = a_flow(site, state);
+		enum drop drop = limits_take_from_outside(&s);
+
+		taken += drop == DROP_NONE;
+		if (drop != DROP_NONE)
+			assert_int_equal(drop, refused);
+	}
+	return taken;
+}
+
+/* A flood from outside takes half of each; the site has the other half. */
+static void the_internet_takes_half(void **state)
+{
+	set_up(1, 1, (struct spec_limits){.flows = 101});
+	assert_int_equal(take_from_outside(500, 1, FLOW_UDP, DROP_SITE_FLOWS), 51);
+	assert_int_equal(take_many(500, 1, FLOW_UDP, DROP_SITE_FLOWS), 50);
+	tear_down();
+	set_up(1, 1, (struct spec_limits){.half_open = 100});
+	assert_int_equal(take_from_outside(500, 1, FLOW_TCP_CALLED, DROP_HALF_OPEN), 50);
+	assert_int_equal(take_many(500, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 50);
+	tear_down();
+	set_up(1, 1, (struct spec_limits){.new_flows_per_second = 100});
+	assert_int_equal(take_from_outside(500, 1, FLOW_UDP, DROP_SITE_RATE), 50);
+	assert_int_equal(take_many(500, 1, FLOW_UDP, DROP_SITE_RATE), 50);
+	tear_down();
+	set_up(1, 1, (struct spec_limits){.flows = 1, .half_open = 1, .new_flows_per_second = 1});
+	assert_int_equal(take_from_outside(5, 1, FLOW_TCP_CALLED, DROP_SITE_FLOWS), 1);
+	tear_down();
+}
+
 static void undo_gives_all_back(void **state)
 {
 	set_up(1, 1, (struct spec_limits){.flows = 3, .half_open = 2, .new_flows_per_second = 5});
@@ -284,6 +319,7 @@ int main(void)
 		cmocka_unit_test(so_many_half_open),
 		cmocka_unit_test(so_many_a_second),
 		cmocka_unit_test(the_rate_is_exact),
+		cmocka_unit_test(the_internet_takes_half),
 		cmocka_unit_test(undo_gives_all_back),
 		cmocka_unit_test(the_reserve_is_for_the_others),
 		cmocka_unit_test(a_fair_share),
