@@ -109,6 +109,14 @@ static void print_address(const struct printer *p, int family, const void *addr)
 	fputs(inet_ntop(family, addr, text, sizeof(text)), p->out);
 }
 
+/* In quotes: to YAML a colon at the end, as of 2001:db8::, is the sign of a mapping. */
+static void print_address6(const struct printer *p, const void *addr)
+{
+	fputc('"', p->out);
+	print_address(p, AF_INET6, addr);
+	fputc('"', p->out);
+}
+
 static void print_prefixes(const struct printer *p, const struct setting *setting, const void *base)
 {
 	const struct prefix4 *four = load_array(setting->offset, base);
@@ -216,12 +224,12 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 		return;
 	case SETTING_ADDRESS:
 		if (setting->six_offset > 0 && load_number(setting, base) == 0)
-			print_address(p, AF_INET6, field_of(base, setting->six_offset));
+			print_address6(p, field_of(base, setting->six_offset));
 		else
 			print_address(p, AF_INET, field);
 		return;
 	case SETTING_ADDRESS6:
-		print_address(p, AF_INET6, field);
+		print_address6(p, field);
 		return;
 	case SETTING_MAC:
 		print_mac(p, field);
