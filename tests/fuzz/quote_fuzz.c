@@ -17,7 +17,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ICMP = 1, TCP = 6, UDP = 17, ICMP6 = 58, REALM = 7, NEW_PORT = 0x1234, QUOTE_MAX = 2048 };
+enum {
+	ICMP = 1,
+	TCP = 6,
+	UDP = 17,
+	ICMP6 = 58,
+	SCTP = 132,
+	REALM = 7,
+	NEW_PORT = 0x1234,
+	QUOTE_MAX = 2048
+};
 
 static const uint8_t new_addr[16] = {0x20, 1, 0xd, 0xb8, 9, 8, 7, 6, 5, 4, 3, 2, 1, 9, 8, 7};
 
@@ -40,8 +49,13 @@ static void check_ports(const uint8_t *l4, uint8_t icmp, uint8_t proto, uint16_t
 {
 	bool request = is_request(l4, icmp);
 
+	if (proto != icmp && proto != TCP && proto != UDP && proto != SCTP) {
+		stop_if(icmp == ICMP || proto == ICMP, "a key of another protocol");
+		stop_if(sport != 0 || dport != 0, "ports of a protocol that has none");
+		return;
+	}
 	if (proto != icmp) {
-		stop_if(proto != TCP && proto != UDP, "a key of another protocol");
+		stop_if(icmp == ICMP && proto == SCTP, "a key of another protocol");
 		stop_if(ntohs(sport) != look_16(l4 + 2), "not the quoted destination port");
 		stop_if(ntohs(dport) != look_16(l4), "not the quoted source port");
 		return;
@@ -57,7 +71,9 @@ static bool has_flow(const uint8_t *l4, uint8_t icmp, uint8_t proto, enum flow_d
 {
 	bool request = is_request(l4, icmp);
 
-	return proto != icmp || request == (dir == FLOW_RETURN);
+	if (proto == icmp)
+		return request == (dir == FLOW_RETURN);
+	return proto == TCP || proto == UDP; /* of others nothing is translated */
 }
 
 /* The flow whose packet is quoted; the side that is translated gets a new address and port. */
