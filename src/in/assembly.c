@@ -32,6 +32,7 @@
 enum {
 	WHOLES = 64,
 	WHOLES_PER_OWNER = 16,
+	WHOLES_OUTER = 48,
 	BUFFERS = 2 * WHOLES - 1, /* in the making, and on their way out */
 	FRAMES_MAX = 128,
 	LIFE_S = 5,
@@ -56,7 +57,8 @@ struct assembly {
 	uint8_t *payload; /* in m */
 	uint32_t born_s;
 	uint32_t serial; /* age among those of one second */
-	uint16_t owner, tunnel, frames;
+	uint32_t owner; /* a site, or from SPEC_SITES_MAX + 1 on a hash: more than 16 bits */
+	uint16_t tunnel, frames;
 	uint16_t next; /* in its bucket */
 	uint16_t largest; /* bytes of the largest fragment, headers included */
 	uint16_t first; /* payload bytes of the first fragment */
@@ -73,6 +75,7 @@ struct reassembly {
 	uint32_t swept_s;
 	uint16_t buckets[BUCKETS];
 	uint8_t in_use[OWNERS]; /* assemblies */
+	uint8_t outers; /* of all owners */
 	struct assembly assemblies[WHOLES];
 };
 
@@ -111,6 +114,11 @@ static bool is_six(const struct assembly *a)
 	return a->key.zero >= ASSEMBLY_INNER6;
 }
 
+static bool is_outer(uint32_t owner)
+{
+	return owner > SPEC_SITES_MAX;
+}
+
 /* Any table's secret will do. */
 static uint64_t hash_of(const struct lane *lane, const struct flow6_key *key)
 {
@@ -131,6 +139,7 @@ static void unlink_assembly(struct lane *lane, struct assembly *a)
 		at = &r->assemblies[*at].next;
 	*at = a->next;
 	r->in_use[a->owner]--;
+	r->outers -= is_outer(a->owner);
 	a->m = NULL;
 }
 
@@ -224,7 +233,7 @@ static struct assembly *find(const struct lane *lane, const struct flow6_key *ke
 }
 
 /* The oldest of @owner's; NULL: it has none. */
-static struct assembly *oldest_of(struct reassembly *r, uint16_t owner)
+static struct assembly *oldest_of(struct reassembly *r, uint32_t owner)
 {
 	struct assembly *oldest = NULL;
 
@@ -238,46 +247,52 @@ static struct assembly *oldest_of(struct reassembly *r, uint16_t owner)
 	return oldest;
 }
 
-/* All are taken: whoever has most. */
-static uint16_t greediest(const struct reassembly *r)
+/* Whoever has most; with @outer, of tunnel packets. There are such. */
+static uint32_t greediest(const struct reassembly *r, bool outer)
 {
-	uint16_t owner = r->assemblies[0].owner;
+	uint32_t most = 0, owner = 0;
 
-	for (unsigned i = 1; i < WHOLES; i++) {
-		if (r->in_use[r->assemblies[i].owner] > r->in_use[owner])
-			owner = r->assemblies[i].owner;
+	for (unsigned i = 0; i < WHOLES; i++) {
+		const struct assembly *a = &r->assemblies[i];
+
+		if (a->m == NULL || r->in_use[a->owner] <= most || (outer && !is_outer(a->owner)))
+			continue;
+		most = r->in_use[a->owner];
+		owner = a->owner;
 	}
 	return owner;
 }
 
-static struct assembly *make_room(struct lane *lane, uint16_t owner)
+static struct assembly *make_room(struct lane *lane, uint32_t owner)
 {
 	struct reassembly *r = lane->reassembly;
+	bool own = r->in_use[owner] >= WHOLES_PER_OWNER;
+	bool outer = is_outer(owner) && r->outers >= WHOLES_OUTER;
 	struct assembly *a;
 
-	for (unsigned i = 0; i < WHOLES && r->in_use[owner] < WHOLES_PER_OWNER; i++) {
+	for (unsigned i = 0; i < WHOLES && !own && !outer; i++) {
 		if (r->assemblies[i].m == NULL)
 			return &r->assemblies[i];
 	}
-	a = oldest_of(r, r->in_use[owner] < WHOLES_PER_OWNER ? greediest(r) : owner);
+	a = oldest_of(r, own ? owner : greediest(r, outer));
 	give_up(lane, a, DROP_FRAGMENT_LIMIT);
 	return a;
 }
 
-static uint16_t owner_of(const struct lane *lane, const struct flow6_key *key)
+static uint32_t owner_of(const struct lane *lane, const struct flow6_key *key)
 {
 	const struct flow6_key source = {.src = key->src, .zero = key->zero};
 
 	if (!assembly_is_outer(key->zero))
 		return key->realm;
-	return (uint16_t)(SPEC_SITES_MAX + 1 + hash_of(lane, &source) % OWNERS_OUTER);
+	return SPEC_SITES_MAX + 1 + (uint32_t)(hash_of(lane, &source) % OWNERS_OUTER);
 }
 
 /* NULL: no buffer is left. */
 static struct assembly *begin(struct lane *lane, const struct flow6_key *key)
 {
 	struct reassembly *r = lane->reassembly;
-	uint16_t owner = owner_of(lane, key);
+	uint32_t owner = owner_of(lane, key);
 	struct assembly *a = make_room(lane, owner);
 	unsigned bucket = bucket_of(lane, key);
 	struct rte_mbuf *m = rte_pktmbuf_alloc(r->pool);
@@ -295,6 +310,7 @@ static struct assembly *begin(struct lane *lane, const struct flow6_key *key)
 	};
 	r->buckets[bucket] = (uint16_t)(a - r->assemblies);
 	r->in_use[owner]++;
+	r->outers += is_outer(owner);
 	return a;
 }
 

@@ -234,6 +234,42 @@ static void without_ipv6_flows(void **state)
 	bed_destroy(bed);
 }
 
+/* Whoever sends fragments to a tunnel's end, from a thousand addresses, does not disturb a site's. */
+static void strangers_leave_room(void **state)
+{
+	enum { WAITING = 12, SOURCE = 8 };
+	static struct parcel waiting[WAITING];
+	struct bed *bed = bed_create(yaml, 1);
+	struct frame f = parcel_from_site(UDP, false, false), out;
+	const char *why = "";
+
+	parcel_size(&f, 1020);
+	for (unsigned i = 0; i < WAITING; i++) {
+		f.token = i;
+		parcel_pack(&waiting[i], &f, SITE);
+		waiting[i].id = i;
+		parcel_send_piece(bed, &waiting[i], 0, 504);
+	}
+	f = parcel_from_porto(UDP, false);
+	parcel_size(&f, 1020);
+	parcel_pack(&parcel, &f, TUNNEL);
+	for (unsigned i = 0; i < 1000; i++) {
+		parcel.whole[SOURCE + 14] = (uint8_t)(1 + i / 256);
+		parcel.whole[SOURCE + 15] = (uint8_t)i;
+		parcel_send_piece(bed, &parcel, 0, 504);
+	}
+	for (unsigned i = 0; i < WAITING; i++) {
+		parcel_send_piece(bed, &waiting[i], 504, 1000);
+		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+			fail_msg("packet %u: %s", i, why);
+		assert_int_equal(out.token, i);
+	}
+	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
+	bed_run(bed);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +277,7 @@ int main(void)
 		cmocka_unit_test(both_at_once),
 		cmocka_unit_test(several_workers),
 		cmocka_unit_test(without_ipv6_flows),
+		cmocka_unit_test(strangers_leave_room),
 	};
 
 	return cmocka_run_group_tests_name("outer6_fragment", tests, NULL, NULL);
