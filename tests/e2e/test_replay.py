@@ -7,10 +7,15 @@ import re
 import subprocess
 
 import pytest
-from scapy.all import ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, IPv6, Raw, fragment, wrpcap
+from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoReply, ICMPv6EchoRequest,
+                       ICMPv6ND_NS, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
+                       PadN, Raw, fragment, wrpcap)
 
 CLIENTS = [f"10.1.{i}.5" for i in range(4)] + ["192.168.0.9", "203.0.113.77"]
 SERVERS = ["192.0.2.80", "192.0.2.81", "198.51.100.53", "10.9.9.9"]
+CLIENTS6 = ["fd00:1::5", "fd00:2::5", "2001:db8:77::5"]
+SERVERS6 = ["2001:db8::80", "2001:db8::53", "fd00:9::9"]
+PAIRS = [(c, s) for c in CLIENTS for s in SERVERS] + [(c, s) for c in CLIENTS6 for s in SERVERS6]
 SITES = 3
 PAYLOADS = (0, 1, 7, 100, 1400)
 
@@ -19,10 +24,18 @@ def data(rng):
     return Raw(rng.randbytes(rng.choice(PAYLOADS)))
 
 
+def way(rng, src, dst):
+    """IP in front of a transport, with what may differ."""
+    if ":" not in src:
+        return IP(src=src, dst=dst, id=rng.randrange(65536), ttl=rng.randrange(1, 255))
+    header = IPv6(src=src, dst=dst, fl=rng.randrange(1 << 20), hlim=rng.randrange(1, 255))
+    options = rng.choice([None, IPv6ExtHdrDestOpt(options=PadN(optdata=b"1234")), IPv6ExtHdrHopByHop()])
+    return header / options if options else header
+
+
 def tcp(rng, client, server, port):
-    there = IP(src=client, dst=server, id=rng.randrange(65536), ttl=rng.randrange(1, 255))
-    back = IP(src=server, dst=client, id=rng.randrange(65536))
-    options = [("MSS", 1460), ("NOP", None), ("WScale", 7), ("SAckOK", b"")]
+    there, back = way(rng, client, server), way(rng, server, client)
+    options = [("MSS", rng.choice([1440, 65495])), ("NOP", None), ("WScale", 7), ("SAckOK", b"")]
     seq, ack = rng.randrange(2**32 - 2000), rng.randrange(2**32 - 2000)
 
     def segment(flags, way, payload=None):
@@ -51,26 +64,28 @@ def tcp(rng, client, server, port):
 
 def udp(rng, client, server, port):
     for _ in range(rng.randrange(1, 4)):
-        packet = IP(src=client, dst=server) / UDP(sport=port, dport=53) / data(rng)
+        packet = way(rng, client, server) / UDP(sport=port, dport=53) / data(rng)
         if rng.random() < 0.3:
             packet[UDP].chksum = 0
         yield packet
-        yield IP(src=server, dst=client) / UDP(sport=53, dport=port) / data(rng)
+        yield way(rng, server, client) / UDP(sport=53, dport=port) / data(rng)
 
 
 def ping(rng, client, server, port):
     for i in range(3):
-        payload = data(rng)
-        yield IP(src=client, dst=server) / ICMP(type=8, id=port, seq=i) / payload
-        yield IP(src=server, dst=client) / ICMP(type=0, id=port, seq=i) / payload
+        numbers, payload = {"id": port, "seq": i}, data(rng)
+        six = ":" in client
+        yield (way(rng, client, server) /
+               (ICMPv6EchoRequest(**numbers) if six else ICMP(type=8, **numbers)) / payload)
+        yield (way(rng, server, client) /
+               (ICMPv6EchoReply(**numbers) if six else ICMP(type=0, **numbers)) / payload)
 
 
 def conversations(rng):
     """One of each kind for each pair, ports equal wherever they can be."""
-    for client in CLIENTS:
-        for server in SERVERS:
-            for kind in (tcp, udp, ping):
-                yield list(kind(rng, client, server, 40000))
+    for client, server in PAIRS:
+        for kind in (tcp, udp, ping):
+            yield list(kind(rng, client, server, 40000))
 
 
 def interleaved(rng):
@@ -84,14 +99,18 @@ def interleaved(rng):
 
 def odd_ones():
     """(what it is called when it is left out, packet)"""
-    way = IP(src="10.1.0.5", dst="192.0.2.80")
-    yield "not IPv4", ARP()
-    yield "not IPv4", IPv6() / UDP()
-    yield "begun before", way / TCP(sport=1, dport=2, flags="A")
-    yield "begun before", way / ICMP(type=0, id=9)
-    yield "other protocols", way / ICMP(type=11) / Raw(bytes(28))
+    four, six = IP(src="10.1.0.5", dst="192.0.2.80"), IPv6(src="fd00:1::5", dst="2001:db8::80")
+    yield "not IP", ARP()
+    yield "begun before", four / TCP(sport=1, dport=2, flags="A")
+    yield "begun before", six / TCP(sport=1, dport=2, flags="A")
+    yield "begun before", four / ICMP(type=0, id=9)
+    yield "begun before", six / ICMPv6EchoReply(id=9)
+    yield "other protocols", four / ICMP(type=11) / Raw(bytes(28))
+    yield "other protocols", six / ICMPv6ND_NS()
     yield "other protocols", IP(src="10.1.0.5", dst="192.0.2.80", proto=132) / Raw(bytes(20))
-    for piece in fragment(way / UDP(sport=9, dport=9) / Raw(bytes(2000)), fragsize=1400):
+    yield "other protocols", IPv6(src="fd00:1::5", dst="2001:db8::80", nh=132) / Raw(bytes(20))
+    yield "fragments", six / IPv6ExtHdrFragment(m=1) / UDP(sport=9, dport=9) / Raw(bytes(80))
+    for piece in fragment(four / UDP(sport=9, dport=9) / Raw(bytes(2000)), fragsize=1400):
         yield "fragments", piece
 
 
@@ -124,7 +143,7 @@ def test_every_packet_comes_out_as_it_should(tools, capture, options):
     assert r.returncode == 0, r.stdout + r.stderr
     played = re.search(r"(\d+) conversations, (\d+) sites: (\d+) packets forward, (\d+) returns, "
                        r"(\d+) wrong", r.stdout)
-    kinds = len(CLIENTS) * len(SERVERS) * 3
+    kinds = len(PAIRS) * 3
     assert [int(played[1]), int(played[2]), int(played[5])] == [kinds, SITES, 0]
     assert int(played[3]) + int(played[4]) == count * SITES
     assert int(played[4]) > count * SITES / 3

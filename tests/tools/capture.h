@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 enum capture_skip {
-	SKIP_NOT_IPV4, /* or not in Ethernet, a VLAN of it, or raw IP */
+	SKIP_NOT_IP, /* or not in Ethernet, a VLAN of it, or raw IP */
 	SKIP_CUT, /* the capture did not keep all of it */
 	SKIP_FRAGMENT,
-	SKIP_OTHER, /* neither TCP, UDP nor ICMP echo */
+	SKIP_OTHER, /* neither TCP, UDP nor echo */
 	SKIP_BEGUN, /* of a conversation that began before the capture */
 	SKIP_LARGE, /* more than fits a frame: put together by the machine that captured */
 	SKIP_COUNT,
@@ -19,10 +19,16 @@ enum capture_skip {
 
 extern const char *const capture_skip_names[SKIP_COUNT];
 
-/* Addresses and ports in host order; ICMP: the identifier is the starter's port. */
+/* As on the wire; IPv4: the last four bytes, behind ::ffff:0:0. */
+struct address {
+	uint8_t b[16];
+};
+
+/* Ports in host order; ICMP: the identifier is the starter's port. */
 struct conversation {
-	uint32_t client, server;
+	struct address client, server;
 	uint16_t client_port, server_port;
+	bool six;
 	uint8_t proto;
 	uint32_t host; /* what the client is called here: numbered from 0 */
 	uint32_t place; /* likewise the server */
@@ -41,7 +47,7 @@ struct capture {
 	struct captured *packets;
 	uint32_t n_packets;
 	uint32_t skipped[SKIP_COUNT];
-	uint32_t *clients, *servers; /* addresses by number */
+	struct address *clients, *servers; /* by number */
 	uint32_t n_clients, n_servers;
 };
 
@@ -55,5 +61,8 @@ void capture_free(struct capture *c);
  * Gives a packet, whose header was checked, addresses and ports (an ICMP identifier: both) and makes
  * its checksums anew: captures hold unfinished ones. A UDP checksum of zero stays.
  */
-void packet_renew(uint8_t *ip, uint32_t src, uint32_t dst, uint16_t sport, uint16_t dport,
-		  uint8_t ttl);
+void packet_renew(uint8_t *ip, const struct address *src, const struct address *dst, uint16_t sport,
+		  uint16_t dport, uint8_t ttl);
+
+/* Where the source port, or an ICMP identifier, of a packet stands, whose header was checked. */
+size_t packet_port_at(const uint8_t *ip);

@@ -11,7 +11,7 @@
  * server on the Internet. Each packet is sent once for each site before the next one is, so that all
  * five-tuples are in use by all sites at the same moment. What must come out is known to the last
  * byte: the packet with the egress address and port, its TTL one less, its checksums made anew. A
- * return must come out at the site that asked, as the host would have got it.
+ * return must come out at the site that asked, as the host would have got it. IPv4 and IPv6 alike.
  *
  * Ends with 0 if every packet came out so, with 1 if one did not, with 2 on wrong arguments.
  */
@@ -29,9 +29,24 @@ enum { UNDERLAY, UPLINK };
 enum { SITES_MAX = 64, TTL = 64, OUTER_LEN = 14 + 20 + 4, KEY_LEN = 4 };
 
 #define GATEWAY IP(198, 51, 100, 1)
-#define EGRESS IP(203, 0, 113, 1)
-#define FIRST_HOST IP(10, 0, 0, 1)
-#define FIRST_SERVER IP(198, 18, 0, 1)
+
+#define V4(a, b, c, d)                                                                             \
+	{                                                                                          \
+		{                                                                                  \
+			[10] = 0xff, [11] = 0xff, a, b, c, d                                       \
+		}                                                                                  \
+	}
+#define V6(a, b, c, last)                                                                          \
+	{                                                                                          \
+		{                                                                                  \
+			IP6_GROUP(a), IP6_GROUP(b), IP6_GROUP(c), [15] = last                      \
+		}                                                                                  \
+	}
+
+/* By family. */
+static const struct address egress[] = {V4(203, 0, 113, 1), V6(0x2001, 0xdb8, 1, 1)};
+static const struct address first_host[] = {V4(10, 0, 0, 1), V6(0xfd00, 0, 0, 1)};
+static const struct address first_server[] = {V4(198, 18, 0, 1), V6(0x2001, 0xdb8, 5, 1)};
 
 struct mapping {
 	bool seen;
@@ -84,7 +99,8 @@ static void make_bed(void)
 	}
 	fprintf(out,
 		"egress:\n  - {name: internet, port: p1, mapping: %s,\n"
-		"     addresses: [{address: 203.0.113.1}]}\n",
+		"     addresses: [{address: 203.0.113.1}]}\n"
+		"  - {name: six, port: p1, addresses: [{address: '2001:db8:1::1'}]}\n",
 		run.independent ? "endpoint-independent" : "address-and-port-dependent");
 	fclose(out);
 	run.bed = bed_create(yaml, 1);
@@ -113,9 +129,9 @@ static uint32_t get32(const uint8_t *p)
 }
 
 /* The outer headers of a site in front of an inner packet; returns their length. */
-static size_t put_outer(uint8_t *frame, unsigned site, size_t inner)
+static size_t put_outer(uint8_t *frame, unsigned site, bool six, size_t inner)
 {
-	static const struct frame empty = {.proto = 17};
+	const struct frame empty = {.proto = 17, .six = six};
 	size_t len = OUTER_LEN + (key_of(site) != 0 ? KEY_LEN : 0);
 	struct frame f = empty;
 	uint32_t sum = 0;
@@ -135,14 +151,24 @@ static size_t put_outer(uint8_t *frame, unsigned site, size_t inner)
 	return len;
 }
 
-static uint32_t host_of(const struct conversation *c)
+static struct address numbered(const struct address *first, uint32_t number)
 {
-	return FIRST_HOST + c->host;
+	struct address a = *first;
+	uint32_t last = get32(a.b + 12) + number;
+
+	put16(a.b + 12, last >> 16);
+	put16(a.b + 14, last);
+	return a;
 }
 
-static uint32_t server_of(const struct conversation *c)
+static struct address host_of(const struct conversation *c)
 {
-	return FIRST_SERVER + c->place;
+	return numbered(&first_host[c->six], c->host);
+}
+
+static struct address server_of(const struct conversation *c)
+{
+	return numbered(&first_server[c->six], c->place);
 }
 
 /* The only frame that came out, by @port; its length, or 0 after a complaint. */
@@ -182,23 +208,24 @@ static void play_forward(const struct captured *p, unsigned site)
 {
 	const struct conversation *c = &run.capture->conversations[p->conversation];
 	struct mapping *m = &run.mappings[(size_t)p->conversation * run.sites + site];
-	uint8_t frame[BED_FRAME_MAX], out[BED_FRAME_MAX], *l4;
-	size_t outer = put_outer(frame, site, p->len), len;
+	struct address host = host_of(c), server = server_of(c);
+	uint8_t frame[BED_FRAME_MAX], out[BED_FRAME_MAX], *port;
+	size_t outer = put_outer(frame, site, c->six, p->len), len;
 
 	memcpy(frame + outer, p->ip, p->len);
-	packet_renew(frame + outer, host_of(c), server_of(c), c->client_port, c->server_port, TTL);
+	packet_renew(frame + outer, &host, &server, c->client_port, c->server_port, TTL);
 	bed_send(run.bed, UNDERLAY, frame, outer + p->len);
 	len = take_one(p, site, UPLINK, out);
-	if (len < 14 + 20)
+	if (len < 14u + p->len)
 		return;
-	l4 = out + 14 + (size_t)(out[14] & 15) * 4 + (c->proto == 1 ? 4 : 0);
-	if (m->seen && m->port != (l4[0] << 8 | l4[1]))
+	port = out + 14 + packet_port_at(p->ip);
+	if (m->seen && m->port != (port[0] << 8 | port[1]))
 		complain(p, site, "its egress port has changed");
-	m->port = (uint16_t)(l4[0] << 8 | l4[1]);
+	m->port = (uint16_t)(port[0] << 8 | port[1]);
 	if (m->port < 2048)
 		complain(p, site, "left with a port that is in no slice");
 	m->seen = true;
-	packet_renew(frame + outer, EGRESS, server_of(c), m->port, c->server_port, TTL - 1);
+	packet_renew(frame + outer, &egress[c->six], &server, m->port, c->server_port, TTL - 1);
 	check_bytes(p, site, out + 14, len - 14, frame + outer);
 	run.forward++;
 }
@@ -207,13 +234,16 @@ static void play_return(const struct captured *p, unsigned site)
 {
 	const struct conversation *c = &run.capture->conversations[p->conversation];
 	const struct mapping *m = &run.mappings[(size_t)p->conversation * run.sites + site];
+	bool icmp = c->proto == 1 || c->proto == 58;
+	struct address host = host_of(c), server = server_of(c);
 	uint8_t frame[BED_FRAME_MAX], out[BED_FRAME_MAX];
 	size_t outer = OUTER_LEN + (key_of(site) != 0 ? KEY_LEN : 0), len;
-	uint16_t from = c->proto == 1 ? m->port : c->server_port;
+	uint16_t from = icmp ? m->port : c->server_port;
 
-	memcpy(frame, "\x02\0\0\0\0\x02\x02\0\0\0\0\xfe\x08\0", 14);
+	memcpy(frame, "\x02\0\0\0\0\x02\x02\0\0\0\0\xfe", 12);
+	put16(frame + 12, c->six ? 0x86dd : 0x0800);
 	memcpy(frame + 14, p->ip, p->len);
-	packet_renew(frame + 14, server_of(c), EGRESS, from, m->port, TTL);
+	packet_renew(frame + 14, &server, &egress[c->six], from, m->port, TTL);
 	bed_send(run.bed, UPLINK, frame, 14u + p->len);
 	len = take_one(p, site, UNDERLAY, out);
 	if (len < outer)
@@ -221,8 +251,8 @@ static void play_return(const struct captured *p, unsigned site)
 	if (get32(out + 14 + 16) != remote_of(site) ||
 	    (key_of(site) != 0 && get32(out + OUTER_LEN) != key_of(site)))
 		complain(p, site, "went to another site");
-	from = c->proto == 1 ? c->client_port : c->server_port;
-	packet_renew(frame + 14, server_of(c), host_of(c), from, c->client_port, TTL - 1);
+	from = icmp ? c->client_port : c->server_port;
+	packet_renew(frame + 14, &server, &host, from, c->client_port, TTL - 1);
 	check_bytes(p, site, out + outer, len - outer, frame + 14);
 	run.returns++;
 }
