@@ -64,6 +64,9 @@ static const struct row rows[] = {
 	 {FROM_BERLIN, TO_SERVER, .proto = UDP, .ttl = 1}, .type = 11, .from = IP(10, 255, 0, 1)},
 	{"no hops left, where the tunnel has no inner address: from its outer one",
 	 {FROM_MADRID, TO_SERVER, .proto = UDP, .ttl = 1}, .type = 11, .from = GATEWAY},
+	{"no hops left, of a packet with a DSCP: the error has none (RFC 5508 REQ-10d)",
+	 {FROM_BERLIN, TO_SERVER, .proto = UDP, .ttl = 1, .tos = 0xb8, .outer_tos = 0xb8}, .type = 11,
+	 .from = IP(10, 255, 0, 1)},
 	{"no hops left, for a ping",
 	 {FROM_BERLIN, .dst = SERVER, .proto = ICMP, .icmp_type = ECHO, .ttl = 1}, .type = 11,
 	 .from = IP(10, 255, 0, 1)},
@@ -135,6 +138,7 @@ static void check_error(struct bed *bed, const struct row *row)
 	assert_int_equal(error.src, row->from);
 	assert_int_equal(error.dst, row->is_return ? SERVER : HOST);
 	assert_int_equal(error.dport, row->mtu);
+	assert_int_equal(error.tos, 0);
 	assert_int_equal(error.outer_dst, row->is_return ? 0 : row->frame.outer_src);
 }
 
