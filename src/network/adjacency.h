@@ -23,7 +23,7 @@
 
 enum {
 	HOP_NONE = 0, /* no route there; never resolved */
-	HOP_BACK_IN = HOP_NONE, /* of a flow: to one of our own egress addresses (out/turn.c) */
+	HOP_BACK_IN = HOP_NONE, /* of a flow: to one of our own egress addresses (out/hairpin.c) */
 	HOP_UNKNOWN_HOST = 0xffff, /* on link, not resolved yet: ask */
 	HOPS_MAX = 0xfffe,
 	HOP_MTU_MAX = 65000, /* so that headers fit in front of a packet that fills a buffer */
