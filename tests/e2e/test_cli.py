@@ -56,6 +56,7 @@ def test_pages(replay):
 def test_status(replay):
     out = replay.homeward("status").stdout
     assert f"{ALL} of 65,536" in out and "all accounted for" in out and "pcap" in out
+    assert "cutting" not in out, "nothing was cut"
 
 
 def test_tables(replay):

@@ -94,7 +94,7 @@ def test_a_packet_larger_than_any_frame(net):
     The answers, in fragments, are another matter: the kernel joins them before an af_packet port sees
     them, and then they are larger than its frames (docs/ports.md).
     """
-    topology, _ = net
+    topology, daemon = net
 
     def asked():
         out = topology.internet.run("nstat", "-az", "IcmpInEchos").stdout
@@ -105,3 +105,4 @@ def test_a_packet_larger_than_any_frame(net):
                                                  "-s", 20000, SERVER, check=False)):
         pass
     wait_until("the pings to arrive whole", lambda: asked() == before + 6)
+    assert "more by cutting" in daemon.homeward("status").stdout

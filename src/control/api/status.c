@@ -39,7 +39,9 @@ const struct route_field status_fields[] = {
 	{"packets.tx", FIELD_INTEGER, "sent"},
 	{"packets.held", FIELD_INTEGER, "waiting inside"},
 	{"packets.drops", FIELD_INTEGER, "dropped, all reasons"},
-	{"accounted", FIELD_BOOLEAN, "rx = tx + held + drops, for each worker"},
+	{"accounted", FIELD_BOOLEAN,
+	 "rx + handed_in + fragments_made = tx + held + fragments_joined + handed_out + drops, "
+	 "for each worker"},
 	{NULL},
 };
 
