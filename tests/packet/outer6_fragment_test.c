@@ -16,10 +16,9 @@ enum { UDP = 17, ICMP6 = 58, OPTIONS = 60, CUTS_MAX = 6 };
 
 static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
 static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers: 4\n");
-static const char no_ipv6_flows[] =
-	PARCEL_YAML("flows: {capacity: 4096, capacity-ipv6: 0}\nworkers: 4\n");
+static const char no_ipv6_flows[] = PARCEL_YAML_NO_IPV6("flows: {capacity: 4096}\nworkers: 4\n");
 
-static const char one_worker_no_ipv6[] = PARCEL_YAML("flows: {capacity: 4096, capacity-ipv6: 0}\n");
+static const char one_worker_no_ipv6[] = PARCEL_YAML_NO_IPV6("flows: {capacity: 4096}\n");
 
 enum change { AS_IS, STRANGER, NOT_GRE, WITH_OPTIONS, LATER_IS_UDP };
 

@@ -28,7 +28,7 @@
 #define PARCEL_EGRESS6 IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1)
 
 /* @more: settings of one's own, whole lines. */
-#define PARCEL_YAML(more)                                                                          \
+#define PARCEL_NETWORK(more, more_addresses)                                                       \
 	more "ports:\n"                                                                            \
 	     "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"           \
 	     "  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"             \
@@ -47,8 +47,10 @@
 	     "               port: underlay}]\n"                                                   \
 	     "egress:\n"                                                                           \
 	     "  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: "      \
-	     "[1]},\n"                                                                             \
-	     "     {address: '2001:db8:1::1', slices: [1]}]}\n"
+	     "[1]}" more_addresses "]}\n"
+
+#define PARCEL_YAML(more) PARCEL_NETWORK(more, ", {address: '2001:db8:1::1', slices: [1]}")
+#define PARCEL_YAML_NO_IPV6(more) PARCEL_NETWORK(more, "") /* nowhere to leave: no flows of it */
 
 enum { PARCEL_UNDERLAY, PARCEL_UPLINK }; /* ports */
 enum { PARCEL_LIFE_S = 5, PARCEL_PER_SITE = 16, PARCEL_ALL = 64 }; /* docs/odd-packets.md */

@@ -266,9 +266,17 @@ static bool has_ipv6(const struct network_spec *spec)
 }
 
 /* Without an address to leave from, a table for IPv6 would only cost memory. */
-static void choose_capacity6(struct config *config)
+static void choose_capacity6(struct checker *checker)
 {
-	if (!config->has_flows_capacity6 && has_ipv6(&config->network))
+	struct config *config = checker->config;
+	bool six = has_ipv6(&config->network);
+
+	if (six && config->has_flows_capacity6 && config->flows_capacity6 == 0)
+		report_at(checker->report,
+			  tree_get(tree_get(checker->root, "flows"), "capacity-ipv6"),
+			  "with 0 no IPv6 is forwarded, but there is an IPv6 egress address or a "
+			  "global prefix: leave it out, or say how many flows");
+	if (six && !config->has_flows_capacity6)
 		config->flows_capacity6 = config->flows_capacity / 4;
 	config->has_flows_capacity6 |= config->flows_capacity6 > 0;
 }
@@ -296,7 +304,7 @@ void check_pools(struct checker *checker)
 		n += check_pool(checker, &spec->pools[i], item, entries + n);
 	}
 	check_overlaps(checker, entries, n);
-	choose_capacity6(checker->config);
+	choose_capacity6(checker);
 	free(entries);
 	seen_fini(&names);
 }
