@@ -366,6 +366,17 @@ struct worker_counters rig_counters(const struct rig *rig)
 	return c;
 }
 
+uint64_t rig_refused(const struct worker_counters *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < DROP_COUNT; i++)
+		n += c->drops[i];
+	for (unsigned i = 0; i < ANSWER_COUNT; i++)
+		n += c->answers[i];
+	return n;
+}
+
 void rig_check_no_drops(const struct rig *rig)
 {
 	struct worker_counters c = rig_counters(rig);

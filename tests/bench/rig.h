@@ -85,6 +85,9 @@ void rig_check_no_drops(const struct rig *rig);
 /* Worker 0's counters as they are now: a turn without packets makes them public first. */
 struct worker_counters rig_counters(const struct rig *rig);
 
+/* First packets that started no flow: dropped or answered. */
+uint64_t rig_refused(const struct worker_counters *c);
+
 uint64_t rig_now_ns(void);
 
 /* How often the kernel has taken the core from this thread so far. */

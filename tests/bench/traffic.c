@@ -64,6 +64,16 @@ unsigned traffic_collect(struct traffic *t, enum flow_dir dir, unsigned n)
 	return got;
 }
 
+unsigned traffic_discard(struct traffic *t, enum flow_dir dir)
+{
+	struct rte_mbuf *mbufs[RIG_BURST];
+	unsigned n = rte_ring_dequeue_burst(t->rig->ports[out_port[dir]].out[0], (void **)mbufs,
+					    RIG_BURST, NULL);
+
+	rte_pktmbuf_free_bulk(mbufs, n);
+	return n;
+}
+
 void traffic_send_burst(struct traffic *t, struct sequence *s)
 {
 	const struct shot *shots = &s->shots[(uint64_t)s->next * RIG_BURST];

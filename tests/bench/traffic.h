@@ -47,6 +47,9 @@ void traffic_send(struct traffic *t, enum flow_dir dir, const struct shot *shots
  */
 unsigned traffic_collect(struct traffic *t, enum flow_dir dir, unsigned n);
 
+/* What came out besides, to be forgotten: the gateway's own answers. Returns how many. */
+unsigned traffic_discard(struct traffic *t, enum flow_dir dir);
+
 /* The sequence's next burst; and back. Ends the program if one of it is missing. */
 void traffic_send_burst(struct traffic *t, struct sequence *s);
 void traffic_collect_burst(struct traffic *t);
