@@ -105,6 +105,25 @@ static void print_fragments(const json_t *status, FILE *out)
 			text_count(made).buf, text_count(joined).buf);
 }
 
+/* What an operator must know of, before the numbers. */
+static void print_alarms(const json_t *status, FILE *out)
+{
+	json_t *alarm;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "alarms"), i, alarm)
+	{
+		char subject[TEXT_SIZE], text[2 * TEXT_SIZE];
+
+		text_clean(client_text(alarm, "subject"), subject, sizeof(subject));
+		text_clean(client_text(alarm, "text"), text, sizeof(text));
+		fprintf(out, "%-10s %s, for %s: %s: %s\n", client_text(alarm, "severity"),
+			client_text(alarm, "alarm"),
+			text_duration(client_number(alarm, "since_s")).buf, subject, text);
+		fprintf(out, "           to do: %s\n", client_text(alarm, "help"));
+	}
+}
+
 int status_run(const struct cli *cli)
 {
 	json_t *status = client_get(cli, "/v1/status");
@@ -116,6 +135,7 @@ int status_run(const struct cli *cli)
 	} else {
 		print_head(status, cli->out);
 		print_fragments(status, cli->out);
+		print_alarms(status, cli->out);
 		fputc('\n', cli->out);
 		print_ports(json_object_get(status, "ports"), cli->out);
 		fputc('\n', cli->out);

@@ -13,6 +13,8 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mono.h"
+#include "control/alarm.h"
 #include "control/api/api.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
@@ -41,6 +43,7 @@ static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 struct daemon {
 	const struct config *config;
 	uint64_t started_ns;
+	struct alarms *alarms;
 	struct api_claim *claim;
 	struct event_base *base;
 	struct event *signals[ARRAY_SIZE(stop_signals)];
@@ -56,14 +59,6 @@ struct daemon {
 	struct adjacency *adj; /* published to the workers */
 	struct api *api;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void signal_received(evutil_socket_t sig, short what, void *arg)
 {
@@ -94,8 +89,9 @@ static int start_events(struct daemon *d, struct err_list *errs)
 	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
 		signal(stop_signals[i], SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	d->alarms = d->ports.alarms = alarms_create();
 	d->base = event_base_new();
-	ok = d->base != NULL;
+	ok = d->base != NULL && d->alarms != NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(stop_signals) && ok; i++) {
 		d->signals[i] = evsignal_new(d->base, stop_signals[i], signal_received, d);
 		ok = d->signals[i] != NULL && event_add(d->signals[i], NULL) == 0;
@@ -227,8 +223,8 @@ static void watch_paths(struct daemon *d)
 		return;
 	d->path_watch = path_watch_create(d->base, d->net, d->paths, paths_changed, d);
 	if (d->path_watch == NULL)
-		log_warning("cannot hear what routers say of tunnel packets that are too big: %s",
-			    strerror(errno));
+		alarm_raise(d->alarms, ALARM_PATH_MTU_DEAF, "tunnels",
+			    "cannot receive ICMP errors about tunnel packets: %s", strerror(errno));
 }
 
 static int follow_neighbours(struct daemon *d, struct err_list *errs)
@@ -266,6 +262,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.workers = d->workers,
 		.n_workers = d->n_workers,
 		.paths = d->paths,
+		.alarms = d->alarms,
 		.started_ns = d->started_ns,
 	};
 
@@ -317,6 +314,7 @@ static void daemon_stop(struct daemon *d)
 			event_free(d->signals[i]);
 	if (d->base != NULL)
 		event_base_free(d->base);
+	alarms_destroy(d->alarms);
 }
 
 static void say_what_runs(const struct daemon *d)
@@ -344,12 +342,12 @@ static void say_what_was(const struct daemon *d)
 	}
 	log_info("ran for %" PRIu64 " s: %" PRIu64 " packets in, %" PRIu64 " out, %" PRIu64
 		 " dropped; %" PRIu64 " flows",
-		 (now_ns() - d->started_ns) / 1000000000, rx, tx, drops, flows);
+		 (mono_ns() - d->started_ns) / 1000000000, rx, tx, drops, flows);
 }
 
 int daemon_run(const struct config *config)
 {
-	struct daemon d = {.config = config, .started_ns = now_ns()};
+	struct daemon d = {.config = config, .started_ns = mono_ns()};
 	struct err_list errs = ERR_LIST_EMPTY;
 	int err = daemon_start(&d, &errs);
 

@@ -10,6 +10,7 @@
 #include "network/network.h"
 #include "worker.h"
 
+struct alarms;
 struct rte_ring;
 struct steer;
 struct guard;
@@ -42,6 +43,7 @@ struct port_set {
 	struct worker_port *worker_ports; /* [n], for worker_config */
 	size_t n;
 	struct rte_mempool *pool;
+	struct alarms *alarms; /* who opens the ports sets it; NULL: only logged */
 };
 
 /*

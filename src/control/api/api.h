@@ -12,6 +12,7 @@
 #include "network/network.h"
 #include "worker.h"
 
+struct alarms;
 struct event_base;
 struct path_mtus;
 struct api;
@@ -24,7 +25,8 @@ struct api_context {
 	struct worker *const *workers;
 	size_t n_workers;
 	const struct path_mtus *paths; /* of tunnels; NULL: nothing is known */
-	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	const struct alarms *alarms;
+	uint64_t started_ns; /* mono_ns() */
 };
 
 /*

@@ -1,7 +1,9 @@
 /* GET /v1/status: the daemon at a glance, and whether law 3 holds. */
+#include "base/clock.h"
+#include "base/mono.h"
+#include "control/alarm.h"
 #include "control/api/route.h"
 
-#include <time.h>
 #include <unistd.h>
 
 const struct route_field status_fields[] = {
@@ -39,6 +41,13 @@ const struct route_field status_fields[] = {
 	{"packets.tx", FIELD_INTEGER, "sent"},
 	{"packets.held", FIELD_INTEGER, "waiting inside"},
 	{"packets.drops", FIELD_INTEGER, "dropped, all reasons"},
+	{"alarms[].alarm", FIELD_STRING, "name of the condition that holds"},
+	{"alarms[].severity", FIELD_STRING, "warning, or error: packets are lost"},
+	{"alarms[].subject", FIELD_STRING, "the port, tunnel or address that it is about"},
+	{"alarms[].text", FIELD_STRING, "what was seen"},
+	{"alarms[].help", FIELD_STRING, "what to do about it"},
+	{"alarms[].since_s", FIELD_INTEGER, "seconds since it began"},
+	{"alarms_missed", FIELD_INTEGER, "alarms that the list had no room for, since the start"},
 	{"accounted", FIELD_BOOLEAN,
 	 "rx + handed_in + fragments_made = tx + held + fragments_joined + handed_out + drops, "
 	 "for each worker"},
@@ -93,19 +102,20 @@ static json_t *describe_worker(const struct api_request *rq, size_t i, bool *acc
 			 (json_int_t)c.fragments_joined, "hairpinned", (json_int_t)c.hairpinned);
 }
 
-static uint64_t uptime_s(uint64_t started_ns)
+static json_t *describe_alarm(const struct alarm *alarm)
 {
-	struct timespec now;
+	const struct alarm_info *info = &alarm_infos[alarm->kind];
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - started_ns) /
-	       1000000000;
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "alarm", info->name, "severity",
+			 alarm_severity_name(info->severity), "subject", alarm->subject, "text",
+			 alarm->text, "help", info->help, "since_s",
+			 (json_int_t)((mono_ms() - alarm->since_ms) / 1000));
 }
 
 void status_answer(const struct api_request *rq, struct api_reply *reply)
 {
 	const struct api_context *ctx = rq->ctx;
-	json_t *ports = json_array(), *workers = json_array();
+	json_t *ports = json_array(), *workers = json_array(), *alarms = json_array();
 	struct worker_counters sum;
 	bool accounted = true;
 
@@ -113,15 +123,18 @@ void status_answer(const struct api_request *rq, struct api_reply *reply)
 		json_array_append_new(ports, describe_port(ctx, i));
 	for (size_t i = 0; i < ctx->n_workers; i++)
 		json_array_append_new(workers, describe_worker(rq, i, &accounted));
+	for (size_t i = 0; i < alarms_count(ctx->alarms); i++)
+		json_array_append_new(alarms, describe_alarm(alarms_at(ctx->alarms, i)));
 	sum_counters(ctx, &sum);
 	reply->body = json_pack(
 		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, "
-		"s:b}",
+		"s:o, s:I, s:b}",
 		"version", HOMEWARD_VERSION, "pid", (int)getpid(), "uptime_s",
-		(json_int_t)uptime_s(ctx->started_ns), "config", ctx->config->file, "ports", ports,
-		"workers", workers, "flows", "now", (json_int_t)sum.flows, "capacity",
-		(json_int_t)ctx->config->flows_capacity, "created", (json_int_t)sum.flows_created,
-		"ended", (json_int_t)sum.flows_ended, "packets", "rx", (json_int_t)sum.rx, "tx",
-		(json_int_t)sum.tx, "held", (json_int_t)sum.held, "drops",
-		(json_int_t)sum_drops(&sum), "accounted", (int)accounted);
+		(json_int_t)((mono_ns() - ctx->started_ns) / NS_PER_S), "config", ctx->config->file,
+		"ports", ports, "workers", workers, "flows", "now", (json_int_t)sum.flows,
+		"capacity", (json_int_t)ctx->config->flows_capacity, "created",
+		(json_int_t)sum.flows_created, "ended", (json_int_t)sum.flows_ended, "packets",
+		"rx", (json_int_t)sum.rx, "tx", (json_int_t)sum.tx, "held", (json_int_t)sum.held,
+		"drops", (json_int_t)sum_drops(&sum), "alarms", alarms, "alarms_missed",
+		(json_int_t)alarms_missed(ctx->alarms), "accounted", (int)accounted);
 }

@@ -3,6 +3,7 @@
  * other path. The server runs in a thread of its own; the test is a client.
  */
 #include "base/err.h"
+#include "control/alarm.h"
 #include "control/api/api.h"
 #include "fakes.h"
 
@@ -52,6 +53,7 @@ static struct port_set port_set = {.ports = ports, .n = 1};
 static struct worker *workers[] = {&fake_workers[0], &fake_workers[1]};
 static struct event_base *base;
 static struct network *net;
+static struct alarms *alarms;
 static struct api *api;
 static pthread_t thread;
 
@@ -290,6 +292,27 @@ static void test_numbers(void **state)
 	fake_workers[1].counters.rx--;
 }
 
+/* The thread that serves is idle between two requests. */
+static void test_alarms(void **state)
+{
+	json_t *got, *list;
+
+	alarm_raise(alarms, ALARM_PATH_MTU_DEAF, "tunnels", "seen %d", 7);
+	got = ask("GET", "/v1/status", 200);
+	list = json_object_get(got, "alarms");
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "alarm")),
+			    "path_mtu_deaf");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "text")),
+			    "seen 7");
+	json_decref(got);
+
+	alarm_clear(alarms, ALARM_PATH_MTU_DEAF, "tunnels");
+	got = ask("GET", "/v1/status", 200);
+	assert_int_equal(json_array_size(json_object_get(got, "alarms")), 0);
+	json_decref(got);
+}
+
 /* What a site has is summed over the workers; its limits are the operator's numbers. */
 static void test_sites(void **state)
 {
@@ -342,7 +365,12 @@ static void *serve(void *arg)
 static int start(void **state)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
-	struct api_context ctx = {&config, NULL, &port_set, workers, FAKE_WORKERS, 0};
+	struct api_context ctx = {
+		.config = &config,
+		.ports = &port_set,
+		.workers = workers,
+		.n_workers = FAKE_WORKERS,
+	};
 
 	for (size_t i = 0; i < FAKE_WORKERS; i++)
 		fake_workers[i] = (struct worker){
@@ -356,6 +384,7 @@ static int start(void **state)
 	snprintf(config.api_socket, sizeof(config.api_socket), "/tmp/api_server_test.%d", getpid());
 	net = network_create(&config.network);
 	ctx.net = net;
+	ctx.alarms = alarms = alarms_create();
 	evthread_use_pthreads();
 	base = event_base_new();
 	api = api_create(base, &ctx, &errs);
@@ -370,6 +399,7 @@ static int stop(void **state)
 	api_destroy(api);
 	event_base_free(base);
 	network_destroy(net);
+	alarms_destroy(alarms);
 	libevent_global_shutdown();
 	return access(config.api_socket, F_OK) == 0; /* the socket is gone */
 }
@@ -377,9 +407,13 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_openapi_is_true),
-		cmocka_unit_test(test_pages),	 cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_sites),	 cmocka_unit_test(test_one_daemon_a_socket),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_openapi_is_true),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_alarms),
+		cmocka_unit_test(test_sites),
+		cmocka_unit_test(test_one_daemon_a_socket),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

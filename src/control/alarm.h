@@ -1,0 +1,91 @@
+/*
+ * Alarms: conditions that an operator must know of, from the moment they begin until they end.
+ *
+ * An alarm is a row of ALARM_LIST about a subject: the name of a port or tunnel, an address. It is
+ * raised when the condition begins, and cleared when it ends; both are logged once. While it stands
+ * it is listed in /v1/status and by `homeward status`. A row's help says what to do about it.
+ *
+ * At most ALARMS_MAX stand at once; what does not fit is counted. An alarm that comes and goes is
+ * logged every ALARM_QUIET_MS at most.
+ *
+ * Control thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ALARMS_MAX = 256,
+	ALARM_SUBJECT_SIZE = 64,
+	ALARM_TEXT_SIZE = 256,
+	ALARM_QUIET_MS = 10000,
+};
+
+/* X(enum name, name for people, severity, what to do) */
+#define ALARM_LIST(X)                                                                              \
+	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \
+	  "the path MTU of tunnels is not learned; give CAP_NET_RAW, or set each tunnel's mtu")
+
+/* clang-format off */
+enum alarm_kind {
+#define X(id, name, severity, help) ALARM_##id,
+	ALARM_LIST(X)
+#undef X
+	ALARM_KINDS,
+};
+/* clang-format on */
+
+enum alarm_severity {
+	ALARM_SEVERITY_WARNING, /* works, but not as it should */
+	ALARM_SEVERITY_ERROR, /* packets are lost */
+};
+
+struct alarm_info {
+	const char *name;
+	enum alarm_severity severity;
+	const char *help;
+};
+
+extern const struct alarm_info alarm_infos[ALARM_KINDS];
+
+struct alarm {
+	enum alarm_kind kind;
+	char subject[ALARM_SUBJECT_SIZE];
+	char text[ALARM_TEXT_SIZE]; /* what was seen, one sentence */
+	uint64_t since_ms; /* mono_ms() */
+};
+
+struct alarms;
+
+struct alarms *alarms_create(void); /* NULL on failure */
+void alarms_destroy(struct alarms *a); /* NULL is fine */
+
+/*
+ * The condition holds: @subject, cut off if it is longer than ALARM_SUBJECT_SIZE, and one sentence.
+ * An alarm that stands already takes the new sentence and is not logged again.
+ * A NULL @a, as tests have, only logs.
+ */
+void alarm_raise(struct alarms *a, enum alarm_kind kind, const char *subject, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The condition holds no more. Nothing happens if the alarm does not stand. */
+void alarm_clear(struct alarms *a, enum alarm_kind kind, const char *subject);
+
+/* The same for every subject. */
+void alarm_clear_all(struct alarms *a, enum alarm_kind kind);
+
+bool alarm_stands(const struct alarms *a, enum alarm_kind kind, const char *subject);
+
+/*
+ * The alarms that stand, in the order in which they began: their number, and the @i-th of them,
+ * which is valid until the next call that changes @a.
+ */
+size_t alarms_count(const struct alarms *a);
+const struct alarm *alarms_at(const struct alarms *a, size_t i);
+
+/* How many alarms were not listed since the start, because ALARMS_MAX stood. */
+uint64_t alarms_missed(const struct alarms *a);
+
+const char *alarm_severity_name(enum alarm_severity severity);
