@@ -12,7 +12,7 @@
 #include "network/network.h"
 #include "packet.h"
 
-enum { LANE_WANTED_MAX = 64 };
+enum { LANE_WANTED_MAX = 64, LANE_IDENTIFICATION_BITS = 10 };
 
 static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
 
@@ -64,8 +64,6 @@ struct lane {
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	uint32_t flows6_taken;
 	uint64_t errors_until_ns; /* as a site's, for all of them */
-	uint16_t identification; /* of packets that we cut (out/fragment.c) */
-	uint32_t identification6;
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	struct port_counters *port_counters; /* [n_ports] */
@@ -77,4 +75,10 @@ struct lane {
 		uint8_t port;
 	} wanted[LANE_WANTED_MAX];
 	uint16_t n_wanted;
+
+	/* numbers of the fragments that we make (out/identification.c) */
+	uint16_t identification_part; /* this worker's of the 65,536 of IPv4 */
+	uint8_t identification6_half; /* bits */
+	uint32_t identification6;
+	uint16_t identifications[1 << LANE_IDENTIFICATION_BITS];
 };

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "in/stages.h"
 #include "lane.h"
+#include "out/stages.h"
 #include "pipeline.h"
 #include "query.h"
 #include "setup/setup.h"
@@ -407,7 +408,7 @@ struct worker *worker_create(const struct worker_config *config)
 		errno = error;
 		return NULL;
 	}
-	lane->identification = (uint16_t)flow_table_random(lane->flows);
+	identification_init(lane);
 	read_published(w);
 	move_clock(w);
 	return w;

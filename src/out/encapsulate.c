@@ -70,7 +70,7 @@ static void push_ipv6(const struct tunnel *t, const struct tunnel_header6 *heade
 
 static void add_identification(struct lane *lane, uint8_t *outer)
 {
-	be16_t id = next_identification(lane);
+	be16_t id = identification_next(lane, wire_be32(outer + IPV4_DST));
 
 	wire_put_be16(outer + IPV4_ID, id);
 	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM), id));

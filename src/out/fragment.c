@@ -25,7 +25,6 @@
 
 enum {
 	PIECES_MAX = 128, /* 65,535 bytes through the smallest MTU, 576 */
-	KEY_IDENTIFICATION = 0xff, /* key.zero: no flow and no fragment has such a key */
 };
 
 /* What differs between the families. */
@@ -43,29 +42,6 @@ static const struct family *family_of(const struct packet *p)
 	return p->data[IPV6_VERSION] >> 4 == 6 ? &six : &four;
 }
 
-/*
- * Nobody can foretell it, and none comes again before all others have (RFC 7739): a counter, which
- * a keyed permutation hides (a network of four rounds: Luby and Rackoff, 1988).
- */
-static uint32_t next_identification6(struct lane *lane)
-{
-	uint32_t n = lane->identification6++;
-	uint16_t left = (uint16_t)(n >> 16), right = (uint16_t)n;
-
-	for (uint16_t round = 0; round < 4; round++) {
-		const struct flow_key key = {
-			.sport = right,
-			.dport = round,
-			.zero = KEY_IDENTIFICATION,
-		};
-		uint16_t mixed = left ^ (uint16_t)flow_table_prefetch(lane->flows, &key);
-
-		left = right;
-		right = mixed;
-	}
-	return (uint32_t)left << 16 | right;
-}
-
 static size_t fitting_size(const struct lane *lane, const struct packet *p)
 {
 	size_t mtu = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_mtus[p->tunnel]
@@ -79,11 +55,12 @@ static size_t fitting_size(const struct lane *lane, const struct packet *p)
 static void begin(struct lane *lane, struct packet *p, struct cut *c)
 {
 	if (family_of(p) == &six) {
-		cut6_begin(c, p->data, p->len, next_identification6(lane));
+		cut6_begin(c, p->data, p->len, identification6_next(lane));
 		return;
 	}
 	if (p->tunnel == TUNNEL_NONE)
-		wire_put_be16(p->data + IPV4_ID, next_identification(lane));
+		wire_put_be16(p->data + IPV4_ID,
+			      identification_next(lane, wire_be32(p->data + IPV4_DST)));
 	cut_begin(c, p->data);
 }
 

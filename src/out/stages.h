@@ -14,11 +14,14 @@ void stage_encapsulate(struct lane *lane, struct burst *b);
 void stage_encapsulate6(struct lane *lane, struct burst *b);
 void stage_hairpin(struct lane *lane, struct burst *b);
 
-/* An identification for a packet of ours that may be cut; no two workers give the same. */
-static inline be16_t next_identification(struct lane *lane)
-{
-	return htons((uint16_t)(lane->identification++ * lane->count + lane->index));
-}
+/*
+ * An identification for a packet of ours to @dst that is a fragment or may become some. No worker
+ * gives one that another has, nor the same again before 65,536 / workers others (of IPv6 2^30 /
+ * workers); see identification.c.
+ */
+void identification_init(struct lane *lane); /* lane->flows, index and count are set */
+be16_t identification_next(struct lane *lane, be32_t dst);
+uint32_t identification6_next(struct lane *lane);
 
 /* What the stages do with one packet, for stage_fragment(). @hop is resolved. */
 void rewrite(struct lane *lane, struct packet *p);

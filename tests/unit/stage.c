@@ -144,6 +144,7 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 	assert_non_null(b->lane.flows6);
 	assert_non_null(b->lane.egress);
 	assert_non_null(b->lane.sites);
+	identification_init(&b->lane);
 	return b;
 }
 

@@ -1,0 +1,82 @@
+/*
+ * Identifications of the fragments that we make, and of tunnel packets that a router may fragment.
+ *
+ * Two packets with the same addresses, protocol and identification may be reassembled into one, so
+ * an identification must not come again while fragments of the packet before may live (RFC 6864
+ * section 4.2; RFC 8200 section 4.5). Workers share nothing, so each has a part of the numbers that
+ * no other worker uses:
+ *
+ *   IPv4   65,536 / workers numbers, counted separately for each of 1,024 hashes of the
+ *          destination, so that packets to one destination do not use up the numbers of others
+ *   IPv6   at least 2^32 / 4 / workers numbers
+ *
+ * A worker gives each number of its part once before it gives any again. Counters of IPv4 begin at
+ * random. Those of IPv6 are hidden by a keyed permutation, so that nobody can foretell them (RFC
+ * 7739): a Feistel network of four rounds (Luby and Rackoff, 1988).
+ */
+#include "out/stages.h"
+
+#include "base/wire.h"
+
+enum {
+	NUMBERS = 1 << 16, /* of IPv4 */
+	BITS_6 = 32,
+	ROUNDS = 4,
+	KEY_IDENTIFICATION = 0xff, /* key.zero: no flow and no fragment has such a key */
+	HASH_SHIFT = 32 - LANE_IDENTIFICATION_BITS,
+};
+
+static const uint32_t hash_multiplier = 2654435761; /* 2^32 by the golden ratio: Knuth, 6.4 */
+
+/* An even number of bits that can say which worker: the rest has two halves of equal size. */
+static uint8_t index_bits(uint16_t count)
+{
+	uint8_t bits = 0;
+
+	while (1u << bits < count)
+		bits += 2;
+	return bits;
+}
+
+void identification_init(struct lane *lane)
+{
+	const uint32_t part = NUMBERS / lane->count;
+
+	lane->identification_part = (uint16_t)part; /* of one worker: 0, all of them */
+	lane->identification6_half = (uint8_t)((BITS_6 - index_bits(lane->count)) / 2);
+	for (size_t i = 0; i < ARRAY_SIZE(lane->identifications); i++)
+		lane->identifications[i] = (uint16_t)(flow_table_random(lane->flows) % part);
+}
+
+be16_t identification_next(struct lane *lane, be32_t dst)
+{
+	uint16_t *at = &lane->identifications[dst * hash_multiplier >> HASH_SHIFT];
+	uint16_t number = *at;
+
+	*at = (uint16_t)(number + 1);
+	if (*at == lane->identification_part)
+		*at = 0;
+	return htons((uint16_t)(lane->identification_part * lane->index + number));
+}
+
+uint32_t identification6_next(struct lane *lane)
+{
+	const uint8_t half = lane->identification6_half;
+	const uint32_t mask = (1u << half) - 1;
+	uint32_t n = lane->identification6++;
+	uint32_t left = n >> half & mask, right = n & mask;
+
+	for (uint16_t round = 0; round < ROUNDS; round++) {
+		const struct flow_key key = {
+			.sport = (uint16_t)right,
+			.dport = round,
+			.zero = KEY_IDENTIFICATION,
+		};
+		uint32_t mixed = left ^ ((uint32_t)flow_table_prefetch(lane->flows, &key) & mask);
+
+		left = right;
+		right = mixed;
+	}
+	/* of one worker the index is 0, and nothing is left to shift it to */
+	return (uint32_t)((uint64_t)lane->index << 2 * half) | left << half | right;
+}
