@@ -202,17 +202,22 @@ static bool choose_memory(size_t need, size_t flows)
 	return false;
 }
 
+static size_t bytes_needed(const struct config *config, bool huge)
+{
+	return pool_bytes(config, driver_largest_mtu(config), huge) + OTHER_BYTES +
+	       (size_t)config->workers * WORKER_BYTES;
+}
+
 static int start(const struct config *config, const cpu_set_t *cpus)
 {
 	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
 	char *argv[ARGS_MAX];
 	int argc = 0;
-	size_t need = pool_bytes(config, driver_largest_mtu(config)) + OTHER_BYTES +
-		      (size_t)config->workers * WORKER_BYTES;
-	size_t flows = flow_table_bytes(config->flows_capacity);
+	bool huge =
+		choose_memory(bytes_needed(config, true), flow_table_bytes(config->flows_capacity));
 
 	write_cores(cores, sizeof(cores), cpus);
-	snprintf(megabytes, sizeof(megabytes), "%zu", need / MIB + 1);
+	snprintf(megabytes, sizeof(megabytes), "%zu", bytes_needed(config, huge) / MIB + 1);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=homeward-%d", (int)getpid());
 
 	argv[argc++] = "homewardd";
@@ -224,7 +229,7 @@ static int start(const struct config *config, const cpu_set_t *cpus)
 	argv[argc++] = cores;
 	argv[argc++] = "-m"; /* taken now: later something else may have the pages */
 	argv[argc++] = megabytes;
-	if (choose_memory(need, flows)) {
+	if (huge) {
 		argv[argc++] = "--in-memory";
 	} else {
 		argv[argc++] = "--no-huge";

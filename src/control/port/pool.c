@@ -1,16 +1,33 @@
 /*
  * Packet buffers: one pool for all ports, so that a packet leaves by any port without a copy.
  *
- * AF_XDP maps the whole pool into the kernel and writes frames straight into it. It wants buffers
- * of at most a page, and 256 bytes in front of the frame besides our own headroom. Everything is
- * counted from what can be in flight: both queues and the kernel's two rings of each port, and what
- * a worker holds in its cache, its bursts and its hand-over ring.
+ * AF_XDP gives the kernel the pool's memory, and the kernel writes frames straight into it. DPDK's
+ * driver registers (number of buffers) x (size of a buffer) from the pool's first page on, so no
+ * more than that is known to the kernel: a buffer that lies behind it is refused for ever, on
+ * receive and on transmit, and nobody is told. Nor may a buffer cross a page where a card reads it
+ * by itself. What lies where depends on the machine's pages:
+ *
+ *   no af_xdp port   buffers one behind the other
+ *   huge pages       the same inside each page; the rest of a page stays empty, so the last buffers
+ *                    lie behind what is registered: we keep those back
+ *   without          a buffer is one page, so that there are no gaps
+ *
+ * AF_XDP wants buffers of at most a page, and 256 bytes in front of the frame besides our own
+ * headroom. Everything is counted from what can be in flight: both queues and the kernel's two
+ * rings of each port, and what a worker holds in its cache, its bursts and its hand-over ring.
  *
  * Control thread.
  */
 #include "control/port/port_internal.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
 enum {
@@ -18,12 +35,30 @@ enum {
 	BUFFERS_PER_WORKER = 4096,
 	CACHE = 256, /* buffers a worker keeps for itself */
 	ROOM_MIN = 2048,
+	HUGE_PAGE = 2 << 20, /* the smallest; larger ones hold no fewer */
+	KEPT_BACK_MAX = 8, /* one of so many buffers */
+};
+
+/* How the buffers lie. */
+struct layout {
+	uint16_t room; /* for data, of an mbuf */
+	uint32_t size; /* of a buffer, all headers included */
+	unsigned flags; /* of the pool */
+	size_t bytes; /* of all */
 };
 
 uint32_t pool_buffers(const struct config *config)
 {
 	return BUFFERS_PER_PORT * (uint32_t)config->n_ports +
 	       BUFFERS_PER_WORKER * (uint32_t)config->workers - 1;
+}
+
+static bool has_af_xdp(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_ports; i++)
+		if (config->ports[i].driver == PORT_AF_XDP)
+			return true;
+	return false;
 }
 
 static uint16_t data_room(uint32_t mtu)
@@ -33,27 +68,124 @@ static uint16_t data_room(uint32_t mtu)
 	return (uint16_t)(RTE_PKTMBUF_HEADROOM + (room < ROOM_MIN ? ROOM_MIN : room));
 }
 
-static uint32_t frame_size(uint32_t mtu)
+static uint32_t buffer_size(uint16_t room, unsigned flags)
 {
-	return rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + data_room(mtu), 0, NULL);
+	return rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + room, flags, NULL);
 }
 
-size_t pool_bytes(const struct config *config, uint32_t mtu)
+/* Room for data that makes a buffer exactly one page. */
+static uint16_t room_of_page(uint32_t page)
 {
-	return (size_t)pool_buffers(config) * frame_size(mtu);
+	uint32_t headers = buffer_size(0, RTE_MEMPOOL_F_NO_SPREAD);
+
+	return (uint16_t)(page - headers);
+}
+
+static struct layout layout_of(const struct config *config, uint32_t mtu, bool huge)
+{
+	uint32_t page = (uint32_t)getpagesize(), n = pool_buffers(config);
+	struct layout l = {.room = data_room(mtu)};
+
+	l.size = buffer_size(l.room, 0);
+	if (!has_af_xdp(config)) {
+		l.flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+		l.bytes = (size_t)n * l.size;
+	} else if (huge) {
+		uint32_t in_page = HUGE_PAGE / l.size;
+
+		l.bytes = (size_t)((n + in_page - 1) / in_page) * HUGE_PAGE;
+	} else if (l.size <= page) {
+		l.flags = RTE_MEMPOOL_F_NO_SPREAD;
+		l.room = room_of_page(page);
+		l.size = page;
+		l.bytes = ((size_t)n + 1) * page; /* the first begins at a page */
+	} else { /* no af_xdp port will open: driver_kernel.c */
+		l.bytes = (size_t)n * ((l.size + page - 1) / page * page);
+	}
+	return l;
+}
+
+size_t pool_bytes(const struct config *config, uint32_t mtu, bool huge)
+{
+	return layout_of(config, mtu, huge).bytes;
 }
 
 uint32_t pool_mtu_max_af_xdp(void)
 {
 	uint32_t mtu = POOL_FRAME_MAX;
 
-	while (frame_size(mtu) > POOL_FRAME_MAX)
+	while (buffer_size(data_room(mtu), 0) > POOL_FRAME_MAX)
 		mtu--;
 	return mtu;
 }
 
+/* What the AF_XDP driver registers with the kernel: it does not ask where buffers really are. */
+static bool is_registered(const struct rte_mempool *pool, const void *object)
+{
+	const struct rte_mempool_memhdr *first = STAILQ_FIRST(&pool->mem_list);
+	uintptr_t page = (uintptr_t)getpagesize(), begin = (uintptr_t)first->addr,
+		  base = begin & ~(page - 1), at = (uintptr_t)object - pool->header_size;
+	size_t size = rte_mempool_calc_obj_size(pool->elt_size, pool->flags, NULL),
+	       bytes = pool->populated_size * size + (begin - base);
+
+	return at >= base && at - base + size <= bytes;
+}
+
+/*
+ * Takes what the kernel would refuse out of circulation, for ever: taken out and not put back.
+ * Nobody else has a buffer yet. 0 or -errno.
+ */
+static int keep_back(struct rte_mempool *pool)
+{
+	unsigned n = pool->populated_size, good = 0;
+	void **objects = calloc(n, sizeof(objects[0]));
+	int ret = objects == NULL ? -ENOMEM : rte_mempool_generic_get(pool, objects, n, NULL);
+
+	if (ret == 0) {
+		for (unsigned i = 0; i < n; i++)
+			if (is_registered(pool, objects[i]))
+				objects[good++] = objects[i];
+		if (n - good > n / KEPT_BACK_MAX)
+			ret = -ENOMEM; /* the memory is in many pieces */
+		rte_mempool_generic_put(pool, objects, good, NULL);
+	}
+	free(objects);
+	return ret;
+}
+
+/* rte_pktmbuf_pool_create() with flags. 0 or -errno. */
+static int fill(struct rte_mempool *pool, uint16_t room)
+{
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = room};
+	int ret = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+
+	if (ret != 0)
+		return ret;
+	rte_pktmbuf_pool_init(pool, &private);
+	ret = rte_mempool_populate_default(pool);
+	if (ret < 0)
+		return ret;
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return 0;
+}
+
 struct rte_mempool *pool_create(const struct config *config, uint32_t mtu)
 {
-	return rte_pktmbuf_pool_create("packets", pool_buffers(config), CACHE, 0, data_room(mtu),
-				       SOCKET_ID_ANY);
+	struct layout l = layout_of(config, mtu, rte_eal_has_hugepages());
+	struct rte_mempool *pool = rte_mempool_create_empty(
+		"packets", pool_buffers(config), (uint32_t)sizeof(struct rte_mbuf) + l.room, CACHE,
+		sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, l.flags);
+	int ret;
+
+	if (pool == NULL)
+		return NULL;
+	ret = fill(pool, l.room);
+	if (ret == 0 && has_af_xdp(config))
+		ret = keep_back(pool);
+	if (ret != 0) {
+		rte_mempool_free(pool);
+		rte_errno = -ret;
+		return NULL;
+	}
+	return pool;
 }

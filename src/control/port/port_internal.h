@@ -144,6 +144,12 @@ enum {
 };
 
 uint32_t pool_buffers(const struct config *config);
-size_t pool_bytes(const struct config *config, uint32_t mtu);
+size_t pool_bytes(const struct config *config, uint32_t mtu,
+		  bool huge); /* with huge pages or without */
+
+/*
+ * NULL if memory ran out. The AF_XDP driver registers all of it with the kernel, whatever the
+ * machine's pages.
+ */
 struct rte_mempool *pool_create(const struct config *config, uint32_t mtu);
 uint32_t pool_mtu_max_af_xdp(void);
