@@ -221,7 +221,7 @@ static void watch_paths(struct daemon *d)
 {
 	if (!has_kernel_port(d))
 		return;
-	d->path_watch = path_watch_create(d->base, d->net, d->paths, paths_changed, d);
+	d->path_watch = path_watch_create(d->base, d->net, d->paths, d->alarms, paths_changed, d);
 	if (d->path_watch == NULL)
 		alarm_raise(d->alarms, ALARM_PATH_MTU_DEAF, "tunnels",
 			    "cannot receive ICMP errors about tunnel packets: %s", strerror(errno));

@@ -7,10 +7,13 @@
  * the quote and the size. GRE packets themselves are not wanted there: a filter lets none of them
  * in. The queue is bounded by the kernel, and each turn of the event loop reads a bounded number,
  * so a flood of errors costs little here and nothing on the packet path.
+ *
+ * Each family stands for itself: on a kernel without IPv6 the errors about IPv4 are heard.
  */
 #include "control/kernel/path_watch.h"
 
 #include "base/log.h"
+#include "control/alarm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,13 +35,14 @@ enum {
 
 /* What differs between the families of the outer header. */
 struct family {
+	const char *name;
 	int domain, level, recverr, hdrincl;
 	uint8_t origin;
 };
 
 static const struct family families[] = {
-	{AF_INET, SOL_IP, IP_RECVERR, IP_HDRINCL, SO_EE_ORIGIN_ICMP},
-	{AF_INET6, SOL_IPV6, IPV6_RECVERR, IPV6_HDRINCL, SO_EE_ORIGIN_ICMP6},
+	{"IPv4", AF_INET, SOL_IP, IP_RECVERR, IP_HDRINCL, SO_EE_ORIGIN_ICMP},
+	{"IPv6", AF_INET6, SOL_IPV6, IPV6_RECVERR, IPV6_HDRINCL, SO_EE_ORIGIN_ICMP6},
 };
 
 enum { FAMILIES = ARRAY_SIZE(families) };
@@ -157,13 +161,19 @@ static bool has_tunnel_over(const struct network *net, int domain)
 	return false;
 }
 
-static bool listen_to(struct path_watch *w, struct event_base *base, size_t family)
+/* A family that this machine cannot hear is left out. False with errno: memory ran out. */
+static bool listen_to(struct path_watch *w, struct event_base *base, struct alarms *alarms,
+		      size_t family)
 {
 	if (!has_tunnel_over(w->net, families[family].domain))
 		return true;
 	w->fds[family] = open_socket(&families[family]);
-	if (w->fds[family] < 0)
-		return false;
+	if (w->fds[family] < 0) {
+		alarm_raise(alarms, ALARM_PATH_MTU_DEAF, families[family].name,
+			    "cannot receive ICMP errors about tunnel packets over %s: %s",
+			    families[family].name, strerror(errno));
+		return true;
+	}
 	w->on_error[family] = event_new(base, w->fds[family], EV_READ | EV_PERSIST, on_error, w);
 	return w->on_error[family] != NULL && event_add(w->on_error[family], NULL) == 0;
 }
@@ -177,7 +187,8 @@ static bool start_ageing(struct path_watch *w, struct event_base *base)
 }
 
 struct path_watch *path_watch_create(struct event_base *base, const struct network *net,
-				     struct path_mtus *paths, path_changed_fn changed, void *arg)
+				     struct path_mtus *paths, struct alarms *alarms,
+				     path_changed_fn changed, void *arg)
 {
 	struct path_watch *w = calloc(1, sizeof(*w));
 	int error;
@@ -186,7 +197,7 @@ struct path_watch *path_watch_create(struct event_base *base, const struct netwo
 		return NULL;
 	*w = (struct path_watch){
 		.net = net, .paths = paths, .changed = changed, .arg = arg, .fds = {-1, -1}};
-	if (listen_to(w, base, 0) && listen_to(w, base, 1) && start_ageing(w, base))
+	if (listen_to(w, base, alarms, 0) && listen_to(w, base, alarms, 1) && start_ageing(w, base))
 		return w;
 	error = errno;
 	path_watch_destroy(w);

@@ -1,0 +1,141 @@
+/*
+ * Who hears what routers say: a machine with both families, and a kernel without IPv6, where
+ * socket(2) refuses the family. In a network namespace of its own, over its loopback interface.
+ */
+#include "base/checksum.h"
+#include "base/wire.h"
+#include "control/alarm.h"
+#include "control/kernel/path_watch.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+enum { OURS = 0x7f000001, FAR = 0x7f000002, MTU = 1000, GRE_OVERHEAD = 24, WAIT_S = 10 };
+
+static struct spec_tunnel four[] = {{.name = "four", .mtu = 1476}};
+static struct spec_tunnel six[] = {{.name = "six", .mtu = 1456}};
+static struct spec_site sites[] = {
+	{.name = "a", .tunnels = four, .n_tunnels = 1},
+	{.name = "b", .tunnels = six, .n_tunnels = 1},
+};
+
+static bool without_ipv6;
+
+int __real_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol);
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+	if (without_ipv6 && domain == AF_INET6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return __real_socket(domain, type, protocol);
+}
+
+/* A router's words: of a packet from us to the far end only MTU bytes fit. */
+static void send_too_big(void)
+{
+	uint8_t icmp[8 + IPV4_LEN + 8] = {3, 4};
+	uint8_t *quote = icmp + 8;
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(OURS)};
+	int fd = socket(AF_INET, SOCK_RAW, 1);
+
+	wire_put_be16(icmp + 6, htons(MTU));
+	quote[IPV4_VERSION_IHL] = 0x45;
+	wire_put_be16(quote + IPV4_LENGTH, htons(1500));
+	wire_put_be16(quote + IPV4_FRAGMENT, htons(IPV4_DF));
+	quote[IPV4_TTL] = 64;
+	quote[IPV4_PROTO] = PROTO_GRE;
+	wire_put_be32(quote + IPV4_SRC, htonl(OURS));
+	wire_put_be32(quote + IPV4_DST, htonl(FAR));
+	wire_put_be16(quote + IPV4_LEN + 2, htons(0x0800));
+	wire_put_be16(icmp + 2, checksum_make(icmp, sizeof(icmp)));
+	assert_true(fd >= 0);
+	assert_int_equal(sendto(fd, icmp, sizeof(icmp), 0, (struct sockaddr *)&to, sizeof(to)),
+			 sizeof(icmp));
+	close(fd);
+}
+
+static int enter_namespace(void **state)
+{
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd, ret;
+
+	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+		return -1;
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	ret = ioctl(fd, SIOCSIFFLAGS, &ifr);
+	close(fd);
+	return ret;
+}
+
+static void changed(void *arg)
+{
+	event_base_loopbreak(arg);
+}
+
+static void check(bool no_ipv6)
+{
+	const struct timeval wait = {.tv_sec = WAIT_S};
+	struct event_base *base = event_base_new();
+	struct alarms *alarms = alarms_create();
+	struct network *net;
+	struct path_mtus *paths;
+	struct path_watch *watch;
+
+	four[0].local = htonl(OURS);
+	four[0].remote = htonl(FAR);
+	six[0].local6.half[1] = htobe64(1);
+	six[0].remote6.half[1] = htobe64(2);
+	net = network_create(&(struct network_spec){.sites = sites, .n_sites = 2});
+	paths = path_mtus_create(net);
+	without_ipv6 = no_ipv6;
+	watch = path_watch_create(base, net, paths, alarms, changed, base);
+	without_ipv6 = false;
+	assert_false(alarm_stands(alarms, ALARM_PATH_MTU_DEAF, "IPv4"));
+	assert_int_equal(alarm_stands(alarms, ALARM_PATH_MTU_DEAF, "IPv6"), no_ipv6);
+	assert_non_null(watch);
+
+	send_too_big();
+	event_base_loopexit(base, &wait);
+	event_base_dispatch(base);
+	assert_int_equal(path_mtu_of(paths, net, 1), MTU - GRE_OVERHEAD);
+
+	path_watch_destroy(watch);
+	path_mtus_destroy(paths);
+	network_destroy(net);
+	alarms_destroy(alarms);
+	event_base_free(base);
+}
+
+static void both_families(void **state)
+{
+	check(false);
+}
+
+static void a_kernel_without_ipv6(void **state)
+{
+	check(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_families),
+		cmocka_unit_test(a_kernel_without_ipv6),
+	};
+
+	return cmocka_run_group_tests(tests, enter_namespace, NULL);
+}
