@@ -202,13 +202,19 @@ def test_refusals_say_what_to_do(pair, tools):
     assert traces(gw) == []
 
 
+def compile_bpf(folder, section):
+    """A program of somebody else's, which lets everything pass: 2 for XDP, 0 for tc."""
+    source = folder / "other.c"
+    source.write_text(f'__attribute__((section("{section}"), used)) '
+                      f'int other_prog(void *c) {{ return {2 if section == "xdp" else 0}; }}\n')
+    subprocess.run(["clang", "-target", "bpf", "-O2", "-c", source, "-o", folder / "other.o"],
+                   check=True)
+    return folder / "other.o"
+
+
 def test_refuses_a_foreign_xdp_program(pair, tools, tmp_path):
     gw, _ = pair
-    source = tmp_path / "other.c"
-    source.write_text('__attribute__((section("xdp"), used)) int other_prog(void *c) { return 2; }\n')
-    subprocess.run(["clang", "-target", "bpf", "-O2", "-c", source, "-o", tmp_path / "other.o"],
-                   check=True)
-    gw.ip("link", "set", "dev", "eth0", "xdp", "obj", tmp_path / "other.o", "sec", "xdp")
+    gw.ip("link", "set", "dev", "eth0", "xdp", "obj", compile_bpf(tmp_path, "xdp"), "sec", "xdp")
     text = refusal(gw, tools, "af_xdp:eth0")
     assert "another XDP program" in text and "xdp off" in text
     assert "xdp" in gw.ip("link", "show", "eth0").stdout  # it was left alone
@@ -358,7 +364,7 @@ def hold_guard(gw, tools, log):
 
 
 def test_guard_of_older_kernels(pair, tools, tmp_path):
-    """As a filter of clsact: works, goes, and is replaced after a kill; a qdisc not ours stays."""
+    """As a filter of clsact: works, goes, and is replaced after a kill; what is others' stays."""
     gw, peer = pair
     cable = Cable(peer)
     frame = Ether(src=mac(peer), dst=mac(gw)) / IP(src=PEER, dst=ROUTED, ttl=1) / UDP()
@@ -382,6 +388,15 @@ def test_guard_of_older_kernels(pair, tools, tmp_path):
     stop(hold_guard(gw, tools, tmp_path / "2"))
     assert traces(gw) == []
     assert kernel_answers()
+
+    for n, (direction, why) in enumerate([("ingress", "beside ours"), ("egress", "the other way")]):
+        program = hold_guard(gw, tools, tmp_path / f"other{n}")
+        gw.run("tc", "filter", "add", "dev", "eth0", direction, "bpf", "da", "obj",
+               compile_bpf(tmp_path, "tc"), "sec", "tc")
+        stop(program)
+        assert "other.o" in gw.run("tc", "filter", "show", "dev", "eth0", direction).stdout, why
+        assert traces(gw) == ["clsact"]
+        gw.run("tc", "qdisc", "del", "dev", "eth0", "clsact")
 
     gw.run("tc", "qdisc", "add", "dev", "eth0", "clsact")
     stop(hold_guard(gw, tools, tmp_path / "3"))

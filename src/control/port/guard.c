@@ -4,10 +4,11 @@
  * From Linux 6.6 it hangs on a link that the kernel removes when this process ends, whatever ends
  * it. Before, it is a filter in the clsact qdisc, with a priority and handle of its own by which
  * the next start finds it after a kill -9; whether the qdisc is ours too is noted in the
- * interface's lock file.
+ * interface's lock file. A qdisc of ours that others use meanwhile stays (clsact.c).
  *
  * Control thread.
  */
+#include "base/log.h"
 #include "control/port/port_internal.h"
 #include "in/guard.skel.h"
 
@@ -74,6 +75,11 @@ void guard_remove_stale(int ifindex, int lock)
 		bpf_tc_detach(&hook, &opts);
 	}
 	if (interface_notes(lock) & NOTE_QDISC) {
+		if (clsact_is_used(ifindex)) {
+			log_info("the clsact qdisc stays: it has filters of others");
+			interface_note(lock, NOTE_QDISC, false);
+			return;
+		}
 		hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS; /* the qdisc itself */
 		bpf_tc_hook_destroy(&hook);
 		interface_note(lock, NOTE_QDISC, false);

@@ -126,6 +126,12 @@ void guard_remove_stale(int ifindex, int lock);
 struct steer_maps guard_maps(const struct guard *g);
 int guard_counts_map(const struct guard *g);
 
+/*
+ * clsact.c: has the clsact qdisc of the interface any filters? True also if the kernel does not
+ * say.
+ */
+bool clsact_is_used(int ifindex);
+
 /* --- eal.c ----------------------------------------------------------------------------------- */
 
 /*
