@@ -10,10 +10,13 @@
 #include "control/config/config.h"
 #include "control/daemon.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/homeward/homeward.yaml"
 
@@ -126,12 +129,27 @@ static struct config *load_config(const struct options *o)
 	return config;
 }
 
+/*
+ * Whoever starts us with these closed would have our first sockets take their numbers, and our log
+ * written into a socket.
+ */
+static bool standard_files_open(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+			return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {.config = DEFAULT_CONFIG};
 	struct config *config;
 	int err = 0;
 
+	if (!standard_files_open())
+		return EXIT_FAILURE;
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	parse_options(&o, argc, argv);
 	if (!processor_suffices())

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -196,3 +197,14 @@ def test_service_manager_is_told(fresh):
         assert manager.recv(100) == b"READY=1"
         assert fresh.stop() == 0
         assert manager.recv(100) == b"STOPPING=1"
+
+
+def test_closed_standard_files(fresh):
+    """Nothing of ours takes the number of a closed stdin, stdout or stderr."""
+    fresh.process = subprocess.Popen(
+        ["sh", "-c", 'exec "$0" --config "$1" <&- >&- 2>&-', fresh.daemon, fresh.file])
+    wait_until("homewardd to answer",
+               lambda: fresh.homeward("status", check=False).returncode == 0, 30)
+    files = [os.readlink(f"/proc/{fresh.process.pid}/fd/{n}") for n in range(3)]
+    assert files == ["/dev/null"] * 3
+    assert fresh.stop() == 0
