@@ -53,6 +53,17 @@ bool network_is_local_end6(const struct network *net, const struct addr6 *addr)
 	return address6_slot(net->index, addr)->value == ADDRESS_LOCAL_END;
 }
 
+bool network_uses_ipv6(const struct network *net)
+{
+	if (net->egress6 != NULL || net->n_globals > 0)
+		return true;
+	for (uint32_t id = 1; id <= net->n_tunnels; id++) {
+		if (net->tunnels[id].outer == OUTER_IPV6)
+			return true;
+	}
+	return false;
+}
+
 bool network_is_ours6(const struct network *net, const struct addr6 *addr)
 {
 	return address6_slot(net->index, addr)->value != ADDRESS_EMPTY;

@@ -181,6 +181,12 @@ uint16_t network_find_global(const struct network *net, const struct addr6 *addr
 bool network_is_local_end(const struct network *net, be32_t addr);
 bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
 
+/*
+ * Is there IPv6 anywhere: to egress, from global prefixes, or around tunnels? Whoever would save
+ * the work where there is none asks here.
+ */
+bool network_uses_ipv6(const struct network *net);
+
 /* Is @addr an egress address or the local end of a tunnel? */
 bool network_is_ours6(const struct network *net, const struct addr6 *addr);
 

@@ -199,3 +199,20 @@ def test_shown(world):
         n: [f"{net}::/{LEN[n]}"] for n, net in NET.items()}
     assert re.search(r"^berlin .*fd00::/64, untranslated 2001:db8:b::/48 ",
                      daemon.homeward("sites").stdout, re.M)
+
+
+def test_without_an_ipv6_address_of_ours(prefix, build, tmp_path):
+    """No pool has one: the way out is the kernel's IPv6 route all the same."""
+    topology = Topology(f"{prefix}-glp", str(build), [berlin(), madrid()], str(tmp_path))
+    add_ipv6(topology, tmp_path)
+    add_global(topology)
+    daemon = Daemon(topology)
+    daemon.configure(with_global(configuration(topology, daemon.socket)))
+    try:
+        daemon.start()
+        test_ping((topology, daemon))
+        assert "no_route" not in daemon.drops(), daemon.drops()
+        assert daemon.stop() == 0, daemon.log_text()
+    finally:
+        daemon.kill()
+        topology.down()

@@ -204,7 +204,7 @@ static void make_adjacency(struct bed *bed)
 		.routes = routes,
 		.n_routes = n,
 		.routes6 = routes6,
-		.n_routes6 = n,
+		.n_routes6 = network_uses_ipv6(bed->net) ? n : 0, /* as control/kernel does */
 		.tunnel_hops = tunnel_hops,
 		.tunnel_mtus = tunnel_mtus,
 		.n_tunnels = bed->net->n_tunnels,

@@ -152,7 +152,8 @@ static struct counts compile_routes(struct view *v, bool *changed)
 			continue;
 		hop = view_hop(v, (uint8_t)i, &any.addr, 0);
 		put_route(v, &n, (uint8_t)i, &any4, hop, changed);
-		put_route(v, &n, (uint8_t)i, &any, hop, changed);
+		if (v->with_six)
+			put_route(v, &n, (uint8_t)i, &any, hop, changed);
 	}
 	for (size_t i = 0; i < v->n_routes; i++) {
 		const struct view_route *row = &v->routes[i];

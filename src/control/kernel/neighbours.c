@@ -360,16 +360,6 @@ static int start(struct neighbours *n, struct event_base *base)
 	return ret;
 }
 
-/* To egress, or to the far ends of tunnels. */
-static bool needs_ipv6(const struct network *net)
-{
-	bool needs = net->egress6 != NULL;
-
-	for (uint32_t id = 1; id <= net->n_tunnels && !needs; id++)
-		needs = net->tunnels[id].outer == OUTER_IPV6;
-	return needs;
-}
-
 struct neighbours *neighbours_create(struct event_base *base, const struct port_set *ports,
 				     const struct network *net, const struct path_mtus *paths,
 				     neighbours_publish_fn publish, void *arg,
@@ -386,7 +376,7 @@ struct neighbours *neighbours_create(struct event_base *base, const struct port_
 		ret = view_init(&n->view, ports->n, net->n_tunnels);
 	}
 	if (ret == 0) {
-		n->view.with_six = needs_ipv6(net);
+		n->view.with_six = network_uses_ipv6(net);
 		n->view.paths = paths;
 		for (size_t i = 0; i < ports->n; i++)
 			describe_port(&n->view.ports[i], &ports->ports[i]);

@@ -129,9 +129,44 @@ static void sources(void **state)
 	network_destroy(net);
 }
 
+static bool uses_ipv6(const struct network_spec *spec)
+{
+	struct network *net = network_create(spec);
+	bool uses;
+
+	assert_non_null(net);
+	uses = network_uses_ipv6(net);
+	network_destroy(net);
+	return uses;
+}
+
+/* Each of the three reasons alone is one. */
+static void who_uses_ipv6(void **state)
+{
+	struct spec_address four = {.addr = htonl(0xcb007101), .slices = {2}};
+	struct spec_address six = {.addr6 = egress(1), .slices = {2}};
+	struct spec_pool pool = {.slice_size = 2048, .addresses = &four, .n_addresses = 1};
+	struct spec_tunnel tunnel = {.local = htonl(1), .remote = htonl(2), .mtu = 1400};
+	struct prefix6 global = {egress(2), 64};
+	struct spec_site site = {.name = "one", .tunnels = &tunnel, .n_tunnels = 1};
+	struct network_spec spec = {.sites = &site, .n_sites = 1, .pools = &pool, .n_pools = 1};
+
+	assert_false(uses_ipv6(&spec));
+	pool.addresses = &six;
+	assert_true(uses_ipv6(&spec));
+	pool.addresses = &four;
+	site.global_prefixes = &global;
+	site.n_global_prefixes = 1;
+	assert_true(uses_ipv6(&spec));
+	site.n_global_prefixes = 0;
+	tunnel = (struct spec_tunnel){.local6 = egress(3), .remote6 = egress(4), .mtu = 1400};
+	assert_true(uses_ipv6(&spec));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_uses_ipv6),
 		cmocka_unit_test(each_is_found_and_no_other),
 		cmocka_unit_test(a_pool_of_one_family),
 		cmocka_unit_test(sources),
