@@ -37,6 +37,7 @@
 	X(ICMP_CHECKSUM, "icmp_checksum", "ICMP error whose checksum is wrong")                    \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error that does not say which flow it is about")         \
 	X(NO_FLOW, "no_flow", "belongs to no flow and may not start one")                          \
+	X(TCP_FLAGS, "tcp_flags", "TCP of no flow: SYN with FIN or RST, FIN without ACK, no flag") \
 	X(SITE_FLOWS, "site_flows", "site has its limit of flows, or its share of a full table")   \
 	X(HALF_OPEN, "half_open", "site has its limit of TCP connections not yet established")     \
 	X(SITE_RATE, "site_rate", "site opens more flows per second than its limit")               \

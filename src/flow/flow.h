@@ -96,8 +96,11 @@ struct flow {
 	uint32_t seen_s; /* worker clock; written at most once a second */
 	uint32_t packets[2]; /* low 32 bits, by enum flow_dir */
 	uint64_t bytes[2]; /* low 56 bits; bits 56-63: packets bits 32-39 */
-	be32_t tcp_seq; /* of the site's last segment (window.c) */
-	be32_t tcp_ack; /* what it expects next; 0 while half open, but for FLOW_TCP_CALLED */
+	/* what the site said last of TCP: window.c, which has them mean something else half open */
+	be16_t tcp_seq; /* high half */
+	uint8_t tcp_window; /* high byte, not scaled */
+	uint8_t tcp_scales; /* low half the site's, high half the other side's */
+	be32_t tcp_ack;
 };
 
 static_assert(sizeof(struct flow) == CACHE_LINE, "a flow is one cache line");
@@ -185,18 +188,6 @@ enum {
 
 /* The state after a segment with @tcp_flags in direction @dir. */
 uint8_t flow_tcp_next(uint8_t state, enum flow_dir dir, uint8_t tcp_flags);
-
-/* What window.c looks at, host order. */
-struct flow_segment {
-	uint32_t seq, ack;
-	uint8_t flags;
-};
-
-/*
- * Does a segment in direction @dir fit the connection? One that does not may be anybody's: it is
- * passed on but must not change the flow's state.
- */
-bool flow_tcp_fits(const struct flow *f, enum flow_dir dir, const struct flow_segment *s);
 
 /* Called for a flow that has been idle too long, before it is removed. */
 typedef void (*flow_end_fn)(void *arg, struct flow *flow);

@@ -8,6 +8,7 @@
 #include "flow/stages.h"
 
 #include "base/wire.h"
+#include "flow/window.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -43,12 +44,6 @@ void stage_lookup6(struct lane *lane, struct burst *b)
 			   list[i]);
 }
 
-/* What the site says of itself, for window.c: eight bytes as they stand in its header. */
-static void note_segment(struct flow *f, const uint8_t *tcp)
-{
-	memcpy(&f->tcp_seq, tcp + TCP_SEQ, sizeof(f->tcp_seq) + sizeof(f->tcp_ack));
-}
-
 /* The same five-tuple starts anew: what it counted was another connection's. */
 static void restart(struct flow *f, const struct packet *p)
 {
@@ -73,25 +68,18 @@ static bool may_be_called(const struct lane *lane, const struct flow *f,
 	       lane->sites[f->site].counters.half_open < limits.half_open;
 }
 
-static bool fits(const struct lane *lane, const struct packet *p, struct flow *f,
+static bool fits(const struct lane *lane, const struct packet *p, const struct flow *f,
 		 const struct flow_segment *s)
 {
-	if (f->state != FLOW_TCP_CLOSED || p->probe.dir != FLOW_RETURN ||
-	    !may_be_called(lane, f, s))
-		return flow_tcp_fits(f, p->probe.dir, s);
-	f->tcp_ack = htonl(s->seq + 1);
-	return true;
+	if (f->state == FLOW_TCP_CLOSED && p->probe.dir == FLOW_RETURN && may_be_called(lane, f, s))
+		return true;
+	return flow_tcp_fits(f, p->probe.dir, s);
 }
 
 /* Rare: only here does a flow's state change, and with it what its site has half open. */
 static void move_state(struct lane *lane, struct flow *f, const struct packet *p)
 {
-	const uint8_t *tcp = p->data + p->l4;
-	const struct flow_segment segment = {
-		.seq = ntohl(wire_be32(tcp + TCP_SEQ)),
-		.ack = ntohl(wire_be32(tcp + TCP_ACK_NUMBER)),
-		.flags = p->tcp_flags,
-	};
+	const struct flow_segment segment = flow_tcp_read(p->data + p->l4, (size_t)p->len - p->l4);
 	uint8_t before = f->state;
 
 	if (!fits(lane, p, f, &segment))
@@ -99,12 +87,7 @@ static void move_state(struct lane *lane, struct flow *f, const struct packet *p
 	f->state = flow_tcp_next(before, p->probe.dir, p->tcp_flags);
 	if (f->state != before)
 		f->seen_s = lane->now_s; /* another state is another timeout, from now on */
-	if (p->probe.dir == FLOW_FORWARD && !(p->tcp_flags & TCP_RST) &&
-	    (p->tcp_flags & TCP_ACK || flow_is_half_open(f->state))) {
-		note_segment(f, tcp);
-		if (!(p->tcp_flags & TCP_ACK))
-			f->tcp_ack = 0;
-	}
+	flow_tcp_learn(f, before, p->probe.dir, &segment);
 	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
 		restart(f, p);
 	lane->sites[f->site].counters.half_open +=
@@ -118,7 +101,7 @@ static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p
 	if (unlikely(flags != TCP_ACK || f->state < FLOW_TCP_ESTABLISHED))
 		move_state(lane, f, p);
 	else if (p->probe.dir == FLOW_FORWARD)
-		note_segment(f, p->data + p->l4);
+		flow_tcp_note(f, p->data + p->l4);
 }
 
 /*

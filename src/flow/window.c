@@ -4,27 +4,68 @@
  * Whoever knows a connection's addresses and ports can send a reset that looks as if it came from
  * the other side, without seeing a single packet of it. The ends look at the sequence number
  * (RFC 5961); so do we, or such a reset would end the flow here while the ends talk on. A segment
- * that does not fit is passed on all the same, for the ends to judge; it changes no state.
+ * that does not fit is forwarded all the same, for the ends to judge; it changes no state.
  *
- * All that is kept is what the site's last segment said: its sequence number, and the number it
- * expects next from the other side. The other side can't write these two, so a stranger on the
- * Internet must guess against them:
+ * What is kept is what the site itself said. The other side can't write it, so a stranger on the
+ * Internet must guess against it:
  *
- *   answer to a SYN       has to acknowledge it
- *   third segment         has to acknowledge the SYN+ACK, where the other side began
- *   reset                 exactly the number that the site expects
- *   reset or FIN + ACK    a number within WINDOW of that, and acknowledges within WINDOW of what
- *                         the site sent: one guess in half a million
+ *   half open       tcp_ack     first sequence number of the site, that of its SYN
+ *                   tcp_seq     how many it has sent from there on: SYN, data with it, FIN
+ *   (called)        tcp_ack     what the site has to acknowledge: nothing of it was seen yet
+ *   established     tcp_ack     what its last segment acknowledged
+ *                   tcp_seq     high half of that segment's sequence number
+ *                   tcp_window  high byte of its window field
+ *   always          tcp_scales  both sides' window scales, from their SYNs (RFC 7323 section 2.2)
  *
- * WINDOW is what may be on its way between the two when the segment comes by. Segments of the
- * site are held against its own number.
+ * From it follows what may be on its way between the two when a segment comes by:
+ *
+ *   towards the site     what its last segment has room for: its window, scaled
+ *   from the site        what the other side may have room for: the largest window that its scale
+ *                        can say. Its real window is not kept, since strangers could write it
+ *
+ * and to both 64 KiB are added, for segments that overtook each other. So these fit:
+ *
+ *   answer to a SYN      acknowledges the SYN, or more, but nothing that was not sent
+ *   third segment        acknowledges the SYN+ACK, or more, where the other side began
+ *   reset                exactly the number that the site expects
+ *   reset or FIN + ACK   a number inside the site's window, and acknowledges what may be on its way
+ *
+ * The chance of one blind guess at the last row is the product of two shares of the number space.
+ * Site window 64 KiB, other side's scale 7 (Linux): 2^-15 * 2^-8. Site window 6 MiB: 2^-9 * 2^-8.
+ * The worst that two ends can agree on, both scale 14 with a window that is used up to a GiB: one
+ * in eight. A wrong guess that fits ends nothing by itself: the flow then has the timeout of closed
+ * connections, which its packets go on renewing.
  */
-#include "flow/flow.h"
+#include "flow/window.h"
 
-enum {
-	WINDOW = 4 << 20, /* as much as common systems have on their way unasked */
-	SYN_DATA_MAX = 1500, /* a SYN may carry data (RFC 7413), and that be acknowledged */
-};
+#include "base/tcp_options.h"
+
+enum { WINDOW_SLACK = 1 << 16 };
+
+static uint8_t read_scale(const uint8_t *tcp, size_t header)
+{
+	for (size_t at = tcp_option_at(tcp, header, TCP_LEN); at < header;
+	     at = tcp_option_next(tcp, header, at)) {
+		if (tcp[at] == TCP_OPTION_SCALE && tcp[at + 1] == TCP_OPTION_SCALE_LEN)
+			return tcp[at + 2] < FLOW_SCALE_MAX ? tcp[at + 2] : FLOW_SCALE_MAX;
+	}
+	return FLOW_SCALE_NONE;
+}
+
+struct flow_segment flow_tcp_read(const uint8_t *tcp, size_t len)
+{
+	size_t header = (size_t)(tcp[TCP_OFFSET] >> 4) * 4;
+	uint8_t flags = tcp[TCP_FLAGS];
+
+	return (struct flow_segment){
+		.seq = ntohl(wire_be32(tcp + TCP_SEQ)),
+		.ack = ntohl(wire_be32(tcp + TCP_ACK_NUMBER)),
+		.len = (uint32_t)(len - header) + !!(flags & TCP_SYN) + !!(flags & TCP_FIN),
+		.flags = flags,
+		.scale = flags & TCP_SYN ? read_scale(tcp, header) : FLOW_SCALE_NONE,
+		.window = tcp[TCP_WINDOW],
+	};
+}
 
 /* Is @n at most @behind before and @ahead after @base, by serial number arithmetic (RFC 1982)? */
 static bool is_within(uint32_t n, uint32_t base, uint32_t behind, uint32_t ahead)
@@ -32,11 +73,68 @@ static bool is_within(uint32_t n, uint32_t base, uint32_t behind, uint32_t ahead
 	return n - base + behind <= behind + ahead;
 }
 
+static uint8_t scale_of(const struct flow *f, enum flow_dir dir)
+{
+	return dir == FLOW_FORWARD ? f->tcp_scales & 15 : f->tcp_scales >> 4;
+}
+
+static void set_scale(struct flow *f, enum flow_dir dir, uint8_t scale)
+{
+	if (dir == FLOW_FORWARD)
+		f->tcp_scales = (uint8_t)((f->tcp_scales & 0xf0) | scale);
+	else
+		f->tcp_scales = (uint8_t)((f->tcp_scales & 0x0f) | scale << 4);
+}
+
+/* In force only if both SYNs had one. */
+static uint8_t agreed_scale(const struct flow *f, enum flow_dir dir)
+{
+	bool both = scale_of(f, FLOW_FORWARD) != FLOW_SCALE_NONE &&
+		    scale_of(f, FLOW_RETURN) != FLOW_SCALE_NONE;
+
+	return both ? scale_of(f, dir) : 0;
+}
+
+/* How much may be on its way to the site; and from it. */
+static uint32_t window_of_site(const struct flow *f)
+{
+	uint32_t field = (uint32_t)f->tcp_window << 8 | 0xff;
+
+	return (field << agreed_scale(f, FLOW_FORWARD)) + WINDOW_SLACK;
+}
+
+static uint32_t window_of_other(const struct flow *f)
+{
+	return (UINT32_C(0xffff) << agreed_scale(f, FLOW_RETURN)) + WINDOW_SLACK;
+}
+
+/* Is @n near what the site sent last? Of that the high half is known. */
+static bool is_near_sent(const struct flow *f, uint32_t n)
+{
+	uint32_t window = window_of_other(f);
+
+	return is_within(n, (uint32_t)ntohs(f->tcp_seq) << 16, window, window + 0xffff);
+}
+
+static uint32_t first_sent(const struct flow *f)
+{
+	return ntohl(f->tcp_ack);
+}
+
+/* Nothing but a SYN or a reset goes without ACK before the connection is there. */
+static bool is_premature(const struct flow_segment *s)
+{
+	return !(s->flags & (TCP_SYN | TCP_RST | TCP_ACK));
+}
+
 static bool fits_forward(const struct flow *f, const struct flow_segment *s)
 {
-	if (f->state == FLOW_TCP_CALLED) /* it has said nothing yet, and may refuse */
+	if (f->state == FLOW_TCP_CALLED || s->flags & TCP_SYN) /* a SYN brings its own number */
 		return true;
-	return s->flags & TCP_SYN || is_within(s->seq, ntohl(f->tcp_seq), WINDOW, WINDOW);
+	if (flow_is_half_open(f->state))
+		return !is_premature(s) &&
+		       is_within(s->seq, first_sent(f), WINDOW_SLACK, WINDOW_SLACK);
+	return is_near_sent(f, s->seq);
 }
 
 static bool is_bare_syn(const struct flow_segment *s)
@@ -47,9 +145,11 @@ static bool is_bare_syn(const struct flow_segment *s)
 /* The site has only sent its SYN or its SYN+ACK as yet, perhaps with data. */
 static bool fits_half_open(const struct flow *f, const struct flow_segment *s)
 {
+	uint32_t sent = ntohs(f->tcp_seq);
+
 	if (!(s->flags & TCP_ACK)) /* simultaneous open (RFC 9293 section 3.5), or SYN again */
 		return is_bare_syn(s);
-	return is_within(s->ack, ntohl(f->tcp_seq) + 1, 0, SYN_DATA_MAX);
+	return sent > 0 && is_within(s->ack, first_sent(f) + 1, 0, sent - 1);
 }
 
 /* Nobody but who sent the SYN knows its number. */
@@ -60,7 +160,7 @@ static bool fits_called(const struct flow *f, const struct flow_segment *s)
 
 static bool fits_return(const struct flow *f, const struct flow_segment *s)
 {
-	uint32_t expected = ntohl(f->tcp_ack);
+	uint32_t expected = ntohl(f->tcp_ack), window = window_of_site(f);
 
 	if (f->state == FLOW_TCP_CALLED)
 		return fits_called(f, s);
@@ -69,13 +169,88 @@ static bool fits_return(const struct flow *f, const struct flow_segment *s)
 	if (!(s->flags & TCP_ACK))
 		return s->flags & TCP_RST && s->seq == expected;
 	/* A FIN may come again when it was acknowledged already; a reset is new. */
-	return is_within(s->seq, expected, s->flags & TCP_RST ? 0 : WINDOW, WINDOW) &&
-	       is_within(s->ack, ntohl(f->tcp_seq), WINDOW, WINDOW);
+	return is_within(s->seq, expected, s->flags & TCP_RST ? 0 : window, window) &&
+	       is_near_sent(f, s->ack);
 }
 
 bool flow_tcp_fits(const struct flow *f, enum flow_dir dir, const struct flow_segment *s)
 {
-	if (!(s->flags & (TCP_SYN | TCP_FIN | TCP_RST)) && f->state != FLOW_TCP_ACCEPTED)
-		return true;
+	if ((s->flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN)) /* of a scanner */
+		return false;
+	if (!(s->flags & (TCP_SYN | TCP_FIN | TCP_RST)) && !flow_is_half_open(f->state))
+		return true; /* changes nothing */
 	return dir == FLOW_FORWARD ? fits_forward(f, s) : fits_return(f, s);
+}
+
+/* The site has sent up to the end of @s; where it begins anew, from its SYN on. */
+static void learn_sent(struct flow *f, uint8_t before, const struct flow_segment *s)
+{
+	bool anew = s->flags & TCP_SYN && (before == FLOW_TCP_CALLED || before == FLOW_TCP_CLOSED ||
+					   s->seq != first_sent(f));
+	uint32_t sent;
+
+	if (anew) {
+		f->tcp_ack = htonl(s->seq);
+		f->tcp_seq = 0;
+	}
+	sent = s->seq + s->len - first_sent(f);
+	if (sent > UINT16_MAX)
+		sent = s->seq - first_sent(f) <= UINT16_MAX ? UINT16_MAX : 0;
+	if (sent > ntohs(f->tcp_seq))
+		f->tcp_seq = htons((uint16_t)sent);
+}
+
+static void learn_established(struct flow *f, uint32_t seq, uint32_t ack, uint8_t window)
+{
+	f->tcp_seq = htons((uint16_t)(seq >> 16));
+	f->tcp_window = window;
+	f->tcp_ack = htonl(ack);
+}
+
+static void learn_forward(struct flow *f, uint8_t before, const struct flow_segment *s)
+{
+	bool was_open = before >= FLOW_TCP_ESTABLISHED && !flow_is_half_open(f->state);
+
+	if (s->flags & TCP_RST || f->state == FLOW_TCP_CALLED)
+		return;
+	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
+		set_scale(f, FLOW_RETURN, FLOW_SCALE_NONE);
+	if (s->flags & TCP_SYN && !was_open)
+		set_scale(f, FLOW_FORWARD, s->scale);
+	if (flow_is_half_open(f->state))
+		learn_sent(f, before, s);
+	else if (s->flags & TCP_ACK)
+		learn_established(f, s->seq, s->ack, s->window);
+}
+
+/* Of a SYN that answers the site's, or is the very one that called it. */
+static void learn_other_scale(struct flow *f, uint8_t before, const struct flow_segment *s)
+{
+	bool answers = s->flags & TCP_ACK && flow_is_half_open(before);
+	bool called = before == FLOW_TCP_CALLED && s->seq + 1 == ntohl(f->tcp_ack);
+
+	if (s->flags & TCP_SYN && (answers || called || before == FLOW_TCP_OPENING))
+		set_scale(f, FLOW_RETURN, s->scale);
+}
+
+static void learn_return(struct flow *f, uint8_t before, const struct flow_segment *s)
+{
+	if (before == FLOW_TCP_CLOSED && f->state == FLOW_TCP_CALLED) {
+		f->tcp_ack = htonl(s->seq + 1);
+		set_scale(f, FLOW_FORWARD, FLOW_SCALE_NONE);
+		set_scale(f, FLOW_RETURN, s->scale);
+		return;
+	}
+	learn_other_scale(f, before, s);
+	/* The site will say more; until then its window is taken for a large one. */
+	if (flow_is_half_open(before) && !flow_is_half_open(f->state))
+		learn_established(f, first_sent(f) + ntohs(f->tcp_seq), s->seq, UINT8_MAX);
+}
+
+void flow_tcp_learn(struct flow *f, uint8_t before, enum flow_dir dir, const struct flow_segment *s)
+{
+	if (dir == FLOW_FORWARD)
+		learn_forward(f, before, s);
+	else
+		learn_return(f, before, s);
 }

@@ -1,20 +1,12 @@
 /*
  * MSS clamp: no segment that does not fit the tunnel is ever sent.
  *
- * Only SYN segments carry the option, so this is off the fast path. Options are walked as RFC 9293
- * section 3.1 has them; a length that leads outside the header ends the walk.
+ * Only SYN segments carry the option, so this is off the fast path.
  */
 #include "out/stages.h"
 
 #include "base/checksum.h"
-#include "base/wire.h"
-
-enum {
-	OPTION_END = 0,
-	OPTION_NOP = 1,
-	OPTION_MSS = 2,
-	OPTION_MSS_LEN = 4,
-};
+#include "base/tcp_options.h"
 
 static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 {
@@ -35,17 +27,9 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 
 void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss)
 {
-	size_t at = TCP_LEN;
-
-	while (at + 1 < len && tcp[at] != OPTION_END) {
-		if (tcp[at] == OPTION_NOP) {
-			at++;
-			continue;
-		}
-		if (tcp[at + 1] < 2 || tcp[at + 1] > len - at)
-			return;
-		if (tcp[at] == OPTION_MSS && tcp[at + 1] == OPTION_MSS_LEN)
+	for (size_t at = tcp_option_at(tcp, len, TCP_LEN); at < len;
+	     at = tcp_option_next(tcp, len, at)) {
+		if (tcp[at] == TCP_OPTION_MSS && tcp[at + 1] == TCP_OPTION_MSS_LEN)
 			clamp_option(tcp, tcp + at + 2, mss);
-		at += tcp[at + 1];
 	}
 }

@@ -25,11 +25,9 @@ static bool is_forged(const struct lane *lane, const struct packet *p)
 /* By the transport: FLOW_FREE if it starts nothing. */
 static uint8_t first_state(const struct packet *p)
 {
-	const uint8_t opening = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
-
 	if (p->probe.key.proto == PROTO_UDP)
 		return FLOW_UDP;
-	if (p->probe.key.proto == PROTO_TCP && (p->tcp_flags & opening) == TCP_SYN)
+	if (p->probe.key.proto == PROTO_TCP && start_check_tcp(p->tcp_flags) == DROP_NONE)
 		return FLOW_TCP_CALLED;
 	return FLOW_FREE;
 }

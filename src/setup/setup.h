@@ -26,6 +26,7 @@ struct setup {
 
 /* A step: DROP_NONE to go on, or why the flow may not be. */
 enum drop start_check(struct setup *s); /* may this packet start a flow? */
+enum drop start_check_tcp(uint8_t flags); /* the part of it about a TCP segment's flags */
 enum drop limits_take(struct setup *s); /* may its site have one more flow? */
 enum drop limits_take_from_outside(struct setup *s); /* the same, begun by the Internet */
 void limits_undo(struct setup *s);

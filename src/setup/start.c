@@ -9,11 +9,21 @@
 
 #include "base/wire.h"
 
+enum drop start_check_tcp(uint8_t flags)
+{
+	flags &= TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+	if (flags == TCP_SYN)
+		return DROP_NONE;
+	if (flags & TCP_SYN && flags & (TCP_FIN | TCP_RST))
+		return DROP_TCP_FLAGS;
+	return flags & (TCP_SYN | TCP_ACK | TCP_RST) ? DROP_NO_FLOW : DROP_TCP_FLAGS;
+}
+
 enum drop start_check(struct setup *s)
 {
 	const struct packet *p = s->p;
 	const struct flow_key *key = &p->probe.key;
-	uint8_t opening = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+	enum drop drop;
 	uint8_t state;
 
 	if (p->tunnel == TUNNEL_NONE)
@@ -21,8 +31,9 @@ enum drop start_check(struct setup *s)
 
 	switch (key->proto) {
 	case PROTO_TCP:
-		if ((p->tcp_flags & opening) != TCP_SYN)
-			return DROP_NO_FLOW;
+		drop = start_check_tcp(p->tcp_flags);
+		if (drop != DROP_NONE)
+			return drop;
 		state = FLOW_TCP_OPENING;
 		break;
 	case PROTO_UDP:

@@ -88,23 +88,39 @@ static bool is_error(const struct frame *f)
 	return icmp_type == 3 || icmp_type == 11 || icmp_type == 12;
 }
 
+/* The options' length. */
+static size_t build_options(const struct frame *f, uint8_t *options)
+{
+	size_t n = 0;
+
+	if (f->mss != 0) {
+		options[0] = 2;
+		options[1] = 4;
+		put16(options + 2, f->mss);
+		n = 4;
+	}
+	if (f->scale != 0) {
+		options[n] = 1;
+		options[n + 1] = 3;
+		options[n + 2] = 3;
+		options[n + 3] = f->scale - 1;
+		n += 4;
+	}
+	return n;
+}
+
 static size_t build_l4(const struct frame *f, uint8_t *l4)
 {
 	size_t payload = f->payload < 8 && f->data == NULL ? 8 : f->payload, header = 8, at;
 
 	if (f->proto == 6) {
-		header = f->mss != 0 ? 24 : 20;
-		memset(l4, 0, header);
+		memset(l4, 0, 20);
+		header = 20 + build_options(f, l4 + 20);
 		put32(l4 + 4, f->seq != 0 ? f->seq : ISN + !(f->tcp_flags & 2));
 		put32(l4 + 8, f->ack != 0 ? f->ack : f->tcp_flags & 16 ? ISN + 1 : 0);
 		l4[12] = (uint8_t)(header / 4 << 4);
 		l4[13] = f->tcp_flags;
-		put16(l4 + 14, 0xffff);
-		if (f->mss != 0) {
-			l4[20] = 2;
-			l4[21] = 4;
-			put16(l4 + 22, f->mss);
-		}
+		put16(l4 + 14, f->window != 0 ? f->window : 0xffff);
 	} else {
 		memset(l4, 0, header);
 	}

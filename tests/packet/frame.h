@@ -43,6 +43,8 @@ struct frame {
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
 	uint16_t mss; /* TCP SYN: 0 is no option */
+	uint8_t scale; /* TCP: a window scale option of so much less one; 0 is no option */
+	uint16_t window; /* TCP; 0: 65,535 */
 	bool df;
 	uint64_t token; /* first 8 bytes of payload */
 	uint16_t payload; /* bytes, at least 8 */

@@ -3,7 +3,8 @@
  * afterwards. Every segment is delivered, whatever it does to the state: judging it is for the ends.
  *
  * Numbers are relative to where each side began, as a capture shows them; every transcript runs with
- * several beginnings, so that numbers wrap at different places.
+ * several beginnings, so that numbers wrap at different places. A segment has 8 bytes of data if its
+ * row does not say more, and a window field of WINDOW.
  */
 #include "bed.h"
 #include "frame.h"
@@ -26,6 +27,13 @@ enum { NONE = 0, FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, TCP = 6 };
 
 #define MIB (1 << 20)
 
+enum {
+	WINDOW = 0x7fff,
+	/* what may be on its way to the client: WINDOW with scale 7, as far as its high byte knows; and
+	 * 64 KiB */
+	ROOM = (0x7fff << 7) + (64 << 10),
+};
+
 #define OPENING FLOW_TCP_OPENING
 #define ANSWERED FLOW_TCP_ANSWERED
 #define ESTABLISHED FLOW_TCP_ESTABLISHED
@@ -35,11 +43,13 @@ enum { NONE = 0, FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, TCP = 6 };
 
 static const char yaml[] =
 	"ports:\n"
-	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
-	"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
+	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa', mtu: 9216}\n"
+	"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb', mtu: 9216}\n"
 	"sites:\n"
 	"  - name: berlin\n"
-	"    tunnels: [{name: b1, local: 198.51.100.1, remote: 198.51.100.10, port: underlay}]\n"
+	"    tunnels:\n"
+	"      - {name: b1, local: 198.51.100.1, remote: 198.51.100.10, port: underlay, mtu: "
+	"9000}\n"
 	"egress:\n"
 	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n"
 	"flows: {capacity: 4096}\n";
@@ -51,6 +61,9 @@ struct row {
 	int32_t seq, ack; /* from where each side began; ack counts only with ACK */
 	enum flow_state state;
 	const char *why;
+	uint16_t len; /* of data */
+	uint8_t scale; /* option, plus one */
+	uint16_t window; /* 0: WINDOW */
 };
 
 #define BEGIN(name)                                                                                \
@@ -58,10 +71,11 @@ struct row {
 		.begin = name                                                                      \
 	}
 /* clang-format off */
-#define HANDSHAKE                                                                                  \
-	{ 0, 'c', SYN,       0, 0, OPENING,     "SYN" },                                           \
-	{ 0, 's', SYN | ACK, 0, 1, ANSWERED,    "SYN+ACK" },                                       \
+#define SCALED(client, server)                                                                     \
+	{ 0, 'c', SYN,       0, 0, OPENING,     "SYN", .scale = client },                          \
+	{ 0, 's', SYN | ACK, 0, 1, ANSWERED,    "SYN+ACK", .scale = server },                      \
 	{ 0, 'c', ACK,       1, 1, ESTABLISHED, "ACK" }
+#define HANDSHAKE SCALED(8, 8) /* Linux: 7 */
 
 static const struct row rows[] = {
 	BEGIN("a web page"),
@@ -112,7 +126,7 @@ static const struct row rows[] = {
 	{ 0, 's', RST | ACK, 0, 1, CLOSED,      "no such port" },
 
 	BEGIN("refused, and the SYN carried data"),
-	{ 0, 'c', SYN,       0, 0,    OPENING,  "SYN" },
+	{ 0, 'c', SYN,       0, 0,    OPENING,  "SYN", .len = 1400 },
 	{ 0, 's', RST | ACK, 0, 1401, CLOSED,   "no such port" },
 
 	BEGIN("a blind refusal"),
@@ -153,8 +167,8 @@ static const struct row rows[] = {
 	{ 0, 's', RST | ACK, 1, -100 * MIB,   ESTABLISHED, "acknowledges the past" },
 	{ 0, 's', RST | ACK, 100 * MIB, 1,    ESTABLISHED, "right to acknowledge, wrong number" },
 	{ 0, 's', RST | ACK, 0, 1,            ESTABLISHED, "what was heard already" },
-	{ 0, 's', RST | ACK, 4 * MIB + 2, 1,  ESTABLISHED, "just outside the window" },
-	{ 0, 's', RST | ACK, 4 * MIB + 1, 1,  CLOSED,      "just inside" },
+	{ 0, 's', RST | ACK, ROOM + 2, 1,     ESTABLISHED, "just outside the window" },
+	{ 0, 's', RST | ACK, ROOM + 1, 1,     CLOSED,      "just inside" },
 
 	BEGIN("what a stranger says does not become what is expected"),
 	HANDSHAKE,
@@ -210,6 +224,99 @@ static const struct row rows[] = {
 	{ 0, 's', SYN | ACK, 5 * MIB, 3 * MIB + 1, ANSWERED,    "" },
 	{ 0, 'c', ACK,       3 * MIB + 1, 5 * MIB + 1, ESTABLISHED, "" },
 
+	BEGIN("TFO: the SYN carries more than a usual segment (RFC 7413)"),
+	{ 0, 'c', SYN,       0, 0,        OPENING,     "SYN and a question", .len = 8000 },
+	{ 0, 's', SYN | ACK, 0, 8002,     OPENING,     "acknowledges more than was sent" },
+	{ 0, 's', SYN | ACK, 0, 8001,     ANSWERED,    "SYN+ACK" },
+	{ 0, 's', ACK | PSH, 1, 8001,     ANSWERED,    "and the answer behind it" },
+	{ 0, 'c', ACK,       8001, 1,     ESTABLISHED, "ACK" },
+	{ 0, 's', RST,       1, 0,        CLOSED,      "" },
+
+	BEGIN("TFO: the server has no use for the data"),
+	{ 0, 'c', SYN,       0, 0,        OPENING,     "SYN and a question", .len = 8000 },
+	{ 0, 's', SYN | ACK, 0, 1,        ANSWERED,    "only the SYN" },
+	{ 0, 'c', ACK | PSH, 1, 1,        ESTABLISHED, "again", .len = 8000 },
+
+	BEGIN("TFO: the SYN comes again without data, and the first one is answered"),
+	{ 0, 'c', SYN,       0, 0,        OPENING,     "SYN and a question", .len = 3000 },
+	{ 0, 'c', SYN,       0, 0,        OPENING,     "something on the way does not like it" },
+	{ 0, 's', SYN | ACK, 0, 3001,     ANSWERED,    "but it came through" },
+	{ 0, 'c', ACK,       3001, 1,     ESTABLISHED, "" },
+
+	BEGIN("TFO: what one connection's SYN carried says nothing of the next one's"),
+	{ 0, 'c', SYN,       0, 0,        OPENING,     "SYN and a question", .len = 3000 },
+	{ 0, 'c', SYN, 9 * MIB, 0,        OPENING,     "another connection" },
+	{ 0, 's', SYN | ACK, 0, 3001,     OPENING,     "the first is answered" },
+	{ 0, 's', SYN | ACK, 0, 9 * MIB + 3001, OPENING,  "blindly" },
+	{ 0, 's', SYN | ACK, 0, 9 * MIB + 1,    ANSWERED, "the second" },
+
+	BEGIN("20 MiB on their way to the client"),
+	SCALED(11, 8),
+	{ 0, 'c', ACK,       1, 1,              ESTABLISHED, "room for 32 MiB" },
+	{ 0, 's', FIN | ACK, 33 * MIB + 1, 1,   ESTABLISHED, "there is no room for that" },
+	{ 0, 's', FIN | ACK, 20 * MIB + 1, 1,   FIN_RETURN,  "that was all" },
+	{ 0, 'c', FIN | ACK, 1, 20 * MIB + 2,   CLOSED,      "" },
+
+	BEGIN("20 MiB on their way to the client, and a reset"),
+	SCALED(11, 8),
+	{ 0, 's', RST | ACK, 20 * MIB + 1, 1,   CLOSED,      "gone" },
+
+	BEGIN("20 MiB on their way to the server"),
+	SCALED(8, 11),
+	{ 0, 'c', ACK | PSH, 20 * MIB + 1, 1,   ESTABLISHED, "none of them heard yet" },
+	{ 0, 's', FIN | ACK, 1, 1,              FIN_RETURN,  "does not care to hear more" },
+	{ 0, 'c', ACK,       20 * MIB + 1, 2,   FIN_RETURN,  "" },
+	{ 0, 's', RST | ACK, 2, 1,              CLOSED,      "nor to wait" },
+
+	BEGIN("the client's window closes while data is on its way"),
+	SCALED(8, 8),
+	{ 0, 'c', ACK,       1, 1,              ESTABLISHED, "4 MiB" },
+	{ 0, 'c', ACK,       1, 4 * MIB,        ESTABLISHED, "no more", .window = 1 },
+	{ 0, 's', FIN | ACK, 4 * MIB + 127, 1,  FIN_RETURN,  "the last that has room" },
+
+	BEGIN("a small window: a guess must be a good one"),
+	SCALED(8, 8),
+	{ 0, 'c', ACK,       1, 1,              ESTABLISHED, "64 KiB", .window = 512 },
+	{ 0, 's', RST | ACK, MIB, 1,            ESTABLISHED, "a blind reset" },
+	{ 0, 's', RST | ACK, 1, 9 * MIB,        ESTABLISHED, "and another" },
+	{ 0, 's', RST | ACK, 65536, 1,          CLOSED,      "a real one" },
+
+	BEGIN("a scale that only one side has does not count"),
+	SCALED(0, 15),
+	{ 0, 's', FIN | ACK, MIB, 1,            ESTABLISHED, "nobody lets so much come" },
+	{ 0, 's', FIN | ACK, 1, -MIB,           ESTABLISHED, "nor so much go" },
+	{ 0, 's', FIN | ACK, 32767 + 65536, 1,  FIN_RETURN,  "" },
+
+	BEGIN("a stranger's SYN does not change the scale"),
+	SCALED(8, 8),
+	{ 0, 's', SYN,       9 * MIB, 0,        ESTABLISHED, "blindly", .scale = 15 },
+	{ 0, 's', SYN | ACK, 9 * MIB, 9 * MIB,  ESTABLISHED, "blindly", .scale = 15 },
+	{ 0, 's', FIN | ACK, 1, -100 * MIB,     ESTABLISHED, "" },
+	{ 0, 's', SYN | ACK, 9 * MIB, 1,        ESTABLISHED, "by chance", .scale = 15 },
+	{ 0, 's', FIN | ACK, 1, -100 * MIB,     ESTABLISHED, "" },
+
+	BEGIN("nor before the third segment"),
+	{ 0, 'c', SYN,       0, 0,        OPENING,     "SYN", .scale = 11 },
+	{ 0, 's', SYN | ACK, 0, 1,        ANSWERED,    "SYN+ACK", .scale = 11 },
+	{ 0, 's', SYN,       9 * MIB, 0,  ANSWERED,    "blindly" },
+	{ 0, 's', ACK | PSH, 1, 1,        ANSWERED,    "nor does what is no SYN" },
+	{ 0, 'c', ACK,       1, 1,        ESTABLISHED, "ACK" },
+	{ 0, 'c', ACK | PSH, 20 * MIB, 1, ESTABLISHED, "none of it heard yet" },
+	{ 0, 's', FIN | ACK, 1, 1,        FIN_RETURN,  "" },
+
+	BEGIN("flags that no stack sends move nothing"),
+	{ 0, 'c', SYN,       0, 0, OPENING,     "SYN" },
+	{ 0, 's', SYN | FIN, 0, 0, OPENING,     "SYN and FIN" },
+	{ 0, 'c', FIN,       1, 0, OPENING,     "FIN without ACK" },
+	{ 0, 'c', NONE,      1, 0, OPENING,     "none at all" },
+	{ 0, 's', SYN | ACK, 0, 1, ANSWERED,    "" },
+	{ 0, 'c', NONE,      1, 0, ANSWERED,    "none at all" },
+	{ 0, 'c', SYN | FIN, 1, 0, ANSWERED,    "SYN and FIN" },
+	{ 0, 'c', ACK,       1, 1, ESTABLISHED, "" },
+	{ 0, 'c', FIN | ACK, 1, 1, FIN_FORWARD, "" },
+	{ 0, 's', FIN | ACK, 1, 2, CLOSED,      "" },
+	{ 0, 'c', SYN | FIN, MIB, 0, CLOSED,    "nor does it begin anew" },
+
 	BEGIN("no flags at all"),
 	HANDSHAKE,
 	{ 0, 's', NONE, 1, 0, ESTABLISHED, "" },
@@ -256,6 +363,9 @@ static struct frame segment_of(const struct row *row)
 
 	if (!(row->flags & ACK))
 		f.ack = 0;
+	f.scale = row->scale;
+	f.window = row->window != 0 ? row->window : WINDOW;
+	f.payload = row->len;
 	return f;
 }
 

@@ -166,7 +166,7 @@ static const struct row rows[] = {
 	{"RST starts nothing",
 	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = RST}, .drop = DROP_NO_FLOW},
 	{"SYN+FIN starts nothing",
-	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = SYN | FIN}, .drop = DROP_NO_FLOW},
+	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = SYN | FIN}, .drop = DROP_TCP_FLAGS},
 	{"an echo reply nobody asked for starts nothing",
 	 {FROM_BERLIN, .dst = SERVER, .sport = 3, .proto = ICMP, .icmp_type = REPLY}, .drop = DROP_NO_FLOW},
 	{"the Internet starts nothing: UDP",
