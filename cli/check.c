@@ -2,7 +2,8 @@
  * homeward check FILE: is this a configuration the daemon would take?
  *
  * Reads the file with the daemon's own reader, without the daemon and without rights. Whether the
- * interfaces exist only the machine can tell: homewardd asks it when it starts.
+ * interfaces exist only the machine can tell: homewardd asks it when it starts. What an interface
+ * that is here carries is a note, not an error: the file may be for another machine.
  */
 #include "base/err.h"
 #include "cli.h"
@@ -30,6 +31,17 @@ static void print_json(const struct err_list *errs, FILE *out)
 	json_decref(list);
 }
 
+static void print_notes(const struct config *config, FILE *out)
+{
+	struct err_list notes = ERR_LIST_EMPTY;
+
+	config_note_mtus(config, &notes);
+	if (notes.n > 0)
+		fprintf(out, "on this machine:\n");
+	err_print(&notes, out);
+	err_list_fini(&notes);
+}
+
 static void print_summary(const char *file, const struct config *config, FILE *out)
 {
 	size_t tunnels = 0, addresses = 0;
@@ -52,8 +64,10 @@ int check_run(const struct cli *cli)
 		print_json(&errs, cli->out);
 	else if (config == NULL)
 		err_print(&errs, cli->err);
-	else
+	else {
 		print_summary(cli->operand, config, cli->out);
+		print_notes(config, cli->err);
+	}
 	config_destroy(config);
 	err_list_fini(&errs);
 	return status;

@@ -26,7 +26,10 @@ enum {
 /* X(enum name, name for people, severity, what to do) */
 #define ALARM_LIST(X)                                                                              \
 	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \
-	  "the path MTU of tunnels is not learned; give CAP_NET_RAW, or set each tunnel's mtu")
+	  "the path MTU of tunnels is not learned; give CAP_NET_RAW, or set each tunnel's mtu")    \
+	X(TUNNEL_NARROW, "tunnel_narrow", WARNING,                                                 \
+	  "packets that may not be fragmented are refused, IPv6 does not work there; give the "    \
+	  "port, or the route, a larger MTU")
 
 /* clang-format off */
 enum alarm_kind {

@@ -18,6 +18,7 @@ struct guard;
 struct port {
 	const struct config_port *config;
 	int ifindex; /* 0: no kernel interface behind it */
+	uint16_t mtu; /* of the interface now; what buffers are made for is worker.mtu */
 	bool has_kernel; /* the kernel on this interface answers ARP and keeps routes for us */
 	struct rte_ring *memory_rx; /* memory driver: put packets in */
 	struct rte_ring *memory_tx; /* memory driver: take packets out */

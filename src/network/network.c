@@ -133,6 +133,13 @@ const char *network_tunnel_name(const struct network *net, uint16_t tunnel)
 	return tunnel == TUNNEL_NONE ? "none" : network_tunnel_spec(net, tunnel)->name;
 }
 
+uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer)
+{
+	uint16_t overhead = net->tunnels[tunnel].header_len;
+
+	return outer > overhead ? (uint16_t)(outer - overhead) : 0;
+}
+
 static uint8_t outer_of(const struct spec_tunnel *spec)
 {
 	if (spec_is_over_ipv6(spec))

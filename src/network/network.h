@@ -168,6 +168,9 @@ uint16_t network_find_tunnel6(const struct network *net, const struct addr6 *loc
 struct addr6 network_tunnel_local(const struct network *net, uint16_t tunnel);
 struct addr6 network_tunnel_remote(const struct network *net, uint16_t tunnel);
 
+/* The largest inner packet of a tunnel, bytes, where its outer packets have room for @outer. */
+uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer);
+
 /* Is @addr one of our egress addresses? Its index in addresses, or -1. */
 int network_find_address(const struct network *net, be32_t addr);
 

@@ -38,6 +38,7 @@ struct spec_tunnel {
 	be32_t address; /* ours inside the tunnel: source of ICMP errors; 0: local, or RFC 7600's */
 	struct addr6 address6; /* the same for ICMPv6; zero: local; over IPv4 none are sent */
 	uint16_t mtu; /* largest inner packet, bytes */
+	bool mtu_given; /* in the file, not by default */
 	enum outer_df outer_df; /* of the outer IPv4 header */
 	uint16_t outer_ttl; /* or hop limit: 1 to 255; 0: 64 */
 	uint16_t port; /* index into the ports of the configuration */

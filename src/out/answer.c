@@ -158,6 +158,14 @@ static enum drop refuse(struct lane *lane, struct packet *p)
 	return drop != DROP_NONE ? drop : p->refusal;
 }
 
+/* An echo reply is as long as its request; an error of 576 bytes meets a port that has less. */
+static bool is_too_big(const struct lane *lane, const struct packet *p)
+{
+	if (p->tunnel != TUNNEL_NONE)
+		return p->len > lane->adj->tunnel_mtus[p->tunnel];
+	return p->hop != HOP_BACK_IN && p->len > lane->adj->hops[p->hop].mtu;
+}
+
 void stage_answer(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ANSWER]; i++) {
@@ -174,8 +182,7 @@ void stage_answer(struct lane *lane, struct burst *b)
 			make_echo_reply(p);
 		else
 			make_error(lane, p, &kinds[p->reason]);
-		/* Only an echo reply can be: it is as long as its request. */
-		if (p->tunnel != TUNNEL_NONE && p->len > lane->adj->tunnel_mtus[p->tunnel])
+		if (is_too_big(lane, p))
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else
 			burst_pass(b, STAGE_ENCAPSULATE, p);

@@ -1,5 +1,5 @@
 /*
- * MSS clamp: no segment that does not fit the tunnel is ever sent.
+ * MSS clamp: no segment that does not fit the tunnel, or the port to the Internet, is ever sent.
  *
  * Only SYN segments carry the option, so this is off the fast path.
  */
@@ -7,6 +7,9 @@
 
 #include "base/checksum.h"
 #include "base/tcp_options.h"
+#include "base/wire.h"
+
+enum { MSS_MIN = 48 }; /* less is taken for an attack (CVE-2019-11479) */
 
 static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 {
@@ -23,6 +26,16 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 	memcpy(after, tcp + word, len);
 	checksum = checksum_apply(checksum, checksum_delta32(wire_be32(before), wire_be32(after)));
 	wire_put_be16(tcp + TCP_CHECKSUM, checksum);
+}
+
+uint16_t mss_of(const struct lane *lane, const struct flow *f, uint16_t headers)
+{
+	uint16_t mtu = lane->adj->tunnel_mtus[f->onramp];
+	const struct hop *out = &lane->adj->hops[f->offramp];
+
+	if (f->offramp != HOP_BACK_IN && out->mtu < mtu)
+		mtu = out->mtu;
+	return mtu > headers + MSS_MIN ? (uint16_t)(mtu - headers) : MSS_MIN;
 }
 
 void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss)

@@ -63,8 +63,7 @@ static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 	rewrite_ipv4(p->data, &c, addr_delta);
 	transport_rewrite(l4, f->proto, &c.port, addr_delta);
 	if (unlikely(p->tcp_flags & TCP_SYN))
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
-			  lane->adj->tunnel_mtus[f->onramp] - HEADERS);
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, HEADERS));
 }
 
 void rewrite(struct lane *lane, struct packet *p)

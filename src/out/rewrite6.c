@@ -42,8 +42,7 @@ static ALWAYS_INLINE void rewrite_one(struct lane *lane, struct packet *p)
 	if (!flow6_is_untranslated(f, six))
 		translate(p, f, six);
 	if (p->tcp_flags & TCP_SYN)
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
-			  (uint16_t)(lane->adj->tunnel_mtus[f->onramp] - HEADERS));
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, HEADERS));
 }
 
 void rewrite6(struct lane *lane, struct packet *p)

@@ -49,6 +49,9 @@ uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flo
  */
 void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
 
+/* The MSS that fits both ways of @f, behind @headers bytes of IP and TCP. */
+uint16_t mss_of(const struct lane *lane, const struct flow *f, uint16_t headers);
+
 void stage_transmit(struct lane *lane, struct burst *b);
 
 /* Sends any number of finished frames by @port at once; what the port refuses is dropped. */

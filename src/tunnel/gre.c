@@ -58,15 +58,18 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 	return DROP_NONE;
 }
 
-/* The GRE header itself; its length. */
-static uint8_t make_gre(uint8_t *gre, const struct gre_ends *ends)
+uint8_t gre_overhead(bool over_ipv6, bool has_key)
+{
+	return (uint8_t)((over_ipv6 ? IPV6_LEN : IPV4_LEN) + (has_key ? 2 : 1) * GRE_WORD);
+}
+
+/* The GRE header itself. */
+static void make_gre(uint8_t *gre, const struct gre_ends *ends)
 {
 	wire_put_be16(gre, htons(ends->has_key ? GRE_K : 0));
 	wire_put_be16(gre + 2, htons(ETHER_IPV4));
-	if (!ends->has_key)
-		return GRE_WORD;
-	wire_put_be32(gre + GRE_WORD, htonl(ends->key));
-	return 2 * GRE_WORD;
+	if (ends->has_key)
+		wire_put_be32(gre + GRE_WORD, htonl(ends->key));
 }
 
 uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends)
@@ -79,7 +82,8 @@ uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends)
 	wire_put_be32(out + IPV4_SRC, ends->local);
 	wire_put_be32(out + IPV4_DST, ends->remote);
 	wire_put_be16(out + IPV4_CHECKSUM, checksum_make(out, IPV4_LEN));
-	return IPV4_LEN + make_gre(out + IPV4_LEN, ends);
+	make_gre(out + IPV4_LEN, ends);
+	return gre_overhead(false, ends->has_key);
 }
 
 uint8_t gre_make_header6(uint8_t *out, const struct gre_ends *ends)
@@ -90,5 +94,6 @@ uint8_t gre_make_header6(uint8_t *out, const struct gre_ends *ends)
 	out[IPV6_HOPS] = ends->ttl;
 	memcpy(out + IPV6_SRC, &ends->local6, sizeof(ends->local6));
 	memcpy(out + IPV6_DST, &ends->remote6, sizeof(ends->remote6));
-	return IPV6_LEN + make_gre(out + IPV6_LEN, ends);
+	make_gre(out + IPV6_LEN, ends);
+	return gre_overhead(true, ends->has_key);
 }

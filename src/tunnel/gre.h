@@ -36,6 +36,12 @@ struct gre_ends {
 };
 
 /*
+ * What encapsulation adds to a packet, in bytes: outer IP header, GRE and key. The only place that
+ * knows; the two functions below write as much.
+ */
+uint8_t gre_overhead(bool over_ipv6, bool has_key);
+
+/*
  * Writes the outer headers of a tunnel over IPv4, 24 or 28 bytes, and returns how many. Total
  * length is zero and the IPv4 checksum is that of a zero length: encapsulation adds both, and the
  * inner packet's TOS. With df the way may not cut the tunnel's packets (RFC 2784 leaves it to us).

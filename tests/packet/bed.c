@@ -39,6 +39,7 @@ enum {
 	BUFFER_SIZE = 2048 + RTE_PKTMBUF_HEADROOM,
 	BUFFER_SIZE_LARGE = BED_FRAME_MAX + RTE_PKTMBUF_HEADROOM,
 	MTU = 1500,
+	ETHERNET = 14,
 	FENCED_MAX = 1024, /* buffers with poison behind the frame */
 };
 
@@ -54,6 +55,7 @@ struct bed {
 	struct network *net;
 	struct adjacency *adj;
 	uint16_t narrow, narrow_mtu; /* the tunnel whose way has less than it should */
+	uint16_t mtus[PORTS_MAX]; /* set while it runs; 0: by the configuration */
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
 	struct worker_port worker_ports[PORTS_MAX];
@@ -99,7 +101,7 @@ static void read_config(struct bed *bed, const char *yaml)
 
 static uint16_t mtu_of(const struct bed *bed, size_t port)
 {
-	uint16_t mtu = bed->config->ports[port].mtu;
+	uint16_t mtu = bed->mtus[port] != 0 ? bed->mtus[port] : bed->config->ports[port].mtu;
 
 	return mtu != 0 ? mtu : MTU;
 }
@@ -167,6 +169,17 @@ static void open_port(struct bed *bed, unsigned i, unsigned serial)
 	};
 }
 
+/* By the port, as control/kernel/ folds it, and by the path. */
+static uint16_t tunnel_mtu(const struct bed *bed, uint16_t id)
+{
+	const struct tunnel *t = &bed->net->tunnels[id];
+	uint16_t fits = network_inner_mtu(bed->net, id, mtu_of(bed, t->port));
+
+	if (id == bed->narrow && bed->narrow_mtu < fits)
+		fits = bed->narrow_mtu;
+	return fits < t->mtu ? fits : t->mtu;
+}
+
 /* Every port: one default route to its next-hop-mac. Hop number = port number + 1. */
 static void make_adjacency(struct bed *bed)
 {
@@ -195,7 +208,7 @@ static void make_adjacency(struct bed *bed)
 	}
 	for (uint32_t t = 1; t <= bed->net->n_tunnels; t++) {
 		tunnel_hops[t] = (uint16_t)(bed->net->tunnels[t].port + 1);
-		tunnel_mtus[t] = t == bed->narrow ? bed->narrow_mtu : bed->net->tunnels[t].mtu;
+		tunnel_mtus[t] = tunnel_mtu(bed, (uint16_t)t);
 	}
 
 	bed->adj = adjacency_create(&(struct adjacency_spec){
@@ -278,18 +291,29 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 	return bed;
 }
 
-void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu)
+static void renew_adjacency(struct bed *bed)
 {
 	struct adjacency *old = bed->adj;
 
-	bed->narrow = tunnel;
-	bed->narrow_mtu = mtu;
 	make_adjacency(bed);
 	for (unsigned i = 0; i < bed->n_workers; i++) {
 		worker_publish_adjacency(bed->workers[i], bed->adj);
 		worker_turn(bed->workers[i]);
 	}
 	adjacency_destroy(old);
+}
+
+void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu)
+{
+	bed->narrow = tunnel;
+	bed->narrow_mtu = mtu;
+	renew_adjacency(bed);
+}
+
+void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu)
+{
+	bed->mtus[port] = mtu;
+	renew_adjacency(bed);
 }
 
 /* With AddressSanitizer: who reads behind the frame is stopped, until the next bed_run() is over. */
@@ -395,6 +419,9 @@ size_t bed_take(struct bed *bed, unsigned port, void *frame)
 		return 0;
 	len = m->data_len;
 	assert_true(len <= BED_FRAME_MAX && m->nb_segs == 1 && m->pkt_len == len);
+	if (len > (size_t)ETHERNET + mtu_of(bed, port))
+		fail_msg("a frame of %zu bytes leaves by port %u, whose MTU is %u", len, port,
+			 mtu_of(bed, port));
 	memcpy(frame, rte_pktmbuf_mtod(m, void *), len);
 	rte_pktmbuf_free(m);
 	return len;

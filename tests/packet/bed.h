@@ -21,7 +21,7 @@ enum { BED_FRAME_MAX = 9300 };
 
 /*
  * Fails the test if anything is wrong with @yaml. Every port sends to its next-hop-mac; its MTU is
- * 1,500 or what the YAML says; one with `driver: af_packet` hears what is for others. @seed makes
+ * 1,500 or what the YAML says, and bounds the tunnels over it as on a real machine; one with `driver: af_packet` hears what is for others. @seed makes
  * the choice of egress ports repeatable.
  */
 struct bed *bed_create(const char *yaml, uint64_t seed);
@@ -45,6 +45,9 @@ size_t bed_take(struct bed *bed, unsigned port, void *frame);
 
 /* The way of a tunnel, by number from 1, takes inner packets of @mtu bytes from now on. */
 void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);
+
+/* A port carries IP packets of @mtu bytes from now on, and so do the tunnels over it. */
+void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu);
 
 struct worker_counters bed_counters(struct bed *bed); /* of all workers */
 

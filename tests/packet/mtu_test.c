@@ -5,7 +5,7 @@
  *     berlin --- GRE, MTU 1476 ---+
  *     madrid --- GRE, MTU 576 ----+--- [ gateway ] --- uplink, MTU 1500
  *     lisbon --- GRE, MTU 8000 ---+                    or 9000
- *                port MTU 9000
+ *                port MTU 9000, or 1450
  */
 #include "bed.h"
 #include "frame.h"
@@ -28,9 +28,12 @@ enum { UNDERLAY, UPLINK };
 enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17, ICMP = 1, ECHO = 8, REPLY = 0 };
 enum branch { BERLIN = 10, MADRID = 20, LISBON = 30 }; /* last byte of the outer address */
 
-#define YAML(mtu)                                                                                  \
+#define YAML(mtu) YAML_BOTH("9000", "8000", mtu)
+
+#define YAML_BOTH(underlay, lisbon, mtu)                                                           \
 	"ports:\n"                                                                                 \
-	"  - {name: underlay, driver: memory, mtu: 9000, next-hop-mac: '02:00:00:00:00:aa'}\n"     \
+	"  - {name: underlay, driver: memory, mtu: " underlay                                      \
+	", next-hop-mac: '02:00:00:00:00:aa'}\n"                                                   \
 	"  - {name: uplink, driver: memory, mtu: " mtu ", next-hop-mac: '02:00:00:00:00:bb'}\n"    \
 	"sites:\n"                                                                                 \
 	"  - name: berlin\n"                                                                       \
@@ -41,12 +44,13 @@ enum branch { BERLIN = 10, MADRID = 20, LISBON = 30 }; /* last byte of the outer
 	"               address: 10.255.0.1, mtu: 576}]\n"                                         \
 	"  - name: lisbon\n"                                                                       \
 	"    tunnels: [{name: l1, local: 198.51.100.1, remote: 198.51.100.30, port: underlay,\n"   \
-	"               address: 10.255.0.1, mtu: 8000}]\n"                                        \
+	"               address: 10.255.0.1, mtu: " lisbon "}]\n"                                  \
 	"egress:\n"                                                                                \
 	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n"   \
 	"flows: {capacity: 4096}\n"
 
 static const char usual[] = YAML("1500"), large[] = YAML("9000");
+static const char narrow[] = YAML_BOTH("1450", "1426", "1400");
 
 enum way { OUT, IN, SELF }; /* to the server, back from it, to the gateway itself */
 
@@ -100,6 +104,15 @@ static const struct row rows[] = {
 	{"9,000 bytes into a tunnel of 1,476",       large, BERLIN, IN,  UDP,  9000, false, 7, 1476},
 	{"9,000 bytes into a tunnel of 1,476, DF",   large, BERLIN, IN,  UDP,  9000, true,  0, 1476},
 	{"9,000 bytes into a tunnel of 576",         large, MADRID, IN,  UDP,  9000, false, 17, 576},
+
+	{"just fits a narrow underlay",              narrow, BERLIN, IN, UDP,  1426, true,  1, 1426},
+	{"a byte too many for a narrow underlay, DF",narrow, BERLIN, IN, UDP,  1427, true,  0, 1426},
+	{"a byte too many for a narrow underlay",    narrow, BERLIN, IN, UDP,  1427, false, 2, 1426},
+	{"a full Ethernet frame: TCP, DF",           narrow, BERLIN, IN, TCP,  1500, true,  0, 1426},
+	{"a full Ethernet frame: TCP",               narrow, BERLIN, IN, TCP,  1500, false, 2, 1426},
+	{"a narrow uplink, DF",                      narrow, BERLIN, OUT, TCP, 1426, true,  0, 1400},
+	{"a narrow uplink",                          narrow, BERLIN, OUT, UDP, 1426, false, 2, 1400},
+	{"a large ping over a narrow underlay",      narrow, BERLIN, SELF, ICMP, 1440, false, 2, 1426},
 
 	{"a large ping to the gateway is answered in pieces",
 						     usual, MADRID, SELF, ICMP, 1400, false, 3, 576},
@@ -272,6 +285,42 @@ static void identifications_differ(void **state)
 	bed_destroy(bed);
 }
 
+/* The underlay gets narrower and wide again while a flow lives. */
+static void an_underlay_gets_narrow(void **state)
+{
+	static const struct {
+		uint16_t port, mtu, size;
+		bool df;
+		unsigned pieces;
+	} steps[] = {{9000, 1476, 1476, true, 1}, {1450, 1426, 1426, true, 1},
+		     {1450, 1426, 1427, true, 0}, {1300, 1276, 1276, true, 1},
+		     {1300, 1276, 1277, true, 0}, {1300, 1276, 1476, false, 2},
+		     {600, 576, 1300, false, 3},  {68, 44, 500, false, 20},
+		     {68, 44, 45, true, 0},	  {1300, 1276, 1276, true, 1},
+		     {9000, 1476, 1476, true, 1}, {9000, 1476, 1477, true, 0}};
+	struct row row = {"a narrow underlay", usual, BERLIN, IN, UDP};
+	struct bed *bed = bed_create(row.yaml, 1);
+	struct frame back = open_flow(bed, &row);
+	uint8_t frame[BED_FRAME_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		bed_set_mtu(bed, UNDERLAY, steps[i].port);
+		row.mtu = steps[i].mtu;
+		row.size = steps[i].size;
+		row.pieces = steps[i].pieces;
+		back.payload = (uint16_t)(row.size - 28);
+		back.df = steps[i].df;
+		bed_send(bed, UPLINK, frame, frame_build(&back, frame));
+		bed_run(bed);
+		if (row.pieces == 0)
+			check_answer(bed, &row);
+		else
+			check_pieces(bed, &row, &back);
+	}
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
 /* The MSS of a SYN, both ways, is what fits the tunnel. */
 static void mss_is_clamped(void **state)
 {
@@ -343,6 +392,33 @@ static void a_path_gets_narrow(void **state)
 	bed_destroy(bed);
 }
 
+/* A SYN is bound by the narrower of both ports. */
+static void mss_fits_narrow_ports(void **state)
+{
+	static const struct {
+		uint16_t underlay, uplink, arrives;
+	} steps[] = {
+		{9000, 1500, 1436}, {1400, 1500, 1336}, {1400, 1300, 1260}, {9000, 1300, 1260}};
+	const struct row row = {"mss", usual, BERLIN, OUT, TCP};
+	struct bed *bed = bed_create(row.yaml, 1);
+	struct frame f = site_frame(&row), out;
+	uint8_t frame[BED_FRAME_MAX];
+	const char *why;
+
+	f.tcp_flags = SYN;
+	f.mss = 1460;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		bed_set_mtu(bed, UNDERLAY, steps[i].underlay);
+		bed_set_mtu(bed, UPLINK, steps[i].uplink);
+		bed_send(bed, UNDERLAY, frame, frame_build(&f, frame));
+		bed_run(bed);
+		assert_true(frame_parse(frame, bed_take(bed, UPLINK, frame), &out, &why));
+		assert_int_equal(out.mss, steps[i].arrives);
+	}
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
 /* A SYN says so, too. */
 static void mss_fits_a_narrow_path(void **state)
 {
@@ -369,7 +445,9 @@ int main(void)
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(identifications_differ),
+		cmocka_unit_test(an_underlay_gets_narrow),
 		cmocka_unit_test(mss_is_clamped),
+		cmocka_unit_test(mss_fits_narrow_ports),
 		cmocka_unit_test(a_path_gets_narrow),
 		cmocka_unit_test(mss_fits_a_narrow_path),
 	};

@@ -14,7 +14,7 @@ const struct route_field status_fields[] = {
 	{"ports[].name", FIELD_STRING, "name in the configuration"},
 	{"ports[].driver", FIELD_STRING, "af_xdp, af_packet, tap, pcap or memory"},
 	{"ports[].interface", FIELD_STRING_OR_NULL, "kernel interface behind it"},
-	{"ports[].mtu", FIELD_INTEGER, "largest IP packet, bytes"},
+	{"ports[].mtu", FIELD_INTEGER, "largest IP packet that it carries now, bytes"},
 	{"ports[].rx_packets", FIELD_INTEGER, "received"},
 	{"ports[].rx_bytes", FIELD_INTEGER, "received"},
 	{"ports[].tx_packets", FIELD_INTEGER, "sent"},
@@ -77,10 +77,10 @@ static json_t *describe_port(const struct api_context *ctx, size_t i)
 	sum_port(ctx, i, &c);
 	return json_pack("{s:s, s:s, s:s?, s:i, s:I, s:I, s:I, s:I}", "name", port->config->name,
 			 "driver", driver_names[port->config->driver], "interface",
-			 interface[0] != '\0' ? interface : NULL, "mtu", (int)port->worker.mtu,
-			 "rx_packets", (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes,
-			 "tx_packets", (json_int_t)c.tx_packets, "tx_bytes",
-			 (json_int_t)c.tx_bytes);
+			 interface[0] != '\0' ? interface : NULL, "mtu",
+			 (int)(port->mtu != 0 ? port->mtu : port->worker.mtu), "rx_packets",
+			 (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets",
+			 (json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes);
 }
 
 static json_t *describe_worker(const struct api_request *rq, size_t i, bool *accounted)

@@ -19,7 +19,10 @@ const struct route_field tunnels_fields[] = {
 	{"tunnels[].address6", FIELD_STRING_OR_NULL, "the same of IPv6"},
 	{"tunnels[].mtu", FIELD_INTEGER, "largest inner packet, bytes, by configuration"},
 	{"tunnels[].path_mtu", FIELD_INTEGER,
-	 "largest inner packet, bytes, by what routers on the way said"},
+	 "largest inner packet that fits, bytes: by mtu, port, route and path"},
+	{"tunnels[].mtu_bound", FIELD_STRING,
+	 "which of them path_mtu is from: tunnel (its mtu), port (what its port carries), route "
+	 "(the kernel's route to the far end names an MTU) or path (a router on the way said so)"},
 	{"tunnels[].rx_packets", FIELD_INTEGER, "inner packets that came out of it"},
 	{"tunnels[].rx_bytes", FIELD_INTEGER, "inner bytes that came out of it"},
 	{"tunnels[].tx_packets", FIELD_INTEGER, "inner packets that went into it"},
@@ -46,20 +49,22 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
 	const struct tunnel *t = &ctx->net->tunnels[id];
 	struct addr6 local = network_tunnel_local(ctx->net, id);
 	struct addr6 remote = network_tunnel_remote(ctx->net, id);
+	struct tunnel_mtu mtu = path_mtu_of(ctx->paths, ctx->net, id);
 	struct tunnel_counters c;
 
 	sum_tunnel(ctx, id, &c);
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I}",
-		"name", network_tunnel_name(ctx->net, id), "site",
-		network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
-		ctx->config->ports[t->port].name, "local", json_end(&local), "remote",
-		json_end(&remote), "key", t->has_key ? json_integer(t->key) : json_null(),
-		"address", json_address(t->address), "address6",
-		json_inside6(&ctx->net->tunnel_addresses6[id]), "mtu", (int)t->mtu, "path_mtu",
-		(int)path_mtu_of(ctx->paths, ctx->net, id), "rx_packets", (json_int_t)c.rx_packets,
-		"rx_bytes", (json_int_t)c.rx_bytes, "tx_packets", (json_int_t)c.tx_packets,
-		"tx_bytes", (json_int_t)c.tx_bytes, "drops", (json_int_t)c.drops);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:I, s:I, "
+			 "s:I, s:I, s:I}",
+			 "name", network_tunnel_name(ctx->net, id), "site",
+			 network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
+			 ctx->config->ports[t->port].name, "local", json_end(&local), "remote",
+			 json_end(&remote), "key", t->has_key ? json_integer(t->key) : json_null(),
+			 "address", json_address(t->address), "address6",
+			 json_inside6(&ctx->net->tunnel_addresses6[id]), "mtu", (int)t->mtu,
+			 "path_mtu", (int)mtu.mtu, "mtu_bound", mtu_bound_names[mtu.bound],
+			 "rx_packets", (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes,
+			 "tx_packets", (json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes,
+			 "drops", (json_int_t)c.drops);
 }
 
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply)

@@ -7,14 +7,12 @@
 #include "control/config/report.h"
 #include "control/config/tree.h"
 #include "control/config/value.h"
+#include "tunnel/gre.h"
 
 #include <string.h>
 
 enum {
 	MTU_ETHERNET = 1500,
-	HEADERS_IPV4 = 20 + 4, /* outer IP and GRE */
-	HEADERS_IPV6 = 40 + 4,
-	HEADER_KEY = 4,
 	MTU_IPV6 = 1280,
 };
 
@@ -88,29 +86,46 @@ static void check_ends(struct checker *checker, struct seen *seen, const struct 
 			  local, remote, before->line);
 }
 
-/* What is left of Ethernet's 1,500 bytes. */
-static uint16_t default_mtu(const struct spec_tunnel *tunnel)
+/*
+ * What is left of Ethernet's 1,500 bytes, or of the port's where the file says so. How much an
+ * interface carries only the machine can tell: config_note_mtus().
+ */
+static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
+		      const struct tree_node *item)
 {
-	return (uint16_t)(MTU_ETHERNET - (spec_is_over_ipv6(tunnel) ? HEADERS_IPV6 : HEADERS_IPV4) -
-			  (tunnel->has_key ? HEADER_KEY : 0));
+	const struct config_port *port =
+		tunnel->port == SPEC_PORT_ANY ? NULL : &checker->config->ports[tunnel->port];
+	uint16_t overhead = gre_overhead(spec_is_over_ipv6(tunnel), tunnel->has_key);
+	uint16_t has = port == NULL ? 0 : port->mtu;
+
+	if (tunnel->mtu == 0) {
+		has = has == 0 || has > MTU_ETHERNET ? MTU_ETHERNET : has;
+		tunnel->mtu = (uint16_t)(has - overhead);
+	} else {
+		tunnel->mtu_given = true;
+		if (has != 0 && tunnel->mtu + overhead > has)
+			report_at(checker->report, tree_get(item, "mtu"),
+				  "\"mtu\" is %u, but port %s carries packets of %u bytes, and "
+				  "the tunnel's headers are %u of them: at most %u fit",
+				  tunnel->mtu, port->name, has, overhead, has - overhead);
+	}
+	if (tunnel->mtu < MTU_IPV6 && !addr6_is_zero(&tunnel->address6))
+		report_at(checker->report, tunnel->mtu_given ? tree_get(item, "mtu") : item,
+			  "\"mtu\" is %u, but IPv6 needs at least %d (RFC 8200), and there is an "
+			  "\"address6\"",
+			  tunnel->mtu, MTU_IPV6);
 }
 
 static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 			 const struct tree_node *item)
 {
-	if (tunnel->mtu == 0)
-		tunnel->mtu = default_mtu(tunnel);
+	tunnel->port = check_port_of(checker, "a tunnel", item);
+	check_mtu(checker, tunnel, item);
 	if (spec_is_over_ipv6(tunnel) && tunnel->outer_df != OUTER_DF_SET)
 		report_at(checker->report, tree_get(item, "outer-df"),
 			  "\"outer-df\" can not be false: the tunnel's packets are IPv6, which "
 			  "nobody "
 			  "may fragment on the way (RFC 8200)");
-	if (tunnel->mtu < MTU_IPV6 && !addr6_is_zero(&tunnel->address6))
-		report_at(checker->report, tree_get(item, "mtu"),
-			  "\"mtu\" is %u, but IPv6 needs at least %d (RFC 8200), and there is an "
-			  "\"address6\"",
-			  tunnel->mtu, MTU_IPV6);
-	tunnel->port = check_port_of(checker, "a tunnel", item);
 }
 
 /* A prefix of either family as bytes. False: it could not be read. */

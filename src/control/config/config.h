@@ -90,6 +90,13 @@ struct config *config_parse(const char *name, const char *text, size_t len, stru
 int config_check_machine(const struct config *config, struct err_list *errs);
 
 /*
+ * Which tunnels have an `mtu` that the interface of their port does not carry as it is now? Adds a
+ * sentence for each; none of them is an error: the tunnel takes smaller packets, and the
+ * interface may be another one when it runs.
+ */
+void config_note_mtus(const struct config *config, struct err_list *notes);
+
+/*
  * The part of it about memory: do the flow tables fit into so many bytes of free memory and free
  * huge pages? 0, or -ENOMEM and a sentence that says how much is needed.
  */

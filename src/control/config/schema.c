@@ -231,8 +231,11 @@ static const struct setting tunnel_rows[] = {
 	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
 		.min = 576, .max = 9216,
-		.fallback_words = "1476, over IPv6 1456; with a key 4 less", .unit = "bytes",
-		.help = "The largest packet inside the tunnel.",
+		.fallback_words = "1476, over IPv6 1456; with a key 4 less; less where the port's "
+			"`mtu` is less than 1500",
+		.unit = "bytes",
+		.help = "The largest packet inside the tunnel. Where the port, the route to "
+			"`remote` or the path carries less, that holds.",
 	}, {
 		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
 		.choices = outer_df, .fallback = "true",

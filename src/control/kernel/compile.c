@@ -12,7 +12,6 @@
  * the hop unresolved. Otherwise a garbage collection in the kernel would cost packets.
  */
 #include "base/log.h"
-#include "control/kernel/path_mtu.h"
 #include "control/kernel/view.h"
 
 #include <string.h>
@@ -38,15 +37,21 @@ static void add_target(struct view *v, uint8_t port, const struct addr6 *addr)
 		v->targets[v->n_targets++] = (struct view_target){*addr, port};
 }
 
-/* The neighbour behind a hop; zero: nobody. */
-static struct addr6 find_via(const struct view *v, const struct view_hop *h)
+/* The neighbour behind a hop by @route; zero: nobody. */
+static struct addr6 find_via(const struct view_hop *h, const struct kernel_route *route)
 {
-	const struct kernel_route *route;
-
 	if (h->len == VIEW_HOST)
 		return h->addr;
-	route = view_route(v, h->port, &h->addr, h->len);
 	return route == NULL ? (struct addr6){{0}} : route->gateway;
+}
+
+/* What the port carries, or less where the route says so. */
+static uint16_t hop_mtu(const struct view_port *port, const struct view_hop *h,
+			const struct kernel_route *route)
+{
+	uint16_t mtu = view_port_mtu(port, !addr6_is_mapped(&h->addr));
+
+	return route != NULL && route->mtu != 0 && route->mtu < mtu ? (uint16_t)route->mtu : mtu;
 }
 
 static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
@@ -55,6 +60,7 @@ static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
 	const struct hop *before = &v->out_hops[h->id];
 	struct hop hop = {.mtu = port->mtu, .port = h->port};
 	const struct kernel_neighbour *neighbour;
+	const struct kernel_route *route;
 	struct addr6 via;
 	bool nobody;
 
@@ -66,7 +72,9 @@ static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
 		return;
 	}
 
-	via = find_via(v, h);
+	route = view_route(v, h->port, &h->addr, h->len);
+	hop.mtu = hop_mtu(port, h, route);
+	via = find_via(h, route);
 	nobody = addr6_is_zero(&via);
 	neighbour = nobody ? NULL : view_neighbour(v, h->port, &via);
 	if (view_resolved(neighbour)) {
@@ -206,12 +214,10 @@ static void compile_tunnels(struct view *v, const struct network *net, bool *cha
 	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
 		uint16_t hop =
 			net->tunnels[id].port < v->n_ports ? tunnel_hop(v, net, id) : HOP_NONE;
-		uint16_t mtu = path_mtu_of(v->paths, net, id);
 
-		if (v->tunnel_hops[id] != hop || v->tunnel_mtus[id] != mtu)
+		if (v->tunnel_hops[id] != hop)
 			*changed = true;
 		v->tunnel_hops[id] = hop;
-		v->tunnel_mtus[id] = mtu;
 	}
 }
 
@@ -244,6 +250,7 @@ bool view_compile(struct view *v, const struct network *net, struct adjacency_sp
 	v->n_targets = 0;
 	for (size_t i = 0; i < v->n_hops; i++)
 		compile_hop(v, &v->hops[i], &changed);
+	view_fold_mtus(v, net, &changed);
 	compile_hosts(v);
 	changed = changed || n_routes.four != v->n_out_routes || n_routes.six != v->n_out_routes6 ||
 		  n_hops_before != v->n_hops;

@@ -361,7 +361,7 @@ static int start(struct neighbours *n, struct event_base *base)
 }
 
 struct neighbours *neighbours_create(struct event_base *base, const struct port_set *ports,
-				     const struct network *net, const struct path_mtus *paths,
+				     const struct network *net, struct path_mtus *paths,
 				     neighbours_publish_fn publish, void *arg,
 				     struct err_list *errs)
 {
@@ -378,6 +378,7 @@ struct neighbours *neighbours_create(struct event_base *base, const struct port_
 	if (ret == 0) {
 		n->view.with_six = network_uses_ipv6(net);
 		n->view.paths = paths;
+		n->view.alarms = ports->alarms;
 		for (size_t i = 0; i < ports->n; i++)
 			describe_port(&n->view.ports[i], &ports->ports[i]);
 		ret = start(n, base);

@@ -24,7 +24,7 @@ typedef void (*neighbours_publish_fn)(struct adjacency *adj, void *arg);
  * sentence in @errs on failure. @net and @paths must outlive it.
  */
 struct neighbours *neighbours_create(struct event_base *base, const struct port_set *ports,
-				     const struct network *net, const struct path_mtus *paths,
+				     const struct network *net, struct path_mtus *paths,
 				     neighbours_publish_fn publish, void *arg,
 				     struct err_list *errs);
 void neighbours_destroy(struct neighbours *n); /* NULL is fine */

@@ -8,6 +8,7 @@
 
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
@@ -42,6 +43,33 @@ static bool get_u32(const struct attrs *attrs, int type, uint32_t *out)
 		return false;
 	memcpy(out, mnl_attr_get_payload(attr), sizeof(*out));
 	return true;
+}
+
+/* The attribute @inner within the attribute @outer. False: one of them is not there. */
+static bool get_nested(const struct attrs *attrs, int outer, int inner, struct attrs *out)
+{
+	memset(out, 0, sizeof(*out));
+	return attrs->at[outer] != NULL &&
+	       mnl_attr_parse_nested(attrs->at[outer], keep_attr, out) == MNL_CB_OK &&
+	       out->at[inner] != NULL;
+}
+
+/* The kernel's MTU of IPv6 on a link: by its own configuration, or by a router. 0: no IPv6. */
+static uint32_t get_mtu6(const struct attrs *attrs)
+{
+	struct attrs families, six;
+	const struct nlattr *conf;
+	uint32_t mtu;
+
+	if (!get_nested(attrs, IFLA_AF_SPEC, AF_INET6, &families) ||
+	    !get_nested(&families, AF_INET6, IFLA_INET6_CONF, &six))
+		return 0;
+	conf = six.at[IFLA_INET6_CONF];
+	if (mnl_attr_get_payload_len(conf) < (DEVCONF_MTU6 + 1) * sizeof(mtu))
+		return 0;
+	memcpy(&mtu, (const uint8_t *)mnl_attr_get_payload(conf) + DEVCONF_MTU6 * sizeof(mtu),
+	       sizeof(mtu));
+	return mtu;
 }
 
 static uint8_t address_len(uint8_t family)
@@ -131,7 +159,7 @@ static bool parse_next_hop(const struct rtmsg *rtm, const struct attrs *attrs, i
 bool netlink_parse_route(const struct nlmsghdr *nlh, int ifindex, struct kernel_route *out)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
-	struct attrs attrs;
+	struct attrs attrs, metrics;
 	uint32_t table;
 
 	if (nlh->nlmsg_type != RTM_NEWROUTE || !parse_attrs(nlh, sizeof(*rtm), &attrs))
@@ -149,6 +177,8 @@ bool netlink_parse_route(const struct nlmsghdr *nlh, int ifindex, struct kernel_
 		out->prefix.addr = addr6_from_ipv4(0);
 	}
 	get_u32(&attrs, RTA_PRIORITY, &out->metric);
+	if (get_nested(&attrs, RTA_METRICS, RTAX_MTU, &metrics))
+		get_u32(&metrics, RTAX_MTU, &out->mtu);
 	if (rtm->rtm_dst_len > 0 &&
 	    !get_address(&attrs, RTA_DST, rtm->rtm_family, &out->prefix.addr))
 		return false;
@@ -181,7 +211,7 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, int ifindex, struct kernel_l
 	if (nlh->nlmsg_type != RTM_NEWLINK || !parse_attrs(nlh, sizeof(*ifi), &attrs) ||
 	    ifi->ifi_index != ifindex)
 		return false;
-	*out = (struct kernel_link){.up = ifi->ifi_flags & IFF_UP};
+	*out = (struct kernel_link){.up = ifi->ifi_flags & IFF_UP, .mtu6 = get_mtu6(&attrs)};
 	return get_mac(&attrs, IFLA_ADDRESS, out->mac) && get_u32(&attrs, IFLA_MTU, &out->mtu);
 }
 

@@ -22,6 +22,7 @@ struct nlmsghdr;
 struct kernel_link {
 	uint8_t mac[6];
 	uint32_t mtu;
+	uint32_t mtu6; /* of IPv6 (RFC 4861 section 6.3.2); 0: no IPv6 there */
 	bool up;
 };
 
@@ -29,6 +30,7 @@ struct kernel_route {
 	struct prefix6 prefix;
 	struct addr6 gateway; /* zero: on link */
 	uint32_t metric;
+	uint32_t mtu; /* that the route names (RTAX_MTU); 0: none */
 };
 
 struct kernel_neighbour {

@@ -1,7 +1,8 @@
 /*
- * The path MTU of tunnels: see path_mtu.h.
+ * The MTU of tunnels: see path_mtu.h.
  *
- * Anybody can send us an ICMP error, so one is believed only if it quotes what we may have sent:
+ * What the port and the route carry comes from the kernel and is true. What routers say is not so:
+ * anybody can send us an ICMP error, so one is believed only if it quotes what we may have sent:
  * the outer addresses and the key of a tunnel, DF set, no larger than the tunnel lets out, and
  * larger than what is said to fit. Who gets all that right can still make packets small, but not
  * smaller than every path must take (576 bytes, RFC 791; 1,280 where a site has IPv6, RFC 8200),
@@ -21,8 +22,16 @@ enum {
 	GRE_WORD = 4,
 };
 
+const char *const mtu_bound_names[] = {
+	[MTU_BY_TUNNEL] = "tunnel",
+	[MTU_BY_PORT] = "port",
+	[MTU_BY_ROUTE] = "route",
+	[MTU_BY_PATH] = "path",
+};
+
 struct path {
-	uint16_t mtu; /* of inner packets; 0: the tunnel's own */
+	uint16_t mtu; /* of inner packets, by routers on the way; 0: none said anything */
+	uint16_t port, route; /* of outer packets; 0: no bound */
 	uint64_t until_s;
 };
 
@@ -55,18 +64,36 @@ void path_mtus_destroy(struct path_mtus *p)
 	free(p);
 }
 
-uint16_t path_mtu_of(const struct path_mtus *p, const struct network *net, uint16_t tunnel)
+void path_mtus_set_lower(struct path_mtus *p, uint16_t tunnel, uint16_t port, uint16_t route)
 {
-	uint16_t known = p == NULL ? 0 : p->paths[tunnel].mtu;
+	p->paths[tunnel].port = port;
+	p->paths[tunnel].route = route;
+}
 
-	return known != 0 ? known : net->tunnels[tunnel].mtu;
+struct tunnel_mtu path_mtu_of(const struct path_mtus *p, const struct network *net, uint16_t tunnel)
+{
+	struct tunnel_mtu least = {net->tunnels[tunnel].mtu, MTU_BY_TUNNEL};
+	const struct path *path = p == NULL ? NULL : &p->paths[tunnel];
+	uint16_t port, route;
+
+	if (path == NULL)
+		return least;
+	port = network_inner_mtu(net, tunnel, path->port);
+	route = network_inner_mtu(net, tunnel, path->route);
+	if (path->port != 0 && port < least.mtu)
+		least = (struct tunnel_mtu){port, MTU_BY_PORT};
+	if (path->route != 0 && route < least.mtu)
+		least = (struct tunnel_mtu){route, MTU_BY_ROUTE};
+	if (path->mtu != 0 && path->mtu < least.mtu)
+		least = (struct tunnel_mtu){path->mtu, MTU_BY_PATH};
+	return least;
 }
 
 /*
  * A site that lists prefixes of IPv4 alone has no IPv6; one that lists none may have, and one with
  * global prefixes has.
  */
-static uint16_t floor_of(const struct network *net, uint16_t tunnel)
+uint16_t path_mtu_floor(const struct network *net, uint16_t tunnel)
 {
 	uint16_t id = net->tunnels[tunnel].site;
 	const struct site *site = &net->sites[id];
@@ -150,11 +177,11 @@ static bool lower(struct path_mtus *p, uint16_t tunnel, uint32_t mtu, uint64_t n
 {
 	const struct tunnel *t = &p->net->tunnels[tunnel];
 	struct path *path = &p->paths[tunnel];
-	uint32_t inner = mtu > t->header_len ? mtu - t->header_len : 0;
+	uint32_t inner = network_inner_mtu(p->net, tunnel, (uint16_t)mtu);
 
-	if (inner < floor_of(p->net, tunnel))
-		inner = floor_of(p->net, tunnel);
-	if (inner > path_mtu_of(p, p->net, tunnel) || inner >= t->mtu)
+	if (inner < path_mtu_floor(p->net, tunnel))
+		inner = path_mtu_floor(p->net, tunnel);
+	if (inner > path_mtu_of(p, p->net, tunnel).mtu || inner >= t->mtu)
 		return false;
 	path->until_s = now_s + PATH_MTU_KEPT_S;
 	if (inner == path->mtu)

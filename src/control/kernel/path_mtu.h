@@ -1,10 +1,13 @@
 /*
- * The path MTU of tunnels: what routers on the way to a site say about the size of our packets.
+ * How large a packet may be that goes into a tunnel: the smallest of
  *
- * A tunnel's `mtu` is what the operator believes to fit. Where a router on the way knows better it
- * drops the tunnel's packet and says so by ICMP (RFC 1191, RFC 8201); from then on the tunnel takes
- * smaller packets only, and whoever sends larger ones through it is told (RFC 2003 section 5.1,
- * RFC 4459 section 3.2).
+ *   tunnel   its `mtu`: what the operator believes to fit
+ *   port     what the port carries, without the outer headers
+ *   route    the same of the kernel's route to the far end, where it names an MTU
+ *   path     the same of what routers on the way say (RFC 1191, RFC 8201)
+ *
+ * Each may change at any time. Whoever sends larger packets through the tunnel is told (RFC 2003
+ * section 5.1, RFC 4459 section 3.2).
  *
  * Control thread. Workers see the result in the next adjacency table.
  */
@@ -17,6 +20,16 @@
 #include <stdint.h>
 
 struct path_mtus;
+
+/* Which of them is the smallest; of equal ones the first. */
+enum mtu_bound { MTU_BY_TUNNEL, MTU_BY_PORT, MTU_BY_ROUTE, MTU_BY_PATH };
+
+extern const char *const mtu_bound_names[];
+
+struct tunnel_mtu {
+	uint16_t mtu; /* of inner packets, bytes */
+	uint8_t bound; /* enum mtu_bound */
+};
 
 enum { PATH_MTU_KEPT_S = 600 }; /* RFC 1191 section 6.3 */
 
@@ -37,6 +50,14 @@ uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, u
 bool path_mtus_age(struct path_mtus *p, uint64_t now_s);
 
 /*
- * The largest inner packet that fits; of @p NULL, or where nobody said anything: the tunnel's own.
+ * What carries the outer packets of @tunnel has room for this many bytes: its port, and the route
+ * to its far end (0: it names no MTU).
  */
-uint16_t path_mtu_of(const struct path_mtus *p, const struct network *net, uint16_t tunnel);
+void path_mtus_set_lower(struct path_mtus *p, uint16_t tunnel, uint16_t port, uint16_t route);
+
+/* The largest inner packet that fits; of @p NULL the tunnel's own `mtu`. */
+struct tunnel_mtu path_mtu_of(const struct path_mtus *p, const struct network *net,
+			      uint16_t tunnel);
+
+/* What every packet of the site behind @tunnel must find: 576 bytes, or 1,280 if it has IPv6. */
+uint16_t path_mtu_floor(const struct network *net, uint16_t tunnel);

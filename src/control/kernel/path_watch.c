@@ -85,7 +85,8 @@ static bool learn(struct path_watch *w, const uint8_t *quote, size_t len, uint32
 	if (tunnel == TUNNEL_NONE)
 		return false;
 	log_debug("tunnel %s: a router on its way takes packets of %u bytes: its MTU is %u now",
-		  network_tunnel_name(w->net, tunnel), mtu, path_mtu_of(w->paths, w->net, tunnel));
+		  network_tunnel_name(w->net, tunnel), mtu,
+		  path_mtu_of(w->paths, w->net, tunnel).mtu);
 	return true;
 }
 

@@ -26,7 +26,7 @@ static void on_neighbour(const struct kernel_neighbour *neighbour, void *arg)
 		f->ret = -ENOMEM;
 }
 
-static int read_link(struct view_port *vp, const struct port *port, struct mnl_socket *nl)
+static int read_link(struct view_port *vp, struct port *port, struct mnl_socket *nl)
 {
 	struct kernel_link link;
 	int ret = netlink_get_link(nl, port->ifindex, &link);
@@ -34,8 +34,10 @@ static int read_link(struct view_port *vp, const struct port *port, struct mnl_s
 	if (ret != 0)
 		return ret;
 	memcpy(vp->mac, link.mac, sizeof(vp->mac));
-	/* buffers are as large as it was at start */
+	/* never more than buffers are made for: 1,500 bytes, or what it was at the start */
 	vp->mtu = link.mtu < port->worker.mtu ? (uint16_t)link.mtu : port->worker.mtu;
+	port->mtu = vp->mtu;
+	vp->mtu6 = link.mtu6 < vp->mtu ? (uint16_t)link.mtu6 : 0;
 	return 0;
 }
 
@@ -51,7 +53,7 @@ static int dump(struct filling *f, struct mnl_socket *nl, int ifindex, uint8_t f
 	return ret;
 }
 
-static int read_port(struct view *view, const struct port *port, uint8_t i, struct mnl_socket *nl,
+static int read_port(struct view *view, struct port *port, uint8_t i, struct mnl_socket *nl,
 		     unsigned what)
 {
 	struct filling f = {view, i, 0};

@@ -216,6 +216,11 @@ bool view_resolved(const struct kernel_neighbour *neighbour)
 							NUD_PROBE | NUD_PERMANENT | NUD_NOARP);
 }
 
+uint16_t view_port_mtu(const struct view_port *port, bool six)
+{
+	return six && port->mtu6 != 0 && port->mtu6 < port->mtu ? port->mtu6 : port->mtu;
+}
+
 static struct key hop_key(const struct view_hop *h)
 {
 	return (struct key){h->addr, h->port, h->len};

@@ -22,7 +22,8 @@ struct view_port {
 	bool has_kernel; /* false: everything goes to @next_hop */
 	uint8_t next_hop[6];
 	uint8_t mac[6];
-	uint16_t mtu;
+	uint16_t mtu; /* of IP packets, bytes */
+	uint16_t mtu6; /* of IPv6 ones, where that is less; 0: the same */
 };
 
 struct view_route {
@@ -51,13 +52,15 @@ struct view_hop {
 
 enum { VIEW_HOST = 129 };
 
+struct alarms;
 struct path_mtus;
 
 struct view {
 	struct view_port *ports;
 	size_t n_ports;
 	bool with_six; /* is there any use in reading IPv6? */
-	const struct path_mtus *paths; /* what is known of the ways of tunnels; NULL: nothing */
+	struct path_mtus *paths; /* what bounds the packets of tunnels; NULL: only their `mtu` */
+	struct alarms *alarms; /* NULL: only logged */
 	struct view_route *routes; /* sorted by length, port, address, metric */
 	size_t n_routes, routes_room;
 	struct view_neighbour *neighbours; /* sorted by port, address */
@@ -103,11 +106,17 @@ const struct kernel_neighbour *view_neighbour(const struct view *v, uint8_t port
 					      const struct addr6 *addr);
 bool view_resolved(const struct kernel_neighbour *neighbour); /* NULL: false */
 
+/* The largest packet that the port carries. */
+uint16_t view_port_mtu(const struct view_port *port, bool six);
+
 /* Gives an on-link host a hop of its own. 0, -ENOSPC: too many already, or -ENOMEM. */
 int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr);
 
 /* The number of (port, prefix), made when it is new. HOP_NONE: there are too many. */
 uint16_t view_hop(struct view *v, uint8_t port, const struct addr6 *addr, uint8_t len);
+
+/* After the hops: the MTU of each tunnel, by its port, the hop to its far end and its path. */
+void view_fold_mtus(struct view *v, const struct network *net, bool *changed);
 
 /* Makes the next table in @v and describes it in @spec, which borrows. True: it differs. */
 bool view_compile(struct view *v, const struct network *net, struct adjacency_spec *spec);

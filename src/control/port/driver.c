@@ -68,7 +68,7 @@ uint32_t driver_mtu(const struct config_port *config)
 	if (config->mtu != 0)
 		mtu = config->mtu;
 	else if (driver_has_kernel(config->driver) && interface_read(config->interface, &in) == 0)
-		mtu = in.mtu;
+		mtu = in.mtu < DRIVER_MTU_DEFAULT ? DRIVER_MTU_DEFAULT : in.mtu;
 	return mtu < DRIVER_MTU_MAX ? mtu : DRIVER_MTU_MAX;
 }
 

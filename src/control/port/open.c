@@ -195,7 +195,7 @@ static int open_all(struct port_set *set, const struct config *config, const str
 
 static int set_init(struct port_set *set, const struct config *config, struct err_list *errs)
 {
-	*set = (struct port_set){.n = config->n_ports};
+	*set = (struct port_set){.n = config->n_ports, .alarms = set->alarms};
 	set->ports = calloc(set->n + 1, sizeof(set->ports[0]));
 	set->worker_ports = calloc(set->n + 1, sizeof(set->worker_ports[0]));
 	if (set->ports == NULL || set->worker_ports == NULL) {

@@ -120,11 +120,42 @@ static void test_random_options(void **state)
 	assert_true(changed > 100);
 }
 
+/* What fits both ways of a flow: its tunnel, and its hop to the Internet unless it turns back in. */
+static void test_fits_both_ways(void **state)
+{
+	static const struct {
+		uint16_t tunnel, hop;
+		uint16_t offramp;
+		uint16_t headers, mss;
+		const char *why;
+	} ways[] = {
+		{1476, 1500, 1, 40, 1436, "the tunnel is narrower"},
+		{1476, 1400, 1, 40, 1360, "the hop is narrower"},
+		{1476, 1400, 1, 60, 1340, "IPv6"},
+		{1476, 0, HOP_BACK_IN, 40, 1436, "back in: there is no hop"},
+		{88, 1500, 1, 40, 48, "what nobody sends less than"},
+		{60, 1500, 1, 60, 48, "no room: not a number below zero"},
+		{0, 1500, 1, 60, 48, "no room at all"},
+	};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct hop hops[2] = {[1] = {.mtu = ways[i].hop}};
+		uint16_t mtus[2] = {0, ways[i].tunnel};
+		struct adjacency adj = {.hops = hops, .tunnel_mtus = mtus};
+		struct lane lane = {.adj = &adj};
+		struct flow f = {.onramp = 1, .offramp = ways[i].offramp};
+
+		if (mss_of(&lane, &f, ways[i].headers) != ways[i].mss)
+			fail_msg("%s: %u", ways[i].why, mss_of(&lane, &f, ways[i].headers));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_random_options),
+		cmocka_unit_test(test_fits_both_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,12 +3,14 @@
 #include "control/config/config.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include <cmocka.h>
 
@@ -125,10 +127,61 @@ static void test_memory(void **state)
 		check_memory_row(i);
 }
 
+/* The machine's own interfaces are whatever they are: ours has 1,000 bytes. */
+int __wrap_ioctl(int fd, unsigned long request, struct ifreq *ifr);
+
+int __wrap_ioctl(int fd, unsigned long request, struct ifreq *ifr)
+{
+	assert_int_equal(request, SIOCGIFMTU);
+	ifr->ifr_mtu = strcmp(ifr->ifr_name, "lo") == 0 ? 65536 : 1000;
+	return strcmp(ifr->ifr_name, "no-such-one-15") == 0 ? -1 : 0;
+}
+
+/* What an interface carries is a note, and only about a tunnel whose `mtu` the file gives. */
+static void test_mtu_notes(void **state)
+{
+	static const struct {
+		const char *interface, *tunnel;
+		const char *words; /* NULL: no note */
+	} notes_rows[] = {
+		{"lo", "local: 192.0.2.1, remote: 192.0.2.2", NULL},
+		{"lo", "local: 192.0.2.1, remote: 192.0.2.2, mtu: 9000", NULL},
+		{"no-such-one-15", "local: 192.0.2.1, remote: 192.0.2.2, mtu: 9000", NULL},
+		{"small", "local: 192.0.2.1, remote: 192.0.2.2", NULL},
+		{"small", "local: 192.0.2.1, remote: 192.0.2.2, mtu: 976", NULL},
+		{"small", "local: 192.0.2.1, remote: 192.0.2.2, mtu: 977", "up to 976, not 977"},
+		{"small", "local: 192.0.2.1, remote: 192.0.2.2, key: 1, mtu: 973",
+		 "up to 972, not"},
+		{"small", "local: '2001:db8::1', remote: '2001:db8::2', key: 1, mtu: 9000",
+		 "up to 952, not 9000"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(notes_rows); i++) {
+		struct err_list notes = ERR_LIST_EMPTY;
+		struct config *config;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "ports: [{name: p, driver: af_packet, interface: %s}]\n"
+			 "sites: [{name: s, tunnels: [{name: t, %s}]}]\n"
+			 "egress: [{name: e, addresses: [{address: 198.51.100.1}]}]\n",
+			 notes_rows[i].interface, notes_rows[i].tunnel);
+		config = config_parse("f.yaml", text, strlen(text), &notes);
+		assert_non_null(config);
+		config_note_mtus(config, &notes);
+		assert_int_equal(notes.n, notes_rows[i].words == NULL ? 0 : 1);
+		if (notes.n > 0 && strstr(notes.errs[0].text, notes_rows[i].words) == NULL)
+			fail_msg("\"%s\" has no \"%s\"", notes.errs[0].text, notes_rows[i].words);
+		config_destroy(config);
+		err_list_fini(&notes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows),
-					   cmocka_unit_test(test_memory)};
+					   cmocka_unit_test(test_memory),
+					   cmocka_unit_test(test_mtu_notes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
@@ -295,12 +296,71 @@ static void test_link(void **state)
 	assert_false(netlink_parse_link(nlh, ANOTHER, &link));
 }
 
+/* The MTU that a route names: a metric within the metrics. */
+static void test_route_mtu(void **state)
+{
+	const struct route_row *row = &route_rows[0];
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+	struct nlmsghdr *nlh = make_route(buffer, row);
+	struct kernel_route route;
+	struct nlattr *nest;
+
+	assert_true(netlink_parse_route(nlh, OURS, &route));
+	assert_int_equal(route.mtu, 0);
+	nest = mnl_attr_nest_start(nlh, RTA_METRICS);
+	mnl_attr_put_u32(nlh, RTAX_ADVMSS, 900);
+	mnl_attr_nest_end(nlh, nest);
+	assert_true(netlink_parse_route(nlh, OURS, &route));
+	assert_int_equal(route.mtu, 0);
+	nlh = make_route(buffer, row);
+	nest = mnl_attr_nest_start(nlh, RTA_METRICS);
+	mnl_attr_put_u32(nlh, RTAX_LOCK, 1 << RTAX_MTU);
+	mnl_attr_put_u32(nlh, RTAX_MTU, 1400);
+	mnl_attr_nest_end(nlh, nest);
+	assert_true(netlink_parse_route(nlh, OURS, &route));
+	assert_int_equal(route.mtu, 1400);
+	assert_int_equal(route.metric, 100);
+}
+
+/* IPv6 may have less than the link: AF_INET6 within IFLA_AF_SPEC, as far as the kernel knows it. */
+static void test_link_mtu6(void **state)
+{
+	static const struct {
+		size_t words; /* of the interface's IPv6 configuration */
+		uint32_t mtu6;
+	} rows[] = {{0, 0}, {DEVCONF_MTU6, 0}, {DEVCONF_MTU6 + 1, 1400}, {DEVCONF_MTU6 + 9, 1400}};
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE] = {0};
+		struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+		struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+		uint32_t conf[DEVCONF_MTU6 + 9] = {[DEVCONF_MTU6] = 1400};
+		struct nlattr *families, *six;
+		struct kernel_link link;
+
+		nlh->nlmsg_type = RTM_NEWLINK;
+		ifi->ifi_index = OURS;
+		mnl_attr_put(nlh, IFLA_ADDRESS, 6, mac);
+		mnl_attr_put_u32(nlh, IFLA_MTU, 1500);
+		families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+		six = mnl_attr_nest_start(nlh, AF_INET6);
+		mnl_attr_put(nlh, IFLA_INET6_CONF, rows[i].words * sizeof(conf[0]), conf);
+		mnl_attr_nest_end(nlh, six);
+		mnl_attr_nest_end(nlh, families);
+		assert_true(netlink_parse_link(nlh, OURS, &link));
+		assert_int_equal(link.mtu, 1500);
+		assert_int_equal(link.mtu6, rows[i].mtu6);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes),	      cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_lying_lengths), cmocka_unit_test(test_neighbours),
-		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link),	      cmocka_unit_test(test_route_mtu),
+		cmocka_unit_test(test_link_mtu6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

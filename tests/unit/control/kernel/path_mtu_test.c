@@ -222,9 +222,9 @@ static void every_row(void **state)
 		for (uint16_t id = 1; id <= net->n_tunnels; id++) {
 			uint16_t expected = id == row->tunnel ? row->inner : net->tunnels[id].mtu;
 
-			if (path_mtu_of(paths, net, id) != expected)
+			if (path_mtu_of(paths, net, id).mtu != expected)
 				fail_msg("%s: tunnel %u has %u", row->why, id,
-					 path_mtu_of(paths, net, id));
+					 path_mtu_of(paths, net, id).mtu);
 		}
 		path_mtus_age(paths, 100 + PATH_MTU_KEPT_S);
 	}
@@ -238,10 +238,10 @@ static void down_and_not_up(void **state)
 	assert_int_equal(learn(&row, 0), T_BERLIN);
 	row.mtu = 1450;
 	assert_int_equal(learn(&row, 0), TUNNEL_NONE);
-	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1376);
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN).mtu, 1376);
 	row.mtu = 1300;
 	assert_int_equal(learn(&row, 0), T_BERLIN);
-	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1276);
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN).mtu, 1276);
 	path_mtus_age(paths, PATH_MTU_KEPT_S);
 }
 
@@ -254,17 +254,83 @@ static void forgotten(void **state)
 	assert_int_equal(learn(&rows[0], 1200), TUNNEL_NONE); /* no other, but new */
 	assert_false(path_mtus_age(paths, 1699));
 	assert_true(path_mtus_age(paths, 1700));
-	assert_int_equal(path_mtu_of(paths, net, T_MADRID), 1472);
+	assert_int_equal(path_mtu_of(paths, net, T_MADRID).mtu, 1472);
 	assert_false(path_mtus_age(paths, 1799));
-	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1376);
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN).mtu, 1376);
 	assert_true(path_mtus_age(paths, 1800));
-	assert_int_equal(path_mtu_of(paths, net, T_BERLIN), 1476);
-	assert_int_equal(path_mtu_of(NULL, net, T_BERLIN), 1476);
+	assert_int_equal(path_mtu_of(paths, net, T_BERLIN).mtu, 1476);
+	assert_int_equal(path_mtu_of(NULL, net, T_BERLIN).mtu, 1476);
+}
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint16_t tunnel, port, route; /* what carries its outer packets */
+	uint32_t path; /* what a router says; 0: none does */
+	uint16_t mtu;
+	enum mtu_bound bound;
+} lower_rows[] = {
+	{"room for all of it",             T_BERLIN, 1500, 0,    0,    1476, MTU_BY_TUNNEL},
+	{"more room than that",            T_BERLIN, 9000, 9000, 0,    1476, MTU_BY_TUNNEL},
+	{"a byte less in the port",        T_BERLIN, 1499, 0,    0,    1475, MTU_BY_PORT},
+	{"a port of 1,450",                T_BERLIN, 1450, 0,    0,    1426, MTU_BY_PORT},
+	{"a key takes four bytes more",    T_MADRID, 1450, 0,    0,    1422, MTU_BY_PORT},
+	{"over IPv6 with a key, 48",       T_OSLO,   1450, 0,    0,    1402, MTU_BY_PORT},
+	{"a tunnel whose packets may be fragmented on the way",
+					   T_LISBON, 1400, 0,    0,    1376, MTU_BY_PORT},
+	{"a route that names less",        T_BERLIN, 1450, 1400, 0,    1376, MTU_BY_ROUTE},
+	{"a route that names more",        T_BERLIN, 1450, 1460, 0,    1426, MTU_BY_PORT},
+	{"a route, over IPv6",             T_OSLO,   1500, 1400, 0,    1352, MTU_BY_ROUTE},
+	{"a path with less",               T_BERLIN, 1450, 1440, 1400, 1376, MTU_BY_PATH},
+	{"a path with more changes nothing",
+					   T_BERLIN, 1450, 0,    1460, 1426, MTU_BY_PORT},
+	{"a path over IPv6",               T_OSLO,   1450, 0,    1400, 1352, MTU_BY_PATH},
+	{"a tunnel of 560 over a port of 576",
+					   T_MALMO,  576,  0,    0,    548,  MTU_BY_PORT},
+	{"no room for anything",           T_OSLO,   40,   0,    0,    0,    MTU_BY_PORT},
+};
+/* clang-format on */
+
+/* The smallest of tunnel, port, route and path, and which of them it is. */
+static void folded(void **state)
+{
+	static const struct row said[] = {
+		[T_BERLIN] = {.why = "", .src = LOCAL, .dst = BERLIN, .type = 0x0800, .size = 1500},
+		[T_OSLO] = {.why = "",
+			    .src = LOCAL,
+			    .dst = BERLIN,
+			    .flags = 0x2000,
+			    .type = 0x0800,
+			    .key = 5,
+			    .size = 1500,
+			    .six = true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lower_rows); i++) {
+		uint16_t id = lower_rows[i].tunnel;
+		struct tunnel_mtu mtu;
+
+		path_mtus_set_lower(paths, id, lower_rows[i].port, lower_rows[i].route);
+		if (lower_rows[i].path != 0) {
+			struct row row = said[id];
+
+			row.mtu = lower_rows[i].path;
+			learn(&row, 100);
+		}
+		mtu = path_mtu_of(paths, net, id);
+		if (mtu.mtu != lower_rows[i].mtu || mtu.bound != lower_rows[i].bound)
+			fail_msg("%s: %u bytes by its %s", lower_rows[i].why, mtu.mtu,
+				 mtu_bound_names[mtu.bound]);
+		path_mtus_age(paths, 100 + PATH_MTU_KEPT_S);
+		path_mtus_set_lower(paths, id, 0, 0);
+		assert_int_equal(path_mtu_of(paths, net, id).mtu, net->tunnels[id].mtu);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(folded),
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(down_and_not_up),
 		cmocka_unit_test(forgotten),

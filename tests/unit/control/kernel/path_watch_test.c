@@ -111,7 +111,7 @@ static void check(bool no_ipv6)
 	send_too_big();
 	event_base_loopexit(base, &wait);
 	event_base_dispatch(base);
-	assert_int_equal(path_mtu_of(paths, net, 1), MTU - GRE_OVERHEAD);
+	assert_int_equal(path_mtu_of(paths, net, 1).mtu, MTU - GRE_OVERHEAD);
 
 	path_watch_destroy(watch);
 	path_mtus_destroy(paths);

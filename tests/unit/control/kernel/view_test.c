@@ -5,6 +5,8 @@
  *   port 1: no kernel behind it, everything to 02:..:77
  *   tunnel 1 ends at 192.0.2.9 (on link), tunnel 2 at 198.51.100.9 (by the gateway), 3 on port 1
  */
+#include "control/alarm.h"
+#include "control/kernel/path_mtu.h"
 #include "control/kernel/view.h"
 
 #include <errno.h>
@@ -19,7 +21,19 @@
 static struct view v;
 static struct adjacency_spec spec;
 static struct tunnel tunnels[4];
-static struct network net = {.tunnels = tunnels, .n_tunnels = 3};
+static struct prefix4 prefixes[] = {{.len = 24}};
+static struct spec_tunnel spec_tunnels[] = {{.name = "t1"}, {.name = "t2"}, {.name = "t3"}};
+static struct spec_site spec_sites[] = {{.tunnels = spec_tunnels, .n_tunnels = 3}};
+static struct site sites[2] = {[1] = {.prefixes = prefixes, .n_prefixes = 1, .first_tunnel = 1}};
+static struct addr6 no_addresses6[4];
+static struct network net = {
+	.spec = {.sites = spec_sites, .n_sites = 1},
+	.tunnels = tunnels,
+	.n_tunnels = 3,
+	.sites = sites,
+	.n_sites = 1,
+	.tunnel_addresses6 = no_addresses6,
+};
 
 static be32_t ip(const char *text)
 {
@@ -78,9 +92,9 @@ static void usual_routes(void)
 
 static int setup(void **state)
 {
-	tunnels[1] = (struct tunnel){.remote = ip("192.0.2.9"), .port = 0};
-	tunnels[2] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 0};
-	tunnels[3] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 1};
+	tunnels[1] = (struct tunnel){.remote = ip("192.0.2.9"), .port = 0, .site = 1};
+	tunnels[2] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 0, .site = 1};
+	tunnels[3] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 1, .site = 1};
 	if (view_init(&v, 2, 3) != 0)
 		return -1;
 	v.ports[0] = (struct view_port){.has_kernel = true, .mac = {2, 0, 0, 0, 9, 0}, .mtu = 1500};
@@ -355,6 +369,96 @@ static void test_ipv6(void **state)
 	assert_hop(spec.hosts6[0].hop, true, 62);
 }
 
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint16_t port, port6; /* MTU of port 0 */
+	uint32_t route, host; /* of its default route and of its network; 0: none */
+	uint16_t hop; /* MTU of the hop of the default route */
+	uint16_t tunnel1, tunnel2; /* 28 bytes less, by the network and by the default route */
+	enum mtu_bound bound1, bound2;
+} mtu_rows[] = {
+	{"all fits",                   1500, 0,    0,    0,    1500, 1400, 1400, MTU_BY_TUNNEL, MTU_BY_TUNNEL},
+	{"a narrow port",              1400, 0,    0,    0,    1400, 1372, 1372, MTU_BY_PORT,   MTU_BY_PORT},
+	{"narrower still",             1300, 0,    0,    0,    1300, 1272, 1272, MTU_BY_PORT,   MTU_BY_PORT},
+	{"as it was",                  1500, 0,    0,    0,    1500, 1400, 1400, MTU_BY_TUNNEL, MTU_BY_TUNNEL},
+	{"a route that names an MTU",  1500, 0,    1380, 0,    1380, 1400, 1352, MTU_BY_TUNNEL, MTU_BY_ROUTE},
+	{"a connected route that does",1500, 0,    0,    1380, 1500, 1352, 1400, MTU_BY_ROUTE,  MTU_BY_TUNNEL},
+	{"a route that names more",    1400, 0,    9000, 0,    1400, 1372, 1372, MTU_BY_PORT,   MTU_BY_PORT},
+	{"IPv6 has less on that link", 1500, 1300, 0,    0,    1500, 1400, 1400, MTU_BY_TUNNEL, MTU_BY_TUNNEL},
+};
+/* clang-format on */
+
+/* One row after another, as if the machine changed under a running gateway. */
+static void test_mtu_follows_port_and_route(void **state)
+{
+	struct path_mtus *paths;
+
+	for (uint16_t id = 1; id <= 3; id++) {
+		tunnels[id].mtu = 1400;
+		tunnels[id].header_len = 28;
+	}
+	paths = path_mtus_create(&net);
+	assert_non_null(paths);
+	v.paths = paths;
+	for (size_t i = 0; i < ARRAY_SIZE(mtu_rows); i++) {
+		struct tunnel_mtu one, two;
+
+		v.ports[0].mtu = mtu_rows[i].port;
+		v.ports[0].mtu6 = mtu_rows[i].port6;
+		view_clear_routes(&v);
+		route("0.0.0.0", 0, "192.0.2.1", 100);
+		v.routes[0].route.mtu = mtu_rows[i].route;
+		route("192.0.2.0", 24, NULL, 0);
+		v.routes[1].route.mtu = mtu_rows[i].host;
+		route("::", 0, "fe80::1", 100);
+		assert_true(compile());
+		assert_false(compile());
+		one = path_mtu_of(paths, &net, 1);
+		two = path_mtu_of(paths, &net, 2);
+		if (spec.hops[hop_of(0, "0.0.0.0", 0)].mtu != mtu_rows[i].hop ||
+		    spec.tunnel_mtus[1] != mtu_rows[i].tunnel1 || one.mtu != mtu_rows[i].tunnel1 ||
+		    spec.tunnel_mtus[2] != mtu_rows[i].tunnel2 || two.mtu != mtu_rows[i].tunnel2 ||
+		    one.bound != mtu_rows[i].bound1 || two.bound != mtu_rows[i].bound2)
+			fail_msg("%s: tunnel 1 %u by its %s, tunnel 2 %u by its %s",
+				 mtu_rows[i].why, one.mtu, mtu_bound_names[one.bound], two.mtu,
+				 mtu_bound_names[two.bound]);
+		assert_int_equal(spec.hops[route6_of("::", 0)->hop].mtu,
+				 mtu_rows[i].port6 != 0 ? mtu_rows[i].port6 : mtu_rows[i].port);
+		assert_int_equal(spec.tunnel_mtus[3], 1372); /* port 1 has 1,400 all the time */
+	}
+	path_mtus_destroy(paths);
+}
+
+/* One alarm for all tunnels that are too narrow for what every packet must find. */
+static void test_narrow_tunnels_are_reported(void **state)
+{
+	struct alarms *alarms = alarms_create();
+	struct path_mtus *paths;
+
+	for (uint16_t id = 1; id <= 3; id++) {
+		tunnels[id].mtu = 1400;
+		tunnels[id].header_len = 28;
+	}
+	paths = path_mtus_create(&net);
+	assert_true(alarms != NULL && paths != NULL);
+	v.paths = paths;
+	v.alarms = alarms;
+	v.ports[0].mtu = 604; /* 576 inside */
+	compile();
+	assert_int_equal(alarms_count(alarms), 0);
+	v.ports[0].mtu = 603;
+	compile();
+	assert_int_equal(alarms_count(alarms), 1);
+	assert_non_null(strstr(alarms_at(alarms, 0)->text, "2 tunnels"));
+	assert_non_null(strstr(alarms_at(alarms, 0)->text, "t1, takes 575 bytes, by its port"));
+	v.ports[0].mtu = 1500;
+	compile();
+	assert_int_equal(alarms_count(alarms), 0);
+	path_mtus_destroy(paths);
+	alarms_destroy(alarms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +472,8 @@ int main(void)
 		CASE(test_hosts),
 		CASE(test_hosts_are_bounded),
 		CASE(test_ipv6),
+		CASE(test_mtu_follows_port_and_route),
+		CASE(test_narrow_tunnels_are_reported),
 		CASE(test_routes_are_bounded),
 	};
 

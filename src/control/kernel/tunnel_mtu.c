@@ -1,0 +1,68 @@
+/*
+ * The lower layer of each tunnel, folded into its MTU: what its port and the route to its far end
+ * carry, without the outer headers.
+ *
+ * The hop towards the far end says it: its MTU is the port's, or less where the route names less.
+ * So this comes after the hops, in each new table.
+ */
+#include "control/alarm.h"
+#include "control/kernel/path_mtu.h"
+#include "control/kernel/view.h"
+
+/* Where no route leads, what the port carries. */
+static void set_lower(struct view *v, const struct network *net, uint16_t id)
+{
+	uint16_t hop = v->tunnel_hops[id], port = 0, way = 0;
+
+	if (net->tunnels[id].port < v->n_ports) {
+		const struct view_port *p = &v->ports[net->tunnels[id].port];
+
+		port = view_port_mtu(p, net->tunnels[id].outer == OUTER_IPV6);
+	}
+	if (hop != HOP_NONE && v->out_hops[hop].mtu < port)
+		way = v->out_hops[hop].mtu;
+	path_mtus_set_lower(v->paths, id, port, way);
+}
+
+/* Is that less than every packet must find, though the tunnel's own `mtu` is not? */
+static bool is_too_narrow(const struct network *net, uint16_t id, uint16_t mtu)
+{
+	uint16_t own = net->tunnels[id].mtu;
+
+	return mtu < own && mtu < path_mtu_floor(net, id) && own >= path_mtu_floor(net, id);
+}
+
+/* One alarm for all: many tunnels share a port, and it is the port that is too narrow. */
+static void tell(const struct view *v, const struct network *net, unsigned n, uint16_t first)
+{
+	struct tunnel_mtu mtu = path_mtu_of(v->paths, net, first);
+
+	if (n == 0)
+		alarm_clear(v->alarms, ALARM_TUNNEL_NARROW, "tunnels");
+	else
+		alarm_raise(v->alarms, ALARM_TUNNEL_NARROW, "tunnels",
+			    "%u tunnels take less than every packet must find; the first, %s, "
+			    "takes %u bytes, by its %s, not %u",
+			    n, network_tunnel_name(net, first), mtu.mtu, mtu_bound_names[mtu.bound],
+			    path_mtu_floor(net, first));
+}
+
+void view_fold_mtus(struct view *v, const struct network *net, bool *changed)
+{
+	uint16_t first_narrow = TUNNEL_NONE;
+	unsigned narrow = 0;
+
+	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+		uint16_t mtu;
+
+		if (v->paths != NULL)
+			set_lower(v, net, id);
+		mtu = path_mtu_of(v->paths, net, id).mtu;
+		if (is_too_narrow(net, id, mtu) && narrow++ == 0)
+			first_narrow = id;
+		if (v->tunnel_mtus[id] != mtu)
+			*changed = true;
+		v->tunnel_mtus[id] = mtu;
+	}
+	tell(v, net, narrow, first_narrow);
+}
