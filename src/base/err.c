@@ -1,6 +1,8 @@
 /* Errors for people: see err.h. */
 #include "base/err.h"
 
+#include "base/log.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +75,22 @@ void err_print(const struct err_list *list, FILE *out)
 	for (size_t i = 0; i < list->n; i++)
 		print_one(sorted[i], out);
 	free(sorted);
+}
+
+void err_log(const struct err_list *list)
+{
+	size_t size = 0;
+	char *text = NULL, *rest, *line;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		out_of_memory();
+	err_print(list, out);
+	if (fclose(out) != 0)
+		out_of_memory();
+	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+		log_error("%s", line);
+	free(text);
 }
 
 void err_list_fini(struct err_list *list)

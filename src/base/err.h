@@ -29,4 +29,7 @@ void err_add(struct err_list *list, const char *file, unsigned line, unsigned co
 /* Prints "file:line:column: text", one a line, sorted by place. */
 void err_print(const struct err_list *list, FILE *out);
 
+/* The same into the log, which does not wait for its reader. */
+void err_log(const struct err_list *list);
+
 void err_list_fini(struct err_list *list);

@@ -349,7 +349,11 @@ int daemon_run(const struct config *config)
 {
 	struct daemon d = {.config = config, .started_ns = mono_ns()};
 	struct err_list errs = ERR_LIST_EMPTY;
-	int err = daemon_start(&d, &errs);
+	int err = log_start();
+
+	if (err < 0)
+		log_warning("the log is written by the control thread: %s", strerror(-err));
+	err = daemon_start(&d, &errs);
 
 	if (err == 0) {
 		say_what_runs(&d);
@@ -359,7 +363,8 @@ int daemon_run(const struct config *config)
 		say_what_was(&d);
 	}
 	daemon_stop(&d);
-	err_print(&errs, stderr);
+	err_log(&errs);
 	err_list_fini(&errs);
+	log_stop();
 	return err;
 }

@@ -1,8 +1,12 @@
-/* One line an event: the prefix for the journal and for people, and what a level hides. */
+/*
+ * One line an event: the prefix for the journal and for people, and what a level hides. Then a log
+ * that nobody reads.
+ */
 #include "base/log.h"
 
 #include "base/types.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -87,12 +91,69 @@ static void test_level(void **state)
 	log_set_level(LOG_LEVEL_INFO);
 }
 
+enum { LINES = 20000 };
+
+static void log_many(void)
+{
+	for (int i = 0; i < LINES; i++)
+		log_line(LOG_LEVEL_INFO, "line %d of a log that nobody reads", i);
+}
+
+/* Reads up to the sentence about lost lines. Writes how many lines came before it and its number. */
+static void read_until_lost(int fd, unsigned long *lines, unsigned long *lost)
+{
+	static char text[1 << 20];
+	size_t len = 0;
+	char *said = NULL;
+
+	while (said == NULL || strchr(said, '\n') == NULL) {
+		ssize_t n = read(fd, text + len, sizeof(text) - 1 - len);
+
+		assert_true(n > 0);
+		len += (size_t)n;
+		text[len] = '\0';
+		said = strstr(text, "<4>");
+	}
+	assert_non_null(strstr(said, " lines of the log were lost: nobody read it in time\n"));
+	*lost = strtoul(said + 3, NULL, 10);
+	*lines = 0;
+	for (const char *c = text; c < said; c++)
+		*lines += *c == '\n';
+}
+
+/* Nobody who logs waits. What did not fit is counted, and what comes later is written again. */
+static void test_nobody_reads(void **state)
+{
+	int saved = dup(STDERR_FILENO), ends[2];
+	unsigned long lines, lost;
+	char text[64] = "";
+
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	assert_int_equal(log_start(), 0);
+	log_many();
+	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); /* others share it */
+	read_until_lost(ends[0], &lines, &lost);
+	assert_true(lost > 0);
+	assert_int_equal(lines + lost, LINES);
+
+	log_line(LOG_LEVEL_INFO, "one more");
+	assert_int_equal(read(ends[0], text, sizeof(text) - 1), strlen("<6>one more\n"));
+	assert_string_equal(text, "<6>one more\n");
+
+	log_many();
+	log_stop(); /* returns, though nobody reads */
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_journal),
-		cmocka_unit_test(test_people),
+		cmocka_unit_test(test_journal), cmocka_unit_test(test_people),
 		cmocka_unit_test(test_level),
+		cmocka_unit_test(test_nobody_reads), /* last: a log is started once */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
