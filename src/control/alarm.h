@@ -25,6 +25,10 @@ enum {
 
 /* X(enum name, name for people, severity, what to do) */
 #define ALARM_LIST(X)                                                                              \
+	X(ADDRESS_IN_KERNEL, "address_in_kernel", ERROR,                                           \
+	  "the kernel answers for an address that is ours: take it off the interface")             \
+	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
+	  "the port still works by what was true before; it is tried again each second")           \
 	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \
 	  "the path MTU of tunnels is not learned; give CAP_NET_RAW, or set each tunnel's mtu")    \
 	X(TUNNEL_NARROW, "tunnel_narrow", WARNING,                                                 \

@@ -12,8 +12,16 @@
 
 struct alarms;
 struct rte_ring;
+struct addresses;
 struct steer;
+struct steer_addr;
 struct guard;
+
+/* Which addresses are ours on a port, sorted: private to control/port/. */
+struct steer_list {
+	struct steer_addr *addrs;
+	size_t n;
+};
 
 struct port {
 	const struct config_port *config;
@@ -30,6 +38,8 @@ struct port {
 	int groups; /* of IPv6 that its card passes on for us; -1: none */
 	struct steer *steer; /* af_xdp: the XDP program, NULL: none */
 	struct guard *guard; /* af_packet: keeps our packets from the kernel, NULL: none */
+	struct steer_list steered; /* what that program knows */
+	bool behind; /* it could not be told the last changes */
 };
 
 /* Of one port, what its program in the kernel saw; all 0 if it has none. Numbers of in/steer.h. */
@@ -45,6 +55,7 @@ struct port_set {
 	size_t n;
 	struct rte_mempool *pool;
 	struct alarms *alarms; /* who opens the ports sets it; NULL: only logged */
+	struct addresses *own; /* private to control/port/: those of the kernel */
 };
 
 /*
@@ -61,10 +72,11 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
 	       struct err_list *errs);
 
 /*
- * Interfaces may have changed, their Ethernet or IP addresses: what the programs in the kernel know
- * of them is made anew. Failures are logged. Control thread.
+ * Interfaces may have changed, their Ethernet or IP addresses: the programs in the kernel are told
+ * the difference. What cannot be done, and an address of ours that the kernel has now, are alarms.
+ * 0; -errno: call it again after a while. Control thread.
  */
-void ports_follow(const struct port_set *set, const struct network *net);
+int ports_follow(struct port_set *set, const struct network *net);
 
 /* Asks the kernel. Control thread. */
 void port_read_steer_counts(const struct port *port, struct port_steer_counts *out);

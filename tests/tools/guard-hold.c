@@ -18,13 +18,13 @@ static void on_signal(int number)
 {
 }
 
-static int hold(const struct interface *in, int lock, const struct steer_addr *addr)
+static int hold(const struct interface *in, int lock, const struct steer_list *list)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 	struct guard *guard;
 
 	guard_remove_stale(in->index, lock);
-	guard = guard_create(in->index, lock, addr, 1, false);
+	guard = guard_create(in->index, lock, list, false);
 	if (guard == NULL) {
 		perror("guard");
 		return 1;
@@ -40,6 +40,7 @@ static int hold(const struct interface *in, int lock, const struct steer_addr *a
 int main(int argc, char **argv)
 {
 	struct steer_addr addr = {.flags = STEER_EGRESS};
+	const struct steer_list list = {&addr, 1};
 	struct interface in;
 	be32_t egress;
 	int lock, ret;
@@ -55,7 +56,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: %s\n", argv[1], strerror(-lock));
 		return 1;
 	}
-	ret = hold(&in, lock, &addr);
+	ret = hold(&in, lock, &list);
 	interface_unlock(argv[1], lock);
 	return ret;
 }

@@ -50,7 +50,7 @@ struct wanted {
 };
 
 struct neighbours {
-	const struct port_set *ports;
+	struct port_set *ports;
 	const struct network *net;
 	neighbours_publish_fn publish;
 	void *arg;
@@ -138,13 +138,13 @@ static void on_pause(evutil_socket_t fd, short what, void *arg)
 	int ret;
 
 	n->dirty = 0;
-	if (dirty & READ_LINKS)
-		ports_follow(n->ports, n->net);
+	if (dirty & READ_LINKS && ports_follow(n->ports, n->net) != 0)
+		n->dirty |= READ_LINKS; /* the next tick tries again */
 	ret = read_kernel(&n->view, n->ports, n->questions, dirty);
 	if (ret != 0) {
 		log_warning("cannot read routes and neighbours from the kernel: %s",
 			    strerror(-ret));
-		n->dirty = dirty; /* the next tick tries again */
+		n->dirty |= dirty;
 	}
 	if (make_table(n) != 0)
 		log_warning("not enough memory for a new table of routes: the old one stays");
@@ -360,7 +360,7 @@ static int start(struct neighbours *n, struct event_base *base)
 	return ret;
 }
 
-struct neighbours *neighbours_create(struct event_base *base, const struct port_set *ports,
+struct neighbours *neighbours_create(struct event_base *base, struct port_set *ports,
 				     const struct network *net, struct path_mtus *paths,
 				     neighbours_publish_fn publish, void *arg,
 				     struct err_list *errs)

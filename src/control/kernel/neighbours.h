@@ -23,7 +23,7 @@ typedef void (*neighbours_publish_fn)(struct adjacency *adj, void *arg);
  * Builds the first table (published before this returns) and adds itself to @base. NULL and a
  * sentence in @errs on failure. @net and @paths must outlive it.
  */
-struct neighbours *neighbours_create(struct event_base *base, const struct port_set *ports,
+struct neighbours *neighbours_create(struct event_base *base, struct port_set *ports,
 				     const struct network *net, struct path_mtus *paths,
 				     neighbours_publish_fn publish, void *arg,
 				     struct err_list *errs);

@@ -162,46 +162,47 @@ int driver_af_xdp_prepare(struct port_opening *o)
 	return 0;
 }
 
-static void join_groups(struct port_opening *o, const struct steer_addr *addrs, size_t n)
+/* What is ours on the port, and the groups of it, before its program is told. */
+static int list_addresses(struct port_opening *o)
 {
-	int ret = interface_join_groups(o->port->ifindex, addrs, n, &o->port->groups);
+	static const struct steer_list nothing;
+	struct port *port = o->port;
+	int ret = steer_list_make(&port->steered, o->net, o->index, port->ifindex, o->set->own);
 
-	if (ret != 0)
-		log_warning("interface %s may not pass on who asks for our IPv6 addresses: %s",
-			    o->interface.name, strerror(-ret));
+	if (ret == 0)
+		port_join_groups(port, &nothing);
+	return ret;
 }
 
 /*
  * Here all who ask are heard: where the kernel has the local ends of tunnels, it answers for them.
  */
-static void answer_for_ends(struct port_opening *o, const struct steer_addr *addrs, size_t n)
+static void answer_for_ends(struct port *port)
 {
 	const uint32_t both = STEER_TUNNEL_END | STEER_ARP;
 
-	for (size_t i = 0; i < n; i++)
-		o->port->worker.answer_arp_for_tunnels |= (addrs[i].flags & both) == both;
+	for (size_t i = 0; i < port->steered.n; i++)
+		port->worker.answer_arp_for_tunnels |=
+			(port->steered.addrs[i].flags & both) == both;
 }
 
 /* The program is attached and passes everything; from here on it takes what is ours. */
 int driver_af_xdp_finish(struct port_opening *o)
 {
-	struct steer_addr *addrs;
-	size_t n = 0;
+	static const struct steer_list nothing;
+	struct port *port = o->port;
 	int ret;
 
-	o->port->steer = steer_find(o->port->ifindex);
-	if (o->port->steer == NULL)
+	port->steer = steer_find(port->ifindex);
+	if (port->steer == NULL)
 		return -ENOENT;
-	interface_note_program(o->port->lock, steer_program(o->port->steer));
-	addrs = steer_list(o->net, o->index, o->interface.name, &n);
-	if (addrs == NULL)
-		return -ENOMEM;
-	ret = steer_set_mac(steer_maps(o->port->steer), o->interface.mac);
+	interface_note_program(port->lock, steer_program(port->steer));
+	ret = list_addresses(o);
 	if (ret == 0)
-		ret = steer_fill(steer_maps(o->port->steer), addrs, n);
-	join_groups(o, addrs, n);
-	o->port->worker.answer_arp_for_tunnels = true; /* who asks for others is not taken */
-	free(addrs);
+		ret = steer_set_mac(steer_maps(port->steer), o->interface.mac);
+	if (ret == 0)
+		ret = steer_write(steer_maps(port->steer), &nothing, &port->steered);
+	port->worker.answer_arp_for_tunnels = true; /* who asks for others is not taken */
 	return ret;
 }
 
@@ -229,20 +230,18 @@ int driver_af_packet_prepare(struct port_opening *o)
 
 int driver_af_packet_finish(struct port_opening *o)
 {
-	size_t n = 0;
-	struct steer_addr *addrs = steer_list(o->net, o->index, o->interface.name, &n);
+	struct port *port = o->port;
+	int ret = list_addresses(o);
 
-	if (addrs == NULL)
-		return -ENOMEM;
-	o->port->guard = guard_create(o->port->ifindex, o->port->lock, addrs, n, true);
-	join_groups(o, addrs, n);
-	answer_for_ends(o, addrs, n);
-	free(addrs);
-	if (o->port->guard == NULL)
+	if (ret != 0)
+		return ret;
+	port->guard = guard_create(port->ifindex, port->lock, &port->steered, true);
+	if (port->guard == NULL)
 		return -errno;
-	o->port->worker.hears_all = true;
-	interface_split(o->interface.name, o->port->lock);
-	return steer_set_mac(guard_maps(o->port->guard), o->interface.mac);
+	answer_for_ends(port);
+	port->worker.hears_all = true;
+	interface_split(o->interface.name, port->lock);
+	return steer_set_mac(guard_maps(port->guard), o->interface.mac);
 }
 
 void driver_kernel_close(struct port *port)
@@ -253,6 +252,8 @@ void driver_kernel_close(struct port *port)
 	steer_destroy(port->steer);
 	if (port->groups >= 0)
 		close(port->groups);
+	steer_list_fini(&port->steered);
+	port->behind = false;
 	port->groups = -1;
 	port->guard = NULL;
 	port->steer = NULL;

@@ -2,67 +2,104 @@
  * What the program in the kernel knows of an interface follows the interface: its Ethernet address,
  * and which of our addresses lie in its networks, so that nobody but us can answer for them.
  *
- * All of it is told anew; what has not changed is written over with itself. A packet meets the old
- * or the new, both whole.
+ * An event says only that something changed. The kernel's addresses are read anew, once for all
+ * ports. If they are what they were, that is all; otherwise the list of what is ours is made anew,
+ * and only the difference is written: a change of one address costs one dump and few writes,
+ * however many addresses are ours. A packet meets the old or the new of each address, both whole.
  *
  * Control thread.
  */
-#include "base/log.h"
+#include "control/alarm.h"
+#include "control/port/addresses.h"
 #include "control/port/port_internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* Our descriptor of the old groups is closed last: those that stay are never left. */
-static int follow_groups(struct port *port, const struct steer_addr *addrs, size_t n)
+static struct steer_maps maps_of(const struct port *port)
 {
-	int groups, ret = interface_join_groups(port->ifindex, addrs, n, &groups);
+	return port->steer != NULL ? steer_maps(port->steer) : guard_maps(port->guard);
+}
 
-	if (ret != 0)
+/* If memory or the kernel refuses, the next call begins from where this one did. */
+static int follow_addresses(const struct port_set *set, struct port *port,
+			    const struct network *net)
+{
+	struct steer_list before = port->steered, now;
+	int ret = steer_list_make(&now, net, (size_t)(port - set->ports), port->ifindex, set->own);
+
+	if (ret == 0)
+		ret = steer_write(maps_of(port), &before, &now);
+	if (ret != 0) {
+		steer_list_fini(&now);
 		return ret;
-	if (port->groups >= 0)
-		close(port->groups);
-	port->groups = groups;
+	}
+	port->steered = now;
+	port_join_groups(port, &before);
+	steer_list_fini(&before);
 	return 0;
 }
 
-static int follow(struct port *port, size_t index, const struct network *net)
+static int follow_mac(struct port *port)
 {
-	const char *name = port->config->interface;
-	struct steer_maps maps =
-		port->steer != NULL ? steer_maps(port->steer) : guard_maps(port->guard);
 	struct interface interface;
-	struct steer_addr *addrs;
-	size_t n = 0;
-	int ret = interface_read(name, &interface);
+	int ret = interface_read(port->config->interface, &interface);
 
+	return ret != 0 ? ret : steer_set_mac(maps_of(port), interface.mac);
+}
+
+static int follow(const struct port_set *set, struct port *port, const struct network *net,
+		  bool addresses_changed)
+{
+	int ret = follow_mac(port);
+
+	if (addresses_changed || port->behind) {
+		int err = follow_addresses(set, port, net);
+
+		port->behind = err != 0;
+		ret = ret == 0 ? err : ret;
+	}
 	if (ret == 0)
-		ret = steer_set_mac(maps, interface.mac);
-	if (ret != 0)
-		return ret;
-	addrs = steer_list(net, index, name, &n);
-	if (addrs == NULL)
-		return -ENOMEM;
-	ret = steer_fill(maps, addrs, n);
-	if (ret == 0)
-		ret = follow_groups(port, addrs, n);
-	free(addrs);
+		alarm_clear(set->alarms, ALARM_PORT_BEHIND, port->config->name);
+	else
+		alarm_raise(set->alarms, ALARM_PORT_BEHIND, port->config->name,
+			    "cannot follow the changes of interface %s: %s",
+			    port->config->interface, strerror(-ret));
 	return ret;
 }
 
-void ports_follow(const struct port_set *set, const struct network *net)
+/* Reads the kernel's addresses. *@changed: they are not what they were. 0 or -errno. */
+static int follow_own(struct port_set *set, const struct network *net, bool *changed)
 {
+	struct addresses now;
+	int ret = addresses_read(&now);
+
+	*changed = false;
+	if (ret != 0)
+		return ret;
+	*changed = !addresses_equal(set->own, &now);
+	if (*changed)
+		own_compare(set->alarms, net, set->own, &now);
+	addresses_fini(set->own);
+	*set->own = now;
+	return 0;
+}
+
+int ports_follow(struct port_set *set, const struct network *net)
+{
+	bool changed;
+	int ret;
+
+	if (set->own == NULL) /* no port has a kernel behind it */
+		return 0;
+	ret = follow_own(set, net, &changed);
 	for (size_t i = 0; i < set->n; i++) {
 		struct port *port = &set->ports[i];
-		int ret;
+		int one = 0;
 
-		if (port->steer == NULL && port->guard == NULL)
-			continue;
-		ret = follow(port, i, net);
-		if (ret != 0)
-			log_warning("port %s: cannot follow the changes of interface %s: %s",
-				    port->config->name, port->config->interface, strerror(-ret));
+		if (port->steer != NULL || port->guard != NULL)
+			one = follow(set, port, net, changed);
+		ret = ret == 0 ? one : ret;
 	}
+	return ret;
 }

@@ -10,6 +10,7 @@
  *
  * Control thread.
  */
+#include "base/log.h"
 #include "control/port/port_internal.h"
 #include "in/steer.h"
 
@@ -21,39 +22,51 @@
 
 enum { ETHER_ADDR_LEN = 6 };
 
-static bool is_in_group(const struct steer_addr *addr)
-{
-	return addr->flags & STEER_ARP && !addr6_is_mapped(&addr->addr);
-}
-
-static int join(int fd, int ifindex, const struct steer_addr *addr)
+/* Two addresses may be in one group: the kernel counts how often each was asked for. */
+static int change_membership(const struct port *port, const struct steer_change *c, int option)
 {
 	struct packet_mreq request = {
-		.mr_ifindex = ifindex,
-		.mr_type = addr->len == 0 ? PACKET_MR_MULTICAST : PACKET_MR_ALLMULTI,
+		.mr_ifindex = port->ifindex,
+		.mr_type = c->len == 0 ? PACKET_MR_MULTICAST : PACKET_MR_ALLMULTI,
 		.mr_alen = ETHER_ADDR_LEN,
 		.mr_address = {0x33, 0x33, 0xff},
 	};
 
-	memcpy(request.mr_address + 3, (const uint8_t *)&addr->addr + ADDR6_LEN - 3, 3);
-	return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)) == 0
+	memcpy(request.mr_address + 3, (const uint8_t *)&c->addr + ADDR6_LEN - 3, 3);
+	return setsockopt(port->groups, SOL_PACKET, option, &request, sizeof(request)) == 0
 		       ? 0
 		       : -errno;
 }
 
-int interface_join_groups(int ifindex, const struct steer_addr *addrs, size_t n, int *groups)
-{
-	int fd = -1, ret = 0;
+struct joining {
+	struct port *port;
+	int ret;
+};
 
-	for (size_t i = 0; i < n && ret == 0; i++) {
-		if (!is_in_group(&addrs[i]))
-			continue;
-		if (fd < 0)
-			fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-		ret = fd < 0 ? -errno : join(fd, ifindex, &addrs[i]);
-	}
-	if (ret != 0 && fd >= 0)
-		close(fd);
-	*groups = ret == 0 ? fd : -1;
-	return ret;
+static void address_changed(const struct steer_change *c, void *arg)
+{
+	struct joining *j = arg;
+	int ret = 0;
+
+	if (addr6_is_mapped(&c->addr) || ((c->before ^ c->now) & STEER_ARP) == 0)
+		return;
+	if (j->port->groups < 0)
+		j->port->groups = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (j->port->groups < 0)
+		ret = -errno;
+	else if (c->now & STEER_ARP)
+		ret = change_membership(j->port, c, PACKET_ADD_MEMBERSHIP);
+	else
+		change_membership(j->port, c, PACKET_DROP_MEMBERSHIP);
+	j->ret = j->ret == 0 ? ret : j->ret;
+}
+
+void port_join_groups(struct port *port, const struct steer_list *before)
+{
+	struct joining j = {port, 0};
+
+	steer_compare(before, &port->steered, address_changed, &j);
+	if (j.ret != 0)
+		log_warning("interface %s may not pass on who asks for our IPv6 addresses: %s",
+			    port->config->interface, strerror(-j.ret));
 }

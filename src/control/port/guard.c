@@ -106,9 +106,9 @@ struct steer_maps guard_maps(const struct guard *g)
 	};
 }
 
-struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs, size_t n,
-			   bool allow_link)
+struct guard *guard_create(int ifindex, int lock, const struct steer_list *list, bool allow_link)
 {
+	static const struct steer_list nothing;
 	struct guard *g = calloc(1, sizeof(*g));
 	int ret = -ENOMEM;
 
@@ -120,7 +120,7 @@ struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs
 		ret = -errno;
 		goto fail;
 	}
-	ret = steer_fill(guard_maps(g), addrs, n);
+	ret = steer_write(guard_maps(g), &nothing, list);
 	if (ret == 0)
 		ret = attach(g, allow_link);
 	if (ret == 0)

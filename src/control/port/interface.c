@@ -1,6 +1,6 @@
 /*
- * What the kernel says about an interface, by ioctl(2) and getifaddrs(3), and the lock that says
- * which process serves it.
+ * What the kernel says about an interface, by ioctl(2), and the lock that says which process serves
+ * it.
  *
  * The lock is flock(2) on a file in /run/homeward, so it ends with the process, whatever ends it.
  * Its name holds the network namespace, because interfaces of two namespaces may be namesakes. The
@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -93,75 +92,6 @@ int interface_read(const char *name, struct interface *out)
 	ret = read_all(fd, out);
 	close(fd);
 	return ret;
-}
-
-static be32_t ipv4_of(const struct sockaddr *sa)
-{
-	return ((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr;
-}
-
-/* A network's address or mask; IPv4 ones are 96 bits longer. */
-static bool address_of(const struct sockaddr *sa, bool is_mask, struct addr6 *out)
-{
-	if (sa == NULL || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
-		return false;
-	if (sa->sa_family == AF_INET6) {
-		*out = addr6_read(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
-		return true;
-	}
-	*out = addr6_from_ipv4(ipv4_of(sa));
-	if (is_mask) {
-		out->half[0] = UINT64_MAX;
-		out->half[1] |= htobe64(UINT64_C(0xffffffff) << 32);
-	}
-	return true;
-}
-
-static bool is_within(const struct ifaddrs *a, const struct addr6 *addr)
-{
-	struct addr6 own, mask;
-
-	if (!address_of(a->ifa_addr, false, &own) || !address_of(a->ifa_netmask, true, &mask))
-		return false;
-	return (((own.half[0] ^ addr->half[0]) & mask.half[0]) |
-		((own.half[1] ^ addr->half[1]) & mask.half[1])) == 0;
-}
-
-bool interface_on_link(const char *name, const struct addr6 *addr)
-{
-	struct ifaddrs *list, *a;
-	bool found = false;
-
-	if (getifaddrs(&list) != 0)
-		return false;
-	for (a = list; a != NULL && !found; a = a->ifa_next)
-		found = strcmp(a->ifa_name, name) == 0 && is_within(a, addr);
-	freeifaddrs(list);
-	return found;
-}
-
-bool interface_in_prefix(const struct prefix6 *prefix, struct addr6 *addr, char name[16])
-{
-	struct ifaddrs *list, *a;
-	bool found = false;
-
-	if (getifaddrs(&list) != 0)
-		return false;
-	for (a = list; a != NULL && !found; a = a->ifa_next) {
-		found = address_of(a->ifa_addr, false, addr) && prefix6_contains(prefix, addr);
-		if (found)
-			snprintf(name, IFNAMSIZ, "%.15s", a->ifa_name);
-	}
-	freeifaddrs(list);
-	return found;
-}
-
-bool interface_of_address(const struct addr6 *addr, char name[16])
-{
-	const struct prefix6 itself = {*addr, 128};
-	struct addr6 own;
-
-	return interface_in_prefix(&itself, &own, name);
 }
 
 static int lock_path(const char *name, char *path, size_t size)

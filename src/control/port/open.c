@@ -10,6 +10,7 @@
  */
 #include "base/err.h"
 #include "base/log.h"
+#include "control/port/addresses.h"
 #include "control/port/driver.h"
 #include "control/port/port_internal.h"
 
@@ -113,59 +114,6 @@ static void port_close(struct port *port)
 	port->vdev[0] = '\0';
 }
 
-/* The kernel must not have an egress address itself: it would answer for it. */
-static int check_addresses(const struct config *config, const struct network *net,
-			   struct err_list *errs)
-{
-	int ret = 0;
-
-	for (uint32_t i = 0; i < net->n_addresses; i++) {
-		const struct egress_address *a = &net->addresses[i];
-		struct addr6 addr = a->addr != 0 ? addr6_from_ipv4(a->addr) : a->addr6;
-		char text[INET6_ADDRSTRLEN], name[16];
-
-		if (!interface_of_address(&addr, name))
-			continue;
-		if (a->addr != 0)
-			inet_ntop(AF_INET, &a->addr, text, sizeof(text));
-		else
-			inet_ntop(AF_INET6, &addr, text, sizeof(text));
-		err_add(errs, config->file, 0, 0,
-			"egress address %s belongs to the kernel, on interface %s: the kernel "
-			"would "
-			"answer for it; take it off with: ip address del %s dev %s",
-			text, name, text, name);
-		ret = -EADDRINUSE;
-	}
-	return ret;
-}
-
-/* Nor one of a site: what is sent to it would never reach the kernel. */
-static int check_globals(const struct config *config, const struct network *net,
-			 struct err_list *errs)
-{
-	int ret = 0;
-
-	for (uint32_t i = 0; i < net->n_globals; i++) {
-		const struct global_prefix *global = &net->globals[i];
-		char prefix[INET6_ADDRSTRLEN], own[INET6_ADDRSTRLEN], name[16];
-		struct addr6 addr;
-
-		if (!interface_in_prefix(&global->prefix, &addr, name))
-			continue;
-		inet_ntop(AF_INET6, &global->prefix.addr, prefix, sizeof(prefix));
-		inet_ntop(AF_INET6, &addr, own, sizeof(own));
-		err_add(errs, config->file, 0, 0,
-			"%s/%u, a global prefix of site %s, holds %s, which belongs to the kernel, "
-			"on "
-			"interface %s: list only what is the site's",
-			prefix, global->prefix.len, network_site_name(net, global->site), own,
-			name);
-		ret = -EADDRINUSE;
-	}
-	return ret;
-}
-
 static int open_all(struct port_set *set, const struct config *config, const struct network *net,
 		    struct err_list *errs)
 {
@@ -224,6 +172,20 @@ static bool any_kernel_port(const struct config *config)
 	return false;
 }
 
+/* That the kernel has now: ports_follow() reads them again. */
+static int read_addresses(struct port_set *set, const struct config *config, struct err_list *errs)
+{
+	int ret = -ENOMEM;
+
+	set->own = calloc(1, sizeof(*set->own));
+	if (set->own != NULL)
+		ret = addresses_read(set->own);
+	if (ret != 0)
+		err_add(errs, config->file, 0, 0, "cannot read the kernel's addresses: %s",
+			strerror(-ret));
+	return ret;
+}
+
 int ports_open(struct port_set *set, const struct config *config, const struct network *net,
 	       struct err_list *errs)
 {
@@ -231,9 +193,9 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
 
 	if (ret == 0 && any_kernel_port(config)) {
 		interface_sweep();
-		ret = check_addresses(config, net, errs);
+		ret = read_addresses(set, config, errs);
 		if (ret == 0)
-			ret = check_globals(config, net, errs);
+			ret = own_check(set->own, config->file, net, errs);
 	}
 	if (ret == 0)
 		ret = open_all(set, config, net, errs);
@@ -256,6 +218,9 @@ void ports_close(struct port_set *set)
 	for (size_t i = 0; i < set->n; i++)
 		port_close(&set->ports[i]);
 	rte_mempool_free(set->pool); /* NULL is fine */
+	if (set->own != NULL)
+		addresses_fini(set->own);
+	free(set->own);
 	free(set->ports);
 	free(set->worker_ports);
 	*set = (struct port_set){0};

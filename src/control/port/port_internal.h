@@ -22,15 +22,6 @@ struct interface {
 
 int interface_read(const char *name, struct interface *out); /* 0 or -errno */
 
-/* Is @addr (IPv4: mapped) in a network that is configured on interface @name? */
-bool interface_on_link(const char *name, const struct addr6 *addr);
-
-/* The interface on which the kernel has @addr (IPv4: mapped) itself. False: none. */
-bool interface_of_address(const struct addr6 *addr, char name[16]);
-
-/* The same with an address in @prefix, which is written to @addr. */
-bool interface_in_prefix(const struct prefix6 *prefix, struct addr6 *addr, char name[16]);
-
 /*
  * Takes the interface for this process, in this network namespace: a lock the kernel lets go when
  * the process dies. A descriptor, or -EWOULDBLOCK: another process has it, or -errno.
@@ -64,7 +55,7 @@ void interface_note_program(int lock, uint32_t id);
 void interface_split(const char *name, int lock);
 void interface_join(const char *name, int lock);
 
-/* --- steer.c: which addresses are ours; the XDP program --------------------------------------- */
+/* --- steer_list.c, steer_write.c: which addresses are ours -------------------------------- */
 
 struct steer_addr {
 	struct addr6 addr; /* IPv4: mapped */
@@ -78,23 +69,41 @@ struct steer_maps {
 };
 
 /*
- * All addresses and global prefixes of @net with what is ours on interface @ifname, the one of port
- * @port. Allocated; NULL if memory ran out.
+ * All addresses and global prefixes of @net with what is ours of them on the interface @ifindex of
+ * port @port, sorted. @own: those that the kernel has. 0 or -ENOMEM.
  */
-struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname,
-			      size_t *n);
-int steer_fill(struct steer_maps maps, const struct steer_addr *addrs, size_t n); /* 0 or -errno */
+int steer_list_make(struct steer_list *out, const struct network *net, size_t port, int ifindex,
+		    const struct addresses *own);
+void steer_list_fini(struct steer_list *list);
+
+/* Calls @changed for each address that differs: one that came, that went, or has other flags. */
+struct steer_change {
+	struct addr6 addr;
+	uint8_t len;
+	uint32_t before, now; /* flags; 0: it was not, is not there */
+};
+typedef void (*steer_changed_fn)(const struct steer_change *change, void *arg);
+void steer_compare(const struct steer_list *before, const struct steer_list *now,
+		   steer_changed_fn changed, void *arg);
+
+/*
+ * Makes the maps, which hold @before, hold @now. 0 or -errno: then they hold something between, and
+ * the same call again may mend it.
+ */
+int steer_write(struct steer_maps maps, const struct steer_list *before,
+		const struct steer_list *now);
+
+/* --- steer.c: the XDP program ----------------------------------------------------------------- */
 
 /* From here on frames for other Ethernet addresses are left to the kernel. 0 or -errno. */
 int steer_set_mac(struct steer_maps maps, const uint8_t mac[6]);
 
 /*
- * groups.c: has the interface receive what is sent to the solicited-node groups (RFC 4291 section
- * 2.7.1) of the IPv6 addresses among @addrs that we answer for. Closing *@groups, or dying, ends
- * it;
- * -1: there are none. 0 or -errno.
+ * groups.c: has the interface of @port receive what is sent to the solicited-node groups (RFC 4291
+ * section 2.7.1) of the IPv6 addresses that we answer for: those of port->steered that differ from
+ * @before. Closing port->groups, or dying, ends it. What fails is logged.
  */
-int interface_join_groups(int ifindex, const struct steer_addr *addrs, size_t n, int *groups);
+void port_join_groups(struct port *port, const struct steer_list *before);
 
 /* A path under which the driver can open the program; stays valid until *fd is closed. */
 int steer_program_path(char *path, size_t size, int *fd);
@@ -119,8 +128,7 @@ int steer_counts_map(const struct steer *s);
  * @allow_link: attach by a link that dies with the process, where the kernel has it (6.6);
  * otherwise and on older kernels as a filter of clsact. NULL and errno on failure.
  */
-struct guard *guard_create(int ifindex, int lock, const struct steer_addr *addrs, size_t n,
-			   bool allow_link);
+struct guard *guard_create(int ifindex, int lock, const struct steer_list *list, bool allow_link);
 void guard_destroy(struct guard *g); /* NULL is fine */
 void guard_remove_stale(int ifindex, int lock);
 struct steer_maps guard_maps(const struct guard *g);

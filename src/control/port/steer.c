@@ -3,8 +3,8 @@
  *
  * The program is inside this executable. DPDK's AF_XDP driver wants a file name, so it gets one in
  * memory: /proc/self/fd/N of a memfd. The driver loads and attaches it; we find its maps among our
- * open descriptors (asking by number would need CAP_SYS_ADMIN) and fill in which addresses are
- * ours. The driver takes the program off at close.
+ * open descriptors (asking by number would need CAP_SYS_ADMIN). The driver takes the program off at
+ * close. What is written into the maps: steer_list.c and steer_write.c.
  *
  * The driver attaches by netlink, so after a kill -9 the program stays, with a map whose socket is
  * gone. The next start knows it by its number, noted in the interface's lock file, or by its name,
@@ -37,98 +37,6 @@ struct steer {
 	struct steer_maps addrs; /* descriptors */
 	int counts;
 };
-
-static int by_address(const void *a, const void *b)
-{
-	const struct steer_addr *x = a, *y = b;
-
-	return addr6_equal(&x->addr, &y->addr) ? x->len - y->len
-					       : addr6_compare(&x->addr, &y->addr);
-}
-
-/* Sorts, and joins the flags of an address that is there twice. Returns how many are left. */
-static size_t merge(struct steer_addr *list, size_t n)
-{
-	size_t out = 0;
-
-	qsort(list, n, sizeof(list[0]), by_address);
-	for (size_t i = 0; i < n; i++) {
-		if (out > 0 && by_address(&list[out - 1], &list[i]) == 0)
-			list[out - 1].flags |= list[i].flags;
-		else
-			list[out++] = list[i];
-	}
-	return out;
-}
-
-/* In a network of the interface, and on none of the kernel's: then who asks for it asks us. */
-static bool is_missing(const char *ifname, const struct addr6 *addr)
-{
-	char other[16];
-
-	return interface_on_link(ifname, addr) && !interface_of_address(addr, other);
-}
-
-struct steer_addr *steer_list(const struct network *net, size_t port, const char *ifname, size_t *n)
-{
-	size_t room = net->n_tunnels + net->n_addresses + net->n_globals;
-	struct steer_addr *list = calloc(room + 1, sizeof(list[0]));
-	size_t filled = 0;
-
-	if (list == NULL)
-		return NULL;
-	for (uint16_t id = 1; id <= net->n_tunnels; id++)
-		list[filled++] =
-			(struct steer_addr){network_tunnel_local(net, id), STEER_TUNNEL_END};
-	filled = merge(list, filled);
-	for (size_t i = 0; i < filled; i++)
-		list[i].flags |= is_missing(ifname, &list[i].addr) ? STEER_ARP : 0;
-
-	for (uint32_t i = 0; i < net->n_addresses; i++) {
-		const struct egress_address *egress = &net->addresses[i];
-		struct addr6 addr =
-			egress->addr != 0 ? addr6_from_ipv4(egress->addr) : egress->addr6;
-		bool arp = egress->port == port && interface_on_link(ifname, &addr);
-
-		list[filled++] = (struct steer_addr){addr, STEER_EGRESS | (arp ? STEER_ARP : 0)};
-	}
-	for (uint32_t i = 0; i < net->n_globals; i++) {
-		const struct prefix6 *prefix = &net->globals[i].prefix;
-
-		bool arp = net->uplink6 == port && interface_on_link(ifname, &prefix->addr);
-
-		list[filled++] =
-			(struct steer_addr){prefix->addr, STEER_EGRESS | (arp ? STEER_ARP : 0),
-					    prefix->len < 128 ? prefix->len : 0};
-	}
-	*n = merge(list, filled);
-	return list;
-}
-
-static int fill_one(struct steer_maps maps, const struct steer_addr *addr)
-{
-	struct {
-		uint32_t len;
-		uint8_t addr[ADDR6_LEN];
-	} prefix = {addr->len};
-	be32_t four = addr6_to_ipv4(&addr->addr);
-
-	if (addr6_is_mapped(&addr->addr))
-		return bpf_map_update_elem(maps.four, &four, &addr->flags, BPF_ANY);
-	if (addr->len == 0)
-		return bpf_map_update_elem(maps.six, &addr->addr, &addr->flags, BPF_ANY);
-	memcpy(prefix.addr, &addr->addr, sizeof(prefix.addr));
-	return bpf_map_update_elem(maps.prefixes6, &prefix, &addr->flags, BPF_ANY);
-}
-
-int steer_fill(struct steer_maps maps, const struct steer_addr *addrs, size_t n)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < n && ret == 0; i++)
-		ret = fill_one(maps, &addrs[i]);
-	return ret;
-}
 
 int steer_set_mac(struct steer_maps maps, const uint8_t mac[6])
 {

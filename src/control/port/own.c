@@ -1,0 +1,108 @@
+/*
+ * Addresses that are ours and the kernel's at once: egress addresses, and what lies in a site's
+ * global prefix. The kernel answers for such an address, and packets to it never reach the kernel.
+ * The start is refused; what comes while we run is an alarm until it is gone.
+ *
+ * Control thread.
+ */
+#include "base/err.h"
+#include "control/alarm.h"
+#include "control/port/addresses.h"
+#include "control/port/port_internal.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct prefix6 egress_of(const struct egress_address *a)
+{
+	return (struct prefix6){a->addr != 0 ? addr6_from_ipv4(a->addr) : a->addr6, 128};
+}
+
+static void name_of(const struct own_address *own, char name[IF_NAMESIZE])
+{
+	if (if_indextoname((unsigned)own->ifindex, name) == NULL)
+		memcpy(name, "?", 2);
+}
+
+/*
+ * An address of ours, or one in a prefix of ours, that the kernel has now or had before: it answers
+ * for it, and packets to it never reach it.
+ */
+static void compare_one(struct alarms *alarms, const struct prefix6 *ours,
+			const struct addresses *before, const struct addresses *now)
+{
+	const struct own_address *is = addresses_in(now, ours), *was = addresses_in(before, ours);
+	char subject[INET6_ADDRSTRLEN + 4], own[INET6_ADDRSTRLEN], name[IF_NAMESIZE];
+
+	if (is == NULL && was == NULL)
+		return;
+	addresses_print(&ours->addr, subject);
+	if (ours->len < 128)
+		snprintf(subject + strlen(subject), 5, "/%u", ours->len);
+	if (is == NULL) {
+		alarm_clear(alarms, ALARM_ADDRESS_IN_KERNEL, subject);
+		return;
+	}
+	addresses_print(&is->addr, own);
+	name_of(is, name);
+	alarm_raise(alarms, ALARM_ADDRESS_IN_KERNEL, subject,
+		    "the kernel has %s on interface %s; take it off with: ip address del %s/%u "
+		    "dev %s",
+		    own, name, own,
+		    addr6_is_mapped(&is->addr) ? is->network.len - MAPPED_BITS : is->network.len,
+		    name);
+}
+
+void own_compare(struct alarms *alarms, const struct network *net, const struct addresses *before,
+		 const struct addresses *now)
+{
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		const struct prefix6 ours = egress_of(&net->addresses[i]);
+
+		compare_one(alarms, &ours, before, now);
+	}
+	for (uint32_t i = 0; i < net->n_globals; i++)
+		compare_one(alarms, &net->globals[i].prefix, before, now);
+}
+
+int own_check(const struct addresses *own, const char *file, const struct network *net,
+	      struct err_list *errs)
+{
+	char text[INET6_ADDRSTRLEN], prefix[INET6_ADDRSTRLEN], name[IF_NAMESIZE];
+	const struct own_address *is;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		const struct prefix6 ours = egress_of(&net->addresses[i]);
+
+		is = addresses_in(own, &ours);
+		if (is == NULL)
+			continue;
+		addresses_print(&is->addr, text);
+		name_of(is, name);
+		err_add(errs, file, 0, 0,
+			"egress address %s belongs to the kernel, on interface %s: the kernel "
+			"would answer for it; take it off with: ip address del %s dev %s",
+			text, name, text, name);
+		ret = -EADDRINUSE;
+	}
+	for (uint32_t i = 0; i < net->n_globals; i++) {
+		const struct global_prefix *global = &net->globals[i];
+
+		is = addresses_in(own, &global->prefix);
+		if (is == NULL)
+			continue;
+		addresses_print(&is->addr, text);
+		addresses_print(&global->prefix.addr, prefix);
+		name_of(is, name);
+		err_add(errs, file, 0, 0,
+			"%s/%u, a global prefix of site %s, holds %s, which belongs to the kernel, "
+			"on interface %s: list only what is the site's",
+			prefix, global->prefix.len, network_site_name(net, global->site), text,
+			name);
+		ret = -EADDRINUSE;
+	}
+	return ret;
+}

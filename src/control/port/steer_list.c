@@ -1,0 +1,106 @@
+/*
+ * Which addresses are ours on an interface, and what has changed of that: sorted lists, and the
+ * difference of two. Nothing here asks the kernel.
+ *
+ * Control thread.
+ */
+#include "control/port/addresses.h"
+#include "control/port/port_internal.h"
+#include "in/steer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int by_address(const void *a, const void *b)
+{
+	const struct steer_addr *x = a, *y = b;
+
+	return addr6_equal(&x->addr, &y->addr) ? x->len - y->len
+					       : addr6_compare(&x->addr, &y->addr);
+}
+
+/* Sorts, and joins the flags of an address that is there twice. Returns how many are left. */
+static size_t merge(struct steer_addr *list, size_t n)
+{
+	size_t out = 0;
+
+	qsort(list, n, sizeof(list[0]), by_address);
+	for (size_t i = 0; i < n; i++) {
+		if (out > 0 && by_address(&list[out - 1], &list[i]) == 0)
+			list[out - 1].flags |= list[i].flags;
+		else
+			list[out++] = list[i];
+	}
+	return out;
+}
+
+/* In a network of the interface, and on none of the kernel's: then who asks for it asks us. */
+static bool is_missing(const struct addresses *own, int ifindex, const struct addr6 *addr)
+{
+	return addresses_on_link(own, ifindex, addr) && !addresses_have(own, addr);
+}
+
+int steer_list_make(struct steer_list *out, const struct network *net, size_t port, int ifindex,
+		    const struct addresses *own)
+{
+	size_t room = net->n_tunnels + net->n_addresses + net->n_globals;
+	struct steer_addr *list = calloc(room + 1, sizeof(list[0]));
+	size_t filled = 0;
+
+	*out = (struct steer_list){list, 0};
+	if (list == NULL)
+		return -ENOMEM;
+	for (uint16_t id = 1; id <= net->n_tunnels; id++)
+		list[filled++] =
+			(struct steer_addr){network_tunnel_local(net, id), STEER_TUNNEL_END};
+	filled = merge(list, filled);
+	for (size_t i = 0; i < filled; i++)
+		list[i].flags |= is_missing(own, ifindex, &list[i].addr) ? STEER_ARP : 0;
+
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		const struct egress_address *egress = &net->addresses[i];
+		struct addr6 addr =
+			egress->addr != 0 ? addr6_from_ipv4(egress->addr) : egress->addr6;
+		bool arp = egress->port == port && addresses_on_link(own, ifindex, &addr);
+
+		list[filled++] = (struct steer_addr){addr, STEER_EGRESS | (arp ? STEER_ARP : 0)};
+	}
+	for (uint32_t i = 0; i < net->n_globals; i++) {
+		const struct prefix6 *prefix = &net->globals[i].prefix;
+		bool arp = net->uplink6 == port && addresses_on_link(own, ifindex, &prefix->addr);
+
+		list[filled++] =
+			(struct steer_addr){prefix->addr, STEER_EGRESS | (arp ? STEER_ARP : 0),
+					    prefix->len < 128 ? prefix->len : 0};
+	}
+	out->n = merge(list, filled);
+	return 0;
+}
+
+void steer_list_fini(struct steer_list *list)
+{
+	free(list->addrs);
+	*list = (struct steer_list){NULL, 0};
+}
+
+void steer_compare(const struct steer_list *before, const struct steer_list *now,
+		   steer_changed_fn changed, void *arg)
+{
+	size_t i = 0, j = 0;
+
+	while (i < before->n || j < now->n) {
+		const struct steer_addr *old = &before->addrs[i], *new = &now->addrs[j];
+		int order = i == before->n ? 1 : j == now->n ? -1 : by_address(old, new);
+		const struct steer_change change = {
+			.addr = order < 0 ? old->addr : new->addr,
+			.len = order < 0 ? old->len : new->len,
+			.before = order <= 0 ? old->flags : 0,
+			.now = order >= 0 ? new->flags : 0,
+		};
+
+		i += order <= 0;
+		j += order >= 0;
+		if (change.before != change.now)
+			changed(&change, arg);
+	}
+}

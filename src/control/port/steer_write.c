@@ -1,0 +1,113 @@
+/*
+ * Writes into the maps of a program in the kernel what has changed of a list of addresses. A packet
+ * meets each address as it was or as it is.
+ *
+ * Many changes at once (the start) go by batches, a system call for BATCH of them, where the kernel
+ * has that for the kind of map: from Linux 5.6 on, for prefixes later. Otherwise one by one.
+ *
+ * Control thread.
+ */
+#include "control/port/port_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+enum { BATCH = 256, KEY_MAX = 20 };
+
+struct prefix_key {
+	uint32_t len;
+	uint8_t addr[ADDR6_LEN];
+};
+
+static_assert(sizeof(struct prefix_key) == KEY_MAX, "the longest key");
+
+/* One map, and what waits to be written to it. */
+struct waiting {
+	int map;
+	uint32_t key_len, n;
+	uint8_t keys[BATCH * KEY_MAX];
+	uint32_t flags[BATCH];
+};
+
+struct writer {
+	struct waiting four, six, prefixes6;
+	int ret; /* of the first that failed */
+};
+
+static void keep_error(struct writer *w, int ret)
+{
+	if (w->ret == 0)
+		w->ret = ret;
+}
+
+static void write_each(struct writer *w, const struct waiting *m)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		keep_error(w, bpf_map_update_elem(m->map, m->keys + i * m->key_len, &m->flags[i],
+						  BPF_ANY));
+}
+
+/* A batch that failed half-way is written again, one by one: to write twice does no harm. */
+static void flush(struct writer *w, struct waiting *m)
+{
+	uint32_t n = m->n;
+
+	if (n > 1 && bpf_map_update_batch(m->map, m->keys, m->flags, &n, NULL) == 0)
+		m->n = 0;
+	write_each(w, m);
+	m->n = 0;
+}
+
+static struct waiting *make_key(struct writer *w, const struct steer_change *c, uint8_t *key)
+{
+	struct prefix_key prefix = {.len = c->len};
+	be32_t four = addr6_to_ipv4(&c->addr);
+
+	if (addr6_is_mapped(&c->addr)) {
+		memcpy(key, &four, sizeof(four));
+		return &w->four;
+	}
+	if (c->len == 0) {
+		memcpy(key, &c->addr, sizeof(c->addr));
+		return &w->six;
+	}
+	memcpy(prefix.addr, &c->addr, sizeof(prefix.addr));
+	memcpy(key, &prefix, sizeof(prefix));
+	return &w->prefixes6;
+}
+
+static void write_change(const struct steer_change *c, void *arg)
+{
+	struct writer *w = arg;
+	uint8_t key[KEY_MAX];
+	struct waiting *m = make_key(w, c, key);
+	int ret;
+
+	if (c->now == 0) {
+		ret = bpf_map_delete_elem(m->map, key);
+		keep_error(w, ret == -ENOENT ? 0 : ret);
+		return;
+	}
+	memcpy(m->keys + m->n * m->key_len, key, m->key_len);
+	m->flags[m->n++] = c->now;
+	if (m->n == BATCH)
+		flush(w, m);
+}
+
+int steer_write(struct steer_maps maps, const struct steer_list *before,
+		const struct steer_list *now)
+{
+	struct writer w = {
+		.four = {.map = maps.four, .key_len = sizeof(be32_t)},
+		.six = {.map = maps.six, .key_len = sizeof(struct addr6)},
+		.prefixes6 = {.map = maps.prefixes6, .key_len = sizeof(struct prefix_key)},
+	};
+
+	steer_compare(before, now, write_change, &w);
+	flush(&w, &w.four);
+	flush(&w, &w.six);
+	flush(&w, &w.prefixes6);
+	return w.ret;
+}

@@ -1,0 +1,126 @@
+/*
+ * An address that is ours and the kernel's: refused at the start, an alarm while we run, until it
+ * is gone.
+ */
+#include "base/err.h"
+#include "control/alarm.h"
+#include "control/port/addresses.h"
+#include "network/network.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { OWN_MAX = 4 };
+
+static struct addr6 addr(const char *text)
+{
+	struct addr6 six;
+	be32_t four;
+
+	if (inet_pton(AF_INET, text, &four) == 1)
+		return addr6_from_ipv4(four);
+	assert_int_equal(inet_pton(AF_INET6, text, &six), 1);
+	return six;
+}
+
+static void fill(struct addresses *a, const char *const *texts)
+{
+	*a = (struct addresses){.list = calloc(OWN_MAX, sizeof(a->list[0]))};
+	for (; texts[a->n] != NULL; a->n++)
+		a->list[a->n] =
+			(struct own_address){addr(texts[a->n]), {addr(texts[a->n]), 128}, 1};
+	assert_int_equal(addresses_index(a), 0);
+}
+
+static const struct network *network(void)
+{
+	static struct egress_address egress[2];
+	static struct global_prefix globals[2];
+	static struct spec_site site = {.name = "berlin"};
+	static struct network net = {.addresses = egress,
+				     .n_addresses = 2,
+				     .globals = globals,
+				     .n_globals = 2,
+				     .spec = {.sites = &site, .n_sites = 1}};
+
+	inet_pton(AF_INET, "203.0.113.10", &egress[0].addr);
+	egress[1].addr6 = addr("2001:db8:1::1");
+	globals[0] = (struct global_prefix){.prefix = {addr("2001:db8:b::"), 48}, .site = 1};
+	globals[1] = (struct global_prefix){.prefix = {addr("2001:db8:c::7"), 128}, .site = 1};
+	return &net;
+}
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	const char *own[OWN_MAX];
+	const char *alarm; /* its subject; NULL: there is none */
+	const char *says;
+} rows[] = {
+	{"nothing of ours", {"192.0.2.1", "203.0.113.11", "2001:db8:1::2"}, NULL, NULL},
+	{"an egress address", {"192.0.2.1", "203.0.113.10"}, "203.0.113.10",
+	 "ip address del 203.0.113.10/32 dev lo"},
+	{"one of IPv6", {"2001:db8:1::1"}, "2001:db8:1::1", "del 2001:db8:1::1/128 dev lo"},
+	{"one in a global prefix", {"2001:db8:b:7::9"}, "2001:db8:b::/48", "2001:db8:b:7::9"},
+	{"behind a global prefix", {"2001:db8:c::8"}, NULL, NULL},
+	{"a global prefix of one address", {"2001:db8:c::7"}, "2001:db8:c::7", "2001:db8:c::7"},
+};
+/* clang-format on */
+
+static void test_alarms(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		static const char *const nobody[] = {NULL};
+		struct alarms *alarms = alarms_create();
+		struct addresses none, own;
+
+		fill(&none, nobody);
+		fill(&own, rows[i].own);
+		own_compare(alarms, network(), &none, &own);
+		if (alarms_count(alarms) != (rows[i].alarm != NULL))
+			fail_msg("%s: %zu alarms", rows[i].why, alarms_count(alarms));
+		if (rows[i].alarm != NULL) {
+			assert_true(alarm_stands(alarms, ALARM_ADDRESS_IN_KERNEL, rows[i].alarm));
+			if (strstr(alarms_at(alarms, 0)->text, rows[i].says) == NULL)
+				fail_msg("%s: %s", rows[i].why, alarms_at(alarms, 0)->text);
+		}
+		own_compare(alarms, network(), &own, &own);
+		assert_int_equal(alarms_count(alarms), rows[i].alarm != NULL);
+		own_compare(alarms, network(), &own, &none);
+		assert_int_equal(alarms_count(alarms), 0);
+		addresses_fini(&none);
+		addresses_fini(&own);
+		alarms_destroy(alarms);
+	}
+}
+
+static void test_start(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err_list errs = ERR_LIST_EMPTY;
+		struct addresses own;
+		int ret;
+
+		fill(&own, rows[i].own);
+		ret = own_check(&own, "file", network(), &errs);
+		if ((ret == 0) != (rows[i].alarm == NULL) || (ret == 0) != (errs.n == 0))
+			fail_msg("%s: %d, %zu errors", rows[i].why, ret, errs.n);
+		addresses_fini(&own);
+		err_list_fini(&errs);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_alarms),
+		cmocka_unit_test(test_start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

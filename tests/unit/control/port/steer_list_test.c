@@ -1,0 +1,170 @@
+/*
+ * Which addresses are ours on an interface, and for which of them we answer: rows of a network, the
+ * kernel's addresses, and what comes out.
+ */
+#include "control/port/addresses.h"
+#include "control/port/port_internal.h"
+#include "in/steer.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { THINGS = 4, ETH0 = 2, ETH1 = 3, UPLINK = 1, OTHER_PORT = 0 };
+enum { END = STEER_TUNNEL_END, OUT = STEER_EGRESS, ARP = STEER_ARP };
+
+static struct addr6 addr(const char *text)
+{
+	struct addr6 six;
+	be32_t four;
+
+	if (inet_pton(AF_INET, text, &four) == 1)
+		return addr6_from_ipv4(four);
+	assert_int_equal(inet_pton(AF_INET6, text, &six), 1);
+	return six;
+}
+
+struct own {
+	const char *addr;
+	uint8_t len;
+	int ifindex;
+};
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	const char *ends[THINGS], *egress[THINGS]; /* of the uplink's pool */
+	const char *global; /* a prefix of 64 bits */
+	struct own own[THINGS];
+	size_t port;
+	struct {
+		const char *addr;
+		uint32_t flags;
+		uint8_t len;
+	} ours[THINGS];
+} rows[] = {
+	{"a routed egress address", {NULL}, {"203.0.113.9"}, NULL, {{"192.0.2.1", 24, ETH0}}, UPLINK,
+	 {{"203.0.113.9", OUT}}},
+	{"one in the uplink's network", {NULL}, {"192.0.2.9"}, NULL, {{"192.0.2.1", 24, ETH0}}, UPLINK,
+	 {{"192.0.2.9", OUT | ARP}}},
+	{"in another interface's network", {NULL}, {"192.0.2.9"}, NULL, {{"192.0.2.1", 24, ETH1}}, UPLINK,
+	 {{"192.0.2.9", OUT}}},
+	{"on the port that is not the uplink", {NULL}, {"192.0.2.9"}, NULL, {{"192.0.2.1", 24, ETH0}},
+	 OTHER_PORT, {{"192.0.2.9", OUT}}},
+	{"a tunnel end that the kernel has", {"192.0.2.1"}, {NULL}, NULL, {{"192.0.2.1", 24, ETH0}}, UPLINK,
+	 {{"192.0.2.1", END}}},
+	{"one that nobody has", {"192.0.2.5"}, {NULL}, NULL, {{"192.0.2.1", 24, ETH0}}, UPLINK,
+	 {{"192.0.2.5", END | ARP}}},
+	{"one that the kernel has elsewhere", {"192.0.2.5"}, {NULL}, NULL,
+	 {{"192.0.2.1", 24, ETH0}, {"192.0.2.5", 32, ETH1}}, UPLINK, {{"192.0.2.5", END}}},
+	{"two tunnels with one end", {"192.0.2.5", "192.0.2.5"}, {NULL}, NULL, {{"192.0.2.1", 24, ETH0}},
+	 UPLINK, {{"192.0.2.5", END | ARP}}},
+	{"an end that is an egress address", {"192.0.2.5"}, {"192.0.2.5"}, NULL, {{"192.0.2.1", 24, ETH0}},
+	 UPLINK, {{"192.0.2.5", END | OUT | ARP}}},
+	{"IPv6", {"2001:db8::5"}, {"2001:db8::9"}, NULL, {{"2001:db8::1", 64, ETH0}}, UPLINK,
+	 {{"2001:db8::5", END | ARP}, {"2001:db8::9", OUT | ARP}}},
+	{"a global prefix in the uplink's network", {NULL}, {NULL}, "2001:db8:b::", {{"2001:db8:b::1", 48, ETH0}},
+	 UPLINK, {{"2001:db8:b::", OUT | ARP, 64}}},
+	{"a routed global prefix", {NULL}, {NULL}, "2001:db8:b::", {{"2001:db8::1", 64, ETH0}}, UPLINK,
+	 {{"2001:db8:b::", OUT, 64}}},
+};
+/* clang-format on */
+
+static void fill(struct addresses *a, const struct own *own)
+{
+	*a = (struct addresses){.list = calloc(THINGS, sizeof(a->list[0]))};
+	for (; own[a->n].addr != NULL; a->n++) {
+		struct own_address *one = &a->list[a->n];
+		uint8_t len = own[a->n].len;
+
+		one->addr = addr(own[a->n].addr);
+		one->network.len = addr6_is_mapped(&one->addr) ? len + MAPPED_BITS : len;
+		one->network.addr = addr6_masked(&one->addr, one->network.len);
+		one->ifindex = own[a->n].ifindex;
+	}
+	assert_int_equal(addresses_index(a), 0);
+}
+
+static struct network *make_network(size_t row)
+{
+	static struct spec_tunnel tunnels[THINGS];
+	static struct spec_site site;
+	static struct spec_address egress[THINGS];
+	static struct spec_pool pool;
+	static struct prefix6 global;
+	struct network_spec spec = {.sites = &site, .n_sites = 1, .pools = &pool, .n_pools = 1};
+
+	memset(tunnels, 0, sizeof(tunnels));
+	memset(egress, 0, sizeof(egress));
+	site = (struct spec_site){.name = "berlin", .tunnels = tunnels};
+	pool = (struct spec_pool){
+		.name = "internet", .port = UPLINK, .slice_size = 2048, .addresses = egress};
+	for (; rows[row].ends[site.n_tunnels] != NULL; site.n_tunnels++) {
+		struct spec_tunnel *t = &tunnels[site.n_tunnels];
+		struct addr6 local = addr(rows[row].ends[site.n_tunnels]);
+
+		*t = (struct spec_tunnel){.name = "t", .mtu = 1400, .has_key = true};
+		t->key = (uint32_t)site.n_tunnels;
+		if (addr6_is_mapped(&local)) {
+			t->local = addr6_to_ipv4(&local);
+			t->remote = htonl(0x0a000001);
+		} else {
+			t->local6 = local;
+			t->remote6 = addr("2001:db8:f::1");
+		}
+	}
+	for (; rows[row].egress[pool.n_addresses] != NULL; pool.n_addresses++) {
+		struct addr6 one = addr(rows[row].egress[pool.n_addresses]);
+
+		egress[pool.n_addresses].slices[0] = 1 << 1;
+		if (addr6_is_mapped(&one))
+			egress[pool.n_addresses].addr = addr6_to_ipv4(&one);
+		else
+			egress[pool.n_addresses].addr6 = one;
+	}
+	if (rows[row].global != NULL) {
+		global = (struct prefix6){addr(rows[row].global), 64};
+		site.global_prefixes = &global;
+		site.n_global_prefixes = 1;
+	}
+	return network_create(&spec);
+}
+
+static void test_rows(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct network *net = make_network(i);
+		struct addresses own;
+		struct steer_list list;
+		size_t n = 0;
+
+		assert_non_null(net);
+		fill(&own, rows[i].own);
+		assert_int_equal(steer_list_make(&list, net, rows[i].port, ETH0, &own), 0);
+		for (; n < THINGS && rows[i].ours[n].addr != NULL && n < list.n; n++) {
+			struct addr6 wanted = addr(rows[i].ours[n].addr);
+
+			if (!addr6_equal(&list.addrs[n].addr, &wanted) ||
+			    list.addrs[n].flags != rows[i].ours[n].flags ||
+			    list.addrs[n].len != rows[i].ours[n].len)
+				fail_msg("%s: entry %zu has flags %u", rows[i].why, n,
+					 list.addrs[n].flags);
+		}
+		if (n != list.n || rows[i].ours[n].addr != NULL)
+			fail_msg("%s: %zu entries", rows[i].why, list.n);
+		steer_list_fini(&list);
+		addresses_fini(&own);
+		network_destroy(net);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
