@@ -51,7 +51,8 @@
 	X(NO_BUFFER, "no_buffer", "no packet buffer left to make fragments in")                    \
 	X(TOO_BIG, "too_big", "larger than the way out and not to be fragmented")                  \
 	X(HANDOVER_BUSY, "handover_busy", "the ring to the worker that owns the flow was full")    \
-	X(PORT_BUSY, "port_busy", "the port's transmit ring was full")
+	X(PORT_BUSY, "port_busy", "the port's transmit ring was full")                             \
+	X(PORT_DOWN, "port_down", "the port's interface is missing or down: see homeward status")
 
 /* clang-format off */
 enum drop {

@@ -12,7 +12,11 @@
 #include "network/network.h"
 #include "packet.h"
 
-enum { LANE_WANTED_MAX = 64, LANE_IDENTIFICATION_BITS = 10 };
+enum {
+	LANE_WANTED_MAX = 64,
+	LANE_IDENTIFICATION_BITS = 10,
+	LANE_TX_NOBODY = UINT16_MAX, /* as tx_worker: the port is closed */
+};
 
 static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
 
@@ -24,7 +28,7 @@ struct rte_mbuf;
 
 struct lane_port {
 	uint16_t ethdev; /* DPDK port id */
-	uint16_t n_queues; /* of the device; queue q is worker (q mod workers)'s */
+	uint16_t n_queues; /* 0: the port is closed; queue q is worker (q mod workers)'s */
 	uint16_t tx_worker; /* who transmits for this lane; itself if it has a queue */
 	bool hears_all;
 	bool answer_arp_for_tunnels;

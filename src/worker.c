@@ -8,7 +8,8 @@
  * that thread touches the lane, until worker_stop() has joined it.
  *
  * Sharing, and who writes:
- *   net, adj      control (release), worker takes them anew each turn (acquire)
+ *   net, adj, ports
+ *                 control (release), worker takes them anew each turn (acquire)
  *   published     worker, under a sequence number that is odd while it writes; anybody copies
  *   query         control sets it, worker answers and clears it
  *   wanted        worker fills it when it is empty, control empties it
@@ -57,6 +58,7 @@ struct worker {
 	struct clock clock;
 	uint64_t held_ticks; /* where a held clock stands; 0: it runs */
 	uint32_t idle_turns; /* in a row */
+	const struct worker_port *taken; /* the table that the lane's ports were made from */
 	uint16_t timeout_s[FLOW_STATE_COUNT];
 	int cpu;
 	bool poll;
@@ -66,6 +68,7 @@ struct worker {
 	/* written by control */
 	_Alignas(CACHE_LINE) const struct network *net;
 	const struct adjacency *adj;
+	const struct worker_port *ports;
 	struct flow_query *query;
 	uint32_t stop;
 
@@ -76,8 +79,31 @@ struct worker {
 	struct rte_rcu_qsbr *qsbr;
 };
 
+/* A port that is closed has no queue to receive from, and nobody transmits for it. */
+static void take_ports(struct worker *w, const struct worker_port *ports)
+{
+	struct lane *lane = &w->lane;
+
+	for (uint16_t i = 0; i < lane->n_ports; i++) {
+		const struct worker_port *port = &ports[i];
+		struct lane_port *to = &lane->ports[i];
+		uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
+
+		to->ethdev = port->ethdev;
+		to->n_queues = port->closed ? 0 : queues;
+		to->tx_worker = port->closed ? LANE_TX_NOBODY : lane->index % queues;
+		to->hears_all = port->hears_all;
+		to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;
+	}
+	w->taken = ports;
+}
+
 static void read_published(struct worker *w)
 {
+	const struct worker_port *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
+
+	if (unlikely(ports != w->taken))
+		take_ports(w, ports);
 	w->lane.net = __atomic_load_n(&w->net, __ATOMIC_ACQUIRE);
 	w->lane.adj = __atomic_load_n(&w->adj, __ATOMIC_ACQUIRE);
 }
@@ -322,6 +348,11 @@ void worker_publish_adjacency(struct worker *w, const struct adjacency *adj)
 	__atomic_store_n(&w->adj, adj, __ATOMIC_RELEASE);
 }
 
+void worker_publish_ports(struct worker *w, const struct worker_port *ports)
+{
+	__atomic_store_n(&w->ports, ports, __ATOMIC_RELEASE);
+}
+
 void worker_synchronize(struct worker *const *workers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -337,16 +368,6 @@ static bool create_ports(struct lane *lane, const struct worker_config *config)
 	lane->port_counters = memory_lines(config->n_ports * sizeof(lane->port_counters[0]));
 	if (lane->ports == NULL || lane->port_counters == NULL)
 		return false;
-	for (uint16_t i = 0; i < config->n_ports; i++) {
-		const struct worker_port *port = &config->ports[i];
-		uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
-
-		lane->ports[i].ethdev = port->ethdev;
-		lane->ports[i].n_queues = queues;
-		lane->ports[i].tx_worker = lane->index % queues;
-		lane->ports[i].hears_all = port->hears_all;
-		lane->ports[i].answer_arp_for_tunnels = port->answer_arp_for_tunnels;
-	}
 	return true;
 }
 
@@ -383,6 +404,7 @@ struct worker *worker_create(const struct worker_config *config)
 	memset(w, 0, sizeof(*w));
 	w->net = config->net;
 	w->adj = config->adj;
+	w->ports = config->ports;
 	w->cpu = config->cpu;
 	w->poll = config->poll;
 	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz());

@@ -31,6 +31,7 @@ struct worker_port {
 	uint8_t mac[6];
 	bool hears_all; /* the device hands over what is for other stations, too */
 	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
+	bool closed; /* there is no device, or it carries nothing: workers leave it alone */
 };
 
 struct handover;
@@ -41,7 +42,7 @@ struct worker_config {
 	uint16_t timeout_s[FLOW_STATE_COUNT];
 	uint16_t index, count; /* which of how many workers */
 	struct handover *handover; /* shared by all; NULL if there is one worker */
-	const struct worker_port *ports; /* [n_ports]; copied */
+	const struct worker_port *ports; /* [n_ports]; the first table, published like the rest */
 	uint16_t n_ports;
 	const struct network *net; /* the first snapshot */
 	const struct adjacency *adj;
@@ -63,6 +64,12 @@ void worker_destroy(struct worker *w); /* stopped before; NULL is fine */
  */
 void worker_publish_network(struct worker *w, const struct network *net);
 void worker_publish_adjacency(struct worker *w, const struct adjacency *adj);
+
+/*
+ * @ports: as many as at worker_create(), and another array than before, which may be written again
+ * after worker_synchronize(). Then nobody uses the device of a port that is closed there.
+ */
+void worker_publish_ports(struct worker *w, const struct worker_port *ports);
 
 /* Waits until every running worker has let go of what was published before. Control thread. */
 void worker_synchronize(struct worker *const *workers, size_t n);

@@ -139,7 +139,7 @@ static ALWAYS_INLINE void encapsulate_all(struct lane *lane, struct burst *b, en
 			if (type == ETHER_IPV4 && p->hop == HOP_BACK_IN && p->tunnel == TUNNEL_NONE)
 				burst_pass(b, STAGE_HAIRPIN, p);
 			else
-				burst_drop(b, p, DROP_NO_NEIGHBOUR);
+				burst_drop(b, p, transmit_not_resolved(lane, p, hop));
 			continue;
 		}
 		push(lane, p, hop, type);

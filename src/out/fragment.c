@@ -127,7 +127,7 @@ static enum drop send_in_pieces(struct lane *lane, struct packet *p)
 	unsigned n;
 
 	if (!hop->resolved)
-		return DROP_NO_NEIGHBOUR;
+		return transmit_not_resolved(lane, p, hop);
 	if (p->reason == FRAGMENT_TRANSLATE)
 		family_of(p)->rewrite(lane, p);
 	drop = cut(lane, p, pieces, &n);

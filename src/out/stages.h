@@ -57,4 +57,8 @@ void stage_transmit(struct lane *lane, struct burst *b);
 /* Sends any number of finished frames by @port at once; what the port refuses is dropped. */
 void transmit_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n);
 
+/* Why @p cannot go on by @hop, which is not resolved: no neighbour is there, or no port. */
+enum drop transmit_not_resolved(const struct lane *lane, const struct packet *p,
+				const struct hop *hop);
+
 void stage_drop(struct lane *lane, struct burst *b);

@@ -31,11 +31,19 @@ static void send_burst(struct lane *lane, uint16_t port, struct rte_mbuf **frame
 	rte_pktmbuf_free_bulk(frames + sent, n - sent);
 }
 
+static void drop_frames(struct lane *lane, struct rte_mbuf **frames, unsigned n)
+{
+	lane->counters.drops[DROP_PORT_DOWN] += n;
+	rte_pktmbuf_free_bulk(frames, n);
+}
+
 /* Or hands them to the worker that may. */
 void transmit_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n)
 {
 	if (lane->ports[port].tx_worker == lane->index)
 		send_burst(lane, port, frames, (uint16_t)n);
+	else if (lane->ports[port].tx_worker == LANE_TX_NOBODY)
+		drop_frames(lane, frames, n);
 	else
 		handover_frames(lane, port, frames, n);
 }
@@ -47,6 +55,14 @@ static void flush(struct lane *lane, uint16_t port)
 
 	transmit_frames(lane, port, to->tx, to->n_tx);
 	to->n_tx = 0;
+}
+
+enum drop transmit_not_resolved(const struct lane *lane, const struct packet *p,
+				const struct hop *hop)
+{
+	uint16_t port = p->tunnel != TUNNEL_NONE ? lane->net->tunnels[p->tunnel].port : hop->port;
+
+	return lane->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_NEIGHBOUR;
 }
 
 void stage_transmit(struct lane *lane, struct burst *b)

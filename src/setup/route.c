@@ -44,7 +44,7 @@ static void want_neighbour(struct lane *lane, uint8_t port, struct addr6 addr)
 static enum drop take_hop(struct setup *s, uint8_t port, uint16_t hop)
 {
 	if (hop == HOP_NONE)
-		return DROP_NO_ROUTE;
+		return s->lane->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_ROUTE;
 	if (hop == HOP_UNKNOWN_HOST) {
 		want_neighbour(s->lane, port,
 			       s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst));

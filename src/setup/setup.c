@@ -41,6 +41,7 @@ enum { STEPS = ARRAY_SIZE(steps), FIRST_ALONE = 5 };
 /* Refusals that the sender is told about; all others are silent: none of them is ARP. */
 static const uint8_t answers[DROP_COUNT] = {
 	[DROP_NO_ROUTE] = ANSWER_UNREACHABLE,
+	[DROP_PORT_DOWN] = ANSWER_UNREACHABLE,
 	/* RFC 6888 REQ-11: host unreachable, which passes; RFC 5508 REQ-8: prohibited */
 	[DROP_EGRESS_EXHAUSTED] = ANSWER_EXHAUSTED,
 	[DROP_TABLE_FULL] = ANSWER_EXHAUSTED,

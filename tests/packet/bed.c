@@ -59,6 +59,7 @@ struct bed {
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
 	struct worker_port worker_ports[PORTS_MAX];
+	struct worker_port with_closed[PORTS_MAX]; /* the same, while some are */
 	struct handover *handover;
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
@@ -314,6 +315,17 @@ void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu)
 {
 	bed->mtus[port] = mtu;
 	renew_adjacency(bed);
+}
+
+void bed_close(struct bed *bed, unsigned port, bool closed)
+{
+	memcpy(bed->with_closed, bed->worker_ports, sizeof(bed->with_closed));
+	bed->with_closed[port].closed = closed;
+	for (unsigned i = 0; i < bed->n_workers; i++) {
+		worker_publish_ports(bed->workers[i],
+				     closed ? bed->with_closed : bed->worker_ports);
+		worker_turn(bed->workers[i]);
+	}
 }
 
 /* With AddressSanitizer: who reads behind the frame is stopped, until the next bed_run() is over. */

@@ -140,6 +140,8 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		.port_counters = b->port_counters,
 		.n_tunnels = 3,
 	};
+	for (unsigned i = 0; i < PORT_COUNT; i++)
+		b->ports[i].n_queues = 1;
 	assert_non_null(b->lane.flows);
 	assert_non_null(b->lane.flows6);
 	assert_non_null(b->lane.egress);

@@ -88,6 +88,35 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
+/* A next hop that nobody knows because the port's interface is gone: said so. */
+static void test_closed_port(void **state)
+{
+	static const struct {
+		const char *why;
+		uint16_t tunnel, hop;
+		unsigned closed;
+		enum drop drop;
+	} closed[] = {
+		{"its port is closed", TUNNEL_NONE, HOP_SILENT, PORT_UPLINK, DROP_PORT_DOWN},
+		{"another is", TUNNEL_NONE, HOP_SILENT, PORT_UNDERLAY, DROP_NO_NEIGHBOUR},
+		{"the tunnel's port is", TUNNEL_B1, HOP_NONE, PORT_UNDERLAY, DROP_PORT_DOWN},
+		{"not the tunnel's", TUNNEL_B1, HOP_NONE, PORT_UPLINK, DROP_NO_NEIGHBOUR},
+	};
+	const struct frame in = {.src = SERVER, .dst = HOST, .proto = 17, .payload = 8};
+
+	for (size_t i = 0; i < ARRAY_SIZE(closed); i++) {
+		struct stage_bench *b = bench_create(64, 16, 0, 1);
+		struct packet *p = bench_inner(b, &in, closed[i].tunnel);
+
+		b->ports[closed[i].closed].n_queues = 0;
+		p->hop = closed[i].hop;
+		assert_int_equal(bench_run(b, STAGE_ENCAPSULATE, p), STAGE_DROP);
+		if (p->reason != closed[i].drop)
+			fail_msg("%s: %s", closed[i].why, drop_infos[p->reason].name);
+		bench_destroy(b);
+	}
+}
+
 /* Only the tunnel's headers and Ethernet are written: what is in front belongs to others. */
 static void test_headroom(void **state)
 {
@@ -108,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_closed_port),
 		cmocka_unit_test(test_headroom),
 	};
 
