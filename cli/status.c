@@ -4,9 +4,25 @@
 #include "text.h"
 
 static const struct table_column port_columns[] = {
-	{"PORT", TABLE_LEFT},	      {"DRIVER", TABLE_LEFT},	   {"INTERFACE", TABLE_LEFT},
-	{"MTU", TABLE_RIGHT},	      {"PACKETS IN", TABLE_RIGHT}, {"BYTES IN", TABLE_RIGHT},
-	{"PACKETS OUT", TABLE_RIGHT}, {"BYTES OUT", TABLE_RIGHT},  {NULL},
+	{"PORT", TABLE_LEFT},
+	{"DRIVER", TABLE_LEFT},
+	{"INTERFACE", TABLE_LEFT},
+	{"MTU", TABLE_RIGHT},
+	{"PACKETS IN", TABLE_RIGHT},
+	{"BYTES IN", TABLE_RIGHT},
+	{"PACKETS OUT", TABLE_RIGHT},
+	{"BYTES OUT", TABLE_RIGHT},
+	{"PASSED", TABLE_RIGHT},
+	{"LOST", TABLE_RIGHT},
+	{NULL},
+};
+
+static const struct table_column loss_columns[] = {
+	{"PORT", TABLE_LEFT},
+	{"LOST", TABLE_LEFT, 14},
+	{"PACKETS", TABLE_RIGHT, 10},
+	{"WHAT IT MEANS", TABLE_LEFT},
+	{NULL},
 };
 
 static const struct table_column worker_columns[] = {
@@ -34,8 +50,45 @@ static void print_ports(const json_t *ports, FILE *out)
 		table_cell(t, "%s", text_bytes(client_number(port, "rx_bytes")).buf);
 		table_cell(t, "%s", text_count(client_number(port, "tx_packets")).buf);
 		table_cell(t, "%s", text_bytes(client_number(port, "tx_bytes")).buf);
+		table_cell(
+			t, "%s",
+			text_count(client_number(json_object_get(port, "kernel"), "passed")).buf);
+		table_cell(t, "%s", text_count(client_number(port, "lost_packets")).buf);
 	}
 	table_print(t, true, out);
+	table_destroy(t);
+}
+
+static size_t add_losses(struct table *t, const json_t *port)
+{
+	size_t i, n = 0;
+	json_t *loss;
+
+	json_array_foreach(json_object_get(port, "lost"), i, loss)
+	{
+		if (client_number(loss, "packets") == 0)
+			continue;
+		table_cell(t, "%s", client_text(port, "name"));
+		table_cell(t, "%s", client_text(loss, "reason"));
+		table_cell(t, "%s", text_count(client_number(loss, "packets")).buf);
+		table_cell(t, "%s", client_text(loss, "help"));
+		n++;
+	}
+	return n;
+}
+
+/* Where no worker saw them. */
+static void print_losses(const json_t *ports, FILE *out)
+{
+	struct table *t = table_create(loss_columns);
+	size_t i, n = 0;
+	json_t *port;
+
+	json_array_foreach(ports, i, port) n += add_losses(t, port);
+	if (n > 0) {
+		fputc('\n', out);
+		table_print(t, true, out);
+	}
 	table_destroy(t);
 }
 
@@ -59,6 +112,17 @@ static void print_workers(const json_t *workers, FILE *out)
 	}
 	table_print(t, true, out);
 	table_destroy(t);
+}
+
+static uint64_t sum_lost(const json_t *status)
+{
+	uint64_t sum = 0;
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "ports"), i, port) sum +=
+		client_number(port, "lost_packets");
+	return sum;
 }
 
 static void print_head(const json_t *status, FILE *out)
@@ -86,6 +150,9 @@ static void print_head(const json_t *status, FILE *out)
 		json_is_true(json_object_get(status, "accounted"))
 			? "all accounted for"
 			: "NOT ALL ACCOUNTED FOR, please report this");
+	if (sum_lost(status) > 0)
+		fprintf(out, "lost       %s on the way to or from a worker: see below\n",
+			text_count(sum_lost(status)).buf);
 }
 
 /* Without these the packets of a gateway that cuts or joins do not seem to add up. */
@@ -138,6 +205,7 @@ int status_run(const struct cli *cli)
 		print_alarms(status, cli->out);
 		fputc('\n', cli->out);
 		print_ports(json_object_get(status, "ports"), cli->out);
+		print_losses(json_object_get(status, "ports"), cli->out);
 		fputc('\n', cli->out);
 		print_workers(json_object_get(status, "workers"), cli->out);
 	}

@@ -29,6 +29,10 @@ enum {
 	  "the kernel answers for an address that is ours: take it off the interface")             \
 	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
 	  "the port still works by what was true before; it is tried again each second")           \
+	X(PORT_LOSSES, "port_losses", ERROR,                                                       \
+	  "see LOST of `homeward status`; docs/ports.md says what each loss means")                \
+	X(PORT_BUFFERS, "port_buffers", ERROR,                                                     \
+	  "the port slowly runs out of buffers: please report this, and restart")                  \
 	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \
 	  "the path MTU of tunnels is not learned; give CAP_NET_RAW, or set each tunnel's mtu")    \
 	X(TUNNEL_NARROW, "tunnel_narrow", WARNING,                                                 \

@@ -51,6 +51,7 @@ struct daemon {
 	struct handover *handover; /* NULL: one worker */
 	struct network *net;
 	struct port_set ports;
+	struct port_watch *port_watch;
 	struct worker *workers[WORKERS_MAX];
 	size_t n_workers;
 	struct neighbours *neighbours;
@@ -253,6 +254,15 @@ static int start_workers(struct daemon *d, struct err_list *errs)
 	return 0;
 }
 
+static int watch_ports(struct daemon *d, struct err_list *errs)
+{
+	d->port_watch = port_watch_create(d->base, &d->ports);
+	if (d->port_watch != NULL)
+		return 0;
+	err_add(errs, NULL, 0, 0, "not enough memory to watch the ports");
+	return -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -289,12 +299,15 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (start_workers(d, errs) < 0)
 		return -1;
+	if (watch_ports(d, errs) < 0)
+		return -1;
 	return start_api(d, errs);
 }
 
 static void daemon_stop(struct daemon *d)
 {
 	api_destroy(d->api);
+	port_watch_destroy(d->port_watch);
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_stop(d->workers[i]);
 	path_watch_destroy(d->path_watch);

@@ -7,10 +7,13 @@
 #pragma once
 
 #include "control/config/config.h"
+#include "control/port_stats.h"
 #include "network/network.h"
 #include "worker.h"
 
 struct alarms;
+struct event_base;
+struct port_meter;
 struct rte_ring;
 struct addresses;
 struct steer;
@@ -36,6 +39,8 @@ struct port {
 	char vdev[32]; /* DPDK's name for the device; empty: not made */
 	int lock; /* held while we serve the interface; -1: none */
 	int groups; /* of IPv6 that its card passes on for us; -1: none */
+	struct port_meter *meter; /* NULL: not open */
+	struct port_stats before; /* of openings that have ended */
 	struct steer *steer; /* af_xdp: the XDP program, NULL: none */
 	struct guard *guard; /* af_packet: keeps our packets from the kernel, NULL: none */
 	struct steer_list steered; /* what that program knows */
@@ -80,6 +85,14 @@ int ports_follow(struct port_set *set, const struct network *net);
 
 /* Asks the kernel. Control thread. */
 void port_read_steer_counts(const struct port *port, struct port_steer_counts *out);
+void port_read_stats(const struct port *port, struct port_stats *out);
+
+/*
+ * Looks at the losses of all ports every second, and says by an alarm when they rise. NULL if
+ * memory ran out. Control thread.
+ */
+struct port_watch *port_watch_create(struct event_base *base, const struct port_set *set);
+void port_watch_destroy(struct port_watch *w); /* NULL is fine */
 
 /* Stops and closes all; detaches the steer program. Interfaces are as before. */
 void ports_close(struct port_set *set);

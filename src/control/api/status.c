@@ -19,6 +19,21 @@ const struct route_field status_fields[] = {
 	{"ports[].rx_bytes", FIELD_INTEGER, "received"},
 	{"ports[].tx_packets", FIELD_INTEGER, "sent"},
 	{"ports[].tx_bytes", FIELD_INTEGER, "sent"},
+	{"ports[].kernel.tunnel", FIELD_INTEGER, "tunnel packets that were taken from the kernel"},
+	{"ports[].kernel.egress", FIELD_INTEGER, "the same, to egress addresses and prefixes"},
+	{"ports[].kernel.arp", FIELD_INTEGER, "the same, ARP and neighbour solicitations"},
+	{"ports[].kernel.passed", FIELD_INTEGER, "packets left to the kernel"},
+	{"ports[].took", FIELD_INTEGER, "packets that the kernel had for us"},
+	{"ports[].waiting", FIELD_INTEGER, "of them: in rings, or on the way to a worker"},
+	{"ports[].lost_packets", FIELD_INTEGER, "lost outside of the workers, all reasons"},
+	{"ports[].lost[].reason", FIELD_STRING, "name of the reason"},
+	{"ports[].lost[].help", FIELD_STRING, "what it means"},
+	{"ports[].lost[].packets", FIELD_INTEGER, "lost for it"},
+	{"ports[].rings.rx_invalid", FIELD_INTEGER, "receive buffers that the kernel refused"},
+	{"ports[].rings.fill_ring_empty", FIELD_INTEGER, "how often it found no buffer"},
+	{"ports[].rings.tx_ring_empty", FIELD_INTEGER, "how often it found nothing to send"},
+	{"ports[].rings.no_buffer", FIELD_INTEGER,
+	 "how often received packets had to wait for one"},
 	{"workers[].index", FIELD_INTEGER, "from 0"},
 	{"workers[].busy", FIELD_NUMBER, "share of turns with work in the last second, 0 to 1"},
 	{"workers[].flows", FIELD_INTEGER, "live flows it owns"},
@@ -50,7 +65,7 @@ const struct route_field status_fields[] = {
 	{"alarms_missed", FIELD_INTEGER, "alarms that the list had no room for, since the start"},
 	{"accounted", FIELD_BOOLEAN,
 	 "rx + handed_in + fragments_made = tx + held + fragments_joined + handed_out + drops, "
-	 "for each worker"},
+	 "for each worker; took = rx_packets + lost on receive + waiting, for each port"},
 	{NULL},
 };
 
@@ -68,19 +83,55 @@ static uint64_t sum_drops(const struct worker_counters *c)
 	return sum;
 }
 
-static json_t *describe_port(const struct api_context *ctx, size_t i)
+static json_t *describe_losses(const struct port_stats *stats)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < PORT_LOSSES; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "reason",
+						      port_loss_infos[i].name, "help",
+						      port_loss_infos[i].help, "packets",
+						      (json_int_t)stats->lost[i]));
+	return list;
+}
+
+/* What no worker has seen. */
+static json_t *describe_outside(const struct port *port, bool *accounted)
+{
+	struct port_steer_counts kernel;
+	struct port_stats stats;
+
+	port_read_steer_counts(port, &kernel);
+	port_read_stats(port, &stats);
+	*accounted = *accounted && stats.accounted;
+	return json_pack("{s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:I}}",
+			 "kernel", "tunnel", (json_int_t)kernel.tunnel, "egress",
+			 (json_int_t)kernel.egress, "arp", (json_int_t)kernel.arp, "passed",
+			 (json_int_t)kernel.passed, "took", (json_int_t)stats.took, "waiting",
+			 (json_int_t)stats.waiting, "lost_packets",
+			 (json_int_t)port_sum_lost(&stats), "lost", describe_losses(&stats),
+			 "rings", "rx_invalid", (json_int_t)stats.rx_invalid, "fill_ring_empty",
+			 (json_int_t)stats.fill_ring_empty, "tx_ring_empty",
+			 (json_int_t)stats.tx_ring_empty, "no_buffer", (json_int_t)stats.no_buffer);
+}
+
+static json_t *describe_port(const struct api_context *ctx, size_t i, bool *accounted)
 {
 	const struct port *port = &ctx->ports->ports[i];
 	const char *interface = port->config->interface;
 	struct port_counters c;
+	json_t *outside = describe_outside(port, accounted), *obj;
 
 	sum_port(ctx, i, &c);
-	return json_pack("{s:s, s:s, s:s?, s:i, s:I, s:I, s:I, s:I}", "name", port->config->name,
-			 "driver", driver_names[port->config->driver], "interface",
-			 interface[0] != '\0' ? interface : NULL, "mtu",
-			 (int)(port->mtu != 0 ? port->mtu : port->worker.mtu), "rx_packets",
-			 (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets",
-			 (json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes);
+	obj = json_pack("{s:s, s:s, s:s?, s:i, s:I, s:I, s:I, s:I}", "name", port->config->name,
+			"driver", driver_names[port->config->driver], "interface",
+			interface[0] != '\0' ? interface : NULL, "mtu",
+			(int)(port->mtu != 0 ? port->mtu : port->worker.mtu), "rx_packets",
+			(json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets",
+			(json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes);
+	json_object_update(obj, outside);
+	json_decref(outside);
+	return obj;
 }
 
 static json_t *describe_worker(const struct api_request *rq, size_t i, bool *accounted)
@@ -120,7 +171,7 @@ void status_answer(const struct api_request *rq, struct api_reply *reply)
 	bool accounted = true;
 
 	for (size_t i = 0; i < ctx->ports->n; i++)
-		json_array_append_new(ports, describe_port(ctx, i));
+		json_array_append_new(ports, describe_port(ctx, i, &accounted));
 	for (size_t i = 0; i < ctx->n_workers; i++)
 		json_array_append_new(workers, describe_worker(rq, i, &accounted));
 	for (size_t i = 0; i < alarms_count(ctx->alarms); i++)

@@ -20,6 +20,7 @@ static const struct driver drivers[] = {
 			.device = "net_af_packet",
 			.has_kernel = true,
 			.is_modest = true,
+			.swallows = true,
 			.advice = "",
 			.prepare = driver_af_packet_prepare,
 			.finish = driver_af_packet_finish,
@@ -36,6 +37,7 @@ static const struct driver drivers[] = {
 		{
 			.name = "pcap",
 			.device = "net_pcap",
+			.swallows = true,
 			.advice = "; can its files be read and written?",
 			.prepare = driver_pcap_prepare,
 			.finish = driver_own_mac,

@@ -12,6 +12,7 @@ struct driver {
 	const char *name; /* as in the configuration */
 	const char *device; /* DPDK's; NULL: made of rings */
 	bool has_kernel;
+	bool swallows; /* DPDK takes packets that it cannot send, and counts them as errors */
 	bool is_modest; /* DPDK believes it to take 1,500 bytes; it takes what its frames hold */
 	const char *advice; /* what to do when it refuses */
 	int (*prepare)(struct port_opening *o); /* adds its own sentence on failure */

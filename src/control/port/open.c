@@ -91,6 +91,8 @@ static int open_one(struct port_opening *o)
 		ret = make_queues(o);
 	if (ret == 0)
 		ret = read_mac(o);
+	if (ret == 0)
+		ret = port_meter_open(o->set, o->port);
 	if (ret == 0 && o->driver->finish != NULL)
 		ret = o->driver->finish(o);
 	if (ret == 0)
@@ -104,6 +106,7 @@ static int open_one(struct port_opening *o)
 
 static void port_close(struct port *port)
 {
+	port_meter_close(port);
 	if (port->vdev[0] != '\0') {
 		rte_eth_dev_stop(port->worker.ethdev);
 		rte_eth_dev_close(port->worker.ethdev);

@@ -140,6 +140,18 @@ int guard_counts_map(const struct guard *g);
  */
 bool clsact_is_used(int ifindex);
 
+/* --- meter.c: what was lost ------------------------------------------------------------------- */
+
+/* The port's queues are there. 0 or -errno. */
+int port_meter_open(const struct port_set *set, struct port *port);
+void port_meter_close(struct port *port); /* the counts are kept; not open is fine */
+
+/* card.c: what the interface itself lost since it was made; its number is not ours to choose */
+struct card_losses {
+	uint64_t rx, tx;
+};
+int card_read_losses(int ifindex, struct card_losses *out); /* 0 or -errno */
+
 /* --- eal.c ----------------------------------------------------------------------------------- */
 
 /*

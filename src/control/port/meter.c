@@ -1,0 +1,263 @@
+/*
+ * What was lost between the cable and the workers: the counters of sockets, drivers and interfaces.
+ *
+ * A frame that finds a ring full is gone before any of our code runs. The kernel counts it, at the
+ * socket; DPDK passes on a part of these counts, so we ask the socket itself. It is the driver's:
+ * we find it among our open descriptors and keep a copy, which is closed before the device is.
+ *
+ * What the kernel had for us must be what workers received, what was lost, and what lies in the
+ * ring. The counters are read one after the other while packets come, so received and lost are read
+ * before and after: the truth lies in between.
+ *
+ *   af_xdp     took: the steer program; lost: XDP_STATISTICS
+ *   af_packet  took and lost: PACKET_STATISTICS, which begins anew each time it is read
+ *   others     only what the driver says
+ *
+ * Control thread.
+ */
+#include "base/log.h"
+#include "control/port/driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_xdp.h>
+#include <rte_ethdev.h>
+
+enum {
+	DESCRIPTORS_MAX = 4096,
+	ON_THE_WAY = 512, /* counted by the program, not yet in the ring: a burst on each CPU */
+};
+
+struct port_meter {
+	int socket; /* the driver's, a copy; -1: it has none */
+	uint64_t heard, heard_lost; /* af_packet: read so far */
+	struct card_losses card; /* when the port was opened */
+};
+
+/* clang-format off */
+const struct drop_info port_loss_infos[PORT_LOSSES] = {
+#define X(id, name, help) [PORT_LOSS_##id] = {name, help},
+	PORT_LOSS_LIST(X)
+#undef X
+};
+/* clang-format on */
+
+uint64_t port_sum_lost(const struct port_stats *stats)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < PORT_LOSSES; i++)
+		sum += stats->lost[i];
+	return sum;
+}
+
+static int family_of(int fd)
+{
+	int family = -1;
+	socklen_t len = sizeof(family);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 ? family : -1;
+}
+
+static bool hears(int fd, int ifindex)
+{
+	struct sockaddr_ll addr = {0};
+	socklen_t len = sizeof(addr);
+
+	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
+	       addr.sll_ifindex == ifindex && addr.sll_protocol == htons(ETH_P_ALL);
+}
+
+static bool is_same(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino;
+}
+
+/* An AF_XDP socket does not say where it is bound: it is the one that is no other port's. */
+static bool is_others(const struct port_set *set, int fd)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct port_meter *m = set->ports[i].meter;
+
+		if (m != NULL && m->socket >= 0 && is_same(m->socket, fd))
+			return true;
+	}
+	return false;
+}
+
+static bool is_drivers(const struct port_set *set, const struct port *port, int fd)
+{
+	int family = family_of(fd);
+
+	if (port->config->driver == PORT_AF_XDP)
+		return family == AF_XDP && !is_others(set, fd);
+	return family == AF_PACKET && hears(fd, port->ifindex);
+}
+
+static int find_socket(const struct port_set *set, const struct port *port)
+{
+	long end = sysconf(_SC_OPEN_MAX);
+
+	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
+	for (int fd = 0; fd < end; fd++)
+		if (is_drivers(set, port, fd))
+			return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return -1;
+}
+
+int port_meter_open(const struct port_set *set, struct port *port)
+{
+	struct port_meter *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return -ENOMEM;
+	m->socket = driver_has_kernel(port->config->driver) ? find_socket(set, port) : -1;
+	if (port->has_kernel && m->socket < 0)
+		log_warning("port %s: losses in its rings are not counted: no socket found",
+			    port->config->name);
+	if (port->has_kernel)
+		card_read_losses(port->ifindex, &m->card);
+	port->meter = m;
+	return 0;
+}
+
+static void read_xdp_socket(const struct port_meter *m, struct port_stats *s)
+{
+	struct xdp_statistics x = {0};
+	socklen_t len = sizeof(x);
+
+	if (m->socket < 0 || getsockopt(m->socket, SOL_XDP, XDP_STATISTICS, &x, &len) != 0)
+		return;
+	s->lost[PORT_LOSS_RX_DROPPED] = x.rx_dropped;
+	s->lost[PORT_LOSS_RX_RING_FULL] = x.rx_ring_full;
+	s->lost[PORT_LOSS_TX_INVALID] = x.tx_invalid_descs;
+	s->rx_invalid = x.rx_invalid_descs;
+	s->fill_ring_empty = x.rx_fill_ring_empty_descs;
+	s->tx_ring_empty = x.tx_ring_empty_descs;
+}
+
+static void read_packet_socket(struct port_meter *m, struct port_stats *s)
+{
+	struct tpacket_stats p = {0};
+	socklen_t len = sizeof(p);
+
+	if (m->socket >= 0 && getsockopt(m->socket, SOL_PACKET, PACKET_STATISTICS, &p, &len) == 0) {
+		m->heard += p.tp_packets;
+		m->heard_lost += p.tp_drops;
+	}
+	s->took = m->heard;
+	s->lost[PORT_LOSS_RX_RING_FULL] = m->heard_lost;
+}
+
+static void read_device(const struct port *port, struct port_stats *s)
+{
+	struct rte_eth_stats e;
+
+	if (rte_eth_stats_get(port->worker.ethdev, &e) != 0)
+		return;
+	s->received = e.ipackets;
+	s->no_buffer = e.rx_nombuf;
+	if (driver_find(port->config->driver)->swallows)
+		s->lost[PORT_LOSS_TX_FAILED] = e.oerrors;
+}
+
+static void read_card(const struct port *port, struct port_stats *s)
+{
+	struct card_losses now;
+
+	if (!port->has_kernel || card_read_losses(port->ifindex, &now) != 0)
+		return;
+	s->lost[PORT_LOSS_RX_MISSED] = now.rx - port->meter->card.rx;
+	s->lost[PORT_LOSS_TX_DROPPED] = now.tx - port->meter->card.tx;
+}
+
+static void read_steer(const struct port *port, struct port_stats *s)
+{
+	struct port_steer_counts c;
+
+	port_read_steer_counts(port, &c);
+	s->lost[PORT_LOSS_NO_LISTENER] = c.lost;
+	s->took = c.tunnel + c.egress + c.arp;
+}
+
+/* Of what was taken from the kernel: received, or lost behind the program. */
+static uint64_t count_ended(const struct port_stats *s)
+{
+	return s->received + s->lost[PORT_LOSS_RX_DROPPED] + s->lost[PORT_LOSS_RX_RING_FULL];
+}
+
+/* One opening. */
+static void read_open(const struct port *port, struct port_stats *s)
+{
+	bool is_xdp = port->config->driver == PORT_AF_XDP;
+	uint64_t before;
+
+	*s = (struct port_stats){0};
+	read_device(port, s);
+	if (is_xdp)
+		read_xdp_socket(port->meter, s);
+	before = is_xdp ? count_ended(s) : s->received;
+	if (is_xdp)
+		read_steer(port, s);
+	else if (port->has_kernel)
+		read_packet_socket(port->meter, s);
+	else
+		s->took = before;
+	if (is_xdp)
+		read_xdp_socket(port->meter, s);
+	read_device(port, s);
+	read_card(port, s);
+	s->accounted =
+		s->took >= before && s->took <= count_ended(s) + POOL_DESCRIPTORS + ON_THE_WAY;
+	s->waiting = s->took > count_ended(s) ? s->took - count_ended(s) : 0;
+}
+
+static void add(struct port_stats *to, const struct port_stats *more)
+{
+	to->took += more->took;
+	to->received += more->received;
+	to->waiting = more->waiting;
+	for (size_t i = 0; i < PORT_LOSSES; i++)
+		to->lost[i] += more->lost[i];
+	to->rx_invalid += more->rx_invalid;
+	to->fill_ring_empty += more->fill_ring_empty;
+	to->tx_ring_empty += more->tx_ring_empty;
+	to->no_buffer += more->no_buffer;
+	to->accounted = more->accounted;
+}
+
+void port_read_stats(const struct port *port, struct port_stats *out)
+{
+	struct port_stats now;
+
+	*out = port->before;
+	out->accounted = true;
+	out->waiting = 0;
+	if (port->meter == NULL)
+		return;
+	read_open(port, &now);
+	add(out, &now);
+}
+
+/* What still waits in the ring is lost with it. */
+void port_meter_close(struct port *port)
+{
+	if (port->meter == NULL)
+		return;
+	port_read_stats(port, &port->before);
+	port->before.lost[PORT_LOSS_RX_DROPPED] += port->before.waiting;
+	if (port->meter->socket >= 0)
+		close(port->meter->socket);
+	free(port->meter);
+	port->meter = NULL;
+}
