@@ -172,6 +172,22 @@ static void print_fragments(const json_t *status, FILE *out)
 			text_count(made).buf, text_count(joined).buf);
 }
 
+/* Rare: a machine whose processors' counters are not to be trusted. */
+static void print_clocks(const json_t *status, FILE *out)
+{
+	uint64_t steps = 0;
+	const json_t *worker;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "workers"), i, worker) steps +=
+		client_number(worker, "clock_steps");
+	if (steps > 0)
+		fprintf(out,
+			"clock      the processors' counters were wrong %s times, the system's "
+			"clock was followed\n",
+			text_count(steps).buf);
+}
+
 /* What an operator must know of, before the numbers. */
 static void print_alarms(const json_t *status, FILE *out)
 {
@@ -202,6 +218,7 @@ int status_run(const struct cli *cli)
 	} else {
 		print_head(status, cli->out);
 		print_fragments(status, cli->out);
+		print_clocks(status, cli->out);
 		print_alarms(status, cli->out);
 		fputc('\n', cli->out);
 		print_ports(json_object_get(status, "ports"), cli->out);

@@ -46,4 +46,5 @@ struct worker_counters {
 	uint64_t flows_created, flows_ended;
 	uint64_t flows; /* now */
 	uint64_t turns, idle_turns;
+	uint64_t clock_steps; /* its counter disagreed with the system's clock (base/clock.h) */
 };

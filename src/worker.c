@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/mono.h"
 #include "in/stages.h"
 #include "lane.h"
 #include "out/stages.h"
@@ -45,6 +46,7 @@ enum {
 	QUERY_PER_TURN = 256, /* records */
 	IDLE_TURNS_BEFORE_SLEEP = 2000,
 	SLEEP_NS = 50000,
+	ANCHOR_TURNS = 4096, /* a power of two: 20 ms of load, half a second of sleep */
 };
 
 struct wanted_box {
@@ -56,7 +58,9 @@ struct worker {
 	struct lane lane;
 	struct burst burst;
 	struct clock clock;
+	uint64_t ticks; /* read last */
 	uint64_t held_ticks; /* where a held clock stands; 0: it runs */
+	uint64_t held_ns; /* and the system's, then */
 	uint32_t idle_turns; /* in a row */
 	const struct worker_port *taken; /* the table that the lane's ports were made from */
 	uint16_t timeout_s[FLOW_STATE_COUNT];
@@ -243,9 +247,21 @@ static unsigned sweep(struct worker *w, unsigned n)
 	return swept;
 }
 
+/* Off the fast path: what the system's clock says. Linux reads it without a system call. */
+static __attribute__((noinline)) void anchor_clock(struct worker *w, uint64_t ticks)
+{
+	clock_anchor(&w->clock, ticks, w->held_ticks == 0 ? mono_ns() : w->held_ns);
+	w->lane.counters.clock_steps = w->clock.steps;
+}
+
+/* Every so many turns it is anchored whatever the counter says, which may stand still. */
 static void move_clock(struct worker *w)
 {
-	clock_move(&w->clock, w->held_ticks == 0 ? rte_rdtsc() : w->held_ticks);
+	uint64_t ticks = w->held_ticks == 0 ? rte_rdtsc() : w->held_ticks;
+
+	if (!clock_move(&w->clock, ticks) || w->lane.counters.turns % ANCHOR_TURNS == 0)
+		anchor_clock(w, ticks);
+	w->ticks = ticks;
 	w->lane.now_s = w->clock.now_s;
 	w->lane.now_ns = w->clock.now_ns;
 }
@@ -274,15 +290,26 @@ unsigned worker_turn(struct worker *w)
 
 void worker_advance_clock(struct worker *w, uint32_t seconds)
 {
-	w->clock.now_s += seconds;
+	clock_advance(&w->clock, seconds);
 	move_clock(w);
 }
 
 void worker_hold_clock(struct worker *w, uint64_t ns)
 {
-	if (w->held_ticks == 0)
-		w->held_ticks = rte_rdtsc();
+	if (w->held_ticks == 0) {
+		move_clock(w);
+		w->held_ticks = w->ticks;
+		w->held_ns = w->clock.origin_ns + w->clock.now_ns;
+	}
 	w->held_ticks += (uint64_t)((double)ns * (double)w->clock.ticks_per_s / NS_PER_S);
+	w->held_ns += ns;
+	anchor_clock(w, w->held_ticks); /* to the nanosecond */
+	move_clock(w);
+}
+
+void worker_step_counter(struct worker *w, int64_t seconds)
+{
+	w->held_ticks += (uint64_t)seconds * w->clock.ticks_per_s;
 	move_clock(w);
 }
 
@@ -407,7 +434,7 @@ struct worker *worker_create(const struct worker_config *config)
 	w->ports = config->ports;
 	w->cpu = config->cpu;
 	w->poll = config->poll;
-	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz());
+	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz(), mono_ns());
 	memcpy(w->timeout_s, config->timeout_s, sizeof(w->timeout_s));
 
 	lane->index = config->index;

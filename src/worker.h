@@ -86,6 +86,9 @@ void worker_advance_clock(struct worker *w, uint32_t seconds);
 /* Holds it: from now on it stands still but for this and worker_advance_clock(). Tests of rates. */
 void worker_hold_clock(struct worker *w, uint64_t ns);
 
+/* Steps the counter that a held clock reads, and no more: tests of counters that are wrong. */
+void worker_step_counter(struct worker *w, int64_t seconds);
+
 /* A consistent copy: law 3 holds in it. Any thread. */
 void worker_read_counters(const struct worker *w, struct worker_counters *out);
 void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_counters *out);

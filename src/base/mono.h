@@ -1,4 +1,4 @@
-/* The time of the control thread: CLOCK_MONOTONIC. Workers have a clock of their own (clock.h). */
+/* CLOCK_MONOTONIC: the control thread's time, and what workers hold theirs against (clock.h). */
 #pragma once
 
 #include <stdint.h>

@@ -391,6 +391,39 @@ static void one_turn_ends_few(void **state)
 	tear_down();
 }
 
+/*
+ * The counter that the clock reads steps; time does not. Flows end when they should, none earlier, and
+ * a site gets its new flows a second.
+ */
+static void the_counter_may_step(void **state)
+{
+	static const int64_t steps[] = {-1, -3600, 3600, -864000, 864000, 1};
+	struct worker_counters c;
+	unsigned opened = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		set_up(", limits: {new-flows-per-second: 10}");
+		worker_hold_clock(bed_worker(bed, 0), 1700000000);
+		assert_int_not_equal(open_flow(UDP, IP(192, 0, 2, 80), 5000), 0);
+		worker_step_counter(bed_worker(bed, 0), steps[i]);
+		for (unsigned s = 0; s < 299; s++) {
+			worker_hold_clock(bed_worker(bed, 0), 1000000000);
+			sweep_all();
+			assert_int_equal(flows(), 1);
+		}
+		for (opened = 0; opened < 30; opened++)
+			if (open_flow(UDP, IP(192, 0, 2, 81), (uint16_t)(6000 + opened)) == 0)
+				break;
+		assert_in_range(opened, 10, 11);
+		worker_hold_clock(bed_worker(bed, 0), 3000000000);
+		sweep_all();
+		assert_int_equal(flows(), opened);
+		worker_read_counters(bed_worker(bed, 0), &c);
+		assert_int_equal(c.clock_steps, 1);
+		tear_down();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +434,7 @@ int main(void)
 		cmocka_unit_test(a_closed_port_rests),
 		cmocka_unit_test(its_own_starter_need_not_wait),
 		cmocka_unit_test(one_turn_ends_few),
+		cmocka_unit_test(the_counter_may_step),
 	};
 
 	return cmocka_run_group_tests_name("ageing", tests, NULL, NULL);

@@ -48,6 +48,9 @@ const struct route_field status_fields[] = {
 	{"workers[].hairpinned", FIELD_INTEGER,
 	 "packets to an egress port of ours, turned back in"},
 	{"workers[].drops", FIELD_INTEGER, "packets dropped, all reasons"},
+	{"workers[].clock_steps", FIELD_INTEGER,
+	 "times its processor's counter stepped or ran at a wrong speed; the system's clock was "
+	 "followed"},
 	{"flows.now", FIELD_INTEGER, "live flows"},
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
 	{"flows.created", FIELD_INTEGER, "since the start"},
@@ -144,13 +147,14 @@ static json_t *describe_worker(const struct api_request *rq, size_t i, bool *acc
 	in = c.rx + c.handed_in + c.fragments_made;
 	out = c.tx + c.held + c.fragments_joined + c.handed_out + drops;
 	*accounted = *accounted && in == out;
-	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "index",
-			 (int)i, "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx",
+	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "index", (int)i, "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx",
 			 (json_int_t)c.rx, "tx", (json_int_t)c.tx, "held", (json_int_t)c.held,
 			 "drops", (json_int_t)drops, "handed_in", (json_int_t)c.handed_in,
 			 "handed_out", (json_int_t)c.handed_out, "fragments_made",
 			 (json_int_t)c.fragments_made, "fragments_joined",
-			 (json_int_t)c.fragments_joined, "hairpinned", (json_int_t)c.hairpinned);
+			 (json_int_t)c.fragments_joined, "hairpinned", (json_int_t)c.hairpinned,
+			 "clock_steps", (json_int_t)c.clock_steps);
 }
 
 static json_t *describe_alarm(const struct alarm *alarm)
