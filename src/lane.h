@@ -44,6 +44,17 @@ struct site_use {
 	uint64_t errors_until_ns; /* the same for ICMP errors that we send it (out/answer.c) */
 };
 
+/*
+ * What a burst may still do to make room for its first packets (setup/room.c): its work is bounded.
+ */
+struct room {
+	const struct burst *burst; /* whose packets are on their way; NULL: none are */
+	uint16_t first_packets;
+	uint16_t sweeps; /* records looked at so far */
+	bool knows_met[2]; /* are the following written? by family */
+	uint64_t met[2][16]; /* records that packets of the burst have met, by some bits */
+};
+
 struct lane {
 	/* read by stages, set by the worker */
 	const struct network *net;
@@ -54,6 +65,7 @@ struct lane {
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
 	uint64_t now_ns; /* the same in nanoseconds */
 	uint16_t index, count; /* which of how many workers: its part of each slice */
+	struct flow_timers timers;
 	bool outbound_refresh; /* follow: returns do not keep a flow alive */
 	struct lane_port *ports;
 	uint16_t n_ports;
@@ -63,6 +75,7 @@ struct lane {
 
 	/* written by stages */
 	struct egress_state *egress;
+	struct room room;
 	struct reassembly *reassembly;
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */

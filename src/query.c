@@ -46,19 +46,22 @@ static bool matches(const struct flow_filter *filter, const struct flow *f, cons
 }
 
 static void view(struct flow_view *out, const struct flow *f, const struct flow6 *six,
-		 uint32_t now_s, const uint16_t *timeout_s)
+		 uint32_t now_s, const struct flow_timers *timers)
 {
+	uint16_t timeout_s = flow_timeout(timers, f);
+
 	out->flow = *f;
 	out->is_six = six != NULL;
 	if (six != NULL)
 		out->six = *six;
 	out->idle_s = now_s - f->seen_s;
-	out->expires_s = out->idle_s < timeout_s[f->state] ? timeout_s[f->state] - out->idle_s : 0;
+	out->expires_s = out->idle_s < timeout_s ? timeout_s - out->idle_s : 0;
 }
 
 /* Looks on in one table from record @at; how far it came. */
-static uint32_t look(const struct lane *lane, const struct flow_table *t, const uint16_t *timeout_s,
-		     struct flow_query *q, uint32_t at, unsigned *n)
+static uint32_t look(const struct lane *lane, const struct flow_table *t,
+		     const struct flow_timers *timers, struct flow_query *q, uint32_t at,
+		     unsigned *n)
 {
 	uint32_t used = flow_table_used(t);
 
@@ -67,19 +70,19 @@ static uint32_t look(const struct lane *lane, const struct flow_table *t, const 
 		const struct flow6 *six = t == lane->flows6 ? flow6_at(t, at) : NULL;
 
 		if (f->state != FLOW_FREE && matches(&q->filter, f, six))
-			view(&q->flows[q->n++], f, six, lane->now_s, timeout_s);
+			view(&q->flows[q->n++], f, six, lane->now_s, timers);
 	}
 	return at;
 }
 
-bool query_step(const struct lane *lane, const uint16_t *timeout_s, struct flow_query *q,
+bool query_step(const struct lane *lane, const struct flow_timers *timers, struct flow_query *q,
 		unsigned n)
 {
 	uint32_t table = q->cursor & CURSOR_SIX;
 	uint32_t record = q->cursor == 0 ? 0 : (q->cursor & ~CURSOR_SIX) - 1;
 
 	if (table == 0) {
-		record = look(lane, lane->flows, timeout_s, q, record, &n);
+		record = look(lane, lane->flows, timers, q, record, &n);
 		q->cursor = record + 1;
 		if (record < flow_table_used(lane->flows))
 			return q->n == q->limit;
@@ -90,7 +93,7 @@ bool query_step(const struct lane *lane, const uint16_t *timeout_s, struct flow_
 		q->cursor = 0;
 		return true;
 	}
-	record = look(lane, lane->flows6, timeout_s, q, record, &n);
+	record = look(lane, lane->flows6, timers, q, record, &n);
 	q->cursor = record < flow_table_used(lane->flows6) ? table + record + 1 : 0;
 	return q->cursor == 0 || q->n == q->limit;
 }

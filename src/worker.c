@@ -63,7 +63,6 @@ struct worker {
 	uint64_t held_ns; /* and the system's, then */
 	uint32_t idle_turns; /* in a row */
 	const struct worker_port *taken; /* the table that the lane's ports were made from */
-	uint16_t timeout_s[FLOW_STATE_COUNT];
 	int cpu;
 	bool poll;
 	pthread_t thread;
@@ -197,7 +196,7 @@ static void answer_query(struct worker *w)
 {
 	struct flow_query *q = __atomic_load_n(&w->query, __ATOMIC_ACQUIRE);
 
-	if (q == NULL || !query_step(&w->lane, w->timeout_s, q, QUERY_PER_TURN))
+	if (q == NULL || !query_step(&w->lane, &w->lane.timers, q, QUERY_PER_TURN))
 		return;
 	__atomic_store_n(&w->query, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&q->done, 1, __ATOMIC_RELEASE);
@@ -222,29 +221,12 @@ bool worker_query_done(const struct flow_query *q)
 	return __atomic_load_n(&q->done, __ATOMIC_ACQUIRE) != 0;
 }
 
-static void flow_ended(void *arg, struct flow *flow)
-{
-	setup_flow_ended(arg, flow, NULL);
-}
-
-static void flow6_ended(void *arg, struct flow *flow)
-{
-	struct lane *lane = arg;
-	uint32_t record = (uint32_t)(flow - flow_table_at(lane->flows6, 0));
-
-	setup_flow_ended(lane, flow, flow6_at(lane->flows6, record));
-}
-
 static unsigned sweep(struct worker *w, unsigned n)
 {
 	struct lane *lane = &w->lane;
-	unsigned swept =
-		flow_table_sweep(lane->flows, lane->now_s, n, w->timeout_s, flow_ended, lane);
 
-	if (lane->flows6 != NULL)
-		swept += flow_table_sweep(lane->flows6, lane->now_s, n, w->timeout_s, flow6_ended,
-					  lane);
-	return swept;
+	room_begin(lane, NULL, 0); /* nothing is on its way */
+	return room_sweep(lane, false, n) + room_sweep(lane, true, n);
 }
 
 /* Off the fast path: what the system's clock says. Linux reads it without a system call. */
@@ -435,11 +417,11 @@ struct worker *worker_create(const struct worker_config *config)
 	w->cpu = config->cpu;
 	w->poll = config->poll;
 	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz(), mono_ns());
-	memcpy(w->timeout_s, config->timeout_s, sizeof(w->timeout_s));
 
 	lane->index = config->index;
 	lane->count = config->count;
 	lane->handover = config->handover;
+	lane->timers = config->timers;
 	lane->outbound_refresh = config->outbound_refresh;
 	lane->moved = egress_moved;
 	lane->n_tunnels = config->net->n_tunnels;

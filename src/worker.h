@@ -39,7 +39,7 @@ struct handover;
 struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
 	uint32_t flows6_capacity; /* the same for IPv6; 0: none is forwarded */
-	uint16_t timeout_s[FLOW_STATE_COUNT];
+	struct flow_timers timers;
 	uint16_t index, count; /* which of how many workers */
 	struct handover *handover; /* shared by all; NULL if there is one worker */
 	const struct worker_port *ports; /* [n_ports]; the first table, published like the rest */

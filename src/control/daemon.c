@@ -137,17 +137,17 @@ static int choose_cpu(size_t i, size_t n_workers)
 
 static void set_timeouts(struct worker_config *w, const struct config *config)
 {
-	w->timeout_s[FLOW_TCP_OPENING] = config->timeout_tcp_opening;
-	w->timeout_s[FLOW_TCP_CALLED] = config->timeout_tcp_opening;
-	w->timeout_s[FLOW_TCP_ANSWERED] = config->timeout_tcp_opening;
-	w->timeout_s[FLOW_TCP_ACCEPTED] = config->timeout_tcp_opening;
-	w->timeout_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
-	w->timeout_s[FLOW_TCP_FIN_FORWARD] = config->timeout_tcp_half_closed;
-	w->timeout_s[FLOW_TCP_FIN_RETURN] = config->timeout_tcp_half_closed;
-	w->timeout_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
-	w->timeout_s[FLOW_UDP] = config->timeout_udp;
-	w->timeout_s[FLOW_ICMP] = config->timeout_icmp;
-	w->timeout_s[FLOW_OTHER] = config->timeout_udp;
+	w->timers.state_s[FLOW_TCP_OPENING] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_CALLED] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_ANSWERED] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_ACCEPTED] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
+	w->timers.state_s[FLOW_TCP_FIN_FORWARD] = config->timeout_tcp_half_closed;
+	w->timers.state_s[FLOW_TCP_FIN_RETURN] = config->timeout_tcp_half_closed;
+	w->timers.state_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
+	w->timers.state_s[FLOW_UDP] = config->timeout_udp;
+	w->timers.state_s[FLOW_ICMP] = config->timeout_icmp;
+	w->timers.state_s[FLOW_OTHER] = config->timeout_udp;
 }
 
 static int create_workers(struct daemon *d, struct err_list *errs)

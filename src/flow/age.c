@@ -9,7 +9,7 @@
 #include "flow/table.h"
 
 unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
-			  const uint16_t *timeout_s, flow_end_fn end, void *arg)
+			  const struct flow_timers *timers, flow_end_fn end, void *arg)
 {
 	unsigned removed = 0;
 
@@ -19,8 +19,8 @@ unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
 		if (t->hand >= t->used)
 			t->hand = 0;
 		f = &t->records[t->hand];
-		if (f->state != FLOW_FREE && now_s - f->seen_s > timeout_s[f->state]) {
-			end(arg, f);
+		if (f->state != FLOW_FREE && flow_is_over(timers, f, now_s) &&
+		    end(arg, f, t->hand)) {
 			flow_table_remove(t, t->hand);
 			removed++;
 		}

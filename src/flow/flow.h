@@ -152,6 +152,9 @@ bool flow_table_has(const struct flow_table *t, const struct flow_key *key);
 uint64_t flow_table_prefetch(const struct flow_table *t, const struct flow_key *key);
 bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
 
+/* The record of the flow that has @key as its return key, or FLOW_NO_RECORD. */
+uint32_t flow_table_holder(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
+
 /*
  * Adds a flow under both its keys; @flow is copied, its state must not be FLOW_FREE and neither key
  * may be in the table. FLOW_NO_RECORD: the table is full.
@@ -189,12 +192,32 @@ enum {
 /* The state after a segment with @tcp_flags in direction @dir. */
 uint8_t flow_tcp_next(uint8_t state, enum flow_dir dir, uint8_t tcp_flags);
 
-/* Called for a flow that has been idle too long, before it is removed. */
-typedef void (*flow_end_fn)(void *arg, struct flow *flow);
+/* How long a flow without packets is kept. */
+struct flow_timers {
+	uint16_t state_s[FLOW_STATE_COUNT]; /* seconds */
+};
+
+static inline uint16_t flow_timeout(const struct flow_timers *timers, const struct flow *f)
+{
+	return timers->state_s[f->state];
+}
+
+/* Has the flow been idle for longer than that? It must not be free. */
+static inline bool flow_is_over(const struct flow_timers *timers, const struct flow *f,
+				uint32_t now_s)
+{
+	return now_s - f->seen_s > flow_timeout(timers, f);
+}
 
 /*
- * The sweeping hand: looks at the next @n records, removes those idle for longer than
- * @timeout_s[state]. Returns how many it removed.
+ * Called for a flow that is over, before it is removed. False: a packet of it is on its way, and it
+ * stays.
+ */
+typedef bool (*flow_end_fn)(void *arg, struct flow *flow, uint32_t record);
+
+/*
+ * The sweeping hand: looks at the next @n records, removes the flows that are over. Returns how
+ * many it removed.
  */
 unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
-			  const uint16_t *timeout_s, flow_end_fn end, void *arg);
+			  const struct flow_timers *timers, flow_end_fn end, void *arg);

@@ -90,6 +90,13 @@ bool flow6_table_has_hashed(const struct flow_table *t, const struct flow6_key *
 	return find(t, key, hash) != FLOW_NO_RECORD;
 }
 
+uint32_t flow6_table_holder(const struct flow_table *t, const struct flow6_key *key, uint64_t hash)
+{
+	uint32_t ref = find(t, key, hash);
+
+	return ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
+}
+
 void flow6_table_lookup(struct flow_table *t, const struct flow6_key **keys,
 			struct flow_probe **probes, unsigned n)
 {

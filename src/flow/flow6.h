@@ -50,6 +50,7 @@ void flow6_table_lookup(struct flow_table *t, const struct flow6_key **keys,
 /* As their namesakes of flow.h. */
 uint64_t flow6_table_prefetch(const struct flow_table *t, const struct flow6_key *key);
 bool flow6_table_has_hashed(const struct flow_table *t, const struct flow6_key *key, uint64_t hash);
+uint32_t flow6_table_holder(const struct flow_table *t, const struct flow6_key *key, uint64_t hash);
 uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow,
 				   const struct flow6 *six, uint64_t forward_hash,
 				   uint64_t return_hash);

@@ -224,6 +224,13 @@ bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *ke
 	return index_find(t, key, hash) != FLOW_NO_RECORD;
 }
 
+uint32_t flow_table_holder(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
+{
+	uint32_t ref = index_find(t, key, hash);
+
+	return ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
+}
+
 struct flow *flow_table_at(const struct flow_table *t, uint32_t record)
 {
 	return &t->records[record];

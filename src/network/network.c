@@ -245,6 +245,7 @@ static void compile_slices(struct network *net, const struct spec_pool *pool, ui
 			.first_port = (uint16_t)(k * pool->slice_size),
 			.pool = pool_index,
 			.size = pool->slice_size,
+			.address = net->n_addresses,
 		};
 	}
 }

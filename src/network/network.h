@@ -103,6 +103,7 @@ struct slice {
 	uint16_t first_port; /* host order */
 	uint16_t pool;
 	uint32_t size; /* ports */
+	uint32_t address; /* number in network.addresses */
 };
 
 struct egress_address {

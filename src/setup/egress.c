@@ -11,123 +11,27 @@
  * endpoint-independent shares none; there mapping.c says which port.
  *
  * The address is chosen by the inner host, so that one host is seen under one address as long as
- * that has ports (RFC 4787 REQ-2); then under the next one, up to ADDRESSES_MAX. The search for a
- * port starts at a random place (RFC 6056 section 3.3.1), goes upwards, and ends after SEARCH_MAX
- * candidates of an address. A destination for which it ended in vain is remembered with the address
- * for the rest of the second: a site which has used up all ports towards it cannot make us search
- * for each of its packets, nor keep others from theirs.
+ * that has ports (RFC 4787 REQ-2); then under the next one, up to ADDRESSES_MAX. A random port is
+ * tried first (RFC 6056 section 3.3.1); if somebody has it, search.c looks for another, and each
+ * address gets half of the work that is left.
  *
  * Where there are several sites, each 16th port is a reserve, towards every destination: only a
- * site with less than its fair share of an address's ports comes into it, and only when the other
- * ports are used up. So a site that uses up what there is towards one destination leaves something
- * for the others.
+ * site with less than its fair share of an address's ports comes into it, and only when others are
+ * hard to find. So a site that uses up what there is towards one destination leaves something for
+ * the others.
  */
-#include "base/memory.h"
 #include "base/wire.h"
 #include "setup/mapping.h"
-#include "setup/setup.h"
-
-#include <stdlib.h>
-#include <sys/random.h>
+#include "setup/ports.h"
+#include "setup/room.h"
+#include "setup/search.h"
+#include "setup/shortage.h"
 
 enum {
-	SEARCH_MAX = 2048, /* candidates of one address looked at for one flow */
 	ADDRESSES_MAX = 4, /* tried for one flow */
-	SEARCH_AHEAD = 8, /* candidates whose cache misses overlap */
-	SPENT_SLOTS = 64, /* power of two */
 	PLACE_TRIES = 4,
 	REST_S = 120, /* RFC 6888 REQ-8 */
 };
-
-struct slice_use {
-	struct slice_counters counters;
-	uint32_t *flows_of_port; /* [size of slice] */
-	uint32_t first, n; /* this worker's ports: offsets into the slice */
-};
-
-/* A destination towards which one address had no port left at that time. */
-struct spent {
-	struct addr6 dst; /* IPv4: mapped */
-	be16_t dport;
-	uint8_t proto;
-	bool reserve_too; /* else only the ports that are for everybody */
-	uint32_t address; /* number in the network */
-	uint32_t at_s;
-};
-
-struct egress_state {
-	struct slice_use *slices; /* as network.slices */
-	uint32_t n_slices;
-	struct mappings *mappings; /* of endpoint-independent pools */
-	uint32_t multiplier; /* odd, random: nobody outside makes two destinations share a slot */
-	struct spent spent[SPENT_SLOTS];
-};
-
-uint32_t egress_part(uint32_t size, uint32_t index, uint32_t count)
-{
-	return (uint32_t)((uint64_t)size * index / count);
-}
-
-uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count)
-{
-	uint32_t offset = port & (size - 1);
-
-	/* The largest index whose part begins at or before offset. */
-	return (uint16_t)((((uint64_t)offset + 1) * count - 1) >> __builtin_ctz(size));
-}
-
-struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
-				   uint16_t count)
-{
-	struct egress_state *e = calloc(1, sizeof(*e));
-
-	if (e == NULL)
-		return NULL;
-	e->slices = memory_lines((net->n_slices + 1) * sizeof(e->slices[0]));
-	e->mappings = mappings_create(net, capacity, index, count);
-	if (e->slices == NULL || e->mappings == NULL)
-		goto fail;
-	if (getrandom(&e->multiplier, sizeof(e->multiplier), 0) != sizeof(e->multiplier))
-		goto fail;
-	e->multiplier |= 1;
-	e->n_slices = net->n_slices;
-	for (uint32_t i = 0; i < net->n_slices; i++) {
-		uint32_t size = net->slices[i].size;
-		struct slice_use *use = &e->slices[i];
-
-		use->first = egress_part(size, index, count);
-		use->n = egress_part(size, index + 1u, count) - use->first;
-		use->flows_of_port = memory_lines(size * sizeof(uint32_t));
-		if (use->flows_of_port == NULL)
-			goto fail;
-	}
-	return e;
-
-fail:
-	egress_destroy(e);
-	return NULL;
-}
-
-void egress_destroy(struct egress_state *e)
-{
-	if (e == NULL)
-		return;
-	for (uint32_t i = 0; i < e->n_slices; i++)
-		free(e->slices[i].flows_of_port);
-	free(e->slices);
-	mappings_destroy(e->mappings);
-	free(e);
-}
-
-struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
-{
-	return e->slices[slice].counters;
-}
-
-static ALWAYS_INLINE struct addr6 destination_of(const struct setup *s)
-{
-	return s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst);
-}
 
 static uint32_t fold(const struct addr6 *addr)
 {
@@ -157,11 +61,6 @@ static ALWAYS_INLINE uint32_t address_of_host(const struct setup *s)
 	return (uint32_t)(((uint64_t)host * addresses_of(s).n) >> 32);
 }
 
-static bool is_reserve(uint32_t port)
-{
-	return port % RESERVE_EVERY == RESERVE_EVERY - 1;
-}
-
 static bool has_reserve(const struct setup *s)
 {
 	return s->lane->net->n_sites > 1;
@@ -175,141 +74,10 @@ static bool may_use_reserve(const struct setup *s)
 	const struct network *net = s->lane->net;
 	const struct site_use *use = &s->lane->sites[s->flow.site];
 	uint32_t index = addresses_of(s).first + address_of_host(s);
-	const struct egress_address *address = &net->addresses[index];
-	uint64_t ports =
-		(uint64_t)address->n_slices * s->lane->egress->slices[address->first_slice].n;
-
+	uint64_t ports = ports_count(s->lane->egress, &net->addresses[index]);
 	uint64_t flows = s->six != NULL ? use->flows6 : use->counters.flows - use->flows6;
 
 	return has_reserve(s) && flows * net->n_sites < ports;
-}
-
-/* The addresses that one destination is reached from stand side by side. */
-static struct spent *spent_slot(struct setup *s, const struct addr6 *dst, uint32_t address)
-{
-	uint32_t h = (fold(dst) ^ s->flow.dport) * s->lane->egress->multiplier;
-
-	return &s->lane->egress->spent[((h >> 26) + address) & (SPENT_SLOTS - 1)];
-}
-
-static ALWAYS_INLINE bool is_spent(struct setup *s, uint32_t address)
-{
-	struct addr6 dst = destination_of(s);
-	const struct spent *slot = spent_slot(s, &dst, address);
-
-	return slot->at_s == s->lane->now_s && addr6_equal(&slot->dst, &dst) &&
-	       slot->dport == s->flow.dport && slot->proto == s->flow.proto &&
-	       slot->address == address && (slot->reserve_too || !s->use_reserve);
-}
-
-static void remember_spent(struct setup *s, uint32_t address)
-{
-	struct addr6 dst = destination_of(s);
-
-	*spent_slot(s, &dst, address) = (struct spent){
-		.dst = dst,
-		.dport = s->flow.dport,
-		.proto = s->flow.proto,
-		.reserve_too = s->use_reserve,
-		.address = address,
-		.at_s = s->lane->now_s,
-	};
-}
-
-/* A candidate is what the flow says now: address and port. */
-static ALWAYS_INLINE uint64_t hash_candidate(const struct setup *s)
-{
-	struct flow6_key key6;
-	struct flow_key key;
-
-	if (s->six != NULL) {
-		flow6_return_key(&s->flow, s->six, &key6);
-		return flow6_table_prefetch(s->lane->flows6, &key6);
-	}
-	flow_return_key(&s->flow, &key);
-	return flow_table_prefetch(s->lane->flows, &key);
-}
-
-static ALWAYS_INLINE bool is_taken(const struct setup *s, uint64_t hash)
-{
-	struct flow6_key key6;
-	struct flow_key key;
-
-	if (s->six != NULL) {
-		flow6_return_key(&s->flow, s->six, &key6);
-		return flow6_table_has_hashed(s->lane->flows6, &key6, hash);
-	}
-	flow_return_key(&s->flow, &key);
-	return flow_table_has_hashed(s->lane->flows, &key, hash);
-}
-
-static void use_address(struct setup *s, const struct egress_address *address)
-{
-	if (s->six != NULL)
-		s->six->nat_src = address->addr6;
-	else
-		s->flow.nat_src = address->addr;
-}
-
-/* Tries up to @n ports of one slice from @offset on, SEARCH_AHEAD at a time. */
-static bool search_slice(struct setup *s, const struct slice *slice, uint32_t offset, uint32_t n)
-{
-	uint32_t first = slice->first_port + offset;
-	uint64_t hashes[SEARCH_AHEAD];
-
-	for (uint32_t done = 0, ahead; done < n; done += ahead) {
-		ahead = n - done < SEARCH_AHEAD ? n - done : SEARCH_AHEAD;
-		for (uint32_t i = 0; i < ahead; i++) {
-			s->flow.nat_port = htons((uint16_t)(first + done + i));
-			hashes[i] = hash_candidate(s);
-		}
-		for (uint32_t i = 0; i < ahead; i++) {
-			s->flow.nat_port = htons((uint16_t)(first + done + i));
-			if ((has_reserve(s) && is_reserve(first + done + i) != s->use_reserve) ||
-			    is_taken(s, hashes[i]))
-				continue;
-			s->return_hash = hashes[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A random place among our parts of @address's slices: slice and offset into it. */
-static void random_place(struct setup *s, const struct egress_address *address, uint32_t *k,
-			 uint32_t *offset)
-{
-	uint64_t random = flow_table_random(s->lane->flows);
-	const struct slice_use *use;
-
-	*k = (uint32_t)(((random & UINT32_MAX) * address->n_slices) >> 32);
-	use = &s->lane->egress->slices[address->first_slice + *k];
-	*offset = use->first + (uint32_t)(((random >> 32) * use->n) >> 32);
-}
-
-/* Searches our part of an address's slices from a random place. */
-static bool search_address(struct setup *s, const struct egress_address *address)
-{
-	const struct egress_state *e = s->lane->egress;
-	uint32_t k, offset, left = SEARCH_MAX;
-
-	random_place(s, address, &k, &offset);
-	use_address(s, address);
-	/* Once more round to the slice where it began, for the ports before that place. */
-	for (uint32_t i = 0; i <= address->n_slices && left > 0; i++) {
-		const struct slice_use *use = &e->slices[address->first_slice + k];
-		uint32_t end = use->first + use->n, n;
-
-		s->slice = address->first_slice + k;
-		if (i > 0)
-			offset = use->first;
-		n = end - offset < left ? end - offset : left;
-		if (search_slice(s, &s->lane->net->slices[s->slice], offset, n))
-			return true;
-		left -= n;
-		k = k + 1 < address->n_slices ? k + 1 : 0;
-	}
-	return false;
 }
 
 /* The @i-th address that this host may be seen under: its own, then the ones after it. */
@@ -328,103 +96,98 @@ static uint32_t addresses_to_try(const struct setup *s)
 	return n < ADDRESSES_MAX ? n : ADDRESSES_MAX;
 }
 
-/* Among the ports for everybody, or, with @reserve, among the others. */
-static bool search_pool(struct setup *s, bool reserve)
+static enum drop search_pool(struct setup *s)
 {
-	s->use_reserve = reserve;
-	for (uint32_t i = 0; i < addresses_to_try(s); i++) {
-		uint32_t address = address_in_turn(s, i);
+	bool with_reserve = may_use_reserve(s);
+	unsigned looks = room_share(s->lane), n = addresses_to_try(s);
 
-		if (is_spent(s, address))
-			continue;
-		if (search_address(s, &s->lane->net->addresses[address]))
-			return true;
-		remember_spent(s, address);
+	for (uint32_t i = 0; i < n; i++) {
+		unsigned kept = i + 1 < n ? looks / 2 : 0, part = looks - kept;
+
+		if (search_address(s, address_in_turn(s, i), with_reserve, &part))
+			return DROP_NONE;
+		looks = kept + part;
 	}
-	return false;
+	return DROP_EGRESS_EXHAUSTED;
 }
 
-/* The first address that is not known to be spent, or NULL. */
-static const struct egress_address *choose_address(struct setup *s)
+/* Where something is short: the first address that may have a port, or NULL. */
+static const struct egress_address *choose_address(const struct setup *s)
 {
+	bool with_reserve = may_use_reserve(s);
+
 	for (uint32_t i = 0; i < addresses_to_try(s); i++) {
 		uint32_t address = address_in_turn(s, i);
 
-		if (!is_spent(s, address))
+		if (!search_is_vain(s, address, with_reserve))
 			return &s->lane->net->addresses[address];
 	}
 	return NULL;
 }
 
-static uint32_t *flows_of_port(struct setup *s)
+/* A random port that is not of the reserve; no candidate if chance finds none. */
+static void choose_place(struct setup *s, const struct egress_address *address)
 {
-	const struct slice *slice = &s->lane->net->slices[s->slice];
-	uint32_t offset = (uint32_t)ntohs(s->flow.nat_port) - slice->first_port;
-
-	return &s->lane->egress->slices[s->slice].flows_of_port[offset];
-}
-
-static void count_port(struct slice_counters *c, uint32_t *flows, int change)
-{
-	c->ports += (uint32_t)((change > 0 && *flows == 0) - (change < 0 && *flows == 1));
-	c->flows += (uint32_t)change;
-	*flows += (uint32_t)change;
-}
-
-/* A random place that is not of the reserve: its offset; s->slice is written. */
-static uint32_t place_for_all(struct setup *s, const struct egress_address *address)
-{
-	const struct slice_use *use;
-	uint32_t k, offset;
+	const struct egress_state *e = s->lane->egress;
 
 	for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
-		random_place(s, address, &k, &offset);
-		s->slice = address->first_slice + k;
-		if (!has_reserve(s) || !is_reserve(offset))
-			return offset;
+		struct place place = ports_random(e, address, flow_table_random(s->lane->flows));
+		uint16_t port = ports_number(s->lane, address, place);
+
+		if (!ports_are_first_choice(e, port))
+			continue;
+		s->slice = address->first_slice + place.slice;
+		s->flow.nat_port = htons(port);
+		s->has_candidate = true;
+		return;
 	}
-	use = &s->lane->egress->slices[s->slice];
-	return offset > use->first ? offset - 1 : offset + 1; /* a part has at least two ports */
 }
 
 enum drop egress_choose(struct setup *s)
 {
 	const struct egress_address *address;
-	uint32_t offset;
 
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		return DROP_NONE; /* depends on what the packets before it take */
-	address = choose_address(s);
+	if (__builtin_expect(shortages_are_known(s->lane->egress->shortages, s->lane->now_s), 0))
+		address = choose_address(s);
+	else
+		address = &s->lane->net->addresses[address_in_turn(s, 0)];
 	if (address == NULL)
-		return may_use_reserve(s) ? DROP_NONE : DROP_EGRESS_EXHAUSTED;
-	offset = place_for_all(s, address);
-	use_address(s, address);
-	s->flow.nat_port = htons((uint16_t)(s->lane->net->slices[s->slice].first_port + offset));
-	s->return_hash = hash_candidate(s);
-	s->has_candidate = true;
-	__builtin_prefetch(flows_of_port(s), 1);
+		return DROP_EGRESS_EXHAUSTED;
+	choose_place(s, address);
+	if (!s->has_candidate)
+		return DROP_NONE;
+	search_use_address(s, address);
+	s->return_hash = search_hash(s);
+	ports_prefetch(s);
 	return DROP_NONE;
 }
 
 static enum drop take_shared(struct setup *s)
 {
-	if (s->has_candidate && !is_taken(s, s->return_hash))
+	if (s->has_candidate && !search_is_taken(s, s->return_hash))
 		return DROP_NONE;
-	if (search_pool(s, false) || (may_use_reserve(s) && search_pool(s, true)))
-		return DROP_NONE;
-	return DROP_EGRESS_EXHAUSTED;
+	return search_pool(s);
+}
+
+static enum drop take_mapping(struct setup *s, uint32_t address, bool use_reserve)
+{
+	return mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
+			     s->lane->now_s, address, use_reserve, &s->flow, &s->slice);
 }
 
 /* Paired strictly (RFC 4787 REQ-2, REQ-11): never another address because this one is used up. */
 static enum drop take_own(struct setup *s)
 {
 	uint32_t address = s->pool->first_address + address_of_host(s);
-	enum drop drop = mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
-				       s->lane->now_s, address,
-				       !has_reserve(s) || may_use_reserve(s), &s->flow, &s->slice);
+	bool use_reserve = !has_reserve(s) || may_use_reserve(s);
+	enum drop drop = take_mapping(s, address, use_reserve);
 
+	if (drop != DROP_NONE && room_make(s))
+		drop = take_mapping(s, address, use_reserve);
 	if (drop == DROP_NONE)
-		s->return_hash = hash_candidate(s);
+		s->return_hash = search_hash(s);
 	return drop;
 }
 
@@ -433,10 +196,9 @@ enum drop egress_take(struct setup *s)
 	enum drop drop =
 		s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT ? take_own(s) : take_shared(s);
 
-	if (drop != DROP_NONE)
-		return drop;
-	count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), 1);
-	return DROP_NONE;
+	if (drop == DROP_NONE)
+		ports_count_flow(s, 1);
+	return drop;
 }
 
 bool egress_find_home(struct setup *s)
@@ -448,12 +210,10 @@ bool egress_find_home(struct setup *s)
 enum drop egress_take_home(struct setup *s)
 {
 	int address = network_find_address(s->lane->net, s->flow.nat_src);
-	enum drop drop =
-		mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
-			      s->lane->now_s, (uint32_t)address, false, &s->flow, &s->slice);
+	enum drop drop = take_mapping(s, (uint32_t)address, false);
 
 	if (drop == DROP_NONE)
-		count_port(&s->lane->egress->slices[s->slice].counters, flows_of_port(s), 1);
+		ports_count_flow(s, 1);
 	return drop;
 }
 
@@ -483,10 +243,12 @@ static void give_back(struct setup *s, bool is_over)
 	const struct network *net = lane->net;
 	const struct pool *pool = &net->pools[net->slices[s->slice].pool];
 
-	count_port(&lane->egress->slices[s->slice].counters, flows_of_port(s), -1);
+	ports_count_flow(s, -1);
 	if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		mappings_give(lane->egress->mappings, lane->flows, net, s->slice, &s->flow,
 			      is_over ? rests_until(lane, pool, s->flow.proto) : 0);
+	else if (shortages_are_known(lane->egress->shortages, lane->now_s))
+		shortage_port_freed(s);
 }
 
 void egress_undo(struct setup *s)
@@ -503,9 +265,14 @@ void egress_release(struct lane *lane, const struct flow *flow, const struct flo
 	uint16_t port = ntohs(flow->nat_port);
 	int slice = address < 0 ? -1 : network_find_slice(lane->net, (uint32_t)address, port);
 	struct setup s = {.lane = lane, .flow = *flow};
+	struct flow6 addresses;
 
 	if (slice < 0)
 		return;
+	if (six != NULL) {
+		addresses = *six;
+		s.six = &addresses;
+	}
 	s.slice = (uint32_t)slice;
 	give_back(&s, true);
 }

@@ -23,6 +23,7 @@
 #include "setup/setup.h"
 
 #include "base/memory.h"
+#include "setup/room.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
 	return true;
 }
 
-static enum drop refuse(struct setup *s, struct site_use *use, const struct site_limits *limits)
+static enum drop may_not(struct setup *s, struct site_use *use, const struct site_limits *limits)
 {
 	enum drop drop = refuse_record(s, use);
 
@@ -77,6 +78,16 @@ static enum drop refuse(struct setup *s, struct site_use *use, const struct site
 	if (!take_token(use, limits, s->lane->now_ns))
 		return DROP_SITE_RATE;
 	return DROP_NONE;
+}
+
+/* Who is refused because there are too many flows looks whether some are over. */
+static enum drop refuse(struct setup *s, struct site_use *use, const struct site_limits *limits)
+{
+	enum drop drop = may_not(s, use, limits);
+
+	if (drop == DROP_NONE || drop == DROP_SITE_RATE || !room_make(s))
+		return drop;
+	return may_not(s, use, limits);
 }
 
 /* One more or one less. */
@@ -121,6 +132,8 @@ enum drop limits_take_from_outside(struct setup *s)
 	struct site_use *use = &s->lane->sites[s->flow.site];
 	enum drop drop = refuse_from_outside(s, use, &half);
 
+	if (drop != DROP_NONE && drop != DROP_SITE_RATE && room_make(s))
+		drop = refuse_from_outside(s, use, &half);
 	if (drop == DROP_NONE)
 		return limits_take(s);
 	use->counters.refused++;

@@ -15,7 +15,7 @@
 #include "setup/mapping.h"
 
 #include "base/wire.h"
-#include "setup/setup.h"
+#include "setup/ports.h"
 
 #include <stdlib.h>
 

@@ -10,8 +10,6 @@
 #include "flow/flow.h"
 #include "network/network.h"
 
-enum { RESERVE_EVERY = 16 }; /* each so many-th port is only for sites with few flows: egress.c */
-
 struct mappings;
 
 enum { MAPPING_BYTES = 40 };

@@ -242,7 +242,10 @@ static ALWAYS_INLINE void finish(struct lane *lane, struct burst *b, struct setu
 void stage_setup(struct lane *lane, struct burst *b)
 {
 	struct setup setups[BURST_MAX];
-	unsigned n = prepare(lane, b, STAGE_SETUP, setups, NULL);
+	unsigned n;
+
+	room_begin(lane, b, b->n[STAGE_SETUP]);
+	n = prepare(lane, b, STAGE_SETUP, setups, NULL);
 
 	for (unsigned i = 0; i < n; i++)
 		finish(lane, b, &setups[i], STAGE_FOLLOW);
@@ -252,7 +255,10 @@ void stage_setup6(struct lane *lane, struct burst *b)
 {
 	struct setup setups[BURST_MAX];
 	struct flow6 sixes[BURST_MAX];
-	unsigned n = prepare(lane, b, STAGE_SETUP6, setups, sixes);
+	unsigned n;
+
+	room_begin(lane, b, b->n[STAGE_SETUP6]);
+	n = prepare(lane, b, STAGE_SETUP6, setups, sixes);
 
 	for (unsigned i = 0; i < n; i++)
 		finish(lane, b, &setups[i], STAGE_FOLLOW6);

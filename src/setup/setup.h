@@ -19,7 +19,6 @@ struct setup {
 	uint32_t slice; /* choose, take: the slice of the egress port */
 	bool is_global; /* source: in a global prefix, so it leaves untranslated (IPv6) */
 	bool has_candidate; /* choose: a port to try first */
-	bool use_reserve; /* take: looking at the ports that are kept for sites with few flows */
 	uint64_t return_hash; /* choose, take: of the flow's return key */
 	uint32_t record; /* insert: where the flow is now */
 };
@@ -59,6 +58,13 @@ bool inbound_is_open(const struct lane *lane);
  * A packet from the Internet that belongs to no flow: it opens one and follows it, or is dropped.
  */
 void inbound_open(struct lane *lane, struct burst *b, struct packet *p);
+
+/*
+ * Room (room.c). Begins a burst's account: @n first packets, while those of @b are on their way
+ * (NULL: none are). The hand looks at @n records of a table; how many flows it ended.
+ */
+void room_begin(struct lane *lane, const struct burst *b, unsigned n);
+unsigned room_sweep(struct lane *lane, bool six, unsigned n);
 
 void stage_setup(struct lane *lane, struct burst *b);
 void stage_setup6(struct lane *lane, struct burst *b);

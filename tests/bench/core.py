@@ -77,6 +77,17 @@ class Core:
                          f"{found['ended']} ended, {found['refused']} were refused, "
                          "no live one was lost")
 
+    def exhaust(self, results):
+        self.say("exhaust")
+        names = {"nearly": "exhaust", "many": "exhaust_256"}
+        for found in self.run("exhaust", repeat=2 if self.quick else 4):
+            results.set(names[found["case"]], flows=found["flows"],
+                        value=found["longest_ns"] / 1000,
+                        note=f"longest of {found['turns']} turns of 64 first packets, the shortest "
+                             f"of {found['runs']} equal runs for each; half within "
+                             f"{found['median_ns'] / 1000:.1f} us; {found['opened']} flows came, "
+                             f"{found['refused']} packets were refused")
+
     def workers(self, results):
         self.say("workers_2, handover")
         runs = self.run("workers", repeat=1 if self.quick else 5)

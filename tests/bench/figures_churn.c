@@ -5,21 +5,16 @@
  *   each turn   56 return packets of live flows, 8 first packets of new flows
  *   each pass   over all live flows: the clock moves by a third of the timeout
  *
- * The thread has real-time priority, in stints of some milliseconds with a rest between them. Still
- * there are interrupts, and a hypervisor. So all is done several times, turn by turn the same: a pause
- * that the worker makes comes back in the same turn of each run. Of each turn the shortest run counts,
- * of all turns the longest.
+ * All runs are equal, as in stint.h.
  */
 #include "figures.h"
 
-#include "loop.h"
+#include "stint.h"
+#include "traffic.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include <rte_cycles.h>
 
@@ -27,8 +22,6 @@ enum {
 	NEW_PER_TURN = 8,
 	LIVE_PER_TURN = RIG_BURST - NEW_PER_TURN,
 	PASS_S = RIG_TIMEOUT_S / 3,
-	STINT_NS = 4000000,
-	REST_NS = 2000000,
 	TURNS_PER_FLOW_HUNDREDTHS = 50,
 	PRIME = 611953, /* steps through all live flows, far from one to the next */
 };
@@ -45,23 +38,6 @@ struct churn {
 struct churn_counts {
 	uint64_t created, ended;
 };
-
-static bool go_real_time(void)
-{
-	const struct sched_param first = {.sched_priority = 1};
-
-	return sched_setscheduler(0, SCHED_FIFO, &first) == 0;
-}
-
-static void rest(uint64_t *stint_begin)
-{
-	const struct timespec t = {.tv_nsec = REST_NS};
-
-	if (rig_now_ns() - *stint_begin < STINT_NS)
-		return;
-	nanosleep(&t, NULL);
-	*stint_begin = rig_now_ns();
-}
 
 static void make_live(const struct churn *c, uint32_t flow, struct shot *shot)
 {
@@ -127,52 +103,15 @@ static uint64_t churn_turn(struct churn *c)
 	return spent;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* The machine's own longest pause: reads the clock for as long as the turns took. */
-static uint64_t longest_of_nothing(uint64_t cycles)
-{
-	uint64_t stint = rig_now_ns(), longest = 0, before = rte_rdtsc(), begin = before;
-
-	for (uint64_t sum = 0; sum < cycles;) {
-		for (unsigned i = 0; i < 1000; i++) {
-			uint64_t now = rte_rdtsc();
-
-			longest = now - before > longest ? now - before : longest;
-			before = now;
-		}
-		sum += before - begin;
-		rest(&stint);
-		begin = before = rte_rdtsc();
-	}
-	return longest;
-}
-
-static double ns(uint64_t cycles)
-{
-	return (double)cycles * 1e9 / (double)rte_get_tsc_hz();
-}
-
-/* All turns once; @turns[i] becomes the shorter one of what it was and what it is now. */
-static struct churn_counts run_once(const struct figure_options *o, uint64_t *turns, size_t n,
-				    uint64_t *longest)
+/* All turns once. */
+static struct churn_counts run_once(const struct figure_options *o, struct stints *stints)
 {
 	struct churn c = churn_create(o);
 	struct worker_counters before = rig_counters(c.rig), after;
-	uint64_t stint = rig_now_ns();
 
-	for (size_t i = 0; i < n; i++) {
-		uint64_t spent = churn_turn(&c);
-
-		turns[i] = spent < turns[i] ? spent : turns[i];
-		*longest = spent > *longest ? spent : *longest;
-		rest(&stint);
-	}
+	stints_begin(stints);
+	for (size_t i = 0; i < stints->n; i++)
+		stints_note(stints, i, churn_turn(&c));
 	after = rig_counters(c.rig);
 	if (after.flows_ended == before.flows_ended || after.flows < o->flows / 10 * 9)
 		rig_fail("the table did not churn: %" PRIu64 " flows left", after.flows);
@@ -187,26 +126,22 @@ static struct churn_counts run_once(const struct figure_options *o, uint64_t *tu
 
 void figure_churn(const struct figure_options *o)
 {
-	size_t n = (uint64_t)o->flows * TURNS_PER_FLOW_HUNDREDTHS / 100;
-	uint64_t *turns = malloc(n * sizeof(*turns)), longest = 0, sum = 0, nothing;
-	bool real_time = go_real_time();
+	struct stints s = stints_create((uint64_t)o->flows * TURNS_PER_FLOW_HUNDREDTHS / 100);
+	bool real_time = stints_go_real_time();
 	struct churn_counts counts = {0};
+	uint64_t nothing;
 
-	if (turns == NULL)
-		rig_fail("no memory");
-	memset(turns, 0xff, n * sizeof(*turns));
 	for (unsigned i = 0; i < o->repeat; i++)
-		counts = run_once(o, turns, n, &longest);
-	for (size_t i = 0; i < n; i++)
-		sum += turns[i];
-	nothing = longest_of_nothing(sum);
-	qsort(turns, n, sizeof(*turns), compare);
+		counts = run_once(o, &s);
+	nothing = stints_of_nothing(stints_sum(&s));
+	stints_sort(&s);
 	printf("{\"flows\": %u, \"turns\": %zu, \"runs\": %u, \"longest_ns\": %.0f, "
 	       "\"p9999_ns\": %.0f, \"median_ns\": %.0f, \"once_ns\": %.0f, \"nothing_ns\": %.0f, "
 	       "\"created\": %" PRIu64 ", \"ended\": %" PRIu64 ", \"refused\": %" PRIu64
 	       ", \"real_time\": %s}\n",
-	       o->flows, n, o->repeat, ns(turns[n - 1]), ns(turns[n - n / 10000 - 1]),
-	       ns(turns[n / 2]), ns(longest), ns(nothing), counts.created, counts.ended,
-	       (uint64_t)n * NEW_PER_TURN - counts.created, real_time ? "true" : "false");
-	free(turns);
+	       o->flows, s.n, o->repeat, stints_ns(s.turns[s.n - 1]),
+	       stints_ns(s.turns[s.n - s.n / 10000 - 1]), stints_ns(s.turns[s.n / 2]),
+	       stints_ns(s.once), stints_ns(nothing), counts.created, counts.ended,
+	       (uint64_t)s.n * NEW_PER_TURN - counts.created, real_time ? "true" : "false");
+	stints_destroy(&s);
 }

@@ -125,10 +125,12 @@ void rig_buffers(struct rte_mbuf **mbufs, unsigned n)
 		memset(mbufs[i]->buf_addr, 0, mbufs[i]->buf_len);
 }
 
-static void read_config(struct rig *rig, uint32_t capacity)
+static const struct rig_egress usual = {.addresses = 4, .slices = 31, .slice_size = 2048};
+
+static void read_config(struct rig *rig, uint32_t capacity, const struct rig_egress *egress)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
-	char *yaml = rig_yaml(capacity);
+	char *yaml = rig_yaml(capacity, egress);
 
 	rig->config = config_parse("bench.yaml", yaml, strlen(yaml), &errs);
 	if (rig->config == NULL) {
@@ -285,7 +287,7 @@ static void make_workers(struct rig *rig)
 	uint64_t begin;
 
 	for (unsigned s = FLOW_FREE + 1; s < FLOW_STATE_COUNT; s++)
-		config.timeout_s[s] = RIG_TIMEOUT_S;
+		config.timers.state_s[s] = RIG_TIMEOUT_S;
 	begin = rig_now_ns();
 	for (unsigned i = 0; i < rig->n_workers; i++) {
 		for (unsigned p = 0; p < RIG_PORTS; p++)
@@ -311,21 +313,21 @@ static struct rig *finish(struct rig *rig)
 	return rig;
 }
 
-static struct rig *begin(uint32_t capacity, unsigned workers)
+static struct rig *begin(uint32_t capacity, unsigned workers, const struct rig_egress *egress)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	if (rig == NULL)
 		rig_fail("no memory");
 	rig->n_workers = workers;
-	read_config(rig, capacity);
+	read_config(rig, capacity, egress);
 	return rig;
 }
 
-struct rig *rig_create(uint32_t capacity, unsigned workers)
+struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress)
 {
 	static unsigned serial;
-	struct rig *rig = begin(capacity, workers);
+	struct rig *rig = begin(capacity, workers, egress);
 
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		open_port(rig, i, serial);
@@ -333,9 +335,14 @@ struct rig *rig_create(uint32_t capacity, unsigned workers)
 	return finish(rig);
 }
 
+struct rig *rig_create(uint32_t capacity, unsigned workers)
+{
+	return rig_create_egress(capacity, workers, &usual);
+}
+
 struct rig *rig_create_memif(uint32_t capacity)
 {
-	struct rig *rig = begin(capacity, 1);
+	struct rig *rig = begin(capacity, 1, &usual);
 	uint16_t ethdevs[RIG_PORTS];
 
 	rig_memif_ports(ethdevs);

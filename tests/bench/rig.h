@@ -63,11 +63,19 @@ void rig_start_dpdk(int cpu, enum rig_start how, const char *socket);
 /* "hugetlbfs" or "transparent": where tables of @bytes would lie if they were made now. */
 const char *rig_memory(uint64_t bytes);
 
+/* The pool: so many addresses, of each the first slices but number 0. */
+struct rig_egress {
+	unsigned addresses, slices, slice_size;
+};
+
 /* The configuration; free() it. */
-char *rig_yaml(uint32_t capacity);
+char *rig_yaml(uint32_t capacity, const struct rig_egress *egress);
 
 /* @workers workers with room for @capacity flows each; same secret in each run. */
 struct rig *rig_create(uint32_t capacity, unsigned workers);
+
+/* The same with another pool than the usual one. */
+struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress);
 
 /* One worker on the two memif ports of this process. */
 struct rig *rig_create_memif(uint32_t capacity);

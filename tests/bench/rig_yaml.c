@@ -1,6 +1,6 @@
 /*
- * The rig's configuration, in the operator's own language: sites that share their addresses, and four
- * egress addresses with all slices but the first.
+ * The rig's configuration, in the operator's own language: sites that share their addresses, and
+ * egress addresses with slices from port 2048 on.
  */
 #include "rig.h"
 
@@ -8,7 +8,7 @@
 
 enum { CAPACITY_MIN = 1024 /* a configuration may not ask for less */ };
 
-char *rig_yaml(uint32_t capacity)
+char *rig_yaml(uint32_t capacity, const struct rig_egress *egress)
 {
 	char *text = NULL;
 	size_t size;
@@ -30,12 +30,16 @@ char *rig_yaml(uint32_t capacity)
 			"      - {name: t%u, key: %u, local: 198.51.100.1, remote: 192.0.2.%u, "
 			"port: underlay}\n",
 			s, s, s, s + 1);
-	fprintf(out, "egress:\n  - name: internet\n    port: uplink\n    addresses:\n");
-	for (unsigned a = 0; a < 4; a++) {
-		fprintf(out, "      - {address: 203.0.113.%u, slices: [1", a + 1);
-		for (unsigned k = 2; k < 32; k++)
-			fprintf(out, ", %u", k);
-		fprintf(out, "]}\n");
+	fprintf(out,
+		"egress:\n  - name: internet\n    port: uplink\n    slice-size: %u\n    "
+		"addresses:\n",
+		egress->slice_size);
+	for (unsigned a = 0; a < egress->addresses; a++) {
+		/* from port 2048 on */
+		unsigned first = 2048 / egress->slice_size;
+
+		fprintf(out, "      - {address: 203.0.113.%u, slices: [%u-%u]}\n", a + 1, first,
+			first + egress->slices - 1);
 	}
 	fclose(out);
 	return text;

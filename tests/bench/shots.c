@@ -64,6 +64,12 @@ void shot_forward(uint32_t flow, struct shot *shot)
 		  htons(SERVER_PORT), flow);
 }
 
+void shot_forward_to(uint32_t flow, uint32_t server, struct shot *shot)
+{
+	make_shot(shot, htonl(flow_src(flow)), htonl(server), htons(flow_sport(flow)),
+		  htons(SERVER_PORT), flow);
+}
+
 void shot_return(uint32_t flow, const struct mapping *m, struct shot *shot)
 {
 	make_shot(shot, htonl(flow_dst(flow)), m->addr, htons(SERVER_PORT), m->port, flow);

@@ -48,6 +48,9 @@ void shots_templates(struct templates *t);
 /* A flow's first packet, and later ones in the same direction. */
 void shot_forward(uint32_t flow, struct shot *shot);
 
+/* The same towards another server (address in host order) than the flow's own. */
+void shot_forward_to(uint32_t flow, uint32_t server, struct shot *shot);
+
 /* A packet of the other direction. */
 void shot_return(uint32_t flow, const struct mapping *m, struct shot *shot);
 

@@ -339,6 +339,77 @@ static void a_closed_port_rests(void **state)
 	tear_down();
 }
 
+/* The hand has not come by yet, and the table is full of what is over: no first packet is refused. */
+static void what_is_over_makes_room(void **state)
+{
+	uint32_t dst = IP(192, 0, 2, 80);
+
+	set_up("");
+	for (uint32_t i = 0; i < CAPACITY; i++)
+		assert_int_not_equal(open_flow(UDP, IP(192, 1, 0, 0) + i, 5000), 0);
+	assert_int_equal(open_flow(UDP, dst, 5000), 0);
+	worker_advance_clock(bed_worker(bed, 0), 301);
+	for (uint32_t i = 0; i < CAPACITY; i++)
+		assert_int_not_equal(open_flow(UDP, IP(192, 2, 0, 0) + i, 5000), 0);
+	tear_down();
+}
+
+/* The same where all ports towards one server are taken. */
+static void ports_of_what_is_over_are_free(void **state)
+{
+	uint32_t dst = IP(192, 0, 2, 80);
+
+	set_up("");
+	open_all_ports(dst, 1000);
+	assert_int_equal(open_flow(TCP, dst, 9000), 0);
+	worker_advance_clock(bed_worker(bed, 0), 241);
+	open_all_ports(dst, 2000);
+	assert_int_equal(flows(), SLICE);
+	tear_down();
+}
+
+/*
+ * One burst: answers to half of the flows whose time is over, and first packets that want a port.
+ * Who is met lives on and gets its answer; the ports of the others are for the new ones.
+ */
+static void who_is_met_lives_on(void **state)
+{
+	uint32_t dst = IP(192, 0, 2, 80);
+	bool taken[SLICE] = {false};
+	uint8_t bytes[BED_FRAME_MAX];
+	struct frame out;
+
+	set_up("");
+	open_all_ports(dst, 1000);
+	worker_advance_clock(bed_worker(bed, 0), 241);
+	for (unsigned i = 0; i < SLICE / 2; i++) {
+		struct frame first = forward_frame(TCP, dst, (uint16_t)(2000 + i), SYN);
+		struct frame answer = {
+			.src = dst,
+			.dst = IP(203, 0, 113, 1),
+			.sport = 443,
+			.dport = (uint16_t)(100 * SLICE + 2 * i),
+			.proto = TCP,
+			.tcp_flags = ACK,
+			.payload = 8,
+		};
+
+		bed_send(bed, UNDERLAY, bytes, frame_build(&first, bytes));
+		bed_send(bed, UPLINK, bytes, frame_build(&answer, bytes));
+	}
+	bed_run(bed);
+	for (unsigned i = 0; i < SLICE / 2; i++) {
+		assert_true(take(UPLINK, &out));
+		assert_in_range(out.sport, 100 * SLICE, 101 * SLICE - 1);
+		assert_int_equal(out.sport % 2, 1); /* the even ones are met */
+		assert_false(taken[out.sport % SLICE]);
+		taken[out.sport % SLICE] = true;
+		assert_true(take(UNDERLAY, &out));
+		assert_in_range(out.dport, 1000, 1000 + SLICE - 1); /* an old one's */
+	}
+	tear_down();
+}
+
 /* The same starter may begin again on the same ports: it has left TIME-WAIT, so may we. */
 static void its_own_starter_need_not_wait(void **state)
 {
@@ -432,6 +503,9 @@ int main(void)
 		cmocka_unit_test(only_outbound_packets_keep_it),
 		cmocka_unit_test(resets_do_not_keep_it),
 		cmocka_unit_test(a_closed_port_rests),
+		cmocka_unit_test(what_is_over_makes_room),
+		cmocka_unit_test(ports_of_what_is_over_are_free),
+		cmocka_unit_test(who_is_met_lives_on),
 		cmocka_unit_test(its_own_starter_need_not_wait),
 		cmocka_unit_test(one_turn_ends_few),
 		cmocka_unit_test(the_counter_may_step),

@@ -236,7 +236,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 	struct worker_config config = {
 		.flows_capacity = bed->config->flows_capacity / bed->n_workers,
 		.flows6_capacity = bed->config->flows_capacity6 / bed->n_workers,
-		.timeout_s =
+		.timers.state_s =
 			{
 				[FLOW_UDP] = bed->config->timeout_udp,
 				[FLOW_ICMP] = bed->config->timeout_icmp,

@@ -14,8 +14,8 @@
 
 enum { TCP = 6, UDP = 17, ICMP6 = 58, ALL = 1 << 20, CAPACITY = 1024 };
 
-static const uint16_t timeout_s[FLOW_STATE_COUNT] = {
-	[FLOW_UDP] = 300, [FLOW_ICMP] = 3, [FLOW_TCP_ESTABLISHED] = 7200};
+static const struct flow_timers timers = {
+	.state_s = {[FLOW_UDP] = 300, [FLOW_ICMP] = 3, [FLOW_TCP_ESTABLISHED] = 7200}};
 
 /* Flow 0 to 5, in the order of the table; those of IPv6 come last. */
 static void fill(struct stage_bench *b)
@@ -99,7 +99,7 @@ static void test_filter(void **state)
 		unsigned found = 0;
 
 		q = (struct flow_query){.filter = rows[i].filter, .limit = FLOW_QUERY_MAX};
-		assert_true(query_step(&b->lane, timeout_s, &q, ALL));
+		assert_true(query_step(&b->lane, &timers, &q, ALL));
 		assert_int_equal(q.cursor, 0);
 		for (uint32_t k = 0; k < q.n; k++) {
 			const struct flow_view *v = &q.flows[k];
@@ -123,7 +123,7 @@ static void test_view(void **state)
 	struct addr6 inside = bench_addr6((struct ip6)INSIDE6);
 
 	fill(b);
-	assert_true(query_step(&b->lane, timeout_s, &q, ALL));
+	assert_true(query_step(&b->lane, &timers, &q, ALL));
 	assert_int_equal(q.n, 6);
 	assert_false(q.flows[0].is_six);
 	assert_int_equal(q.flows[0].idle_s, 5);
@@ -149,7 +149,7 @@ static unsigned read_pages(struct stage_bench *b, uint32_t limit, unsigned step,
 		unsigned steps = 0;
 
 		q.n = 0;
-		while (!query_step(&b->lane, timeout_s, &q, step))
+		while (!query_step(&b->lane, &timers, &q, step))
 			assert_in_range(++steps, 1, 2 * CAPACITY);
 		assert_in_range(q.n, 0, limit);
 		for (uint32_t i = 0; i < q.n; i++) {
@@ -216,12 +216,12 @@ static void test_bounded(void **state)
 	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
 
 	fill(b);
-	assert_false(query_step(&b->lane, timeout_s, &q, 2));
+	assert_false(query_step(&b->lane, &timers, &q, 2));
 	assert_int_equal(q.n, 2);
 	assert_int_equal(q.cursor, 3);
-	assert_false(query_step(&b->lane, timeout_s, &q, 2));
+	assert_false(query_step(&b->lane, &timers, &q, 2));
 	assert_int_equal(q.n, 4);
-	assert_true(query_step(&b->lane, timeout_s, &q, 2));
+	assert_true(query_step(&b->lane, &timers, &q, 2));
 	assert_int_equal(q.n, 6);
 	bench_destroy(b);
 }

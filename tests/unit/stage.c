@@ -142,6 +142,8 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 	};
 	for (unsigned i = 0; i < PORT_COUNT; i++)
 		b->ports[i].n_queues = 1;
+	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
+		b->lane.timers.state_s[i] = STAGE_TIMEOUT;
 	assert_non_null(b->lane.flows);
 	assert_non_null(b->lane.flows6);
 	assert_non_null(b->lane.egress);

@@ -31,7 +31,7 @@ static struct worker_config config_of(const struct stage_bench *b)
 	};
 
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
-		c.timeout_s[i] = 60;
+		c.timers.state_s[i] = 60;
 	return c;
 }
 

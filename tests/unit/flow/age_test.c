@@ -10,16 +10,16 @@
 
 #include <cmocka.h>
 
-static const uint16_t timeouts[FLOW_STATE_COUNT] = {
-	[FLOW_UDP] = 300,
-	[FLOW_ICMP] = 60,
-	[FLOW_TCP_OPENING] = 240,
-	[FLOW_TCP_ANSWERED] = 240,
-	[FLOW_TCP_ESTABLISHED] = 7440,
-	[FLOW_TCP_FIN_FORWARD] = 240,
-	[FLOW_TCP_FIN_RETURN] = 240,
-	[FLOW_TCP_CLOSED] = 240,
-};
+static const struct flow_timers timers = {.state_s = {
+						  [FLOW_UDP] = 300,
+						  [FLOW_ICMP] = 60,
+						  [FLOW_TCP_OPENING] = 240,
+						  [FLOW_TCP_ANSWERED] = 240,
+						  [FLOW_TCP_ESTABLISHED] = 7440,
+						  [FLOW_TCP_FIN_FORWARD] = 240,
+						  [FLOW_TCP_FIN_RETURN] = 240,
+						  [FLOW_TCP_CLOSED] = 240,
+					  }};
 
 /* clang-format off */
 static const struct {
@@ -52,13 +52,14 @@ struct ended {
 	struct flow last;
 };
 
-static void note_end(void *arg, struct flow *flow)
+static bool note_end(void *arg, struct flow *flow, uint32_t record)
 {
 	struct ended *ended = arg;
 
 	assert_int_not_equal(flow->state, FLOW_FREE); /* still whole: setup takes its port back */
 	ended->n++;
 	ended->last = *flow;
+	return true;
 }
 
 static void test_timeouts(void **state)
@@ -72,7 +73,7 @@ static void test_timeouts(void **state)
 		flow.state = rows[i].state;
 		flow.seen_s = rows[i].seen_s;
 		flow_table_insert(t, &flow);
-		removed = flow_table_sweep(t, rows[i].now_s, 1, timeouts, note_end, &ended);
+		removed = flow_table_sweep(t, rows[i].now_s, 1, &timers, note_end, &ended);
 		if (removed != rows[i].ends || ended.n != removed ||
 		    flow_table_count(t) != !rows[i].ends)
 			fail_msg("row %zu: removed %u: %s", i, removed, rows[i].why);
@@ -99,7 +100,7 @@ static void test_one_turn_late(void **state)
 		unsigned due = now <= 1300 ? 0 : (now - 1300) * FLOWS / 10;
 
 		for (unsigned i = 0; i < TURN; i++)
-			flow_table_sweep(t, now, STEP, timeouts, note_end, &ended);
+			flow_table_sweep(t, now, STEP, &timers, note_end, &ended);
 		assert_int_equal(ended.n, due);
 	}
 	assert_int_equal(flow_table_count(t), 0);
@@ -112,18 +113,18 @@ static void test_bounded_step(void **state)
 	struct flow_table *t = flow_table_create(FLOWS, flows_secret);
 	struct ended ended = {0};
 
-	assert_int_equal(flow_table_sweep(t, 5000, 64, timeouts, note_end, &ended), 0); /* empty */
+	assert_int_equal(flow_table_sweep(t, 5000, 64, &timers, note_end, &ended), 0); /* empty */
 	for (uint32_t k = 0; k < FLOWS; k++) {
 		struct flow flow = flows_make(k);
 
 		flow_table_insert(t, &flow);
 	}
-	assert_int_equal(flow_table_sweep(t, 5000, 0, timeouts, note_end, &ended), 0);
+	assert_int_equal(flow_table_sweep(t, 5000, 0, &timers, note_end, &ended), 0);
 	for (unsigned i = 1; i <= FLOWS / 5; i++) {
-		assert_int_equal(flow_table_sweep(t, 5000, 5, timeouts, note_end, &ended), 5);
+		assert_int_equal(flow_table_sweep(t, 5000, 5, &timers, note_end, &ended), 5);
 		assert_int_equal(ended.n, 5 * i);
 	}
-	assert_int_equal(flow_table_sweep(t, 5000, 500, timeouts, note_end, &ended), 0);
+	assert_int_equal(flow_table_sweep(t, 5000, 500, &timers, note_end, &ended), 0);
 	flow_table_destroy(t);
 }
 

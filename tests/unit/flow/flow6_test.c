@@ -147,23 +147,24 @@ static void every_bit_counts(void **state)
 	flow_table_destroy(t);
 }
 
-static void ended(void *arg, struct flow *flow)
+static bool ended(void *arg, struct flow *flow, uint32_t record)
 {
 	++*(unsigned *)arg;
 	assert_int_equal(flow->state, FLOW_UDP);
+	return true;
 }
 
 static void idle_flows_end(void **state)
 {
 	struct flow_table *t = flow6_table_create(8, secret);
-	uint16_t timeout_s[FLOW_STATE_COUNT] = {[FLOW_UDP] = 30};
+	struct flow_timers timers = {.state_s = {[FLOW_UDP] = 30}};
 	unsigned n = 0;
 
 	assert_non_null(t);
 	assert_int_equal(insert(t, 1), 0);
 	assert_int_equal(insert(t, 2), 1);
 	flow_table_at(t, 1)->seen_s = 20;
-	assert_int_equal(flow_table_sweep(t, 40, 8, timeout_s, ended, &n), 1);
+	assert_int_equal(flow_table_sweep(t, 40, 8, &timers, ended, &n), 1);
 	assert_int_equal(n, 1);
 	expect(t, 1, FLOW_NO_RECORD);
 	expect(t, 2, 1);

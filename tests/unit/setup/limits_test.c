@@ -2,7 +2,7 @@
  * The step that holds a site to its limits, on a lane of its own: what it takes, what it refuses and
  * under which name, what comes back.
  */
-#include "setup/setup.h"
+#include "setup/room.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,6 +48,8 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 		.now_ns = 5000000000,
 		.now_s = 5,
 	};
+	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
+		t.lane.timers.state_s[i] = 300;
 	assert_non_null(t.lane.flows);
 	assert_non_null(t.lane.sites);
 }
@@ -64,7 +66,11 @@ static struct setup a_flow(uint16_t site, uint8_t state)
 	t.serial++;
 	return (struct setup){
 		.lane = &t.lane,
-		.flow = {.src = t.serial, .dst = t.serial, .site = site, .state = state},
+		.flow = {.src = t.serial,
+			 .dst = t.serial,
+			 .site = site,
+			 .state = state,
+			 .seen_s = t.lane.now_s},
 	};
 }
 
@@ -288,6 +294,52 @@ static void one_site_has_it_all(void **state)
 	tear_down();
 }
 
+/* A site at its limit, or a full table, of flows whose time is over: they make room. */
+static void what_is_over_makes_room(void **state)
+{
+	static const struct {
+		struct spec_limits limits;
+		uint32_t flows;
+		uint8_t state;
+		enum drop refused;
+	} rows[] = {
+		{{0}, CAPACITY, FLOW_UDP, DROP_TABLE_FULL},
+		{{.flows = 100}, 100, FLOW_UDP, DROP_SITE_FLOWS},
+		{{.half_open = 100}, 100, FLOW_TCP_OPENING, DROP_HALF_OPEN},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		set_up(1, 1, rows[i].limits);
+		for (uint32_t k = 0; k < rows[i].flows; k++) {
+			struct setup s = a_flow(1, rows[i].state);
+
+			assert_int_equal(limits_take(&s), DROP_NONE);
+			assert_int_not_equal(flow_table_insert(t.lane.flows, &s.flow),
+					     FLOW_NO_RECORD);
+		}
+		assert_int_equal(take(1, rows[i].state), rows[i].refused);
+		t.lane.now_s += 301;
+		room_begin(&t.lane, NULL, 1);
+		assert_int_equal(take(1, rows[i].state), DROP_NONE);
+		assert_int_equal(t.lane.counters.flows_ended, SWEEPS_PER_PACKET);
+		assert_int_equal(flow_table_count(t.lane.flows), rows[i].flows - SWEEPS_PER_PACKET);
+		tear_down();
+	}
+}
+
+/* A burst of refused packets sweeps so many records, not more. */
+static void sweeping_is_bounded(void **state)
+{
+	set_up(1, 1, (struct spec_limits){.flows = 1000});
+	assert_int_equal(take_and_insert(1000, 1), 1000);
+	for (uint32_t burst = 0; burst < 3; burst++) {
+		room_begin(&t.lane, NULL, 64);
+		assert_int_equal(take_many(64, 1, FLOW_UDP, DROP_SITE_FLOWS), 0);
+		assert_int_equal(t.lane.room.sweeps, SWEEPS_PER_BURST);
+	}
+	tear_down();
+}
+
 /* Workers share a limit; rounded up, so that each has something. */
 static void a_workers_share(void **state)
 {
@@ -324,6 +376,8 @@ int main(void)
 		cmocka_unit_test(the_reserve_is_for_the_others),
 		cmocka_unit_test(a_fair_share),
 		cmocka_unit_test(one_site_has_it_all),
+		cmocka_unit_test(what_is_over_makes_room),
+		cmocka_unit_test(sweeping_is_bounded),
 		cmocka_unit_test(a_workers_share),
 	};
 

@@ -1,5 +1,6 @@
 /* Mappings by themselves: parts of workers that end within a word, chains, and what is given back. */
 #include "setup/mapping.h"
+#include "setup/ports.h"
 
 #include "base/wire.h"
 #include "setup/setup.h"

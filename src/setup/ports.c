@@ -1,0 +1,145 @@
+/*
+ * Ports of the slices: see ports.h.
+ *
+ * An address's ports are looked at in an order that jumps: from each to the one a step further,
+ * round and round. The step shares no divisor with the number of ports (it is a prime larger than
+ * that, by it), so the order meets every port once in each round. It may be left and taken up
+ * again anywhere. Neighbours in it are far apart: where many ports in a row are taken, a search
+ * does not have to go through all of them.
+ */
+#include "setup/ports.h"
+
+#include "base/memory.h"
+#include "setup/mapping.h"
+#include "setup/shortage.h"
+
+#include <stdlib.h>
+
+/* Larger than the ports of an address. */
+static const uint32_t primes[WALKS] = {
+	2654435761, 2246822519, 3266489917, 668265263,
+	374761393,  4294967291, 2860486313, 3367900313,
+};
+
+uint32_t egress_part(uint32_t size, uint32_t index, uint32_t count)
+{
+	return (uint32_t)((uint64_t)size * index / count);
+}
+
+uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count)
+{
+	uint32_t offset = port & (size - 1);
+
+	/* The largest index whose part begins at or before offset. */
+	return (uint16_t)((((uint64_t)offset + 1) * count - 1) >> __builtin_ctz(size));
+}
+
+static bool create_slices(struct egress_state *e, const struct network *net, uint16_t index,
+			  uint16_t count)
+{
+	e->slices = memory_lines((net->n_slices + 1) * sizeof(e->slices[0]));
+	if (e->slices == NULL)
+		return false;
+	e->n_slices = net->n_slices;
+	for (uint32_t i = 0; i < net->n_slices; i++) {
+		uint32_t size = net->slices[i].size;
+		struct slice_use *use = &e->slices[i];
+
+		use->first = egress_part(size, index, count);
+		use->n = egress_part(size, index + 1u, count) - use->first;
+		use->flows_of_port = memory_lines(size * sizeof(uint32_t));
+		if (use->flows_of_port == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool create_steps(struct egress_state *e, const struct network *net)
+{
+	e->steps = calloc(net->n_addresses + 1, sizeof(e->steps[0]));
+	if (e->steps == NULL)
+		return false;
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		const struct egress_address *address = &net->addresses[i];
+		uint32_t n = ports_part(e, address)->n, all = ports_count(e, address);
+
+		for (unsigned walk = 0; walk < WALKS && all > 0; walk++) {
+			uint32_t step = primes[walk] % all;
+
+			e->steps[i][walk] =
+				(struct place){(uint16_t)(step / n), (uint16_t)(step % n)};
+		}
+	}
+	return true;
+}
+
+/* Where there are several sites, the reserve is kept. */
+static uint64_t first_choice(const struct network *net)
+{
+	uint64_t bits = UINT64_MAX;
+
+	for (uint32_t port = 0; port < 64 && net->n_sites > 1; port++) {
+		if (ports_are_reserve(port))
+			bits &= ~(UINT64_C(1) << port);
+	}
+	return bits;
+}
+
+struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
+				   uint16_t count)
+{
+	struct egress_state *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->mappings = mappings_create(net, capacity, index, count);
+	e->shortages = shortages_create();
+	e->first_choice = first_choice(net);
+	if (e->mappings == NULL || e->shortages == NULL || !create_slices(e, net, index, count) ||
+	    !create_steps(e, net)) {
+		egress_destroy(e);
+		return NULL;
+	}
+	return e;
+}
+
+void egress_destroy(struct egress_state *e)
+{
+	if (e == NULL)
+		return;
+	for (uint32_t i = 0; i < e->n_slices; i++)
+		free(e->slices[i].flows_of_port);
+	free(e->slices);
+	free(e->steps);
+	mappings_destroy(e->mappings);
+	shortages_destroy(e->shortages);
+	free(e);
+}
+
+struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
+{
+	return e->slices[slice].counters;
+}
+
+static uint32_t *flows_of_port(const struct setup *s)
+{
+	const struct slice *slice = &s->lane->net->slices[s->slice];
+	uint32_t offset = (uint32_t)ntohs(s->flow.nat_port) - slice->first_port;
+
+	return &s->lane->egress->slices[s->slice].flows_of_port[offset];
+}
+
+void ports_prefetch(const struct setup *s)
+{
+	__builtin_prefetch(flows_of_port(s), 1);
+}
+
+void ports_count_flow(struct setup *s, int change)
+{
+	struct slice_counters *c = &s->lane->egress->slices[s->slice].counters;
+	uint32_t *flows = flows_of_port(s);
+
+	c->ports += (uint32_t)((change > 0 && *flows == 0) - (change < 0 && *flows == 1));
+	c->flows += (uint32_t)change;
+	*flows += (uint32_t)change;
+}

@@ -1,0 +1,109 @@
+/*
+ * Ports: this worker's part of the slices, how many flows each port has, and the order in which the
+ * ports of an address are looked at.
+ *
+ * Private to setup/. One struct egress_state a worker, written by it alone.
+ */
+#pragma once
+
+#include "network/network.h"
+#include "setup/setup.h"
+
+enum {
+	RESERVE_EVERY = 16, /* each so many-th port is only for sites with few flows */
+	WALKS = 8, /* orders of an address's ports */
+};
+
+struct slice_use {
+	struct slice_counters counters;
+	uint32_t *flows_of_port; /* [size of slice] */
+	uint32_t first, n; /* this worker's ports: offsets into the slice */
+};
+
+/* One of this worker's ports of an address. */
+struct place {
+	uint16_t slice; /* of the address: 0 to its n_slices - 1 */
+	uint16_t at; /* of this worker's part of it: 0 to n - 1 */
+};
+
+struct mappings;
+struct shortages;
+
+struct egress_state {
+	struct slice_use *slices; /* as network.slices */
+	uint32_t n_slices;
+	uint64_t first_choice; /* bit n: ports whose last six bits are n may be taken at once */
+	struct place (*steps)[WALKS]; /* as network.addresses: how far from one port to the next */
+	struct mappings *mappings; /* of endpoint-independent pools */
+	struct shortages *shortages;
+};
+
+static inline bool ports_are_reserve(uint32_t port)
+{
+	return port % RESERVE_EVERY == RESERVE_EVERY - 1;
+}
+
+static inline bool ports_are_first_choice(const struct egress_state *e, uint32_t port)
+{
+	return e->first_choice >> (port & 63) & 1;
+}
+
+/* The part that this worker has of each slice of @address: all slices of a pool are alike. */
+static inline const struct slice_use *ports_part(const struct egress_state *e,
+						 const struct egress_address *address)
+{
+	return &e->slices[address->first_slice];
+}
+
+/* How many ports of @address this worker has. */
+static inline uint32_t ports_count(const struct egress_state *e,
+				   const struct egress_address *address)
+{
+	return address->n_slices * ports_part(e, address)->n;
+}
+
+static inline uint16_t ports_number(const struct lane *lane, const struct egress_address *address,
+				    struct place place)
+{
+	const struct slice *slice = &lane->net->slices[address->first_slice + place.slice];
+
+	return (uint16_t)(slice->first_port + ports_part(lane->egress, address)->first + place.at);
+}
+
+/* By a random number of 64 bits. */
+static inline struct place ports_random(const struct egress_state *e,
+					const struct egress_address *address, uint64_t random)
+{
+	uint32_t n = ports_part(e, address)->n;
+
+	return (struct place){
+		.slice = (uint16_t)(((random & UINT32_MAX) * address->n_slices) >> 32),
+		.at = (uint16_t)(((random >> 32) * n) >> 32),
+	};
+}
+
+/*
+ * The next one: a step is added, place by place as two digits of a number. Every port of the
+ * address comes once before the first one comes again.
+ */
+static inline struct place ports_next(const struct egress_state *e,
+				      const struct egress_address *address, struct place place,
+				      struct place step)
+{
+	uint32_t n = ports_part(e, address)->n;
+	uint32_t at = (uint32_t)place.at + step.at, slice = (uint32_t)place.slice + step.slice;
+
+	if (at >= n) {
+		at -= n;
+		slice++;
+	}
+	if (slice >= address->n_slices)
+		slice -= address->n_slices;
+	return (struct place){(uint16_t)slice, (uint16_t)at};
+}
+
+/* The port that @s has chosen: one flow more or less. */
+void ports_count_flow(struct setup *s, int change);
+
+/* Asks memory for what that will write. */
+void ports_prefetch(const struct setup *s);

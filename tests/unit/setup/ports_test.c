@@ -1,0 +1,79 @@
+/*
+ * Ports: whose they are, and an order in which each comes once.
+ */
+#include "setup/ports.h"
+
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* By multiplication or by walking through the parts: the same owner, for all ports. */
+static void check_owners(uint32_t size, uint16_t count)
+{
+	uint16_t owner = 0;
+
+	for (uint32_t offset = 0; offset < size; offset++) {
+		uint16_t port = (uint16_t)(65536 - size + offset);
+
+		while (offset >= size * (owner + 1u) / count)
+			owner++;
+		assert_int_equal(egress_owner(port, size, count), owner);
+	}
+}
+
+static void test_owner(void **state)
+{
+	for (uint32_t size = 64; size <= 32768; size *= 2) {
+		for (uint16_t count = 1; count <= 7; count++)
+			check_owners(size, count);
+		check_owners(size, 32);
+	}
+}
+
+/* Each port of an address once, whatever the walk, the slices and the workers. */
+static void test_walks_meet_every_port_once(void **state)
+{
+	static const struct {
+		uint32_t size;
+		uint16_t index, count;
+	} rows[] = {{64, 0, 1},	  {64, 1, 3},	{64, 31, 32},
+		    {2048, 0, 1}, {2048, 2, 7}, {16384, 0, 1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct stage_bench *b =
+			bench_create(rows[i].size, 1024, rows[i].index, rows[i].count);
+		const struct egress_state *e = b->lane.egress;
+		const struct egress_address *a = &b->net->addresses[1]; /* two slices */
+
+		for (unsigned walk = 0; walk < WALKS; walk++) {
+			struct place at = ports_random(e, a, UINT64_C(0x123456789abcdef) * walk);
+			static uint8_t met[65536];
+
+			memset(met, 0, sizeof(met));
+			for (uint32_t n = 0; n < ports_count(e, a); n++) {
+				uint16_t port = ports_number(&b->lane, a, at);
+
+				assert_int_equal(met[port]++, 0);
+				assert_true(network_find_slice(b->net, 1, port) >= 0);
+				assert_int_equal(egress_owner(port, rows[i].size, rows[i].count),
+						 rows[i].index);
+				at = ports_next(e, a, at, e->steps[1][walk]);
+			}
+		}
+		bench_destroy(b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_walks_meet_every_port_once),
+	};
+
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}

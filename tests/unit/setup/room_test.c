@@ -1,0 +1,103 @@
+/*
+ * Room: who is over ends where a first packet asks, unless a packet of the burst has met it.
+ */
+#include "setup/room.h"
+
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum { UDP = 17, CAPACITY = 1024 };
+
+static const struct frame four = {
+	.src = HOST, .dst = SERVER, .sport = 5000, .dport = 53, .proto = UDP};
+static const struct frame six = {
+	.six = true, .src6 = HOST6, .dst6 = SERVER6, .sport = 5000, .dport = 53, .proto = UDP};
+
+static uint32_t open_flow(struct stage_bench *b, bool is_six, uint16_t port)
+{
+	struct frame f = is_six ? six : four;
+
+	f.sport = port;
+	return is_six ? bench_flow6(b, &f, TUNNEL_B1, port) : bench_flow(b, &f, TUNNEL_B1, port);
+}
+
+/* A packet in the list of @stage that has met the flow. */
+static void meet(struct stage_bench *b, enum stage stage, uint32_t record)
+{
+	struct packet *p = &b->burst.packets[b->n++];
+
+	p->probe.record = record;
+	burst_pass(&b->burst, stage, p);
+}
+
+static void who_is_met_stays(void **state)
+{
+	static const enum stage lists[2][2] = {
+		{STAGE_FOLLOW, STAGE_REQUOTE},
+		{STAGE_FOLLOW6, STAGE_REQUOTE6},
+	};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
+		bool is_six = i / 2;
+		struct flow_table *t = is_six ? b->lane.flows6 : b->lane.flows;
+		uint32_t met = open_flow(b, is_six, 70), other = open_flow(b, is_six, 71);
+
+		b->lane.now_s += 1000;
+		meet(b, lists[is_six][i % 2], met);
+		meet(b, lists[!is_six][i % 2], other); /* of the other table: another flow */
+		room_begin(&b->lane, &b->burst, 1);
+		assert_false(room_may_end(&b->lane, is_six, met));
+		assert_false(room_end_flow(&b->lane, is_six, met));
+		assert_int_equal(room_sweep(&b->lane, is_six, 8), 1);
+		assert_int_equal(flow_table_at(t, other)->state, FLOW_FREE);
+		assert_int_equal(flow_table_at(t, met)->state, FLOW_UDP);
+
+		b->n = 0; /* no packet of the bench's own */
+		room_begin(&b->lane, NULL, 0); /* the burst is over */
+		assert_int_equal(room_sweep(&b->lane, is_six, 8), 1);
+		assert_int_equal(flow_table_count(t), 0);
+		assert_int_equal(b->lane.counters.flows_ended, 2);
+		bench_destroy(b);
+	}
+}
+
+/* A burst never looks at more than so many ports, however many packets share them. */
+static void shares(void **state)
+{
+	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
+
+	for (unsigned n = 1; n <= BURST_MAX; n++) {
+		room_begin(&b->lane, NULL, n);
+		assert_true(room_share(&b->lane) * n <= LOOKS_PER_BURST);
+		assert_true(room_share(&b->lane) * n > LOOKS_PER_BURST / 2);
+	}
+	bench_destroy(b);
+}
+
+/* Without a table of IPv6 flows there is nothing to sweep. */
+static void no_table(void **state)
+{
+	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
+	struct flow_table *t = b->lane.flows6;
+
+	b->lane.flows6 = NULL;
+	assert_int_equal(room_sweep(&b->lane, true, 8), 0);
+	b->lane.flows6 = t;
+	bench_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_is_met_stays),
+		cmocka_unit_test(shares),
+		cmocka_unit_test(no_table),
+	};
+
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}
