@@ -32,6 +32,7 @@ struct lane_port {
 	uint16_t tx_worker; /* who transmits for this lane; itself if it has a queue */
 	bool hears_all;
 	bool answer_arp_for_tunnels;
+	uint32_t partial_until_s; /* until then every checksum is looked at: in/partial.c */
 	uint16_t n_tx;
 	struct rte_mbuf *tx[BURST_MAX]; /* transmit: leaves at the end of the burst */
 };
@@ -81,6 +82,7 @@ struct lane {
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	uint32_t flows6_taken;
 	uint64_t errors_until_ns; /* as a site's, for all of them */
+	uint32_t partial_until_s; /* the latest of all ports (in/partial.c) */
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	struct port_counters *port_counters; /* [n_ports] */

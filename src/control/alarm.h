@@ -31,6 +31,8 @@ enum {
 	  "the port still works by what was true before; it is tried again each second")           \
 	X(PORT_LOSSES, "port_losses", ERROR,                                                       \
 	  "see LOST of `homeward status`; docs/ports.md says what each loss means")                \
+	X(PARTIAL_CHECKSUMS, "partial_checksums", WARNING,                                         \
+	  "at the other end of the cable, its container, namespace or host: ethtool -K IF tx off") \
 	X(PORT_BUFFERS, "port_buffers", ERROR,                                                     \
 	  "the port slowly runs out of buffers: please report this, and restart")                  \
 	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \

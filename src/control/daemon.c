@@ -256,7 +256,7 @@ static int start_workers(struct daemon *d, struct err_list *errs)
 
 static int watch_ports(struct daemon *d, struct err_list *errs)
 {
-	d->port_watch = port_watch_create(d->base, &d->ports);
+	d->port_watch = port_watch_create(d->base, &d->ports, d->workers, d->n_workers);
 	if (d->port_watch != NULL)
 		return 0;
 	err_add(errs, NULL, 0, 0, "not enough memory to watch the ports");

@@ -88,10 +88,11 @@ void port_read_steer_counts(const struct port *port, struct port_steer_counts *o
 void port_read_stats(const struct port *port, struct port_stats *out);
 
 /*
- * Looks at the losses of all ports every second, and says by an alarm when they rise. NULL if
- * memory ran out. Control thread.
+ * Looks at the counters of all ports every second, and says by an alarm when packets are lost, or
+ * come with a checksum left undone. NULL if memory ran out. Control thread.
  */
-struct port_watch *port_watch_create(struct event_base *base, const struct port_set *set);
+struct port_watch *port_watch_create(struct event_base *base, const struct port_set *set,
+				     struct worker *const *workers, size_t n_workers);
 void port_watch_destroy(struct port_watch *w); /* NULL is fine */
 
 /* Stops and closes all; detaches the steer program. Interfaces are as before. */

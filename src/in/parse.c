@@ -3,13 +3,15 @@
  *
  * The checks are those of RFC 1812 section 5.2.2 for IPv4, and for TCP, UDP and ICMP that the
  * header is there and as long as it says. Checksums of the transport are left to the end hosts:
- * rewriting updates them by difference, so that an error stays an error.
+ * rewriting updates them by difference, so that an error stays an error. But those that a neighbour
+ * left undone are finished first (in/partial.c).
  */
 #include "in/stages.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "handover.h"
+#include "in/partial.h"
 #include "in/transport.h"
 
 /*
@@ -161,6 +163,7 @@ void parse_packet(struct lane *lane, struct burst *b, struct packet *p)
 
 void stage_parse(struct lane *lane, struct burst *b)
 {
+	partial_look(lane, b, STAGE_PARSE);
 	for (unsigned i = 0; i < b->n[STAGE_PARSE]; i++)
 		sort(lane, b, b->list[STAGE_PARSE][i]);
 }

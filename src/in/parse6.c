@@ -11,6 +11,7 @@
 
 #include "base/wire.h"
 #include "handover.h"
+#include "in/partial.h"
 #include "in/transport.h"
 #include "tunnel/ipv6.h"
 
@@ -162,6 +163,7 @@ void parse6_packet(struct lane *lane, struct burst *b, struct packet *p)
 
 void stage_parse6(struct lane *lane, struct burst *b)
 {
+	partial_look(lane, b, STAGE_PARSE6);
 	for (unsigned i = 0; i < b->n[STAGE_PARSE6]; i++)
 		parse6_packet(lane, b, b->list[STAGE_PARSE6][i]);
 }

@@ -149,6 +149,10 @@ static size_t build_l4(const struct frame *f, uint8_t *l4)
 		put16(l4 + 4, (uint32_t)(header + payload));
 	if (!has_checksum(f) || (f->proto == 17 && f->udp_no_checksum))
 		return header + payload;
+	if (f->partial) {
+		put16(l4 + at, pseudo_of(f, header + payload));
+		return header + payload;
+	}
 	put16(l4 + at, ~sum16(pseudo_of(f, header + payload), l4, header + payload) & 0xffff);
 	if (f->proto == 17 && get16(l4 + at) == 0)
 		put16(l4 + at, 0xffff);

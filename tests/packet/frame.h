@@ -49,6 +49,7 @@ struct frame {
 	uint64_t token; /* first 8 bytes of payload */
 	uint16_t payload; /* bytes, at least 8 */
 	bool udp_no_checksum;
+	bool partial; /* TCP, UDP: the checksum is left undone, as Linux leaves it to a card */
 	uint32_t seq,
 		ack; /* TCP; 0: as if both sides began with the same number and sent no data */
 	const uint8_t *data; /* instead of the token: @payload bytes, as few as you like */

@@ -1,7 +1,8 @@
 /*
- * Says when a port begins to lose packets, and when that has ended.
+ * Says when a port begins to lose packets, or gets them with checksums left undone, and when that
+ * has ended.
  *
- * Once a second the losses of each port are read. The alarm stands while they rise, and for
+ * Once a second the counters of each port are read. An alarm stands while one rises, and for
  * QUIET_S seconds after: a loss now and then is one alarm, not many.
  *
  * Control thread.
@@ -17,13 +18,21 @@
 
 enum { PERIOD_S = 1, QUIET_S = 60, TEXT_SIZE = 200 };
 
+/* A counter, and for how long it has not risen. */
+struct rise {
+	uint64_t last;
+	unsigned quiet_s;
+};
+
 struct seen {
-	uint64_t lost, rx_invalid;
-	unsigned quiet_s; /* since they rose last */
+	struct rise lost, partial;
+	uint64_t rx_invalid;
 };
 
 struct port_watch {
 	const struct port_set *set;
+	struct worker *const *workers;
+	size_t n_workers;
 	struct event *timer;
 	struct seen seen[PORTS_MAX];
 };
@@ -41,7 +50,23 @@ static void write_losses(const struct port_stats *stats, char *text, size_t size
 						stats->lost[i]);
 }
 
-static void look_at(const struct port *port, struct seen *seen, struct alarms *alarms)
+enum turn { IT_RISES, IT_STANDS, IT_HAS_ENDED };
+
+static enum turn follow(struct rise *r, uint64_t now)
+{
+	bool rises = now > r->last;
+
+	r->last = now;
+	if (rises) {
+		r->quiet_s = 0;
+		return IT_RISES;
+	}
+	if (r->quiet_s >= QUIET_S)
+		return IT_STANDS;
+	return ++r->quiet_s == QUIET_S ? IT_HAS_ENDED : IT_STANDS;
+}
+
+static void look_at_losses(const struct port *port, struct seen *seen, struct alarms *alarms)
 {
 	const char *name = port->config->name;
 	struct port_stats stats;
@@ -55,26 +80,65 @@ static void look_at(const struct port *port, struct seen *seen, struct alarms *a
 		alarm_raise(alarms, ALARM_PORT_BUFFERS, name,
 			    "the kernel refused %" PRIu64 " of its receive buffers",
 			    stats.rx_invalid);
-	if (lost > seen->lost) {
+	seen->rx_invalid = stats.rx_invalid;
+	switch (follow(&seen->lost, lost)) {
+	case IT_RISES:
 		alarm_raise(alarms, ALARM_PORT_LOSSES, name,
 			    "%" PRIu64 " packets lost since the start: %s", lost, text);
-		seen->quiet_s = 0;
-	} else if (seen->quiet_s < QUIET_S && ++seen->quiet_s == QUIET_S) {
+		break;
+	case IT_HAS_ENDED:
 		alarm_clear(alarms, ALARM_PORT_LOSSES, name);
+		break;
+	case IT_STANDS:
+		break;
 	}
-	seen->lost = lost;
-	seen->rx_invalid = stats.rx_invalid;
+}
+
+static uint64_t count_partial(const struct port_watch *w, uint16_t port)
+{
+	struct port_counters one;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < w->n_workers; i++) {
+		worker_read_port(w->workers[i], port, &one);
+		sum += one.partial;
+	}
+	return sum;
+}
+
+static void look_at_checksums(const struct port_watch *w, uint16_t i, struct seen *seen)
+{
+	const char *name = w->set->ports[i].config->name;
+	uint64_t partial = count_partial(w, i);
+
+	switch (follow(&seen->partial, partial)) {
+	case IT_RISES:
+		alarm_raise(
+			w->set->alarms, ALARM_PARTIAL_CHECKSUMS, name,
+			"a neighbour left the checksums of %" PRIu64
+			" packets undone; they are finished here, the first of them may be lost",
+			partial);
+		break;
+	case IT_HAS_ENDED:
+		alarm_clear(w->set->alarms, ALARM_PARTIAL_CHECKSUMS, name);
+		break;
+	case IT_STANDS:
+		break;
+	}
 }
 
 static void look(evutil_socket_t fd, short what, void *arg)
 {
 	struct port_watch *w = arg;
 
-	for (size_t i = 0; i < w->set->n && i < PORTS_MAX; i++)
-		look_at(&w->set->ports[i], &w->seen[i], w->set->alarms);
+	for (uint16_t i = 0; i < w->set->n && i < PORTS_MAX; i++) {
+		look_at_losses(&w->set->ports[i], &w->seen[i], w->set->alarms);
+		look_at_checksums(w, i, &w->seen[i]);
+	}
 }
 
-struct port_watch *port_watch_create(struct event_base *base, const struct port_set *set)
+struct port_watch *port_watch_create(struct event_base *base, const struct port_set *set,
+				     struct worker *const *workers, size_t n_workers)
 {
 	const struct timeval period = {.tv_sec = PERIOD_S};
 	struct port_watch *w = calloc(1, sizeof(*w));
@@ -82,6 +146,8 @@ struct port_watch *port_watch_create(struct event_base *base, const struct port_
 	if (w == NULL)
 		return NULL;
 	w->set = set;
+	w->workers = workers;
+	w->n_workers = n_workers;
 	w->timer = event_new(base, -1, EV_PERSIST, look, w);
 	if (w->timer == NULL || event_add(w->timer, &period) != 0) {
 		port_watch_destroy(w);
