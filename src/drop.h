@@ -44,6 +44,9 @@
 	X(SOURCE, "source", "inner source is not among the site's prefixes")                       \
 	X(MARTIAN, "martian", "inner address that may never be on the wire")                       \
 	X(NO_ROUTE, "no_route", "no route to the destination")                                     \
+	X(ROUTE_BLACKHOLE, "route_blackhole", "the kernel's route is a blackhole: nobody is told") \
+	X(ROUTE_UNREACHABLE, "route_unreachable", "the kernel's route says: unreachable")          \
+	X(ROUTE_PROHIBITED, "route_prohibited", "the kernel's route says: prohibited")             \
 	X(NO_NEIGHBOUR, "no_neighbour", "next hop's Ethernet address is not known yet")            \
 	X(EGRESS_EXHAUSTED, "egress_exhausted", "no egress port left towards this destination")    \
 	X(TABLE_FULL, "table_full", "flow table at capacity; live flows are kept")                 \
@@ -81,6 +84,8 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
 	X(ECHO, "echo", "pings to a tunnel's inner address")                                       \
 	X(TTL_EXPIRED, "ttl_expired", "ICMP time exceeded")                                        \
 	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route")                    \
+	X(ROUTE_UNREACHABLE, "route_unreachable", "ICMP host unreachable: the route says so")      \
+	X(ROUTE_PROHIBITED, "route_prohibited", "ICMP prohibited: the route says so")              \
 	X(TOO_BIG, "too_big", "ICMP fragmentation needed, or packet too big")                      \
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "ICMP time exceeded: a fragment is missing")       \
 	X(EXHAUSTED, "exhausted", "ICMP host unreachable: no egress port or no flow record left")  \

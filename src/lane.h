@@ -89,11 +89,9 @@ struct lane {
 	uint32_t n_tunnels; /* ids above are not counted */
 
 	/* on-link destinations nobody resolved: setup writes, the worker hands them to control */
-	struct {
-		struct addr6 addr; /* IPv4: mapped */
-		uint8_t port;
-	} wanted[LANE_WANTED_MAX];
+	struct neighbour_wanted wanted[LANE_WANTED_MAX];
 	uint16_t n_wanted;
+	uint32_t wanted_turn; /* wanted.c */
 
 	/* numbers of the fragments that we make (out/identification.c) */
 	uint16_t identification_part; /* this worker's of the 65,536 of IPv4 */

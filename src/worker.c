@@ -11,7 +11,7 @@
  *   net, adj, ports
  *                 control (release), worker takes them anew each turn (acquire)
  *   published     worker, under a sequence number that is odd while it writes; anybody copies
- *   query         control sets it, worker answers and clears it
+ *   query         control sets it, worker answers and clears it; so with a census
  *   wanted        worker fills it when it is empty, control empties it
  *   stop          control
  * What control replaced may be freed after the worker passed a quiescent point (QSBR).
@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/mono.h"
+#include "census.h"
 #include "in/stages.h"
 #include "lane.h"
 #include "out/stages.h"
@@ -44,6 +45,7 @@ enum {
 	SWEEP_PER_BURST = 8, /* records: a million-flow table is walked in half a second of load */
 	SWEEP_PER_IDLE_TURN = 64,
 	QUERY_PER_TURN = 256, /* records */
+	CENSUS_PER_TURN = 256, /* the same */
 	IDLE_TURNS_BEFORE_SLEEP = 2000,
 	SLEEP_NS = 50000,
 	ANCHOR_TURNS = 4096, /* a power of two: 20 ms of load, half a second of sleep */
@@ -73,6 +75,7 @@ struct worker {
 	const struct adjacency *adj;
 	const struct worker_port *ports;
 	struct flow_query *query;
+	struct census *census;
 	uint32_t stop;
 
 	/* written by the worker, read by control */
@@ -171,11 +174,7 @@ static void hand_over_wanted(struct worker *w)
 
 	if (__atomic_load_n(&box->n, __ATOMIC_ACQUIRE) != 0)
 		return;
-	for (uint16_t i = 0; i < w->lane.n_wanted; i++)
-		box->wanted[i] = (struct neighbour_wanted){
-			.addr = w->lane.wanted[i].addr,
-			.port = w->lane.wanted[i].port,
-		};
+	memcpy(box->wanted, w->lane.wanted, w->lane.n_wanted * sizeof(box->wanted[0]));
 	__atomic_store_n(&box->n, w->lane.n_wanted, __ATOMIC_RELEASE);
 	w->lane.n_wanted = 0;
 }
@@ -221,6 +220,30 @@ bool worker_query_done(const struct flow_query *q)
 	return __atomic_load_n(&q->done, __ATOMIC_ACQUIRE) != 0;
 }
 
+static void take_census(struct worker *w)
+{
+	struct census *c = __atomic_load_n(&w->census, __ATOMIC_ACQUIRE);
+
+	if (c == NULL || !census_step(&w->lane, c, CENSUS_PER_TURN))
+		return;
+	__atomic_store_n(&w->census, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+}
+
+int worker_census_start(struct worker *w, struct census *c)
+{
+	if (__atomic_load_n(&w->census, __ATOMIC_RELAXED) != NULL)
+		return -EBUSY;
+	memset(c, 0, sizeof(*c));
+	__atomic_store_n(&w->census, c, __ATOMIC_RELEASE);
+	return 0;
+}
+
+bool worker_census_done(const struct census *c)
+{
+	return __atomic_load_n(&c->done, __ATOMIC_ACQUIRE) != 0;
+}
+
 static unsigned sweep(struct worker *w, unsigned n)
 {
 	struct lane *lane = &w->lane;
@@ -261,6 +284,7 @@ unsigned worker_turn(struct worker *w)
 	if (w->lane.n_wanted > 0)
 		hand_over_wanted(w);
 	answer_query(w);
+	take_census(w);
 
 	w->lane.counters.turns++;
 	w->idle_turns = received > 0 ? 0 : w->idle_turns + 1;

@@ -52,6 +52,7 @@ struct worker_config {
 	const uint8_t *seed; /* 16 bytes; NULL: from the system. Tests: the same choices again */
 };
 
+struct census;
 struct worker;
 
 /* NULL on failure, with errno (ENOMEM: not enough memory for the table). Control thread. */
@@ -133,11 +134,14 @@ int worker_query_start(struct worker *w, struct flow_query *q); /* 0, or -EBUSY:
 bool worker_query_done(const struct flow_query *q);
 
 /*
+ * Which hops do its flows have (census.h)? @c is zeroed here and stays the caller's; it must not be
+ * freed before it is done. 0, or -EBUSY: one is running. Control thread.
+ */
+int worker_census_start(struct worker *w, struct census *c);
+bool worker_census_done(const struct census *c);
+
+/*
  * On-link destinations that workers could not reach because nobody resolved them yet. Takes up to
  * @n; returns how many. Control thread.
  */
-struct neighbour_wanted {
-	struct addr6 addr; /* IPv4: mapped */
-	uint8_t port;
-};
 size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n);

@@ -39,7 +39,11 @@ enum {
 	  "the path MTU of tunnels is not learned; give CAP_NET_RAW, or set each tunnel's mtu")    \
 	X(TUNNEL_NARROW, "tunnel_narrow", WARNING,                                                 \
 	  "packets that may not be fragmented are refused, IPv6 does not work there; give the "    \
-	  "port, or the route, a larger MTU")
+	  "port, or the route, a larger MTU")                                                      \
+	X(ROUTES_LEFT_OUT, "routes_left_out", WARNING,                                             \
+	  "fewer routes by our ports are needed in the main table; a default route is enough")     \
+	X(NEXTHOPS_EXHAUSTED, "nexthops_exhausted", ERROR,                                         \
+	  "fewer neighbours are needed at once: fewer gateways, or a router in front of hosts")
 
 /* clang-format off */
 enum alarm_kind {

@@ -28,6 +28,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -58,6 +59,7 @@ struct daemon {
 	struct path_mtus *paths;
 	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
 	struct adjacency *adj; /* published to the workers */
+	struct census *censuses; /* [n_workers] */
 	struct api *api;
 };
 
@@ -79,7 +81,7 @@ static void poll_wanted(evutil_socket_t fd, short what, void *arg)
 		size_t n = worker_take_wanted(d->workers[i], wanted, WANTED_BATCH);
 
 		for (size_t j = 0; j < n; j++)
-			neighbours_want(d->neighbours, wanted[j].port, &wanted[j].addr);
+			neighbours_want(d->neighbours, &wanted[j]);
 	}
 }
 
@@ -202,6 +204,28 @@ static void publish_adjacency(struct adjacency *adj, void *arg)
 	adjacency_destroy(old);
 }
 
+static bool start_census(void *arg)
+{
+	struct daemon *d = arg;
+
+	for (size_t i = 0; i < d->n_workers; i++)
+		worker_census_start(d->workers[i], &d->censuses[i]);
+	return true;
+}
+
+static bool finish_census(void *arg, uint64_t *used)
+{
+	const struct daemon *d = arg;
+
+	for (size_t i = 0; i < d->n_workers; i++)
+		if (!worker_census_done(&d->censuses[i]))
+			return false;
+	for (size_t i = 0; i < d->n_workers; i++)
+		for (size_t k = 0; k < CENSUS_WORDS; k++)
+			used[k] |= d->censuses[i].hops[k];
+	return true;
+}
+
 static void paths_changed(void *arg)
 {
 	struct daemon *d = arg;
@@ -231,9 +255,14 @@ static void watch_paths(struct daemon *d)
 static int follow_neighbours(struct daemon *d, struct err_list *errs)
 {
 	const struct timeval period = {.tv_usec = WANTED_PERIOD_US};
+	const struct neighbours_users users = {publish_adjacency, start_census, finish_census, d};
 
-	d->neighbours =
-		neighbours_create(d->base, &d->ports, d->net, d->paths, publish_adjacency, d, errs);
+	d->censuses = calloc(d->n_workers, sizeof(d->censuses[0]));
+	if (d->censuses == NULL) {
+		err_add(errs, NULL, 0, 0, "not enough memory for %zu workers", d->n_workers);
+		return -1;
+	}
+	d->neighbours = neighbours_create(d->base, &d->ports, d->net, d->paths, &users, errs);
 	if (d->neighbours == NULL)
 		return -1;
 	event_add(d->wanted, &period);
@@ -317,6 +346,7 @@ static void daemon_stop(struct daemon *d)
 		worker_destroy(d->workers[i]);
 	handover_destroy(d->handover);
 	adjacency_destroy(d->adj);
+	free(d->censuses);
 	ports_close(&d->ports);
 	network_destroy(d->net);
 	api_release(d->claim);

@@ -9,6 +9,7 @@
 
 #include "base/wire.h"
 #include "flow/window.h"
+#include "way.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -190,13 +191,47 @@ static void move(struct lane *lane, struct flow *f, uint16_t onramp)
 		lane->moved(lane, f);
 }
 
+/* Routes have changed: the flow's hop is another one, or the packet is answered or dropped. */
+static bool find_new_way(struct lane *lane, struct burst *b, struct packet *p, struct flow *f,
+			 const struct family *y)
+{
+	const struct flow6 *addresses = y->six ? flow6_at(lane->flows6, p->probe.record) : NULL;
+	enum drop drop = way_renew(lane, f, addresses);
+	int told = way_answer(drop);
+
+	if (told >= 0)
+		answer(b, p, y, (enum answer)told);
+	else if (drop != DROP_NONE)
+		burst_drop(b, p, drop);
+	return drop == DROP_NONE;
+}
+
+/*
+ * A packet that looks too big for the hop in its flow: it is, or the hop has moved, or it is none.
+ * A moved hop has an MTU of 0, so that all other packets pass without a question. False: the packet
+ * has been dealt with.
+ */
+static __attribute__((noinline)) bool look_again(struct lane *lane, struct burst *b,
+						 struct packet *p, struct flow *f,
+						 const struct family *y, bool *too_big)
+{
+	const struct hop *hop = &lane->adj->hops[f->offramp];
+
+	if (hop->moved) {
+		if (!find_new_way(lane, b, p, f, y))
+			return false;
+		hop = &lane->adj->hops[f->offramp];
+	}
+	*too_big = is_too_big(p, hop->mtu, y) && hop->resolved;
+	return !*too_big || !refuse_too_big(b, p, y);
+}
+
 static inline void follow_forward(struct lane *lane, struct burst *b, struct packet *p,
 				  struct flow *f, const struct family *y)
 {
-	const struct hop *hop = &lane->adj->hops[f->offramp];
-	bool too_big = is_too_big(p, hop->mtu, y) && hop->resolved;
+	bool too_big = is_too_big(p, lane->adj->hops[f->offramp].mtu, y);
 
-	if (unlikely(too_big) && refuse_too_big(b, p, y))
+	if (unlikely(too_big) && !look_again(lane, b, p, f, y, &too_big))
 		return;
 	/* Another tunnel of the same site (the site is in the key): the return moves there. */
 	if (unlikely(f->onramp != p->tunnel))

@@ -34,6 +34,8 @@ struct error_kind {
 static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_TTL_EXPIRED] = {ICMP_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
 	[ANSWER_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_NET, DROP_NO_ROUTE},
+	[ANSWER_ROUTE_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_HOST, DROP_ROUTE_UNREACHABLE},
+	[ANSWER_ROUTE_PROHIBITED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_ROUTE_PROHIBITED},
 	[ANSWER_TOO_BIG] = {ICMP_UNREACHABLE, ICMP_CODE_TOO_BIG, DROP_TOO_BIG},
 	[ANSWER_FRAGMENT_TIMEOUT] = {ICMP_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
 				     DROP_FRAGMENT_TIMEOUT},
@@ -67,7 +69,7 @@ static bool route_back(const struct lane *lane, struct packet *p)
 	}
 	p->hop = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_hops[p->tunnel]
 					  : adjacency_route(lane->adj, p->port, p->probe.key.src);
-	return p->hop != HOP_UNKNOWN_HOST && lane->adj->hops[p->hop].resolved;
+	return p->hop < HOP_VERDICTS && lane->adj->hops[p->hop].resolved;
 }
 
 static bool is_host(be32_t addr)

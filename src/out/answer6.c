@@ -29,6 +29,9 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_ECHO] = {ICMPV6_ECHO_REPLY, 0, DROP_NO_NEIGHBOUR},
 	[ANSWER_TTL_EXPIRED] = {ICMPV6_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
 	[ANSWER_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_NO_ROUTE},
+	[ANSWER_ROUTE_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_ROUTE_UNREACHABLE},
+	[ANSWER_ROUTE_PROHIBITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED,
+				     DROP_ROUTE_PROHIBITED},
 	[ANSWER_TOO_BIG] = {ICMPV6_TOO_BIG, 0, DROP_TOO_BIG},
 	[ANSWER_FRAGMENT_TIMEOUT] = {ICMPV6_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
 				     DROP_FRAGMENT_TIMEOUT},
@@ -63,7 +66,7 @@ static bool route_back(const struct lane *lane, struct packet *p, const struct f
 {
 	p->hop = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_hops[p->tunnel]
 					  : adjacency_route6(lane->adj, p->port, &key->src);
-	return p->hop != HOP_UNKNOWN_HOST && lane->adj->hops[p->hop].resolved;
+	return p->hop < HOP_VERDICTS && lane->adj->hops[p->hop].resolved;
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "out/transport.h"
+#include "way.h"
 
 /* What changes in the quote: the side of the packet that our flow translated. */
 struct swap {
@@ -75,25 +76,27 @@ static void rewrite_error(struct packet *p, const struct flow *f, enum flow_dir 
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
 }
 
-uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flow *f)
+uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const struct flow6 *six)
 {
+	const struct hop *hop;
+
 	if (p->probe.dir == FLOW_RETURN) {
 		p->tunnel = f->onramp;
 		p->hop = lane->adj->tunnel_hops[f->onramp];
 		return lane->adj->tunnel_mtus[f->onramp];
 	}
+	hop = way_hop(lane, f, six);
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;
-	return f->offramp == HOP_BACK_IN ? UINT16_MAX : lane->adj->hops[f->offramp].mtu;
+	return hop->resolved ? hop->mtu : UINT16_MAX; /* if not: encapsulation will say */
 }
 
 void stage_requote(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REQUOTE]; i++) {
 		struct packet *p = b->list[STAGE_REQUOTE][i];
-		const struct flow *f = flow_table_at(lane->flows, p->probe.record);
-
-		bool too_big = p->len > requote_way(lane, p, f);
+		struct flow *f = flow_table_at(lane->flows, p->probe.record);
+		bool too_big = p->len > requote_way(lane, p, f, NULL);
 
 		if (too_big && wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF) {
 			burst_drop(b, p, DROP_TOO_BIG); /* no error about an error */

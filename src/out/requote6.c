@@ -54,13 +54,14 @@ void stage_requote6(struct lane *lane, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REQUOTE6]; i++) {
 		struct packet *p = b->list[STAGE_REQUOTE6][i];
-		const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+		struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+		const struct flow6 *six = flow6_at(lane->flows6, p->probe.record);
 
-		if (p->len > requote_way(lane, p, f)) {
+		if (p->len > requote_way(lane, p, f, six)) {
 			burst_drop(b, p, DROP_TOO_BIG);
 			continue;
 		}
-		rewrite_error(lane->net, p, f, flow6_at(lane->flows6, p->probe.record));
+		rewrite_error(lane->net, p, f, six);
 		burst_pass(b, STAGE_ENCAPSULATE6, p);
 	}
 }

@@ -40,7 +40,7 @@ void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flo
 	      enum flow_dir dir);
 
 /* Sends @p the way of @f's packets in its direction: hop and tunnel. Returns how much fits. */
-uint16_t requote_way(const struct lane *lane, struct packet *p, const struct flow *f);
+uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const struct flow6 *six);
 
 /*
  * Lowers the MSS option of a TCP SYN to @mss (RFC 9293 section 3.7.1), checksum included. @tcp is

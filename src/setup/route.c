@@ -6,9 +6,10 @@
  * no route: they must not leak to the Internet, and neither must packets to our own outer
  * addresses, nor those of one site to a global prefix of another: sites do not meet. Packets to our
  * own egress addresses turn back. Behind the uplink the kernel's routes say which neighbour is next
- * (network/adjacency.h).
+ * (way.h).
  */
 #include "setup/setup.h"
+#include "way.h"
 
 static const struct {
 	uint32_t addr; /* host order */
@@ -30,29 +31,11 @@ static bool is_private(be32_t addr)
 	return false;
 }
 
-/* Control will ask the kernel; until it knows, the flow cannot open. A full list is no loss. */
-static void want_neighbour(struct lane *lane, uint8_t port, struct addr6 addr)
+static enum drop find(struct setup *s)
 {
-	if (lane->n_wanted == LANE_WANTED_MAX)
-		return;
-	lane->wanted[lane->n_wanted].addr = addr;
-	lane->wanted[lane->n_wanted].port = port;
-	lane->n_wanted++;
-}
-
-/* @hop is where uplink @port has the destination. */
-static enum drop take_hop(struct setup *s, uint8_t port, uint16_t hop)
-{
-	if (hop == HOP_NONE)
-		return s->lane->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_ROUTE;
-	if (hop == HOP_UNKNOWN_HOST) {
-		want_neighbour(s->lane, port,
-			       s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst));
-		return DROP_NO_NEIGHBOUR;
-	}
-	s->flow.offramp = hop;
 	s->flow.far = SITE_INTERNET;
-	return DROP_NONE;
+	return s->six != NULL ? way_find6(s->lane, s->flow.site, &s->six->dst, &s->flow.offramp)
+			      : way_find(s->lane, s->flow.site, s->flow.dst, &s->flow.offramp);
 }
 
 /*
@@ -82,7 +65,7 @@ enum drop route_choose(struct setup *s)
 		return DROP_NO_ROUTE;
 	if (__builtin_expect(network_find_address(lane->net, dst) >= 0, 0))
 		return turn_back(s);
-	return take_hop(s, s->pool->port, adjacency_route(lane->adj, s->pool->port, dst));
+	return find(s);
 }
 
 /* RFC 4193, unique local, and what came before it (RFC 3879). */
@@ -103,6 +86,5 @@ enum drop route6_choose(struct setup *s)
 	    network_find_global(lane->net, dst) != SITE_INTERNET ||
 	    (s->pool == NULL && !s->is_global))
 		return DROP_NO_ROUTE;
-	return take_hop(s, lane->net->uplink6,
-			adjacency_route6(lane->adj, lane->net->uplink6, dst));
+	return find(s);
 }

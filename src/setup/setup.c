@@ -16,6 +16,7 @@
 
 #include "base/wire.h"
 #include "errors.h"
+#include "way.h"
 
 #include <string.h>
 
@@ -42,6 +43,8 @@ enum { STEPS = ARRAY_SIZE(steps), FIRST_ALONE = 5 };
 static const uint8_t answers[DROP_COUNT] = {
 	[DROP_NO_ROUTE] = ANSWER_UNREACHABLE,
 	[DROP_PORT_DOWN] = ANSWER_UNREACHABLE,
+	[DROP_ROUTE_UNREACHABLE] = ANSWER_ROUTE_UNREACHABLE,
+	[DROP_ROUTE_PROHIBITED] = ANSWER_ROUTE_PROHIBITED,
 	/* RFC 6888 REQ-11: host unreachable, which passes; RFC 5508 REQ-8: prohibited */
 	[DROP_EGRESS_EXHAUSTED] = ANSWER_EXHAUSTED,
 	[DROP_TABLE_FULL] = ANSWER_EXHAUSTED,
@@ -125,7 +128,7 @@ void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct f
 /* A flood that is refused is a drop after one look at the clock. */
 static bool is_told(struct lane *lane, struct packet *p, enum drop drop)
 {
-	if (answers[drop] == ANSWER_UNREACHABLE)
+	if (way_answer(drop) >= 0)
 		return true;
 	if (answers[drop] == 0 || !errors_may_refuse(lane, p->probe.key.realm))
 		return false;

@@ -1,4 +1,4 @@
-"""Routes and neighbours are the kernel's, and followed: hops keep their numbers, not their addresses.
+"""Routes and neighbours are the kernel's, and followed: a neighbour keeps its number, not its address.
 
 `port-echo` prints the adjacency table it was given last; the topology is in bed/echo.py.
 """
@@ -44,17 +44,14 @@ def test_follows_the_default_gateway(pair, echo):
     gw, peer = pair
     e = echo("af_xdp:eth0", *OURS)
     wait_until("the gateway", lambda: e.hop()["resolved"])
-    number = e.hop()["id"]
     gw.ip("neigh", "replace", SECOND, "lladdr", "02:00:00:00:0c:0c", "dev", "eth0", "nud", "permanent")
     gw.ip("route", "replace", "default", "via", SECOND)
     wait_until("the second", lambda: e.hop()["to"] == "02:00:00:00:0c:0c")
-    assert e.hop()["id"] == number
 
     gw.ip("route", "del", "default")
     wait_until("no route", lambda: e.hop()["id"] == 0)
     gw.ip("route", "add", "default", "via", PEER)
     wait_until("a route again", lambda: e.hop()["to"] == mac(peer))
-    assert e.hop()["id"] == number
 
 
 def test_finds_a_silent_gateway(pair, echo):

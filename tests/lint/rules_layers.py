@@ -16,6 +16,8 @@ LAYERS = {
     "lane": 5,
     "errors": 5,
     "whole": 5,
+    "way": 5,
+    "wanted": 5,
     "flow/follow": 6,
     "flow/stages": 6,
     "handover": 6,
@@ -26,11 +28,12 @@ LAYERS = {
     "pipeline": 7,
     "worker": 8,
     "query": 8,
+    "census": 8,
     "control": 9,
     "main": 10,
 }
 # One thing in two files; what leaves for another worker, and where setup/ says it belongs.
-PAIRS = ({"worker", "query"}, {"errors", "lane"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
+PAIRS = ({"worker", "query"}, {"worker", "census"}, {"errors", "lane"}, {"way", "lane"}, {"wanted", "lane"}, {"way", "wanted"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
     r"^src/(packet|whole|handover|pipeline|worker\w*|main)\.[ch]$|"

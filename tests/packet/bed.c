@@ -55,6 +55,8 @@ struct bed {
 	struct network *net;
 	struct adjacency *adj;
 	uint16_t narrow, narrow_mtu; /* the tunnel whose way has less than it should */
+	bool moved; /* the first hop of each port has, */
+	int moved_to; /* and this is where the routes lead */
 	uint16_t mtus[PORTS_MAX]; /* set while it runs; 0: by the configuration */
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
@@ -181,10 +183,13 @@ static uint16_t tunnel_mtu(const struct bed *bed, uint16_t id)
 	return fits < t->mtu ? fits : t->mtu;
 }
 
-/* Every port: one default route to its next-hop-mac. Hop number = port number + 1. */
+/*
+ * Every port: one default route to its next-hop-mac. Hop number = port number + 1; one more for each
+ * behind those, to another neighbour, and one for flows that are lost.
+ */
 static void make_adjacency(struct bed *bed)
 {
-	struct hop hops[PORTS_MAX + 1] = {0};
+	struct hop hops[2 * PORTS_MAX + 2] = {0};
 	struct adjacency_route routes[PORTS_MAX] = {0};
 	struct adjacency_route6 routes6[PORTS_MAX] = {0};
 	uint8_t macs[PORTS_MAX][6] = {0};
@@ -204,17 +209,26 @@ static void make_adjacency(struct bed *bed)
 		hop->resolved = true;
 		routes[i].port = (uint8_t)i;
 		routes[i].hop = (uint16_t)(i + 1);
+		hops[n + i + 1] = *hop;
+		hops[n + i + 1].dst_mac[5] ^= 0xff;
+		if (bed->moved) {
+			*hop = (struct hop){.port = (uint8_t)i, .moved = true};
+			routes[i].hop = bed->moved_to == BED_ANOTHER ? (uint16_t)(n + i + 1)
+								     : (uint16_t)bed->moved_to;
+		}
 		routes6[i].port = (uint8_t)i;
-		routes6[i].hop = (uint16_t)(i + 1);
+		routes6[i].hop = routes[i].hop;
 	}
+	hops[2 * n + 1].moved = true;
 	for (uint32_t t = 1; t <= bed->net->n_tunnels; t++) {
-		tunnel_hops[t] = (uint16_t)(bed->net->tunnels[t].port + 1);
+		tunnel_hops[t] = (uint16_t)(bed->net->tunnels[t].port + 1 + (bed->moved ? n : 0));
 		tunnel_mtus[t] = tunnel_mtu(bed, (uint16_t)t);
 	}
 
 	bed->adj = adjacency_create(&(struct adjacency_spec){
 		.hops = hops,
-		.n_hops = n + 1,
+		.n_hops = 2 * n + 2,
+		.lost = (uint16_t)(2 * n + 1),
 		.routes = routes,
 		.n_routes = n,
 		.routes6 = routes6,
@@ -302,6 +316,13 @@ static void renew_adjacency(struct bed *bed)
 		worker_turn(bed->workers[i]);
 	}
 	adjacency_destroy(old);
+}
+
+void bed_move(struct bed *bed, int to)
+{
+	bed->moved = true;
+	bed->moved_to = to;
+	renew_adjacency(bed);
 }
 
 void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu)

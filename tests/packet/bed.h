@@ -43,6 +43,14 @@ void bed_run(struct bed *bed);
 /* Takes the next frame that went out by @port: its length, or 0 if there is none. */
 size_t bed_take(struct bed *bed, unsigned port, void *frame);
 
+/*
+ * Routes change: no hop of before is used any more. They lead to @to, HOP_NONE or another verdict
+ * (network/adjacency.h); or to another neighbour, whose Ethernet address ends in the complement of
+ * the first one's.
+ */
+enum { BED_ANOTHER = -1 };
+void bed_move(struct bed *bed, int to);
+
 /* The way of a tunnel, by number from 1, takes inner packets of @mtu bytes from now on. */
 void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);
 

@@ -275,6 +275,7 @@ int main(int argc, char **argv)
 	struct err_list errs = ERR_LIST_EMPTY;
 	struct event_base *base = event_base_new();
 	struct neighbours *neighbours = NULL;
+	const struct neighbours_users users = {.publish = publish};
 	struct sigaction action = {.sa_handler = on_signal};
 	int ret;
 
@@ -287,7 +288,7 @@ int main(int argc, char **argv)
 	if (ret == 0)
 		ret = ports_open(&ports, &config, &net, &errs);
 	if (ret == 0) {
-		neighbours = neighbours_create(base, &ports, &net, NULL, publish, NULL, &errs);
+		neighbours = neighbours_create(base, &ports, &net, NULL, &users, &errs);
 		if (neighbours != NULL)
 			run(base);
 		ret = neighbours == NULL;

@@ -1,273 +1,365 @@
 /*
- * From what the kernel said to the next adjacency table.
+ * From what has changed to the next adjacency table.
  *
- * Each route with a gateway is a hop, each on-link host that is used is one, and a port without a
- * kernel behind it is one. Their numbers are for ever; here is decided what stands behind each now:
+ * Each prefix that has changed is given what the kernel would choose now. Where that differs from
+ * before, flows may have to go another way: those to addresses in the prefix, which went by what it
+ * led to, or by the shorter prefix above it. They have the number of a hop that others have, too,
+ * so that hop is `moved` as a whole: it takes another number, and its flows ask for their way
+ * again, each at its next packet (way.h). That is one lookup a flow, which most answer with the
+ * same hop. While routes do not stop changing it is done once a second at most, so that the lookups
+ * stay few beside the packets; a hop that nothing leads to any more does not wait.
  *
- *   a route's hop    its gateway; if the route is gone, the gateway of what now covers it
- *   a host's hop     the host
- *
- * While the kernel looks a neighbour up again (it forgot it, or asks anew) the hop keeps the
- * address it had, as long as it is for the same neighbour; only when the kernel says it failed is
- * the hop unresolved. Otherwise a garbage collection in the kernel would cost packets.
+ * Of several ways of one metric the first counts whose neighbour is known; one that does not answer
+ * is passed over.
  */
-#include "base/log.h"
 #include "control/kernel/view.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include <linux/neighbour.h>
+#define ON_LINK (ADJACENCY_DIRECT | HOP_UNKNOWN_HOST)
 
-/* Writes a field only when it differs, and remembers that it did. */
-static void put_hop(struct view *v, uint16_t id, const struct hop *hop, bool *changed)
-{
-	if (memcmp(&v->out_hops[id], hop, sizeof(*hop)) == 0)
-		return;
-	v->out_hops[id] = *hop;
-	*changed = true;
-}
-
-static void add_target(struct view *v, uint8_t port, const struct addr6 *addr)
-{
-	struct view_target *last = v->n_targets > 0 ? &v->targets[v->n_targets - 1] : NULL;
-
-	if (last != NULL && last->port == port && addr6_equal(&last->addr, addr))
-		return; /* many routes by one gateway */
-	if (v->n_targets < VIEW_TARGETS_MAX)
-		v->targets[v->n_targets++] = (struct view_target){*addr, port};
-}
-
-/* The neighbour behind a hop by @route; zero: nobody. */
-static struct addr6 find_via(const struct view_hop *h, const struct kernel_route *route)
-{
-	if (h->len == VIEW_HOST)
-		return h->addr;
-	return route == NULL ? (struct addr6){{0}} : route->gateway;
-}
-
-/* What the port carries, or less where the route says so. */
-static uint16_t hop_mtu(const struct view_port *port, const struct view_hop *h,
-			const struct kernel_route *route)
-{
-	uint16_t mtu = view_port_mtu(port, !addr6_is_mapped(&h->addr));
-
-	return route != NULL && route->mtu != 0 && route->mtu < mtu ? (uint16_t)route->mtu : mtu;
-}
-
-static void compile_hop(struct view *v, const struct view_hop *h, bool *changed)
-{
-	const struct view_port *port = &v->ports[h->port];
-	const struct hop *before = &v->out_hops[h->id];
-	struct hop hop = {.mtu = port->mtu, .port = h->port};
-	const struct kernel_neighbour *neighbour;
-	const struct kernel_route *route;
-	struct addr6 via;
-	bool nobody;
-
-	memcpy(hop.src_mac, port->mac, sizeof(hop.src_mac));
-	if (!port->has_kernel) {
-		memcpy(hop.dst_mac, port->next_hop, sizeof(hop.dst_mac));
-		hop.resolved = true;
-		put_hop(v, h->id, &hop, changed);
-		return;
-	}
-
-	route = view_route(v, h->port, &h->addr, h->len);
-	hop.mtu = hop_mtu(port, h, route);
-	via = find_via(h, route);
-	nobody = addr6_is_zero(&via);
-	neighbour = nobody ? NULL : view_neighbour(v, h->port, &via);
-	if (view_resolved(neighbour)) {
-		memcpy(hop.dst_mac, neighbour->mac, sizeof(hop.dst_mac));
-		hop.resolved = true;
-	} else if (!nobody && addr6_equal(&via, &v->via[h->id]) && before->resolved &&
-		   (neighbour == NULL || neighbour->state != NUD_FAILED)) {
-		memcpy(hop.dst_mac, before->dst_mac, sizeof(hop.dst_mac));
-		hop.resolved = true;
-	}
-	v->via[h->id] = via;
-	put_hop(v, h->id, &hop, changed);
-	if (!nobody)
-		add_target(v, h->port, &via);
-}
-
-/* How many routes the next table has so far. */
-struct counts {
-	size_t four, six;
+static const uint16_t verdicts[] = {
+	[KERNEL_WAYS] = HOP_UNKNOWN_HOST, /* without a gateway: on link */
+	[KERNEL_BLACKHOLE] = HOP_BLACKHOLE, [KERNEL_UNREACHABLE] = HOP_UNREACHABLE,
+	[KERNEL_PROHIBIT] = HOP_PROHIBITED, [KERNEL_THROW] = HOP_NONE,
 };
 
-static void put_route4(struct view *v, size_t at, uint8_t port, const struct prefix4 *prefix,
-		       uint16_t hop, bool *changed)
+/* How good a way is: its neighbour answers, may answer, does not. */
+static int grade(const struct view *v, const struct rib_way *way)
 {
-	struct adjacency_route *r = &v->out_routes[at];
+	const struct hops_row *r =
+		way->row == HOPS_NO_ROW ? NULL : hops_neighbour(&v->hops, way->row);
 
-	if (at < v->n_out_routes && r->port == port && r->hop == hop &&
-	    r->prefix.addr == prefix->addr && r->prefix.len == prefix->len)
-		return;
-	*r = (struct adjacency_route){*prefix, port, hop};
-	*changed = true;
+	return r == NULL || r->resolved ? 2 : r->failed ? 0 : 1;
 }
 
-static void put_route6(struct view *v, size_t at, uint8_t port, const struct prefix6 *prefix,
-		       uint16_t hop, bool *changed)
+static const struct rib_way *choose(const struct view *v, const struct rib_entry *entry)
 {
-	struct adjacency_route6 *r = &v->out_routes6[at];
+	const struct rib_way *best = NULL;
 
-	if (at < v->n_out_routes6 && r->port == port && r->hop == hop &&
-	    addr6_equal(&r->prefix.addr, &prefix->addr) && r->prefix.len == prefix->len)
-		return;
-	*r = (struct adjacency_route6){*prefix, port, hop};
-	*changed = true;
+	for (const struct rib_way *way = entry->ways; way != NULL; way = way->next)
+		if (best == NULL || way->order < best->order ||
+		    (way->order == best->order && grade(v, way) > grade(v, best)))
+			best = way;
+	return best;
 }
 
-/* Into the table of its family. */
-static void put_route(struct view *v, struct counts *n, uint8_t port, const struct prefix6 *prefix,
-		      uint16_t hop, bool *changed)
+static uint32_t value_of(const struct rib_way *way)
 {
-	struct prefix4 four = {addr6_to_ipv4(&prefix->addr), (uint8_t)(prefix->len - MAPPED_BITS)};
-
-	if (addr6_is_mapped(&prefix->addr) && prefix->len >= MAPPED_BITS)
-		put_route4(v, n->four++, port, &four, hop, changed);
-	else
-		put_route6(v, n->six++, port, prefix, hop, changed);
+	if (way == NULL)
+		return TRIE_NONE;
+	return way->row != HOPS_NO_ROW ? (uint32_t)way->row
+				       : ADJACENCY_DIRECT | verdicts[way->kind];
 }
 
-static bool same_prefix(const struct view_route *a, const struct view_route *b)
+static int row_of(uint32_t value)
 {
-	return a->port == b->port && a->route.prefix.len == b->route.prefix.len &&
-	       addr6_equal(&a->route.prefix.addr, &b->route.prefix.addr);
+	return value & ADJACENCY_DIRECT ? HOPS_NO_ROW : (int)value;
 }
 
-static void say_routes_full(struct view *v)
+/* A host that stood where a route of a whole length is now. */
+static void make_way(struct view *v, uint8_t port, const struct prefix6 *prefix)
 {
-	if (!v->routes_full_said)
-		log_warning("the kernel has more than %d routes by our ports: the longest prefixes "
-			    "are left out, their packets follow shorter ones",
-			    VIEW_ROUTES_MAX);
-	v->routes_full_said = true;
+	int row = prefix->len == 128 ? hops_find(&v->hops, port, &prefix->addr) : HOPS_NO_ROW;
+
+	if (row != HOPS_NO_ROW && v->hops.rows[row].host)
+		view_drop_host(v, row);
 }
 
-/* Rows are sorted by length: if there are too many, the most specific ones are left out. */
-static struct counts compile_routes(struct view *v, bool *changed)
+/* False: no memory; it stays as it was. */
+static bool compile_entry(struct view *v, uint8_t port, struct rib_entry *entry)
 {
-	const struct prefix6 any = {{{0}}, 0}, any4 = {addr6_from_ipv4(0), MAPPED_BITS};
-	struct counts n = {0};
+	struct trie *tree = view_tree(v, port, &entry->prefix.addr);
+	const struct rib_way *way = choose(v, entry);
+	uint32_t value = value_of(way), old = entry->value, before = old;
+	uint32_t mtu = way == NULL ? 0 : way->mtu, old_mtu = entry->mtu;
+	int ret;
 
-	for (size_t i = 0; i < v->n_ports; i++) {
-		uint16_t hop;
-
-		if (v->ports[i].has_kernel)
-			continue;
-		hop = view_hop(v, (uint8_t)i, &any.addr, 0);
-		put_route(v, &n, (uint8_t)i, &any4, hop, changed);
-		if (v->with_six)
-			put_route(v, &n, (uint8_t)i, &any, hop, changed);
-	}
-	for (size_t i = 0; i < v->n_routes; i++) {
-		const struct view_route *row = &v->routes[i];
-		const struct prefix6 *prefix = &row->route.prefix;
-		uint16_t hop = HOP_UNKNOWN_HOST;
-
-		if (n.four == VIEW_ROUTES_MAX || n.six == VIEW_ROUTES_MAX) {
-			say_routes_full(v);
-			break;
+	entry->mtu = mtu;
+	if (value == old) {
+		if (value == ON_LINK && mtu != old_mtu) {
+			view_renew_hosts(v, port, &entry->prefix);
+			v->routes_changed = true;
 		}
-		if (i > 0 && same_prefix(row, row - 1))
-			continue; /* a higher metric */
-		if (!addr6_is_zero(&row->route.gateway))
-			hop = view_hop(v, row->port, &prefix->addr, prefix->len);
-		if (hop != HOP_NONE)
-			put_route(v, &n, row->port, prefix, hop, changed);
+		return true;
 	}
-	return n;
+	if (before == TRIE_NONE) {
+		make_way(v, port, &entry->prefix);
+		before = trie_cover(tree->root, &entry->prefix);
+	}
+	ret = value == TRIE_NONE ? trie_remove(tree, &entry->prefix)
+				 : trie_set(tree, &entry->prefix, value);
+	if (ret != 0)
+		return false;
+	entry->value = value;
+	view_use(v, row_of(value));
+	if (row_of(before) != HOPS_NO_ROW)
+		v->hops.rows[row_of(before)].moved = true;
+	if (row_of(old) != HOPS_NO_ROW)
+		view_unuse(v, row_of(old));
+	if (before == ON_LINK)
+		view_check_hosts(v, port, &entry->prefix);
+	v->routes_changed = true;
+	return true;
+}
+
+static void touch_several(struct rib *rib)
+{
+	for (size_t i = 0; rib->n_several > 0 && i < rib->n_entries; i++) {
+		struct rib_entry *entry = &rib->entries[i];
+
+		if (entry->live && entry->ways != NULL && entry->ways->next != NULL)
+			rib_touch(rib, entry);
+	}
+}
+
+static void compile_rib(struct view *v, uint8_t port)
+{
+	struct rib *rib = &v->ports[port].rib;
+	size_t n;
+
+	if (v->reconsider)
+		touch_several(rib);
+	n = rib->n_changed;
+	rib->n_changed = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t at = rib->changed[i];
+
+		rib->entries[at].changed = false;
+		if (compile_entry(v, port, &rib->entries[at]))
+			rib_settle(rib, at);
+		else
+			rib_touch(rib, &rib->entries[at]); /* at a place before i + 1 */
+	}
+}
+
+/* Everything goes to one neighbour. */
+static void compile_plain_port(struct view *v, uint8_t port)
+{
+	const struct addr6 any = {{0}};
+	const struct prefix6 any4 = {addr6_from_ipv4(0), MAPPED_BITS}, any6 = {any, 0};
+	struct view_port *p = &v->ports[port];
+	int row;
+
+	if (p->four.root != NULL)
+		return;
+	row = hops_row(&v->hops, port, &any);
+	if (row == HOPS_NO_ROW || trie_set(&p->four, &any4, (uint32_t)row) != 0)
+		return;
+	view_use(v, row);
+	if (v->with_six && trie_set(&p->six, &any6, (uint32_t)row) == 0)
+		view_use(v, row);
+}
+
+/* --- tunnels ---------------------------------------------------------------------------------- */
+
+/* Where packets to the far end of a tunnel go. */
+static int tunnel_row(struct view *v, const struct network *net, uint16_t id)
+{
+	const struct addr6 remote = network_tunnel_remote(net, id);
+	const uint8_t port = net->tunnels[id].port;
+	uint32_t value;
+	int row;
+
+	if (port >= v->n_ports)
+		return HOPS_NO_ROW;
+	value = trie_lookup(view_tree(v, port, &remote)->root, &remote);
+	if (value != ON_LINK)
+		return row_of(value);
+	row = hops_row(&v->hops, port, &remote);
+	return row == HOPS_NO_ROW ? row
+				  : hops_with_mtu(&v->hops, row, view_link_mtu(v, port, &remote));
+}
+
+static void route_tunnels(struct view *v, const struct network *net)
+{
+	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+		int row = tunnel_row(v, net, id), before = v->tunnel_rows[id];
+
+		view_use(v, row);
+		v->tunnel_rows[id] = row;
+		view_unuse(v, before);
+	}
+}
+
+static bool compile_tunnels(struct view *v, const struct network *net)
+{
+	bool changed = false;
+
+	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+		int row = v->tunnel_rows[id];
+		uint16_t hop = row == HOPS_NO_ROW ? HOP_NONE : v->hops.rows[row].id;
+
+		changed = changed || v->tunnel_hops[id] != hop;
+		v->tunnel_hops[id] = hop;
+	}
+	return changed;
+}
+
+/* --- hops ------------------------------------------------------------------------------------- */
+
+/* May flows be asked to look again? If not, when. */
+static bool may_move(const struct view *v, uint64_t now_ms, uint64_t *when_ms)
+{
+	uint64_t pace = (uint64_t)VIEW_PACE_MS << v->pace;
+
+	*when_ms = v->paced_ms + (pace < VIEW_PACE_MAX_MS ? pace : VIEW_PACE_MAX_MS);
+	return now_ms >= *when_ms;
+}
+
+/* Rows that routes have left take another number. When to do it if not now; 0: there are none. */
+static uint64_t compile_moves(struct view *v, uint64_t now_ms)
+{
+	uint64_t when_ms;
+	bool now = may_move(v, now_ms, &when_ms), some = false;
+
+	for (size_t i = 0; i < v->hops.n_rows; i++) {
+		struct hops_row *r = &v->hops.rows[i];
+
+		if (!r->live || !r->moved)
+			continue;
+		some = some || r->id != 0;
+		if (!now && r->id != 0)
+			continue;
+		r->moved = false;
+		if (r->id == 0)
+			continue;
+		v->is_short = v->hops.n_free_numbers == 0;
+		if (!v->is_short)
+			hops_retire(&v->hops, (int)i);
+	}
+	if (!some)
+		return 0;
+	if (!now)
+		return when_ms;
+	v->pace = now_ms - v->paced_ms < 2 * VIEW_PACE_MAX_MS ? v->pace + (v->pace < 8) : 0;
+	v->paced_ms = now_ms;
+	return 0;
+}
+
+static bool compile_hop(struct view *v, const struct hops_row *r)
+{
+	const struct view_port *port = &v->ports[r->port];
+	const struct hops_row *neighbour = &v->hops.rows[r->base];
+	struct hop hop = {.mtu = port->mtu, .port = r->port};
+
+	if (port->has_kernel)
+		hop.mtu = view_port_mtu(port, !addr6_is_mapped(&r->addr));
+	if (r->mtu != 0 && r->mtu < hop.mtu)
+		hop.mtu = (uint16_t)r->mtu;
+	memcpy(hop.src_mac, port->mac, sizeof(hop.src_mac));
+	hop.resolved = !port->has_kernel || neighbour->resolved;
+	if (hop.resolved)
+		memcpy(hop.dst_mac, port->has_kernel ? neighbour->mac : port->next_hop,
+		       sizeof(hop.dst_mac));
+	if (memcmp(&v->hops.out[r->id], &hop, sizeof(hop)) == 0)
+		return false;
+	v->hops.out[r->id] = hop;
+	return true;
+}
+
+static bool compile_hops(struct view *v)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < v->hops.n_rows; i++) {
+		struct hops_row *r = &v->hops.rows[i];
+		uint16_t id;
+
+		if (r->live && r->uses > 0 && !hops_number(&v->hops, (int)i))
+			v->is_short = true;
+		if (r->live && r->id != 0)
+			changed = compile_hop(v, r) || changed;
+		id = r->live ? r->id : 0;
+		changed = changed || v->ids[i] != id;
+		v->ids[i] = id;
+	}
+	v->n_ids = v->hops.n_rows;
+	return changed;
 }
 
 /* The ports' own addresses: they may be changed while we run. */
-static void compile_macs(struct view *v, bool *changed)
+static bool compile_macs(struct view *v)
 {
+	bool changed = false;
+
 	for (size_t i = 0; i < v->n_ports; i++) {
-		if (memcmp(v->out_macs[i], v->ports[i].mac, sizeof(v->out_macs[i])) != 0)
-			*changed = true;
+		changed = changed ||
+			  memcmp(v->out_macs[i], v->ports[i].mac, sizeof(v->out_macs[i])) != 0;
 		memcpy(v->out_macs[i], v->ports[i].mac, sizeof(v->out_macs[i]));
 	}
+	return changed;
 }
 
-/* The hop towards the far end of a tunnel. */
-static uint16_t tunnel_hop(struct view *v, const struct network *net, uint16_t id)
+static bool grow_ids(struct view *v)
 {
-	const struct addr6 remote = network_tunnel_remote(net, id), any = {{0}};
-	const uint8_t port = net->tunnels[id].port;
-	const struct kernel_route *route;
+	uint16_t *ids;
 
-	if (!v->ports[port].has_kernel)
-		return view_hop(v, port, &any, 0);
-	route = view_route(v, port, &remote, 128);
-	if (route == NULL)
-		return HOP_NONE;
-	if (addr6_is_zero(&route->gateway))
-		return view_hop(v, port, &remote, VIEW_HOST);
-	return view_hop(v, port, &route->prefix.addr, route->prefix.len);
+	if (v->hops.n_rows <= v->ids_room)
+		return true;
+	ids = reallocarray(v->ids, v->hops.rows_room, sizeof(*ids));
+	if (ids == NULL)
+		return false;
+	memset(&ids[v->ids_room], 0, (v->hops.rows_room - v->ids_room) * sizeof(*ids));
+	v->ids = ids;
+	v->ids_room = v->hops.rows_room;
+	return true;
 }
 
-static void compile_tunnels(struct view *v, const struct network *net, bool *changed)
+static bool commit_trees(struct view *v)
 {
-	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
-		uint16_t hop =
-			net->tunnels[id].port < v->n_ports ? tunnel_hop(v, net, id) : HOP_NONE;
-
-		if (v->tunnel_hops[id] != hop)
-			*changed = true;
-		v->tunnel_hops[id] = hop;
-	}
-}
-
-/* Never fewer than before: a new one is a new hop. */
-static void compile_hosts(struct view *v)
-{
-	v->n_out_hosts = v->n_out_hosts6 = 0;
-	for (size_t i = 0; i < v->n_hops; i++) {
-		const struct view_hop *h = &v->hops[i];
-
-		if (h->len != VIEW_HOST)
-			continue;
-		if (addr6_is_mapped(&h->addr))
-			v->out_hosts[v->n_out_hosts++] =
-				(struct adjacency_host){addr6_to_ipv4(&h->addr), h->port, h->id};
-		else
-			v->out_hosts6[v->n_out_hosts6++] =
-				(struct adjacency_host6){h->addr, h->port, h->id};
-	}
-}
-
-bool view_compile(struct view *v, const struct network *net, struct adjacency_spec *spec)
-{
-	size_t n_hops_before = v->n_hops;
 	bool changed = false;
-	struct counts n_routes = compile_routes(v, &changed);
 
-	compile_macs(v, &changed);
-	compile_tunnels(v, net, &changed);
-	v->n_targets = 0;
-	for (size_t i = 0; i < v->n_hops; i++)
-		compile_hop(v, &v->hops[i], &changed);
+	for (size_t i = 0; i < v->n_ports; i++) {
+		const struct trie_node *four = trie_commit(&v->ports[i].four);
+		const struct trie_node *six = trie_commit(&v->ports[i].six);
+
+		changed = changed || four != v->ways.four[i] || six != v->ways.six[i];
+		v->ways.four[i] = four;
+		v->ways.six[i] = six;
+	}
+	return changed;
+}
+
+static void compile_routes(struct view *v, const struct network *net)
+{
+	for (size_t i = 0; i < v->n_ports; i++) {
+		if (v->ports[i].has_kernel)
+			compile_rib(v, (uint8_t)i);
+		else
+			compile_plain_port(v, (uint8_t)i);
+	}
+	v->reconsider = false;
+	if (v->routes_changed)
+		route_tunnels(v, net);
+	v->routes_changed = false;
+}
+
+bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
+		  struct adjacency_spec *spec, uint64_t *again_ms)
+{
+	bool changed;
+
+	compile_routes(v, net);
+	v->is_short = false;
+	*again_ms = compile_moves(v, now_ms);
+	if (!grow_ids(v)) {
+		*again_ms = now_ms + VIEW_PACE_MS;
+		return false;
+	}
+	changed = compile_hops(v);
+	changed = compile_tunnels(v, net) || changed;
 	view_fold_mtus(v, net, &changed);
-	compile_hosts(v);
-	changed = changed || n_routes.four != v->n_out_routes || n_routes.six != v->n_out_routes6 ||
-		  n_hops_before != v->n_hops;
-	v->n_out_routes = n_routes.four;
-	v->n_out_routes6 = n_routes.six;
-
+	changed = compile_macs(v) || changed;
+	changed = commit_trees(v) || changed;
+	v->ways.ids = v->ids;
+	v->ways.n_ids = v->n_ids;
 	*spec = (struct adjacency_spec){
-		.hops = v->out_hops,
-		.n_hops = v->n_hops + 1,
-		.routes = v->out_routes,
-		.n_routes = v->n_out_routes,
-		.routes6 = v->out_routes6,
-		.n_routes6 = v->n_out_routes6,
-		.hosts = v->out_hosts,
-		.n_hosts = v->n_out_hosts,
-		.hosts6 = v->out_hosts6,
-		.n_hosts6 = v->n_out_hosts6,
+		.hops = v->hops.out,
+		.n_hops = v->hops.n_out,
+		.ways = &v->ways,
+		.lost = HOPS_LOST,
 		.tunnel_hops = v->tunnel_hops,
 		.tunnel_mtus = v->tunnel_mtus,
 		.n_tunnels = v->n_tunnels,
@@ -275,4 +367,13 @@ bool view_compile(struct view *v, const struct network *net, struct adjacency_sp
 		.n_macs = v->n_ports,
 	};
 	return changed;
+}
+
+void view_published(struct view *v)
+{
+	for (size_t i = 0; i < v->n_ports; i++) {
+		trie_release(&v->ports[i].four);
+		trie_release(&v->ports[i].six);
+	}
+	hops_published(&v->hops);
 }

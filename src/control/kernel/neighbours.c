@@ -1,16 +1,15 @@
 /*
  * Follows the kernel's routes, links and neighbours; hands out adjacency tables.
  *
- * Events only say that something changed: then what they are about is dumped anew, for our ports
- * only, at most every 50 ms, so a storm of them costs one dump. (The kernel does not even send an
- * event for each IPv4 route that goes with a link; a dump is right in any case. So is one after
- * events were lost, ENOBUFS.)
+ * Routes and neighbours are read once, and then changed as events say (view.c), so that a change
+ * costs the same whether the kernel has ten routes or 200,000. A table is made of what has changed
+ * at most every 50 ms. All is read again where events do not suffice: some were lost (ENOBUFS); a
+ * link or an address of ours changed, with which the kernel drops IPv4 routes without an event; one
+ * was not understood; and every ten minutes, in case. Reading takes its time, so it is done the
+ * more rarely the longer it takes: a twentieth of this thread at most.
  *
- * The kernel resolves neighbours when it has packets for them; it does not see ours. So once a
- * second we tell it for each neighbour in use that is not known or has not been confirmed lately
- * that there is traffic for it (NTF_USE): it then asks by ARP as if the packets were its own.
- * An on-link host gets a hop when it is resolved for the first time, so that asking for addresses
- * where nobody lives fills nothing but a short list.
+ * Hop numbers are given back by a census of the workers' flows (census.h), one a second where there
+ * are some to give back, and one a minute to see which on-link hosts are in use.
  *
  * Control thread, in its event loop.
  */
@@ -18,7 +17,10 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mono.h"
+#include "control/alarm.h"
 #include "control/kernel/read.h"
+#include "control/kernel/search.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +29,6 @@
 
 #include <event2/event.h>
 #include <libmnl/libmnl.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 enum {
@@ -35,44 +36,30 @@ enum {
 	TICK_MS = 1000,
 	PATIENCE_MS = 300, /* at the start */
 	PATIENCE_STEP_MS = 5,
-	WANTED_MAX = 1024,
-	WANTED_TICKS = 4, /* the kernel gives up after three requests, a second apart */
-	ASKS_PER_TICK = 256,
+	CENSUS_MS = 60000, /* between two, for hosts alone */
+	READ_AGAIN_MS = 600000,
+	READ_SHARE = 20, /* reading may take one part in so many of the time */
 	EVENTS_BUFFER = 64 * 1024,
-	EVENTS_PER_TURN = 64,
-	SOCKET_BUFFER = 1 << 20,
-};
-
-struct wanted {
-	struct addr6 addr;
-	uint8_t port;
-	uint8_t ticks; /* left */
+	EVENTS_PER_TURN = 2048,
+	SOCKET_BUFFER = 64 << 20, /* the kernel's memory only as far as events wait */
 };
 
 struct neighbours {
 	struct port_set *ports;
 	const struct network *net;
-	neighbours_publish_fn publish;
-	void *arg;
+	struct neighbours_users users;
 	struct view view;
+	struct search search;
 	struct mnl_socket *events, *questions;
 	struct event *on_event, *on_pause, *on_tick;
-	unsigned dirty;
+	unsigned dirty; /* to be read: READ_* */
+	bool links_changed; /* of any interface */
 	uint64_t last_ms; /* of the last table */
-	size_t next_target; /* round robin */
-	struct wanted wanted[WANTED_MAX];
-	size_t n_wanted;
-	bool hosts_full_said, published;
+	uint64_t read_ms, may_read_ms; /* the last time; not before */
+	uint64_t census_ms; /* of the last one's beginning */
+	bool in_census, published;
 	_Alignas(struct nlmsghdr) char buffer[EVENTS_BUFFER];
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static struct timeval in_ms(uint64_t ms)
 {
@@ -81,104 +68,169 @@ static struct timeval in_ms(uint64_t ms)
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
-/* Hosts that were asked for and have been found get a hop. */
-static void take_found(struct neighbours *n)
+static void plan_at(struct neighbours *n, uint64_t due)
 {
-	size_t kept = 0;
+	uint64_t now = mono_ms();
+	struct timeval wait;
 
-	for (size_t i = 0; i < n->n_wanted; i++) {
-		const struct wanted *w = &n->wanted[i];
-
-		if (!view_resolved(view_neighbour(&n->view, w->port, &w->addr))) {
-			n->wanted[kept++] = *w;
-			continue;
-		}
-		if (view_add_host(&n->view, w->port, &w->addr) != 0 && !n->hosts_full_said) {
-			log_warning("no more than %d on-link hosts can be reached: others are not",
-				    VIEW_HOSTS_MAX);
-			n->hosts_full_said = true;
-		}
-	}
-	n->n_wanted = kept;
-}
-
-static int make_table(struct neighbours *n)
-{
-	struct adjacency_spec spec;
-	struct adjacency *adj;
-	bool changed;
-
-	take_found(n);
-	changed = view_compile(&n->view, n->net, &spec);
-	if (!changed && n->published)
-		return 0;
-	adj = adjacency_create(&spec);
-	if (adj == NULL) {
-		n->published = false; /* try again at the next tick */
-		return -ENOMEM;
-	}
-	n->published = true;
-	n->publish(adj, n->arg);
-	return 0;
+	if (due < n->last_ms + PAUSE_MS)
+		due = n->last_ms + PAUSE_MS;
+	wait = in_ms(due > now ? due - now : 1);
+	if (!event_pending(n->on_pause, EV_TIMEOUT, NULL))
+		event_add(n->on_pause, &wait);
 }
 
 static void plan_table(struct neighbours *n)
 {
-	uint64_t due = n->last_ms + PAUSE_MS, now = now_ms();
-	struct timeval wait = in_ms(due > now ? due - now : 1);
+	if (event_pending(n->on_pause, EV_TIMEOUT, NULL))
+		event_del(n->on_pause); /* it may be for later */
+	plan_at(n, 0);
+}
 
-	if (!event_pending(n->on_pause, EV_TIMEOUT, NULL))
-		event_add(n->on_pause, &wait);
+static void tell(const struct neighbours *n)
+{
+	const struct view *v = &n->view;
+
+	if (v->n_left_out > 0)
+		alarm_raise(v->alarms, ALARM_ROUTES_LEFT_OUT, "routes",
+			    "%zu routes of the kernel have no room; their packets follow shorter "
+			    "prefixes",
+			    v->n_left_out);
+	else
+		alarm_clear(v->alarms, ALARM_ROUTES_LEFT_OUT, "routes");
+	if (v->is_short || v->hosts_full)
+		alarm_raise(v->alarms, ALARM_NEXTHOPS_EXHAUSTED, "nexthops",
+			    v->is_short ? "no more than %d next hops: some are not reached"
+					: "no more than %d on-link hosts: others are not reached",
+			    v->is_short ? HOPS_MAX : VIEW_HOSTS_MAX);
+	else
+		alarm_clear(v->alarms, ALARM_NEXTHOPS_EXHAUSTED, "nexthops");
+}
+
+static int make_table(struct neighbours *n)
+{
+	uint64_t now = mono_ms(), again_ms;
+	struct adjacency_spec spec;
+	struct adjacency *adj;
+	bool changed;
+
+	search_take_found(&n->search, now);
+	changed = view_compile(&n->view, n->net, now, &spec, &again_ms);
+	n->last_ms = now;
+	if (again_ms != 0)
+		plan_at(n, again_ms);
+	tell(n);
+	if (!changed && n->published)
+		return 0;
+	adj = adjacency_create(&spec);
+	n->published = adj != NULL; /* if not, again at the next tick */
+	if (adj == NULL)
+		return -ENOMEM;
+	n->users.publish(adj, n->users.arg);
+	view_published(&n->view);
+	return 0;
+}
+
+static int read_dirty(struct neighbours *n)
+{
+	unsigned dirty = n->dirty;
+	uint64_t before = mono_ms();
+	int ret;
+
+	n->dirty = 0;
+	ret = read_kernel(&n->view, n->ports, n->questions, dirty);
+	if (ret != 0)
+		n->dirty |= dirty;
+	if (n->view.doubt)
+		n->dirty |= READ_ROUTES;
+	n->read_ms = mono_ms();
+	n->may_read_ms = n->read_ms + (n->read_ms - before) * READ_SHARE;
+	return ret;
 }
 
 static void on_pause(evutil_socket_t fd, short what, void *arg)
 {
 	struct neighbours *n = arg;
-	unsigned dirty = n->dirty;
-	int ret;
+	uint64_t now = mono_ms();
+	int ret = 0;
 
-	n->dirty = 0;
-	if (dirty & READ_LINKS && ports_follow(n->ports, n->net) != 0)
-		n->dirty |= READ_LINKS; /* the next tick tries again */
-	ret = read_kernel(&n->view, n->ports, n->questions, dirty);
-	if (ret != 0) {
+	if (n->links_changed)
+		n->links_changed =
+			ports_follow(n->ports, n->net) != 0; /* the next tick tries again */
+	if (n->dirty != 0 && now >= n->may_read_ms)
+		ret = read_dirty(n);
+	if (ret != 0 && ret != -EAGAIN)
 		log_warning("cannot read routes and neighbours from the kernel: %s",
 			    strerror(-ret));
-		n->dirty |= dirty;
-	}
 	if (make_table(n) != 0)
 		log_warning("not enough memory for a new table of routes: the old one stays");
-	n->last_ms = now_ms();
+	if (n->dirty != 0 && (ret == 0 || ret == -EAGAIN))
+		plan_at(n, n->may_read_ms); /* other errors: at the next tick */
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-static bool is_our_interface(const struct neighbours *n, int ifindex)
+static void on_route(struct neighbours *n, const struct nlmsghdr *nlh)
 {
-	for (size_t i = 0; i < n->view.n_ports; i++)
-		if (n->view.ports[i].has_kernel && n->ports->ports[i].ifindex == ifindex)
-			return true;
-	return false;
+	static struct kernel_route route; /* too large for the stack */
+
+	if (netlink_parse_route(nlh, &route))
+		view_take_route(&n->view, &route);
+}
+
+static void on_nexthop(struct neighbours *n, const struct nlmsghdr *nlh)
+{
+	static struct kernel_nexthop nexthop;
+
+	if (netlink_parse_nexthop(nlh, &nexthop))
+		view_take_nexthop(&n->view, &nexthop);
+}
+
+static void on_neighbour(struct neighbours *n, const struct nlmsghdr *nlh)
+{
+	struct kernel_neighbour neighbour;
+
+	if (netlink_parse_neighbour(nlh, &neighbour))
+		view_take_neighbour(&n->view, &neighbour);
+}
+
+static void on_link(struct neighbours *n, const struct nlmsghdr *nlh)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+
+	n->links_changed = true;
+	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(*ifi) &&
+	    view_port_of(&n->view, ifi->ifi_index) >= 0)
+		n->dirty |= READ_ALL;
 }
 
 static int on_message(const struct nlmsghdr *nlh, void *arg)
 {
 	struct neighbours *n = arg;
-	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
 
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
-		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(*ndm) &&
-		    is_our_interface(n, ndm->ndm_ifindex))
-			n->dirty |= READ_NEIGHBOURS;
+		on_neighbour(n, nlh);
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		n->dirty |= READ_ROUTES;
+		on_route(n, nlh);
 		break;
-	default: /* links and addresses: routes go and come with them */
-		n->dirty |= READ_ALL;
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		on_nexthop(n, nlh);
+		break;
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		on_link(n, nlh);
+		break;
+	case RTM_DELADDR: /* routes that name it as source go with it */
+		n->dirty |= READ_ROUTES;
+		n->links_changed = true;
+		break;
+	default:
+		n->links_changed = true;
 		break;
 	}
 	return MNL_CB_OK;
@@ -187,7 +239,9 @@ static int on_message(const struct nlmsghdr *nlh, void *arg)
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct neighbours *n = arg;
+	bool some = false;
 
+	read_ports(&n->view, n->ports);
 	for (int i = 0; i < EVENTS_PER_TURN; i++) {
 		ssize_t len = recv(fd, n->buffer, sizeof(n->buffer), MSG_DONTWAIT);
 
@@ -197,95 +251,68 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 			break;
 		else
 			mnl_cb_run(n->buffer, (size_t)len, 0, 0, on_message, n);
+		some = true;
 	}
-	if (n->dirty != 0)
+	if (n->view.doubt)
+		n->dirty |= READ_ROUTES;
+	if (some)
 		plan_table(n);
 }
 
-/* --- questions -------------------------------------------------------------------------------- */
+/* --- once a second ---------------------------------------------------------------------------- */
 
-static void resolve(struct neighbours *n, uint8_t port, const struct addr6 *addr)
+static bool census_is_due(const struct neighbours *n, uint64_t now)
 {
-	int ret = netlink_resolve(n->questions, n->ports->ports[port].ifindex, addr);
-
-	if (ret != 0)
-		log_debug("cannot ask for a neighbour on port %s: %s",
-			  n->ports->ports[port].config->name, strerror(-ret));
+	return n->view.hops.n_moved > 0 || (n->view.n_hosts > 0 && now - n->census_ms >= CENSUS_MS);
 }
 
-/* Unknown, failed or stale: the kernel is to ask. In other states it is at it, or sure. */
-static bool needs_asking(const struct kernel_neighbour *neighbour)
+/* Whoever has no flows has an empty census. */
+static void take_census(struct neighbours *n)
 {
-	return neighbour == NULL ||
-	       (neighbour->state & (NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE |
-				    NUD_PERMANENT | NUD_NOARP)) == 0;
-}
+	static uint64_t used[CENSUS_WORDS];
+	uint64_t now = mono_ms();
 
-static void ask_for_targets(struct neighbours *n)
-{
-	size_t targets = n->view.n_targets;
-
-	for (size_t i = 0, asked = 0; i < targets && asked < ASKS_PER_TICK; i++) {
-		const struct view_target *t;
-
-		n->next_target = (n->next_target + 1) % targets;
-		t = &n->view.targets[n->next_target];
-		if (!needs_asking(view_neighbour(&n->view, t->port, &t->addr)))
-			continue;
-		resolve(n, t->port, &t->addr);
-		asked++;
+	if (!n->in_census && census_is_due(n, now) && n->published) {
+		hops_census_begin(&n->view.hops);
+		n->in_census = n->users.census_start == NULL || n->users.census_start(n->users.arg);
+		n->census_ms = now;
+		return;
 	}
-}
-
-static void forget_not_found(struct neighbours *n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n->n_wanted; i++)
-		if (n->wanted[i].ticks-- > 0)
-			n->wanted[kept++] = n->wanted[i];
-	n->n_wanted = kept;
+	memset(used, 0, sizeof(used));
+	if (!n->in_census ||
+	    (n->users.census_done != NULL && !n->users.census_done(n->users.arg, used)))
+		return;
+	n->in_census = false;
+	hops_census_end(&n->view.hops, used);
+	view_age_hosts(&n->view);
+	plan_table(n);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct neighbours *n = arg;
 
-	ask_for_targets(n);
-	forget_not_found(n);
-	if (n->dirty != 0 || !n->published)
-		plan_table(n);
+	read_ports(&n->view, n->ports);
+	search_targets(&n->search);
+	search_take_found(&n->search, mono_ms());
+	take_census(n);
+	if (mono_ms() - n->read_ms >= READ_AGAIN_MS)
+		n->dirty |= READ_ALL;
+	if (n->dirty != 0 || n->links_changed || !n->published)
+		plan_at(n, n->may_read_ms);
 }
 
-void neighbours_want(struct neighbours *n, uint8_t port, const struct addr6 *addr)
+void neighbours_want(struct neighbours *n, const struct neighbour_wanted *w)
 {
-	if (port >= n->view.n_ports || !n->view.ports[port].has_kernel)
+	if (w->port >= n->view.n_ports || !n->view.ports[w->port].has_kernel)
 		return;
-	for (size_t i = 0; i < n->n_wanted; i++)
-		if (n->wanted[i].port == port && addr6_equal(&n->wanted[i].addr, addr))
-			return;
-	if (n->n_wanted == WANTED_MAX)
-		return; /* it will be asked for again */
-	n->wanted[n->n_wanted++] = (struct wanted){*addr, port, WANTED_TICKS};
-	if (needs_asking(view_neighbour(&n->view, port, addr)))
-		resolve(n, port, addr);
-	plan_table(n); /* the kernel may know it already */
+	if (search_want(&n->search, w->port, w->site, &w->addr, mono_ms()))
+		plan_table(n);
 }
 
 void neighbours_paths_changed(struct neighbours *n)
 {
 	plan_table(n);
-}
-
-static bool targets_resolved(const struct neighbours *n)
-{
-	for (size_t i = 0; i < n->view.n_targets; i++) {
-		const struct view_target *t = &n->view.targets[i];
-
-		if (!view_resolved(view_neighbour(&n->view, t->port, &t->addr)))
-			return false;
-	}
-	return true;
 }
 
 /*
@@ -298,12 +325,12 @@ static int await_targets(struct neighbours *n)
 	int ret = 0;
 
 	for (int i = 0; i < PATIENCE_MS / PATIENCE_STEP_MS && ret == 0; i++) {
-		if (targets_resolved(n))
+		if (search_is_complete(&n->search))
 			return make_table(n);
 		nanosleep(&step, NULL);
 		ret = read_kernel(&n->view, n->ports, n->questions, READ_NEIGHBOURS);
 	}
-	return ret != 0 ? ret : make_table(n);
+	return ret != 0 && ret != -EAGAIN ? ret : make_table(n);
 }
 
 /* --- life and death --------------------------------------------------------------------------- */
@@ -327,8 +354,9 @@ static int open_sockets(struct neighbours *n, struct event_base *base)
 	struct timeval tick = in_ms(TICK_MS);
 	int size = SOCKET_BUFFER, fd;
 
-	n->events = netlink_open(RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE |
-				 RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFADDR);
+	n->events =
+		netlink_open(RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_IFADDR |
+			     RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFADDR | 1 << (RTNLGRP_NEXTHOP - 1));
 	n->questions = netlink_open(0);
 	if (n->events == NULL || n->questions == NULL)
 		return -errno;
@@ -348,22 +376,25 @@ static int start(struct neighbours *n, struct event_base *base)
 {
 	int ret = open_sockets(n, base); /* listen first: what changes meanwhile is not missed */
 
-	if (ret == 0)
-		ret = read_kernel(&n->view, n->ports, n->questions, READ_ALL);
+	if (ret != 0)
+		return ret;
+	search_init(&n->search, &n->view, n->questions);
+	n->dirty = READ_ALL;
+	do
+		ret = read_dirty(n);
+	while (ret == -EAGAIN); /* it changed meanwhile */
 	if (ret == 0)
 		ret = make_table(n);
 	if (ret == 0) {
-		ask_for_targets(n);
+		search_targets(&n->search);
 		ret = await_targets(n);
 	}
-	n->last_ms = now_ms();
 	return ret;
 }
 
 struct neighbours *neighbours_create(struct event_base *base, struct port_set *ports,
 				     const struct network *net, struct path_mtus *paths,
-				     neighbours_publish_fn publish, void *arg,
-				     struct err_list *errs)
+				     const struct neighbours_users *users, struct err_list *errs)
 {
 	struct neighbours *n = calloc(1, sizeof(*n));
 	int ret = -ENOMEM;
@@ -371,8 +402,7 @@ struct neighbours *neighbours_create(struct event_base *base, struct port_set *p
 	if (n != NULL) {
 		n->ports = ports;
 		n->net = net;
-		n->publish = publish;
-		n->arg = arg;
+		n->users = *users;
 		ret = view_init(&n->view, ports->n, net->n_tunnels);
 	}
 	if (ret == 0) {

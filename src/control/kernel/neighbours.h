@@ -1,13 +1,14 @@
 /*
  * Routes and neighbours, followed from the kernel by netlink (rtnetlink(7)).
  *
- * Dumps routes, links and neighbours of our ports once, then listens. Each change that concerns a
- * hop makes a new adjacency table, which is handed to @publish. Hop ids never change meaning.
+ * Reads routes, links and neighbours of our ports once, then listens. Each change that concerns a
+ * hop makes a new adjacency table.
  *
  * Control thread.
  */
 #pragma once
 
+#include "census.h"
 #include "control/port.h"
 #include "network/adjacency.h"
 #include "network/network.h"
@@ -16,8 +17,17 @@ struct event_base;
 struct neighbours;
 struct path_mtus;
 
-/* Takes ownership of @adj: publish it to all workers, free the one before after they let go. */
-typedef void (*neighbours_publish_fn)(struct adjacency *adj, void *arg);
+/* Who goes by the tables. */
+struct neighbours_users {
+	/* Takes ownership of @adj. All workers have it on return; the one before is destroyed. */
+	void (*publish)(struct adjacency *adj, void *arg);
+
+	/* Which hops do flows have? NULL: there are no flows. False: it could not begin. */
+	bool (*census_start)(void *arg);
+	/* False: it is not done. What each worker has is added to @used, [CENSUS_WORDS]. */
+	bool (*census_done)(void *arg, uint64_t *used);
+	void *arg;
+};
 
 /*
  * Builds the first table (published before this returns) and adds itself to @base. NULL and a
@@ -25,12 +35,11 @@ typedef void (*neighbours_publish_fn)(struct adjacency *adj, void *arg);
  */
 struct neighbours *neighbours_create(struct event_base *base, struct port_set *ports,
 				     const struct network *net, struct path_mtus *paths,
-				     neighbours_publish_fn publish, void *arg,
-				     struct err_list *errs);
+				     const struct neighbours_users *users, struct err_list *errs);
 void neighbours_destroy(struct neighbours *n); /* NULL is fine */
 
 /* Another @paths: the next table says so. */
 void neighbours_paths_changed(struct neighbours *n);
 
-/* A worker met a destination on @port's own link that nobody has resolved: find it. */
-void neighbours_want(struct neighbours *n, uint8_t port, const struct addr6 *addr);
+/* A worker met a destination on a port's own link that nobody has resolved: find it. */
+void neighbours_want(struct neighbours *n, const struct neighbour_wanted *wanted);

@@ -7,9 +7,11 @@
 #include <time.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/icmpv6.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/neighbour.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 enum { REPLY_SIZE = 32 * 1024, REQUEST_SIZE = 256 };
@@ -103,102 +105,211 @@ static bool get_mac(const struct attrs *attrs, int type, uint8_t mac[6])
 	return true;
 }
 
-/* One of several next hops. */
-static bool parse_way(const struct rtnexthop *way, uint8_t family, struct addr6 *gateway)
+/* RTA_VIA: an address with its family in front (RFC 8950). */
+static bool get_via(const struct nlattr *attr, struct addr6 *out)
+{
+	const struct rtvia *via = mnl_attr_get_payload(attr);
+	size_t len = mnl_attr_get_payload_len(attr);
+
+	if (len != sizeof(*via) + sizeof(*out) || via->rtvia_family != AF_INET6)
+		return false;
+	*out = addr6_read(via->rtvia_addr);
+	return true;
+}
+
+static bool get_gateway(const struct attrs *attrs, uint8_t family, struct addr6 *out)
+{
+	if (attrs->at[RTA_VIA] != NULL)
+		return get_via(attrs->at[RTA_VIA], out);
+	return attrs->at[RTA_GATEWAY] == NULL || get_address(attrs, RTA_GATEWAY, family, out);
+}
+
+static void add_way(struct kernel_route *route, const struct kernel_way *way)
+{
+	if (route->n_ways < KERNEL_WAYS_MAX)
+		route->ways[route->n_ways++] = *way;
+}
+
+static bool parse_way(const struct rtnexthop *nh, uint8_t family, struct kernel_way *way)
 {
 	struct attrs attrs = {{0}};
 
-	*gateway = (struct addr6){{0}};
-	if (way->rtnh_flags & RTNH_F_DEAD)
-		return false;
-	if (mnl_attr_parse_payload(RTNH_DATA(way), way->rtnh_len - sizeof(*way), keep_attr,
-				   &attrs) != MNL_CB_OK ||
-	    attrs.at[RTA_VIA] != NULL)
-		return false;
-	return attrs.at[RTA_GATEWAY] == NULL || get_address(&attrs, RTA_GATEWAY, family, gateway);
+	*way = (struct kernel_way){.ifindex = nh->rtnh_ifindex,
+				   .dead = nh->rtnh_flags & RTNH_F_DEAD};
+	return mnl_attr_parse_payload(RTNH_DATA(nh), nh->rtnh_len - sizeof(*nh), keep_attr,
+				      &attrs) == MNL_CB_OK &&
+	       get_gateway(&attrs, family, &way->gateway);
 }
 
-/* The first of several next hops that leaves by @ifindex. */
-static bool find_way(const struct nlattr *multipath, int ifindex, uint8_t family,
-		     struct addr6 *gateway)
+/* One that is understood does not suffer from one that is not. False: the lengths lie. */
+static bool parse_ways(const struct nlattr *multipath, uint8_t family, struct kernel_route *route)
 {
 	const uint8_t *at = mnl_attr_get_payload(multipath);
 	size_t left = mnl_attr_get_payload_len(multipath);
 
 	while (left >= sizeof(struct rtnexthop)) {
-		const struct rtnexthop *way = (const void *)at;
-		size_t step = RTNH_ALIGN(way->rtnh_len);
+		const struct rtnexthop *nh = (const void *)at;
+		size_t step = RTNH_ALIGN(nh->rtnh_len);
+		struct kernel_way way;
 
-		if (way->rtnh_len < sizeof(*way) || way->rtnh_len > left)
+		if (nh->rtnh_len < sizeof(*nh) || nh->rtnh_len > left)
 			return false;
-		if (way->rtnh_ifindex == ifindex && parse_way(way, family, gateway))
+		if (parse_way(nh, family, &way))
+			add_way(route, &way);
+		if (step >= left)
 			return true;
-		if (step > left)
-			return false;
 		at += step;
 		left -= step;
 	}
-	return false;
+	return true;
 }
 
-static bool parse_next_hop(const struct rtmsg *rtm, const struct attrs *attrs, int ifindex,
-			   struct addr6 *gateway)
+static bool parse_all_ways(const struct rtmsg *rtm, const struct attrs *attrs,
+			   struct kernel_route *route)
 {
+	struct kernel_way way = {.dead = rtm->rtm_flags & RTNH_F_DEAD};
 	uint32_t oif;
 
-	*gateway = (struct addr6){{0}};
 	if (attrs->at[RTA_MULTIPATH] != NULL)
-		return find_way(attrs->at[RTA_MULTIPATH], ifindex, rtm->rtm_family, gateway);
-	if (!get_u32(attrs, RTA_OIF, &oif) || oif != (uint32_t)ifindex ||
-	    rtm->rtm_flags & RTNH_F_DEAD || attrs->at[RTA_VIA] != NULL)
+		return parse_ways(attrs->at[RTA_MULTIPATH], rtm->rtm_family, route);
+	if (!get_u32(attrs, RTA_OIF, &oif))
+		return get_u32(attrs, RTA_NH_ID, &route->nexthop);
+	way.ifindex = (int)oif;
+	if (!get_gateway(attrs, rtm->rtm_family, &way.gateway))
 		return false;
-	return attrs->at[RTA_GATEWAY] == NULL ||
-	       get_address(attrs, RTA_GATEWAY, rtm->rtm_family, gateway);
+	add_way(route, &way);
+	return true;
 }
 
-bool netlink_parse_route(const struct nlmsghdr *nlh, int ifindex, struct kernel_route *out)
+static bool get_kind(uint8_t type, uint8_t *kind)
+{
+	switch (type) {
+	case RTN_UNICAST:
+		*kind = KERNEL_WAYS;
+		return true;
+	case RTN_BLACKHOLE:
+		*kind = KERNEL_BLACKHOLE;
+		return true;
+	case RTN_UNREACHABLE:
+		*kind = KERNEL_UNREACHABLE;
+		return true;
+	case RTN_PROHIBIT:
+		*kind = KERNEL_PROHIBIT;
+		return true;
+	case RTN_THROW:
+		*kind = KERNEL_THROW;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* RFC 4191: high, medium, low. */
+static uint8_t get_preference(const struct attrs *attrs)
+{
+	const struct nlattr *attr = attrs->at[RTA_PREF];
+	uint8_t pref = attr != NULL && mnl_attr_get_payload_len(attr) == 1
+			       ? mnl_attr_get_u8(attr)
+			       : ICMPV6_ROUTER_PREF_MEDIUM;
+
+	return pref == ICMPV6_ROUTER_PREF_HIGH ? 0 : pref == ICMPV6_ROUTER_PREF_MEDIUM ? 1 : 2;
+}
+
+static bool parse_prefix(const struct rtmsg *rtm, const struct attrs *attrs, struct prefix6 *out)
+{
+	*out = (struct prefix6){.len = rtm->rtm_dst_len};
+	if (rtm->rtm_dst_len > 8 * address_len(rtm->rtm_family))
+		return false;
+	if (rtm->rtm_family == AF_INET) {
+		out->len += MAPPED_BITS;
+		out->addr = addr6_from_ipv4(0);
+	}
+	if (rtm->rtm_dst_len > 0 && !get_address(attrs, RTA_DST, rtm->rtm_family, &out->addr))
+		return false;
+	out->addr = addr6_masked(&out->addr, out->len);
+	return true;
+}
+
+bool netlink_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct attrs attrs, metrics;
 	uint32_t table;
 
-	if (nlh->nlmsg_type != RTM_NEWROUTE || !parse_attrs(nlh, sizeof(*rtm), &attrs))
+	if ((nlh->nlmsg_type != RTM_NEWROUTE && nlh->nlmsg_type != RTM_DELROUTE) ||
+	    !parse_attrs(nlh, sizeof(*rtm), &attrs))
 		return false;
 	table = rtm->rtm_table;
 	get_u32(&attrs, RTA_TABLE, &table);
 	if ((rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6) || table != RT_TABLE_MAIN ||
-	    rtm->rtm_type != RTN_UNICAST || rtm->rtm_dst_len > 8 * address_len(rtm->rtm_family) ||
-	    rtm->rtm_tos != 0 || rtm->rtm_flags & RTM_F_CLONED)
+	    rtm->rtm_tos != 0 || rtm->rtm_src_len != 0 || rtm->rtm_flags & RTM_F_CLONED)
 		return false;
 
-	*out = (struct kernel_route){.prefix.len = rtm->rtm_dst_len};
-	if (rtm->rtm_family == AF_INET) {
-		out->prefix.len += MAPPED_BITS;
-		out->prefix.addr = addr6_from_ipv4(0);
-	}
+	out->metric = out->nexthop = out->mtu = 0;
+	out->n_ways = 0;
+	out->removed = nlh->nlmsg_type == RTM_DELROUTE;
+	out->replaces = !out->removed && nlh->nlmsg_flags & NLM_F_REPLACE;
+	out->preference = get_preference(&attrs);
 	get_u32(&attrs, RTA_PRIORITY, &out->metric);
 	if (get_nested(&attrs, RTA_METRICS, RTAX_MTU, &metrics))
 		get_u32(&metrics, RTAX_MTU, &out->mtu);
-	if (rtm->rtm_dst_len > 0 &&
-	    !get_address(&attrs, RTA_DST, rtm->rtm_family, &out->prefix.addr))
-		return false;
-	out->prefix.addr = addr6_masked(&out->prefix.addr, out->prefix.len);
-	return parse_next_hop(rtm, &attrs, ifindex, &out->gateway);
+	return get_kind(rtm->rtm_type, &out->kind) && parse_prefix(rtm, &attrs, &out->prefix) &&
+	       (out->kind != KERNEL_WAYS || parse_all_ways(rtm, &attrs, out));
 }
 
-bool netlink_parse_neighbour(const struct nlmsghdr *nlh, int ifindex, struct kernel_neighbour *out)
+static void parse_group(const struct nlattr *attr, struct kernel_nexthop *out)
+{
+	const uint8_t *at = mnl_attr_get_payload(attr);
+	size_t n = mnl_attr_get_payload_len(attr) / sizeof(struct nexthop_grp);
+
+	for (size_t i = 0; i < n && i < KERNEL_WAYS_MAX; i++) {
+		struct nexthop_grp member;
+
+		memcpy(&member, at + i * sizeof(member), sizeof(member));
+		out->group[out->n_group++] = member.id;
+	}
+}
+
+bool netlink_parse_nexthop(const struct nlmsghdr *nlh, struct kernel_nexthop *out)
+{
+	const struct nhmsg *nhm = mnl_nlmsg_get_payload(nlh);
+	struct attrs attrs;
+	uint32_t oif = 0;
+
+	if ((nlh->nlmsg_type != RTM_NEWNEXTHOP && nlh->nlmsg_type != RTM_DELNEXTHOP) ||
+	    !parse_attrs(nlh, sizeof(*nhm), &attrs))
+		return false;
+	*out = (struct kernel_nexthop){.removed = nlh->nlmsg_type == RTM_DELNEXTHOP,
+				       .blackhole = attrs.at[NHA_BLACKHOLE] != NULL,
+				       .way.dead = nhm->nh_flags & RTNH_F_DEAD};
+	if (!get_u32(&attrs, NHA_ID, &out->id))
+		return false;
+	if (attrs.at[NHA_GROUP] != NULL) {
+		parse_group(attrs.at[NHA_GROUP], out);
+		return true;
+	}
+	get_u32(&attrs, NHA_OIF, &oif);
+	out->way.ifindex = (int)oif;
+	return attrs.at[NHA_GATEWAY] == NULL ||
+	       get_address(&attrs, NHA_GATEWAY, nhm->nh_family, &out->way.gateway);
+}
+
+bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct kernel_neighbour *out)
 {
 	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
 	struct attrs attrs;
 
-	if (nlh->nlmsg_type != RTM_NEWNEIGH || !parse_attrs(nlh, sizeof(*ndm), &attrs) ||
+	if ((nlh->nlmsg_type != RTM_NEWNEIGH && nlh->nlmsg_type != RTM_DELNEIGH) ||
+	    !parse_attrs(nlh, sizeof(*ndm), &attrs) ||
 	    (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6) ||
-	    ndm->ndm_ifindex != ifindex || ndm->ndm_flags & NTF_PROXY)
+	    ndm->ndm_flags & NTF_PROXY)
 		return false;
-	*out = (struct kernel_neighbour){.state = ndm->ndm_state};
+	*out = (struct kernel_neighbour){.state = ndm->ndm_state, .ifindex = ndm->ndm_ifindex};
 	if (!get_address(&attrs, NDA_DST, ndm->ndm_family, &out->addr))
 		return false;
-	if (!get_mac(&attrs, NDA_LLADDR, out->mac))
+	if (nlh->nlmsg_type == RTM_DELNEIGH)
+		out->state = NUD_NONE;
+	else if (!get_mac(&attrs, NDA_LLADDR, out->mac))
 		out->state = NUD_FAILED == ndm->ndm_state ? NUD_FAILED : NUD_INCOMPLETE;
 	return true;
 }
@@ -230,7 +341,7 @@ struct mnl_socket *netlink_open(unsigned groups)
 	return nl;
 }
 
-/* Sends @nlh and hands all that comes back to @cb. */
+/* Sends @nlh and hands all that comes back to @cb. -EAGAIN: a dump in which something changed. */
 static int ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	static _Alignas(struct nlmsghdr) char reply[REPLY_SIZE];
@@ -246,6 +357,8 @@ static int ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *a
 		if (len < 0)
 			return -errno;
 		ret = mnl_cb_run(reply, (size_t)len, serial, mnl_socket_get_portid(nl), cb, arg);
+		if (ret < 0 && errno == EINTR) /* NLM_F_DUMP_INTR */
+			return -EAGAIN;
 		if (ret < 0 && errno == ESRCH) /* the rest of an answer that we gave up on */
 			ret = MNL_CB_OK;
 	}
@@ -253,10 +366,11 @@ static int ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *a
 }
 
 struct dump {
-	int ifindex;
 	netlink_route_fn route;
+	netlink_nexthop_fn nexthop;
 	netlink_neighbour_fn neighbour;
 	struct kernel_link *link;
+	int ifindex; /* of the link */
 	bool found;
 	void *arg;
 };
@@ -264,31 +378,54 @@ struct dump {
 static int on_row(const struct nlmsghdr *nlh, void *arg)
 {
 	struct dump *d = arg;
-	struct kernel_route route;
 	struct kernel_neighbour neighbour;
 
-	if (d->route != NULL && netlink_parse_route(nlh, d->ifindex, &route))
-		d->route(&route, d->arg);
-	if (d->neighbour != NULL && netlink_parse_neighbour(nlh, d->ifindex, &neighbour))
+	if (d->route != NULL) {
+		struct kernel_route route;
+
+		if (netlink_parse_route(nlh, &route))
+			d->route(&route, d->arg);
+	}
+	if (d->nexthop != NULL) {
+		struct kernel_nexthop nexthop;
+
+		if (netlink_parse_nexthop(nlh, &nexthop))
+			d->nexthop(&nexthop, d->arg);
+	}
+	if (d->neighbour != NULL && netlink_parse_neighbour(nlh, &neighbour))
 		d->neighbour(&neighbour, d->arg);
 	if (d->link != NULL && netlink_parse_link(nlh, d->ifindex, d->link))
 		d->found = true;
 	return MNL_CB_OK;
 }
 
-int netlink_dump_routes(struct mnl_socket *nl, int ifindex, uint8_t family, netlink_route_fn each,
-			void *arg)
+int netlink_dump_routes(struct mnl_socket *nl, int ifindex, uint8_t type, uint8_t family,
+			netlink_route_fn each, void *arg)
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
-	struct dump d = {.ifindex = ifindex, .route = each, .arg = arg};
+	struct dump d = {.route = each, .arg = arg};
 
 	nlh->nlmsg_type = RTM_GETROUTE;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	rtm->rtm_family = family;
 	rtm->rtm_table = RT_TABLE_MAIN;
-	mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)ifindex);
+	rtm->rtm_type = type;
+	if (ifindex != 0)
+		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)ifindex);
+	return ask(nl, nlh, on_row, &d);
+}
+
+int netlink_dump_nexthops(struct mnl_socket *nl, netlink_nexthop_fn each, void *arg)
+{
+	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	struct dump d = {.nexthop = each, .arg = arg};
+
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct nhmsg));
+	nlh->nlmsg_type = RTM_GETNEXTHOP;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	return ask(nl, nlh, on_row, &d);
 }
 
@@ -298,7 +435,7 @@ int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, uint8_t family,
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
-	struct dump d = {.ifindex = ifindex, .neighbour = each, .arg = arg};
+	struct dump d = {.neighbour = each, .arg = arg};
 
 	nlh->nlmsg_type = RTM_GETNEIGH;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -322,22 +459,33 @@ int netlink_get_link(struct mnl_socket *nl, int ifindex, struct kernel_link *out
 	return ret != 0 ? ret : d.found ? 0 : -ENODEV;
 }
 
-int netlink_resolve(struct mnl_socket *nl, int ifindex, const struct addr6 *addr)
+static int change_neighbour(struct mnl_socket *nl, uint16_t type, int ifindex,
+			    const struct addr6 *addr)
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
 	be32_t four = addr6_to_ipv4(addr);
 
-	nlh->nlmsg_type = RTM_NEWNEIGH;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | (type == RTM_NEWNEIGH ? NLM_F_CREATE : 0);
 	ndm->ndm_family = addr6_is_mapped(addr) ? AF_INET : AF_INET6;
 	ndm->ndm_ifindex = ifindex;
 	ndm->ndm_state = NUD_NONE;
-	ndm->ndm_flags = NTF_USE;
+	ndm->ndm_flags = type == RTM_NEWNEIGH ? NTF_USE : 0;
 	if (ndm->ndm_family == AF_INET)
 		mnl_attr_put(nlh, NDA_DST, sizeof(four), &four);
 	else
 		mnl_attr_put(nlh, NDA_DST, sizeof(*addr), addr);
 	return ask(nl, nlh, NULL, NULL);
+}
+
+int netlink_resolve(struct mnl_socket *nl, int ifindex, const struct addr6 *addr)
+{
+	return change_neighbour(nl, RTM_NEWNEIGH, ifindex, addr);
+}
+
+int netlink_forget(struct mnl_socket *nl, int ifindex, const struct addr6 *addr)
+{
+	return change_neighbour(nl, RTM_DELNEIGH, ifindex, addr);
 }

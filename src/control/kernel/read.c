@@ -1,29 +1,24 @@
-/* Netlink dumps into rows of the view: see read.h. */
+/* Netlink dumps into the view: see read.h. */
 #include "control/kernel/read.h"
 
 #include <errno.h>
 #include <string.h>
 
-struct filling {
-	struct view *view;
-	uint8_t port;
-	int ret;
-};
+#include <linux/rtnetlink.h>
 
 static void on_route(const struct kernel_route *route, void *arg)
 {
-	struct filling *f = arg;
+	view_take_route(arg, route);
+}
 
-	if (view_add_route(f->view, f->port, route) != 0)
-		f->ret = -ENOMEM;
+static void on_nexthop(const struct kernel_nexthop *nexthop, void *arg)
+{
+	view_take_nexthop(arg, nexthop);
 }
 
 static void on_neighbour(const struct kernel_neighbour *neighbour, void *arg)
 {
-	struct filling *f = arg;
-
-	if (view_add_neighbour(f->view, f->port, neighbour) != 0)
-		f->ret = -ENOMEM;
+	view_take_neighbour(arg, neighbour);
 }
 
 static int read_link(struct view_port *vp, struct port *port, struct mnl_socket *nl)
@@ -41,49 +36,96 @@ static int read_link(struct view_port *vp, struct port *port, struct mnl_socket 
 	return 0;
 }
 
-static int dump(struct filling *f, struct mnl_socket *nl, int ifindex, uint8_t family,
-		unsigned what)
+/* An interface that is gone has no rows; the kernel may say so by an error. */
+static int unless_gone(int ret)
+{
+	return ret == -ENODEV ? 0 : ret;
+}
+
+static int dump_ports(struct view *view, struct mnl_socket *nl, uint8_t family, unsigned what)
 {
 	int ret = 0;
 
-	if (what & READ_ROUTES)
-		ret = netlink_dump_routes(nl, ifindex, family, on_route, f);
-	if (ret == 0 && what & READ_NEIGHBOURS)
-		ret = netlink_dump_neighbours(nl, ifindex, family, on_neighbour, f);
+	for (size_t i = 0; i < view->n_ports && ret == 0; i++) {
+		int ifindex = view->ports[i].ifindex;
+
+		if (!view->ports[i].has_kernel || ifindex == 0)
+			continue;
+		ret = what == READ_ROUTES
+			      ? netlink_dump_routes(nl, ifindex, RTN_UNSPEC, family, on_route, view)
+			      : netlink_dump_neighbours(nl, ifindex, family, on_neighbour, view);
+		ret = unless_gone(ret);
+	}
 	return ret;
 }
 
-static int read_port(struct view *view, struct port *port, uint8_t i, struct mnl_socket *nl,
-		     unsigned what)
+/* They leave by no interface. */
+static int dump_refusals(struct view *view, struct mnl_socket *nl, uint8_t family)
 {
-	struct filling f = {view, i, 0};
+	static const uint8_t types[] = {RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW};
 	int ret = 0;
 
-	if (what & READ_LINKS)
-		ret = read_link(&view->ports[i], port, nl);
+	for (size_t i = 0; i < sizeof(types) && ret == 0; i++)
+		ret = netlink_dump_routes(nl, 0, types[i], family, on_route, view);
+	return ret;
+}
+
+static int read_routes(struct view *view, struct mnl_socket *nl)
+{
+	int ret;
+
+	view_forget_nexthops(view);
+	netlink_dump_nexthops(nl, on_nexthop, view); /* a kernel without them: no matter */
+	view_dump_routes(view);
+	ret = dump_ports(view, nl, AF_INET, READ_ROUTES);
 	if (ret == 0)
-		ret = dump(&f, nl, port->ifindex, AF_INET, what);
+		ret = dump_refusals(view, nl, AF_INET);
 	if (ret == 0 && view->with_six)
-		ret = dump(&f, nl, port->ifindex, AF_INET6, what);
-	return ret != 0 ? ret : f.ret;
+		ret = dump_ports(view, nl, AF_INET6, READ_ROUTES);
+	if (ret == 0 && view->with_six)
+		ret = dump_refusals(view, nl, AF_INET6);
+	view_dumped_routes(view, ret == 0);
+	return ret;
+}
+
+/* Of both families: an IPv4 route may have an IPv6 gateway. */
+static int read_neighbours(struct view *view, struct mnl_socket *nl)
+{
+	int ret;
+
+	view_dump_neighbours(view);
+	ret = dump_ports(view, nl, AF_INET, READ_NEIGHBOURS);
+	if (ret == 0)
+		ret = dump_ports(view, nl, AF_INET6, READ_NEIGHBOURS);
+	view_dumped_neighbours(view, ret == 0);
+	return ret;
+}
+
+void read_ports(struct view *view, const struct port_set *ports)
+{
+	for (size_t i = 0; i < view->n_ports; i++)
+		view->ports[i].ifindex = ports->ports[i].ifindex;
 }
 
 int read_kernel(struct view *view, const struct port_set *ports, struct mnl_socket *nl,
 		unsigned what)
 {
-	int ret = 0;
+	int ret = 0, one;
 
-	if (what & READ_ROUTES)
-		view_clear_routes(view);
-	if (what & READ_NEIGHBOURS)
-		view_clear_neighbours(view);
-	for (size_t i = 0; i < view->n_ports; i++) {
-		int one = 0;
-
-		if (view->ports[i].has_kernel)
-			one = read_port(view, &ports->ports[i], (uint8_t)i, nl, what);
+	read_ports(view, ports);
+	for (size_t i = 0; i < view->n_ports && what & READ_LINKS; i++) {
+		if (!view->ports[i].has_kernel || view->ports[i].ifindex == 0)
+			continue;
+		one = unless_gone(read_link(&view->ports[i], &ports->ports[i], nl));
 		ret = one != 0 ? one : ret;
 	}
-	view_sort(view);
+	if (what & READ_ROUTES) {
+		one = read_routes(view, nl);
+		ret = one != 0 ? one : ret;
+	}
+	if (what & READ_NEIGHBOURS) {
+		one = read_neighbours(view, nl);
+		ret = one != 0 ? one : ret;
+	}
 	return ret;
 }

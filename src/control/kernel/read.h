@@ -13,8 +13,12 @@ enum {
 };
 
 /*
- * Replaces those rows of @view, of all ports that the kernel shares. A port that cannot be read has
- * no rows; the others go on. 0, or -errno of the last that failed.
+ * Reads that of all ports that the kernel shares. Nothing of the view is emptied before: rows that
+ * the kernel does not have any more go when all is read. 0, or -errno of the last that failed: then
+ * rows stay that may be gone, and it is to be done again.
  */
 int read_kernel(struct view *view, const struct port_set *ports, struct mnl_socket *nl,
 		unsigned what);
+
+/* Which interfaces the ports stand on: they may have been made again under another number. */
+void read_ports(struct view *view, const struct port_set *ports);

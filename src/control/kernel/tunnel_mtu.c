@@ -19,8 +19,8 @@ static void set_lower(struct view *v, const struct network *net, uint16_t id)
 
 		port = view_port_mtu(p, net->tunnels[id].outer == OUTER_IPV6);
 	}
-	if (hop != HOP_NONE && v->out_hops[hop].mtu < port)
-		way = v->out_hops[hop].mtu;
+	if (hop != HOP_NONE && v->hops.out[hop].mtu < port)
+		way = v->hops.out[hop].mtu;
 	path_mtus_set_lower(v->paths, id, port, way);
 }
 

@@ -1,12 +1,17 @@
 /*
- * Sorted rows of what the kernel said, and the numbers of hops: see view.h.
+ * Events and dumps become rows: see view.h.
  *
- * Rows are sorted after each dump and found by bisection. Hops are kept sorted as they come; there
- * are few new ones after the first dump.
+ * An event adds ways to a prefix or takes some out. That is right for both families: IPv4 has
+ * several routes of one prefix and metric, each with ways of its own, IPv6 one whose ways are added
+ * and removed singly (RTA_MULTIPATH has all of them each time); the ways together are what a packet
+ * may take. NLM_F_REPLACE takes out all of the prefix and metric first, on whichever port: a route
+ * that leaves by another interface now is none of ours. What a way says beside gateway and
+ * interface (weights, sources) is not asked for.
+ *
+ * A refusal (blackhole, unreachable, prohibit, throw) leaves by no interface: it is one of every
+ * port.
  */
 #include "control/kernel/view.h"
-
-#include "base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,206 +19,54 @@
 
 #include <linux/neighbour.h>
 
-/* Room for one more of @size bytes. NULL: no memory, the old array is still there. */
-static void *grow(void *array, size_t n, size_t *room, size_t size)
-{
-	size_t more = *room == 0 ? 64 : *room * 2;
-	void *bigger;
-
-	if (n < *room)
-		return array;
-	bigger = reallocarray(array, more, size);
-	if (bigger != NULL)
-		*room = more;
-	return bigger;
-}
-
 int view_init(struct view *v, size_t n_ports, size_t n_tunnels)
 {
 	*v = (struct view){.n_ports = n_ports, .n_tunnels = n_tunnels};
 	v->ports = calloc(n_ports + 1, sizeof(v->ports[0]));
-	v->via = calloc(HOPS_MAX + 1, sizeof(v->via[0]));
-	v->out_hops = calloc(HOPS_MAX + 1, sizeof(v->out_hops[0]));
-	v->out_routes = calloc(VIEW_ROUTES_MAX, sizeof(v->out_routes[0]));
-	v->out_hosts = calloc(HOPS_MAX + 1, sizeof(v->out_hosts[0]));
-	v->out_routes6 = calloc(VIEW_ROUTES_MAX, sizeof(v->out_routes6[0]));
-	v->out_hosts6 = calloc(HOPS_MAX + 1, sizeof(v->out_hosts6[0]));
 	v->tunnel_hops = calloc(n_tunnels + 1, sizeof(v->tunnel_hops[0]));
 	v->tunnel_mtus = calloc(n_tunnels + 1, sizeof(v->tunnel_mtus[0]));
+	v->tunnel_rows = calloc(n_tunnels + 1, sizeof(v->tunnel_rows[0]));
 	v->out_macs = calloc(n_ports + 1, sizeof(v->out_macs[0]));
-	v->targets = calloc(VIEW_TARGETS_MAX, sizeof(v->targets[0]));
-	if (v->ports != NULL && v->via != NULL && v->out_hops != NULL && v->out_routes != NULL &&
-	    v->out_hosts != NULL && v->out_routes6 != NULL && v->out_hosts6 != NULL &&
-	    v->tunnel_hops != NULL && v->tunnel_mtus != NULL && v->out_macs != NULL &&
-	    v->targets != NULL)
-		return 0;
-	view_fini(v);
-	return -ENOMEM;
+	if (v->ports == NULL || v->tunnel_hops == NULL || v->tunnel_mtus == NULL ||
+	    v->tunnel_rows == NULL || v->out_macs == NULL || hops_init(&v->hops, n_ports) != 0) {
+		view_fini(v);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i <= n_tunnels; i++)
+		v->tunnel_rows[i] = HOPS_NO_ROW;
+	v->routes_changed = true;
+	return 0;
 }
 
 void view_fini(struct view *v)
 {
+	for (size_t i = 0; v->ports != NULL && i < v->n_ports; i++) {
+		rib_fini(&v->ports[i].rib);
+		trie_fini(&v->ports[i].four);
+		trie_fini(&v->ports[i].six);
+	}
+	hops_fini(&v->hops);
 	free(v->ports);
-	free(v->routes);
-	free(v->neighbours);
-	free(v->hops);
-	free(v->via);
-	free(v->out_hops);
-	free(v->out_routes);
-	free(v->out_hosts);
-	free(v->out_routes6);
-	free(v->out_hosts6);
+	free(v->nexthops);
+	free(v->ids);
+	free(v->out_macs);
 	free(v->tunnel_hops);
 	free(v->tunnel_mtus);
-	free(v->out_macs);
-	free(v->targets);
+	free(v->tunnel_rows);
 	*v = (struct view){0};
 }
 
-void view_clear_routes(struct view *v)
+int view_port_of(const struct view *v, int ifindex)
 {
-	v->n_routes = 0;
-	memset(v->lengths, 0, sizeof(v->lengths));
+	for (size_t i = 0; i < v->n_ports; i++)
+		if (v->ports[i].has_kernel && v->ports[i].ifindex == ifindex)
+			return (int)i;
+	return -1;
 }
 
-int view_add_route(struct view *v, uint8_t port, const struct kernel_route *route)
+struct trie *view_tree(struct view *v, uint8_t port, const struct addr6 *addr)
 {
-	struct view_route *rows = grow(v->routes, v->n_routes, &v->routes_room, sizeof(*rows));
-
-	if (rows == NULL)
-		return -ENOMEM;
-	v->routes = rows;
-	rows[v->n_routes++] = (struct view_route){port, *route};
-	v->lengths[port][route->prefix.len / 64] |= UINT64_C(1) << route->prefix.len % 64;
-	return 0;
-}
-
-void view_clear_neighbours(struct view *v)
-{
-	v->n_neighbours = 0;
-}
-
-int view_add_neighbour(struct view *v, uint8_t port, const struct kernel_neighbour *neighbour)
-{
-	struct view_neighbour *rows =
-		grow(v->neighbours, v->n_neighbours, &v->neighbours_room, sizeof(*rows));
-
-	if (rows == NULL)
-		return -ENOMEM;
-	v->neighbours = rows;
-	rows[v->n_neighbours++] = (struct view_neighbour){port, *neighbour};
-	return 0;
-}
-
-static int order(uint64_t a, uint64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
-/* What rows and hops are sorted by: short prefixes come first, of all ports. */
-struct key {
-	struct addr6 addr;
-	uint8_t port, len;
-};
-
-static int compare_keys(const struct key *a, const struct key *b)
-{
-	int by = order((uint64_t)a->len << 8 | a->port, (uint64_t)b->len << 8 | b->port);
-
-	return by != 0 ? by : addr6_compare(&a->addr, &b->addr);
-}
-
-static struct key route_key(const struct view_route *row)
-{
-	return (struct key){row->route.prefix.addr, row->port, row->route.prefix.len};
-}
-
-static struct key neighbour_key(const struct view_neighbour *row)
-{
-	return (struct key){row->neighbour.addr, row->port, 0};
-}
-
-static int compare_routes(const void *a, const void *b)
-{
-	const struct view_route *x = a, *y = b;
-	struct key p = route_key(x), q = route_key(y);
-	int by_key = compare_keys(&p, &q);
-
-	return by_key != 0 ? by_key : order(x->route.metric, y->route.metric);
-}
-
-static int compare_neighbours(const void *a, const void *b)
-{
-	struct key p = neighbour_key(a), q = neighbour_key(b);
-
-	return compare_keys(&p, &q);
-}
-
-void view_sort(struct view *v)
-{
-	if (v->n_routes > 0)
-		qsort(v->routes, v->n_routes, sizeof(v->routes[0]), compare_routes);
-	if (v->n_neighbours > 0)
-		qsort(v->neighbours, v->n_neighbours, sizeof(v->neighbours[0]), compare_neighbours);
-}
-
-/* The first row of exactly this prefix: the lowest metric. */
-static const struct kernel_route *find_route(const struct view *v, const struct key *key)
-{
-	size_t low = 0, high = v->n_routes;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		struct key at = route_key(&v->routes[middle]);
-
-		if (compare_keys(&at, key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < v->n_routes) {
-		struct key at = route_key(&v->routes[low]);
-
-		if (compare_keys(&at, key) == 0)
-			return &v->routes[low].route;
-	}
-	return NULL;
-}
-
-const struct kernel_route *view_route(const struct view *v, uint8_t port, const struct addr6 *addr,
-				      uint8_t longest)
-{
-	int shortest = addr6_is_mapped(addr) ? MAPPED_BITS : 0;
-
-	for (int len = longest > 128 ? 128 : longest; len >= shortest; len--) {
-		struct key key = {addr6_masked(addr, (uint8_t)len), port, (uint8_t)len};
-		const struct kernel_route *route;
-
-		if ((v->lengths[port][len / 64] >> len % 64 & 1) == 0)
-			continue;
-		route = find_route(v, &key);
-		if (route != NULL)
-			return route;
-	}
-	return NULL;
-}
-
-const struct kernel_neighbour *view_neighbour(const struct view *v, uint8_t port,
-					      const struct addr6 *addr)
-{
-	struct view_neighbour key = {.port = port, .neighbour.addr = *addr};
-	const struct view_neighbour *row = v->n_neighbours == 0
-						   ? NULL
-						   : bsearch(&key, v->neighbours, v->n_neighbours,
-							     sizeof(key), compare_neighbours);
-
-	return row == NULL ? NULL : &row->neighbour;
-}
-
-bool view_resolved(const struct kernel_neighbour *neighbour)
-{
-	return neighbour != NULL && neighbour->state & (NUD_STALE | NUD_REACHABLE | NUD_DELAY |
-							NUD_PROBE | NUD_PERMANENT | NUD_NOARP);
+	return addr6_is_mapped(addr) ? &v->ports[port].four : &v->ports[port].six;
 }
 
 uint16_t view_port_mtu(const struct view_port *port, bool six)
@@ -221,73 +74,323 @@ uint16_t view_port_mtu(const struct view_port *port, bool six)
 	return six && port->mtu6 != 0 && port->mtu6 < port->mtu ? port->mtu6 : port->mtu;
 }
 
-static struct key hop_key(const struct view_hop *h)
+static bool is_ipv4(const struct prefix6 *prefix)
 {
-	return (struct key){h->addr, h->port, h->len};
+	return prefix->len >= MAPPED_BITS && addr6_is_mapped(&prefix->addr);
 }
 
-/* Where the hop is, or where it belongs. */
-static size_t hop_place(const struct view *v, const struct key *key)
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static void ref(struct view *v, int row)
 {
-	size_t low = 0, high = v->n_hops;
+	if (row != HOPS_NO_ROW)
+		v->hops.rows[row].refs++;
+}
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		struct key at = hop_key(&v->hops[middle]);
+static void unref(struct view *v, int row)
+{
+	if (row == HOPS_NO_ROW)
+		return;
+	v->hops.rows[row].refs--;
+	hops_let_go(&v->hops, row);
+}
 
-		if (compare_keys(&at, key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
+void view_use(struct view *v, int row)
+{
+	if (row != HOPS_NO_ROW)
+		v->hops.rows[row].uses++;
+}
+
+void view_unuse(struct view *v, int row)
+{
+	if (row == HOPS_NO_ROW)
+		return;
+	if (--v->hops.rows[row].uses == 0)
+		hops_retire(&v->hops, row);
+	hops_let_go(&v->hops, row);
+}
+
+/* --- routes ----------------------------------------------------------------------------------- */
+
+static uint64_t order_of(const struct kernel_route *route)
+{
+	return (uint64_t)route->metric << 8 | route->preference;
+}
+
+/* On-link networks and the shortest prefixes are kept when there are too many. */
+static bool is_bounded(const struct kernel_route *route, const struct kernel_way *way)
+{
+	unsigned shortest = is_ipv4(&route->prefix) ? MAPPED_BITS + 8 : 16;
+
+	return route->prefix.len > shortest &&
+	       (route->kind != KERNEL_WAYS || !addr6_is_zero(&way->gateway));
+}
+
+static bool has_room(struct view *v, struct rib *rib, const struct prefix6 *prefix, bool bounded)
+{
+	size_t n = 0, n_bounded = 0;
+
+	if (rib_find(rib, prefix) != NULL)
+		return true;
+	for (size_t i = 0; i < v->n_ports; i++) {
+		n += v->ports[i].rib.n;
+		n_bounded += v->ports[i].rib.n_bounded;
 	}
-	return low;
+	if (bounded ? n_bounded < VIEW_ROUTES_MAX : n < VIEW_ROUTES_MAX + VIEW_ROUTES_SPARE)
+		return true;
+	v->n_left_out++;
+	return false;
 }
 
-static bool hop_is(const struct view *v, size_t place, const struct key *key)
+static void add_way(struct view *v, uint8_t port, const struct kernel_route *route,
+		    const struct kernel_way *way)
 {
-	struct key at;
+	struct rib *rib = &v->ports[port].rib;
+	bool bounded = is_bounded(route, way);
+	struct rib_way row = {.order = order_of(route),
+			      .row = HOPS_NO_ROW,
+			      .generation = v->generation,
+			      .mtu = route->mtu,
+			      .kind = route->kind};
+	int added;
 
-	if (place >= v->n_hops)
+	if (!has_room(v, rib, &route->prefix, bounded))
+		return;
+	if (route->kind == KERNEL_WAYS && !addr6_is_zero(&way->gateway)) {
+		row.row = hops_row(&v->hops, port, &way->gateway);
+		if (row.row != HOPS_NO_ROW)
+			row.row = hops_with_mtu(&v->hops, row.row, route->mtu);
+		if (row.row == HOPS_NO_ROW) {
+			v->n_left_out++;
+			return;
+		}
+	}
+	added = rib_add(rib, &route->prefix, &row, bounded);
+	if (added == 1)
+		ref(v, row.row);
+	else if (row.row != HOPS_NO_ROW)
+		hops_let_go(&v->hops, row.row);
+	v->n_left_out += added < 0;
+}
+
+struct removal {
+	struct view *v;
+	const struct kernel_route *route; /* NULL: whatever is older than the generation */
+	uint8_t port;
+	bool all; /* of the route's metric */
+};
+
+static bool names_way(const struct removal *r, const struct rib_way *way)
+{
+	for (size_t i = 0; i < r->route->n_ways; i++) {
+		const struct kernel_way *w = &r->route->ways[i];
+		int row = HOPS_NO_ROW;
+
+		if (w->ifindex != r->v->ports[r->port].ifindex)
+			continue;
+		if (!addr6_is_zero(&w->gateway)) {
+			row = hops_find(&r->v->hops, r->port, &w->gateway);
+			if (row == HOPS_NO_ROW)
+				continue;
+		}
+		if (row == (way->row == HOPS_NO_ROW ? way->row : r->v->hops.rows[way->row].base))
+			return true;
+	}
+	return false;
+}
+
+static bool is_named(const struct removal *r, const struct rib_way *way)
+{
+	if (r->route == NULL)
+		return way->generation != r->v->generation;
+	if (way->order >> 8 != r->route->metric) /* RTA_PREF is not in every message */
 		return false;
-	at = hop_key(&v->hops[place]);
-	return compare_keys(&at, key) == 0;
+	if (r->all)
+		return true;
+	return way->kind == r->route->kind && (way->kind != KERNEL_WAYS || names_way(r, way));
 }
 
-uint16_t view_hop(struct view *v, uint8_t port, const struct addr6 *addr, uint8_t len)
+static bool is_gone(const struct rib_way *way, void *arg)
 {
-	struct key key = {*addr, port, len};
-	size_t place = hop_place(v, &key);
-	struct view_hop *hops;
+	const struct removal *r = arg;
 
-	if (hop_is(v, place, &key))
-		return v->hops[place].id;
-	if (v->n_hops >= HOPS_MAX) {
-		if (!v->hops_full_said)
-			log_warning("no more than %d next hops: new routes and hosts are left out",
-				    HOPS_MAX);
-		v->hops_full_said = true;
-		return HOP_NONE;
+	if (!is_named(r, way))
+		return false;
+	unref(r->v, way->row);
+	return true;
+}
+
+static void remove_ways(struct view *v, uint8_t port, const struct kernel_route *route, bool all)
+{
+	struct removal removal = {v, route, port, all};
+	struct rib *rib = &v->ports[port].rib;
+	struct rib_entry *entry = rib_find(rib, &route->prefix);
+
+	if (entry != NULL)
+		rib_remove(rib, entry, is_gone, &removal);
+}
+
+static void add_ways(struct view *v, uint8_t port, const struct kernel_route *route)
+{
+	static const struct kernel_way none;
+
+	if (route->kind != KERNEL_WAYS) {
+		add_way(v, port, route, &none);
+		return;
 	}
-	hops = grow(v->hops, v->n_hops, &v->hops_room, sizeof(*hops));
-	if (hops == NULL)
-		return HOP_NONE;
-	v->hops = hops;
-	memmove(&hops[place + 1], &hops[place], (v->n_hops - place) * sizeof(*hops));
-	v->n_hops++;
-	hops[place] = (struct view_hop){*addr, port, len, (uint16_t)v->n_hops};
-	return hops[place].id;
+	for (size_t i = 0; i < route->n_ways; i++) {
+		const struct kernel_way *way = &route->ways[i];
+
+		if (way->ifindex == v->ports[port].ifindex && !way->dead)
+			add_way(v, port, route, way);
+	}
 }
 
-int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr)
+static const struct kernel_nexthop *find_nexthop(const struct view *v, uint32_t id)
 {
-	struct key key = {*addr, port, VIEW_HOST};
+	for (size_t i = 0; i < v->n_nexthops; i++)
+		if (v->nexthops[i].id == id)
+			return &v->nexthops[i];
+	return NULL;
+}
 
-	if (hop_is(v, hop_place(v, &key), &key))
-		return 0;
-	if (v->n_hosts >= VIEW_HOSTS_MAX)
-		return -ENOSPC;
-	if (view_hop(v, port, addr, VIEW_HOST) == HOP_NONE)
-		return -ENOMEM;
-	v->n_hosts++;
-	return 0;
+static void expand_one(struct kernel_route *out, const struct kernel_nexthop *nexthop)
+{
+	if (nexthop->blackhole)
+		out->kind = KERNEL_BLACKHOLE;
+	else if (out->n_ways < KERNEL_WAYS_MAX)
+		out->ways[out->n_ways++] = nexthop->way;
+}
+
+/* The ways of a nexthop object in place of its number. False: it is not known. */
+static bool expand(const struct view *v, const struct kernel_route *route, struct kernel_route *out)
+{
+	const struct kernel_nexthop *nexthop = find_nexthop(v, route->nexthop);
+
+	*out = *route;
+	out->n_ways = 0;
+	if (nexthop == NULL)
+		return false;
+	if (nexthop->n_group == 0)
+		expand_one(out, nexthop);
+	for (size_t i = 0; i < nexthop->n_group; i++) {
+		const struct kernel_nexthop *member = find_nexthop(v, nexthop->group[i]);
+
+		if (member != NULL && member->n_group == 0)
+			expand_one(out, member);
+	}
+	return true;
+}
+
+void view_take_route(struct view *v, const struct kernel_route *route)
+{
+	static struct kernel_route expanded; /* too large for the stack */
+
+	if (!v->with_six && !is_ipv4(&route->prefix))
+		return;
+	if (route->nexthop != 0) {
+		if (!expand(v, route, &expanded)) {
+			v->doubt = true;
+			return;
+		}
+		route = &expanded;
+	}
+	for (size_t i = 0; i < v->n_ports; i++) {
+		if (!v->ports[i].has_kernel)
+			continue;
+		if (route->removed || route->replaces)
+			remove_ways(v, (uint8_t)i, route, !route->removed);
+		if (!route->removed)
+			add_ways(v, (uint8_t)i, route);
+	}
+}
+
+void view_dump_routes(struct view *v)
+{
+	v->generation++;
+	v->n_left_out = 0;
+	v->doubt = false;
+}
+
+void view_dumped_routes(struct view *v, bool whole)
+{
+	struct removal removal = {.v = v};
+
+	for (size_t i = 0; whole && i < v->n_ports; i++) {
+		struct rib *rib = &v->ports[i].rib;
+
+		for (size_t k = 0; k < rib->n_entries; k++)
+			if (rib->entries[k].live)
+				rib_remove(rib, &rib->entries[k], is_gone, &removal);
+	}
+}
+
+/* --- nexthop objects, neighbours -------------------------------------------------------------- */
+
+void view_take_nexthop(struct view *v, const struct kernel_nexthop *nexthop)
+{
+	struct kernel_nexthop *there = (struct kernel_nexthop *)find_nexthop(v, nexthop->id);
+
+	v->doubt = true; /* routes by it are not told: they are read again */
+	if (nexthop->removed) {
+		if (there != NULL)
+			*there = v->nexthops[--v->n_nexthops];
+		return;
+	}
+	if (there == NULL && v->n_nexthops == v->nexthops_room) {
+		size_t more = v->nexthops_room == 0 ? 64 : v->nexthops_room * 2;
+		struct kernel_nexthop *bigger =
+			more > VIEW_NEXTHOPS_MAX ? NULL
+						 : reallocarray(v->nexthops, more, sizeof(*bigger));
+
+		if (bigger == NULL)
+			return;
+		v->nexthops = bigger;
+		v->nexthops_room = more;
+	}
+	if (there == NULL)
+		there = &v->nexthops[v->n_nexthops++];
+	*there = *nexthop;
+}
+
+void view_forget_nexthops(struct view *v)
+{
+	v->n_nexthops = 0;
+}
+
+void view_take_neighbour(struct view *v, const struct kernel_neighbour *neighbour)
+{
+	int port = view_port_of(v, neighbour->ifindex), row;
+
+	if (port < 0)
+		return;
+	row = hops_find(&v->hops, (uint8_t)port, &neighbour->addr);
+	if (row == HOPS_NO_ROW && neighbour->state != NUD_NONE)
+		row = hops_row(&v->hops, (uint8_t)port, &neighbour->addr);
+	if (row == HOPS_NO_ROW)
+		return;
+	v->hops.rows[row].generation = v->generation;
+	if (hops_learn(&v->hops, row, neighbour))
+		v->reconsider = true;
+	hops_let_go(&v->hops, row);
+}
+
+void view_dump_neighbours(struct view *v)
+{
+	v->generation++;
+}
+
+void view_dumped_neighbours(struct view *v, bool whole)
+{
+	static const struct kernel_neighbour gone = {.state = NUD_NONE};
+
+	for (size_t i = 0; whole && i < v->hops.n_rows; i++) {
+		const struct hops_row *r = &v->hops.rows[i];
+
+		if (!r->live || r->generation == v->generation || r->state == NUD_NONE)
+			continue;
+		if (hops_learn(&v->hops, (int)i, &gone))
+			v->reconsider = true;
+		hops_let_go(&v->hops, (int)i);
+	}
 }

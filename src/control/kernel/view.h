@@ -1,56 +1,42 @@
 /*
  * Private to control/kernel/: what is known of the kernel, and the adjacency table made from it.
  *
- *   netlink dumps -> struct view (sorted rows) -> view_compile() -> adjacency_spec
+ *   netlink events and dumps -> struct view -> view_compile() -> adjacency_spec
  *
- * Addresses of both families are as netlink.h has them. No sockets and no clock here: tests fill
- * the rows by hand.
+ * What an event changes is a few rows (rib.h, hops.h); the next table is made from those that have
+ * changed, in time that depends on their number and not on that of the routes. Addresses of both
+ * families are as netlink.h has them. No sockets and no clock here: tests are the kernel.
  */
 #pragma once
 
+#include "control/kernel/hops.h"
 #include "control/kernel/netlink.h"
+#include "control/kernel/rib.h"
 #include "network/adjacency.h"
 #include "network/network.h"
 
 enum {
-	VIEW_ROUTES_MAX = 16384, /* more specific ones beyond are left out */
-	VIEW_HOSTS_MAX = 4096, /* on-link hosts that are not ends of tunnels */
-	VIEW_TARGETS_MAX = 65536,
+	VIEW_ROUTES_MAX = 262144, /* by a gateway; later ones are left out */
+	VIEW_ROUTES_SPARE = 8192, /* more, for on-link networks and default routes */
+	VIEW_HOSTS_MAX = 16384, /* on-link hosts that are not ends of tunnels */
+	VIEW_NEXTHOPS_MAX = 65536, /* nexthop objects */
+	VIEW_IDLE_MAX = 2, /* censuses without a flow to a host, after which it is let go */
+	VIEW_PACE_MS = 100, /* between two times that flows are asked for their way again */
+	VIEW_PACE_MAX_MS = 1000, /* while routes do not stop changing */
 };
 
 struct view_port {
 	bool has_kernel; /* false: everything goes to @next_hop */
+	int ifindex; /* as it is now: it may be another one when the interface is made again */
 	uint8_t next_hop[6];
 	uint8_t mac[6];
 	uint16_t mtu; /* of IP packets, bytes */
 	uint16_t mtu6; /* of IPv6 ones, where that is less; 0: the same */
-};
 
-struct view_route {
-	uint8_t port;
-	struct kernel_route route;
+	/* private */
+	struct rib rib;
+	struct trie four, six; /* the workers' */
 };
-
-struct view_neighbour {
-	uint8_t port;
-	struct kernel_neighbour neighbour;
-};
-
-/* What must be resolved for packets to leave. */
-struct view_target {
-	struct addr6 addr;
-	uint8_t port;
-};
-
-/* A number that flows remember, and what it stands for: never changes, never ends. */
-struct view_hop {
-	struct addr6 addr;
-	uint8_t port;
-	uint8_t len; /* of the route's prefix; VIEW_HOST: an on-link host */
-	uint16_t id;
-};
-
-enum { VIEW_HOST = 129 };
 
 struct alarms;
 struct path_mtus;
@@ -58,65 +44,91 @@ struct path_mtus;
 struct view {
 	struct view_port *ports;
 	size_t n_ports;
-	bool with_six; /* is there any use in reading IPv6? */
+	bool with_six; /* is there any use in IPv6 routes? */
 	struct path_mtus *paths; /* what bounds the packets of tunnels; NULL: only their `mtu` */
 	struct alarms *alarms; /* NULL: only logged */
-	struct view_route *routes; /* sorted by length, port, address, metric */
-	size_t n_routes, routes_room;
-	struct view_neighbour *neighbours; /* sorted by port, address */
-	size_t n_neighbours, neighbours_room;
+	struct hops hops;
+	struct kernel_nexthop *nexthops; /* sorted by id: nexthop objects */
+	size_t n_nexthops, nexthops_room;
 
-	/* private to view.c and compile.c */
-	struct view_hop *hops; /* sorted by length, port, address */
-	size_t n_hops, hops_room;
-	size_t n_hosts; /* asked for by view_add_host() */
-	struct addr6 *via; /* [HOPS_MAX + 1] by id: whose MAC the hop had in the last table */
-	uint64_t lengths[256][3]; /* by port: bit k: there is a route of length k */
-	bool hops_full_said, routes_full_said;
+	bool doubt; /* an event was not understood: all routes are to be read again */
+	bool is_short; /* of numbers: some flows do not follow */
+	bool hosts_full; /* the last one found no room */
+	size_t n_left_out; /* routes, since the last dump */
+	size_t n_hosts;
+	uint32_t generation; /* of dumps */
+
+	/* private to view.c, hosts.c and compile.c */
+	bool reconsider; /* a gateway was found or lost: routes by several ways */
+	bool routes_changed;
+	uint64_t paced_ms; /* the last time that flows were asked to look again */
+	unsigned pace; /* how often in a row */
 
 	/* the last compiled table */
-	struct hop *out_hops; /* [HOPS_MAX + 1] */
+	struct adjacency_ways ways;
+	uint16_t *ids; /* [ids_room] */
+	size_t n_ids, ids_room;
 	uint8_t (*out_macs)[6]; /* [n_ports] */
-	struct adjacency_route *out_routes; /* [VIEW_ROUTES_MAX] */
-	struct adjacency_host *out_hosts;
-	struct adjacency_route6 *out_routes6; /* [VIEW_ROUTES_MAX] */
-	struct adjacency_host6 *out_hosts6;
-	size_t n_out_routes, n_out_routes6, n_out_hosts, n_out_hosts6;
-	uint16_t *tunnel_hops;
-	uint16_t *tunnel_mtus;
+	uint16_t *tunnel_hops, *tunnel_mtus; /* [n_tunnels + 1] */
+	int *tunnel_rows; /* [n_tunnels + 1]: HOPS_NO_ROW, or where its packets go */
 	size_t n_tunnels;
-	struct view_target *targets;
-	size_t n_targets;
 };
 
 int view_init(struct view *v, size_t n_ports, size_t n_tunnels); /* 0 or -ENOMEM */
 void view_fini(struct view *v);
 
-/* Rows of one dump: clear, add, ..., sort. Adding fails only for want of memory: -ENOMEM. */
-void view_clear_routes(struct view *v);
-int view_add_route(struct view *v, uint8_t port, const struct kernel_route *route);
-void view_clear_neighbours(struct view *v);
-int view_add_neighbour(struct view *v, uint8_t port, const struct kernel_neighbour *neighbour);
-void view_sort(struct view *v);
+/* The port of an interface, or -1. */
+int view_port_of(const struct view *v, int ifindex);
 
-/* What routes to @addr: longest prefix of at most @longest bits, lowest metric. NULL: nothing. */
-const struct kernel_route *view_route(const struct view *v, uint8_t port, const struct addr6 *addr,
-				      uint8_t longest);
-const struct kernel_neighbour *view_neighbour(const struct view *v, uint8_t port,
-					      const struct addr6 *addr);
-bool view_resolved(const struct kernel_neighbour *neighbour); /* NULL: false */
+/* An event, or a row of a dump. */
+void view_take_route(struct view *v, const struct kernel_route *route);
+void view_take_nexthop(struct view *v, const struct kernel_nexthop *nexthop);
+void view_forget_nexthops(struct view *v); /* they are dumped again */
+void view_take_neighbour(struct view *v, const struct kernel_neighbour *neighbour);
+
+/* Around a dump of everything: what is not in it is gone, if it was @whole. */
+void view_dump_routes(struct view *v);
+void view_dumped_routes(struct view *v, bool whole);
+void view_dump_neighbours(struct view *v);
+void view_dumped_neighbours(struct view *v, bool whole);
+
+/*
+ * Makes an on-link address reachable, as one that was found. 0, -ENOENT: it is not on the link,
+ * -ENOSPC: there are too many in use, or -ENOMEM.
+ */
+int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr);
+
+/* After a census: hosts that nobody uses are let go. */
+void view_age_hosts(struct view *v);
+
+/* Hosts below @prefix that are not on the link any more are let go (hosts.c). */
+void view_check_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix);
+void view_drop_host(struct view *v, int base);
+/* The MTU of their network is another one. */
+void view_renew_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix);
+
+/* A table's use of a row: it has a number from the next table on. */
+void view_use(struct view *v, int row);
+void view_unuse(struct view *v, int row);
 
 /* The largest packet that the port carries. */
 uint16_t view_port_mtu(const struct view_port *port, bool six);
 
-/* Gives an on-link host a hop of its own. 0, -ENOSPC: too many already, or -ENOMEM. */
-int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr);
-
-/* The number of (port, prefix), made when it is new. HOP_NONE: there are too many. */
-uint16_t view_hop(struct view *v, uint8_t port, const struct addr6 *addr, uint8_t len);
-
 /* After the hops: the MTU of each tunnel, by its port, the hop to its far end and its path. */
 void view_fold_mtus(struct view *v, const struct network *net, bool *changed);
 
-/* Makes the next table in @v and describes it in @spec, which borrows. True: it differs. */
-bool view_compile(struct view *v, const struct network *net, struct adjacency_spec *spec);
+/* The MTU of the on-link route that @addr is in; 0: it names none. */
+uint32_t view_link_mtu(struct view *v, uint8_t port, const struct addr6 *addr);
+
+/* The tree of the family of @addr. */
+struct trie *view_tree(struct view *v, uint8_t port, const struct addr6 *addr);
+
+/*
+ * Makes the next table in @v and describes it in @spec, which borrows. True: it differs. @again_ms:
+ * when there will be something to do without an event; 0: never.
+ */
+bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
+		  struct adjacency_spec *spec, uint64_t *again_ms);
+
+/* All workers have the last table, and none before it. */
+void view_published(struct view *v);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include <cmocka.h>
-#include <rte_eal.h>
 
 static struct addr6 ip(const char *text)
 {
@@ -80,22 +79,9 @@ static void every_row(void **state)
 	adjacency_destroy(adj);
 }
 
-static int start_dpdk(void **state)
-{
-	char *argv[] = {"test",	    "--no-huge", "--no-shconf", "--no-telemetry",
-			"--no-pci", "-m",	 "64",		"--log-level=*:error"};
-
-	return rte_eal_init(ARRAY_SIZE(argv), argv) < 0 ? -1 : 0;
-}
-
-static int stop_dpdk(void **state)
-{
-	return rte_eal_cleanup();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(every_row)};
 
-	return cmocka_run_group_tests_name("network/adjacency6", tests, start_dpdk, stop_dpdk);
+	return cmocka_run_group_tests_name("network/adjacency6", tests, NULL, NULL);
 }

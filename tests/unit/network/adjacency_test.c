@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <rte_eal.h>
 
 static be32_t ip(const char *text)
 {
@@ -160,19 +159,6 @@ static void test_many_hosts(void **state)
 	adjacency_destroy(adj);
 }
 
-static int start_eal(void **state)
-{
-	char *argv[] = {"test",	    "--no-huge", "--no-shconf", "--no-telemetry",
-			"--no-pci", "-m",	 "64",		"--log-level=*:error"};
-
-	return rte_eal_init(ARRAY_SIZE(argv), argv) < 0 ? -1 : 0;
-}
-
-static int stop_eal(void **state)
-{
-	return rte_eal_cleanup();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,5 +167,5 @@ int main(void)
 		cmocka_unit_test(test_many_hosts),
 	};
 
-	return cmocka_run_group_tests(tests, start_eal, stop_eal);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/neighbour.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 enum { OURS = 7, ANOTHER = 8, MESSAGE_SIZE = 512 };
@@ -86,7 +87,7 @@ static const struct route_row {
 	{ NULL, 8,        254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, false, NULL, "a length without a destination" },
 	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, RTNH_F_DEAD, OURS, "192.0.2.1", false, {{0}}, false, NULL, "dead" },
 	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, RTM_F_CLONED, OURS, "192.0.2.1", false, {{0}}, false, NULL, "from the cache" },
-	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, OURS, NULL, true, {{0}}, false, NULL, "by an IPv6 gateway: not on link" },
+	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, OURS, NULL, true, {{0}}, true, "fe80::", "by an IPv6 gateway (RFC 8950)" },
 	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, 0, NULL, false,
 	  {{ANOTHER, 0, "192.0.2.1"}, {OURS, 0, "192.0.2.2"}, {OURS, 0, "192.0.2.3"}}, true, "192.0.2.2", "several ways: the first of ours" },
 	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, 0, NULL, false,
@@ -148,6 +149,20 @@ static struct nlmsghdr *make_route(char *buffer, const struct route_row *row)
 	return nlh;
 }
 
+/* The first way by our interface that the kernel uses. */
+static const struct kernel_way *our_way(const struct kernel_route *route)
+{
+	for (size_t i = 0; i < route->n_ways; i++)
+		if (route->ways[i].ifindex == OURS && !route->ways[i].dead)
+			return &route->ways[i];
+	return NULL;
+}
+
+static bool parse(const struct nlmsghdr *nlh, struct kernel_route *route)
+{
+	return netlink_parse_route(nlh, route) && our_way(route) != NULL;
+}
+
 static bool is_expected(const struct route_row *row, const struct kernel_route *route)
 {
 	bool six = row->family == AF_INET6;
@@ -156,7 +171,7 @@ static bool is_expected(const struct route_row *row, const struct kernel_route *
 
 	if (strcmp(row->expect, "0.0.0.0") == 0)
 		gateway = ip("::"); /* on link, in either family */
-	return addr6_equal(&route->gateway, &gateway) && route->metric == 100 &&
+	return addr6_equal(&our_way(route)->gateway, &gateway) && route->metric == 100 &&
 	       route->prefix.len == (six ? 0 : MAPPED_BITS) + row->len &&
 	       addr6_equal(&route->prefix.addr, &dst);
 }
@@ -168,7 +183,7 @@ static void test_routes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(route_rows); i++) {
 		const struct route_row *row = &route_rows[i];
 		struct kernel_route route;
-		bool found = netlink_parse_route(make_route(buffer, row), OURS, &route);
+		bool found = parse(make_route(buffer, row), &route);
 
 		if (found != row->found)
 			fail_msg("row %zu: %s", i, row->why);
@@ -176,6 +191,91 @@ static void test_routes(void **state)
 			continue;
 		if (!is_expected(row, &route))
 			fail_msg("row %zu: wrong route: %s", i, row->why);
+	}
+}
+
+/* clang-format off */
+static const struct {
+	uint8_t type;
+	bool good;
+	uint8_t kind;
+} kind_rows[] = {
+	{ RTN_UNICAST, true, KERNEL_WAYS },
+	{ RTN_BLACKHOLE, true, KERNEL_BLACKHOLE },
+	{ RTN_UNREACHABLE, true, KERNEL_UNREACHABLE },
+	{ RTN_PROHIBIT, true, KERNEL_PROHIBIT },
+	{ RTN_THROW, true, KERNEL_THROW },
+	{ RTN_LOCAL, false, 0 }, { RTN_MULTICAST, false, 0 }, { RTN_NAT, false, 0 },
+};
+/* clang-format on */
+
+static void test_kinds(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kind_rows); i++) {
+		_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+		struct route_row row = route_rows[0];
+		struct kernel_route route;
+
+		row.type = kind_rows[i].type;
+		assert_int_equal(netlink_parse_route(make_route(buffer, &row), &route),
+				 kind_rows[i].good);
+		if (kind_rows[i].good)
+			assert_int_equal(route.kind, kind_rows[i].kind);
+	}
+}
+
+/* What an event says beside the route. */
+static void test_events(void **state)
+{
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+	struct nlmsghdr *nlh = make_route(buffer, &route_rows[0]);
+	struct kernel_route route;
+
+	assert_true(parse(nlh, &route));
+	assert_false(route.removed || route.replaces);
+	nlh->nlmsg_flags = NLM_F_REPLACE;
+	assert_true(parse(nlh, &route));
+	assert_true(route.replaces);
+	nlh->nlmsg_type = RTM_DELROUTE;
+	assert_true(parse(nlh, &route));
+	assert_true(route.removed && !route.replaces);
+	nlh->nlmsg_type = RTM_NEWRULE;
+	assert_false(parse(nlh, &route));
+}
+
+static void test_nexthop_objects(void **state)
+{
+	const struct nexthop_grp group[] = {{.id = 3}, {.id = 5}};
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+	struct nlmsghdr *nlh;
+	struct nhmsg *nhm;
+	struct kernel_nexthop nexthop;
+
+	for (int kind = 0; kind < 4; kind++) {
+		memset(buffer, 0, sizeof(buffer));
+		nlh = mnl_nlmsg_put_header(buffer);
+		nlh->nlmsg_type = RTM_NEWNEXTHOP;
+		nhm = mnl_nlmsg_put_extra_header(nlh, sizeof(*nhm));
+		nhm->nh_family = AF_INET;
+		assert_false(netlink_parse_nexthop(nlh, &nexthop)); /* no number */
+		mnl_attr_put_u32(nlh, NHA_ID, 7);
+		if (kind == 0) {
+			mnl_attr_put_u32(nlh, NHA_OIF, OURS);
+			put_address(nlh, NHA_GATEWAY, "192.0.2.1");
+		} else if (kind == 1) {
+			mnl_attr_put(nlh, NHA_GROUP, sizeof(group), group);
+		} else if (kind == 2) {
+			mnl_attr_put(nlh, NHA_BLACKHOLE, 0, NULL);
+		} else {
+			nlh->nlmsg_type = RTM_DELNEXTHOP;
+		}
+		assert_true(netlink_parse_nexthop(nlh, &nexthop));
+		assert_int_equal(nexthop.id, 7);
+		assert_int_equal(nexthop.way.ifindex, kind == 0 ? OURS : 0);
+		assert_int_equal(nexthop.n_group, kind == 1 ? 2 : 0);
+		assert_int_equal(nexthop.group[1], kind == 1 ? 5 : 0);
+		assert_int_equal(nexthop.blackhole, kind == 2);
+		assert_int_equal(nexthop.removed, kind == 3);
 	}
 }
 
@@ -193,7 +293,7 @@ static void test_cut_short(void **state)
 
 			memcpy(nlh, whole, cut);
 			nlh->nlmsg_len = cut;
-			if (netlink_parse_route(nlh, OURS, &route))
+			if (parse(nlh, &route))
 				assert_true(route.prefix.len <= 128);
 			test_free(nlh);
 		}
@@ -218,7 +318,7 @@ static void test_lying_lengths(void **state)
 				((struct rtnexthop *)mnl_attr_get_payload(attr))->rtnh_len =
 					lies[i];
 		}
-		assert_false(netlink_parse_route(nlh, OURS, &route));
+		assert_false(parse(nlh, &route));
 	}
 }
 
@@ -265,7 +365,7 @@ static void test_neighbours(void **state)
 		if (neighbour_rows[i].mac_len > 0)
 			mnl_attr_put(nlh, NDA_LLADDR, neighbour_rows[i].mac_len, mac);
 
-		found = netlink_parse_neighbour(nlh, OURS, &out);
+		found = netlink_parse_neighbour(nlh, &out) && out.ifindex == OURS;
 		if (found != neighbour_rows[i].found ||
 		    (found &&
 		     (out.state != neighbour_rows[i].expect || !addr6_equal(&out.addr, &addr))))
@@ -305,19 +405,19 @@ static void test_route_mtu(void **state)
 	struct kernel_route route;
 	struct nlattr *nest;
 
-	assert_true(netlink_parse_route(nlh, OURS, &route));
+	assert_true(parse(nlh, &route));
 	assert_int_equal(route.mtu, 0);
 	nest = mnl_attr_nest_start(nlh, RTA_METRICS);
 	mnl_attr_put_u32(nlh, RTAX_ADVMSS, 900);
 	mnl_attr_nest_end(nlh, nest);
-	assert_true(netlink_parse_route(nlh, OURS, &route));
+	assert_true(parse(nlh, &route));
 	assert_int_equal(route.mtu, 0);
 	nlh = make_route(buffer, row);
 	nest = mnl_attr_nest_start(nlh, RTA_METRICS);
 	mnl_attr_put_u32(nlh, RTAX_LOCK, 1 << RTAX_MTU);
 	mnl_attr_put_u32(nlh, RTAX_MTU, 1400);
 	mnl_attr_nest_end(nlh, nest);
-	assert_true(netlink_parse_route(nlh, OURS, &route));
+	assert_true(parse(nlh, &route));
 	assert_int_equal(route.mtu, 1400);
 	assert_int_equal(route.metric, 100);
 }
@@ -357,10 +457,11 @@ static void test_link_mtu6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routes),	      cmocka_unit_test(test_cut_short),
-		cmocka_unit_test(test_lying_lengths), cmocka_unit_test(test_neighbours),
-		cmocka_unit_test(test_link),	      cmocka_unit_test(test_route_mtu),
-		cmocka_unit_test(test_link_mtu6),
+		cmocka_unit_test(test_kinds),		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_cut_short),	cmocka_unit_test(test_lying_lengths),
+		cmocka_unit_test(test_neighbours),	cmocka_unit_test(test_link),
+		cmocka_unit_test(test_route_mtu),	cmocka_unit_test(test_link_mtu6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,7 @@
-/*
- * Hops keep their numbers while routes and neighbours change behind them.
- *
- *   port 0: the kernel's, 192.0.2.0/24 on link, default by 192.0.2.1 (MAC ..:01)
- *   port 1: no kernel behind it, everything to 02:..:77
- *   tunnel 1 ends at 192.0.2.9 (on link), tunnel 2 at 198.51.100.9 (by the gateway), 3 on port 1
- */
+/* What a table says of routes and neighbours as they change, and which hops move: see view_bed.h. */
 #include "control/alarm.h"
 #include "control/kernel/path_mtu.h"
-#include "control/kernel/view.h"
+#include "view_bed.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,129 +12,28 @@
 #include <cmocka.h>
 #include <linux/neighbour.h>
 
-static struct view v;
-static struct adjacency_spec spec;
-static struct tunnel tunnels[4];
-static struct prefix4 prefixes[] = {{.len = 24}};
-static struct spec_tunnel spec_tunnels[] = {{.name = "t1"}, {.name = "t2"}, {.name = "t3"}};
-static struct spec_site spec_sites[] = {{.tunnels = spec_tunnels, .n_tunnels = 3}};
-static struct site sites[2] = {[1] = {.prefixes = prefixes, .n_prefixes = 1, .first_tunnel = 1}};
-static struct addr6 no_addresses6[4];
-static struct network net = {
-	.spec = {.sites = spec_sites, .n_sites = 1},
-	.tunnels = tunnels,
-	.n_tunnels = 3,
-	.sites = sites,
-	.n_sites = 1,
-	.tunnel_addresses6 = no_addresses6,
-};
+static const uint16_t nobody[] = {0};
 
-static be32_t ip(const char *text)
+static uint16_t way_of(uint8_t port, const char *dst)
 {
-	be32_t addr;
+	struct addr6 addr = ip(dst);
 
-	assert_int_equal(inet_pton(AF_INET, text, &addr), 1);
-	return addr;
-}
-
-/* Either family, as netlink.h has them. */
-static struct addr6 ip6(const char *text)
-{
-	struct addr6 addr;
-
-	if (strchr(text, ':') == NULL)
-		return addr6_from_ipv4(ip(text));
-	assert_int_equal(inet_pton(AF_INET6, text, &addr), 1);
-	return addr;
-}
-
-static uint8_t length(const char *dst, uint8_t len)
-{
-	return (uint8_t)(strchr(dst, ':') == NULL ? MAPPED_BITS + len : len);
-}
-
-static void route(const char *dst, uint8_t len, const char *gateway, uint32_t metric)
-{
-	struct kernel_route r = {.prefix = {ip6(dst), length(dst, len)}, .metric = metric};
-
-	if (gateway != NULL)
-		r.gateway = ip6(gateway);
-
-	assert_int_equal(view_add_route(&v, 0, &r), 0);
-}
-
-static void neighbour(const char *addr, uint8_t last, uint16_t state)
-{
-	struct kernel_neighbour n = {
-		.addr = ip6(addr), .mac = {2, 0, 0, 0, 0, last}, .state = state};
-
-	assert_int_equal(view_add_neighbour(&v, 0, &n), 0);
-}
-
-static bool compile(void)
-{
-	view_sort(&v);
-	return view_compile(&v, &net, &spec);
-}
-
-static void usual_routes(void)
-{
-	view_clear_routes(&v);
-	route("0.0.0.0", 0, "192.0.2.1", 100);
-	route("192.0.2.0", 24, NULL, 0);
-}
-
-static int setup(void **state)
-{
-	tunnels[1] = (struct tunnel){.remote = ip("192.0.2.9"), .port = 0, .site = 1};
-	tunnels[2] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 0, .site = 1};
-	tunnels[3] = (struct tunnel){.remote = ip("198.51.100.9"), .port = 1, .site = 1};
-	if (view_init(&v, 2, 3) != 0)
-		return -1;
-	v.ports[0] = (struct view_port){.has_kernel = true, .mac = {2, 0, 0, 0, 9, 0}, .mtu = 1500};
-	v.ports[1] = (struct view_port){.next_hop = {2, 0, 0, 0, 0, 0x77}, .mtu = 1400};
-	usual_routes();
-	neighbour("192.0.2.1", 1, NUD_REACHABLE);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	view_fini(&v);
-	return 0;
-}
-
-/* The hop behind the first row of exactly this prefix. */
-static uint16_t hop_of(uint8_t port, const char *dst, uint8_t len)
-{
-	for (size_t i = 0; i < spec.n_routes; i++)
-		if (spec.routes[i].port == port && spec.routes[i].prefix.len == len &&
-		    spec.routes[i].prefix.addr == ip(dst))
-			return spec.routes[i].hop;
-	return HOP_NONE;
-}
-
-static void assert_hop(uint16_t id, bool resolved, uint8_t last)
-{
-	assert_in_range(id, 1, spec.n_hops - 1);
-	assert_int_equal(spec.hops[id].resolved, resolved);
-	if (resolved)
-		assert_int_equal(spec.hops[id].dst_mac[5], last);
+	return adjacency_route(table, port, addr6_to_ipv4(&addr));
 }
 
 static void test_first_table(void **state)
 {
 	assert_true(compile());
-	assert_hop(hop_of(0, "0.0.0.0", 0), true, 1);
-	assert_int_equal(hop_of(0, "192.0.2.0", 24), HOP_UNKNOWN_HOST);
-	assert_hop(hop_of(1, "0.0.0.0", 0), true, 0x77);
-	assert_int_equal(spec.hops[hop_of(1, "0.0.0.0", 0)].mtu, 1400);
-	assert_int_equal(spec.hops[hop_of(0, "0.0.0.0", 0)].src_mac[4], 9);
+	assert_hop(way("8.8.8.8"), true, 1);
+	assert_int_equal(way("192.0.2.77"), HOP_UNKNOWN_HOST);
+	assert_hop(way_of(1, "8.8.8.8"), true, 0x77);
+	assert_int_equal(table->hops[way_of(1, "8.8.8.8")].mtu, 1400);
+	assert_int_equal(table->hops[way("8.8.8.8")].src_mac[4], 9);
 
-	assert_hop(spec.tunnel_hops[1], false, 0); /* on link, nobody has answered yet */
-	assert_int_equal(spec.tunnel_hops[2], hop_of(0, "0.0.0.0", 0));
-	assert_int_equal(spec.tunnel_hops[3], hop_of(1, "0.0.0.0", 0));
-	assert_int_equal(v.n_targets, 2); /* the gateway and the end of tunnel 1 */
+	assert_hop(table->tunnel_hops[1], false, 0); /* on link, nobody has answered yet */
+	assert_int_equal(table->tunnel_hops[2], way("8.8.8.8"));
+	assert_int_equal(table->tunnel_hops[3], way_of(1, "8.8.8.8"));
+	assert_true(table->hops[table->lost].moved);
 	assert_false(compile()); /* nothing has changed */
 }
 
@@ -151,37 +44,13 @@ static void test_port_changes_its_address(void **state)
 	uint16_t hop;
 
 	assert_true(compile());
-	hop = hop_of(0, "0.0.0.0", 0);
-	assert_int_equal(spec.n_macs, 2);
-	assert_memory_equal(spec.macs[0], v.ports[0].mac, 6);
+	hop = way("8.8.8.8");
+	assert_memory_equal(table->macs[0], v.ports[0].mac, 6);
 	memcpy(v.ports[0].mac, other, 6);
 	assert_true(compile());
-	assert_memory_equal(spec.macs[0], other, 6);
-	assert_memory_equal(spec.hops[hop].src_mac, other, 6);
+	assert_memory_equal(table->macs[0], other, 6);
+	assert_memory_equal(table->hops[hop].src_mac, other, 6);
 	assert_false(compile());
-
-	memcpy(v.ports[1].mac, other, 6); /* no hop of it is resolved: the answers alone */
-	assert_true(compile());
-	assert_memory_equal(spec.macs[1], other, 6);
-	assert_false(compile());
-}
-
-static void test_gateway_changes_behind_the_hop(void **state)
-{
-	uint16_t hop;
-
-	compile();
-	hop = hop_of(0, "0.0.0.0", 0);
-	view_clear_routes(&v);
-	route("0.0.0.0", 0, "192.0.2.2", 100);
-	route("192.0.2.0", 24, NULL, 0);
-	assert_true(compile());
-	assert_int_equal(hop_of(0, "0.0.0.0", 0), hop);
-	assert_hop(hop, false, 0); /* not the old gateway's address */
-
-	neighbour("192.0.2.2", 2, NUD_REACHABLE);
-	assert_true(compile());
-	assert_hop(hop, true, 2);
 }
 
 static void test_neighbour_changes_behind_the_hop(void **state)
@@ -189,70 +58,88 @@ static void test_neighbour_changes_behind_the_hop(void **state)
 	uint16_t hop;
 
 	compile();
-	hop = hop_of(0, "0.0.0.0", 0);
-	view_clear_neighbours(&v);
+	hop = way("8.8.8.8");
 	neighbour("192.0.2.1", 5, NUD_STALE);
 	assert_true(compile());
+	assert_int_equal(way("8.8.8.8"), hop);
 	assert_hop(hop, true, 5);
 }
 
 /* clang-format off */
 static const struct {
-	bool there;
 	uint16_t state;
 	bool resolved;
 	const char *why;
 } lost_rows[] = {
-	{ true,  NUD_STALE,      true,  "stale is good enough" },
-	{ true,  NUD_DELAY,      true,  "so is delay" },
-	{ true,  NUD_PROBE,      true,  "and probe" },
-	{ true,  NUD_PERMANENT,  true,  "set by hand" },
-	{ true,  NUD_INCOMPLETE, true,  "asked for anew: the old address stays meanwhile" },
-	{ false, 0,              true,  "forgotten by the kernel: it stays as well" },
-	{ true,  NUD_FAILED,     false, "the kernel says nobody is there" },
+	{ NUD_STALE,      true,  "stale is good enough" },
+	{ NUD_DELAY,      true,  "so is delay" },
+	{ NUD_PROBE,      true,  "and probe" },
+	{ NUD_PERMANENT,  true,  "set by hand" },
+	{ NUD_INCOMPLETE, true,  "asked for anew: the old address stays meanwhile" },
+	{ NUD_NONE,       true,  "forgotten by the kernel: it stays as well" },
+	{ NUD_FAILED,     false, "the kernel says nobody is there" },
 };
 /* clang-format on */
 
 static void test_lost_neighbours(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lost_rows); i++) {
-		view_clear_neighbours(&v);
 		neighbour("192.0.2.1", 1, NUD_REACHABLE);
 		compile();
-		view_clear_neighbours(&v);
-		if (lost_rows[i].there)
-			neighbour("192.0.2.1", 1, lost_rows[i].state);
+		neighbour("192.0.2.1", 1, lost_rows[i].state);
 		compile();
-		if (spec.hops[hop_of(0, "0.0.0.0", 0)].resolved != lost_rows[i].resolved)
+		if (table->hops[way("8.8.8.8")].resolved != lost_rows[i].resolved)
 			fail_msg("row %zu: %s", i, lost_rows[i].why);
 	}
 }
 
-static void test_deleted_route_follows_the_covering_one(void **state)
+/* One number for each gateway, however many prefixes; it moves when a route leaves it. */
+static void test_one_number_for_a_gateway(void **state)
 {
-	uint16_t hop;
+	uint16_t first, other;
 
+	route("10.0.0.0", 8, "192.0.2.1", 0);
+	compile();
+	first = way("8.8.8.8");
+	assert_int_equal(way("10.1.1.1"), first);
+
+	no_route("10.0.0.0", 8, "192.0.2.1", 0);
 	route("10.0.0.0", 8, "192.0.2.3", 0);
 	neighbour("192.0.2.3", 3, NUD_REACHABLE);
+	assert_true(compile());
+	assert_moved(first); /* its flows look again: those to 10.0.0.0/8 find another gateway */
+	other = way("10.1.1.1");
+	assert_hop(other, true, 3);
+	assert_hop(way("8.8.8.8"), true, 1); /* by another number, which the others find */
+	assert_int_equal(table->tunnel_hops[2], way("8.8.8.8"));
+
+	no_route("10.0.0.0", 8, "192.0.2.3", 0);
+	assert_true(compile());
+	assert_moved(other);
+	assert_int_equal(way("10.1.1.1"), way("8.8.8.8"));
+}
+
+/* A longer prefix appears: flows by the shorter one look again. So they do when it goes. */
+static void test_longer_prefix(void **state)
+{
+	uint16_t before;
+
 	compile();
-	hop = hop_of(0, "10.0.0.0", 8);
-	assert_hop(hop, true, 3);
-
-	usual_routes(); /* without it */
-	assert_true(compile());
-	assert_int_equal(hop_of(0, "10.0.0.0", 8), HOP_NONE);
-	assert_hop(hop, true, 1); /* flows that know it go by the default route now */
-
-	view_clear_routes(&v);
-	assert_true(compile());
-	assert_hop(hop, false, 0);
-	assert_int_equal(spec.tunnel_hops[2], HOP_NONE);
-
-	usual_routes();
-	route("10.0.0.0", 8, "192.0.2.3", 0);
-	assert_true(compile());
-	assert_int_equal(hop_of(0, "10.0.0.0", 8), hop); /* the same number again */
-	assert_hop(hop, true, 3);
+	before = way("8.8.8.8");
+	route("8.8.0.0", 16, "192.0.2.3", 0);
+	compile();
+	assert_moved(before);
+	assert_hop(way("8.8.8.8"), false, 0);
+	before = way("9.9.9.9");
+	assert_hop(before, true, 1);
+	route("8.8.8.0", 24, "192.0.2.3", 0); /* below, by the same gateway: another answer? no */
+	compile();
+	assert_hop(before, true, 1);
+	no_route("0.0.0.0", 0, "192.0.2.1", 100);
+	compile();
+	assert_moved(before);
+	assert_int_equal(way("9.9.9.9"), HOP_NONE);
+	assert_int_equal(table->tunnel_hops[2], HOP_NONE);
 }
 
 static void test_lowest_metric(void **state)
@@ -261,82 +148,219 @@ static void test_lowest_metric(void **state)
 	route("0.0.0.0", 0, "192.0.2.4", 50);
 	route("0.0.0.0", 0, "192.0.2.5", 200);
 	compile();
-	assert_hop(hop_of(0, "0.0.0.0", 0), true, 4);
-	assert_int_equal(spec.n_routes, 3); /* each prefix once: with the one of port 1 */
+	assert_hop(way("8.8.8.8"), true, 4);
+	no_route("0.0.0.0", 0, "192.0.2.4", 50);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 1);
+	no_route("0.0.0.0", 0, "192.0.2.1", 100);
+	compile();
+	assert_hop(way("8.8.8.8"), false, 0);
+}
+
+/* clang-format off */
+static const struct {
+	uint8_t kind;
+	uint16_t verdict;
+} refusals[] = {
+	{ KERNEL_BLACKHOLE,   HOP_BLACKHOLE },
+	{ KERNEL_UNREACHABLE, HOP_UNREACHABLE },
+	{ KERNEL_PROHIBIT,    HOP_PROHIBITED },
+	{ KERNEL_THROW,       HOP_NONE },
+};
+/* clang-format on */
+
+static void test_refusals(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		struct kernel_route r = route_of("8.8.0.0", 16, NULL, 5);
+		struct kernel_route six = route_of("2001:db8::", 32, NULL, 5);
+
+		r.kind = six.kind = refusals[i].kind;
+		r.n_ways = six.n_ways = 0;
+		route("2001:db8::", 16, "192.0.2.1", 0);
+		event(&r);
+		event(&six);
+		compile();
+		assert_int_equal(way("8.8.8.8"), refusals[i].verdict);
+		assert_int_equal(way("2001:db8::1"), refusals[i].verdict);
+		assert_hop(way("8.9.8.8"), true, 1);
+		route("8.8.0.0", 16, "192.0.2.1", 4); /* a lower metric */
+		compile();
+		assert_hop(way("8.8.8.8"), true, 1);
+		no_route("8.8.0.0", 16, "192.0.2.1", 4);
+		r.removed = six.removed = true;
+		event(&r);
+		event(&six);
+		compile();
+		assert_hop(way("8.8.8.8"), true, 1);
+	}
+}
+
+static struct kernel_route two_ways(const char *first, const char *second)
+{
+	struct kernel_route r = route_of("8.0.0.0", 8, first, 0);
+
+	r.ways[1] = (struct kernel_way){.gateway = ip(second), .ifindex = IFINDEX};
+	r.n_ways = 2;
+	return r;
+}
+
+static void test_several_ways(void **state)
+{
+	struct kernel_route r = two_ways("192.0.2.5", "192.0.2.6");
+
+	event(&r);
+	compile();
+	assert_hop(way("8.8.8.8"), false, 0); /* nobody is known */
+	neighbour("192.0.2.6", 6, NUD_REACHABLE);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 6);
+	neighbour("192.0.2.5", 5, NUD_REACHABLE);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 5); /* the first that is known */
+	neighbour("192.0.2.5", 0, NUD_FAILED);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 6);
+	neighbour("192.0.2.5", 0,
+		  NUD_NONE); /* taken out of the table: it has failed all the same */
+	neighbour("192.0.2.6", 0, NUD_INCOMPLETE);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 6);
+	neighbour("192.0.2.5", 5, NUD_REACHABLE);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 5);
+	r.removed = true;
+	r.n_ways = 1; /* one of them goes */
+	event(&r);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 6);
+}
+
+/* Another one of the same metric, and both replaced by a third: on another interface in the end. */
+static void test_replaced(void **state)
+{
+	struct kernel_route r = route_of("8.0.0.0", 8, "192.0.2.7", 3);
+
+	route("8.0.0.0", 8, "192.0.2.5", 3);
+	route("8.0.0.0", 8, "192.0.2.6", 3);
+	neighbour("192.0.2.7", 7, NUD_REACHABLE);
+	r.replaces = true;
+	event(&r);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 7);
+	r.ways[0].ifindex = IFINDEX + 1;
+	event(&r);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 1);
+}
+
+static void test_ipv6_gateway_of_an_ipv4_route(void **state)
+{
+	route("8.0.0.0", 8, "fe80::8", 0);
+	neighbour("fe80::8", 8, NUD_REACHABLE);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 8);
+}
+
+static void test_nexthop_objects(void **state)
+{
+	struct kernel_nexthop one = {.id = 1, .way = {ip("192.0.2.5"), IFINDEX, false}};
+	struct kernel_nexthop two = {.id = 2, .way = {ip("192.0.2.6"), IFINDEX, false}};
+	struct kernel_nexthop group = {.id = 9, .n_group = 2, .group = {1, 2}};
+	struct kernel_nexthop hole = {.id = 4, .blackhole = true};
+	struct kernel_route r = route_of("8.0.0.0", 8, NULL, 0);
+
+	r.n_ways = 0;
+	r.nexthop = 9;
+	event(&r);
+	assert_true(v.doubt); /* it is not known: read all again */
+	view_take_nexthop(&v, &one);
+	view_take_nexthop(&v, &two);
+	view_take_nexthop(&v, &group);
+	view_take_nexthop(&v, &hole);
+	neighbour("192.0.2.6", 6, NUD_REACHABLE);
+	event(&r);
+	compile();
+	assert_hop(way("8.8.8.8"), true, 6);
+	r.removed = true;
+	event(&r);
+	r.removed = false;
+	r.nexthop = 4;
+	event(&r);
+	compile();
+	assert_int_equal(way("8.8.8.8"), HOP_BLACKHOLE);
 }
 
 static int add_host(const char *text)
 {
-	struct addr6 addr = ip6(text);
-
-	return view_add_host(&v, 0, &addr);
-}
-
-static int add_host_number(uint32_t n)
-{
-	struct addr6 addr = addr6_from_ipv4(htonl(n));
+	struct addr6 addr = ip(text);
 
 	return view_add_host(&v, 0, &addr);
 }
 
 static void test_hosts(void **state)
 {
-	uint16_t hop = 0;
+	uint16_t hop;
 
 	compile();
 	neighbour("192.0.2.50", 50, NUD_REACHABLE);
 	assert_int_equal(add_host("192.0.2.50"), 0);
 	assert_int_equal(add_host("192.0.2.50"), 0); /* once */
+	assert_int_equal(add_host("8.8.8.8"), -ENOENT); /* not on the link */
+	assert_int_equal(v.n_hosts, 1);
 	assert_true(compile());
-	for (size_t i = 0; i < spec.n_hosts; i++)
-		if (spec.hosts[i].addr == ip("192.0.2.50"))
-			hop = spec.hosts[i].hop;
+	hop = way("192.0.2.50");
 	assert_hop(hop, true, 50);
-	assert_int_equal(spec.n_hosts, 2); /* and the end of tunnel 1 */
-}
+	assert_int_equal(way("192.0.2.51"), HOP_UNKNOWN_HOST);
 
-static void test_hosts_are_bounded(void **state)
-{
-	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
-		assert_int_equal(add_host_number(0x0a000000 + i), 0);
-	assert_int_equal(add_host_number(0x0b000000), -ENOSPC);
-	assert_int_equal(add_host_number(0x0a000000), 0); /* that one is there */
+	route("192.0.2.48", 28, "192.0.2.1", 0); /* it is not on the link any more */
 	compile();
-	assert_int_equal(spec.n_hosts, VIEW_HOSTS_MAX + 1);
-}
+	assert_moved(hop);
+	assert_int_equal(way("192.0.2.50"), way("8.8.8.8"));
+	assert_int_equal(v.n_hosts, 0);
 
-static void test_routes_are_bounded(void **state)
-{
-	uint32_t n = VIEW_ROUTES_MAX + 100;
-
-	view_clear_routes(&v);
-	for (uint32_t i = 0; i < n; i++) {
-		struct kernel_route r = {
-			.prefix = {addr6_from_ipv4(htonl(i << 8)), MAPPED_BITS + 24},
-			.gateway = ip6("192.0.2.1"),
-		};
-
-		assert_int_equal(view_add_route(&v, 0, &r), 0);
-	}
-	route("0.0.0.0", 0, "192.0.2.1", 0); /* last, and yet kept: the shortest come first */
+	no_route("192.0.2.48", 28, "192.0.2.1", 0);
 	compile();
-	assert_int_equal(spec.n_routes, VIEW_ROUTES_MAX);
-	assert_hop(hop_of(0, "0.0.0.0", 0), true, 1);
+	assert_int_equal(add_host("192.0.2.50"), 0);
+	compile();
+	hop = way("192.0.2.50");
+	route("192.0.2.50", 32, "192.0.2.1", 0); /* a route where the host stands */
+	compile();
+	assert_moved(hop);
+	assert_int_equal(way("192.0.2.50"), way("8.8.8.8"));
+	no_route("192.0.2.50", 32, "192.0.2.1", 0);
+	compile();
+	assert_int_equal(way("192.0.2.50"), HOP_UNKNOWN_HOST);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
-static const struct adjacency_route6 *route6_of(const char *dst, uint8_t len)
+static void test_hosts_age(void **state)
 {
-	struct addr6 addr = ip6(dst);
+	uint16_t used[] = {0, 0};
 
-	for (size_t i = 0; i < spec.n_routes6; i++) {
-		const struct adjacency_route6 *r = &spec.routes6[i];
-
-		if (r->port == 0 && r->prefix.len == len && addr6_equal(&r->prefix.addr, &addr))
-			return r;
-	}
-	return NULL;
+	neighbour("192.0.2.50", 50, NUD_REACHABLE);
+	neighbour("192.0.2.51", 51, NUD_STALE);
+	neighbour("192.0.2.52", 52, NUD_REACHABLE);
+	compile();
+	assert_int_equal(add_host("192.0.2.50"), 0);
+	assert_int_equal(add_host("192.0.2.51"), 0);
+	assert_int_equal(add_host("192.0.2.52"), 0);
+	compile();
+	used[0] = way("192.0.2.50");
+	neighbour("192.0.2.52", 0, NUD_NONE); /* the kernel forgot it */
+	census(used);
+	compile();
+	assert_hop(way("192.0.2.50"), true, 50);
+	assert_hop(way("192.0.2.51"), true, 51);
+	assert_int_equal(way("192.0.2.52"), HOP_UNKNOWN_HOST);
+	census(used);
+	compile();
+	assert_hop(way("192.0.2.50"), true, 50);
+	assert_int_equal(way("192.0.2.51"), HOP_UNKNOWN_HOST);
+	census(nobody);
+	census(nobody);
+	compile();
+	assert_int_equal(way("192.0.2.50"), HOP_UNKNOWN_HOST);
+	assert_int_equal(v.n_hosts, 0);
 }
 
 /* Both families side by side: neither sees the other's default route. */
@@ -345,28 +369,34 @@ static void test_ipv6(void **state)
 	uint16_t hop;
 
 	compile();
-	assert_null(route6_of("::", 0));
+	assert_int_equal(way("2001:db8::1"), HOP_NONE);
 	route("::", 0, "fe80::1", 100);
 	route("2001:db8:7::", 64, NULL, 100);
 	neighbour("fe80::1", 61, NUD_REACHABLE);
 	assert_true(compile());
-	assert_non_null(route6_of("::", 0));
-	assert_hop(route6_of("::", 0)->hop, true, 61);
-	assert_int_equal(route6_of("2001:db8:7::", 64)->hop, HOP_UNKNOWN_HOST);
-	assert_hop(hop_of(0, "0.0.0.0", 0), true, 1);
-
-	hop = route6_of("::", 0)->hop;
-	view_clear_routes(&v);
-	route("0.0.0.0", 0, "192.0.2.1", 100);
-	assert_true(compile()); /* the IPv4 default route does not cover it */
-	assert_false(spec.hops[hop].resolved);
+	hop = way("2001:db8::1");
+	assert_hop(hop, true, 61);
+	assert_int_equal(way("2001:db8:7::9"), HOP_UNKNOWN_HOST);
+	assert_hop(way("8.8.8.8"), true, 1);
 
 	neighbour("2001:db8:7::9", 62, NUD_REACHABLE);
-	view_sort(&v);
 	assert_int_equal(add_host("2001:db8:7::9"), 0);
 	assert_true(compile());
-	assert_int_equal(spec.n_hosts6, 1);
-	assert_hop(spec.hosts6[0].hop, true, 62);
+	assert_hop(way("2001:db8:7::9"), true, 62);
+
+	no_route("::", 0, "fe80::1", 100);
+	assert_true(compile()); /* the IPv4 default route does not cover it */
+	assert_moved(hop);
+	assert_int_equal(way("2001:db8::1"), HOP_NONE);
+	assert_hop(way("8.8.8.8"), true, 1);
+}
+
+static void test_ipv6_that_nobody_needs(void **state)
+{
+	v.with_six = false;
+	route("::", 0, "fe80::1", 100);
+	compile();
+	assert_int_equal(way("2001:db8::1"), HOP_NONE);
 }
 
 /* clang-format off */
@@ -389,43 +419,49 @@ static const struct {
 };
 /* clang-format on */
 
+static void replace_with_mtu(struct kernel_route r, uint32_t mtu)
+{
+	r.replaces = true;
+	r.mtu = mtu;
+	event(&r);
+}
+
 /* One row after another, as if the machine changed under a running gateway. */
 static void test_mtu_follows_port_and_route(void **state)
 {
-	struct path_mtus *paths;
+	struct path_mtus *paths = path_mtus_create(&net);
 
-	for (uint16_t id = 1; id <= 3; id++) {
-		tunnels[id].mtu = 1400;
-		tunnels[id].header_len = 28;
-	}
-	paths = path_mtus_create(&net);
 	assert_non_null(paths);
 	v.paths = paths;
+	route("::", 0, "fe80::1", 100);
+	neighbour("192.0.2.50", 50, NUD_REACHABLE);
+	compile();
+	assert_int_equal(add_host("192.0.2.50"), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(mtu_rows); i++) {
+		uint16_t port = mtu_rows[i].port, host = (uint16_t)mtu_rows[i].host;
 		struct tunnel_mtu one, two;
 
-		v.ports[0].mtu = mtu_rows[i].port;
+		v.ports[0].mtu = port;
 		v.ports[0].mtu6 = mtu_rows[i].port6;
-		view_clear_routes(&v);
-		route("0.0.0.0", 0, "192.0.2.1", 100);
-		v.routes[0].route.mtu = mtu_rows[i].route;
-		route("192.0.2.0", 24, NULL, 0);
-		v.routes[1].route.mtu = mtu_rows[i].host;
-		route("::", 0, "fe80::1", 100);
+		replace_with_mtu(route_of("0.0.0.0", 0, "192.0.2.1", 100), mtu_rows[i].route);
+		replace_with_mtu(route_of("192.0.2.0", 24, NULL, 0), host);
 		assert_true(compile());
 		assert_false(compile());
 		one = path_mtu_of(paths, &net, 1);
 		two = path_mtu_of(paths, &net, 2);
-		if (spec.hops[hop_of(0, "0.0.0.0", 0)].mtu != mtu_rows[i].hop ||
-		    spec.tunnel_mtus[1] != mtu_rows[i].tunnel1 || one.mtu != mtu_rows[i].tunnel1 ||
-		    spec.tunnel_mtus[2] != mtu_rows[i].tunnel2 || two.mtu != mtu_rows[i].tunnel2 ||
-		    one.bound != mtu_rows[i].bound1 || two.bound != mtu_rows[i].bound2)
+		if (table->hops[way("8.8.8.8")].mtu != mtu_rows[i].hop ||
+		    table->tunnel_mtus[1] != mtu_rows[i].tunnel1 ||
+		    one.mtu != mtu_rows[i].tunnel1 ||
+		    table->tunnel_mtus[2] != mtu_rows[i].tunnel2 ||
+		    two.mtu != mtu_rows[i].tunnel2 || one.bound != mtu_rows[i].bound1 ||
+		    two.bound != mtu_rows[i].bound2)
 			fail_msg("%s: tunnel 1 %u by its %s, tunnel 2 %u by its %s",
 				 mtu_rows[i].why, one.mtu, mtu_bound_names[one.bound], two.mtu,
 				 mtu_bound_names[two.bound]);
-		assert_int_equal(spec.hops[route6_of("::", 0)->hop].mtu,
-				 mtu_rows[i].port6 != 0 ? mtu_rows[i].port6 : mtu_rows[i].port);
-		assert_int_equal(spec.tunnel_mtus[3], 1372); /* port 1 has 1,400 all the time */
+		assert_int_equal(table->hops[way("2001:db8::1")].mtu,
+				 mtu_rows[i].port6 != 0 ? mtu_rows[i].port6 : port);
+		assert_int_equal(table->hops[way("192.0.2.50")].mtu, host != 0 ? host : port);
+		assert_int_equal(table->tunnel_mtus[3], 1372); /* port 1 has 1,400 all the time */
 	}
 	path_mtus_destroy(paths);
 }
@@ -436,10 +472,6 @@ static void test_narrow_tunnels_are_reported(void **state)
 	struct alarms *alarms = alarms_create();
 	struct path_mtus *paths;
 
-	for (uint16_t id = 1; id <= 3; id++) {
-		tunnels[id].mtu = 1400;
-		tunnels[id].header_len = 28;
-	}
 	paths = path_mtus_create(&net);
 	assert_true(alarms != NULL && paths != NULL);
 	v.paths = paths;
@@ -459,23 +491,30 @@ static void test_narrow_tunnels_are_reported(void **state)
 	alarms_destroy(alarms);
 }
 
+#define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_first_table),
 		CASE(test_port_changes_its_address),
-		CASE(test_gateway_changes_behind_the_hop),
 		CASE(test_neighbour_changes_behind_the_hop),
 		CASE(test_lost_neighbours),
-		CASE(test_deleted_route_follows_the_covering_one),
+		CASE(test_one_number_for_a_gateway),
+		CASE(test_longer_prefix),
 		CASE(test_lowest_metric),
+		CASE(test_refusals),
+		CASE(test_several_ways),
+		CASE(test_replaced),
+		CASE(test_ipv6_gateway_of_an_ipv4_route),
+		CASE(test_nexthop_objects),
 		CASE(test_hosts),
-		CASE(test_hosts_are_bounded),
+		CASE(test_hosts_age),
 		CASE(test_ipv6),
+		CASE(test_ipv6_that_nobody_needs),
 		CASE(test_mtu_follows_port_and_route),
 		CASE(test_narrow_tunnels_are_reported),
-		CASE(test_routes_are_bounded),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("control/kernel/view", tests, NULL, NULL);
 }

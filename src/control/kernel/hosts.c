@@ -1,0 +1,131 @@
+/*
+ * On-link hosts: an address in a network of the link's own that somebody has packets for.
+ *
+ * It stands in the workers' tree as a prefix of its whole length, below the network. It goes when
+ * the network does, when a longer route covers it, or when no flow has gone there for some
+ * censuses; when there are too many, one that no flow had at the last census makes room.
+ */
+#include "control/kernel/view.h"
+
+#include <errno.h>
+
+#include <linux/neighbour.h>
+
+#define ON_LINK (ADJACENCY_DIRECT | HOP_UNKNOWN_HOST)
+
+static struct prefix6 whole(const struct addr6 *addr)
+{
+	return (struct prefix6){*addr, 128};
+}
+
+uint32_t view_link_mtu(struct view *v, uint8_t port, const struct addr6 *addr)
+{
+	for (int len = 128; len >= (addr6_is_mapped(addr) ? MAPPED_BITS : 0); len--) {
+		struct prefix6 prefix = {addr6_masked(addr, (uint8_t)len), (uint8_t)len};
+		const struct rib_entry *entry = rib_find(&v->ports[port].rib, &prefix);
+
+		if (entry != NULL && entry->value != TRIE_NONE)
+			return entry->mtu;
+	}
+	return 0;
+}
+
+void view_drop_host(struct view *v, int base)
+{
+	struct hops_row *r = &v->hops.rows[base];
+	struct prefix6 key = whole(&r->addr);
+
+	if (trie_remove(view_tree(v, r->port, &r->addr), &key) != 0)
+		return; /* no memory: later */
+	r->host = false;
+	v->hops.rows[r->host_row].moved = true; /* its flows look again, if others use it, too */
+	v->n_hosts--;
+	view_unuse(v, r->host_row);
+}
+
+/* One that no flow had at the last census. */
+static bool make_room(struct view *v)
+{
+	int best = HOPS_NO_ROW;
+
+	for (size_t i = 0; i < v->hops.n_rows; i++) {
+		const struct hops_row *r = &v->hops.rows[i];
+
+		if (r->live && r->host && r->idle > 0 &&
+		    (best == HOPS_NO_ROW || r->idle > v->hops.rows[best].idle))
+			best = (int)i;
+	}
+	if (best != HOPS_NO_ROW)
+		view_drop_host(v, best);
+	return best != HOPS_NO_ROW;
+}
+
+int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr)
+{
+	struct trie *tree = view_tree(v, port, addr);
+	struct prefix6 key = whole(addr);
+	int base = hops_find(&v->hops, port, addr), row;
+
+	if (base != HOPS_NO_ROW && v->hops.rows[base].host)
+		return 0;
+	if (trie_lookup(tree->root, addr) != ON_LINK)
+		return -ENOENT;
+	if (v->n_hosts >= VIEW_HOSTS_MAX && !make_room(v))
+		return -ENOSPC;
+	base = hops_row(&v->hops, port, addr);
+	if (base == HOPS_NO_ROW)
+		return -ENOMEM;
+	row = hops_with_mtu(&v->hops, base, view_link_mtu(v, port, addr));
+	if (row == HOPS_NO_ROW || trie_set(tree, &key, (uint32_t)row) != 0)
+		return -ENOMEM;
+	v->hops.rows[base].host = true;
+	v->hops.rows[base].host_row = row;
+	v->hops.rows[base].idle = 0;
+	v->n_hosts++;
+	view_use(v, row);
+	return 0;
+}
+
+static bool is_unused(const struct hops_row *r)
+{
+	return r->idle >= VIEW_IDLE_MAX || (r->idle > 0 && (r->state == NUD_NONE || r->failed));
+}
+
+void view_age_hosts(struct view *v)
+{
+	for (size_t i = 0; v->n_hosts > 0 && i < v->hops.n_rows; i++) {
+		const struct hops_row *r = &v->hops.rows[i];
+
+		if (r->live && r->host && is_unused(r))
+			view_drop_host(v, (int)i);
+	}
+}
+
+static bool is_below(const struct hops_row *r, uint8_t port, const struct prefix6 *prefix)
+{
+	return r->live && r->host && r->port == port && prefix6_contains(prefix, &r->addr);
+}
+
+void view_check_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix)
+{
+	for (size_t i = 0; v->n_hosts > 0 && i < v->hops.n_rows; i++) {
+		const struct hops_row *r = &v->hops.rows[i];
+		struct prefix6 key = whole(&r->addr);
+
+		if (is_below(r, port, prefix) &&
+		    trie_cover(view_tree(v, port, &r->addr)->root, &key) != ON_LINK)
+			view_drop_host(v, (int)i);
+	}
+}
+
+void view_renew_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix)
+{
+	for (size_t i = 0; v->n_hosts > 0 && i < v->hops.n_rows; i++) {
+		struct addr6 addr = v->hops.rows[i].addr;
+
+		if (!is_below(&v->hops.rows[i], port, prefix))
+			continue;
+		view_drop_host(v, (int)i);
+		view_add_host(v, port, &addr);
+	}
+}

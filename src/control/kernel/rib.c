@@ -1,0 +1,154 @@
+/* Routes by one port: see rib.h. */
+#include "control/kernel/rib.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void free_ways(struct rib_way *way)
+{
+	while (way != NULL) {
+		struct rib_way *next = way->next;
+
+		free(way);
+		way = next;
+	}
+}
+
+void rib_fini(struct rib *rib)
+{
+	for (size_t i = 0; i < rib->n_entries; i++)
+		free_ways(rib->entries[i].ways);
+	free(rib->entries);
+	free(rib->changed);
+	trie_fini(&rib->index);
+	*rib = (struct rib){0};
+}
+
+struct rib_entry *rib_find(struct rib *rib, const struct prefix6 *prefix)
+{
+	uint32_t at = trie_find(rib->index.root, prefix);
+
+	return at == TRIE_NONE ? NULL : &rib->entries[at];
+}
+
+static void *grow(void *array, size_t n, size_t *room, size_t size)
+{
+	size_t more = *room == 0 ? 64 : *room * 2;
+	void *bigger;
+
+	if (n < *room)
+		return array;
+	bigger = reallocarray(array, more, size);
+	if (bigger != NULL)
+		*room = more;
+	return bigger;
+}
+
+/* The list of changes has room for every entry: to touch one cannot fail. */
+static bool make_room(struct rib *rib)
+{
+	uint32_t *changed =
+		grow(rib->changed, rib->n_entries, &rib->changed_room, sizeof(*changed));
+	struct rib_entry *entries;
+
+	if (changed == NULL)
+		return false;
+	rib->changed = changed;
+	entries = grow(rib->entries, rib->n_entries, &rib->room, sizeof(*entries));
+	if (entries == NULL)
+		return false;
+	rib->entries = entries;
+	return true;
+}
+
+static struct rib_entry *make_entry(struct rib *rib, const struct prefix6 *prefix, bool bounded)
+{
+	bool recycled = rib->free_entry != 0;
+	uint32_t at = recycled ? rib->free_entry - 1 : (uint32_t)rib->n_entries;
+
+	if ((!recycled && !make_room(rib)) || trie_set(&rib->index, prefix, at) != 0)
+		return NULL;
+	if (recycled)
+		rib->free_entry = rib->entries[at].next_free;
+	else
+		rib->n_entries++;
+	rib->entries[at] = (struct rib_entry){
+		.prefix = *prefix, .value = TRIE_NONE, .live = true, .bounded = bounded};
+	rib->n++;
+	rib->n_bounded += bounded;
+	return &rib->entries[at];
+}
+
+void rib_touch(struct rib *rib, struct rib_entry *entry)
+{
+	if (!entry->changed)
+		rib->changed[rib->n_changed++] = (uint32_t)(entry - rib->entries);
+	entry->changed = true;
+}
+
+static bool same_way(const struct rib_way *a, const struct rib_way *b)
+{
+	return a->order == b->order && a->kind == b->kind && a->row == b->row && a->mtu == b->mtu;
+}
+
+int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_way *way, bool bounded)
+{
+	struct rib_entry *entry = rib_find(rib, prefix);
+	struct rib_way **link, *added;
+
+	if (entry == NULL)
+		entry = make_entry(rib, prefix, bounded);
+	if (entry == NULL)
+		return -ENOMEM;
+	for (link = &entry->ways; *link != NULL; link = &(*link)->next) {
+		if (same_way(*link, way)) {
+			(*link)->generation = way->generation;
+			return 0;
+		}
+	}
+	added = malloc(sizeof(*added));
+	if (added != NULL) {
+		*added = *way;
+		added->next = NULL;
+		*link = added;
+		rib->n_several += entry->ways != added;
+	}
+	rib_touch(rib, entry); /* without a way it goes again */
+	return added != NULL ? 1 : -ENOMEM;
+}
+
+size_t rib_remove(struct rib *rib, struct rib_entry *entry, rib_gone_fn gone, void *arg)
+{
+	struct rib_way **link = &entry->ways;
+	size_t n = 0;
+
+	while (*link != NULL) {
+		struct rib_way *way = *link;
+
+		if (!gone(way, arg)) {
+			link = &way->next;
+			continue;
+		}
+		*link = way->next;
+		free(way);
+		n++;
+	}
+	if (n > 0)
+		rib_touch(rib, entry);
+	return n;
+}
+
+void rib_settle(struct rib *rib, uint32_t at)
+{
+	struct rib_entry *entry = &rib->entries[at];
+
+	entry->changed = false;
+	if (entry->ways != NULL || entry->value != TRIE_NONE ||
+	    trie_remove(&rib->index, &entry->prefix) != 0)
+		return;
+	entry->live = false;
+	rib->n--;
+	rib->n_bounded -= entry->bounded;
+	entry->next_free = rib->free_entry;
+	rib->free_entry = at + 1;
+}

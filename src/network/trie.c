@@ -1,0 +1,258 @@
+/*
+ * Changes of the tree: see trie.h.
+ *
+ * Memory for a change is put aside before its first step, so that none can fail half-way. A node
+ * made since the last commit is known to nobody else and is changed in place: the first table of
+ * 100,000 routes copies nothing.
+ */
+#include "network/trie.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+enum { BITS = 128 };
+
+static bool reserve(struct trie *t, size_t n)
+{
+	while (t->n_spare < n) {
+		struct trie_node *node = malloc(sizeof(*node));
+
+		if (node == NULL)
+			return false;
+		node->next = t->spare;
+		t->spare = node;
+		t->n_spare++;
+	}
+	return true;
+}
+
+static struct trie_node *take(struct trie *t)
+{
+	struct trie_node *node = t->spare;
+
+	assert(node != NULL);
+	t->spare = node->next;
+	t->n_spare--;
+	return node;
+}
+
+static void discard(struct trie *t, const struct trie_node *gone)
+{
+	struct trie_node *node = (struct trie_node *)gone;
+
+	if (node->epoch == t->epoch) {
+		free(node);
+		return;
+	}
+	node->next = t->old;
+	t->old = node;
+}
+
+/* The node behind @link as one that may be written to: itself, or a copy that takes its place. */
+static struct trie_node *own(struct trie *t, const struct trie_node **link)
+{
+	struct trie_node *copy;
+
+	if ((*link)->epoch == t->epoch)
+		return (struct trie_node *)*link;
+	copy = take(t);
+	*copy = **link;
+	copy->epoch = t->epoch;
+	discard(t, *link);
+	*link = copy;
+	return copy;
+}
+
+static unsigned leading_zeros(uint64_t bits)
+{
+	return bits == 0 ? 64 : (unsigned)__builtin_clzll(bits);
+}
+
+/* How many bits @a and @b begin with that are the same; @most at most. */
+static unsigned common_bits(const struct addr6 *a, const struct addr6 *b, unsigned most)
+{
+	unsigned n = leading_zeros(be64toh(a->half[0] ^ b->half[0]));
+
+	if (n == 64)
+		n += leading_zeros(be64toh(a->half[1] ^ b->half[1]));
+	return n < most ? n : most;
+}
+
+static bool contains(const struct trie_node *node, const struct prefix6 *prefix)
+{
+	return node->len <= prefix->len && trie_covers(node, &prefix->addr);
+}
+
+static const struct trie_node *next(const struct trie_node *node, const struct prefix6 *prefix)
+{
+	return node->len == BITS ? NULL : node->child[trie_bit(&prefix->addr, node->len)];
+}
+
+static const struct trie_node *find(const struct trie_node *node, const struct prefix6 *prefix)
+{
+	while (node != NULL && contains(node, prefix) && node->len < prefix->len)
+		node = next(node, prefix);
+	return node != NULL && node->len == prefix->len && contains(node, prefix) ? node : NULL;
+}
+
+uint32_t trie_find(const struct trie_node *root, const struct prefix6 *prefix)
+{
+	const struct trie_node *node = find(root, prefix);
+
+	return node == NULL ? TRIE_NONE : node->value;
+}
+
+uint32_t trie_cover(const struct trie_node *node, const struct prefix6 *prefix)
+{
+	uint32_t best = TRIE_NONE;
+
+	for (; node != NULL && contains(node, prefix) && node->len < prefix->len;
+	     node = next(node, prefix))
+		if (node->value != TRIE_NONE)
+			best = node->value;
+	return best;
+}
+
+static size_t depth(const struct trie_node *node, const struct prefix6 *prefix)
+{
+	size_t n = 0;
+
+	for (; node != NULL && contains(node, prefix); node = next(node, prefix))
+		n++;
+	return n;
+}
+
+static struct trie_node *make(struct trie *t, const struct prefix6 *prefix, unsigned len,
+			      uint32_t value)
+{
+	struct trie_node *node = take(t);
+
+	*node = (struct trie_node){
+		.addr = addr6_masked(&prefix->addr, (uint8_t)len),
+		.value = value,
+		.epoch = t->epoch,
+		.len = (uint8_t)len,
+	};
+	return node;
+}
+
+/* The leaf goes where @link leads, above what is there or beside it. */
+static void hang(struct trie *t, const struct trie_node **link, const struct prefix6 *prefix,
+		 uint32_t value)
+{
+	const struct trie_node *there = *link;
+	struct trie_node *leaf = make(t, prefix, prefix->len, value), *fork = leaf;
+	unsigned common;
+
+	*link = leaf;
+	if (there == NULL)
+		return;
+	common = common_bits(&there->addr, &prefix->addr, prefix->len);
+	if (common < prefix->len) {
+		fork = make(t, prefix, common, TRIE_NONE);
+		fork->child[trie_bit(&prefix->addr, common)] = leaf;
+		*link = fork;
+	}
+	fork->child[trie_bit(&there->addr, common)] = there;
+}
+
+int trie_set(struct trie *t, const struct prefix6 *given, uint32_t value)
+{
+	struct prefix6 prefix = {addr6_masked(&given->addr, given->len), given->len};
+	const struct trie_node **link = &t->root, *same = find(t->root, &prefix);
+
+	assert(value != TRIE_NONE && prefix.len <= BITS);
+	if (same != NULL && same->value == value)
+		return 0;
+	if (!reserve(t, depth(t->root, &prefix) + 2))
+		return -ENOMEM;
+	t->n += same == NULL || same->value == TRIE_NONE;
+	while (*link != NULL && contains(*link, &prefix)) {
+		struct trie_node *node = own(t, link);
+
+		if (node->len == prefix.len) {
+			node->value = value;
+			return 0;
+		}
+		link = &node->child[trie_bit(&prefix.addr, node->len)];
+	}
+	hang(t, link, &prefix, value);
+	return 0;
+}
+
+/* A fork with one way is none: what hangs there takes its place. */
+static void prune(struct trie *t, const struct trie_node **link)
+{
+	const struct trie_node *node = *link;
+
+	if (node->value != TRIE_NONE || (node->child[0] != NULL && node->child[1] != NULL))
+		return;
+	*link = node->child[node->child[0] == NULL];
+	discard(t, node);
+}
+
+int trie_remove(struct trie *t, const struct prefix6 *given)
+{
+	struct prefix6 prefix = {addr6_masked(&given->addr, given->len), given->len};
+	const struct trie_node **link = &t->root, **above = NULL;
+
+	if (trie_find(t->root, &prefix) == TRIE_NONE)
+		return 0;
+	if (!reserve(t, depth(t->root, &prefix)))
+		return -ENOMEM;
+	for (;;) {
+		struct trie_node *node = own(t, link);
+
+		if (node->len == prefix.len) {
+			node->value = TRIE_NONE;
+			break;
+		}
+		above = link;
+		link = &node->child[trie_bit(&prefix.addr, node->len)];
+	}
+	t->n--;
+	prune(t, link);
+	if (above != NULL)
+		prune(t, above);
+	return 0;
+}
+
+const struct trie_node *trie_commit(struct trie *t)
+{
+	t->epoch++;
+	return t->root;
+}
+
+static void free_list(struct trie_node *node)
+{
+	while (node != NULL) {
+		struct trie_node *after = node->next;
+
+		free(node);
+		node = after;
+	}
+}
+
+void trie_release(struct trie *t)
+{
+	free_list(t->old);
+	t->old = NULL;
+}
+
+static void free_tree(const struct trie_node *node) /* at most 129 deep */
+{
+	if (node == NULL)
+		return;
+	free_tree(node->child[0]);
+	free_tree(node->child[1]);
+	free((struct trie_node *)node);
+}
+
+void trie_fini(struct trie *t)
+{
+	free_list(t->old);
+	free_list(t->spare);
+	free_tree(t->root);
+	*t = (struct trie){0};
+}

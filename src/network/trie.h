@@ -1,0 +1,89 @@
+/*
+ * A tree of prefixes that readers may walk while it changes.
+ *
+ * Path-compressed and binary: a lookup meets about log2(n) nodes. A node that readers may know is
+ * never written to. A change copies the nodes between it and the root, some twenty for 100,000
+ * prefixes, and shares all others, so that it costs the same however large the tree is. (DPDK's
+ * rte_rib changes its nodes in place: it would have to be rebuilt, or kept twice.)
+ *
+ *   trie_set(), trie_remove()      the control thread's, any number of times
+ *   trie_commit()                  what is there now may be shown to readers: by its root
+ *   trie_release()                 no reader has an older root any more: old nodes are freed
+ *
+ * Addresses are IPv6 ones; a tree of IPv4 holds mapped ones, and nothing else, so that no IPv6
+ * prefix covers them.
+ */
+#pragma once
+
+#include "base/addr6.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRIE_NONE UINT32_MAX /* no value */
+
+struct trie_node {
+	struct addr6 addr; /* bits behind len are zero */
+	const struct trie_node *child[2]; /* by the bit behind the prefix */
+	uint32_t value; /* TRIE_NONE: a fork only */
+	uint32_t epoch; /* of the writer; readers do not look */
+	struct trie_node *next; /* the writer's: among old ones */
+	uint8_t len;
+};
+
+struct trie {
+	const struct trie_node *root;
+	struct trie_node *old, *spare;
+	size_t n; /* prefixes with a value */
+	size_t n_spare;
+	uint32_t epoch;
+};
+
+/* An empty tree is zeroed memory. */
+void trie_fini(struct trie *t); /* no reader may be left */
+
+/* @value is not TRIE_NONE. 0, or -ENOMEM: nothing has changed. */
+int trie_set(struct trie *t, const struct prefix6 *prefix, uint32_t value);
+
+/* 0, also if it was not there; -ENOMEM: nothing has changed. */
+int trie_remove(struct trie *t, const struct prefix6 *prefix);
+
+const struct trie_node *trie_commit(struct trie *t);
+void trie_release(struct trie *t);
+
+/* The value of exactly this prefix, or TRIE_NONE. */
+uint32_t trie_find(const struct trie_node *root, const struct prefix6 *prefix);
+
+/* The value of the longest prefix that contains @prefix and is shorter, or TRIE_NONE. */
+uint32_t trie_cover(const struct trie_node *root, const struct prefix6 *prefix);
+
+static inline unsigned trie_bit(const struct addr6 *addr, unsigned at)
+{
+	return be64toh(addr->half[at / 64]) >> (63 - at % 64) & 1;
+}
+
+static inline bool trie_covers(const struct trie_node *node, const struct addr6 *addr)
+{
+	unsigned len = node->len;
+
+	if (len <= 64)
+		return ((addr->half[0] ^ node->addr.half[0]) & addr6_half_mask(len)) == 0;
+	return addr->half[0] == node->addr.half[0] &&
+	       ((addr->half[1] ^ node->addr.half[1]) & addr6_half_mask(len - 64)) == 0;
+}
+
+/* The value of the longest prefix that @addr is in, or TRIE_NONE. Any worker. */
+static inline uint32_t trie_lookup(const struct trie_node *node, const struct addr6 *addr)
+{
+	uint32_t best = TRIE_NONE;
+
+	while (node != NULL && trie_covers(node, addr)) {
+		if (node->value != TRIE_NONE)
+			best = node->value;
+		if (node->len == 128)
+			break;
+		node = node->child[trie_bit(addr, node->len)];
+	}
+	return best;
+}

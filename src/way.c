@@ -1,0 +1,79 @@
+/* The routes' answer as a hop or as a reason: see way.h. */
+#include "way.h"
+
+#include "wanted.h"
+
+static enum drop judge(struct lane *lane, uint16_t site, uint8_t port, const struct addr6 *dst,
+		       uint16_t hop)
+{
+	switch (hop) {
+	case HOP_NONE:
+		return lane->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_ROUTE;
+	case HOP_UNKNOWN_HOST:
+		wanted_add(lane, site, port, dst);
+		return DROP_NO_NEIGHBOUR;
+	case HOP_BLACKHOLE:
+		return DROP_ROUTE_BLACKHOLE;
+	case HOP_UNREACHABLE:
+		return DROP_ROUTE_UNREACHABLE;
+	case HOP_PROHIBITED:
+		return DROP_ROUTE_PROHIBITED;
+	default:
+		return DROP_NONE;
+	}
+}
+
+enum drop way_find(struct lane *lane, uint16_t site, be32_t dst, uint16_t *hop)
+{
+	const struct pool *pool = lane->net->egress;
+	struct addr6 mapped = addr6_from_ipv4(dst);
+
+	*hop = HOP_NONE;
+	if (pool == NULL)
+		return DROP_NO_ROUTE;
+	*hop = adjacency_route(lane->adj, pool->port, dst);
+	return judge(lane, site, pool->port, &mapped, *hop);
+}
+
+enum drop way_find6(struct lane *lane, uint16_t site, const struct addr6 *dst, uint16_t *hop)
+{
+	uint8_t port = lane->net->uplink6;
+
+	*hop = adjacency_route6(lane->adj, port, dst);
+	return judge(lane, site, port, dst, *hop);
+}
+
+enum drop way_renew(struct lane *lane, struct flow *f, const struct flow6 *six)
+{
+	uint16_t hop;
+	enum drop drop = six != NULL ? way_find6(lane, f->site, &six->dst, &hop)
+				     : way_find(lane, f->site, f->dst, &hop);
+
+	if (drop == DROP_NONE)
+		f->offramp = hop;
+	else if (lane->adj->lost != 0)
+		f->offramp = lane->adj->lost;
+	return drop;
+}
+
+const struct hop *way_hop(struct lane *lane, struct flow *f, const struct flow6 *six)
+{
+	if (lane->adj->hops[f->offramp].moved)
+		way_renew(lane, f, six);
+	return &lane->adj->hops[f->offramp];
+}
+
+int way_answer(enum drop drop)
+{
+	switch (drop) {
+	case DROP_NO_ROUTE:
+	case DROP_PORT_DOWN:
+		return ANSWER_UNREACHABLE;
+	case DROP_ROUTE_UNREACHABLE:
+		return ANSWER_ROUTE_UNREACHABLE;
+	case DROP_ROUTE_PROHIBITED:
+		return ANSWER_ROUTE_PROHIBITED;
+	default:
+		return -1;
+	}
+}

@@ -1,0 +1,290 @@
+/*
+ * A day of BGP: prefixes come and go, gateways and hosts with them, and no number is lost; what there
+ * is too much of is left out, and not what is needed most. See view_bed.h.
+ */
+#include "dice.h"
+#include "view_bed.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <linux/neighbour.h>
+
+enum {
+	PREFIXES = 70000,
+	AT_ONCE = 5000,
+	GATEWAYS = 20,
+	FLOWS = 2000,
+	STEPS = 20,
+};
+
+static uint64_t seed;
+static uint8_t gateway_of[PREFIXES]; /* 0: the prefix is not there; 255: nothing happened yet */
+static uint16_t flows[FLOWS + 1]; /* the hop that a flow has; 0 ends the list */
+static uint32_t flow_to[FLOWS];
+
+static uint32_t dice(uint32_t n)
+{
+	return dice_roll(&seed, n);
+}
+
+static struct addr6 gateway(unsigned n)
+{
+	return addr6_from_ipv4(htonl(0xc0000200 + n));
+}
+
+static uint32_t net_of(uint32_t prefix)
+{
+	return 0x14000000 + (prefix << 8);
+}
+
+static void tell(uint32_t prefix, uint8_t by, bool removed)
+{
+	struct kernel_route r = {
+		.prefix = {addr6_from_ipv4(htonl(net_of(prefix))), MAPPED_BITS + 24},
+		.removed = removed,
+		.n_ways = 1,
+		.ways = {{gateway(by), IFINDEX, false}},
+	};
+
+	event(&r);
+}
+
+static void come_or_go(uint32_t prefix)
+{
+	if (gateway_of[prefix] != 0) {
+		tell(prefix, gateway_of[prefix], true);
+		gateway_of[prefix] = 0;
+		return;
+	}
+	gateway_of[prefix] = (uint8_t)(10 + dice(GATEWAYS));
+	tell(prefix, gateway_of[prefix], false);
+}
+
+static uint16_t way_to(uint32_t n)
+{
+	return adjacency_route(table, 0, htonl(net_of(flow_to[n]) + 7));
+}
+
+static uint8_t expected(uint32_t prefix)
+{
+	return gateway_of[prefix] != 0 ? gateway_of[prefix] : 1;
+}
+
+/* As a worker does: who has a moved hop asks again; all others are where they should be. */
+static void flows_follow(void)
+{
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		if (table->hops[flows[i]].moved)
+			flows[i] = way_to(i);
+		assert_hop(flows[i], true, expected(flow_to[i]));
+	}
+}
+
+static void test_a_day_of_churn(void **state)
+{
+	size_t most = 0;
+
+	seed = 1;
+	for (unsigned g = 10; g < 10 + GATEWAYS; g++) {
+		struct kernel_neighbour n = {
+			gateway(g), {2, 0, 0, 0, 0, (uint8_t)g}, NUD_REACHABLE, IFINDEX};
+
+		view_take_neighbour(&v, &n);
+	}
+	compile();
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		flow_to[i] = dice(PREFIXES);
+		flows[i] = way_to(i);
+	}
+	for (uint32_t first = 0; first < PREFIXES + AT_ONCE; first += AT_ONCE / STEPS) {
+		for (uint32_t i = first; i < first + AT_ONCE / STEPS; i++) {
+			if (i < PREFIXES)
+				come_or_go(i);
+			if (i >= AT_ONCE && gateway_of[i - AT_ONCE] != 0)
+				come_or_go(i - AT_ONCE);
+		}
+		compile();
+		flows_follow();
+		census(flows);
+		if (v.hops.n_out > most)
+			most = v.hops.n_out;
+	}
+	assert_in_range(most, GATEWAYS, 200);
+	assert_int_equal(v.hops.n_moved, 0);
+	assert_int_equal(v.ports[0].rib.n, 2);
+	assert_int_equal(v.ports[0].four.n, 2);
+	assert_false(v.is_short);
+}
+
+/* A number that a flow still has is not given to anybody. */
+static void test_numbers_of_flows_are_kept(void **state)
+{
+	uint16_t old[] = {0, 0}, before, after;
+	const uint16_t none[] = {0};
+
+	route("8.0.0.0", 8, "192.0.2.30", 0);
+	compile();
+	old[0] = way("8.8.8.8");
+	no_route("8.0.0.0", 8, "192.0.2.30", 0);
+	compile();
+	before = v.hops.n_free_numbers;
+	census(old);
+	assert_int_equal(v.hops.n_free_numbers, before);
+	hops_census_begin(&v.hops); /* one that began before the workers knew that it moved */
+	after = v.hops.n_free_numbers;
+	census(none);
+	assert_true(v.hops.n_free_numbers > after);
+	assert_int_equal(v.hops.numbers[old[0]], HOPS_FREE);
+}
+
+/* A census that began earlier than the table in which the hop moved says nothing of it. */
+static void test_census_from_before(void **state)
+{
+	static const uint64_t none[(UINT16_MAX + 1) / 64];
+	uint16_t old;
+
+	route("8.0.0.0", 8, "192.0.2.30", 0);
+	compile();
+	old = way("8.8.8.8");
+	hops_census_begin(&v.hops);
+	no_route("8.0.0.0", 8, "192.0.2.30", 0);
+	compile();
+	hops_census_end(&v.hops, none);
+	assert_int_equal(v.hops.numbers[old], HOPS_MOVED);
+	hops_census_begin(&v.hops);
+	hops_census_end(&v.hops, none);
+	assert_int_equal(v.hops.numbers[old], HOPS_FREE);
+}
+
+/*
+ * What moves in part is asked for at once, and again only later the more often it happens; what
+ * moves as a whole never waits.
+ */
+static void test_storms_are_paced(void **state)
+{
+	uint16_t first, other;
+	uint64_t t, n = 0;
+
+	compile();
+	t = now_ms;
+	for (uint64_t i = 0; i < 600; i++, t += 50) {
+		first = way("9.9.9.9");
+		if (i % 2 == 0)
+			route("8.0.0.0", 8, "192.0.2.30", 0);
+		else
+			no_route("8.0.0.0", 8, "192.0.2.30", 0);
+		compile_at(t);
+		n += table->hops[first].moved;
+	}
+	assert_in_range(n, 30, 40); /* thirty seconds of it */
+	assert_true(again_ms > t - 50 && again_ms <= t + VIEW_PACE_MAX_MS);
+	compile_at(again_ms);
+	assert_int_equal(again_ms, 0); /* nothing is left to do */
+
+	t += VIEW_PACE_MAX_MS;
+	route("8.0.0.0", 8, "192.0.2.30", 0);
+	compile_at(t);
+	other = way("8.8.8.8");
+	no_route("8.0.0.0", 8, "192.0.2.30", 0);
+	compile_at(t + 50);
+	assert_moved(other);
+	assert_int_equal(way("8.8.8.8"), way("9.9.9.9"));
+}
+
+static void test_routes_are_bounded(void **state)
+{
+	for (uint32_t i = 0; i < VIEW_ROUTES_MAX + 100; i++) {
+		struct kernel_route r = {
+			.prefix = {addr6_from_ipv4(htonl(0x14000000 + (i << 4))), MAPPED_BITS + 28},
+			.n_ways = 1,
+			.ways = {{gateway(1), IFINDEX, false}},
+		};
+
+		event(&r);
+	}
+	route("198.18.0.0", 16, NULL, 0); /* the uplink's own network comes last, and is kept */
+	no_route("0.0.0.0", 0, "192.0.2.1", 100);
+	route("0.0.0.0", 0, "192.0.2.1", 50);
+	compile();
+	assert_int_equal(v.n_left_out, 100);
+	assert_int_equal(way("198.18.0.7"), HOP_UNKNOWN_HOST);
+	assert_hop(way("9.9.9.9"), true, 1);
+	assert_hop(way("20.0.0.1"), true, 1);
+}
+
+static int add_host(uint32_t n)
+{
+	struct addr6 addr = addr6_from_ipv4(htonl(0x0a000000 + n));
+
+	return view_add_host(&v, 0, &addr);
+}
+
+static void test_hosts_are_bounded(void **state)
+{
+	static uint16_t used[VIEW_HOSTS_MAX + 1];
+
+	route("10.0.0.0", 8, NULL, 0);
+	compile();
+	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
+		assert_int_equal(add_host(i), 0);
+	assert_int_equal(add_host(1 << 20), -ENOSPC);
+	assert_int_equal(add_host(0), 0); /* that one is there */
+	compile();
+	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
+		used[i] = adjacency_route(table, 0, htonl(0x0a000000 + i));
+	used[VIEW_HOSTS_MAX - 1] = 0; /* a flow to each but one */
+	hops_census_begin(&v.hops);
+	{
+		static uint64_t bits[(UINT16_MAX + 1) / 64];
+
+		for (uint32_t i = 0; used[i] != 0; i++)
+			bits[used[i] / 64] |= UINT64_C(1) << used[i] % 64;
+		hops_census_end(&v.hops, bits);
+	}
+	assert_int_equal(add_host(1 << 20), 0); /* it makes room */
+	assert_int_equal(add_host(2 << 20), -ENOSPC);
+}
+
+/* Read again without them: gone; and what was read in part takes nothing away. */
+static void test_dumps(void **state)
+{
+	route("8.0.0.0", 8, "192.0.2.1", 0);
+	compile();
+	view_dump_routes(&v);
+	route("0.0.0.0", 0, "192.0.2.1", 100);
+	view_dumped_routes(&v, false);
+	compile();
+	assert_int_equal(v.ports[0].rib.n, 3);
+	view_dump_routes(&v);
+	route("0.0.0.0", 0, "192.0.2.1", 100);
+	view_dumped_routes(&v, true);
+	compile();
+	assert_int_equal(v.ports[0].rib.n, 1);
+	assert_int_equal(way("192.0.2.7"), way("9.9.9.9"));
+
+	view_dump_neighbours(&v);
+	view_dumped_neighbours(&v, true);
+	assert_false(compile());
+	assert_hop(way("9.9.9.9"), true, 1); /* forgotten by the kernel: it stays */
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_a_day_of_churn),
+		CASE(test_numbers_of_flows_are_kept),
+		CASE(test_census_from_before),
+		CASE(test_storms_are_paced),
+		CASE(test_routes_are_bounded),
+		CASE(test_hosts_are_bounded),
+		CASE(test_dumps),
+	};
+
+	return cmocka_run_group_tests_name("control/kernel/churn", tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* The kernel of the tests: see view_bed.h. */
+#include "view_bed.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <linux/neighbour.h>
+
+struct view v;
+struct adjacency *table;
+struct tunnel tunnels[TUNNELS + 1];
+uint64_t now_ms, again_ms;
+
+static struct prefix4 prefixes[] = {{.len = 24}};
+static struct spec_tunnel spec_tunnels[] = {{.name = "t1"}, {.name = "t2"}, {.name = "t3"}};
+static struct spec_site spec_sites[] = {{.tunnels = spec_tunnels, .n_tunnels = 3}};
+static struct site sites[2] = {[1] = {.prefixes = prefixes, .n_prefixes = 1, .first_tunnel = 1}};
+static struct addr6 no_addresses6[4];
+struct network net = {
+	.spec = {.sites = spec_sites, .n_sites = 1},
+	.tunnels = tunnels,
+	.n_tunnels = TUNNELS,
+	.sites = sites,
+	.n_sites = 1,
+	.tunnel_addresses6 = no_addresses6,
+};
+
+static be32_t ip4(const char *text)
+{
+	be32_t addr;
+
+	assert_int_equal(inet_pton(AF_INET, text, &addr), 1);
+	return addr;
+}
+
+struct addr6 ip(const char *text)
+{
+	struct addr6 addr;
+
+	if (strchr(text, ':') == NULL)
+		return addr6_from_ipv4(ip4(text));
+	assert_int_equal(inet_pton(AF_INET6, text, &addr), 1);
+	return addr;
+}
+
+struct kernel_route route_of(const char *dst, uint8_t len, const char *gateway, uint32_t metric)
+{
+	bool six = strchr(dst, ':') != NULL;
+	struct kernel_route r = {
+		.prefix = {ip(dst), six ? len : (uint8_t)(MAPPED_BITS + len)},
+		.metric = metric,
+		.n_ways = 1,
+		.ways = {{.ifindex = IFINDEX}},
+	};
+
+	if (gateway != NULL)
+		r.ways[0].gateway = ip(gateway);
+	return r;
+}
+
+void event(const struct kernel_route *r)
+{
+	view_take_route(&v, r);
+}
+
+void route(const char *dst, uint8_t len, const char *gateway, uint32_t metric)
+{
+	struct kernel_route r = route_of(dst, len, gateway, metric);
+
+	event(&r);
+}
+
+void no_route(const char *dst, uint8_t len, const char *gateway, uint32_t metric)
+{
+	struct kernel_route r = route_of(dst, len, gateway, metric);
+
+	r.removed = true;
+	event(&r);
+}
+
+void neighbour(const char *addr, uint8_t last, uint16_t state)
+{
+	struct kernel_neighbour n = {
+		.addr = ip(addr), .mac = {2, 0, 0, 0, 0, last}, .state = state, .ifindex = IFINDEX};
+
+	view_take_neighbour(&v, &n);
+}
+
+bool compile_at(uint64_t ms)
+{
+	struct adjacency_spec spec;
+	bool changed = view_compile(&v, &net, ms, &spec, &again_ms);
+	struct adjacency *next = adjacency_create(&spec);
+
+	assert_non_null(next);
+	adjacency_destroy(table);
+	table = next;
+	view_published(&v);
+	return changed;
+}
+
+bool compile(void)
+{
+	now_ms += 10 * VIEW_PACE_MAX_MS;
+	return compile_at(now_ms);
+}
+
+int bed_setup(void **state)
+{
+	memset(tunnels, 0, sizeof(tunnels));
+	tunnels[1] = (struct tunnel){.remote = ip4("192.0.2.9"), .port = 0, .site = 1};
+	tunnels[2] = (struct tunnel){.remote = ip4("198.51.100.9"), .port = 0, .site = 1};
+	tunnels[3] = (struct tunnel){.remote = ip4("198.51.100.9"), .port = 1, .site = 1};
+	for (uint16_t id = 1; id <= TUNNELS; id++) {
+		tunnels[id].mtu = 1400;
+		tunnels[id].header_len = 28;
+	}
+	if (view_init(&v, 2, TUNNELS) != 0)
+		return -1;
+	v.with_six = true;
+	v.ports[0] = (struct view_port){
+		.has_kernel = true, .ifindex = IFINDEX, .mac = {2, 0, 0, 0, 9, 0}, .mtu = 1500};
+	v.ports[1] = (struct view_port){.next_hop = {2, 0, 0, 0, 0, 0x77}, .mtu = 1400};
+	route("0.0.0.0", 0, "192.0.2.1", 100);
+	route("192.0.2.0", 24, NULL, 0);
+	neighbour("192.0.2.1", 1, NUD_REACHABLE);
+	now_ms = 1000000;
+	return 0;
+}
+
+int bed_teardown(void **state)
+{
+	adjacency_destroy(table);
+	table = NULL;
+	view_fini(&v);
+	return 0;
+}
+
+uint16_t way(const char *dst)
+{
+	struct addr6 addr = ip(dst);
+
+	return addr6_is_mapped(&addr) ? adjacency_route(table, 0, addr6_to_ipv4(&addr))
+				      : adjacency_route6(table, 0, &addr);
+}
+
+void assert_hop(uint16_t id, bool resolved, uint8_t last)
+{
+	assert_in_range(id, 1, table->n_hops - 1);
+	assert_false(table->hops[id].moved);
+	assert_int_equal(table->hops[id].resolved, resolved);
+	if (resolved)
+		assert_int_equal(table->hops[id].dst_mac[5], last);
+}
+
+void assert_moved(uint16_t id)
+{
+	assert_in_range(id, 1, table->n_hops - 1);
+	assert_true(table->hops[id].moved);
+	assert_false(table->hops[id].resolved);
+	assert_int_equal(table->hops[id].mtu, 0);
+}
+
+void census(const uint16_t *ids)
+{
+	static uint64_t used[(UINT16_MAX + 1) / 64];
+
+	memset(used, 0, sizeof(used));
+	for (; *ids != 0; ids++)
+		used[*ids / 64] |= UINT64_C(1) << *ids % 64;
+	hops_census_begin(&v.hops);
+	hops_census_end(&v.hops, used);
+	view_age_hosts(&v);
+}
