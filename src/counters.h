@@ -17,6 +17,7 @@ struct port_counters {
 	uint64_t rx_packets, rx_bytes;
 	uint64_t tx_packets, tx_bytes;
 	uint64_t partial; /* received with a checksum left undone, which we finished */
+	uint64_t cut; /* received shorter than their IP header says, and dropped */
 };
 
 /* Ports in use of one slice; each worker counts its own part of the slice. */

@@ -14,6 +14,7 @@
 	X(NOT_IP, "not_ip", "neither IP nor an ARP request for one of our addresses")              \
 	X(OTHER_HOST, "other_host", "sent to another station's Ethernet address, or to all")       \
 	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
+	X(CUT_SHORT, "cut_short", "shorter than its IP header says: cut off on the way in")        \
 	X(OUTER_MALFORMED, "outer_malformed", "outer IP header cut short or inconsistent")         \
 	X(OUTER_CHECKSUM, "outer_checksum", "outer IPv4 header checksum is wrong")                 \
 	X(OUTER_FRAGMENT, "outer_fragment", "fragment of a tunnel packet that is not for us")      \

@@ -70,6 +70,10 @@ enum {
 	ETHER_IPV4 = 0x0800,
 	ETHER_ARP = 0x0806,
 	ETHER_IPV6 = 0x86dd,
+	ETHER_TAG = 0x8100, /* IEEE 802.1Q section 9.5 */
+	ETHER_TAG_SERVICE = 0x88a8, /* the same of providers, once 802.1ad */
+	ETHER_TAG_LEN = 4,
+	ETHER_TAG_VLAN = 0xfff, /* bits of what follows the type */
 
 	IPV4_ECN = 3, /* bits of the TOS byte, RFC 3168 section 5 */
 	IPV4_ECN_CE = 3,

@@ -33,6 +33,8 @@ enum {
 	  "see LOST of `homeward status`; docs/ports.md says what each loss means")                \
 	X(PARTIAL_CHECKSUMS, "partial_checksums", WARNING,                                         \
 	  "at the other end of the cable, its container, namespace or host: ethtool -K IF tx off") \
+	X(FRAMES_CUT, "frames_cut", ERROR,                                                         \
+	  "a neighbour's giant packets: ethtool -K IF tso off gso off there; else docs/ports.md")  \
 	X(PORT_BUFFERS, "port_buffers", ERROR,                                                     \
 	  "the port slowly runs out of buffers: please report this, and restart")                  \
 	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \

@@ -6,6 +6,7 @@
  *   IPv6 to an egress address, or to
  *   a global prefix of a site          the same
  *   ARP request for one of ours        answered in place; so is a solicitation, its IPv6 namesake
+ *   any of these with a priority tag   the same without it
  *
  * Anything else is not ours; on AF_XDP ports the steer program leaves it to the kernel and we never
  * see it.
@@ -14,6 +15,7 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "in/tag.h"
 #include "tunnel/ecn.h"
 #include "tunnel/gre.h"
 #include "tunnel/ipv6.h"
@@ -28,9 +30,10 @@ static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t
 	*header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
 	*total = wire_16(ip + IPV4_LENGTH);
 
-	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || *header < IPV4_LEN || *total < *header ||
-	    *total > len)
+	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || *header < IPV4_LEN || *total < *header)
 		return DROP_OUTER_MALFORMED;
+	if (*total > len)
+		return DROP_CUT_SHORT;
 	if (!checksum_ok(ip, *header))
 		return DROP_OUTER_CHECKSUM;
 	if (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET)
@@ -110,8 +113,10 @@ static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_
 	enum drop drop;
 
 	*total = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH);
-	if (ip[IPV6_VERSION] >> 4 != 6 || *total > len)
+	if (ip[IPV6_VERSION] >> 4 != 6)
 		return DROP_OUTER_MALFORMED;
+	if (*total > len)
+		return DROP_CUT_SHORT;
 	drop = ipv6_walk(ip, *total, false, &chain);
 	if (drop == DROP_INNER_MALFORMED)
 		return DROP_OUTER_MALFORMED;
@@ -222,6 +227,9 @@ void stage_decapsulate(struct lane *lane, struct burst *b)
 		} else if (type == ETHER_ARP && arp_answer(lane, p)) {
 			lane->counters.answers[ANSWER_ARP]++;
 			burst_pass(b, STAGE_TRANSMIT, p);
+			continue;
+		} else if (type != 0 && tag_remove(p)) {
+			i--; /* once more, as the untagged frame that it is */
 			continue;
 		}
 		if (drop == DROP_NONE)

@@ -10,14 +10,23 @@
 
 #include <linux/pkt_cls.h>
 
-enum { HEADERS = sizeof(struct ethhdr) + sizeof(struct ipv6_header) + sizeof(struct solicitation) };
+enum {
+	HEADERS = sizeof(struct ethhdr) + PRIORITY_TAGS_MAX * sizeof(struct tag) +
+		  sizeof(struct ipv6_header) + sizeof(struct solicitation),
+};
+
+/* The kernel has taken the first tag off. */
+static __always_inline int is_in_vlan(const struct __sk_buff *skb)
+{
+	return skb->vlan_present && skb->vlan_tci & TAG_VLAN;
+}
 
 SEC("tc")
 int homeward_guard(struct __sk_buff *skb)
 {
 	__u32 what = STEER_PASSED;
 
-	if (!skb->vlan_present) {
+	if (!is_in_vlan(skb)) {
 		bpf_skb_pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS);
 		what = steer_match(skb, (void *)(long)skb->data, (void *)(long)skb->data_end);
 	}

@@ -61,7 +61,7 @@ static ALWAYS_INLINE enum drop check_ipv4(struct packet *p)
 							  : DROP_INNER_CHECKSUM;
 	}
 	if (total < header || total > p->len)
-		return DROP_INNER_MALFORMED;
+		return total > p->len ? cut_short(p) : DROP_INNER_MALFORMED;
 	if (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET)
 		return DROP_FRAGMENT;
 

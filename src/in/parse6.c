@@ -60,7 +60,7 @@ static enum drop check_ipv6(struct packet *p, struct ipv6_chain *chain)
 		return DROP_INNER_MALFORMED;
 	total = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH);
 	if (total > p->len)
-		return DROP_INNER_MALFORMED;
+		return cut_short(p);
 	p->len = (uint16_t)total; /* what follows is padding */
 	return ipv6_walk(ip, total, false, chain);
 }

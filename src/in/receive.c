@@ -13,6 +13,7 @@
 
 #include "base/wire.h"
 #include "handover.h"
+#include "in/tag.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -64,6 +65,8 @@ static void sort_out(const struct lane *lane, struct burst *b, unsigned first)
 	for (unsigned i = first; i < b->n[STAGE_DECAPSULATE]; i++) {
 		struct packet *p = b->list[STAGE_DECAPSULATE][i];
 
+		if (p->len >= ETHER_LEN)
+			tag_remove(p);
 		if (is_for_us(lane, p))
 			b->list[STAGE_DECAPSULATE][kept++] = p;
 		else

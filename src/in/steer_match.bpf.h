@@ -1,11 +1,11 @@
 /*
  * Is this frame ours? Shared by the XDP steer program and the tc guard program.
  *
- * Only IP and ARP in plain Ethernet are looked at: what has a VLAN tag, is cut short or is not IP
- * at all belongs to the kernel. Every fragment of an IPv4 packet carries its protocol and
- * addresses, so they need no special case. IPv6 has other headers in front of GRE; every fragment
- * says what begins in its packet's first one, so a walk that takes the fragment header for any
- * other finds them all.
+ * Only IP and ARP in plain Ethernet are looked at: what is in a VLAN, is cut short or is not IP at
+ * all belongs to the kernel. A tag of VLAN 0 is none (in/tag.h). Every fragment of an IPv4 packet
+ * carries its protocol and addresses, so they need no special case. IPv6 has other headers in front
+ * of GRE; every fragment says what begins in its packet's first one, so a walk that takes the
+ * fragment header for any other finds them all.
  *
  * Who includes this defines STEER_LOAD, the helper that copies bytes of its context.
  */
@@ -111,8 +111,23 @@ enum {
 	FRAGMENT = 44,
 	OPTIONS = 60,
 	EXTENSIONS_MAX = 8, /* as in tunnel/ipv6.c */
-	EXTENSIONS_AT = sizeof(struct ethhdr) + sizeof(struct ipv6_header),
-	EXTENSIONS_END = sizeof(struct ethhdr) + 255,
+	EXTENSIONS_END = 255, /* from the IPv6 header on */
+	TAG = 0x8100,
+	TAG_SERVICE = 0x88a8,
+	TAG_VLAN = 0xfff,
+	PRIORITY_TAGS_MAX = 2,
+};
+
+struct tag {
+	__be16 vlan; /* and priority */
+	__be16 type; /* of what follows */
+};
+
+/* What is behind Ethernet, or behind priority tags. */
+struct steer_frame {
+	__be16 type;
+	void *l3;
+	__u32 at; /* where l3 is in the frame */
 };
 
 static __always_inline void steer_count(__u32 what)
@@ -156,9 +171,9 @@ static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
  * short is not. By the helper: without CAP_PERFMON the verifier lets nobody add to a packet's
  * pointer.
  */
-static __always_inline int leads_to_gre(void *ctx, __u8 next)
+static __always_inline int leads_to_gre(void *ctx, __u32 l3_at, __u8 next)
 {
-	__u32 at = EXTENSIONS_AT;
+	__u32 at = sizeof(struct ipv6_header);
 	struct extension h;
 
 	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
@@ -166,7 +181,7 @@ static __always_inline int leads_to_gre(void *ctx, __u8 next)
 			return 1;
 		if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != OPTIONS)
 			return 0;
-		if (at > EXTENSIONS_END || STEER_LOAD(ctx, at, &h, sizeof(h)) != 0)
+		if (at > EXTENSIONS_END || STEER_LOAD(ctx, l3_at + at, &h, sizeof(h)) != 0)
 			return 0;
 		if (next == FRAGMENT && h.next == OPTIONS)
 			return 1; /* they may be behind another fragment's: Linux puts them there */
@@ -177,7 +192,7 @@ static __always_inline int leads_to_gre(void *ctx, __u8 next)
 }
 
 /* A solicitation is sent to a group that its target is in, or to the target itself. */
-static __always_inline __u32 match_ipv6(void *ctx, void *l3, void *end)
+static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *end)
 {
 	struct ipv6_header *ip = l3;
 	struct solicitation *ask = (void *)(ip + 1);
@@ -191,7 +206,7 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, void *end)
 	flags = steer_flags6_of(&ip->dst);
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
-	if ((flags & STEER_TUNNEL_END) && leads_to_gre(ctx, ip->next))
+	if ((flags & STEER_TUNNEL_END) && leads_to_gre(ctx, l3_at, ip->next))
 		return STEER_TOOK_TUNNEL;
 	if (steer_flags6_around(&ip->dst) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
@@ -239,14 +254,30 @@ static __always_inline int is_for_us(const struct ethhdr *eth, __u32 what)
 	return what == STEER_TOOK_ARP && eth->h_dest[0] & 1;
 }
 
+static __always_inline void skip_tag(struct steer_frame *f, void *end)
+{
+	struct tag *tag = f->l3;
+
+	if ((f->type != bpf_htons(TAG) && f->type != bpf_htons(TAG_SERVICE)) ||
+	    (void *)(tag + 1) > end || tag->vlan & bpf_htons(TAG_VLAN))
+		return;
+	f->type = tag->type;
+	f->l3 = tag + 1;
+	f->at += sizeof(*tag);
+}
+
 static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *end)
 {
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
-		return match_ipv4(eth + 1, end);
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
-		return match_ipv6(ctx, eth + 1, end);
-	if (eth->h_proto == bpf_htons(ETH_P_ARP))
-		return match_arp(eth + 1, end);
+	struct steer_frame f = {eth->h_proto, eth + 1, sizeof(*eth)};
+
+	for (int i = 0; i < PRIORITY_TAGS_MAX; i++)
+		skip_tag(&f, end);
+	if (f.type == bpf_htons(ETH_P_IP))
+		return match_ipv4(f.l3, end);
+	if (f.type == bpf_htons(ETH_P_IPV6))
+		return match_ipv6(ctx, f.l3, f.at, end);
+	if (f.type == bpf_htons(ETH_P_ARP))
+		return match_arp(f.l3, end);
 	return STEER_PASSED;
 }
 

@@ -8,6 +8,12 @@
 #include "base/wire.h"
 #include "packet.h"
 
+/* Why the packet @p, which is shorter than its IP header says, is dropped. */
+static inline enum drop cut_short(const struct packet *p)
+{
+	return p->tunnel == TUNNEL_NONE ? DROP_CUT_SHORT : DROP_INNER_MALFORMED;
+}
+
 static inline enum drop transport_tcp(struct packet *p, const uint8_t *l4, size_t len)
 {
 	size_t header;

@@ -94,6 +94,8 @@ void stage_drop(struct lane *lane, struct burst *b)
 		lane->counters.drops[p->reason]++;
 		if (p->tunnel != TUNNEL_NONE)
 			lane->tunnels[p->tunnel].drops++;
+		else if (p->reason == DROP_CUT_SHORT && p->port != PORT_BACK_IN)
+			lane->port_counters[p->port].cut++;
 		mbufs[i] = p->mbuf;
 	}
 	rte_pktmbuf_free_bulk(mbufs, n);

@@ -1,18 +1,24 @@
-"""Neighbours that leave work to a card that is not there: partial checksums, as every veth has them.
+"""Frames of the real world: partial checksums, as every veth has them, giants, tags and fragments.
 
     host ---- berlin ==GRE==> carrier ---- gateway ---- internet       offloads as Linux has them
 """
 import hashlib
 
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import ARP, GRE, Dot1AD, Dot1Q, Ether
+from scapy.packet import Raw
 
 from bed import servers
 from bed.daemon import Daemon, configuration
+from bed.echo import Cable, mac
 from bed.netns import wait_until
-from bed.topology import SERVER, Topology, berlin, madrid
+from bed.topology import (EGRESS, GATEWAY_OUTER, HOST, INTERNET_UPLINK, SERVER, Topology, berlin,
+                          madrid)
 from test_ipv6 import SERVER6, add_ipv6, both, with_ipv6
 
 PORT = 8080
+JOINED_MAX = 1968  # bytes of a packet that the kernel joined, in an af_packet frame
 PAGES = {"small": b"home\n", "large": b"%07d\n" * 0x20000 % tuple(range(0x20000))}
 
 
@@ -47,13 +53,14 @@ def daemon(net, request):
     daemon.configure(text.replace("driver: af_xdp", f"driver: {request.param}"))
     daemon.start()
     yield daemon
+    leave_to_the_card(net.internet, "uplink0")
     daemon.settle()
     assert daemon.unaccounted() == ""
     assert daemon.stop() == 0, daemon.log_text()
 
 
-def curl(branch, server, page):
-    text = branch.host.run("curl", "-s", "-m", 20, f"http://{server}:{PORT}/{page}",
+def curl(branch, server, page, seconds=20):
+    text = branch.host.run("curl", "-s", "-m", seconds, f"http://{server}:{PORT}/{page}",
                            check=False).stdout
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -82,8 +89,47 @@ def test_answers_are_right(net, daemon, server):
 
 @pytest.mark.parametrize("server", [SERVER, f"[{SERVER6}]"], ids=["IPv4", "IPv6"])
 def test_large_pages_come_whole(net, daemon, server):
-    if "af_packet" in daemon.file:
-        pytest.skip("a veth without XDP brings giant packets: docs/ports.md")
     large = hashlib.sha256(PAGES["large"]).hexdigest()
+    if "af_packet" in daemon.file:  # a veth without XDP brings giant packets
+        both(net, lambda b: curl(b, server, "large", 3))
+        wait_until("the alarm", lambda: ("frames_cut", "uplink") in alarms(daemon))
+        assert daemon.drops()["cut_short"] == uplink(daemon)["cut"] > 0
+        assert "tso off gso off" in daemon.homeward("status").stdout
+        net.internet.run("ethtool", "-K", "uplink0", "tso", "off", "gso", "off")
     assert both(net, lambda b: curl(b, server, "large")) == [large] * 2
     assert uplink(daemon)["partial_checksums"] > 100
+
+
+def test_priority_tags(net, daemon):
+    """A tag of VLAN 0 is none: its packets go on; a question with one is answered."""
+    eth = Ether(src=mac(net.carrier, "gateway0"), dst=mac(net.gateway, "underlay0"))
+    branch = net.branches[0]
+    packet = (IP(src=branch.outer, dst=GATEWAY_OUTER) / GRE(key_present=1, key=branch.key) /
+              IP(src=HOST, dst=SERVER) / UDP(sport=31000, dport=9) / Raw(b"x" * 30))
+    cable = Cable(net.carrier, "gateway0")
+    cable.send(eth / Dot1Q(vlan=0, prio=5) / packet)
+    cable.send(eth / Dot1AD(vlan=0) / Dot1Q(vlan=0) / packet)
+    wait_until("the packets", lambda: [
+        f["packets_out"] for f in daemon.flows("--port", "31000")] == [2])
+    cable = Cable(net.internet, "uplink0")
+    cable.send(Ether(src=mac(net.internet, "uplink0"), dst="ff:ff:ff:ff:ff:ff") / Dot1Q(vlan=0) /
+               ARP(hwsrc=mac(net.internet, "uplink0"), psrc=INTERNET_UPLINK, pdst=EGRESS))
+    assert cable.received(lambda f: ARP in f and f[ARP].op == 2 and f[ARP].psrc == EGRESS) == 1
+
+
+def pinged(branch, size):
+    """Are pings of @size bytes with their headers answered?"""
+    out = branch.host.run("ping", "-n", "-M", "dont", "-c", 2, "-i", "0.1", "-W", 2, "-s", size - 28,
+                          SERVER, check=False).stdout
+    return "2 received" in out
+
+
+def test_answers_in_fragments(net, daemon):
+    """For af_packet the kernel joins them first, and they must fit a frame: docs/ports.md."""
+    branch = net.branches[0]
+    assert pinged(branch, JOINED_MAX)
+    if "af_packet" in daemon.file:
+        assert not pinged(branch, JOINED_MAX + 1)
+        assert daemon.drops()["cut_short"] == uplink(daemon)["cut"] >= 2
+    else:
+        assert pinged(branch, 8000)

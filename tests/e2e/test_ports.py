@@ -11,7 +11,7 @@ import time
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.l2 import ARP, GRE, Dot1Q, Ether
+from scapy.layers.l2 import ARP, GRE, Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
 from bed.echo import GW, ON_LINK, OURS, PEER, ROUTED, Cable, Echo, Starter, mac, make_pair, pings
@@ -89,6 +89,13 @@ TAKEN = [
     ("passed", ARP(op=1, psrc=PEER, pdst=GW), "ARP for the kernel"),
     ("passed", IP(src=PEER, dst=GW, proto=50) / Raw(b"x" * 20), "not GRE"),
     ("passed", IP(src=PEER, dst="192.0.2.101", proto=47) / Raw(b"x" * 20), "GRE to another"),
+    ("egress", Dot1Q(vlan=0, prio=7) / IP(src=PEER, dst=ROUTED) / UDP() / Raw(b"x" * 40), "a priority tag"),
+    ("tunnel", Dot1Q(vlan=0) / IP(src=PEER, dst=GW) / GRE() / IP() / UDP(), "in front of a tunnel"),
+    ("arp", Dot1Q(vlan=0) / ARP(op=1, psrc=PEER, pdst=ON_LINK), "of a question, too"),
+    ("egress", Dot1AD(vlan=0) / IP(src=PEER, dst=ROUTED) / UDP() / Raw(b"x" * 40), "a provider's"),
+    ("egress", Dot1AD(vlan=0) / Dot1Q(vlan=0) / IP(src=PEER, dst=ROUTED) / UDP() / Raw(b"x" * 40), "two"),
+    ("passed", Dot1AD(vlan=0) / Dot1Q(vlan=5) / IP(src=PEER, dst=ROUTED) / UDP(), "VLAN 5 behind it"),
+    ("passed", Dot1AD(vlan=5) / IP(src=PEER, dst=ROUTED) / UDP(), "in a provider's VLAN"),
     ("passed", Dot1Q(vlan=5) / IP(src=PEER, dst=ROUTED) / UDP(), "in a VLAN"),
     ("passed", Raw(b"\x45"), "cut short"),
     ("passed", IP(version=6, src=PEER, dst=ROUTED) / UDP(), "IPv4 by type, not by version"),
@@ -112,7 +119,7 @@ def test_what_the_kernel_program_takes(pair, echo, driver):
 
 
 def packet_type(packet):
-    return {ARP: 0x0806, Dot1Q: 0x8100}.get(type(packet), 0x0800)
+    return {ARP: 0x0806, Dot1Q: 0x8100, Dot1AD: 0x88a8}.get(type(packet), 0x0800)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -95,7 +95,7 @@ static const struct row rows[] = {
 	{"one byte of outer header",        {FROM_BERLIN, .proto = UDP}, .len = 15, .drop = DROP_OUTER_MALFORMED},
 	{"all but a byte of outer header",  {FROM_BERLIN, .proto = UDP}, .len = 33, .drop = DROP_OUTER_MALFORMED},
 	{"outer packet longer than the frame", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(2, 1)}, .mend = true,
-	 .drop = DROP_OUTER_MALFORMED},
+	 .drop = DROP_CUT_SHORT},
 	{"outer packet shorter than its header", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(3, 19)}, .mend = true,
 	 .drop = DROP_OUTER_MALFORMED},
 	{"outer header of 16 bytes",        {FROM_BERLIN, .proto = UDP}, .outer = {POKE(0, 0x44)}, .drop = DROP_OUTER_MALFORMED},

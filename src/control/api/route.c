@@ -148,6 +148,7 @@ void sum_port(const struct api_context *ctx, uint16_t port, struct port_counters
 		sum->tx_packets += one.tx_packets;
 		sum->tx_bytes += one.tx_bytes;
 		sum->partial += one.partial;
+		sum->cut += one.cut;
 	}
 }
 

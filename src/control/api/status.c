@@ -21,6 +21,7 @@ const struct route_field status_fields[] = {
 	{"ports[].tx_bytes", FIELD_INTEGER, "sent"},
 	{"ports[].partial_checksums", FIELD_INTEGER,
 	 "received with a checksum that the neighbour left undone; finished here"},
+	{"ports[].cut", FIELD_INTEGER, "received shorter than their IP header says, and dropped"},
 	{"ports[].kernel.tunnel", FIELD_INTEGER, "tunnel packets that were taken from the kernel"},
 	{"ports[].kernel.egress", FIELD_INTEGER, "the same, to egress addresses and prefixes"},
 	{"ports[].kernel.arp", FIELD_INTEGER, "the same, ARP and neighbour solicitations"},
@@ -128,13 +129,13 @@ static json_t *describe_port(const struct api_context *ctx, size_t i, bool *acco
 	json_t *outside = describe_outside(port, accounted), *obj;
 
 	sum_port(ctx, i, &c);
-	obj = json_pack("{s:s, s:s, s:s?, s:i, s:I, s:I, s:I, s:I, s:I}", "name",
+	obj = json_pack("{s:s, s:s, s:s?, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
 			port->config->name, "driver", driver_names[port->config->driver],
 			"interface", interface[0] != '\0' ? interface : NULL, "mtu",
 			(int)(port->mtu != 0 ? port->mtu : port->worker.mtu), "rx_packets",
 			(json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets",
 			(json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes,
-			"partial_checksums", (json_int_t)c.partial);
+			"partial_checksums", (json_int_t)c.partial, "cut", (json_int_t)c.cut);
 	json_object_update(obj, outside);
 	json_decref(outside);
 	return obj;

@@ -1,6 +1,6 @@
 /*
- * Says when a port begins to lose packets, or gets them with checksums left undone, and when that
- * has ended.
+ * Says when a port begins to lose packets, or gets them cut off or with checksums left undone, and
+ * when that has ended.
  *
  * Once a second the counters of each port are read. An alarm stands while one rises, and for
  * QUIET_S seconds after: a loss now and then is one alarm, not many.
@@ -25,7 +25,7 @@ struct rise {
 };
 
 struct seen {
-	struct rise lost, partial;
+	struct rise lost, partial, cut;
 	uint64_t rx_invalid;
 };
 
@@ -71,6 +71,7 @@ static void look_at_losses(const struct port *port, struct seen *seen, struct al
 	const char *name = port->config->name;
 	struct port_stats stats;
 	char text[TEXT_SIZE];
+	enum turn turn;
 	uint64_t lost;
 
 	port_read_stats(port, &stats);
@@ -81,50 +82,50 @@ static void look_at_losses(const struct port *port, struct seen *seen, struct al
 			    "the kernel refused %" PRIu64 " of its receive buffers",
 			    stats.rx_invalid);
 	seen->rx_invalid = stats.rx_invalid;
-	switch (follow(&seen->lost, lost)) {
-	case IT_RISES:
+	turn = follow(&seen->lost, lost);
+	if (turn == IT_RISES)
 		alarm_raise(alarms, ALARM_PORT_LOSSES, name,
 			    "%" PRIu64 " packets lost since the start: %s", lost, text);
-		break;
-	case IT_HAS_ENDED:
+	else if (turn == IT_HAS_ENDED)
 		alarm_clear(alarms, ALARM_PORT_LOSSES, name);
-		break;
-	case IT_STANDS:
-		break;
-	}
 }
 
-static uint64_t count_partial(const struct port_watch *w, uint16_t port)
+static struct port_counters count(const struct port_watch *w, uint16_t port)
 {
-	struct port_counters one;
-	uint64_t sum = 0;
+	struct port_counters one, sum = {0};
 
 	for (size_t i = 0; i < w->n_workers; i++) {
 		worker_read_port(w->workers[i], port, &one);
-		sum += one.partial;
+		sum.partial += one.partial;
+		sum.cut += one.cut;
 	}
 	return sum;
 }
 
-static void look_at_checksums(const struct port_watch *w, uint16_t i, struct seen *seen)
+static void look_at_checksums(struct rise *rise, uint64_t partial, const char *name,
+			      struct alarms *alarms)
 {
-	const char *name = w->set->ports[i].config->name;
-	uint64_t partial = count_partial(w, i);
+	enum turn turn = follow(rise, partial);
 
-	switch (follow(&seen->partial, partial)) {
-	case IT_RISES:
-		alarm_raise(
-			w->set->alarms, ALARM_PARTIAL_CHECKSUMS, name,
-			"a neighbour left the checksums of %" PRIu64
-			" packets undone; they are finished here, the first of them may be lost",
-			partial);
-		break;
-	case IT_HAS_ENDED:
-		alarm_clear(w->set->alarms, ALARM_PARTIAL_CHECKSUMS, name);
-		break;
-	case IT_STANDS:
-		break;
-	}
+	if (turn == IT_RISES)
+		alarm_raise(alarms, ALARM_PARTIAL_CHECKSUMS, name,
+			    "a neighbour left the checksums of %" PRIu64
+			    " packets undone; they are finished here, but the first may be lost",
+			    partial);
+	else if (turn == IT_HAS_ENDED)
+		alarm_clear(alarms, ALARM_PARTIAL_CHECKSUMS, name);
+}
+
+static void look_at_cut(struct rise *rise, uint64_t cut, const char *name, struct alarms *alarms)
+{
+	enum turn turn = follow(rise, cut);
+
+	if (turn == IT_RISES)
+		alarm_raise(alarms, ALARM_FRAMES_CUT, name,
+			    "%" PRIu64 " packets were larger than a frame and came in cut off",
+			    cut);
+	else if (turn == IT_HAS_ENDED)
+		alarm_clear(alarms, ALARM_FRAMES_CUT, name);
 }
 
 static void look(evutil_socket_t fd, short what, void *arg)
@@ -132,8 +133,13 @@ static void look(evutil_socket_t fd, short what, void *arg)
 	struct port_watch *w = arg;
 
 	for (uint16_t i = 0; i < w->set->n && i < PORTS_MAX; i++) {
-		look_at_losses(&w->set->ports[i], &w->seen[i], w->set->alarms);
-		look_at_checksums(w, i, &w->seen[i]);
+		const char *name = w->set->ports[i].config->name;
+		struct port_counters c = count(w, i);
+		struct seen *seen = &w->seen[i];
+
+		look_at_losses(&w->set->ports[i], seen, w->set->alarms);
+		look_at_checksums(&seen->partial, c.partial, name, w->set->alarms);
+		look_at_cut(&seen->cut, c.cut, name, w->set->alarms);
 	}
 }
 

@@ -56,7 +56,7 @@ static const struct {
 	{ "ARP that asks nothing of us", { FROM_BERLIN }, {{13, 0x06}}, .drop = DROP_NOT_IP },
 	{ "version 5",                   { FROM_BERLIN }, {{14, 0x55}}, true, .drop = DROP_OUTER_MALFORMED },
 	{ "a header of 16 bytes",        { FROM_BERLIN }, {{14, 0x44}}, true, .drop = DROP_OUTER_MALFORMED },
-	{ "longer than it is",           { FROM_BERLIN }, {{16, 0xff}}, true, .drop = DROP_OUTER_MALFORMED },
+	{ "longer than it is",           { FROM_BERLIN }, {{16, 0xff}}, true, .drop = DROP_CUT_SHORT },
 	{ "shorter than its header",     { FROM_BERLIN }, {{17, 19}}, true, .drop = DROP_OUTER_MALFORMED },
 	{ "options that are GRE's bytes", { FROM_BERLIN }, {{14, 0x46}}, .drop = DROP_OUTER_CHECKSUM },
 	{ "a wrong checksum",            { FROM_BERLIN }, {{25, 1}}, .drop = DROP_OUTER_CHECKSUM },
@@ -183,7 +183,73 @@ static void test_every_truncation(void **state)
 		struct packet *p = bench_packet(b, bytes, len, PORT_UNDERLAY);
 
 		assert_int_equal(bench_run(b, STAGE_DECAPSULATE, p), STAGE_DROP);
-		assert_int_equal(p->reason, len < 14 ? DROP_NOT_IP : DROP_OUTER_MALFORMED);
+		assert_int_equal(p->reason, len < 14   ? DROP_NOT_IP
+					    : len < 34 ? DROP_OUTER_MALFORMED
+						       : DROP_CUT_SHORT);
+		bench_clear(b);
+	}
+	bench_destroy(b);
+}
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint8_t tags[8];
+	size_t len; /* of them */
+	enum drop drop;
+} tagged[] = {
+	{ "VLAN 0",                  {0x81, 0, 0, 0}, 4, DROP_NONE },
+	{ "with a priority",         {0x81, 0, 0xe0, 0}, 4, DROP_NONE },
+	{ "of a provider",           {0x88, 0xa8, 0, 0}, 4, DROP_NONE },
+	{ "two of them",             {0x88, 0xa8, 0x20, 0, 0x81, 0, 0x20, 0}, 8, DROP_NONE },
+	{ "VLAN 5",                  {0x81, 0, 0, 5}, 4, DROP_NOT_IP },
+	{ "VLAN 4095",               {0x81, 0, 0xf, 0xff}, 4, DROP_NOT_IP },
+	{ "VLAN 5 behind VLAN 0",    {0x88, 0xa8, 0, 0, 0x81, 0, 0, 5}, 8, DROP_NOT_IP },
+	{ "VLAN 0 behind VLAN 5",    {0x88, 0xa8, 0, 5, 0x81, 0, 0, 0}, 8, DROP_NOT_IP },
+	{ "a tag of something else", {0x91, 0, 0, 0}, 4, DROP_NOT_IP },
+};
+/* clang-format on */
+
+/* A priority tag says nothing about where a frame belongs. */
+static void test_priority_tags(void **state)
+{
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	const struct frame frame = {FROM_MADRID};
+	uint8_t plain[512], bytes[512];
+	size_t len = frame_build(&frame, plain);
+
+	for (size_t i = 0; i < ARRAY_SIZE(tagged); i++) {
+		size_t n = tagged[i].len;
+		struct packet *p;
+		enum stage to;
+
+		memcpy(bytes, plain, 12);
+		memcpy(bytes + 12, tagged[i].tags, n);
+		memcpy(bytes + 12 + n, plain + 12, len - 12);
+		p = bench_packet(b, bytes, len + n, PORT_UNDERLAY);
+		to = bench_run(b, STAGE_DECAPSULATE, p);
+		if (to != (tagged[i].drop == DROP_NONE ? STAGE_PARSE : STAGE_DROP) ||
+		    (to == STAGE_DROP && p->reason != tagged[i].drop))
+			fail_msg("%s: stage %d", tagged[i].why, to);
+		if (to == STAGE_PARSE)
+			assert_int_equal(p->tunnel, TUNNEL_M1);
+	}
+	bench_destroy(b);
+}
+
+/* Cut within its tags, and tags without an end. */
+static void test_hostile_tags(void **state)
+{
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	uint8_t bytes[400] = {0};
+
+	for (size_t at = 12; at + 4 <= sizeof(bytes); at += 4)
+		bytes[at] = 0x81;
+	for (size_t len = 12; len <= sizeof(bytes); len++) {
+		struct packet *p = bench_packet(b, bytes, len, PORT_UNDERLAY);
+
+		assert_int_equal(bench_run(b, STAGE_DECAPSULATE, p), STAGE_DROP);
+		assert_int_equal(p->reason, DROP_NOT_IP);
 		bench_clear(b);
 	}
 	bench_destroy(b);
@@ -225,6 +291,8 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_outer_options),
 		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_priority_tags),
+		cmocka_unit_test(test_hostile_tags),
 		cmocka_unit_test(test_random_bytes),
 	};
 
