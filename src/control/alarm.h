@@ -27,6 +27,8 @@ enum {
 #define ALARM_LIST(X)                                                                              \
 	X(ADDRESS_IN_KERNEL, "address_in_kernel", ERROR,                                           \
 	  "the kernel answers for an address that is ours: take it off the interface")             \
+	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                             \
+	  "another station answers for an address of ours: take it away there or from our file")   \
 	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
 	  "the port still works by what was true before; it is tried again each second")           \
 	X(PORT_LOSSES, "port_losses", ERROR,                                                       \

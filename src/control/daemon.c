@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "control/alarm.h"
+#include "control/announce.h"
 #include "control/api/api.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
@@ -60,6 +61,7 @@ struct daemon {
 	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
 	struct adjacency *adj; /* published to the workers */
 	struct census *censuses; /* [n_workers] */
+	struct announcer *announcer;
 	struct api *api;
 };
 
@@ -292,6 +294,18 @@ static int watch_ports(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
+/* When workers run: neighbours may ask back at once. */
+static int start_announcer(struct daemon *d, struct err_list *errs)
+{
+	if (!has_kernel_port(d))
+		return 0;
+	d->announcer = announcer_create(d->base, &d->ports, d->alarms);
+	if (d->announcer == NULL)
+		err_add(errs, NULL, 0, 0, "cannot announce our addresses to neighbours: %s",
+			strerror(errno));
+	return d->announcer != NULL ? 0 : -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -330,12 +344,15 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (watch_ports(d, errs) < 0)
 		return -1;
+	if (start_announcer(d, errs) < 0)
+		return -1;
 	return start_api(d, errs);
 }
 
 static void daemon_stop(struct daemon *d)
 {
 	api_destroy(d->api);
+	announcer_destroy(d->announcer);
 	port_watch_destroy(d->port_watch);
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_stop(d->workers[i]);

@@ -26,6 +26,26 @@ struct steer_list {
 	size_t n;
 };
 
+/* What the interface of a port is on its cable. */
+struct port_link {
+	uint8_t mac[6];
+	bool running; /* up, and the other side is there */
+	uint32_t ups; /* how often it came up; 0: the kernel does not say */
+};
+
+/* Who else wants to hear of a port. Each may be NULL. */
+struct port_listener {
+	/* It was opened again: its interface and its program in the kernel are others. */
+	void (*opened)(void *arg, size_t port);
+	/* It is about to be closed; others go on. */
+	void (*closing)(void *arg, size_t port);
+	/* Neighbours may know nothing of us: another Ethernet address, or the link came up. */
+	void (*link_changed)(void *arg, size_t port);
+	/* From now on we answer for @addr (IPv4: mapped). */
+	void (*address_gained)(void *arg, size_t port, const struct addr6 *addr);
+	void *arg;
+};
+
 struct port {
 	const struct config_port *config;
 	int ifindex; /* 0: no kernel interface behind it */
@@ -45,6 +65,13 @@ struct port {
 	struct guard *guard; /* af_packet: keeps our packets from the kernel, NULL: none */
 	struct steer_list steered; /* what that program knows */
 	bool behind; /* it could not be told the last changes */
+	struct port_link link; /* as it was at the last call of ports_follow() */
+
+	/* written by control/announce.c */
+	struct {
+		uint64_t sent, failed; /* announcements and probes of our addresses */
+		uint64_t conflicts; /* frames in which another station claimed one */
+	} announcements;
 };
 
 /* Of one port, what its program in the kernel saw; all 0 if it has none. Numbers of in/steer.h. */
@@ -61,6 +88,7 @@ struct port_set {
 	struct rte_mempool *pool;
 	struct alarms *alarms; /* who opens the ports sets it; NULL: only logged */
 	struct addresses *own; /* private to control/port/: those of the kernel */
+	struct port_listener listener;
 };
 
 /*
@@ -82,6 +110,26 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
  * 0; -errno: call it again after a while. Control thread.
  */
 int ports_follow(struct port_set *set, const struct network *net);
+
+/* Do we answer on @port for @addr (IPv4: mapped), as no kernel does? */
+bool port_answers(const struct port *port, const struct addr6 *addr);
+
+/* Is @addr an egress address, or one that we answer for on @port? */
+bool port_is_ours(const struct port *port, const struct addr6 *addr);
+
+/* Has the port a program in the kernel, so that port_hear_claims() may be called? */
+bool port_can_hear(const struct port *port);
+
+/* All addresses that we answer for on @port: calls @each for every one. */
+void port_each_answered(const struct port *port, void (*each)(const struct addr6 *addr, void *arg),
+			void *arg);
+
+/*
+ * A packet socket that receives, of @protocol (ETH_P_ARP or ETH_P_IPV6), the frames in which other
+ * stations say that they have an address of ours; its program looks into the maps of the port's.
+ * The port has a kernel behind it. A descriptor that does not block, or -errno.
+ */
+int port_hear_claims(const struct port *port, uint16_t protocol);
 
 /* Asks the kernel. Control thread. */
 void port_read_steer_counts(const struct port *port, struct port_steer_counts *out);

@@ -37,6 +37,12 @@ static bool answer_for(const struct lane *lane, uint8_t port, be32_t addr)
 	return lane->ports[port].answer_arp_for_tunnels && network_is_local_end(lane->net, addr);
 }
 
+/* Where we hear all, also what our kernel sends: whether somebody else has the address. */
+static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
+{
+	return memcmp(d + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN) == 0;
+}
+
 bool arp_answer(const struct lane *lane, struct packet *p)
 {
 	uint8_t *d = p->data;
@@ -49,7 +55,7 @@ bool arp_answer(const struct lane *lane, struct packet *p)
 	sender = wire_be32(d + ARP_SENDER_IP);
 	target = wire_be32(d + ARP_TARGET_IP);
 	/* A sender that claims the address itself announces a conflict, it does not ask. */
-	if (sender == target || !answer_for(lane, p->port, target))
+	if (sender == target || is_own_probe(d, mac) || !answer_for(lane, p->port, target))
 		return false;
 
 	memcpy(d + ETHER_DST, d + ARP_SENDER_MAC, ETHER_ADDR_LEN);

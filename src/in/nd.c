@@ -96,6 +96,12 @@ static void make_advertisement(struct packet *p, const uint8_t *mac, const struc
 	p->len = ND_LEN;
 }
 
+/* Where we hear all, also what our kernel sends: whether somebody else has the address. */
+static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
+{
+	return memcmp(d + ETHER_SRC, mac, ETHER_ADDR_LEN) == 0;
+}
+
 bool nd_answer(const struct lane *lane, struct packet *p)
 {
 	const uint8_t *d = p->data;
@@ -106,7 +112,7 @@ bool nd_answer(const struct lane *lane, struct packet *p)
 		return false;
 	src = addr6_read(d + ND_IP + IPV6_SRC);
 	target = addr6_read(d + ND_TARGET);
-	if (!answer_for(lane, p->port, &target))
+	if (is_own_probe(d, lane->adj->macs[p->port]) || !answer_for(lane, p->port, &target))
 		return false;
 	/* From nobody: it wants the address itself, and all shall hear that it is taken. */
 	make_advertisement(p, lane->adj->macs[p->port], &target, &src,

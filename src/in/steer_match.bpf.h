@@ -228,15 +228,20 @@ static __always_inline __u32 match_ipv4(void *l3, void *end)
 	return STEER_PASSED;
 }
 
+/* A sender that says it has an address of ours does not ask: claim.bpf.c sees it. */
 static __always_inline __u32 match_arp(void *l3, void *end)
 {
 	struct arp_ipv4 *arp = l3;
+	__be32 sender;
 
 	if ((void *)(arp + 1) > end || arp->operation != bpf_htons(ARP_REQUEST) ||
 	    arp->protocol != bpf_htons(ETH_P_IP) || arp->protocol_len != 4 ||
 	    arp->hardware_len != ETH_ALEN)
 		return STEER_PASSED;
-	return steer_flags_of(arp->target) & STEER_ARP ? STEER_TOOK_ARP : STEER_PASSED;
+	if (!(steer_flags_of(arp->target) & STEER_ARP))
+		return STEER_PASSED;
+	__builtin_memcpy(&sender, arp->sender, sizeof(sender));
+	return steer_flags_of(sender) & STEER_ARP ? STEER_PASSED : STEER_TOOK_ARP;
 }
 
 /*

@@ -86,6 +86,8 @@ TAKEN = [
     ("arp", ARP(op=1, psrc=PEER, pdst=ON_LINK), "a request for an on-link egress address"),
     ("passed", ARP(op=1, psrc=PEER, pdst=ROUTED), "for a routed one: not our place to answer"),
     ("passed", ARP(op=2, psrc=PEER, pdst=ON_LINK), "an ARP reply"),
+    ("passed", ARP(op=1, psrc=ON_LINK, pdst=ON_LINK), "somebody else announces an address of ours"),
+    ("arp", ARP(op=1, psrc="0.0.0.0", pdst=ON_LINK), "asks whether anybody has it"),
     ("passed", ARP(op=1, psrc=PEER, pdst=GW), "ARP for the kernel"),
     ("passed", IP(src=PEER, dst=GW, proto=50) / Raw(b"x" * 20), "not GRE"),
     ("passed", IP(src=PEER, dst="192.0.2.101", proto=47) / Raw(b"x" * 20), "GRE to another"),

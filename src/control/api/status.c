@@ -37,6 +37,10 @@ const struct route_field status_fields[] = {
 	{"ports[].rings.tx_ring_empty", FIELD_INTEGER, "how often it found nothing to send"},
 	{"ports[].rings.no_buffer", FIELD_INTEGER,
 	 "how often received packets had to wait for one"},
+	{"ports[].announced", FIELD_INTEGER,
+	 "ARP and neighbour discovery frames by which the port's addresses were announced"},
+	{"ports[].conflicts", FIELD_INTEGER,
+	 "such frames of other stations that claim an address of ours"},
 	{"workers[].index", FIELD_INTEGER, "from 0"},
 	{"workers[].busy", FIELD_NUMBER, "share of turns with work in the last second, 0 to 1"},
 	{"workers[].flows", FIELD_INTEGER, "live flows it owns"},
@@ -138,6 +142,9 @@ static json_t *describe_port(const struct api_context *ctx, size_t i, bool *acco
 			"partial_checksums", (json_int_t)c.partial, "cut", (json_int_t)c.cut);
 	json_object_update(obj, outside);
 	json_decref(outside);
+	json_object_set_new(obj, "announced", json_integer((json_int_t)port->announcements.sent));
+	json_object_set_new(obj, "conflicts",
+			    json_integer((json_int_t)port->announcements.conflicts));
 	return obj;
 }
 

@@ -170,6 +170,8 @@ static int list_addresses(struct port_opening *o)
 	int ret = steer_list_make(&port->steered, o->net, o->index, port->ifindex, o->set->own);
 
 	if (ret == 0)
+		ret = interface_link(port->ifindex, &port->link);
+	if (ret == 0)
 		port_join_groups(port, &nothing);
 	return ret;
 }

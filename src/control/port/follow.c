@@ -12,6 +12,7 @@
 #include "control/alarm.h"
 #include "control/port/addresses.h"
 #include "control/port/port_internal.h"
+#include "in/steer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,12 +22,26 @@ static struct steer_maps maps_of(const struct port *port)
 	return port->steer != NULL ? steer_maps(port->steer) : guard_maps(port->guard);
 }
 
+struct gaining {
+	const struct port_listener *listener;
+	size_t port;
+};
+
+static void tell_gained(const struct steer_change *c, void *arg)
+{
+	const struct gaining *g = arg;
+
+	if (c->len == 0 && c->now & ~c->before & STEER_ARP)
+		g->listener->address_gained(g->listener->arg, g->port, &c->addr);
+}
+
 /* If memory or the kernel refuses, the next call begins from where this one did. */
 static int follow_addresses(const struct port_set *set, struct port *port,
 			    const struct network *net)
 {
+	struct gaining gaining = {&set->listener, (size_t)(port - set->ports)};
 	struct steer_list before = port->steered, now;
-	int ret = steer_list_make(&now, net, (size_t)(port - set->ports), port->ifindex, set->own);
+	int ret = steer_list_make(&now, net, gaining.port, port->ifindex, set->own);
 
 	if (ret == 0)
 		ret = steer_write(maps_of(port), &before, &now);
@@ -36,22 +51,37 @@ static int follow_addresses(const struct port_set *set, struct port *port,
 	}
 	port->steered = now;
 	port_join_groups(port, &before);
+	if (set->listener.address_gained != NULL)
+		steer_compare(&before, &port->steered, tell_gained, &gaining);
 	steer_list_fini(&before);
 	return 0;
 }
 
-static int follow_mac(struct port *port)
+static bool is_news(const struct port_link *was, const struct port_link *is)
 {
-	struct interface interface;
-	int ret = interface_read(port->config->interface, &interface);
+	return is->running && (!was->running || is->ups != was->ups ||
+			       memcmp(is->mac, was->mac, sizeof(is->mac)) != 0);
+}
 
-	return ret != 0 ? ret : steer_set_mac(maps_of(port), interface.mac);
+static int follow_link(const struct port_set *set, struct port *port)
+{
+	struct port_link link, was = port->link;
+	int ret = interface_link(port->ifindex, &link);
+
+	if (ret == 0)
+		ret = steer_set_mac(maps_of(port), link.mac);
+	if (ret != 0)
+		return ret;
+	port->link = link;
+	if (set->listener.link_changed != NULL && is_news(&was, &link))
+		set->listener.link_changed(set->listener.arg, (size_t)(port - set->ports));
+	return 0;
 }
 
 static int follow(const struct port_set *set, struct port *port, const struct network *net,
 		  bool addresses_changed)
 {
-	int ret = follow_mac(port);
+	int ret = follow_link(set, port);
 
 	if (addresses_changed || port->behind) {
 		int err = follow_addresses(set, port, net);

@@ -22,6 +22,9 @@ struct interface {
 
 int interface_read(const char *name, struct interface *out); /* 0 or -errno */
 
+/* link.c: 0 or -errno. */
+int interface_link(int ifindex, struct port_link *out);
+
 /*
  * Takes the interface for this process, in this network namespace: a lock the kernel lets go when
  * the process dies. A descriptor, or -EWOULDBLOCK: another process has it, or -errno.
@@ -85,6 +88,9 @@ struct steer_change {
 typedef void (*steer_changed_fn)(const struct steer_change *change, void *arg);
 void steer_compare(const struct steer_list *before, const struct steer_list *now,
 		   steer_changed_fn changed, void *arg);
+
+/* The entry of one address, not a prefix; NULL: it is not ours. */
+const struct steer_addr *steer_list_find(const struct steer_list *list, const struct addr6 *addr);
 
 /*
  * Makes the maps, which hold @before, hold @now. 0 or -errno: then they hold something between, and

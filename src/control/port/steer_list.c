@@ -83,6 +83,38 @@ void steer_list_fini(struct steer_list *list)
 	*list = (struct steer_list){NULL, 0};
 }
 
+const struct steer_addr *steer_list_find(const struct steer_list *list, const struct addr6 *addr)
+{
+	const struct steer_addr wanted = {.addr = *addr};
+
+	if (list->n == 0)
+		return NULL;
+	return bsearch(&wanted, list->addrs, list->n, sizeof(wanted), by_address);
+}
+
+bool port_answers(const struct port *port, const struct addr6 *addr)
+{
+	const struct steer_addr *found = steer_list_find(&port->steered, addr);
+
+	return found != NULL && found->flags & STEER_ARP;
+}
+
+bool port_is_ours(const struct port *port, const struct addr6 *addr)
+{
+	const struct steer_addr *found = steer_list_find(&port->steered, addr);
+
+	return found != NULL && found->flags & (STEER_EGRESS | STEER_ARP);
+}
+
+/* Not those of whole prefixes: nobody could announce them all. */
+void port_each_answered(const struct port *port, void (*each)(const struct addr6 *addr, void *arg),
+			void *arg)
+{
+	for (size_t i = 0; i < port->steered.n; i++)
+		if (port->steered.addrs[i].flags & STEER_ARP && port->steered.addrs[i].len == 0)
+			each(&port->steered.addrs[i].addr, arg);
+}
+
 void steer_compare(const struct steer_list *before, const struct steer_list *now,
 		   steer_changed_fn changed, void *arg)
 {

@@ -112,9 +112,26 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
+/* On a port that hears what we send, too: our own question whether somebody has our address. */
+static void test_own_probe(void **state)
+{
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	uint8_t bytes[64];
+
+	build_request(bytes, 0, EGRESS);
+	memcpy(bytes + 22, b->adj->macs[PORT_UPLINK], 6);
+	assert_int_equal(bench_run(b, STAGE_DECAPSULATE, bench_packet(b, bytes, LEN, PORT_UPLINK)),
+			 STAGE_DROP);
+	assert_int_equal(b->lane.counters.answers[ANSWER_ARP], 0);
+	bench_destroy(b);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_own_probe),
+	};
 
 	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
 }

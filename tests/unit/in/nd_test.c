@@ -130,9 +130,24 @@ static void every_row(void **state)
 	bench_destroy(b);
 }
 
+/* On a port that hears what we send, too: our own question whether somebody has our address. */
+static void own_probe(void **state)
+{
+	static const struct row row = {"", NOBODY, GROUP, EGRESS6, PORT_UPLINK, 0};
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	uint8_t bytes[256];
+	size_t len = build(&row, bytes);
+
+	assert_true(nd_answer(&b->lane, bench_packet(b, bytes, len, PORT_UPLINK)));
+	memcpy(bytes + 6, b->adj->macs[PORT_UPLINK], 6);
+	assert_false(nd_answer(&b->lane, bench_packet(b, bytes, len, PORT_UPLINK)));
+	bench_destroy(b);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_row)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_row),
+					   cmocka_unit_test(own_probe)};
 
 	return cmocka_run_group_tests_name("in/nd", tests, bench_start_dpdk, bench_stop_dpdk);
 }
