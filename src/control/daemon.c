@@ -40,7 +40,7 @@ enum {
 	WANTED_BATCH = 64,
 };
 
-static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+static const int caught_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 struct daemon {
 	const struct config *config;
@@ -48,8 +48,9 @@ struct daemon {
 	struct alarms *alarms;
 	struct api_claim *claim;
 	struct event_base *base;
-	struct event *signals[ARRAY_SIZE(stop_signals)];
+	struct event *signals[ARRAY_SIZE(caught_signals)];
 	struct event *wanted; /* timer */
+	struct event *watchdog; /* timer; NULL: no service manager watches */
 	struct handover *handover; /* NULL: one worker */
 	struct network *net;
 	struct port_set ports;
@@ -69,6 +70,11 @@ static void signal_received(evutil_socket_t sig, short what, void *arg)
 {
 	struct daemon *d = arg;
 
+	if (sig == SIGHUP) {
+		log_warning(
+			"SIGHUP: the configuration is read at the start only; restart to apply it");
+		return;
+	}
 	log_info("stopping: %s", strsignal(sig));
 	event_base_loopbreak(d->base);
 }
@@ -91,14 +97,14 @@ static int start_events(struct daemon *d, struct err_list *errs)
 {
 	bool ok;
 
-	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
-		signal(stop_signals[i], SIG_IGN);
+	for (size_t i = 0; i < ARRAY_SIZE(caught_signals); i++)
+		signal(caught_signals[i], SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	d->alarms = d->ports.alarms = alarms_create();
 	d->base = event_base_new();
 	ok = d->base != NULL && d->alarms != NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(stop_signals) && ok; i++) {
-		d->signals[i] = evsignal_new(d->base, stop_signals[i], signal_received, d);
+	for (size_t i = 0; i < ARRAY_SIZE(caught_signals) && ok; i++) {
+		d->signals[i] = evsignal_new(d->base, caught_signals[i], signal_received, d);
 		ok = d->signals[i] != NULL && event_add(d->signals[i], NULL) == 0;
 	}
 	if (ok) {
@@ -369,6 +375,8 @@ static void daemon_stop(struct daemon *d)
 	api_release(d->claim);
 	if (d->wanted != NULL)
 		event_free(d->wanted);
+	if (d->watchdog != NULL)
+		event_free(d->watchdog);
 	for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++)
 		if (d->signals[i] != NULL)
 			event_free(d->signals[i]);
@@ -417,6 +425,7 @@ int daemon_run(const struct config *config)
 
 	if (err == 0) {
 		say_what_runs(&d);
+		d.watchdog = notify_watchdog(d.base);
 		notify_service_manager("READY=1");
 		event_base_dispatch(d.base);
 		notify_service_manager("STOPPING=1");

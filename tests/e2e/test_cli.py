@@ -142,7 +142,7 @@ def test_daemon_command_line(fresh):
     assert not fresh.socket.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_clean_stop(fresh, number):
     fresh.start()
     assert oct(fresh.socket.stat().st_mode & 0o777) == "0o660"

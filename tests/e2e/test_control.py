@@ -1,6 +1,8 @@
 """The control thread waits for nobody: not for who reads the log, not for who asks."""
 import fcntl
 import os
+import signal
+import socket
 import subprocess
 
 import pytest
@@ -40,3 +42,23 @@ def test_nobody_reads_the_log(replay):
     wait_until("homewardd to answer", replay.answers, START_S)
     assert replay.stop() == 0
     os.close(reader)
+
+
+def test_watchdog(replay, tmp_path):
+    """The service manager hears of the loop, and SIGHUP does not end it."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(START_S)
+    replay.start(os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify"),
+                               "WATCHDOG_USEC": "200000"})
+    assert manager.recv(100) == b"READY=1"
+    replay.process.send_signal(signal.SIGHUP)
+    assert [manager.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+    replay.process.send_signal(signal.SIGSTOP)
+    manager.settimeout(1)
+    with pytest.raises(TimeoutError):
+        for _ in range(20):  # those that are on their way; a stopped loop sends no more
+            manager.recv(100)
+    replay.process.send_signal(signal.SIGCONT)
+    assert replay.stop() == 0
+    assert "SIGHUP" in replay.log.read_text()
