@@ -16,6 +16,7 @@ struct nearest {
 	const char *word; /* borrowed */
 	const char *best; /* of those offered, borrowed; NULL: none is near enough to be meant */
 	unsigned distance;
+	unsigned work; /* done so far: bounded, see nearest.c */
 };
 
 struct nearest nearest_begin(const char *word);

@@ -42,6 +42,12 @@ enum {
 	ADDRESS_LOCAL_END = -2,
 };
 
+/* Ids by name, 0: empty. At most half full, too. */
+struct name_index {
+	uint16_t *ids;
+	uint32_t mask;
+};
+
 struct network_index {
 	struct tunnel_slot *tunnels; /* over IPv4 */
 	struct tunnel6_slot *tunnels6; /* over IPv6 */
@@ -54,6 +60,7 @@ struct network_index {
 	uint8_t tunnel6_shift, address6_shift;
 	uint32_t tunnel_mask, address_mask;
 	uint32_t tunnel6_mask, address6_mask;
+	struct name_index site_names, tunnel_names;
 };
 
 #define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
@@ -66,3 +73,6 @@ bool network_make_globals(struct network *net);
 /* address6.c, tunnel6.c: fill addresses6 and tunnels6, which are there and have room. */
 void index_addresses6(struct network *net);
 void index_tunnels6(struct network *net);
+
+/* names.c: after the sites and tunnels are compiled. False: memory ran out. */
+bool index_names(struct network *net);

@@ -458,6 +458,10 @@ struct network *network_create(const struct network_spec *spec)
 	index_addresses(net);
 	index_addresses6(net);
 	index_slices(net);
+	if (!index_names(net)) {
+		network_destroy(net);
+		return NULL;
+	}
 	return net;
 }
 
@@ -473,6 +477,8 @@ void network_destroy(struct network *net)
 		free(net->index->slices);
 		free(net->index->slice_base);
 		free(net->index->slice_shift);
+		free(net->index->site_names.ids);
+		free(net->index->tunnel_names.ids);
 	}
 	free(net->index);
 	free(net->tunnels);

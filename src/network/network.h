@@ -152,6 +152,11 @@ void network_destroy(struct network *net); /* NULL is fine */
 
 const char *network_site_name(const struct network *net, uint16_t site);
 const char *network_tunnel_name(const struct network *net, uint16_t tunnel);
+
+/* The site or tunnel of this name; SITE_INTERNET, TUNNEL_NONE: there is none. */
+uint16_t network_find_site(const struct network *net, const char *name);
+uint16_t network_find_tunnel_name(const struct network *net, const char *name);
+
 const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_t tunnel);
 
 /*

@@ -177,31 +177,35 @@ void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_count
 	}
 }
 
-static uint16_t find_name(const struct network *net, const char *what, const char *name,
-			  const char *(*nth)(const struct network *, uint16_t), uint32_t n,
-			  struct api_reply *reply)
+static void refuse_name(const struct network *net, const char *what, const char *name,
+			const char *(*nth)(const struct network *, uint16_t), uint32_t n,
+			struct api_reply *reply)
 {
 	struct nearest near = nearest_begin(name);
 
-	for (uint32_t id = 1; id <= n; id++) {
-		if (strcmp(nth(net, id), name) == 0)
-			return id;
-		nearest_offer(&near, nth(net, id));
-	}
+	for (uint32_t id = 1; id <= n; id++)
+		nearest_offer(&near, nth(net, (uint16_t)id));
 	if (near.best != NULL)
 		reply_error(reply, 404, "no %s is called \"%.64s\"; did you mean %s?", what, name,
 			    near.best);
 	else
 		reply_error(reply, 404, "no %s is called \"%.64s\"", what, name);
-	return 0;
 }
 
 uint16_t find_site(const struct network *net, const char *name, struct api_reply *reply)
 {
-	return find_name(net, "site", name, network_site_name, net->n_sites, reply);
+	uint16_t site = network_find_site(net, name);
+
+	if (site == SITE_INTERNET)
+		refuse_name(net, "site", name, network_site_name, net->n_sites, reply);
+	return site;
 }
 
 uint16_t find_tunnel(const struct network *net, const char *name, struct api_reply *reply)
 {
-	return find_name(net, "tunnel", name, network_tunnel_name, net->n_tunnels, reply);
+	uint16_t tunnel = network_find_tunnel_name(net, name);
+
+	if (tunnel == TUNNEL_NONE)
+		refuse_name(net, "tunnel", name, network_tunnel_name, net->n_tunnels, reply);
+	return tunnel;
 }

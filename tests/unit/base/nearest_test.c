@@ -6,6 +6,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -53,11 +56,83 @@ static void test_first_of_equals(void **state)
 	assert_string_equal(n.best, "port1");
 }
 
+/* The textbook's table, as the judge. */
+static unsigned plain_distance(const char *a, const char *b)
+{
+	unsigned d[24][24] = {{0}};
+	size_t na = strlen(a), nb = strlen(b);
+
+	for (size_t i = 0; i <= na; i++) {
+		for (size_t j = 0; j <= nb; j++) {
+			unsigned best = i == 0 ? (unsigned)j : d[i - 1][j] + 1;
+
+			if (j > 0 && d[i][j - 1] + 1 < best)
+				best = d[i][j - 1] + 1;
+			if (i > 0 && j > 0 && d[i - 1][j - 1] + (a[i - 1] != b[j - 1]) < best)
+				best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    d[i - 2][j - 2] + 1 < best)
+				best = d[i - 2][j - 2] + 1;
+			d[i][j] = j == 0 ? (unsigned)i : best;
+		}
+	}
+	return d[na][nb];
+}
+
+static void random_word(char word[24])
+{
+	size_t len = (size_t)rand() % 20;
+
+	for (size_t i = 0; i < len; i++)
+		word[i] = "ab-1"[rand() % 4];
+	word[len] = '\0';
+}
+
+static void test_same_as_plain(void **state)
+{
+	srand(1);
+	for (int i = 0; i < 100000; i++) {
+		char a[24], b[24];
+		struct nearest n;
+		unsigned plain, limit;
+
+		random_word(a);
+		random_word(b);
+		n = nearest_begin(a);
+		limit = n.distance;
+		nearest_offer(&n, b);
+		plain = plain_distance(a, b);
+		if ((n.best != NULL) != (plain < limit) || (n.best != NULL && n.distance != plain))
+			fail_msg("\"%s\", \"%s\": %u, not %u", a, b, n.distance, plain);
+	}
+}
+
+/* However many names there are, it ends: the work does not grow with them any more. */
+static void test_bounded(void **state)
+{
+	char word[80], other[80];
+	struct nearest n;
+	unsigned work;
+
+	snprintf(word, sizeof(word), "%060d", 7);
+	n = nearest_begin(word);
+	for (int i = 0; i < 65534; i++) {
+		snprintf(other, sizeof(other), "%050d%010d", 1, 1111111 + i);
+		nearest_offer(&n, other);
+	}
+	work = n.work;
+	assert_true(work > 1 << 20 && work < 1 << 21);
+	nearest_offer(&n, word);
+	assert_int_equal(n.work, work);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_first_of_equals),
+		cmocka_unit_test(test_same_as_plain),
+		cmocka_unit_test(test_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,65 @@
+/* Sites and tunnels by name: asked by people, so not on the packet path, but by many at once. */
+#include "network/index.h"
+#include "network/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* FNV-1a, then spread over the high bits. */
+static uint64_t hash_name(const char *name)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	h ^= h >> 29;
+	return (h * HASH_MULTIPLIER) >> 32;
+}
+
+static uint16_t find(const struct name_index *x, const struct network *net,
+		     const char *(*name_of)(const struct network *, uint16_t), const char *name)
+{
+	for (uint64_t i = hash_name(name);; i++) {
+		uint16_t id = x->ids[i & x->mask];
+
+		if (id == 0 || strcmp(name_of(net, id), name) == 0)
+			return id;
+	}
+}
+
+static bool make(struct name_index *x, const struct network *net,
+		 const char *(*name_of)(const struct network *, uint16_t), uint32_t n)
+{
+	uint32_t size = 8;
+
+	while (size < 2 * n)
+		size *= 2;
+	x->ids = calloc(size, sizeof(x->ids[0]));
+	x->mask = size - 1;
+	for (uint32_t id = 1; x->ids != NULL && id <= n; id++) {
+		uint64_t i = hash_name(name_of(net, (uint16_t)id));
+
+		while (x->ids[i & x->mask] != 0)
+			i++;
+		x->ids[i & x->mask] = (uint16_t)id;
+	}
+	return x->ids != NULL;
+}
+
+bool index_names(struct network *net)
+{
+	struct network_index *x = net->index;
+
+	return make(&x->site_names, net, network_site_name, net->n_sites) &&
+	       make(&x->tunnel_names, net, network_tunnel_name, net->n_tunnels);
+}
+
+uint16_t network_find_site(const struct network *net, const char *name)
+{
+	return find(&net->index->site_names, net, network_site_name, name);
+}
+
+uint16_t network_find_tunnel_name(const struct network *net, const char *name)
+{
+	return find(&net->index->tunnel_names, net, network_tunnel_name, name);
+}
