@@ -13,6 +13,8 @@
 #define CLI_SOCKET "/run/homeward/api.sock" /* the default of the setting api.socket, too */
 
 enum {
+	CLI_TIMEOUT_S = 10,
+	CLI_TIMEOUT_MAX_S = 3600,
 	CLI_OPTIONS_MAX = 8, /* of one command */
 	CLI_EXIT_OK = 0,
 	CLI_EXIT_FAILED = 1, /* the daemon is not there or refused */
@@ -28,6 +30,7 @@ struct cli_option {
 /* What was on the command line. */
 struct cli {
 	const char *socket;
+	unsigned timeout_s; /* without a byte from the daemon */
 	bool json;
 	bool help;
 	bool version;
@@ -52,7 +55,7 @@ const struct command *cli_find_command(const char *word);
 
 /*
  * Reads the command line (argv[0] is the program). 0, or -EINVAL after a sentence to cli->err.
- * Fill socket, out and err before.
+ * Fill socket, timeout_s, out and err before.
  */
 int cli_parse(struct cli *cli, int argc, char *const *argv);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <curl/curl.h>
 
@@ -18,6 +19,7 @@ enum {
 	ANSWER_MAX = 256 << 20, /* bytes */
 	URL_SIZE = 4096,
 	SENTENCE_SIZE = 1024,
+	RETRY_NS = 50 * 1000 * 1000, /* a daemon that has no room for one more client */
 };
 
 struct buffer {
@@ -50,7 +52,12 @@ static void explain(const struct cli *cli, CURL *curl, CURLcode code)
 	long os_error = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
-	if (code != CURLE_COULDNT_CONNECT)
+	if (code == CURLE_OPERATION_TIMEDOUT || os_error == EAGAIN)
+		fprintf(cli->err,
+			"homeward: the daemon has not answered on %s for %u s: it is busy or "
+			"stopped; --timeout waits longer\n",
+			cli->socket, cli->timeout_s);
+	else if (code != CURLE_COULDNT_CONNECT)
 		fprintf(cli->err, "homeward: the daemon did not answer on %s: %s\n", cli->socket,
 			curl_easy_strerror(code));
 	else if (os_error == EACCES || os_error == EPERM)
@@ -61,6 +68,27 @@ static void explain(const struct cli *cli, CURL *curl, CURLcode code)
 		fprintf(cli->err,
 			"homeward: cannot reach the daemon: is homewardd running? looked at %s\n",
 			cli->socket);
+}
+
+/* A socket with a full backlog refuses at once: ask again, as long as the timeout allows. */
+static CURLcode perform(const struct cli *cli, CURL *curl)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_NS};
+	struct timespec now, until;
+	long os_error = 0;
+	CURLcode code;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += cli->timeout_s;
+	for (;;) {
+		code = curl_easy_perform(curl);
+		curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (code != CURLE_COULDNT_CONNECT || os_error != EAGAIN ||
+		    now.tv_sec >= until.tv_sec)
+			return code;
+		nanosleep(&pause, NULL);
+	}
 }
 
 /* 0: @b is the body, *@status the status. */
@@ -78,11 +106,13 @@ static int fetch(const struct cli *cli, const char *path, struct buffer *b, long
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* bytes a second, for */
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)cli->timeout_s);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, b);
 	code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
 	if (code == CURLE_OK)
-		code = curl_easy_perform(curl);
+		code = perform(cli, curl);
 	if (code != CURLE_OK)
 		explain(cli, curl, code);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);

@@ -9,6 +9,7 @@
 
 const struct cli_option cli_options[] = {
 	{"socket", "PATH", "socket of the daemon; otherwise $HOMEWARD_SOCKET or " CLI_SOCKET},
+	{"timeout", "SECONDS", "give up after so long without an answer; 10 if not given"},
 	{"json", NULL, "print what the API says, for programs"},
 	{"help", NULL, "say what there is; after a command: what it takes"},
 	{"version", NULL, "print the version"},

@@ -25,6 +25,7 @@ int main(int argc, char **argv)
 	const char *socket = getenv("HOMEWARD_SOCKET");
 	struct cli cli = {
 		.socket = socket != NULL && socket[0] != '\0' ? socket : CLI_SOCKET,
+		.timeout_s = CLI_TIMEOUT_S,
 		.out = stdout,
 		.err = stderr,
 	};

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t find_option(const struct cli_option *rows, const char *name, size_t len)
@@ -52,8 +53,25 @@ static int refuse_option(const struct cli *cli, const char *name, size_t len)
 	return -EINVAL;
 }
 
-static void set_global(struct cli *cli, const char *name, const char *value)
+static int set_timeout(struct cli *cli, const char *value)
 {
+	size_t len = strspn(value, "0123456789");
+	unsigned long seconds = strtoul(value, NULL, 10);
+
+	if (len == 0 || len > 4 || value[len] != '\0' || seconds < 1 ||
+	    seconds > CLI_TIMEOUT_MAX_S) {
+		fprintf(cli->err, "homeward: --timeout must be a number of seconds from 1 to %d\n",
+			CLI_TIMEOUT_MAX_S);
+		return -EINVAL;
+	}
+	cli->timeout_s = (unsigned)seconds;
+	return 0;
+}
+
+static int set_global(struct cli *cli, const char *name, const char *value)
+{
+	if (strcmp(name, "timeout") == 0)
+		return set_timeout(cli, value);
 	if (strcmp(name, "socket") == 0)
 		cli->socket = value;
 	else if (strcmp(name, "json") == 0)
@@ -62,6 +80,7 @@ static void set_global(struct cli *cli, const char *name, const char *value)
 		cli->help = true;
 	else
 		cli->version = true;
+	return 0;
 }
 
 /* Reads one option at argv[*i], and its value, which may be the next word. */
@@ -92,9 +111,8 @@ static int take_option(struct cli *cli, int argc, char *const *argv, int *i)
 	else
 		value = rows[row].value != NULL ? argv[++*i] : "";
 	if (rows == cli_options)
-		set_global(cli, rows[row].name, value);
-	else
-		cli->values[row] = value;
+		return set_global(cli, rows[row].name, value);
+	cli->values[row] = value;
 	return 0;
 }
 

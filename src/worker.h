@@ -20,7 +20,7 @@
 enum {
 	WORKERS_MAX = 32,
 	PORTS_MAX = 32,
-	FLOW_QUERY_MAX = 1000, /* flows a page */
+	FLOW_QUERY_MAX = 256, /* flows a query */
 };
 
 /* A DPDK port as workers see it. Index in this array = index in the configuration. */
@@ -116,9 +116,9 @@ struct flow_view {
 };
 
 /*
- * One page of flows. Fill filter, cursor (0 at first) and limit, then worker_query_start(); poll
- * worker_query_done(); then read flows[], n and cursor (0: that was the last page). The worker
- * looks at a bounded number of records a turn, so a page over a million flows takes some
+ * Some flows. Fill filter, cursor (0 at first) and limit, then worker_query_start(); poll
+ * worker_query_done(); then read flows[], n and cursor (0: there are no more). The worker
+ * looks at a bounded number of records a turn, so a query over a million flows takes some
  * milliseconds. Stays the caller's; must not be freed before it is done.
  */
 struct flow_query {

@@ -25,6 +25,8 @@ enum {
 
 /* X(enum name, name for people, severity, what to do) */
 #define ALARM_LIST(X)                                                                              \
+	X(DESCRIPTORS, "descriptors", WARNING,                                                     \
+	  "the API answers nobody new; raise the limit of open files (LimitNOFILE= of the unit)")  \
 	X(ADDRESS_IN_KERNEL, "address_in_kernel", ERROR,                                           \
 	  "the kernel answers for an address that is ours: take it off the interface")             \
 	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                             \

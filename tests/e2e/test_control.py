@@ -1,9 +1,13 @@
 """The control thread waits for nobody: not for who reads the log, not for who asks."""
 import fcntl
 import os
+import pathlib
+import re
+import resource
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -11,11 +15,35 @@ from bed.netns import wait_until
 from bed.replay import START_S, Replay
 
 
+FLOWS = 600  # of each of two sites
+PAGES = b"GET /v1/flows?limit=1000 HTTP/1.1\r\n\r\n"
+
+
 @pytest.fixture
 def replay(build, tmp_path):
-    r = Replay(build, tmp_path, 20)
+    r = Replay(build, tmp_path, FLOWS)
     yield r
     r.end()
+
+
+@pytest.fixture(scope="module")
+def running(build, tmp_path_factory):
+    r = Replay(build, tmp_path_factory.mktemp("control"), FLOWS)
+    r.start()
+    wait_until("the flows", lambda: r.get("/v1/status")[1]["flows"]["now"] > 2 * FLOWS, START_S)
+    yield r
+    r.end()
+
+
+def memory_mb(process):
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1000
+
+
+def cpu_s(process):
+    """Seconds of processor time that the first thread, the control thread, has used."""
+    fields = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/stat").read_text().split(")")[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def full_pipe():
@@ -62,3 +90,68 @@ def test_watchdog(replay, tmp_path):
     replay.process.send_signal(signal.SIGCONT)
     assert replay.stop() == 0
     assert "SIGHUP" in replay.log.read_text()
+
+
+def test_clients_that_do_not_read(running):
+    """150 requests in one go on each of 20 connections: others are answered, memory stays."""
+    before = memory_mb(running.process)
+    clients = [running.connect() for _ in range(20)]
+    for c in clients:
+        c.setblocking(False)
+        try:
+            c.sendall(PAGES * 150)
+        except BlockingIOError:
+            pass  # its socket is full, too
+    for _ in range(10):
+        assert running.get("/v1/status")[0] == 200
+    assert memory_mb(running.process) - before < 20
+    for c in clients:
+        c.close()
+
+
+def test_clients_that_leave(running):
+    """2,000 that ask for three pages and leave."""
+    for _ in range(2000):
+        with running.connect() as c:
+            c.sendall(PAGES * 3)
+    assert running.get("/v1/status")[0] == 200
+
+
+def test_out_of_descriptors(running):
+    """An alarm, one line in the log, no spinning; when there are descriptors again, all is well."""
+    pid, log = running.process.pid, running.log
+    free = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")) + 1
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 2, before[1]))
+    clients = [running.connect() for _ in range(20)]
+    wait_until("the alarm", lambda: "cannot accept an API client" in log.read_text(), START_S)
+    used, size = cpu_s(running.process), log.stat().st_size
+    time.sleep(3)  # one that spins would use all of it
+    assert cpu_s(running.process) - used < 1
+    assert log.stat().st_size - size < 1000
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    for c in clients:
+        c.close()
+    wait_until("no alarm", lambda: not running.get("/v1/status")[1]["alarms"], START_S)
+
+
+def test_the_command_line_gives_up(running):
+    """A daemon that is stopped holds nobody for longer than --timeout says."""
+    running.process.send_signal(signal.SIGSTOP)
+    r = running.homeward("--timeout", "1", "status", check=False)
+    running.process.send_signal(signal.SIGCONT)
+    assert r.returncode == 1 and "has not answered" in r.stderr and "--timeout" in r.stderr
+    assert running.homeward("status").returncode == 0
+
+
+def test_another_program_listens(replay):
+    """Its socket is not taken over, nor removed."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(replay.socket))
+        other.listen()
+        r = replay.run_daemon("--config", replay.file)
+        assert r.returncode == 1 and "another program listens" in r.stderr
+        assert replay.socket.exists()
+    replay.start()  # what it left behind is in nobody's way
+    assert replay.stop() == 0
+    assert not replay.socket.exists()

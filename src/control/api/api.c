@@ -1,9 +1,9 @@
 /*
- * The HTTP server: a Unix socket, libevent's evhttp, the table of routes.
+ * The API: a server on a Unix socket, the table of routes.
  *
- * One request at a time reaches api_handle(): its path is looked up, its arguments are read by the
- * route's rows, the route answers. Whatever goes wrong is {"error": "a sentence"}. Clients are
- * local but need not be friendly: sizes and times are bounded.
+ * A connection hands each request to api_answer(): its path is looked up, its arguments are read by
+ * the route's rows, the route answers. Whatever goes wrong is {"error": "a sentence"}. Clients are
+ * local but need not be friendly: sizes and times are bounded (connection.c).
  */
 #include "control/api/api.h"
 
@@ -12,48 +12,13 @@
 #include "control/api/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/http.h>
+#include <http_parser.h>
 
-enum {
-	HEADERS_MAX = 8192, /* bytes */
-	BODY_MAX = 4096, /* nobody needs one yet */
-	CLIENT_TIMEOUT_S = 30, /* a client that says nothing */
-	BACKLOG = 64,
-	ALL_METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
-		      EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-		      EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH, /* so that the refusal is ours */
-};
-
-static int write_chunk(const char *text, size_t len, void *arg)
-{
-	return evbuffer_add(arg, text, len);
-}
-
-void api_send(struct evhttp_request *http, struct api_reply *reply)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(http);
-	struct evbuffer *out = evhttp_request_get_output_buffer(http);
-
-	evhttp_add_header(headers, "Content-Type", "application/json");
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	if (reply->body == NULL)
-		reply_error(reply, 500, "out of memory");
-	json_dump_callback(reply->body, write_chunk, out, JSON_COMPACT);
-	evbuffer_add(out, "\n", 1);
-	evhttp_send_reply(http, reply->status, NULL, NULL);
-	json_decref(reply->body);
-}
+enum { PATH_MAX_LEN = 255 };
 
 static void refuse_path(const char *path, struct api_reply *reply)
 {
@@ -68,40 +33,53 @@ static void refuse_path(const char *path, struct api_reply *reply)
 			    path);
 }
 
-static void answer(struct api *api, struct evhttp_request *http, struct api_reply *reply)
+/* Takes @url apart. -EINVAL: it is none. @query is "" if there is none. */
+static int split_url(const char *url, char path[PATH_MAX_LEN + 1], const char **query)
 {
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
-	const char *path = evhttp_uri_get_path(uri);
-	const struct route *route = route_find(path != NULL ? path : "");
-	struct api_request rq = {.api = api, .ctx = &api->ctx, .busy = api->busy, .http = http};
-	char error[ARGS_ERROR_SIZE];
+	struct http_parser_url parts;
+	size_t len = strlen(url);
 
-	if (route == NULL) {
-		refuse_path(path != NULL ? path : "", reply);
+	http_parser_url_init(&parts);
+	if (http_parser_parse_url(url, len, 0, &parts) != 0 ||
+	    (parts.field_set & (1 << UF_PATH)) == 0 || parts.field_data[UF_PATH].len > PATH_MAX_LEN)
+		return -EINVAL;
+	memcpy(path, url + parts.field_data[UF_PATH].off, parts.field_data[UF_PATH].len);
+	path[parts.field_data[UF_PATH].len] = '\0';
+	*query = "";
+	/* a fragment is never sent; if it is, it is an argument we do not know */
+	if ((parts.field_set & (1 << UF_QUERY)) != 0)
+		*query = url + parts.field_data[UF_QUERY].off;
+	return 0;
+}
+
+void api_answer(struct api *api, bool is_get, const char *url, struct api_reply *reply)
+{
+	struct api_request rq = {.api = api, .ctx = &api->ctx, .busy = api->busy};
+	char path[PATH_MAX_LEN + 1], error[ARGS_ERROR_SIZE];
+	const struct route *route;
+	const char *query;
+
+	if (split_url(url, path, &query) < 0) {
+		reply_error(reply, 400, "a path must look like /v1/status");
 		return;
 	}
-	if (evhttp_request_get_command(http) != EVHTTP_REQ_GET) {
-		evhttp_add_header(evhttp_request_get_output_headers(http), "Allow", "GET");
+	route = route_find(path);
+	if (route == NULL) {
+		refuse_path(path, reply);
+		return;
+	}
+	if (!is_get) {
 		reply_error(reply, 405, "%s can only be read: GET", route->path);
 		return;
 	}
-	if (args_parse(evhttp_uri_get_query(uri), route->args, route_n_args(route), rq.args,
-		       error) < 0)
+	if (args_parse(query, route->args, route_n_args(route), rq.args, error) < 0)
 		reply_error(reply, 400, "%s", error);
 	else
 		route->answer(&rq, reply);
 	args_fini(rq.args, route_n_args(route));
 }
 
-static void api_handle(struct evhttp_request *http, void *arg)
-{
-	struct api_reply reply = {.status = 200};
-
-	answer(arg, http, &reply);
-	if (reply.status != 0)
-		api_send(http, &reply);
-}
-
+/* Once a second. */
 static void sample_load(evutil_socket_t fd, short what, void *arg)
 {
 	struct api *api = arg;
@@ -117,55 +95,7 @@ static void sample_load(evutil_socket_t fd, short what, void *arg)
 		api->busy[i] = turns > idle ? (double)(turns - idle) / (double)turns : 0;
 		*load = (struct load){now.turns, now.idle_turns};
 	}
-}
-
-/* What a killed daemon left; we hold the lock, so nobody listens there. */
-static int remove_stale(const char *path, struct err_list *errs)
-{
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode)) {
-		err_add(errs, NULL, 0, 0, "%s is in the way of the API: it is not a socket", path);
-		return -1;
-	}
-	unlink(path);
-	return 0;
-}
-
-static int listen_unix(const char *path, struct err_list *errs)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int fd, err;
-
-	if (remove_stale(path, errs) < 0)
-		return -1;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	mask = umask(0117); /* 0660 from the first moment */
-	err = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&addr, sizeof(addr));
-	umask(mask);
-	if (err == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-	err_add(errs, NULL, 0, 0, "cannot listen on %s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static int start_http(struct api *api, int fd)
-{
-	api->http = evhttp_new(api->base);
-	if (api->http == NULL)
-		return -ENOMEM;
-	evhttp_set_max_headers_size(api->http, HEADERS_MAX);
-	evhttp_set_max_body_size(api->http, BODY_MAX);
-	evhttp_set_timeout(api->http, CLIENT_TIMEOUT_S);
-	evhttp_set_allowed_methods(api->http, ALL_METHODS);
-	evhttp_set_gencb(api->http, api_handle, api);
-	return evhttp_accept_socket(api->http, fd) == 0 ? 0 : -ENOMEM;
+	flows_reap(api, false);
 }
 
 struct api *api_create(struct event_base *base, const struct api_context *ctx,
@@ -173,7 +103,6 @@ struct api *api_create(struct event_base *base, const struct api_context *ctx,
 {
 	const struct timeval second = {.tv_sec = 1};
 	struct api *api = calloc(1, sizeof(*api));
-	int fd;
 
 	if (api == NULL) {
 		err_add(errs, NULL, 0, 0, "not enough memory for the API");
@@ -181,15 +110,14 @@ struct api *api_create(struct event_base *base, const struct api_context *ctx,
 	}
 	api->base = base;
 	api->ctx = *ctx;
-	fd = listen_unix(ctx->config->api_socket, errs);
-	if (fd < 0) {
-		free(api);
+	TAILQ_INIT(&api->connections);
+	api->sampler = event_new(base, -1, EV_PERSIST, sample_load, api);
+	if (api->sampler == NULL) {
+		err_add(errs, NULL, 0, 0, "not enough memory for the API");
+		api_destroy(api);
 		return NULL;
 	}
-	api->sampler = event_new(base, -1, EV_PERSIST, sample_load, api);
-	if (api->sampler == NULL || start_http(api, fd) < 0) {
-		err_add(errs, NULL, 0, 0, "not enough memory for the API");
-		close(fd);
+	if (listen_start(api, errs) < 0) {
 		api_destroy(api);
 		return NULL;
 	}
@@ -201,11 +129,11 @@ void api_destroy(struct api *api)
 {
 	if (api == NULL)
 		return;
-	if (api->http != NULL)
-		evhttp_free(api->http);
-	flows_end_jobs(api);
+	listen_stop(api);
+	while (!TAILQ_EMPTY(&api->connections))
+		connection_close(TAILQ_FIRST(&api->connections));
+	flows_reap(api, true);
 	if (api->sampler != NULL)
 		event_free(api->sampler);
-	unlink(api->ctx.config->api_socket);
 	free(api);
 }

@@ -25,7 +25,7 @@ struct api_context {
 	struct worker *const *workers;
 	size_t n_workers;
 	const struct path_mtus *paths; /* of tunnels; NULL: nothing is known */
-	const struct alarms *alarms;
+	struct alarms *alarms;
 	uint64_t started_ns; /* mono_ns() */
 };
 

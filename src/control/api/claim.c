@@ -2,12 +2,13 @@
  * One daemon a socket.
  *
  * A lock on a file beside the socket says whose it is. The kernel drops the lock with the process,
- * however it ends, so what a killed daemon leaves behind is never in the way; the number inside is
- * for people. The file is removed at a clean stop: whoever waited for it in that moment holds the
- * lock of a file without a name, notices that and begins again.
+ * however it ends, so what a killed daemon leaves behind is never in the way. Nobody but us may
+ * open the file: a lock needs no more than that. Who holds it /proc/locks knows; the number inside
+ * may be of a process that has ended. The file is removed at a clean stop: whoever waited for it in
+ * that moment holds the lock of a file without a name, notices that and begins again.
  */
 #include "base/err.h"
-#include "control/api/api.h"
+#include "control/api/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct api_claim {
@@ -40,13 +42,62 @@ static int make_folder(const char *path, struct err_list *errs)
 	return 0;
 }
 
-static long read_pid(int fd)
+/* The process that holds a flock(2) on the file of @fd; 0: nobody can say. */
+static long find_holder(int fd)
 {
-	char text[24] = "";
+	FILE *locks = fopen("/proc/locks", "re");
+	char line[256], kind[16];
+	unsigned major, minor;
+	unsigned long long ino;
+	long pid, holder = 0;
+	struct stat st;
 
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
-		return 0;
-	return strtol(text, NULL, 10);
+	if (locks == NULL || fstat(fd, &st) < 0)
+		goto out;
+	while (holder == 0 && fgets(line, sizeof(line), locks) != NULL)
+		if (sscanf(line, "%*d: %15s %*s %*s %ld %x:%x:%llu", kind, &pid, &major, &minor,
+			   &ino) == 5 &&
+		    strcmp(kind, "FLOCK") == 0 && ino == st.st_ino &&
+		    makedev(major, minor) == st.st_dev)
+			holder = pid;
+out:
+	if (locks != NULL)
+		fclose(locks);
+	return holder;
+}
+
+/* The name of a process, "" if it has none any more. */
+static void read_name(long pid, char *name, size_t size)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
+	file = fopen(path, "re");
+	if (file == NULL || fgets(name, (int)size, file) == NULL)
+		name[0] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	if (file != NULL)
+		fclose(file);
+}
+
+static void refuse_claim(int fd, const char *path, const char *socket_path, struct err_list *errs)
+{
+	long pid = find_holder(fd);
+	char name[32] = "";
+
+	if (pid > 0)
+		read_name(pid, name, sizeof(name));
+	if (strcmp(name, "homewardd") == 0)
+		err_add(errs, NULL, 0, 0,
+			"another homewardd (process %ld) is running with the API socket %s", pid,
+			socket_path);
+	else if (name[0] != '\0')
+		err_add(errs, NULL, 0, 0, "process %ld (%s) holds the lock %s: end it", pid, name,
+			path);
+	else
+		err_add(errs, NULL, 0, 0, "another process holds the lock %s: lslocks shows it",
+			path);
 }
 
 /* Is the file we locked still the one with the name? */
@@ -60,18 +111,16 @@ static bool same_file(int fd, const char *path)
 
 static int open_locked(const char *path, const char *socket_path, struct err_list *errs)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0) {
 		err_add(errs, NULL, 0, 0, "cannot open %s: %s", path, strerror(errno));
 		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fchmod(fd, 0600) == 0)
 		return fd;
 	if (errno == EWOULDBLOCK)
-		err_add(errs, NULL, 0, 0,
-			"another homewardd (process %ld) is running with the API socket %s",
-			read_pid(fd), socket_path);
+		refuse_claim(fd, path, socket_path, errs);
 	else
 		err_add(errs, NULL, 0, 0, "cannot lock %s: %s", path, strerror(errno));
 	close(fd);
@@ -92,6 +141,10 @@ struct api_claim *api_claim(const char *path, struct err_list *errs)
 		if (same_file(claim->fd, claim->path))
 			break;
 		close(claim->fd);
+	}
+	if (listen_check(path, errs) < 0) {
+		api_release(claim);
+		return NULL;
 	}
 	if (ftruncate(claim->fd, 0) < 0 || dprintf(claim->fd, "%ld\n", (long)getpid()) < 0) {
 		err_add(errs, NULL, 0, 0, "cannot write %s: %s", claim->path, strerror(errno));

@@ -1,5 +1,12 @@
-/* GET /v1/egress: pools, their addresses and our slices of them, with the ports in use. */
-#include "control/api/route.h"
+/*
+ * GET /v1/egress: pools, their addresses and our slices of them, with the ports in use. A pool may
+ * have thousands of addresses, so a step of the answer is one of them.
+ */
+#include "control/api/stream.h"
+
+#include <stdlib.h>
+
+#include <event2/buffer.h>
 
 const struct route_field egress_fields[] = {
 	{"pools[].name", FIELD_STRING, "of the pool"},
@@ -41,25 +48,73 @@ static json_t *describe_address(const struct api_context *ctx, uint32_t index)
 			 "slices", slices);
 }
 
-static json_t *describe_pool(const struct api_context *ctx, uint32_t index)
-{
-	const struct pool *pool = &ctx->net->pools[index];
-	json_t *addresses = json_array();
+struct egress_list {
+	struct stream stream;
+	const struct api_context *ctx;
+	bool begun;
+	uint32_t pool, address; /* next; an address counts from 0 in its pool */
+};
 
-	for (uint32_t i = 0; i < pool->n_addresses + pool->n_addresses6; i++)
-		json_array_append_new(addresses, describe_address(ctx, pool->first_address + i));
-	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:o}", "name", ctx->net->spec.pools[index].name,
-			 "port", ctx->config->ports[pool->port].name, "slice_size",
-			 (json_int_t)pool->slice_size, "mapping", pool_mapping_names[pool->mapping],
-			 "filtering", pool_filtering_names[pool->filtering], "addresses",
-			 addresses);
+/* What stands before a pool's addresses. */
+static enum step begin_pool(const struct egress_list *l, struct evbuffer *out)
+{
+	const struct network *net = l->ctx->net;
+	const struct pool *pool = &net->pools[l->pool];
+	json_t *head = json_pack("{s:s, s:s, s:I, s:s, s:s}", "name", net->spec.pools[l->pool].name,
+				 "port", l->ctx->config->ports[pool->port].name, "slice_size",
+				 (json_int_t)pool->slice_size, "mapping",
+				 pool_mapping_names[pool->mapping], "filtering",
+				 pool_filtering_names[pool->filtering]);
+	enum step step;
+
+	evbuffer_add_printf(out, "%s{", l->pool > 0 ? "," : "");
+	step = stream_json(out, head, JSON_EMBED);
+	evbuffer_add_printf(out, ",\"addresses\":[");
+	return step;
+}
+
+static enum step egress_step(struct stream *s, struct evbuffer *out)
+{
+	struct egress_list *l = (struct egress_list *)s;
+	const struct network *net = l->ctx->net;
+	const struct pool *pool = &net->pools[l->pool];
+
+	if (!l->begun)
+		evbuffer_add_printf(out, "{\"pools\":[");
+	l->begun = true;
+	if (l->pool == net->n_pools) {
+		evbuffer_add_printf(out, "]}\n");
+		return STEP_DONE;
+	}
+	if (l->address == 0 && begin_pool(l, out) == STEP_FAILED)
+		return STEP_FAILED;
+	if (l->address == pool->n_addresses + pool->n_addresses6) {
+		evbuffer_add_printf(out, "]}");
+		l->pool++;
+		l->address = 0;
+		return STEP_MORE;
+	}
+	if (l->address > 0)
+		evbuffer_add(out, ",", 1);
+	return stream_json(out, describe_address(l->ctx, pool->first_address + l->address++), 0);
+}
+
+static void egress_end(struct stream *s)
+{
+	free(s);
 }
 
 void egress_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	json_t *pools = json_array();
+	struct egress_list *l = calloc(1, sizeof(*l));
 
-	for (uint32_t i = 0; i < rq->ctx->net->n_pools; i++)
-		json_array_append_new(pools, describe_pool(rq->ctx, i));
-	reply->body = json_pack("{s:o}", "pools", pools);
+	if (l == NULL) {
+		reply_error(reply, 500, "out of memory");
+		return;
+	}
+	*l = (struct egress_list){
+		.stream = {.step = egress_step, .end = egress_end},
+		.ctx = rq->ctx,
+	};
+	reply->stream = &l->stream;
 }

@@ -1,16 +1,17 @@
 /*
  * GET /v1/flows: live flows, a page at a time.
  *
- * Only a worker may look into its flow table, so a page is a job: the query is handed to the first
- * worker, a timer looks every millisecond whether it is answered, then the next worker is asked,
- * until the page is full or all have been asked. A worker answers one query at a time; the jobs of
- * several clients take turns. A cursor is "worker.record": where the next page goes on. It stays
- * good while flows come and go; a flow that lives through the listing is listed once.
+ * Only a worker may look into its flow table, so a page is a stream (stream.h) over queries: the
+ * query is handed to the first worker, and its flows are written; then it goes on there or with the
+ * next worker, until the page is full or all have been asked. A worker answers one query at a time;
+ * the listings of several clients take turns. A cursor is "worker.record": where the next page goes
+ * on. It stays good while flows come and go; a flow that lives through the listing is listed once.
  *
- * A job dies when it has replied. If its client leaves first, the job goes on until the worker has
- * let go of the query, and then dies without a reply.
+ * If a client leaves while a worker has its query, the listing waits in api->left until the worker
+ * has let go of it.
  */
 #include "control/api/server.h"
+#include "control/api/stream.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,13 +19,13 @@
 #include <string.h>
 #include <time.h>
 
-#include <event2/event.h>
-#include <event2/http.h>
+#include <event2/buffer.h>
 
 enum {
-	JOBS_MAX = 64,
-	LIMIT_DEFAULT = 100,
-	TICK_US = 1000,
+	PAGE_DEFAULT = 100,
+	PAGE_MAX = 1000,
+	FLOWS_A_STEP = 16,
+	TICK_NS = 1000 * 1000,
 	CURSOR_SIZE = 32,
 };
 
@@ -46,7 +47,7 @@ const struct route_arg flows_args[] = {
 	[ROW_PORT] = {"port", ARG_NUMBER, 0, 65535,
 		      "only flows with this source, destination or egress port"},
 	[ROW_PROTOCOL] = {"protocol", ARG_PROTOCOL, 0, 0, "tcp, udp, icmp, icmpv6 or a number"},
-	[ROW_LIMIT] = {"limit", ARG_NUMBER, 1, FLOW_QUERY_MAX, "flows a page; 100 if not given"},
+	[ROW_LIMIT] = {"limit", ARG_NUMBER, 1, PAGE_MAX, "flows a page; 100 if not given"},
 	[ROW_CURSOR] = {"cursor", ARG_TEXT, 0, 0, "next_cursor of the page before"},
 	{NULL},
 };
@@ -73,41 +74,17 @@ const struct route_field flows_fields[] = {
 };
 
 struct flows_job {
-	struct flows_job *next; /* in api->jobs */
+	struct stream stream;
+	struct flows_job *next; /* in api->left */
 	struct api *api;
-	struct evhttp_request *http; /* NULL: the client has left */
-	struct event *tick;
-	json_t *flows; /* found so far */
 	size_t worker; /* asked now */
 	uint32_t limit;
+	uint32_t n; /* flows written */
+	uint32_t written; /* of the answer to the last query */
+	bool begun;
 	bool running; /* the worker has the query */
 	struct flow_query query;
 };
-
-static void job_destroy(struct flows_job *job)
-{
-	struct flows_job **at = &job->api->jobs;
-
-	while (*at != NULL && *at != job)
-		at = &(*at)->next;
-	if (*at == job) {
-		*at = job->next;
-		job->api->n_jobs--;
-	}
-	if (job->http != NULL)
-		evhttp_connection_set_closecb(evhttp_request_get_connection(job->http), NULL, NULL);
-	if (job->tick != NULL)
-		event_free(job->tick);
-	json_decref(job->flows);
-	free(job);
-}
-
-static void client_left(struct evhttp_connection *connection, void *arg)
-{
-	struct flows_job *job = arg;
-
-	job->http = NULL;
-}
 
 static json_t *describe_address(const struct flow_view *view, be32_t four, const struct addr6 *six)
 {
@@ -138,65 +115,94 @@ static json_t *describe_flow(const struct network *net, const struct flow_view *
 		"expires_s", (json_int_t)view->expires_s);
 }
 
-static void job_take_answer(struct flows_job *job)
+/* Some of the flows that the worker found. */
+static enum step job_write(struct flows_job *job, struct evbuffer *out)
 {
 	const struct network *net = job->api->ctx.net;
+	enum step step = STEP_MORE;
 
-	job->running = false;
-	for (uint32_t i = 0; i < job->query.n; i++)
-		json_array_append_new(job->flows, describe_flow(net, &job->query.flows[i]));
-	if (job->query.cursor == 0)
-		job->worker++;
-}
+	for (int i = 0; i < FLOWS_A_STEP && job->written < job->query.n && step == STEP_MORE; i++) {
+		const struct flow_view *view = &job->query.flows[job->written++];
 
-static void job_reply(struct flows_job *job)
-{
-	struct api_reply reply = {.status = 200};
-	char cursor[CURSOR_SIZE];
-
-	snprintf(cursor, sizeof(cursor), "%zu.%u", job->worker, job->query.cursor);
-	reply.body = json_pack("{s:O, s:s?}", "flows", job->flows, "next_cursor",
-			       job->worker < job->api->ctx.n_workers ? cursor : NULL);
-	api_send(job->http, &reply);
-	job->http = NULL;
+		if (job->n++ > 0)
+			evbuffer_add(out, ",", 1);
+		step = stream_json(out, describe_flow(net, view), 0);
+	}
+	return step;
 }
 
 /* Hands the query to the next worker. False: it is busy, try again. */
 static bool job_ask(struct flows_job *job)
 {
-	job->query.limit = job->limit - json_array_size(job->flows);
+	job->query.limit = job->limit - job->n;
 	job->query.n = 0;
 	job->query.done = 0;
+	job->written = 0;
 	job->running = worker_query_start(job->api->ctx.workers[job->worker], &job->query) == 0;
 	return job->running;
 }
 
-static bool job_finished(const struct flows_job *job)
+static void job_write_end(const struct flows_job *job, struct evbuffer *out)
 {
-	return job->http == NULL || job->worker >= job->api->ctx.n_workers ||
-	       json_array_size(job->flows) >= job->limit;
+	if (job->worker < job->api->ctx.n_workers)
+		evbuffer_add_printf(out, "],\"next_cursor\":\"%zu.%u\"}\n", job->worker,
+				    job->query.cursor);
+	else
+		evbuffer_add_printf(out, "],\"next_cursor\":null}\n");
 }
 
-static void job_tick(evutil_socket_t fd, short what, void *arg)
+static enum step job_step(struct stream *s, struct evbuffer *out)
 {
-	const struct timeval tick = {.tv_usec = TICK_US};
-	struct flows_job *job = arg;
+	struct flows_job *job = (struct flows_job *)s;
 
-	if (job->running && worker_query_done(&job->query))
-		job_take_answer(job);
-	if (!job->running) {
-		if (job_finished(job)) {
-			if (job->http != NULL) {
-				evhttp_connection_set_closecb(
-					evhttp_request_get_connection(job->http), NULL, NULL);
-				job_reply(job);
-			}
-			job_destroy(job);
-			return;
-		}
-		job_ask(job);
+	if (!job->begun)
+		evbuffer_add_printf(out, "{\"flows\":[");
+	job->begun = true;
+	if (job->running) {
+		if (!worker_query_done(&job->query))
+			return STEP_WAIT;
+		job->running = false;
+		if (job->query.cursor == 0)
+			job->worker++;
 	}
-	event_add(job->tick, &tick);
+	if (job->written < job->query.n)
+		return job_write(job, out);
+	if (job->worker >= job->api->ctx.n_workers || job->n >= job->limit) {
+		job_write_end(job, out);
+		return STEP_DONE;
+	}
+	return job_ask(job) && worker_query_done(&job->query) ? STEP_MORE : STEP_WAIT;
+}
+
+static void job_end(struct stream *s)
+{
+	struct flows_job *job = (struct flows_job *)s;
+
+	if (!job->running || worker_query_done(&job->query)) {
+		free(job);
+		return;
+	}
+	job->next = job->api->left;
+	job->api->left = job;
+}
+
+void flows_reap(struct api *api, bool wait)
+{
+	const struct timespec pause = {.tv_nsec = TICK_NS};
+	struct flows_job **at = &api->left;
+
+	while (*at != NULL) {
+		struct flows_job *job = *at;
+
+		while (wait && !worker_query_done(&job->query))
+			nanosleep(&pause, NULL);
+		if (worker_query_done(&job->query)) {
+			*at = job->next;
+			free(job);
+		} else {
+			at = &job->next;
+		}
+	}
 }
 
 static int read_cursor(const struct api_context *ctx, const char *text, struct flows_job *job)
@@ -244,7 +250,7 @@ static int job_read_args(struct flows_job *job, const struct api_request *rq,
 		if (filter->tunnel == 0)
 			return -ENOENT;
 	}
-	job->limit = a[ROW_LIMIT].given ? a[ROW_LIMIT].number : LIMIT_DEFAULT;
+	job->limit = a[ROW_LIMIT].given ? a[ROW_LIMIT].number : PAGE_DEFAULT;
 	if (a[ROW_CURSOR].given && read_cursor(rq->ctx, a[ROW_CURSOR].text, job) < 0) {
 		reply_error(reply, 400, "cursor must be the next_cursor of the page before");
 		return -EINVAL;
@@ -254,48 +260,17 @@ static int job_read_args(struct flows_job *job, const struct api_request *rq,
 
 void flows_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	struct flows_job *job;
+	struct flows_job *job = calloc(1, sizeof(*job));
 
-	if (rq->api->n_jobs >= JOBS_MAX) {
-		reply_error(reply, 503, "%d listings of flows are under way; try again later",
-			    JOBS_MAX);
-		return;
-	}
-	job = calloc(1, sizeof(*job));
 	if (job == NULL) {
 		reply_error(reply, 500, "out of memory");
 		return;
 	}
+	job->stream = (struct stream){.step = job_step, .end = job_end};
 	job->api = rq->api;
-	job->flows = json_array();
-	job->tick = evtimer_new(rq->api->base, job_tick, job);
-	if (job->flows == NULL || job->tick == NULL) {
-		reply_error(reply, 500, "out of memory");
-		job_destroy(job);
-		return;
-	}
 	if (job_read_args(job, rq, reply) < 0) {
-		job_destroy(job);
+		free(job);
 		return;
 	}
-	job->http = rq->http;
-	job->next = rq->api->jobs;
-	rq->api->jobs = job;
-	rq->api->n_jobs++;
-	evhttp_connection_set_closecb(evhttp_request_get_connection(job->http), client_left, job);
-	reply->status = 0;
-	job_tick(-1, 0, job);
-}
-
-void flows_end_jobs(struct api *api)
-{
-	const struct timespec pause = {.tv_nsec = TICK_US * 1000};
-
-	while (api->jobs != NULL) {
-		struct flows_job *job = api->jobs;
-
-		while (job->running && !worker_query_done(&job->query))
-			nanosleep(&pause, NULL);
-		job_destroy(job);
-	}
+	reply->stream = &job->stream;
 }

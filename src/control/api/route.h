@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-struct evhttp_request;
+struct stream;
 
 enum field_type {
 	FIELD_STRING,
@@ -40,13 +40,13 @@ struct api_request {
 	struct api *api;
 	const struct api_context *ctx;
 	const double *busy; /* [n_workers], share of turns with work in the last second */
-	struct evhttp_request *http;
 	struct arg args[ARGS_MAX]; /* by row of the route's args */
 };
 
 struct api_reply {
-	int status; /* of HTTP; 200 unless a handler says otherwise; 0: it replies later itself */
+	int status; /* of HTTP; 200 unless a handler says otherwise */
 	json_t *body; /* NULL: memory ran out */
+	struct stream *stream; /* instead of a body, with status 200: stream.h */
 };
 
 struct route {

@@ -1,5 +1,5 @@
 /* GET /v1/sites: each site, the traffic of its tunnels together, its flows and their limits. */
-#include "control/api/route.h"
+#include "control/api/stream.h"
 
 const struct route_field sites_fields[] = {
 	{"sites[].name", FIELD_STRING, "of the site"},
@@ -27,7 +27,7 @@ static json_t *describe_limits(const struct spec_limits *limits)
 			 "half_open", (json_int_t)limits->half_open);
 }
 
-static json_t *describe_site(const struct api_context *ctx, uint16_t id)
+static json_t *describe_site(const struct api_context *ctx, uint32_t id)
 {
 	const struct site *site = &ctx->net->sites[id];
 	const struct spec_site *spec = &ctx->net->spec.sites[id - 1];
@@ -52,11 +52,11 @@ static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 		sum.tx_bytes += one.tx_bytes;
 		sum.drops += one.drops;
 	}
-	sum_site(ctx, id, &flows);
+	sum_site(ctx, (uint16_t)id, &flows);
 	return json_pack(
 		"{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
-		network_site_name(ctx->net, id), "prefixes", prefixes, "global_prefixes", globals,
-		"tunnels", tunnels, "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
+		network_site_name(ctx->net, (uint16_t)id), "prefixes", prefixes, "global_prefixes",
+		globals, "tunnels", tunnels, "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
 		(json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
 		(json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops, "flows",
 		(json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open, "refused",
@@ -65,9 +65,5 @@ static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 
 void sites_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	json_t *sites = json_array();
-
-	for (uint32_t id = 1; id <= rq->ctx->net->n_sites; id++)
-		json_array_append_new(sites, describe_site(rq->ctx, id));
-	reply->body = json_pack("{s:o}", "sites", sites);
+	reply_list(rq, reply, "sites", 1, rq->ctx->net->n_sites, describe_site);
 }

@@ -1,5 +1,5 @@
 /* GET /v1/tunnels: each tunnel, its ends and its traffic. */
-#include "control/api/route.h"
+#include "control/api/stream.h"
 #include "control/kernel/path_mtu.h"
 
 const struct route_arg tunnels_args[] = {
@@ -44,8 +44,9 @@ static json_t *json_end(const struct addr6 *end)
 	return addr6_is_mapped(end) ? json_address(addr6_to_ipv4(end)) : json_address6(end);
 }
 
-static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
+static json_t *describe_tunnel(const struct api_context *ctx, uint32_t number)
 {
+	uint16_t id = (uint16_t)number;
 	const struct tunnel *t = &ctx->net->tunnels[id];
 	struct addr6 local = network_tunnel_local(ctx->net, id);
 	struct addr6 remote = network_tunnel_remote(ctx->net, id);
@@ -71,17 +72,15 @@ void tunnels_answer(const struct api_request *rq, struct api_reply *reply)
 {
 	const struct network *net = rq->ctx->net;
 	const struct arg *by_site = &rq->args[0];
-	json_t *tunnels;
-	uint16_t site = 0;
+	uint32_t first = 1, last = net->n_tunnels;
 
 	if (by_site->given) {
-		site = find_site(net, by_site->text, reply);
+		uint16_t site = find_site(net, by_site->text, reply);
+
 		if (site == 0)
 			return;
+		first = net->sites[site].first_tunnel;
+		last = first + net->sites[site].n_tunnels - 1;
 	}
-	tunnels = json_array();
-	for (uint32_t id = 1; id <= net->n_tunnels; id++)
-		if (site == 0 || net->tunnels[id].site == site)
-			json_array_append_new(tunnels, describe_tunnel(rq->ctx, id));
-	reply->body = json_pack("{s:o}", "tunnels", tunnels);
+	reply_list(rq, reply, "tunnels", first, last, describe_tunnel);
 }

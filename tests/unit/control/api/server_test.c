@@ -336,26 +336,6 @@ static void test_sites(void **state)
 	json_decref(got);
 }
 
-static void test_one_daemon_a_socket(void **state)
-{
-	struct err_list errs = ERR_LIST_EMPTY;
-	struct api_claim *first, *second;
-	char path[CONFIG_PATH_SIZE];
-
-	snprintf(path, sizeof(path), "%.80s.other", config.api_socket);
-	first = api_claim(path, &errs);
-	assert_non_null(first);
-	second = api_claim(path, &errs);
-	assert_null(second);
-	assert_int_equal(errs.n, 1);
-	assert_non_null(strstr(errs.errs[0].text, "another homewardd"));
-	api_release(first);
-	second = api_claim(path, &errs);
-	assert_non_null(second);
-	api_release(second);
-	err_list_fini(&errs);
-}
-
 static void *serve(void *arg)
 {
 	event_base_dispatch(base);
@@ -407,13 +387,9 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_openapi_is_true),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_alarms),
-		cmocka_unit_test(test_sites),
-		cmocka_unit_test(test_one_daemon_a_socket),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_openapi_is_true),
+		cmocka_unit_test(test_pages),	 cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_alarms),	 cmocka_unit_test(test_sites),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -1,0 +1,381 @@
+/*
+ * One client of the API: HTTP/1.1 in, HTTP/1.1 out.
+ *
+ * http_parser reads, a bufferevent waits, so that nobody else has to. What a client may cost is
+ * bounded: so much input is read (the socket holds the rest), one request is under way, so much
+ * output is ready before the client has read it. A long answer (stream.h) is made a turn of the
+ * event loop at a time. Every refusal is JSON, also of what is no HTTP at all.
+ *
+ * A connection lives from connection_open() until connection_close(): the client has left, has been
+ * answered and wants no more, or has made no progress for TIMEOUT_S. Progress is a connection made,
+ * an answer finished, or a part of one read: bytes that trickle in are none.
+ */
+#include "base/mono.h"
+#include "control/api/server.h"
+#include "control/api/stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <http_parser.h>
+
+enum {
+	URL_MAX = 2048,
+	HEADERS_MAX = 8192, /* bytes, with the request line */
+	BODY_MAX = 4096, /* nobody needs one yet */
+	OUTPUT_HIGH = 64 * 1024, /* no more is made ready, */
+	OUTPUT_LOW = 16 * 1024, /* until no more than this is left */
+	TURN_NS = 500 * 1000, /* of one answer, before others have their turn */
+	WAIT_US = 1000, /* for a worker */
+	TIMEOUT_S = 30,
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) entry; /* in api->connections */
+	struct api *api;
+	struct bufferevent *bev;
+	struct event *turn; /* goes on with the stream */
+	struct event *deadline;
+	struct evbuffer *part; /* of the stream, not yet framed */
+	struct stream *stream; /* NULL: all is in the output */
+	http_parser parser;
+	uint64_t progress_ms;
+	size_t body_len;
+	int refused; /* status, found while reading; 0: none */
+	bool busy; /* a request is under way */
+	bool keep; /* another request may follow */
+	bool chunked;
+	bool half_closed; /* the client sends no more */
+	size_t url_len;
+	char url[URL_MAX + 1];
+};
+
+/* Who has waited longest stands first. */
+static void note_progress(struct connection *c)
+{
+	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
+
+	c->progress_ms = mono_ms();
+	TAILQ_REMOVE(&c->api->connections, c, entry);
+	TAILQ_INSERT_TAIL(&c->api->connections, c, entry);
+	event_add(c->deadline, &timeout);
+}
+
+static void write_head(struct connection *c, int status, const char *length)
+{
+	evbuffer_add_printf(bufferevent_get_output(c->bev),
+			    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+			    "Cache-Control: no-store\r\n%s%s%s\r\n",
+			    status, http_status_str((enum http_status)status),
+			    status == 405 ? "Allow: GET\r\n" : "",
+			    c->keep ? "" : "Connection: close\r\n", length);
+}
+
+static void start_stream(struct connection *c, struct stream *stream)
+{
+	c->stream = stream;
+	c->chunked = c->parser.http_major > 1 || c->parser.http_minor > 0;
+	c->keep = c->keep && c->chunked; /* or its end is the connection's end */
+	write_head(c, 200, c->chunked ? "Transfer-Encoding: chunked\r\n" : "");
+	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
+	event_active(c->turn, EV_TIMEOUT, 0);
+}
+
+/* Takes over what is in @reply. */
+static void send_reply(struct connection *c, struct api_reply *reply)
+{
+	char length[64];
+	size_t len;
+
+	if (reply->stream != NULL) {
+		start_stream(c, reply->stream);
+		return;
+	}
+	if (reply->body == NULL)
+		reply_error(reply, 500, "out of memory");
+	stream_json(c->part, reply->body, 0);
+	evbuffer_add(c->part, "\n", 1);
+	len = evbuffer_get_length(c->part);
+	snprintf(length, sizeof(length), "Content-Length: %zu\r\n", len);
+	write_head(c, reply->status, length);
+	if (c->parser.method == HTTP_HEAD)
+		evbuffer_drain(c->part, len);
+	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
+	evbuffer_add_buffer(bufferevent_get_output(c->bev), c->part);
+}
+
+static void handle_request(struct connection *c)
+{
+	struct api_reply reply = {.status = 200};
+
+	c->busy = true;
+	c->url[c->url_len] = '\0';
+	api_answer(c->api, c->parser.method == HTTP_GET, c->url, &reply);
+	send_reply(c, &reply);
+}
+
+/* What we cannot read ends the connection: where the next request would begin nobody knows. */
+static void refuse(struct connection *c)
+{
+	enum http_errno err = HTTP_PARSER_ERRNO(&c->parser);
+	struct api_reply reply = {.status = 200};
+
+	c->busy = true;
+	c->keep = false;
+	if (c->refused == 413)
+		reply_error(&reply, 413, "a request's body may have %d bytes", BODY_MAX);
+	else if (c->refused == 414)
+		reply_error(&reply, 414, "a path may have %d bytes, with its arguments", URL_MAX);
+	else if (err == HPE_HEADER_OVERFLOW)
+		reply_error(&reply, 431, "a request's headers may have %d bytes", HEADERS_MAX);
+	else if (err == HPE_INVALID_METHOD)
+		reply_error(&reply, 501, "no such method: everything can only be read: GET");
+	else
+		reply_error(&reply, 400, "this is not HTTP/1.1: %s", http_errno_description(err));
+	send_reply(c, &reply);
+}
+
+static int take_url(http_parser *parser, const char *text, size_t len)
+{
+	struct connection *c = parser->data;
+
+	if (len > URL_MAX - c->url_len) {
+		c->refused = 414;
+		return -1;
+	}
+	memcpy(c->url + c->url_len, text, len);
+	c->url_len += len;
+	return 0;
+}
+
+static int take_headers(http_parser *parser)
+{
+	struct connection *c = parser->data;
+	bool announced = (parser->flags & F_CONTENTLENGTH) != 0;
+
+	if (announced && parser->content_length > BODY_MAX)
+		c->refused = 413;
+	return c->refused != 0 ? -1 : 0;
+}
+
+static int take_body(http_parser *parser, const char *text, size_t len)
+{
+	struct connection *c = parser->data;
+
+	c->body_len += len;
+	if (c->body_len > BODY_MAX)
+		c->refused = 413;
+	return c->refused != 0 ? -1 : 0;
+}
+
+static int take_end(http_parser *parser)
+{
+	struct connection *c = parser->data;
+
+	c->keep = http_should_keep_alive(parser) && !parser->upgrade;
+	http_parser_pause(parser, 1); /* one request at a time */
+	return 0;
+}
+
+static const http_parser_settings parser_settings = {
+	.on_url = take_url,
+	.on_headers_complete = take_headers,
+	.on_body = take_body,
+	.on_message_complete = take_end,
+};
+
+static void begin_request(struct connection *c)
+{
+	http_parser_init(&c->parser, HTTP_REQUEST);
+	c->parser.data = c;
+	c->url_len = 0;
+	c->body_len = 0;
+	c->refused = 0;
+	c->busy = false;
+	note_progress(c);
+}
+
+static void read_requests(struct connection *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	struct evbuffer_iovec text;
+
+	while (!c->busy && evbuffer_peek(in, -1, NULL, &text, 1) > 0 && text.iov_len > 0) {
+		size_t n = http_parser_execute(&c->parser, &parser_settings, text.iov_base,
+					       text.iov_len);
+		enum http_errno err = HTTP_PARSER_ERRNO(&c->parser);
+
+		evbuffer_drain(in, n);
+		if (err == HPE_PAUSED)
+			handle_request(c);
+		else if (err != HPE_OK)
+			refuse(c);
+	}
+	if (!c->busy && c->half_closed)
+		connection_close(c);
+}
+
+/* The whole answer has been read by the client, or at least by its socket. */
+static void answered(struct connection *c)
+{
+	if (!c->keep) {
+		connection_close(c);
+		return;
+	}
+	begin_request(c);
+	read_requests(c);
+}
+
+/* Moves what the stream has written into the output. */
+static void send_part(struct connection *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	size_t len = evbuffer_get_length(c->part);
+
+	if (len == 0)
+		return;
+	if (c->chunked)
+		evbuffer_add_printf(out, "%zx\r\n", len);
+	evbuffer_add_buffer(out, c->part);
+	if (c->chunked)
+		evbuffer_add(out, "\r\n", 2);
+}
+
+static void end_stream(struct connection *c)
+{
+	c->stream->end(c->stream);
+	c->stream = NULL;
+	if (c->chunked)
+		evbuffer_add(bufferevent_get_output(c->bev), "0\r\n\r\n", 5);
+	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
+}
+
+static bool is_output_full(const struct connection *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) + evbuffer_get_length(c->part) >=
+	       OUTPUT_HIGH;
+}
+
+static void take_turn(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval at_once = {0}, later = {.tv_usec = WAIT_US};
+	struct connection *c = arg;
+	uint64_t until_ns = mono_ns() + TURN_NS;
+	enum step step = STEP_MORE;
+
+	while (step == STEP_MORE && !is_output_full(c) && mono_ns() < until_ns)
+		step = c->stream->step(c->stream, c->part);
+	if (step == STEP_FAILED) {
+		connection_close(c);
+		return;
+	}
+	send_part(c);
+	if (step == STEP_DONE)
+		end_stream(c);
+	else if (step == STEP_WAIT)
+		event_add(c->turn, &later);
+	else if (!is_output_full(c)) /* or written() goes on */
+		event_add(c->turn, &at_once);
+}
+
+static void was_read(struct bufferevent *bev, void *arg)
+{
+	read_requests(arg);
+}
+
+static void was_written(struct bufferevent *bev, void *arg)
+{
+	struct connection *c = arg;
+
+	if (!c->busy)
+		return;
+	if (c->stream == NULL) {
+		answered(c);
+		return;
+	}
+	note_progress(c);
+	if (!event_pending(c->turn, EV_TIMEOUT, NULL))
+		event_active(c->turn, EV_TIMEOUT, 0);
+}
+
+/* A client that has said all may still want the answer; if it is gone, writing will tell. */
+static void was_ended(struct bufferevent *bev, short what, void *arg)
+{
+	struct connection *c = arg;
+
+	if ((what & BEV_EVENT_EOF) == 0 || (what & BEV_EVENT_WRITING) != 0 || !c->busy) {
+		connection_close(c);
+		return;
+	}
+	c->half_closed = true;
+}
+
+static void timed_out(evutil_socket_t fd, short what, void *arg)
+{
+	connection_close(arg);
+}
+
+int connection_open(struct api *api, int fd)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
+	c->api = api;
+	TAILQ_INSERT_TAIL(&api->connections, c, entry);
+	api->n_connections++;
+	c->bev = bufferevent_socket_new(api->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	c->turn = evtimer_new(api->base, take_turn, c);
+	c->deadline = evtimer_new(api->base, timed_out, c);
+	c->part = evbuffer_new();
+	if (c->bev == NULL || c->turn == NULL || c->deadline == NULL || c->part == NULL) {
+		if (c->bev == NULL)
+			close(fd);
+		connection_close(c);
+		return -ENOMEM;
+	}
+	http_parser_set_max_header_size(HEADERS_MAX);
+	begin_request(c);
+	bufferevent_setcb(c->bev, was_read, was_written, was_ended, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, HEADERS_MAX);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	return 0;
+}
+
+void connection_close(struct connection *c)
+{
+	struct api *api = c->api;
+
+	TAILQ_REMOVE(&api->connections, c, entry);
+	api->n_connections--;
+	if (c->stream != NULL)
+		c->stream->end(c->stream);
+	if (c->part != NULL)
+		evbuffer_free(c->part);
+	if (c->turn != NULL)
+		event_free(c->turn);
+	if (c->deadline != NULL)
+		event_free(c->deadline);
+	if (c->bev != NULL)
+		bufferevent_free(c->bev);
+	free(c);
+	listen_room(api);
+}
+
+bool connection_evict(struct api *api, uint64_t ms)
+{
+	struct connection *oldest = TAILQ_FIRST(&api->connections);
+
+	if (oldest == NULL || mono_ms() - oldest->progress_ms < ms)
+		return false;
+	connection_close(oldest);
+	return true;
+}

@@ -1,0 +1,70 @@
+/* Lists of items that have numbers: see stream.h. */
+#include "control/api/stream.h"
+
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+
+struct list {
+	struct stream stream;
+	const struct api_context *ctx;
+	const char *field;
+	uint32_t first, last, next;
+	json_t *(*describe)(const struct api_context *ctx, uint32_t id);
+};
+
+static int write_part(const char *text, size_t len, void *arg)
+{
+	return evbuffer_add(arg, text, len);
+}
+
+enum step stream_json(struct evbuffer *out, json_t *json, size_t flags)
+{
+	int err =
+		json == NULL ? -1 : json_dump_callback(json, write_part, out, JSON_COMPACT | flags);
+
+	json_decref(json);
+	return err == 0 ? STEP_MORE : STEP_FAILED;
+}
+
+static enum step list_step(struct stream *s, struct evbuffer *out)
+{
+	struct list *l = (struct list *)s;
+
+	if (l->next == l->first)
+		evbuffer_add_printf(out, "{\"%s\":[", l->field);
+	if (l->next > l->last) {
+		evbuffer_add_printf(out, "]}\n");
+		return STEP_DONE;
+	}
+	if (l->next > l->first)
+		evbuffer_add(out, ",", 1);
+	return stream_json(out, l->describe(l->ctx, l->next++), 0);
+}
+
+static void list_end(struct stream *s)
+{
+	free(s);
+}
+
+void reply_list(const struct api_request *rq, struct api_reply *reply, const char *field,
+		uint32_t first, uint32_t last,
+		json_t *(*describe)(const struct api_context *ctx, uint32_t id))
+{
+	struct list *l = calloc(1, sizeof(*l));
+
+	if (l == NULL) {
+		reply_error(reply, 500, "out of memory");
+		return;
+	}
+	*l = (struct list){
+		.stream = {.step = list_step, .end = list_end},
+		.ctx = rq->ctx,
+		.field = field,
+		.first = first,
+		.last = last,
+		.next = first,
+		.describe = describe,
+	};
+	reply->stream = &l->stream;
+}
