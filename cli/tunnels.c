@@ -1,11 +1,14 @@
 /* homeward tunnels: one line a tunnel, with its two ends and its traffic. */
 #include "list.h"
 #include "text.h"
+#include "unknown.h"
 
 #include <inttypes.h>
 
 const struct cli_option tunnels_options[] = {
 	{"site", "NAME", "only the tunnels of this site"},
+	{"unknown", NULL,
+	 "instead: who sends tunnel packets that no tunnel takes, as configuration"},
 	{NULL},
 };
 
@@ -45,5 +48,7 @@ int tunnels_run(const struct cli *cli)
 	static const struct list list = {"/v1/tunnels", filters, "tunnels",
 					 columns,	fill,	 "no tunnels"};
 
+	if (cli_value(cli, "unknown") != NULL)
+		return unknown_run(cli);
 	return list_run(cli, &list);
 }

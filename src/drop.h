@@ -21,7 +21,15 @@
 	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
 	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is neither IPv4 nor IPv6")                    \
-	X(GRE_UNKNOWN, "gre_unknown", "no tunnel has these outer addresses and key")               \
+	X(GRE_ETHERNET, "gre_ethernet",                                                            \
+	  "Ethernet frames in GRE (gretap, NVGRE); give the far end a plain GRE tunnel")           \
+	X(GRE_ERSPAN, "gre_erspan", "mirrored Ethernet frames (ERSPAN); they are for a monitor")   \
+	X(GRE_EOIP, "gre_eoip",                                                                    \
+	  "EoIP (MikroTik): Ethernet frames; give the far end a gre interface")                    \
+	X(GRE_PPTP, "gre_pptp",                                                                    \
+	  "PPTP (GRE version 1): PPP frames; give the far end a plain GRE tunnel")                 \
+	X(GRE_UNKNOWN, "gre_unknown",                                                              \
+	  "no tunnel has these addresses and key: homeward tunnels --unknown")                     \
 	X(ECN, "ecn", "marked as congested on the way, and cannot carry the mark (RFC 6040)")      \
 	X(INNER_MALFORMED, "inner_malformed", "inner IP or transport header inconsistent")         \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \

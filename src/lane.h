@@ -24,6 +24,7 @@ struct egress_state; /* setup/egress.c */
 
 struct handover; /* handover.c */
 struct reassembly; /* in/assembly.c */
+struct unknown_tunnels; /* in/unknown.c */
 struct rte_mbuf;
 
 struct lane_port {
@@ -78,6 +79,7 @@ struct lane {
 	struct egress_state *egress;
 	struct room room;
 	struct reassembly *reassembly;
+	struct unknown_tunnels *unknown; /* NULL: nobody asks */
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	uint32_t flows6_taken;

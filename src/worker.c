@@ -168,6 +168,11 @@ void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_coun
 	*out = egress_slice(w->lane.egress, slice);
 }
 
+size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out)
+{
+	return unknown_read(&w->lane, out);
+}
+
 static void hand_over_wanted(struct worker *w)
 {
 	struct wanted_box *box = &w->wanted;
@@ -454,9 +459,10 @@ struct worker *worker_create(const struct worker_config *config)
 		egress_create(config->net, config->flows_capacity, config->index, config->count);
 	lane->sites = limits_create();
 	lane->reassembly = reassembly_create();
-	if (lane->reassembly == NULL || lane->tunnels == NULL || lane->egress == NULL ||
-	    lane->sites == NULL || !create_ports(lane, config) || !create_qsbr(w) ||
-	    !create_table(lane, config)) {
+	lane->unknown = memory_lines(sizeof(*lane->unknown));
+	if (lane->reassembly == NULL || lane->unknown == NULL || lane->tunnels == NULL ||
+	    lane->egress == NULL || lane->sites == NULL || !create_ports(lane, config) ||
+	    !create_qsbr(w) || !create_table(lane, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -477,6 +483,7 @@ void worker_destroy(struct worker *w)
 	flow_table_destroy(w->lane.flows6);
 	egress_destroy(w->lane.egress);
 	reassembly_destroy(w->lane.reassembly);
+	free(w->lane.unknown);
 	free(w->lane.tunnels);
 	free(w->lane.sites);
 	free(w->lane.ports);

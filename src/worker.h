@@ -10,6 +10,7 @@
 #include "counters.h"
 #include "drop.h"
 #include "flow/flow6.h"
+#include "in/unknown.h"
 #include "network/adjacency.h"
 #include "network/network.h"
 
@@ -96,6 +97,9 @@ void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_c
 void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out);
 void worker_read_site(const struct worker *w, uint16_t site, struct site_counters *out);
 void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out);
+
+/* Tunnels that nobody knows: see unknown_read(). Any thread. */
+size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out);
 
 /* Which flows: all fields that are set must match. */
 struct flow_filter {

@@ -30,6 +30,31 @@ enum {
 	GRE_WORD = 4,
 };
 
+/* Protocol types of what is not a packet in plain GRE. */
+enum {
+	GRE_TRANSPARENT_ETHERNET = 0x6558, /* RFC 7637 and gretap */
+	GRE_ERSPAN_2 = 0x88be, /* types I and II */
+	GRE_ERSPAN_3 = 0x22eb,
+	GRE_PPP = 0x880b, /* of version 1: RFC 2637 */
+	GRE_EOIP = 0x6400, /* of version 1 */
+};
+
+/* What is it that we do not take? Off the fast path. */
+static __attribute__((noinline, cold)) enum drop name_stranger(uint16_t flags, uint16_t protocol)
+{
+	if ((flags & GRE_VERSION) == 1 && protocol == GRE_PPP)
+		return DROP_GRE_PPTP;
+	if ((flags & GRE_VERSION) == 1 && protocol == GRE_EOIP)
+		return DROP_GRE_EOIP;
+	if (flags & (GRE_MUST_BE_ZERO | GRE_VERSION))
+		return DROP_GRE_MALFORMED;
+	if (protocol == GRE_TRANSPARENT_ETHERNET)
+		return DROP_GRE_ETHERNET;
+	if (protocol == GRE_ERSPAN_2 || protocol == GRE_ERSPAN_3)
+		return DROP_GRE_ERSPAN;
+	return DROP_GRE_PROTOCOL;
+}
+
 enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 {
 	uint16_t flags;
@@ -39,7 +64,7 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 		return DROP_GRE_MALFORMED;
 	flags = wire_16(p);
 	if (flags & (GRE_MUST_BE_ZERO | GRE_VERSION))
-		return DROP_GRE_MALFORMED;
+		return name_stranger(flags, wire_16(p + 2));
 	need += (flags & GRE_C ? GRE_WORD : 0) + (flags & GRE_K ? GRE_WORD : 0) +
 		(flags & GRE_S ? GRE_WORD : 0);
 	if (len < need)
@@ -48,7 +73,7 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 		return DROP_GRE_CHECKSUM;
 	out->protocol = wire_16(p + 2);
 	if (__builtin_expect(out->protocol != ETHER_IPV4, 0) && out->protocol != ETHER_IPV6)
-		return DROP_GRE_PROTOCOL;
+		return name_stranger(flags, out->protocol);
 
 	out->has_key = flags & GRE_K;
 	out->key = 0;

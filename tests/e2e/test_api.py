@@ -36,7 +36,7 @@ def check(schema, value, where):
 
 def test_openapi_is_true(replay):
     _, openapi = replay.get("/v1/openapi.json")
-    assert len(openapi["paths"]) == 7
+    assert len(openapi["paths"]) == 8
     for path, route in openapi["paths"].items():
         status, answer = replay.get(path)
         assert status == 200

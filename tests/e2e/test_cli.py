@@ -71,6 +71,18 @@ def test_tables(replay):
     assert "no_flow" in replay.homeward("drops", "--all").stdout
 
 
+def test_unknown_tunnels(replay, tmp_path):
+    """Who sends what no tunnel takes is listed, and what is listed can be pasted."""
+    listed = replay.homeward("tunnels", "--unknown").stdout
+    assert "remote: 192.0.2.99" in listed and "local: 192.0.2.1" in listed and "port: wire" in listed
+    pasted = tmp_path / "pasted.yaml"
+    pasted.write_text(replay.file.read_text().replace("egress:", listed + "egress:"))
+    good = replay.homeward("check", pasted).stdout
+    assert "sites 3, tunnels 3" in good
+    unknown, = json.loads(replay.homeward("--json", "tunnels", "--unknown").stdout)["tunnels"]
+    assert (unknown["reason"], unknown["key"], unknown["packets"]) == ("gre_unknown", None, 1)
+
+
 @pytest.mark.parametrize("word", ["status", "sites", "tunnels", "flows", "egress", "drops"])
 def test_json_is_the_api(replay, word):
     printed = json.loads(replay.homeward(word, "--json").stdout)

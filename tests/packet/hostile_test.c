@@ -261,7 +261,7 @@ static const struct row rows[] = {
 	 PORTS, .proto = UDP}, .drop = DROP_PROTOCOL},
 	{"IPv4 in IPv4 to the tunnel's end", {.src = BERLIN, .dst = GATEWAY, .proto = IPIP}, .drop = DROP_NOT_OURS},
 	{"GRE in GRE as Ethernet (RFC 7637)", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(22, 0x65), POKE(23, 0x58)},
-	 .drop = DROP_GRE_PROTOCOL},
+	 .drop = DROP_GRE_ETHERNET},
 	{"GRE with a keepalive, whose payload is nothing", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(22, 0), POKE(23, 0)},
 	 .drop = DROP_GRE_PROTOCOL},
 

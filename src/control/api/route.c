@@ -18,6 +18,8 @@ const struct route api_routes[] = {
 	{"/v1/sites", "Sites with their tunnels and traffic", NULL, sites_fields, sites_answer},
 	{"/v1/tunnels", "Tunnels with their ends and traffic", tunnels_args, tunnels_fields,
 	 tunnels_answer},
+	{"/v1/tunnels/unknown", "Who sends tunnel packets that no configured tunnel takes", NULL,
+	 unknown_fields, unknown_answer},
 	{"/v1/flows", "Live flows, a page at a time", flows_args, flows_fields, flows_answer},
 	{"/v1/egress", "Egress pools, addresses and slices, and the ports in use", NULL,
 	 egress_fields, egress_answer},
@@ -89,6 +91,11 @@ json_t *json_prefix6(const struct prefix6 *p)
 
 	inet_ntop(AF_INET6, &p->addr, addr, sizeof(addr));
 	return json_sprintf("%s/%u", addr, p->len);
+}
+
+json_t *json_end(const struct addr6 *end)
+{
+	return addr6_is_mapped(end) ? json_address(addr6_to_ipv4(end)) : json_address6(end);
 }
 
 json_t *json_u64(uint64_t value)

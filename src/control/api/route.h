@@ -71,6 +71,7 @@ json_t *json_address(be32_t addr);
 json_t *json_prefix(const struct prefix4 *p);
 json_t *json_address6(const struct addr6 *addr);
 json_t *json_prefix6(const struct prefix6 *p);
+json_t *json_end(const struct addr6 *end); /* of a tunnel; IPv4: mapped */
 json_t *json_u64(uint64_t value);
 
 /* Sums over all workers. */
@@ -87,10 +88,11 @@ uint16_t find_tunnel(const struct network *net, const char *name, struct api_rep
 /* The rows of route.c; each is in the file named by the last word of its path. */
 extern const struct route_arg tunnels_args[], flows_args[], drops_args[];
 extern const struct route_field status_fields[], sites_fields[], tunnels_fields[], flows_fields[],
-	egress_fields[], drops_fields[], openapi_fields[];
+	egress_fields[], drops_fields[], unknown_fields[], openapi_fields[];
 void status_answer(const struct api_request *rq, struct api_reply *reply);
 void sites_answer(const struct api_request *rq, struct api_reply *reply);
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply);
+void unknown_answer(const struct api_request *rq, struct api_reply *reply);
 void flows_answer(const struct api_request *rq, struct api_reply *reply);
 void egress_answer(const struct api_request *rq, struct api_reply *reply);
 void drops_answer(const struct api_request *rq, struct api_reply *reply);

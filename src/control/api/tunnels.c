@@ -39,11 +39,6 @@ static json_t *json_inside6(const struct addr6 *addr)
 	return addr6_is_zero(addr) ? json_null() : json_address6(addr);
 }
 
-static json_t *json_end(const struct addr6 *end)
-{
-	return addr6_is_mapped(end) ? json_address(addr6_to_ipv4(end)) : json_address6(end);
-}
-
 static json_t *describe_tunnel(const struct api_context *ctx, uint32_t number)
 {
 	uint16_t id = (uint16_t)number;

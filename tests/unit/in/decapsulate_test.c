@@ -67,7 +67,7 @@ static const struct {
 	{ "GRE version 1",               { FROM_BERLIN }, {{35, 0x01}}, .drop = DROP_GRE_MALFORMED },
 	{ "GRE with routing",            { FROM_BERLIN }, {{34, 0x40}}, .drop = DROP_GRE_MALFORMED },
 	{ "GRE of IPv6",                 { FROM_BERLIN }, {{36, 0x86}, {37, 0xdd}}, .six = true, .tunnel = TUNNEL_B1 },
-	{ "GRE of Ethernet",             { FROM_BERLIN }, {{36, 0x65}, {37, 0x58}}, .drop = DROP_GRE_PROTOCOL },
+	{ "GRE of Ethernet",             { FROM_BERLIN }, {{36, 0x65}, {37, 0x58}}, .drop = DROP_GRE_ETHERNET },
 	{ "GRE's checksum is wrong",     { FROM_BERLIN, .has_checksum = 1 }, {{40, 0x17}}, .drop = DROP_GRE_CHECKSUM },
 };
 /* clang-format on */

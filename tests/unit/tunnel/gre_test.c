@@ -131,7 +131,7 @@ static void test_every_bit_is_summed(void **state)
 static void test_protocols(void **state)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		static const uint16_t others[] = {0, 0x0806, 0x6558, 0x0008, 0xffff};
+		static const uint16_t others[] = {0, 0x0806, 0x0008, 0xffff};
 
 		for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++) {
 			uint8_t bytes[64];
@@ -140,6 +140,32 @@ static void test_protocols(void **state)
 
 			assert_int_equal(gre_parse(bytes, len, &gre), DROP_GRE_PROTOCOL);
 		}
+	}
+}
+
+/* What is like a tunnel of ours but is none is called what it is. */
+static void test_strangers(void **state)
+{
+	static const struct {
+		uint16_t flags, protocol;
+		enum drop drop;
+	} rows[] = {
+		{0, 0x6558, DROP_GRE_ETHERNET},	      {K, 0x6558, DROP_GRE_ETHERNET},
+		{S, 0x88be, DROP_GRE_ERSPAN},	      {0, 0x88be, DROP_GRE_ERSPAN},
+		{S, 0x22eb, DROP_GRE_ERSPAN},	      {K | 1, 0x6400, DROP_GRE_EOIP},
+		{K | S | 1, 0x880b, DROP_GRE_PPTP},   {K | 0x81, 0x880b, DROP_GRE_PPTP},
+		{0, 0x880b, DROP_GRE_PROTOCOL},	      {0, 0x6400, DROP_GRE_PROTOCOL},
+		{K | 1, 0x0800, DROP_GRE_MALFORMED},  {K | 2, 0x880b, DROP_GRE_MALFORMED},
+		{0x4000, 0x6558, DROP_GRE_MALFORMED},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t bytes[64];
+		size_t len = build(bytes, rows[i].flags, rows[i].protocol);
+		struct gre gre;
+
+		if (parse_exactly(bytes, len, &gre) != rows[i].drop)
+			fail_msg("flags %04x, protocol %04x", rows[i].flags, rows[i].protocol);
 	}
 }
 
@@ -223,11 +249,9 @@ static void test_headers_over_ipv6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_flag_word),
-		cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_every_bit_is_summed),
-		cmocka_unit_test(test_protocols),
-		cmocka_unit_test(test_headers_we_make),
+		cmocka_unit_test(test_every_flag_word),	    cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_every_bit_is_summed), cmocka_unit_test(test_protocols),
+		cmocka_unit_test(test_strangers),	    cmocka_unit_test(test_headers_we_make),
 		cmocka_unit_test(test_headers_over_ipv6),
 	};
 

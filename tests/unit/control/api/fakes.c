@@ -30,6 +30,13 @@ void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_coun
 	*out = w->slice;
 }
 
+size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out)
+{
+	for (size_t i = 0; i < w->n_unknown; i++)
+		out[i] = w->unknown[i];
+	return w->n_unknown;
+}
+
 /* Flow number i of worker 0 comes from port i, of worker 1 from port 10,000 + i. */
 static void fill(const struct worker *w, uint32_t i, struct flow_view *view)
 {

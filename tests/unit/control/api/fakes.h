@@ -14,6 +14,8 @@ struct worker {
 	struct port_counters port;
 	struct slice_counters slice;
 	struct site_counters site; /* of each site */
+	struct unknown_tunnel unknown[2];
+	size_t n_unknown;
 	uint32_t n_flows;
 	unsigned busy; /* refuse this many queries */
 };

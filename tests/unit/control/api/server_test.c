@@ -203,7 +203,7 @@ static void test_openapi_is_true(void **state)
 	json_t *openapi = ask("GET", "/v1/openapi.json", 200), *route;
 	const char *path;
 
-	assert_int_equal(json_object_size(json_object_get(openapi, "paths")), 7);
+	assert_int_equal(json_object_size(json_object_get(openapi, "paths")), 8);
 	json_object_foreach(json_object_get(openapi, "paths"), path, route)
 	{
 		json_t *got = ask("GET", path, 200);
@@ -336,6 +336,30 @@ static void test_sites(void **state)
 	json_decref(got);
 }
 
+/* Workers that saw the same are added up; who sends most comes first. */
+static void test_unknown(void **state)
+{
+	json_t *got = ask("GET", "/v1/tunnels/unknown", 200);
+	json_t *list = json_object_get(got, "tunnels"), *first = json_array_get(list, 0);
+	json_int_t packets, last, key;
+	const char *reason, *remote, *known;
+
+	assert_int_equal(json_array_size(list), 2);
+	assert_int_equal(json_unpack(first, "{s:s, s:s, s:I, s:I, s:I, s:s}", "reason", &reason,
+				     "remote", &remote, "key", &key, "packets", &packets, "last_s",
+				     &last, "known_as", &known),
+			 0);
+	assert_string_equal(reason, "gre_unknown");
+	assert_string_equal(remote, "10.0.0.2");
+	assert_string_equal(known, "paris-1");
+	assert_int_equal(key, 9);
+	assert_int_equal(packets, 12);
+	assert_int_equal(last, 3);
+	assert_true(json_is_null(json_object_get(json_array_get(list, 1), "key")));
+	assert_true(json_is_null(json_object_get(json_array_get(list, 1), "known_as")));
+	json_decref(got);
+}
+
 static void *serve(void *arg)
 {
 	event_base_dispatch(base);
@@ -358,6 +382,22 @@ static int start(void **state)
 			.n_flows = FAKE_FLOWS,
 			.site = {.flows = 5 + i, .half_open = 1 + i, .refused = 10},
 		};
+	for (size_t i = 0; i < FAKE_WORKERS; i++)
+		fake_workers[i].unknown[fake_workers[i].n_unknown++] = (struct unknown_tunnel){
+			.local = addr6_from_ipv4(inet_addr("10.0.0.1")),
+			.remote = addr6_from_ipv4(inet_addr("10.0.0.2")),
+			.has_key = 1,
+			.key = 9,
+			.packets = 5 + 2 * i,
+			.seen_s = 3 + i,
+			.reason = DROP_GRE_UNKNOWN,
+		};
+	fake_workers[1].unknown[fake_workers[1].n_unknown++] = (struct unknown_tunnel){
+		.local = addr6_from_ipv4(inet_addr("10.0.0.1")),
+		.remote = addr6_from_ipv4(inet_addr("10.0.0.9")),
+		.packets = 1,
+		.reason = DROP_GRE_EOIP,
+	};
 	fake_workers[0].counters.drops[DROP_NO_FLOW] = 10;
 	fake_workers[1].counters.drops[DROP_NO_FLOW] = 4;
 	fake_workers[1].counters.drops[DROP_MARTIAN] = 6;
@@ -390,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_openapi_is_true),
 		cmocka_unit_test(test_pages),	 cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_alarms),	 cmocka_unit_test(test_sites),
+		cmocka_unit_test(test_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

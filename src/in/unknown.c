@@ -1,0 +1,89 @@
+/* Tunnels that nobody knows: see unknown.h. */
+#include "in/unknown.h"
+
+#include "lane.h"
+
+#include <string.h>
+
+static bool same(const struct unknown_tunnel *a, const struct unknown_tunnel *b)
+{
+	return addr6_equal(&a->remote, &b->remote) && addr6_equal(&a->local, &b->local) &&
+	       a->key == b->key && a->has_key == b->has_key && a->reason == b->reason &&
+	       a->port == b->port;
+}
+
+static bool is_forgotten(const struct unknown_tunnel *t, uint32_t now_s)
+{
+	return t->packets == 0 || now_s - t->seen_s > UNKNOWN_FORGET_S;
+}
+
+/* Its own place, or else the place that it may take. */
+static struct unknown_tunnel *find_place(struct unknown_tunnels *all,
+					 const struct unknown_tunnel *t, uint32_t now_s)
+{
+	struct unknown_tunnel *least = &all->list[0];
+
+	for (size_t i = 0; i < UNKNOWN_TUNNELS; i++) {
+		struct unknown_tunnel *at = &all->list[i];
+
+		if (is_forgotten(at, now_s))
+			at->packets = 0;
+		else if (same(at, t))
+			return at;
+		if (at->packets < least->packets)
+			least = at;
+	}
+	least->packets = 0;
+	return least;
+}
+
+void unknown_note(struct lane *lane, const struct unknown_tunnel *tunnel)
+{
+	struct unknown_tunnels *all = lane->unknown;
+	struct unknown_tunnel *place;
+	uint64_t packets, sequence;
+
+	if (all == NULL)
+		return;
+	sequence = all->sequence;
+	__atomic_store_n(&all->sequence, sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	place = find_place(all, tunnel, lane->now_s);
+	packets = place->packets;
+	*place = *tunnel;
+	place->packets = packets + 1;
+	place->seen_s = lane->now_s;
+	__atomic_store_n(&all->sequence, sequence + 2, __ATOMIC_RELEASE);
+}
+
+/* False: it was written meanwhile. */
+static bool copy(const struct unknown_tunnels *all, struct unknown_tunnel *out)
+{
+	uint64_t before = __atomic_load_n(&all->sequence, __ATOMIC_ACQUIRE);
+
+	memcpy(out, all->list, sizeof(all->list));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return before % 2 == 0 && __atomic_load_n(&all->sequence, __ATOMIC_RELAXED) == before;
+}
+
+size_t unknown_read(const struct lane *lane, struct unknown_tunnel *out)
+{
+	enum { TRIES = 1000 }; /* a flood of them may be written without an end */
+	uint32_t now_s = __atomic_load_n(&lane->now_s, __ATOMIC_RELAXED);
+	size_t n = 0;
+	int tries = 0;
+
+	if (lane->unknown == NULL)
+		return 0;
+	while (!copy(lane->unknown, out))
+		if (++tries == TRIES)
+			return 0;
+	for (size_t i = 0; i < UNKNOWN_TUNNELS; i++) {
+		if (is_forgotten(&out[i], now_s))
+			continue;
+		out[n] = out[i];
+		out[n].seen_s = now_s - out[n].seen_s;
+		n++;
+	}
+	return n;
+}
