@@ -74,10 +74,13 @@ class Daemon:
         with open(self.file, "w", encoding="utf-8") as f:
             f.write(text)
 
+    def command(self):
+        """The words that start it."""
+        return os.path.join(self.build, "src", "homewardd"), "-c", self.file
+
     def start(self):
         """Returns when the daemon answers."""
-        self.process = self.ns.start(os.path.join(self.build, "src", "homewardd"), "-c", self.file,
-                                     log=self.log)
+        self.process = self.ns.start(*self.command(), log=self.log)
         try:
             wait_until("homewardd to answer", self.answers, START_S)
         except (TimeoutError, DaemonFailed) as e:
