@@ -23,7 +23,8 @@ static void fill_slice(struct table *t, const json_t *pool, const json_t *addres
 	table_cell(t, "%s", list_text(address, "address"));
 	table_cell(t, "%" PRIu64 "-%" PRIu64, first, last);
 	table_cell(t, "%s", text_count(used).buf);
-	table_cell(t, "%s", text_share(used, last - first + 1).buf);
+	table_cell(t, "%s%s", text_share(used, last - first + 1).buf,
+		   used + client_number(slice, "ports_kept") > last - first ? " full" : "");
 	table_cell(t, "%s", text_count(client_number(slice, "flows")).buf);
 }
 

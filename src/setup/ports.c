@@ -143,3 +143,10 @@ void ports_count_flow(struct setup *s, int change)
 	c->flows += (uint32_t)change;
 	*flows += (uint32_t)change;
 }
+
+uint32_t egress_kept_ports(const struct network *net, const struct slice *slice)
+{
+	uint32_t last = slice->first_port + slice->size;
+
+	return net->n_sites > 1 ? last / RESERVE_EVERY - slice->first_port / RESERVE_EVERY : 0;
+}

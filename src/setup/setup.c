@@ -138,6 +138,8 @@ static bool is_told(struct lane *lane, struct packet *p, enum drop drop)
 
 static void refuse(struct burst *b, const struct setup *s, enum drop drop)
 {
+	if (answers[drop] == ANSWER_EXHAUSTED)
+		s->lane->sites[s->p->probe.key.realm].counters.no_room++;
 	if (!is_told(s->lane, s->p, drop))
 		burst_drop(b, s->p, drop);
 	else if (s->six == NULL)

@@ -88,6 +88,9 @@ struct egress_state *egress_create(const struct network *net, uint32_t capacity,
 void egress_destroy(struct egress_state *e); /* NULL is fine */
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
 
+/* How many ports of @slice only sites may take that have less than their fair share. Any thread. */
+uint32_t egress_kept_ports(const struct network *net, const struct slice *slice);
+
 /*
  * Where worker @index's part of a slice of @size ports begins, as an offset; @index up to @count.
  */

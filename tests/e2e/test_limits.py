@@ -20,6 +20,30 @@ def limited(build, folder, limits):
     return replay
 
 
+def test_berlin_uses_up_the_ports(build, tmp_path):
+    """64 ports, of which four are kept for who has few flows: the others are full, and it is said."""
+    replay = Replay(build, tmp_path, EACH)
+    text = replay.file.read_text()
+    text = text.replace("  - name: madrid\n", "  - name: madrid\n    prefixes: [10.9.9.0/24]\n")
+    replay.file.write_text(text.replace("    addresses:\n", "    slice-size: 64\n    addresses:\n")
+                           .replace("slices: [1, 2, 5-7]", "slices: [16]"))
+    try:
+        replay.start()
+        wait_until("the packets", lambda: replay.get("/v1/status")[1]["packets"]["rx"] == 2 * EACH + 3, 10)
+        berlin, madrid = replay.get("/v1/sites")[1]["sites"]
+        assert (berlin["refused"], madrid["refused_no_room"]) == (0, 0)
+        assert berlin["refused_no_room"] == EACH + 1 - berlin["flows"] > 0
+        counts = replay.get("/v1/drops")[1]
+        drops = {d["reason"]: d["packets"] for d in counts["drops"]}
+        told = {a["name"]: a["packets"] for a in counts["answers"]}["exhausted"]
+        assert drops["egress_exhausted"] + told == berlin["refused_no_room"]
+        assert replay.homeward("sites").stdout.splitlines()[1].split()[-2:] == [
+            str(berlin["refused_no_room"])] * 2
+        assert "93.8 % full" in replay.homeward("egress").stdout
+    finally:
+        replay.end()
+
+
 @pytest.mark.parametrize("limits, reason", [
     (f"{{flows: {FLOWS}}}", "site_flows"),
     (f"{{new-flows-per-second: {FLOWS}}}", "site_rate"),

@@ -3,6 +3,7 @@
  * have thousands of addresses, so a step of the answer is one of them.
  */
 #include "control/api/stream.h"
+#include "setup/setup.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,8 @@ const struct route_field egress_fields[] = {
 	{"pools[].addresses[].slices[].last_port", FIELD_INTEGER, "highest port of the slice"},
 	{"pools[].addresses[].slices[].ports_in_use", FIELD_INTEGER,
 	 "ports that carry at least one flow"},
+	{"pools[].addresses[].slices[].ports_kept", FIELD_INTEGER,
+	 "of its ports: kept for sites that have less than their fair share"},
 	{"pools[].addresses[].slices[].flows", FIELD_INTEGER,
 	 "flows; more than ports where a port is shared between destinations"},
 	{NULL},
@@ -30,9 +33,11 @@ static json_t *describe_slice(const struct api_context *ctx, uint32_t index)
 	struct slice_counters c;
 
 	sum_slice(ctx, index, &c);
-	return json_pack("{s:i, s:i, s:I, s:I}", "first_port", (int)slice->first_port, "last_port",
-			 (int)(slice->first_port + slice->size - 1), "ports_in_use",
-			 (json_int_t)c.ports, "flows", (json_int_t)c.flows);
+	return json_pack("{s:i, s:i, s:I, s:I, s:I}", "first_port", (int)slice->first_port,
+			 "last_port", (int)(slice->first_port + slice->size - 1), "ports_in_use",
+			 (json_int_t)c.ports, "ports_kept",
+			 (json_int_t)egress_kept_ports(ctx->net, slice), "flows",
+			 (json_int_t)c.flows);
 }
 
 static json_t *describe_address(const struct api_context *ctx, uint32_t index)

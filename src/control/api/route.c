@@ -169,6 +169,7 @@ void sum_site(const struct api_context *ctx, uint16_t site, struct site_counters
 		sum->flows += one.flows;
 		sum->half_open += one.half_open;
 		sum->refused += one.refused;
+		sum->no_room += one.no_room;
 	}
 }
 

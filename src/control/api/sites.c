@@ -14,6 +14,8 @@ const struct route_field sites_fields[] = {
 	{"sites[].flows", FIELD_INTEGER, "flows it has now"},
 	{"sites[].half_open", FIELD_INTEGER, "of them: TCP connections not yet established"},
 	{"sites[].refused", FIELD_INTEGER, "first packets that were refused by one of its limits"},
+	{"sites[].refused_no_room", FIELD_INTEGER,
+	 "first packets that were refused because no egress port or flow record was left"},
 	{"sites[].limits.flows", FIELD_INTEGER, "flows it may have at once"},
 	{"sites[].limits.new_flows_per_second", FIELD_INTEGER, "flows it may open in a second"},
 	{"sites[].limits.half_open", FIELD_INTEGER, "TCP connections not yet established"},
@@ -53,14 +55,15 @@ static json_t *describe_site(const struct api_context *ctx, uint32_t id)
 		sum.drops += one.drops;
 	}
 	sum_site(ctx, (uint16_t)id, &flows);
-	return json_pack(
-		"{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
-		network_site_name(ctx->net, (uint16_t)id), "prefixes", prefixes, "global_prefixes",
-		globals, "tunnels", tunnels, "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
-		(json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
-		(json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops, "flows",
-		(json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open, "refused",
-		(json_int_t)flows.refused, "limits", describe_limits(&spec->limits));
+	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+			 "name", network_site_name(ctx->net, (uint16_t)id), "prefixes", prefixes,
+			 "global_prefixes", globals, "tunnels", tunnels, "rx_packets",
+			 (json_int_t)sum.rx_packets, "rx_bytes", (json_int_t)sum.rx_bytes,
+			 "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
+			 (json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops, "flows",
+			 (json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open,
+			 "refused", (json_int_t)flows.refused, "refused_no_room",
+			 (json_int_t)flows.no_room, "limits", describe_limits(&spec->limits));
 }
 
 void sites_answer(const struct api_request *rq, struct api_reply *reply)
