@@ -5,14 +5,15 @@
  * at the inner header (or, for a finished frame, at Ethernet), and a 32-bit word in the buffer says
  * the rest:
  *
- *   31        30        29    24 23     16 15             0
- *   +--------+---------+--------+---------+----------------+
- *   | frame  | pieces  | 0      | port    | tunnel         |
- *   +--------+---------+--------+---------+----------------+
+ *   31        30        29        28    24 23     16 15             0
+ *   +--------+---------+---------+--------+---------+----------------+
+ *   | frame  | pieces  | asked   | 0      | port    | tunnel         |
+ *   +--------+---------+---------+--------+---------+----------------+
  *
  * The owner parses once more, which costs less than carrying a parsed packet through memory would.
  * It does so in the stage reassemble if the packet is one of IPv6 that came in pieces, since only
- * there it is known how large they were.
+ * there it is known how large they were. A fragment whose flow's owner was asked (in/admit.h) has
+ * the site instead of the tunnel, and goes there, too.
  */
 #include "handover.h"
 
@@ -33,10 +34,12 @@ enum {
 
 #define WORD_FRAME (UINT32_C(1) << 31)
 #define WORD_PIECES (UINT32_C(1) << 30)
+#define WORD_ASKED (UINT32_C(1) << 29)
 
 struct handover {
 	uint16_t workers;
 	uint64_t multiplier[2]; /* odd, random: nobody outside chooses the worker */
+	struct remotes **remotes; /* [workers] */
 	struct rte_ring *rings[]; /* [from * workers + to] */
 };
 
@@ -66,6 +69,9 @@ struct handover *handover_create(uint16_t workers, const uint64_t *seed)
 	if (h == NULL)
 		return NULL;
 	h->workers = workers;
+	h->remotes = calloc(workers, sizeof(h->remotes[0]));
+	if (h->remotes == NULL)
+		goto fail;
 	if (!make_secret(h, seed))
 		goto fail;
 	h->multiplier[0] |= 1;
@@ -101,6 +107,7 @@ void handover_destroy(struct handover *h)
 			rte_pktmbuf_free(m);
 		rte_ring_free(h->rings[i]);
 	}
+	free(h->remotes);
 	free(h);
 }
 
@@ -191,6 +198,11 @@ bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
 	return p->owner != lane->index;
 }
 
+struct remotes **handover_remotes(struct handover *h)
+{
+	return h->remotes;
+}
+
 static uint32_t word_of(const struct packet *p)
 {
 	bool pieces = p->data[0] >> 4 == 6 && p->largest != 0;
@@ -232,6 +244,18 @@ void stage_handover(struct lane *lane, struct burst *b)
 	}
 }
 
+void handover_fragment(struct lane *lane, struct packet *p, uint16_t site)
+{
+	struct rte_mbuf *m = p->mbuf;
+	uint32_t word = (uint32_t)p->port << WORD_PORT_SHIFT;
+
+	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+	m->data_len = p->len;
+	m->pkt_len = p->len;
+	m->hash.usr = word | (site != SITE_INTERNET ? WORD_ASKED | site : 0);
+	give(lane, p->owner, &m, 1);
+}
+
 void handover_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -247,11 +271,13 @@ static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 	p->data = rte_pktmbuf_mtod(m, uint8_t *);
 	p->len = m->data_len;
 	p->port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
-	p->tunnel = (uint16_t)(word & WORD_TUNNEL_MASK);
+	p->tunnel = word & WORD_ASKED ? TUNNEL_NONE : (uint16_t)(word & WORD_TUNNEL_MASK);
 	if (word & WORD_FRAME)
 		burst_pass(b, STAGE_TRANSMIT, p);
+	else if (word & WORD_ASKED)
+		burst_reassemble(b, p, (uint16_t)(word & WORD_TUNNEL_MASK));
 	else if (word & WORD_PIECES)
-		burst_pass(b, STAGE_REASSEMBLE, p);
+		burst_reassemble(b, p, SITE_INTERNET);
 	else /* parse, over there, saw that it is one or the other */
 		burst_pass(b, p->data[0] >> 4 == 6 ? STAGE_PARSE6 : STAGE_PARSE, p);
 }

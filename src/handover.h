@@ -22,6 +22,7 @@
 enum { HANDOVER_RING_SIZE = 2048 };
 
 struct handover;
+struct remotes;
 
 /*
  * Rings between @workers workers, and the secret of their common hash: from the system, or from
@@ -39,6 +40,15 @@ bool handover_is_foreign(const struct lane *lane, struct packet *p);
 /* The same for a fragment, known by @key: all of one packet belong to one worker. */
 bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
 				  const struct flow6_key *key);
+
+/*
+ * Gives a fragment from the Internet to worker p->owner at once. @site: whose flow it belongs to,
+ * as the flow's owner found, or SITE_INTERNET: p->owner is to find out.
+ */
+void handover_fragment(struct lane *lane, struct packet *p, uint16_t site);
+
+/* [workers]: each worker writes its own when it is created; all read. */
+struct remotes **handover_remotes(struct handover *h);
 
 /* The same of IPv6, whose key is @key. */
 bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key);

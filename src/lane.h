@@ -21,6 +21,7 @@ enum {
 static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
 
 struct egress_state; /* setup/egress.c */
+struct remotes; /* flow/remotes.h */
 
 struct handover; /* handover.c */
 struct reassembly; /* in/assembly.c */
@@ -64,6 +65,7 @@ struct lane {
 	struct handover *handover; /* NULL: the only worker */
 	struct flow_table *flows;
 	struct flow_table *flows6; /* IPv6 ones; NULL: none are forwarded */
+	struct remotes *const *all_remotes; /* [count], by worker; read only */
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
 	uint64_t now_ns; /* the same in nanoseconds */
 	uint16_t index, count; /* which of how many workers: its part of each slice */
@@ -80,6 +82,7 @@ struct lane {
 	struct room room;
 	struct reassembly *reassembly;
 	struct unknown_tunnels *unknown; /* NULL: nobody asks */
+	struct remotes *remotes; /* of this worker's flows */
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	uint32_t flows6_taken;

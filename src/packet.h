@@ -59,7 +59,11 @@ struct packet {
 	struct rte_mbuf *mbuf; /* its buffer: receive and transmit alone look inside */
 	uint16_t len; /* bytes from data on */
 	uint16_t tunnel; /* decapsulate: came out of; follow: goes into; TUNNEL_NONE: neither */
-	uint16_t hop; /* follow, answer: neighbour it leaves to */
+	/*
+	 * follow, answer: neighbour it leaves to. To STAGE_REASSEMBLE: the site whose flow a first
+	 * fragment from the Internet belongs to; 0: that was not asked.
+	 */
+	uint16_t hop;
 	uint8_t l4; /* parse: offset of the transport header from data */
 	uint8_t tcp_flags; /* parse */
 	uint8_t port; /* in: receive; out: encapsulate */
@@ -99,6 +103,13 @@ static inline void burst_drop(struct burst *b, struct packet *p, enum drop reaso
 {
 	p->reason = reason;
 	burst_pass(b, STAGE_DROP, p);
+}
+
+/* @site: as the flow's owner found; SITE_INTERNET: it was not asked. */
+static inline void burst_reassemble(struct burst *b, struct packet *p, uint16_t site)
+{
+	p->hop = site;
+	burst_pass(b, STAGE_REASSEMBLE, p);
 }
 
 /* To STAGE_FRAGMENT: has the packet still to be translated? */

@@ -22,6 +22,8 @@
 #include "base/memory.h"
 #include "base/mono.h"
 #include "census.h"
+#include "flow/remotes.h"
+#include "handover.h"
 #include "in/stages.h"
 #include "lane.h"
 #include "out/stages.h"
@@ -424,6 +426,22 @@ static bool create_table(struct lane *lane, const struct worker_config *config)
 	return lane->flows != NULL && (lane->flows6 != NULL || config->flows6_capacity == 0);
 }
 
+/* Other workers read it, too: they find it with the rings. */
+static bool create_remotes(struct lane *lane, const struct worker_config *config)
+{
+	uint64_t seed = 0;
+
+	if (config->seed != NULL)
+		memcpy(&seed, config->seed, sizeof(seed));
+	lane->remotes = remotes_create(seed);
+	lane->all_remotes = &lane->remotes;
+	if (lane->handover != NULL) {
+		lane->all_remotes = handover_remotes(lane->handover);
+		handover_remotes(lane->handover)[lane->index] = lane->remotes;
+	}
+	return lane->remotes != NULL;
+}
+
 static bool create_qsbr(struct worker *w)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(1);
@@ -462,7 +480,7 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->unknown = memory_lines(sizeof(*lane->unknown));
 	if (lane->reassembly == NULL || lane->unknown == NULL || lane->tunnels == NULL ||
 	    lane->egress == NULL || lane->sites == NULL || !create_ports(lane, config) ||
-	    !create_qsbr(w) || !create_table(lane, config)) {
+	    !create_qsbr(w) || !create_table(lane, config) || !create_remotes(lane, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -484,6 +502,7 @@ void worker_destroy(struct worker *w)
 	egress_destroy(w->lane.egress);
 	reassembly_destroy(w->lane.reassembly);
 	free(w->lane.unknown);
+	remotes_destroy(w->lane.remotes);
 	free(w->lane.tunnels);
 	free(w->lane.sites);
 	free(w->lane.ports);

@@ -11,16 +11,28 @@
  * of rte_ip_frag has neither realm nor protocol, nor room for them, and it joins eight fragments at
  * most.) Fragments of tunnel packets have a kind of their own.
  *
- * Bounds: WHOLES packets in the making, WHOLES_PER_OWNER of one site (or of one hash of the outer
- * source, for tunnel packets); FRAMES_MAX fragments each; LIFE_S seconds. Who wants one more than
- * its share loses its oldest; when all are taken, whoever has most loses its oldest. Fragments that
- * overlap end their packet (RFC 5722; of IPv4 as well), unless one is just the same again. A site
- * whose packet did not become whole in time is told, if its first fragment came (RFC 792, RFC 8200
- * section 4.5).
+ * Bounds: WHOLES packets in the making, WHOLES_PER_OWNER of each owner; FRAMES_MAX fragments each;
+ * LIFE_S seconds. An owner is
+ *
+ *   of a site's packet           the site
+ *   of one from the Internet     its source, and the site whose flow it belongs to
+ *   of a tunnel packet           its outer source
+ *
+ * where addresses count by a hash. Of the two kinds that strangers can send, OUTSIDE_MAX each are
+ * in the making at most. A packet from outside is known when its first fragment is here and belongs
+ * to a flow or a tunnel of ours; before that, its later fragments are held only if their addresses
+ * may belong to one (in/admit.h).
+ *
+ * Who wants one more than its share loses its oldest; when all are taken, whoever has most loses
+ * its oldest. In both, those that are not known go first, and for one that is not known no known
+ * one does: its sender may be anybody. Fragments that overlap end their packet (RFC 5722; of IPv4
+ * as well), unless one is just the same again. A site whose packet did not become whole in time is
+ * told, if its first fragment came (RFC 792, RFC 8200 section 4.5).
  */
 #include "in/assembly.h"
 
 #include "base/wire.h"
+#include "in/admit.h"
 #include "in/extent.h"
 #include "in/stages.h"
 #include "whole.h"
@@ -32,13 +44,16 @@
 enum {
 	WHOLES = 64,
 	WHOLES_PER_OWNER = 16,
-	WHOLES_OUTER = 48,
+	OUTSIDE_MAX = 48,
 	BUFFERS = 2 * WHOLES - 1, /* in the making, and on their way out */
 	FRAMES_MAX = 128,
 	LIFE_S = 5,
 	BUCKETS = 64,
 	OWNERS_OUTER = 256,
-	OWNERS = SPEC_SITES_MAX + 1 + OWNERS_OUTER,
+	OWNERS_INTERNET = 1024,
+	OUTER_FIRST = SPEC_SITES_MAX + 1, /* behind the sites */
+	INTERNET_FIRST = OUTER_FIRST + OWNERS_OUTER,
+	OWNERS = INTERNET_FIRST + OWNERS_INTERNET,
 	NONE = UINT16_MAX,
 
 	FAR = 128 + PIECE_HEADER_MAX, /* where payload begins in its buffer, with headroom; */
@@ -51,19 +66,23 @@ enum {
 static_assert((int)WHOLES <= (int)BURST_MAX,
 	      "all of them may expire at once, and are answered in one burst");
 
+/* Who can send such packets. */
+enum sender { SENDER_SITE, SENDER_OUTER, SENDER_INTERNET, SENDERS };
+
 struct assembly {
 	struct flow6_key key; /* ports: identification; zero: enum assembly_kind */
 	struct rte_mbuf *m; /* NULL: free */
 	uint8_t *payload; /* in m */
 	uint32_t born_s;
 	uint32_t serial; /* age among those of one second */
-	uint32_t owner; /* a site, or from SPEC_SITES_MAX + 1 on a hash: more than 16 bits */
+	uint32_t owner; /* a site, or from OUTER_FIRST on a hash: more than 16 bits */
 	uint16_t tunnel, frames;
 	uint16_t next; /* in its bucket */
 	uint16_t largest; /* bytes of the largest fragment, headers included */
 	uint16_t first; /* payload bytes of the first fragment */
 	uint16_t header_len; /* of the first fragment; 0: it is not here */
 	bool congested; /* a fragment was marked */
+	bool known; /* a site's, or its first fragment is here */
 	bool mute; /* nobody is told when it expires */
 	struct extent extent;
 	uint8_t header[PIECE_HEADER_MAX]; /* the first fragment's, as it came */
@@ -75,7 +94,7 @@ struct reassembly {
 	uint32_t swept_s;
 	uint16_t buckets[BUCKETS];
 	uint8_t in_use[OWNERS]; /* assemblies */
-	uint8_t outers; /* of all owners */
+	uint8_t from[SENDERS]; /* of all owners */
 	struct assembly assemblies[WHOLES];
 };
 
@@ -114,9 +133,11 @@ static bool is_six(const struct assembly *a)
 	return a->key.zero >= ASSEMBLY_INNER6;
 }
 
-static bool is_outer(uint32_t owner)
+static enum sender sender_of(uint32_t owner)
 {
-	return owner > SPEC_SITES_MAX;
+	if (owner >= INTERNET_FIRST)
+		return SENDER_INTERNET;
+	return owner >= OUTER_FIRST ? SENDER_OUTER : SENDER_SITE;
 }
 
 /* Any table's secret will do. */
@@ -139,7 +160,7 @@ static void unlink_assembly(struct lane *lane, struct assembly *a)
 		at = &r->assemblies[*at].next;
 	*at = a->next;
 	r->in_use[a->owner]--;
-	r->outers -= is_outer(a->owner);
+	r->from[sender_of(a->owner)]--;
 	a->m = NULL;
 }
 
@@ -232,86 +253,157 @@ static struct assembly *find(const struct lane *lane, const struct flow6_key *ke
 	return NULL;
 }
 
-/* The oldest of @owner's; NULL: it has none. */
-static struct assembly *oldest_of(struct reassembly *r, uint32_t owner)
+/* Which assemblies may have to go. */
+struct choice {
+	uint32_t senders; /* bits of enum sender */
+	bool unknown; /* only those that are not known */
+};
+
+static bool is_among(const struct assembly *a, const struct choice *c)
+{
+	return a->m != NULL && c->senders >> sender_of(a->owner) & 1 && !(c->unknown && a->known);
+}
+
+/* The oldest of @owner's among @c; NULL: there is none. */
+static struct assembly *oldest_of(struct reassembly *r, uint32_t owner, const struct choice *c)
 {
 	struct assembly *oldest = NULL;
 
 	for (unsigned i = 0; i < WHOLES; i++) {
 		struct assembly *a = &r->assemblies[i];
 
-		if (a->m != NULL && a->owner == owner &&
+		if (is_among(a, c) && a->owner == owner &&
 		    (oldest == NULL || (int32_t)(a->serial - oldest->serial) < 0))
 			oldest = a;
 	}
 	return oldest;
 }
 
-/* Whoever has most; with @outer, of tunnel packets. There are such. */
-static uint32_t greediest(const struct reassembly *r, bool outer)
+/* The oldest among @c of whoever has most; NULL: there is none. */
+static struct assembly *oldest_of_greediest(struct reassembly *r, const struct choice *c)
 {
-	uint32_t most = 0, owner = 0;
+	const struct assembly *of = NULL;
 
 	for (unsigned i = 0; i < WHOLES; i++) {
 		const struct assembly *a = &r->assemblies[i];
 
-		if (a->m == NULL || r->in_use[a->owner] <= most || (outer && !is_outer(a->owner)))
-			continue;
-		most = r->in_use[a->owner];
-		owner = a->owner;
+		if (is_among(a, c) && (of == NULL || r->in_use[a->owner] > r->in_use[of->owner]))
+			of = a;
 	}
-	return owner;
+	return of == NULL ? NULL : oldest_of(r, of->owner, c);
 }
 
-static struct assembly *make_room(struct lane *lane, uint32_t owner)
+/* Who has to go for one of @owner's more; NULL: nobody, it is the newcomer that has to. */
+static struct assembly *victim_of(struct reassembly *r, uint32_t owner, bool known, bool own,
+				  bool kind)
 {
-	struct reassembly *r = lane->reassembly;
-	bool own = r->in_use[owner] >= WHOLES_PER_OWNER;
-	bool outer = is_outer(owner) && r->outers >= WHOLES_OUTER;
-	struct assembly *a;
+	const uint32_t senders = own || kind ? 1u << sender_of(owner) : (1u << SENDERS) - 1;
+	struct assembly *a = NULL;
 
-	for (unsigned i = 0; i < WHOLES && !own && !outer; i++) {
-		if (r->assemblies[i].m == NULL)
-			return &r->assemblies[i];
+	for (int strict = 1; strict >= !known && a == NULL; strict--) {
+		const struct choice c = {senders, strict};
+
+		a = own ? oldest_of(r, owner, &c) : oldest_of_greediest(r, &c);
 	}
-	a = oldest_of(r, own ? owner : greediest(r, outer));
-	give_up(lane, a, DROP_FRAGMENT_LIMIT);
 	return a;
 }
 
-static uint32_t owner_of(const struct lane *lane, const struct flow6_key *key)
-{
-	const struct flow6_key source = {.src = key->src, .zero = key->zero};
-
-	if (!assembly_is_outer(key->zero))
-		return key->realm;
-	return SPEC_SITES_MAX + 1 + (uint32_t)(hash_of(lane, &source) % OWNERS_OUTER);
-}
-
-/* NULL: no buffer is left. */
-static struct assembly *begin(struct lane *lane, const struct flow6_key *key)
+/* A free one for @owner; NULL: there is none for it. */
+static struct assembly *make_room(struct lane *lane, uint32_t owner, bool known)
 {
 	struct reassembly *r = lane->reassembly;
-	uint32_t owner = owner_of(lane, key);
-	struct assembly *a = make_room(lane, owner);
-	unsigned bucket = bucket_of(lane, key);
-	struct rte_mbuf *m = rte_pktmbuf_alloc(r->pool);
+	enum sender sender = sender_of(owner);
+	bool own = r->in_use[owner] >= WHOLES_PER_OWNER;
+	bool kind = sender != SENDER_SITE && r->from[sender] >= OUTSIDE_MAX;
+	struct assembly *a;
+
+	for (unsigned i = 0; i < WHOLES && !own && !kind; i++) {
+		if (r->assemblies[i].m == NULL)
+			return &r->assemblies[i];
+	}
+	a = victim_of(r, owner, known, own, kind);
+	if (a != NULL)
+		give_up(lane, a, DROP_FRAGMENT_LIMIT);
+	return a;
+}
+
+static bool is_from_internet(const struct flow6_key *key)
+{
+	return key->realm == SITE_INTERNET && !assembly_is_outer(key->zero);
+}
+
+/* @site: of the flow that a packet from the Internet belongs to, as far as it is known. */
+static uint32_t owner_of(const struct lane *lane, const struct flow6_key *key, uint16_t site)
+{
+	const struct flow6_key source = {.src = key->src, .realm = site, .zero = key->zero};
+
+	if (assembly_is_outer(key->zero))
+		return OUTER_FIRST + (uint32_t)(hash_of(lane, &source) % OWNERS_OUTER);
+	if (key->realm == SITE_INTERNET)
+		return INTERNET_FIRST + (uint32_t)(hash_of(lane, &source) % OWNERS_INTERNET);
+	return key->realm;
+}
+
+/* A first fragment from outside says whose it is; all that a site sends is its own. */
+static bool makes_known(const struct packet *p, const struct piece *f)
+{
+	if (is_from_internet(&f->key))
+		return f->at == 0 && p->hop != ADMIT_SITE_ANY;
+	return f->at == 0 || !assembly_is_outer(f->key.zero);
+}
+
+static uint16_t site_of(const struct packet *p, const struct piece *f)
+{
+	return is_from_internet(&f->key) && makes_known(p, f) ? p->hop : SITE_INTERNET;
+}
+
+/* NULL: there is no place for it, or no buffer. */
+static struct assembly *begin(struct lane *lane, const struct packet *p, const struct piece *f)
+{
+	struct reassembly *r = lane->reassembly;
+	bool known = makes_known(p, f);
+	uint32_t owner = owner_of(lane, &f->key, site_of(p, f));
+	struct assembly *a = make_room(lane, owner, known);
+	unsigned bucket = bucket_of(lane, &f->key);
+	struct rte_mbuf *m = a == NULL ? NULL : rte_pktmbuf_alloc(r->pool);
 
 	if (m == NULL)
 		return NULL;
 	*a = (struct assembly){
-		.key = *key,
+		.key = f->key,
 		.m = m,
 		.payload = (uint8_t *)m->buf_addr + FAR,
 		.born_s = lane->now_s,
 		.serial = r->serial++,
 		.owner = owner,
+		.known = known,
 		.next = r->buckets[bucket],
 	};
 	r->buckets[bucket] = (uint16_t)(a - r->assemblies);
 	r->in_use[owner]++;
-	r->outers += is_outer(owner);
+	r->from[sender_of(owner)]++;
 	return a;
+}
+
+/*
+ * The first fragment came later than others: now it is known whose the packet is. Its new owner may
+ * have its share already and loses its oldest.
+ */
+static void become_known(struct lane *lane, struct assembly *a, const struct packet *p,
+			 const struct piece *f)
+{
+	struct reassembly *r = lane->reassembly;
+	uint32_t owner = owner_of(lane, &f->key, site_of(p, f));
+	struct assembly *victim = NULL;
+
+	if (owner != a->owner && r->in_use[owner] >= WHOLES_PER_OWNER)
+		victim = victim_of(r, owner, true, true, false);
+	if (victim != NULL)
+		give_up(lane, victim, DROP_FRAGMENT_LIMIT);
+	r->in_use[a->owner]--;
+	r->in_use[owner]++; /* the same kind of sender */
+	a->owner = owner;
+	a->known = true;
 }
 
 /* Payload that reaches far needs the room that other packets' headers have. */
@@ -348,6 +440,14 @@ static bool is_same(const struct assembly *a, const struct piece *f)
 	return memcmp(a->payload + f->at, f->payload, f->len) == 0;
 }
 
+/* The first of a packet to arrive: may it be one of ours? Of a first fragment that was asked. */
+static bool may_begin(const struct lane *lane, const struct piece *f)
+{
+	if (assembly_is_outer(f->key.zero))
+		return network_has_tunnel_between(lane->net, &f->key.dst, &f->key.src);
+	return !is_from_internet(&f->key) || f->at == 0 || admit_later(lane, f);
+}
+
 /* Puts the fragment into its packet. DROP_NONE, or why it is not held. */
 static enum drop hold(struct lane *lane, const struct packet *p, const struct piece *f,
 		      struct assembly **in)
@@ -355,10 +455,14 @@ static enum drop hold(struct lane *lane, const struct packet *p, const struct pi
 	struct assembly *a = find(lane, &f->key);
 	enum extent_verdict verdict;
 
+	if (a == NULL && !may_begin(lane, f))
+		return is_from_internet(&f->key) ? DROP_NO_FLOW : DROP_GRE_UNKNOWN;
 	if (a == NULL)
-		a = begin(lane, &f->key);
+		a = begin(lane, p, f);
+	else if (!a->known && makes_known(p, f))
+		become_known(lane, a, p, f);
 	if (a == NULL)
-		return DROP_NO_BUFFER;
+		return DROP_FRAGMENT_LIMIT;
 	verdict = extent_add(&a->extent, f->at, f->len, f->last);
 	if (verdict == EXTENT_AGAIN && is_same(a, f))
 		return DROP_FRAGMENT;

@@ -248,7 +248,7 @@ static void leave(const struct lane *lane, struct burst *b, struct packet *p, en
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;
 	if (is_for_tunnel(lane, p->data))
-		burst_pass(b, STAGE_REASSEMBLE, p);
+		burst_reassemble(b, p, SITE_INTERNET);
 	else
 		burst_drop(b, p, drop);
 }

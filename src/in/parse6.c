@@ -131,7 +131,7 @@ static bool is_error(const struct packet *p)
 static void leave(struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)
-		burst_pass(b, STAGE_REASSEMBLE, p);
+		burst_reassemble(b, p, SITE_INTERNET);
 	else if (drop == DROP_PROTOCOL && is_error(p))
 		burst_pass(b, STAGE_QUOTE6, p);
 	else

@@ -7,11 +7,14 @@
  * bounds them, is in assembly.c; how they are read, in piece.c and piece6.c.
  *
  * Fragments of a packet may come to different workers: the owner of its key puts it together.
+ * Whether a first fragment from the Internet belongs to a flow is known to the flow's owner: it
+ * goes there first.
  */
 #include "in/stages.h"
 
 #include "base/wire.h"
 #include "handover.h"
+#include "in/admit.h"
 #include "in/assembly.h"
 #include "whole.h"
 
@@ -67,19 +70,58 @@ static enum drop open_whole(struct lane *lane, struct packet *p)
 									: DROP_NONE;
 }
 
+static bool is_foreign(const struct lane *lane, struct packet *p, const struct flow6_key *six)
+{
+	if (lane->count == 1)
+		return false;
+	return is_six(p) ? handover_is_foreign6(lane, p, six) : handover_is_foreign(lane, p);
+}
+
+/*
+ * Asks whose flow a first fragment from the Internet belongs to; p->hop says it afterwards. @gone:
+ * another worker has it now, to find out.
+ */
+static enum drop ask(struct lane *lane, struct packet *p, const struct piece *piece, bool *gone)
+{
+	struct flow6_key six;
+	enum drop drop = admit_key(lane, p, piece, &six);
+
+	if (drop != DROP_NONE)
+		return drop;
+	*gone = is_foreign(lane, p, &six);
+	if (!*gone)
+		return admit_first(lane, p, &six, &p->hop);
+	handover_fragment(lane, p, SITE_INTERNET);
+	return DROP_NONE;
+}
+
+/* Gives the fragment to the worker that puts its packet together, if that is another one. */
+static bool hand_over(struct lane *lane, struct burst *b, struct packet *p,
+		      const struct piece *piece)
+{
+	if (lane->count == 1 || !handover_fragment_is_foreign(lane, p, &piece->key))
+		return false;
+	if (p->tunnel == TUNNEL_NONE && p->hop != SITE_INTERNET) {
+		handover_fragment(lane, p, p->hop);
+		return true;
+	}
+	p->largest = piece->key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
+	burst_pass(b, STAGE_HANDOVER, p);
+	return true;
+}
+
 /* Takes a fragment. True: @p is now a whole packet, opened; else it has been dealt with. */
 static bool take(struct lane *lane, struct burst *b, struct packet *p)
 {
 	struct piece piece;
-	bool whole;
+	bool whole, gone = false;
 	enum drop drop = read_piece(lane, p, &piece);
 
-	if (drop == DROP_NONE && lane->count > 1 &&
-	    handover_fragment_is_foreign(lane, p, &piece.key)) {
-		p->largest = piece.key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
-		burst_pass(b, STAGE_HANDOVER, p);
+	if (drop == DROP_NONE && piece.at == 0 && p->hop == SITE_INTERNET &&
+	    piece.key.realm == SITE_INTERNET && !assembly_is_outer(piece.key.zero))
+		drop = ask(lane, p, &piece, &gone);
+	if (gone || (drop == DROP_NONE && hand_over(lane, b, p, &piece)))
 		return false;
-	}
 	if (drop == DROP_NONE)
 		drop = assembly_add(lane, p, &piece, &whole);
 	if (drop == DROP_NONE && whole && assembly_is_outer(piece.key.zero))

@@ -27,6 +27,11 @@ struct tunnel6_slot {
 	uint16_t tunnel; /* TUNNEL_NONE: empty */
 };
 
+/* IPv4: mapped. */
+struct tunnel_ends {
+	struct addr6 local, remote;
+};
+
 struct address_slot {
 	be32_t addr;
 	int32_t value; /* index of an egress address, or ADDRESS_LOCAL_END, or ADDRESS_EMPTY */
@@ -51,6 +56,8 @@ struct name_index {
 struct network_index {
 	struct tunnel_slot *tunnels; /* over IPv4 */
 	struct tunnel6_slot *tunnels6; /* over IPv6 */
+	struct tunnel_ends *ends; /* [n_ends], sorted by remote end: of all tunnels */
+	uint32_t n_ends;
 	struct address_slot *addresses; /* egress addresses and local ends */
 	struct address6_slot *addresses6; /* the same of IPv6 */
 	uint32_t *slices; /* all addresses' slice maps: slice number + 1, 0 is not ours */
@@ -69,6 +76,9 @@ struct network;
 
 /* global.c: makes net->globals. False: memory ran out. */
 bool network_make_globals(struct network *net);
+
+/* ends.c: makes index->ends, when tunnels are compiled. False: memory ran out. */
+bool network_make_ends(struct network *net);
 
 /* address6.c, tunnel6.c: fill addresses6 and tunnels6, which are there and have room. */
 void index_addresses6(struct network *net);

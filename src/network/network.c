@@ -105,6 +105,17 @@ bool network_lets_in(const struct network *net, be32_t addr, uint16_t port)
 	return pool != NULL && pool->filtering == FILTERING_ENDPOINT_INDEPENDENT;
 }
 
+bool network_address_lets_in(const struct network *net, be32_t addr)
+{
+	int first = network_find_address(net, addr);
+
+	for (uint32_t i = first < 0 ? net->n_addresses : (uint32_t)first; i < net->n_addresses; i++)
+		if (net->addresses[i].addr == addr &&
+		    net->pools[net->addresses[i].pool].filtering == FILTERING_ENDPOINT_INDEPENDENT)
+			return true;
+	return false;
+}
+
 bool network_source_allowed(const struct network *net, uint16_t site, be32_t src)
 {
 	const struct site *s = &net->sites[site];
@@ -458,7 +469,7 @@ struct network *network_create(const struct network_spec *spec)
 	index_addresses(net);
 	index_addresses6(net);
 	index_slices(net);
-	if (!index_names(net)) {
+	if (!index_names(net) || !network_make_ends(net)) {
 		network_destroy(net);
 		return NULL;
 	}
@@ -472,6 +483,7 @@ void network_destroy(struct network *net)
 	if (net->index != NULL) {
 		free(net->index->tunnels);
 		free(net->index->tunnels6);
+		free(net->index->ends);
 		free(net->index->addresses);
 		free(net->index->addresses6);
 		free(net->index->slices);

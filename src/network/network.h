@@ -186,6 +186,10 @@ int network_find_address6(const struct network *net, const struct addr6 *addr);
 /* Whose global prefix is @addr in? The site, or SITE_INTERNET: in none. */
 uint16_t network_find_global(const struct network *net, const struct addr6 *addr);
 
+/* Has any tunnel, with whatever key, these outer addresses? IPv4: mapped. */
+bool network_has_tunnel_between(const struct network *net, const struct addr6 *local,
+				const struct addr6 *remote);
+
 /* Is @addr the local end of any tunnel? */
 bool network_is_local_end(const struct network *net, be32_t addr);
 bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
@@ -207,6 +211,9 @@ const struct pool *network_find_pool(const struct network *net, be32_t addr, uin
 
 /* May the Internet open flows to @port (host order) of @addr, if somebody has it? */
 bool network_lets_in(const struct network *net, be32_t addr, uint16_t port);
+
+/* The same of any port of @addr. */
+bool network_address_lets_in(const struct network *net, be32_t addr);
 
 /* May @src (inner source) come from @site? */
 bool network_source_allowed(const struct network *net, uint16_t site, be32_t src);

@@ -69,7 +69,7 @@ static enum drop insert(struct setup *s)
 	s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
 	if (s->record == FLOW_NO_RECORD)
 		return DROP_TABLE_FULL;
-	s->lane->counters.flows_created++;
+	setup_flow_begun(s->lane, &s->flow);
 	return DROP_NONE;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/wire.h"
 #include "errors.h"
+#include "flow/remotes.h"
 #include "way.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ static const struct step {
 	{"route",  route_choose,  route6_choose, NULL},
 	{"choose", egress_choose, global_choose, NULL},
 	{"take",   egress_take,   global_take,   egress_undo},
-	{"insert", insert_flow,   insert_flow,   NULL},
+	{"insert", insert_flow,   insert_flow6,  NULL},
 };
 /* clang-format on */
 
@@ -76,18 +77,49 @@ static ALWAYS_INLINE enum drop run_steps(struct setup *s, size_t first, size_t e
 	return DROP_NONE;
 }
 
+/* Of the flow's two addresses outside. */
+static ALWAYS_INLINE uint32_t remotes_of(const struct remotes *r, const struct flow *flow,
+					 const struct flow6 *six)
+{
+	if (six == NULL)
+		return remotes_place(r, flow->nat_src, flow->dst);
+	return remotes_place6(r, &six->nat_src, &six->dst);
+}
+
+static ALWAYS_INLINE void begun(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+{
+	remotes_add(lane->remotes, remotes_of(lane->remotes, flow, six));
+	lane->counters.flows_created++;
+}
+
+void setup_flow_begun(struct lane *lane, const struct flow *flow)
+{
+	begun(lane, flow, NULL);
+}
+
 enum drop insert_flow(struct setup *s)
 {
-	s->flow.seen_s = s->lane->now_s;
-	if (s->six == NULL)
-		s->record = flow_table_insert_hashed(s->lane->flows, &s->flow, s->p->probe.hash,
-						     s->return_hash);
-	else
-		s->record = flow6_table_insert_hashed(s->lane->flows6, &s->flow, s->six,
-						      s->p->probe.hash, s->return_hash);
+	struct lane *lane = s->lane;
+
+	s->flow.seen_s = lane->now_s;
+	s->record =
+		flow_table_insert_hashed(lane->flows, &s->flow, s->p->probe.hash, s->return_hash);
 	if (s->record == FLOW_NO_RECORD)
 		return DROP_TABLE_FULL;
-	s->lane->counters.flows_created++;
+	begun(lane, &s->flow, NULL);
+	return DROP_NONE;
+}
+
+enum drop insert_flow6(struct setup *s)
+{
+	struct lane *lane = s->lane;
+
+	s->flow.seen_s = lane->now_s;
+	s->record = flow6_table_insert_hashed(lane->flows6, &s->flow, s->six, s->p->probe.hash,
+					      s->return_hash);
+	if (s->record == FLOW_NO_RECORD)
+		return DROP_TABLE_FULL;
+	begun(lane, &s->flow, s->six);
 	return DROP_NONE;
 }
 
@@ -122,6 +154,7 @@ void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct f
 {
 	egress_release(lane, flow, six);
 	limits_release(lane, flow, six != NULL);
+	remotes_remove(lane->remotes, remotes_of(lane->remotes, flow, six));
 	lane->counters.flows_ended++;
 }
 

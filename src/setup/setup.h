@@ -40,6 +40,7 @@ enum drop global_take(struct setup *s);
 void egress_undo(struct setup *s);
 void egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
 enum drop insert_flow(struct setup *s); /* both directions into the table */
+enum drop insert_flow6(struct setup *s);
 
 /*
  * From outside (inbound.c): whose is the egress port that s->flow names? Then its inner endpoint is
@@ -68,6 +69,9 @@ unsigned room_sweep(struct lane *lane, bool six, unsigned n);
 
 void stage_setup(struct lane *lane, struct burst *b);
 void stage_setup6(struct lane *lane, struct burst *b);
+
+/* A flow of IPv4 is in the table: it is counted. */
+void setup_flow_begun(struct lane *lane, const struct flow *flow);
 
 /*
  * What setup took for a flow is given back: call for each flow that ends (setup.c). @six: its

@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include "base/clock.h"
+#include "flow/remotes.h"
 #include "flow/stages.h"
 #include "in/stages.h"
 #include "out/stages.h"
@@ -144,6 +145,9 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		b->ports[i].n_queues = 1;
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
 		b->lane.timers.state_s[i] = STAGE_TIMEOUT;
+	b->lane.remotes = remotes_create(1);
+	b->lane.all_remotes = &b->lane.remotes;
+	assert_non_null(b->lane.remotes);
 	assert_non_null(b->lane.flows);
 	assert_non_null(b->lane.flows6);
 	assert_non_null(b->lane.egress);
@@ -165,6 +169,7 @@ void bench_destroy(struct stage_bench *b)
 	flow_table_destroy(b->lane.flows);
 	flow_table_destroy(b->lane.flows6);
 	egress_destroy(b->lane.egress);
+	remotes_destroy(b->lane.remotes);
 	free(b->lane.sites);
 	adjacency_destroy(b->adj);
 	network_destroy(b->net);

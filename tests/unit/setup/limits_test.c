@@ -2,6 +2,7 @@
  * The step that holds a site to its limits, on a lane of its own: what it takes, what it refuses and
  * under which name, what comes back.
  */
+#include "flow/remotes.h"
 #include "setup/room.h"
 
 #include <setjmp.h>
@@ -51,13 +52,16 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
 		t.lane.timers.state_s[i] = 300;
 	assert_non_null(t.lane.flows);
+	t.lane.remotes = remotes_create(1);
 	assert_non_null(t.lane.sites);
+	assert_non_null(t.lane.remotes);
 }
 
 static void tear_down(void)
 {
 	flow_table_destroy(t.lane.flows);
 	free(t.lane.sites);
+	remotes_destroy(t.lane.remotes);
 	network_destroy(t.net);
 }
 

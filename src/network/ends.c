@@ -1,0 +1,42 @@
+/*
+ * The pairs of outer addresses that tunnels have, whatever their keys: a later fragment of a tunnel
+ * packet has no GRE header, and belongs to a tunnel only if its addresses are such a pair.
+ *
+ * Sorted once, found by bisection: fragments are rare.
+ */
+#include "network/index.h"
+#include "network/network.h"
+
+#include <stdlib.h>
+
+static int compare(const void *a, const void *b)
+{
+	const struct tunnel_ends *x = a, *y = b;
+	int by_remote = addr6_compare(&x->remote, &y->remote);
+
+	return by_remote != 0 ? by_remote : addr6_compare(&x->local, &y->local);
+}
+
+bool network_make_ends(struct network *net)
+{
+	struct network_index *x = net->index;
+
+	x->ends = calloc(net->n_tunnels + 1, sizeof(x->ends[0]));
+	if (x->ends == NULL)
+		return false;
+	x->n_ends = net->n_tunnels;
+	for (uint16_t id = 1; id <= net->n_tunnels; id++)
+		x->ends[id - 1] = (struct tunnel_ends){network_tunnel_local(net, id),
+						       network_tunnel_remote(net, id)};
+	qsort(x->ends, x->n_ends, sizeof(x->ends[0]), compare);
+	return true;
+}
+
+bool network_has_tunnel_between(const struct network *net, const struct addr6 *local,
+				const struct addr6 *remote)
+{
+	const struct tunnel_ends wanted = {*local, *remote};
+
+	return bsearch(&wanted, net->index->ends, net->index->n_ends, sizeof(wanted), compare) !=
+	       NULL;
+}

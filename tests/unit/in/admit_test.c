@@ -1,0 +1,191 @@
+/*
+ * Admission of fragments from the Internet: each row is a first fragment, and what is said of it. Then
+ * later ones, by their addresses alone.
+ */
+#include "in/admit.h"
+
+#include "base/wire.h"
+#include "flow/remotes.h"
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { TCP = 6, UDP = 17, ICMP = 1, ICMP6 = 58, PORT = 2050, ERROR = 3, ERROR6 = 1 };
+
+/* Of the flows that the bench has: from berlin's host to the server's port 53, of each protocol. */
+static struct frame site_frame(uint8_t proto, bool six)
+{
+	return (struct frame){
+		.six = six,
+		.src = HOST,
+		.dst = SERVER,
+		.src6 = HOST6,
+		.dst6 = SERVER6,
+		.sport = 5000,
+		.dport = proto == ICMP || proto == ICMP6 ? 0 : 53,
+		.proto = proto,
+		.payload = proto == TCP ? 68 : 64, /* eights of bytes: more follows */
+	};
+}
+
+static const struct row {
+	const char *why;
+	bool six;
+	uint8_t proto;
+	int16_t type; /* of ICMP: other than a reply */
+	int16_t sport, dport; /* other than the flow's */
+	bool stranger; /* another source */
+	uint32_t dst; /* another destination, or of the embedded packet's source */
+	enum drop drop;
+} rows[] = {
+	{"UDP", false, UDP},
+	{"TCP", false, TCP},
+	{"an echo reply", false, ICMP},
+	{"IPv6: UDP", true, UDP},
+	{"IPv6: TCP", true, TCP},
+	{"IPv6: an echo reply", true, ICMP6},
+	{"from another port", false, UDP, 0, 54, 0, false, 0, DROP_NO_FLOW},
+	{"to another port", false, UDP, 0, 0, PORT + 1, false, 0, DROP_NO_FLOW},
+	{"to another address of ours", false, UDP, 0, 0, 0, false, EGRESS_2, DROP_NO_FLOW},
+	{"from somebody else", false, UDP, 0, 0, 0, true, 0, DROP_NO_FLOW},
+	{"IPv6: from somebody else", true, UDP, 0, 0, 0, true, 0, DROP_NO_FLOW},
+	{"IPv6: to another port", true, TCP, 0, 0, PORT + 1, false, 0, DROP_NO_FLOW},
+	{"an echo request", false, ICMP, 8, 0, 0, false, 0, DROP_NO_FLOW},
+	{"IPv6: an echo request", true, ICMP6, 128, 0, 0, false, 0, DROP_NO_FLOW},
+	{"another echo", false, ICMP, 0, 0, 77, false, 0, DROP_NO_FLOW},
+	{"a protocol that nobody has", false, 132, 0, 0, 0, false, 0, DROP_PROTOCOL},
+	{"IPv6: a protocol that nobody has", true, 132, 0, 0, 0, false, 0, DROP_NO_FLOW},
+	{"an ICMP error about nothing of ours", false, ICMP, ERROR, 0, 0, false, 0,
+	 DROP_ICMP_QUOTE},
+	{"IPv6: an ICMP error about nothing of ours", true, ICMP6, ERROR6, 0, 0, false, 0,
+	 DROP_ICMP_QUOTE},
+};
+
+/* The answer of the flow at port @nat, as the row has it. */
+static struct frame row_frame(const struct row *row, uint16_t nat)
+{
+	struct frame f = site_frame(row->proto, row->six);
+	bool icmp = row->proto == ICMP || row->proto == ICMP6;
+
+	f.src = SERVER + row->stranger;
+	f.src6 = (struct ip6)SERVER6;
+	((uint8_t *)&f.src6)[15] += row->stranger;
+	f.dst = row->dst != 0 ? row->dst : EGRESS;
+	f.dst6 = (struct ip6)EGRESS6;
+	f.sport = row->sport != 0 ? (uint16_t)row->sport : 53;
+	f.dport = row->dport != 0 ? (uint16_t)row->dport : nat;
+	f.icmp_type = row->type != 0 ? (uint8_t)row->type : row->six ? 129 : 0;
+	if (icmp) {
+		f.sport = f.dport;
+		f.dport = 0;
+	}
+	return f;
+}
+
+/* As if the packet were longer: more fragments follow it. */
+static enum drop read_piece(struct packet *p, bool six, struct piece *piece)
+{
+	static uint8_t bytes[2048];
+
+	if (!six) {
+		wire_put_be16(p->data + IPV4_FRAGMENT, htons(IPV4_MF));
+		return piece_read(p->data, piece);
+	}
+	memcpy(bytes, p->data, IPV6_LEN);
+	bytes[IPV6_NEXT] = NEXT_FRAGMENT;
+	wire_put_be16(bytes + IPV6_LENGTH, htons((uint16_t)(p->len - IPV6_LEN + 8)));
+	memset(bytes + IPV6_LEN, 0, 8);
+	bytes[IPV6_LEN] = p->data[IPV6_NEXT];
+	bytes[IPV6_LEN + 3] = 1;
+	memcpy(bytes + IPV6_LEN + 8, p->data + IPV6_LEN, p->len - IPV6_LEN);
+	return piece6_read(bytes, piece);
+}
+
+static enum drop admit(struct stage_bench *b, const struct row *row, uint16_t *site)
+{
+	static const uint8_t protos[] = {TCP, UDP, ICMP};
+	uint16_t nat = PORT;
+	struct frame f;
+	struct packet *p;
+	struct piece piece;
+	struct flow6_key six;
+	enum drop drop;
+
+	for (size_t i = 0; i < sizeof(protos); i++) {
+		struct frame four = site_frame(protos[i], false);
+		struct frame other = site_frame(protos[i] == ICMP ? ICMP6 : protos[i], true);
+
+		bench_flow(b, &four, TUNNEL_B1, nat);
+		bench_flow6(b, &other, TUNNEL_B1, nat);
+	}
+	f = row_frame(row, nat);
+	p = bench_inner(b, &f, TUNNEL_NONE);
+	assert_int_equal(read_piece(p, row->six, &piece), DROP_NONE);
+	drop = admit_key(&b->lane, p, &piece, &six);
+	return drop != DROP_NONE ? drop : admit_first(&b->lane, p, &six, site);
+}
+
+static void every_row(void **state)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct stage_bench *b = bench_create(2048, 1024, 0, 1);
+		uint16_t site = 0;
+		enum drop drop = admit(b, &rows[i], &site);
+
+		if (drop != rows[i].drop)
+			fail_msg("%s: %s", rows[i].why, drop_infos[drop].name);
+		if (drop == DROP_NONE)
+			assert_int_equal(site, SITE_BERLIN);
+		bench_destroy(b);
+	}
+}
+
+/* A later fragment: between two addresses that have a flow, of either family. */
+static void later_ones(void **state)
+{
+	struct stage_bench *b = bench_create(2048, 1024, 0, 1);
+	struct piece four = {.key = {.src = addr6_from_ipv4(htonl(SERVER)),
+				     .dst = addr6_from_ipv4(htonl(EGRESS))}};
+	struct piece six = {.key = {.src = bench_addr6((struct ip6)SERVER6),
+				    .dst = bench_addr6((struct ip6)EGRESS6)}};
+	struct remotes *r = b->lane.remotes;
+
+	assert_false(admit_later(&b->lane, &four));
+	assert_false(admit_later(&b->lane, &six));
+	remotes_add(r, remotes_place(r, htonl(EGRESS), htonl(SERVER)));
+	assert_true(admit_later(&b->lane, &four));
+	assert_false(admit_later(&b->lane, &six));
+	remotes_add(r, remotes_place6(r, &six.key.dst, &six.key.src));
+	assert_true(admit_later(&b->lane, &six));
+	bench_destroy(b);
+}
+
+/* No flows of IPv6 are forwarded: nothing of it is held. */
+static void without_ipv6(void **state)
+{
+	struct stage_bench *b = bench_create(2048, 1024, 0, 1);
+	struct flow_table *flows6 = b->lane.flows6;
+	struct packet p = {.mbuf = NULL};
+	struct piece six = {.key = {.src = bench_addr6((struct ip6)SERVER6)}};
+	struct flow6_key key;
+
+	b->lane.flows6 = NULL;
+	assert_int_equal(admit_key(&b->lane, &p, &six, &key), DROP_NO_IPV6);
+	b->lane.flows6 = flows6;
+	bench_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row),
+		cmocka_unit_test(later_ones),
+		cmocka_unit_test(without_ipv6),
+	};
+
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}
