@@ -1,4 +1,9 @@
-/* homeward drops: why packets were not delivered, the most frequent reason first. */
+/*
+ * homeward drops: why packets were not delivered, the most frequent reason first.
+ *
+ * Workers know what they dropped. What was lost before a worker had it, or after, the ports know:
+ * for people both stand together, so that nobody reads that nothing was lost while something was.
+ */
 #include "client.h"
 #include "table.h"
 #include "text.h"
@@ -13,6 +18,14 @@ const struct cli_option drops_options[] = {
 static const struct table_column drop_columns[] = {
 	{"DROPPED", TABLE_LEFT, 18},
 	{"PACKETS", TABLE_RIGHT, 10},
+	{"WHAT IT MEANS", TABLE_LEFT},
+	{NULL},
+};
+
+static const struct table_column lost_columns[] = {
+	{"LOST", TABLE_LEFT, 18},
+	{"PACKETS", TABLE_RIGHT, 10},
+	{"PORT", TABLE_LEFT},
 	{"WHAT IT MEANS", TABLE_LEFT},
 	{NULL},
 };
@@ -57,27 +70,65 @@ static size_t print_list(const json_t *list, const char *name_field, bool all,
 	return shown;
 }
 
+/* Lost outside of the workers; how many rows were printed. */
+static size_t print_lost(const json_t *ports, bool all, FILE *out)
+{
+	struct table *t = table_create(lost_columns);
+	json_t *port, *loss;
+	size_t shown = 0, i, k;
+
+	json_array_foreach(ports, i, port)
+	{
+		json_array_foreach(json_object_get(port, "lost"), k, loss)
+		{
+			if (!all && client_number(loss, "packets") == 0)
+				continue;
+			table_cell(t, "%s", client_text(loss, "reason"));
+			table_cell(t, "%s", text_count(client_number(loss, "packets")).buf);
+			table_cell(t, "%s", client_text(port, "name"));
+			table_cell(t, "%s", client_text(loss, "help"));
+			shown++;
+		}
+	}
+	if (shown > 0) {
+		fputc('\n', out);
+		table_print(t, true, out);
+	}
+	table_destroy(t);
+	return shown;
+}
+
+static void print_all(const struct cli *cli, const json_t *answer, const json_t *status, bool all)
+{
+	FILE *out = cli->out;
+
+	if (print_list(json_object_get(answer, "drops"), "reason", all, drop_columns, out) == 0)
+		fprintf(out, "no worker dropped a packet\n");
+	if (print_lost(json_object_get(status, "ports"), all, out) == 0)
+		fprintf(out, "\nno port lost a packet\n");
+	fputc('\n', out);
+	if (print_list(json_object_get(answer, "answers"), "name", all, answer_columns, out) == 0)
+		fprintf(out, "nothing was answered by the gateway itself\n");
+	if (json_array_size(json_object_get(status, "alarms")) > 0)
+		fprintf(out, "\nthere are alarms: homeward status\n");
+}
+
 int drops_run(const struct cli *cli)
 {
 	bool all = cli_value(cli, "all") != NULL;
-	json_t *answer = client_get(cli, "/v1/drops");
-	size_t shown;
+	json_t *answer = client_get(cli, "/v1/drops"), *status = NULL;
+	int result = CLI_EXIT_FAILED;
 
-	if (answer == NULL)
-		return CLI_EXIT_FAILED;
-	if (cli->json) {
+	if (answer != NULL && cli->json) {
 		client_print_json(answer, cli->out);
-		json_decref(answer);
-		return CLI_EXIT_OK;
+		result = CLI_EXIT_OK;
+	} else if (answer != NULL) {
+		status = client_get(cli, "/v1/status");
+		if (status != NULL)
+			print_all(cli, answer, status, all);
+		result = status != NULL ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 	}
-	shown = print_list(json_object_get(answer, "drops"), "reason", all, drop_columns, cli->out);
-	if (shown == 0)
-		fprintf(cli->out, "nothing was dropped\n");
-	if (shown > 0 || json_array_size(json_object_get(answer, "answers")) > 0)
-		fputc('\n', cli->out);
-	if (print_list(json_object_get(answer, "answers"), "name", all, answer_columns, cli->out) ==
-	    0)
-		fprintf(cli->out, "nothing was answered by the gateway itself\n");
+	json_decref(status);
 	json_decref(answer);
-	return CLI_EXIT_OK;
+	return result;
 }

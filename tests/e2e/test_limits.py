@@ -1,6 +1,10 @@
-"""A daemon whose one site runs into its limits, by a capture file; what the operator then sees."""
+"""A site runs into its limits: by a capture file, and what the operator sees; by a host, and what it sees."""
+import errno
+
 import pytest
 
+from ask import echo_tcp, echo_udp, tcp_socket, token, udp_socket
+from bed.daemon import configuration
 from bed.netns import wait_until
 from bed.replay import Replay
 
@@ -66,3 +70,24 @@ def test_madrid_is_held_and_berlin_is_not(build, tmp_path, limits, reason):
         assert reason in replay.homeward("drops").stdout
     finally:
         replay.end()
+
+
+def test_connect_ends_at_once(bed):
+    """Linux believes ICMP host unreachable about a SYN: connect() fails, it does not time out."""
+    usual = configuration(bed.topology, bed.daemon.socket)
+    bed.daemon.stop()
+    bed.daemon.configure(usual.replace("  - name: berlin\n",
+                                       "  - name: berlin\n    limits: {flows: 1}\n"))
+    bed.daemon.start()
+    first = udp_socket(bed.berlin, 26000)
+    text = token(bed.berlin)
+    assert echo_udp(first, text)[0] == text
+    with pytest.raises(OSError) as refused:
+        tcp_socket(bed.berlin, 26001)
+    assert refused.value.errno == errno.EHOSTUNREACH
+    s = tcp_socket(bed.madrid, 26001)
+    text = token(bed.madrid)
+    assert echo_tcp(s, text)[0] == text
+    assert bed.daemon.answered()["limited"] == 1
+    s.close()
+    first.close()
