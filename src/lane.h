@@ -27,11 +27,14 @@ struct handover; /* handover.c */
 struct reassembly; /* in/assembly.c */
 struct unknown_tunnels; /* in/unknown.c */
 struct rte_mbuf;
+struct steer_queue;
 
 struct lane_port {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t n_queues; /* 0: the port is closed; queue q is worker (q mod workers)'s */
 	uint16_t tx_worker; /* who transmits for this lane; itself if it has a queue */
+	struct steer_queue
+		*rings; /* how full they are, for the program in the kernel; NULL: none */
 	bool hears_all;
 	bool answer_arp_for_tunnels;
 	uint32_t partial_until_s; /* until then every checksum is looked at: in/partial.c */

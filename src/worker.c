@@ -100,6 +100,7 @@ static void take_ports(struct worker *w, const struct worker_port *ports)
 		to->ethdev = port->ethdev;
 		to->n_queues = port->closed ? 0 : queues;
 		to->tx_worker = port->closed ? LANE_TX_NOBODY : lane->index % queues;
+		to->rings = port->rings;
 		to->hears_all = port->hears_all;
 		to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;
 	}

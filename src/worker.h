@@ -24,12 +24,15 @@ enum {
 	FLOW_QUERY_MAX = 256, /* flows a query */
 };
 
+struct steer_queue; /* in/steer.h */
+
 /* A DPDK port as workers see it. Index in this array = index in the configuration. */
 struct worker_port {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t mtu;
 	uint16_t n_queues; /* receive and transmit; 0 means 1 */
 	uint8_t mac[6];
+	struct steer_queue *rings; /* [STEER_QUEUES_MAX], how full each is; NULL: nobody asks */
 	bool hears_all; /* the device hands over what is for other stations, too */
 	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
 	bool closed; /* there is no device, or it carries nothing: workers leave it alone */

@@ -79,6 +79,7 @@ struct port_steer_counts {
 	uint64_t tunnel, egress, arp; /* taken; arp: solicitations of IPv6, too */
 	uint64_t passed; /* left to the kernel */
 	uint64_t lost; /* ours, but no queue took it */
+	uint64_t crowded; /* ours, but its sender had its share of a ring that is nearly full */
 };
 
 struct port_set {

@@ -13,6 +13,8 @@
  */
 #define PORT_LOSS_LIST(X)                                                                          \
 	X(NO_LISTENER, "no_listener", "ours, but no socket listened on the queue")                 \
+	X(CROWDED, "crowded",                                                                      \
+	  "its sender has flooded a ring nearly full; what is left is for others")                 \
 	X(RX_RING_FULL, "rx_ring_full",                                                            \
 	  "the receive ring was full: the worker got too little CPU")                              \
 	X(RX_DROPPED, "rx_dropped",                                                                \

@@ -31,10 +31,9 @@ static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t
 	*header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
 	*total = wire_16(ip + IPV4_LENGTH);
 
-	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || *header < IPV4_LEN || *total < *header)
-		return DROP_OUTER_MALFORMED;
-	if (*total > len)
-		return DROP_CUT_SHORT;
+	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || *header < IPV4_LEN || *total < *header ||
+	    *total > len)
+		return *total > len ? DROP_CUT_SHORT : DROP_OUTER_MALFORMED;
 	if (!checksum_ok(ip, *header))
 		return DROP_OUTER_CHECKSUM;
 	if (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET)

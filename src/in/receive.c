@@ -13,6 +13,7 @@
 
 #include "base/wire.h"
 #include "handover.h"
+#include "in/steer.h"
 #include "in/tag.h"
 
 #include <rte_ethdev.h>
@@ -75,6 +76,18 @@ static void sort_out(const struct lane *lane, struct burst *b, unsigned first)
 	b->n[STAGE_DECAPSULATE] = (uint16_t)kept;
 }
 
+/*
+ * Tells the program in the kernel how many packets this worker took from a ring, @n now. What the
+ * kernel lost on the way into it looks as if it still waited, until the ring is found empty.
+ */
+static void tell_taken(struct steer_queue *ring, uint16_t n)
+{
+	uint64_t taken = n > 0 ? ring->taken + n : __atomic_load_n(&ring->put, __ATOMIC_RELAXED);
+
+	if (taken != ring->taken)
+		__atomic_store_n(&ring->taken, taken, __ATOMIC_RELAXED);
+}
+
 /* All queues of one port that are this worker's; the burst has @have packets already. */
 static unsigned poll_port(struct lane *lane, struct burst *b, uint16_t port, unsigned have)
 {
@@ -89,6 +102,8 @@ static unsigned poll_port(struct lane *lane, struct burst *b, uint16_t port, uns
 		for (uint16_t k = 0; k < n; k++)
 			take(lane, b, &b->packets[total + k], port, mbufs[k]);
 		total += n;
+		if (from->rings != NULL)
+			tell_taken(&from->rings[q], n);
 	}
 	if (unlikely(from->hears_all))
 		sort_out(lane, b, first);

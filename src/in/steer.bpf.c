@@ -5,36 +5,49 @@
  * It is loaded by DPDK's AF_XDP driver, which puts its socket into xsks_map; the daemon then fills
  * steer_addrs. Until that is done everything passes, as if we were not there. What is ours never
  * falls through to the kernel, which would answer it with a reset or an ICMP error: if nobody
- * listens on the queue it is dropped and counted.
+ * listens on the queue, or the ring is nearly full (steer_share.bpf.h), it is dropped and counted.
  *
  * Dies with the interface, or when the driver takes it off at close. After a kill -9 it stays,
  * passes nothing of ours to the kernel, and the next start replaces it.
  */
 #define STEER_LOAD bpf_xdp_load_bytes
 #include "in/steer_match.bpf.h"
-
-enum { QUEUES_MAX = 64 };
+#include "in/steer_share.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, QUEUES_MAX);
+	__uint(max_entries, STEER_QUEUES_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks_map SEC(".maps");
 
+/* Ours: into the ring of its queue, or dropped. What it is counted as. */
+static __always_inline __u32 give(struct xdp_md *ctx, __u32 what)
+{
+	__u32 queue = ctx->rx_queue_index;
+	struct steer_queue *q = bpf_map_lookup_elem(&steer_queues, &queue);
+
+	if (q && steer_is_crowded(q, (void *)(long)ctx->data, (void *)(long)ctx->data_end))
+		return STEER_CROWDED;
+	if (bpf_redirect_map(&xsks_map, queue, XDP_DROP) != XDP_REDIRECT)
+		return STEER_LOST;
+	if (q)
+		q->put++; /* one queue is served by one CPU at a time */
+	return what;
+}
+
 SEC("xdp")
 int homeward_steer(struct xdp_md *ctx)
 {
-	__u32 what = steer_match(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end);
-	int verdict;
+	__u32 what = steer_match(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end), as;
 
 	if (what == STEER_PASSED) {
 		steer_count(what);
 		return XDP_PASS;
 	}
-	verdict = bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_DROP);
-	steer_count(verdict == XDP_REDIRECT ? what : STEER_LOST);
-	return verdict;
+	as = give(ctx, what);
+	steer_count(as);
+	return as == what ? XDP_REDIRECT : XDP_DROP;
 }
 
 char steer_license[] SEC("license") = "Dual BSD/GPL";

@@ -6,8 +6,9 @@
  *   steer_prefixes6  IPv6 prefix -> the same for all that is in it
  *   steer_mac        0 -> the interface's Ethernet address; zero: not known, any will do
  *   steer_counts     enum steer_count -> packets, per CPU
+ *   steer_queues     receive queue -> struct steer_queue, in memory that the worker sees, too
  *
- * Included by BPF programs: constants only.
+ * Included by BPF programs: constants and plain structs only.
  */
 #pragma once
 
@@ -23,7 +24,24 @@ enum steer_count {
 	STEER_TOOK_ARP,
 	STEER_PASSED, /* left to the kernel */
 	STEER_LOST, /* ours, but nobody listens on its queue: dropped, never given to the kernel */
+	STEER_CROWDED, /* ours, but its sender had its share of a ring that is nearly full */
 	STEER_COUNTS,
 };
 
-enum { STEER_ADDRS_MAX = 131072 };
+enum {
+	STEER_ADDRS_MAX = 131072,
+	STEER_QUEUES_MAX = 64,
+	/* of a receive ring: packets */
+	STEER_RING = 2048,
+	STEER_CALM = STEER_RING / 4 * 3, /* below that everybody may add to it */
+	STEER_EPOCH = 1024, /* when the worker has taken so many shares begin anew */
+	STEER_SHARE_MIN = 16,
+};
+
+/* How full a receive ring is: put - taken. Each on a cache line of its own. */
+struct steer_queue {
+	unsigned long long put; /* written by the program in the kernel */
+	unsigned long long to_line[7];
+	unsigned long long taken; /* written by the worker of the queue */
+	unsigned long long to_line2[7];
+};

@@ -271,12 +271,19 @@ static __always_inline void skip_tag(struct steer_frame *f, void *end)
 	f->at += sizeof(*tag);
 }
 
-static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *end)
+static __always_inline struct steer_frame steer_untag(struct ethhdr *eth, void *end)
 {
 	struct steer_frame f = {eth->h_proto, eth + 1, sizeof(*eth)};
 
 	for (int i = 0; i < PRIORITY_TAGS_MAX; i++)
 		skip_tag(&f, end);
+	return f;
+}
+
+static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *end)
+{
+	struct steer_frame f = steer_untag(eth, end);
+
 	if (f.type == bpf_htons(ETH_P_IP))
 		return match_ipv4(f.l3, end);
 	if (f.type == bpf_htons(ETH_P_IPV6))

@@ -21,7 +21,7 @@ from bed.flood import Flood
 from bed.netns import command, wait_until
 from bed.topology import GATEWAY_OUTER, SERVER, Topology, berlin, madrid
 
-PACKETS, FLOWS, HUGE_PAGES = 200_000, 500, 160
+PACKETS, FLOWS, HUGE_PAGES = 200_000, 500, 256
 SINK = """table ip sink {
     chain in {
         type filter hook prerouting priority raw
@@ -117,9 +117,9 @@ def test_nothing_is_lost_in_silence(net, pages, workers):
         underlay, uplink = daemon.ask("status")["ports"]
         on_receive = sum(n for reason, n in lost(underlay).items() if reason.startswith("rx_"))
         assert underlay["took"] == underlay["rx_packets"] + on_receive
-        assert underlay["kernel"]["tunnel"] == PACKETS
+        assert underlay["kernel"]["tunnel"] + lost(underlay).get("crowded", 0) == PACKETS
         assert underlay["rings"]["rx_invalid"] == uplink["rings"]["rx_invalid"] == 0
-        assert not set(lost(underlay)) - {"rx_ring_full", "rx_dropped"}
+        assert not set(lost(underlay)) - {"rx_ring_full", "rx_dropped", "crowded"}
         sent = uplink["tx_packets"] - uplink["kernel"]["arp"]  # but answers to ARP
         assert came == sent - sum(lost(uplink).values()), lost(uplink)
         assert set(lost(uplink)) <= {"tx_dropped"}, lost(uplink)
@@ -142,11 +142,32 @@ def test_losses_are_told(net, driver):
         daemon.settle()
         port = daemon.ask("status")["ports"][0]
         losses = lost(port)
-        assert losses.keys() <= {"rx_ring_full", "rx_dropped"}
+        assert losses.keys() <= {"rx_ring_full", "rx_dropped", "crowded"}
         assert 6000 - 2 * 2048 <= sum(losses.values()) < 6000
-        assert port["took"] == port["rx_packets"] + sum(losses.values())
+        assert port["rx_packets"] + sum(losses.values()) == port["took"] + losses.get("crowded", 0)
         text = daemon.homeward("status").stdout
         for reason in losses:
             assert f"underlay  {reason}" in text
         assert "on the way to or from a worker" in text
         assert pings(net.branches[0].host, SERVER) == 3
+
+
+def test_a_flood_leaves_its_neighbours_room(net):
+    """A daemon that stands still while berlin floods it: all that madrid sends comes through."""
+    berlins, madrids = (frames(net, 80)[i::2] for i in (0, 1))
+    flood = Flood(net.carrier, "gateway0", berlins)
+    quiet = Flood(net.carrier, "gateway0", madrids)
+    with running(net, "share") as daemon:
+        daemon.process.send_signal(signal.SIGSTOP)
+        flood.send(6000)
+        quiet.send(len(madrids))
+        daemon.process.send_signal(signal.SIGCONT)
+        wait_until("the packets", lambda: daemon.ask("status")["packets"]["rx"] > 1000)
+        daemon.settle()
+        sent = sum(f["packets_out"] for f in daemon.flows("--site", "madrid"))
+        assert sent == len(madrids)
+        port = daemon.ask("status")["ports"][0]
+        assert lost(port).keys() == {"crowded"}
+        assert port["kernel"]["tunnel"] + lost(port)["crowded"] == 6000 + len(madrids)
+    flood.close()
+    quiet.close()

@@ -205,6 +205,8 @@ int driver_af_xdp_finish(struct port_opening *o)
 	if (ret == 0)
 		ret = steer_write(steer_maps(port->steer), &nothing, &port->steered);
 	port->worker.answer_arp_for_tunnels = true; /* who asks for others is not taken */
+	if (ret == 0)
+		ret = steer_queues_show(port->worker.rings, port->steer);
 	return ret;
 }
 
@@ -251,6 +253,8 @@ void driver_kernel_close(struct port *port)
 	char program[16];
 
 	guard_destroy(port->guard);
+	if (port->steer != NULL)
+		steer_queues_show(port->worker.rings, NULL);
 	steer_destroy(port->steer);
 	if (port->groups >= 0)
 		close(port->groups);

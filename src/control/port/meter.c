@@ -187,6 +187,7 @@ static void read_steer(const struct port *port, struct port_stats *s)
 
 	port_read_steer_counts(port, &c);
 	s->lost[PORT_LOSS_NO_LISTENER] = c.lost;
+	s->lost[PORT_LOSS_CROWDED] = c.crowded;
 	s->took = c.tunnel + c.egress + c.arp;
 }
 

@@ -157,6 +157,11 @@ static int set_init(struct port_set *set, const struct config *config, struct er
 		set->ports[i].config = &config->ports[i];
 		set->ports[i].lock = -1;
 		set->ports[i].groups = -1;
+		if (config->ports[i].driver != PORT_AF_XDP)
+			continue;
+		set->ports[i].worker.rings = steer_queues_create();
+		if (set->ports[i].worker.rings == NULL)
+			return -ENOMEM;
 	}
 	set->pool = pool_create(config, driver_largest_mtu(config));
 	if (set->pool == NULL) {
@@ -218,8 +223,10 @@ void port_read_steer_counts(const struct port *port, struct port_steer_counts *o
 
 void ports_close(struct port_set *set)
 {
-	for (size_t i = 0; i < set->n; i++)
+	for (size_t i = 0; i < set->n; i++) {
 		port_close(&set->ports[i]);
+		steer_queues_destroy(set->ports[i].worker.rings);
+	}
 	rte_mempool_free(set->pool); /* NULL is fine */
 	if (set->own != NULL)
 		addresses_fini(set->own);

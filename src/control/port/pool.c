@@ -19,7 +19,9 @@
  * Control thread.
  */
 #include "control/port/port_internal.h"
+#include "in/steer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,6 +31,8 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
+
+static_assert((int)STEER_RING == (int)POOL_DESCRIPTORS, "the steer program shares this ring");
 
 enum {
 	BUFFERS_PER_PORT = 4 * POOL_DESCRIPTORS,

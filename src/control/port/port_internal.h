@@ -128,6 +128,15 @@ void steer_destroy(struct steer *s); /* forgets it, leaves the program; NULL is 
 void steer_read(int counts_fd, struct port_steer_counts *out);
 int steer_counts_map(const struct steer *s);
 
+/*
+ * How full the receive rings are, for workers: steer_queues_create() makes it, of nothing, and
+ * steer_queues_show() lets what the program counts appear there, with NULL nothing again. Workers
+ * may read and write it meanwhile.
+ */
+struct steer_queue *steer_queues_create(void); /* NULL on failure */
+int steer_queues_show(struct steer_queue *queues, const struct steer *s); /* 0 or -errno */
+void steer_queues_destroy(struct steer_queue *queues); /* no worker runs; NULL is fine */
+
 /* --- guard.c: the tc program of af_packet ports ----------------------------------------------- */
 
 /*

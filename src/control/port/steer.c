@@ -28,14 +28,14 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
-enum { MAPS_MAX = 8, DESCRIPTORS_MAX = 4096 };
+enum { MAPS_MAX = 16, DESCRIPTORS_MAX = 4096 };
 
 static const char program_name[] = "homeward_steer";
 
 struct steer {
 	__u32 program; /* its number in the kernel */
 	struct steer_maps addrs; /* descriptors */
-	int counts;
+	int counts, queues;
 };
 
 int steer_set_mac(struct steer_maps maps, const uint8_t mac[6])
@@ -132,6 +132,7 @@ static void keep_map(struct steer *s, int fd, const __u32 *ids, size_t n)
 	       : strcmp(info.name, "steer_prefixes6") == 0 ? &s->addrs.prefixes6
 	       : strcmp(info.name, "steer_mac") == 0	   ? &s->addrs.mac
 	       : strcmp(info.name, "steer_counts") == 0	   ? &s->counts
+	       : strcmp(info.name, "steer_queues") == 0	   ? &s->queues
 							   : NULL;
 	for (size_t i = 0; slot != NULL && i < n; i++)
 		if (ids[i] == info.id && *slot < 0)
@@ -147,7 +148,7 @@ struct steer *steer_find(int ifindex)
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct steer){.addrs = {-1, -1, -1, -1}, .counts = -1};
+	*s = (struct steer){.addrs = {-1, -1, -1, -1}, .counts = -1, .queues = -1};
 	if (bpf_xdp_query_id(ifindex, 0, &s->program) != 0 || s->program == 0)
 		end = 0;
 	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
@@ -156,7 +157,7 @@ struct steer *steer_find(int ifindex)
 	for (int fd = 0; fd < end && n > 0; fd++)
 		keep_map(s, fd, ids, n);
 	if (s->addrs.four < 0 || s->addrs.six < 0 || s->addrs.prefixes6 < 0 || s->addrs.mac < 0 ||
-	    s->counts < 0) {
+	    s->counts < 0 || s->queues < 0) {
 		steer_destroy(s);
 		return NULL;
 	}
@@ -178,6 +179,35 @@ int steer_counts_map(const struct steer *s)
 	return s->counts;
 }
 
+static struct steer_queue *map_queues(void *at, int flags, int fd)
+{
+	void *mem = mmap(at, STEER_QUEUES_MAX * sizeof(struct steer_queue), PROT_READ | PROT_WRITE,
+			 flags, fd, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+struct steer_queue *steer_queues_create(void)
+{
+	return map_queues(NULL, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+/* In place of what was there, in one step. */
+int steer_queues_show(struct steer_queue *queues, const struct steer *s)
+{
+	struct steer_queue *shown =
+		s != NULL ? map_queues(queues, MAP_SHARED | MAP_FIXED, s->queues)
+			  : map_queues(queues, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
+
+	return shown != NULL ? 0 : -errno;
+}
+
+void steer_queues_destroy(struct steer_queue *queues)
+{
+	if (queues != NULL)
+		munmap(queues, STEER_QUEUES_MAX * sizeof(struct steer_queue));
+}
+
 void steer_destroy(struct steer *s)
 {
 	if (s == NULL)
@@ -192,6 +222,8 @@ void steer_destroy(struct steer *s)
 		close(s->addrs.mac);
 	if (s->counts >= 0)
 		close(s->counts);
+	if (s->queues >= 0)
+		close(s->queues);
 	free(s);
 }
 
@@ -220,5 +252,6 @@ void steer_read(int counts_fd, struct port_steer_counts *out)
 	out->arp = read_count(counts_fd, STEER_TOOK_ARP, per_cpu, cpus);
 	out->passed = read_count(counts_fd, STEER_PASSED, per_cpu, cpus);
 	out->lost = read_count(counts_fd, STEER_LOST, per_cpu, cpus);
+	out->crowded = read_count(counts_fd, STEER_CROWDED, per_cpu, cpus);
 	free(per_cpu);
 }

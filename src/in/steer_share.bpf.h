@@ -1,0 +1,114 @@
+/*
+ * Who may use the last quarter of a receive ring.
+ *
+ * When a worker gets no CPU for some milliseconds, or is slower than what comes, its ring fills,
+ * and what comes then is lost, whoever sent it: one flooding site takes its neighbours' packets
+ * along. So the ring is shared as switches share their buffers. While it is less than three
+ * quarters full everything goes in. Above that a sender may add half as many packets as there is
+ * room left, until the worker has taken STEER_EPOCH more: the fuller the ring the less, but
+ * STEER_SHARE_MIN always. A flood meets its bound at once; who sends little does not.
+ *
+ * The program counts what it puts into a ring, and the worker, in a page that both see, what it
+ * took (in/receive.c). What is lost in between looks as if it waited, until the worker finds the
+ * ring empty and says so.
+ *
+ * A sender is an outer source address and, as sites may share one, a GRE key; outside of tunnels a
+ * pair of addresses. They are hashed: two of them may share a share.
+ */
+#pragma once
+
+#include "in/steer.h"
+#include "in/steer_match.bpf.h"
+
+enum { SHARES = 4096, SHARES_SHIFT = 20, GRE_HAS_KEY = 0x2000, GRE_HAS_CHECKSUM = 0x8000 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, STEER_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, struct steer_queue);
+} steer_queues SEC(".maps");
+
+struct share {
+	__u32 epoch;
+	__u32 packets; /* in it */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARES);
+	__type(key, __u32);
+	__type(value, struct share);
+} steer_shares SEC(".maps");
+
+struct gre_key {
+	__be16 flags, protocol;
+	__be32 key;
+};
+
+static __always_inline __u32 sender_of_ipv4(void *l3, void *end)
+{
+	struct iphdr *ip = l3;
+	struct gre_key *gre = (void *)(ip + 1);
+
+	if ((void *)(ip + 1) > end)
+		return 0;
+	if (ip->protocol != IPPROTO_GRE)
+		return ip->saddr ^ ip->daddr;
+	if (ip->ihl != 5 || (void *)(gre + 1) > end ||
+	    (gre->flags & bpf_htons(GRE_HAS_KEY | GRE_HAS_CHECKSUM)) != bpf_htons(GRE_HAS_KEY))
+		return ip->saddr;
+	return ip->saddr ^ gre->key;
+}
+
+static __always_inline __u32 sender_of_ipv6(void *l3, void *end)
+{
+	struct ipv6_header *ip = l3;
+	__u32 sum = 0;
+
+	if ((void *)(ip + 1) > end)
+		return 0;
+	for (int i = 0; i < 4; i++)
+		sum ^= ip->src.word[i];
+	return sum;
+}
+
+/* Other frames are all of one sender. */
+static __always_inline __u32 sender_of(struct ethhdr *eth, void *end)
+{
+	struct steer_frame f;
+
+	if ((void *)(eth + 1) > end)
+		return 0;
+	f = steer_untag(eth, end);
+	if (f.type == bpf_htons(ETH_P_IP))
+		return sender_of_ipv4(f.l3, end);
+	if (f.type == bpf_htons(ETH_P_IPV6))
+		return sender_of_ipv6(f.l3, end);
+	return 0;
+}
+
+/* Has the sender of this frame to leave what is left of queue @q to others? */
+static __always_inline int steer_is_crowded(struct steer_queue *q, struct ethhdr *eth, void *end)
+{
+	__u64 taken = q->taken, waiting = q->put - taken, room;
+	__u32 epoch = taken / STEER_EPOCH, slot;
+	struct share *share;
+
+	if ((__s64)waiting < STEER_CALM)
+		return 0;
+	room = waiting < STEER_RING ? STEER_RING - waiting : 0;
+	slot = (sender_of(eth, end) * 0x9e3779b1u) >> SHARES_SHIFT;
+	share = bpf_map_lookup_elem(&steer_shares, &slot);
+	if (!share)
+		return 0;
+	if (share->epoch != epoch) {
+		share->epoch = epoch;
+		share->packets = 0;
+	}
+	if (share->packets >= STEER_SHARE_MIN && share->packets >= room / 2)
+		return 1;
+	share->packets++;
+	return 0;
+}
