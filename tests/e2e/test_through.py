@@ -149,6 +149,7 @@ def test_losses_are_told(net, driver):
         for reason in losses:
             assert f"underlay  {reason}" in text
         assert "on the way to or from a worker" in text
+        assert all(reason in daemon.homeward("drops").stdout for reason in losses)
         assert pings(net.branches[0].host, SERVER) == 3
 
 
