@@ -11,6 +11,8 @@ struct tunnel_counters {
 	uint64_t rx_packets, rx_bytes; /* inner packets that came out of it */
 	uint64_t tx_packets, tx_bytes; /* inner packets that went into it */
 	uint64_t drops; /* came out of it or were to go into it, and were dropped */
+	uint64_t keepalives_answered; /* its far end's, sent back */
+	uint64_t keepalives_heard; /* answers to ours */
 };
 
 struct port_counters {

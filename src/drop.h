@@ -21,6 +21,7 @@
 	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
 	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is neither IPv4 nor IPv6")                    \
+	X(KEEPALIVE, "keepalive", "answer to a GRE keepalive of ours: noted, it has arrived")      \
 	X(GRE_ETHERNET, "gre_ethernet",                                                            \
 	  "Ethernet frames in GRE (gretap, NVGRE); give the far end a plain GRE tunnel")           \
 	X(GRE_ERSPAN, "gre_erspan", "mirrored Ethernet frames (ERSPAN); they are for a monitor")   \
@@ -99,7 +100,10 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "ICMP time exceeded: a fragment is missing")       \
 	X(EXHAUSTED, "exhausted", "ICMP host unreachable: no egress port or no flow record left")  \
 	X(LIMITED, "limited", "ICMP host unreachable: over a limit of the site")                   \
-	X(PROHIBITED, "prohibited", "ICMP prohibited: source is not among the site's prefixes")
+	X(PROHIBITED, "prohibited", "ICMP prohibited: source is not among the site's prefixes")    \
+	X(PROTOCOL, "protocol", "ICMP protocol unreachable: of those that are not translated")     \
+	X(RESET, "reset", "TCP resets for a site's segments in mid-stream that have no flow")      \
+	X(KEEPALIVE, "keepalive", "GRE keepalives, sent back")
 
 /* clang-format off */
 enum answer {

@@ -6,6 +6,9 @@
  * Each worker has its own. Refusals (RFC 5508 REQ-8) may only be sent while the buckets are more
  * than half full: a flood that is refused must not take the place of errors that a connection needs
  * to go on.
+ *
+ * TCP resets of our own have a bucket for each site, a larger one: after a restart of the gateway
+ * every connection of a site wants one. It is shorter than what it answers.
  */
 #pragma once
 
@@ -16,6 +19,8 @@ enum {
 	ERRORS_SITE_BURST = 50, /* so many at once */
 	ERRORS_ALL_INTERVAL_NS = 200 * 1000, /* 5,000 a second of one worker */
 	ERRORS_ALL_BURST = 500,
+	RESETS_SITE_INTERVAL_NS = 1000 * 1000, /* 1,000 resets a second towards a site, */
+	RESETS_SITE_BURST = 1000, /* so many at once */
 };
 
 static inline bool errors_have(uint64_t until_ns, uint64_t now_ns, uint64_t interval_ns,
@@ -48,6 +53,17 @@ static inline bool errors_take_part(struct lane *lane, uint16_t realm, uint64_t 
 static inline bool errors_may_send(struct lane *lane, uint16_t realm)
 {
 	return errors_take_part(lane, realm, 1);
+}
+
+/* Takes a token if there is one. */
+static inline bool errors_may_reset(struct lane *lane, uint16_t realm)
+{
+	uint64_t *site = &lane->sites[realm].resets_until_ns;
+
+	if (!errors_have(*site, lane->now_ns, RESETS_SITE_INTERVAL_NS, RESETS_SITE_BURST))
+		return false;
+	errors_take(site, lane->now_ns, RESETS_SITE_INTERVAL_NS);
+	return true;
 }
 
 static inline bool errors_may_refuse(struct lane *lane, uint16_t realm)

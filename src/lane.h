@@ -48,6 +48,7 @@ struct site_use {
 	uint64_t flows6; /* of counters.flows: those in the table of IPv6 */
 	uint64_t spent_until_ns; /* its tokens for new flows are gone until then */
 	uint64_t errors_until_ns; /* the same for ICMP errors that we send it (out/answer.c) */
+	uint64_t resets_until_ns; /* and for TCP resets */
 };
 
 /*
@@ -74,6 +75,7 @@ struct lane {
 	uint16_t index, count; /* which of how many workers: its part of each slice */
 	struct flow_timers timers;
 	bool outbound_refresh; /* follow: returns do not keep a flow alive */
+	bool reset_unknown; /* setup: segments of no flow are answered by a reset */
 	struct lane_port *ports;
 	uint16_t n_ports;
 	uint16_t first_source; /* receive: takes turns */
@@ -93,6 +95,7 @@ struct lane {
 	uint32_t partial_until_s; /* the latest of all ports (in/partial.c) */
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
+	uint64_t *keepalives_until_ns; /* [n_tunnels + 1]: answers to them are used up until then */
 	struct port_counters *port_counters; /* [n_ports] */
 	uint32_t n_tunnels; /* ids above are not counted */
 

@@ -471,17 +471,21 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->handover = config->handover;
 	lane->timers = config->timers;
 	lane->outbound_refresh = config->outbound_refresh;
+	lane->reset_unknown = config->reset_unknown;
 	lane->moved = egress_moved;
 	lane->n_tunnels = config->net->n_tunnels;
 	lane->tunnels = memory_lines((lane->n_tunnels + 1) * sizeof(lane->tunnels[0]));
+	lane->keepalives_until_ns =
+		memory_lines((lane->n_tunnels + 1) * sizeof(lane->keepalives_until_ns[0]));
 	lane->egress =
 		egress_create(config->net, config->flows_capacity, config->index, config->count);
 	lane->sites = limits_create();
 	lane->reassembly = reassembly_create();
 	lane->unknown = memory_lines(sizeof(*lane->unknown));
 	if (lane->reassembly == NULL || lane->unknown == NULL || lane->tunnels == NULL ||
-	    lane->egress == NULL || lane->sites == NULL || !create_ports(lane, config) ||
-	    !create_qsbr(w) || !create_table(lane, config) || !create_remotes(lane, config)) {
+	    lane->keepalives_until_ns == NULL || lane->egress == NULL || lane->sites == NULL ||
+	    !create_ports(lane, config) || !create_qsbr(w) || !create_table(lane, config) ||
+	    !create_remotes(lane, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -505,6 +509,7 @@ void worker_destroy(struct worker *w)
 	free(w->lane.unknown);
 	remotes_destroy(w->lane.remotes);
 	free(w->lane.tunnels);
+	free(w->lane.keepalives_until_ns);
 	free(w->lane.sites);
 	free(w->lane.ports);
 	free(w->lane.port_counters);

@@ -53,6 +53,7 @@ struct worker_config {
 	int cpu; /* to run on; -1: any */
 	bool poll; /* never sleep: benchmarks */
 	bool outbound_refresh; /* returns do not keep a flow alive */
+	bool reset_unknown; /* segments of no flow are answered by a reset */
 	const uint8_t *seed; /* 16 bytes; NULL: from the system. Tests: the same choices again */
 };
 

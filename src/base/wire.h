@@ -109,6 +109,7 @@ enum {
 
 	ICMP_CODE_NET = 0, /* of unreachable */
 	ICMP_CODE_HOST = 1,
+	ICMP_CODE_PROTOCOL = 2,
 	ICMP_CODE_TOO_BIG = 4,
 	ICMP_CODE_REASSEMBLY = 1, /* of time exceeded; ICMPv6 has the same */
 	ICMP_CODE_PROHIBITED = 13, /* administratively: RFC 1812 section 5.2.7.1 */
@@ -119,6 +120,7 @@ enum {
 	ICMPV6_TOO_BIG = 2, /* the MTU stands in the four bytes at ICMP_ID */
 	ICMPV6_TIME_EXCEEDED = 3,
 	ICMPV6_PARAMETER = 4,
+	ICMPV6_CODE_NEXT_HEADER = 1,
 	ICMPV6_ECHO_REQUEST = 128,
 	ICMPV6_ECHO_REPLY = 129,
 	ICMPV6_NEIGHBOUR_SOLICITATION = 135, /* RFC 4861 */

@@ -172,6 +172,7 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 		.n_ports = d->ports.n,
 		.net = d->net,
 		.outbound_refresh = d->config->refresh == REFRESH_OUTBOUND,
+		.reset_unknown = d->config->reset_unknown == RESET_UNKNOWN,
 	};
 
 	if (w.count > 1) {

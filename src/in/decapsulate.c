@@ -15,6 +15,7 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "in/keepalive.h"
 #include "in/tag.h"
 #include "in/unknown.h"
 #include "tunnel/ecn.h"
@@ -181,9 +182,11 @@ static enum drop open_gre6(struct lane *lane, struct packet *p, const struct add
 	if (drop != DROP_NONE)
 		return drop;
 	drop = gre_parse(ip + header, total - header, &gre);
-	if (drop != DROP_NONE)
+	if (drop != DROP_NONE && drop != DROP_GRE_PROTOCOL)
 		return note_unknown(lane, p, local, &remote, NULL, drop);
 	p->tunnel = network_find_tunnel6(lane->net, local, &remote, gre.has_key, gre.key);
+	if (drop == DROP_GRE_PROTOCOL)
+		return keepalive_heard(lane, p, &gre);
 	if (p->tunnel == TUNNEL_NONE)
 		return note_unknown(lane, p, local, &remote, &gre, DROP_GRE_UNKNOWN);
 
@@ -237,9 +240,24 @@ static bool is_for_tunnel(const struct lane *lane, const uint8_t *ip)
 	       network_is_local_end(lane->net, wire_be32(ip + IPV4_DST));
 }
 
-/* Off the fast path: fragments of tunnel packets wait for the others. */
-static void leave(const struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
+/* Over IPv4, and not IP inside: an answer to a keepalive? The headers were checked. */
+static enum drop hear_keepalive(struct lane *lane, struct packet *p)
 {
+	const uint8_t *ip = p->data + ETHER_LEN;
+	size_t header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
+	struct gre gre;
+
+	gre_parse(ip + header, wire_16(ip + IPV4_LENGTH) - header, &gre);
+	p->tunnel = network_find_tunnel(lane->net, wire_be32(ip + IPV4_DST),
+					wire_be32(ip + IPV4_SRC), gre.has_key, gre.key);
+	return keepalive_heard(lane, p, &gre);
+}
+
+/* Off the fast path: fragments of tunnel packets wait for the others. */
+static void leave(struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
+{
+	if (drop == DROP_GRE_PROTOCOL && wire_16(p->data + ETHER_TYPE) == ETHER_IPV4)
+		drop = hear_keepalive(lane, p);
 	if (drop != DROP_OUTER_FRAGMENT) {
 		burst_drop(b, p, drop);
 		return;

@@ -10,7 +10,9 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "errors.h"
 #include "handover.h"
+#include "in/keepalive.h"
 #include "in/partial.h"
 #include "in/transport.h"
 
@@ -126,15 +128,30 @@ static bool ttl_expired(const struct lane *lane, const struct packet *p)
 	       p->probe.key.dst != lane->net->tunnels[p->tunnel].address;
 }
 
+/* Of a protocol that is not translated; ICMP that is no query is a matter of its own link. */
+static void refuse_protocol(struct lane *lane, struct burst *b, struct packet *p)
+{
+	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMP ||
+	    !network_source_allowed(lane->net, p->probe.key.realm, p->probe.key.src) ||
+	    !errors_may_refuse(lane, p->probe.key.realm)) {
+		burst_drop(b, p, DROP_PROTOCOL);
+		return;
+	}
+	p->refusal = DROP_PROTOCOL;
+	burst_answer(b, p, ANSWER_PROTOCOL);
+}
+
 /* Off the fast path: what can't be looked up by its own header, and what is refused. */
-static void leave(struct burst *b, struct packet *p, enum drop drop)
+static void leave(struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)
 		burst_reassemble(b, p, SITE_INTERNET);
-	else if (drop == DROP_PROTOCOL && quote_is_error(p))
-		burst_pass(b, STAGE_QUOTE, p);
-	else
+	else if (drop != DROP_PROTOCOL)
 		burst_drop(b, p, drop);
+	else if (quote_is_error(p))
+		burst_pass(b, STAGE_QUOTE, p);
+	else if (!keepalive_answer(lane, b, p))
+		refuse_protocol(lane, b, p);
 }
 
 static ALWAYS_INLINE void sort(struct lane *lane, struct burst *b, struct packet *p)
@@ -142,7 +159,7 @@ static ALWAYS_INLINE void sort(struct lane *lane, struct burst *b, struct packet
 	enum drop drop = parse(lane, p);
 
 	if (drop != DROP_NONE)
-		leave(b, p, drop);
+		leave(lane, b, p, drop);
 	else if (ttl_expired(lane, p))
 		burst_answer(b, p, ANSWER_TTL_EXPIRED);
 	else if (lane->count > 1 && handover_is_foreign(lane, p))

@@ -10,7 +10,9 @@
 #include "in/stages.h"
 
 #include "base/wire.h"
+#include "errors.h"
 #include "handover.h"
+#include "in/keepalive.h"
 #include "in/partial.h"
 #include "in/transport.h"
 #include "tunnel/ipv6.h"
@@ -127,15 +129,36 @@ static bool is_error(const struct packet *p)
 	       icmp[ICMP_TYPE] >= ICMPV6_UNREACHABLE && icmp[ICMP_TYPE] <= ICMPV6_PARAMETER;
 }
 
+/* As in parse.c. Over a global prefix every protocol goes. */
+static void refuse_protocol(struct lane *lane, struct burst *b, struct packet *p)
+{
+	uint16_t site = p->probe.key.realm;
+
+	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMPV6 ||
+	    !network_source6_allowed(lane->net, site, &burst_key6(b, p)->src) ||
+	    !errors_may_refuse(lane, site)) {
+		burst_drop(b, p, DROP_PROTOCOL);
+		return;
+	}
+	p->refusal = DROP_PROTOCOL;
+	burst_answer6(b, p, ANSWER_PROTOCOL);
+}
+
 /* Off the fast path: what can't be looked up by its own headers, and what is refused. */
-static void leave(struct burst *b, struct packet *p, enum drop drop)
+static void leave(struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)
 		burst_reassemble(b, p, SITE_INTERNET);
+	else if (drop != DROP_PROTOCOL && drop != DROP_NO_IPV6)
+		burst_drop(b, p, drop);
 	else if (drop == DROP_PROTOCOL && is_error(p))
 		burst_pass(b, STAGE_QUOTE6, p);
-	else
+	else if (keepalive_answer6(lane, b, p))
+		return;
+	else if (drop == DROP_NO_IPV6)
 		burst_drop(b, p, drop);
+	else
+		refuse_protocol(lane, b, p);
 }
 
 enum drop parse6_header(struct packet *p)
@@ -152,7 +175,7 @@ void parse6_packet(struct lane *lane, struct burst *b, struct packet *p)
 
 	complete_key(p, key);
 	if (drop != DROP_NONE)
-		leave(b, p, drop);
+		leave(lane, b, p, drop);
 	else if (hops_expired(lane, p, key))
 		burst_answer6(b, p, ANSWER_TTL_EXPIRED);
 	else if (lane->count > 1 && handover_is_foreign6(lane, p, key))

@@ -4,6 +4,7 @@
  *   echo                             RFC 792: the request turned round
  *   time exceeded, unreachable,      RFC 792 and 1191: our header and eight bytes in front, the
  *   fragmentation needed             packet quoted behind
+ *   reset                            RFC 9293 section 3.10.7.1: reset.c
  *
  * An error quotes as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
  * address, or, towards the Internet, from the egress address that the packet was sent to. None is
@@ -42,6 +43,8 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_EXHAUSTED] = {ICMP_UNREACHABLE, ICMP_CODE_HOST, DROP_NONE},
 	[ANSWER_LIMITED] = {ICMP_UNREACHABLE, ICMP_CODE_HOST, DROP_NONE},
 	[ANSWER_PROHIBITED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_NONE},
+	[ANSWER_PROTOCOL] = {ICMP_UNREACHABLE, ICMP_CODE_PROTOCOL, DROP_NONE},
+	[ANSWER_RESET] = {.drop = DROP_NONE},
 };
 
 /* The largest packet that fits where this one was going; RFC 1191 section 4. */
@@ -90,13 +93,13 @@ static bool can_be_told(const struct packet *p)
 	       !(ethernet[ETHER_DST] & ETHER_GROUP);
 }
 
-static void write_header(uint8_t *ip, be32_t src, be32_t dst, size_t len)
+static void write_header(uint8_t *ip, uint8_t proto, be32_t src, be32_t dst, size_t len)
 {
 	memset(ip, 0, IPV4_LEN);
 	ip[IPV4_VERSION_IHL] = 4 << 4 | IPV4_LEN / 4;
 	wire_put_be16(ip + IPV4_LENGTH, htons((uint16_t)len));
 	ip[IPV4_TTL] = ERROR_TTL;
-	ip[IPV4_PROTO] = PROTO_ICMP;
+	ip[IPV4_PROTO] = proto;
 	wire_put_be32(ip + IPV4_SRC, src);
 	wire_put_be32(ip + IPV4_DST, dst);
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, IPV4_LEN));
@@ -124,7 +127,7 @@ static void make_error(const struct lane *lane, struct packet *p, const struct e
 	icmp[ICMP_CODE] = kind->code;
 	wire_put_be16(icmp + ICMP_NEXT_MTU, htons(mtu));
 	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, ICMP_LEN + quote));
-	write_header(ip, from, to, ERROR_HEADERS + quote);
+	write_header(ip, PROTO_ICMP, from, to, ERROR_HEADERS + quote);
 	p->data = ip;
 	p->len = (uint16_t)(ERROR_HEADERS + quote);
 }
@@ -145,6 +148,14 @@ static void make_echo_reply(struct packet *p)
 	ip[IPV4_TTL] = ERROR_TTL;
 	wire_put_be16(ip + IPV4_CHECKSUM, 0);
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
+}
+
+/* As if from whom it was sent to. */
+static void make_reset(struct packet *p)
+{
+	be32_t from = p->probe.key.dst, to = p->probe.key.src;
+
+	write_header(reset_make(p), PROTO_TCP, from, to, IPV4_LEN + TCP_LEN);
 }
 
 /* DROP_NONE if it may be. */
@@ -182,6 +193,8 @@ void stage_answer(struct lane *lane, struct burst *b)
 		p->probe.hash = flow_table_prefetch(lane->flows, &p->probe.key);
 		if (p->reason == ANSWER_ECHO)
 			make_echo_reply(p);
+		else if (p->reason == ANSWER_RESET)
+			make_reset(p);
 		else
 			make_error(lane, p, &kinds[p->reason]);
 		if (is_too_big(lane, p))

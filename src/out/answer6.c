@@ -6,6 +6,9 @@
  * Internet, from the egress address that the packet was sent to. If that was a host's own address,
  * which is not translated, the error comes from the first egress address, or, where there is none,
  * from the host's. It is rate limited (section 2.4 f) together with those of IPv4.
+ *
+ * Of a protocol that is not translated a site is told as RFC 7915 section 4.2 has it: what is
+ * "protocol unreachable" over IPv4 is "parameter problem: unrecognized next header" here.
  */
 #include "out/stages.h"
 
@@ -38,6 +41,8 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_EXHAUSTED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_ADDRESS, DROP_NONE},
 	[ANSWER_LIMITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_ADDRESS, DROP_NONE},
 	[ANSWER_PROHIBITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED, DROP_NONE},
+	[ANSWER_PROTOCOL] = {ICMPV6_PARAMETER, ICMPV6_CODE_NEXT_HEADER, DROP_NONE},
+	[ANSWER_RESET] = {.drop = DROP_NONE},
 };
 
 static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
@@ -82,15 +87,34 @@ static bool can_be_told(const struct packet *p, const struct flow6_key *key)
 	return p->tunnel != TUNNEL_NONE || !(ethernet[ETHER_DST] & ETHER_GROUP);
 }
 
-static void write_header(uint8_t *ip, const struct addr6 *src, const struct addr6 *dst, size_t len)
+static void write_header(uint8_t *ip, uint8_t next, const struct addr6 *src,
+			 const struct addr6 *dst, size_t len)
 {
 	memset(ip, 0, IPV6_LEN);
 	ip[IPV6_VERSION] = 6 << 4;
 	wire_put_be16(ip + IPV6_LENGTH, htons((uint16_t)len));
-	ip[IPV6_NEXT] = PROTO_ICMPV6;
+	ip[IPV6_NEXT] = next;
 	ip[IPV6_HOPS] = ERROR_HOPS;
 	memcpy(ip + IPV6_SRC, src, sizeof(*src));
 	memcpy(ip + IPV6_DST, dst, sizeof(*dst));
+}
+
+/* Where the packet names its protocol: in its header, or in the last one of those that follow. */
+static uint32_t protocol_place(const struct packet *p)
+{
+	uint32_t place = IPV6_NEXT;
+
+	for (size_t at = IPV6_LEN; at < p->l4; at += ((size_t)p->data[at + 1] + 1) * 8)
+		place = (uint32_t)at;
+	return place;
+}
+
+/* The second word of an error. */
+static uint32_t word_of(const struct lane *lane, const struct packet *p)
+{
+	if (p->reason == ANSWER_TOO_BIG)
+		return fitting_mtu(lane, p);
+	return p->reason == ANSWER_PROTOCOL ? protocol_place(p) : 0;
 }
 
 /*
@@ -102,7 +126,7 @@ static void make_error(const struct lane *lane, struct packet *p, const struct a
 		       const struct addr6 *to)
 {
 	size_t quote = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
-	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(lane, p) : 0;
+	uint32_t word = word_of(lane, p);
 	uint8_t *ip, *icmp;
 
 	if (p->len >= ROOMY) {
@@ -114,8 +138,8 @@ static void make_error(const struct lane *lane, struct packet *p, const struct a
 	memset(icmp, 0, ICMP_LEN);
 	icmp[ICMP_TYPE] = kinds[p->reason].type;
 	icmp[ICMP_CODE] = kinds[p->reason].code;
-	wire_put_be32(icmp + ICMP_ID, htonl(mtu));
-	write_header(ip, from, to, ICMP_LEN + quote);
+	wire_put_be32(icmp + ICMP_ID, htonl(word));
+	write_header(ip, PROTO_ICMPV6, from, to, ICMP_LEN + quote);
 	icmp6_put_checksum(from, to, icmp, ICMP_LEN + quote);
 	p->data = ip;
 	p->len = (uint16_t)(ERROR_HEADERS + quote);
@@ -128,10 +152,16 @@ static void make_echo_reply(struct packet *p, const struct addr6 *from, const st
 	size_t len = (size_t)p->len - p->l4;
 
 	icmp[ICMP_TYPE] = kinds[ANSWER_ECHO].type;
-	write_header(ip, from, to, len);
+	write_header(ip, PROTO_ICMPV6, from, to, len);
 	icmp6_put_checksum(from, to, icmp, len);
 	p->data = ip;
 	p->len = (uint16_t)(IPV6_LEN + len);
+}
+
+/* As if from whom it was sent to. */
+static void make_reset(struct packet *p, const struct flow6_key *key)
+{
+	write_header(reset_make6(p, key), PROTO_TCP, &key->dst, &key->src, TCP_LEN);
 }
 
 /* As it should: a damaged request would come back with a checksum that says all is well. */
@@ -143,7 +173,8 @@ static bool is_sound(const struct packet *p, const struct flow6_key *key)
 /* DROP_NONE if the answer was made. */
 static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_key *key)
 {
-	struct addr6 from = our_address(lane, p, key);
+	bool is_reset = p->reason == ANSWER_RESET;
+	struct addr6 from = is_reset ? key->dst : our_address(lane, p, key);
 	bool is_error = p->reason != ANSWER_ECHO;
 	bool is_refusal = kinds[p->reason].drop == DROP_NONE; /* setup took its token */
 
@@ -154,7 +185,9 @@ static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_
 		return DROP_ICMP_CHECKSUM;
 	lane->counters.answers[p->reason]++;
 	p->probe.hash = flow6_table_prefetch(lane->flows6, key);
-	if (is_error)
+	if (is_reset)
+		make_reset(p, key);
+	else if (is_error)
 		make_error(lane, p, &from, &key->src);
 	else
 		make_echo_reply(p, &from, &key->src);

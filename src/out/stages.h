@@ -39,6 +39,13 @@ void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir
 void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flow6 *six,
 	      enum flow_dir dir);
 
+/*
+ * A TCP segment of no flow, with ACK, becomes the reset that answers it, but for its IP header.
+ * Room for that, without options, is in front; the place is returned. See reset.c.
+ */
+uint8_t *reset_make(struct packet *p);
+uint8_t *reset_make6(struct packet *p, const struct flow6_key *key);
+
 /* Sends @p the way of @f's packets in its direction: hop and tunnel. Returns how much fits. */
 uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const struct flow6 *six);
 

@@ -158,27 +158,48 @@ void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct f
 	lane->counters.flows_ended++;
 }
 
-/* A flood that is refused is a drop after one look at the clock. */
-static bool is_told(struct lane *lane, struct packet *p, enum drop drop)
+/* A segment of a site's host, in a connection that we know nothing of. Never a reset. */
+static bool is_mid_stream(const struct setup *s)
 {
-	if (way_answer(drop) >= 0)
-		return true;
-	if (answers[drop] == 0 || !errors_may_refuse(lane, p->probe.key.realm))
+	const struct packet *p = s->p;
+
+	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto != PROTO_TCP ||
+	    (p->tcp_flags & (TCP_RST | TCP_ACK)) != TCP_ACK)
 		return false;
-	p->refusal = (uint16_t)drop;
-	return true;
+	if (s->six == NULL)
+		return network_source_allowed(s->lane->net, p->probe.key.realm, p->probe.key.src);
+	return network_find_global(s->lane->net, &s->six->src) == p->probe.key.realm ||
+	       network_source6_allowed(s->lane->net, p->probe.key.realm, &s->six->src);
+}
+
+/* ANSWER_ARP: none. A flood that is refused is a drop after one look at the clock. */
+static enum answer choose_answer(const struct setup *s, enum drop drop)
+{
+	struct lane *lane = s->lane;
+	uint16_t realm = s->p->probe.key.realm;
+
+	if (drop == DROP_NO_FLOW && lane->reset_unknown && is_mid_stream(s))
+		return errors_may_reset(lane, realm) ? ANSWER_RESET : ANSWER_ARP;
+	if (way_answer(drop) >= 0 || answers[drop] == ANSWER_ARP)
+		return (enum answer)answers[drop];
+	return errors_may_refuse(lane, realm) ? (enum answer)answers[drop] : ANSWER_ARP;
 }
 
 static void refuse(struct burst *b, const struct setup *s, enum drop drop)
 {
+	enum answer answer = choose_answer(s, drop);
+
 	if (answers[drop] == ANSWER_EXHAUSTED)
 		s->lane->sites[s->p->probe.key.realm].counters.no_room++;
-	if (!is_told(s->lane, s->p, drop))
+	if (answer == ANSWER_ARP) {
 		burst_drop(b, s->p, drop);
-	else if (s->six == NULL)
-		burst_answer(b, s->p, (enum answer)answers[drop]);
+		return;
+	}
+	s->p->refusal = (uint16_t)drop;
+	if (s->six == NULL)
+		burst_answer(b, s->p, answer);
 	else
-		burst_answer6(b, s->p, (enum answer)answers[drop]);
+		burst_answer6(b, s->p, answer);
 }
 
 /* Flows of this burst, by some bits of their hash: may an earlier packet open the same flow? */

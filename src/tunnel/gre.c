@@ -72,14 +72,13 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 	if (flags & GRE_C && !checksum_ok(p, len))
 		return DROP_GRE_CHECKSUM;
 	out->protocol = wire_16(p + 2);
-	if (__builtin_expect(out->protocol != ETHER_IPV4, 0) && out->protocol != ETHER_IPV6)
-		return name_stranger(flags, out->protocol);
-
 	out->has_key = flags & GRE_K;
 	out->key = 0;
 	if (out->has_key)
 		out->key = ntohl(wire_be32(p + GRE_WORD + (flags & GRE_C ? GRE_WORD : 0)));
 	out->len = (uint8_t)need;
+	if (__builtin_expect(out->protocol != ETHER_IPV4, 0) && out->protocol != ETHER_IPV6)
+		return name_stranger(flags, out->protocol);
 	return DROP_NONE;
 }
 

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { GRE_PROTOCOL_KEEPALIVE = 0 }; /* of what comes back: in/keepalive.c */
+
 struct gre {
 	uint32_t key; /* host order */
 	uint16_t protocol; /* of the payload: ETHER_IPV4 or ETHER_IPV6 */
@@ -22,7 +24,7 @@ struct gre {
 /*
  * Reads the GRE header at @p, @len bytes up to the end of the outer packet. Checks version,
  * reserved bits, checksum if there is one, and that the payload is IPv4 or IPv6; a sequence number
- * is accepted and not looked at. DROP_NONE or why not.
+ * is accepted and not looked at. DROP_NONE or why not; with DROP_GRE_PROTOCOL @out is written, too.
  */
 enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out);
 

@@ -271,6 +271,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		.adj = bed->adj,
 		.cpu = -1,
 		.outbound_refresh = bed->config->refresh == REFRESH_OUTBOUND,
+		.reset_unknown = bed->config->reset_unknown == RESET_UNKNOWN,
 		.seed = secret,
 	};
 

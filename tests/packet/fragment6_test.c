@@ -125,7 +125,6 @@ static const struct row rows[] = {
 	 DROP_EXTENSION, 1, 1, WITH(FRAG, "\x11\0\0\x01\0\0\0\x07")},
 	{"neighbour discovery in fragments (RFC 6980)", SITE, ICMP6, 1040, {{0, 504}, {504, 1000}}, 0, 0,
 	 DROP_PROTOCOL, 1, .icmp_type = 135},
-	{"a protocol that no flow has",     SITE, 132, 1040, {{0, 504}, {504, 1000}}, 0, 0, DROP_PROTOCOL, 1},
 
 	{"the first is missing",            SITE, UDP, 1040, {{504, 1000}}, 0, .held = 1},
 	{"the last is missing",             SITE, UDP, 1040, {{0, 504}}, 0, .held = 1, .told = true},

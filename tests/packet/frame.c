@@ -289,12 +289,18 @@ static bool parse_ip(const uint8_t *ip, size_t len, const char **why)
 }
 
 /* @l4 has @len bytes. */
+/* Of all packets a reset alone comes without a payload. */
+static bool is_reset(const struct frame *f, const uint8_t *l4, size_t len)
+{
+	return f->proto == 6 && len == 20 && l4[13] & 4;
+}
+
 static bool parse_l4(const uint8_t *l4, size_t len, struct frame *f, const char **why)
 {
 	size_t header = f->proto == 6 ? (size_t)(l4[12] >> 4) * 4 : 8;
 
 	*why = "transport header";
-	if (len < header + 8)
+	if (len < header + 8 && !is_reset(f, l4, len))
 		return false;
 	if (is_icmp(f)) {
 		f->icmp_type = l4[0];
@@ -312,7 +318,8 @@ static bool parse_l4(const uint8_t *l4, size_t len, struct frame *f, const char 
 		f->mss = header >= 24 && l4[20] == 2 ? get16(l4 + 22) : 0;
 	}
 	f->payload = (uint16_t)(len - header);
-	f->token = (uint64_t)get32(l4 + header) << 32 | get32(l4 + header + 4);
+	if (f->payload >= 8)
+		f->token = (uint64_t)get32(l4 + header) << 32 | get32(l4 + header + 4);
 	*why = "transport checksum";
 	f->udp_no_checksum = f->proto == 17 && get16(l4 + 6) == 0;
 	return f->udp_no_checksum || !has_checksum(f) ||

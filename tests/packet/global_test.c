@@ -81,8 +81,8 @@ static const struct row rows[] = {
 	 IS_DROPPED(PROTOCOL)},
 
 	{"beside it, what is not global is translated", {BY_BERLIN, .src6 = ULA, UDP_TO_SERVER}, TRANSLATED},
-	{"and needs ports", {BY_BERLIN, .src6 = ULA, TO_SERVER, .proto = 50}, IS_DROPPED(PROTOCOL)},
-	{"SCTP is not translated, either", {BY_BERLIN, .src6 = ULA, TO_SERVER, .proto = SCTP}, IS_DROPPED(PROTOCOL)},
+	{"and needs ports", {BY_BERLIN, .src6 = ULA, TO_SERVER, .proto = 50}, IS_ANSWERED(PROTOCOL)},
+	{"SCTP is not translated, either", {BY_BERLIN, .src6 = ULA, TO_SERVER, .proto = SCTP}, IS_ANSWERED(PROTOCOL)},
 	{"behind the end of the prefix", {FROM_SPAIN(9), .src6 = IP6(0x2001, 0xdb8, 0xd, 0x100, 0, 0, 0, 0), UDP_TO_SERVER},
 	 IS_DROPPED(SOURCE)},
 	{"in front of it", {FROM_SPAIN(9), .src6 = IP6(0x2001, 0xdb8, 0xc, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff),
@@ -92,7 +92,7 @@ static const struct row rows[] = {
 	{"another site's prefix, by a site that may use any: it never leaves under that",
 	 {FROM_SPAIN(8), .src6 = HOST, UDP_TO_SERVER}, TRANSLATED},
 	{"the same with ESP", {FROM_SPAIN(8), .src6 = HOST, TO_SERVER, .proto = 50}, IS_DROPPED(PROTOCOL)},
-	{"TCP in mid-stream starts nothing", {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = ACK}, IS_DROPPED(NO_FLOW)},
+	{"TCP in mid-stream starts nothing", {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = ACK}, IS_ANSWERED(RESET)},
 	{"an echo reply starts nothing", {FROM_BERLIN, .dst6 = SERVER, .sport = 3, .proto = ICMP6, .icmp_type = REPLY},
 	 IS_DROPPED(NO_FLOW)},
 	{"land", {FROM_BERLIN, .dst6 = HOST, .proto = UDP}, IS_DROPPED(MARTIAN)},
@@ -246,7 +246,7 @@ static void check_answered(struct bed *bed, const struct row *row)
 		fail_msg("%s: nobody was told", row->why);
 	if (!frame_parse(frame, len, &out, &why))
 		fail_msg("%s: what came back has a wrong %s", row->why, why);
-	assert_memory_equal(&out.src6, &inside, 16);
+	assert_memory_equal(&out.src6, row->what == ANSWER_RESET ? &row->frame.dst6 : &inside, 16);
 	assert_memory_equal(&out.dst6, &row->frame.src6, 16);
 	assert_int_equal(bed_counters(bed).answers[row->what], 1);
 }

@@ -251,19 +251,19 @@ static const struct row rows[] = {
 
 	/* tunnels in tunnels */
 	{"GRE in GRE",                      {FROM_BERLIN, .proto = GRE}, .inner = {POKE(20, 0), POKE(22, 8), POKE(23, 0)},
-	 .drop = DROP_PROTOCOL},
-	{"IPv4 in IPv4 in GRE",             {FROM_BERLIN, .proto = IPIP}, .drop = DROP_PROTOCOL},
-	{"IPv6 in IPv4 in GRE",             {FROM_BERLIN, .proto = IP6IP}, .drop = DROP_PROTOCOL},
+	 .answer = ANSWERED(PROTOCOL)},
+	{"IPv4 in IPv4 in GRE",             {FROM_BERLIN, .proto = IPIP}, .answer = ANSWERED(PROTOCOL)},
+	{"IPv6 in IPv4 in GRE",             {FROM_BERLIN, .proto = IP6IP}, .answer = ANSWERED(PROTOCOL)},
 	{"a tunnel inside itself",          {BERLIN_GRE, .src = BERLIN, .dst = GATEWAY, .proto = GRE}, .drop = DROP_PROTOCOL},
-	{"a tunnel inside another's",       {LISBON_GRE, .src = BERLIN, .dst = GATEWAY, .proto = GRE}, .drop = DROP_PROTOCOL},
+	{"a tunnel inside another's",       {LISBON_GRE, .src = BERLIN, .dst = GATEWAY, .proto = GRE}, .answer = ANSWERED(PROTOCOL)},
 	{"a site's packet to the tunnel's end", {TO(GATEWAY), .proto = UDP}, .answer = ANSWERED(UNREACHABLE)},
 	{"GRE to an egress address, of no tunnel", {.outer_src = BERLIN, .outer_dst = EGRESS, .src = HOST, .dst = SERVER,
 	 PORTS, .proto = UDP}, .drop = DROP_PROTOCOL},
 	{"IPv4 in IPv4 to the tunnel's end", {.src = BERLIN, .dst = GATEWAY, .proto = IPIP}, .drop = DROP_NOT_OURS},
 	{"GRE in GRE as Ethernet (RFC 7637)", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(22, 0x65), POKE(23, 0x58)},
 	 .drop = DROP_GRE_ETHERNET},
-	{"GRE with a keepalive, whose payload is nothing", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(22, 0), POKE(23, 0)},
-	 .drop = DROP_GRE_PROTOCOL},
+	{"GRE with the answer to a keepalive", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(22, 0), POKE(23, 0)},
+	 .drop = DROP_KEEPALIVE},
 
 	/* the same in IPv6 */
 	{"v6: GRE and nothing inside",      {FROM_BERLIN6, .proto = UDP}, .outer = {POKE(3, 24)}, .mend = true,
@@ -311,9 +311,9 @@ static const struct row rows[] = {
 	{"v6: hop limit 0",                 {FROM_BERLIN6, .proto = UDP}, .inner = {POKE(7, 0)}, .answer = ANSWERED(TTL_EXPIRED)},
 	{"v6: hop limit 1",                 {FROM_BERLIN6, .proto = UDP}, .inner = {POKE(7, 1)}, .answer = ANSWERED(TTL_EXPIRED)},
 	{"v6: hop limit 2 is enough",       {FROM_BERLIN6, .proto = UDP}, .inner = {POKE(7, 2)}},
-	{"v6: GRE in GRE",                  {FROM_BERLIN6, .proto = GRE}, .drop = DROP_PROTOCOL},
-	{"v6: IPv4 in IPv6 in GRE",         {FROM_BERLIN6, .proto = IPIP}, .drop = DROP_PROTOCOL},
-	{"v6: IPv6 in IPv6 in GRE",         {FROM_BERLIN6, .proto = IP6IP}, .drop = DROP_PROTOCOL},
+	{"v6: GRE in GRE",                  {FROM_BERLIN6, .proto = GRE}, .answer = ANSWERED(PROTOCOL)},
+	{"v6: IPv4 in IPv6 in GRE",         {FROM_BERLIN6, .proto = IPIP}, .answer = ANSWERED(PROTOCOL)},
+	{"v6: IPv6 in IPv6 in GRE",         {FROM_BERLIN6, .proto = IP6IP}, .answer = ANSWERED(PROTOCOL)},
 	{"v6: GRE to an egress address, of no tunnel", {INTERNET6(SERVER6), .proto = GRE}, UPLINK, .drop = DROP_PROTOCOL},
 };
 /* clang-format on */

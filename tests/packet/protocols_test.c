@@ -1,7 +1,7 @@
 /*
  * Protocols without a flow: every number but those of TCP, UDP and ICMP is refused under the name
  * `protocol`, from a site and from the Internet, whatever follows the IP header, and nothing of it
- * is remembered. GRE from the Internet is taken for a tunnel's and refused under a name of GRE. In IPv6
+ * is remembered. A site is told by ICMP protocol unreachable, the first few times. GRE from the Internet is taken for a tunnel's and refused under a name of GRE. In IPv6
  * the numbers of extension headers (RFC 8200 section 4) are no protocols.
  *
  *     berlin --- GRE 198.51.100.10 --- 198.51.100.1 [ gateway ] uplink, egress 203.0.113.1
@@ -19,7 +19,7 @@
 #define SERVER IP(192, 0, 2, 80)
 #define EGRESS IP(203, 0, 113, 1)
 
-enum { UNDERLAY, UPLINK };
+enum { UNDERLAY, UPLINK, TOLD = 25 };
 enum { ICMP = 1, TCP = 6, UDP = 17, GRE = 47, ICMP6 = 58, TIMESTAMP = 13, TIMESTAMP_REPLY = 14 };
 
 static const char yaml[] =
@@ -46,13 +46,36 @@ static bool is_extension(unsigned proto)
 	return proto == 0 || proto == 43 || proto == 44 || proto == 60;
 }
 
-/* @f with each protocol in turn, into @port; @expected: how many there are to refuse. */
-static void every_protocol(struct frame f, unsigned port, unsigned expected)
+/* RFC 792: destination unreachable, protocol. */
+static void check_told(struct bed *bed, unsigned proto, bool expected)
+{
+	uint8_t bytes[BED_FRAME_MAX];
+	size_t len = bed_take(bed, UNDERLAY, bytes);
+	struct frame out;
+	const char *why;
+
+	assert_int_equal(len > 0, expected);
+	if (len == 0)
+		return;
+	assert_true(frame_parse(bytes, len, &out, &why));
+	assert_int_equal(out.proto, ICMP);
+	assert_int_equal(out.icmp_type, 3);
+	assert_int_equal(out.icmp_code, 2);
+	assert_int_equal(out.dst, HOST);
+	assert_int_equal(frame_inner(bytes, &len)[28 + 9], proto);
+}
+
+/*
+ * @f with each protocol in turn, into @port; @expected: how many there are to refuse; @told: of the
+ * first so many the sender is told.
+ */
+static void every_protocol(struct frame f, unsigned port, unsigned expected, unsigned told)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	uint8_t bytes[BED_FRAME_MAX];
 	uint64_t refused = 0;
 
+	worker_hold_clock(bed_worker(bed, 0), 0);
 	for (unsigned proto = 0; proto < 256; proto++) {
 		uint64_t now;
 
@@ -62,11 +85,12 @@ static void every_protocol(struct frame f, unsigned port, unsigned expected)
 		f.proto = (uint8_t)proto;
 		bed_send(bed, port, bytes, frame_build(&f, bytes));
 		bed_run(bed);
-		now = bed_counters(bed).drops[DROP_PROTOCOL];
+		now = bed_counters(bed).drops[DROP_PROTOCOL] +
+		      bed_counters(bed).answers[ANSWER_PROTOCOL];
 		if (now != ++refused)
 			fail_msg("protocol %u was not refused by its name", proto);
 		assert_int_equal(bed_take(bed, UPLINK, bytes), 0);
-		assert_int_equal(bed_take(bed, UNDERLAY, bytes), 0);
+		check_told(bed, proto, refused <= told);
 	}
 	assert_int_equal(refused, expected);
 	assert_int_equal(bed_counters(bed).flows_created, 0);
@@ -83,19 +107,20 @@ static void every_protocol(struct frame f, unsigned port, unsigned expected)
 
 static void from_a_site(void **state)
 {
-	every_protocol((struct frame){FROM_BERLIN, .src = HOST, .dst = SERVER}, UNDERLAY, 253);
+	every_protocol((struct frame){FROM_BERLIN, .src = HOST, .dst = SERVER}, UNDERLAY, 253,
+		       TOLD);
 }
 
 static void from_the_internet(void **state)
 {
 	every_protocol((struct frame){.src = SERVER, .dst = EGRESS, .sport = 53, .dport = 2048},
-		       UPLINK, 252);
+		       UPLINK, 252, 0);
 }
 
 static void from_a_site_in_ipv6(void **state)
 {
 	every_protocol((struct frame){FROM_BERLIN, .six = true, .src6 = HOST6, .dst6 = SERVER6},
-		       UNDERLAY, 249);
+		       UNDERLAY, 249, 0); /* no address for ICMPv6 */
 }
 
 static void from_the_internet_in_ipv6(void **state)
@@ -103,7 +128,7 @@ static void from_the_internet_in_ipv6(void **state)
 	every_protocol(
 		(struct frame){
 			.six = true, .src6 = SERVER6, .dst6 = EGRESS6, .sport = 53, .dport = 2048},
-		UPLINK, 248);
+		UPLINK, 248, 0);
 }
 
 static void exchange(struct bed *bed, unsigned in, const struct frame *f, unsigned out,

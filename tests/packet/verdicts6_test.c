@@ -182,18 +182,20 @@ static const struct row rows[] = {
 	{"an atomic fragment is a whole packet (RFC 6946)",
 	 {FROM_BERLIN, UDP_TO_SERVER, WITH(FRAGMENT, "\x11\0\0\0\0\0\0\x07")}},
 	{"ESP",
-	 {FROM_BERLIN, TO_SERVER, .proto = 50}, .drop = DROP_PROTOCOL},
+	 {FROM_BERLIN, TO_SERVER, .proto = 50}, .answer = ANSWERED(PROTOCOL)},
+	{"ESP behind options",
+	 {FROM_BERLIN, TO_SERVER, .proto = 50, WITH(60, "\x32\0\x01\x04\0\0\0\0")}, .answer = ANSWERED(PROTOCOL)},
 	{"AH",
-	 {FROM_BERLIN, TO_SERVER, .proto = 51}, .drop = DROP_PROTOCOL},
+	 {FROM_BERLIN, TO_SERVER, .proto = 51}, .answer = ANSWERED(PROTOCOL)},
 	{"no next header",
-	 {FROM_BERLIN, TO_SERVER, .proto = 59}, .drop = DROP_PROTOCOL},
+	 {FROM_BERLIN, TO_SERVER, .proto = 59}, .answer = ANSWERED(PROTOCOL)},
 	{"SCTP",
-	 {FROM_BERLIN, TO_SERVER, .proto = 132}, .drop = DROP_PROTOCOL},
+	 {FROM_BERLIN, TO_SERVER, .proto = 132}, .answer = ANSWERED(PROTOCOL)},
 	{"ICMP over IPv6",
-	 {FROM_BERLIN, .dst6 = SERVER, .proto = 1, .icmp_type = 8}, .drop = DROP_PROTOCOL},
+	 {FROM_BERLIN, .dst6 = SERVER, .proto = 1, .icmp_type = 8}, .answer = ANSWERED(PROTOCOL)},
 	{"ICMPv6 over IPv4",
 	 {.outer_src = BERLIN, .outer_dst = GATEWAY, .src = IP(10, 0, 1, 1), .dst = IP(192, 0, 2, 1),
-	  .proto = ICMP6, .icmp_type = ECHO}, .drop = DROP_PROTOCOL},
+	  .proto = ICMP6, .icmp_type = ECHO}, .answer = ANSWERED(PROTOCOL)},
 	{"neighbour solicitation inside the tunnel",
 	 {FROM_BERLIN, .dst6 = INSIDE, .proto = ICMP6, .icmp_type = 135, .payload = 16}, .drop = DROP_PROTOCOL},
 	{"router solicitation inside the tunnel",
@@ -201,9 +203,9 @@ static const struct row rows[] = {
 	 .drop = DROP_PROTOCOL},
 
 	{"TCP in mid-stream starts nothing",
-	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = ACK}, .drop = DROP_NO_FLOW},
+	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = ACK}, .answer = ANSWERED(RESET)},
 	{"SYN+ACK starts nothing",
-	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = SYN | ACK}, .drop = DROP_NO_FLOW},
+	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = SYN | ACK}, .answer = ANSWERED(RESET)},
 	{"RST starts nothing",
 	 {FROM_BERLIN, TO_SERVER, .proto = TCP, .tcp_flags = RST}, .drop = DROP_NO_FLOW},
 	{"an echo reply nobody asked for starts nothing",
@@ -293,6 +295,16 @@ static size_t build_row(const struct row *row, uint8_t *frame)
 	return len;
 }
 
+/* RFC 7915 section 4.2: where the unknown protocol is named. */
+static void check_pointer(const struct row *row, const struct frame *out)
+{
+	if (row->answer != ANSWERED(PROTOCOL))
+		return;
+	assert_int_equal(out->icmp_type, 4);
+	assert_int_equal(out->icmp_code, 1);
+	assert_int_equal(out->dport, row->frame.n_extensions > 0 ? 40 : 6);
+}
+
 /* Where the packet should come out, and nowhere else. */
 static void check_out(struct bed *bed, const struct row *row)
 {
@@ -309,18 +321,21 @@ static void check_out(struct bed *bed, const struct row *row)
 			fail_msg("%s: nothing came out", row->why);
 		if (!frame_parse(frame, len, &out, &why))
 			fail_msg("%s: what came out has a wrong %s", row->why, why);
-		assert_true(out.six);
+		assert_int_equal(out.six, row->frame.six);
 		if (row->answer == 0) {
 			assert_memory_equal(&out.src6, &egress, 16);
 			assert_memory_equal(&out.dst6, &row->frame.dst6, 16);
 			assert_int_equal(out.ttl, 63);
 			assert_in_range(out.sport, 2048, 4095);
 			assert_int_equal(out.udp_no_checksum, row->frame.udp_no_checksum);
-		} else {
-			assert_memory_equal(&out.src6, &inside, 16);
+		} else if (out.six) {
+			assert_memory_equal(
+				&out.src6,
+				row->answer == ANSWERED(RESET) ? &row->frame.dst6 : &inside, 16);
 			assert_memory_equal(&out.dst6, &row->frame.src6, 16);
 			assert_int_equal(out.outer_dst, row->frame.outer_src);
 			assert_int_equal(out.ttl, 64);
+			check_pointer(row, &out);
 		}
 	}
 	if (bed_take(bed, UNDERLAY, frame) != 0 || bed_take(bed, UPLINK, frame) != 0)

@@ -199,8 +199,7 @@ static void wholes_are_judged(void **state)
 		enum drop drop; /* DROP_NONE: answered */
 		size_t size; /* of the answer */
 	} cases[] = {
-		{1, 0, UDP, DROP_NONE, 1280},
-		{64, ACK, TCP, DROP_NO_FLOW},
+		{1, 0, UDP, DROP_NONE, 1280}, {64, 4, TCP, DROP_NO_FLOW}, /* a reset */
 	};
 	static const size_t sizes[] = {3000, 50000, 65535};
 

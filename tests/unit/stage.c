@@ -138,6 +138,7 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		.egress = egress_create(b->net, capacity, index, count),
 		.sites = limits_create(),
 		.tunnels = b->tunnel_counters,
+		.keepalives_until_ns = b->keepalives_until_ns,
 		.port_counters = b->port_counters,
 		.n_tunnels = 3,
 	};

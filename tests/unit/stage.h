@@ -53,6 +53,7 @@ struct stage_bench {
 	struct spec_address addresses[3];
 	struct lane_port ports[PORT_COUNT];
 	struct tunnel_counters tunnel_counters[4];
+	uint64_t keepalives_until_ns[4];
 	struct port_counters port_counters[PORT_COUNT];
 	unsigned n; /* packets made */
 	uint8_t *buffers[BURST_MAX];

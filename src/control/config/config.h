@@ -32,6 +32,9 @@ enum port_driver {
 /* Whose packets keep a flow alive? */
 enum config_refresh { REFRESH_BOTH, REFRESH_OUTBOUND };
 
+/* Are segments of no flow answered by a reset? */
+enum config_reset { RESET_UNKNOWN, RESET_NONE };
+
 struct config_port {
 	char name[SPEC_NAME_SIZE];
 	enum port_driver driver;
@@ -52,6 +55,7 @@ struct config {
 	bool has_flows_capacity6;
 	uint16_t workers;
 	enum config_refresh refresh;
+	enum config_reset reset_unknown;
 	/* idle timeouts, seconds */
 	uint16_t timeout_tcp_established;
 	uint16_t timeout_tcp_opening;

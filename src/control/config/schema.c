@@ -44,6 +44,7 @@ static const char *const drivers[] = {
 static const char *const tunnel_types[] = {[TUNNEL_GRE] = "gre", NULL};
 static const char *const refresh_names[] = {
 	[REFRESH_BOTH] = "both", [REFRESH_OUTBOUND] = "outbound", NULL};
+static const char *const reset_unknown[] = {[RESET_UNKNOWN] = "true", [RESET_NONE] = "false", NULL};
 static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR] = "false", NULL};
 
 /* clang-format off */
@@ -132,6 +133,12 @@ static const struct setting flow_rows[] = {
 		.choices = refresh_names, .fallback = "both",
 		.help = "Whose packets keep a flow alive: those of `both` directions, or only "
 			"`outbound` ones, those of the site that started it (RFC 4787 REQ-6).",
+	}, {
+		.name = "reset-unknown", .type = SETTING_CHOICE, AT(config, reset_unknown),
+		.choices = reset_unknown, .fallback = "true",
+		.help = "`true` answers TCP segments of a site that belong to no flow by a reset, "
+			"as after a restart of the gateway, so that hosts begin anew at once; at "
+			"most 1000 a second towards a site by each worker. `false` drops them.",
 	}, {
 		.name = "timeouts", .type = SETTING_BLOCK, .block = &timeout_block,
 		.help = "How long a flow without packets is kept.",

@@ -56,7 +56,8 @@ static const struct {
 	{ "wrong checksum",  { OUT, .proto = UDP }, 1, {{1, 4}}, .to = D, .reason = DROP_INNER_CHECKSUM },
 	{ "more fragments",  { OUT, .proto = UDP }, 1, {{6, 0x20}}, true, .to = STAGE_REASSEMBLE },
 	{ "a later fragment", { OUT, .proto = UDP }, 1, {{7, 1}}, true, .to = STAGE_REASSEMBLE },
-	{ "GRE in GRE",      { OUT, .proto = UDP }, 1, {{9, 47}}, true, .to = D, .reason = DROP_PROTOCOL },
+	{ "GRE in GRE",      { OUT, .proto = UDP }, 1, {{9, 47}}, true, .to = A, .reason = ANSWER_PROTOCOL },
+	{ "the same from the Internet", { OUT, .proto = UDP }, 0, {{9, 47}}, true, .to = D, .reason = DROP_PROTOCOL },
 
 	{ "no UDP header",   { OUT, .proto = UDP }, 1, {{3, 27}}, true, .to = D, .reason = DROP_INNER_MALFORMED },
 	{ "UDP length 7",    { OUT, .proto = UDP }, 1, {{25, 7}}, .to = D, .reason = DROP_INNER_MALFORMED },
