@@ -151,11 +151,11 @@ def test_conflict(bed, address, kind):
     frames = claim(address)
     if kind >= len(frames):
         pytest.skip("there is one way to say it")
-    stands = address in bed.alarms()
+    stands, before = address in bed.alarms(), bed.port()["conflicts"]
     cable = Cable(bed.router)
     other = Cable(bed.rival)
     other.send(frames[kind])
-    wait_until("the alarm", lambda: address in bed.alarms(), WITHIN_S)
+    wait_until("it to be seen", lambda: bed.port()["conflicts"] > before, WITHIN_S)
     assert CLAIMER in bed.alarms()[address] and "port eth" in bed.alarms()[address]
     for _ in range(5):
         other.send(frames[kind])
@@ -196,13 +196,15 @@ def test_an_address_becomes_ours(bed):
 
 
 def test_conflict_ends(bed):
-    """Another station has an address: our probe finds it, until it is gone."""
+    """Another station has an address and says nothing: our probes find it, until it is gone."""
     if bed.driver != "af_xdp":
         pytest.skip("the same for both")
     bed.rival.ip("addr", "add", f"{EGRESS}/32", "dev", "eth0")
     bed.switch.ip("link", "set", "gw", "down")
     bed.switch.ip("link", "set", "gw", "up")
     wait_until("the alarm", lambda: mac(bed.rival) in bed.alarms().get(EGRESS, ""), WITHIN_S)
+    before = bed.port()["conflicts"]
+    wait_until("it to answer again", lambda: bed.port()["conflicts"] > before, WITHIN_S)
     bed.rival.ip("addr", "del", f"{EGRESS}/32", "dev", "eth0")
     wait_until("its end", lambda: bed.alarms() == {}, 2 * WITHIN_S)
 
