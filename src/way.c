@@ -3,12 +3,12 @@
 
 #include "wanted.h"
 
-static enum drop judge(struct lane *lane, uint16_t site, uint8_t port, const struct addr6 *dst,
-		       uint16_t hop)
+/* No hop, but what the route says. Rare. */
+static __attribute__((noinline, cold)) enum drop judge(struct lane *lane, uint16_t site,
+							 uint8_t port, const struct addr6 *dst,
+							 uint16_t verdict)
 {
-	switch (hop) {
-	case HOP_NONE:
-		return lane->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_ROUTE;
+	switch (verdict) {
 	case HOP_UNKNOWN_HOST:
 		wanted_add(lane, site, port, dst);
 		return DROP_NO_NEIGHBOUR;
@@ -19,20 +19,32 @@ static enum drop judge(struct lane *lane, uint16_t site, uint8_t port, const str
 	case HOP_PROHIBITED:
 		return DROP_ROUTE_PROHIBITED;
 	default:
-		return DROP_NONE;
+		return lane->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_ROUTE;
 	}
+}
+
+static enum drop judge4(struct lane *lane, uint16_t site, uint8_t port, be32_t dst,
+			uint16_t verdict)
+{
+	struct addr6 mapped = addr6_from_ipv4(dst);
+
+	return judge(lane, site, port, &mapped, verdict);
+}
+
+static inline bool is_hop(uint16_t hop)
+{
+	return __builtin_expect((uint16_t)(hop - 1) < HOPS_MAX, 1);
 }
 
 enum drop way_find(struct lane *lane, uint16_t site, be32_t dst, uint16_t *hop)
 {
 	const struct pool *pool = lane->net->egress;
-	struct addr6 mapped = addr6_from_ipv4(dst);
 
 	*hop = HOP_NONE;
 	if (pool == NULL)
 		return DROP_NO_ROUTE;
 	*hop = adjacency_route(lane->adj, pool->port, dst);
-	return judge(lane, site, pool->port, &mapped, *hop);
+	return is_hop(*hop) ? DROP_NONE : judge4(lane, site, pool->port, dst, *hop);
 }
 
 enum drop way_find6(struct lane *lane, uint16_t site, const struct addr6 *dst, uint16_t *hop)
@@ -40,7 +52,7 @@ enum drop way_find6(struct lane *lane, uint16_t site, const struct addr6 *dst, u
 	uint8_t port = lane->net->uplink6;
 
 	*hop = adjacency_route6(lane->adj, port, dst);
-	return judge(lane, site, port, dst, *hop);
+	return is_hop(*hop) ? DROP_NONE : judge(lane, site, port, dst, *hop);
 }
 
 enum drop way_renew(struct lane *lane, struct flow *f, const struct flow6 *six)

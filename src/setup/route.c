@@ -31,13 +31,6 @@ static bool is_private(be32_t addr)
 	return false;
 }
 
-static enum drop find(struct setup *s)
-{
-	s->flow.far = SITE_INTERNET;
-	return s->six != NULL ? way_find6(s->lane, s->flow.site, &s->six->dst, &s->flow.offramp)
-			      : way_find(s->lane, s->flow.site, s->flow.dst, &s->flow.offramp);
-}
-
 /*
  * Hairpin (RFC 4787 REQ-9): to an egress port of ours, of a pool that is endpoint-independent. It
  * goes out by no neighbour, but back in (out/hairpin.c). A port of somebody else's slice has no
@@ -65,7 +58,8 @@ enum drop route_choose(struct setup *s)
 		return DROP_NO_ROUTE;
 	if (__builtin_expect(network_find_address(lane->net, dst) >= 0, 0))
 		return turn_back(s);
-	return find(s);
+	s->flow.far = SITE_INTERNET;
+	return way_find(s->lane, s->flow.site, dst, &s->flow.offramp);
 }
 
 /* RFC 4193, unique local, and what came before it (RFC 3879). */
@@ -86,5 +80,6 @@ enum drop route6_choose(struct setup *s)
 	    network_find_global(lane->net, dst) != SITE_INTERNET ||
 	    (s->pool == NULL && !s->is_global))
 		return DROP_NO_ROUTE;
-	return find(s);
+	s->flow.far = SITE_INTERNET;
+	return way_find6(s->lane, s->flow.site, dst, &s->flow.offramp);
 }

@@ -77,6 +77,14 @@ class Echo:
         text = self.log.read_text()[before:]
         return text if re.search(r"^end tables \d+$", text, re.M) else None
 
+    def ways(self):
+        """{address: MAC, or what a route says} of the addresses in the file of --asks."""
+        before = len(self.log.read_text())
+        self.program.send_signal(signal.SIGUSR1)
+        text = wait_until("an answer", lambda: self.complete(before))
+        return {a: to or said for a, to, said in re.findall(
+            r"^way (\S+) (?:hop .* to (\S+) from .*|(\w+))$", text, re.M)}
+
     def hop(self, name="default 0"):
         return self.ask()[1][name]
 

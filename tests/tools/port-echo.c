@@ -1,13 +1,14 @@
 /*
  * Opens ports as the daemon does and sends back what comes in: for tests of ports and neighbours.
  *
- *     port-echo PORT... [--tunnel LOCAL REMOTE PORT]... [--egress ADDR PORT]...
+ *     port-echo PORT... [--tunnel LOCAL REMOTE PORT]... [--egress ADDR PORT]... [--six]
+ *               [--asks FILE]
  *
  * PORT is DRIVER:INTERFACE[:MTU], with pcap RX or TX for the interface: capture.pcap of this
  * folder is read or written; ports are numbered from 0 in --tunnel and --egress. An ICMP echo
  * request and a UDP packet to an egress address go back to their sender; ARP for it is answered. It
- * says "ready" once it listens, then "counts ..." and each adjacency table on SIGUSR1, and ends on
- * SIGTERM.
+ * says "ready" once it listens, then "counts ..." and each adjacency table on SIGUSR1, with where
+ * packets to each address in FILE go by port 0, and ends on SIGTERM. --six: IPv6 is in use.
  */
 #include "base/err.h"
 #include "base/log.h"
@@ -43,6 +44,7 @@ static struct port_set ports;
 static struct adjacency *current;
 static unsigned tables;
 static uint64_t gre, egress, arp, other;
+static const char *asks;
 static volatile sig_atomic_t stopping, show;
 
 static void usage(void)
@@ -99,6 +101,12 @@ static void parse(int argc, char **argv)
 			addresses[net.n_addresses++] = (struct egress_address){
 				.addr = address(argv[i + 1]), .port = (uint8_t)atoi(argv[i + 2])};
 			i += 2;
+		} else if (strcmp(argv[i], "--six") == 0) {
+			static const struct pool pool;
+
+			net.egress6 = &pool;
+		} else if (strcmp(argv[i], "--asks") == 0 && i + 1 < argc) {
+			asks = argv[++i];
 		} else if (argv[i][0] == '-') {
 			usage();
 		} else {
@@ -220,6 +228,44 @@ static void show_hop(const char *what, uint16_t id)
 	       d[3], d[4], d[5], s[0], s[1], s[2], s[3], s[4], s[5]);
 }
 
+static void show_way(const char *text)
+{
+	struct addr6 six;
+	be32_t four;
+	uint16_t hop;
+	char name[80];
+
+	if (inet_pton(AF_INET, text, &four) == 1)
+		hop = adjacency_route(current, 0, four);
+	else if (inet_pton(AF_INET6, text, &six) == 1)
+		hop = adjacency_route6(current, 0, &six);
+	else
+		return;
+	snprintf(name, sizeof(name), "way %s", text);
+	if (hop >= HOP_VERDICTS || hop == HOP_NONE)
+		printf("%s %s\n", name,
+		       hop == HOP_NONE		 ? "none"
+		       : hop == HOP_UNKNOWN_HOST ? "link"
+		       : hop == HOP_BLACKHOLE	 ? "blackhole"
+		       : hop == HOP_UNREACHABLE	 ? "unreachable"
+						 : "prohibit");
+	else
+		show_hop(name, hop);
+}
+
+static void show_ways(void)
+{
+	char line[64];
+	FILE *f = asks != NULL ? fopen(asks, "re") : NULL;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		show_way(line);
+	}
+	if (f != NULL)
+		fclose(f);
+}
+
 static void show_all(void)
 {
 	printf("counts gre %lu egress %lu arp %lu other %lu\n", gre, egress, arp, other);
@@ -239,6 +285,7 @@ static void show_all(void)
 		snprintf(name, sizeof(name), "tunnel %u", i);
 		show_hop(name, current->tunnel_hops[i]);
 	}
+	show_ways();
 	printf("end tables %u\n", tables);
 	fflush(stdout);
 }

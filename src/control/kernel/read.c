@@ -6,6 +6,8 @@
 
 #include <linux/rtnetlink.h>
 
+enum { LOOPBACK_IFINDEX = 1 }; /* in every network namespace */
+
 static void on_route(const struct kernel_route *route, void *arg)
 {
 	view_take_route(arg, route);
@@ -59,11 +61,11 @@ static int dump_ports(struct view *view, struct mnl_socket *nl, uint8_t family, 
 	return ret;
 }
 
-/* They leave by no interface. */
+/* They leave by no interface; a blackhole that is a nexthop object by the loopback one. */
 static int dump_refusals(struct view *view, struct mnl_socket *nl, uint8_t family)
 {
 	static const uint8_t types[] = {RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW};
-	int ret = 0;
+	int ret = netlink_dump_routes(nl, LOOPBACK_IFINDEX, RTN_UNSPEC, family, on_route, view);
 
 	for (size_t i = 0; i < sizeof(types) && ret == 0; i++)
 		ret = netlink_dump_routes(nl, 0, types[i], family, on_route, view);
