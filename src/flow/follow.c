@@ -206,40 +206,46 @@ static bool find_new_way(struct lane *lane, struct burst *b, struct packet *p, s
 	return drop == DROP_NONE;
 }
 
+enum look { LOOK_DONE, LOOK_FITS, LOOK_TOO_BIG };
+
 /*
  * A packet that looks too big for the hop in its flow: it is, or the hop has moved, or it is none.
- * A moved hop has an MTU of 0, so that all other packets pass without a question. False: the packet
- * has been dealt with.
+ * A moved hop has an MTU of 0, so that all other packets pass without a question. LOOK_DONE: the
+ * packet has been answered or dropped.
  */
-static __attribute__((noinline)) bool look_again(struct lane *lane, struct burst *b,
-						 struct packet *p, struct flow *f,
-						 const struct family *y, bool *too_big)
+static __attribute__((noinline)) enum look look_again(struct lane *lane, struct burst *b,
+						      struct packet *p, struct flow *f,
+						      const struct family *y)
 {
 	const struct hop *hop = &lane->adj->hops[f->offramp];
 
 	if (hop->moved) {
 		if (!find_new_way(lane, b, p, f, y))
-			return false;
+			return LOOK_DONE;
 		hop = &lane->adj->hops[f->offramp];
 	}
-	*too_big = is_too_big(p, hop->mtu, y) && hop->resolved;
-	return !*too_big || !refuse_too_big(b, p, y);
+	if (!is_too_big(p, hop->mtu, y) || !hop->resolved)
+		return LOOK_FITS;
+	return refuse_too_big(b, p, y) ? LOOK_DONE : LOOK_TOO_BIG;
 }
 
 static inline void follow_forward(struct lane *lane, struct burst *b, struct packet *p,
 				  struct flow *f, const struct family *y)
 {
-	bool too_big = is_too_big(p, lane->adj->hops[f->offramp].mtu, y);
+	enum look look = LOOK_FITS;
 
-	if (unlikely(too_big) && !look_again(lane, b, p, f, y, &too_big))
-		return;
+	if (unlikely(is_too_big(p, lane->adj->hops[f->offramp].mtu, y))) {
+		look = look_again(lane, b, p, f, y);
+		if (look == LOOK_DONE)
+			return;
+	}
 	/* Another tunnel of the same site (the site is in the key): the return moves there. */
 	if (unlikely(f->onramp != p->tunnel))
 		move(lane, f, p->tunnel);
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;
 	count(lane, f, p);
-	if (unlikely(too_big))
+	if (unlikely(look == LOOK_TOO_BIG))
 		burst_fragment(b, p, FRAGMENT_TRANSLATE);
 	else
 		burst_pass(b, y->rewrite, p);
