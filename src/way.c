@@ -4,9 +4,8 @@
 #include "wanted.h"
 
 /* No hop, but what the route says. Rare. */
-static __attribute__((noinline, cold)) enum drop judge(struct lane *lane, uint16_t site,
-							 uint8_t port, const struct addr6 *dst,
-							 uint16_t verdict)
+static __attribute__((noinline, cold)) enum drop
+judge(struct lane *lane, uint16_t site, uint8_t port, const struct addr6 *dst, uint16_t verdict)
 {
 	switch (verdict) {
 	case HOP_UNKNOWN_HOST:

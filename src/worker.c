@@ -50,6 +50,7 @@ enum {
 	CENSUS_PER_TURN = 256, /* the same */
 	IDLE_TURNS_BEFORE_SLEEP = 2000,
 	SLEEP_NS = 50000,
+	SYNCHRONIZE_NS = 20000,
 	ANCHOR_TURNS = 4096, /* a power of two: 20 ms of load, half a second of sleep */
 };
 
@@ -394,12 +395,19 @@ void worker_publish_ports(struct worker *w, const struct worker_port *ports)
 	__atomic_store_n(&w->ports, ports, __ATOMIC_RELEASE);
 }
 
+/* Asleep, not spinning: a worker that has no core to run on just now may want this one. */
 void worker_synchronize(struct worker *const *workers, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	const struct timespec rest = {.tv_nsec = SYNCHRONIZE_NS};
+	uint64_t tokens[WORKERS_MAX];
+
+	for (size_t i = 0; i < n; i++)
 		if (workers[i]->running)
-			rte_rcu_qsbr_synchronize(workers[i]->qsbr, RTE_QSBR_THRID_INVALID);
-	}
+			tokens[i] = rte_rcu_qsbr_start(workers[i]->qsbr);
+	for (size_t i = 0; i < n; i++)
+		while (workers[i]->running &&
+		       rte_rcu_qsbr_check(workers[i]->qsbr, tokens[i], false) == 0)
+			nanosleep(&rest, NULL);
 }
 
 static bool create_ports(struct lane *lane, const struct worker_config *config)
