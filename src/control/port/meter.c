@@ -26,7 +26,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <rte_ethdev.h>
@@ -67,13 +66,16 @@ static int family_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 ? family : -1;
 }
 
+/* We have other packet sockets, too: the driver's is in a group that shares packets by a hash. */
 static bool hears(int fd, int ifindex)
 {
 	struct sockaddr_ll addr = {0};
-	socklen_t len = sizeof(addr);
+	socklen_t len = sizeof(addr), size = sizeof(int);
+	int group = 0;
 
 	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
-	       addr.sll_ifindex == ifindex && addr.sll_protocol == htons(ETH_P_ALL);
+	       addr.sll_ifindex == ifindex &&
+	       getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, &size) == 0 && group != 0;
 }
 
 static bool is_same(int a, int b)
