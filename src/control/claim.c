@@ -139,7 +139,7 @@ static bool read_nd(const uint8_t *frame, size_t len, struct addr6 *addr, uint8_
 	dst = addr6_read(frame + ND_IP + IPV6_DST);
 	*addr = addr6_read(frame + ND_TARGET);
 	memcpy(mac, frame + ETHER_SRC, CLAIM_MAC_LEN);
-	return icmp6_checksum_ok(&src, &dst, frame + ND_ICMP, icmp);
+	return !addr6_is_mapped(addr) && icmp6_checksum_ok(&src, &dst, frame + ND_ICMP, icmp);
 }
 
 bool claim_read(const uint8_t *frame, size_t len, struct addr6 *addr, uint8_t *mac)
