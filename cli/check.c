@@ -1,9 +1,9 @@
 /*
  * homeward check FILE: is this a configuration the daemon would take?
  *
- * Reads the file with the daemon's own reader, without the daemon and without rights. Whether the
- * interfaces exist only the machine can tell: homewardd asks it when it starts. What an interface
- * that is here carries is a note, not an error: the file may be for another machine.
+ * Reads the file with the daemon's own reader, without the daemon and without rights. An interface
+ * that is not here, or carries less than a tunnel's mtu, is a note and no error: the file may be
+ * for another machine.
  */
 #include "base/err.h"
 #include "cli.h"
@@ -35,6 +35,7 @@ static void print_notes(const struct config *config, FILE *out)
 {
 	struct err_list notes = ERR_LIST_EMPTY;
 
+	config_note_interfaces(config, &notes);
 	config_note_mtus(config, &notes);
 	if (notes.n > 0)
 		fprintf(out, "on this machine:\n");

@@ -4,17 +4,10 @@
 #include "text.h"
 
 static const struct table_column port_columns[] = {
-	{"PORT", TABLE_LEFT},
-	{"DRIVER", TABLE_LEFT},
-	{"INTERFACE", TABLE_LEFT},
-	{"MTU", TABLE_RIGHT},
-	{"PACKETS IN", TABLE_RIGHT},
-	{"BYTES IN", TABLE_RIGHT},
-	{"PACKETS OUT", TABLE_RIGHT},
-	{"BYTES OUT", TABLE_RIGHT},
-	{"PASSED", TABLE_RIGHT},
-	{"LOST", TABLE_RIGHT},
-	{NULL},
+	{"PORT", TABLE_LEFT},	   {"DRIVER", TABLE_LEFT},	 {"INTERFACE", TABLE_LEFT},
+	{"STATE", TABLE_LEFT},	   {"MTU", TABLE_RIGHT},	 {"PACKETS IN", TABLE_RIGHT},
+	{"BYTES IN", TABLE_RIGHT}, {"PACKETS OUT", TABLE_RIGHT}, {"BYTES OUT", TABLE_RIGHT},
+	{"PASSED", TABLE_RIGHT},   {"LOST", TABLE_RIGHT},	 {NULL},
 };
 
 static const struct table_column loss_columns[] = {
@@ -45,6 +38,7 @@ static void print_ports(const json_t *ports, FILE *out)
 		table_cell(t, "%s", client_text(port, "name"));
 		table_cell(t, "%s", client_text(port, "driver"));
 		table_cell(t, "%s", interface[0] != '\0' ? interface : "-");
+		table_cell(t, "%s", client_text(port, "state"));
 		table_cell(t, "%u", (unsigned)client_number(port, "mtu"));
 		table_cell(t, "%s", text_count(client_number(port, "rx_packets")).buf);
 		table_cell(t, "%s", text_bytes(client_number(port, "rx_bytes")).buf);

@@ -2,8 +2,9 @@
  * homewardd: reads the command line and the configuration, then hands over to the daemon.
  *
  * The start is read from main() downwards and in control/daemon.c from daemon_run() downwards.
- * Exit status: 0 after a clean stop, 2 if the command line or the configuration was refused (then
- * nothing was started), 1 for everything else.
+ * Exit status: 0 after a clean stop; 2 if the command line or the configuration file was refused,
+ * which trying again does not help; 1 for what the machine does not have now, which may come: the
+ * service manager tries again for ever.
  */
 #include "base/err.h"
 #include "base/log.h"
@@ -121,12 +122,22 @@ static bool processor_suffices(void)
 static struct config *load_config(const struct options *o)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
-	struct config *config =
-		o->check ? config_load(o->config, &errs) : config_load_here(o->config, &errs);
+	struct config *config = config_load(o->config, &errs);
 
 	err_print(&errs, stderr);
 	err_list_fini(&errs);
 	return config;
+}
+
+/* False after printing what this machine lacks now: the file may be right. */
+static bool machine_suffices(const struct config *config)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	bool suffices = config_check_machine(config, &errs) == 0;
+
+	err_print(&errs, stderr);
+	err_list_fini(&errs);
+	return suffices;
 }
 
 /*
@@ -159,7 +170,7 @@ int main(int argc, char **argv)
 	if (config == NULL)
 		return EXIT_REFUSED;
 	if (!o.check)
-		err = daemon_run(config);
+		err = machine_suffices(config) ? daemon_run(config) : -1;
 	config_destroy(config);
 	return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

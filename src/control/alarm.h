@@ -49,7 +49,19 @@ enum {
 	X(ROUTES_LEFT_OUT, "routes_left_out", WARNING,                                             \
 	  "fewer routes by our ports are needed in the main table; a default route is enough")     \
 	X(NEXTHOPS_EXHAUSTED, "nexthops_exhausted", ERROR,                                         \
-	  "fewer neighbours are needed at once: fewer gateways, or a router in front of hosts")
+	  "fewer neighbours are needed at once: fewer gateways, or a router in front of hosts")    \
+	X(PORT_MISSING, "port_missing", ERROR,                                                     \
+	  "the port waits for its interface; make it, or correct the port's interface")            \
+	X(PORT_CLOSED, "port_closed", ERROR,                                                       \
+	  "the port is tried again every half minute; do what the sentence says")                  \
+	X(PORT_DOWN, "port_down", ERROR,                                                           \
+	  "set the interface up (ip link set NAME up), and look at its cable and switch")          \
+	X(PORT_BYPASSED, "port_bypassed", ERROR,                                                   \
+	  "take the other program off (ip link set dev NAME xdp off), or set driver: af_packet")   \
+	X(PORT_DEGRADED, "port_degraded", ERROR,                                                   \
+	  "do what the sentence says, or restart homewardd")                                       \
+	X(POOL_SHRUNK, "pool_shrunk", WARNING,                                                     \
+	  "packet buffers run short; restart homewardd when it suits you")
 
 /* clang-format off */
 enum alarm_kind {

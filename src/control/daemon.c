@@ -21,6 +21,7 @@
 #include "control/kernel/path_watch.h"
 #include "control/notify.h"
 #include "control/port.h"
+#include "control/port/life.h"
 #include "handover.h"
 #include "network/network.h"
 #include "worker.h"
@@ -54,11 +55,12 @@ struct daemon {
 	struct handover *handover; /* NULL: one worker */
 	struct network *net;
 	struct port_set ports;
-	struct port_watch *port_watch;
 	struct worker *workers[WORKERS_MAX];
 	size_t n_workers;
 	struct neighbours *neighbours;
 	struct path_mtus *paths;
+	struct port_life *port_life;
+	struct port_watch *port_watch;
 	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
 	struct adjacency *adj; /* published to the workers */
 	struct census *censuses; /* [n_workers] */
@@ -235,6 +237,22 @@ static bool finish_census(void *arg, uint64_t *used)
 	return true;
 }
 
+static void publish_ports(const struct worker_port *ports, void *arg)
+{
+	struct daemon *d = arg;
+
+	for (size_t i = 0; i < d->n_workers; i++)
+		worker_publish_ports(d->workers[i], ports);
+	worker_synchronize(d->workers, d->n_workers);
+}
+
+static void ports_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	neighbours_ports_changed(d->neighbours);
+}
+
 static void paths_changed(void *arg)
 {
 	struct daemon *d = arg;
@@ -313,6 +331,13 @@ static int start_announcer(struct daemon *d, struct err_list *errs)
 	return d->announcer != NULL ? 0 : -1;
 }
 
+/* Last, as its first look may close or open a port. */
+static int hold_ports(struct daemon *d, struct err_list *errs)
+{
+	d->port_life = port_life_create(d->base, &d->ports, publish_ports, ports_changed, d, errs);
+	return d->port_life != NULL ? 0 : -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -353,12 +378,15 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (start_announcer(d, errs) < 0)
 		return -1;
+	if (hold_ports(d, errs) < 0)
+		return -1;
 	return start_api(d, errs);
 }
 
 static void daemon_stop(struct daemon *d)
 {
 	api_destroy(d->api);
+	port_life_destroy(d->port_life);
 	announcer_destroy(d->announcer);
 	port_watch_destroy(d->port_watch);
 	for (size_t i = 0; i < d->n_workers; i++)

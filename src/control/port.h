@@ -46,9 +46,24 @@ struct port_listener {
 	void *arg;
 };
 
+/* How a port is; all but PORT_UP have an alarm. */
+enum port_state {
+	PORT_UP,
+	PORT_MISSING, /* there is no such interface: waited for */
+	PORT_CLOSED, /* it cannot be opened: tried again */
+	PORT_DOWN, /* the interface is down, or has no carrier */
+	PORT_BYPASSED, /* our program is not on the interface: packets go past us */
+	PORT_DEGRADED, /* it works, but not for all packets */
+	PORT_STATES,
+};
+
+enum { PORT_REASON_SIZE = 256 };
+
 struct port {
 	const struct config_port *config;
-	int ifindex; /* 0: no kernel interface behind it */
+	int ifindex; /* 0: no kernel interface behind it, now */
+	enum port_state state;
+	char reason[PORT_REASON_SIZE]; /* one sentence; empty: it is up */
 	uint16_t mtu; /* of the interface now; what buffers are made for is worker.mtu */
 	bool has_kernel; /* the kernel on this interface answers ARP and keeps routes for us */
 	struct rte_ring *memory_rx; /* memory driver: put packets in */
@@ -58,6 +73,7 @@ struct port {
 	/* private to control/port/ */
 	char vdev[32]; /* DPDK's name for the device; empty: not made */
 	int lock; /* held while we serve the interface; -1: none */
+	int socket; /* af_xdp: a descriptor of DPDK's driver; -1: not found */
 	int groups; /* of IPv6 that its card passes on for us; -1: none */
 	struct port_meter *meter; /* NULL: not open */
 	struct port_stats before; /* of openings that have ended */
@@ -84,9 +100,14 @@ struct port_steer_counts {
 
 struct port_set {
 	struct port *ports;
-	struct worker_port *worker_ports; /* [n], for worker_config */
+	struct worker_port *worker_ports; /* [n], for worker_config: published last */
+	struct worker_port *worker_ports_next; /* [n], private to control/port/ */
 	size_t n;
 	struct rte_mempool *pool;
+	const struct config *config;
+	const struct network *net;
+	uint32_t mtu; /* what the buffers are made for */
+	unsigned lost; /* buffers that the kernel kept when a port was closed */
 	struct alarms *alarms; /* who opens the ports sets it; NULL: only logged */
 	struct addresses *own; /* private to control/port/: those of the kernel */
 	struct port_listener listener;
@@ -99,8 +120,10 @@ struct port_set {
 int port_eal_init(const struct config *config, struct err_list *errs);
 
 /*
- * Opens and starts every port of @config. @net says which packets the steer program takes. On error
- * everything opened is closed again and @errs says what to do. 0 or -errno.
+ * Opens and starts every port of @config. @net says which packets the steer program takes. A port
+ * whose interface is missing or down is left closed, with an alarm: port/watch.h opens it later. On
+ * any other error everything opened is closed again and @errs says what to do. 0 or -errno. Both
+ * @config and @net must outlive @set.
  */
 int ports_open(struct port_set *set, const struct config *config, const struct network *net,
 	       struct err_list *errs);
@@ -131,6 +154,8 @@ void port_each_answered(const struct port *port, void (*each)(const struct addr6
  * The port has a kernel behind it. A descriptor that does not block, or -errno.
  */
 int port_hear_claims(const struct port *port, uint16_t protocol);
+
+const char *port_state_name(enum port_state state);
 
 /* Asks the kernel. Control thread. */
 void port_read_steer_counts(const struct port *port, struct port_steer_counts *out);

@@ -189,7 +189,7 @@ def test_too_many_flows_for_the_machine(fresh):
     r = command("unshare", "--mount", "sh", "-c",
                 f"mount --bind {fresh.folder}/meminfo /proc/meminfo && "
                 f"exec {fresh.daemon} -c {fresh.file}", check=False)
-    assert r.returncode == 2
+    assert r.returncode == 1, "there may be more later"
     assert ("16777216 flows need 1280 MiB, but only 64 MiB of memory and 0 MiB of huge pages "
             "are free") in r.stderr
 

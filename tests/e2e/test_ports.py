@@ -198,7 +198,7 @@ def test_one_at_a_time(pair, tools, echo):
 
 def test_refusals_say_what_to_do(pair, tools):
     gw, peer = pair
-    assert "No such device" in refusal(gw, tools, "af_xdp:nope0")
+    assert "no interface nope0" in refusal(gw, tools, "af_xdp:nope0")
     assert "not Ethernet" in refusal(gw, tools, "af_packet:lo")
     assert f"ip address del {GW} dev eth0" in refusal(gw, tools, "af_xdp:eth0", "--egress", GW, 0)
     assert "is more than interface eth0 has: 1500" in refusal(gw, tools, "af_xdp:eth0:9000")
@@ -207,7 +207,7 @@ def test_refusals_say_what_to_do(pair, tools):
         ns.ip("link", "set", "eth0", "mtu", "3520")
     assert "veth does XDP up to 3519" in refusal(gw, tools, "af_xdp:eth0")
     gw.ip("link", "set", "eth0", "down")
-    assert "ip link set eth0 up" in refusal(gw, tools, "af_xdp:eth0")
+    assert "interface eth0 is down" in refusal(gw, tools, "af_xdp:eth0")
     assert traces(gw) == []
 
 

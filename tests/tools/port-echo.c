@@ -317,6 +317,18 @@ static void run(struct event_base *base)
 	}
 }
 
+/* The daemon waits for a port whose interface is missing or down; this program does not. */
+static bool all_are_open(void)
+{
+	for (size_t i = 0; i < ports.n; i++) {
+		if (ports.ports[i].state == PORT_UP)
+			continue;
+		fprintf(stderr, "%s\n", ports.ports[i].reason);
+		return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -334,7 +346,10 @@ int main(int argc, char **argv)
 	ret = port_eal_init(&config, &errs);
 	if (ret == 0)
 		ret = ports_open(&ports, &config, &net, &errs);
-	if (ret == 0) {
+	if (ret == 0 && !all_are_open()) {
+		ports_close(&ports);
+		ret = -ENODEV;
+	} else if (ret == 0) {
 		neighbours = neighbours_create(base, &ports, &net, NULL, &users, &errs);
 		if (neighbours != NULL)
 			run(base);

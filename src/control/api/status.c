@@ -14,6 +14,8 @@ const struct route_field status_fields[] = {
 	{"ports[].name", FIELD_STRING, "name in the configuration"},
 	{"ports[].driver", FIELD_STRING, "af_xdp, af_packet, tap, pcap or memory"},
 	{"ports[].interface", FIELD_STRING_OR_NULL, "kernel interface behind it"},
+	{"ports[].state", FIELD_STRING, "up, missing, closed, down, bypassed or degraded"},
+	{"ports[].reason", FIELD_STRING_OR_NULL, "why it is not up, one sentence"},
 	{"ports[].mtu", FIELD_INTEGER, "largest IP packet that it carries now, bytes"},
 	{"ports[].rx_packets", FIELD_INTEGER, "received"},
 	{"ports[].rx_bytes", FIELD_INTEGER, "received"},
@@ -133,9 +135,11 @@ static json_t *describe_port(const struct api_context *ctx, size_t i, bool *acco
 	json_t *outside = describe_outside(port, accounted), *obj;
 
 	sum_port(ctx, i, &c);
-	obj = json_pack("{s:s, s:s, s:s?, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+	obj = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
 			port->config->name, "driver", driver_names[port->config->driver],
-			"interface", interface[0] != '\0' ? interface : NULL, "mtu",
+			"interface", interface[0] != '\0' ? interface : NULL, "state",
+			port_state_name(port->state), "reason",
+			port->reason[0] != '\0' ? port->reason : NULL, "mtu",
 			(int)(port->mtu != 0 ? port->mtu : port->worker.mtu), "rx_packets",
 			(json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets",
 			(json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes,

@@ -55,8 +55,7 @@ static void read_tree(struct report *report, struct config *config, const struct
 }
 
 /* @here: asks the machine, too, whatever the file's own errors, so that all come in one go. */
-static struct config *parse(const char *name, const char *text, size_t len, bool here,
-			    struct err_list *errs)
+struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs)
 {
 	struct report report = {.file = name, .errs = errs};
 	struct config *config;
@@ -77,16 +76,11 @@ static struct config *parse(const char *name, const char *text, size_t len, bool
 		read_tree(&report, config, tree_root(tree));
 	tree_destroy(tree);
 
-	if ((here && config != NULL && config_check_machine(config, errs) < 0) || report.n > 0) {
+	if (report.n > 0) {
 		config_destroy(config);
 		return NULL;
 	}
 	return config;
-}
-
-struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs)
-{
-	return parse(name, text, len, false, errs);
 }
 
 /* All of @file, at most one byte more than is allowed. NULL and errno if it can not be read. */
@@ -115,7 +109,7 @@ fail:
 	return NULL;
 }
 
-static struct config *load(const char *path, bool here, struct err_list *errs)
+struct config *config_load(const char *path, struct err_list *errs)
 {
 	FILE *file = fopen(path, "re");
 	struct config *config = NULL;
@@ -127,19 +121,9 @@ static struct config *load(const char *path, bool here, struct err_list *errs)
 	if (text == NULL)
 		err_add(errs, path, 0, 0, "the file can not be read: %s", strerror(errno));
 	else
-		config = parse(path, text, len, here, errs);
+		config = config_parse(path, text, len, errs);
 	free(text);
 	if (file != NULL)
 		fclose(file);
 	return config;
-}
-
-struct config *config_load(const char *path, struct err_list *errs)
-{
-	return load(path, false, errs);
-}
-
-struct config *config_load_here(const char *path, struct err_list *errs)
-{
-	return load(path, true, errs);
 }

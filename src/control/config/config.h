@@ -77,21 +77,21 @@ struct err_list;
  */
 struct config *config_load(const char *path, struct err_list *errs);
 
-/*
- * The same, and config_check_machine(): for whoever will run with it. All errors in one go, those
- * of the file and those of the machine.
- */
-struct config *config_load_here(const char *path, struct err_list *errs);
-
 /* The same from memory; @name stands for the file in messages. @len bytes, need not end in NUL. */
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs);
 
 /*
- * What only the machine can tell: does each interface exist, is a TAP name free, can a capture file
- * be read, is there memory for the flow tables. Adds a sentence for each that fails, with its place
- * in the file. Returns 0 or -ENODEV.
+ * What only the machine can tell: is a TAP name free, can a capture file be read, is there memory
+ * for the flow tables. Adds a sentence for each that fails, with its place in the file. An
+ * interface that is not there is no error: its port waits. Returns 0 or -ENODEV.
  */
 int config_check_machine(const struct config *config, struct err_list *errs);
+
+/* Which ports would wait for their interface now? Adds a sentence for each. */
+void config_note_interfaces(const struct config *config, struct err_list *notes);
+
+/* The interface of this machine whose name is most like @name. False: none is. */
+bool config_nearest_interface(const char *name, char near[16]);
 
 /*
  * Which tunnels have an `mtu` that the interface of their port does not carry as it is now? Adds a

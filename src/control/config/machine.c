@@ -1,6 +1,7 @@
 /*
- * What only the machine can tell about a configuration: are its interfaces and capture files there,
- * and is there memory for its flows?
+ * What only the machine can tell about a configuration: are its capture files there, has a TAP
+ * interface another owner, are two names one interface, and is there memory for its flows? The file
+ * may be right, and the same file may pass later.
  *
  * Needs no rights but those to read the files.
  */
@@ -11,27 +12,43 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void report_no_interface(const struct config *config, const struct config_port *port,
-				struct err_list *errs)
+bool config_nearest_interface(const char *name, char near[16])
 {
 	struct if_nameindex *list = if_nameindex();
-	struct nearest near = nearest_begin(port->interface);
+	struct nearest found = nearest_begin(name);
 
 	for (struct if_nameindex *i = list; i != NULL && i->if_index != 0; i++)
-		nearest_offer(&near, i->if_name);
-	if (near.best != NULL)
-		err_add(errs, config->file, port->line, port->column,
-			"this machine has no interface %s: did you mean %s?", port->interface,
-			near.best);
-	else
-		err_add(errs, config->file, port->line, port->column,
-			"this machine has no interface %s", port->interface);
+		nearest_offer(&found, i->if_name);
+	snprintf(near, IF_NAMESIZE, "%s", found.best != NULL ? found.best : "");
 	if (list != NULL)
 		if_freenameindex(list);
+	return near[0] != '\0';
+}
+
+void config_note_interfaces(const struct config *config, struct err_list *notes)
+{
+	for (size_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+		char near[16];
+
+		if ((port->driver != PORT_AF_XDP && port->driver != PORT_AF_PACKET) ||
+		    if_nametoindex(port->interface) != 0)
+			continue;
+		if (config_nearest_interface(port->interface, near))
+			err_add(notes, config->file, port->line, port->column,
+				"this machine has no interface %s: did you mean %s? Otherwise port "
+				"%s waits for it",
+				port->interface, near, port->name);
+		else
+			err_add(notes, config->file, port->line, port->column,
+				"this machine has no interface %s: port %s waits for it",
+				port->interface, port->name);
+	}
 }
 
 /* An interface may have several names: two ports must not have the same one in disguise. */
@@ -40,10 +57,8 @@ static void check_kernel_interface(const struct config *config, const struct con
 {
 	unsigned index = if_nametoindex(port->interface);
 
-	if (index == 0) {
-		report_no_interface(config, port, errs);
-		return;
-	}
+	if (index == 0)
+		return; /* it may come: control/port waits for it */
 	for (const struct config_port *p = config->ports; p < port; p++) {
 		if (p->interface[0] != '\0' && if_nametoindex(p->interface) == index)
 			err_add(errs, config->file, port->line, port->column,

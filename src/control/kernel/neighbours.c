@@ -310,6 +310,30 @@ void neighbours_want(struct neighbours *n, const struct neighbour_wanted *w)
 		plan_table(n);
 }
 
+static void describe_port(struct view_port *vp, const struct port *port)
+{
+	*vp = (struct view_port){.has_kernel = port->has_kernel, .mtu = port->worker.mtu};
+	memcpy(vp->mac, port->worker.mac, sizeof(vp->mac));
+	if (port->config->has_next_hop_mac) {
+		memcpy(vp->next_hop, port->config->next_hop_mac, sizeof(vp->next_hop));
+	} else if (port->config->driver == PORT_TAP) {
+		memcpy(vp->next_hop, port->worker.mac, sizeof(vp->next_hop));
+		vp->next_hop[5] ^= 1; /* control/port made ours so from the interface's */
+	} else {
+		memset(vp->next_hop, 0xff, sizeof(vp->next_hop));
+	}
+}
+
+void neighbours_ports_changed(struct neighbours *n)
+{
+	for (size_t i = 0; i < n->ports->n; i++)
+		describe_port(&n->view.ports[i], &n->ports->ports[i]);
+	read_ports(&n->view, n->ports);
+	n->dirty |= READ_ALL;
+	n->links_changed = true;
+	plan_table(n);
+}
+
 void neighbours_paths_changed(struct neighbours *n)
 {
 	plan_table(n);
@@ -334,20 +358,6 @@ static int await_targets(struct neighbours *n)
 }
 
 /* --- life and death --------------------------------------------------------------------------- */
-
-static void describe_port(struct view_port *vp, const struct port *port)
-{
-	*vp = (struct view_port){.has_kernel = port->has_kernel, .mtu = port->worker.mtu};
-	memcpy(vp->mac, port->worker.mac, sizeof(vp->mac));
-	if (port->config->has_next_hop_mac) {
-		memcpy(vp->next_hop, port->config->next_hop_mac, sizeof(vp->next_hop));
-	} else if (port->config->driver == PORT_TAP) {
-		memcpy(vp->next_hop, port->worker.mac, sizeof(vp->next_hop));
-		vp->next_hop[5] ^= 1; /* control/port made ours so from the interface's */
-	} else {
-		memset(vp->next_hop, 0xff, sizeof(vp->next_hop));
-	}
-}
 
 static int open_sockets(struct neighbours *n, struct event_base *base)
 {

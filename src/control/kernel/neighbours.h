@@ -38,6 +38,9 @@ struct neighbours *neighbours_create(struct event_base *base, struct port_set *p
 				     const struct neighbours_users *users, struct err_list *errs);
 void neighbours_destroy(struct neighbours *n); /* NULL is fine */
 
+/* Ports were opened or closed. */
+void neighbours_ports_changed(struct neighbours *n);
+
 /* Another @paths: the next table says so. */
 void neighbours_paths_changed(struct neighbours *n);
 

@@ -30,7 +30,6 @@ struct port_opening {
 	const struct network *net;
 	struct err_list *errs;
 	struct interface interface; /* kernel ports */
-	uint32_t mtu; /* the largest of all ports */
 	int program_fd; /* the XDP program as a file; -1: none */
 	char args[DRIVER_ARGS_SIZE]; /* for DPDK */
 };
@@ -45,7 +44,24 @@ int driver_af_xdp_prepare(struct port_opening *o);
 int driver_af_xdp_finish(struct port_opening *o);
 int driver_af_packet_prepare(struct port_opening *o);
 int driver_af_packet_finish(struct port_opening *o);
-void driver_kernel_close(struct port *port);
+void driver_kernel_close(struct port *port, bool keep_lock);
+
+/*
+ * Before the device is closed while others run: from here on nothing more comes to it, also where
+ * the interface has gone to another network namespace with our program on it.
+ */
+void driver_kernel_let_go(struct port *port);
+
+/* 0: our program is on the interface; -ENOENT; -EBUSY: another is, in @other if it may be known. */
+int driver_program_lost(const struct port *port, char other[16]);
+int driver_program_restore(struct port *port); /* 0 or -errno */
+
+/*
+ * DPDK's af_xdp driver takes off whatever program is there when it is closed. A descriptor of one
+ * that is not ours, -1: none; and puts it back.
+ */
+int driver_foreign_program(const struct port *port);
+void driver_foreign_program_back(const struct port *port, int fd);
 
 /* driver_other.c: tap, pcap, memory */
 int driver_tap_prepare(struct port_opening *o);

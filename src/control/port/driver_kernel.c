@@ -13,10 +13,17 @@
 #include "in/steer.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/membarrier.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 enum {
 	VETH_XDP_MTU_MAX = 3519, /* veth refuses XDP from 3,520 */
@@ -31,12 +38,32 @@ enum {
 	err_add((o)->errs, (o)->file, (o)->port->config->line, 0, "port %s: " fmt,                 \
 		(o)->port->config->name, __VA_ARGS__)
 
+/* With the interface that may have been meant: the name may be a mistake. */
+static void say_missing(struct port_opening *o)
+{
+	const char *name = o->port->config->interface;
+	char near[16];
+
+	if (config_nearest_interface(name, near))
+		port_set_state(o->set, o->port, PORT_MISSING,
+			       "this machine has no interface %s; did you mean %s?", name, near);
+	else
+		port_set_state(o->set, o->port, PORT_MISSING, "this machine has no interface %s",
+			       name);
+}
+
+/* -ENODEV, -ENETDOWN: the port's state says so, it is no error. */
 static int check_interface(struct port_opening *o)
 {
 	const struct config_port *config = o->port->config;
 	const char *name = config->interface;
+	uint32_t mtu;
 	int ret = interface_read(name, &o->interface);
 
+	if (ret == -ENODEV) {
+		say_missing(o);
+		return ret;
+	}
 	if (ret != 0) {
 		REFUSE(o, "interface %s: %s", name, strerror(-ret));
 		return ret;
@@ -46,7 +73,7 @@ static int check_interface(struct port_opening *o)
 		return -EPFNOSUPPORT;
 	}
 	if (!o->interface.up) {
-		REFUSE(o, "interface %s is down: set it up with: ip link set %s up", name, name);
+		port_set_state(o->set, o->port, PORT_DOWN, "interface %s is down", name);
 		return -ENETDOWN;
 	}
 	if (config->mtu > o->interface.mtu) {
@@ -54,9 +81,9 @@ static int check_interface(struct port_opening *o)
 		       o->interface.mtu);
 		return -EMSGSIZE;
 	}
+	mtu = driver_mtu(config);
 	o->port->ifindex = o->interface.index;
-	o->port->has_kernel = true;
-	o->port->worker.mtu = (uint16_t)driver_mtu(config);
+	o->port->worker.mtu = (uint16_t)(mtu < o->set->mtu ? mtu : o->set->mtu);
 	return 0;
 }
 
@@ -64,6 +91,8 @@ static int take_lock(struct port_opening *o)
 {
 	const char *name = o->port->config->interface;
 
+	if (o->port->lock >= 0)
+		return 0; /* kept while the interface was gone */
 	o->port->lock = interface_lock(name);
 	if (o->port->lock >= 0)
 		return 0;
@@ -125,11 +154,11 @@ static int check_xdp(struct port_opening *o)
 		       pool_mtu_max_af_xdp(), advice);
 		return -EMSGSIZE;
 	}
-	if (o->mtu > pool_mtu_max_af_xdp()) {
+	if (o->set->mtu > pool_mtu_max_af_xdp()) {
 		REFUSE(o,
 		       "another port has MTU %u; beside an af_xdp port every port takes up to %u: "
 		       "set its mtu, or drive this one by af_packet",
-		       o->mtu, pool_mtu_max_af_xdp());
+		       o->set->mtu, pool_mtu_max_af_xdp());
 		return -EMSGSIZE;
 	}
 	if (in->queues > 1) {
@@ -248,9 +277,57 @@ int driver_af_packet_finish(struct port_opening *o)
 	return steer_set_mac(guard_maps(port->guard), o->interface.mac);
 }
 
-void driver_kernel_close(struct port *port)
+int driver_program_lost(const struct port *port, char other[16])
 {
-	char program[16];
+	if (port->steer != NULL)
+		return steer_look(port->steer, port->ifindex, other);
+	return port->guard == NULL || guard_is_there(port->guard) ? 0 : -ENOENT;
+}
+
+int driver_program_restore(struct port *port)
+{
+	return port->steer != NULL ? steer_attach(port->steer, port->ifindex)
+				   : guard_attach_again(port->guard);
+}
+
+void driver_kernel_let_go(struct port *port)
+{
+	static const struct steer_list nothing;
+
+	if (port->guard != NULL)
+		steer_write(guard_maps(port->guard), &port->steered, &nothing);
+	if (port->steer == NULL)
+		return;
+	steer_write(steer_maps(port->steer), &port->steered, &nothing);
+	steer_detach(port->steer, port->ifindex);
+	/* waits for a grace period of RCU: what the program redirected has arrived */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+int driver_foreign_program(const struct port *port)
+{
+	__u32 id = 0;
+
+	if (port->config->driver != PORT_AF_XDP || port->ifindex == 0 ||
+	    bpf_xdp_query_id(port->ifindex, 0, &id) != 0 || id == 0 ||
+	    (port->steer != NULL && id == steer_program(port->steer)))
+		return -1;
+	return bpf_prog_get_fd_by_id(id);
+}
+
+void driver_foreign_program_back(const struct port *port, int fd)
+{
+	if (fd < 0)
+		return;
+	bpf_xdp_attach(port->ifindex, fd, XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+	close(fd);
+}
+
+void driver_kernel_close(struct port *port, bool keep_lock)
+{
+	char program[16], name[IF_NAMESIZE];
+	bool there = port->ifindex != 0 && if_indextoname((unsigned)port->ifindex, name) != NULL;
+	int ret = 0;
 
 	guard_destroy(port->guard);
 	if (port->steer != NULL)
@@ -266,10 +343,15 @@ void driver_kernel_close(struct port *port)
 	if (port->lock < 0)
 		return;
 	/* the driver took its program off, unless it failed half-way */
-	if (port->config->driver == PORT_AF_XDP &&
-	    steer_remove_stale(port->ifindex, interface_noted_program(port->lock), program) != 0)
-		log_warning("an XDP program is still on interface %s", port->config->interface);
-	interface_join(port->config->interface, port->lock);
+	if (there && port->config->driver == PORT_AF_XDP)
+		ret = steer_remove_stale(port->ifindex, interface_noted_program(port->lock),
+					 program);
+	if (ret != 0 && ret != -EBUSY) /* what is others' stays */
+		log_warning("an XDP program is still on interface %s", name);
+	if (there)
+		interface_join(name, port->lock);
+	if (keep_lock)
+		return;
 	interface_unlock(port->config->interface, port->lock);
 	port->lock = -1;
 }

@@ -68,6 +68,8 @@ static int follow_link(const struct port_set *set, struct port *port)
 	struct port_link link, was = port->link;
 	int ret = interface_link(port->ifindex, &link);
 
+	if (ret == -ENODEV)
+		return 0; /* gone: life.c closes the port */
 	if (ret == 0)
 		ret = steer_set_mac(maps_of(port), link.mac);
 	if (ret != 0)

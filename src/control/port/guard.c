@@ -96,6 +96,41 @@ static int attach(struct guard *g, bool allow_link)
 	return g->link >= 0 ? 0 : attach_filter(g);
 }
 
+/* Whoever has the right may detach a link of others; it stays, without an interface. */
+static bool link_is_there(int link)
+{
+	struct bpf_link_info info = {0};
+	__u32 len = sizeof(info);
+
+	/* headers of Debian 12 have no tcx; it begins with the ifindex, as xdp does */
+	return bpf_obj_get_info_by_fd(link, &info, &len) == 0 && info.xdp.ifindex != 0;
+}
+
+bool guard_is_there(const struct guard *g)
+{
+	struct bpf_tc_hook hook = hook_of(g->ifindex);
+	struct bpf_tc_opts opts = filter();
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	if (g->link >= 0)
+		return link_is_there(g->link);
+	return bpf_tc_query(&hook, &opts) == 0 &&
+	       bpf_obj_get_info_by_fd(bpf_program__fd(g->program->progs.homeward_guard), &info,
+				      &len) == 0 &&
+	       info.id == opts.prog_id;
+}
+
+int guard_attach_again(struct guard *g)
+{
+	bool by_link = g->link >= 0;
+
+	if (by_link)
+		close(g->link);
+	g->link = -1;
+	return attach(g, by_link);
+}
+
 struct steer_maps guard_maps(const struct guard *g)
 {
 	return (struct steer_maps){

@@ -42,16 +42,20 @@ static struct ifreq request(const char *name)
 	return ifr;
 }
 
-/* Asked of the driver; what it cannot tell stays 0. */
+/* Asked of the driver; what it cannot tell stays 0, and it has a carrier. */
 static void read_driver(int fd, struct interface *out)
 {
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
 	struct ifreq ifr = request(out->name);
 
 	ifr.ifr_data = (char *)&info;
 	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0)
 		snprintf(out->driver, sizeof(out->driver), "%s", info.driver);
+
+	ifr.ifr_data = (char *)&link;
+	out->carrier = ioctl(fd, SIOCETHTOOL, &ifr) != 0 || link.data != 0;
 
 	out->queues = 1;
 	ifr.ifr_data = (char *)&channels;
@@ -252,4 +256,20 @@ void interface_join(const char *name, int lock)
 	interface_note(lock, NOTE_GRO, false);
 	interface_note(lock, NOTE_LRO, false);
 	close(fd);
+}
+
+bool interface_is_split(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint32_t value;
+	bool split = true;
+
+	if (fd < 0)
+		return true;
+	if (get_value(fd, name, ETHTOOL_GGRO, &value) && value != 0)
+		split = false;
+	if (get_value(fd, name, ETHTOOL_GFLAGS, &value) && value & ETH_FLAG_LRO)
+		split = false;
+	close(fd);
+	return split;
 }

@@ -4,12 +4,14 @@
  *
  *   prepare -> device -> queues -> finish -> started         and back by port_close()
  *
- * A port that failed half-way is closed like a whole one: each part knows whether it is there.
+ * A port that failed half-way is closed like a whole one: each part knows whether it is there. A
+ * port may be closed and opened again while the others run (watch.c).
  *
  * Control thread.
  */
 #include "base/err.h"
 #include "base/log.h"
+#include "control/alarm.h"
 #include "control/port/addresses.h"
 #include "control/port/driver.h"
 #include "control/port/port_internal.h"
@@ -23,6 +25,8 @@
 #include <rte_bus_vdev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
+
+enum { LOST_SHARE = 8 }; /* of the buffers, before it is an alarm */
 
 static int make_device(struct port_opening *o)
 {
@@ -91,6 +95,8 @@ static int open_one(struct port_opening *o)
 		ret = make_queues(o);
 	if (ret == 0)
 		ret = read_mac(o);
+	if (ret == 0 && o->port->config->driver == PORT_AF_XDP)
+		o->port->socket = rings_find_socket(o->set); /* before the meter copies it */
 	if (ret == 0)
 		ret = port_meter_open(o->set, o->port);
 	if (ret == 0 && o->driver->finish != NULL)
@@ -104,58 +110,111 @@ static int open_one(struct port_opening *o)
 	return ret;
 }
 
-static void port_close(struct port *port)
+static void port_close(const struct port_set *set, struct port *port, bool keep_lock)
 {
+	int foreign = driver_foreign_program(port);
+
 	port_meter_close(port);
-	if (port->vdev[0] != '\0') {
+	if (port_is_open(port)) {
 		rte_eth_dev_stop(port->worker.ethdev);
 		rte_eth_dev_close(port->worker.ethdev);
 		rte_eal_hotplug_remove("vdev", port->vdev);
 	}
+	driver_foreign_program_back(port, foreign);
 	driver_memory_close(port);
-	driver_kernel_close(port);
+	driver_kernel_close(port, keep_lock);
 	port->vdev[0] = '\0';
+	port->ifindex = 0;
+	port->socket = -1;
+	if (port->config->driver == PORT_AF_XDP)
+		rings_close_strays(set);
+	port->worker.closed = true;
 }
 
-static int open_all(struct port_set *set, const struct config *config, const struct network *net,
-		    struct err_list *errs)
+int port_open(struct port_set *set, size_t i, struct err_list *errs)
+{
+	struct port *port = &set->ports[i];
+	bool keep_lock = port->lock >= 0; /* it has notes of what is to be undone */
+	struct port_opening o = {
+		.set = set,
+		.port = port,
+		.index = i,
+		.driver = driver_find(port->config->driver),
+		.file = set->config->file,
+		.net = set->net,
+		.errs = errs,
+		.program_fd = -1,
+	};
+	int ret = open_one(&o);
+
+	if (o.program_fd >= 0)
+		close(o.program_fd);
+	if (ret != 0)
+		port_close(set, port, keep_lock);
+	else
+		port_set_state(set, port, PORT_UP, "works");
+	port->worker.closed = ret != 0;
+	return ret;
+}
+
+/* Buffers that are lost for good leave fewer for all ports. */
+static void count_lost(struct port_set *set, unsigned lost)
+{
+	set->lost += lost;
+	if (set->lost > set->pool->size / LOST_SHARE)
+		alarm_raise(set->alarms, ALARM_POOL_SHRUNK, "all ports",
+			    "%u of %u packet buffers were lost as interfaces came and went",
+			    set->lost, set->pool->size);
+}
+
+void port_shut(struct port_set *set, size_t i)
+{
+	struct port *port = &set->ports[i];
+	unsigned lost = 0, reclaimed = 0;
+
+	driver_kernel_let_go(port);
+	if (port->config->driver == PORT_AF_XDP)
+		reclaimed = rings_reclaim(port->socket, set->pool, &lost);
+	log_debug("port %s: closed; %u buffers came back, %u are lost", port->config->name,
+		  reclaimed, lost);
+	count_lost(set, lost);
+	port_close(set, port, true);
+	alarm_clear(set->alarms, ALARM_PORT_BEHIND, port->config->name);
+}
+
+static int open_all(struct port_set *set, struct err_list *errs)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		struct port_opening o = {
-			.set = set,
-			.port = &set->ports[i],
-			.index = i,
-			.driver = driver_find(config->ports[i].driver),
-			.file = config->file,
-			.net = net,
-			.mtu = driver_largest_mtu(config),
-			.errs = errs,
-			.program_fd = -1,
-		};
-		int one = open_one(&o);
+		const struct port *port = &set->ports[i];
+		size_t before = errs->n;
+		int one = port_open(set, i, errs);
 
-		if (o.program_fd >= 0)
-			close(o.program_fd);
+		if (errs->n == before)
+			one = 0; /* it is missing or down: it will come */
 		ret = one != 0 ? one : ret; /* go on: the operator sees all that is wrong */
-		set->worker_ports[i] = set->ports[i].worker;
+		set->worker_ports[i] = port->worker;
 	}
 	return ret;
 }
 
-static int set_init(struct port_set *set, const struct config *config, struct err_list *errs)
+static int set_init(struct port_set *set, const struct config *config, const struct network *net,
+		    struct err_list *errs)
 {
 	*set = (struct port_set){.n = config->n_ports, .alarms = set->alarms};
 	set->ports = calloc(set->n + 1, sizeof(set->ports[0]));
 	set->worker_ports = calloc(set->n + 1, sizeof(set->worker_ports[0]));
-	if (set->ports == NULL || set->worker_ports == NULL) {
+	set->worker_ports_next = calloc(set->n + 1, sizeof(set->worker_ports[0]));
+	if (set->ports == NULL || set->worker_ports == NULL || set->worker_ports_next == NULL) {
 		set->n = 0;
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < set->n; i++) {
 		set->ports[i].config = &config->ports[i];
+		set->ports[i].has_kernel = driver_has_kernel(config->ports[i].driver);
 		set->ports[i].lock = -1;
+		set->ports[i].socket = -1;
 		set->ports[i].groups = -1;
 		if (config->ports[i].driver != PORT_AF_XDP)
 			continue;
@@ -163,7 +222,10 @@ static int set_init(struct port_set *set, const struct config *config, struct er
 		if (set->ports[i].worker.rings == NULL)
 			return -ENOMEM;
 	}
-	set->pool = pool_create(config, driver_largest_mtu(config));
+	set->config = config;
+	set->net = net;
+	set->mtu = driver_largest_mtu(config);
+	set->pool = pool_create(config, set->mtu);
 	if (set->pool == NULL) {
 		err_add(errs, config->file, 0, 0, "not enough memory for %u packet buffers (%s)",
 			pool_buffers(config), eal_first_message());
@@ -197,7 +259,7 @@ static int read_addresses(struct port_set *set, const struct config *config, str
 int ports_open(struct port_set *set, const struct config *config, const struct network *net,
 	       struct err_list *errs)
 {
-	int ret = set_init(set, config, errs);
+	int ret = set_init(set, config, net, errs);
 
 	if (ret == 0 && any_kernel_port(config)) {
 		interface_sweep();
@@ -206,7 +268,7 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
 			ret = own_check(set->own, config->file, net, errs);
 	}
 	if (ret == 0)
-		ret = open_all(set, config, net, errs);
+		ret = open_all(set, errs);
 	if (ret != 0)
 		ports_close(set);
 	return ret;
@@ -224,7 +286,7 @@ void port_read_steer_counts(const struct port *port, struct port_steer_counts *o
 void ports_close(struct port_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		port_close(&set->ports[i]);
+		port_close(set, &set->ports[i], false);
 		steer_queues_destroy(set->ports[i].worker.rings);
 	}
 	rte_mempool_free(set->pool); /* NULL is fine */
@@ -233,5 +295,6 @@ void ports_close(struct port_set *set)
 	free(set->own);
 	free(set->ports);
 	free(set->worker_ports);
+	free(set->worker_ports_next);
 	*set = (struct port_set){0};
 }

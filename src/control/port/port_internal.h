@@ -7,6 +7,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* --- open.c ---------------------------------------------------------------------------------- */
+
+/* Opens number @i, which is closed. 0, or -errno: then it is closed again and @errs may say why. */
+int port_open(struct port_set *set, size_t i, struct err_list *errs);
+
+/* Closes number @i while others run. No worker has it: it was published as closed. */
+void port_shut(struct port_set *set, size_t i);
+
+/* --- state.c --------------------------------------------------------------------------------- */
+
+bool port_is_open(const struct port *port);
+
+/* Raises and clears the alarms that go with it. */
+void port_set_state(struct port_set *set, struct port *port, enum port_state state, const char *fmt,
+		    ...) __attribute__((format(printf, 4, 5)));
+
+/* --- rings.c: buffers of an AF_XDP socket ----------------------------------------------------- */
+
+/* The AF_XDP socket of this process that no open port has; -1: none. */
+int rings_find_socket(const struct port_set *set);
+
+/* DPDK 22.11 leaves the socket of a device open that is closed: ends all that no open port has. */
+void rings_close_strays(const struct port_set *set);
+
+/*
+ * Gives the buffers in the rings of socket @fd back to @pool: their number, and how many the kernel
+ * keeps in *@lost.
+ */
+unsigned rings_reclaim(int fd, const struct rte_mempool *pool, unsigned *lost);
+
 /* --- interface.c: what the kernel says about an interface ------------------------------------ */
 
 struct interface {
@@ -17,6 +47,7 @@ struct interface {
 	uint32_t mtu;
 	uint32_t queues; /* receive queues in use */
 	bool up;
+	bool carrier;
 	bool ethernet;
 };
 
@@ -57,6 +88,7 @@ void interface_note_program(int lock, uint32_t id);
  */
 void interface_split(const char *name, int lock);
 void interface_join(const char *name, int lock);
+bool interface_is_split(const char *name); /* also where the driver does not say */
 
 /* --- steer_list.c, steer_write.c: which addresses are ours -------------------------------- */
 
@@ -124,6 +156,11 @@ int steer_remove_stale(int ifindex, uint32_t noted, char name[16]);
 struct steer *steer_find(int ifindex);
 uint32_t steer_program(const struct steer *s); /* its number, to be noted */
 struct steer_maps steer_maps(const struct steer *s);
+
+/* Is it on the interface? 0; -ENOENT: taken off; -EBUSY: another is, @name as above; or -errno. */
+int steer_look(const struct steer *s, int ifindex, char name[16]);
+int steer_attach(const struct steer *s, int ifindex); /* once more; 0 or -errno */
+int steer_detach(const struct steer *s, int ifindex); /* if it is there; 0 or -errno */
 void steer_destroy(struct steer *s); /* forgets it, leaves the program; NULL is fine */
 void steer_read(int counts_fd, struct port_steer_counts *out);
 int steer_counts_map(const struct steer *s);
@@ -145,6 +182,8 @@ void steer_queues_destroy(struct steer_queue *queues); /* no worker runs; NULL i
  */
 struct guard *guard_create(int ifindex, int lock, const struct steer_list *list, bool allow_link);
 void guard_destroy(struct guard *g); /* NULL is fine */
+bool guard_is_there(const struct guard *g);
+int guard_attach_again(struct guard *g); /* 0 or -errno */
 void guard_remove_stale(int ifindex, int lock);
 struct steer_maps guard_maps(const struct guard *g);
 int guard_counts_map(const struct guard *g);

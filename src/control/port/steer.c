@@ -34,6 +34,7 @@ static const char program_name[] = "homeward_steer";
 
 struct steer {
 	__u32 program; /* its number in the kernel */
+	int program_fd;
 	struct steer_maps addrs; /* descriptors */
 	int counts, queues;
 };
@@ -148,20 +149,49 @@ struct steer *steer_find(int ifindex)
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct steer){.addrs = {-1, -1, -1, -1}, .counts = -1, .queues = -1};
+	*s = (struct steer){
+		.program_fd = -1, .addrs = {-1, -1, -1, -1}, .counts = -1, .queues = -1};
 	if (bpf_xdp_query_id(ifindex, 0, &s->program) != 0 || s->program == 0)
 		end = 0;
 	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
-	for (int fd = 0; fd < end && n == 0; fd++)
+	for (int fd = 0; fd < end && n == 0; fd++) {
 		n = read_map_ids(fd, s->program, ids);
+		if (n > 0)
+			s->program_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	}
 	for (int fd = 0; fd < end && n > 0; fd++)
 		keep_map(s, fd, ids, n);
-	if (s->addrs.four < 0 || s->addrs.six < 0 || s->addrs.prefixes6 < 0 || s->addrs.mac < 0 ||
-	    s->counts < 0 || s->queues < 0) {
+	if (s->program_fd < 0 || s->addrs.four < 0 || s->addrs.six < 0 || s->addrs.prefixes6 < 0 ||
+	    s->addrs.mac < 0 || s->counts < 0 || s->queues < 0) {
 		steer_destroy(s);
 		return NULL;
 	}
 	return s;
+}
+
+int steer_look(const struct steer *s, int ifindex, char name[16])
+{
+	__u32 id = 0;
+	int ret = bpf_xdp_query_id(ifindex, 0, &id);
+
+	if (ret != 0 || id == s->program)
+		return ret;
+	if (id == 0)
+		return -ENOENT;
+	read_name(id, name);
+	return -EBUSY;
+}
+
+int steer_attach(const struct steer *s, int ifindex)
+{
+	return bpf_xdp_attach(ifindex, s->program_fd, XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+}
+
+int steer_detach(const struct steer *s, int ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = s->program_fd);
+
+	return bpf_xdp_detach(ifindex, XDP_FLAGS_REPLACE, &opts);
 }
 
 uint32_t steer_program(const struct steer *s)
@@ -212,6 +242,8 @@ void steer_destroy(struct steer *s)
 {
 	if (s == NULL)
 		return;
+	if (s->program_fd >= 0)
+		close(s->program_fd);
 	if (s->addrs.four >= 0)
 		close(s->addrs.four);
 	if (s->addrs.six >= 0)

@@ -1,0 +1,299 @@
+/*
+ * Holds each port to its interface for as long as we run: see life.h.
+ *
+ * The kernel says when a link changes, and much changes without a word (offloads, queues, tc
+ * programs). So each port is compared with its interface once a second, and 20 ms after the kernel
+ * spoke. Comparing costs a dozen questions a port, however many events there were.
+ *
+ * What is tried again and again (to open a port, to put a program back) waits longer each time: one
+ * second, two, four, half a minute at most. An alarm says what is wrong meanwhile.
+ *
+ * Control thread, in its event loop.
+ */
+#include "control/port/life.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mono.h"
+#include "control/port/driver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <event2/event.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+
+enum {
+	TICK_S = 1,
+	SOON_US = 20000,
+	RETRY_MIN_MS = 1000,
+	RETRY_MAX_MS = 30000,
+	EVENTS_BUFFER = 16 * 1024,
+	EVENTS_PER_TURN = 256,
+};
+
+/* What is not tried every second. */
+struct retry {
+	uint64_t next_ms;
+	uint32_t wait_ms;
+};
+
+struct port_life {
+	struct port_set *set;
+	port_life_publish_fn publish;
+	port_life_changed_fn changed;
+	void *arg;
+	struct mnl_socket *links;
+	struct event *on_link, *on_soon, *on_tick;
+	struct retry opening[PORTS_MAX], repairing[PORTS_MAX];
+};
+
+/* True: now. Then the next time comes later; it comes soon again after a while of calm. */
+static bool is_due(struct retry *r)
+{
+	uint64_t now = mono_ms();
+
+	if (now < r->next_ms)
+		return false;
+	if (r->wait_ms == 0 || now - r->next_ms > RETRY_MAX_MS)
+		r->wait_ms = RETRY_MIN_MS;
+	r->next_ms = now + r->wait_ms;
+	r->wait_ms = r->wait_ms * 2 < RETRY_MAX_MS ? r->wait_ms * 2 : RETRY_MAX_MS;
+	return true;
+}
+
+static void publish(struct port_life *w)
+{
+	struct port_set *set = w->set;
+	struct worker_port *next = set->worker_ports_next;
+
+	for (size_t i = 0; i < set->n; i++)
+		next[i] = set->ports[i].worker;
+	set->worker_ports_next = set->worker_ports;
+	set->worker_ports = next;
+	w->publish(next, w->arg);
+}
+
+/* Workers let go of a port, or take it. */
+static void set_closed(struct port_life *w, struct port *port, bool closed)
+{
+	if (port->worker.closed == closed)
+		return;
+	port->worker.closed = closed;
+	publish(w);
+}
+
+/* --- open and closed -------------------------------------------------------------------------- */
+
+static void shut(struct port_life *w, size_t i)
+{
+	if (w->set->listener.closing != NULL)
+		w->set->listener.closing(w->set->listener.arg, i);
+	set_closed(w, &w->set->ports[i], true);
+	port_shut(w->set, i);
+	w->changed(w->arg);
+}
+
+/* To see that the interface is not @there costs nothing, to try in vain to open it does. */
+static void open_again(struct port_life *w, size_t i, bool there)
+{
+	struct port *port = &w->set->ports[i];
+	struct err_list errs = ERR_LIST_EMPTY;
+	int ret;
+
+	if ((there || !port->has_kernel) && !is_due(&w->opening[i]))
+		return;
+	ret = port_open(w->set, i, &errs);
+	if (ret == 0) {
+		log_info("port %s: open on interface %s", port->config->name,
+			 port->config->interface);
+		w->opening[i] = (struct retry){0};
+		port->worker.closed = false;
+		publish(w);
+		if (w->set->listener.opened != NULL)
+			w->set->listener.opened(w->set->listener.arg, i);
+		w->changed(w->arg);
+	} else if (errs.n > 0) { /* otherwise it is missing or down, and that is said */
+		port_set_state(w->set, port, PORT_CLOSED, "%s", errs.errs[0].text);
+	}
+	err_list_fini(&errs);
+}
+
+/* --- an open port ----------------------------------------------------------------------------- */
+
+/*
+ * The program that tells our packets from the kernel's. False: it is not there, and the port's
+ * state says so.
+ */
+static bool hold_program(struct port_life *w, size_t i)
+{
+	struct port *port = &w->set->ports[i];
+	char other[16] = "";
+	int ret = driver_program_lost(port, other);
+
+	if (ret == -EBUSY) {
+		port_set_state(w->set, port, PORT_BYPASSED,
+			       "another XDP program (%s) has taken the place of ours on interface "
+			       "%s: packets go past this port",
+			       other[0] != '\0' ? other : "not ours", port->config->interface);
+		return false;
+	}
+	if (ret != 0 && is_due(&w->repairing[i])) {
+		ret = driver_program_restore(port);
+		if (ret == 0)
+			log_warning("port %s: somebody took our program off interface %s; it is "
+				    "there again",
+				    port->config->name, port->config->interface);
+	}
+	if (ret != 0)
+		port_set_state(w->set, port, PORT_BYPASSED,
+			       "somebody took our program off interface %s: packets go past this "
+			       "port",
+			       port->config->interface);
+	return ret == 0;
+}
+
+/* GRO and LRO join segments before an af_packet port sees them. */
+static bool hold_offloads(struct port_life *w, size_t i)
+{
+	struct port *port = &w->set->ports[i];
+	const char *name = port->config->interface;
+
+	if (port->guard == NULL || interface_is_split(name))
+		return true;
+	if (is_due(&w->repairing[i])) {
+		interface_split(name, port->lock);
+		if (interface_is_split(name)) {
+			log_warning("port %s: somebody switched GRO or LRO on; it is off again",
+				    port->config->name);
+			return true;
+		}
+	}
+	port_set_state(w->set, port, PORT_DEGRADED,
+		       "GRO or LRO is on at interface %s: packets of several segments are lost",
+		       name);
+	return false;
+}
+
+static void hold(struct port_life *w, size_t i, const struct interface *in)
+{
+	struct port *port = &w->set->ports[i];
+
+	set_closed(w, port, !in->up || !in->carrier);
+	if (!in->up)
+		port_set_state(w->set, port, PORT_DOWN, "interface %s is down", in->name);
+	else if (!in->carrier)
+		port_set_state(w->set, port, PORT_DOWN, "interface %s has no carrier", in->name);
+	else if (!hold_program(w, i) || !hold_offloads(w, i))
+		return;
+	else if (port->steer != NULL && in->queues > 1)
+		port_set_state(w->set, port, PORT_DEGRADED,
+			       "interface %s has %u receive queues now and only one is served",
+			       in->name, in->queues);
+	else if (port->config->mtu == 0 && in->mtu > port->worker.mtu && port->has_kernel)
+		port_set_state(w->set, port, PORT_DEGRADED,
+			       "interface %s has MTU %u now; buffers are made for %u", in->name,
+			       in->mtu, port->worker.mtu);
+	else
+		port_set_state(w->set, port, PORT_UP, "works");
+}
+
+static void compare(struct port_life *w, size_t i)
+{
+	struct port *port = &w->set->ports[i];
+	struct interface in;
+	int ret;
+
+	if (port->config->interface[0] == '\0')
+		return;
+	ret = interface_read(port->config->interface, &in);
+	if (ret != 0 && ret != -ENODEV)
+		return; /* no answer is no change */
+	if (port_is_open(port) && (ret != 0 || in.index != port->ifindex))
+		shut(w, i);
+	if (!port_is_open(port)) {
+		open_again(w, i, ret == 0 && in.up);
+		ret = interface_read(port->config->interface, &in);
+	}
+	if (port_is_open(port) && ret == 0)
+		hold(w, i, &in);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void compare_all(evutil_socket_t fd, short what, void *arg)
+{
+	struct port_life *w = arg;
+
+	for (size_t i = 0; i < w->set->n; i++)
+		compare(w, i);
+}
+
+/* What changed does not matter: all is compared. */
+static void on_link(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval soon = {.tv_usec = SOON_US};
+	struct port_life *w = arg;
+	char buffer[EVENTS_BUFFER];
+
+	for (int i = 0; i < EVENTS_PER_TURN; i++)
+		if (recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) < 0 && errno != ENOBUFS)
+			break;
+	if (!event_pending(w->on_soon, EV_TIMEOUT, NULL))
+		event_add(w->on_soon, &soon);
+}
+
+static int start(struct port_life *w, struct event_base *base)
+{
+	const struct timeval tick = {.tv_sec = TICK_S};
+
+	w->links = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (w->links == NULL || mnl_socket_bind(w->links, RTMGRP_LINK, MNL_SOCKET_AUTOPID) != 0)
+		return -errno;
+	w->on_link = event_new(base, mnl_socket_get_fd(w->links), EV_READ | EV_PERSIST, on_link, w);
+	w->on_soon = event_new(base, -1, 0, compare_all, w);
+	w->on_tick = event_new(base, -1, EV_PERSIST, compare_all, w);
+	if (w->on_link == NULL || w->on_soon == NULL || w->on_tick == NULL ||
+	    event_add(w->on_link, NULL) != 0 || event_add(w->on_tick, &tick) != 0)
+		return -ENOMEM;
+	compare_all(-1, 0, w); /* what changed since the ports were opened */
+	return 0;
+}
+
+struct port_life *port_life_create(struct event_base *base, struct port_set *set,
+				   port_life_publish_fn publish_fn, port_life_changed_fn changed,
+				   void *arg, struct err_list *errs)
+{
+	struct port_life *w = calloc(1, sizeof(*w));
+	int ret = -ENOMEM;
+
+	if (w != NULL) {
+		*w = (struct port_life){
+			.set = set, .publish = publish_fn, .changed = changed, .arg = arg};
+		ret = start(w, base);
+	}
+	if (ret == 0)
+		return w;
+	err_add(errs, NULL, 0, 0, "cannot watch the interfaces: %s", strerror(-ret));
+	port_life_destroy(w);
+	return NULL;
+}
+
+void port_life_destroy(struct port_life *w)
+{
+	if (w == NULL)
+		return;
+	if (w->on_link != NULL)
+		event_free(w->on_link);
+	if (w->on_soon != NULL)
+		event_free(w->on_soon);
+	if (w->on_tick != NULL)
+		event_free(w->on_tick);
+	if (w->links != NULL)
+		mnl_socket_close(w->links);
+	free(w);
+}

@@ -1,0 +1,31 @@
+/*
+ * Ports are held to their interfaces while we run.
+ *
+ * An interface that goes away, or comes back as another, is closed and opened again while the
+ * workers run; one that was not there at the start is opened when it comes. What is taken off it
+ * is put on again, and what cannot be cured is the port's state, with an alarm (docs/ports.md has
+ * the table).
+ *
+ * Control thread, in its event loop.
+ */
+#pragma once
+
+#include "control/port.h"
+
+struct event_base;
+struct port_life;
+
+/*
+ * Has all workers take @ports, and returns when they did: nobody uses what is closed there any
+ * more. The array of the call before may be written then.
+ */
+typedef void (*port_life_publish_fn)(const struct worker_port *ports, void *arg);
+
+/* A port was opened or closed: its ifindex, MTU or Ethernet address may be another. */
+typedef void (*port_life_changed_fn)(void *arg);
+
+/* NULL and a sentence in @errs on failure. @set must outlive it. */
+struct port_life *port_life_create(struct event_base *base, struct port_set *set,
+				   port_life_publish_fn publish, port_life_changed_fn changed,
+				   void *arg, struct err_list *errs);
+void port_life_destroy(struct port_life *w); /* NULL is fine */
