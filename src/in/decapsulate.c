@@ -52,47 +52,6 @@ static enum drop open_return(struct lane *lane, struct packet *p, be32_t dst)
 	return DROP_NONE;
 }
 
-/* Remembers who sends what no tunnel of ours takes; @gre is NULL if its key was not read. */
-static __attribute__((noinline, cold)) enum drop
-note_unknown(struct lane *lane, const struct packet *p, const struct addr6 *local,
-	     const struct addr6 *remote, const struct gre *gre, enum drop drop)
-{
-	const struct unknown_tunnel tunnel = {
-		.local = *local,
-		.remote = *remote,
-		.has_key = gre != NULL && gre->has_key,
-		.key = gre != NULL ? gre->key : 0,
-		.port = p->port,
-		.reason = (uint8_t)drop,
-	};
-
-	switch (drop) {
-	case DROP_GRE_UNKNOWN:
-	case DROP_GRE_ETHERNET:
-	case DROP_GRE_ERSPAN:
-	case DROP_GRE_EOIP:
-	case DROP_GRE_PPTP:
-		unknown_note(lane, &tunnel);
-		break;
-	default:
-		break;
-	}
-	return drop;
-}
-
-/* The same of outer IPv4. What is for an egress address may be a return. */
-static __attribute__((noinline, cold)) enum drop
-open_stranger(struct lane *lane, struct packet *p, const struct gre *gre, enum drop drop)
-{
-	const uint8_t *ip = p->data + ETHER_LEN;
-	struct addr6 local = addr6_from_ipv4(wire_be32(ip + IPV4_DST));
-	struct addr6 remote = addr6_from_ipv4(wire_be32(ip + IPV4_SRC));
-
-	if (network_is_local_end(lane->net, wire_be32(ip + IPV4_DST)))
-		return note_unknown(lane, p, &local, &remote, gre, drop);
-	return gre == NULL ? drop : open_return(lane, p, wire_be32(ip + IPV4_DST));
-}
-
 static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p, enum stage *next)
 {
 	uint8_t *ip = p->data + ETHER_LEN;
@@ -105,12 +64,13 @@ static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p, enu
 		return drop;
 	drop = gre_parse(ip + header, total - header, &gre);
 	if (drop != DROP_NONE)
-		return open_stranger(lane, p, NULL, drop);
+		return drop;
 
 	p->tunnel = network_find_tunnel(lane->net, local, wire_be32(ip + IPV4_SRC), gre.has_key,
 					gre.key);
 	if (p->tunnel == TUNNEL_NONE)
-		return open_stranger(lane, p, &gre, DROP_GRE_UNKNOWN);
+		return network_is_local_end(lane->net, local) ? DROP_GRE_UNKNOWN
+							      : open_return(lane, p, local);
 
 	if (__builtin_expect(gre.protocol == ETHER_IPV6, 0))
 		*next = STAGE_PARSE6;
@@ -183,12 +143,12 @@ static enum drop open_gre6(struct lane *lane, struct packet *p, const struct add
 		return drop;
 	drop = gre_parse(ip + header, total - header, &gre);
 	if (drop != DROP_NONE && drop != DROP_GRE_PROTOCOL)
-		return note_unknown(lane, p, local, &remote, NULL, drop);
+		return drop;
 	p->tunnel = network_find_tunnel6(lane->net, local, &remote, gre.has_key, gre.key);
 	if (drop == DROP_GRE_PROTOCOL)
 		return keepalive_heard(lane, p, &gre);
 	if (p->tunnel == TUNNEL_NONE)
-		return note_unknown(lane, p, local, &remote, &gre, DROP_GRE_UNKNOWN);
+		return DROP_GRE_UNKNOWN;
 
 	if (gre.protocol == ETHER_IPV6)
 		*next = STAGE_PARSE6;
@@ -254,8 +214,10 @@ static enum drop hear_keepalive(struct lane *lane, struct packet *p)
 }
 
 /* Off the fast path: fragments of tunnel packets wait for the others. */
-static void leave(struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
+static __attribute__((noinline, cold)) void leave(struct lane *lane, struct burst *b,
+						  struct packet *p, enum drop drop)
 {
+	unknown_look(lane, p, drop);
 	if (drop == DROP_GRE_PROTOCOL && wire_16(p->data + ETHER_TYPE) == ETHER_IPV4)
 		drop = hear_keepalive(lane, p);
 	if (drop != DROP_OUTER_FRAGMENT) {

@@ -1,7 +1,10 @@
 /* Tunnels that nobody knows: see unknown.h. */
 #include "in/unknown.h"
 
+#include "base/wire.h"
 #include "lane.h"
+#include "tunnel/gre.h"
+#include "tunnel/ipv6.h"
 
 #include <string.h>
 
@@ -54,6 +57,52 @@ void unknown_note(struct lane *lane, const struct unknown_tunnel *tunnel)
 	place->packets = packets + 1;
 	place->seen_s = lane->now_s;
 	__atomic_store_n(&all->sequence, sequence + 2, __ATOMIC_RELEASE);
+}
+
+/* Fills in the outer addresses. Writes the packet's length; where GRE begins, or its end. */
+static size_t read_outer(const uint8_t *ip, struct unknown_tunnel *t, size_t *total)
+{
+	struct ipv6_chain chain;
+
+	if (ip[IPV4_VERSION_IHL] >> 4 == 4) {
+		t->local = addr6_from_ipv4(wire_be32(ip + IPV4_DST));
+		t->remote = addr6_from_ipv4(wire_be32(ip + IPV4_SRC));
+		*total = wire_16(ip + IPV4_LENGTH);
+		return (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
+	}
+	t->local = addr6_read(ip + IPV6_DST);
+	t->remote = addr6_read(ip + IPV6_SRC);
+	*total = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH);
+	return ipv6_walk(ip, *total, false, &chain) == DROP_NONE ? chain.l4 : *total;
+}
+
+void unknown_look(struct lane *lane, const struct packet *p, enum drop drop)
+{
+	struct unknown_tunnel t = {.port = p->port, .reason = (uint8_t)drop};
+	const uint8_t *ip = p->data + ETHER_LEN;
+	size_t at, total;
+	struct gre gre;
+
+	switch (drop) {
+	case DROP_GRE_UNKNOWN:
+	case DROP_GRE_ETHERNET:
+	case DROP_GRE_ERSPAN:
+	case DROP_GRE_EOIP:
+	case DROP_GRE_PPTP:
+		break;
+	default:
+		return;
+	}
+	at = read_outer(ip, &t, &total);
+	if (!network_is_local_end6(lane->net, &t.local) &&
+	    !(addr6_is_mapped(&t.local) &&
+	      network_is_local_end(lane->net, addr6_to_ipv4(&t.local))))
+		return;
+	if (gre_parse(ip + at, total - at, &gre) == DROP_NONE) {
+		t.has_key = gre.has_key;
+		t.key = gre.key;
+	}
+	unknown_note(lane, &t);
 }
 
 /* False: it was written meanwhile. */

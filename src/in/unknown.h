@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct lane;
+struct packet;
 
 enum {
 	UNKNOWN_TUNNELS = 16,
@@ -41,6 +42,12 @@ struct unknown_tunnels {
 
 /* Counts one packet of @tunnel, whose packets and seen_s are not looked at. */
 void unknown_note(struct lane *lane, const struct unknown_tunnel *tunnel);
+
+/*
+ * A packet is dropped by decapsulation: if it is of a tunnel that nobody knows, counts it. @p is as
+ * it was received, with its Ethernet header, and its outer header has been checked.
+ */
+void unknown_look(struct lane *lane, const struct packet *p, enum drop drop);
 
 /*
  * Copies those seen in the last UNKNOWN_FORGET_S to @out, which has room for UNKNOWN_TUNNELS; how

@@ -2,6 +2,7 @@
  * Frames from the wire: which tunnel are they of, and which are not ours?
  */
 #include "in/stages.h"
+#include "in/unknown.h"
 
 #include "dice.h"
 #include "stage.h"
@@ -139,6 +140,36 @@ static void test_rows(void **state)
 		check_row(b, i);
 	assert_int_equal(b->tunnel_counters[TUNNEL_M1].rx_bytes,
 			 b->tunnel_counters[TUNNEL_M1].rx_packets * INNER_LEN);
+	bench_destroy(b);
+}
+
+/* Who sends what no tunnel takes is remembered, with the key, but not who sends to others. */
+static void test_unknown_is_remembered(void **state)
+{
+	static const struct frame strangers[] = {
+		{FROM_BERLIN, .has_key = 1, .key = 9, .has_checksum = true},
+		{INNER, .outer_src = SERVER, .outer_dst = GATEWAY},
+		{INNER, .outer_src = SERVER, .outer_dst = EGRESS, .has_key = 1, .key = 9},
+	};
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	struct unknown_tunnel found[UNKNOWN_TUNNELS];
+	struct unknown_tunnels box = {0};
+	uint8_t bytes[512];
+
+	b->lane.unknown = &box;
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+		size_t len = frame_build(&strangers[i], bytes);
+
+		bench_run(b, STAGE_DECAPSULATE, bench_packet(b, bytes, len + 7, PORT_UNDERLAY));
+	}
+	assert_int_equal(unknown_read(&b->lane, found), 2);
+	assert_int_equal(found[0].key, 9);
+	assert_true(found[0].has_key);
+	assert_int_equal(found[0].port, PORT_UNDERLAY);
+	assert_int_equal(addr6_to_ipv4(&found[0].local), htonl(GATEWAY));
+	assert_int_equal(addr6_to_ipv4(&found[1].remote), htonl(SERVER));
+	assert_false(found[1].has_key);
+	b->lane.unknown = NULL;
 	bench_destroy(b);
 }
 
@@ -288,11 +319,9 @@ static void test_random_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_outer_options),
-		cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_priority_tags),
-		cmocka_unit_test(test_hostile_tags),
+		cmocka_unit_test(test_rows),	      cmocka_unit_test(test_unknown_is_remembered),
+		cmocka_unit_test(test_outer_options), cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_priority_tags), cmocka_unit_test(test_hostile_tags),
 		cmocka_unit_test(test_random_bytes),
 	};
 
