@@ -148,6 +148,23 @@ def kernel_answers_gre(gw, peer):
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
+def test_interface_is_left_as_it_is(pair, echo, driver):
+    """Neighbours that somebody has set stay, and so does promiscuous mode."""
+    gw, _ = pair
+    gw.ip("neigh", "add", "192.0.2.77", "lladdr", "02:00:00:00:00:77", "dev", "eth0", "nud", "permanent")
+    gw.ip("neigh", "add", "192.0.2.78", "lladdr", "02:00:00:00:00:78", "dev", "eth0", "extern_learn")
+    gw.ip("link", "set", "eth0", "promisc", "on")
+    e = echo(f"{driver}:eth0", *OURS)
+    neighbours = gw.ip("neigh", "show", "dev", "eth0").stdout
+    assert re.search(r"192.0.2.77 lladdr 02:00:00:00:00:77 +PERMANENT", neighbours), neighbours
+    assert re.search(r"192.0.2.78 lladdr 02:00:00:00:00:78 +extern_learn", neighbours), neighbours
+    assert "PROMISC" in gw.ip("link", "show", "eth0").stdout
+    assert e.stop() == 0
+    assert "192.0.2.77" in gw.ip("neigh", "show", "dev", "eth0").stdout
+    assert "PROMISC" in gw.ip("link", "show", "eth0").stdout
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_clean_stop(pair, echo, driver):
     gw, peer = pair
     before = gw.ip("-d", "link", "show", "eth0").stdout

@@ -85,10 +85,13 @@ static void refused(struct port_opening *o, int ret)
 
 static int open_one(struct port_opening *o)
 {
+	struct interface_kept kept = {0};
 	int ret = o->driver->prepare(o);
 
 	if (ret != 0)
 		return ret; /* it said why */
+	if (o->port->has_kernel)
+		interface_keep(o->port->ifindex, &kept);
 	eal_first_message(); /* what was said before is not about this port */
 	ret = make_device(o);
 	if (ret == 0)
@@ -103,6 +106,7 @@ static int open_one(struct port_opening *o)
 		ret = o->driver->finish(o);
 	if (ret == 0)
 		ret = rte_eth_dev_start(o->port->worker.ethdev);
+	interface_put_back(&kept);
 	if (ret == 0 && o->driver->started != NULL)
 		ret = o->driver->started(o);
 	if (ret != 0)

@@ -90,6 +90,20 @@ void interface_split(const char *name, int lock);
 void interface_join(const char *name, int lock);
 bool interface_is_split(const char *name); /* also where the driver does not say */
 
+/* --- keep.c: what the drivers of DPDK change when they start ---------------------------------- */
+
+struct kept_neighbour;
+
+struct interface_kept {
+	int ifindex;
+	bool promiscuous;
+	struct kept_neighbour *neighbours; /* set by an operator or a routing daemon */
+	size_t n;
+};
+
+void interface_keep(int ifindex, struct interface_kept *kept);
+void interface_put_back(struct interface_kept *kept); /* and forgets it */
+
 /* --- steer_list.c, steer_write.c: which addresses are ours -------------------------------- */
 
 struct steer_addr {
