@@ -50,6 +50,7 @@ struct worker_counters {
 	uint64_t answers[ANSWER_COUNT]; /* part of tx */
 	uint64_t flows_created, flows_ended;
 	uint64_t flows; /* now */
+	uint64_t rests_cut; /* a port was given to another site before it had rested */
 	uint64_t turns, idle_turns;
 	uint64_t clock_steps; /* its counter disagreed with the system's clock (base/clock.h) */
 };

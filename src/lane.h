@@ -74,6 +74,7 @@ struct lane {
 	uint64_t now_ns; /* the same in nanoseconds */
 	uint16_t index, count; /* which of how many workers: its part of each slice */
 	struct flow_timers timers;
+	uint16_t rest_s; /* an egress port towards the same server, when its flow has ended */
 	bool outbound_refresh; /* follow: returns do not keep a flow alive */
 	bool reset_unknown; /* setup: segments of no flow are answered by a reset */
 	struct lane_port *ports;

@@ -69,7 +69,7 @@ static uint32_t look(const struct lane *lane, const struct flow_table *t,
 		const struct flow *f = flow_table_at(t, at);
 		const struct flow6 *six = t == lane->flows6 ? flow6_at(t, at) : NULL;
 
-		if (f->state != FLOW_FREE && matches(&q->filter, f, six))
+		if (f->state > FLOW_RESTING && matches(&q->filter, f, six))
 			view(&q->flows[q->n++], f, six, lane->now_s, timers);
 	}
 	return at;

@@ -258,6 +258,7 @@ static unsigned sweep(struct worker *w, unsigned n)
 	struct lane *lane = &w->lane;
 
 	room_begin(lane, NULL, 0); /* nothing is on its way */
+	egress_tick(lane);
 	return room_sweep(lane, false, n) + room_sweep(lane, true, n);
 }
 
@@ -478,6 +479,7 @@ struct worker *worker_create(const struct worker_config *config)
 	lane->count = config->count;
 	lane->handover = config->handover;
 	lane->timers = config->timers;
+	lane->rest_s = config->rest_s;
 	lane->outbound_refresh = config->outbound_refresh;
 	lane->reset_unknown = config->reset_unknown;
 	lane->moved = egress_moved;
@@ -501,6 +503,8 @@ struct worker *worker_create(const struct worker_config *config)
 		return NULL;
 	}
 	identification_init(lane);
+	if (config->rest_s > 0)
+		egress_begin(lane->egress, config->epoch, config->rest_s);
 	read_published(w);
 	move_clock(w);
 	return w;

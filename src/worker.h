@@ -44,6 +44,8 @@ struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
 	uint32_t flows6_capacity; /* the same for IPv6; 0: none is forwarded */
 	struct flow_timers timers;
+	uint16_t rest_s; /* of an egress port towards the same server; 0: none */
+	uint32_t epoch; /* of this start: it begins with ports that the last one left */
 	uint16_t index, count; /* which of how many workers */
 	struct handover *handover; /* shared by all; NULL if there is one worker */
 	const struct worker_port *ports; /* [n_ports]; the first table, published like the rest */

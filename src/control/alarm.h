@@ -31,6 +31,12 @@ enum {
 	  "the kernel answers for an address that is ours: take it off the interface")             \
 	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                             \
 	  "another station answers for an address of ours: take it away there or from our file")   \
+	X(EPOCH, "epoch", WARNING,                                                                 \
+	  "after the next start ports may not have rested: have the file of `flows.epoch-file` "   \
+	  "written")                                                                               \
+	X(PORTS_SHORT, "ports_short", WARNING,                                                     \
+	  "what servers still send may reach another site's host: give the pool more slices, or "  \
+	  "flows shorter timeouts (`homeward size`)")                                              \
 	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
 	  "the port still works by what was true before; it is tried again each second")           \
 	X(PORT_LOSSES, "port_losses", ERROR,                                                       \

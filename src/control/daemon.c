@@ -17,11 +17,13 @@
 #include "control/alarm.h"
 #include "control/announce.h"
 #include "control/api/api.h"
+#include "control/epoch.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/notify.h"
 #include "control/port.h"
 #include "control/port/life.h"
+#include "control/rest_watch.h"
 #include "handover.h"
 #include "network/network.h"
 #include "worker.h"
@@ -65,6 +67,7 @@ struct daemon {
 	struct adjacency *adj; /* published to the workers */
 	struct census *censuses; /* [n_workers] */
 	struct announcer *announcer;
+	struct rest_watch *rest_watch;
 	struct api *api;
 };
 
@@ -173,6 +176,9 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 		.ports = d->ports.worker_ports,
 		.n_ports = d->ports.n,
 		.net = d->net,
+		.rest_s = d->config->port_rest,
+		.epoch =
+			d->config->port_rest > 0 ? epoch_next(d->config->epoch_file, d->alarms) : 0,
 		.outbound_refresh = d->config->refresh == REFRESH_OUTBOUND,
 		.reset_unknown = d->config->reset_unknown == RESET_UNKNOWN,
 	};
@@ -338,6 +344,15 @@ static int hold_ports(struct daemon *d, struct err_list *errs)
 	return d->port_life != NULL ? 0 : -1;
 }
 
+static int watch_rests(struct daemon *d, struct err_list *errs)
+{
+	d->rest_watch = rest_watch_create(d->base, d->workers, d->n_workers, d->alarms);
+	if (d->rest_watch != NULL)
+		return 0;
+	err_add(errs, NULL, 0, 0, "not enough memory to watch the egress ports");
+	return -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -378,6 +393,8 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (start_announcer(d, errs) < 0)
 		return -1;
+	if (watch_rests(d, errs) < 0)
+		return -1;
 	if (hold_ports(d, errs) < 0)
 		return -1;
 	return start_api(d, errs);
@@ -389,6 +406,7 @@ static void daemon_stop(struct daemon *d)
 	port_life_destroy(d->port_life);
 	announcer_destroy(d->announcer);
 	port_watch_destroy(d->port_watch);
+	rest_watch_destroy(d->rest_watch);
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_stop(d->workers[i]);
 	path_watch_destroy(d->path_watch);

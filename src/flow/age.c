@@ -9,9 +9,11 @@
 #include "flow/table.h"
 
 unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
-			  const struct flow_timers *timers, flow_end_fn end, void *arg)
+			  const struct flow_timers *timers,
+			  enum flow_end (*end)(void *arg, struct flow *flow, uint32_t record),
+			  void *arg)
 {
-	unsigned removed = 0;
+	unsigned ended = 0;
 
 	for (unsigned i = 0; i < n && i < t->used; i++) {
 		struct flow *f;
@@ -19,12 +21,16 @@ unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
 		if (t->hand >= t->used)
 			t->hand = 0;
 		f = &t->records[t->hand];
-		if (f->state != FLOW_FREE && flow_is_over(timers, f, now_s) &&
-		    end(arg, f, t->hand)) {
-			flow_table_remove(t, t->hand);
-			removed++;
+		if (f->state > FLOW_RESTING && flow_is_over(timers, f, now_s)) {
+			enum flow_end what = end(arg, f, t->hand);
+
+			if (what == FLOW_END_REST)
+				flow_table_rest(t, t->hand, now_s);
+			else if (what == FLOW_END_REMOVE)
+				flow_table_remove(t, t->hand);
+			ended += what != FLOW_END_KEEP;
 		}
 		t->hand++;
 	}
-	return removed;
+	return ended;
 }

@@ -46,6 +46,7 @@ enum flow_dir {
 
 enum flow_state {
 	FLOW_FREE, /* the record is in the free list */
+	FLOW_RESTING, /* the flow has ended, and its port is kept from others (rest.c) */
 	FLOW_UDP,
 	FLOW_ICMP,
 	FLOW_OTHER, /* of a protocol that we know nothing of but its addresses */
@@ -78,7 +79,9 @@ extern const char *const flow_state_names[FLOW_STATE_COUNT];
  * site (setup/inbound.c), the first packet is a return.
  *
  * Forward key: src dst sport dport site proto. Return key: dst nat_src dport nat_port far proto.
- * In a free record src is the next free record's number.
+ * In a free record src is the next free record's number. In a resting one onramp is the realm that
+ * the return came from, far is FLOW_NOWHERE, seen_s is when it ended, and packets are its
+ * neighbours in the list of all that rest.
  */
 struct flow {
 	be32_t src;
@@ -102,6 +105,8 @@ struct flow {
 	uint8_t tcp_scales; /* low half the site's, high half the other side's */
 	be32_t tcp_ack;
 };
+
+#define FLOW_NOWHERE UINT16_MAX /* a realm that no packet comes from */
 
 static_assert(sizeof(struct flow) == CACHE_LINE, "a flow is one cache line");
 static_assert(offsetof(struct flow, seen_s) == 28, "the decision outgrew its half");
@@ -152,7 +157,10 @@ bool flow_table_has(const struct flow_table *t, const struct flow_key *key);
 uint64_t flow_table_prefetch(const struct flow_table *t, const struct flow_key *key);
 bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
 
-/* The record of the flow that has @key as its return key, or FLOW_NO_RECORD. */
+/*
+ * These two also see flows that rest. The record of the one that has @key as its return key, or
+ * FLOW_NO_RECORD.
+ */
 uint32_t flow_table_holder(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
 
 /*
@@ -210,14 +218,29 @@ static inline bool flow_is_over(const struct flow_timers *timers, const struct f
 }
 
 /*
- * Called for a flow that is over, before it is removed. False: a packet of it is on its way, and it
- * stays.
+ * Rest (rest.c): the flow ends, but its return key is not free yet. No packet finds it any more, no
+ * count has it, and its record is given to another flow when there is no other left.
  */
-typedef bool (*flow_end_fn)(void *arg, struct flow *flow, uint32_t record);
+void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s);
+
+/* It has rested for long enough, or another flow gets its return key: the record is free. */
+void flow_table_wake(struct flow_table *t, uint32_t record);
+
+/* The one that has rested longest, or FLOW_NO_RECORD. */
+uint32_t flow_table_resting(const struct flow_table *t);
+
+/* Called for a flow that is over: what becomes of it? */
+enum flow_end {
+	FLOW_END_KEEP, /* it stays: a packet of it is on its way */
+	FLOW_END_REMOVE,
+	FLOW_END_REST,
+};
 
 /*
- * The sweeping hand: looks at the next @n records, removes the flows that are over. Returns how
- * many it removed.
+ * The sweeping hand: looks at the next @n records and ends the flows that are over. Returns how
+ * many ended.
  */
 unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
-			  const struct flow_timers *timers, flow_end_fn end, void *arg);
+			  const struct flow_timers *timers,
+			  enum flow_end (*end)(void *arg, struct flow *flow, uint32_t record),
+			  void *arg);

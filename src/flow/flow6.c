@@ -41,6 +41,8 @@ uint64_t flow6_ref_hash(const struct flow_table *t, uint32_t ref)
 		flow6_return_key(&t->records[record], &t->six[record], &key);
 	else
 		flow6_forward_key(&t->records[record], &t->six[record], &key);
+	if (key.realm == FLOW_NOWHERE)
+		key.realm = t->records[record].onramp;
 	return flow6_hash(&t->secret, &key);
 }
 
@@ -72,6 +74,21 @@ static inline uint32_t ref6_differs(const struct flow_table *t, uint32_t ref, co
 	return rest | (uint32_t)(f->proto ^ key->proto) | (uint32_t)(addresses != 0);
 }
 
+/* As ref_differs_resting(). */
+static inline uint32_t ref6_differs_resting(const struct flow_table *t, uint32_t ref,
+					    const void *arg)
+{
+	const struct flow *f = &t->records[ref & ~REF_RETURN];
+	const struct flow6 *six = &t->six[ref & ~REF_RETURN];
+	const struct flow6_key *key = arg;
+	uint64_t addresses =
+		addr6_differs(&six->dst, &key->src) | addr6_differs(&six->nat_src, &key->dst);
+
+	return (uint32_t)(f->dport ^ key->sport) | (uint32_t)(f->nat_port ^ key->dport) |
+	       (uint32_t)(record_far(f) ^ key->realm) | (uint32_t)(f->proto ^ key->proto) |
+	       (uint32_t)(addresses != 0) | (uint32_t) !(ref & REF_RETURN);
+}
+
 static uint32_t find(const struct flow_table *t, const struct flow6_key *key, uint64_t hash)
 {
 	return index_find_by(t, hash, ref6_differs, key);
@@ -92,7 +109,7 @@ bool flow6_table_has_hashed(const struct flow_table *t, const struct flow6_key *
 
 uint32_t flow6_table_holder(const struct flow_table *t, const struct flow6_key *key, uint64_t hash)
 {
-	uint32_t ref = find(t, key, hash);
+	uint32_t ref = index_find_by(t, hash, ref6_differs_resting, key);
 
 	return ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
 }

@@ -58,6 +58,8 @@ uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref)
 		flow_return_key(f, &key);
 	else
 		flow_forward_key(f, &key);
+	if (key.realm == FLOW_NOWHERE)
+		key.realm = f->onramp;
 	return flow_hash(&t->secret, &key);
 }
 

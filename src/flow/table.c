@@ -18,6 +18,7 @@
 
 const char *const flow_state_names[FLOW_STATE_COUNT] = {
 	[FLOW_FREE] = "free",
+	[FLOW_RESTING] = "resting",
 	[FLOW_UDP] = "udp",
 	[FLOW_ICMP] = "icmp",
 	[FLOW_OTHER] = "other",
@@ -62,6 +63,8 @@ static struct flow_table *create(uint32_t capacity, const uint8_t secret[16], bo
 		.capacity = capacity,
 		.n_buckets = bucket_count(capacity),
 		.free_head = FLOW_NO_RECORD,
+		.rest_first = FLOW_NO_RECORD,
+		.rest_last = FLOW_NO_RECORD,
 	};
 	flow_secret_init(&t->secret, secret);
 
@@ -136,7 +139,7 @@ static uint32_t record_take(struct flow_table *t)
 	return t->used < t->capacity ? t->used++ : FLOW_NO_RECORD;
 }
 
-static void record_give(struct flow_table *t, uint32_t record)
+void record_give(struct flow_table *t, uint32_t record)
 {
 	struct flow *f = &t->records[record];
 
@@ -226,7 +229,7 @@ bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *ke
 
 uint32_t flow_table_holder(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	uint32_t ref = index_find(t, key, hash);
+	uint32_t ref = index_find_by(t, hash, ref_differs_resting, key);
 
 	return ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
 }

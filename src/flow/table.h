@@ -45,6 +45,7 @@ struct flow_table {
 	uint32_t used; /* records [used, capacity) were never used */
 	uint32_t free_head; /* FLOW_NO_RECORD: empty list */
 	uint32_t hand; /* the sweep's next record */
+	uint32_t rest_first, rest_last; /* list of those that rest; FLOW_NO_RECORD: empty */
 	uint64_t random_counter;
 	struct flow_secret secret;
 };
@@ -83,6 +84,26 @@ static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, con
 	       (uint32_t)(f->sport ^ key->sport) | (uint32_t)(f->dport ^ key->dport) |
 	       (uint32_t)(f->site ^ key->realm);
 }
+
+/* Where the return of a flow comes from, or came from if it rests. */
+static inline uint16_t record_far(const struct flow *f)
+{
+	return f->far == FLOW_NOWHERE ? f->onramp : f->far;
+}
+
+/* As ref_differs(), of return keys alone: those of flows that rest are seen, too. */
+static inline uint32_t ref_differs_resting(const struct flow_table *t, uint32_t ref,
+					   const void *arg)
+{
+	const struct flow *f = &t->records[ref & ~REF_RETURN];
+	const struct flow_key *key = arg;
+
+	return (uint32_t)(f->proto ^ key->proto) | (f->dst ^ key->src) | (f->nat_src ^ key->dst) |
+	       (uint32_t)(f->dport ^ key->sport) | (uint32_t)(f->nat_port ^ key->dport) |
+	       (uint32_t)(record_far(f) ^ key->realm) | (uint32_t) !(ref & REF_RETURN);
+}
+
+void record_give(struct flow_table *t, uint32_t record); /* table.c: is free again */
 
 /* index.c */
 void index_add(struct flow_table *t, uint64_t hash, uint32_t ref);

@@ -30,7 +30,6 @@
 enum {
 	ADDRESSES_MAX = 4, /* tried for one flow */
 	PLACE_TRIES = 4,
-	REST_S = 120, /* RFC 6888 REQ-8 */
 };
 
 static uint32_t fold(const struct addr6 *addr)
@@ -125,17 +124,27 @@ static const struct egress_address *choose_address(const struct setup *s)
 	return NULL;
 }
 
-/* A random port that is not of the reserve; no candidate if chance finds none. */
-static void choose_place(struct setup *s, const struct egress_address *address)
+/*
+ * A random port of first choice; no candidate if chance finds none. One that is left fallow stands
+ * for the same one sixteen ports on or back, which is of another part.
+ */
+static ALWAYS_INLINE void choose_place(struct setup *s, const struct egress_address *address)
 {
 	const struct egress_state *e = s->lane->egress;
+	uint32_t n = ports_part(e, address)->n;
 
 	for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
-		struct place place = ports_random(e, address, flow_table_random(s->lane->flows));
+		uint64_t random = flow_table_random(s->lane->flows);
+		struct place place = ports_random(e, address, random);
 		uint16_t port = ports_number(s->lane, address, place);
 
-		if (!ports_are_first_choice(e, port))
-			continue;
+		if (!ports_are_first_choice(e, port)) {
+			int step = random & 1 ? PART_PORTS : -PART_PORTS;
+
+			port = (uint16_t)(port + step);
+			if ((uint32_t)(place.at + step) >= n || !ports_are_first_choice(e, port))
+				continue;
+		}
 		s->slice = address->first_slice + place.slice;
 		s->flow.nat_port = htons(port);
 		s->has_candidate = true;
@@ -152,7 +161,7 @@ enum drop egress_choose(struct setup *s)
 	if (__builtin_expect(shortages_are_known(s->lane->egress->shortages, s->lane->now_s), 0))
 		address = choose_address(s);
 	else
-		address = &s->lane->net->addresses[address_in_turn(s, 0)];
+		address = &s->lane->net->addresses[addresses_of(s).first + address_of_host(s)];
 	if (address == NULL)
 		return DROP_EGRESS_EXHAUSTED;
 	choose_place(s, address);
@@ -166,26 +175,42 @@ enum drop egress_choose(struct setup *s)
 
 static enum drop take_shared(struct setup *s)
 {
-	if (s->has_candidate && !search_is_taken(s, s->return_hash))
+	if (s->has_candidate && search_holder(s, s->return_hash) == FLOW_NO_RECORD)
 		return DROP_NONE;
 	return search_pool(s);
 }
 
-static enum drop take_mapping(struct setup *s, uint32_t address, bool use_reserve)
+static enum drop take_mapping(struct setup *s, uint32_t address, uint64_t kept)
 {
 	return mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
-			     s->lane->now_s, address, use_reserve, &s->flow, &s->slice);
+			     s->lane->now_s, address, kept, &s->flow, &s->slice);
+}
+
+/* No port is of first choice. The others, those of flows that are over, and those that rest. */
+static enum drop take_second_choice(struct setup *s, uint32_t address)
+{
+	const struct egress_state *e = s->lane->egress;
+	uint64_t kept = may_use_reserve(s) ? 0 : e->kept;
+	enum drop drop = take_mapping(s, address, kept);
+
+	if (drop != DROP_NONE && room_make(s))
+		drop = take_mapping(s, address, kept);
+	if (drop == DROP_EGRESS_EXHAUSTED &&
+	    mappings_cut_rest(e->mappings, s->lane->flows, s->lane->net, &s->flow)) {
+		s->lane->counters.rests_cut++;
+		drop = take_mapping(s, address, kept);
+	}
+	return drop;
 }
 
 /* Paired strictly (RFC 4787 REQ-2, REQ-11): never another address because this one is used up. */
 static enum drop take_own(struct setup *s)
 {
 	uint32_t address = s->pool->first_address + address_of_host(s);
-	bool use_reserve = !has_reserve(s) || may_use_reserve(s);
-	enum drop drop = take_mapping(s, address, use_reserve);
+	enum drop drop = take_mapping(s, address, ~s->lane->egress->first_choice);
 
-	if (drop != DROP_NONE && room_make(s))
-		drop = take_mapping(s, address, use_reserve);
+	if (drop != DROP_NONE)
+		drop = take_second_choice(s, address);
 	if (drop == DROP_NONE)
 		s->return_hash = search_hash(s);
 	return drop;
@@ -210,7 +235,7 @@ bool egress_find_home(struct setup *s)
 enum drop egress_take_home(struct setup *s)
 {
 	int address = network_find_address(s->lane->net, s->flow.nat_src);
-	enum drop drop = take_mapping(s, (uint32_t)address, false);
+	enum drop drop = take_mapping(s, (uint32_t)address, 0);
 
 	if (drop == DROP_NONE)
 		ports_count_flow(s, 1);
@@ -226,29 +251,23 @@ void egress_moved(struct lane *lane, const struct flow *flow)
 		mappings_move(lane->egress->mappings, lane->flows, flow);
 }
 
-/*
- * A port rests where anybody may send to it; not if it is TCP's, whose connections rest themselves.
- */
-static uint32_t rests_until(const struct lane *lane, const struct pool *pool, uint8_t proto)
-{
-	if (pool->filtering != FILTERING_ENDPOINT_INDEPENDENT || proto == PROTO_TCP)
-		return 0;
-	return lane->now_s + REST_S;
-}
-
-/* @is_over: of a flow that was; else of one that never became one. */
-static void give_back(struct setup *s, bool is_over)
+/* @is_over: of a flow that was; else of one that never became one. True: its record has to rest. */
+static bool give_back(struct setup *s, bool is_over)
 {
 	struct lane *lane = s->lane;
 	const struct network *net = lane->net;
 	const struct pool *pool = &net->pools[net->slices[s->slice].pool];
+	bool rests = is_over && ports_have_to_rest(lane, &s->flow);
 
 	ports_count_flow(s, -1);
-	if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
+	if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT) {
 		mappings_give(lane->egress->mappings, lane->flows, net, s->slice, &s->flow,
-			      is_over ? rests_until(lane, pool, s->flow.proto) : 0);
-	else if (shortages_are_known(lane->egress->shortages, lane->now_s))
+			      rests ? lane->now_s + lane->rest_s : 0);
+		return false;
+	}
+	if (!rests && shortages_are_known(lane->egress->shortages, lane->now_s))
 		shortage_port_freed(s);
+	return rests;
 }
 
 void egress_undo(struct setup *s)
@@ -257,22 +276,44 @@ void egress_undo(struct setup *s)
 		give_back(s, false);
 }
 
-/* Which slice an ending flow's port is of must be found again; a setup knows it. */
-void egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+/* Which slice a flow's port is of must be found again; a setup knows it. -1: of none. */
+static int find_slice(const struct lane *lane, const struct flow *flow, const struct flow6 *six)
 {
 	int address = six != NULL ? network_find_address6(lane->net, &six->nat_src)
 				  : network_find_address(lane->net, flow->nat_src);
-	uint16_t port = ntohs(flow->nat_port);
-	int slice = address < 0 ? -1 : network_find_slice(lane->net, (uint32_t)address, port);
+
+	return address < 0
+		       ? -1
+		       : network_find_slice(lane->net, (uint32_t)address, ntohs(flow->nat_port));
+}
+
+bool egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+{
 	struct setup s = {.lane = lane, .flow = *flow};
+	int slice = find_slice(lane, flow, six);
 	struct flow6 addresses;
 
 	if (slice < 0)
-		return;
+		return false;
 	if (six != NULL) {
 		addresses = *six;
 		s.six = &addresses;
 	}
 	s.slice = (uint32_t)slice;
-	give_back(&s, true);
+	return give_back(&s, true);
+}
+
+void egress_rested(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+{
+	struct setup s = {.lane = lane, .flow = *flow};
+	struct flow6 addresses;
+
+	if (!shortages_are_known(lane->egress->shortages, lane->now_s))
+		return;
+	if (six != NULL) {
+		addresses = *six;
+		s.six = &addresses;
+	}
+	s.slice = (uint32_t)find_slice(lane, flow, six);
+	shortage_port_freed(&s);
 }

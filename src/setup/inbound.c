@@ -11,7 +11,7 @@
  * refusal.
  */
 #include "base/wire.h"
-#include "setup/setup.h"
+#include "setup/room.h"
 
 /* From our own ports come only packets that we turned back ourselves. */
 static bool is_forged(const struct lane *lane, const struct packet *p)
@@ -67,6 +67,8 @@ static enum drop insert(struct setup *s)
 		return DROP_NO_FLOW; /* leaves by another port of ours */
 	s->flow.seen_s = s->lane->now_s;
 	s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
+	if (s->record == FLOW_NO_RECORD && room_wake_oldest(s->lane, false))
+		s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
 	if (s->record == FLOW_NO_RECORD)
 		return DROP_TABLE_FULL;
 	setup_flow_begun(s->lane, &s->flow);

@@ -23,12 +23,10 @@ enum {
 	PROTO_SETS = 3, /* TCP, UDP, ICMP */
 	WORD_BITS = 64,
 	WAKE_MAX = 4, /* resting mappings looked at for one flow */
+	CUT_MAX = 64, /* the same, if no port is left */
 };
 
 #define NONE UINT32_MAX
-#define RESERVE UINT64_C(0x8000800080008000) /* as bits of a word */
-
-static_assert(RESERVE_EVERY == 16, "the reserve's bits are others");
 
 struct mapping {
 	be32_t src;
@@ -321,11 +319,32 @@ static void wake(struct mappings *m, const struct flow_table *flows, const struc
 	}
 }
 
+bool mappings_cut_rest(struct mappings *m, const struct flow_table *flows,
+		       const struct network *net, const struct flow *flow)
+{
+	uint32_t *link = &m->resting_first, before = NONE;
+
+	for (unsigned i = 0; i < CUT_MAX && *link != NONE; i++) {
+		struct mapping *e = &m->entries[*link];
+
+		if (e->flows == 0 && e->nat_src == flow->nat_src && e->proto == flow->proto) {
+			if (m->resting_last == *link)
+				m->resting_last = before;
+			*link = e->next_resting;
+			e->queued = false;
+			end_rested(m, flows, net, e);
+			return true;
+		}
+		before = *link;
+		link = &e->next_resting;
+	}
+	return false;
+}
+
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
-			uint32_t now_s, uint32_t address, bool use_reserve, struct flow *flow,
+			uint32_t now_s, uint32_t address, uint64_t kept, struct flow *flow,
 			uint32_t *slice)
 {
-	uint64_t kept = use_reserve ? 0 : RESERVE;
 	struct mapping *e;
 	uint32_t *link;
 

@@ -40,12 +40,12 @@ void mappings_destroy(struct mappings *m); /* NULL is fine */
 
 /*
  * Gives @flow the egress address and port of its inner endpoint: those it has, or a free port of
- * @address (found from a random place, RFC 6056), of the reserve if @use_reserve. Writes its slice.
- * DROP_NONE, or why there is none: DROP_EGRESS_EXHAUSTED, DROP_TABLE_FULL. @flows hashes. The
- * endpoint is from now on reached by the flow's on-ramp.
+ * @address (found from a random place, RFC 6056), but none of @kept (bit n: those whose last six
+ * bits are n). Writes its slice. DROP_NONE, or why there is none: DROP_EGRESS_EXHAUSTED,
+ * DROP_TABLE_FULL. @flows hashes. The endpoint is from now on reached by the flow's on-ramp.
  */
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
-			uint32_t now_s, uint32_t address, bool use_reserve, struct flow *flow,
+			uint32_t now_s, uint32_t address, uint64_t kept, struct flow *flow,
 			uint32_t *slice);
 
 /*
@@ -54,6 +54,13 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
  */
 void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
 		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s);
+
+/*
+ * No port is left for @flow at its egress address: the one that has rested longest rests no more.
+ * False: none rests, as far as was looked.
+ */
+bool mappings_cut_rest(struct mappings *m, const struct flow_table *flows,
+		       const struct network *net, const struct flow *flow);
 
 /*
  * Whose is @flow->nat_src and nat_port, for its protocol? Then writes the inner endpoint: site,

@@ -74,15 +74,37 @@ static bool create_steps(struct egress_state *e, const struct network *net)
 }
 
 /* Where there are several sites, the reserve is kept. */
-static uint64_t first_choice(const struct network *net)
+static uint64_t kept_ports(const struct network *net)
 {
-	uint64_t bits = UINT64_MAX;
+	uint64_t bits = 0;
 
 	for (uint32_t port = 0; port < 64 && net->n_sites > 1; port++) {
 		if (ports_are_reserve(port))
-			bits &= ~(UINT64_C(1) << port);
+			bits |= UINT64_C(1) << port;
 	}
 	return bits;
+}
+
+static uint64_t part_ports(uint32_t part)
+{
+	return UINT64_C(0xffff) << PART_PORTS * (part % PORT_PARTS);
+}
+
+void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s)
+{
+	e->first_choice = part_ports(epoch) & ~e->kept;
+	e->fallow = (uint8_t)((epoch + 1) % PORT_PARTS);
+	e->open_s = 1 + rest_s; /* the clock begins at 1 */
+}
+
+void egress_tick(struct lane *lane)
+{
+	struct egress_state *e = lane->egress;
+
+	if (e->open_s == 0 || lane->now_s <= e->open_s)
+		return;
+	e->open_s = 0;
+	e->first_choice = ~(part_ports(e->fallow) | e->kept);
 }
 
 struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
@@ -94,7 +116,8 @@ struct egress_state *egress_create(const struct network *net, uint32_t capacity,
 		return NULL;
 	e->mappings = mappings_create(net, capacity, index, count);
 	e->shortages = shortages_create();
-	e->first_choice = first_choice(net);
+	e->kept = kept_ports(net);
+	e->first_choice = ~e->kept;
 	if (e->mappings == NULL || e->shortages == NULL || !create_slices(e, net, index, count) ||
 	    !create_steps(e, net)) {
 		egress_destroy(e);

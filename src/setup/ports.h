@@ -12,6 +12,8 @@
 enum {
 	RESERVE_EVERY = 16, /* each so many-th port is only for sites with few flows */
 	WALKS = 8, /* orders of an address's ports */
+	PORT_PARTS = 4, /* by two bits of the port: parts of all slices, for starts in turn */
+	PART_PORTS = 16, /* so many in a row are of one part, the next ones of the next */
 };
 
 struct slice_use {
@@ -32,7 +34,10 @@ struct shortages;
 struct egress_state {
 	struct slice_use *slices; /* as network.slices */
 	uint32_t n_slices;
-	uint64_t first_choice; /* bit n: ports whose last six bits are n may be taken at once */
+	uint64_t kept; /* bit n: ports whose last six bits are n are of the reserve */
+	uint64_t first_choice; /* the same: those that may be taken at once */
+	uint8_t fallow; /* part of the ports that is left for the next start */
+	uint32_t open_s; /* until then only those of our own part are first choice; 0: it is over */
 	struct place (*steps)[WALKS]; /* as network.addresses: how far from one port to the next */
 	struct mappings *mappings; /* of endpoint-independent pools */
 	struct shortages *shortages;
@@ -41,6 +46,22 @@ struct egress_state {
 static inline bool ports_are_reserve(uint32_t port)
 {
 	return port % RESERVE_EVERY == RESERVE_EVERY - 1;
+}
+
+/* Is it one of the reserve, and is there one? */
+static inline bool ports_are_kept(const struct egress_state *e, uint32_t port)
+{
+	return e->kept >> (port & 63) & 1;
+}
+
+/*
+ * Has a port to rest that this flow had? Not if its connection was closed: it has rested for as
+ * long as `tcp-closed` says.
+ */
+static inline bool ports_have_to_rest(const struct lane *lane, const struct flow *flow)
+{
+	return lane->rest_s > 0 && !(flow->state == FLOW_TCP_CLOSED &&
+				     lane->timers.state_s[FLOW_TCP_CLOSED] >= lane->rest_s);
 }
 
 static inline bool ports_are_first_choice(const struct egress_state *e, uint32_t port)

@@ -65,42 +65,85 @@ bool room_may_end(struct lane *lane, bool six, uint32_t record)
 	return !is_met(&lane->room, six, record);
 }
 
-static bool end_flow4(void *arg, struct flow *flow, uint32_t record)
+static enum flow_end end_flow(struct lane *lane, const struct flow *flow, const struct flow6 *six,
+			      uint32_t record)
 {
-	struct lane *lane = arg;
-
-	if (is_met(&lane->room, false, record))
-		return false;
-	setup_flow_ended(lane, flow, NULL);
-	return true;
+	if (is_met(&lane->room, six != NULL, record))
+		return FLOW_END_KEEP;
+	return setup_flow_ended(lane, flow, six) ? FLOW_END_REST : FLOW_END_REMOVE;
 }
 
-static bool end_flow6(void *arg, struct flow *flow, uint32_t record)
+static enum flow_end end_flow4(void *arg, struct flow *flow, uint32_t record)
+{
+	return end_flow(arg, flow, NULL, record);
+}
+
+static enum flow_end end_flow6(void *arg, struct flow *flow, uint32_t record)
 {
 	struct lane *lane = arg;
 
-	if (is_met(&lane->room, true, record))
-		return false;
-	setup_flow_ended(lane, flow, flow6_at(lane->flows6, record));
-	return true;
+	return end_flow(lane, flow, flow6_at(lane->flows6, record), record);
+}
+
+static struct flow_table *table_of(const struct lane *lane, bool six)
+{
+	return six ? lane->flows6 : lane->flows;
 }
 
 bool room_end_flow(struct lane *lane, bool six, uint32_t record)
 {
-	struct flow_table *t = six ? lane->flows6 : lane->flows;
+	struct flow_table *t = table_of(lane, six);
 	struct flow *flow = flow_table_at(t, record);
 
-	if (!(six ? end_flow6 : end_flow4)(lane, flow, record))
+	if (flow->state == FLOW_RESTING) {
+		flow_table_wake(t, record);
+		return true;
+	}
+	if ((six ? end_flow6 : end_flow4)(lane, flow, record) == FLOW_END_KEEP)
 		return false;
 	flow_table_remove(t, record);
 	return true;
+}
+
+static void wake(struct lane *lane, bool six, uint32_t record)
+{
+	struct flow_table *t = table_of(lane, six);
+
+	egress_rested(lane, flow_table_at(t, record), six ? flow6_at(t, record) : NULL);
+	flow_table_wake(t, record);
+}
+
+bool room_wake_oldest(struct lane *lane, bool six)
+{
+	uint32_t record = flow_table_resting(table_of(lane, six));
+
+	if (record == FLOW_NO_RECORD)
+		return false;
+	wake(lane, six, record);
+	lane->counters.rests_cut++;
+	return true;
+}
+
+static void wake_rested(struct lane *lane, bool six, unsigned n)
+{
+	const struct flow_table *t = table_of(lane, six);
+
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t record = flow_table_resting(t);
+
+		if (record == FLOW_NO_RECORD ||
+		    lane->now_s - flow_table_at(t, record)->seen_s <= lane->rest_s)
+			return;
+		wake(lane, six, record);
+	}
 }
 
 unsigned room_sweep(struct lane *lane, bool six, unsigned n)
 {
 	if (six && lane->flows6 == NULL)
 		return 0;
-	return flow_table_sweep(six ? lane->flows6 : lane->flows, lane->now_s, n, &lane->timers,
+	wake_rested(lane, six, n);
+	return flow_table_sweep(table_of(lane, six), lane->now_s, n, &lane->timers,
 				six ? end_flow6 : end_flow4, lane);
 }
 

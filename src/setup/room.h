@@ -20,13 +20,16 @@ enum {
 unsigned room_share(const struct lane *lane);
 
 /*
- * Ends the flow of record @record, which is over, and gives all back that setup took for it. False:
- * a packet of this burst has met it, and it lives on.
+ * Ends the flow of record @record, and gives all back that setup took for it; nothing of it rests.
+ * A flow that rests ends its rest. False: a packet of this burst has met it, and it lives on.
  */
 bool room_end_flow(struct lane *lane, bool six, uint32_t record);
 
 /* Would it? */
 bool room_may_end(struct lane *lane, bool six, uint32_t record);
+
+/* There is no free record: a port rests less than it should. False: none rests. */
+bool room_wake_oldest(struct lane *lane, bool six);
 
 /* For a packet that was refused: has the hand come to flows that were over? Then try again. */
 bool room_make(struct setup *s);

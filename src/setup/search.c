@@ -9,11 +9,18 @@
  * When that was in vain, nobody searches again in the same second, but ports that become free are
  * heard of at once.
  *
- * There are ports that may be taken and should not be, if there are others: those of the reserve.
- * They are second choices: one of them is taken when ENOUGH others were looked at.
+ * There are ports that may be taken and should not be, if there are others. They are second
+ * choices: the best of them is taken when ENOUGH others were looked at. A port that rests is one
+ * of them; the site that had it last may have it again at once, since what a server still sends to
+ * it meets no other site's host (RFC 6888 REQ-8 B).
+ *
+ * So may a connection that begins where one of the same site was closed, as a host may itself (RFC
+ * 6191, RFC 9293 section 3.6.1): its SYN has a higher number than the last segment of the old one,
+ * or the server would take it for a late one.
  */
 #include "setup/search.h"
 
+#include "base/wire.h"
 #include "setup/room.h"
 #include "setup/shortage.h"
 
@@ -22,16 +29,22 @@ enum {
 	ENOUGH = 64, /* looks: if there were many free ports, one would have been among them */
 };
 
+/* Better ones come later. */
 enum rank {
 	RANK_TAKEN,
+	RANK_CUT, /* it rests, of another site: the one that ended first */
+	RANK_CLOSED, /* of another site's connection that was closed long enough ago */
 	RANK_RESERVE,
+	RANK_FALLOW, /* not used, so that it has rested when we start anew */
+	RANK_OWN, /* it rests, but was the same site's */
 	RANK_FREE,
 };
 
 struct candidate {
 	struct place place;
 	uint8_t rank; /* enum rank */
-	uint32_t holder; /* a flow that is over, or FLOW_NO_RECORD */
+	uint32_t holder; /* a flow that may end, or has and rests; or FLOW_NO_RECORD */
+	uint32_t ended_s; /* ago */
 	uint64_t hash;
 };
 
@@ -40,6 +53,7 @@ struct search {
 	const struct egress_address *address;
 	bool with_reserve;
 	unsigned looks; /* made */
+	unsigned first_choices; /* of them */
 	struct candidate best;
 };
 
@@ -56,20 +70,7 @@ uint64_t search_hash(const struct setup *s)
 	return flow_table_prefetch(s->lane->flows, &key);
 }
 
-bool search_is_taken(const struct setup *s, uint64_t hash)
-{
-	struct flow6_key key6;
-	struct flow_key key;
-
-	if (s->six != NULL) {
-		flow6_return_key(&s->flow, s->six, &key6);
-		return flow6_table_has_hashed(s->lane->flows6, &key6, hash);
-	}
-	flow_return_key(&s->flow, &key);
-	return flow_table_has_hashed(s->lane->flows, &key, hash);
-}
-
-static uint32_t holder_of(const struct setup *s, uint64_t hash)
+uint32_t search_holder(const struct setup *s, uint64_t hash)
 {
 	struct flow6_key key6;
 	struct flow_key key;
@@ -82,13 +83,17 @@ static uint32_t holder_of(const struct setup *s, uint64_t hash)
 	return flow_table_holder(s->lane->flows, &key, hash);
 }
 
-static bool is_over(const struct setup *s, uint32_t record)
+/* The high half of the numbers is what a record has: it must be higher by more than one. */
+static bool search_is_newer(const struct setup *s, const struct flow *f)
 {
-	struct lane *lane = s->lane;
-	bool six = s->six != NULL;
-	const struct flow *f = flow_table_at(six ? lane->flows6 : lane->flows, record);
+	const uint8_t *tcp;
+	uint16_t ahead;
 
-	return flow_is_over(&lane->timers, f, lane->now_s) && room_may_end(lane, six, record);
+	if (s->flow.state != FLOW_TCP_OPENING || s->p == NULL)
+		return false;
+	tcp = s->p->data + s->p->l4;
+	ahead = (uint16_t)(wire_16(tcp + TCP_SEQ) - ntohs(f->tcp_seq));
+	return ahead > 1 && ahead < 0x8000;
 }
 
 static void name_port(struct search *x, struct place place)
@@ -96,38 +101,81 @@ static void name_port(struct search *x, struct place place)
 	x->s->flow.nat_port = htons(ports_number(x->s->lane, x->address, place));
 }
 
-/* The flow names the port. */
-static enum rank rank_of(const struct search *x, uint32_t holder)
+/* Of a port that nobody has: the flow names it. */
+static enum rank rank_of_port(const struct search *x)
 {
-	if (holder != FLOW_NO_RECORD && !is_over(x->s, holder))
+	const struct egress_state *e = x->s->lane->egress;
+	uint16_t port = ntohs(x->s->flow.nat_port);
+
+	if (ports_are_first_choice(e, port))
+		return RANK_FREE;
+	return ports_are_kept(e, port) ? RANK_RESERVE : RANK_FALLOW;
+}
+
+/* Of a port that has rested for @rested_s since @f ended. */
+static enum rank rank_of_resting(const struct search *x, const struct flow *f, uint32_t rested_s)
+{
+	if (rested_s > x->s->lane->rest_s)
+		return rank_of_port(x);
+	return f->site == x->s->flow.site ? RANK_OWN : RANK_CUT;
+}
+
+/* The closed connection @f has the port. How long it has been closed is its rest. */
+static enum rank rank_of_closed(const struct search *x, const struct flow *f)
+{
+	if (!search_is_newer(x->s, f))
 		return RANK_TAKEN;
-	return ports_are_first_choice(x->s->lane->egress, ntohs(x->s->flow.nat_port))
-		       ? RANK_FREE
-		       : RANK_RESERVE;
+	if (f->site == x->s->flow.site)
+		return RANK_OWN;
+	return x->s->lane->now_s - f->seen_s > x->s->lane->rest_s ? RANK_CLOSED : RANK_TAKEN;
+}
+
+/* Of a port that flow @f has, or had. Writes how long ago it ended. */
+static enum rank rank_of_holder(const struct search *x, const struct flow *f, uint32_t *ended_s)
+{
+	const struct lane *lane = x->s->lane;
+
+	*ended_s = lane->now_s - f->seen_s;
+	if (f->state == FLOW_RESTING)
+		return rank_of_resting(x, f, *ended_s);
+	if (flow_is_over(&lane->timers, f, lane->now_s)) {
+		*ended_s -= flow_timeout(&lane->timers, f);
+		return ports_have_to_rest(lane, f) ? rank_of_resting(x, f, *ended_s)
+						   : rank_of_port(x);
+	}
+	return f->state == FLOW_TCP_CLOSED ? rank_of_closed(x, f) : RANK_TAKEN;
 }
 
 static void consider(struct search *x, struct place place, uint64_t hash)
 {
-	uint32_t holder;
-	enum rank rank;
+	struct lane *lane = x->s->lane;
+	bool six = x->s->six != NULL;
+	struct candidate c = {.place = place, .hash = hash};
 
 	name_port(x, place);
-	holder = holder_of(x->s, hash);
-	rank = rank_of(x, holder);
-	if (rank > x->best.rank)
-		x->best = (struct candidate){place, (uint8_t)rank, holder, hash};
+	x->first_choices += ports_are_first_choice(lane->egress, ntohs(x->s->flow.nat_port));
+	c.holder = search_holder(x->s, hash);
+	if (c.holder == FLOW_NO_RECORD)
+		c.rank = (uint8_t)rank_of_port(x);
+	else if (room_may_end(lane, six, c.holder))
+		c.rank = (uint8_t)rank_of_holder(
+			x, flow_table_at(six ? lane->flows6 : lane->flows, c.holder), &c.ended_s);
+	if (c.rank > x->best.rank ||
+	    (c.rank == RANK_CUT && x->best.rank == RANK_CUT && c.ended_s > x->best.ended_s))
+		x->best = c;
 }
 
 static bool may_have(const struct search *x, struct place place)
 {
 	uint16_t port = ports_number(x->s->lane, x->address, place);
 
-	return x->with_reserve || ports_are_first_choice(x->s->lane->egress, port);
+	return x->with_reserve || !ports_are_kept(x->s->lane->egress, port);
 }
 
 static bool is_content(const struct search *x)
 {
-	return x->best.rank == RANK_FREE || (x->best.rank > RANK_TAKEN && x->looks >= ENOUGH);
+	return x->best.rank >= RANK_OWN ||
+	       (x->best.rank > RANK_TAKEN && x->first_choices >= ENOUGH);
 }
 
 /* The next few places of @walk that may be had; how many. What was passed over is a look, too. */
@@ -165,7 +213,7 @@ static void look_on(struct search *x, struct shortage *walk, unsigned most)
 /* What became free since all were taken. */
 static void look_at_freed(struct search *x, struct shortage *known)
 {
-	while (known->n_freed > 0 && x->best.rank < RANK_FREE) {
+	while (known->n_freed > 0 && x->best.rank < RANK_OWN) {
 		struct place place = known->freed[--known->n_freed];
 
 		name_port(x, place);
@@ -187,6 +235,9 @@ static void take_best(struct search *x)
 {
 	struct setup *s = x->s;
 
+	/* Just after a start only the fallow ports are known to have rested. */
+	s->lane->counters.rests_cut += x->best.rank == RANK_CUT || (x->best.rank == RANK_FALLOW &&
+								    s->lane->egress->open_s != 0);
 	if (x->best.holder != FLOW_NO_RECORD)
 		room_end_flow(s->lane, s->six != NULL, x->best.holder);
 	name_port(x, x->best.place);
@@ -232,7 +283,7 @@ static void search_anew(struct search *x, uint32_t address, unsigned most)
 
 	begin_walk(x, address, &walk);
 	walk_on(x, &walk, most);
-	if (x->looks < ENOUGH && x->best.rank == RANK_FREE)
+	if (x->looks < ENOUGH && x->best.rank >= RANK_OWN)
 		return;
 	kept = shortage_open(x->s, address, x->with_reserve);
 	kept->next = walk.next;

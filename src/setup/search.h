@@ -13,8 +13,8 @@ void search_use_address(struct setup *s, const struct egress_address *address);
 /* A candidate is what the flow says now, address and port. Its hash; memory is asked for it. */
 uint64_t search_hash(const struct setup *s);
 
-/* Has somebody that port towards the flow's destination? */
-bool search_is_taken(const struct setup *s, uint64_t hash);
+/* The record of who has, or had, that port towards the flow's destination; or FLOW_NO_RECORD. */
+uint32_t search_holder(const struct setup *s, uint64_t hash);
 
 /*
  * Looks at ports of address number @address, at most @looks of them, which are taken off. True: the

@@ -17,6 +17,7 @@
 #include "base/wire.h"
 #include "errors.h"
 #include "flow/remotes.h"
+#include "setup/room.h"
 #include "way.h"
 
 #include <string.h>
@@ -97,6 +98,12 @@ void setup_flow_begun(struct lane *lane, const struct flow *flow)
 	begun(lane, flow, NULL);
 }
 
+/* If there is no other record, that of the port which has rested longest. */
+static bool is_full(const struct setup *s)
+{
+	return s->record == FLOW_NO_RECORD && !room_wake_oldest(s->lane, s->six != NULL);
+}
+
 enum drop insert_flow(struct setup *s)
 {
 	struct lane *lane = s->lane;
@@ -104,8 +111,14 @@ enum drop insert_flow(struct setup *s)
 	s->flow.seen_s = lane->now_s;
 	s->record =
 		flow_table_insert_hashed(lane->flows, &s->flow, s->p->probe.hash, s->return_hash);
-	if (s->record == FLOW_NO_RECORD)
-		return DROP_TABLE_FULL;
+	if (__builtin_expect(s->record == FLOW_NO_RECORD, 0)) {
+		if (is_full(s))
+			return DROP_TABLE_FULL;
+		s->record = flow_table_insert_hashed(lane->flows, &s->flow, s->p->probe.hash,
+						     s->return_hash);
+		if (s->record == FLOW_NO_RECORD)
+			return DROP_TABLE_FULL;
+	}
 	begun(lane, &s->flow, NULL);
 	return DROP_NONE;
 }
@@ -117,8 +130,14 @@ enum drop insert_flow6(struct setup *s)
 	s->flow.seen_s = lane->now_s;
 	s->record = flow6_table_insert_hashed(lane->flows6, &s->flow, s->six, s->p->probe.hash,
 					      s->return_hash);
-	if (s->record == FLOW_NO_RECORD)
-		return DROP_TABLE_FULL;
+	if (__builtin_expect(s->record == FLOW_NO_RECORD, 0)) {
+		if (is_full(s))
+			return DROP_TABLE_FULL;
+		s->record = flow6_table_insert_hashed(lane->flows6, &s->flow, s->six,
+						      s->p->probe.hash, s->return_hash);
+		if (s->record == FLOW_NO_RECORD)
+			return DROP_TABLE_FULL;
+	}
 	begun(lane, &s->flow, s->six);
 	return DROP_NONE;
 }
@@ -150,12 +169,14 @@ static bool is_for_gateway6(const struct lane *lane, const struct packet *p,
 	       addr6_equal(&key->dst, ours) && p->data[p->l4 + ICMP_TYPE] == ICMPV6_ECHO_REQUEST;
 }
 
-void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+bool setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six)
 {
-	egress_release(lane, flow, six);
+	bool rests = egress_release(lane, flow, six);
+
 	limits_release(lane, flow, six != NULL);
 	remotes_remove(lane->remotes, remotes_of(lane->remotes, flow, six));
 	lane->counters.flows_ended++;
+	return rests;
 }
 
 /* A segment of a site's host, in a connection that we know nothing of. Never a reset. */

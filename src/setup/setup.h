@@ -38,7 +38,8 @@ enum drop egress_take(struct setup *s); /* that one, or the next that is free */
 enum drop global_choose(struct setup *s); /* IPv6: or none, if it leaves untranslated */
 enum drop global_take(struct setup *s);
 void egress_undo(struct setup *s);
-void egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
+bool egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
+void egress_rested(struct lane *lane, const struct flow *flow, const struct flow6 *six);
 enum drop insert_flow(struct setup *s); /* both directions into the table */
 enum drop insert_flow6(struct setup *s);
 
@@ -62,7 +63,8 @@ void inbound_open(struct lane *lane, struct burst *b, struct packet *p);
 
 /*
  * Room (room.c). Begins a burst's account: @n first packets, while those of @b are on their way
- * (NULL: none are). The hand looks at @n records of a table; how many flows it ended.
+ * (NULL: none are). The hand looks at @n records of a table, and wakes up to @n whose rest is over;
+ * how many flows it ended.
  */
 void room_begin(struct lane *lane, const struct burst *b, unsigned n);
 unsigned room_sweep(struct lane *lane, bool six, unsigned n);
@@ -75,9 +77,9 @@ void setup_flow_begun(struct lane *lane, const struct flow *flow);
 
 /*
  * What setup took for a flow is given back: call for each flow that ends (setup.c). @six: its
- * addresses if it is IPv6, or NULL.
+ * addresses if it is IPv6, or NULL. True: its port has to rest.
  */
-void setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six);
+bool setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six);
 
 /* A worker's own account of what each site has. free() ends it. NULL if memory ran out. */
 struct site_use *limits_create(void);
@@ -90,6 +92,15 @@ void limits_release(struct lane *lane, const struct flow *flow, bool six);
 struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
 				   uint16_t count);
 void egress_destroy(struct egress_state *e); /* NULL is fine */
+
+/*
+ * Start number @epoch: ports towards the same server that the start before may have used rest for
+ * @rest_s before they are used (ports.c). Called before the first packet; without it all ports are
+ * used at once. Then egress_tick() each turn.
+ */
+void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s);
+void egress_tick(struct lane *lane);
+
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
 
 /* How many ports of @slice only sites may take that have less than their fair share. Any thread. */

@@ -283,6 +283,7 @@ static void make_workers(struct rig *rig)
 		.cpu = -1,
 		.poll = true,
 		.seed = secret,
+		.rest_s = RIG_REST_S,
 	};
 	uint64_t begin;
 
@@ -299,6 +300,8 @@ static void make_workers(struct rig *rig)
 				 strerror(errno));
 	}
 	rig->create_ns = rig_now_ns() - begin;
+	for (unsigned i = 0; i < rig->n_workers; i++) /* it was not just started */
+		worker_advance_clock(rig->workers[i], RIG_REST_S + 2);
 }
 
 static struct rig *finish(struct rig *rig)

@@ -28,6 +28,7 @@ enum {
 	RIG_WORKERS_MAX = 2,
 	RIG_BURST = 64,
 	RIG_TIMEOUT_S = 300, /* of flows in any state */
+	RIG_REST_S = 120, /* of egress ports */
 };
 
 struct rig_port {

@@ -5,9 +5,8 @@
  * a second later. The clock is held and moved by the test.
  *
  * A port of a closed TCP connection rests (RFC 7857 section 2 keeps the state of a reset connection
- * for four minutes, TIME-WAIT lasts two maximum segment lifetimes, four minutes as well). Ports
- * of UDP are free at once when the flow has ended: only the same remote address and port was ever
- * let in, which RFC 6888 REQ-8 C allows.
+ * for four minutes, TIME-WAIT lasts two maximum segment lifetimes, four minutes as well). Other
+ * ports rest when the flow has ended: rest_test.c.
  */
 #include "bed.h"
 #include "frame.h"

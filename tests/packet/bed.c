@@ -244,6 +244,8 @@ static void make_adjacency(struct bed *bed)
 	free(tunnel_mtus);
 }
 
+uint32_t bed_epoch;
+
 static void make_workers(struct bed *bed, uint64_t seed)
 {
 	uint8_t secret[16] = "packet tests    ";
@@ -270,6 +272,8 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		.net = bed->net,
 		.adj = bed->adj,
 		.cpu = -1,
+		.rest_s = bed->config->port_rest,
+		.epoch = bed_epoch,
 		.outbound_refresh = bed->config->refresh == REFRESH_OUTBOUND,
 		.reset_unknown = bed->config->reset_unknown == RESET_UNKNOWN,
 		.seed = secret,

@@ -25,6 +25,9 @@ enum { BED_FRAME_MAX = 9300 };
  * the choice of egress ports repeatable.
  */
 struct bed *bed_create(const char *yaml, uint64_t seed);
+
+/* Which start the next one is: setup/ports.c. */
+extern uint32_t bed_epoch;
 void bed_destroy(struct bed *bed);
 
 struct worker *bed_worker(struct bed *bed, unsigned i); /* `workers: n` in the YAML */

@@ -517,11 +517,13 @@ static void a_port_rests(void **state)
 	static const struct {
 		const char *filtering;
 		uint16_t wait_s;
-		bool taken; /* may madrid have all 2,048 ports? */
-	} rows_of_rest[] = {{OPEN, 302, false},
-			    {OPEN, 302 + 115, false},
-			    {OPEN, 302 + 125, true},
-			    {CLOSED, 302, true}};
+		uint16_t flows; /* of 2,048 ports, 128 of which are kept */
+		bool taken; /* does madrid get berlin's? */
+		uint16_t cut;
+	} rows_of_rest[] = {
+		{OPEN, 302, 1919, false, 0},	  {OPEN, 302 + 115, 1919, false, 0},
+		{OPEN, 302 + 125, 2048, true, 0}, {OPEN, 302, 2048, true, 1}, /* no other is left */
+		{CLOSED, 302, 1919, false, 0},	  {CLOSED, 302 + 125, 2048, true, 0}};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows_of_rest); i++) {
 		struct frame f = from_site(MADRID, UDP), out;
@@ -534,7 +536,7 @@ static void a_port_rests(void **state)
 		while (bed_counters(bed).flows > 0)
 			bed_run(bed);
 		worker_advance_clock(bed_worker(bed, 0), (uint32_t)(rows_of_rest[i].wait_s - 301));
-		for (unsigned k = 0; k < 2048; k++) {
+		for (unsigned k = 0; k < rows_of_rest[i].flows; k++) {
 			f.sport = (uint16_t)(10000 + k);
 			send_frame(UNDERLAY, &f);
 			if (take(UPLINK, &out))
@@ -542,6 +544,7 @@ static void a_port_rests(void **state)
 			take(UNDERLAY, &out);
 		}
 		assert_int_equal(taken, rows_of_rest[i].taken);
+		assert_int_equal(bed_counters(bed).rests_cut, rows_of_rest[i].cut);
 		stop();
 	}
 }

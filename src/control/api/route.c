@@ -123,6 +123,7 @@ void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
 		sum->flows_created += one.flows_created;
 		sum->flows_ended += one.flows_ended;
 		sum->flows += one.flows;
+		sum->rests_cut += one.rests_cut;
 	}
 	if (sum->handed_out > sum->handed_in)
 		sum->held += sum->handed_out - sum->handed_in;

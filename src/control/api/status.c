@@ -64,6 +64,8 @@ const struct route_field status_fields[] = {
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
 	{"flows.created", FIELD_INTEGER, "since the start"},
 	{"flows.ended", FIELD_INTEGER, "since the start"},
+	{"flows.rests_cut", FIELD_INTEGER,
+	 "egress ports that another site got, towards the same server, before they had rested"},
 	{"packets.rx", FIELD_INTEGER, "received"},
 	{"packets.tx", FIELD_INTEGER, "sent"},
 	{"packets.held", FIELD_INTEGER, "waiting inside"},
@@ -197,14 +199,16 @@ void status_answer(const struct api_request *rq, struct api_reply *reply)
 		json_array_append_new(alarms, describe_alarm(alarms_at(ctx->alarms, i)));
 	sum_counters(ctx, &sum);
 	reply->body = json_pack(
-		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, "
+		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, "
+		"s:I}, "
 		"s:o, s:I, s:b}",
 		"version", HOMEWARD_VERSION, "pid", (int)getpid(), "uptime_s",
 		(json_int_t)((mono_ns() - ctx->started_ns) / NS_PER_S), "config", ctx->config->file,
 		"ports", ports, "workers", workers, "flows", "now", (json_int_t)sum.flows,
 		"capacity", (json_int_t)ctx->config->flows_capacity, "created",
-		(json_int_t)sum.flows_created, "ended", (json_int_t)sum.flows_ended, "packets",
-		"rx", (json_int_t)sum.rx, "tx", (json_int_t)sum.tx, "held", (json_int_t)sum.held,
-		"drops", (json_int_t)sum_drops(&sum), "alarms", alarms, "alarms_missed",
+		(json_int_t)sum.flows_created, "ended", (json_int_t)sum.flows_ended, "rests_cut",
+		(json_int_t)sum.rests_cut, "packets", "rx", (json_int_t)sum.rx, "tx",
+		(json_int_t)sum.tx, "held", (json_int_t)sum.held, "drops",
+		(json_int_t)sum_drops(&sum), "alarms", alarms, "alarms_missed",
 		(json_int_t)alarms_missed(ctx->alarms), "accounted", (int)accounted);
 }

@@ -63,6 +63,8 @@ struct config {
 	uint16_t timeout_tcp_closed;
 	uint16_t timeout_udp;
 	uint16_t timeout_icmp;
+	uint16_t port_rest; /* seconds */
+	char epoch_file[CONFIG_PATH_SIZE]; /* which start this is (epoch.h) */
 	char api_socket[CONFIG_PATH_SIZE];
 	struct config_port *ports;
 	size_t n_ports;

@@ -140,6 +140,18 @@ static const struct setting flow_rows[] = {
 			"as after a restart of the gateway, so that hosts begin anew at once; at "
 			"most 1000 a second towards a site by each worker. `false` drops them.",
 	}, {
+		.name = "port-rest", .type = SETTING_DURATION, AT(config, port_rest),
+		.min = 0, .max = DURATION_MAX_S, .fallback = "2m",
+		.help = "How long an egress port rests, when its flow has ended, before another "
+			"site gets it towards the same server (RFC 6888 REQ-8): what the server "
+			"still sends reaches nobody. Less if no other port is left, which the "
+			"alarm `ports_short` says. With 0 ports do not rest, nor after a start.",
+	}, {
+		.name = "epoch-file", .type = SETTING_PATH, AT(config, epoch_file),
+		.fallback = "/var/lib/homeward/epoch",
+		.help = "Where the daemon counts its starts, so that each begins with ports that "
+			"the one before left unused.",
+	}, {
 		.name = "timeouts", .type = SETTING_BLOCK, .block = &timeout_block,
 		.help = "How long a flow without packets is kept.",
 	},

@@ -52,14 +52,14 @@ struct ended {
 	struct flow last;
 };
 
-static bool note_end(void *arg, struct flow *flow, uint32_t record)
+static enum flow_end note_end(void *arg, struct flow *flow, uint32_t record)
 {
 	struct ended *ended = arg;
 
 	assert_int_not_equal(flow->state, FLOW_FREE); /* still whole: setup takes its port back */
 	ended->n++;
 	ended->last = *flow;
-	return true;
+	return FLOW_END_REMOVE;
 }
 
 static void test_timeouts(void **state)

@@ -147,11 +147,11 @@ static void every_bit_counts(void **state)
 	flow_table_destroy(t);
 }
 
-static bool ended(void *arg, struct flow *flow, uint32_t record)
+static enum flow_end ended(void *arg, struct flow *flow, uint32_t record)
 {
 	++*(unsigned *)arg;
 	assert_int_equal(flow->state, FLOW_UDP);
-	return true;
+	return FLOW_END_REMOVE;
 }
 
 static void idle_flows_end(void **state)

@@ -59,7 +59,7 @@ static unsigned take_all(struct mappings *m, uint8_t proto, unsigned *times)
 
 	for (;; n++) {
 		struct flow f = endpoint(n, proto);
-		enum drop drop = mappings_take(m, flows, net, NOW, 0, true, &f, &slice);
+		enum drop drop = mappings_take(m, flows, net, NOW, 0, 0, &f, &slice);
 
 		if (drop != DROP_NONE) {
 			assert_int_equal(drop, DROP_EGRESS_EXHAUSTED);
@@ -105,9 +105,8 @@ static void given_back(void **state)
 
 			held[i] = again;
 			assert_int_equal(
-				mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
-				0);
-			assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &again, &slice),
+				mappings_take(m, flows, net, NOW, 0, 0, &held[i], &slices[i]), 0);
+			assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &again, &slice),
 					 0);
 			assert_int_equal(again.nat_port, held[i].nat_port);
 			assert_int_equal(slice, slices[i]);
@@ -124,6 +123,8 @@ static void given_back(void **state)
 }
 
 /* Each 16th port is not for everybody. */
+#define RESERVE UINT64_C(0x8000800080008000) /* each sixteenth */
+
 static void the_reserve(void **state)
 {
 	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
@@ -134,7 +135,7 @@ static void the_reserve(void **state)
 	for (;; n++) {
 		struct flow f = endpoint(n, PROTO_UDP);
 
-		if (mappings_take(m, flows, net, NOW, 0, false, &f, &slice) != DROP_NONE)
+		if (mappings_take(m, flows, net, NOW, 0, RESERVE, &f, &slice) != DROP_NONE)
 			break;
 		assert_int_not_equal(ntohs(f.nat_port) % RESERVE_EVERY, RESERVE_EVERY - 1);
 	}
@@ -152,7 +153,7 @@ static void no_more_than_capacity(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		struct flow f = endpoint(i, PROTO_UDP);
 
-		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &f, &slice),
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice),
 				 i < 3 ? DROP_NONE : DROP_TABLE_FULL);
 	}
 	mappings_destroy(m);
@@ -168,8 +169,7 @@ static void resting(void **state)
 	assert_non_null(m);
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		held[i] = endpoint(i, PROTO_UDP);
-		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
-				 0);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &held[i], &slices[i]), 0);
 	}
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		struct flow f = held[i];
@@ -180,11 +180,10 @@ static void resting(void **state)
 	for (unsigned round = 0; round < 2; round++) { /* somebody else; then the one who had it */
 		struct flow other = endpoint(1000, PROTO_UDP), same = endpoint(0, PROTO_UDP);
 
-		assert_int_equal(
-			mappings_take(m, flows, net, NOW + REST - 1, 0, true, &other, &slice),
-			DROP_EGRESS_EXHAUSTED);
-		assert_int_equal(
-			mappings_take(m, flows, net, NOW + REST - 1, 0, true, &same, &slice), 0);
+		assert_int_equal(mappings_take(m, flows, net, NOW + REST - 1, 0, 0, &other, &slice),
+				 DROP_EGRESS_EXHAUSTED);
+		assert_int_equal(mappings_take(m, flows, net, NOW + REST - 1, 0, 0, &same, &slice),
+				 0);
 		assert_int_equal(same.nat_port, held[0].nat_port);
 		assert_true(mappings_find_home(m, flows, &same));
 		mappings_give(m, flows, net, slice, &same, round == 0 ? 0 : NOW + 2 * REST);
@@ -193,8 +192,8 @@ static void resting(void **state)
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		struct flow other = endpoint(1000 + i, PROTO_UDP);
 
-		assert_int_equal(
-			mappings_take(m, flows, net, NOW + 3 * REST, 0, true, &other, &slice), 0);
+		assert_int_equal(mappings_take(m, flows, net, NOW + 3 * REST, 0, 0, &other, &slice),
+				 0);
 	}
 	mappings_destroy(m);
 }
@@ -209,8 +208,7 @@ static void no_rest_without_memory(void **state)
 	assert_non_null(m);
 	for (unsigned i = 0; i < 3; i++) {
 		held[i] = endpoint(i, PROTO_UDP);
-		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
-				 0);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &held[i], &slices[i]), 0);
 	}
 	first = held[0];
 	for (unsigned i = 0; i < 2; i++)
@@ -218,7 +216,7 @@ static void no_rest_without_memory(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		struct flow other = endpoint(1000 + i, PROTO_UDP);
 
-		assert_int_equal(mappings_take(m, flows, net, NOW + 1, 0, true, &other, &slice),
+		assert_int_equal(mappings_take(m, flows, net, NOW + 1, 0, 0, &other, &slice),
 				 i < 2 ? DROP_NONE : DROP_TABLE_FULL);
 	}
 	assert_false(mappings_find_home(m, flows, &first) && first.src == held[0].src);
@@ -236,11 +234,10 @@ static void home(void **state)
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		held[i] = endpoint(i, i % 2 == 0 ? PROTO_TCP : PROTO_UDP);
 		held[i].onramp = (uint16_t)(1 + i % 5);
-		assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[i], &slices[i]),
-				 0);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &held[i], &slices[i]), 0);
 	}
 	held[7].onramp = 9; /* a new flow of it came by another tunnel */
-	assert_int_equal(mappings_take(m, flows, net, NOW, 0, true, &held[7], &slices[7]), 0);
+	assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &held[7], &slices[7]), 0);
 	mappings_give(m, flows, net, slices[7], &held[7], 0);
 	held[8].onramp = 10; /* a flow of it moved there */
 	mappings_move(m, flows, &held[8]);
@@ -268,12 +265,43 @@ static void home(void **state)
 	mappings_destroy(m);
 }
 
+/* No port is left: of those that rest the one of the same address and protocol goes first. */
+static void a_rest_is_cut(void **state)
+{
+	uint32_t n = 0, slice;
+	struct flow held[2 * SIZE], f;
+	struct mappings *m = mappings_create(net, 4 * SIZE, 0, 1);
+
+	for (; n < 2 * SIZE; n++) {
+		held[n] = endpoint(n, PROTO_UDP);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &held[n], &slice), 0);
+		if (n == 5 || n == 7 || n == 2 * SIZE - 1)
+			mappings_give(m, flows, net, slice, &held[n], NOW + REST);
+	}
+	f = endpoint(900, PROTO_TCP);
+	f.nat_src = held[0].nat_src;
+	assert_false(mappings_cut_rest(m, flows, net, &f)); /* of another protocol */
+	for (unsigned i = 0; i < 3; i++) {
+		f = endpoint(900 + i, PROTO_UDP);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice),
+				 DROP_EGRESS_EXHAUSTED);
+		assert_true(mappings_cut_rest(m, flows, net, &f));
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice), 0);
+		assert_int_equal(f.nat_port, held[i == 0 ? 5 : i == 1 ? 7 : 2 * SIZE - 1].nat_port);
+	}
+	assert_false(mappings_cut_rest(m, flows, net, &f));
+	mappings_give(m, flows, net, slice, &f, NOW + REST); /* the queue is whole */
+	assert_true(mappings_cut_rest(m, flows, net, &f));
+	mappings_destroy(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_port_once),
 		cmocka_unit_test(given_back),
 		cmocka_unit_test(the_reserve),
+		cmocka_unit_test(a_rest_is_cut),
 		cmocka_unit_test(no_more_than_capacity),
 		cmocka_unit_test(resting),
 		cmocka_unit_test(no_rest_without_memory),
