@@ -312,7 +312,9 @@ void neighbours_want(struct neighbours *n, const struct neighbour_wanted *w)
 
 static void describe_port(struct view_port *vp, const struct port *port)
 {
-	*vp = (struct view_port){.has_kernel = port->has_kernel, .mtu = port->worker.mtu};
+	vp->has_kernel = port->has_kernel; /* what is known of its routes stays */
+	vp->mtu = port->worker.mtu;
+	vp->mtu6 = 0;
 	memcpy(vp->mac, port->worker.mac, sizeof(vp->mac));
 	if (port->config->has_next_hop_mac) {
 		memcpy(vp->next_hop, port->config->next_hop_mac, sizeof(vp->next_hop));

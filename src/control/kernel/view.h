@@ -33,7 +33,7 @@ struct view_port {
 	uint16_t mtu; /* of IP packets, bytes */
 	uint16_t mtu6; /* of IPv6 ones, where that is less; 0: the same */
 
-	/* private */
+	/* private to control/kernel/: kept as long as the view is */
 	struct rib rib;
 	struct trie four, six; /* the workers' */
 };
