@@ -18,6 +18,9 @@
 
 #define HUGE_SIZE (UINT64_C(2) << 20)
 #define SMALL_SIZE 4096
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static size_t round_up(size_t size)
 {
@@ -42,9 +45,10 @@ static uint64_t read_meminfo(const char *name)
 
 uint64_t memory_available(void)
 {
-	uint64_t kib = read_meminfo("MemAvailable");
+	uint64_t kib = read_meminfo("MemAvailable"), groups = memory_left_in_groups("/proc/self");
+	uint64_t machine = kib != UINT64_MAX ? kib * 1024 : kib;
 
-	return kib != UINT64_MAX ? kib * 1024 : kib;
+	return groups < machine ? groups : machine;
 }
 
 uint64_t memory_huge_available(void)
@@ -93,6 +97,15 @@ static void touch(uint8_t *mem, size_t size)
 		*(volatile uint8_t *)(mem + i) = 0;
 }
 
+/*
+ * Huge pages may be reserved and yet not be given, as where a control group has none left: to touch
+ * one would be SIGBUS. True also on a kernel before 5.14, which cannot tell.
+ */
+static bool populate(void *mem, size_t size)
+{
+	return madvise(mem, size, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
+}
+
 void *memory_map(size_t size, enum memory_kind *kind)
 {
 	enum memory_kind got = MEMORY_HUGE;
@@ -101,6 +114,10 @@ void *memory_map(size_t size, enum memory_kind *kind)
 	size = round_up(size);
 	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), -1, 0);
+	if (mem != MAP_FAILED && !populate(mem, size)) {
+		munmap(mem, size);
+		mem = MAP_FAILED;
+	}
 	if (mem == MAP_FAILED) {
 		got = MEMORY_TRANSPARENT;
 		mem = map_transparent(size);

@@ -21,8 +21,12 @@ enum memory_kind {
 void *memory_map(size_t size, enum memory_kind *kind);
 void memory_unmap(void *mem, size_t size); /* NULL is fine */
 
-/* Bytes that the machine can give without swapping; UINT64_MAX: it does not say. */
+/*
+ * Bytes that the machine can give without swapping, and the control groups of this process allow;
+ * UINT64_MAX: nobody says.
+ */
 uint64_t memory_available(void); /* small pages */
+uint64_t memory_left_in_groups(const char *proc); /* cgroup.c; @proc: "/proc/self" but in tests */
 uint64_t memory_huge_available(void); /* reserved huge pages that nobody uses */
 
 /*

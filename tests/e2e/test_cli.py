@@ -1,6 +1,8 @@
 """homewardd and homeward as somebody at a terminal meets them."""
 import json
 import os
+import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -220,3 +222,40 @@ def test_closed_standard_files(fresh):
     files = [os.readlink(f"/proc/{fresh.process.pid}/fd/{n}") for n in range(3)]
     assert files == ["/dev/null"] * 3
     assert fresh.stop() == 0
+
+
+PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+
+
+def test_huge_pages_that_vanish(fresh):
+    """Free when we looked, taken when DPDK did: a warning, and ordinary memory. The daemon is made to see
+    pages that are not there."""
+    (fresh.folder / "free").write_text("4096\n")
+    with open(fresh.log, "ab") as log:
+        fresh.process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", f"mount --bind {fresh.folder}/free {PAGES} && "
+             f"exec {fresh.daemon} -c {fresh.file}"], stdout=log, stderr=log)
+    wait_until("homewardd to answer", fresh.answers, 30)
+    assert "the huge pages that were free are taken now" in fresh.log.read_text()
+    assert fresh.get("/v1/status")[1]["pid"] == fresh.process.pid
+    assert fresh.stop() == 0
+
+
+GROUPS = pathlib.Path("/sys/fs/cgroup")
+
+
+def test_limit_of_a_control_group(fresh):
+    """A sentence and status 1, where the kernel would have killed the process."""
+    parent, limit = (GROUPS / "memory", "memory.limit_in_bytes") if (GROUPS / "memory").is_dir() \
+        else (GROUPS, "memory.max")
+    group = parent / f"hw-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / limit).write_text(str(64 << 20))
+        r = command("sh", "-c", f"echo $$ >{group}/cgroup.procs && exec {fresh.daemon} -c {fresh.file}",
+                    check=False)
+    finally:
+        group.rmdir()
+    assert r.returncode == 1, r.stderr
+    assert re.search(r"need \d+ MiB, but only \d+ MiB of memory are free on this machine and in this "
+                     r"control group", r.stderr), r.stderr

@@ -102,6 +102,9 @@ bool config_nearest_interface(const char *name, char near[16]);
  */
 void config_note_mtus(const struct config *config, struct err_list *notes);
 
+/* Bytes of ordinary memory for flow tables and mappings, if @huge bytes of huge pages are free. */
+uint64_t config_ordinary_memory(const struct config *config, uint64_t huge);
+
 /*
  * The part of it about memory: do the flow tables fit into so many bytes of free memory and free
  * huge pages? 0, or -ENOMEM and a sentence that says how much is needed.

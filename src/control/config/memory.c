@@ -63,6 +63,16 @@ static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct lef
 	return true;
 }
 
+uint64_t config_ordinary_memory(const struct config *config, uint64_t huge)
+{
+	const uint64_t plenty = UINT64_MAX / 2;
+	struct left left = {plenty, huge};
+
+	tables_fit(config->flows_capacity, false, config->workers, &left);
+	tables_fit(config->flows_capacity6, true, config->workers, &left);
+	return plenty - left.memory + bytes_of_mappings(config);
+}
+
 int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
 			struct err_list *errs)
 {

@@ -10,11 +10,13 @@
  */
 #include "base/err.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "control/port/driver.h"
 #include "flow/flow.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,12 +31,14 @@
 #include <rte_log.h>
 
 #define MIB ((size_t)1 << 20)
+#define NO_HUGE_PAGES "HOMEWARD_WITHOUT_HUGE_PAGES" /* set for ourselves, when begun again */
 
 enum {
 	OTHER_BYTES = 96 << 20, /* rings, adjacency tables, drivers */
 	WORKER_BYTES = 9 << 20, /* packets put together from fragments */
 	ARGS_MAX = 16,
 	CORES_TEXT = 8 * 1024,
+	CMDLINE_SIZE = 16 * 1024,
 };
 
 static char first_message[256];
@@ -208,13 +212,48 @@ static size_t bytes_needed(const struct config *config, bool huge)
 	       (size_t)config->workers * WORKER_BYTES;
 }
 
-static int start(const struct config *config, const cpu_set_t *cpus)
+/* Ordinary memory is given freely, and who touches it may be killed: so it is counted before. */
+static int check_memory(const struct config *config, bool huge, struct err_list *errs)
+{
+	uint64_t need = huge ? 0 : bytes_needed(config, false), have = memory_available();
+	uint64_t pages = memory_huge_available(), taken = huge ? bytes_needed(config, true) : 0;
+
+	need += config_ordinary_memory(config, pages > taken ? pages - taken : 0);
+	if (need <= have - have / 32)
+		return 0;
+	err_add(errs, NULL, 0, 0,
+		"packet buffers and flow tables need %" PRIu64 " MiB, but only %" PRIu64
+		" MiB of memory are free on this machine and in this control group",
+		(need + MIB - 1) / MIB, have / MIB);
+	return -ENOMEM;
+}
+
+/*
+ * Others took the huge pages between our look and DPDK's. DPDK cannot be initialized twice in a
+ * process, so this one begins anew, without. Returns only if that is not possible.
+ */
+static void begin_without_huge_pages(void)
+{
+	static char text[CMDLINE_SIZE], *argv[CMDLINE_SIZE / 2];
+	FILE *f = fopen("/proc/self/cmdline", "re");
+	size_t len = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0, n = 0;
+
+	if (f != NULL)
+		fclose(f);
+	for (size_t at = 0; at < len && n + 1 < ARRAY_SIZE(argv); at += strlen(text + at) + 1)
+		argv[n++] = text + at;
+	if (n == 0 || len == sizeof(text) - 1 || setenv(NO_HUGE_PAGES, "1", 1) != 0)
+		return;
+	log_warning("memory: the huge pages that were free are taken now: begins again without");
+	log_stop();
+	execv("/proc/self/exe", argv);
+}
+
+static int start(const struct config *config, const cpu_set_t *cpus, bool huge)
 {
 	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
 	char *argv[ARGS_MAX];
 	int argc = 0;
-	bool huge =
-		choose_memory(bytes_needed(config, true), flow_table_bytes(config->flows_capacity));
 
 	write_cores(cores, sizeof(cores), cpus);
 	snprintf(megabytes, sizeof(megabytes), "%zu", bytes_needed(config, huge) / MIB + 1);
@@ -242,6 +281,7 @@ static int start(const struct config *config, const cpu_set_t *cpus)
 int port_eal_init(const struct config *config, struct err_list *errs)
 {
 	cpu_set_t cpus;
+	bool huge;
 	int ret = check_rights(config, errs);
 
 	if (ret != 0)
@@ -249,7 +289,14 @@ int port_eal_init(const struct config *config, struct err_list *errs)
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || redirect_messages() != 0)
 		return -errno;
 
-	ret = start(config, &cpus);
+	huge = getenv(NO_HUGE_PAGES) == NULL &&
+	       choose_memory(bytes_needed(config, true), flow_table_bytes(config->flows_capacity));
+	ret = check_memory(config, huge, errs);
+	if (ret != 0)
+		return ret;
+	ret = start(config, &cpus, huge);
+	if (ret != 0 && huge)
+		begin_without_huge_pages();
 	if (ret == 0)
 		ret = -sched_setaffinity(0, sizeof(cpus), &cpus);
 	if (ret != 0)
