@@ -15,7 +15,7 @@
  *   6 PACKET    what (8), damage         a whole packet of the network in make.h
  *   7 ERROR     what (4), damage         an ICMP error about what left last by the uplink or, if bit 7
  *                                        of the first is set, about what came to a site last
- *   8 MANY      what (8), how many (1)   the same packet from so many source ports
+ *   8 MANY      what (8), how many (1)   the same packet from so many source ports, in bursts
  *
  * Damage is n (1), n * {at, xor}. A byte with FIX set has IPv4 header checksums made right before its
  * frame is sent, so that damage gets past the first check; with MEND all checksums. What has HOLD set
@@ -263,9 +263,10 @@ static size_t step_packet(unsigned how, const uint8_t *p, size_t size)
 	memcpy(op, p, n);
 	if ((how & WHAT) % STEPS == MANY) {
 		many = n < size ? p[n] % MANY_MAX : 0;
+		/* In bursts: a run of the workers for each would be most of the time. */
 		for (unsigned i = 0; i < many; i++) {
 			in = make_packet(op, port, i, &f);
-			send_frame(in, &f, how);
+			send_frame(in, &f, i + 1 < many ? how | HOLD : how);
 		}
 		return n + 1;
 	}
