@@ -3,9 +3,10 @@
 MAKEFLAGS += --no-print-directory
 BUILD ?= build
 SECONDS ?= 60
+HOURS ?= 1
 
 .DEFAULT_GOAL := all
-.PHONY: all deps build test demo demo-down bench lint format install fuzz clean help
+.PHONY: all deps build test demo demo-down bench lint format install fuzz soak clean help
 
 all: build
 
@@ -52,6 +53,10 @@ install: build
 ## make fuzz        each fuzz program for SECONDS=n (60)
 fuzz: deps
 	@tests/fuzz/run $(SECONDS)
+
+## make soak        fuzzing, properties by new seeds and churn for HOURS=n (1; a fraction will do)
+soak: deps build
+	@tests/soak/run $(HOURS)
 
 ## make clean       remove all build folders
 clean:
