@@ -46,12 +46,15 @@ class Bed:
 
     def station(self, name, port, address):
         ns = Namespace(name)
+        self.join(ns, port, address)
+        return ns
+
+    def join(self, ns, port, address):
         command("ip", "link", "add", "eth0", "netns", ns.name, "type", "veth",
                 "peer", "name", port, "netns", self.switch.name)
         self.switch.ip("link", "set", port, "master", "br0", "up")
         ns.ip("addr", "add", address, "dev", "eth0")
         ns.ip("link", "set", "eth0", "up")
-        return ns
 
     def configure(self, egress):
         pool = "".join(f"      - {{address: '{a}', slices: [1]}}\n" for a in egress)
@@ -181,6 +184,19 @@ def test_link_comes_up(bed):
     bed.mislead(*OURS)
     bed.switch.ip("link", "set", "gw", "up")
     bed.await_belief(*OURS)
+
+
+def test_interface_is_made_again(bed):
+    """With another Ethernet address: the port is opened again, and claims are heard there, too."""
+    bed.switch.ip("link", "del", "gw")
+    bed.mislead(*OURS)
+    bed.join(bed.gateway, "gw", f"{GW}/24")
+    bed.gateway.switch_on_ipv6(("2001:db8:1::1/64", "eth0"))
+    bed.gateway.ip("route", "add", "default", "via", "192.0.2.2")
+    bed.await_belief(*OURS)
+    before = bed.port()["conflicts"]
+    Cable(bed.rival).send(claim(EGRESS)[0])
+    wait_until("the claim to be heard", lambda: bed.port()["conflicts"] > before, WITHIN_S)
 
 
 def test_an_address_becomes_ours(bed):
