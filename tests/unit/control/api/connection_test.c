@@ -7,6 +7,7 @@
 #include "control/api/server.h"
 #include "fakes.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -232,7 +233,8 @@ static size_t count_sites(void)
 /* Who does not read gets no more than its socket and our output hold; others are served. */
 static void test_slow_readers(void **state)
 {
-	enum { SLOW = 10 };
+	enum { SLOW = 10, MEMORY_MAX = 4 << 20 };
+	size_t before = mallinfo2().uordblks;
 	int slow[SLOW], fd;
 
 	for (size_t i = 0; i < SLOW; i++) {
@@ -245,6 +247,8 @@ static void test_slow_readers(void **state)
 		hear(fd, "\"total\"");
 		close(fd);
 	}
+	usleep(500000); /* in which all answers could have been made */
+	assert_true(mallinfo2().uordblks < before + MEMORY_MAX);
 	for (size_t i = 0; i < SLOW; i++) {
 		hear(slow[i], "\r\n0\r\n\r\n");
 		assert_int_equal(count_sites(), N_SITES);
