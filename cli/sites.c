@@ -5,13 +5,11 @@
 #include <string.h>
 
 static const struct table_column columns[] = {
-	{"SITE", TABLE_LEFT},	      {"TUNNELS", TABLE_LEFT},
-	{"SOURCES", TABLE_LEFT},      {"PACKETS FROM", TABLE_RIGHT},
-	{"BYTES FROM", TABLE_RIGHT},  {"PACKETS TO", TABLE_RIGHT},
-	{"BYTES TO", TABLE_RIGHT},    {"DROPPED", TABLE_RIGHT},
-	{"FLOWS", TABLE_RIGHT},	      {"HALF OPEN", TABLE_RIGHT},
-	{"NEW/S LIMIT", TABLE_RIGHT}, {"NO PORT", TABLE_RIGHT},
-	{"REFUSED", TABLE_RIGHT},     {NULL},
+	{"SITE", TABLE_LEFT},	       {"TUNNELS", TABLE_LEFT},	     {"SOURCES", TABLE_LEFT},
+	{"PACKETS FROM", TABLE_RIGHT}, {"BYTES FROM", TABLE_RIGHT},  {"PACKETS TO", TABLE_RIGHT},
+	{"BYTES TO", TABLE_RIGHT},     {"DROPPED", TABLE_RIGHT},     {"FLOWS", TABLE_RIGHT},
+	{"HALF OPEN", TABLE_RIGHT},    {"NEW/S LIMIT", TABLE_RIGHT}, {"HOST REFUSED", TABLE_RIGHT},
+	{"NO PORT", TABLE_RIGHT},      {"REFUSED", TABLE_RIGHT},     {NULL},
 };
 
 enum { SHOWN = 3, JOINED_SIZE = 256 };
@@ -62,6 +60,7 @@ static void fill(struct table *t, const json_t *site)
 	table_cell(t, "%s", text_count(client_number(site, "half_open")).buf);
 	limits = json_object_get(site, "limits");
 	table_cell(t, "%s", text_count(client_number(limits, "new_flows_per_second")).buf);
+	table_cell(t, "%s", text_count(client_number(site, "refused_source")).buf);
 	no_room = client_number(site, "refused_no_room");
 	table_cell(t, "%s", text_count(no_room).buf);
 	table_cell(t, "%s", text_count(client_number(site, "refused") + no_room).buf);

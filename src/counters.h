@@ -33,6 +33,7 @@ struct site_counters {
 	uint64_t flows; /* now */
 	uint64_t half_open; /* of them: TCP connections not yet established */
 	uint64_t refused; /* first packets, by one of the site's limits */
+	uint64_t refused_source; /* of them: because one host has its limit */
 	uint64_t no_room; /* first packets, for want of an egress port or a flow record */
 };
 

@@ -50,6 +50,8 @@
 	X(TCP_FLAGS, "tcp_flags", "TCP of no flow: SYN with FIN or RST, FIN without ACK, no flag") \
 	X(SITE_FLOWS, "site_flows", "site has its limit of flows, or its share of a full table")   \
 	X(HALF_OPEN, "half_open", "site has its limit of TCP connections not yet established")     \
+	X(SOURCE_FLOWS, "source_flows",                                                            \
+	  "host has its limit of the site's flows or half-open ones")                              \
 	X(SITE_RATE, "site_rate", "site opens more flows per second than its limit")               \
 	X(SOURCE, "source", "inner source is not among the site's prefixes")                       \
 	X(MARTIAN, "martian", "inner address that may never be on the wire")                       \

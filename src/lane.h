@@ -21,6 +21,7 @@ enum {
 static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
 
 struct egress_state; /* setup/egress.c */
+struct sources; /* sources.h */
 struct remotes; /* flow/remotes.h */
 
 struct handover; /* handover.c */
@@ -90,6 +91,7 @@ struct lane {
 	struct unknown_tunnels *unknown; /* NULL: nobody asks */
 	struct remotes *remotes; /* of this worker's flows */
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
+	struct sources *sources; /* the hosts of all sites */
 	uint32_t flows_taken; /* by all sites; those in the making are among them */
 	uint32_t flows6_taken;
 	uint64_t errors_until_ns; /* as a site's, for all of them */

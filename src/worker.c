@@ -460,6 +460,14 @@ static bool create_qsbr(struct worker *w)
 	return w->qsbr != NULL && rte_rcu_qsbr_init(w->qsbr, 1) == 0;
 }
 
+/* After the tables, whose secret it uses. */
+static bool create_sources(struct lane *lane)
+{
+	lane->timers.half_open_s = limits_half_open_s;
+	lane->sources = limits_create_sources(flow_table_random(lane->flows));
+	return lane->sources != NULL;
+}
+
 struct worker *worker_create(const struct worker_config *config)
 {
 	struct worker *w = aligned_alloc(CACHE_LINE, sizeof(*w));
@@ -495,7 +503,7 @@ struct worker *worker_create(const struct worker_config *config)
 	if (lane->reassembly == NULL || lane->unknown == NULL || lane->tunnels == NULL ||
 	    lane->keepalives_until_ns == NULL || lane->egress == NULL || lane->sites == NULL ||
 	    !create_ports(lane, config) || !create_qsbr(w) || !create_table(lane, config) ||
-	    !create_remotes(lane, config)) {
+	    !create_remotes(lane, config) || !create_sources(lane)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -523,6 +531,7 @@ void worker_destroy(struct worker *w)
 	free(w->lane.tunnels);
 	free(w->lane.keepalives_until_ns);
 	free(w->lane.sites);
+	free(w->lane.sources);
 	free(w->lane.ports);
 	free(w->lane.port_counters);
 	free(w->qsbr);

@@ -25,6 +25,8 @@ enum {
 
 /* X(enum name, name for people, severity, what to do) */
 #define ALARM_LIST(X)                                                                              \
+	X(TUNNEL_SILENT, "tunnel_silent", ERROR,                                                   \
+	  "is the far end up, does it have this key, does it send keepalives back?")               \
 	X(DESCRIPTORS, "descriptors", WARNING,                                                     \
 	  "the API answers nobody new; raise the limit of open files (LimitNOFILE= of the unit)")  \
 	X(ADDRESS_IN_KERNEL, "address_in_kernel", ERROR,                                           \

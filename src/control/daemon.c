@@ -18,6 +18,7 @@
 #include "control/announce.h"
 #include "control/api/api.h"
 #include "control/epoch.h"
+#include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/notify.h"
@@ -49,6 +50,7 @@ struct daemon {
 	const struct config *config;
 	uint64_t started_ns;
 	struct alarms *alarms;
+	struct keepalives *keepalives;
 	struct api_claim *claim;
 	struct event_base *base;
 	struct event *signals[ARRAY_SIZE(caught_signals)];
@@ -353,6 +355,15 @@ static int watch_rests(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
+static int start_keepalives(struct daemon *d, struct err_list *errs)
+{
+	d->keepalives = keepalives_create(d->base, d->net, d->workers, d->n_workers, d->alarms);
+	if (d->keepalives != NULL)
+		return 0;
+	err_add(errs, NULL, 0, 0, "not enough memory for the keepalives of tunnels");
+	return -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -363,6 +374,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.n_workers = d->n_workers,
 		.paths = d->paths,
 		.alarms = d->alarms,
+		.keepalives = d->keepalives,
 		.started_ns = d->started_ns,
 	};
 
@@ -395,6 +407,8 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (watch_rests(d, errs) < 0)
 		return -1;
+	if (start_keepalives(d, errs) < 0)
+		return -1;
 	if (hold_ports(d, errs) < 0)
 		return -1;
 	return start_api(d, errs);
@@ -404,6 +418,7 @@ static void daemon_stop(struct daemon *d)
 {
 	api_destroy(d->api);
 	port_life_destroy(d->port_life);
+	keepalives_destroy(d->keepalives);
 	announcer_destroy(d->announcer);
 	port_watch_destroy(d->port_watch);
 	rest_watch_destroy(d->rest_watch);

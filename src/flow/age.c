@@ -8,6 +8,14 @@
  */
 #include "flow/table.h"
 
+/* Half open, and kept for a shorter time than others now. */
+static bool is_pressed(const struct flow_table *t, const struct flow *f, uint32_t now_s,
+		       const struct flow_timers *timers, void *arg)
+{
+	return flow_is_half_open(f->state) && timers->half_open_s != NULL &&
+	       now_s - f->seen_s > timers->half_open_s(arg, t, f);
+}
+
 unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
 			  const struct flow_timers *timers,
 			  enum flow_end (*end)(void *arg, struct flow *flow, uint32_t record),
@@ -21,7 +29,8 @@ unsigned flow_table_sweep(struct flow_table *t, uint32_t now_s, unsigned n,
 		if (t->hand >= t->used)
 			t->hand = 0;
 		f = &t->records[t->hand];
-		if (f->state > FLOW_RESTING && flow_is_over(timers, f, now_s)) {
+		if (f->state > FLOW_RESTING &&
+		    (flow_is_over(timers, f, now_s) || is_pressed(t, f, now_s, timers, arg))) {
 			enum flow_end what = end(arg, f, t->hand);
 
 			if (what == FLOW_END_REST)

@@ -203,6 +203,11 @@ uint8_t flow_tcp_next(uint8_t state, enum flow_dir dir, uint8_t tcp_flags);
 /* How long a flow without packets is kept. */
 struct flow_timers {
 	uint16_t state_s[FLOW_STATE_COUNT]; /* seconds */
+	/*
+	 * The same of a half-open flow if those who have it are near a limit, from the hand's @arg.
+	 * NULL: as all others.
+	 */
+	uint16_t (*half_open_s)(void *arg, const struct flow_table *t, const struct flow *f);
 };
 
 static inline uint16_t flow_timeout(const struct flow_timers *timers, const struct flow *f)

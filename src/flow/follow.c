@@ -9,6 +9,7 @@
 
 #include "base/wire.h"
 #include "flow/window.h"
+#include "sources.h"
 #include "way.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -77,6 +78,18 @@ static bool fits(const struct lane *lane, const struct packet *p, const struct f
 	return flow_tcp_fits(f, p->probe.dir, s);
 }
 
+/* One half-open connection more or less. */
+static void count_half_open(struct lane *lane, const struct flow *f, const struct packet *p,
+			    int change)
+{
+	bool is_six = p->data[IPV6_VERSION] >> 4 == 6;
+	const struct flow6 *six = is_six ? flow6_at(lane->flows6, p->probe.record) : NULL;
+	const struct source source = source_find(lane->sources, f, six);
+
+	lane->sites[f->site].counters.half_open += (uint64_t)change;
+	source_add(&source, 0, (uint32_t)change);
+}
+
 /* Rare: only here does a flow's state change, and with it what its site has half open. */
 static void move_state(struct lane *lane, struct flow *f, const struct packet *p)
 {
@@ -91,8 +104,8 @@ static void move_state(struct lane *lane, struct flow *f, const struct packet *p
 	flow_tcp_learn(f, before, p->probe.dir, &segment);
 	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
 		restart(f, p);
-	lane->sites[f->site].counters.half_open +=
-		(uint64_t)flow_is_half_open(f->state) - flow_is_half_open(before);
+	if (flow_is_half_open(f->state) != flow_is_half_open(before))
+		count_half_open(lane, f, p, flow_is_half_open(f->state) ? 1 : -1);
 }
 
 static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p)

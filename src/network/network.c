@@ -207,6 +207,11 @@ static uint32_t share(uint32_t limit, uint32_t workers)
 	return limit == 0 ? UINT32_MAX : (limit - 1) / workers + 1;
 }
 
+static uint64_t sixteenths(uint32_t limit)
+{
+	return ((UINT64_C(16) << 32) + limit - 1) / limit;
+}
+
 static void compile_limits(struct site_limits *limits, const struct spec_limits *spec,
 			   uint32_t workers)
 {
@@ -214,6 +219,12 @@ static void compile_limits(struct site_limits *limits, const struct spec_limits 
 
 	limits->flows = share(spec->flows, workers);
 	limits->half_open = share(spec->half_open, workers);
+	limits->source_flows = share(spec->source_flows, workers);
+	limits->source_half_open = share(spec->source_half_open, workers);
+	limits->flows_16ths = sixteenths(limits->flows);
+	limits->half_open_16ths = sixteenths(limits->half_open);
+	limits->source_flows_16ths = sixteenths(limits->source_flows);
+	limits->source_half_open_16ths = sixteenths(limits->source_half_open);
 	if (spec->new_flows_per_second == 0)
 		return;
 	limits->interval_ns = NS_PER_S / rate;

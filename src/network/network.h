@@ -65,8 +65,12 @@ static_assert(sizeof(struct tunnel_header6) == CACHE_LINE, "one more line for a 
 struct site_limits {
 	uint32_t flows;
 	uint32_t half_open;
+	uint32_t source_flows; /* of one host; */
+	uint32_t source_half_open; /* the same */
 	uint64_t interval_ns; /* between two new flows, in the long run */
 	uint64_t burst_ns; /* how far ahead of the clock they may run: a second's worth */
+	/* 16 * 2^32 / limit: by them a count becomes sixteenths of its limit without a division */
+	uint64_t flows_16ths, half_open_16ths, source_flows_16ths, source_half_open_16ths;
 };
 
 /*
@@ -78,6 +82,8 @@ static inline struct site_limits site_limits_from_outside(const struct site_limi
 	return (struct site_limits){
 		.flows = l->flows - l->flows / 2,
 		.half_open = l->half_open - l->half_open / 2,
+		.source_flows = l->source_flows - l->source_flows / 2,
+		.source_half_open = l->source_half_open - l->source_half_open / 2,
 		.interval_ns = l->interval_ns,
 		.burst_ns = l->burst_ns / 2,
 	};

@@ -27,6 +27,12 @@ enum tunnel_type {
 /* The configuration's words: may the way cut the tunnel's packets? */
 enum outer_df { OUTER_DF_SET, OUTER_DF_CLEAR };
 
+/* Keepalives of ours (control/keepalive.h). */
+struct spec_keepalive {
+	uint16_t interval; /* seconds; 0: none are sent */
+	uint16_t retries; /* that may be unanswered in a row */
+};
+
 struct spec_tunnel {
 	char name[SPEC_NAME_SIZE];
 	enum tunnel_type type;
@@ -42,6 +48,7 @@ struct spec_tunnel {
 	enum outer_df outer_df; /* of the outer IPv4 header */
 	uint16_t outer_ttl; /* or hop limit: 1 to 255; 0: 64 */
 	uint16_t port; /* index into the ports of the configuration */
+	struct spec_keepalive keepalive;
 };
 
 /* What a site may have at most, on all workers together. 0: no limit. */
@@ -49,6 +56,8 @@ struct spec_limits {
 	uint32_t flows;
 	uint32_t new_flows_per_second;
 	uint32_t half_open; /* TCP connections that are not yet established */
+	uint32_t source_flows; /* of one host of the site */
+	uint32_t source_half_open; /* the same */
 };
 
 struct spec_site {

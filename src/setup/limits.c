@@ -16,6 +16,11 @@
  * Where the Internet may open flows to a site, it finds the site's limits half as high: nobody out
  * there shows who he is, and what the site begins itself must not wait for him.
  *
+ * Of a site's flows and half-open connections one host may have a part only (sources.h), so that
+ * one that floods does not lock out the others. And half-open connections, which cost a flooder one
+ * packet each, are kept the shorter the nearer their site or their host is to a limit: from the
+ * half of it on, the time goes down evenly to two seconds. Established ones are never touched.
+ *
  * The numbers are this worker's share of the site's (network.c), and so are the counts; the worker
  * alone writes them. Flows are taken off when they end, half-open ones also when they are answered
  * (flow/follow.c).
@@ -24,15 +29,33 @@
 
 #include "base/memory.h"
 #include "setup/room.h"
+#include "sources.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESERVE_PARTS = 16 }; /* the last of so many parts of the table */
+enum {
+	RESERVE_PARTS = 16, /* the last of so many parts of the table */
+	FEW_FLOWS = 1024, /* of one host; control/config/check_limits.c knows these two as well */
+	FEW_HALF_OPEN = 256,
+	CALM_16THS = 8, /* up to so many sixteenths of a limit nobody is in a hurry */
+	HURRIED_S = 2, /* least time that a half-open connection has to become established */
+};
 
 struct site_use *limits_create(void)
 {
 	return memory_lines((SPEC_SITES_MAX + 1) * sizeof(struct site_use));
+}
+
+struct sources *limits_create_sources(uint64_t random)
+{
+	struct sources *s = memory_lines(sizeof(*s));
+
+	if (s != NULL) {
+		s->secret = random;
+		s->multiplier = (random * UINT64_C(0x9e3779b97f4a7c15) ^ random >> 17) | 1;
+	}
+	return s;
 }
 
 /*
@@ -65,7 +88,28 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
 	return true;
 }
 
-static enum drop may_not(struct setup *s, struct site_use *use, const struct site_limits *limits)
+/*
+ * Has the host all that one may have? Besides its limit that is as many as are left of its site's:
+ * so k hosts that flood leave one part in k + 1 to the others (dynamic thresholds, Choudhury and
+ * Hahne 1998). A host with few is not held to that.
+ */
+static bool source_has_all(const struct setup *s, const struct source *source,
+			   const struct site_use *use, const struct site_limits *limits)
+{
+	uint32_t n = source_flows(source);
+
+	if (n >= limits->source_flows ||
+	    (n >= FEW_FLOWS && n >= limits->flows - use->counters.flows))
+		return true;
+	if (!flow_is_half_open(s->flow.state))
+		return false;
+	n = source_half_open(source);
+	return n >= limits->source_half_open ||
+	       (n >= FEW_HALF_OPEN && n >= limits->half_open - use->counters.half_open);
+}
+
+static enum drop may_not(struct setup *s, const struct source *source, struct site_use *use,
+			 const struct site_limits *limits)
 {
 	enum drop drop = refuse_record(s, use);
 
@@ -75,53 +119,64 @@ static enum drop may_not(struct setup *s, struct site_use *use, const struct sit
 		return DROP_SITE_FLOWS;
 	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= limits->half_open)
 		return DROP_HALF_OPEN;
+	if (source_has_all(s, source, use, limits))
+		return DROP_SOURCE_FLOWS;
 	if (!take_token(use, limits, s->lane->now_ns))
 		return DROP_SITE_RATE;
 	return DROP_NONE;
 }
 
 /* Who is refused because there are too many flows looks whether some are over. */
-static enum drop refuse(struct setup *s, struct site_use *use, const struct site_limits *limits)
+static enum drop refuse(struct setup *s, const struct source *source, struct site_use *use,
+			const struct site_limits *limits)
 {
-	enum drop drop = may_not(s, use, limits);
+	enum drop drop = may_not(s, source, use, limits);
 
 	if (drop == DROP_NONE || drop == DROP_SITE_RATE || !room_make(s))
 		return drop;
-	return may_not(s, use, limits);
+	return may_not(s, source, use, limits);
 }
 
 /* One more or one less. */
-static void count_flow(struct lane *lane, const struct flow *flow, bool six, int change)
+static ALWAYS_INLINE void count_flow(struct lane *lane, const struct source *source,
+				     const struct flow *flow, bool six, int change)
 {
 	struct site_use *use = &lane->sites[flow->site];
+	int half_open = flow_is_half_open(flow->state) ? change : 0;
 
 	*(six ? &lane->flows6_taken : &lane->flows_taken) += (uint32_t)change;
 	use->flows6 += (uint64_t)(six ? change : 0);
 	use->counters.flows += (uint64_t)change;
-	if (flow_is_half_open(flow->state))
-		use->counters.half_open += (uint64_t)change;
+	use->counters.half_open += (uint64_t)half_open;
+	source_add(source, (uint32_t)change, (uint32_t)half_open);
 }
 
 enum drop limits_take(struct setup *s)
 {
 	struct site_use *use = &s->lane->sites[s->flow.site];
-	enum drop drop = refuse(s, use, &s->lane->net->sites[s->flow.site].limits);
+	const struct source source = source_find(s->lane->sources, &s->flow, s->six);
+	enum drop drop = refuse(s, &source, use, &s->lane->net->sites[s->flow.site].limits);
 
 	if (drop != DROP_NONE) {
 		use->counters.refused += drop != DROP_TABLE_FULL;
+		use->counters.refused_source += drop == DROP_SOURCE_FLOWS;
 		return drop;
 	}
-	count_flow(s->lane, &s->flow, s->six != NULL, 1);
+	count_flow(s->lane, &source, &s->flow, s->six != NULL, 1);
 	return DROP_NONE;
 }
 
 static enum drop refuse_from_outside(const struct setup *s, const struct site_use *use,
 				     const struct site_limits *half)
 {
+	const struct source source = source_find(s->lane->sources, &s->flow, s->six);
+
 	if (use->counters.flows >= half->flows)
 		return DROP_SITE_FLOWS;
 	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= half->half_open)
 		return DROP_HALF_OPEN;
+	if (source_has_all(s, &source, use, half))
+		return DROP_SOURCE_FLOWS;
 	return use->spent_until_ns > s->lane->now_ns + half->burst_ns ? DROP_SITE_RATE : DROP_NONE;
 }
 
@@ -137,18 +192,59 @@ enum drop limits_take_from_outside(struct setup *s)
 	if (drop == DROP_NONE)
 		return limits_take(s);
 	use->counters.refused++;
+	use->counters.refused_source += drop == DROP_SOURCE_FLOWS;
 	return drop;
 }
 
-void limits_release(struct lane *lane, const struct flow *flow, bool six)
+void limits_release(struct lane *lane, const struct flow *flow, const struct flow6 *six)
 {
-	count_flow(lane, flow, six, -1);
+	const struct source source = source_find(lane->sources, flow, six);
+
+	count_flow(lane, &source, flow, six != NULL, -1);
 }
 
 /* What never became a flow gives its token back, too. */
 void limits_undo(struct setup *s)
 {
-	limits_release(s->lane, &s->flow, s->six != NULL);
+	limits_release(s->lane, &s->flow, s->six);
 	s->lane->sites[s->flow.site].spent_until_ns -=
 		s->lane->net->sites[s->flow.site].limits.interval_ns;
+}
+
+/* How many sixteenths of @limit are @n? */
+static uint32_t level_of(uint64_t n, uint32_t limit, uint64_t sixteenths)
+{
+	return (uint32_t)((n < limit ? n : limit) * sixteenths >> 32);
+}
+
+static uint32_t max(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The site's or the host's, whichever is nearer to one of its limits. */
+static uint32_t pressure_on(struct lane *lane, const struct flow *f, const struct flow6 *six)
+{
+	const struct site_limits *l = &lane->net->sites[f->site].limits;
+	const struct site_counters *site = &lane->sites[f->site].counters;
+	const struct source source = source_find(lane->sources, f, six);
+	uint32_t level = level_of(site->half_open, l->half_open, l->half_open_16ths);
+
+	level = max(level, level_of(site->flows, l->flows, l->flows_16ths));
+	level = max(level, level_of(source_half_open(&source), l->source_half_open,
+				    l->source_half_open_16ths));
+	return max(level, level_of(source_flows(&source), l->source_flows, l->source_flows_16ths));
+}
+
+uint16_t limits_half_open_s(void *arg, const struct flow_table *t, const struct flow *f)
+{
+	struct lane *lane = arg;
+	uint32_t record = (uint32_t)(f - flow_table_at(t, 0)), timeout_s, level;
+	const struct flow6 *six = t == lane->flows6 ? flow6_at(t, record) : NULL;
+
+	timeout_s = lane->timers.state_s[f->state];
+	level = pressure_on(lane, f, six);
+	if (level > CALM_16THS && timeout_s > HURRIED_S)
+		timeout_s = max(timeout_s * (16 - level) / CALM_16THS, HURRIED_S);
+	return (uint16_t)timeout_s;
 }

@@ -53,6 +53,7 @@ static const uint8_t answers[DROP_COUNT] = {
 	[DROP_SITE_FLOWS] = ANSWER_LIMITED,
 	[DROP_HALF_OPEN] = ANSWER_LIMITED,
 	[DROP_SITE_RATE] = ANSWER_LIMITED,
+	[DROP_SOURCE_FLOWS] = ANSWER_LIMITED,
 	[DROP_SOURCE] = ANSWER_PROHIBITED,
 };
 
@@ -173,7 +174,7 @@ bool setup_flow_ended(struct lane *lane, const struct flow *flow, const struct f
 {
 	bool rests = egress_release(lane, flow, six);
 
-	limits_release(lane, flow, six != NULL);
+	limits_release(lane, flow, six);
 	remotes_remove(lane->remotes, remotes_of(lane->remotes, flow, six));
 	lane->counters.flows_ended++;
 	return rests;

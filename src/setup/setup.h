@@ -83,7 +83,13 @@ bool setup_flow_ended(struct lane *lane, const struct flow *flow, const struct f
 
 /* A worker's own account of what each site has. free() ends it. NULL if memory ran out. */
 struct site_use *limits_create(void);
-void limits_release(struct lane *lane, const struct flow *flow, bool six);
+void limits_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
+
+/* The same of its hosts; @random is a secret. free() ends it, too. */
+struct sources *limits_create_sources(uint64_t random);
+
+/* For struct flow_timers: how long is this half-open flow of @arg, a lane, kept now? */
+uint16_t limits_half_open_s(void *arg, const struct flow_table *t, const struct flow *f);
 
 /*
  * A worker's own account of egress ports in use. It owns part @index of @count of every slice.

@@ -527,6 +527,7 @@ static void a_port_rests(void **state)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows_of_rest); i++) {
 		struct frame f = from_site(MADRID, UDP), out;
+		const uint32_t host = f.src;
 		uint16_t port;
 		bool taken = false;
 
@@ -538,6 +539,7 @@ static void a_port_rests(void **state)
 		worker_advance_clock(bed_worker(bed, 0), (uint32_t)(rows_of_rest[i].wait_s - 301));
 		for (unsigned k = 0; k < rows_of_rest[i].flows; k++) {
 			f.sport = (uint16_t)(10000 + k);
+			f.src = host + k % 4; /* one alone may not have so many */
 			send_frame(UNDERLAY, &f);
 			if (take(UPLINK, &out))
 				taken |= out.sport == port;

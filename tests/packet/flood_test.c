@@ -35,6 +35,7 @@ enum {
 	BATCH_NS = 500000,
 	FLOWS_BEFORE = 768, /* the neighbour's */
 	FLOWS_MAX = FLOWS_BEFORE + BATCHES,
+	HOSTS = 2048, /* of the attacker: none has much (flood_host_test.c) */
 	TALK = 8, /* of its packets each batch */
 	TOLD_MAX = 25 + 51, /* ICMP errors towards a site: at once, and 100 a second */
 };
@@ -256,7 +257,7 @@ static void flood(const struct row *row)
 		struct frame f = {
 			.outer_src = REMOTE(ATTACKER),
 			.outer_dst = GATEWAY,
-			.src = IP(10, 0, 1, 10) + n % 16,
+			.src = IP(10, 0, 1, 10) + n % HOSTS,
 			.dst = IP(11, 0, 0, 0) + (n >> 4),
 			.sport = 20001,
 			.dport = 443,
@@ -267,7 +268,7 @@ static void flood(const struct row *row)
 		};
 
 		if (row->one) {
-			f.src += (n >> 15 & 15) - n % 16;
+			f.src += (n >> 15 & 15) * HOSTS;
 			f.dst = IP(192, 0, 2, 80);
 			f.sport = (uint16_t)(1024 + n % 32768);
 		}

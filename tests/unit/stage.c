@@ -137,6 +137,7 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		.n_ports = PORT_COUNT,
 		.egress = egress_create(b->net, capacity, index, count),
 		.sites = limits_create(),
+		.sources = limits_create_sources(77),
 		.tunnels = b->tunnel_counters,
 		.keepalives_until_ns = b->keepalives_until_ns,
 		.port_counters = b->port_counters,
@@ -172,6 +173,7 @@ void bench_destroy(struct stage_bench *b)
 	egress_destroy(b->lane.egress);
 	remotes_destroy(b->lane.remotes);
 	free(b->lane.sites);
+	free(b->lane.sources);
 	adjacency_destroy(b->adj);
 	network_destroy(b->net);
 	free(b);

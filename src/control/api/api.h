@@ -13,6 +13,7 @@
 #include "worker.h"
 
 struct alarms;
+struct keepalives;
 struct event_base;
 struct path_mtus;
 struct api;
@@ -26,6 +27,7 @@ struct api_context {
 	size_t n_workers;
 	const struct path_mtus *paths; /* of tunnels; NULL: nothing is known */
 	struct alarms *alarms;
+	const struct keepalives *keepalives; /* NULL: none are sent */
 	uint64_t started_ns; /* mono_ns() */
 };
 

@@ -141,6 +141,8 @@ void sum_tunnel(const struct api_context *ctx, uint16_t tunnel, struct tunnel_co
 		sum->tx_packets += one.tx_packets;
 		sum->tx_bytes += one.tx_bytes;
 		sum->drops += one.drops;
+		sum->keepalives_answered += one.keepalives_answered;
+		sum->keepalives_heard += one.keepalives_heard;
 	}
 }
 
@@ -169,6 +171,7 @@ void sum_site(const struct api_context *ctx, uint16_t site, struct site_counters
 		worker_read_site(ctx->workers[i], site, &one);
 		sum->flows += one.flows;
 		sum->half_open += one.half_open;
+		sum->refused_source += one.refused_source;
 		sum->refused += one.refused;
 		sum->no_room += one.no_room;
 	}

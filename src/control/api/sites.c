@@ -16,17 +16,24 @@ const struct route_field sites_fields[] = {
 	{"sites[].refused", FIELD_INTEGER, "first packets that were refused by one of its limits"},
 	{"sites[].refused_no_room", FIELD_INTEGER,
 	 "first packets that were refused because no egress port or flow record was left"},
+	{"sites[].refused_source", FIELD_INTEGER,
+	 "of them: because one of its hosts had its limit"},
 	{"sites[].limits.flows", FIELD_INTEGER, "flows it may have at once"},
 	{"sites[].limits.new_flows_per_second", FIELD_INTEGER, "flows it may open in a second"},
 	{"sites[].limits.half_open", FIELD_INTEGER, "TCP connections not yet established"},
+	{"sites[].limits.flows_per_source", FIELD_INTEGER, "flows that one of its hosts may have"},
+	{"sites[].limits.half_open_per_source", FIELD_INTEGER,
+	 "of them: TCP connections not yet established"},
 	{NULL},
 };
 
 static json_t *describe_limits(const struct spec_limits *limits)
 {
-	return json_pack("{s:I, s:I, s:I}", "flows", (json_int_t)limits->flows,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "flows", (json_int_t)limits->flows,
 			 "new_flows_per_second", (json_int_t)limits->new_flows_per_second,
-			 "half_open", (json_int_t)limits->half_open);
+			 "half_open", (json_int_t)limits->half_open, "flows_per_source",
+			 (json_int_t)limits->source_flows, "half_open_per_source",
+			 (json_int_t)limits->source_half_open);
 }
 
 static json_t *describe_site(const struct api_context *ctx, uint32_t id)
@@ -55,15 +62,16 @@ static json_t *describe_site(const struct api_context *ctx, uint32_t id)
 		sum.drops += one.drops;
 	}
 	sum_site(ctx, (uint16_t)id, &flows);
-	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-			 "name", network_site_name(ctx->net, (uint16_t)id), "prefixes", prefixes,
-			 "global_prefixes", globals, "tunnels", tunnels, "rx_packets",
-			 (json_int_t)sum.rx_packets, "rx_bytes", (json_int_t)sum.rx_bytes,
-			 "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
-			 (json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops, "flows",
-			 (json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open,
-			 "refused", (json_int_t)flows.refused, "refused_no_room",
-			 (json_int_t)flows.no_room, "limits", describe_limits(&spec->limits));
+	return json_pack(
+		"{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+		"name", network_site_name(ctx->net, (uint16_t)id), "prefixes", prefixes,
+		"global_prefixes", globals, "tunnels", tunnels, "rx_packets",
+		(json_int_t)sum.rx_packets, "rx_bytes", (json_int_t)sum.rx_bytes, "tx_packets",
+		(json_int_t)sum.tx_packets, "tx_bytes", (json_int_t)sum.tx_bytes, "drops",
+		(json_int_t)sum.drops, "flows", (json_int_t)flows.flows, "half_open",
+		(json_int_t)flows.half_open, "refused", (json_int_t)flows.refused, "refused_source",
+		(json_int_t)flows.refused_source, "refused_no_room", (json_int_t)flows.no_room,
+		"limits", describe_limits(&spec->limits));
 }
 
 void sites_answer(const struct api_request *rq, struct api_reply *reply)

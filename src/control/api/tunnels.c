@@ -1,5 +1,6 @@
 /* GET /v1/tunnels: each tunnel, its ends and its traffic. */
 #include "control/api/stream.h"
+#include "control/keepalive.h"
 #include "control/kernel/path_mtu.h"
 
 const struct route_arg tunnels_args[] = {
@@ -28,7 +29,18 @@ const struct route_field tunnels_fields[] = {
 	{"tunnels[].tx_packets", FIELD_INTEGER, "inner packets that went into it"},
 	{"tunnels[].tx_bytes", FIELD_INTEGER, "inner bytes that went into it"},
 	{"tunnels[].drops", FIELD_INTEGER, "packets that came out of it and were dropped"},
+	{"tunnels[].keepalive", FIELD_STRING,
+	 "off, unknown (none was answered yet), answered or silent: of keepalives that we send"},
+	{"tunnels[].keepalives_answered", FIELD_INTEGER, "keepalives of the far end, sent back"},
+	{"tunnels[].keepalives_heard", FIELD_INTEGER, "answers to ours"},
 	{NULL},
+};
+
+static const char *const keepalive_names[] = {
+	[KEEPALIVE_OFF] = "off",
+	[KEEPALIVE_UNKNOWN] = "unknown",
+	[KEEPALIVE_ANSWERED] = "answered",
+	[KEEPALIVE_SILENT] = "silent",
 };
 
 static const char *const type_names[] = {[TUNNEL_GRE] = "gre"};
@@ -50,7 +62,7 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint32_t number)
 
 	sum_tunnel(ctx, id, &c);
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:I, s:I, "
-			 "s:I, s:I, s:I}",
+			 "s:I, s:I, s:I, s:s, s:I, s:I}",
 			 "name", network_tunnel_name(ctx->net, id), "site",
 			 network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
 			 ctx->config->ports[t->port].name, "local", json_end(&local), "remote",
@@ -60,7 +72,10 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint32_t number)
 			 "path_mtu", (int)mtu.mtu, "mtu_bound", mtu_bound_names[mtu.bound],
 			 "rx_packets", (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes,
 			 "tx_packets", (json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes,
-			 "drops", (json_int_t)c.drops);
+			 "drops", (json_int_t)c.drops, "keepalive",
+			 keepalive_names[keepalives_of(ctx->keepalives, id)], "keepalives_answered",
+			 (json_int_t)c.keepalives_answered, "keepalives_heard",
+			 (json_int_t)c.keepalives_heard);
 }
 
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply)

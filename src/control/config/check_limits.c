@@ -9,6 +9,8 @@
 #include "control/config/config.h"
 #include "control/config/tree.h"
 
+enum { SOURCE_FLOWS_MIN = 1024, SOURCE_HALF_OPEN_MIN = 256 };
+
 /* At least one: 0 would be no limit. */
 static uint32_t part(uint32_t of, uint32_t parts)
 {
@@ -24,6 +26,27 @@ static void note_capacity(struct checker *checker)
 		return;
 	checker->config->capacity_line = node->line;
 	checker->config->capacity_column = node->column;
+}
+
+/* Half of @of, where that is not too few for one busy host. */
+static uint32_t half(uint32_t of, uint32_t least)
+{
+	uint32_t half = of / 2 > least ? of / 2 : least;
+
+	return half < of ? half : of;
+}
+
+/* What one host of a site may have: so much that one host alone can not lock out the others. */
+static void limit_sources(struct spec_limits *limits, const struct spec_limits *all)
+{
+	if (limits->source_flows == 0)
+		limits->source_flows = all->source_flows != 0
+					       ? all->source_flows
+					       : half(limits->flows, SOURCE_FLOWS_MIN);
+	if (limits->source_half_open == 0)
+		limits->source_half_open = all->source_half_open != 0
+						   ? all->source_half_open
+						   : half(limits->half_open, SOURCE_HALF_OPEN_MIN);
 }
 
 void check_limits(struct checker *checker)
@@ -47,5 +70,6 @@ void check_limits(struct checker *checker)
 		if (limits->half_open == 0)
 			limits->half_open =
 				all->half_open != 0 ? all->half_open : part(limits->flows, 4);
+		limit_sources(limits, all);
 	}
 }

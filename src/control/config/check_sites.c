@@ -5,6 +5,7 @@
 #include "control/config/check.h"
 #include "control/config/config.h"
 #include "control/config/report.h"
+#include "control/config/schema.h"
 #include "control/config/tree.h"
 #include "control/config/value.h"
 #include "tunnel/gre.h"
@@ -116,11 +117,34 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 			  tunnel->mtu, MTU_IPV6);
 }
 
+enum { KEEPALIVE_RETRIES = 3 };
+
+/* They are sent by the kernel, which has the tunnel's end for its own. */
+static void check_keepalive(struct checker *checker, struct spec_tunnel *tunnel,
+			    const struct tree_node *item)
+{
+	const struct config_port *port =
+		tunnel->port == SPEC_PORT_ANY ? NULL : &checker->config->ports[tunnel->port];
+	const struct tree_node *node = tree_get(item, "keepalive");
+
+	if (tunnel->keepalive.interval == 0)
+		return;
+	if (tunnel->keepalive.retries == 0)
+		tunnel->keepalive.retries = KEEPALIVE_RETRIES;
+	if (port == NULL || port->driver == PORT_AF_XDP || port->driver == PORT_AF_PACKET)
+		return;
+	report_at(checker->report, tree_get(node, "interval"),
+		  "\"keepalive\" needs the kernel behind the tunnel's port: driver af_xdp or "
+		  "af_packet, but port %s is %s",
+		  port->name, schema_driver_name(port->driver));
+}
+
 static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 			 const struct tree_node *item)
 {
 	tunnel->port = check_port_of(checker, "a tunnel", item);
 	check_mtu(checker, tunnel, item);
+	check_keepalive(checker, tunnel, item);
 	if (spec_is_over_ipv6(tunnel) && tunnel->outer_df != OUTER_DF_SET)
 		report_at(checker->report, tree_get(item, "outer-df"),
 			  "\"outer-df\" can not be false: the tunnel's packets are IPv6, which "

@@ -85,7 +85,13 @@ static bool is_set(const struct setting *setting, const void *base)
 	case SETTING_ADDRESS:
 		return load_number(setting, base) != 0 || setting->six_offset > 0;
 	case SETTING_NUMBER:
+	case SETTING_DURATION:
 		return load_number(setting, base) != 0;
+	case SETTING_BLOCK:
+		for (size_t i = 0; i < setting->block->n; i++)
+			if (is_set(&setting->block->settings[i], base))
+				return true;
+		return false;
 	default:
 		return true;
 	}

@@ -104,6 +104,18 @@ static const struct setting default_limit_rows[] = {
 		.fallback_words = "a quarter of the site's `flows`",
 		.help = "How many of a site's flows may be TCP connections that are not yet "
 			"established.",
+	}, {
+		.name = "flows-per-source", .type = SETTING_NUMBER,
+		AT(config, network.limits.source_flows),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "half of the site's `flows`, but 1024 at least",
+		.help = "How many of a site's flows one of its hosts may have.",
+	}, {
+		.name = "half-open-per-source", .type = SETTING_NUMBER,
+		AT(config, network.limits.source_half_open),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "half of the site's `half-open`, but 256 at least",
+		.help = "How many of them may be TCP connections that are not yet established.",
 	},
 };
 
@@ -216,6 +228,23 @@ const struct block schema_port = {
 	.item_size = sizeof(struct config_port),
 };
 
+static const struct setting keepalive_rows[] = {
+	{
+		.name = "interval", .type = SETTING_DURATION, AT(spec_tunnel, keepalive.interval),
+		.min = 1, .max = DURATION_MAX_S, .fallback_words = "none are sent",
+		.help = "The time between two keepalives. Only by ports of a kernel driver.",
+	}, {
+		.name = "retries", .type = SETTING_NUMBER, AT(spec_tunnel, keepalive.retries),
+		.min = 1, .max = 255, .fallback_words = "3", .unit = "keepalives",
+		.help = "How many may stay unanswered in a row before the tunnel is called silent: "
+			"an alarm, `tunnel_silent`.",
+	},
+};
+
+static const struct block keepalive_block = {
+	.title = "Keepalives", .noun = "the keepalives", BLOCK_OF(keepalive_rows),
+};
+
 static const struct setting tunnel_rows[] = {
 	{
 		.name = "name", .type = SETTING_NAME, AT(spec_tunnel, name), .required = true,
@@ -268,6 +297,10 @@ static const struct setting tunnel_rows[] = {
 		.name = "port", .type = SETTING_PORT, AT(spec_tunnel, port),
 		.fallback_words = "the only port; required if there are several",
 		.help = "The port by which the tunnel's packets come and go.",
+	}, {
+		.name = "keepalive", .type = SETTING_BLOCK, .block = &keepalive_block,
+		.help = "GRE keepalives, as Cisco's: sent to the far end, which sends them back "
+			"without knowing of it. Those of the far end are always answered.",
 	},
 };
 
@@ -294,6 +327,20 @@ static const struct setting limit_rows[] = {
 		.fallback_words = "that of `flows.limits`, or a quarter of its `flows`",
 		.help = "How many of its flows may be TCP connections that are not yet "
 			"established.",
+	}, {
+		.name = "flows-per-source", .type = SETTING_NUMBER,
+		AT(spec_site, limits.source_flows),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`, or half of its `flows`, but 1024 "
+				  "at least",
+		.help = "How many of its flows one of its hosts may have.",
+	}, {
+		.name = "half-open-per-source", .type = SETTING_NUMBER,
+		AT(spec_site, limits.source_half_open),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`, or half of its `half-open`, but 256 "
+				  "at least",
+		.help = "How many of them may be TCP connections that are not yet established.",
 	},
 };
 

@@ -4,6 +4,7 @@
  */
 #include "flow/remotes.h"
 #include "setup/room.h"
+#include "sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,6 +47,7 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 		.net = t.net,
 		.flows = flow_table_create(CAPACITY, secret),
 		.sites = limits_create(),
+		.sources = limits_create_sources(77),
 		.now_ns = 5000000000,
 		.now_s = 5,
 	};
@@ -61,6 +63,7 @@ static void tear_down(void)
 {
 	flow_table_destroy(t.lane.flows);
 	free(t.lane.sites);
+	free(t.lane.sources);
 	remotes_destroy(t.lane.remotes);
 	network_destroy(t.net);
 }
@@ -111,7 +114,7 @@ static uint32_t take_brief(uint32_t n, uint16_t site)
 
 		taken += drop == DROP_NONE;
 		if (drop == DROP_NONE)
-			limits_release(&t.lane, &s.flow, false);
+			limits_release(&t.lane, &s.flow, NULL);
 		else
 			assert_int_equal(drop, DROP_SITE_RATE);
 	}
@@ -156,7 +159,7 @@ static void so_many_flows(void **state)
 	assert_int_equal(t.lane.sites[1].counters.refused, 50);
 	assert_int_equal(take(2, FLOW_UDP), DROP_NONE); /* its neighbour does not notice */
 
-	limits_release(&t.lane, &ended, false);
+	limits_release(&t.lane, &ended, NULL);
 	assert_int_equal(take_many(2, 1, FLOW_ICMP, DROP_SITE_FLOWS), 1);
 	tear_down();
 }
@@ -170,9 +173,9 @@ static void so_many_half_open(void **state)
 	assert_int_equal(take_many(20, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 10);
 	assert_int_equal(take(1, FLOW_UDP), DROP_NONE); /* only TCP is half open */
 	assert_int_equal(take(2, FLOW_TCP_OPENING), DROP_NONE);
-	limits_release(&t.lane, &closed, false);
+	limits_release(&t.lane, &closed, NULL);
 	assert_int_equal(take(1, FLOW_TCP_OPENING), DROP_HALF_OPEN);
-	limits_release(&t.lane, &ended, false);
+	limits_release(&t.lane, &ended, NULL);
 	assert_int_equal(take_many(2, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 1);
 	assert_int_equal(t.lane.sites[1].counters.half_open, 10);
 	assert_int_equal(t.lane.sites[1].counters.flows, 10);
@@ -367,6 +370,128 @@ static void a_workers_share(void **state)
 	}
 }
 
+/* So many of one host; its neighbour and the same address at another site have their own. */
+static enum drop take_of(uint16_t site, uint32_t host, uint8_t state)
+{
+	struct setup s = a_flow(site, state);
+
+	s.flow.src = host;
+	return limits_take(&s);
+}
+
+static void so_many_of_one_host(void **state)
+{
+	struct flow ended = {.site = 1, .src = 7, .state = FLOW_UDP};
+
+	set_up(2, 1, (struct spec_limits){.source_flows = 10, .source_half_open = 4});
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(take_of(1, 7, FLOW_TCP_OPENING), DROP_NONE);
+	assert_int_equal(take_of(1, 7, FLOW_TCP_OPENING), DROP_SOURCE_FLOWS);
+	for (unsigned i = 4; i < 10; i++)
+		assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_NONE);
+	assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_SOURCE_FLOWS);
+	assert_int_equal(t.lane.sites[1].counters.refused, 2);
+	assert_int_equal(t.lane.sites[1].counters.refused_source, 2);
+	assert_int_equal(take_of(1, 8, FLOW_TCP_OPENING), DROP_NONE);
+	assert_int_equal(take_of(2, 7, FLOW_TCP_OPENING), DROP_NONE);
+	limits_release(&t.lane, &ended, NULL);
+	assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_NONE);
+	assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_SOURCE_FLOWS);
+	tear_down();
+}
+
+/* Two hosts want everything: each gets a third, and a third is left. */
+static void hosts_share_what_is_left(void **state)
+{
+	uint32_t taken[2] = {0};
+
+	set_up(1, 1, (struct spec_limits){.half_open = 900});
+	for (unsigned i = 0; i < 4000; i++)
+		taken[i % 2] += take_of(1, 1 + i % 2, FLOW_TCP_OPENING) == DROP_NONE;
+	assert_in_range(taken[0], 295, 305);
+	assert_in_range(taken[1], 295, 305);
+	assert_int_equal(take_of(1, 9, FLOW_TCP_OPENING), DROP_NONE);
+	tear_down();
+}
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint32_t flows, half_open, source_flows, source_half_open; /* of 1,600, 160, 320 and 80 */
+	uint16_t base_s, kept_s;
+} pressures[] = {
+	{"nobody else",                   1, 1, 1, 1, 240, 240},
+	{"half of the half-open ones",    80, 80, 1, 1, 240, 240},
+	{"more than half",                90, 90, 1, 1, 240, 210},
+	{"three quarters",                120, 120, 1, 1, 240, 120},
+	{"nearly all",                    150, 150, 1, 1, 240, 30},
+	{"all",                           160, 160, 1, 1, 240, 2},
+	{"more than all",                 161, 161, 1, 1, 240, 2},
+	{"three quarters of the flows",   1200, 1, 1, 1, 240, 120},
+	{"three quarters of a host's",    240, 1, 240, 1, 240, 120},
+	{"three quarters of a host's half-open ones", 60, 60, 60, 60, 240, 120},
+	{"the nearest limit counts",      1200, 150, 240, 60, 240, 30},
+	{"a short time gets shorter",     120, 120, 1, 1, 10, 5},
+	{"one that is short already",     160, 160, 1, 1, 1, 1},
+};
+/* clang-format on */
+
+static void the_nearer_the_shorter(void **state)
+{
+	struct flow f = {.src = 5, .dst = 6, .site = 1, .state = FLOW_TCP_OPENING};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pressures); i++) {
+		struct source source;
+		uint32_t record;
+		uint16_t kept_s;
+
+		set_up(1, 1,
+		       (struct spec_limits){.flows = 1600,
+					    .half_open = 160,
+					    .source_flows = 320,
+					    .source_half_open = 80});
+		record = flow_table_insert(t.lane.flows, &f);
+		t.lane.timers.state_s[FLOW_TCP_OPENING] = pressures[i].base_s;
+		t.lane.sites[1].counters.flows = pressures[i].flows;
+		t.lane.sites[1].counters.half_open = pressures[i].half_open;
+		source = source_find(t.lane.sources, &f, NULL);
+		source_add(&source, pressures[i].source_flows, pressures[i].source_half_open);
+		kept_s = limits_half_open_s(&t.lane, t.lane.flows,
+					    flow_table_at(t.lane.flows, record));
+		if (kept_s != pressures[i].kept_s)
+			fail_msg("%s: %u s", pressures[i].why, kept_s);
+		tear_down();
+	}
+}
+
+static enum flow_end let_go(void *arg, struct flow *flow, uint32_t record)
+{
+	return FLOW_END_REMOVE;
+}
+
+/* At its limit a site loses half-open connections early, and no others. */
+static void established_ones_are_not_touched(void **state)
+{
+	static const uint8_t states[] = {
+		FLOW_TCP_OPENING,     FLOW_TCP_CALLED,	    FLOW_TCP_ANSWERED, FLOW_TCP_ACCEPTED,
+		FLOW_TCP_ESTABLISHED, FLOW_TCP_FIN_FORWARD, FLOW_TCP_CLOSED,   FLOW_UDP};
+
+	set_up(1, 1, (struct spec_limits){.half_open = 4});
+	t.lane.timers.half_open_s = limits_half_open_s;
+	t.lane.now_s = 100;
+	for (uint32_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct setup s = a_flow(1, states[i]);
+
+		s.flow.seen_s = 90;
+		assert_int_equal(limits_take(&s), DROP_NONE);
+		assert_int_not_equal(flow_table_insert(t.lane.flows, &s.flow), FLOW_NO_RECORD);
+	}
+	assert_int_equal(
+		flow_table_sweep(t.lane.flows, 100, CAPACITY, &t.lane.timers, let_go, &t.lane), 4);
+	assert_int_equal(flow_table_count(t.lane.flows), ARRAY_SIZE(states) - 4);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +508,10 @@ int main(void)
 		cmocka_unit_test(what_is_over_makes_room),
 		cmocka_unit_test(sweeping_is_bounded),
 		cmocka_unit_test(a_workers_share),
+		cmocka_unit_test(so_many_of_one_host),
+		cmocka_unit_test(hosts_share_what_is_left),
+		cmocka_unit_test(the_nearer_the_shorter),
+		cmocka_unit_test(established_ones_are_not_touched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

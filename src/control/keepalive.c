@@ -1,0 +1,283 @@
+/*
+ * Keepalives of our own: see keepalive.h.
+ *
+ * A keepalive is a packet of the tunnel whose inner packet is addressed to ourselves and carries
+ * nothing (in/keepalive.c has its form): a far end that unpacks and forwards it, as it does with
+ * everything else, sends it back. So no agreement is needed, and both directions are tried.
+ *
+ * They are sent by raw sockets of the kernel, which owns the tunnels' addresses and knows the way.
+ * The answers come to the workers as all that comes out of a tunnel does, and are counted there.
+ * The packet path makes no packets.
+ *
+ * One timer for all tunnels: each time it looks which ones are due. A tunnel whose answers stay
+ * away @retries times in a row is silent: an alarm, until the next answer.
+ */
+#include "control/keepalive.h"
+
+#include "base/addr6.h"
+#include "base/checksum.h"
+#include "base/log.h"
+#include "base/mono.h"
+#include "base/wire.h"
+#include "control/alarm.h"
+#include "tunnel/gre.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <netinet/in.h>
+
+enum { TICK_MS = 100, PACKET_MAX = 2 * TUNNEL_HEADER_MAX, TTL = 255 };
+
+struct tunnel_life {
+	uint16_t tunnel;
+	uint16_t interval_s;
+	uint8_t retries;
+	uint8_t unanswered; /* in a row */
+	uint8_t state; /* enum keepalive_state */
+	bool sent; /* one is on its way */
+	uint64_t due_ms;
+	uint64_t heard; /* answers, when it was looked last */
+};
+
+struct keepalives {
+	const struct network *net;
+	struct worker *const *workers;
+	size_t n_workers;
+	struct alarms *alarms;
+	struct event *tick;
+	int fd4, fd6; /* -1: could not be opened */
+	struct tunnel_life *lives;
+	size_t n;
+	uint16_t *life_of; /* [n_tunnels + 1]: 1 + index in lives; 0: none */
+};
+
+/* The outer and the inner headers are made by the same function, with the ends swapped. */
+static struct gre_ends ends_of(const struct network *net, uint16_t tunnel, bool back)
+{
+	const struct tunnel *t = &net->tunnels[tunnel];
+	struct addr6 local = network_tunnel_local(net, tunnel);
+	struct addr6 remote = network_tunnel_remote(net, tunnel);
+
+	return (struct gre_ends){
+		.local = back ? t->remote : t->local,
+		.remote = back ? t->local : t->remote,
+		.local6 = back ? remote : local,
+		.remote6 = back ? local : remote,
+		.key = t->key,
+		.has_key = t->has_key,
+		.ttl = TTL,
+	};
+}
+
+/* gre_make_header() leaves the length to whoever knows it. */
+static void complete_ipv4(uint8_t *ip, size_t len)
+{
+	wire_put_be16(ip + IPV4_LENGTH, htons((uint16_t)len));
+	wire_put_be16(ip + IPV4_CHECKSUM, 0);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, IPV4_LEN));
+}
+
+static void complete(uint8_t *ip, size_t len, bool six)
+{
+	if (six)
+		wire_put_be16(ip + IPV6_LENGTH, htons((uint16_t)(len - IPV6_LEN)));
+	else
+		complete_ipv4(ip, len);
+}
+
+size_t keepalive_make(const struct network *net, uint16_t tunnel, uint8_t out[KEEPALIVE_SIZE])
+{
+	bool six = net->tunnels[tunnel].outer == OUTER_IPV6;
+	size_t ip_len = six ? IPV6_LEN : IPV4_LEN;
+	uint8_t (*make)(uint8_t *, const struct gre_ends *) =
+		six ? gre_make_header6 : gre_make_header;
+	struct gre_ends outer = ends_of(net, tunnel, false), back = ends_of(net, tunnel, true);
+	size_t at = make(out, &outer), len = at + make(out + at, &back);
+
+	wire_put_be16(out + ip_len + 2, htons(six ? ETHER_IPV6 : ETHER_IPV4));
+	wire_put_be16(out + at + ip_len + 2, htons(GRE_PROTOCOL_KEEPALIVE));
+	complete(out + at, len - at, six);
+	complete(out, len, six);
+	return len;
+}
+
+static uint64_t count_heard(const struct keepalives *k, uint16_t tunnel)
+{
+	struct tunnel_counters c;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < k->n_workers; i++) {
+		worker_read_tunnel(k->workers[i], tunnel, &c);
+		sum += c.keepalives_heard;
+	}
+	return sum;
+}
+
+/* 0 or -errno. What can't be sent is lost, as on the way, but for that we know why. */
+static int send_one(const struct keepalives *k, uint16_t tunnel)
+{
+	bool six = k->net->tunnels[tunnel].outer == OUTER_IPV6;
+	struct addr6 remote = network_tunnel_remote(k->net, tunnel);
+	struct sockaddr_in to4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6};
+	uint8_t packet[KEEPALIVE_SIZE];
+	size_t len = keepalive_make(k->net, tunnel, packet);
+	ssize_t sent;
+
+	to4.sin_addr.s_addr = k->net->tunnels[tunnel].remote;
+	memcpy(&to6.sin6_addr, &remote, sizeof(remote));
+	if (six)
+		sent = sendto(k->fd6, packet, len, MSG_DONTWAIT, (void *)&to6, sizeof(to6));
+	else
+		sent = sendto(k->fd4, packet, len, MSG_DONTWAIT, (void *)&to4, sizeof(to4));
+	return sent < 0 ? -errno : 0;
+}
+
+static void judge(struct keepalives *k, struct tunnel_life *life)
+{
+	const char *name = network_tunnel_name(k->net, life->tunnel);
+	uint64_t heard = count_heard(k, life->tunnel);
+
+	if (heard != life->heard) {
+		life->heard = heard;
+		life->unanswered = 0;
+		life->state = KEEPALIVE_ANSWERED;
+		alarm_clear(k->alarms, ALARM_TUNNEL_SILENT, name);
+	} else if (life->sent && life->unanswered < life->retries) {
+		life->unanswered++;
+	}
+}
+
+static void say_silent(struct keepalives *k, struct tunnel_life *life, int err)
+{
+	const char *name = network_tunnel_name(k->net, life->tunnel);
+
+	if (err == 0 && life->unanswered < life->retries)
+		return;
+	life->state = KEEPALIVE_SILENT;
+	if (err != 0)
+		alarm_raise(k->alarms, ALARM_TUNNEL_SILENT, name, "cannot send keepalives: %s",
+			    strerror(-err));
+	else
+		alarm_raise(k->alarms, ALARM_TUNNEL_SILENT, name,
+			    "%u keepalives in a row were not answered", life->unanswered);
+}
+
+static void tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct keepalives *k = arg;
+	uint64_t now = mono_ms();
+
+	for (size_t i = 0; i < k->n; i++) {
+		struct tunnel_life *life = &k->lives[i];
+		int err;
+
+		if (now < life->due_ms)
+			continue;
+		judge(k, life);
+		err = send_one(k, life->tunnel);
+		life->sent = err == 0;
+		life->due_ms = now + life->interval_s * UINT64_C(1000);
+		say_silent(k, life, err);
+	}
+}
+
+static size_t count_tunnels(const struct network *net)
+{
+	size_t n = 0;
+
+	for (uint32_t id = 1; id <= net->n_tunnels; id++)
+		n += network_tunnel_spec(net, (uint16_t)id)->keepalive.interval != 0;
+	return n;
+}
+
+/* Spread over their interval, so that many tunnels do not all send at once. */
+static void add_lives(struct keepalives *k)
+{
+	uint64_t now = mono_ms();
+
+	for (uint32_t id = 1; id <= k->net->n_tunnels; id++) {
+		const struct spec_tunnel *spec = network_tunnel_spec(k->net, (uint16_t)id);
+		uint16_t interval = spec->keepalive.interval;
+
+		if (interval == 0)
+			continue;
+		k->lives[k->n] = (struct tunnel_life){
+			.tunnel = (uint16_t)id,
+			.interval_s = interval,
+			.retries = (uint8_t)spec->keepalive.retries,
+			.state = KEEPALIVE_UNKNOWN,
+			.due_ms = now + k->n * 37 % (interval * UINT64_C(1000)),
+		};
+		k->life_of[id] = (uint16_t)++k->n;
+	}
+}
+
+static int open_sender(int domain)
+{
+	return socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
+}
+
+struct keepalives *keepalives_create(struct event_base *base, const struct network *net,
+				     struct worker *const *workers, size_t n_workers,
+				     struct alarms *alarms)
+{
+	const struct timeval period = {.tv_usec = TICK_MS * 1000};
+	struct keepalives *k = calloc(1, sizeof(*k));
+	size_t n = count_tunnels(net);
+
+	if (k == NULL)
+		return NULL;
+	*k = (struct keepalives){
+		.net = net,
+		.workers = workers,
+		.n_workers = n_workers,
+		.alarms = alarms,
+		.fd4 = -1,
+		.fd6 = -1,
+		.lives = calloc(n + 1, sizeof(k->lives[0])),
+		.life_of = calloc(net->n_tunnels + 1, sizeof(k->life_of[0])),
+	};
+	if (k->lives == NULL || k->life_of == NULL) {
+		keepalives_destroy(k);
+		return NULL;
+	}
+	if (n == 0)
+		return k;
+	add_lives(k);
+	k->fd4 = open_sender(AF_INET);
+	k->fd6 = open_sender(AF_INET6);
+	k->tick = event_new(base, -1, EV_PERSIST, tick, k);
+	if (k->tick == NULL || event_add(k->tick, &period) != 0) {
+		keepalives_destroy(k);
+		return NULL;
+	}
+	return k;
+}
+
+void keepalives_destroy(struct keepalives *k)
+{
+	if (k == NULL)
+		return;
+	if (k->tick != NULL)
+		event_free(k->tick);
+	if (k->fd4 >= 0)
+		close(k->fd4);
+	if (k->fd6 >= 0)
+		close(k->fd6);
+	free(k->lives);
+	free(k->life_of);
+	free(k);
+}
+
+enum keepalive_state keepalives_of(const struct keepalives *k, uint16_t tunnel)
+{
+	if (k == NULL || k->life_of[tunnel] == 0)
+		return KEEPALIVE_OFF;
+	return (enum keepalive_state)k->lives[k->life_of[tunnel] - 1].state;
+}
