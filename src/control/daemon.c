@@ -163,6 +163,8 @@ static void set_timeouts(struct worker_config *w, const struct config *config)
 	w->timers.state_s[FLOW_TCP_FIN_RETURN] = config->timeout_tcp_half_closed;
 	w->timers.state_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
 	w->timers.state_s[FLOW_UDP] = config->timeout_udp;
+	w->timers.dns_s = config->timeout_dns;
+	w->timers.dns_answered_s = config->timeout_dns_answered;
 	w->timers.state_s[FLOW_ICMP] = config->timeout_icmp;
 	w->timers.state_s[FLOW_OTHER] = config->timeout_udp;
 }

@@ -208,10 +208,17 @@ struct flow_timers {
 	 * NULL: as all others.
 	 */
 	uint16_t (*half_open_s)(void *arg, const struct flow_table *t, const struct flow *f);
+	/* UDP to port 53: while an answer is missing, and when there are as many as questions */
+	uint16_t dns_s, dns_answered_s; /* 0: as all UDP */
 };
+
+enum { FLOW_PORT_DNS = 53 };
 
 static inline uint16_t flow_timeout(const struct flow_timers *timers, const struct flow *f)
 {
+	if (f->state == FLOW_UDP && f->dport == htons(FLOW_PORT_DNS) && timers->dns_s != 0)
+		return f->packets[FLOW_RETURN] < f->packets[FLOW_FORWARD] ? timers->dns_s
+									  : timers->dns_answered_s;
 	return timers->state_s[f->state];
 }
 

@@ -45,6 +45,7 @@ enum {
 };
 
 static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096, timeouts: {icmp: 18h, udp: 18h, "
+				       "dns: 18h, dns-answered: 18h, "
 				       "tcp-opening: 18h}}\nworkers: %u\n");
 
 /* clang-format off */

@@ -8,7 +8,8 @@ enum { ICMP = 1, TCP = 6, UDP = 17, GRE = 47, ESP = 50, ICMP6 = 58, SCTP = 132 }
 const char make_yaml[] =
 	"workers: %u\n"
 	"flows: {capacity: 1024, capacity-ipv6: 1024, timeouts: {tcp-established: 10s,\n"
-	"        tcp-half-closed: 10s, tcp-opening: 4s, tcp-closed: 4s, udp: 5s, icmp: 2s}}\n"
+	"        tcp-half-closed: 10s, tcp-opening: 4s, tcp-closed: 4s, udp: 5s,\n"
+	"        dns: 3s, dns-answered: 2s, icmp: 2s}}\n"
 	"ports:\n"
 	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
 	"  - {name: uplink, driver: memory, mtu: 1400, next-hop-mac: '02:00:00:00:00:bb'}\n"

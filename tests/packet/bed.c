@@ -272,6 +272,8 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		.net = bed->net,
 		.adj = bed->adj,
 		.cpu = -1,
+		.timers.dns_s = bed->config->timeout_dns,
+		.timers.dns_answered_s = bed->config->timeout_dns_answered,
 		.rest_s = bed->config->port_rest,
 		.epoch = bed_epoch,
 		.outbound_refresh = bed->config->refresh == REFRESH_OUTBOUND,

@@ -28,7 +28,9 @@ enum {
 };
 
 /* No flow ends while others are on. */
-#define FLOWS_YAML "flows: {capacity: 4096, timeouts: {icmp: 18h, udp: 18h, tcp-opening: 18h}}\n"
+#define FLOWS_YAML                                                                                 \
+	"flows: {capacity: 4096, timeouts: {icmp: 18h, udp: 18h, dns: 18h, dns-answered: 18h,\n"   \
+	"  tcp-opening: 18h}}\n"
 
 struct flow_model {
 	struct frame out, back;

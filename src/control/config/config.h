@@ -62,6 +62,7 @@ struct config {
 	uint16_t timeout_tcp_half_closed;
 	uint16_t timeout_tcp_closed;
 	uint16_t timeout_udp;
+	uint16_t timeout_dns, timeout_dns_answered;
 	uint16_t timeout_icmp;
 	uint16_t port_rest; /* seconds */
 	char epoch_file[CONFIG_PATH_SIZE]; /* which start this is (epoch.h) */

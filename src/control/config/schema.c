@@ -76,6 +76,14 @@ static const struct setting timeout_rows[] = {
 		.min = 1, .max = DURATION_MAX_S, .fallback = "5m",
 		.help = "UDP (RFC 4787), and untranslated protocols other than TCP and ICMP.",
 	}, {
+		.name = "dns", .type = SETTING_DURATION, AT(config, timeout_dns),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "30s",
+		.help = "UDP to port 53, while a question is not answered (RFC 4787 REQ-5a).",
+	}, {
+		.name = "dns-answered", .type = SETTING_DURATION, AT(config, timeout_dns_answered),
+		.min = 1, .max = DURATION_MAX_S, .fallback = "5s",
+		.help = "The same when as many answers as questions have passed.",
+	}, {
 		.name = "icmp", .type = SETTING_DURATION, AT(config, timeout_icmp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "60s",
 		.help = "ICMP echo and timestamp (RFC 5508).",

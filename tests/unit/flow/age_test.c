@@ -128,10 +128,48 @@ static void test_bounded_step(void **state)
 	flow_table_destroy(t);
 }
 
+/* UDP to port 53: short while an answer is missing, shorter when each question has one. */
+static void test_dns(void **state)
+{
+	static const struct flow_timers dns = {
+		.state_s = {[FLOW_UDP] = 300, [FLOW_TCP_OPENING] = 240},
+		.dns_s = 30,
+		.dns_answered_s = 5,
+	};
+	static const struct flow_timers none = {.state_s = {[FLOW_UDP] = 300}};
+	static const struct {
+		uint8_t state;
+		uint16_t dport;
+		uint32_t questions, answers;
+		uint16_t timeout_s;
+	} cases[] = {
+		{FLOW_UDP, 53, 1, 0, 30},	{FLOW_UDP, 53, 1, 1, 5},
+		{FLOW_UDP, 53, 2, 1, 30},	{FLOW_UDP, 53, 2, 2, 5},
+		{FLOW_UDP, 53, 2, 3, 5},	{FLOW_UDP, 54, 1, 1, 300},
+		{FLOW_UDP, 53 << 8, 1, 1, 300}, {FLOW_TCP_OPENING, 53, 1, 1, 240},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct flow f = flows_make(1);
+
+		f.state = cases[i].state;
+		f.dport = htons(cases[i].dport);
+		f.packets[FLOW_FORWARD] = cases[i].questions;
+		f.packets[FLOW_RETURN] = cases[i].answers;
+		f.seen_s = 1000;
+		assert_int_equal(flow_timeout(&dns, &f), cases[i].timeout_s);
+		assert_false(flow_is_over(&dns, &f, 1000 + cases[i].timeout_s));
+		assert_true(flow_is_over(&dns, &f, 1001 + cases[i].timeout_s));
+		if (f.state == FLOW_UDP)
+			assert_int_equal(flow_timeout(&none, &f), 300);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_dns),
 		cmocka_unit_test(test_one_turn_late),
 		cmocka_unit_test(test_bounded_step),
 	};
