@@ -109,7 +109,8 @@ def test_numbers_agree(replay):
         ("berlin", EACH + 1), ("madrid", EACH + 1)]
     assert [(s["flows"], s["half_open"], s["refused"]) for s in sites] == [(EACH + 1, 0, 0)] * 2
     assert sites[0]["limits"] == {"flows": 32768, "new_flows_per_second": 200000,
-                                  "half_open": 8192}
+                                  "half_open": 8192, "flows_per_source": 16384,
+                                  "half_open_per_source": 4096}
     assert sum(s["flows"] for p in egress for a in p["addresses"] for s in a["slices"]) == ALL
 
 
