@@ -38,7 +38,7 @@ enum {
 	  "written")                                                                               \
 	X(PORTS_SHORT, "ports_short", WARNING,                                                     \
 	  "what servers still send may reach another site's host: give the pool more slices, or "  \
-	  "flows shorter timeouts (`homeward size`)")                                              \
+	  "flows shorter timeouts")                                                                \
 	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
 	  "the port still works by what was true before; it is tried again each second")           \
 	X(PORT_LOSSES, "port_losses", ERROR,                                                       \
