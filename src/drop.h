@@ -59,7 +59,8 @@
 	X(ROUTE_BLACKHOLE, "route_blackhole", "the kernel's route is a blackhole: nobody is told") \
 	X(ROUTE_UNREACHABLE, "route_unreachable", "the kernel's route says: unreachable")          \
 	X(ROUTE_PROHIBITED, "route_prohibited", "the kernel's route says: prohibited")             \
-	X(NO_NEIGHBOUR, "no_neighbour", "next hop's Ethernet address is not known yet")            \
+	X(NO_NEIGHBOUR, "no_neighbour",                                                            \
+	  "nexthop is not resolved, or there is no route to the tunnel's far end")                 \
 	X(EGRESS_EXHAUSTED, "egress_exhausted", "no egress port left towards this destination")    \
 	X(TABLE_FULL, "table_full", "flow table at capacity; live flows are kept")                 \
 	X(TTL_EXPIRED, "ttl_expired", "TTL ran out and could not be answered with ICMP")           \

@@ -54,6 +54,9 @@ enum {
 	X(TUNNEL_NARROW, "tunnel_narrow", WARNING,                                                 \
 	  "packets that may not be fragmented are refused, IPv6 does not work there; give the "    \
 	  "port, or the route, a larger MTU")                                                      \
+	X(TUNNEL_UNREACHABLE, "tunnel_unreachable", ERROR,                                         \
+	  "ask the kernel: ip route get REMOTE, ip neighbour; a link that goes down loses its "    \
+	  "static routes")                                                                         \
 	X(ROUTES_LEFT_OUT, "routes_left_out", WARNING,                                             \
 	  "fewer routes by our ports are needed in the main table; a default route is enough")     \
 	X(NEXTHOPS_EXHAUSTED, "nexthops_exhausted", ERROR,                                         \

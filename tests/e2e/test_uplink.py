@@ -1,4 +1,4 @@
-"""What is behind the uplink changes under flows that exist, and one site scans it.
+"""Routes change under flows that exist, and one site scans the network of the uplink.
 
     uplink0 203.0.113.2/24, 198.18.0.1/16 --- internet 203.0.113.1, 198.18.9.1 to .10
     203.0.113.77 has an Ethernet address, and nobody is there
@@ -88,6 +88,30 @@ def test_prefixes_come_and_go(bed, tmp_path):
     assert lost <= 1
     status = bed.daemon.ask("status")
     assert status["alarms"] == [], status["alarms"]
+    s.close()
+
+
+def unreachable(bed):
+    return [a["text"] for a in bed.daemon.ask("status")["alarms"] if a["alarm"] == "tunnel_unreachable"]
+
+
+def test_a_link_that_lost_its_routes(bed):
+    """An interface that was down comes back without its static routes: the tunnels that need them are
+    reported until somebody adds the routes again."""
+    s = udp_socket(bed.berlin, 40002)
+    wait_until("a way", lambda: answers(bed, s))
+    assert unreachable(bed) == []
+    routes = bed.gateway.ip("route", "show", "dev", "underlay0").stdout.splitlines()
+    bed.gateway.ip("link", "set", "underlay0", "down")
+    bed.gateway.ip("link", "set", "underlay0", "up")
+    text, = wait_until("the alarm", lambda: unreachable(bed))
+    assert "reached: 2" in text and "no route to its far end" in text
+    assert "ip route get" in bed.daemon.homeward("status").stdout
+    for route in routes:
+        if " via " in route:
+            bed.gateway.ip("route", "add", *route.split(), "dev", "underlay0")
+    wait_until("its end", lambda: not unreachable(bed))
+    wait_until("a way again", lambda: answers(bed, s))
     s.close()
 
 

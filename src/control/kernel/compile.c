@@ -351,6 +351,7 @@ bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
 	changed = compile_hops(v);
 	changed = compile_tunnels(v, net) || changed;
 	view_fold_mtus(v, net, &changed);
+	view_tell_unreachable(v, net);
 	changed = compile_macs(v) || changed;
 	changed = commit_trees(v) || changed;
 	v->ways.ids = v->ids;

@@ -117,6 +117,9 @@ uint16_t view_port_mtu(const struct view_port *port, bool six);
 /* After the hops: the MTU of each tunnel, by its port, the hop to its far end and its path. */
 void view_fold_mtus(struct view *v, const struct network *net, bool *changed);
 
+/* Raises and clears the alarm about tunnels whose far end no packet can reach (tunnel_reach.c). */
+void view_tell_unreachable(const struct view *v, const struct network *net);
+
 /* The MTU of the on-link route that @addr is in; 0: it names none. */
 uint32_t view_link_mtu(struct view *v, uint8_t port, const struct addr6 *addr);
 

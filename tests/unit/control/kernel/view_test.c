@@ -491,6 +491,41 @@ static void test_narrow_tunnels_are_reported(void **state)
 	alarms_destroy(alarms);
 }
 
+/* No route to a far end, or a nexthop that does not answer: one alarm for all tunnels. */
+static void test_unreachable_tunnels_are_reported(void **state)
+{
+	struct alarms *alarms = alarms_create();
+
+	assert_non_null(alarms);
+	v.alarms = alarms;
+	neighbour("192.0.2.1", 1, NUD_REACHABLE);
+	compile();
+	assert_int_equal(alarms_count(alarms), 0);
+
+	no_route("0.0.0.0", 0, "192.0.2.1", 100);
+	compile();
+	assert_int_equal(alarms_count(alarms), 1);
+	assert_int_equal(alarms_at(alarms, 0)->kind, ALARM_TUNNEL_UNREACHABLE);
+	assert_non_null(strstr(alarms_at(alarms, 0)->text, "reached: 1;"));
+	assert_non_null(strstr(alarms_at(alarms, 0)->text, "t2: no route"));
+
+	v.ports[0].ifindex = 0; /* port_missing says it */
+	compile();
+	assert_int_equal(alarms_count(alarms), 0);
+	v.ports[0].ifindex = IFINDEX;
+
+	route("0.0.0.0", 0, "192.0.2.1", 100);
+	neighbour("192.0.2.1", 1, NUD_FAILED);
+	compile();
+	assert_int_equal(alarms_count(alarms), 1);
+	assert_non_null(strstr(alarms_at(alarms, 0)->text, "t2: the nexthop"));
+
+	neighbour("192.0.2.1", 1, NUD_REACHABLE);
+	compile();
+	assert_int_equal(alarms_count(alarms), 0);
+	alarms_destroy(alarms);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
 
 int main(void)
@@ -514,6 +549,7 @@ int main(void)
 		CASE(test_ipv6_that_nobody_needs),
 		CASE(test_mtu_follows_port_and_route),
 		CASE(test_narrow_tunnels_are_reported),
+		CASE(test_unreachable_tunnels_are_reported),
 	};
 
 	return cmocka_run_group_tests_name("control/kernel/view", tests, NULL, NULL);

@@ -1,0 +1,47 @@
+/*
+ * Which tunnels cannot be reached: the kernel has no route to their far end by their port, or the
+ * nexthop of that route does not answer.
+ *
+ * The usual causes: an interface that went down took its static routes along, and nobody added them
+ * again; a router on the link is off. Packets to such a tunnel are dropped as no_neighbour.
+ */
+#include "control/alarm.h"
+#include "control/kernel/view.h"
+
+/* Why not; NULL: it can be reached, or its port has no interface now, which is an alarm already. */
+static const char *unreachable(const struct view *v, const struct network *net, uint16_t id)
+{
+	uint8_t port = net->tunnels[id].port;
+	int row = v->tunnel_rows[id];
+
+	if (port >= v->n_ports || !v->ports[port].has_kernel || v->ports[port].ifindex == 0)
+		return NULL;
+	if (row == HOPS_NO_ROW)
+		return "no route to its far end leaves by its port";
+	return v->hops.rows[v->hops.rows[row].base].failed
+		       ? "the nexthop to its far end does not answer"
+		       : NULL;
+}
+
+/* One alarm for all: many tunnels share a route. */
+void view_tell_unreachable(const struct view *v, const struct network *net)
+{
+	const char *first_reason = NULL;
+	uint16_t first = TUNNEL_NONE;
+	unsigned n = 0;
+
+	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+		const char *reason = unreachable(v, net, id);
+
+		if (reason != NULL && n++ == 0) {
+			first = id;
+			first_reason = reason;
+		}
+	}
+	if (n == 0)
+		alarm_clear(v->alarms, ALARM_TUNNEL_UNREACHABLE, "tunnels");
+	else
+		alarm_raise(v->alarms, ALARM_TUNNEL_UNREACHABLE, "tunnels",
+			    "tunnels that cannot be reached: %u; the first, %s: %s", n,
+			    network_tunnel_name(net, first), first_reason);
+}
