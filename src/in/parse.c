@@ -58,7 +58,7 @@ static ALWAYS_INLINE enum drop check_ipv4(struct packet *p)
 		drop = check_options(ip, p->len, &header);
 		if (drop != DROP_NONE)
 			return drop;
-	} else if (!checksum_ok(ip, IPV4_LEN)) {
+	} else if (!checksum_ok_plain(ip)) {
 		return total < IPV4_LEN || total > p->len ? DROP_INNER_MALFORMED
 							  : DROP_INNER_CHECKSUM;
 	}

@@ -108,8 +108,8 @@ static bool source_has_all(const struct setup *s, const struct source *source,
 	       (n >= FEW_HALF_OPEN && n >= limits->half_open - use->counters.half_open);
 }
 
-static enum drop may_not(struct setup *s, const struct source *source, struct site_use *use,
-			 const struct site_limits *limits)
+static ALWAYS_INLINE enum drop may_not(struct setup *s, const struct source *source,
+				       struct site_use *use, const struct site_limits *limits)
 {
 	enum drop drop = refuse_record(s, use);
 
@@ -127,14 +127,17 @@ static enum drop may_not(struct setup *s, const struct source *source, struct si
 }
 
 /* Who is refused because there are too many flows looks whether some are over. */
-static enum drop refuse(struct setup *s, const struct source *source, struct site_use *use,
-			const struct site_limits *limits)
+static __attribute__((noinline, cold)) enum drop
+refuse(struct setup *s, const struct source *source, struct site_use *use,
+       const struct site_limits *limits, enum drop drop)
 {
-	enum drop drop = may_not(s, source, use, limits);
-
-	if (drop == DROP_NONE || drop == DROP_SITE_RATE || !room_make(s))
-		return drop;
-	return may_not(s, source, use, limits);
+	if (drop != DROP_SITE_RATE && room_make(s))
+		drop = may_not(s, source, use, limits);
+	if (drop != DROP_NONE) {
+		use->counters.refused += drop != DROP_TABLE_FULL;
+		use->counters.refused_source += drop == DROP_SOURCE_FLOWS;
+	}
+	return drop;
 }
 
 /* One more or one less. */
@@ -155,12 +158,13 @@ enum drop limits_take(struct setup *s)
 {
 	struct site_use *use = &s->lane->sites[s->flow.site];
 	const struct source source = source_find(s->lane->sources, &s->flow, s->six);
-	enum drop drop = refuse(s, &source, use, &s->lane->net->sites[s->flow.site].limits);
+	const struct site_limits *limits = &s->lane->net->sites[s->flow.site].limits;
+	enum drop drop = may_not(s, &source, use, limits);
 
-	if (drop != DROP_NONE) {
-		use->counters.refused += drop != DROP_TABLE_FULL;
-		use->counters.refused_source += drop == DROP_SOURCE_FLOWS;
-		return drop;
+	if (__builtin_expect(drop != DROP_NONE, 0)) {
+		drop = refuse(s, &source, use, limits, drop);
+		if (drop != DROP_NONE)
+			return drop;
 	}
 	count_flow(s->lane, &source, &s->flow, s->six != NULL, 1);
 	return DROP_NONE;
