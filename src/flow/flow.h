@@ -159,9 +159,10 @@ bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *ke
 
 /*
  * These two also see flows that rest. The record of the one that has @key as its return key, or
- * FLOW_NO_RECORD.
+ * FLOW_NO_RECORD; and, of either family: has nobody a key with @hash? False: somebody may have one.
  */
 uint32_t flow_table_holder(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
+bool flow_table_lacks(const struct flow_table *t, uint64_t hash);
 
 /*
  * Adds a flow under both its keys; @flow is copied, its state must not be FLOW_FREE and neither key

@@ -227,6 +227,13 @@ bool flow_table_has_hashed(const struct flow_table *t, const struct flow_key *ke
 	return index_find(t, key, hash) != FLOW_NO_RECORD;
 }
 
+bool flow_table_lacks(const struct flow_table *t, uint64_t hash)
+{
+	const struct bucket *first = &t->buckets[hash_first(t, hash)];
+
+	return bucket_match(first, hash_tag(hash)) == 0 && first->displaced == 0;
+}
+
 uint32_t flow_table_holder(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
 	uint32_t ref = index_find_by(t, hash, ref_differs_resting, key);

@@ -173,9 +173,17 @@ enum drop egress_choose(struct setup *s)
 	return DROP_NONE;
 }
 
+static bool is_free(const struct setup *s)
+{
+	const struct flow_table *flows = s->six != NULL ? s->lane->flows6 : s->lane->flows;
+
+	return flow_table_lacks(flows, s->return_hash) ||
+	       search_holder(s, s->return_hash) == FLOW_NO_RECORD;
+}
+
 static enum drop take_shared(struct setup *s)
 {
-	if (s->has_candidate && search_holder(s, s->return_hash) == FLOW_NO_RECORD)
+	if (s->has_candidate && is_free(s))
 		return DROP_NONE;
 	return search_pool(s);
 }

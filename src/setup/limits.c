@@ -62,7 +62,7 @@ struct sources *limits_create_sources(uint64_t random)
  * May the site have one of the records that are left? Each family has a table of its own, and a
  * share of one says nothing of the other.
  */
-static enum drop refuse_record(const struct setup *s, const struct site_use *use)
+static ALWAYS_INLINE enum drop refuse_record(const struct setup *s, const struct site_use *use)
 {
 	const struct lane *lane = s->lane;
 	bool six = s->six != NULL;
@@ -93,8 +93,8 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
  * so k hosts that flood leave one part in k + 1 to the others (dynamic thresholds, Choudhury and
  * Hahne 1998). A host with few is not held to that.
  */
-static bool source_has_all(const struct setup *s, const struct source *source,
-			   const struct site_use *use, const struct site_limits *limits)
+static inline bool source_has_all(const struct setup *s, const struct source *source,
+				  const struct site_use *use, const struct site_limits *limits)
 {
 	uint32_t n = source_flows(source);
 

@@ -15,9 +15,27 @@ enum { FLOWS = 64 };
 static uint32_t holder(struct flow_table *t, const struct flow *f)
 {
 	struct flow_key key;
+	uint32_t record;
+	uint64_t hash;
 
 	flow_return_key(f, &key);
-	return flow_table_holder(t, &key, flow_table_prefetch(t, &key));
+	hash = flow_table_prefetch(t, &key);
+	record = flow_table_holder(t, &key, hash);
+	if (flow_table_lacks(t, hash))
+		assert_int_equal(record, FLOW_NO_RECORD);
+	return record;
+}
+
+/* An empty table lacks every key. */
+static void expect_all_lacking(struct flow_table *t)
+{
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		struct flow flow = flows_make(i);
+		struct flow_key key;
+
+		flow_return_key(&flow, &key);
+		assert_true(flow_table_lacks(t, flow_table_prefetch(t, &key)));
+	}
 }
 
 static void expect_unseen(struct flow_table *t, const struct flow *f)
@@ -37,6 +55,7 @@ static void at_random(void **state)
 	struct flow flows[FLOWS];
 	uint32_t records[FLOWS];
 
+	expect_all_lacking(t);
 	for (uint32_t i = 0; i < FLOWS; i++) {
 		flows[i] = flows_make(i);
 		records[i] = flow_table_insert(t, &flows[i]);
