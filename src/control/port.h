@@ -57,7 +57,14 @@ enum port_state {
 	PORT_STATES,
 };
 
-enum { PORT_REASON_SIZE = 256 };
+enum { PORT_REASON_SIZE = 384 };
+
+/* Private to control/port/: buffers that a device took which could not be made (pool_note.c). */
+struct pool_note {
+	void **taken; /* NULL: none */
+	size_t n;
+	unsigned missed; /* for which there was no room */
+};
 
 struct port {
 	const struct config_port *config;
@@ -75,6 +82,7 @@ struct port {
 	int lock; /* held while we serve the interface; -1: none */
 	int socket; /* af_xdp: a descriptor of DPDK's driver; -1: not found */
 	int groups; /* of IPv6 that its card passes on for us; -1: none */
+	struct pool_note note; /* of the last time that it could not be opened */
 	struct port_meter *meter; /* NULL: not open */
 	struct port_stats before; /* of openings that have ended */
 	struct steer *steer; /* af_xdp: the XDP program, NULL: none */

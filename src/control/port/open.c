@@ -135,6 +135,16 @@ static void port_close(const struct port_set *set, struct port *port, bool keep_
 	port->worker.closed = true;
 }
 
+/* Buffers that are lost for good leave fewer for all ports. */
+static void count_lost(struct port_set *set, unsigned lost)
+{
+	set->lost += lost;
+	if (set->lost > set->pool->size / LOST_SHARE)
+		alarm_raise(set->alarms, ALARM_POOL_SHRUNK, "all ports",
+			    "%u of %u packet buffers were lost as interfaces came and went",
+			    set->lost, set->pool->size);
+}
+
 int port_open(struct port_set *set, size_t i, struct err_list *errs)
 {
 	struct port *port = &set->ports[i];
@@ -149,26 +159,24 @@ int port_open(struct port_set *set, size_t i, struct err_list *errs)
 		.errs = errs,
 		.program_fd = -1,
 	};
-	int ret = open_one(&o);
+	int ret;
 
+	pool_note_give_back(&port->note, set->pool);
+	pool_note_begin(&port->note, set->pool);
+	ret = open_one(&o);
 	if (o.program_fd >= 0)
 		close(o.program_fd);
-	if (ret != 0)
+	if (ret != 0) {
+		driver_kernel_let_go(port);
 		port_close(set, port, keep_lock);
-	else
+	} else {
 		port_set_state(set, port, PORT_UP, "works");
+	}
+	count_lost(set, pool_note_end(&port->note, set->pool));
+	if (ret == 0)
+		pool_note_forget(&port->note); /* they are in its rings */
 	port->worker.closed = ret != 0;
 	return ret;
-}
-
-/* Buffers that are lost for good leave fewer for all ports. */
-static void count_lost(struct port_set *set, unsigned lost)
-{
-	set->lost += lost;
-	if (set->lost > set->pool->size / LOST_SHARE)
-		alarm_raise(set->alarms, ALARM_POOL_SHRUNK, "all ports",
-			    "%u of %u packet buffers were lost as interfaces came and went",
-			    set->lost, set->pool->size);
 }
 
 void port_shut(struct port_set *set, size_t i)
@@ -291,6 +299,7 @@ void ports_close(struct port_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		port_close(set, &set->ports[i], false);
+		pool_note_forget(&set->ports[i].note);
 		steer_queues_destroy(set->ports[i].worker.rings);
 	}
 	rte_mempool_free(set->pool); /* NULL is fine */

@@ -29,7 +29,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
-#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
 static_assert((int)STEER_RING == (int)POOL_DESCRIPTORS, "the steer program shares this ring");
@@ -161,7 +160,7 @@ static int keep_back(struct rte_mempool *pool)
 static int fill(struct rte_mempool *pool, uint16_t room)
 {
 	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = room};
-	int ret = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	int ret = rte_mempool_set_ops_byname(pool, pool_note_ops(), NULL);
 
 	if (ret != 0)
 		return ret;

@@ -247,3 +247,19 @@ size_t pool_bytes(const struct config *config, uint32_t mtu,
  */
 struct rte_mempool *pool_create(const struct config *config, uint32_t mtu);
 uint32_t pool_mtu_max_af_xdp(void);
+
+/* --- pool_note.c: buffers that a device took and forgot --------------------------------------- */
+
+/* The operations of the pool that note what is taken out; to be set before it is filled. */
+const char *pool_note_ops(void);
+
+/*
+ * From begin to end all is noted that this thread takes out of @pool and does not put back. The end
+ * says how many of them found no room in the note.
+ */
+void pool_note_begin(struct pool_note *note, struct rte_mempool *pool);
+unsigned pool_note_end(struct pool_note *note, struct rte_mempool *pool);
+
+/* Nobody has them any more: back into @pool. Their number. Ends the note, as pool_note_forget(). */
+unsigned pool_note_give_back(struct pool_note *note, struct rte_mempool *pool);
+void pool_note_forget(struct pool_note *note);
