@@ -6,6 +6,7 @@ replaced. Each time the port says how it is, the daemon goes on, and in the end 
 import contextlib
 import json
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -112,6 +113,46 @@ def test_deleted_and_made_again(life, flow):
     make_uplink(life)
     assert flow.works() == egress
     assert uplink(life)["state"] == "up" and alarms(life) == []
+
+
+def test_another_with_the_same_number(life, flow):
+    """Exchanged while the daemon did not look: name and number are the same, its socket is on neither."""
+    egress = flow.works()
+    index = life.gateway.ip("-o", "link", "show", "uplink0").stdout.split(":")[0]
+    life.daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        life.gateway.ip("link", "del", "uplink0")
+        life.gateway.ip("link", "add", "uplink0", "index", index, "type", "veth",
+                        "peer", "name", "uplink0", "netns", life.internet.name)
+        for ns, address in ((life.gateway, GATEWAY_UPLINK), (life.internet, INTERNET_UPLINK)):
+            ns.ip("addr", "add", f"{address}/24", "dev", "uplink0")
+            ns.ip("link", "set", "uplink0", "up")
+        plain_packets(life.internet, "uplink0")
+        route(life)
+    finally:
+        life.daemon.process.send_signal(signal.SIGCONT)
+    assert flow.works() == egress
+    assert uplink(life)["state"] == "up" and alarms(life) == []
+
+
+def test_cannot_be_opened(life, flow):
+    """A peer with more queues than we have allows no XDP: said with its cure, until it is cured."""
+    if life.driver != "af_xdp":
+        pytest.skip("af_packet takes it")
+    egress = flow.works()
+    life.gateway.ip("link", "del", "uplink0")
+    await_state(life, "missing")
+    life.gateway.ip("link", "add", "uplink0", "numrxqueues", "1", "type", "veth",
+                    "peer", "name", "uplink0", "numtxqueues", "2", "netns", life.internet.name)
+    life.internet.run("ethtool", "-L", "uplink0", "tx", "2")
+    for ns in (life.gateway, life.internet):
+        ns.ip("link", "set", "uplink0", "up")
+    await_state(life, "closed", "rx queues.*set driver: af_packet$")
+    life.gateway.ip("link", "del", "uplink0")
+    await_state(life, "missing")
+    make_uplink(life)
+    assert flow.works() == egress
+    assert alarms(life) == []
 
 
 @contextlib.contextmanager

@@ -213,7 +213,8 @@ static void compare(struct port_life *w, size_t i)
 	ret = interface_read(port->config->interface, &in);
 	if (ret != 0 && ret != -ENODEV)
 		return; /* no answer is no change */
-	if (port_is_open(port) && (ret != 0 || in.index != port->ifindex))
+	if (port_is_open(port) &&
+	    (ret != 0 || in.index != port->ifindex || !port_meter_hears(port)))
 		shut(w, i);
 	if (!port_is_open(port)) {
 		open_again(w, i, ret == 0 && in.up);

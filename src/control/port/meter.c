@@ -133,6 +133,22 @@ int port_meter_open(const struct port_set *set, struct port *port)
 	return 0;
 }
 
+/*
+ * The kernel unbinds a socket for good when its interface goes, also if another comes with the same
+ * name and number, or the same comes back from another namespace.
+ */
+bool port_meter_hears(const struct port *port)
+{
+	const struct port_meter *m = port->meter;
+
+	if (m == NULL || m->socket < 0)
+		return true; /* nobody knows */
+	if (port->config->driver == PORT_AF_XDP)
+		return recvfrom(m->socket, NULL, 0, MSG_DONTWAIT, NULL, NULL) >= 0 ||
+		       errno != ENXIO;
+	return hears(m->socket, port->ifindex);
+}
+
 static void read_xdp_socket(const struct port_meter *m, struct port_stats *s)
 {
 	struct xdp_statistics x = {0};

@@ -212,6 +212,7 @@ bool clsact_is_used(int ifindex);
 
 /* The port's queues are there. 0 or -errno. */
 int port_meter_open(const struct port_set *set, struct port *port);
+bool port_meter_hears(const struct port *port); /* false: its socket is on no interface any more */
 void port_meter_close(struct port *port); /* the counts are kept; not open is fine */
 
 /* card.c: what the interface itself lost since it was made; its number is not ours to choose */
