@@ -204,7 +204,7 @@ static enum drop take_second_choice(struct setup *s, uint32_t address)
 	if (drop != DROP_NONE && room_make(s))
 		drop = take_mapping(s, address, kept);
 	if (drop == DROP_EGRESS_EXHAUSTED &&
-	    mappings_cut_rest(e->mappings, s->lane->flows, s->lane->net, &s->flow)) {
+	    mappings_cut_rest(e->mappings, s->lane->flows, s->lane->net, kept, &s->flow)) {
 		s->lane->counters.rests_cut++;
 		drop = take_mapping(s, address, kept);
 	}

@@ -319,15 +319,21 @@ static void wake(struct mappings *m, const struct flow_table *flows, const struc
 	}
 }
 
+static bool is_kept(uint64_t kept, be16_t port)
+{
+	return kept >> (ntohs(port) % WORD_BITS) & 1;
+}
+
 bool mappings_cut_rest(struct mappings *m, const struct flow_table *flows,
-		       const struct network *net, const struct flow *flow)
+		       const struct network *net, uint64_t kept, const struct flow *flow)
 {
 	uint32_t *link = &m->resting_first, before = NONE;
 
 	for (unsigned i = 0; i < CUT_MAX && *link != NONE; i++) {
 		struct mapping *e = &m->entries[*link];
 
-		if (e->flows == 0 && e->nat_src == flow->nat_src && e->proto == flow->proto) {
+		if (e->flows == 0 && e->nat_src == flow->nat_src && e->proto == flow->proto &&
+		    !is_kept(kept, e->nat_port)) {
 			if (m->resting_last == *link)
 				m->resting_last = before;
 			*link = e->next_resting;

@@ -56,11 +56,11 @@ void mappings_give(struct mappings *m, struct flow_table *flows, const struct ne
 		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s);
 
 /*
- * No port is left for @flow at its egress address: the one that has rested longest rests no more.
- * False: none rests, as far as was looked.
+ * No port is left for @flow at its egress address: the one that has rested longest, and is none of
+ * @kept, rests no more. False: none rests, as far as was looked.
  */
 bool mappings_cut_rest(struct mappings *m, const struct flow_table *flows,
-		       const struct network *net, const struct flow *flow);
+		       const struct network *net, uint64_t kept, const struct flow *flow);
 
 /*
  * Whose is @flow->nat_src and nat_port, for its protocol? Then writes the inner endpoint: site,

@@ -69,8 +69,8 @@ static const struct setting timeout_rows[] = {
 		.name = "tcp-closed", .type = SETTING_DURATION, AT(config, timeout_tcp_closed),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "4m",
 		.help = "A TCP connection that both sides have ended, or that was reset (RFC "
-			"7857). Until then its egress port is not used again towards the same "
-			"destination.",
+			"7857). Until then its egress port is used again towards the same "
+			"destination only by a connection that is newer (RFC 6191).",
 	}, {
 		.name = "udp", .type = SETTING_DURATION, AT(config, timeout_udp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "5m",

@@ -280,18 +280,43 @@ static void a_rest_is_cut(void **state)
 	}
 	f = endpoint(900, PROTO_TCP);
 	f.nat_src = held[0].nat_src;
-	assert_false(mappings_cut_rest(m, flows, net, &f)); /* of another protocol */
+	assert_false(mappings_cut_rest(m, flows, net, 0, &f)); /* of another protocol */
 	for (unsigned i = 0; i < 3; i++) {
 		f = endpoint(900 + i, PROTO_UDP);
 		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice),
 				 DROP_EGRESS_EXHAUSTED);
-		assert_true(mappings_cut_rest(m, flows, net, &f));
+		assert_true(mappings_cut_rest(m, flows, net, 0, &f));
 		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice), 0);
 		assert_int_equal(f.nat_port, held[i == 0 ? 5 : i == 1 ? 7 : 2 * SIZE - 1].nat_port);
 	}
-	assert_false(mappings_cut_rest(m, flows, net, &f));
+	assert_false(mappings_cut_rest(m, flows, net, 0, &f));
 	mappings_give(m, flows, net, slice, &f, NOW + REST); /* the queue is whole */
-	assert_true(mappings_cut_rest(m, flows, net, &f));
+	assert_true(mappings_cut_rest(m, flows, net, 0, &f));
+	mappings_destroy(m);
+}
+
+/* Whoever may not have a port gains nothing by the end of its rest. */
+static void the_rest_of_kept_ports_goes_on(void **state)
+{
+	struct flow held[2], f = endpoint(900, PROTO_UDP);
+	struct mappings *m = mappings_create(net, 4 * SIZE, 0, 1);
+	uint64_t kept;
+	uint32_t slice;
+
+	for (unsigned i = 0; i < 2; i++) {
+		held[i] = endpoint(i, PROTO_UDP);
+		/* at another place of its word, so that one of the two is kept */
+		kept = i == 0 ? 0 : UINT64_C(1) << (ntohs(held[0].nat_port) & 63);
+		assert_int_equal(mappings_take(m, flows, net, NOW, 0, kept, &held[i], &slice), 0);
+		mappings_give(m, flows, net, slice, &held[i], NOW + REST);
+	}
+	f.nat_src = held[0].nat_src;
+	assert_true(mappings_cut_rest(m, flows, net, kept, &f));
+	assert_false(mappings_cut_rest(m, flows, net, kept, &f));
+	f = held[0];
+	assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice), 0);
+	assert_int_equal(f.nat_port, held[0].nat_port); /* it rested on */
+	assert_true(mappings_find_home(m, flows, &f));
 	mappings_destroy(m);
 }
 
@@ -302,6 +327,7 @@ int main(void)
 		cmocka_unit_test(given_back),
 		cmocka_unit_test(the_reserve),
 		cmocka_unit_test(a_rest_is_cut),
+		cmocka_unit_test(the_rest_of_kept_ports_goes_on),
 		cmocka_unit_test(no_more_than_capacity),
 		cmocka_unit_test(resting),
 		cmocka_unit_test(no_rest_without_memory),
