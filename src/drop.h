@@ -21,7 +21,7 @@
 	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
 	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is neither IPv4 nor IPv6")                    \
-	X(KEEPALIVE, "keepalive", "answer to a GRE keepalive of ours: noted, it has arrived")      \
+	X(KEEPALIVE, "keepalive", "answer to one of our GRE keepalives: it ends here")             \
 	X(GRE_ETHERNET, "gre_ethernet",                                                            \
 	  "Ethernet frames in GRE (gretap, NVGRE); give the far end a plain GRE tunnel")           \
 	X(GRE_ERSPAN, "gre_erspan", "mirrored Ethernet frames (ERSPAN); they are for a monitor")   \
@@ -34,11 +34,12 @@
 	X(ECN, "ecn", "marked as congested on the way, and cannot carry the mark (RFC 6040)")      \
 	X(INNER_MALFORMED, "inner_malformed", "inner IP or transport header inconsistent")         \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \
-	X(SOURCE_ROUTE, "source_route", "IPv4 source route: who sends does not choose the way")    \
+	X(SOURCE_ROUTE, "source_route", "IPv4 source route option (RFC 7126)")                     \
 	X(FRAGMENT, "fragment", "fragment that overlaps, is tiny, repeated or contradicts others") \
-	X(FRAGMENT_TIMEOUT, "fragment_timeout", "fragment whose packet did not become whole")      \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout",                                                    \
+	  "fragment of a packet that was not complete in time")                                    \
 	X(FRAGMENT_LIMIT, "fragment_limit",                                                        \
-	  "fragment of a packet too many, or of too many pieces")                                  \
+	  "over a limit of packets in reassembly, or of fragments of one packet")                  \
 	X(NO_IPV6, "no_ipv6", "IPv6, and flows.capacity-ipv6 is 0")                                \
 	X(EXTENSION, "extension", "IPv6 extension headers out of order, too many or too long")     \
 	X(ROUTING_HEADER, "routing_header",                                                        \
@@ -64,8 +65,8 @@
 	X(EGRESS_EXHAUSTED, "egress_exhausted", "no egress port left towards this destination")    \
 	X(TABLE_FULL, "table_full", "flow table at capacity; live flows are kept")                 \
 	X(TTL_EXPIRED, "ttl_expired", "TTL ran out and could not be answered with ICMP")           \
-	X(NO_BUFFER, "no_buffer", "no packet buffer left to make fragments in")                    \
-	X(TOO_BIG, "too_big", "larger than the way out and not to be fragmented")                  \
+	X(NO_BUFFER, "no_buffer", "no packet buffer left for fragments")                           \
+	X(TOO_BIG, "too_big", "larger than the MTU of the nexthop, and may not be fragmented")     \
 	X(HANDOVER_BUSY, "handover_busy", "the ring to the worker that owns the flow was full")    \
 	X(PORT_BUSY, "port_busy", "the port's transmit ring was full")                             \
 	X(PORT_DOWN, "port_down", "the port's interface is missing or down: see homeward status")
@@ -104,8 +105,8 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
 	X(EXHAUSTED, "exhausted", "ICMP host unreachable: no egress port or no flow record left")  \
 	X(LIMITED, "limited", "ICMP host unreachable: over a limit of the site")                   \
 	X(PROHIBITED, "prohibited", "ICMP prohibited: source is not among the site's prefixes")    \
-	X(PROTOCOL, "protocol", "ICMP protocol unreachable: of those that are not translated")     \
-	X(RESET, "reset", "TCP resets for a site's segments in mid-stream that have no flow")      \
+	X(PROTOCOL, "protocol", "ICMP protocol unreachable: the protocol is not translated")       \
+	X(RESET, "reset", "TCP resets for segments of a site that belong to no flow")              \
 	X(KEEPALIVE, "keepalive", "GRE keepalives, sent back")
 
 /* clang-format off */

@@ -28,19 +28,21 @@ enum {
 	X(TUNNEL_SILENT, "tunnel_silent", ERROR,                                                   \
 	  "is the far end up, does it have this key, does it send keepalives back?")               \
 	X(DESCRIPTORS, "descriptors", WARNING,                                                     \
-	  "the API answers nobody new; raise the limit of open files (LimitNOFILE= of the unit)")  \
+	  "the API accepts no new client; raise the limit of open files (LimitNOFILE= of the "     \
+	  "unit)")                                                                                 \
 	X(ADDRESS_IN_KERNEL, "address_in_kernel", ERROR,                                           \
 	  "the kernel answers for an address that is ours: take it off the interface")             \
 	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                             \
 	  "another station answers for an address of ours: take it away there or from our file")   \
 	X(EPOCH, "epoch", WARNING,                                                                 \
-	  "after the next start ports may not have rested: have the file of `flows.epoch-file` "   \
-	  "written")                                                                               \
+	  "make the file of `flows.epoch-file` writable; without it ports do not rest over the "   \
+	  "next start")                                                                            \
 	X(PORTS_SHORT, "ports_short", WARNING,                                                     \
 	  "what servers still send may reach another site's host: give the pool more slices, or "  \
 	  "flows shorter timeouts")                                                                \
 	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
-	  "the port still works by what was true before; it is tried again each second")           \
+	  "the port still works with its addresses before the change; it is tried again each "     \
+	  "second")                                                                                \
 	X(PORT_LOSSES, "port_losses", ERROR,                                                       \
 	  "see LOST of `homeward status`; docs/ports.md says what each loss means")                \
 	X(PARTIAL_CHECKSUMS, "partial_checksums", WARNING,                                         \
@@ -52,15 +54,15 @@ enum {
 	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \
 	  "the path MTU of tunnels is not learned; give CAP_NET_RAW, or set each tunnel's mtu")    \
 	X(TUNNEL_NARROW, "tunnel_narrow", WARNING,                                                 \
-	  "packets that may not be fragmented are refused, IPv6 does not work there; give the "    \
-	  "port, or the route, a larger MTU")                                                      \
+	  "larger packets that may not be fragmented are refused, and IPv6 does not work; give "   \
+	  "the port, or the route, a larger MTU")                                                  \
 	X(TUNNEL_UNREACHABLE, "tunnel_unreachable", ERROR,                                         \
 	  "ask the kernel: ip route get REMOTE, ip neighbour; a link that goes down loses its "    \
 	  "static routes")                                                                         \
 	X(ROUTES_LEFT_OUT, "routes_left_out", WARNING,                                             \
-	  "fewer routes by our ports are needed in the main table; a default route is enough")     \
+	  "keep fewer routes by our ports in the main table; a default route is enough")           \
 	X(NEXTHOPS_EXHAUSTED, "nexthops_exhausted", ERROR,                                         \
-	  "fewer neighbours are needed at once: fewer gateways, or a router in front of hosts")    \
+	  "use fewer gateways, or put a router in front of the on-link hosts")                     \
 	X(PORT_MISSING, "port_missing", ERROR,                                                     \
 	  "the port waits for its interface; make it, or correct the port's interface")            \
 	X(PORT_CLOSED, "port_closed", ERROR,                                                       \

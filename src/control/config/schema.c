@@ -157,8 +157,8 @@ static const struct setting flow_rows[] = {
 		.name = "reset-unknown", .type = SETTING_CHOICE, AT(config, reset_unknown),
 		.choices = reset_unknown, .fallback = "true",
 		.help = "`true` answers TCP segments of a site that belong to no flow by a reset, "
-			"as after a restart of the gateway, so that hosts begin anew at once; at "
-			"most 1000 a second towards a site by each worker. `false` drops them.",
+			"as after a restart of the gateway, so that hosts connect again at once; "
+			"at most 1000 a second towards a site by each worker. `false` drops them.",
 	}, {
 		.name = "port-rest", .type = SETTING_DURATION, AT(config, port_rest),
 		.min = 0, .max = DURATION_MAX_S, .fallback = "2m",

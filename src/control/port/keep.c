@@ -68,8 +68,10 @@ static int keep_row(const struct nlmsghdr *nlh, void *arg)
 		return MNL_CB_OK;
 	k = (struct kept_neighbour){.ndm = *ndm};
 	mnl_attr_for_each(attr, nlh, sizeof(*ndm)) read_attribute(&k, attr);
+	if (k.addr_len == 0)
+		return MNL_CB_OK;
 	more = realloc(kept->neighbours, (kept->n + 1) * sizeof(*more));
-	if (more == NULL || k.addr_len == 0)
+	if (more == NULL)
 		return MNL_CB_OK;
 	kept->neighbours = more;
 	kept->neighbours[kept->n++] = k;
