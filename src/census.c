@@ -10,7 +10,7 @@ static void look(struct lane *lane, struct flow_table *t, struct census *c, unsi
 {
 	struct flow *f = flow_table_at(t, c->at);
 
-	if (f->state == FLOW_FREE)
+	if (f->state <= FLOW_RESTING) /* none, or none any more: nothing will follow it */
 		return;
 	if (lane->adj->hops[f->offramp].moved) {
 		way_renew(lane, f, c->six ? flow6_at(t, c->at) : NULL);

@@ -4,7 +4,8 @@
  * Which hops do flows have? A hop's id may be given to another neighbour only when no flow has it
  * any more, and only the worker may look at its table. A flow whose hop has moved is given its new
  * one on the way (way.h). So after a census that began when a hop had already moved, a flow has
- * that hop only if it was counted: nobody takes a hop that has moved.
+ * that hop only if it was counted: nobody takes a hop that has moved. What rests of a flow that has
+ * ended (flow/rest.c) needs no hop and asks for none.
  *
  * The control thread makes one, hands it over by worker_census_start() and keeps it until it is
  * done.

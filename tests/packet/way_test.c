@@ -8,6 +8,7 @@
 #include "bed.h"
 #include "census.h"
 #include "frame.h"
+#include "lane.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -226,6 +227,30 @@ static void test_census(void **state)
 	assert_int_equal(went_to(UPLINK), NEIGHBOUR ^ 0xff);
 }
 
+/* Flows that have ended hold no hop while their ports rest, and ask for no neighbour. */
+static void test_census_without_what_rests(void **state)
+{
+	static struct census c;
+	struct neighbour_wanted wanted[LANE_WANTED_MAX];
+
+	for (uint16_t i = 0; i < 20; i++) {
+		put(four, 1000 + i);
+		put(six, 1000 + i);
+	}
+	while (went_to(UPLINK) >= 0)
+		;
+	worker_advance_clock(bed_worker(bed, 0), 400); /* longer than any of UDP */
+	for (unsigned i = 0; i < 10; i++)
+		worker_turn(bed_worker(bed, 0));
+	assert_int_equal(bed_counters(bed).flows_ended, 40);
+	bed_move(bed, HOP_UNKNOWN_HOST);
+	take_census(&c);
+	for (unsigned hop = 0; hop < 16; hop++)
+		assert_false(has(&c, hop));
+	worker_turn(bed_worker(bed, 0));
+	assert_int_equal(worker_take_wanted(bed_worker(bed, 0), wanted, LANE_WANTED_MAX), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +258,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_big_all_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_census, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_census_without_what_rests, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("packet/way", tests, NULL, NULL);
