@@ -66,6 +66,12 @@ struct pool_note {
 	unsigned missed; /* for which there was no room */
 };
 
+/* Private to control/port/: descriptors of BPF that a driver does not close (strays.c). */
+struct strays {
+	struct stray *list;
+	size_t n;
+};
+
 struct port {
 	const struct config_port *config;
 	int ifindex; /* 0: no kernel interface behind it, now */
@@ -83,6 +89,7 @@ struct port {
 	int socket; /* af_xdp: a descriptor of DPDK's driver; -1: not found */
 	int groups; /* of IPv6 that its card passes on for us; -1: none */
 	struct pool_note note; /* of the last time that it could not be opened */
+	struct strays strays;
 	struct port_meter *meter; /* NULL: not open */
 	struct port_stats before; /* of openings that have ended */
 	struct steer *steer; /* af_xdp: the XDP program, NULL: none */

@@ -5,6 +5,7 @@ replaced. Each time the port says how it is, the daemon goes on, and in the end 
 """
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -147,7 +148,10 @@ def test_cannot_be_opened(life, flow):
     life.internet.run("ethtool", "-L", "uplink0", "tx", "2")
     for ns in (life.gateway, life.internet):
         ns.ip("link", "set", "uplink0", "up")
+    before = descriptors(life)
     await_state(life, "closed", "rx queues.*set driver: af_packet$")
+    time.sleep(4)  # two tries more
+    assert descriptors(life) <= before
     life.gateway.ip("link", "del", "uplink0")
     await_state(life, "missing")
     make_uplink(life)
@@ -177,9 +181,14 @@ def traffic(life):
         s.close()
 
 
+def descriptors(life):
+    return len(os.listdir(f"/proc/{life.daemon.process.pid}/fd"))
+
+
 def test_comes_and_goes(life, flow):
-    """Under load. Each return gives its buffers back: the last works as the first."""
+    """Under load. Each return gives buffers and descriptors back: the last works as the first."""
     egress = flow.works()
+    before = descriptors(life)
     with traffic(life):
         for _ in range(RETURNS):
             life.gateway.ip("link", "del", "uplink0")
@@ -190,6 +199,7 @@ def test_comes_and_goes(life, flow):
     for _ in range(20):
         assert flow() == egress
     assert "pool_shrunk" not in [a["alarm"] for a in life.daemon.ask("status")["alarms"]]
+    assert descriptors(life) <= before
 
 
 def test_renamed(life, flow):

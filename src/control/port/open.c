@@ -28,7 +28,7 @@
 
 enum { LOST_SHARE = 8 }; /* of the buffers, before it is an alarm */
 
-static int make_device(struct port_opening *o)
+static int make_vdev(struct port_opening *o)
 {
 	struct port *port = o->port;
 	int ret;
@@ -72,6 +72,22 @@ static int read_mac(struct port_opening *o)
 	return ret;
 }
 
+/* And notes what the driver will leave open. */
+static int make_device(struct port_opening *o)
+{
+	struct strays before = {.n = 0};
+	int ret;
+
+	if (o->port->has_kernel)
+		strays_look(&before);
+	ret = make_vdev(o);
+	if (ret == 0)
+		ret = make_queues(o);
+	if (o->port->has_kernel)
+		strays_note(&o->port->strays, &before);
+	return ret;
+}
+
 /* The driver's own words, and what an operator can do. */
 static void refused(struct port_opening *o, int ret)
 {
@@ -94,8 +110,6 @@ static int open_one(struct port_opening *o)
 		interface_keep(o->port->ifindex, &kept);
 	eal_first_message(); /* what was said before is not about this port */
 	ret = make_device(o);
-	if (ret == 0)
-		ret = make_queues(o);
 	if (ret == 0)
 		ret = read_mac(o);
 	if (ret == 0 && o->port->config->driver == PORT_AF_XDP)
@@ -127,6 +141,7 @@ static void port_close(const struct port_set *set, struct port *port, bool keep_
 	driver_foreign_program_back(port, foreign);
 	driver_memory_close(port);
 	driver_kernel_close(port, keep_lock);
+	strays_close(&port->strays);
 	port->vdev[0] = '\0';
 	port->ifindex = 0;
 	port->socket = -1;

@@ -249,6 +249,23 @@ size_t pool_bytes(const struct config *config, uint32_t mtu,
 struct rte_mempool *pool_create(const struct config *config, uint32_t mtu);
 uint32_t pool_mtu_max_af_xdp(void);
 
+/* --- strays.c: descriptors that the AF_XDP driver does not close ------------------------------ */
+
+enum stray_kind { STRAY_NONE, STRAY_PROGRAM, STRAY_MAP, STRAY_BTF };
+
+struct stray {
+	int fd;
+	enum stray_kind kind;
+	uint32_t id; /* in the kernel */
+};
+
+void strays_look(struct strays *out); /* all descriptors of BPF that are open now */
+
+/* What is open now and was not at strays_look(), which is forgotten. */
+void strays_note(struct strays *out, struct strays *before);
+void strays_close(struct strays *s); /* those that still are what they were; and forgets them */
+void strays_forget(struct strays *s);
+
 /* --- pool_note.c: buffers that a device took and forgot --------------------------------------- */
 
 /* The operations of the pool that note what is taken out; to be set before it is filled. */
