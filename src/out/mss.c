@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/tcp_options.h"
 #include "base/wire.h"
+#include "way.h"
 
 enum { MSS_MIN = 48 }; /* less is taken for an attack (CVE-2019-11479) */
 
@@ -28,12 +29,12 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 	wire_put_be16(tcp + TCP_CHECKSUM, checksum);
 }
 
-uint16_t mss_of(const struct lane *lane, const struct flow *f, uint16_t headers)
+uint16_t mss_of(struct lane *lane, struct flow *f, const struct flow6 *six, uint16_t headers)
 {
 	uint16_t mtu = lane->adj->tunnel_mtus[f->onramp];
-	const struct hop *out = &lane->adj->hops[f->offramp];
+	const struct hop *out = way_hop(lane, f, six);
 
-	if (f->offramp != HOP_BACK_IN && out->mtu < mtu)
+	if (out->mtu != 0 && out->mtu < mtu) /* 0: back in, or there is no way out just now */
 		mtu = out->mtu;
 	return mtu > headers + MSS_MIN ? (uint16_t)(mtu - headers) : MSS_MIN;
 }

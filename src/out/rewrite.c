@@ -55,7 +55,7 @@ static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delt
 
 static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 {
-	const struct flow *f = flow_table_at(lane->flows, p->probe.record);
+	struct flow *f = flow_table_at(lane->flows, p->probe.record);
 	struct change c = change_of(f, p->probe.dir);
 	uint64_t addr_delta = checksum_delta32(c.old_addr, c.new_addr);
 	uint8_t *l4 = p->data + p->l4;
@@ -63,7 +63,7 @@ static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 	rewrite_ipv4(p->data, &c, addr_delta);
 	transport_rewrite(l4, f->proto, &c.port, addr_delta);
 	if (unlikely(p->tcp_flags & TCP_SYN))
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, HEADERS));
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, NULL, HEADERS));
 }
 
 void rewrite(struct lane *lane, struct packet *p)

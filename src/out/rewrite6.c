@@ -34,7 +34,7 @@ static void translate(struct packet *p, const struct flow *f, const struct flow6
 
 static ALWAYS_INLINE void rewrite_one(struct lane *lane, struct packet *p)
 {
-	const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+	struct flow *f = flow_table_at(lane->flows6, p->probe.record);
 	const struct flow6 *six = flow6_at(lane->flows6, p->probe.record);
 	uint8_t *l4 = p->data + p->l4;
 
@@ -42,7 +42,7 @@ static ALWAYS_INLINE void rewrite_one(struct lane *lane, struct packet *p)
 	if (!flow6_is_untranslated(f, six))
 		translate(p, f, six);
 	if (p->tcp_flags & TCP_SYN)
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, HEADERS));
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, six, HEADERS));
 }
 
 void rewrite6(struct lane *lane, struct packet *p)

@@ -56,8 +56,11 @@ uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const 
  */
 void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
 
-/* The MSS that fits both ways of @f, behind @headers bytes of IP and TCP. */
-uint16_t mss_of(const struct lane *lane, const struct flow *f, uint16_t headers);
+/*
+ * The MSS that fits both ways of @f, behind @headers bytes of IP and TCP. @six: its addresses if it
+ * is IPv6, else NULL. A hop that has moved is asked for anew (way.h).
+ */
+uint16_t mss_of(struct lane *lane, struct flow *f, const struct flow6 *six, uint16_t headers);
 
 void stage_transmit(struct lane *lane, struct burst *b);
 

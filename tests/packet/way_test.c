@@ -25,7 +25,7 @@
 #define SERVER6 IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80)
 
 enum { UNDERLAY, UPLINK };
-enum { UDP = 17, ICMP = 1, ICMP6 = 58, NEIGHBOUR = 0xbb };
+enum { TCP = 6, UDP = 17, ICMP = 1, ICMP6 = 58, NEIGHBOUR = 0xbb };
 
 static const char yaml[] =
 	"flows: {capacity: 1024}\n"
@@ -251,6 +251,51 @@ static void test_census_without_what_rests(void **state)
 	assert_int_equal(worker_take_wanted(bed_worker(bed, 0), wanted, LANE_WANTED_MAX), 0);
 }
 
+/* A SYN goes out; its answer comes back when routes have moved to @to: the MSS it is let say. */
+static uint16_t answered_mss(const struct frame *family, int to)
+{
+	struct frame syn = *family, out, back;
+	uint8_t frame[BED_FRAME_MAX];
+	const char *why = "";
+
+	bed_destroy(bed);
+	bed = bed_create(yaml, 1);
+	syn.proto = TCP;
+	syn.tcp_flags = TCP_SYN;
+	syn.mss = 1460;
+	put(syn, 1000);
+	assert_true(frame_parse(frame, bed_take(bed, UPLINK, frame), &out, &why));
+	bed_move(bed, to);
+	back = (struct frame){
+		.six = out.six,
+		.src = out.dst,
+		.dst = out.src,
+		.src6 = out.dst6,
+		.dst6 = out.src6,
+		.sport = out.dport,
+		.dport = out.sport,
+		.proto = TCP,
+		.tcp_flags = TCP_SYN | TCP_ACK,
+		.mss = 1460,
+		.seq = 7000,
+		.ack = out.seq + 1,
+	};
+	bed_send(bed, UPLINK, frame, frame_build(&back, frame));
+	bed_run(bed);
+	assert_true(frame_parse(frame, bed_take(bed, UNDERLAY, frame), &out, &why));
+	return out.mss;
+}
+
+static void test_mss_while_routes_move(void **state)
+{
+	enum { TUNNEL_MTU = 1476 };
+
+	assert_int_equal(answered_mss(&four, BED_ANOTHER), TUNNEL_MTU - 40);
+	assert_int_equal(answered_mss(&six, BED_ANOTHER), TUNNEL_MTU - 60);
+	assert_int_equal(answered_mss(&four, HOP_NONE), TUNNEL_MTU - 40);
+	assert_int_equal(answered_mss(&six, HOP_NONE), TUNNEL_MTU - 60);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +304,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_census, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_census_without_what_rests, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mss_while_routes_move, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("packet/way", tests, NULL, NULL);
