@@ -11,24 +11,19 @@
 #include "setup/setup.h"
 #include "way.h"
 
-static const struct {
-	uint32_t addr; /* host order */
-	uint8_t len;
-} private_prefixes[] = {
-	{0x0a000000, 8}, /* RFC 1918 */
-	{0xac100000, 12}, {0xc0a80000, 16}, {0x64400000, 10}, /* RFC 6598, shared */
-	{0xa9fe0000, 16}, /* RFC 3927, link local */
-};
+/* @addr in host order. Both numbers are known at compile time: this is one comparison. */
+static ALWAYS_INLINE bool is_in(uint32_t addr, uint32_t prefix, unsigned len)
+{
+	return (addr ^ prefix) >> (32 - len) == 0;
+}
 
 static bool is_private(be32_t addr)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(private_prefixes); i++) {
-		uint32_t mask = prefix4_mask(private_prefixes[i].len);
+	uint32_t a = ntohl(addr);
 
-		if ((ntohl(addr) & mask) == private_prefixes[i].addr)
-			return true;
-	}
-	return false;
+	return is_in(a, 0x0a000000, 8) || is_in(a, 0xac100000, 12) || /* RFC 1918 */
+	       is_in(a, 0xc0a80000, 16) || is_in(a, 0x64400000, 10) || /* and RFC 6598, shared */
+	       is_in(a, 0xa9fe0000, 16); /* RFC 3927, link local */
 }
 
 /*
