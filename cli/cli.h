@@ -65,7 +65,7 @@ const char *cli_value(const struct cli *cli, const char *name);
 void cli_print_help(const struct cli *cli, FILE *out);
 
 /* The rows of commands.c; each is in the file of its name. */
-extern const struct cli_option tunnels_options[], flows_options[], drops_options[];
+extern const struct cli_option tunnels_options[], flows_options[], drops_options[], size_options[];
 int status_run(const struct cli *cli);
 int sites_run(const struct cli *cli);
 int tunnels_run(const struct cli *cli);
@@ -73,3 +73,4 @@ int flows_run(const struct cli *cli);
 int egress_run(const struct cli *cli);
 int drops_run(const struct cli *cli);
 int check_run(const struct cli *cli);
+int size_run(const struct cli *cli);

@@ -26,6 +26,8 @@ const struct command cli_commands[] = {
 	{"drops", NULL, "packets not delivered, by reason", drops_options, drops_run},
 	{"check", "FILE", "read a configuration file and report every error in it", NULL,
 	 check_run},
+	{"size", NULL, "how many slices, flows and bytes do so many users need", size_options,
+	 size_run},
 	{NULL},
 };
 

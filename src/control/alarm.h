@@ -38,8 +38,8 @@ enum {
 	  "make the file of `flows.epoch-file` writable; without it ports do not rest over the "   \
 	  "next start")                                                                            \
 	X(PORTS_SHORT, "ports_short", WARNING,                                                     \
-	  "what servers still send may reach another site's host: give the pool more slices, or "  \
-	  "flows shorter timeouts")                                                                \
+	  "what servers still send may reach another site's host: give the pool more slices "      \
+	  "(`homeward size` says how many), or flows shorter timeouts")                            \
 	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
 	  "the port still works with its addresses before the change; it is tried again each "     \
 	  "second")                                                                                \

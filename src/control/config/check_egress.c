@@ -16,7 +16,6 @@
 
 enum {
 	N_TCP_PORTS = 65536,
-	FIRST_USABLE_PORT = 1024, /* those below belong to services */
 };
 
 /* One address as listed in one pool. */
@@ -29,7 +28,7 @@ struct entry {
 
 static uint32_t first_slice(uint32_t slice_size)
 {
-	return slice_size < FIRST_USABLE_PORT ? FIRST_USABLE_PORT / slice_size : 1;
+	return slice_size < SPEC_FIRST_PORT ? SPEC_FIRST_PORT / slice_size : 1;
 }
 
 static uint32_t n_slices(uint32_t slice_size)
@@ -50,7 +49,7 @@ static bool is_sound_range(struct checker *checker, const struct tree_node *node
 		report_at(checker->report, node,
 			  "slice %llu has ports below %d, which belong to services: "
 			  "the first slice of %u ports that may be used is %u",
-			  (unsigned long long)first, FIRST_USABLE_PORT, slice_size, low);
+			  (unsigned long long)first, SPEC_FIRST_PORT, slice_size, low);
 		return false;
 	}
 	if (last > high) {

@@ -19,6 +19,7 @@
 enum {
 	CONFIG_PATH_SIZE = 108, /* as long as sun_path */
 	CONFIG_FILE_MAX = 64 << 20, /* bytes of a file */
+	CONFIG_RING = 2048, /* frames of a receive or transmit queue of a port */
 };
 
 enum port_driver {
@@ -102,6 +103,12 @@ bool config_nearest_interface(const char *name, char near[16]);
  * interface may be another one when it runs.
  */
 void config_note_mtus(const struct config *config, struct err_list *notes);
+
+/*
+ * Packet buffers: what can be in flight. Both queues and the kernel's two rings of each port, and
+ * what a worker holds in its cache, its bursts and its hand-over ring.
+ */
+uint32_t config_buffers(const struct config *config);
 
 /* Bytes of ordinary memory for flow tables and mappings, if @huge bytes of huge pages are free. */
 uint64_t config_ordinary_memory(const struct config *config, uint64_t huge);

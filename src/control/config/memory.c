@@ -15,6 +15,8 @@
 
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
+enum { BUFFERS_PER_PORT = 4 * CONFIG_RING, BUFFERS_PER_WORKER = 4096 };
+
 struct left {
 	uint64_t memory, huge; /* bytes */
 };
@@ -61,6 +63,12 @@ static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct lef
 			return false;
 	}
 	return true;
+}
+
+uint32_t config_buffers(const struct config *config)
+{
+	return BUFFERS_PER_PORT * (uint32_t)config->n_ports +
+	       BUFFERS_PER_WORKER * (uint32_t)config->workers - 1;
 }
 
 uint64_t config_ordinary_memory(const struct config *config, uint64_t huge)

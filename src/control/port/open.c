@@ -255,7 +255,7 @@ static int set_init(struct port_set *set, const struct config *config, const str
 	set->pool = pool_create(config, set->mtu);
 	if (set->pool == NULL) {
 		err_add(errs, config->file, 0, 0, "not enough memory for %u packet buffers (%s)",
-			pool_buffers(config), eal_first_message());
+			config_buffers(config), eal_first_message());
 		return -ENOMEM;
 	}
 	return 0;

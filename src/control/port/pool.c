@@ -13,8 +13,7 @@
  *   without          a buffer is one page, so that there are no gaps
  *
  * AF_XDP wants buffers of at most a page, and 256 bytes in front of the frame besides our own
- * headroom. Everything is counted from what can be in flight: both queues and the kernel's two
- * rings of each port, and what a worker holds in its cache, its bursts and its hand-over ring.
+ * headroom. How many there are says config_buffers().
  *
  * Control thread.
  */
@@ -34,8 +33,6 @@
 static_assert((int)STEER_RING == (int)POOL_DESCRIPTORS, "the steer program shares this ring");
 
 enum {
-	BUFFERS_PER_PORT = 4 * POOL_DESCRIPTORS,
-	BUFFERS_PER_WORKER = 4096,
 	CACHE = 256, /* buffers a worker keeps for itself */
 	ROOM_MIN = 2048,
 	HUGE_PAGE = 2 << 20, /* the smallest; larger ones hold no fewer */
@@ -49,12 +46,6 @@ struct layout {
 	unsigned flags; /* of the pool */
 	size_t bytes; /* of all */
 };
-
-uint32_t pool_buffers(const struct config *config)
-{
-	return BUFFERS_PER_PORT * (uint32_t)config->n_ports +
-	       BUFFERS_PER_WORKER * (uint32_t)config->workers - 1;
-}
 
 static bool has_af_xdp(const struct config *config)
 {
@@ -86,7 +77,7 @@ static uint16_t room_of_page(uint32_t page)
 
 static struct layout layout_of(const struct config *config, uint32_t mtu, bool huge)
 {
-	uint32_t page = (uint32_t)getpagesize(), n = pool_buffers(config);
+	uint32_t page = (uint32_t)getpagesize(), n = config_buffers(config);
 	struct layout l = {.room = data_room(mtu)};
 
 	l.size = buffer_size(l.room, 0);
@@ -176,8 +167,8 @@ struct rte_mempool *pool_create(const struct config *config, uint32_t mtu)
 {
 	struct layout l = layout_of(config, mtu, rte_eal_has_hugepages());
 	struct rte_mempool *pool = rte_mempool_create_empty(
-		"packets", pool_buffers(config), (uint32_t)sizeof(struct rte_mbuf) + l.room, CACHE,
-		sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, l.flags);
+		"packets", config_buffers(config), (uint32_t)sizeof(struct rte_mbuf) + l.room,
+		CACHE, sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, l.flags);
 	int ret;
 
 	if (pool == NULL)

@@ -232,13 +232,12 @@ const char *eal_first_message(void);
 /* --- pool.c: packet buffers ------------------------------------------------------------------- */
 
 enum {
-	POOL_DESCRIPTORS = 2048, /* of a receive or transmit queue */
+	POOL_DESCRIPTORS = CONFIG_RING, /* of a receive or transmit queue */
 	POOL_FRAME_MAX = 4096, /* AF_XDP: a buffer may not cross a page's size */
 	POOL_XDP_HEADROOM = 256, /* the kernel keeps it in front of every AF_XDP frame */
 	POOL_ETHERNET = 18, /* header and one VLAN tag */
 };
 
-uint32_t pool_buffers(const struct config *config);
 size_t pool_bytes(const struct config *config, uint32_t mtu,
 		  bool huge); /* with huge pages or without */
 

@@ -73,8 +73,8 @@ static void test_kernel_knows_every_buffer(void **state)
 
 		if (pool == NULL)
 			fail_msg("%s: no pool", rows[i].why);
-		assert_in_range(rte_mempool_avail_count(pool), pool_buffers(&config) - 1,
-				pool_buffers(&config));
+		assert_in_range(rte_mempool_avail_count(pool), config_buffers(&config) - 1,
+				config_buffers(&config));
 		assert_in_range(rte_pktmbuf_data_room_size(pool), rows[i].mtu, UINT16_MAX);
 		check_buffers(pool, &rows[i]);
 		rte_mempool_free(pool);

@@ -1,0 +1,101 @@
+/*
+ * Sizing: see sizing.h.
+ *
+ * A port towards one destination is in use for as long as its flow lives, and then rests. So the
+ * ports that are needed are those of the flows that live, and new flows a second times the seconds
+ * of rest. Ports that are given away only in need (setup/ports.h) are planned with where nothing
+ * has to rest.
+ */
+#include "control/config/sizing.h"
+
+#include "flow/flow.h"
+#include "setup/ports.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+static_assert((int)SIZING_CAPACITY_MAX == (int)FLOW_CAPACITY_MAX, "what flows.capacity takes");
+
+enum { ALL_PORTS = 65536, HEADROOM = 4 /* one of so many flows more */ };
+
+static uint64_t divide_up(uint64_t a, uint64_t b)
+{
+	return (a + b - 1) / b;
+}
+
+/* Of a rate in thousandths, in so many seconds. */
+static uint64_t in_seconds(uint64_t milli, uint64_t seconds)
+{
+	return divide_up(milli * seconds, SIZING_MILLI);
+}
+
+/* Ports of a slice that serve everybody. Slices are multiples of 64 ports, the masks' period. */
+static uint32_t planned_ports(uint32_t slice_size, bool has_reserve, bool has_fallow)
+{
+	uint32_t n = 0;
+
+	for (uint32_t port = 0; port < slice_size; port++)
+		n += !(has_reserve && ports_are_reserve(port)) &&
+		     !(has_fallow && port / PART_PORTS % PORT_PARTS == 0);
+	return n;
+}
+
+static uint64_t table_bytes(uint64_t capacity, uint32_t workers)
+{
+	if (capacity > FLOW_CAPACITY_MAX)
+		return 0;
+	return workers * flow_table_bytes((uint32_t)divide_up(capacity, workers));
+}
+
+/* @flows of one destination are spread over the workers, each of which has its part of a slice. */
+static uint64_t slices_for(const struct sizing_need *need, uint64_t flows, uint32_t workers)
+{
+	return divide_up(divide_up(flows, workers), need->worker_ports);
+}
+
+static void compute_need(const struct config *config, const struct sizing_demand *d,
+			 const struct sizing *s, bool rests, struct sizing_need *need)
+{
+	uint64_t rest_s = rests ? config->port_rest : 0, workers = config->workers;
+	uint64_t port_rest_s = d->sites > 1 ? rest_s : 0; /* the same site may have it at once */
+	uint64_t answered_s = config->timeout_dns_answered;
+	uint64_t peak = divide_up(s->flows * d->peak_percent, 100);
+	uint64_t peak_milli = divide_up(s->new_milli * d->peak_percent, 100);
+	uint64_t to_one_milli = divide_up(s->dns_milli, d->resolvers);
+	uint64_t live = s->flows + in_seconds(s->dns_milli, answered_s);
+
+	need->ports = planned_ports(s->slice_size, d->sites > 1, rest_s > 0);
+	need->worker_ports = need->ports / workers;
+	need->peak_slices = slices_for(need, peak + in_seconds(peak_milli, port_rest_s), workers);
+	need->dns_slices =
+		slices_for(need, in_seconds(to_one_milli, answered_s + port_rest_s), workers);
+	need->slices = need->peak_slices > need->dns_slices ? need->peak_slices : need->dns_slices;
+	need->slices += need->slices == 0;
+	need->addresses = divide_up(need->slices, s->slices_of_address);
+	need->flows = live + in_seconds(s->new_milli + s->dns_milli, rest_s);
+	need->own_slices = slices_for(need, need->flows, workers);
+	need->capacity = divide_up(need->flows + divide_up(need->flows, HEADROOM), 1024) * 1024;
+	need->flow_bytes = table_bytes(need->capacity, config->workers);
+	need->dns_milli = (uint64_t)need->ports * SIZING_MILLI / (answered_s + port_rest_s);
+	need->unanswered_milli =
+		(uint64_t)need->ports * SIZING_MILLI / (config->timeout_dns + port_rest_s);
+}
+
+void sizing_compute(const struct config *config, const struct sizing_demand *demand,
+		    struct sizing *sizing)
+{
+	uint64_t users = demand->sites * demand->users;
+
+	*sizing = (struct sizing){
+		.flows = users * demand->flows,
+		.new_milli = users * demand->new_milli,
+		.dns_milli = users * demand->dns_milli,
+		.slice_size = config->network.pools[0].slice_size,
+		.buffers = config_buffers(config),
+	};
+	sizing->slices_of_address = ALL_PORTS / sizing->slice_size -
+				    (uint32_t)divide_up(SPEC_FIRST_PORT, sizing->slice_size);
+	sizing->buffer_bytes = sizing->buffers * (uint64_t)getpagesize();
+	compute_need(config, demand, sizing, true, &sizing->needs[SIZING_RESTED]);
+	compute_need(config, demand, sizing, false, &sizing->needs[SIZING_LEAST]);
+}
