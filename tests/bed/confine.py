@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Runs homewardd under the restrictions of its systemd unit, without systemd.
 
-    confine.py UNIT RUNDIR PROGRAM CONFIGURATION
+    confine.py UNIT RUNDIR STATEDIR PROGRAM CONFIGURATION
 
 Each setting of [Service] is a row of SETTINGS, done as systemd.exec(5) describes it; one without a row
-ends the run, so that nobody adds a restriction that no test has seen. RUNDIR becomes /run/homeward.
+ends the run, so that nobody adds a restriction that no test has seen. RUNDIR becomes
+/run/homeward, and STATEDIR the folder of StateDirectory=.
 """
 import ctypes
 import errno
@@ -132,7 +133,7 @@ class Confinement:
             resource.setrlimit(name, (number, number))
         return set_limit
 
-    def mount_all(self, rundir, program, configuration):
+    def mount_all(self, rundir, statedir, program, configuration):
         """STAGE holds what the real unit finds in /usr/local and /etc."""
         call(LIBC.unshare, CLONE_NEWNS | CLONE_NEWUTS)
         mount("none", "/", flags=MS_REC | MS_PRIVATE)
@@ -142,7 +143,11 @@ class Confinement:
             bind(folder, f"{STAGE}/{name}")
         os.makedirs(RUN, exist_ok=True)
         bind(rundir, RUN)
-        writable = [RUN, "/proc", "/sys", "/dev"]
+        state = f"/var/lib/{self.get('StateDirectory')}"
+        mount("tmpfs", "/var/lib", "tmpfs")  # that of the machine stays as it is
+        os.mkdir(state)
+        bind(statedir, state)
+        writable = [RUN, state, "/proc", "/sys", "/dev"]
         writable += [p.lstrip("-") for p in self.get("ReadWritePaths").split()]
         if self.devices is not None:
             self.mount_devices()
@@ -201,6 +206,7 @@ def rows(c):
         # mount_all()
         "DeviceAllow": None, "PrivateTmp": None, "ProtectControlGroups": None, "ProtectHome": None,
         "ProtectProc": None, "ProtectSystem": None, "ReadWritePaths": None, "RuntimeDirectory": None,
+        "StateDirectory": None,
         # finish(); seccomp of one architecture refuses the others by itself
         "NoNewPrivileges": None, "SystemCallArchitectures": None,
         # of the service manager
@@ -222,7 +228,7 @@ def read_unit(path):
     return settings
 
 
-def main(unit, rundir, program, configuration):
+def main(unit, rundir, statedir, program, configuration):
     settings = read_unit(unit)
     confinement = Confinement(settings)
     todo = rows(confinement)
@@ -231,7 +237,7 @@ def main(unit, rundir, program, configuration):
             sys.exit(f"confine.py has no row for {name}= of {unit}")
         for value in values if todo[name] else []:
             todo[name](value)
-    confinement.mount_all(rundir, program, configuration)
+    confinement.mount_all(rundir, statedir, program, configuration)
     os.chdir("/")
     program, configuration = (os.path.basename(p) for p in (program, configuration))
     confinement.finish()

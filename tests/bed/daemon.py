@@ -15,6 +15,11 @@ class DaemonFailed(Exception):
     pass
 
 
+def epoch_file(socket):
+    """Where a daemon with this socket counts its starts: not where the machine's own one does."""
+    return os.path.join(os.path.dirname(socket), "epoch")
+
+
 def configuration(topology, socket, capacity=65536, sites=None):
     """The gateway's YAML for the branches of @topology; @sites replaces the list of sites."""
     if sites is None:
@@ -22,6 +27,7 @@ def configuration(topology, socket, capacity=65536, sites=None):
     return f"""\
 flows:
   capacity: {capacity}
+  epoch-file: {epoch_file(socket)}
 workers: 1
 api:
   socket: {socket}
@@ -62,6 +68,7 @@ def site(branch, mtu=1400):
 
 class Daemon:
     """One run of homewardd after another, with one configuration file and one socket."""
+    has_own_state = False  # its /var/lib is not the machine's
 
     def __init__(self, topology, name="homewardd"):
         self.ns, self.build = topology.gateway, topology.build
@@ -71,6 +78,7 @@ class Daemon:
         self.process = None
 
     def configure(self, text):
+        assert "epoch-file:" in text or self.has_own_state, "it would write to the machine's /var/lib"
         with open(self.file, "w", encoding="utf-8") as f:
             f.write(text)
 

@@ -17,6 +17,7 @@ def configuration(folder, workers=1):
     return f"""\
 flows:
   capacity: 65536
+  epoch-file: {folder}/epoch
 workers: {workers}
 api:
   socket: {folder}/api.sock

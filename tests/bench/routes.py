@@ -14,11 +14,11 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from bed.daemon import Daemon  # noqa: E402
+from bed.daemon import Daemon, epoch_file  # noqa: E402
 from bed.echo import GW, PEER, make_pair  # noqa: E402
 
 YAML = """\
-flows: {{capacity: 65536}}
+flows: {{capacity: 65536, epoch-file: {epoch}}}
 workers: 1
 api: {{socket: {socket}}}
 ports:
@@ -80,7 +80,8 @@ def main():
         daemon = Daemon(Place(gw, os.path.abspath(args.build), folder))
         try:
             add_routes(gw, args.routes, folder)
-            daemon.configure(YAML.format(socket=daemon.socket, gw=GW, peer=PEER))
+            daemon.configure(YAML.format(socket=daemon.socket, epoch=epoch_file(daemon.socket),
+                                         gw=GW, peer=PEER))
             begin = time.monotonic()
             daemon.start()
             started = time.monotonic() - begin

@@ -23,20 +23,23 @@ CONFINE = os.path.join(os.path.dirname(__file__), "..", "bed", "confine.py")
 
 
 class ConfinedDaemon(Daemon):
-    """As the unit starts it. It sees /run/homeward where we see a folder of the test."""
+    """As the unit starts it. Its /run/homeward and /var/lib/homeward are folders of the test."""
+    has_own_state = True
 
-    def __init__(self, topology, rundir):
+    def __init__(self, topology, rundir, statedir):
         super().__init__(topology)
+        self.statedir = statedir
         self.rundir, self.socket = rundir, os.path.join(rundir, "api.sock")
         self.unit = os.path.join(topology.build, "packaging", "homewardd.service")
 
     def command(self):
-        return ("/usr/bin/python3", CONFINE, self.unit, self.rundir,
+        return ("/usr/bin/python3", CONFINE, self.unit, self.rundir, self.statedir,
                 os.path.join(self.build, "src", "homewardd"), self.file)
 
 
 def usual(topology):
     text = configuration(topology, "/run/homeward/api.sock")
+    text = text.replace("  epoch-file: /run/homeward/epoch\n", "")
     at = text.index("- name: uplink")
     return text[:at] + text[at:].replace("af_xdp", "af_packet", 1)
 
@@ -45,9 +48,10 @@ def usual(topology):
 def net(prefix, build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unit")
     (folder / "run").mkdir()
+    (folder / "state").mkdir()
     topology = Topology(f"{prefix}-unit", str(build), [berlin(), over_ipv6(madrid(), MADRID6)], str(folder))
     servers.start(topology)
-    daemon = ConfinedDaemon(topology, str(folder / "run"))
+    daemon = ConfinedDaemon(topology, str(folder / "run"), str(folder / "state"))
     daemon.configure(usual(topology))
     try:
         daemon.start()
@@ -93,9 +97,16 @@ def test_path_mtu(net):
 
 
 def test_killed_and_started_again(net):
-    """What was left in the runtime directory is undone."""
+    """What was left in the runtime directory is undone, and starts are counted."""
+    def starts():
+        with open(os.path.join(net[1].statedir, "epoch"), encoding="ascii") as f:
+            return int(f.read())
+
+    before = starts()
     net[1].kill()
     net[1].start()
+    assert starts() == (before + 1) % 2**32
+    assert "epoch" not in [a["alarm"] for a in net[1].ask("status")["alarms"]]
     test_flows_come_home(net, udp_socket, echo_udp)
 
 
