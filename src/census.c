@@ -2,7 +2,7 @@
 #include "census.h"
 
 #include "lane.h"
-#include "way.h"
+#include "nexthop.h"
 
 enum { RENEWAL_COST = 16 }; /* a look at the routes costs as much as so many records */
 
@@ -13,7 +13,7 @@ static void look(struct lane *lane, struct flow_table *t, struct census *c, unsi
 	if (f->state <= FLOW_RESTING) /* none, or none any more: nothing will follow it */
 		return;
 	if (lane->adj->hops[f->offramp].moved) {
-		way_renew(lane, f, c->six ? flow6_at(t, c->at) : NULL);
+		nexthop_renew(lane, f, c->six ? flow6_at(t, c->at) : NULL);
 		*n -= *n < RENEWAL_COST ? *n : RENEWAL_COST;
 	}
 	c->hops[f->offramp / 64] |= UINT64_C(1) << f->offramp % 64;

@@ -3,7 +3,7 @@
  *
  * Which hops do flows have? A hop's id may be given to another neighbour only when no flow has it
  * any more, and only the worker may look at its table. A flow whose hop has moved is given its new
- * one on the way (way.h). So after a census that began when a hop had already moved, a flow has
+ * one meanwhile (nexthop.h). So after a census that began when a hop had already moved, a flow has
  * that hop only if it was counted: nobody takes a hop that has moved. What rests of a flow that has
  * ended (flow/rest.c) needs no hop and asks for none.
  *

@@ -278,7 +278,7 @@ static bool has_kernel_port(const struct daemon *d)
 	return false;
 }
 
-/* Tunnels work without, where nothing on the way is smaller than their MTU. */
+/* Tunnels work without, where no path MTU is less than theirs. */
 static void watch_paths(struct daemon *d)
 {
 	if (!has_kernel_port(d))

@@ -5,7 +5,7 @@
  * nothing (in/keepalive.c has its form): a far end that unpacks and forwards it, as it does with
  * everything else, sends it back. So no agreement is needed, and both directions are tried.
  *
- * They are sent by raw sockets of the kernel, which owns the tunnels' addresses and knows the way.
+ * They are sent by raw sockets of the kernel, which owns the tunnels' addresses and has the routes.
  * The answers come to the workers as all that comes out of a tunnel does, and are counted there.
  * The packet path makes no packets.
  *
@@ -118,7 +118,7 @@ static uint64_t count_heard(const struct keepalives *k, uint16_t tunnel)
 	return sum;
 }
 
-/* 0 or -errno. What can't be sent is lost, as on the way, but for that we know why. */
+/* 0 or -errno. What cannot be sent counts as lost on the path, too. */
 static int send_one(const struct keepalives *k, uint16_t tunnel)
 {
 	bool six = k->net->tunnels[tunnel].outer == OUTER_IPV6;

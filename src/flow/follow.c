@@ -9,8 +9,8 @@
 
 #include "base/wire.h"
 #include "flow/window.h"
+#include "nexthop.h"
 #include "sources.h"
-#include "way.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -161,8 +161,8 @@ static inline void answer(struct burst *b, struct packet *p, const struct family
 }
 
 /*
- * Too big for the way out? What came in pieces of IPv6 is, too, if its source would not send it
- * whole: somewhere on the way there is no room for that.
+ * Larger than the MTU? A reassembled IPv6 packet is also too big if it is larger than the fragments
+ * that its source made: the source knows a smaller path MTU.
  */
 static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct family *y)
 {
@@ -209,8 +209,8 @@ static bool find_new_way(struct lane *lane, struct burst *b, struct packet *p, s
 			 const struct family *y)
 {
 	const struct flow6 *addresses = y->six ? flow6_at(lane->flows6, p->probe.record) : NULL;
-	enum drop drop = way_renew(lane, f, addresses);
-	int told = way_answer(drop);
+	enum drop drop = nexthop_renew(lane, f, addresses);
+	int told = nexthop_answer(drop);
 
 	if (told >= 0)
 		answer(b, p, y, (enum answer)told);

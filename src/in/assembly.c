@@ -1,5 +1,5 @@
 /*
- * Assembly: fragments wait until their packet is whole, then it goes on as one.
+ * Assembly: fragments wait until their packet is complete, then it goes on as one.
  *
  * A flow can only be found, and a packet only be judged, by what stands in its first fragment; so
  * nothing of a packet goes on before all of it is there. Each fragment is copied at once to its
@@ -11,7 +11,7 @@
  * of rte_ip_frag has neither realm nor protocol, nor room for them, and it joins eight fragments at
  * most.) Fragments of tunnel packets have a kind of their own.
  *
- * Bounds: WHOLES packets in the making, WHOLES_PER_OWNER of each owner; FRAMES_MAX fragments each;
+ * Bounds: WHOLES packets in reassembly, WHOLES_PER_OWNER of each owner; FRAMES_MAX fragments each;
  * LIFE_S seconds. An owner is
  *
  *   of a site's packet           the site
@@ -19,14 +19,14 @@
  *   of a tunnel packet           its outer source
  *
  * where addresses count by a hash. Of the two kinds that strangers can send, OUTSIDE_MAX each are
- * in the making at most. A packet from outside is known when its first fragment is here and belongs
+ * in reassembly at most. A packet from outside is known when its first fragment is here and belongs
  * to a flow or a tunnel of ours; before that, its later fragments are held only if their addresses
  * may belong to one (in/admit.h).
  *
  * Who wants one more than its share loses its oldest; when all are taken, whoever has most loses
  * its oldest. In both, those that are not known go first, and for one that is not known no known
  * one does: its sender may be anybody. Fragments that overlap end their packet (RFC 5722; of IPv4
- * as well), unless one is just the same again. A site whose packet did not become whole in time is
+ * as well), unless one is just the same again. A site whose packet was not complete in time is
  * told, if its first fragment came (RFC 792, RFC 8200 section 4.5).
  */
 #include "in/assembly.h"
@@ -45,7 +45,7 @@ enum {
 	WHOLES = 64,
 	WHOLES_PER_OWNER = 16,
 	OUTSIDE_MAX = 48,
-	BUFFERS = 2 * WHOLES - 1, /* in the making, and on their way out */
+	BUFFERS = 2 * WHOLES - 1, /* in reassembly, and about to be sent */
 	FRAMES_MAX = 128,
 	LIFE_S = 5,
 	BUCKETS = 64,
@@ -484,7 +484,7 @@ static size_t whole_header(const struct assembly *a)
 	return is_six(a) ? piece6_whole_header(a->header_len) : piece_whole_header(a->header_len);
 }
 
-/* What pieces of it may measure: what its source believes to fit, and any way takes. */
+/* How large its fragments may be: as large as its source made them, or what every path carries. */
 static uint16_t largest_of(const struct assembly *a)
 {
 	if (a->key.zero != ASSEMBLY_INNER6)

@@ -10,7 +10,7 @@
  * A hop is a neighbour: a gateway, the far end of a tunnel, or a host on the link that somebody
  * asked for. Flows keep its id, and when the neighbour's address changes, the hop behind the id
  * does. When routes have changed, the hop that packets went by is `moved`: a flow that has its id
- * asks for its way anew (way.h), at its next packet.
+ * looks up its route again (nexthop.h), at its next packet.
  *
  * A destination on the port's own link has a hop of its own, made when somebody first asks: until
  * then adjacency_route() says HOP_UNKNOWN_HOST and the worker asks the control thread to find out.
@@ -43,7 +43,7 @@ struct hop {
 	uint16_t mtu; /* of the port: bytes of IP packet; 0: moved */
 	uint8_t port; /* index of the port */
 	bool resolved : 1; /* false: dst_mac is not known yet */
-	bool moved : 1; /* no route leads here any more, or not all that did: ask for the way */
+	bool moved : 1; /* some or all routes to it lead elsewhere: look up again */
 };
 
 static_assert(sizeof(struct hop) == 16, "four hops a cache line");
@@ -102,13 +102,13 @@ struct adjacency_spec {
 	const struct adjacency_host6 *hosts6;
 	size_t n_hosts6;
 	const uint16_t *tunnel_hops; /* [n_tunnels + 1], by tunnel id: hop towards its far end */
-	const uint16_t *tunnel_mtus; /* [n_tunnels + 1]: largest inner packet that fits its way */
+	const uint16_t *tunnel_mtus; /* [n_tunnels + 1]: largest inner packet that fits its path */
 	size_t n_tunnels;
 	const uint8_t (*macs)[6]; /* [n_macs], by port: its own Ethernet address */
 	size_t n_macs;
 	const struct adjacency_ways
 		*ways; /* instead of routes and hosts; NULL: make them of those */
-	uint16_t lost; /* a moved hop for flows that have no way now; 0: they keep theirs */
+	uint16_t lost; /* a moved hop for flows without a route; 0: they keep theirs */
 };
 
 /* A destination on the link of @port that a flow of @site waits for. */
@@ -127,7 +127,7 @@ struct adjacency {
 	uint8_t (*macs)[6]; /* by port: what we answer ARP and solicitations with */
 	uint16_t *ids; /* hops by row: what the trees lead to */
 	const struct trie_node *four[ADJACENCY_PORTS], *six[ADJACENCY_PORTS];
-	uint16_t lost; /* a flow without a way keeps this, a moved hop; 0: what it has */
+	uint16_t lost; /* the moved hop of flows without a route; 0: they keep theirs */
 	struct trie *own; /* trees that were made of rows; NULL: they are somebody else's */
 };
 

@@ -25,7 +25,7 @@ enum tunnel_type {
 	TUNNEL_GRE,
 };
 
-/* The configuration's words: may the way cut the tunnel's packets? */
+/* The configuration's words: may routers fragment the tunnel's packets? */
 enum outer_df { OUTER_DF_SET, OUTER_DF_CLEAR };
 
 /* Keepalives of ours (control/keepalive.h). */

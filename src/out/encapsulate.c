@@ -2,9 +2,9 @@
  * Encapsulate: outer headers of the tunnel, if it goes into one, and Ethernet.
  *
  * A tunnel's headers were made when the network was compiled; a packet adds its length, its TOS
- * byte (DSCP and ECN), an identification where the way may cut it (RFC 6864), and what that does to
- * the checksum. Over IPv6 it adds a flow label, by which routers on the way spread flows over
- * several paths and keep the packets of each together (RFC 6438).
+ * byte (DSCP and ECN), an identification where routers may fragment it (RFC 6864), and what that
+ * does to the checksum. Over IPv6 it adds a flow label, by which routers spread flows over several
+ * paths and keep the packets of each together (RFC 6438).
  */
 #include "out/stages.h"
 

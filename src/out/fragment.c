@@ -1,13 +1,13 @@
 /*
- * Fragment: a packet that is too big for its way out and may be cut leaves in pieces. IPv4 may
- * where DF is clear; IPv6 only if it came in pieces: its source cuts it, and nobody else (RFC 8200
- * section 5).
+ * Fragment: a packet that is larger than its MTU, and may be fragmented, leaves as fragments. IPv4
+ * may be where DF is clear; IPv6 only if it came in fragments: only its source fragments it (RFC
+ * 8200 section 5).
  *
  * The only stage that makes packets. It takes what follow or answer passed to it, translates it if
  * that has not been done, copies it piece by piece into buffers of their own, and sends the pieces
  * itself, since a burst has no room for them: encapsulated and transmitted like any packet, by the
- * same functions. If buffers run out, nothing of it leaves. (Of rte_ip_frag's two ways one makes
- * chains of buffers, which not every port sends, and the other is not yet stable in DPDK 22.11.)
+ * same functions. If buffers run out, nothing of it leaves. (One of rte_ip_frag's two functions
+ * makes chains of buffers, which not every port sends; the other is not yet stable in DPDK 22.11.)
  *
  * Law 3: k pieces are k - 1 packets more than came in, counted as fragments_made.
  *
@@ -86,7 +86,7 @@ static void make_piece(struct lane *lane, const struct packet *p, const struct c
 	m->pkt_len = piece.len;
 }
 
-/* How much of what is cut goes into one piece: what fits the way out and a buffer. */
+/* How much payload goes into one fragment: what fits the MTU and a buffer. */
 static size_t piece_size(const struct lane *lane, const struct packet *p, size_t header)
 {
 	struct rte_mempool *pool = whole_pool(p->mbuf);

@@ -8,7 +8,7 @@
 #include "base/checksum.h"
 #include "base/tcp_options.h"
 #include "base/wire.h"
-#include "way.h"
+#include "nexthop.h"
 
 enum { MSS_MIN = 48 }; /* less is taken for an attack (CVE-2019-11479) */
 
@@ -32,7 +32,7 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 uint16_t mss_of(struct lane *lane, struct flow *f, const struct flow6 *six, uint16_t headers)
 {
 	uint16_t mtu = lane->adj->tunnel_mtus[f->onramp];
-	const struct hop *out = way_hop(lane, f, six);
+	const struct hop *out = nexthop_of(lane, f, six);
 
 	if (out->mtu != 0 && out->mtu < mtu) /* 0: back in, or there is no way out just now */
 		mtu = out->mtu;

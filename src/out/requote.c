@@ -14,8 +14,8 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "nexthop.h"
 #include "out/transport.h"
-#include "way.h"
 
 /* What changes in the quote: the side of the packet that our flow translated. */
 struct swap {
@@ -85,7 +85,7 @@ uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const 
 		p->hop = lane->adj->tunnel_hops[f->onramp];
 		return lane->adj->tunnel_mtus[f->onramp];
 	}
-	hop = way_hop(lane, f, six);
+	hop = nexthop_of(lane, f, six);
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;
 	return hop->resolved ? hop->mtu : UINT16_MAX; /* if not: encapsulation will say */

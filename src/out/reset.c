@@ -1,8 +1,7 @@
 /*
- * Reset: a TCP segment in mid-stream that belongs to no flow, as after a restart of the gateway, is
- * answered by what its own far end would say that knows nothing of the connection: a reset (RFC
- * 9293 section 3.10.7.1). So the host in the site begins anew at once, instead of sending into the
- * void until its own timers end it.
+ * Reset: a TCP segment that belongs to no flow, as after a restart of the gateway, is answered by a
+ * reset, as by a server that knows nothing of the connection (RFC 9293 section 3.10.7.1). So the
+ * host in the site connects again at once, instead of retransmitting until its timers end it.
  *
  * The answer is made in the segment's own buffer, and is never longer.
  */

@@ -46,7 +46,7 @@ void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flo
 uint8_t *reset_make(struct packet *p);
 uint8_t *reset_make6(struct packet *p, const struct flow6_key *key);
 
-/* Sends @p the way of @f's packets in its direction: hop and tunnel. Returns how much fits. */
+/* Gives @p the hop and tunnel of @f's packets in its direction. Returns how much fits. */
 uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const struct flow6 *six);
 
 /*
@@ -57,8 +57,8 @@ uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const 
 void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
 
 /*
- * The MSS that fits both ways of @f, behind @headers bytes of IP and TCP. @six: its addresses if it
- * is IPv6, else NULL. A hop that has moved is asked for anew (way.h).
+ * The MSS that fits @f in both directions, behind @headers bytes of IP and TCP. @six: its addresses
+ * if it is IPv6, else NULL. A hop that has moved is looked up again (nexthop.h).
  */
 uint16_t mss_of(struct lane *lane, struct flow *f, const struct flow6 *six, uint16_t headers);
 

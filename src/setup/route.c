@@ -1,15 +1,15 @@
 /*
- * Step: which way does the flow go?
+ * Step: by which nexthop does the flow leave?
  *
  * The default route is the first egress pool with an address of the flow's family, by its uplink.
- * What leaves untranslated needs no such address, but goes the same way. Private destinations have
- * no route: they must not leak to the Internet, and neither must packets to our own outer
- * addresses, nor those of one site to a global prefix of another: sites do not meet. Packets to our
- * own egress addresses turn back. Behind the uplink the kernel's routes say which neighbour is next
- * (way.h).
+ * What leaves untranslated needs no such address, but leaves by the same uplink. Private
+ * destinations have no route: they must not leak to the Internet, and neither must packets to our
+ * own outer addresses, nor those of one site to a global prefix of another: sites do not meet.
+ * Packets to our own egress addresses turn back. Behind the uplink the kernel's routes say which
+ * neighbour is the nexthop (nexthop.h).
  */
+#include "nexthop.h"
 #include "setup/setup.h"
-#include "way.h"
 
 /* @addr in host order. Both numbers are known at compile time: this is one comparison. */
 static ALWAYS_INLINE bool is_in(uint32_t addr, uint32_t prefix, unsigned len)
@@ -54,7 +54,7 @@ enum drop route_choose(struct setup *s)
 	if (__builtin_expect(network_find_address(lane->net, dst) >= 0, 0))
 		return turn_back(s);
 	s->flow.far = SITE_INTERNET;
-	return way_find(s->lane, s->flow.site, dst, &s->flow.offramp);
+	return nexthop_find(s->lane, s->flow.site, dst, &s->flow.offramp);
 }
 
 /* RFC 4193, unique local, and what came before it (RFC 3879). */
@@ -76,5 +76,5 @@ enum drop route6_choose(struct setup *s)
 	    (s->pool == NULL && !s->is_global))
 		return DROP_NO_ROUTE;
 	s->flow.far = SITE_INTERNET;
-	return way_find6(s->lane, s->flow.site, dst, &s->flow.offramp);
+	return nexthop_find6(s->lane, s->flow.site, dst, &s->flow.offramp);
 }

@@ -17,8 +17,8 @@
 #include "base/wire.h"
 #include "errors.h"
 #include "flow/remotes.h"
+#include "nexthop.h"
 #include "setup/room.h"
-#include "way.h"
 
 #include <string.h>
 
@@ -202,7 +202,7 @@ static enum answer choose_answer(const struct setup *s, enum drop drop)
 
 	if (drop == DROP_NO_FLOW && lane->reset_unknown && is_mid_stream(s))
 		return errors_may_reset(lane, realm) ? ANSWER_RESET : ANSWER_ARP;
-	if (way_answer(drop) >= 0 || answers[drop] == ANSWER_ARP)
+	if (nexthop_answer(drop) >= 0 || answers[drop] == ANSWER_ARP)
 		return (enum answer)answers[drop];
 	return errors_may_refuse(lane, realm) ? (enum answer)answers[drop] : ANSWER_ARP;
 }

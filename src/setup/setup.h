@@ -31,7 +31,7 @@ enum drop limits_take_from_outside(struct setup *s); /* the same, begun by the I
 void limits_undo(struct setup *s);
 enum drop source_check(struct setup *s); /* may this site use that source? */
 enum drop source6_check(struct setup *s);
-enum drop route_choose(struct setup *s); /* which way does it go? */
+enum drop route_choose(struct setup *s); /* by which nexthop? */
 enum drop route6_choose(struct setup *s);
 enum drop egress_choose(struct setup *s); /* which address and port might it leave with? */
 enum drop egress_take(struct setup *s); /* that one, or the next that is free */

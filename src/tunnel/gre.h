@@ -46,7 +46,7 @@ uint8_t gre_overhead(bool over_ipv6, bool has_key);
 /*
  * Writes the outer headers of a tunnel over IPv4, 24 or 28 bytes, and returns how many. Total
  * length is zero and the IPv4 checksum is that of a zero length: encapsulation adds both, and the
- * inner packet's TOS. With df the way may not cut the tunnel's packets (RFC 2784 leaves it to us).
+ * inner packet's TOS. With df no router may fragment them (RFC 2784 leaves it to us).
  */
 uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends);
 

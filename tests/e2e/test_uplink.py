@@ -35,7 +35,7 @@ def module_bed(make_bed):
 
 
 def answers(bed, s):
-    """Does the flow of this socket have a way?"""
+    """Does the flow of this socket get answers?"""
     s.settimeout(0.3)
     try:
         echo_udp(s, token(bed.berlin))
@@ -48,17 +48,17 @@ def test_a_flow_follows_its_route(bed):
     """One flow: by the default route, by a longer prefix that appears, by nothing, and back."""
     s = udp_socket(bed.berlin, 40000)
     route = bed.gateway.ip
-    wait_until("a way", lambda: answers(bed, s))
+    wait_until("an answer", lambda: answers(bed, s))
     for kind, there in ((("via", NOBODY), None), (("blackhole",), "route_blackhole"),
                         (("unreachable",), None), (("prohibit",), None)):
         what = [k for k in kind if k != "via" and k != NOBODY]
         via = ["via", NOBODY] if "via" in kind else []
         route("route", "add", *what, f"{SERVER}/32", *via)
-        wait_until(f"no way: {kind}", lambda: not answers(bed, s))
+        wait_until(f"no answer: {kind}", lambda: not answers(bed, s))
         if there:
             wait_until(there, lambda: bed.daemon.drops().get(there))
         route("route", "del", *what, f"{SERVER}/32")
-        wait_until(f"a way after {kind}", lambda: answers(bed, s))
+        wait_until(f"an answer after {kind}", lambda: answers(bed, s))
     route("route", "add", "unreachable", f"{SERVER}/32")
     s.settimeout(2)
     s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
@@ -68,14 +68,14 @@ def test_a_flow_follows_its_route(bed):
             time.sleep(0.05)
     assert e.value.errno == errno.EHOSTUNREACH
     route("route", "del", "unreachable", f"{SERVER}/32")
-    wait_until("a way at the end", lambda: answers(bed, s))
+    wait_until("an answer at the end", lambda: answers(bed, s))
     s.close()
 
 
 def test_prefixes_come_and_go(bed, tmp_path):
     """40,000 in all, 5,000 at once, each by a gateway of its own in turn: a flow goes on meanwhile."""
     s = udp_socket(bed.berlin, 40001)
-    wait_until("a way", lambda: answers(bed, s))
+    wait_until("an answer", lambda: answers(bed, s))
     lost = 0
     for turn in range(8):
         for command in ("add", "del"):
@@ -99,7 +99,7 @@ def test_a_link_that_lost_its_routes(bed):
     """An interface that was down comes back without its static routes: the tunnels that need them are
     reported until somebody adds the routes again."""
     s = udp_socket(bed.berlin, 40002)
-    wait_until("a way", lambda: answers(bed, s))
+    wait_until("an answer", lambda: answers(bed, s))
     assert unreachable(bed) == []
     routes = bed.gateway.ip("route", "show", "dev", "underlay0").stdout.splitlines()
     bed.gateway.ip("link", "set", "underlay0", "down")
@@ -111,7 +111,7 @@ def test_a_link_that_lost_its_routes(bed):
         if " via " in route:
             bed.gateway.ip("route", "add", *route.split(), "dev", "underlay0")
     wait_until("its end", lambda: not unreachable(bed))
-    wait_until("a way again", lambda: answers(bed, s))
+    wait_until("an answer again", lambda: answers(bed, s))
     s.close()
 
 

@@ -17,7 +17,7 @@ LAYERS = {
     "errors": 5,
     "sources": 5,
     "whole": 5,
-    "way": 5,
+    "nexthop": 5,
     "wanted": 5,
     "flow/follow": 6,
     "flow/stages": 6,
@@ -34,7 +34,7 @@ LAYERS = {
     "main": 10,
 }
 # One thing in two files; what leaves for another worker, and where setup/ says it belongs.
-PAIRS = ({"worker", "query"}, {"worker", "census"}, {"errors", "lane"}, {"sources", "lane"}, {"way", "lane"}, {"wanted", "lane"}, {"way", "wanted"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
+PAIRS = ({"worker", "query"}, {"worker", "census"}, {"errors", "lane"}, {"sources", "lane"}, {"nexthop", "lane"}, {"wanted", "lane"}, {"nexthop", "wanted"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
     r"^src/(packet|whole|handover|pipeline|worker\w*|main)\.[ch]$|"

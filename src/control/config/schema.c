@@ -295,8 +295,8 @@ static const struct setting tunnel_rows[] = {
 	}, {
 		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
 		.choices = outer_df, .fallback = "true",
-		.help = "Don't fragment, in the outer IPv4 header: `false` lets the way to the "
-			"site cut the tunnel's packets. Nobody may cut IPv6 ones.",
+		.help = "Don't fragment, in the outer IPv4 header: `false` lets routers fragment "
+			"the tunnel's packets. Nobody may fragment IPv6 ones.",
 	}, {
 		.name = "outer-ttl", .type = SETTING_NUMBER, AT(spec_tunnel, outer_ttl),
 		.min = 1, .max = 255, .fallback = "64", .unit = "hops",

@@ -2,15 +2,15 @@
  * From what has changed to the next adjacency table.
  *
  * Each prefix that has changed is given what the kernel would choose now. Where that differs from
- * before, flows may have to go another way: those to addresses in the prefix, which went by what it
- * led to, or by the shorter prefix above it. They have the number of a hop that others have, too,
- * so that hop is `moved` as a whole: it takes another number, and its flows ask for their way
- * again, each at its next packet (way.h). That is one lookup a flow, which most answer with the
- * same hop. While routes do not stop changing it is done once a second at most, so that the lookups
- * stay few beside the packets; a hop that nothing leads to any more does not wait.
+ * before, the flows to addresses in the prefix may have to be rerouted. They used the hop that it
+ * led to, or that of the shorter prefix above it, and flows to other prefixes use that hop, too. So
+ * the hop is `moved` as a whole: it takes another number, and each of its flows looks up its route
+ * again at its next packet (nexthop.h). That is one lookup a flow, and most find the same hop.
+ * While routes change all the time it is done once a second at most, so that there are few lookups
+ * for each packet; but at once for a hop that no route leads to any more.
  *
- * Of several ways of one metric the first counts whose neighbour is known; one that does not answer
- * is passed over.
+ * Of several nexthops of one metric the first one that is resolved is used; one that does not
+ * answer is skipped.
  */
 #include "control/kernel/view.h"
 
@@ -25,7 +25,7 @@ static const uint16_t verdicts[] = {
 	[KERNEL_PROHIBIT] = HOP_PROHIBITED, [KERNEL_THROW] = HOP_NONE,
 };
 
-/* How good a way is: its neighbour answers, may answer, does not. */
+/* How good a nexthop is: its neighbour answers, may answer, does not. */
 static int grade(const struct view *v, const struct rib_way *way)
 {
 	const struct hops_row *r =

@@ -8,8 +8,9 @@
  *   free -> in use -> moved -> free
  *
  * It is moved when nothing leads to the row any more, or when a route that did leads elsewhere now:
- * then the row takes another one. Flows that have a moved number ask for their way again (way.h).
- * It is free when a census (census.h) that began after the workers knew found no flow that has it.
+ * then the row takes another one. Flows that have a moved number look up their route again
+ * (nexthop.h). It is free when a census (census.h) that began after the workers knew found no flow
+ * that has it.
  *
  * Control thread.
  */
@@ -21,13 +22,13 @@
 
 enum {
 	HOPS_ROWS_MAX = 1 << 18,
-	HOPS_LOST = 1, /* the number of flows that have no way now: for ever moved */
+	HOPS_LOST = 1, /* the number of flows that have no route now: moved for ever */
 	HOPS_NO_ROW = -1,
 };
 
 struct hops_row {
 	struct addr6 addr;
-	uint32_t refs; /* ways of routes that name it: it is to be resolved */
+	uint32_t refs; /* nexthops of routes that name it: it is to be resolved */
 	uint32_t uses; /* what leads to it now: routes, tunnels, a host; it has a number */
 	uint32_t generation; /* of the last dump that had it */
 	uint32_t next_free; /* of rows that are nobody */
@@ -76,7 +77,7 @@ int hops_row(struct hops *h, uint8_t port, const struct addr6 *addr);
 int hops_with_mtu(struct hops *h, int base, uint32_t mtu);
 int hops_find(const struct hops *h, uint8_t port, const struct addr6 *addr); /* or HOPS_NO_ROW */
 
-/* The kernel says so. True: for routes by several ways it is another case now. */
+/* The kernel says so. True: routes with several nexthops must choose again. */
 bool hops_learn(struct hops *h, int row, const struct kernel_neighbour *neighbour);
 
 /* Of whoever the row is. */

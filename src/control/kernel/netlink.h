@@ -1,7 +1,7 @@
 /*
  * Private to control/kernel/: rtnetlink(7) in plain structs.
  *
- * Dumps of routes with a way ask for one interface only, so that a machine with a full routing
+ * Dumps of routes with nexthops ask for one interface only, so that a machine with a full routing
  * table on another one costs nothing. Parsers check every length; a message that is cut short or
  * not about what we follow is skipped. Both families are read into IPv6 addresses: what is IPv4
  * stands there as IPv4-mapped, its prefixes 96 bits longer.
@@ -26,7 +26,7 @@ struct kernel_link {
 	bool up;
 };
 
-/* One of the ways that a route has. */
+/* One of the nexthops of a route. */
 struct kernel_way {
 	struct addr6 gateway; /* zero: on link; IPv6 also of an IPv4 route (RFC 8950) */
 	int ifindex;
@@ -51,12 +51,12 @@ struct kernel_route {
 	uint8_t kind; /* enum kernel_route_kind */
 	bool removed; /* it is gone */
 	bool replaces; /* all of this prefix and metric */
-	uint32_t nexthop; /* number of a nexthop object whose ways are not told here; 0: none */
+	uint32_t nexthop; /* number of a nexthop object that has them instead; 0: none */
 	size_t n_ways;
 	struct kernel_way ways[KERNEL_WAYS_MAX];
 };
 
-/* A nexthop object (ip-nexthop(8)): one way, or a group of others. */
+/* A nexthop object (ip-nexthop(8)): one nexthop, or a group of others. */
 struct kernel_nexthop {
 	uint32_t id;
 	bool removed, blackhole;
@@ -74,7 +74,7 @@ struct kernel_neighbour {
 
 /*
  * True: @nlh is a route of the main table that is for all packets: added, changed or removed. More
- * ways than KERNEL_WAYS_MAX are left out.
+ * nexthops than KERNEL_WAYS_MAX are left out.
  */
 bool netlink_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out);
 bool netlink_parse_nexthop(const struct nlmsghdr *nlh, struct kernel_nexthop *out);

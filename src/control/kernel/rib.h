@@ -1,9 +1,10 @@
 /*
- * Private to control/kernel/: the kernel's routes by one port, with all their ways.
+ * Private to control/kernel/: the kernel's routes by one port, with all their nexthops.
  *
- * An entry is a prefix; its ways are what the kernel has for it, by metric, as they came. Ways are
- * added and removed one by one, as events and dumps say; what an entry leads to is chosen later,
- * once for however many changes (compile.c). Entries that have changed are in a list of their own.
+ * An entry is a prefix; its ways are the nexthops that the kernel has for it, by metric, in the
+ * order of their arrival. Events and dumps add and remove them one by one. Which of them is used is
+ * chosen later, once for however many changes (compile.c). Entries that have changed are in a list
+ * of their own.
  *
  * Control thread.
  */
@@ -24,7 +25,7 @@ struct rib_way {
 struct rib_entry {
 	struct prefix6 prefix;
 	struct rib_way *ways;
-	uint32_t mtu; /* of the way that was chosen */
+	uint32_t mtu; /* of the nexthop that was chosen */
 	uint32_t value; /* in the workers' tree; TRIE_NONE: it is not there */
 	uint32_t next_free;
 	bool live, changed;
@@ -37,7 +38,7 @@ struct rib {
 	uint32_t free_entry; /* plus 1: a list; 0: none */
 	size_t n; /* live ones */
 	size_t n_bounded;
-	size_t n_several; /* with more than one way, or so many had one at some time */
+	size_t n_several; /* with more than one nexthop, now or at some time */
 	uint32_t *changed; /* numbers of entries */
 	size_t n_changed, changed_room;
 	struct trie index; /* prefix -> entry */
@@ -50,13 +51,13 @@ void rib_fini(struct rib *rib); /* refs of rows are the caller's */
 struct rib_entry *rib_find(struct rib *rib, const struct prefix6 *prefix);
 
 /*
- * Adds one way, or marks it with the generation if it is there. 1: it is new; 0: it was there;
+ * Adds a nexthop, or marks it with the generation if it is there. 1: it is new; 0: it was there;
  * -ENOMEM.
  */
 int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_way *way, bool bounded);
 
 /*
- * Takes out ways for which @gone(way, arg) is true; it lets go of what the way held. How many.
+ * Removes the nexthops for which @gone(way, arg) is true; it gives back what they held. How many.
  */
 typedef bool (*rib_gone_fn)(const struct rib_way *way, void *arg);
 size_t rib_remove(struct rib *rib, struct rib_entry *entry, rib_gone_fn gone, void *arg);
@@ -64,5 +65,5 @@ size_t rib_remove(struct rib *rib, struct rib_entry *entry, rib_gone_fn gone, vo
 /* It is to be looked at by the next table. */
 void rib_touch(struct rib *rib, struct rib_entry *entry);
 
-/* The entry is looked at: not in the list any more; gone if it has no way and no value. */
+/* The entry is looked at: not in the list any more; freed if it has no nexthop and no value. */
 void rib_settle(struct rib *rib, uint32_t entry);

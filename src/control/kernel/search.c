@@ -31,7 +31,7 @@ static bool needs_asking(const struct hops_row *r)
 			    NUD_NOARP)) == 0;
 }
 
-/* Packets go there, or would if another way failed. */
+/* Packets go there, or would if another nexthop failed. */
 static bool is_target(const struct search *s, size_t i)
 {
 	const struct hops_row *r = &s->view->hops.rows[i];

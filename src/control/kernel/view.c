@@ -1,12 +1,11 @@
 /*
  * Events and dumps become rows: see view.h.
  *
- * An event adds ways to a prefix or takes some out. That is right for both families: IPv4 has
- * several routes of one prefix and metric, each with ways of its own, IPv6 one whose ways are added
- * and removed singly (RTA_MULTIPATH has all of them each time); the ways together are what a packet
- * may take. NLM_F_REPLACE takes out all of the prefix and metric first, on whichever port: a route
- * that leaves by another interface now is none of ours. What a way says beside gateway and
- * interface (weights, sources) is not asked for.
+ * An event adds nexthops to a prefix or removes some. That is right for both families: IPv4 has
+ * several routes of one prefix and metric, each with nexthops of its own; IPv6 has one, whose
+ * nexthops are added and removed singly (RTA_MULTIPATH has all of them each time). A packet may
+ * take any of them. NLM_F_REPLACE removes all of the prefix and metric first, on every port: the
+ * new route may leave by an interface that is none of ours. Weights and sources are ignored.
  *
  * A refusal (blackhole, unreachable, prohibit, throw) leaves by no interface: it is one of every
  * port.
@@ -262,7 +261,7 @@ static void expand_one(struct kernel_route *out, const struct kernel_nexthop *ne
 		out->ways[out->n_ways++] = nexthop->way;
 }
 
-/* The ways of a nexthop object in place of its number. False: it is not known. */
+/* The nexthops of an object in place of its number. False: it is not known. */
 static bool expand(const struct view *v, const struct kernel_route *route, struct kernel_route *out)
 {
 	const struct kernel_nexthop *nexthop = find_nexthop(v, route->nexthop);

@@ -21,7 +21,7 @@ enum {
 	VIEW_HOSTS_MAX = 16384, /* on-link hosts that are not ends of tunnels */
 	VIEW_NEXTHOPS_MAX = 65536, /* nexthop objects */
 	VIEW_IDLE_MAX = 2, /* censuses without a flow to a host, after which it is let go */
-	VIEW_PACE_MS = 100, /* between two times that flows are asked for their way again */
+	VIEW_PACE_MS = 100, /* between two times that flows are rerouted */
 	VIEW_PACE_MAX_MS = 1000, /* while routes do not stop changing */
 };
 
@@ -59,7 +59,7 @@ struct view {
 	uint32_t generation; /* of dumps */
 
 	/* private to view.c, hosts.c and compile.c */
-	bool reconsider; /* a gateway was found or lost: routes by several ways */
+	bool reconsider; /* a gateway was found or lost: routes with several nexthops */
 	bool routes_changed;
 	uint64_t paced_ms; /* the last time that flows were asked to look again */
 	unsigned pace; /* how often in a row */

@@ -163,7 +163,7 @@ static void expect_refusal(size_t i, bool is_six, const struct worker_counters *
 	assert_int_equal(f.icmp_code, is_six ? rows[i].code6 : rows[i].code);
 }
 
-/* A flow that exists, and a first packet; and the flow goes on when there is a way again. */
+/* A flow that exists, and a first packet; and the flow goes on when there is a route again. */
 static void test_refusals(void **state)
 {
 	const struct frame *families[] = {&four, &six};
@@ -307,5 +307,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mss_while_routes_move, setup, teardown),
 	};
 
-	return cmocka_run_group_tests_name("packet/way", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("packet/nexthop", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The routes' answer as a hop or as a reason: see way.h. */
-#include "way.h"
+/* The routes' answer as a hop or as a reason: see nexthop.h. */
+#include "nexthop.h"
 
 #include "wanted.h"
 
@@ -35,7 +35,7 @@ static inline bool is_hop(uint16_t hop)
 	return __builtin_expect((uint16_t)(hop - 1) < HOPS_MAX, 1);
 }
 
-enum drop way_find(struct lane *lane, uint16_t site, be32_t dst, uint16_t *hop)
+enum drop nexthop_find(struct lane *lane, uint16_t site, be32_t dst, uint16_t *hop)
 {
 	const struct pool *pool = lane->net->egress;
 
@@ -46,7 +46,7 @@ enum drop way_find(struct lane *lane, uint16_t site, be32_t dst, uint16_t *hop)
 	return is_hop(*hop) ? DROP_NONE : judge4(lane, site, pool->port, dst, *hop);
 }
 
-enum drop way_find6(struct lane *lane, uint16_t site, const struct addr6 *dst, uint16_t *hop)
+enum drop nexthop_find6(struct lane *lane, uint16_t site, const struct addr6 *dst, uint16_t *hop)
 {
 	uint8_t port = lane->net->uplink6;
 
@@ -54,11 +54,11 @@ enum drop way_find6(struct lane *lane, uint16_t site, const struct addr6 *dst, u
 	return is_hop(*hop) ? DROP_NONE : judge(lane, site, port, dst, *hop);
 }
 
-enum drop way_renew(struct lane *lane, struct flow *f, const struct flow6 *six)
+enum drop nexthop_renew(struct lane *lane, struct flow *f, const struct flow6 *six)
 {
 	uint16_t hop;
-	enum drop drop = six != NULL ? way_find6(lane, f->site, &six->dst, &hop)
-				     : way_find(lane, f->site, f->dst, &hop);
+	enum drop drop = six != NULL ? nexthop_find6(lane, f->site, &six->dst, &hop)
+				     : nexthop_find(lane, f->site, f->dst, &hop);
 
 	if (drop == DROP_NONE)
 		f->offramp = hop;
@@ -67,14 +67,14 @@ enum drop way_renew(struct lane *lane, struct flow *f, const struct flow6 *six)
 	return drop;
 }
 
-const struct hop *way_hop(struct lane *lane, struct flow *f, const struct flow6 *six)
+const struct hop *nexthop_of(struct lane *lane, struct flow *f, const struct flow6 *six)
 {
 	if (lane->adj->hops[f->offramp].moved)
-		way_renew(lane, f, six);
+		nexthop_renew(lane, f, six);
 	return &lane->adj->hops[f->offramp];
 }
 
-int way_answer(enum drop drop)
+int nexthop_answer(enum drop drop)
 {
 	switch (drop) {
 	case DROP_NO_ROUTE:
