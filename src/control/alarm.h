@@ -30,6 +30,8 @@ enum {
 	X(DESCRIPTORS, "descriptors", WARNING,                                                     \
 	  "the API accepts no new client; raise the limit of open files (LimitNOFILE= of the "     \
 	  "unit)")                                                                                 \
+	X(API_SOCKET, "api_socket", WARNING,                                                       \
+	  "no new client finds the API: take away what is in its place, or make its folder")       \
 	X(ADDRESS_IN_KERNEL, "address_in_kernel", ERROR,                                           \
 	  "the kernel answers for an address that is ours: take it off the interface")             \
 	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                             \

@@ -259,3 +259,55 @@ def test_limit_of_a_control_group(fresh):
     assert r.returncode == 1, r.stderr
     assert re.search(r"need \d+ MiB, but only \d+ MiB of memory are free on this machine and in this "
                      r"control group", r.stderr), r.stderr
+
+
+def test_no_folder_of_dpdk_is_left(fresh, tmp_path):
+    """Not even while it runs: a kill would leave it, and each start would add one."""
+    run = tmp_path / "run"
+    run.mkdir()
+    fresh.start(env={**os.environ, "RUNTIME_DIRECTORY": str(run)})
+    assert list((run / "dpdk").iterdir()) == []
+
+
+def test_socket_removed(fresh):
+    """It is made again; what is in its place is left alone, and said."""
+    fresh.start()
+    fresh.socket.unlink()
+    wait_until("a socket", fresh.answers, 10)
+    assert "it is there again" in fresh.log.read_text()
+
+    fresh.socket.unlink()
+    fresh.socket.write_text("somebody else's")
+    wait_until("the alarm", lambda: "alarm api_socket" in fresh.log.read_text(), 10)
+    assert fresh.socket.read_text() == "somebody else's"
+    fresh.socket.unlink()
+    wait_until("a socket", fresh.answers, 10)
+    wait_until("its end", lambda: "alarm api_socket ended" in fresh.log.read_text(), 10)
+
+
+@pytest.mark.parametrize("makes_room", [True, False])
+def test_no_room_for_a_client(build, tmp_path, makes_room):
+    """A backlog that is full: homeward waits for room, as long as --timeout says."""
+    path = str(tmp_path / "api.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as other:
+        listener.bind(path)
+        listener.listen(0)
+        other.connect(path)
+        homeward = subprocess.Popen([build / "cli" / "homeward", "--socket", path, "--timeout",
+                                     "20" if makes_room else "1", "status"],
+                                    stderr=subprocess.PIPE, text=True)
+        if makes_room:
+            with pytest.raises(subprocess.TimeoutExpired):
+                homeward.wait(1)
+            other.close()
+            asked = b""
+            while not asked:  # the first ask nothing
+                client, _ = listener.accept()
+                asked = client.recv(4096)
+            with client:
+                client.send(b'HTTP/1.1 503 Busy\r\nContent-Length: 17\r\n\r\n{"error": "busy"}')
+                _, said = homeward.communicate(timeout=10)
+        else:
+            _, said = homeward.communicate(timeout=30)
+    assert ("homeward: busy" if makes_room else "has not answered") in said
+    assert homeward.returncode == 1

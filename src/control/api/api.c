@@ -96,6 +96,7 @@ static void sample_load(evutil_socket_t fd, short what, void *arg)
 		*load = (struct load){now.turns, now.idle_turns};
 	}
 	flows_reap(api, false);
+	listen_hold(api);
 }
 
 struct api *api_create(struct event_base *base, const struct api_context *ctx,

@@ -7,6 +7,7 @@
  * backlog and nothing spins.
  */
 #include "base/err.h"
+#include "base/log.h"
 #include "control/alarm.h"
 #include "control/api/server.h"
 
@@ -151,39 +152,78 @@ static void accept_failed(struct evconnlistener *events, void *arg)
 	pause_listener(api, DESCRIPTORS_RETRY_MS);
 }
 
-int listen_start(struct api *api, struct err_list *errs)
+/* Is the file that clients see our socket? */
+static bool is_ours(const struct api *api)
+{
+	struct stat st;
+
+	return lstat(api->ctx.config->api_socket, &st) == 0 && st.st_dev == api->listener.dev &&
+	       st.st_ino == api->listener.ino;
+}
+
+/* In place of the listener before, if there was one. */
+static int begin(struct api *api, struct err_list *errs)
 {
 	struct listener *l = &api->listener;
 	const char *path = api->ctx.config->api_socket;
-	struct stat st;
 	int fd = open_socket(path, errs);
+	struct evconnlistener *events;
+	struct stat st;
 
 	if (fd < 0)
 		return -1;
-	l->retry = evtimer_new(api->base, retry_listening, api);
-	l->events = evconnlistener_new(api->base, let_in, api,
-				       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (l->events == NULL || l->retry == NULL || lstat(path, &st) < 0) {
+	events = evconnlistener_new(api->base, let_in, api,
+				    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (events == NULL || lstat(path, &st) < 0) {
 		err_add(errs, NULL, 0, 0, "not enough memory for the API");
-		if (l->events == NULL)
+		if (events != NULL)
+			evconnlistener_free(events);
+		else
 			close(fd);
 		return -1;
 	}
+	if (l->events != NULL)
+		evconnlistener_free(l->events);
+	l->events = events;
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
-	evconnlistener_set_error_cb(l->events, accept_failed);
+	evconnlistener_set_error_cb(events, accept_failed);
+	if (l->paused)
+		evconnlistener_disable(events);
 	return 0;
+}
+
+int listen_start(struct api *api, struct err_list *errs)
+{
+	api->listener.retry = evtimer_new(api->base, retry_listening, api);
+	if (api->listener.retry != NULL)
+		return begin(api, errs);
+	err_add(errs, NULL, 0, 0, "not enough memory for the API");
+	return -1;
+}
+
+/* What cleans up folders takes sockets for old files, too. */
+void listen_hold(struct api *api)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+
+	if (is_ours(api))
+		return;
+	if (begin(api, &errs) == 0) {
+		log_warning("somebody removed %s; it is there again", api->ctx.config->api_socket);
+		alarm_clear(api->ctx.alarms, ALARM_API_SOCKET, "api");
+	} else {
+		alarm_raise(api->ctx.alarms, ALARM_API_SOCKET, "api", "%s", errs.errs[0].text);
+	}
+	err_list_fini(&errs);
 }
 
 void listen_stop(struct api *api)
 {
 	struct listener *l = &api->listener;
-	const char *path = api->ctx.config->api_socket;
-	struct stat st;
 
-	if (l->events != NULL && lstat(path, &st) == 0 && st.st_dev == l->dev &&
-	    st.st_ino == l->ino)
-		unlink(path);
+	if (l->events != NULL && is_ours(api))
+		unlink(api->ctx.config->api_socket);
 	if (l->events != NULL)
 		evconnlistener_free(l->events);
 	if (l->retry != NULL)

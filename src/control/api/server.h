@@ -53,6 +53,7 @@ void api_answer(struct api *api, bool is_get, const char *url, struct api_reply 
 int listen_check(const char *path, struct err_list *errs);
 
 int listen_start(struct api *api, struct err_list *errs); /* 0, or -1 and a sentence */
+void listen_hold(struct api *api); /* the socket is where clients look for it, or an alarm */
 void listen_stop(struct api *api); /* removes the socket, if it is still ours */
 void listen_room(struct api *api); /* a connection has ended */
 
