@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -47,11 +50,8 @@ static size_t keep(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-static void explain(const struct cli *cli, CURL *curl, CURLcode code)
+static void explain(const struct cli *cli, CURLcode code, int os_error)
 {
-	long os_error = 0;
-
-	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_OPERATION_TIMEDOUT || os_error == EAGAIN)
 		fprintf(cli->err,
 			"homeward: the daemon has not answered on %s for %u s: it is busy or "
@@ -70,22 +70,40 @@ static void explain(const struct cli *cli, CURL *curl, CURLcode code)
 			cli->socket);
 }
 
-/* A socket with a full backlog refuses at once: ask again, as long as the timeout allows. */
-static CURLcode perform(const struct cli *cli, CURL *curl)
+/*
+ * Why libcurl did not connect, asked of the kernel: errno. libcurl takes EAGAIN for a connection
+ * that is on its way. If it works now there was no room a moment ago.
+ */
+static int find_error(const struct cli *cli)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return errno;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", cli->socket);
+	error = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 ? EAGAIN : errno;
+	close(fd);
+	return error;
+}
+
+/*
+ * A socket with a full backlog refuses at once: ask again, as long as the timeout allows.
+ * *@os_error: why there was no connection.
+ */
+static CURLcode perform(const struct cli *cli, CURL *curl, int *os_error)
 {
 	const struct timespec pause = {.tv_nsec = RETRY_NS};
 	struct timespec now, until;
-	long os_error = 0;
 	CURLcode code;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += cli->timeout_s;
 	for (;;) {
 		code = curl_easy_perform(curl);
-		curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
+		*os_error = code == CURLE_COULDNT_CONNECT ? find_error(cli) : 0;
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (code != CURLE_COULDNT_CONNECT || os_error != EAGAIN ||
-		    now.tv_sec >= until.tv_sec)
+		if (*os_error != EAGAIN || now.tv_sec >= until.tv_sec)
 			return code;
 		nanosleep(&pause, NULL);
 	}
@@ -97,6 +115,7 @@ static int fetch(const struct cli *cli, const char *path, struct buffer *b, long
 	CURL *curl = curl_easy_init();
 	char url[URL_SIZE];
 	CURLcode code;
+	int os_error = 0;
 
 	if (curl == NULL) {
 		fprintf(cli->err, "homeward: out of memory\n");
@@ -112,9 +131,9 @@ static int fetch(const struct cli *cli, const char *path, struct buffer *b, long
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, b);
 	code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
 	if (code == CURLE_OK)
-		code = perform(cli, curl);
+		code = perform(cli, curl, &os_error);
 	if (code != CURLE_OK)
-		explain(cli, curl, code);
+		explain(cli, code, os_error);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_cleanup(curl);
 	return code == CURLE_OK ? 0 : -EIO;

@@ -253,7 +253,7 @@ static int start(const struct config *config, const cpu_set_t *cpus, bool huge)
 {
 	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
 	char *argv[ARGS_MAX];
-	int argc = 0;
+	int argc = 0, ret;
 
 	write_cores(cores, sizeof(cores), cpus);
 	snprintf(megabytes, sizeof(megabytes), "%zu", bytes_needed(config, huge) / MIB + 1);
@@ -275,7 +275,9 @@ static int start(const struct config *config, const cpu_set_t *cpus, bool huge)
 		argv[argc++] = "--no-shconf";
 	}
 	argv[argc] = NULL;
-	return rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
+	ret = rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
+	rmdir(rte_eal_get_runtime_dir()); /* nothing of ours comes into it */
+	return ret;
 }
 
 int port_eal_init(const struct config *config, struct err_list *errs)
