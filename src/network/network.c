@@ -109,11 +109,7 @@ bool network_address_lets_in(const struct network *net, be32_t addr)
 {
 	int first = network_find_address(net, addr);
 
-	for (uint32_t i = first < 0 ? net->n_addresses : (uint32_t)first; i < net->n_addresses; i++)
-		if (net->addresses[i].addr == addr &&
-		    net->pools[net->addresses[i].pool].filtering == FILTERING_ENDPOINT_INDEPENDENT)
-			return true;
-	return false;
+	return first >= 0 && net->addresses[first].lets_in;
 }
 
 bool network_source_allowed(const struct network *net, uint16_t site, be32_t src)
@@ -370,6 +366,8 @@ static void index_addresses(struct network *net)
 				.addr = net->addresses[i].addr,
 				.value = (int32_t)i,
 			};
+		if (net->pools[net->addresses[i].pool].filtering == FILTERING_ENDPOINT_INDEPENDENT)
+			net->addresses[slot->value].lets_in = true;
 	}
 }
 

@@ -117,7 +117,8 @@ struct egress_address {
 	be32_t addr; /* 0: it is the IPv6 one */
 	uint16_t pool;
 	uint8_t port; /* uplink */
-	uint8_t pad;
+	/* the first entry of an address: may the Internet open flows to one of its ports? */
+	bool lets_in;
 	uint32_t first_slice, n_slices; /* in network.slices, consecutive */
 };
 

@@ -343,6 +343,34 @@ static void test_crowded_index(void **state)
 	}
 }
 
+/* An address in several pools: one that lets the Internet in is enough, listed before or after. */
+static void test_lets_in(void **state)
+{
+	static struct spec_address shut[2] = {{.addr = ADDR(203, 0, 113, 1), .slices = {1}},
+					      {.addr = ADDR(203, 0, 113, 2), .slices = {1}}};
+	static struct spec_address open[2] = {{.addr = ADDR(203, 0, 113, 3), .slices = {1}},
+					      {.addr = ADDR(203, 0, 113, 1), .slices = {2}}};
+	static struct spec_address late[1] = {{.addr = ADDR(203, 0, 113, 3), .slices = {4}}};
+	static struct spec_pool several[3] = {
+		{.addresses = shut, .n_addresses = 2, .slice_size = 2048},
+		{.addresses = open,
+		 .n_addresses = 2,
+		 .slice_size = 2048,
+		 .mapping = MAPPING_ENDPOINT_INDEPENDENT,
+		 .filtering = FILTERING_ENDPOINT_INDEPENDENT},
+		{.addresses = late, .n_addresses = 1, .slice_size = 2048},
+	};
+	struct network *net =
+		network_create(&(struct network_spec){.pools = several, .n_pools = 3});
+
+	assert_non_null(net);
+	assert_true(network_address_lets_in(net, ADDR(203, 0, 113, 1)));
+	assert_false(network_address_lets_in(net, ADDR(203, 0, 113, 2)));
+	assert_true(network_address_lets_in(net, ADDR(203, 0, 113, 3)));
+	assert_false(network_address_lets_in(net, ADDR(203, 0, 113, 4)));
+	network_destroy(net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_many_tunnels),
 		cmocka_unit_test(test_crowded_index),
+		cmocka_unit_test(test_lets_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
