@@ -70,7 +70,7 @@ struct packet {
 	uint8_t reason; /* to STAGE_DROP: enum drop; to STAGE_ANSWER: enum answer */
 	union {
 		uint16_t owner; /* parse: to STAGE_HANDOVER, the worker it belongs to */
-		uint16_t refusal; /* setup: to STAGE_ANSWER, enum drop, if nobody can be told */
+		uint16_t refusal; /* to STAGE_ANSWER: enum drop, if nobody can be told */
 	};
 	/*
 	 * parse6: 0; reassemble: of an IPv6 packet that came in pieces the size that its source is

@@ -212,6 +212,7 @@ static bool find_new_way(struct lane *lane, struct burst *b, struct packet *p, s
 	enum drop drop = nexthop_renew(lane, f, addresses);
 	int told = nexthop_answer(drop);
 
+	p->refusal = (uint16_t)drop;
 	if (told >= 0)
 		answer(b, p, y, (enum answer)told);
 	else if (drop != DROP_NONE)

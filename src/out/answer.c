@@ -34,7 +34,7 @@ struct error_kind {
 
 static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_TTL_EXPIRED] = {ICMP_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
-	[ANSWER_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_NET, DROP_NO_ROUTE},
+	[ANSWER_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_NET, DROP_NO_ROUTE}, /* or the port's */
 	[ANSWER_ROUTE_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_HOST, DROP_ROUTE_UNREACHABLE},
 	[ANSWER_ROUTE_PROHIBITED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_ROUTE_PROHIBITED},
 	[ANSWER_TOO_BIG] = {ICMP_UNREACHABLE, ICMP_CODE_TOO_BIG, DROP_TOO_BIG},
@@ -161,7 +161,8 @@ static void make_reset(struct packet *p)
 /* DROP_NONE if it may be. */
 static enum drop refuse(struct lane *lane, struct packet *p)
 {
-	enum drop drop = kinds[p->reason].drop;
+	enum drop drop =
+		p->reason == ANSWER_UNREACHABLE ? (enum drop)p->refusal : kinds[p->reason].drop;
 
 	if (p->reason == ANSWER_ECHO)
 		return can_be_told(p) && route_back(lane, p) ? DROP_NONE : DROP_NO_NEIGHBOUR;

@@ -31,7 +31,7 @@ struct error_kind {
 static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_ECHO] = {ICMPV6_ECHO_REPLY, 0, DROP_NO_NEIGHBOUR},
 	[ANSWER_TTL_EXPIRED] = {ICMPV6_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
-	[ANSWER_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_NO_ROUTE},
+	[ANSWER_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_NO_ROUTE}, /* or the port's */
 	[ANSWER_ROUTE_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_ROUTE_UNREACHABLE},
 	[ANSWER_ROUTE_PROHIBITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED,
 				     DROP_ROUTE_PROHIBITED},
@@ -180,7 +180,8 @@ static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_
 
 	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(lane, p, key) ||
 	    (is_error && !is_refusal && !errors_may_send(lane, p->probe.key.realm)))
-		return is_refusal ? p->refusal : kinds[p->reason].drop;
+		return is_refusal || p->reason == ANSWER_UNREACHABLE ? p->refusal
+								     : kinds[p->reason].drop;
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
 	lane->counters.answers[p->reason]++;

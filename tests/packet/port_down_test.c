@@ -116,6 +116,34 @@ static void check(unsigned workers)
 	bed_destroy(bed);
 }
 
+/*
+ * The routes go with the port: site hosts are told, as often as they may be, and what nobody is
+ * told of is port_down as well. Of flows that are known, and of first packets.
+ */
+static void check_without_routes(bool known)
+{
+	struct bed *bed = start(1);
+	struct worker_counters c;
+
+	if (known)
+		send_all(bed, 8);
+	assert_int_equal(take_all(bed), known ? FLOWS : 0);
+	bed_close(bed, UPLINK, true);
+	bed_move(bed, 0);
+	send_all(bed, 8);
+	c = bed_counters(bed);
+	assert_true(c.answers[ANSWER_UNREACHABLE] > 0);
+	assert_true(c.drops[DROP_PORT_DOWN] > 0);
+	assert_int_equal(c.answers[ANSWER_UNREACHABLE] + c.drops[DROP_PORT_DOWN], FLOWS);
+	bed_destroy(bed);
+}
+
+static void without_routes(void **state)
+{
+	check_without_routes(true);
+	check_without_routes(false);
+}
+
 static void one_worker(void **state)
 {
 	check(1);
@@ -131,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_worker),
 		cmocka_unit_test(two_workers),
+		cmocka_unit_test(without_routes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,7 +118,11 @@ static void every_row(void **state)
 		struct stage_bench *b = bench_create(64, 16, 0, 1);
 		struct packet *p = make(b, &rows[i]);
 		size_t asked = p->len;
-		enum stage to = bench_run(b, STAGE_ANSWER6, p);
+		enum stage to;
+
+		if (rows[i].answer == ANSWER_UNREACHABLE)
+			p->refusal = DROP_NO_ROUTE;
+		to = bench_run(b, STAGE_ANSWER6, p);
 
 		if (to != (rows[i].type == 0 ? STAGE_DROP
 			   : rows[i].cut     ? STAGE_FRAGMENT

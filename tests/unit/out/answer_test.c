@@ -97,6 +97,8 @@ static void test_errors(void **state)
 		enum stage to;
 
 		memcpy(quoted, p->data, len);
+		if (rows[i].answer == ANSWER_UNREACHABLE)
+			p->refusal = DROP_NO_ROUTE;
 		to = bench_run(b, STAGE_ANSWER, p);
 		if (to != (rows[i].drop == DROP_NONE ? STAGE_ENCAPSULATE : STAGE_DROP) ||
 		    (to == STAGE_DROP && p->reason != rows[i].drop))
