@@ -17,16 +17,18 @@ const struct cli_option cli_options[] = {
 };
 
 const struct command cli_commands[] = {
-	{"status", NULL, "how the daemon is: ports, workers, flows, packets", NULL, status_run},
+	{"status", NULL, "how the daemon is: alarms, ports, workers, flows, packets", NULL,
+	 status_run},
 	{"sites", NULL, "sites with their tunnels, traffic and flows", NULL, sites_run},
 	{"tunnels", NULL, "tunnels with their ends and traffic", tunnels_options, tunnels_run},
 	{"flows", NULL, "live flows: who talks to whom, and leaves from where", flows_options,
 	 flows_run},
 	{"egress", NULL, "egress addresses, slices and the ports in use", NULL, egress_run},
-	{"drops", NULL, "packets not delivered, by reason", drops_options, drops_run},
+	{"drops", NULL, "packets dropped and lost, by reason, and answered by ICMP", drops_options,
+	 drops_run},
 	{"check", "FILE", "read a configuration file and report every error in it", NULL,
 	 check_run},
-	{"size", NULL, "how many slices, flows and bytes do so many users need", size_options,
+	{"size", NULL, "how many slices, flows and bytes a number of users needs", size_options,
 	 size_run},
 	{NULL},
 };

@@ -23,7 +23,7 @@ const struct route_field tunnels_fields[] = {
 	 "largest inner packet that fits, bytes: by mtu, port, route and path"},
 	{"tunnels[].mtu_bound", FIELD_STRING,
 	 "which of them path_mtu is from: tunnel (its mtu), port (what its port carries), route "
-	 "(the kernel's route to the far end names an MTU) or path (a router on the way said so)"},
+	 "(the kernel's route to the far end names an MTU) or path (a router on the path said so)"},
 	{"tunnels[].rx_packets", FIELD_INTEGER, "inner packets that came out of it"},
 	{"tunnels[].rx_bytes", FIELD_INTEGER, "inner bytes that came out of it"},
 	{"tunnels[].tx_packets", FIELD_INTEGER, "inner packets that went into it"},
