@@ -18,7 +18,8 @@
 #include <cmocka.h>
 
 enum { UNDERLAY, UPLINK };
-enum { SYN = 2, ACK = 16, ICMP = 1, TCP = 6, UDP = 17, ECHO = 8, ECHO_REPLY = 0 };
+enum { SYN = 2, ACK = 16, ICMP = 1, TCP = 6, UDP = 17, ICMP6 = 58 };
+enum { ECHO = 8, ECHO_REPLY = 0, ECHO6 = 128, ECHO_REPLY6 = 129 };
 enum {
 	TIMEOUT = 300,
 	REST = 120,
@@ -33,8 +34,12 @@ enum {
 #define SERVER IP(192, 0, 2, 80)
 #define EGRESS IP(203, 0, 113, 1)
 
+static const struct ip6 host6 = IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0x10);
+static const struct ip6 server6 = IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x80);
+static const struct ip6 egress6 = IP6(0x2001, 0xdb8, 2, 0, 0, 0, 0, 1);
+
 static const char yaml[] =
-	"flows: {capacity: 4096, refresh: %s, limits: {half-open: 4096},\n"
+	"flows: {capacity: 4096, capacity-ipv6: 4096, refresh: %s, limits: {half-open: 4096},\n"
 	"  timeouts: {udp: 300s, tcp-opening: 300s, icmp: 300s}}\n"
 	"ports:\n"
 	"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
@@ -46,13 +51,14 @@ static const char yaml[] =
 	"    tunnels: [{name: m, local: 198.51.100.1, remote: 198.51.100.11, port: underlay}]\n"
 	"egress:\n"
 	"  - {name: e, port: uplink, slice-size: %u, mapping: %s,\n"
-	"     addresses: [{address: 203.0.113.1, slices: [%u]}]}\n";
+	"     addresses: [{address: '%s', slices: [%u]}]}\n";
 
 static const struct row {
 	const char *why;
 	const char *refresh;
 	const char *mapping;
 	uint8_t proto;
+	bool six;
 } rows[] = {
 	{"UDP", "both", "address-and-port-dependent", UDP},
 	{"TCP", "both", "address-and-port-dependent", TCP},
@@ -63,6 +69,11 @@ static const struct row {
 	{"UDP, one port towards everybody", "outbound", "endpoint-independent", UDP},
 	{"TCP, the same", "both", "endpoint-independent", TCP},
 	{"ICMP, the same", "outbound", "endpoint-independent", ICMP},
+	{"IPv6, UDP", "both", "address-and-port-dependent", UDP, true},
+	{"IPv6, TCP", "outbound", "address-and-port-dependent", TCP, true},
+	{"ICMPv6", "both", "address-and-port-dependent", ICMP6, true},
+	{"ICMPv6, the server keeps nothing alive", "outbound", "address-and-port-dependent", ICMP6,
+	 true},
 };
 
 static struct bed *bed;
@@ -79,6 +90,7 @@ static void start(const struct row *row, unsigned slice_size, uint32_t epoch)
 	char text[2048];
 
 	snprintf(text, sizeof(text), yaml, row->refresh, slice_size, row->mapping,
+		 row->six ? "2001:db8:2::1" : "203.0.113.1",
 		 slice_size == SLICE ? FIRST_PORT / SLICE : 1);
 	bed_epoch = epoch;
 	bed = bed_create(text, 7);
@@ -114,19 +126,27 @@ static bool send_and_take(unsigned in, const struct frame *f, unsigned out_port,
 	return len > 0;
 }
 
+static bool is_echo(const struct row *row)
+{
+	return row->proto == ICMP || row->proto == ICMP6;
+}
+
 /* A first packet of site 1 or 2; its egress port, or 0. */
 static uint16_t open_flow(const struct row *row, uint8_t site, uint16_t sport)
 {
 	const struct frame f = {
 		.outer_src = IP(198, 51, 100, 9) + site,
 		.outer_dst = IP(198, 51, 100, 1),
+		.six = row->six,
 		.src = IP(10, 0, 1, 10),
 		.dst = SERVER,
+		.src6 = host6,
+		.dst6 = server6,
 		.sport = sport,
-		.dport = row->proto == ICMP ? 0 : 443,
+		.dport = is_echo(row) ? 0 : 443,
 		.proto = row->proto,
 		.tcp_flags = row->proto == TCP ? SYN : 0,
-		.icmp_type = row->proto == ICMP ? ECHO : 0,
+		.icmp_type = row->proto == ICMP6 ? ECHO6 : ECHO,
 		.payload = 8,
 	};
 	struct frame out;
@@ -138,13 +158,16 @@ static uint16_t open_flow(const struct row *row, uint8_t site, uint16_t sport)
 static uint8_t send_return(const struct row *row, uint16_t port)
 {
 	const struct frame f = {
+		.six = row->six,
 		.src = SERVER,
 		.dst = EGRESS,
-		.sport = row->proto == ICMP ? port : 443,
+		.src6 = server6,
+		.dst6 = egress6,
+		.sport = is_echo(row) ? port : 443,
 		.dport = port,
 		.proto = row->proto,
 		.tcp_flags = row->proto == TCP ? SYN | ACK : 0,
-		.icmp_type = ECHO_REPLY,
+		.icmp_type = row->proto == ICMP6 ? ECHO_REPLY6 : ECHO_REPLY,
 		.payload = 8,
 	};
 	struct frame out;
