@@ -161,7 +161,8 @@ def test_clean_stop(fresh, number):
     fresh.start()
     assert oct(fresh.socket.stat().st_mode & 0o777) == "0o660"
     assert fresh.stop(number) == 0
-    assert sorted(p.name for p in fresh.folder.iterdir()) == ["homeward.yaml", "in.pcap", "log"]
+    left = sorted(p.name for p in fresh.folder.iterdir())
+    assert left == ["epoch", "homeward.yaml", "in.pcap", "log"]
     log = fresh.log.read_text()
     assert "ready: listening on" in log and "packets in" in log.splitlines()[-1]
 
