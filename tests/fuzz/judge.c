@@ -12,10 +12,15 @@ enum {
 	ICMP = 1,
 	TCP = 6,
 	UDP = 17,
+	GRE = 47,
 	ICMP6 = 58,
 	SOLICITATION = 135,
 	ADVERTISEMENT = 136,
-	SEEN_MAX = 4096
+	SEEN_MAX = 4096,
+	TCP_LEN = 20,
+	RST = 4,
+	ACK = 16,
+	KEEPALIVE_MAX = 256,
 };
 
 /* A conversation as seen leaving by the uplink. */
@@ -208,11 +213,46 @@ static const char *check_uplink(const uint8_t *frame, size_t len, const struct c
 	return NULL;
 }
 
+/* Does @l reset the connection that the segment @came is of (RFC 9293 section 3.10.7.1)? */
+static bool is_reset(const struct look *l, const struct look *came)
+{
+	const uint8_t *tcp = l->ip + l->header, *asked = came->ip + came->header;
+
+	if (l->proto != TCP || l->fragment || l->len != l->header + TCP_LEN || tcp[13] != RST ||
+	    came->proto != TCP || !look_same(&l->src, &came->dst) ||
+	    !look_same(&l->dst, &came->src))
+		return false;
+	if (came->fragment) /* the fragments before it had the rest */
+		return true;
+	return (asked[13] & (RST | ACK)) == ACK && l->sport == came->dport &&
+	       l->dport == came->sport && look_32(tcp + 4) == look_32(asked + 8);
+}
+
+/*
+ * A GRE keepalive goes back to the far end that sent it, as it came, and carries nothing. NULL: @l,
+ * which left by the underlay, is one.
+ */
+static const char *check_keepalive(const struct look *l, const struct came *c)
+{
+	if (l->proto != GRE || l->fragment || l->len > KEEPALIVE_MAX || !make_is_local(&l->src))
+		return "underlay: no GRE packet";
+	if (!c->tunnelled)
+		return "a keepalive nobody sent";
+	if (c->gre.ip == NULL) /* of its tunnel packet this is a fragment */
+		return NULL;
+	if (!look_same(&l->dst, &c->gre.outer.src) || !look_same(&l->src, &c->gre.outer.dst))
+		return "a keepalive went to another far end";
+	return l->len <= c->gre.room && memcmp(l->ip, c->gre.ip, l->len) == 0
+		       ? NULL
+		       : "a keepalive came back as another";
+}
+
 /* The gateway's own answer. */
 static const char *check_answer(const struct look_gre *out, const struct look *l,
 				const struct came *c)
 {
-	if (!l->icmp && !l->later) /* what is not the first piece says nothing */
+	/* what is not the first piece says nothing */
+	if (!l->icmp && !l->later && !is_reset(l, &c->packet))
 		return "the gateway speaks by itself";
 	if (!look_same(&out->outer.dst, &c->gre.outer.src) || out->key != c->gre.key)
 		return "an answer went into another tunnel";
@@ -246,7 +286,11 @@ static const char *check_underlay(const uint8_t *frame, size_t len, const struct
 
 	if (memcmp(frame, "\x02\0\0\0\0\xaa", 6) != 0)
 		return "underlay: to somebody else";
-	if (!look_into_gre(frame, len, &gre) || gre.outer.len != len - 14)
+	if (!look_into_gre(frame, len, &gre))
+		return look_at(frame + 14, len - 14, &l) && l.len == len - 14
+			       ? check_keepalive(&l, c)
+			       : "underlay: no sound packet";
+	if (gre.outer.len != len - 14)
 		return "underlay: no GRE packet";
 	if (!make_is_local(&gre.outer.src))
 		return "underlay: not from our end";
@@ -259,7 +303,7 @@ static const char *check_underlay(const uint8_t *frame, size_t len, const struct
 	wrong = check_transport(&l);
 	if (wrong != NULL || !c->known)
 		return wrong;
-	if (c->tunnelled && make_is_egress(&c->packet.dst) && !l.six)
+	if (c->tunnelled && make_is_egress(&c->packet.dst) && !l.six && !is_reset(&l, &c->packet))
 		return check_hairpin(&l, c, site);
 	if (c->tunnelled)
 		return c->site == INTERNET ? NULL : check_answer(&gre, &l, c);
