@@ -62,12 +62,11 @@ DROPPED = [
     ("gre_malformed", gre(INNER, version=1), "version 1 is PPTP's"),
     ("gre_malformed", b"\x60" + gre(INNER)[1:], "routing present: RFC 2784 has it dropped"),
     ("gre_checksum", bytes(BAD_SUM), "one bit of the checksum"),
-    ("gre_protocol", gre(INNER, proto=0x6558), "bridged Ethernet"),
+    ("gre_ethernet", gre(INNER, proto=0x6558), "bridged Ethernet"),
     ("no_ipv6", gre(INNER, proto=0x86DD), "IPv6, where there is no table for it"),
     ("inner_malformed", gre(Raw(b"\x45\x00\x00")), "three bytes are no IPv4 header"),
     ("inner_malformed", gre(Raw(bytes(INNER)[:24])), "shorter than its total length"),
     ("inner_checksum", bytes(BAD_INNER_SUM), "one bit of the inner header checksum"),
-    ("protocol", gre(IP(src=HOST, dst=SERVER, proto=89) / Raw(b"ospf")), "neither TCP, UDP nor ICMP"),
     ("martian", gre(IP(src="127.0.0.1", dst=SERVER) / UDP(sport=1, dport=9)), "from loopback"),
     ("no_flow", gre(IP(src=HOST, dst=SERVER) / ICMP(type=0)), "an echo reply nobody asked for"),
 ]
@@ -83,6 +82,17 @@ def test_dropped_by_name(bed, reason, packet, why):
     after = bed.daemon.drops()
     assert {k: after[k] - before.get(k, 0) for k in after if after[k] != before.get(k, 0)} == {
         reason: 1}
+
+
+def test_refused_protocol_is_told(bed):
+    """Neither TCP, UDP nor ICMP: not dropped, but answered by ICMP protocol unreachable."""
+    dropped, answered = bed.daemon.drops(), bed.daemon.answered().get("protocol", 0)
+    raw = bed.berlin.router.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_GRE)
+    raw.sendto(gre(IP(src=HOST, dst=SERVER, proto=89) / Raw(b"ospf")), (GATEWAY_OUTER, 0))
+    time.sleep(0.1)
+    bed.daemon.settle()
+    assert bed.daemon.answered().get("protocol", 0) == answered + 1
+    assert bed.daemon.drops() == dropped
 
 
 def test_tunnel_of_another(bed):

@@ -213,7 +213,7 @@ CRAFTED = [
     ("gre_unknown", GRE() / INNER, "no key where one is configured"),
     ("gre_checksum", Raw(bytes(BAD_SUM)), "one bit of the checksum"),
     ("gre_malformed", Raw(b"\x20\x00\x08\x00\x00"), "cut short within the key"),
-    ("gre_protocol", GRE(**{**KEY, "proto": 0x6558}) / INNER, "bridged Ethernet"),
+    ("gre_ethernet", GRE(**{**KEY, "proto": 0x6558}) / INNER, "bridged Ethernet"),
     ("inner_malformed", GRE(**KEY) / Raw(bytes(INNER)[:24]), "shorter than its total length"),
     ("extension", IPv6ExtHdrDestOpt(options=[PadN(otype=UNKNOWN, optdata=b"\0\0")]) / GRE(**KEY) /
      INNER, "an option that forbids to go on"),
@@ -268,6 +268,9 @@ def test_neighbours_find_the_end(net):
     """Who asks for an end that is on no interface is told by the daemon, others by the kernel."""
     topology, daemon = net
     local = topology.branches[0].ends[1]
+    # what the Internet's router knows of the egress addresses is fresh: it does not ask meanwhile
+    topology.internet.ip("-6", "neigh", "flush", "dev", "uplink0")
+    test_ping(net)
     before = daemon.answered()
     for family in ("-4", "-6"):
         topology.carrier.ip(family, "neigh", "flush", "dev", "gateway0")

@@ -39,7 +39,11 @@ static struct config config = {
 	.file = "port-echo", .flows_capacity = 1024, .workers = 1, .ports = port_configs};
 static struct tunnel tunnels[THINGS_MAX + 1];
 static struct egress_address addresses[THINGS_MAX];
-static struct network net = {.tunnels = tunnels, .addresses = addresses};
+static struct spec_tunnel tunnel_specs[THINGS_MAX];
+static struct spec_site site_spec = {.name = "site", .tunnels = tunnel_specs};
+static struct site sites[] = {{}, {.first_tunnel = 1}};
+static struct network net = {
+	.tunnels = tunnels, .addresses = addresses, .sites = sites, .spec.sites = &site_spec};
 static struct port_set ports;
 static struct adjacency *current;
 static unsigned tables;
@@ -86,15 +90,23 @@ static void add_port(const char *text)
 	snprintf(p->name, sizeof(p->name), "port%zu", config.n_ports++);
 }
 
+static void add_tunnel(char **texts)
+{
+	struct spec_tunnel *spec = &tunnel_specs[net.n_tunnels++];
+
+	tunnels[net.n_tunnels] = (struct tunnel){.local = address(texts[0]),
+						 .remote = address(texts[1]),
+						 .port = (uint8_t)atoi(texts[2]),
+						 .site = 1};
+	snprintf(spec->name, sizeof(spec->name), "tunnel %u", net.n_tunnels);
+}
+
 static void parse(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--tunnel") == 0 && i + 3 < argc &&
 		    net.n_tunnels < THINGS_MAX) {
-			tunnels[++net.n_tunnels] =
-				(struct tunnel){.local = address(argv[i + 1]),
-						.remote = address(argv[i + 2]),
-						.port = (uint8_t)atoi(argv[i + 3])};
+			add_tunnel(argv + i + 1);
 			i += 3;
 		} else if (strcmp(argv[i], "--egress") == 0 && i + 2 < argc &&
 			   net.n_addresses < THINGS_MAX) {
