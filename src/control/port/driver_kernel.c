@@ -205,18 +205,6 @@ static int list_addresses(struct port_opening *o)
 	return ret;
 }
 
-/*
- * Here all who ask are heard: where the kernel has the local ends of tunnels, it answers for them.
- */
-static void answer_for_ends(struct port *port)
-{
-	const uint32_t both = STEER_TUNNEL_END | STEER_ARP;
-
-	for (size_t i = 0; i < port->steered.n; i++)
-		port->worker.answer_arp_for_tunnels |=
-			(port->steered.addrs[i].flags & both) == both;
-}
-
 /* The program is attached and passes everything; from here on it takes what is ours. */
 int driver_af_xdp_finish(struct port_opening *o)
 {
@@ -271,7 +259,7 @@ int driver_af_packet_finish(struct port_opening *o)
 	port->guard = guard_create(port->ifindex, port->lock, &port->steered, true);
 	if (port->guard == NULL)
 		return -errno;
-	answer_for_ends(port);
+	port_answer_for_ends(port);
 	port->worker.hears_all = true;
 	interface_split(o->interface.name, port->lock);
 	return steer_set_mac(guard_maps(port->guard), o->interface.mac);

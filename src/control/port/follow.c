@@ -35,6 +35,20 @@ static void tell_gained(const struct steer_change *c, void *arg)
 		g->listener->address_gained(g->listener->arg, g->port, &c->addr);
 }
 
+/*
+ * An af_packet port hears all who ask: where the kernel has the local ends of tunnels, it answers
+ * for them. Workers learn of it by life.c.
+ */
+void port_answer_for_ends(struct port *port)
+{
+	const uint32_t both = STEER_TUNNEL_END | STEER_ARP;
+	bool answer = false;
+
+	for (size_t i = 0; i < port->steered.n; i++)
+		answer = answer || (port->steered.addrs[i].flags & both) == both;
+	port->worker.answer_arp_for_tunnels = answer;
+}
+
 /* If memory or the kernel refuses, the next call begins from where this one did. */
 static int follow_addresses(const struct port_set *set, struct port *port,
 			    const struct network *net)
@@ -50,6 +64,8 @@ static int follow_addresses(const struct port_set *set, struct port *port,
 		return ret;
 	}
 	port->steered = now;
+	if (port->guard != NULL)
+		port_answer_for_ends(port);
 	port_join_groups(port, &before);
 	if (set->listener.address_gained != NULL)
 		steer_compare(&before, &port->steered, tell_gained, &gaining);

@@ -226,12 +226,24 @@ static void compare(struct port_life *w, size_t i)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* What ports_follow() found since the last publication. */
+static bool has_news(const struct port_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->ports[i].worker.answer_arp_for_tunnels !=
+		    set->worker_ports[i].answer_arp_for_tunnels)
+			return true;
+	return false;
+}
+
 static void compare_all(evutil_socket_t fd, short what, void *arg)
 {
 	struct port_life *w = arg;
 
 	for (size_t i = 0; i < w->set->n; i++)
 		compare(w, i);
+	if (has_news(w->set))
+		publish(w);
 }
 
 /* What changed does not matter: all is compared. */

@@ -157,6 +157,9 @@ int steer_set_mac(struct steer_maps maps, const uint8_t mac[6]);
  */
 void port_join_groups(struct port *port, const struct steer_list *before);
 
+/* af_packet: do workers answer for ends of tunnels? By the list in @port, for port->worker. */
+void port_answer_for_ends(struct port *port);
+
 /* A path under which the driver can open the program; stays valid until *fd is closed. */
 int steer_program_path(char *path, size_t size, int *fd);
 
