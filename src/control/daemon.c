@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mono.h"
+#include "base/wire.h"
 #include "control/alarm.h"
 #include "control/announce.h"
 #include "control/api/api.h"
@@ -152,6 +153,19 @@ static int choose_cpu(size_t i, size_t n_workers)
 	return -1;
 }
 
+static void set_port_timers(struct flow_timers *timers, const struct config *config)
+{
+	for (size_t i = 0; i < config->n_port_timers && i < FLOW_PORT_TIMERS_MAX; i++) {
+		const struct config_port_timer *from = &config->port_timers[i];
+
+		timers->ports[timers->n_ports++] = (struct flow_port_timer){
+			.port = htons(from->port),
+			.proto = from->protocol == TRANSPORT_TCP ? PROTO_TCP : PROTO_UDP,
+			.idle_s = from->idle,
+		};
+	}
+}
+
 static void set_timeouts(struct worker_config *w, const struct config *config)
 {
 	w->timers.state_s[FLOW_TCP_OPENING] = config->timeout_tcp_opening;
@@ -167,6 +181,7 @@ static void set_timeouts(struct worker_config *w, const struct config *config)
 	w->timers.dns_answered_s = config->timeout_dns_answered;
 	w->timers.state_s[FLOW_ICMP] = config->timeout_icmp;
 	w->timers.state_s[FLOW_OTHER] = config->timeout_udp;
+	set_port_timers(&w->timers, config);
 }
 
 static int create_workers(struct daemon *d, struct err_list *errs)

@@ -201,6 +201,15 @@ enum {
 /* The state after a segment with @tcp_flags in direction @dir. */
 uint8_t flow_tcp_next(uint8_t state, enum flow_dir dir, uint8_t tcp_flags);
 
+enum { FLOW_PORT_TIMERS_MAX = 16 };
+
+/* Of UDP, and of TCP connections that are open, to one port (RFC 4787 REQ-5a). */
+struct flow_port_timer {
+	be16_t port;
+	uint8_t proto;
+	uint16_t idle_s;
+};
+
 /* How long a flow without packets is kept. */
 struct flow_timers {
 	uint16_t state_s[FLOW_STATE_COUNT]; /* seconds */
@@ -211,12 +220,29 @@ struct flow_timers {
 	uint16_t (*half_open_s)(void *arg, const struct flow_table *t, const struct flow *f);
 	/* UDP to port 53: while an answer is missing, and when there are as many as questions */
 	uint16_t dns_s, dns_answered_s; /* 0: as all UDP */
+	struct flow_port_timer ports[FLOW_PORT_TIMERS_MAX]; /* before all of these */
+	uint16_t n_ports;
 };
 
 enum { FLOW_PORT_DNS = 53 };
 
+/* 0: the flow's port has no timer of its own. */
+static inline uint16_t flow_port_timeout(const struct flow_timers *timers, const struct flow *f)
+{
+	if (f->state != FLOW_UDP && f->state != FLOW_TCP_ESTABLISHED)
+		return 0;
+	for (uint16_t i = 0; i < timers->n_ports; i++)
+		if (timers->ports[i].port == f->dport && timers->ports[i].proto == f->proto)
+			return timers->ports[i].idle_s;
+	return 0;
+}
+
 static inline uint16_t flow_timeout(const struct flow_timers *timers, const struct flow *f)
 {
+	uint16_t own = timers->n_ports > 0 ? flow_port_timeout(timers, f) : 0;
+
+	if (own != 0)
+		return own;
 	if (f->state == FLOW_UDP && f->dport == htons(FLOW_PORT_DNS) && timers->dns_s != 0)
 		return f->packets[FLOW_RETURN] < f->packets[FLOW_FORWARD] ? timers->dns_s
 									  : timers->dns_answered_s;

@@ -48,6 +48,23 @@ def test_berlin_uses_up_the_ports(build, tmp_path):
         replay.end()
 
 
+def test_a_port_has_a_timeout_of_its_own(build, tmp_path):
+    """Replayed UDP goes to port 53: 20 seconds there, the default for the pings."""
+    replay = Replay(build, tmp_path, EACH)
+    text = replay.file.read_text()
+    own = "  timeouts: {per-port: [{protocol: udp, port: 53, idle: 20s}]}\n"
+    replay.file.write_text(text.replace("flows:\n", f"flows:\n{own}"))
+    try:
+        replay.start()
+        wait_until("the packets", lambda: replay.get("/v1/status")[1]["packets"]["rx"] == 2 * EACH + 3, 10)
+        udp = replay.get("/v1/flows?protocol=udp")[1]["flows"]
+        assert len(udp) > 10 and all(f["expires_s"] + f["idle_s"] == 20 for f in udp)
+        pings = replay.get("/v1/flows?protocol=icmp")[1]["flows"]
+        assert pings and all(f["expires_s"] + f["idle_s"] == 60 for f in pings)
+    finally:
+        replay.end()
+
+
 @pytest.mark.parametrize("limits, reason", [
     (f"{{flows: {FLOWS}}}", "site_flows"),
     (f"{{new-flows-per-second: {FLOWS}}}", "site_rate"),

@@ -82,6 +82,7 @@ void check_config(struct report *report, struct config *config, const struct tre
 
 	check_ports(&checker);
 	check_sites(&checker);
+	check_timers(&checker);
 	check_limits(&checker);
 	check_pools(&checker);
 	check_globals(&checker);

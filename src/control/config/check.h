@@ -30,6 +30,7 @@ void check_config(struct report *report, struct config *config, const struct tre
 /* The parts, in this order. */
 void check_ports(struct checker *checker);
 void check_sites(struct checker *checker);
+void check_timers(struct checker *checker);
 void check_limits(struct checker *checker); /* sites exist; only fills in */
 void check_pools(struct checker *checker);
 void check_globals(struct checker *checker);

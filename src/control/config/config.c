@@ -38,6 +38,7 @@ void config_destroy(struct config *config)
 		return;
 	network_spec_fini(&config->network);
 	free(config->ports);
+	free(config->port_timers);
 	free(config->file);
 	free(config);
 }

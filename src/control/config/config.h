@@ -36,6 +36,11 @@ enum config_refresh { REFRESH_BOTH, REFRESH_OUTBOUND };
 /* Are segments of no flow answered by a reset? */
 enum config_reset { RESET_UNKNOWN, RESET_NONE };
 
+enum config_transport {
+	TRANSPORT_UDP,
+	TRANSPORT_TCP,
+};
+
 struct config_port {
 	char name[SPEC_NAME_SIZE];
 	enum port_driver driver;
@@ -46,6 +51,13 @@ struct config_port {
 	uint8_t next_hop_mac[6]; /* pcap, memory: where every packet is sent. tap: the interface */
 	uint16_t mtu; /* bytes of IP packet; 0: the interface's own */
 	unsigned line, column; /* of interface or rx-file, for later errors */
+};
+
+/* A timer of one destination port. */
+struct config_port_timer {
+	enum config_transport protocol;
+	uint16_t port;
+	uint16_t idle; /* seconds */
 };
 
 struct config {
@@ -65,6 +77,8 @@ struct config {
 	uint16_t timeout_udp;
 	uint16_t timeout_dns, timeout_dns_answered;
 	uint16_t timeout_icmp;
+	struct config_port_timer *port_timers;
+	size_t n_port_timers;
 	uint16_t port_rest; /* seconds */
 	char epoch_file[CONFIG_PATH_SIZE]; /* which start this is (epoch.h) */
 	char api_socket[CONFIG_PATH_SIZE];

@@ -27,6 +27,7 @@
 
 enum {
 	PORTS_MAX = 32, /* RTE_MAX_ETHPORTS */
+	PORT_TIMERS_MAX = 16, /* FLOW_PORT_TIMERS_MAX of flow/flow.h */
 	POOLS_MAX = 256,
 	ADDRESSES_MAX = 4096, /* of one pool */
 	PREFIXES_MAX = 4096, /* of one site */
@@ -41,6 +42,7 @@ static const char *const drivers[] = {
 	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",	  NULL,
 };
 
+static const char *const transports[] = {[TRANSPORT_UDP] = "udp", [TRANSPORT_TCP] = "tcp", NULL};
 static const char *const tunnel_types[] = {[TUNNEL_GRE] = "gre", NULL};
 static const char *const refresh_names[] = {
 	[REFRESH_BOTH] = "both", [REFRESH_OUTBOUND] = "outbound", NULL};
@@ -48,6 +50,27 @@ static const char *const reset_unknown[] = {[RESET_UNKNOWN] = "true", [RESET_NON
 static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR] = "false", NULL};
 
 /* clang-format off */
+static const struct setting port_timer_rows[] = {
+	{
+		.name = "protocol", .type = SETTING_CHOICE, AT(config_port_timer, protocol),
+		.choices = transports, .required = true,
+		.help = "Of UDP, or of TCP connections that are open.",
+	}, {
+		.name = "port", .type = SETTING_NUMBER, AT(config_port_timer, port),
+		.min = 1, .max = 65535, .required = true,
+		.help = "The destination port of the flow's first packet.",
+	}, {
+		.name = "idle", .type = SETTING_DURATION, AT(config_port_timer, idle),
+		.min = 1, .max = DURATION_MAX_S, .required = true,
+		.help = "How long such a flow is kept after its last packet.",
+	},
+};
+
+static const struct block port_timer_block = {
+	.title = "Timeouts of a port", .noun = "a timeout of a port", BLOCK_OF(port_timer_rows),
+	.item_size = sizeof(struct config_port_timer),
+};
+
 static const struct setting timeout_rows[] = {
 	{
 		.name = "tcp-established",
@@ -87,6 +110,12 @@ static const struct setting timeout_rows[] = {
 		.name = "icmp", .type = SETTING_DURATION, AT(config, timeout_icmp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "60s",
 		.help = "ICMP echo and timestamp (RFC 5508).",
+	}, {
+		.name = "per-port", .type = SETTING_LIST, AT(config, port_timers),
+		COUNT(config, n_port_timers), .min = 1, .max = PORT_TIMERS_MAX,
+		.block = &port_timer_block,
+		.help = "Other timeouts for flows to some destination ports (RFC 4787 REQ-5a). "
+			"They go before all others, `dns` too.",
 	},
 };
 

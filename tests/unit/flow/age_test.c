@@ -165,12 +165,46 @@ static void test_dns(void **state)
 	}
 }
 
+/* A port's own timeout goes before all others, for UDP and for open TCP connections alone. */
+static void test_ports_with_timers(void **state)
+{
+	const struct flow_timers own = {
+		.state_s =
+			{[FLOW_UDP] = 300, [FLOW_TCP_ESTABLISHED] = 7440, [FLOW_TCP_CLOSED] = 240},
+		.dns_s = 30,
+		.dns_answered_s = 5,
+		.ports = {{htons(53), 17, 10}, {htons(123), 17, 8}, {htons(22), 6, 60000}},
+		.n_ports = 3,
+	};
+	static const struct {
+		uint8_t state, proto;
+		uint16_t dport, timeout_s;
+		const char *why;
+	} cases[] = {
+		{FLOW_UDP, 17, 53, 10, "before the timers of DNS"},
+		{FLOW_UDP, 17, 123, 8, "the second row"},
+		{FLOW_UDP, 17, 22, 300, "the port of another protocol"},
+		{FLOW_TCP_ESTABLISHED, 6, 22, 60000, "the last row"},
+		{FLOW_TCP_ESTABLISHED, 6, 123, 7440, "no row of TCP"},
+		{FLOW_TCP_CLOSED, 6, 22, 240, "closed connections are all alike"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct flow f = flows_make(1);
+
+		f.state = cases[i].state;
+		f.proto = cases[i].proto;
+		f.dport = htons(cases[i].dport);
+		if (flow_timeout(&own, &f) != cases[i].timeout_s)
+			fail_msg("%s: %u s", cases[i].why, flow_timeout(&own, &f));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(test_dns),
-		cmocka_unit_test(test_one_turn_late),
+		cmocka_unit_test(test_timeouts),	  cmocka_unit_test(test_dns),
+		cmocka_unit_test(test_ports_with_timers), cmocka_unit_test(test_one_turn_late),
 		cmocka_unit_test(test_bounded_step),
 	};
 
