@@ -115,6 +115,8 @@ static struct text rate_text(uint64_t milli)
 static void print_demand(const struct config *config, const struct sizing_demand *d,
 			 const struct sizing *s, FILE *out)
 {
+	const struct sizing_dns dns = sizing_dns(config);
+
 	fprintf(out, "%s users in %s sites; %s flows at once, ",
 		text_count(d->sites * d->users).buf, text_count(d->sites).buf,
 		text_count(s->flows).buf);
@@ -122,8 +124,8 @@ static void print_demand(const struct config *config, const struct sizing_demand
 		rate_text(s->new_milli).buf, d->peak_percent);
 	fprintf(out, "%s DNS queries a second to %s resolvers;\nworkers %u, ",
 		rate_text(s->dns_milli).buf, text_count(d->resolvers).buf, config->workers);
-	fprintf(out, "dns-answered %u s, dns %u s, port-rest %u s\n", config->timeout_dns_answered,
-		config->timeout_dns, config->port_rest);
+	fprintf(out, "dns-answered %u s, dns %u s, port-rest %u s\n", dns.answered_s, dns.waiting_s,
+		config->port_rest);
 }
 
 static void row(struct table *t, const char *what, struct text rested, struct text least)

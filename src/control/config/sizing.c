@@ -53,12 +53,26 @@ static uint64_t slices_for(const struct sizing_need *need, uint64_t flows, uint3
 	return divide_up(divide_up(flows, workers), need->worker_ports);
 }
 
+struct sizing_dns sizing_dns(const struct config *config)
+{
+	struct sizing_dns dns = {config->timeout_dns, config->timeout_dns_answered};
+
+	for (size_t i = 0; i < config->n_port_timers; i++) {
+		const struct config_port_timer *own = &config->port_timers[i];
+
+		if (own->protocol == TRANSPORT_UDP && own->port == FLOW_PORT_DNS)
+			dns = (struct sizing_dns){own->idle, own->idle};
+	}
+	return dns;
+}
+
 static void compute_need(const struct config *config, const struct sizing_demand *d,
 			 const struct sizing *s, bool rests, struct sizing_need *need)
 {
 	uint64_t rest_s = rests ? config->port_rest : 0, workers = config->workers;
 	uint64_t port_rest_s = d->sites > 1 ? rest_s : 0; /* the same site may have it at once */
-	uint64_t answered_s = config->timeout_dns_answered;
+	const struct sizing_dns dns = sizing_dns(config);
+	uint64_t answered_s = dns.answered_s;
 	uint64_t peak = divide_up(s->flows * d->peak_percent, 100);
 	uint64_t peak_milli = divide_up(s->new_milli * d->peak_percent, 100);
 	uint64_t to_one_milli = divide_up(s->dns_milli, d->resolvers);
@@ -78,7 +92,7 @@ static void compute_need(const struct config *config, const struct sizing_demand
 	need->flow_bytes = table_bytes(need->capacity, config->workers);
 	need->dns_milli = (uint64_t)need->ports * SIZING_MILLI / (answered_s + port_rest_s);
 	need->unanswered_milli =
-		(uint64_t)need->ports * SIZING_MILLI / (config->timeout_dns + port_rest_s);
+		(uint64_t)need->ports * SIZING_MILLI / (dns.waiting_s + port_rest_s);
 }
 
 void sizing_compute(const struct config *config, const struct sizing_demand *demand,

@@ -56,6 +56,13 @@ struct sizing {
 	struct sizing_need needs[SIZING_WAYS];
 };
 
+/* Seconds that UDP to port 53 is remembered, whichever setting says so. */
+struct sizing_dns {
+	uint16_t waiting_s, answered_s;
+};
+
+struct sizing_dns sizing_dns(const struct config *config);
+
 /* For the timeouts, the workers and the ports of @config, and slices as its first pool has. */
 void sizing_compute(const struct config *config, const struct sizing_demand *demand,
 		    struct sizing *sizing);

@@ -185,12 +185,41 @@ static void test_nothing_overflows(void **state)
 	config_destroy(config);
 }
 
+/* A timeout of its own for UDP to port 53 goes before those of DNS; others change nothing. */
+static void test_port_53_of_its_own(void **state)
+{
+	static const struct {
+		const char *per_port;
+		uint16_t waiting_s, answered_s;
+	} cases[] = {
+		{"{protocol: udp, port: 53, idle: 60s}", 60, 60},
+		{"{protocol: tcp, port: 53, idle: 60s}", 30, 5},
+		{"{protocol: udp, port: 54, idle: 60s}", 30, 5},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config *config;
+		struct sizing_dns dns;
+		char timers[256];
+
+		snprintf(timers, sizeof(timers),
+			 "flows: {timeouts: {dns: 30s, dns-answered: 5s, per-port: [%s]}}\n",
+			 cases[i].per_port);
+		config = parse(timers, 64);
+		dns = sizing_dns(config);
+		assert_int_equal(dns.waiting_s, cases[i].waiting_s);
+		assert_int_equal(dns.answered_s, cases[i].answered_s);
+		config_destroy(config);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_ports_of_a_worker),
 		cmocka_unit_test(test_nothing_overflows),
+		cmocka_unit_test(test_port_53_of_its_own),
 	};
 
 	return cmocka_run_group_tests_name("sizing", tests, NULL, NULL);
