@@ -36,13 +36,14 @@ struct cli {
 	bool version;
 	const struct command *command;
 	const char *values[CLI_OPTIONS_MAX]; /* by row of the command's options; NULL: not given */
-	const char *operand; /* FILE */
+	const char *operand; /* FILE, COMMAND; NULL: not given */
 	FILE *out, *err;
 };
 
 struct command {
 	const char *word;
-	const char *operand; /* what must follow; NULL: nothing */
+	const char *operand; /* what follows; NULL: nothing */
+	bool operand_optional; /* it need not follow */
 	const char *help; /* one line */
 	const struct cli_option *options; /* ends with a row without a name; NULL: none */
 	int (*run)(const struct cli *cli); /* exit status */
@@ -59,6 +60,9 @@ const struct command *cli_find_command(const char *word);
  */
 int cli_parse(struct cli *cli, int argc, char *const *argv);
 
+/* Says on cli->err that there is no command @word, and which ones there are. -EINVAL. */
+int cli_refuse_command(const struct cli *cli, const char *word);
+
 /* Was option @name of the command given? Its value, "" for one without; NULL: no. */
 const char *cli_value(const struct cli *cli, const char *name);
 
@@ -74,3 +78,4 @@ int egress_run(const struct cli *cli);
 int drops_run(const struct cli *cli);
 int check_run(const struct cli *cli);
 int size_run(const struct cli *cli);
+int help_run(const struct cli *cli);

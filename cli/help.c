@@ -1,9 +1,26 @@
-/* homeward --help and homeward COMMAND --help, printed from the tables. */
+/* homeward --help, COMMAND --help and help COMMAND, printed from the tables. */
 #include "cli.h"
 
 #include <string.h>
 
 enum { HELP_COLUMN = 20 };
+
+struct usage {
+	char text[64];
+};
+
+/* The word and what follows it: "check FILE", "help [COMMAND]"; @between stands behind the word. */
+static struct usage usage_of(const struct command *c, const char *between)
+{
+	bool open = c->operand_optional;
+	struct usage usage;
+
+	snprintf(usage.text, sizeof(usage.text), "%s%s", c->word, between);
+	if (c->operand != NULL)
+		snprintf(usage.text, sizeof(usage.text), "%s%s %s%s%s", c->word, between,
+			 open ? "[" : "", c->operand, open ? "]" : "");
+	return usage;
+}
 
 static void print_options(const struct cli_option *rows, FILE *out)
 {
@@ -19,9 +36,7 @@ static void print_options(const struct cli_option *rows, FILE *out)
 
 static void print_command(const struct command *c, FILE *out)
 {
-	fprintf(out, "usage: homeward %s%s%s%s\n\n%s\n", c->word,
-		c->options != NULL ? " [OPTIONS]" : "", c->operand != NULL ? " " : "",
-		c->operand != NULL ? c->operand : "", c->help);
+	fprintf(out, "usage: homeward %s\n\n%s\n", usage_of(c, " [OPTIONS]").text, c->help);
 	fprintf(out, "\noptions:\n");
 	print_options(c->options, out);
 	print_options(cli_options, out);
@@ -34,15 +49,23 @@ void cli_print_help(const struct cli *cli, FILE *out)
 		return;
 	}
 	fprintf(out, "usage: homeward [OPTIONS] COMMAND\n\ncommands:\n");
-	for (const struct command *c = cli_commands; c->word != NULL; c++) {
-		char left[64];
-
-		snprintf(left, sizeof(left), "%s%s%s", c->word, c->operand != NULL ? " " : "",
-			 c->operand != NULL ? c->operand : "");
-		fprintf(out, "  %-*s %s\n", HELP_COLUMN, left, c->help);
-	}
+	for (const struct command *c = cli_commands; c->word != NULL; c++)
+		fprintf(out, "  %-*s %s\n", HELP_COLUMN, usage_of(c, "").text, c->help);
 	fprintf(out, "\noptions:\n");
 	print_options(cli_options, out);
 	fprintf(out,
 		"\nhomeward COMMAND --help says what a command takes; homeward(1) all of it.\n");
+}
+
+int help_run(const struct cli *cli)
+{
+	struct cli about = *cli;
+
+	about.command = cli->operand != NULL ? cli_find_command(cli->operand) : NULL;
+	if (cli->operand != NULL && about.command == NULL) {
+		cli_refuse_command(cli, cli->operand);
+		return CLI_EXIT_WRONG;
+	}
+	cli_print_help(&about, cli->out);
+	return CLI_EXIT_OK;
 }

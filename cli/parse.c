@@ -116,7 +116,7 @@ static int take_option(struct cli *cli, int argc, char *const *argv, int *i)
 	return 0;
 }
 
-static int refuse_command(const struct cli *cli, const char *word)
+int cli_refuse_command(const struct cli *cli, const char *word)
 {
 	struct nearest near = nearest_begin(word);
 
@@ -136,7 +136,7 @@ static int take_word(struct cli *cli, const char *word)
 {
 	if (cli->command == NULL) {
 		cli->command = cli_find_command(word);
-		return cli->command != NULL ? 0 : refuse_command(cli, word);
+		return cli->command != NULL ? 0 : cli_refuse_command(cli, word);
 	}
 	if (cli->command->operand == NULL || cli->operand != NULL) {
 		fprintf(cli->err, "homeward: %s does not take \"%.64s\"\n", cli->command->word,
@@ -170,7 +170,8 @@ int cli_parse(struct cli *cli, int argc, char *const *argv)
 		fprintf(cli->err, "homeward: which command? homeward --help lists them\n");
 		return -EINVAL;
 	}
-	if (cli->command->operand != NULL && cli->operand == NULL) {
+	if (cli->command->operand != NULL && !cli->command->operand_optional &&
+	    cli->operand == NULL) {
 		fprintf(cli->err, "homeward: %s needs a %s\n", cli->command->word,
 			cli->command->operand);
 		return -EINVAL;

@@ -94,6 +94,7 @@ def test_json_is_the_api(replay, word):
 @pytest.mark.parametrize("args, status, sentence", [
     (["flow"], 2, "did you mean flows?"),
     (["flows", "--sit", "x"], 2, "did you mean --site?"),
+    (["help", "flow"], 2, "did you mean flows?"),
     (["flows", "--site", "berlni"], 1, "did you mean berlin?"),
     (["flows", "--limit", "5000"], 1, "limit must be a number from 1 to 1000"),
     (["flows", "--address", "x&y=z"], 1, "address must be an IPv4 or IPv6 address or prefix"),
