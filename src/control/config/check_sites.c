@@ -15,6 +15,7 @@
 enum {
 	MTU_ETHERNET = 1500,
 	MTU_IPV6 = 1280,
+	MTU_LEAST = 576, /* of the setting */
 };
 
 /* What must be unique of a tunnel. IPv4 addresses are mapped ones. */
@@ -102,6 +103,11 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 	if (tunnel->mtu == 0) {
 		has = has == 0 || has > MTU_ETHERNET ? MTU_ETHERNET : has;
 		tunnel->mtu = (uint16_t)(has - overhead);
+		if (tunnel->mtu < MTU_LEAST)
+			report_at(checker->report, item,
+				  "port %s carries packets of %u bytes, and the tunnel's headers "
+				  "are %u of them: %u are left, but a tunnel needs %d",
+				  port->name, has, overhead, tunnel->mtu, MTU_LEAST);
 	} else {
 		tunnel->mtu_given = true;
 		if (has != 0 && tunnel->mtu + overhead > has)

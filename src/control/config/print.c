@@ -85,8 +85,8 @@ static bool is_set(const struct setting *setting, const void *base)
 	case SETTING_ADDRESS:
 		return load_number(setting, base) != 0 || setting->six_offset > 0;
 	case SETTING_NUMBER:
-	case SETTING_DURATION:
-		return load_number(setting, base) != 0;
+	case SETTING_DURATION: /* where there is a default, 0 was in the file */
+		return load_number(setting, base) != 0 || setting->fallback != NULL;
 	case SETTING_BLOCK:
 		for (size_t i = 0; i < setting->block->n; i++)
 			if (is_set(&setting->block->settings[i], base))
@@ -123,6 +123,20 @@ static void print_address6(const struct printer *p, const void *addr)
 	fputc('"', p->out);
 }
 
+static void print_prefix(const struct printer *p, const struct prefix4 *prefix)
+{
+	print_address(p, AF_INET, &prefix->addr);
+	fprintf(p->out, "/%u", prefix->len);
+}
+
+/* In quotes: in a list, a colon at the beginning, as of ::/0, is one, too. */
+static void print_prefix6(const struct printer *p, const struct prefix6 *prefix)
+{
+	fputc('"', p->out);
+	print_address(p, AF_INET6, &prefix->addr);
+	fprintf(p->out, "/%u\"", prefix->len);
+}
+
 static void print_prefixes(const struct printer *p, const struct setting *setting, const void *base)
 {
 	const struct prefix4 *four = load_array(setting->offset, base);
@@ -134,10 +148,9 @@ static void print_prefixes(const struct printer *p, const struct setting *settin
 	for (size_t i = 0; i < n4 + n6; i++) {
 		fputs(i == 0 ? "" : ", ", p->out);
 		if (i < n4)
-			print_address(p, AF_INET, &four[i].addr);
+			print_prefix(p, &four[i]);
 		else
-			print_address(p, AF_INET6, &six[i - n4].addr);
-		fprintf(p->out, "/%u", i < n4 ? four[i].len : six[i - n4].len);
+			print_prefix6(p, &six[i - n4]);
 	}
 	fputc(']', p->out);
 }
@@ -151,8 +164,7 @@ static void print_prefixes6(const struct printer *p, const struct setting *setti
 	fputc('[', p->out);
 	for (size_t i = 0; i < n; i++) {
 		fputs(i == 0 ? "" : ", ", p->out);
-		print_address(p, AF_INET6, &prefixes[i].addr);
-		fprintf(p->out, "/%u", prefixes[i].len);
+		print_prefix6(p, &prefixes[i]);
 	}
 	fputc(']', p->out);
 }
