@@ -4,6 +4,7 @@
  * One page, or with --all one page after the other as they come: memory stays that of one page
  * however many flows there are. With --json --all the pages become one list, a flow a line.
  */
+#include "base/protocol.h"
 #include "client.h"
 #include "table.h"
 #include "text.h"
@@ -17,7 +18,7 @@ const struct cli_option flows_options[] = {
 	{"tunnel", "NAME", "only flows whose replies go into this tunnel"},
 	{"address", "ADDRESS", "only flows with this address or prefix at any end"},
 	{"port", "PORT", "only flows with this port or ICMP identifier at any end"},
-	{"protocol", "PROTOCOL", "tcp, udp, icmp or a number"},
+	{"protocol", "PROTOCOL", "only flows of this protocol: " PROTOCOL_WORDS},
 	{"limit", "COUNT", "flows a page, 1 to 1000; 100 if not given"},
 	{"all", NULL, "all of them, page after page"},
 	{NULL},

@@ -8,34 +8,16 @@
 #include "control/api/args.h"
 
 #include "base/nearest.h"
+#include "base/protocol.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
-
-static const struct {
-	const char *name;
-	uint8_t proto;
-} protocols[] = {
-	{"icmp", IPPROTO_ICMP},
-	{"icmpv6", 58},
-	{"tcp", IPPROTO_TCP},
-	{"udp", IPPROTO_UDP},
-};
-
-const char *args_protocol_name(uint8_t proto)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
-		if (protocols[i].proto == proto)
-			return protocols[i].name;
-	return NULL;
-}
 
 bool args_read_number(const char *text, uint32_t min, uint32_t max, uint32_t *out)
 {
@@ -90,13 +72,12 @@ static bool read_number(const struct route_arg *row, const char *text, struct ar
 
 static bool read_protocol(const struct route_arg *row, const char *text, struct arg *arg)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		if (strcasecmp(text, protocols[i].name) == 0) {
-			arg->number = protocols[i].proto;
-			return true;
-		}
-	}
-	return args_read_number(text, 0, 255, &arg->number);
+	int proto = protocol_number(text);
+
+	if (proto < 0)
+		return args_read_number(text, 0, UINT8_MAX, &arg->number);
+	arg->number = (uint32_t)proto;
+	return true;
 }
 
 static bool read_flag(const struct route_arg *row, const char *text, struct arg *arg)
@@ -112,7 +93,7 @@ static const struct {
 	[ARG_TEXT] = {read_text, "a name"},
 	[ARG_PREFIX] = {read_prefix, "an IPv4 or IPv6 address or prefix"},
 	[ARG_NUMBER] = {read_number, NULL},
-	[ARG_PROTOCOL] = {read_protocol, "tcp, udp, icmp, icmpv6 or a number from 0 to 255"},
+	[ARG_PROTOCOL] = {read_protocol, PROTOCOL_WORDS},
 	[ARG_FLAG] = {read_flag, "true or false"},
 };
 

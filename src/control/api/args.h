@@ -21,7 +21,7 @@ enum arg_type {
 	ARG_TEXT,
 	ARG_PREFIX, /* address or prefix, of either family */
 	ARG_NUMBER, /* min to max */
-	ARG_PROTOCOL, /* tcp, udp, icmp, icmpv6 or 0 to 255 */
+	ARG_PROTOCOL, /* a name of base/protocol.h or 0 to 255 */
 	ARG_FLAG, /* true or false */
 };
 
@@ -50,6 +50,3 @@ void args_fini(struct arg *args, size_t n);
 
 /* Whole of @text is a decimal number from @min to @max. */
 bool args_read_number(const char *text, uint32_t min, uint32_t max, uint32_t *out);
-
-/* "tcp", "udp", "icmp", "icmpv6"; NULL for any other protocol. */
-const char *args_protocol_name(uint8_t proto);

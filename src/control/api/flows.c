@@ -10,6 +10,7 @@
  * If a client leaves while a worker has its query, the listing waits in api->left until the worker
  * has let go of it.
  */
+#include "base/protocol.h"
 #include "control/api/server.h"
 #include "control/api/stream.h"
 
@@ -46,7 +47,8 @@ const struct route_arg flows_args[] = {
 			 "only flows with this source, destination or egress address"},
 	[ROW_PORT] = {"port", ARG_NUMBER, 0, 65535,
 		      "only flows with this source, destination or egress port"},
-	[ROW_PROTOCOL] = {"protocol", ARG_PROTOCOL, 0, 0, "tcp, udp, icmp, icmpv6 or a number"},
+	[ROW_PROTOCOL] = {"protocol", ARG_PROTOCOL, 0, 0,
+			  "only flows of this protocol: " PROTOCOL_WORDS},
 	[ROW_LIMIT] = {"limit", ARG_NUMBER, 1, PAGE_MAX, "flows a page; 100 if not given"},
 	[ROW_CURSOR] = {"cursor", ARG_TEXT, 0, 0, "next_cursor of the page before"},
 	{NULL},
@@ -55,7 +57,7 @@ const struct route_arg flows_args[] = {
 const struct route_field flows_fields[] = {
 	{"flows[].site", FIELD_STRING, "site that started it"},
 	{"flows[].tunnel", FIELD_STRING, "tunnel its replies go into"},
-	{"flows[].protocol", FIELD_STRING, "tcp, udp, icmp, icmpv6 or a number"},
+	{"flows[].protocol", FIELD_STRING, PROTOCOL_WORDS},
 	{"flows[].source", FIELD_STRING, "inner source address"},
 	{"flows[].source_port", FIELD_INTEGER, "inner source port; ICMP: the identifier"},
 	{"flows[].destination", FIELD_STRING, "destination address"},
@@ -94,7 +96,7 @@ static json_t *describe_address(const struct flow_view *view, be32_t four, const
 static json_t *describe_flow(const struct network *net, const struct flow_view *view)
 {
 	const struct flow *f = &view->flow;
-	const char *known = args_protocol_name(f->proto);
+	const char *known = protocol_name(f->proto);
 	char proto[8];
 
 	snprintf(proto, sizeof(proto), "%u", f->proto);

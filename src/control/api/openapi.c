@@ -5,6 +5,7 @@
  * a new route is described as soon as it works. Field paths such as "ports[].name" become nested
  * schemas.
  */
+#include "base/protocol.h"
 #include "control/api/route.h"
 
 #include <assert.h>
@@ -106,7 +107,9 @@ static void add_field(json_t *object, const struct route_field *field)
 
 static json_t *arg_schema(const struct route_arg *arg)
 {
-	static const char *const pattern = "^(tcp|udp|icmp|[0-9]{1,3})$";
+#define NAME_OR(id, name) name "|"
+	static const char *const protocol = "^(" PROTOCOL_LIST(NAME_OR) "[0-9]{1,3})$";
+#undef NAME_OR
 
 	switch (arg->type) {
 	case ARG_NUMBER:
@@ -115,7 +118,7 @@ static json_t *arg_schema(const struct route_arg *arg)
 	case ARG_FLAG:
 		return json_pack("{s:s}", "type", "boolean");
 	case ARG_PROTOCOL:
-		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern);
+		return json_pack("{s:s, s:s}", "type", "string", "pattern", protocol);
 	case ARG_PREFIX:
 	case ARG_TEXT:
 		break;

@@ -56,7 +56,7 @@ static const struct {
 	{"address=10.0.0.0/33", "address must be", "no such length"},
 	{"address=10.0.0.0/", "address must be", "no length"},
 	{"address=1111111111111111111111111111111", "address must be", "longer than any address"},
-	{"protocol=gre", "protocol must be tcp, udp, icmp, icmpv6 or", "not a flow's protocol"},
+	{"protocol=gre", "protocol must be tcp, udp, icmp, icmpv6, or a", "not a flow's protocol"},
 	{"protocol=256", "protocol must be", "not a byte"},
 	{"all=yes", "all must be true or false", "as JSON says it"},
 };
@@ -92,6 +92,10 @@ static void test_values(void **state)
 	assert_int_equal(args[PROTOCOL].number, 1);
 	assert_int_equal(args[ALL].number, 1);
 	assert_string_equal(args[SITE].text, "a b");
+	args_fini(args, N_ROWS);
+
+	assert_int_equal(args_parse("protocol=icmpv6", rows, N_ROWS, args, error), 0);
+	assert_int_equal(args[PROTOCOL].number, 58);
 	args_fini(args, N_ROWS);
 
 	assert_int_equal(args_parse("all=false", rows, N_ROWS, args, error), 0);
