@@ -90,7 +90,8 @@ static const struct {
 	bool (*read)(const struct route_arg *row, const char *text, struct arg *arg);
 	const char *wanted;
 } types[] = {
-	[ARG_TEXT] = {read_text, "a name"},
+	[ARG_NAME] = {read_text, "a name"},
+	[ARG_TEXT] = {read_text, "some text"},
 	[ARG_PREFIX] = {read_prefix, "an IPv4 or IPv6 address or prefix"},
 	[ARG_NUMBER] = {read_number, NULL},
 	[ARG_PROTOCOL] = {read_protocol, PROTOCOL_WORDS},

@@ -18,6 +18,7 @@ enum {
 };
 
 enum arg_type {
+	ARG_NAME, /* of a site or tunnel; 404 if there is none */
 	ARG_TEXT,
 	ARG_PREFIX, /* address or prefix, of either family */
 	ARG_NUMBER, /* min to max */

@@ -41,8 +41,8 @@ enum {
 };
 
 const struct route_arg flows_args[] = {
-	[ROW_SITE] = {"site", ARG_TEXT, 0, 0, "only flows that this site started"},
-	[ROW_TUNNEL] = {"tunnel", ARG_TEXT, 0, 0, "only flows whose replies go into this tunnel"},
+	[ROW_SITE] = {"site", ARG_NAME, 0, 0, "only flows that this site started"},
+	[ROW_TUNNEL] = {"tunnel", ARG_NAME, 0, 0, "only flows whose replies go into this tunnel"},
 	[ROW_ADDRESS] = {"address", ARG_PREFIX, 0, 0,
 			 "only flows with this source, destination or egress address"},
 	[ROW_PORT] = {"port", ARG_NUMBER, 0, 65535,

@@ -3,21 +3,38 @@
  *
  * Nothing is written here twice: paths, arguments and fields come from the rows of the routes, so
  * a new route is described as soon as it works. Field paths such as "ports[].name" become nested
- * schemas.
+ * schemas. Refusals look alike everywhere, so they are components that the routes refer to.
  */
 #include "base/protocol.h"
 #include "control/api/route.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { FIELD_NAME_SIZE = 64 };
+enum { FIELD_NAME_SIZE = 64, OPERATION_ID_SIZE = 64 };
 
 const struct route_field openapi_fields[] = {
 	{"openapi", FIELD_STRING, "version of the description's language"},
-	{"info", FIELD_OBJECT, "title and version"},
+	{"info", FIELD_OBJECT, "title, version and license"},
+	{"servers[].url", FIELD_STRING, "where the paths begin"},
+	{"servers[].description", FIELD_STRING, "how to get there"},
+	{"security[]", FIELD_OBJECT, "none: whoever may open the socket may ask"},
 	{"paths", FIELD_OBJECT, "the routes"},
+	{"components", FIELD_OBJECT, "what routes have in common: refusals"},
 	{NULL},
+};
+
+/* What a route may answer instead of 200: the rows of components/responses. */
+static const struct refusal {
+	const char *status;
+	const char *name; /* of the component */
+	const char *description;
+	bool for_names; /* only of a route that is asked for a site or tunnel */
+} refusals[] = {
+	{"400", "bad_argument", "an argument is unknown, given twice, or out of range"},
+	{"404", "unknown_name", "no site or tunnel has this name", true},
+	{"default", "refusal", "anything else: the error says what"},
 };
 
 static json_t *field_type(const struct route_field *field)
@@ -119,6 +136,7 @@ static json_t *arg_schema(const struct route_arg *arg)
 		return json_pack("{s:s}", "type", "boolean");
 	case ARG_PROTOCOL:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", protocol);
+	case ARG_NAME:
 	case ARG_PREFIX:
 	case ARG_TEXT:
 		break;
@@ -144,18 +162,64 @@ static json_t *describe_reply(const char *description, json_t *schema)
 			 "application/json", "schema", schema);
 }
 
-static json_t *describe_route(const struct route *route)
+static json_t *reference(const char *kind, const char *name)
 {
-	static const struct route_field error = {"error", FIELD_STRING, "what is wrong"};
-	json_t *answer = object_schema(), *refusal = object_schema();
+	return json_pack("{s:o}", "$ref", json_sprintf("#/components/%s/%s", kind, name));
+}
+
+static bool takes_name(const struct route *route)
+{
+	for (size_t i = 0; i < route_n_args(route); i++)
+		if (route->args[i].type == ARG_NAME)
+			return true;
+	return false;
+}
+
+static json_t *describe_replies(const struct route *route)
+{
+	json_t *answer = object_schema(), *replies;
 
 	for (const struct route_field *f = route->fields; f->path != NULL; f++)
 		add_field(answer, f);
-	add_field(refusal, &error);
-	return json_pack("{s:{s:s, s:o, s:{s:o, s:o}}}", "get", "summary", route->summary,
-			 "parameters", describe_args(route), "responses", "200",
-			 describe_reply("the answer", answer), "default",
-			 describe_reply("an error", refusal));
+	replies = json_pack("{s:o}", "200", describe_reply("the answer", answer));
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (!refusals[i].for_names || takes_name(route))
+			json_object_set_new(replies, refusals[i].status,
+					    reference("responses", refusals[i].name));
+	return replies;
+}
+
+/* "get_tunnels_unknown" of "/v1/tunnels/unknown": generated clients call it so. */
+static json_t *operation_id(const struct route *route)
+{
+	char id[OPERATION_ID_SIZE];
+	size_t len = snprintf(id, sizeof(id), "get%s", strchr(route->path + 1, '/'));
+
+	assert(len < sizeof(id));
+	for (size_t i = 0; i < len; i++)
+		if (id[i] == '/' || id[i] == '.')
+			id[i] = '_';
+	return json_string(id);
+}
+
+static json_t *describe_route(const struct route *route)
+{
+	return json_pack("{s:{s:o, s:s, s:o, s:o}}", "get", "operationId", operation_id(route),
+			 "summary", route->summary, "parameters", describe_args(route), "responses",
+			 describe_replies(route));
+}
+
+static json_t *describe_components(void)
+{
+	static const struct route_field error = {"error", FIELD_STRING, "what is wrong"};
+	json_t *schema = object_schema(), *responses = json_object();
+
+	add_field(schema, &error);
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		json_object_set_new(
+			responses, refusals[i].name,
+			describe_reply(refusals[i].description, reference("schemas", "error")));
+	return json_pack("{s:{s:o}, s:o}", "schemas", "error", schema, "responses", responses);
 }
 
 void openapi_answer(const struct api_request *rq, struct api_reply *reply)
@@ -164,6 +228,12 @@ void openapi_answer(const struct api_request *rq, struct api_reply *reply)
 
 	for (const struct route *r = api_routes; r->path != NULL; r++)
 		json_object_set_new(paths, r->path, describe_route(r));
-	reply->body = json_pack("{s:s, s:{s:s, s:s}, s:o}", "openapi", "3.1.0", "info", "title",
-				"Homeward", "version", HOMEWARD_VERSION, "paths", paths);
+	reply->body = json_pack(
+		"{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:[], s:o, s:o}", "openapi",
+		"3.1.0", "info", "title", "Homeward", "version", HOMEWARD_VERSION, "description",
+		"What a gateway of Homeward says about itself, over a Unix socket.", "license",
+		"name", "BSD-3-Clause", "identifier", "BSD-3-Clause", "servers", "url", "/",
+		"description",
+		"the Unix socket of the setting api.socket; its mode says who may ask", "security",
+		"paths", paths, "components", describe_components());
 }

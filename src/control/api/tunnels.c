@@ -4,7 +4,7 @@
 #include "control/kernel/path_mtu.h"
 
 const struct route_arg tunnels_args[] = {
-	{"site", ARG_TEXT, 0, 0, "only the tunnels of this site"},
+	{"site", ARG_NAME, 0, 0, "only the tunnels of this site"},
 	{NULL},
 };
 

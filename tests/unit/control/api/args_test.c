@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 static const struct route_arg rows[] = {
-	{"site", ARG_TEXT, 0, 0, ""},	    {"address", ARG_PREFIX, 0, 0, ""},
+	{"site", ARG_NAME, 0, 0, ""},	    {"address", ARG_PREFIX, 0, 0, ""},
 	{"limit", ARG_NUMBER, 1, 1000, ""}, {"protocol", ARG_PROTOCOL, 0, 0, ""},
 	{"all", ARG_FLAG, 0, 0, ""},
 };
