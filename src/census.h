@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct lane;
+struct context;
 
 enum { CENSUS_WORDS = (UINT16_MAX + 1) / 64 };
 
@@ -30,4 +30,4 @@ struct census {
 };
 
 /* Looks at up to @n records. True: that was the last. Worker. */
-bool census_step(struct lane *lane, struct census *c, unsigned n);
+bool census_step(struct context *ctx, struct census *c, unsigned n);

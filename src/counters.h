@@ -44,8 +44,8 @@ struct worker_counters {
 	 */
 	uint64_t rx, tx, held;
 	uint64_t handed_in, handed_out; /* packets from and to other workers */
-	uint64_t fragments_made; /* a packet left in pieces: all but one of them */
-	uint64_t fragments_joined; /* a packet came in pieces: all but one of them */
+	uint64_t fragments_made; /* a packet left in fragments: all but one of them */
+	uint64_t fragments_joined; /* a packet came in fragments: all but one of them */
 	uint64_t hairpinned; /* turned back in: came once and leave once, so no term of the law */
 	uint64_t drops[DROP_COUNT];
 	uint64_t answers[ANSWER_COUNT]; /* part of tx */

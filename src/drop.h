@@ -14,7 +14,7 @@
 	X(NOT_IP, "not_ip", "neither IP nor an ARP request for one of our addresses")              \
 	X(OTHER_HOST, "other_host", "sent to another station's Ethernet address, or to all")       \
 	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
-	X(CUT_SHORT, "cut_short", "shorter than its IP header says: cut off on the way in")        \
+	X(TRUNCATED, "truncated", "shorter than its IP header says: cut off on the way in")        \
 	X(OUTER_MALFORMED, "outer_malformed", "outer IP header cut short or inconsistent")         \
 	X(OUTER_CHECKSUM, "outer_checksum", "outer IPv4 header checksum is wrong")                 \
 	X(OUTER_FRAGMENT, "outer_fragment", "fragment of a tunnel packet that is not for us")      \
@@ -46,7 +46,7 @@
 	  "IPv6 routing header of type 0, or not yet at its end")                                  \
 	X(PROTOCOL, "protocol", "neither TCP, UDP, an ICMP query nor an ICMP error")               \
 	X(ICMP_CHECKSUM, "icmp_checksum", "ICMP error whose checksum is wrong")                    \
-	X(ICMP_QUOTE, "icmp_quote", "ICMP error that does not say which flow it is about")         \
+	X(ICMP_EMBEDDED, "icmp_embedded", "ICMP error that does not say which flow it is about")   \
 	X(NO_FLOW, "no_flow", "belongs to no flow and may not start one")                          \
 	X(TCP_FLAGS, "tcp_flags", "TCP of no flow: SYN with FIN or RST, FIN without ACK, no flag") \
 	X(SITE_FLOWS, "site_flows", "site has its limit of flows, or its share of a full table")   \

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
 enum {
 	ERRORS_SITE_INTERVAL_NS = 10 * 1000 * 1000, /* 100 errors a second towards a site, */
@@ -37,36 +37,36 @@ static inline void errors_take(uint64_t *until_ns, uint64_t now_ns, uint64_t int
 /*
  * Takes a token of @realm's and one of all, if there are more than a part of each: 1 all, 2 half.
  */
-static inline bool errors_take_part(struct lane *lane, uint16_t realm, uint64_t part)
+static inline bool errors_take_part(struct context *ctx, uint16_t realm, uint64_t part)
 {
-	uint64_t *site = &lane->sites[realm].errors_until_ns;
+	uint64_t *site = &ctx->sites[realm].errors_until_ns;
 
-	if (!errors_have(*site, lane->now_ns, ERRORS_SITE_INTERVAL_NS, ERRORS_SITE_BURST / part) ||
-	    !errors_have(lane->errors_until_ns, lane->now_ns, ERRORS_ALL_INTERVAL_NS,
+	if (!errors_have(*site, ctx->now_ns, ERRORS_SITE_INTERVAL_NS, ERRORS_SITE_BURST / part) ||
+	    !errors_have(ctx->errors_until_ns, ctx->now_ns, ERRORS_ALL_INTERVAL_NS,
 			 ERRORS_ALL_BURST / part))
 		return false;
-	errors_take(site, lane->now_ns, ERRORS_SITE_INTERVAL_NS);
-	errors_take(&lane->errors_until_ns, lane->now_ns, ERRORS_ALL_INTERVAL_NS);
+	errors_take(site, ctx->now_ns, ERRORS_SITE_INTERVAL_NS);
+	errors_take(&ctx->errors_until_ns, ctx->now_ns, ERRORS_ALL_INTERVAL_NS);
 	return true;
 }
 
-static inline bool errors_may_send(struct lane *lane, uint16_t realm)
+static inline bool errors_may_send(struct context *ctx, uint16_t realm)
 {
-	return errors_take_part(lane, realm, 1);
+	return errors_take_part(ctx, realm, 1);
 }
 
 /* Takes a token if there is one. */
-static inline bool errors_may_reset(struct lane *lane, uint16_t realm)
+static inline bool errors_may_reset(struct context *ctx, uint16_t realm)
 {
-	uint64_t *site = &lane->sites[realm].resets_until_ns;
+	uint64_t *site = &ctx->sites[realm].resets_until_ns;
 
-	if (!errors_have(*site, lane->now_ns, RESETS_SITE_INTERVAL_NS, RESETS_SITE_BURST))
+	if (!errors_have(*site, ctx->now_ns, RESETS_SITE_INTERVAL_NS, RESETS_SITE_BURST))
 		return false;
-	errors_take(site, lane->now_ns, RESETS_SITE_INTERVAL_NS);
+	errors_take(site, ctx->now_ns, RESETS_SITE_INTERVAL_NS);
 	return true;
 }
 
-static inline bool errors_may_refuse(struct lane *lane, uint16_t realm)
+static inline bool errors_may_refuse(struct context *ctx, uint16_t realm)
 {
-	return errors_take_part(lane, realm, 2);
+	return errors_take_part(ctx, realm, 2);
 }

@@ -7,13 +7,13 @@
  *
  *   31        30        29        28    24 23     16 15             0
  *   +--------+---------+---------+--------+---------+----------------+
- *   | frame  | pieces  | asked   | 0      | port    | tunnel         |
+ *   | frame  | fragments  | asked   | 0      | port    | tunnel         |
  *   +--------+---------+---------+--------+---------+----------------+
  *
  * The owner parses once more, which costs less than carrying a parsed packet through memory would.
- * It does so in the stage reassemble if the packet is one of IPv6 that came in pieces, since only
- * there it is known how large they were. A fragment whose flow's owner was asked (in/admit.h) has
- * the site instead of the tunnel, and goes there, too.
+ * It does so in the stage reassemble if the packet is one of IPv6 that came in fragments, since
+ * only there it is known how large they were. A fragment whose flow's owner was asked (in/admit.h)
+ * has the site instead of the tunnel, and goes there, too.
  */
 #include "handover.h"
 
@@ -33,7 +33,7 @@ enum {
 };
 
 #define WORD_FRAME (UINT32_C(1) << 31)
-#define WORD_PIECES (UINT32_C(1) << 30)
+#define WORD_FRAGMENTS (UINT32_C(1) << 30)
 #define WORD_ASKED (UINT32_C(1) << 29)
 
 struct handover {
@@ -137,27 +137,27 @@ static uint16_t owner_by_source(const struct handover *h, const struct flow_key 
 }
 
 /* Of a return to egress address number @address; -1: none of ours. */
-static uint16_t owner_by_port(const struct lane *lane, int address, be16_t dport)
+static uint16_t owner_by_port(const struct context *ctx, int address, be16_t dport)
 {
-	const struct network *net = lane->net;
+	const struct network *net = ctx->net;
 	uint16_t port = ntohs(dport);
 	int slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
 
 	if (slice < 0)
-		return lane->index; /* nobody's: it will be no_flow here */
-	return egress_owner(port, net->slices[slice].size, lane->count);
+		return ctx->index; /* nobody's: it will be no_flow here */
+	return egress_owner(port, net->slices[slice].size, ctx->count);
 }
 
-uint16_t handover_owner(const struct lane *lane, const struct packet *p)
+uint16_t handover_owner(const struct context *ctx, const struct packet *p)
 {
 	const struct flow_key *key = &p->probe.key;
-	const struct pool *pool = lane->net->egress;
+	const struct pool *pool = ctx->net->egress;
 
 	if (key->realm != SITE_INTERNET)
 		return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT
-			       ? owner_by_source(lane->handover, key)
-			       : owner_by_hash(lane->handover, key->src ^ key->dst, key);
-	return owner_by_port(lane, network_find_address(lane->net, key->dst), key->dport);
+			       ? owner_by_source(ctx->handover, key)
+			       : owner_by_hash(ctx->handover, key->src ^ key->dst, key);
+	return owner_by_port(ctx, network_find_address(ctx->net, key->dst), key->dport);
 }
 
 static uint16_t owner_by_hash6(const struct handover *h, const struct flow6_key *key)
@@ -173,29 +173,28 @@ static uint16_t owner_by_hash6(const struct handover *h, const struct flow6_key 
 	return owner_by_hash(h, addresses, &rest);
 }
 
-bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key)
+bool handover_is_foreign6(const struct context *ctx, struct packet *p, const struct flow6_key *key)
 {
-	int address =
-		key->realm == SITE_INTERNET ? network_find_address6(lane->net, &key->dst) : -1;
+	int address = key->realm == SITE_INTERNET ? network_find_address6(ctx->net, &key->dst) : -1;
 
 	if (address < 0) /* from a site, or to one's global prefix */
-		p->owner = owner_by_hash6(lane->handover, key);
+		p->owner = owner_by_hash6(ctx->handover, key);
 	else
-		p->owner = owner_by_port(lane, address, key->dport);
-	return p->owner != lane->index;
+		p->owner = owner_by_port(ctx, address, key->dport);
+	return p->owner != ctx->index;
 }
 
-bool handover_is_foreign(const struct lane *lane, struct packet *p)
+bool handover_is_foreign(const struct context *ctx, struct packet *p)
 {
-	p->owner = handover_owner(lane, p);
-	return p->owner != lane->index;
+	p->owner = handover_owner(ctx, p);
+	return p->owner != ctx->index;
 }
 
-bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
+bool handover_fragment_is_foreign(const struct context *ctx, struct packet *p,
 				  const struct flow6_key *key)
 {
-	p->owner = owner_by_hash6(lane->handover, key);
-	return p->owner != lane->index;
+	p->owner = owner_by_hash6(ctx->handover, key);
+	return p->owner != ctx->index;
 }
 
 struct remotes **handover_remotes(struct handover *h)
@@ -205,26 +204,26 @@ struct remotes **handover_remotes(struct handover *h)
 
 static uint32_t word_of(const struct packet *p)
 {
-	bool pieces = p->data[0] >> 4 == 6 && p->largest != 0;
+	bool fragments = p->data[0] >> 4 == 6 && p->largest != 0;
 
-	return (pieces ? WORD_PIECES : 0) | (uint32_t)p->port << WORD_PORT_SHIFT | p->tunnel;
+	return (fragments ? WORD_FRAGMENTS : 0) | (uint32_t)p->port << WORD_PORT_SHIFT | p->tunnel;
 }
 
-static void give(struct lane *lane, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
+static void give(struct context *ctx, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
 {
-	struct rte_ring *ring = ring_of(lane->handover, lane->index, to);
+	struct rte_ring *ring = ring_of(ctx->handover, ctx->index, to);
 	unsigned given = rte_ring_enqueue_burst(ring, (void **)mbufs, n, NULL);
 
-	lane->counters.handed_out += given;
-	lane->counters.drops[DROP_HANDOVER_BUSY] += n - given;
+	ctx->counters.handed_out += given;
+	ctx->counters.drops[DROP_HANDOVER_BUSY] += n - given;
 	rte_pktmbuf_free_bulk(mbufs + given, n - given);
 }
 
-void stage_handover(struct lane *lane, struct burst *b)
+void stage_handover(struct context *ctx, struct burst *b)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
 
-	for (uint16_t to = 0; to < lane->count; to++) {
+	for (uint16_t to = 0; to < ctx->count; to++) {
 		unsigned n = 0;
 
 		for (unsigned i = 0; i < b->n[STAGE_HANDOVER]; i++) {
@@ -240,11 +239,11 @@ void stage_handover(struct lane *lane, struct burst *b)
 			mbufs[n++] = m;
 		}
 		if (n > 0)
-			give(lane, to, mbufs, n);
+			give(ctx, to, mbufs, n);
 	}
 }
 
-void handover_fragment(struct lane *lane, struct packet *p, uint16_t site)
+void handover_fragment(struct context *ctx, struct packet *p, uint16_t site)
 {
 	struct rte_mbuf *m = p->mbuf;
 	uint32_t word = (uint32_t)p->port << WORD_PORT_SHIFT;
@@ -253,14 +252,14 @@ void handover_fragment(struct lane *lane, struct packet *p, uint16_t site)
 	m->data_len = p->len;
 	m->pkt_len = p->len;
 	m->hash.usr = word | (site != SITE_INTERNET ? WORD_ASKED | site : 0);
-	give(lane, p->owner, &m, 1);
+	give(ctx, p->owner, &m, 1);
 }
 
-void handover_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n)
+void handover_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		frames[i]->hash.usr = WORD_FRAME | (uint32_t)port << WORD_PORT_SHIFT;
-	give(lane, lane->ports[port].tx_worker, frames, n);
+	give(ctx, ctx->ports[port].tx_worker, frames, n);
 }
 
 static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
@@ -276,30 +275,30 @@ static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 		burst_pass(b, STAGE_TRANSMIT, p);
 	else if (word & WORD_ASKED)
 		burst_reassemble(b, p, (uint16_t)(word & WORD_TUNNEL_MASK));
-	else if (word & WORD_PIECES)
+	else if (word & WORD_FRAGMENTS)
 		burst_reassemble(b, p, SITE_INTERNET);
 	else /* parse, over there, saw that it is one or the other */
 		burst_pass(b, p->data[0] >> 4 == 6 ? STAGE_PARSE6 : STAGE_PARSE, p);
 }
 
-unsigned handover_receive(struct lane *lane, struct burst *b, unsigned have)
+unsigned handover_receive(struct context *ctx, struct burst *b, unsigned have)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
-	uint16_t from = (uint16_t)(lane->counters.turns % lane->count); /* they take turns, too */
+	uint16_t from = (uint16_t)(ctx->counters.turns % ctx->count); /* they take turns, too */
 	unsigned before = have;
 
-	for (uint16_t asked = 0; asked < lane->count && have < BURST_MAX; asked++) {
+	for (uint16_t asked = 0; asked < ctx->count && have < BURST_MAX; asked++) {
 		unsigned n;
 
-		from = (uint16_t)(from + 1 < lane->count ? from + 1 : 0);
-		if (from == lane->index)
+		from = (uint16_t)(from + 1 < ctx->count ? from + 1 : 0);
+		if (from == ctx->index)
 			continue;
-		n = rte_ring_dequeue_burst(ring_of(lane->handover, from, lane->index),
-					   (void **)mbufs, BURST_MAX - have, NULL);
+		n = rte_ring_dequeue_burst(ring_of(ctx->handover, from, ctx->index), (void **)mbufs,
+					   BURST_MAX - have, NULL);
 		for (unsigned i = 0; i < n; i++)
 			take(b, &b->packets[have + i], mbufs[i]);
 		have += n;
 	}
-	lane->counters.handed_in += have - before;
+	ctx->counters.handed_in += have - before;
 	return have - before;
 }

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,31 +32,31 @@ struct handover *handover_create(uint16_t workers, const uint64_t *seed);
 void handover_destroy(struct handover *h); /* NULL is fine; frees what is still on its way */
 
 /* The worker that owns the flow of @p, parsed. Any worker. */
-uint16_t handover_owner(const struct lane *lane, const struct packet *p);
+uint16_t handover_owner(const struct context *ctx, const struct packet *p);
 
 /* Does @p belong to another worker? Then p->owner says to which. There are several. */
-bool handover_is_foreign(const struct lane *lane, struct packet *p);
+bool handover_is_foreign(const struct context *ctx, struct packet *p);
 
 /* The same for a fragment, known by @key: all of one packet belong to one worker. */
-bool handover_fragment_is_foreign(const struct lane *lane, struct packet *p,
+bool handover_fragment_is_foreign(const struct context *ctx, struct packet *p,
 				  const struct flow6_key *key);
 
 /*
  * Gives a fragment from the Internet to worker p->owner at once. @site: whose flow it belongs to,
  * as the flow's owner found, or SITE_INTERNET: p->owner is to find out.
  */
-void handover_fragment(struct lane *lane, struct packet *p, uint16_t site);
+void handover_fragment(struct context *ctx, struct packet *p, uint16_t site);
 
 /* [workers]: each worker writes its own when it is created; all read. */
 struct remotes **handover_remotes(struct handover *h);
 
 /* The same of IPv6, whose key is @key. */
-bool handover_is_foreign6(const struct lane *lane, struct packet *p, const struct flow6_key *key);
+bool handover_is_foreign6(const struct context *ctx, struct packet *p, const struct flow6_key *key);
 
-void stage_handover(struct lane *lane, struct burst *b);
+void stage_handover(struct context *ctx, struct burst *b);
 
 /* Gives @n finished frames for port @port to the worker that transmits there. */
-void handover_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n);
+void handover_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n);
 
-/* Takes up to BURST_MAX - @have packets that others handed over to this lane. */
-unsigned handover_receive(struct lane *lane, struct burst *b, unsigned have);
+/* Takes up to BURST_MAX - @have packets that others handed over to this worker. */
+unsigned handover_receive(struct context *ctx, struct burst *b, unsigned have);

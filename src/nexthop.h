@@ -11,25 +11,25 @@
  */
 #pragma once
 
+#include "context.h"
 #include "drop.h"
 #include "flow/flow6.h"
-#include "lane.h"
 
 /*
  * By the uplink of flows that leave for the Internet. DROP_NONE, and the hop in @hop; otherwise why
  * not, and @hop is a verdict. On behalf of @site: an on-link host that nobody knows is asked for.
  */
-enum drop nexthop_find(struct lane *lane, uint16_t site, be32_t dst, uint16_t *hop);
-enum drop nexthop_find6(struct lane *lane, uint16_t site, const struct addr6 *dst, uint16_t *hop);
+enum drop nexthop_find(struct context *ctx, uint16_t site, be32_t dst, uint16_t *hop);
+enum drop nexthop_find6(struct context *ctx, uint16_t site, const struct addr6 *dst, uint16_t *hop);
 
 /*
  * Looks up the hop of @f again, which has moved. @six: its addresses if it is IPv6, else NULL. If
  * there is no route now, the reason: the next packet will look up again.
  */
-enum drop nexthop_renew(struct lane *lane, struct flow *f, const struct flow6 *six);
+enum drop nexthop_renew(struct context *ctx, struct flow *f, const struct flow6 *six);
 
 /* The hop of @f, renewed if it has moved. Never NULL, but it may be one that is not resolved. */
-const struct hop *nexthop_of(struct lane *lane, struct flow *f, const struct flow6 *six);
+const struct hop *nexthop_of(struct context *ctx, struct flow *f, const struct flow6 *six);
 
 /* What a sender is told of a packet without a route: an enum answer, or -1: nothing. */
 int nexthop_answer(enum drop drop);

@@ -27,19 +27,19 @@ enum stage {
 	STAGE_PARSE,
 	STAGE_PARSE6,
 	STAGE_REASSEMBLE,
-	STAGE_QUOTE,
-	STAGE_QUOTE6,
+	STAGE_EMBEDDED,
+	STAGE_EMBEDDED6,
 	STAGE_HANDOVER,
 	STAGE_LOOKUP,
 	STAGE_LOOKUP6,
 	STAGE_SETUP,
 	STAGE_SETUP6,
-	STAGE_FOLLOW,
-	STAGE_FOLLOW6,
+	STAGE_FORWARD,
+	STAGE_FORWARD6,
 	STAGE_REWRITE,
 	STAGE_REWRITE6,
-	STAGE_REQUOTE,
-	STAGE_REQUOTE6,
+	STAGE_REWRITE_EMBEDDED,
+	STAGE_REWRITE_EMBEDDED6,
 	STAGE_ANSWER,
 	STAGE_ANSWER6,
 	STAGE_FRAGMENT,
@@ -73,8 +73,8 @@ struct packet {
 		uint16_t refusal; /* to STAGE_ANSWER: enum drop, if nobody can be told */
 	};
 	/*
-	 * parse6: 0; reassemble: of an IPv6 packet that came in pieces the size that its source is
-	 * known to send, headers included. It leaves in pieces no larger than that.
+	 * parse6: 0; reassemble: of an IPv6 packet that came in fragments the size that its source
+	 * is known to send, headers included. It leaves in fragments no larger than that.
 	 */
 	uint16_t largest;
 };
@@ -113,9 +113,9 @@ static inline void burst_reassemble(struct burst *b, struct packet *p, uint16_t 
 }
 
 /* To STAGE_FRAGMENT: has the packet still to be translated? */
-enum fragment { FRAGMENT_AS_IS, FRAGMENT_TRANSLATE };
+enum fragment_how { FRAGMENT_AS_IS, FRAGMENT_TRANSLATE };
 
-static inline void burst_fragment(struct burst *b, struct packet *p, enum fragment how)
+static inline void burst_fragment(struct burst *b, struct packet *p, enum fragment_how how)
 {
 	p->reason = how;
 	burst_pass(b, STAGE_FRAGMENT, p);

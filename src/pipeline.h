@@ -3,20 +3,20 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
 struct stage_info {
 	const char *name;
-	void (*run)(struct lane *lane, struct burst *b);
+	void (*run)(struct context *ctx, struct burst *b);
 	const char *help; /* what it takes in, what it passes on */
 };
 
 extern const struct stage_info pipeline[STAGE_COUNT];
 
 /* Receives one burst and takes every packet of it to its end. Returns how many there were. */
-unsigned pipeline_run(struct lane *lane, struct burst *b);
+unsigned pipeline_run(struct context *ctx, struct burst *b);
 
 /*
  * Gives up fragments that have waited too long, and says so. Returns how many packets they were of.
  */
-unsigned pipeline_expire(struct lane *lane, struct burst *b);
+unsigned pipeline_expire(struct context *ctx, struct burst *b);

@@ -59,7 +59,7 @@ static void view(struct flow_view *out, const struct flow *f, const struct flow6
 }
 
 /* Looks on in one table from record @at; how far it came. */
-static uint32_t look(const struct lane *lane, const struct flow_table *t,
+static uint32_t look(const struct context *ctx, const struct flow_table *t,
 		     const struct flow_timers *timers, struct flow_query *q, uint32_t at,
 		     unsigned *n)
 {
@@ -67,33 +67,33 @@ static uint32_t look(const struct lane *lane, const struct flow_table *t,
 
 	for (; at < used && (*n) != 0 && q->n < q->limit; at++, (*n)--) {
 		const struct flow *f = flow_table_at(t, at);
-		const struct flow6 *six = t == lane->flows6 ? flow6_at(t, at) : NULL;
+		const struct flow6 *six = t == ctx->flows6 ? flow6_at(t, at) : NULL;
 
 		if (f->state > FLOW_RESTING && matches(&q->filter, f, six))
-			view(&q->flows[q->n++], f, six, lane->now_s, timers);
+			view(&q->flows[q->n++], f, six, ctx->now_s, timers);
 	}
 	return at;
 }
 
-bool query_step(const struct lane *lane, const struct flow_timers *timers, struct flow_query *q,
+bool query_step(const struct context *ctx, const struct flow_timers *timers, struct flow_query *q,
 		unsigned n)
 {
 	uint32_t table = q->cursor & CURSOR_SIX;
 	uint32_t record = q->cursor == 0 ? 0 : (q->cursor & ~CURSOR_SIX) - 1;
 
 	if (table == 0) {
-		record = look(lane, lane->flows, timers, q, record, &n);
+		record = look(ctx, ctx->flows, timers, q, record, &n);
 		q->cursor = record + 1;
-		if (record < flow_table_used(lane->flows))
+		if (record < flow_table_used(ctx->flows))
 			return q->n == q->limit;
 		table = CURSOR_SIX;
 		record = 0;
 	}
-	if (lane->flows6 == NULL) {
+	if (ctx->flows6 == NULL) {
 		q->cursor = 0;
 		return true;
 	}
-	record = look(lane, lane->flows6, timers, q, record, &n);
-	q->cursor = record < flow_table_used(lane->flows6) ? table + record + 1 : 0;
+	record = look(ctx, ctx->flows6, timers, q, record, &n);
+	q->cursor = record < flow_table_used(ctx->flows6) ? table + record + 1 : 0;
 	return q->cursor == 0 || q->n == q->limit;
 }

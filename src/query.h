@@ -3,12 +3,12 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 #include "worker.h"
 
 /*
  * Looks at up to @n records from the query's cursor on. True when the page is full or the table's
  * end reached; then cursor is where to go on, or 0 at the end.
  */
-bool query_step(const struct lane *lane, const struct flow_timers *timers, struct flow_query *q,
+bool query_step(const struct context *ctx, const struct flow_timers *timers, struct flow_query *q,
 		unsigned n);

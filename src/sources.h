@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
 enum { SOURCE_BITS = 14, SOURCE_ROWS = 2 };
 

@@ -1,12 +1,12 @@
 /* Fair shares of a short list: see wanted.h. */
 #include "wanted.h"
 
-static unsigned count(const struct lane *lane, uint16_t site)
+static unsigned count(const struct context *ctx, uint16_t site)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < lane->n_wanted; i++)
-		n += lane->wanted[i].site == site;
+	for (unsigned i = 0; i < ctx->n_wanted; i++)
+		n += ctx->wanted[i].site == site;
 	return n;
 }
 
@@ -14,23 +14,23 @@ static unsigned count(const struct lane *lane, uint16_t site)
  * Places take turns, so the site that has most is met most. Two passes over the list, however many
  * packets a flood has.
  */
-static void displace(struct lane *lane, const struct neighbour_wanted *entry)
+static void displace(struct context *ctx, const struct neighbour_wanted *entry)
 {
-	unsigned place = lane->wanted_turn++ % LANE_WANTED_MAX;
+	unsigned place = ctx->wanted_turn++ % CONTEXT_WANTED_MAX;
 
-	if (count(lane, entry->site) + 1 < count(lane, lane->wanted[place].site))
-		lane->wanted[place] = *entry;
+	if (count(ctx, entry->site) + 1 < count(ctx, ctx->wanted[place].site))
+		ctx->wanted[place] = *entry;
 }
 
-void wanted_add(struct lane *lane, uint16_t site, uint8_t port, const struct addr6 *addr)
+void wanted_add(struct context *ctx, uint16_t site, uint8_t port, const struct addr6 *addr)
 {
 	const struct neighbour_wanted entry = {*addr, site, port};
 
-	for (unsigned i = 0; i < lane->n_wanted; i++)
-		if (lane->wanted[i].port == port && addr6_equal(&lane->wanted[i].addr, addr))
+	for (unsigned i = 0; i < ctx->n_wanted; i++)
+		if (ctx->wanted[i].port == port && addr6_equal(&ctx->wanted[i].addr, addr))
 			return;
-	if (lane->n_wanted < LANE_WANTED_MAX)
-		lane->wanted[lane->n_wanted++] = entry;
+	if (ctx->n_wanted < CONTEXT_WANTED_MAX)
+		ctx->wanted[ctx->n_wanted++] = entry;
 	else
-		displace(lane, &entry);
+		displace(ctx, &entry);
 }

@@ -7,6 +7,6 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
-void wanted_add(struct lane *lane, uint16_t site, uint8_t port, const struct addr6 *addr);
+void wanted_add(struct context *ctx, uint16_t site, uint8_t port, const struct addr6 *addr);

@@ -5,7 +5,7 @@
  *          -> copy of the counters -> quiescent
  *
  * Life: worker_create() allocates everything; worker_start() makes the thread; from then on only
- * that thread touches the lane, until worker_stop() has joined it.
+ * that thread touches the ctx, until worker_stop() has joined it.
  *
  * Sharing, and who writes:
  *   net, adj, ports
@@ -22,10 +22,10 @@
 #include "base/memory.h"
 #include "base/mono.h"
 #include "census.h"
+#include "context.h"
 #include "flow/remotes.h"
 #include "handover.h"
 #include "in/stages.h"
-#include "lane.h"
 #include "out/stages.h"
 #include "pipeline.h"
 #include "query.h"
@@ -56,18 +56,18 @@ enum {
 
 struct wanted_box {
 	uint32_t n; /* 0: empty, the worker may fill it */
-	struct neighbour_wanted wanted[LANE_WANTED_MAX];
+	struct neighbour_wanted wanted[CONTEXT_WANTED_MAX];
 };
 
 struct worker {
-	struct lane lane;
+	struct context ctx;
 	struct burst burst;
 	struct clock clock;
 	uint64_t ticks; /* read last */
 	uint64_t held_ticks; /* where a held clock stands; 0: it runs */
 	uint64_t held_ns; /* and the system's, then */
 	uint32_t idle_turns; /* in a row */
-	const struct worker_port *taken; /* the table that the lane's ports were made from */
+	const struct worker_port *taken; /* the table that the context's ports were made from */
 	int cpu;
 	bool poll;
 	pthread_t thread;
@@ -91,16 +91,16 @@ struct worker {
 /* A port that is closed has no queue to receive from, and nobody transmits for it. */
 static void take_ports(struct worker *w, const struct worker_port *ports)
 {
-	struct lane *lane = &w->lane;
+	struct context *ctx = &w->ctx;
 
-	for (uint16_t i = 0; i < lane->n_ports; i++) {
+	for (uint16_t i = 0; i < ctx->n_ports; i++) {
 		const struct worker_port *port = &ports[i];
-		struct lane_port *to = &lane->ports[i];
+		struct context_port *to = &ctx->ports[i];
 		uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
 
 		to->ethdev = port->ethdev;
 		to->n_queues = port->closed ? 0 : queues;
-		to->tx_worker = port->closed ? LANE_TX_NOBODY : lane->index % queues;
+		to->tx_worker = port->closed ? CONTEXT_TX_NOBODY : ctx->index % queues;
 		to->rings = port->rings;
 		to->hears_all = port->hears_all;
 		to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;
@@ -114,8 +114,8 @@ static void read_published(struct worker *w)
 
 	if (unlikely(ports != w->taken))
 		take_ports(w, ports);
-	w->lane.net = __atomic_load_n(&w->net, __ATOMIC_ACQUIRE);
-	w->lane.adj = __atomic_load_n(&w->adj, __ATOMIC_ACQUIRE);
+	w->ctx.net = __atomic_load_n(&w->net, __ATOMIC_ACQUIRE);
+	w->ctx.adj = __atomic_load_n(&w->adj, __ATOMIC_ACQUIRE);
 }
 
 /* Copies word by word: readers on other cores may see any of them, so each store is one store. */
@@ -130,12 +130,12 @@ static void publish_counters(struct worker *w)
 {
 	uint32_t sequence = w->sequence;
 
-	w->lane.counters.flows = flow_table_count(w->lane.flows);
-	if (w->lane.flows6 != NULL)
-		w->lane.counters.flows += flow_table_count(w->lane.flows6);
+	w->ctx.counters.flows = flow_table_count(w->ctx.flows);
+	if (w->ctx.flows6 != NULL)
+		w->ctx.counters.flows += flow_table_count(w->ctx.flows6);
 	__atomic_store_n(&w->sequence, sequence + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	copy_words((uint64_t *)&w->published, (const uint64_t *)&w->lane.counters,
+	copy_words((uint64_t *)&w->published, (const uint64_t *)&w->ctx.counters,
 		   sizeof(w->published));
 	__atomic_store_n(&w->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
@@ -154,27 +154,27 @@ void worker_read_counters(const struct worker *w, struct worker_counters *out)
 
 void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_counters *out)
 {
-	copy_words((uint64_t *)out, (const uint64_t *)&w->lane.tunnels[tunnel], sizeof(*out));
+	copy_words((uint64_t *)out, (const uint64_t *)&w->ctx.tunnels[tunnel], sizeof(*out));
 }
 
 void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out)
 {
-	copy_words((uint64_t *)out, (const uint64_t *)&w->lane.port_counters[port], sizeof(*out));
+	copy_words((uint64_t *)out, (const uint64_t *)&w->ctx.port_counters[port], sizeof(*out));
 }
 
 void worker_read_site(const struct worker *w, uint16_t site, struct site_counters *out)
 {
-	copy_words((uint64_t *)out, (const uint64_t *)&w->lane.sites[site].counters, sizeof(*out));
+	copy_words((uint64_t *)out, (const uint64_t *)&w->ctx.sites[site].counters, sizeof(*out));
 }
 
 void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out)
 {
-	*out = egress_slice(w->lane.egress, slice);
+	*out = egress_slice(w->ctx.egress, slice);
 }
 
 size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out)
 {
-	return unknown_read(&w->lane, out);
+	return unknown_read(&w->ctx, out);
 }
 
 static void hand_over_wanted(struct worker *w)
@@ -183,9 +183,9 @@ static void hand_over_wanted(struct worker *w)
 
 	if (__atomic_load_n(&box->n, __ATOMIC_ACQUIRE) != 0)
 		return;
-	memcpy(box->wanted, w->lane.wanted, w->lane.n_wanted * sizeof(box->wanted[0]));
-	__atomic_store_n(&box->n, w->lane.n_wanted, __ATOMIC_RELEASE);
-	w->lane.n_wanted = 0;
+	memcpy(box->wanted, w->ctx.wanted, w->ctx.n_wanted * sizeof(box->wanted[0]));
+	__atomic_store_n(&box->n, w->ctx.n_wanted, __ATOMIC_RELEASE);
+	w->ctx.n_wanted = 0;
 }
 
 size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n)
@@ -204,7 +204,7 @@ static void answer_query(struct worker *w)
 {
 	struct flow_query *q = __atomic_load_n(&w->query, __ATOMIC_ACQUIRE);
 
-	if (q == NULL || !query_step(&w->lane, &w->lane.timers, q, QUERY_PER_TURN))
+	if (q == NULL || !query_step(&w->ctx, &w->ctx.timers, q, QUERY_PER_TURN))
 		return;
 	__atomic_store_n(&w->query, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&q->done, 1, __ATOMIC_RELEASE);
@@ -233,7 +233,7 @@ static void take_census(struct worker *w)
 {
 	struct census *c = __atomic_load_n(&w->census, __ATOMIC_ACQUIRE);
 
-	if (c == NULL || !census_step(&w->lane, c, CENSUS_PER_TURN))
+	if (c == NULL || !census_step(&w->ctx, c, CENSUS_PER_TURN))
 		return;
 	__atomic_store_n(&w->census, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
@@ -255,18 +255,18 @@ bool worker_census_done(const struct census *c)
 
 static unsigned sweep(struct worker *w, unsigned n)
 {
-	struct lane *lane = &w->lane;
+	struct context *ctx = &w->ctx;
 
-	room_begin(lane, NULL, 0); /* nothing is on its way */
-	egress_tick(lane);
-	return room_sweep(lane, false, n) + room_sweep(lane, true, n);
+	room_begin(ctx, NULL, 0); /* nothing is on its way */
+	egress_tick(ctx);
+	return room_sweep(ctx, false, n) + room_sweep(ctx, true, n);
 }
 
 /* Off the fast path: what the system's clock says. Linux reads it without a system call. */
 static __attribute__((noinline)) void anchor_clock(struct worker *w, uint64_t ticks)
 {
 	clock_anchor(&w->clock, ticks, w->held_ticks == 0 ? mono_ns() : w->held_ns);
-	w->lane.counters.clock_steps = w->clock.steps;
+	w->ctx.counters.clock_steps = w->clock.steps;
 }
 
 /* Every so many turns it is anchored whatever the counter says, which may stand still. */
@@ -274,11 +274,11 @@ static void move_clock(struct worker *w)
 {
 	uint64_t ticks = w->held_ticks == 0 ? rte_rdtsc() : w->held_ticks;
 
-	if (!clock_move(&w->clock, ticks) || w->lane.counters.turns % ANCHOR_TURNS == 0)
+	if (!clock_move(&w->clock, ticks) || w->ctx.counters.turns % ANCHOR_TURNS == 0)
 		anchor_clock(w, ticks);
 	w->ticks = ticks;
-	w->lane.now_s = w->clock.now_s;
-	w->lane.now_ns = w->clock.now_ns;
+	w->ctx.now_s = w->clock.now_s;
+	w->ctx.now_ns = w->clock.now_ns;
 }
 
 unsigned worker_turn(struct worker *w)
@@ -287,18 +287,18 @@ unsigned worker_turn(struct worker *w)
 
 	move_clock(w);
 	read_published(w);
-	received = pipeline_run(&w->lane, &w->burst);
+	received = pipeline_run(&w->ctx, &w->burst);
 	swept = sweep(w, received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN);
-	if (w->lane.counters.held > 0)
-		swept += pipeline_expire(&w->lane, &w->burst);
-	if (w->lane.n_wanted > 0)
+	if (w->ctx.counters.held > 0)
+		swept += pipeline_expire(&w->ctx, &w->burst);
+	if (w->ctx.n_wanted > 0)
 		hand_over_wanted(w);
 	answer_query(w);
 	take_census(w);
 
-	w->lane.counters.turns++;
+	w->ctx.counters.turns++;
 	w->idle_turns = received > 0 ? 0 : w->idle_turns + 1;
-	w->lane.counters.idle_turns += received == 0;
+	w->ctx.counters.idle_turns += received == 0;
 	if (received > 0 || swept > 0 || w->idle_turns % 64 == 1)
 		publish_counters(w);
 	return received;
@@ -411,17 +411,17 @@ void worker_synchronize(struct worker *const *workers, size_t n)
 			nanosleep(&rest, NULL);
 }
 
-static bool create_ports(struct lane *lane, const struct worker_config *config)
+static bool create_ports(struct context *ctx, const struct worker_config *config)
 {
-	lane->n_ports = config->n_ports;
-	lane->ports = memory_lines(config->n_ports * sizeof(lane->ports[0]));
-	lane->port_counters = memory_lines(config->n_ports * sizeof(lane->port_counters[0]));
-	if (lane->ports == NULL || lane->port_counters == NULL)
+	ctx->n_ports = config->n_ports;
+	ctx->ports = memory_lines(config->n_ports * sizeof(ctx->ports[0]));
+	ctx->port_counters = memory_lines(config->n_ports * sizeof(ctx->port_counters[0]));
+	if (ctx->ports == NULL || ctx->port_counters == NULL)
 		return false;
 	return true;
 }
 
-static bool create_table(struct lane *lane, const struct worker_config *config)
+static bool create_table(struct context *ctx, const struct worker_config *config)
 {
 	uint8_t secret[16];
 
@@ -429,27 +429,27 @@ static bool create_table(struct lane *lane, const struct worker_config *config)
 		memcpy(secret, config->seed, sizeof(secret));
 	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
 		return false;
-	lane->flows = flow_table_create(config->flows_capacity, secret);
-	if (lane->flows != NULL && config->flows6_capacity > 0)
-		lane->flows6 = flow6_table_create(config->flows6_capacity, secret);
+	ctx->flows = flow_table_create(config->flows_capacity, secret);
+	if (ctx->flows != NULL && config->flows6_capacity > 0)
+		ctx->flows6 = flow6_table_create(config->flows6_capacity, secret);
 	explicit_bzero(secret, sizeof(secret));
-	return lane->flows != NULL && (lane->flows6 != NULL || config->flows6_capacity == 0);
+	return ctx->flows != NULL && (ctx->flows6 != NULL || config->flows6_capacity == 0);
 }
 
 /* Other workers read it, too: they find it with the rings. */
-static bool create_remotes(struct lane *lane, const struct worker_config *config)
+static bool create_remotes(struct context *ctx, const struct worker_config *config)
 {
 	uint64_t seed = 0;
 
 	if (config->seed != NULL)
 		memcpy(&seed, config->seed, sizeof(seed));
-	lane->remotes = remotes_create(seed);
-	lane->all_remotes = &lane->remotes;
-	if (lane->handover != NULL) {
-		lane->all_remotes = handover_remotes(lane->handover);
-		handover_remotes(lane->handover)[lane->index] = lane->remotes;
+	ctx->remotes = remotes_create(seed);
+	ctx->all_remotes = &ctx->remotes;
+	if (ctx->handover != NULL) {
+		ctx->all_remotes = handover_remotes(ctx->handover);
+		handover_remotes(ctx->handover)[ctx->index] = ctx->remotes;
 	}
-	return lane->remotes != NULL;
+	return ctx->remotes != NULL;
 }
 
 static bool create_qsbr(struct worker *w)
@@ -461,17 +461,17 @@ static bool create_qsbr(struct worker *w)
 }
 
 /* After the tables, whose secret it uses. */
-static bool create_sources(struct lane *lane)
+static bool create_sources(struct context *ctx)
 {
-	lane->timers.half_open_s = limits_half_open_s;
-	lane->sources = limits_create_sources(flow_table_random(lane->flows));
-	return lane->sources != NULL;
+	ctx->timers.half_open_s = limits_half_open_s;
+	ctx->sources = limits_create_sources(flow_table_random(ctx->flows));
+	return ctx->sources != NULL;
 }
 
 struct worker *worker_create(const struct worker_config *config)
 {
 	struct worker *w = aligned_alloc(CACHE_LINE, sizeof(*w));
-	struct lane *lane = &w->lane;
+	struct context *ctx = &w->ctx;
 
 	if (w == NULL)
 		return NULL;
@@ -483,36 +483,36 @@ struct worker *worker_create(const struct worker_config *config)
 	w->poll = config->poll;
 	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz(), mono_ns());
 
-	lane->index = config->index;
-	lane->count = config->count;
-	lane->handover = config->handover;
-	lane->timers = config->timers;
-	lane->rest_s = config->rest_s;
-	lane->outbound_refresh = config->outbound_refresh;
-	lane->reset_unknown = config->reset_unknown;
-	lane->moved = egress_moved;
-	lane->n_tunnels = config->net->n_tunnels;
-	lane->tunnels = memory_lines((lane->n_tunnels + 1) * sizeof(lane->tunnels[0]));
-	lane->keepalives_until_ns =
-		memory_lines((lane->n_tunnels + 1) * sizeof(lane->keepalives_until_ns[0]));
-	lane->egress =
+	ctx->index = config->index;
+	ctx->count = config->count;
+	ctx->handover = config->handover;
+	ctx->timers = config->timers;
+	ctx->rest_s = config->rest_s;
+	ctx->outbound_refresh = config->outbound_refresh;
+	ctx->reset_unknown = config->reset_unknown;
+	ctx->moved = egress_moved;
+	ctx->n_tunnels = config->net->n_tunnels;
+	ctx->tunnels = memory_lines((ctx->n_tunnels + 1) * sizeof(ctx->tunnels[0]));
+	ctx->keepalives_until_ns =
+		memory_lines((ctx->n_tunnels + 1) * sizeof(ctx->keepalives_until_ns[0]));
+	ctx->egress =
 		egress_create(config->net, config->flows_capacity, config->index, config->count);
-	lane->sites = limits_create();
-	lane->reassembly = reassembly_create();
-	lane->unknown = memory_lines(sizeof(*lane->unknown));
-	if (lane->reassembly == NULL || lane->unknown == NULL || lane->tunnels == NULL ||
-	    lane->keepalives_until_ns == NULL || lane->egress == NULL || lane->sites == NULL ||
-	    !create_ports(lane, config) || !create_qsbr(w) || !create_table(lane, config) ||
-	    !create_remotes(lane, config) || !create_sources(lane)) {
+	ctx->sites = limits_create();
+	ctx->reassembly = reassembly_create();
+	ctx->unknown = memory_lines(sizeof(*ctx->unknown));
+	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->tunnels == NULL ||
+	    ctx->keepalives_until_ns == NULL || ctx->egress == NULL || ctx->sites == NULL ||
+	    !create_ports(ctx, config) || !create_qsbr(w) || !create_table(ctx, config) ||
+	    !create_remotes(ctx, config) || !create_sources(ctx)) {
 		int error = errno;
 
 		worker_destroy(w);
 		errno = error;
 		return NULL;
 	}
-	identification_init(lane);
+	identification_init(ctx);
 	if (config->rest_s > 0)
-		egress_begin(lane->egress, config->epoch, config->rest_s);
+		egress_begin(ctx->egress, config->epoch, config->rest_s);
 	read_published(w);
 	move_clock(w);
 	return w;
@@ -522,18 +522,18 @@ void worker_destroy(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	flow_table_destroy(w->lane.flows);
-	flow_table_destroy(w->lane.flows6);
-	egress_destroy(w->lane.egress);
-	reassembly_destroy(w->lane.reassembly);
-	free(w->lane.unknown);
-	remotes_destroy(w->lane.remotes);
-	free(w->lane.tunnels);
-	free(w->lane.keepalives_until_ns);
-	free(w->lane.sites);
-	free(w->lane.sources);
-	free(w->lane.ports);
-	free(w->lane.port_counters);
+	flow_table_destroy(w->ctx.flows);
+	flow_table_destroy(w->ctx.flows6);
+	egress_destroy(w->ctx.egress);
+	reassembly_destroy(w->ctx.reassembly);
+	free(w->ctx.unknown);
+	remotes_destroy(w->ctx.remotes);
+	free(w->ctx.tunnels);
+	free(w->ctx.keepalives_until_ns);
+	free(w->ctx.sites);
+	free(w->ctx.sources);
+	free(w->ctx.ports);
+	free(w->ctx.port_counters);
 	free(w->qsbr);
 	free(w);
 }

@@ -49,7 +49,7 @@ enum {
 	  "see LOST of `homeward status`; docs/ports.md says what each loss means")                \
 	X(PARTIAL_CHECKSUMS, "partial_checksums", WARNING,                                         \
 	  "at the other end of the cable, its container, namespace or host: ethtool -K IF tx off") \
-	X(FRAMES_CUT, "frames_cut", ERROR,                                                         \
+	X(FRAMES_TRUNCATED, "frames_truncated", ERROR,                                             \
 	  "a neighbour's giant packets: ethtool -K IF tso off gso off there; else docs/ports.md")  \
 	X(PORT_BUFFERS, "port_buffers", ERROR,                                                     \
 	  "the port slowly runs out of buffers: please report this, and restart")                  \

@@ -168,13 +168,13 @@ static void set_port_timers(struct flow_timers *timers, const struct config *con
 
 static void set_timeouts(struct worker_config *w, const struct config *config)
 {
-	w->timers.state_s[FLOW_TCP_OPENING] = config->timeout_tcp_opening;
-	w->timers.state_s[FLOW_TCP_CALLED] = config->timeout_tcp_opening;
-	w->timers.state_s[FLOW_TCP_ANSWERED] = config->timeout_tcp_opening;
-	w->timers.state_s[FLOW_TCP_ACCEPTED] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_SYN_SENT] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_SYN_RECEIVED] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_SYN_ACK_RECEIVED] = config->timeout_tcp_opening;
+	w->timers.state_s[FLOW_TCP_SYN_ACK_SENT] = config->timeout_tcp_opening;
 	w->timers.state_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
-	w->timers.state_s[FLOW_TCP_FIN_FORWARD] = config->timeout_tcp_half_closed;
-	w->timers.state_s[FLOW_TCP_FIN_RETURN] = config->timeout_tcp_half_closed;
+	w->timers.state_s[FLOW_TCP_FIN_SENT] = config->timeout_tcp_half_closed;
+	w->timers.state_s[FLOW_TCP_FIN_RECEIVED] = config->timeout_tcp_half_closed;
 	w->timers.state_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
 	w->timers.state_s[FLOW_UDP] = config->timeout_udp;
 	w->timers.dns_s = config->timeout_dns;

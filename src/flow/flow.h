@@ -50,13 +50,13 @@ enum flow_state {
 	FLOW_UDP,
 	FLOW_ICMP,
 	FLOW_OTHER, /* of a protocol that we know nothing of but its addresses */
-	FLOW_TCP_OPENING, /* the site's SYN seen */
-	FLOW_TCP_CALLED, /* the other side's (setup/inbound.c) */
-	FLOW_TCP_ANSWERED, /* SYN+ACK of the other side seen */
-	FLOW_TCP_ACCEPTED, /* the site's */
+	FLOW_TCP_SYN_SENT, /* the site's SYN seen */
+	FLOW_TCP_SYN_RECEIVED, /* the other side's (setup/inbound.c) */
+	FLOW_TCP_SYN_ACK_RECEIVED, /* SYN+ACK of the other side seen */
+	FLOW_TCP_SYN_ACK_SENT, /* the site's */
 	FLOW_TCP_ESTABLISHED,
-	FLOW_TCP_FIN_FORWARD, /* the site has said all */
-	FLOW_TCP_FIN_RETURN, /* the other side has */
+	FLOW_TCP_FIN_SENT, /* the site has said all */
+	FLOW_TCP_FIN_RECEIVED, /* the other side has */
 	FLOW_TCP_CLOSED, /* both, or a reset: waits for stragglers */
 	FLOW_STATE_COUNT,
 };
@@ -64,7 +64,7 @@ enum flow_state {
 /* A TCP connection that is not yet established: it cost whoever began it one packet. */
 static inline bool flow_is_half_open(uint8_t state)
 {
-	return state >= FLOW_TCP_OPENING && state <= FLOW_TCP_ACCEPTED;
+	return state >= FLOW_TCP_SYN_SENT && state <= FLOW_TCP_SYN_ACK_SENT;
 }
 
 extern const char *const flow_state_names[FLOW_STATE_COUNT];

@@ -1,9 +1,9 @@
 /* The stages of this folder; their contracts are the rows of pipeline.c. */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
-void stage_lookup(struct lane *lane, struct burst *b);
-void stage_lookup6(struct lane *lane, struct burst *b);
-void stage_follow6(struct lane *lane, struct burst *b);
-void stage_follow(struct lane *lane, struct burst *b);
+void stage_lookup(struct context *ctx, struct burst *b);
+void stage_lookup6(struct context *ctx, struct burst *b);
+void stage_forward6(struct context *ctx, struct burst *b);
+void stage_forward(struct context *ctx, struct burst *b);

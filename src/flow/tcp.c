@@ -16,16 +16,16 @@ enum segment {
 	SEG_COUNT,
 };
 
-#define OPEN FLOW_TCP_OPENING
-#define CALL FLOW_TCP_CALLED
-#define ANSW FLOW_TCP_ANSWERED
-#define ACPT FLOW_TCP_ACCEPTED
+#define OPEN FLOW_TCP_SYN_SENT
+#define CALL FLOW_TCP_SYN_RECEIVED
+#define ANSW FLOW_TCP_SYN_ACK_RECEIVED
+#define ACPT FLOW_TCP_SYN_ACK_SENT
 #define ESTA FLOW_TCP_ESTABLISHED
-#define FINF FLOW_TCP_FIN_FORWARD
-#define FINR FLOW_TCP_FIN_RETURN
+#define FINF FLOW_TCP_FIN_SENT
+#define FINR FLOW_TCP_FIN_RECEIVED
 #define CLOS FLOW_TCP_CLOSED
 
-enum { STATES = FLOW_TCP_CLOSED - FLOW_TCP_OPENING + 1 };
+enum { STATES = FLOW_TCP_CLOSED - FLOW_TCP_SYN_SENT + 1 };
 
 /* clang-format off */
 static const uint8_t next[STATES][2][SEG_COUNT] = {
@@ -76,6 +76,6 @@ static enum segment segment_of(uint8_t flags)
 
 uint8_t flow_tcp_next(uint8_t state, enum flow_dir dir, uint8_t tcp_flags)
 {
-	assert(state >= FLOW_TCP_OPENING && state <= FLOW_TCP_CLOSED);
-	return next[state - FLOW_TCP_OPENING][dir][segment_of(tcp_flags)];
+	assert(state >= FLOW_TCP_SYN_SENT && state <= FLOW_TCP_CLOSED);
+	return next[state - FLOW_TCP_SYN_SENT][dir][segment_of(tcp_flags)];
 }

@@ -129,7 +129,8 @@ static bool is_premature(const struct flow_segment *s)
 
 static bool fits_forward(const struct flow *f, const struct flow_segment *s)
 {
-	if (f->state == FLOW_TCP_CALLED || s->flags & TCP_SYN) /* a SYN brings its own number */
+	if (f->state == FLOW_TCP_SYN_RECEIVED ||
+	    s->flags & TCP_SYN) /* a SYN brings its own number */
 		return true;
 	if (flow_is_half_open(f->state))
 		return !is_premature(s) &&
@@ -162,7 +163,7 @@ static bool fits_return(const struct flow *f, const struct flow_segment *s)
 {
 	uint32_t expected = ntohl(f->tcp_ack), window = window_of_site(f);
 
-	if (f->state == FLOW_TCP_CALLED)
+	if (f->state == FLOW_TCP_SYN_RECEIVED)
 		return fits_called(f, s);
 	if (flow_is_half_open(f->state))
 		return fits_half_open(f, s);
@@ -185,8 +186,8 @@ bool flow_tcp_fits(const struct flow *f, enum flow_dir dir, const struct flow_se
 /* The site has sent up to the end of @s; where it begins anew, from its SYN on. */
 static void learn_sent(struct flow *f, uint8_t before, const struct flow_segment *s)
 {
-	bool anew = s->flags & TCP_SYN && (before == FLOW_TCP_CALLED || before == FLOW_TCP_CLOSED ||
-					   s->seq != first_sent(f));
+	bool anew = s->flags & TCP_SYN && (before == FLOW_TCP_SYN_RECEIVED ||
+					   before == FLOW_TCP_CLOSED || s->seq != first_sent(f));
 	uint32_t sent;
 
 	if (anew) {
@@ -211,7 +212,7 @@ static void learn_forward(struct flow *f, uint8_t before, const struct flow_segm
 {
 	bool was_open = before >= FLOW_TCP_ESTABLISHED && !flow_is_half_open(f->state);
 
-	if (s->flags & TCP_RST || f->state == FLOW_TCP_CALLED)
+	if (s->flags & TCP_RST || f->state == FLOW_TCP_SYN_RECEIVED)
 		return;
 	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
 		set_scale(f, FLOW_RETURN, FLOW_SCALE_NONE);
@@ -227,15 +228,15 @@ static void learn_forward(struct flow *f, uint8_t before, const struct flow_segm
 static void learn_other_scale(struct flow *f, uint8_t before, const struct flow_segment *s)
 {
 	bool answers = s->flags & TCP_ACK && flow_is_half_open(before);
-	bool called = before == FLOW_TCP_CALLED && s->seq + 1 == ntohl(f->tcp_ack);
+	bool called = before == FLOW_TCP_SYN_RECEIVED && s->seq + 1 == ntohl(f->tcp_ack);
 
-	if (s->flags & TCP_SYN && (answers || called || before == FLOW_TCP_OPENING))
+	if (s->flags & TCP_SYN && (answers || called || before == FLOW_TCP_SYN_SENT))
 		set_scale(f, FLOW_RETURN, s->scale);
 }
 
 static void learn_return(struct flow *f, uint8_t before, const struct flow_segment *s)
 {
-	if (before == FLOW_TCP_CLOSED && f->state == FLOW_TCP_CALLED) {
+	if (before == FLOW_TCP_CLOSED && f->state == FLOW_TCP_SYN_RECEIVED) {
 		f->tcp_ack = htonl(s->seq + 1);
 		set_scale(f, FLOW_FORWARD, FLOW_SCALE_NONE);
 		set_scale(f, FLOW_RETURN, s->scale);

@@ -12,7 +12,7 @@
 #include "in/stages.h"
 #include "tunnel/ipv6.h"
 
-static enum drop key_icmp(const struct piece *f, struct flow_key *key)
+static enum drop key_icmp(const struct fragment *f, struct flow_key *key)
 {
 	const uint8_t *icmp = f->payload;
 
@@ -22,11 +22,11 @@ static enum drop key_icmp(const struct piece *f, struct flow_key *key)
 	}
 	if (!f->mute)
 		return DROP_NO_FLOW; /* a request: none is for us */
-	return quote_key(icmp + ICMP_LEN, f->len - ICMP_LEN, SITE_INTERNET, key);
+	return embedded_key(icmp + ICMP_LEN, f->len - ICMP_LEN, SITE_INTERNET, key);
 }
 
-/* A first fragment of IPv4 has eight bytes at least, of TCP the whole header: piece.c. */
-static enum drop key4(struct packet *p, const struct piece *f)
+/* A first fragment of IPv4 has eight bytes at least, of TCP the whole header: fragment.c. */
+static enum drop key4(struct packet *p, const struct fragment *f)
 {
 	struct flow_key *key = &p->probe.key;
 
@@ -47,7 +47,7 @@ static enum drop key4(struct packet *p, const struct piece *f)
 	return DROP_NONE;
 }
 
-/* What stands at @l4, @len bytes: piece6.c has seen that its header is there. */
+/* What stands at @l4, @len bytes: fragment6.c has seen that its header is there. */
 static enum drop key_transport6(const uint8_t *l4, size_t len, struct flow6_key *key)
 {
 	switch (key->proto) {
@@ -64,13 +64,13 @@ static enum drop key_transport6(const uint8_t *l4, size_t len, struct flow6_key 
 		}
 		if (l4[ICMP_TYPE] >= ICMPV6_ECHO_REQUEST)
 			return DROP_NO_FLOW;
-		return quote6_key(l4 + ICMP_LEN, len - ICMP_LEN, SITE_INTERNET, key);
+		return embedded6_key(l4 + ICMP_LEN, len - ICMP_LEN, SITE_INTERNET, key);
 	default:
 		return DROP_NONE; /* a pair of addresses */
 	}
 }
 
-static enum drop key6(const struct piece *f, struct flow6_key *key)
+static enum drop key6(const struct fragment *f, struct flow6_key *key)
 {
 	size_t len = f->header_len + f->len;
 	struct ipv6_chain c;
@@ -87,32 +87,32 @@ static enum drop key6(const struct piece *f, struct flow6_key *key)
 	return key_transport6(f->header + c.l4, len - c.l4, key);
 }
 
-enum drop admit_key(const struct lane *lane, struct packet *p, const struct piece *piece,
+enum drop admit_key(const struct context *ctx, struct packet *p, const struct fragment *fragment,
 		    struct flow6_key *six)
 {
 	enum drop drop;
 
-	if (!addr6_is_mapped(&piece->key.src) && lane->flows6 == NULL)
+	if (!addr6_is_mapped(&fragment->key.src) && ctx->flows6 == NULL)
 		return DROP_NO_IPV6;
-	if (addr6_is_mapped(&piece->key.src))
-		return key4(p, piece);
-	drop = key6(piece, six);
+	if (addr6_is_mapped(&fragment->key.src))
+		return key4(p, fragment);
+	drop = key6(fragment, six);
 	p->probe.key = (struct flow_key){.realm = SITE_INTERNET, .proto = six->proto};
 	return drop;
 }
 
 /* Where the Internet may open flows, a first packet may come in fragments, too. */
-static bool may_open(const struct lane *lane, const struct flow_key *key)
+static bool may_open(const struct context *ctx, const struct flow_key *key)
 {
 	return (key->proto == PROTO_TCP || key->proto == PROTO_UDP) &&
-	       network_lets_in(lane->net, key->dst, ntohs(key->dport));
+	       network_lets_in(ctx->net, key->dst, ntohs(key->dport));
 }
 
-enum drop admit_first(struct lane *lane, const struct packet *p, const struct flow6_key *six,
+enum drop admit_first(struct context *ctx, const struct packet *p, const struct flow6_key *six,
 		      uint16_t *site)
 {
 	bool is_six = p->data[IPV6_VERSION] >> 4 == 6;
-	struct flow_table *flows = is_six ? lane->flows6 : lane->flows;
+	struct flow_table *flows = is_six ? ctx->flows6 : ctx->flows;
 	struct flow_probe probe = {.key = p->probe.key}, *one = &probe;
 
 	if (is_six)
@@ -121,7 +121,7 @@ enum drop admit_first(struct lane *lane, const struct packet *p, const struct fl
 		flow_table_lookup(flows, &one, 1);
 	if (probe.record != FLOW_NO_RECORD)
 		*site = flow_table_at(flows, probe.record)->site;
-	else if (!is_six && may_open(lane, &probe.key))
+	else if (!is_six && may_open(ctx, &probe.key))
 		*site = ADMIT_SITE_ANY;
 	else
 		return DROP_NO_FLOW;
@@ -137,13 +137,13 @@ static bool worker_may_have(const struct remotes *r, const struct flow6_key *key
 	return remotes_may_have(r, place);
 }
 
-bool admit_later(const struct lane *lane, const struct piece *piece)
+bool admit_later(const struct context *ctx, const struct fragment *fragment)
 {
-	const struct flow6_key *key = &piece->key;
+	const struct flow6_key *key = &fragment->key;
 
-	for (uint16_t i = 0; i < lane->count; i++)
-		if (worker_may_have(lane->all_remotes[i], key))
+	for (uint16_t i = 0; i < ctx->count; i++)
+		if (worker_may_have(ctx->all_remotes[i], key))
 			return true;
 	return addr6_is_mapped(&key->dst) &&
-	       network_address_lets_in(lane->net, addr6_to_ipv4(&key->dst));
+	       network_address_lets_in(ctx->net, addr6_to_ipv4(&key->dst));
 }

@@ -7,27 +7,27 @@
  */
 #pragma once
 
-#include "in/piece.h"
-#include "lane.h"
+#include "context.h"
+#include "in/fragment.h"
 
 enum {
 	ADMIT_SITE_ANY = UINT16_MAX, /* of no site as yet: it may open a flow */
 };
 
 /*
- * By which key its flow is found: of a first fragment at @p, which is @piece and comes from the
+ * By which key its flow is found: of a first fragment at @p, which is @fragment and comes from the
  * Internet. Written to p->probe.key, and of IPv6 to @six; of an ICMP error it is that of the
  * embedded packet. DROP_NONE, or why it can not be let in.
  */
-enum drop admit_key(const struct lane *lane, struct packet *p, const struct piece *piece,
+enum drop admit_key(const struct context *ctx, struct packet *p, const struct fragment *fragment,
 		    struct flow6_key *six);
 
 /*
  * The same fragment, at the worker that owns its flow. DROP_NONE: @site is whose flow it is, or
  * ADMIT_SITE_ANY. DROP_NO_FLOW: nobody's.
  */
-enum drop admit_first(struct lane *lane, const struct packet *p, const struct flow6_key *six,
+enum drop admit_first(struct context *ctx, const struct packet *p, const struct flow6_key *six,
 		      uint16_t *site);
 
 /* A later fragment from the Internet: may its two addresses have a flow? Any worker. */
-bool admit_later(const struct lane *lane, const struct piece *piece);
+bool admit_later(const struct context *ctx, const struct fragment *fragment);

@@ -28,13 +28,13 @@ enum {
 /* Ethernet and IPv4, lengths 6 and 4, operation request. */
 static const uint8_t request_for_ipv4[8] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST};
 
-static bool answer_for(const struct lane *lane, uint8_t port, be32_t addr)
+static bool answer_for(const struct context *ctx, uint8_t port, be32_t addr)
 {
-	int address = network_find_address(lane->net, addr);
+	int address = network_find_address(ctx->net, addr);
 
 	if (address >= 0)
-		return lane->net->addresses[address].port == port;
-	return lane->ports[port].answer_arp_for_tunnels && network_is_local_end(lane->net, addr);
+		return ctx->net->addresses[address].port == port;
+	return ctx->ports[port].answer_arp_for_tunnels && network_is_local_end(ctx->net, addr);
 }
 
 /* Where we hear all, also what our kernel sends: whether somebody else has the address. */
@@ -43,10 +43,10 @@ static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
 	return memcmp(d + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN) == 0;
 }
 
-bool arp_answer(const struct lane *lane, struct packet *p)
+bool arp_answer(const struct context *ctx, struct packet *p)
 {
 	uint8_t *d = p->data;
-	const uint8_t *mac = lane->adj->macs[p->port];
+	const uint8_t *mac = ctx->adj->macs[p->port];
 	be32_t sender, target;
 
 	if (p->len < ARP_LEN ||
@@ -55,7 +55,7 @@ bool arp_answer(const struct lane *lane, struct packet *p)
 	sender = wire_be32(d + ARP_SENDER_IP);
 	target = wire_be32(d + ARP_TARGET_IP);
 	/* A sender that claims the address itself announces a conflict, it does not ask. */
-	if (sender == target || is_own_probe(d, mac) || !answer_for(lane, p->port, target))
+	if (sender == target || is_own_probe(d, mac) || !answer_for(ctx, p->port, target))
 		return false;
 
 	memcpy(d + ETHER_DST, d + ARP_SENDER_MAC, ETHER_ADDR_LEN);

@@ -11,8 +11,8 @@
  * of rte_ip_frag has neither realm nor protocol, nor room for them, and it joins eight fragments at
  * most.) Fragments of tunnel packets have a kind of their own.
  *
- * Bounds: WHOLES packets in reassembly, WHOLES_PER_OWNER of each owner; FRAMES_MAX fragments each;
- * LIFE_S seconds. An owner is
+ * Bounds: REASSEMBLED packets in reassembly, REASSEMBLED_PER_OWNER of each owner; FRAMES_MAX
+ * fragments each; LIFE_S seconds. An owner is
  *
  *   of a site's packet           the site
  *   of one from the Internet     its source, and the site whose flow it belongs to
@@ -35,17 +35,17 @@
 #include "in/admit.h"
 #include "in/extent.h"
 #include "in/stages.h"
-#include "whole.h"
+#include "reassembled.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-	WHOLES = 64,
-	WHOLES_PER_OWNER = 16,
+	REASSEMBLED = 64,
+	REASSEMBLED_PER_OWNER = 16,
 	OUTSIDE_MAX = 48,
-	BUFFERS = 2 * WHOLES - 1, /* in reassembly, and about to be sent */
+	BUFFERS = 2 * REASSEMBLED - 1, /* in reassembly, and about to be sent */
 	FRAMES_MAX = 128,
 	LIFE_S = 5,
 	BUCKETS = 64,
@@ -56,14 +56,14 @@ enum {
 	OWNERS = INTERNET_FIRST + OWNERS_INTERNET,
 	NONE = UINT16_MAX,
 
-	FAR = 128 + PIECE_HEADER_MAX, /* where payload begins in its buffer, with headroom; */
+	FAR = 128 + FRAGMENT_HEADER_MAX, /* where payload begins in its buffer, with headroom; */
 	ROOM = UINT16_MAX, /* packets that need all of it begin where the buffer does */
 	OUTER_MAX = 65000, /* bytes of a tunnel packet */
-	TOLD_MAX = 1280, /* no error quotes more of a packet than that */
+	TOLD_MAX = 1280, /* no error embeds more of a packet than that */
 	IPV6_MTU_MIN = 1280, /* RFC 8200 section 5 */
 };
 
-static_assert((int)WHOLES <= (int)BURST_MAX,
+static_assert((int)REASSEMBLED <= (int)BURST_MAX,
 	      "all of them may expire at once, and are answered in one burst");
 
 /* Who can send such packets. */
@@ -85,7 +85,7 @@ struct assembly {
 	bool known; /* a site's, or its first fragment is here */
 	bool mute; /* nobody is told when it expires */
 	struct extent extent;
-	uint8_t header[PIECE_HEADER_MAX]; /* the first fragment's, as it came */
+	uint8_t header[FRAGMENT_HEADER_MAX]; /* the first fragment's, as it came */
 };
 
 struct reassembly {
@@ -95,7 +95,7 @@ struct reassembly {
 	uint16_t buckets[BUCKETS];
 	uint8_t in_use[OWNERS]; /* assemblies */
 	uint8_t from[SENDERS]; /* of all owners */
-	struct assembly assemblies[WHOLES];
+	struct assembly assemblies[REASSEMBLED];
 };
 
 struct reassembly *reassembly_create(void)
@@ -106,8 +106,8 @@ struct reassembly *reassembly_create(void)
 
 	if (r == NULL)
 		return NULL;
-	snprintf(name, sizeof(name), "wholes-%u", serial++);
-	r->pool = rte_pktmbuf_pool_create(name, BUFFERS, 0, sizeof(struct whole), ROOM,
+	snprintf(name, sizeof(name), "reassembled packets-%u", serial++);
+	r->pool = rte_pktmbuf_pool_create(name, BUFFERS, 0, sizeof(struct reassembled), ROOM,
 					  SOCKET_ID_ANY);
 	if (r->pool == NULL) {
 		free(r);
@@ -122,7 +122,7 @@ void reassembly_destroy(struct reassembly *r)
 {
 	if (r == NULL)
 		return;
-	for (unsigned i = 0; i < WHOLES; i++)
+	for (unsigned i = 0; i < REASSEMBLED; i++)
 		rte_pktmbuf_free(r->assemblies[i].m);
 	rte_mempool_free(r->pool);
 	free(r);
@@ -141,20 +141,20 @@ static enum sender sender_of(uint32_t owner)
 }
 
 /* Any table's secret will do. */
-static uint64_t hash_of(const struct lane *lane, const struct flow6_key *key)
+static uint64_t hash_of(const struct context *ctx, const struct flow6_key *key)
 {
-	return flow6_table_prefetch(lane->flows, key);
+	return flow6_table_prefetch(ctx->flows, key);
 }
 
-static unsigned bucket_of(const struct lane *lane, const struct flow6_key *key)
+static unsigned bucket_of(const struct context *ctx, const struct flow6_key *key)
 {
-	return (unsigned)(hash_of(lane, key) % BUCKETS);
+	return (unsigned)(hash_of(ctx, key) % BUCKETS);
 }
 
-static void unlink_assembly(struct lane *lane, struct assembly *a)
+static void unlink_assembly(struct context *ctx, struct assembly *a)
 {
-	struct reassembly *r = lane->reassembly;
-	uint16_t *at = &r->buckets[bucket_of(lane, &a->key)];
+	struct reassembly *r = ctx->reassembly;
+	uint16_t *at = &r->buckets[bucket_of(ctx, &a->key)];
 
 	while (&r->assemblies[*at] != a)
 		at = &r->assemblies[*at].next;
@@ -165,20 +165,20 @@ static void unlink_assembly(struct lane *lane, struct assembly *a)
 }
 
 /* @n frames of what has arrived are dropped. */
-static void drop_frames(struct lane *lane, const struct assembly *a, unsigned n, enum drop reason)
+static void drop_frames(struct context *ctx, const struct assembly *a, unsigned n, enum drop reason)
 {
-	lane->counters.held -= a->frames;
-	lane->counters.drops[reason] += n;
+	ctx->counters.held -= a->frames;
+	ctx->counters.drops[reason] += n;
 	if (a->tunnel != TUNNEL_NONE)
-		lane->tunnels[a->tunnel].drops += n;
+		ctx->tunnels[a->tunnel].drops += n;
 }
 
 /* All that has arrived of it is dropped. */
-static void give_up(struct lane *lane, struct assembly *a, enum drop reason)
+static void give_up(struct context *ctx, struct assembly *a, enum drop reason)
 {
-	drop_frames(lane, a, a->frames, reason);
+	drop_frames(ctx, a, a->frames, reason);
 	rte_pktmbuf_free(a->m);
-	unlink_assembly(lane, a);
+	unlink_assembly(ctx, a);
 }
 
 /* The key by which the answer stages know whom to tell. */
@@ -197,56 +197,56 @@ static void write_key(struct burst *b, struct packet *p, const struct assembly *
  * Its first fragment goes to be answered, in the buffer that was to become the whole; the others
  * are dropped.
  */
-static void tell(struct lane *lane, struct burst *b, struct assembly *a)
+static void tell(struct context *ctx, struct burst *b, struct assembly *a)
 {
 	struct packet *p = &b->packets[b->n[STAGE_ANSWER] + b->n[STAGE_ANSWER6]];
-	size_t quote = a->first < TOLD_MAX ? a->first : TOLD_MAX;
+	size_t embedded = a->first < TOLD_MAX ? a->first : TOLD_MAX;
 	uint8_t *payload = (uint8_t *)a->m->buf_addr + FAR;
 
-	memmove(payload, a->payload, quote);
+	memmove(payload, a->payload, embedded);
 	memcpy(payload - a->header_len, a->header, a->header_len);
 	*p = (struct packet){
 		.mbuf = a->m,
 		.data = payload - a->header_len,
-		.len = (uint16_t)(a->header_len + quote),
+		.len = (uint16_t)(a->header_len + embedded),
 		.tunnel = a->tunnel,
 	};
 	write_key(b, p, a);
-	drop_frames(lane, a, a->frames - 1u, DROP_FRAGMENT_TIMEOUT);
-	unlink_assembly(lane, a);
+	drop_frames(ctx, a, a->frames - 1u, DROP_FRAGMENT_TIMEOUT);
+	unlink_assembly(ctx, a);
 	if (is_six(a))
 		burst_answer6(b, p, ANSWER_FRAGMENT_TIMEOUT);
 	else
 		burst_answer(b, p, ANSWER_FRAGMENT_TIMEOUT);
 }
 
-unsigned reassembly_expire(struct lane *lane, struct burst *b)
+unsigned reassembly_expire(struct context *ctx, struct burst *b)
 {
-	struct reassembly *r = lane->reassembly;
+	struct reassembly *r = ctx->reassembly;
 	unsigned expired = 0;
 
-	if (r->swept_s == lane->now_s)
+	if (r->swept_s == ctx->now_s)
 		return 0;
-	r->swept_s = lane->now_s;
-	for (unsigned i = 0; i < WHOLES; i++) {
+	r->swept_s = ctx->now_s;
+	for (unsigned i = 0; i < REASSEMBLED; i++) {
 		struct assembly *a = &r->assemblies[i];
 
-		if (a->m == NULL || lane->now_s - a->born_s <= LIFE_S)
+		if (a->m == NULL || ctx->now_s - a->born_s <= LIFE_S)
 			continue;
 		if (a->tunnel != TUNNEL_NONE && a->header_len != 0 && !a->mute)
-			tell(lane, b, a);
+			tell(ctx, b, a);
 		else
-			give_up(lane, a, DROP_FRAGMENT_TIMEOUT);
+			give_up(ctx, a, DROP_FRAGMENT_TIMEOUT);
 		expired++;
 	}
 	return expired;
 }
 
-static struct assembly *find(const struct lane *lane, const struct flow6_key *key)
+static struct assembly *find(const struct context *ctx, const struct flow6_key *key)
 {
-	struct reassembly *r = lane->reassembly;
+	struct reassembly *r = ctx->reassembly;
 
-	for (uint16_t i = r->buckets[bucket_of(lane, key)]; i != NONE; i = r->assemblies[i].next) {
+	for (uint16_t i = r->buckets[bucket_of(ctx, key)]; i != NONE; i = r->assemblies[i].next) {
 		if (memcmp(&r->assemblies[i].key, key, sizeof(*key)) == 0)
 			return &r->assemblies[i];
 	}
@@ -269,7 +269,7 @@ static struct assembly *oldest_of(struct reassembly *r, uint32_t owner, const st
 {
 	struct assembly *oldest = NULL;
 
-	for (unsigned i = 0; i < WHOLES; i++) {
+	for (unsigned i = 0; i < REASSEMBLED; i++) {
 		struct assembly *a = &r->assemblies[i];
 
 		if (is_among(a, c) && a->owner == owner &&
@@ -284,7 +284,7 @@ static struct assembly *oldest_of_greediest(struct reassembly *r, const struct c
 {
 	const struct assembly *of = NULL;
 
-	for (unsigned i = 0; i < WHOLES; i++) {
+	for (unsigned i = 0; i < REASSEMBLED; i++) {
 		const struct assembly *a = &r->assemblies[i];
 
 		if (is_among(a, c) && (of == NULL || r->in_use[a->owner] > r->in_use[of->owner]))
@@ -309,21 +309,21 @@ static struct assembly *victim_of(struct reassembly *r, uint32_t owner, bool kno
 }
 
 /* A free one for @owner; NULL: there is none for it. */
-static struct assembly *make_room(struct lane *lane, uint32_t owner, bool known)
+static struct assembly *make_room(struct context *ctx, uint32_t owner, bool known)
 {
-	struct reassembly *r = lane->reassembly;
+	struct reassembly *r = ctx->reassembly;
 	enum sender sender = sender_of(owner);
-	bool own = r->in_use[owner] >= WHOLES_PER_OWNER;
+	bool own = r->in_use[owner] >= REASSEMBLED_PER_OWNER;
 	bool kind = sender != SENDER_SITE && r->from[sender] >= OUTSIDE_MAX;
 	struct assembly *a;
 
-	for (unsigned i = 0; i < WHOLES && !own && !kind; i++) {
+	for (unsigned i = 0; i < REASSEMBLED && !own && !kind; i++) {
 		if (r->assemblies[i].m == NULL)
 			return &r->assemblies[i];
 	}
 	a = victim_of(r, owner, known, own, kind);
 	if (a != NULL)
-		give_up(lane, a, DROP_FRAGMENT_LIMIT);
+		give_up(ctx, a, DROP_FRAGMENT_LIMIT);
 	return a;
 }
 
@@ -333,38 +333,38 @@ static bool is_from_internet(const struct flow6_key *key)
 }
 
 /* @site: of the flow that a packet from the Internet belongs to, as far as it is known. */
-static uint32_t owner_of(const struct lane *lane, const struct flow6_key *key, uint16_t site)
+static uint32_t owner_of(const struct context *ctx, const struct flow6_key *key, uint16_t site)
 {
 	const struct flow6_key source = {.src = key->src, .realm = site, .zero = key->zero};
 
 	if (assembly_is_outer(key->zero))
-		return OUTER_FIRST + (uint32_t)(hash_of(lane, &source) % OWNERS_OUTER);
+		return OUTER_FIRST + (uint32_t)(hash_of(ctx, &source) % OWNERS_OUTER);
 	if (key->realm == SITE_INTERNET)
-		return INTERNET_FIRST + (uint32_t)(hash_of(lane, &source) % OWNERS_INTERNET);
+		return INTERNET_FIRST + (uint32_t)(hash_of(ctx, &source) % OWNERS_INTERNET);
 	return key->realm;
 }
 
 /* A first fragment from outside says whose it is; all that a site sends is its own. */
-static bool makes_known(const struct packet *p, const struct piece *f)
+static bool makes_known(const struct packet *p, const struct fragment *f)
 {
 	if (is_from_internet(&f->key))
 		return f->at == 0 && p->hop != ADMIT_SITE_ANY;
 	return f->at == 0 || !assembly_is_outer(f->key.zero);
 }
 
-static uint16_t site_of(const struct packet *p, const struct piece *f)
+static uint16_t site_of(const struct packet *p, const struct fragment *f)
 {
 	return is_from_internet(&f->key) && makes_known(p, f) ? p->hop : SITE_INTERNET;
 }
 
 /* NULL: there is no place for it, or no buffer. */
-static struct assembly *begin(struct lane *lane, const struct packet *p, const struct piece *f)
+static struct assembly *begin(struct context *ctx, const struct packet *p, const struct fragment *f)
 {
-	struct reassembly *r = lane->reassembly;
+	struct reassembly *r = ctx->reassembly;
 	bool known = makes_known(p, f);
-	uint32_t owner = owner_of(lane, &f->key, site_of(p, f));
-	struct assembly *a = make_room(lane, owner, known);
-	unsigned bucket = bucket_of(lane, &f->key);
+	uint32_t owner = owner_of(ctx, &f->key, site_of(p, f));
+	struct assembly *a = make_room(ctx, owner, known);
+	unsigned bucket = bucket_of(ctx, &f->key);
 	struct rte_mbuf *m = a == NULL ? NULL : rte_pktmbuf_alloc(r->pool);
 
 	if (m == NULL)
@@ -373,7 +373,7 @@ static struct assembly *begin(struct lane *lane, const struct packet *p, const s
 		.key = f->key,
 		.m = m,
 		.payload = (uint8_t *)m->buf_addr + FAR,
-		.born_s = lane->now_s,
+		.born_s = ctx->now_s,
 		.serial = r->serial++,
 		.owner = owner,
 		.known = known,
@@ -389,17 +389,17 @@ static struct assembly *begin(struct lane *lane, const struct packet *p, const s
  * The first fragment came later than others: now it is known whose the packet is. Its new owner may
  * have its share already and loses its oldest.
  */
-static void become_known(struct lane *lane, struct assembly *a, const struct packet *p,
-			 const struct piece *f)
+static void become_known(struct context *ctx, struct assembly *a, const struct packet *p,
+			 const struct fragment *f)
 {
-	struct reassembly *r = lane->reassembly;
-	uint32_t owner = owner_of(lane, &f->key, site_of(p, f));
+	struct reassembly *r = ctx->reassembly;
+	uint32_t owner = owner_of(ctx, &f->key, site_of(p, f));
 	struct assembly *victim = NULL;
 
-	if (owner != a->owner && r->in_use[owner] >= WHOLES_PER_OWNER)
+	if (owner != a->owner && r->in_use[owner] >= REASSEMBLED_PER_OWNER)
 		victim = victim_of(r, owner, true, true, false);
 	if (victim != NULL)
-		give_up(lane, victim, DROP_FRAGMENT_LIMIT);
+		give_up(ctx, victim, DROP_FRAGMENT_LIMIT);
 	r->in_use[a->owner]--;
 	r->in_use[owner]++; /* the same kind of sender */
 	a->owner = owner;
@@ -417,7 +417,7 @@ static void move_near(struct assembly *a)
 	a->payload = near;
 }
 
-static void copy_in(struct assembly *a, const struct piece *f)
+static void copy_in(struct assembly *a, const struct fragment *f)
 {
 	size_t size = f->header_len + f->len;
 
@@ -435,32 +435,32 @@ static void copy_in(struct assembly *a, const struct piece *f)
 	a->frames++;
 }
 
-static bool is_same(const struct assembly *a, const struct piece *f)
+static bool is_same(const struct assembly *a, const struct fragment *f)
 {
 	return memcmp(a->payload + f->at, f->payload, f->len) == 0;
 }
 
 /* The first of a packet to arrive: may it be one of ours? Of a first fragment that was asked. */
-static bool may_begin(const struct lane *lane, const struct piece *f)
+static bool may_begin(const struct context *ctx, const struct fragment *f)
 {
 	if (assembly_is_outer(f->key.zero))
-		return network_has_tunnel_between(lane->net, &f->key.dst, &f->key.src);
-	return !is_from_internet(&f->key) || f->at == 0 || admit_later(lane, f);
+		return network_has_tunnel_between(ctx->net, &f->key.dst, &f->key.src);
+	return !is_from_internet(&f->key) || f->at == 0 || admit_later(ctx, f);
 }
 
 /* Puts the fragment into its packet. DROP_NONE, or why it is not held. */
-static enum drop hold(struct lane *lane, const struct packet *p, const struct piece *f,
+static enum drop hold(struct context *ctx, const struct packet *p, const struct fragment *f,
 		      struct assembly **in)
 {
-	struct assembly *a = find(lane, &f->key);
+	struct assembly *a = find(ctx, &f->key);
 	enum extent_verdict verdict;
 
-	if (a == NULL && !may_begin(lane, f))
+	if (a == NULL && !may_begin(ctx, f))
 		return is_from_internet(&f->key) ? DROP_NO_FLOW : DROP_GRE_UNKNOWN;
 	if (a == NULL)
-		a = begin(lane, p, f);
+		a = begin(ctx, p, f);
 	else if (!a->known && makes_known(p, f))
-		become_known(lane, a, p, f);
+		become_known(ctx, a, p, f);
 	if (a == NULL)
 		return DROP_FRAGMENT_LIMIT;
 	verdict = extent_add(&a->extent, f->at, f->len, f->last);
@@ -469,19 +469,20 @@ static enum drop hold(struct lane *lane, const struct packet *p, const struct pi
 	if (verdict != EXTENT_NEW || a->frames == FRAMES_MAX) {
 		enum drop why = verdict != EXTENT_NEW ? DROP_FRAGMENT : DROP_FRAGMENT_LIMIT;
 
-		give_up(lane, a, why);
+		give_up(ctx, a, why);
 		return why;
 	}
 	copy_in(a, f);
 	a->tunnel = p->tunnel;
-	lane->counters.held++;
+	ctx->counters.held++;
 	*in = a;
 	return DROP_NONE;
 }
 
-static size_t whole_header(const struct assembly *a)
+static size_t packet_header(const struct assembly *a)
 {
-	return is_six(a) ? piece6_whole_header(a->header_len) : piece_whole_header(a->header_len);
+	return is_six(a) ? fragment6_packet_header(a->header_len)
+			 : fragment_packet_header(a->header_len);
 }
 
 /* How large its fragments may be: as large as its source made them, or what every path carries. */
@@ -496,53 +497,54 @@ static uint16_t largest_of(const struct assembly *a)
  * What stands in front of the header is the last fragment's Ethernet header, for those who ask how
  * it came.
  */
-static void write_whole(const struct assembly *a, uint8_t *ip, struct packet *p)
+static void write_reassembled(const struct assembly *a, uint8_t *ip, struct packet *p)
 {
-	struct whole *whole = rte_mbuf_to_priv(a->m);
+	struct reassembled *whole = rte_mbuf_to_priv(a->m);
 
 	if (is_six(a))
-		piece6_write_header(ip, a->header, a->header_len, a->extent.total, a->congested);
+		fragment6_write_header(ip, a->header, a->header_len, a->extent.total, a->congested);
 	else
-		piece_write_header(ip, a->header, a->header_len, a->extent.total, a->congested);
-	whole->pool = whole_pool(p->mbuf);
+		fragment_write_header(ip, a->header, a->header_len, a->extent.total, a->congested);
+	whole->pool = reassembled_pool(p->mbuf);
 	whole->largest = largest_of(a);
 	memcpy(ip - ETHER_LEN, p->data - ETHER_LEN, ETHER_LEN);
 }
 
 /* @a is complete: @p, its last fragment, becomes the packet. */
-static enum drop become_whole(struct lane *lane, struct packet *p, struct assembly *a)
+static enum drop become_reassembled(struct context *ctx, struct packet *p, struct assembly *a)
 {
-	size_t len = whole_header(a) + a->extent.total;
-	uint8_t *ip = a->payload - whole_header(a);
+	size_t len = packet_header(a) + a->extent.total;
+	uint8_t *ip = a->payload - packet_header(a);
 
 	if (len > UINT16_MAX || ip < (uint8_t *)a->m->buf_addr ||
 	    (assembly_is_outer(a->key.zero) && len > OUTER_MAX)) {
-		lane->counters.held--;
+		ctx->counters.held--;
 		a->frames--; /* the last one is dropped by whoever holds it */
-		give_up(lane, a, DROP_FRAGMENT_LIMIT);
+		give_up(ctx, a, DROP_FRAGMENT_LIMIT);
 		return DROP_FRAGMENT_LIMIT;
 	}
-	write_whole(a, ip, p);
-	lane->counters.held -= a->frames;
-	lane->counters.fragments_joined += a->frames - 1u;
+	write_reassembled(a, ip, p);
+	ctx->counters.held -= a->frames;
+	ctx->counters.fragments_joined += a->frames - 1u;
 	rte_pktmbuf_free(p->mbuf);
 	p->mbuf = a->m;
 	p->data = ip;
 	p->len = (uint16_t)len;
-	unlink_assembly(lane, a);
+	unlink_assembly(ctx, a);
 	return DROP_NONE;
 }
 
-enum drop assembly_add(struct lane *lane, struct packet *p, const struct piece *piece, bool *whole)
+enum drop assembly_add(struct context *ctx, struct packet *p, const struct fragment *fragment,
+		       bool *whole)
 {
 	struct assembly *a = NULL;
-	enum drop drop = hold(lane, p, piece, &a);
+	enum drop drop = hold(ctx, p, fragment, &a);
 
 	*whole = drop == DROP_NONE && a->header_len != 0 && extent_is_complete(&a->extent);
 	if (drop != DROP_NONE)
 		return drop;
 	if (*whole)
-		return become_whole(lane, p, a);
+		return become_reassembled(ctx, p, a);
 	rte_pktmbuf_free(p->mbuf);
 	return DROP_NONE;
 }

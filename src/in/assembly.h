@@ -3,10 +3,10 @@
  */
 #pragma once
 
-#include "in/piece.h"
-#include "lane.h"
+#include "context.h"
+#include "in/fragment.h"
 
-/* key.zero of a piece: what was cut. No flow has such a key. */
+/* key.zero of a fragment: what was cut. No flow has such a key. */
 enum assembly_kind {
 	ASSEMBLY_INNER = 2, /* a site's packet, or one from the Internet */
 	ASSEMBLY_OUTER, /* a tunnel's */
@@ -20,9 +20,10 @@ static inline bool assembly_is_outer(uint8_t kind)
 }
 
 /*
- * Puts @p, which is @piece, into its packet. DROP_NONE: it is there, and @whole says whether @p has
- * become the whole packet, at its IP header; if not, it waits and @p is no more. Else why @p is to
- * be dropped; the rest of its packet may have been dropped with it. A first fragment from the
+ * Puts @p, which is @fragment, into its packet. DROP_NONE: it is there, and @whole says whether @p
+ * has become the whole packet, at its IP header; if not, it waits and @p is no more. Else why @p is
+ * to be dropped; the rest of its packet may have been dropped with it. A first fragment from the
  * Internet has p->hop as admit_first() found it.
  */
-enum drop assembly_add(struct lane *lane, struct packet *p, const struct piece *piece, bool *whole);
+enum drop assembly_add(struct context *ctx, struct packet *p, const struct fragment *fragment,
+		       bool *whole);

@@ -33,7 +33,7 @@ static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t
 	*total = wire_16(ip + IPV4_LENGTH);
 
 	if (*total > len)
-		return DROP_CUT_SHORT;
+		return DROP_TRUNCATED;
 	if (ip[IPV4_VERSION_IHL] >> 4 != 4 || *header < IPV4_LEN || *total < *header)
 		return DROP_OUTER_MALFORMED;
 	if (!(*header == IPV4_LEN ? checksum_ok_plain(ip) : checksum_ok(ip, *header)))
@@ -44,16 +44,16 @@ static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t
 }
 
 /* To an egress address: only Ethernet is in front of what the flow knows. */
-static enum drop open_return(struct lane *lane, struct packet *p, be32_t dst)
+static enum drop open_return(struct context *ctx, struct packet *p, be32_t dst)
 {
-	if (network_find_address(lane->net, dst) < 0)
+	if (network_find_address(ctx->net, dst) < 0)
 		return DROP_NOT_OURS;
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;
 	return DROP_NONE;
 }
 
-static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p, enum stage *next)
+static ALWAYS_INLINE enum drop open_gre(struct context *ctx, struct packet *p, enum stage *next)
 {
 	uint8_t *ip = p->data + ETHER_LEN;
 	size_t header, total;
@@ -67,33 +67,33 @@ static ALWAYS_INLINE enum drop open_gre(struct lane *lane, struct packet *p, enu
 	if (drop != DROP_NONE)
 		return drop;
 
-	p->tunnel = network_find_tunnel(lane->net, local, wire_be32(ip + IPV4_SRC), gre.has_key,
+	p->tunnel = network_find_tunnel(ctx->net, local, wire_be32(ip + IPV4_SRC), gre.has_key,
 					gre.key);
 	if (p->tunnel == TUNNEL_NONE)
-		return network_is_local_end(lane->net, local) ? DROP_GRE_UNKNOWN
-							      : open_return(lane, p, local);
+		return network_is_local_end(ctx->net, local) ? DROP_GRE_UNKNOWN
+							     : open_return(ctx, p, local);
 
 	if (__builtin_expect(gre.protocol == ETHER_IPV6, 0))
 		*next = STAGE_PARSE6;
 	header += gre.len;
 	p->data = ip + header;
 	p->len = (uint16_t)(total - header);
-	lane->tunnels[p->tunnel].rx_packets++;
-	lane->tunnels[p->tunnel].rx_bytes += p->len;
+	ctx->tunnels[p->tunnel].rx_packets++;
+	ctx->tunnels[p->tunnel].rx_bytes += p->len;
 	if (__builtin_expect(ecn_is_news(ip[IPV4_TOS]), 0))
 		return ecn_open(ip[IPV4_TOS], p->data, p->len);
 	return DROP_NONE;
 }
 
-static ALWAYS_INLINE enum drop open_ipv4(struct lane *lane, struct packet *p, enum stage *next)
+static ALWAYS_INLINE enum drop open_ipv4(struct context *ctx, struct packet *p, enum stage *next)
 {
 	const uint8_t *ip = p->data + ETHER_LEN;
 
 	if (p->len < ETHER_LEN + IPV4_LEN)
 		return DROP_OUTER_MALFORMED;
 	if (ip[IPV4_PROTO] == PROTO_GRE)
-		return open_gre(lane, p, next);
-	return open_return(lane, p, wire_be32(ip + IPV4_DST));
+		return open_gre(ctx, p, next);
+	return open_return(ctx, p, wire_be32(ip + IPV4_DST));
 }
 
 /*
@@ -118,7 +118,7 @@ static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_
 	if (ip[IPV6_VERSION] >> 4 != 6)
 		return DROP_OUTER_MALFORMED;
 	if (*total > len)
-		return DROP_CUT_SHORT;
+		return DROP_TRUNCATED;
 	drop = ipv6_walk(ip, *total, false, &chain);
 	if (drop == DROP_INNER_MALFORMED)
 		return DROP_OUTER_MALFORMED;
@@ -131,7 +131,7 @@ static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_
 }
 
 /* To a local end: as open_gre(), over IPv6 (RFC 7676). */
-static enum drop open_gre6(struct lane *lane, struct packet *p, const struct addr6 *local,
+static enum drop open_gre6(struct context *ctx, struct packet *p, const struct addr6 *local,
 			   enum stage *next)
 {
 	uint8_t *ip = p->data + ETHER_LEN, header, tos = (uint8_t)(wire_16(ip) >> 4);
@@ -145,9 +145,9 @@ static enum drop open_gre6(struct lane *lane, struct packet *p, const struct add
 	drop = gre_parse(ip + header, total - header, &gre);
 	if (drop != DROP_NONE && drop != DROP_GRE_PROTOCOL)
 		return drop;
-	p->tunnel = network_find_tunnel6(lane->net, local, &remote, gre.has_key, gre.key);
+	p->tunnel = network_find_tunnel6(ctx->net, local, &remote, gre.has_key, gre.key);
 	if (drop == DROP_GRE_PROTOCOL)
-		return keepalive_heard(lane, p, &gre);
+		return keepalive_heard(ctx, p, &gre);
 	if (p->tunnel == TUNNEL_NONE)
 		return DROP_GRE_UNKNOWN;
 
@@ -155,27 +155,27 @@ static enum drop open_gre6(struct lane *lane, struct packet *p, const struct add
 		*next = STAGE_PARSE6;
 	p->data = ip + header + gre.len;
 	p->len = (uint16_t)(total - header - gre.len);
-	lane->tunnels[p->tunnel].rx_packets++;
-	lane->tunnels[p->tunnel].rx_bytes += p->len;
+	ctx->tunnels[p->tunnel].rx_packets++;
+	ctx->tunnels[p->tunnel].rx_bytes += p->len;
 	return ecn_is_news(tos) ? ecn_open(tos, p->data, p->len) : DROP_NONE;
 }
 
-static enum drop open_ipv6(struct lane *lane, struct packet *p, enum stage *next)
+static enum drop open_ipv6(struct context *ctx, struct packet *p, enum stage *next)
 {
 	struct addr6 dst;
 
 	if (p->len < ETHER_LEN + IPV6_LEN)
 		return DROP_OUTER_MALFORMED;
-	if (nd_answer(lane, p)) {
-		lane->counters.answers[ANSWER_NEIGHBOUR]++;
+	if (nd_answer(ctx, p)) {
+		ctx->counters.answers[ANSWER_NEIGHBOUR]++;
 		*next = STAGE_TRANSMIT;
 		return DROP_NONE;
 	}
 	dst = addr6_read(p->data + ETHER_LEN + IPV6_DST);
-	if (network_is_local_end6(lane->net, &dst))
-		return open_gre6(lane, p, &dst, next);
-	if (network_find_address6(lane->net, &dst) < 0 &&
-	    network_find_global(lane->net, &dst) == SITE_INTERNET)
+	if (network_is_local_end6(ctx->net, &dst))
+		return open_gre6(ctx, p, &dst, next);
+	if (network_find_address6(ctx->net, &dst) < 0 &&
+	    network_find_global(ctx->net, &dst) == SITE_INTERNET)
 		return DROP_NOT_OURS;
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;
@@ -183,7 +183,7 @@ static enum drop open_ipv6(struct lane *lane, struct packet *p, enum stage *next
 	return DROP_NONE;
 }
 
-enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *next)
+enum drop decapsulate_reassembled(struct context *ctx, struct packet *p, enum stage *next)
 {
 	bool six = p->data[IPV6_VERSION] >> 4 == 6;
 	struct addr6 local = addr6_read(p->data + IPV6_DST); /* of IPv4: not looked at */
@@ -191,84 +191,84 @@ enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *nex
 	p->data -= ETHER_LEN; /* nothing is read there */
 	p->len += ETHER_LEN;
 	*next = STAGE_PARSE;
-	return six ? open_gre6(lane, p, &local, next) : open_gre(lane, p, next);
+	return six ? open_gre6(ctx, p, &local, next) : open_gre(ctx, p, next);
 }
 
 /* Over IPv6 only what is for a local end is looked at so closely. */
-static bool is_for_tunnel(const struct lane *lane, const uint8_t *ip)
+static bool is_for_tunnel(const struct context *ctx, const uint8_t *ip)
 {
 	return ip[IPV6_VERSION] >> 4 == 6 ||
-	       network_is_local_end(lane->net, wire_be32(ip + IPV4_DST));
+	       network_is_local_end(ctx->net, wire_be32(ip + IPV4_DST));
 }
 
 /* Over IPv4, and not IP inside: an answer to a keepalive? The headers were checked. */
-static enum drop hear_keepalive(struct lane *lane, struct packet *p)
+static enum drop hear_keepalive(struct context *ctx, struct packet *p)
 {
 	const uint8_t *ip = p->data + ETHER_LEN;
 	size_t header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
 	struct gre gre;
 
 	gre_parse(ip + header, wire_16(ip + IPV4_LENGTH) - header, &gre);
-	p->tunnel = network_find_tunnel(lane->net, wire_be32(ip + IPV4_DST),
+	p->tunnel = network_find_tunnel(ctx->net, wire_be32(ip + IPV4_DST),
 					wire_be32(ip + IPV4_SRC), gre.has_key, gre.key);
-	return keepalive_heard(lane, p, &gre);
+	return keepalive_heard(ctx, p, &gre);
 }
 
 /* Off the fast path: fragments of tunnel packets wait for the others. */
-static __attribute__((noinline, cold)) void leave(struct lane *lane, struct burst *b,
+static __attribute__((noinline, cold)) void leave(struct context *ctx, struct burst *b,
 						  struct packet *p, enum drop drop)
 {
-	unknown_look(lane, p, drop);
+	unknown_look(ctx, p, drop);
 	if (drop == DROP_GRE_PROTOCOL && wire_16(p->data + ETHER_TYPE) == ETHER_IPV4)
-		drop = hear_keepalive(lane, p);
+		drop = hear_keepalive(ctx, p);
 	if (drop != DROP_OUTER_FRAGMENT) {
 		burst_drop(b, p, drop);
 		return;
 	}
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;
-	if (is_for_tunnel(lane, p->data))
+	if (is_for_tunnel(ctx, p->data))
 		burst_reassemble(b, p, SITE_INTERNET);
 	else
 		burst_drop(b, p, drop);
 }
 
-static ALWAYS_INLINE void pass(struct lane *lane, struct burst *b, struct packet *p, enum drop drop,
-			       enum stage next)
+static ALWAYS_INLINE void pass(struct context *ctx, struct burst *b, struct packet *p,
+			       enum drop drop, enum stage next)
 {
 	if (__builtin_expect(drop == DROP_NONE, 1))
 		burst_pass(b, next, p);
 	else
-		leave(lane, b, p, drop);
+		leave(ctx, b, p, drop);
 }
 
-static __attribute__((noinline)) void sort_ipv6(struct lane *lane, struct burst *b,
+static __attribute__((noinline)) void sort_ipv6(struct context *ctx, struct burst *b,
 						struct packet *p)
 {
 	enum stage next = STAGE_PARSE;
-	enum drop drop = open_ipv6(lane, p, &next);
+	enum drop drop = open_ipv6(ctx, p, &next);
 
-	pass(lane, b, p, drop, next);
+	pass(ctx, b, p, drop, next);
 }
 
 /* Off the fast path: no IP behind the Ethernet header. False: it was, behind a priority tag. */
-static __attribute__((noinline, cold)) bool sort_rare(struct lane *lane, struct burst *b,
+static __attribute__((noinline, cold)) bool sort_rare(struct context *ctx, struct burst *b,
 						      struct packet *p)
 {
 	uint16_t type = p->len < ETHER_LEN ? 0 : wire_16(p->data + ETHER_TYPE);
 
 	if (type != 0 && tag_remove(p))
 		return false;
-	if (type == ETHER_ARP && arp_answer(lane, p)) {
-		lane->counters.answers[ANSWER_ARP]++;
+	if (type == ETHER_ARP && arp_answer(ctx, p)) {
+		ctx->counters.answers[ANSWER_ARP]++;
 		burst_pass(b, STAGE_TRANSMIT, p);
 	} else {
-		leave(lane, b, p, DROP_NOT_IP);
+		leave(ctx, b, p, DROP_NOT_IP);
 	}
 	return true;
 }
 
-static ALWAYS_INLINE void sort(struct lane *lane, struct burst *b, struct packet *p)
+static ALWAYS_INLINE void sort(struct context *ctx, struct burst *b, struct packet *p)
 {
 	uint16_t type;
 
@@ -277,20 +277,20 @@ static ALWAYS_INLINE void sort(struct lane *lane, struct burst *b, struct packet
 		type = p->len < ETHER_LEN ? 0 : wire_16(p->data + ETHER_TYPE);
 		if (__builtin_expect(type == ETHER_IPV4, 1)) {
 			enum stage next = STAGE_PARSE;
-			enum drop drop = open_ipv4(lane, p, &next);
+			enum drop drop = open_ipv4(ctx, p, &next);
 
-			pass(lane, b, p, drop, next);
+			pass(ctx, b, p, drop, next);
 			return;
 		}
 		if (type == ETHER_IPV6) {
-			sort_ipv6(lane, b, p);
+			sort_ipv6(ctx, b, p);
 			return;
 		}
-	} while (!sort_rare(lane, b, p));
+	} while (!sort_rare(ctx, b, p));
 }
 
-void stage_decapsulate(struct lane *lane, struct burst *b)
+void stage_decapsulate(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_DECAPSULATE]; i++)
-		sort(lane, b, b->list[STAGE_DECAPSULATE][i]);
+		sort(ctx, b, b->list[STAGE_DECAPSULATE][i]);
 }

@@ -37,49 +37,49 @@ static bool carries_nothing(const uint8_t *gre, size_t len)
 	return drop == DROP_NONE && header.len == len;
 }
 
-static bool may_answer(struct lane *lane, uint16_t tunnel)
+static bool may_answer(struct context *ctx, uint16_t tunnel)
 {
-	uint64_t *until = &lane->keepalives_until_ns[tunnel];
-	uint64_t from = *until > lane->now_ns ? *until : lane->now_ns;
+	uint64_t *until = &ctx->keepalives_until_ns[tunnel];
+	uint64_t from = *until > ctx->now_ns ? *until : ctx->now_ns;
 
-	if (from - lane->now_ns > (KEEPALIVE_BURST - 1) * (uint64_t)KEEPALIVE_INTERVAL_NS)
+	if (from - ctx->now_ns > (KEEPALIVE_BURST - 1) * (uint64_t)KEEPALIVE_INTERVAL_NS)
 		return false;
 	*until = from + KEEPALIVE_INTERVAL_NS;
 	return true;
 }
 
-static void send_back(struct lane *lane, struct burst *b, struct packet *p, enum stage to)
+static void send_back(struct context *ctx, struct burst *b, struct packet *p, enum stage to)
 {
 	uint16_t tunnel = p->tunnel;
 
-	p->hop = lane->adj->tunnel_hops[tunnel];
-	if (!may_answer(lane, tunnel) || !lane->adj->hops[p->hop].resolved) {
+	p->hop = ctx->adj->tunnel_hops[tunnel];
+	if (!may_answer(ctx, tunnel) || !ctx->adj->hops[p->hop].resolved) {
 		burst_drop(b, p, DROP_PROTOCOL);
 		return;
 	}
-	lane->tunnels[tunnel].keepalives_answered++;
-	lane->counters.answers[ANSWER_KEEPALIVE]++;
+	ctx->tunnels[tunnel].keepalives_answered++;
+	ctx->counters.answers[ANSWER_KEEPALIVE]++;
 	p->tunnel = TUNNEL_NONE;
 	burst_pass(b, to, p);
 }
 
-bool keepalive_answer(struct lane *lane, struct burst *b, struct packet *p)
+bool keepalive_answer(struct context *ctx, struct burst *b, struct packet *p)
 {
-	const struct tunnel *t = &lane->net->tunnels[p->tunnel];
+	const struct tunnel *t = &ctx->net->tunnels[p->tunnel];
 
 	if (p->tunnel == TUNNEL_NONE || t->outer == OUTER_IPV6 || p->len > KEEPALIVE_MAX ||
 	    p->probe.key.proto != PROTO_GRE || p->probe.key.src != t->local ||
 	    p->probe.key.dst != t->remote ||
 	    !carries_nothing(p->data + p->l4, (size_t)p->len - p->l4))
 		return false;
-	send_back(lane, b, p, STAGE_ENCAPSULATE);
+	send_back(ctx, b, p, STAGE_ENCAPSULATE);
 	return true;
 }
 
-bool keepalive_answer6(struct lane *lane, struct burst *b, struct packet *p)
+bool keepalive_answer6(struct context *ctx, struct burst *b, struct packet *p)
 {
-	const struct tunnel *t = &lane->net->tunnels[p->tunnel];
-	const uint8_t *ip = p->data, *header = lane->net->headers6[p->tunnel].bytes;
+	const struct tunnel *t = &ctx->net->tunnels[p->tunnel];
+	const uint8_t *ip = p->data, *header = ctx->net->headers6[p->tunnel].bytes;
 	size_t total;
 
 	if (p->tunnel == TUNNEL_NONE || t->outer != OUTER_IPV6 || p->len < IPV6_LEN ||
@@ -91,15 +91,15 @@ bool keepalive_answer6(struct lane *lane, struct burst *b, struct packet *p)
 	    !carries_nothing(ip + IPV6_LEN, total - IPV6_LEN))
 		return false;
 	p->len = (uint16_t)total;
-	send_back(lane, b, p, STAGE_ENCAPSULATE6);
+	send_back(ctx, b, p, STAGE_ENCAPSULATE6);
 	return true;
 }
 
-enum drop keepalive_heard(struct lane *lane, struct packet *p, const struct gre *gre)
+enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct gre *gre)
 {
 	if (p->tunnel == TUNNEL_NONE || gre->protocol != GRE_PROTOCOL_KEEPALIVE)
 		return DROP_GRE_PROTOCOL;
-	lane->tunnels[p->tunnel].keepalives_heard++;
+	ctx->tunnels[p->tunnel].keepalives_heard++;
 	p->tunnel = TUNNEL_NONE; /* nothing of the site's was lost */
 	return DROP_KEEPALIVE;
 }

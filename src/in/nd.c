@@ -49,15 +49,15 @@ static bool is_sound(const struct packet *p)
 	return at == ND_ICMP + len;
 }
 
-static bool answer_for(const struct lane *lane, uint8_t port, const struct addr6 *target)
+static bool answer_for(const struct context *ctx, uint8_t port, const struct addr6 *target)
 {
-	int address = network_find_address6(lane->net, target);
+	int address = network_find_address6(ctx->net, target);
 
 	if (address >= 0)
-		return lane->net->addresses[address].port == port;
-	if (network_find_global(lane->net, target) != SITE_INTERNET)
-		return lane->net->uplink6 == port;
-	return lane->ports[port].answer_arp_for_tunnels && network_is_local_end6(lane->net, target);
+		return ctx->net->addresses[address].port == port;
+	if (network_find_global(ctx->net, target) != SITE_INTERNET)
+		return ctx->net->uplink6 == port;
+	return ctx->ports[port].answer_arp_for_tunnels && network_is_local_end6(ctx->net, target);
 }
 
 /*
@@ -102,7 +102,7 @@ static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
 	return memcmp(d + ETHER_SRC, mac, ETHER_ADDR_LEN) == 0;
 }
 
-bool nd_answer(const struct lane *lane, struct packet *p)
+bool nd_answer(const struct context *ctx, struct packet *p)
 {
 	const uint8_t *d = p->data;
 	struct addr6 src, target;
@@ -112,10 +112,10 @@ bool nd_answer(const struct lane *lane, struct packet *p)
 		return false;
 	src = addr6_read(d + ND_IP + IPV6_SRC);
 	target = addr6_read(d + ND_TARGET);
-	if (is_own_probe(d, lane->adj->macs[p->port]) || !answer_for(lane, p->port, &target))
+	if (is_own_probe(d, ctx->adj->macs[p->port]) || !answer_for(ctx, p->port, &target))
 		return false;
 	/* From nobody: it wants the address itself, and all shall hear that it is taken. */
-	make_advertisement(p, lane->adj->macs[p->port], &target, &src,
-			   network_find_global(lane->net, &target) != SITE_INTERNET);
+	make_advertisement(p, ctx->adj->macs[p->port], &target, &src,
+			   network_find_global(ctx->net, &target) != SITE_INTERNET);
 	return true;
 }

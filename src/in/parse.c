@@ -63,7 +63,7 @@ static ALWAYS_INLINE enum drop check_ipv4(struct packet *p)
 							  : DROP_INNER_CHECKSUM;
 	}
 	if (total < header || total > p->len)
-		return total > p->len ? cut_short(p) : DROP_INNER_MALFORMED;
+		return total > p->len ? truncated(p) : DROP_INNER_MALFORMED;
 	if (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET)
 		return DROP_FRAGMENT;
 
@@ -91,7 +91,7 @@ static enum drop key_icmp(struct packet *p, const uint8_t *l4, size_t len)
 	return DROP_NONE;
 }
 
-static ALWAYS_INLINE enum drop parse(const struct lane *lane, struct packet *p)
+static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p)
 {
 	const uint8_t *ip = p->data, *l4;
 	enum drop drop = check_ipv4(p);
@@ -102,7 +102,7 @@ static ALWAYS_INLINE enum drop parse(const struct lane *lane, struct packet *p)
 	p->probe.key = (struct flow_key){
 		.src = wire_be32(ip + IPV4_SRC),
 		.dst = wire_be32(ip + IPV4_DST),
-		.realm = lane->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
+		.realm = ctx->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
 		.proto = ip[IPV4_PROTO],
 	};
 	p->tcp_flags = 0;
@@ -122,18 +122,18 @@ static ALWAYS_INLINE enum drop parse(const struct lane *lane, struct packet *p)
 }
 
 /* RFC 1812 section 5.3.1; a packet for the gateway itself has arrived and may have no hops left. */
-static bool ttl_expired(const struct lane *lane, const struct packet *p)
+static bool ttl_expired(const struct context *ctx, const struct packet *p)
 {
 	return p->data[IPV4_TTL] <= 1 && p->tunnel != TUNNEL_NONE &&
-	       p->probe.key.dst != lane->net->tunnels[p->tunnel].address;
+	       p->probe.key.dst != ctx->net->tunnels[p->tunnel].address;
 }
 
 /* Of a protocol that is not translated; ICMP that is no query is a matter of its own link. */
-static void refuse_protocol(struct lane *lane, struct burst *b, struct packet *p)
+static void refuse_protocol(struct context *ctx, struct burst *b, struct packet *p)
 {
 	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMP ||
-	    !network_source_allowed(lane->net, p->probe.key.realm, p->probe.key.src) ||
-	    !errors_may_refuse(lane, p->probe.key.realm)) {
+	    !network_source_allowed(ctx->net, p->probe.key.realm, p->probe.key.src) ||
+	    !errors_may_refuse(ctx, p->probe.key.realm)) {
 		burst_drop(b, p, DROP_PROTOCOL);
 		return;
 	}
@@ -142,27 +142,27 @@ static void refuse_protocol(struct lane *lane, struct burst *b, struct packet *p
 }
 
 /* Off the fast path: what can't be looked up by its own header, and what is refused. */
-static void leave(struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
+static void leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)
 		burst_reassemble(b, p, SITE_INTERNET);
 	else if (drop != DROP_PROTOCOL)
 		burst_drop(b, p, drop);
-	else if (quote_is_error(p))
-		burst_pass(b, STAGE_QUOTE, p);
-	else if (!keepalive_answer(lane, b, p))
-		refuse_protocol(lane, b, p);
+	else if (embedded_is_error(p))
+		burst_pass(b, STAGE_EMBEDDED, p);
+	else if (!keepalive_answer(ctx, b, p))
+		refuse_protocol(ctx, b, p);
 }
 
-static ALWAYS_INLINE void sort(struct lane *lane, struct burst *b, struct packet *p)
+static ALWAYS_INLINE void sort(struct context *ctx, struct burst *b, struct packet *p)
 {
-	enum drop drop = parse(lane, p);
+	enum drop drop = parse(ctx, p);
 
 	if (drop != DROP_NONE)
-		leave(lane, b, p, drop);
-	else if (ttl_expired(lane, p))
+		leave(ctx, b, p, drop);
+	else if (ttl_expired(ctx, p))
 		burst_answer(b, p, ANSWER_TTL_EXPIRED);
-	else if (lane->count > 1 && handover_is_foreign(lane, p))
+	else if (ctx->count > 1 && handover_is_foreign(ctx, p))
 		burst_pass(b, STAGE_HANDOVER, p);
 	else
 		burst_pass(b, STAGE_LOOKUP, p);
@@ -173,14 +173,14 @@ enum drop parse_header(struct packet *p)
 	return check_ipv4(p);
 }
 
-void parse_packet(struct lane *lane, struct burst *b, struct packet *p)
+void parse_packet(struct context *ctx, struct burst *b, struct packet *p)
 {
-	sort(lane, b, p);
+	sort(ctx, b, p);
 }
 
-void stage_parse(struct lane *lane, struct burst *b)
+void stage_parse(struct context *ctx, struct burst *b)
 {
-	partial_look(lane, b, STAGE_PARSE);
+	partial_look(ctx, b, STAGE_PARSE);
 	for (unsigned i = 0; i < b->n[STAGE_PARSE]; i++)
-		sort(lane, b, b->list[STAGE_PARSE][i]);
+		sort(ctx, b, b->list[STAGE_PARSE][i]);
 }

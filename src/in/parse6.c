@@ -31,18 +31,18 @@ static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)
 }
 
 /* From a site by a global prefix of its own, or from the Internet to somebody's. */
-static bool is_untranslated(const struct lane *lane, const struct packet *p,
+static bool is_untranslated(const struct context *ctx, const struct packet *p,
 			    const struct flow6_key *key)
 {
 	if (p->tunnel == TUNNEL_NONE)
-		return network_find_global(lane->net, &key->dst) != SITE_INTERNET;
-	return network_find_global(lane->net, &key->src) == p->probe.key.realm;
+		return network_find_global(ctx->net, &key->dst) != SITE_INTERNET;
+	return network_find_global(ctx->net, &key->src) == p->probe.key.realm;
 }
 
-static enum drop key_other(const struct lane *lane, struct packet *p, const struct flow6_key *key,
+static enum drop key_other(const struct context *ctx, struct packet *p, const struct flow6_key *key,
 			   const uint8_t *l4, size_t len)
 {
-	if (p->probe.key.proto == PROTO_ICMP || !is_untranslated(lane, p, key))
+	if (p->probe.key.proto == PROTO_ICMP || !is_untranslated(ctx, p, key))
 		return DROP_PROTOCOL;
 	if (p->probe.key.proto != PROTO_SCTP)
 		return DROP_NONE;
@@ -62,19 +62,19 @@ static enum drop check_ipv6(struct packet *p, struct ipv6_chain *chain)
 		return DROP_INNER_MALFORMED;
 	total = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH);
 	if (total > p->len)
-		return cut_short(p);
+		return truncated(p);
 	p->len = (uint16_t)total; /* what follows is padding */
 	return ipv6_walk(ip, total, false, chain);
 }
 
-static enum drop parse(const struct lane *lane, struct packet *p, struct flow6_key *key)
+static enum drop parse(const struct context *ctx, struct packet *p, struct flow6_key *key)
 {
 	struct ipv6_chain chain;
 	const uint8_t *l4;
 	enum drop drop;
 	size_t len;
 
-	if (lane->flows6 == NULL)
+	if (ctx->flows6 == NULL)
 		return DROP_NO_IPV6;
 	p->largest = 0;
 	drop = check_ipv6(p, &chain);
@@ -82,7 +82,7 @@ static enum drop parse(const struct lane *lane, struct packet *p, struct flow6_k
 		return drop;
 	p->l4 = chain.l4;
 	p->probe.key = (struct flow_key){
-		.realm = lane->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
+		.realm = ctx->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
 		.proto = chain.proto,
 	};
 	p->tcp_flags = 0;
@@ -99,7 +99,7 @@ static enum drop parse(const struct lane *lane, struct packet *p, struct flow6_k
 	case PROTO_ICMPV6:
 		return key_icmpv6(p, l4, len);
 	default:
-		return key_other(lane, p, key, l4, len);
+		return key_other(ctx, p, key, l4, len);
 	}
 }
 
@@ -113,11 +113,11 @@ static void complete_key(const struct packet *p, struct flow6_key *key)
 	key->zero = 0;
 }
 
-static bool hops_expired(const struct lane *lane, const struct packet *p,
+static bool hops_expired(const struct context *ctx, const struct packet *p,
 			 const struct flow6_key *key)
 {
 	return p->data[IPV6_HOPS] <= 1 && p->tunnel != TUNNEL_NONE &&
-	       !addr6_equal(&key->dst, &lane->net->tunnel_addresses6[p->tunnel]);
+	       !addr6_equal(&key->dst, &ctx->net->tunnel_addresses6[p->tunnel]);
 }
 
 /* RFC 4443 section 2.1: errors are the types below 128; of those we know four. */
@@ -130,13 +130,13 @@ static bool is_error(const struct packet *p)
 }
 
 /* As in parse.c. Over a global prefix every protocol goes. */
-static void refuse_protocol(struct lane *lane, struct burst *b, struct packet *p)
+static void refuse_protocol(struct context *ctx, struct burst *b, struct packet *p)
 {
 	uint16_t site = p->probe.key.realm;
 
 	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMPV6 ||
-	    !network_source6_allowed(lane->net, site, &burst_key6(b, p)->src) ||
-	    !errors_may_refuse(lane, site)) {
+	    !network_source6_allowed(ctx->net, site, &burst_key6(b, p)->src) ||
+	    !errors_may_refuse(ctx, site)) {
 		burst_drop(b, p, DROP_PROTOCOL);
 		return;
 	}
@@ -145,20 +145,20 @@ static void refuse_protocol(struct lane *lane, struct burst *b, struct packet *p
 }
 
 /* Off the fast path: what can't be looked up by its own headers, and what is refused. */
-static void leave(struct lane *lane, struct burst *b, struct packet *p, enum drop drop)
+static void leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)
 		burst_reassemble(b, p, SITE_INTERNET);
 	else if (drop != DROP_PROTOCOL && drop != DROP_NO_IPV6)
 		burst_drop(b, p, drop);
 	else if (drop == DROP_PROTOCOL && is_error(p))
-		burst_pass(b, STAGE_QUOTE6, p);
-	else if (keepalive_answer6(lane, b, p))
+		burst_pass(b, STAGE_EMBEDDED6, p);
+	else if (keepalive_answer6(ctx, b, p))
 		return;
 	else if (drop == DROP_NO_IPV6)
 		burst_drop(b, p, drop);
 	else
-		refuse_protocol(lane, b, p);
+		refuse_protocol(ctx, b, p);
 }
 
 enum drop parse6_header(struct packet *p)
@@ -168,25 +168,25 @@ enum drop parse6_header(struct packet *p)
 	return check_ipv6(p, &chain);
 }
 
-void parse6_packet(struct lane *lane, struct burst *b, struct packet *p)
+void parse6_packet(struct context *ctx, struct burst *b, struct packet *p)
 {
 	struct flow6_key *key = burst_key6(b, p);
-	enum drop drop = parse(lane, p, key);
+	enum drop drop = parse(ctx, p, key);
 
 	complete_key(p, key);
 	if (drop != DROP_NONE)
-		leave(lane, b, p, drop);
-	else if (hops_expired(lane, p, key))
+		leave(ctx, b, p, drop);
+	else if (hops_expired(ctx, p, key))
 		burst_answer6(b, p, ANSWER_TTL_EXPIRED);
-	else if (lane->count > 1 && handover_is_foreign6(lane, p, key))
+	else if (ctx->count > 1 && handover_is_foreign6(ctx, p, key))
 		burst_pass(b, STAGE_HANDOVER, p);
 	else
 		burst_pass(b, STAGE_LOOKUP6, p);
 }
 
-void stage_parse6(struct lane *lane, struct burst *b)
+void stage_parse6(struct context *ctx, struct burst *b)
 {
-	partial_look(lane, b, STAGE_PARSE6);
+	partial_look(ctx, b, STAGE_PARSE6);
 	for (unsigned i = 0; i < b->n[STAGE_PARSE6]; i++)
-		parse6_packet(lane, b, b->list[STAGE_PARSE6][i]);
+		parse6_packet(ctx, b, b->list[STAGE_PARSE6][i]);
 }

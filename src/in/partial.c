@@ -80,32 +80,32 @@ bool partial_finish(uint8_t *ip, size_t len)
 }
 
 /* Finishes one, and has its port's others looked at, too. */
-static void look_at(struct lane *lane, struct packet *p)
+static void look_at(struct context *ctx, struct packet *p)
 {
 	if (!partial_finish(p->data, p->len))
 		return;
-	lane->port_counters[p->port].partial++;
-	lane->ports[p->port].partial_until_s = lane->now_s + PARTIAL_REST_S;
-	lane->partial_until_s = lane->now_s + PARTIAL_REST_S;
+	ctx->port_counters[p->port].partial++;
+	ctx->ports[p->port].partial_until_s = ctx->now_s + PARTIAL_REST_S;
+	ctx->partial_until_s = ctx->now_s + PARTIAL_REST_S;
 }
 
-static __attribute__((noinline, cold)) void look_at_all(struct lane *lane, struct burst *b,
+static __attribute__((noinline, cold)) void look_at_all(struct context *ctx, struct burst *b,
 							enum stage stage)
 {
 	for (unsigned i = 0; i < b->n[stage]; i++) {
 		struct packet *p = b->list[stage][i];
 
-		if (p->port != PORT_BACK_IN && lane->now_s < lane->ports[p->port].partial_until_s)
-			look_at(lane, p);
+		if (p->port != PORT_BACK_IN && ctx->now_s < ctx->ports[p->port].partial_until_s)
+			look_at(ctx, p);
 	}
 }
 
-void partial_look(struct lane *lane, struct burst *b, enum stage stage)
+void partial_look(struct context *ctx, struct burst *b, enum stage stage)
 {
 	struct packet *p = b->list[stage][0];
 
-	if (__builtin_expect(lane->now_s < lane->partial_until_s, 0))
-		look_at_all(lane, b, stage);
+	if (__builtin_expect(ctx->now_s < ctx->partial_until_s, 0))
+		look_at_all(ctx, b, stage);
 	if (p->port != PORT_BACK_IN)
-		look_at(lane, p);
+		look_at(ctx, p);
 }

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
 enum { PARTIAL_REST_S = 60 };
 
@@ -23,4 +23,4 @@ enum { PARTIAL_REST_S = 60 };
 bool partial_finish(uint8_t *ip, size_t len);
 
 /* Looks at the packets of @stage's list, @p->data at IP: parse and parse6 begin with it. */
-void partial_look(struct lane *lane, struct burst *b, enum stage stage);
+void partial_look(struct context *ctx, struct burst *b, enum stage stage);

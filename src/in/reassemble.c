@@ -4,7 +4,7 @@
  * The stage knows what was cut: a packet of a site or from the Internet, or the tunnel's packet
  * around it; of either family. A tunnel's whole packet is opened here, and may hold a fragment once
  * more; then it is parsed here, too, since no packet goes back. Where fragments wait, and what
- * bounds them, is in assembly.c; how they are read, in piece.c and piece6.c.
+ * bounds them, is in assembly.c; how they are read, in fragment.c and fragment6.c.
  *
  * Fragments of a packet may come to different workers: the owner of its key puts it together.
  * Whether a first fragment from the Internet belongs to a flow is known to the flow's owner: it
@@ -16,7 +16,7 @@
 #include "handover.h"
 #include "in/admit.h"
 #include "in/assembly.h"
-#include "whole.h"
+#include "reassembled.h"
 
 static bool is_six(const struct packet *p)
 {
@@ -29,129 +29,132 @@ static enum drop read_header(struct packet *p)
 	return is_six(p) ? parse6_header(p) : parse_header(p);
 }
 
-static enum assembly_kind kind_of6(const struct lane *lane, const struct packet *p)
+static enum assembly_kind kind_of6(const struct context *ctx, const struct packet *p)
 {
 	struct addr6 dst = addr6_read(p->data + IPV6_DST);
 
-	return p->tunnel == TUNNEL_NONE && network_is_local_end6(lane->net, &dst) ? ASSEMBLY_OUTER6
-										  : ASSEMBLY_INNER6;
+	return p->tunnel == TUNNEL_NONE && network_is_local_end6(ctx->net, &dst) ? ASSEMBLY_OUTER6
+										 : ASSEMBLY_INNER6;
 }
 
-static enum assembly_kind kind_of(const struct lane *lane, const struct packet *p)
+static enum assembly_kind kind_of(const struct context *ctx, const struct packet *p)
 {
 	if (is_six(p))
-		return kind_of6(lane, p);
+		return kind_of6(ctx, p);
 	if (p->tunnel == TUNNEL_NONE &&
-	    network_find_address(lane->net, wire_be32(p->data + IPV4_DST)) < 0)
+	    network_find_address(ctx->net, wire_be32(p->data + IPV4_DST)) < 0)
 		return ASSEMBLY_OUTER;
 	return ASSEMBLY_INNER;
 }
 
-static enum drop read_piece(const struct lane *lane, const struct packet *p, struct piece *piece)
+static enum drop read_fragment(const struct context *ctx, const struct packet *p,
+			       struct fragment *fragment)
 {
-	enum drop drop = is_six(p) ? piece6_read(p->data, piece) : piece_read(p->data, piece);
+	enum drop drop =
+		is_six(p) ? fragment6_read(p->data, fragment) : fragment_read(p->data, fragment);
 
-	piece->key.realm = lane->net->tunnels[p->tunnel].site;
-	piece->key.zero = (uint8_t)kind_of(lane, p);
+	fragment->key.realm = ctx->net->tunnels[p->tunnel].site;
+	fragment->key.zero = (uint8_t)kind_of(ctx, p);
 	return drop;
 }
 
 /* A tunnel's packet: @p becomes the one inside, of the family that GRE says. */
-static enum drop open_whole(struct lane *lane, struct packet *p)
+static enum drop open_reassembled(struct context *ctx, struct packet *p)
 {
 	enum stage next = STAGE_PARSE;
-	enum drop drop = decapsulate_whole(lane, p, &next);
+	enum drop drop = decapsulate_reassembled(ctx, p, &next);
 
 	if (drop != DROP_NONE)
 		return drop;
-	if (next == STAGE_PARSE6 && lane->flows6 == NULL)
+	if (next == STAGE_PARSE6 && ctx->flows6 == NULL)
 		return DROP_NO_IPV6; /* as parse6 says of what is whole */
 	return p->len < IPV4_LEN || is_six(p) != (next == STAGE_PARSE6) ? DROP_INNER_MALFORMED
 									: DROP_NONE;
 }
 
-static bool is_foreign(const struct lane *lane, struct packet *p, const struct flow6_key *six)
+static bool is_foreign(const struct context *ctx, struct packet *p, const struct flow6_key *six)
 {
-	if (lane->count == 1)
+	if (ctx->count == 1)
 		return false;
-	return is_six(p) ? handover_is_foreign6(lane, p, six) : handover_is_foreign(lane, p);
+	return is_six(p) ? handover_is_foreign6(ctx, p, six) : handover_is_foreign(ctx, p);
 }
 
 /*
  * Asks whose flow a first fragment from the Internet belongs to; p->hop says it afterwards. @gone:
  * another worker has it now, to find out.
  */
-static enum drop ask(struct lane *lane, struct packet *p, const struct piece *piece, bool *gone)
+static enum drop ask(struct context *ctx, struct packet *p, const struct fragment *fragment,
+		     bool *gone)
 {
 	struct flow6_key six;
-	enum drop drop = admit_key(lane, p, piece, &six);
+	enum drop drop = admit_key(ctx, p, fragment, &six);
 
 	if (drop != DROP_NONE)
 		return drop;
-	*gone = is_foreign(lane, p, &six);
+	*gone = is_foreign(ctx, p, &six);
 	if (!*gone)
-		return admit_first(lane, p, &six, &p->hop);
-	handover_fragment(lane, p, SITE_INTERNET);
+		return admit_first(ctx, p, &six, &p->hop);
+	handover_fragment(ctx, p, SITE_INTERNET);
 	return DROP_NONE;
 }
 
 /* Gives the fragment to the worker that puts its packet together, if that is another one. */
-static bool hand_over(struct lane *lane, struct burst *b, struct packet *p,
-		      const struct piece *piece)
+static bool hand_over(struct context *ctx, struct burst *b, struct packet *p,
+		      const struct fragment *fragment)
 {
-	if (lane->count == 1 || !handover_fragment_is_foreign(lane, p, &piece->key))
+	if (ctx->count == 1 || !handover_fragment_is_foreign(ctx, p, &fragment->key))
 		return false;
 	if (p->tunnel == TUNNEL_NONE && p->hop != SITE_INTERNET) {
-		handover_fragment(lane, p, p->hop);
+		handover_fragment(ctx, p, p->hop);
 		return true;
 	}
-	p->largest = piece->key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
+	p->largest = fragment->key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
 	burst_pass(b, STAGE_HANDOVER, p);
 	return true;
 }
 
 /* Takes a fragment. True: @p is now a whole packet, opened; else it has been dealt with. */
-static bool take(struct lane *lane, struct burst *b, struct packet *p)
+static bool take(struct context *ctx, struct burst *b, struct packet *p)
 {
-	struct piece piece;
+	struct fragment fragment;
 	bool whole, gone = false;
-	enum drop drop = read_piece(lane, p, &piece);
+	enum drop drop = read_fragment(ctx, p, &fragment);
 
-	if (drop == DROP_NONE && piece.at == 0 && p->hop == SITE_INTERNET &&
-	    piece.key.realm == SITE_INTERNET && !assembly_is_outer(piece.key.zero))
-		drop = ask(lane, p, &piece, &gone);
-	if (gone || (drop == DROP_NONE && hand_over(lane, b, p, &piece)))
+	if (drop == DROP_NONE && fragment.at == 0 && p->hop == SITE_INTERNET &&
+	    fragment.key.realm == SITE_INTERNET && !assembly_is_outer(fragment.key.zero))
+		drop = ask(ctx, p, &fragment, &gone);
+	if (gone || (drop == DROP_NONE && hand_over(ctx, b, p, &fragment)))
 		return false;
 	if (drop == DROP_NONE)
-		drop = assembly_add(lane, p, &piece, &whole);
-	if (drop == DROP_NONE && whole && assembly_is_outer(piece.key.zero))
-		drop = open_whole(lane, p);
+		drop = assembly_add(ctx, p, &fragment, &whole);
+	if (drop == DROP_NONE && whole && assembly_is_outer(fragment.key.zero))
+		drop = open_reassembled(ctx, p);
 	if (drop != DROP_NONE)
 		burst_drop(b, p, drop);
 	return drop == DROP_NONE && whole;
 }
 
-static void reassemble(struct lane *lane, struct burst *b, struct packet *p)
+static void reassemble(struct context *ctx, struct burst *b, struct packet *p)
 {
 	enum drop drop = read_header(p);
 
 	while (drop == DROP_FRAGMENT) {
-		if (!take(lane, b, p))
+		if (!take(ctx, b, p))
 			return;
 		drop = read_header(p);
 	}
 	if (drop != DROP_NONE) {
 		burst_drop(b, p, drop);
 	} else if (is_six(p)) {
-		parse6_packet(lane, b, p);
-		p->largest = whole_largest(p->mbuf);
+		parse6_packet(ctx, b, p);
+		p->largest = reassembled_largest(p->mbuf);
 	} else {
-		parse_packet(lane, b, p);
+		parse_packet(ctx, b, p);
 	}
 }
 
-void stage_reassemble(struct lane *lane, struct burst *b)
+void stage_reassemble(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REASSEMBLE]; i++)
-		reassemble(lane, b, b->list[STAGE_REASSEMBLE][i]);
+		reassemble(ctx, b, b->list[STAGE_REASSEMBLE][i]);
 }

@@ -3,7 +3,7 @@
  *
  * These are the sources. Who is first takes turns, so that a flooded one does not starve the
  * others: a burst may be full before the last is asked. A frame that came in several buffers is
- * made one here, or it is dropped: behind this stage a packet is one piece of memory with
+ * made one here, or it is dropped: behind this stage a packet is one fragment of memory with
  * HEADROOM_MIN bytes in front.
  *
  * An af_packet port hands over all that its interface hears, also for other stations; elsewhere the
@@ -21,13 +21,13 @@
 
 enum { IPV6_MULTICAST = 0xff }; /* first byte of an address: RFC 4291 section 2.7 */
 
-static void take(struct lane *lane, struct burst *b, struct packet *p, uint16_t port,
+static void take(struct context *ctx, struct burst *b, struct packet *p, uint16_t port,
 		 struct rte_mbuf *m)
 {
 	p->mbuf = m;
 	p->port = (uint8_t)port;
 	p->tunnel = TUNNEL_NONE;
-	lane->port_counters[port].rx_bytes += m->pkt_len;
+	ctx->port_counters[port].rx_bytes += m->pkt_len;
 
 	if (unlikely(m->nb_segs > 1 && rte_pktmbuf_linearize(m) < 0) ||
 	    unlikely(m->data_len > UINT16_MAX - HEADROOM_MIN) ||
@@ -45,12 +45,12 @@ static void take(struct lane *lane, struct burst *b, struct packet *p, uint16_t 
  * To our Ethernet address; or to a group, if it may ask for an address of ours: packets that were
  * sent to a group ask nothing (RFC 1122 section 3.3.6).
  */
-static bool is_for_us(const struct lane *lane, const struct packet *p)
+static bool is_for_us(const struct context *ctx, const struct packet *p)
 {
 	const uint8_t *d = p->data;
 
 	if (p->len < ETHER_LEN ||
-	    memcmp(d + ETHER_DST, lane->adj->macs[p->port], ETHER_ADDR_LEN) == 0)
+	    memcmp(d + ETHER_DST, ctx->adj->macs[p->port], ETHER_ADDR_LEN) == 0)
 		return true; /* or too short for anything: that is said later */
 	return d[ETHER_DST] & ETHER_GROUP &&
 	       (wire_16(d + ETHER_TYPE) == ETHER_ARP ||
@@ -59,7 +59,7 @@ static bool is_for_us(const struct lane *lane, const struct packet *p)
 }
 
 /* Those of the list from number @first on that are for others are dropped. */
-static void sort_out(const struct lane *lane, struct burst *b, unsigned first)
+static void sort_out(const struct context *ctx, struct burst *b, unsigned first)
 {
 	unsigned kept = first;
 
@@ -68,7 +68,7 @@ static void sort_out(const struct lane *lane, struct burst *b, unsigned first)
 
 		if (p->len >= ETHER_LEN)
 			tag_remove(p);
-		if (is_for_us(lane, p))
+		if (is_for_us(ctx, p))
 			b->list[STAGE_DECAPSULATE][kept++] = p;
 		else
 			burst_drop(b, p, DROP_OTHER_HOST);
@@ -89,50 +89,50 @@ static void tell_taken(struct steer_queue *ring, uint16_t n)
 }
 
 /* All queues of one port that are this worker's; the burst has @have packets already. */
-static unsigned poll_port(struct lane *lane, struct burst *b, uint16_t port, unsigned have)
+static unsigned poll_port(struct context *ctx, struct burst *b, uint16_t port, unsigned have)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
-	const struct lane_port *from = &lane->ports[port];
+	const struct context_port *from = &ctx->ports[port];
 	unsigned total = have, first = b->n[STAGE_DECAPSULATE];
 
-	for (uint16_t q = lane->index; q < from->n_queues && total < BURST_MAX; q += lane->count) {
+	for (uint16_t q = ctx->index; q < from->n_queues && total < BURST_MAX; q += ctx->count) {
 		uint16_t n =
 			rte_eth_rx_burst(from->ethdev, q, mbufs, (uint16_t)(BURST_MAX - total));
 
 		for (uint16_t k = 0; k < n; k++)
-			take(lane, b, &b->packets[total + k], port, mbufs[k]);
+			take(ctx, b, &b->packets[total + k], port, mbufs[k]);
 		total += n;
 		if (from->rings != NULL)
 			tell_taken(&from->rings[q], n);
 	}
 	if (unlikely(from->hears_all))
-		sort_out(lane, b, first);
-	lane->port_counters[port].rx_packets += total - have;
-	lane->counters.rx += total - have;
+		sort_out(ctx, b, first);
+	ctx->port_counters[port].rx_packets += total - have;
+	ctx->counters.rx += total - have;
 	return total - have;
 }
 
 /* Number n_ports is not a port: what other workers handed over. */
-static uint16_t count_sources(const struct lane *lane)
+static uint16_t count_sources(const struct context *ctx)
 {
-	return (uint16_t)(lane->n_ports + (lane->handover != NULL));
+	return (uint16_t)(ctx->n_ports + (ctx->handover != NULL));
 }
 
-static unsigned poll_source(struct lane *lane, struct burst *b, uint16_t source, unsigned have)
+static unsigned poll_source(struct context *ctx, struct burst *b, uint16_t source, unsigned have)
 {
-	return source < lane->n_ports ? poll_port(lane, b, source, have)
-				      : handover_receive(lane, b, have);
+	return source < ctx->n_ports ? poll_port(ctx, b, source, have)
+				     : handover_receive(ctx, b, have);
 }
 
-unsigned receive(struct lane *lane, struct burst *b)
+unsigned receive(struct context *ctx, struct burst *b)
 {
-	uint16_t n = count_sources(lane), source = lane->first_source;
+	uint16_t n = count_sources(ctx), source = ctx->first_source;
 	unsigned total = 0;
 
 	for (uint16_t i = 0; i < n && total < BURST_MAX; i++) {
-		total += poll_source(lane, b, source, total);
+		total += poll_source(ctx, b, source, total);
 		source = (uint16_t)(source + 1 < n ? source + 1 : 0);
 	}
-	lane->first_source = (uint16_t)(lane->first_source + 1 < n ? lane->first_source + 1 : 0);
+	ctx->first_source = (uint16_t)(ctx->first_source + 1 < n ? ctx->first_source + 1 : 0);
 	return total;
 }

@@ -1,24 +1,24 @@
 /* The stages of this folder; their contracts are the rows of pipeline.c. */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
-void stage_decapsulate(struct lane *lane, struct burst *b);
-void stage_parse(struct lane *lane, struct burst *b);
-void stage_reassemble(struct lane *lane, struct burst *b);
-void stage_parse6(struct lane *lane, struct burst *b);
-void stage_quote(struct lane *lane, struct burst *b);
-void stage_quote6(struct lane *lane, struct burst *b);
+void stage_decapsulate(struct context *ctx, struct burst *b);
+void stage_parse(struct context *ctx, struct burst *b);
+void stage_reassemble(struct context *ctx, struct burst *b);
+void stage_parse6(struct context *ctx, struct burst *b);
+void stage_embedded(struct context *ctx, struct burst *b);
+void stage_embedded6(struct context *ctx, struct burst *b);
 
 /* What the stages do with one packet, for stage_reassemble(). */
 enum drop parse_header(struct packet *p); /* DROP_FRAGMENT: sound, but a fragment */
-void parse_packet(struct lane *lane, struct burst *b, struct packet *p);
+void parse_packet(struct context *ctx, struct burst *b, struct packet *p);
 enum drop parse6_header(struct packet *p); /* the same of IPv6 */
-void parse6_packet(struct lane *lane, struct burst *b, struct packet *p);
+void parse6_packet(struct context *ctx, struct burst *b, struct packet *p);
 
 /* The same, @p->data at the outer IPv4 header. @next: STAGE_PARSE, or STAGE_PARSE6. */
-enum drop decapsulate_whole(struct lane *lane, struct packet *p, enum stage *next);
-/* Where a lane's fragments wait. NULL if memory ran out. */
+enum drop decapsulate_reassembled(struct context *ctx, struct packet *p, enum stage *next);
+/* Where a worker context's fragments wait. NULL if memory ran out. */
 struct reassembly *reassembly_create(void);
 void reassembly_destroy(struct reassembly *r); /* NULL is fine */
 
@@ -26,32 +26,32 @@ void reassembly_destroy(struct reassembly *r); /* NULL is fine */
  * Gives up what has waited too long. What is left of packets whose site is to be told is in the
  * lists of the answer stages of @b, which was empty. How many packets were given up.
  */
-unsigned reassembly_expire(struct lane *lane, struct burst *b);
+unsigned reassembly_expire(struct context *ctx, struct burst *b);
 
 /* Is it an ICMP error that is about a packet? @p's IPv4 header was checked and @p->l4 set. */
-bool quote_is_error(const struct packet *p);
+bool embedded_is_error(const struct packet *p);
 
 /*
- * The key of the packets that answer the one quoted in @len bytes at @quote, in @realm. DROP_NONE,
- * or why it can't be told.
+ * The key of the packets that answer the one embedded in @len bytes at @embedded, in @realm.
+ * DROP_NONE, or why it can't be told.
  */
-enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow_key *key);
+enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow_key *key);
 
-/* The same of an ICMPv6 error; @quote has @len bytes. */
-enum drop quote6_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow6_key *key);
+/* The same of an ICMPv6 error; @embedded has @len bytes. */
+enum drop embedded6_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow6_key *key);
 
 /*
  * Is this frame a neighbour solicitation (RFC 4861) for an address that we answer for on this port?
  * Then the advertisement is made in place and true returned. @p->data is at the Ethernet header,
  * and an IPv6 header behind it.
  */
-bool nd_answer(const struct lane *lane, struct packet *p);
+bool nd_answer(const struct context *ctx, struct packet *p);
 
 /*
  * Is this Ethernet frame an ARP request (RFC 826) for an address that we answer for on this port?
  * Then the reply is made in place and true returned. @p->data is at the Ethernet header.
  */
-bool arp_answer(const struct lane *lane, struct packet *p);
+bool arp_answer(const struct context *ctx, struct packet *p);
 
 /* Fills an empty burst from all ports in turn. Returns the number of packets. */
-unsigned receive(struct lane *lane, struct burst *b);
+unsigned receive(struct context *ctx, struct burst *b);

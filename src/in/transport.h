@@ -1,6 +1,6 @@
 /*
  * Transport headers, the same over IPv4 and IPv6. Of a packet: is the header there and as long as
- * it says? Writes ports, and TCP flags. @l4 has @len bytes. Of a quoted packet: which are its
+ * it says? Writes ports, and TCP flags. @l4 has @len bytes. Of an embedded packet: which are its
  * answers?
  */
 #pragma once
@@ -9,9 +9,9 @@
 #include "packet.h"
 
 /* Why the packet @p, which is shorter than its IP header says, is dropped. */
-static inline enum drop cut_short(const struct packet *p)
+static inline enum drop truncated(const struct packet *p)
 {
-	return p->tunnel == TUNNEL_NONE ? DROP_CUT_SHORT : DROP_INNER_MALFORMED;
+	return p->tunnel == TUNNEL_NONE ? DROP_TRUNCATED : DROP_INNER_MALFORMED;
 }
 
 static inline enum drop transport_tcp(struct packet *p, const uint8_t *l4, size_t len)
@@ -38,14 +38,14 @@ static inline enum drop transport_udp(struct packet *p, const uint8_t *l4, size_
 	return DROP_NONE;
 }
 
-enum { TRANSPORT_QUOTE_MIN = 8 }; /* bytes of a quoted header that say enough (RFC 792) */
+enum { TRANSPORT_EMBEDDED_MIN = 8 }; /* bytes of an embedded header that say enough (RFC 792) */
 
 /*
- * The ports of the answers to what is quoted at @l4, at least TRANSPORT_QUOTE_MIN bytes: it has
- * @ports, or is a @request or @reply of ICMP, or has nothing to tell flows apart by.
+ * The ports of the answers to what is embedded at @l4, at least TRANSPORT_EMBEDDED_MIN bytes: it
+ * has @ports, or is a @request or @reply of ICMP, or has nothing to tell flows apart by.
  */
-static inline void transport_quoted(const uint8_t *l4, bool ports, bool request, bool reply,
-				    be16_t *sport, be16_t *dport)
+static inline void transport_embedded(const uint8_t *l4, bool ports, bool request, bool reply,
+				      be16_t *sport, be16_t *dport)
 {
 	*sport = ports ? wire_be16(l4 + TCP_DPORT) : reply ? wire_be16(l4 + ICMP_ID) : 0;
 	*dport = ports ? wire_be16(l4 + TCP_SPORT) : request ? wire_be16(l4 + ICMP_ID) : 0;

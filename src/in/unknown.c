@@ -2,7 +2,7 @@
 #include "in/unknown.h"
 
 #include "base/wire.h"
-#include "lane.h"
+#include "context.h"
 #include "tunnel/gre.h"
 #include "tunnel/ipv6.h"
 
@@ -40,9 +40,9 @@ static struct unknown_tunnel *find_place(struct unknown_tunnels *all,
 	return least;
 }
 
-void unknown_note(struct lane *lane, const struct unknown_tunnel *tunnel)
+void unknown_note(struct context *ctx, const struct unknown_tunnel *tunnel)
 {
-	struct unknown_tunnels *all = lane->unknown;
+	struct unknown_tunnels *all = ctx->unknown;
 	struct unknown_tunnel *place;
 	uint64_t packets, sequence;
 
@@ -51,11 +51,11 @@ void unknown_note(struct lane *lane, const struct unknown_tunnel *tunnel)
 	sequence = all->sequence;
 	__atomic_store_n(&all->sequence, sequence + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	place = find_place(all, tunnel, lane->now_s);
+	place = find_place(all, tunnel, ctx->now_s);
 	packets = place->packets;
 	*place = *tunnel;
 	place->packets = packets + 1;
-	place->seen_s = lane->now_s;
+	place->seen_s = ctx->now_s;
 	__atomic_store_n(&all->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
@@ -76,7 +76,7 @@ static size_t read_outer(const uint8_t *ip, struct unknown_tunnel *t, size_t *to
 	return ipv6_walk(ip, *total, false, &chain) == DROP_NONE ? chain.l4 : *total;
 }
 
-void unknown_look(struct lane *lane, const struct packet *p, enum drop drop)
+void unknown_look(struct context *ctx, const struct packet *p, enum drop drop)
 {
 	struct unknown_tunnel t = {.port = p->port, .reason = (uint8_t)drop};
 	const uint8_t *ip = p->data + ETHER_LEN;
@@ -94,15 +94,14 @@ void unknown_look(struct lane *lane, const struct packet *p, enum drop drop)
 		return;
 	}
 	at = read_outer(ip, &t, &total);
-	if (!network_is_local_end6(lane->net, &t.local) &&
-	    !(addr6_is_mapped(&t.local) &&
-	      network_is_local_end(lane->net, addr6_to_ipv4(&t.local))))
+	if (!network_is_local_end6(ctx->net, &t.local) &&
+	    !(addr6_is_mapped(&t.local) && network_is_local_end(ctx->net, addr6_to_ipv4(&t.local))))
 		return;
 	if (gre_parse(ip + at, total - at, &gre) == DROP_NONE) {
 		t.has_key = gre.has_key;
 		t.key = gre.key;
 	}
-	unknown_note(lane, &t);
+	unknown_note(ctx, &t);
 }
 
 /* False: it was written meanwhile. */
@@ -115,16 +114,16 @@ static bool copy(const struct unknown_tunnels *all, struct unknown_tunnel *out)
 	return before % 2 == 0 && __atomic_load_n(&all->sequence, __ATOMIC_RELAXED) == before;
 }
 
-size_t unknown_read(const struct lane *lane, struct unknown_tunnel *out)
+size_t unknown_read(const struct context *ctx, struct unknown_tunnel *out)
 {
 	enum { TRIES = 1000 }; /* a flood of them may be written without an end */
-	uint32_t now_s = __atomic_load_n(&lane->now_s, __ATOMIC_RELAXED);
+	uint32_t now_s = __atomic_load_n(&ctx->now_s, __ATOMIC_RELAXED);
 	size_t n = 0;
 	int tries = 0;
 
-	if (lane->unknown == NULL)
+	if (ctx->unknown == NULL)
 		return 0;
-	while (!copy(lane->unknown, out))
+	while (!copy(ctx->unknown, out))
 		if (++tries == TRIES)
 			return 0;
 	for (size_t i = 0; i < UNKNOWN_TUNNELS; i++) {

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct lane;
+struct context;
 struct packet;
 
 enum {
@@ -41,16 +41,16 @@ struct unknown_tunnels {
 };
 
 /* Counts one packet of @tunnel, whose packets and seen_s are not looked at. */
-void unknown_note(struct lane *lane, const struct unknown_tunnel *tunnel);
+void unknown_note(struct context *ctx, const struct unknown_tunnel *tunnel);
 
 /*
  * A packet is dropped by decapsulation: if it is of a tunnel that nobody knows, counts it. @p is as
  * it was received, with its Ethernet header, and its outer header has been checked.
  */
-void unknown_look(struct lane *lane, const struct packet *p, enum drop drop);
+void unknown_look(struct context *ctx, const struct packet *p, enum drop drop);
 
 /*
  * Copies those seen in the last UNKNOWN_FORGET_S to @out, which has room for UNKNOWN_TUNNELS; how
  * many. seen_s of the copies says how many seconds ago.
  */
-size_t unknown_read(const struct lane *lane, struct unknown_tunnel *out);
+size_t unknown_read(const struct context *ctx, struct unknown_tunnel *out);

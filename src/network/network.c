@@ -151,7 +151,7 @@ static uint8_t outer_of(const struct spec_tunnel *spec)
 {
 	if (spec_is_over_ipv6(spec))
 		return OUTER_IPV6;
-	return spec->outer_df == OUTER_DF_SET ? OUTER_IPV4 : OUTER_IPV4_CUT;
+	return spec->outer_df == OUTER_DF_SET ? OUTER_IPV4 : OUTER_IPV4_FRAGMENTABLE;
 }
 
 /* What ICMP errors come from where the operator did not say. */

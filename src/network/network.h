@@ -31,7 +31,7 @@ enum {
 /* What stands around a tunnel's packets. All but the first are rare. */
 enum tunnel_outer {
 	OUTER_IPV4,
-	OUTER_IPV4_CUT, /* DF is clear: each packet needs an identification */
+	OUTER_IPV4_FRAGMENTABLE, /* DF is clear: each packet needs an identification */
 	OUTER_IPV6, /* the header is in network.headers6 */
 };
 

@@ -3,10 +3,10 @@
  *
  *   echo                             RFC 792: the request turned round
  *   time exceeded, unreachable,      RFC 792 and 1191: our header and eight bytes in front, the
- *   fragmentation needed             packet quoted behind
+ *   fragmentation needed             packet embedded behind
  *   reset                            RFC 9293 section 3.10.7.1: reset.c
  *
- * An error quotes as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
+ * An error embeds as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
  * address, or, towards the Internet, from the egress address that the packet was sent to. None is
  * sent about an ICMP error, which has its own stages, nor where RFC 1812 section 4.3.2.7 forbids
  * it.
@@ -48,31 +48,31 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 };
 
 /* The largest packet that fits where this one was going; RFC 1191 section 4. */
-static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
+static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 {
-	const struct flow *f = flow_table_at(lane->flows, p->probe.record);
+	const struct flow *f = flow_table_at(ctx->flows, p->probe.record);
 
 	if (p->probe.dir == FLOW_RETURN)
-		return lane->adj->tunnel_mtus[f->onramp];
-	return lane->adj->hops[f->offramp].mtu;
+		return ctx->adj->tunnel_mtus[f->onramp];
+	return ctx->adj->hops[f->offramp].mtu;
 }
 
 /* Ours on the side that the packet came from. */
-static be32_t our_address(const struct lane *lane, const struct packet *p)
+static be32_t our_address(const struct context *ctx, const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE ? lane->net->tunnels[p->tunnel].address : p->probe.key.dst;
+	return p->tunnel != TUNNEL_NONE ? ctx->net->tunnels[p->tunnel].address : p->probe.key.dst;
 }
 
 /* The neighbour by which it goes back to where it came from; false: nobody is known. */
-static bool route_back(const struct lane *lane, struct packet *p)
+static bool route_back(const struct context *ctx, struct packet *p)
 {
 	if (p->port == PORT_BACK_IN) { /* the error turns back as the packet did */
 		p->hop = HOP_BACK_IN;
 		return true;
 	}
-	p->hop = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_hops[p->tunnel]
-					  : adjacency_route(lane->adj, p->port, p->probe.key.src);
-	return p->hop < HOP_VERDICTS && lane->adj->hops[p->hop].resolved;
+	p->hop = p->tunnel != TUNNEL_NONE ? ctx->adj->tunnel_hops[p->tunnel]
+					  : adjacency_route(ctx->adj, p->port, p->probe.key.src);
+	return p->hop < HOP_VERDICTS && ctx->adj->hops[p->hop].resolved;
 }
 
 static bool is_host(be32_t addr)
@@ -106,18 +106,19 @@ static void write_header(uint8_t *ip, uint8_t proto, be32_t src, be32_t dst, siz
 }
 
 /*
- * The quote moves up by what the new headers need more than receive left in front: encapsulation
- * will want the headroom. Moving down never leaves the buffer, since a quote is at most 548 bytes.
+ * The embedded moves up by what the new headers need more than receive left in front: encapsulation
+ * will want the headroom. Moving down never leaves the buffer, since an embedded packet is at most
+ * 548 bytes.
  */
-static void make_error(const struct lane *lane, struct packet *p, const struct error_kind *kind)
+static void make_error(const struct context *ctx, struct packet *p, const struct error_kind *kind)
 {
-	be32_t to = p->probe.key.src, from = our_address(lane, p);
-	size_t quote = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
-	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(lane, p) : 0;
+	be32_t to = p->probe.key.src, from = our_address(ctx, p);
+	size_t embedded = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
+	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(ctx, p) : 0;
 	uint8_t *ip, *icmp;
 
 	if (p->len >= ROOMY) { /* may fill its buffer: see in/assembly.c */
-		memmove(p->data + ROOMY - ERROR_MAX, p->data, quote);
+		memmove(p->data + ROOMY - ERROR_MAX, p->data, embedded);
 		p->data += ROOMY - ERROR_MAX;
 	}
 	ip = p->data - ERROR_HEADERS;
@@ -126,10 +127,10 @@ static void make_error(const struct lane *lane, struct packet *p, const struct e
 	icmp[ICMP_TYPE] = kind->type;
 	icmp[ICMP_CODE] = kind->code;
 	wire_put_be16(icmp + ICMP_NEXT_MTU, htons(mtu));
-	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, ICMP_LEN + quote));
-	write_header(ip, PROTO_ICMP, from, to, ERROR_HEADERS + quote);
+	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, ICMP_LEN + embedded));
+	write_header(ip, PROTO_ICMP, from, to, ERROR_HEADERS + embedded);
 	p->data = ip;
-	p->len = (uint16_t)(ERROR_HEADERS + quote);
+	p->len = (uint16_t)(ERROR_HEADERS + embedded);
 }
 
 static void make_echo_reply(struct packet *p)
@@ -159,46 +160,46 @@ static void make_reset(struct packet *p)
 }
 
 /* DROP_NONE if it may be. */
-static enum drop refuse(struct lane *lane, struct packet *p)
+static enum drop refuse(struct context *ctx, struct packet *p)
 {
 	enum drop drop =
 		p->reason == ANSWER_UNREACHABLE ? (enum drop)p->refusal : kinds[p->reason].drop;
 
 	if (p->reason == ANSWER_ECHO)
-		return can_be_told(p) && route_back(lane, p) ? DROP_NONE : DROP_NO_NEIGHBOUR;
-	if (can_be_told(p) && route_back(lane, p) &&
-	    (drop == DROP_NONE || errors_may_send(lane, p->probe.key.realm)))
+		return can_be_told(p) && route_back(ctx, p) ? DROP_NONE : DROP_NO_NEIGHBOUR;
+	if (can_be_told(p) && route_back(ctx, p) &&
+	    (drop == DROP_NONE || errors_may_send(ctx, p->probe.key.realm)))
 		return DROP_NONE;
 	return drop != DROP_NONE ? drop : p->refusal;
 }
 
 /* An echo reply is as long as its request; an error of 576 bytes meets a port that has less. */
-static bool is_too_big(const struct lane *lane, const struct packet *p)
+static bool is_too_big(const struct context *ctx, const struct packet *p)
 {
 	if (p->tunnel != TUNNEL_NONE)
-		return p->len > lane->adj->tunnel_mtus[p->tunnel];
-	return p->hop != HOP_BACK_IN && p->len > lane->adj->hops[p->hop].mtu;
+		return p->len > ctx->adj->tunnel_mtus[p->tunnel];
+	return p->hop != HOP_BACK_IN && p->len > ctx->adj->hops[p->hop].mtu;
 }
 
-void stage_answer(struct lane *lane, struct burst *b)
+void stage_answer(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ANSWER]; i++) {
 		struct packet *p = b->list[STAGE_ANSWER][i];
-		enum drop drop = refuse(lane, p);
+		enum drop drop = refuse(ctx, p);
 
 		if (drop != DROP_NONE) {
 			burst_drop(b, p, drop);
 			continue;
 		}
-		lane->counters.answers[p->reason]++;
-		p->probe.hash = flow_table_prefetch(lane->flows, &p->probe.key);
+		ctx->counters.answers[p->reason]++;
+		p->probe.hash = flow_table_prefetch(ctx->flows, &p->probe.key);
 		if (p->reason == ANSWER_ECHO)
 			make_echo_reply(p);
 		else if (p->reason == ANSWER_RESET)
 			make_reset(p);
 		else
-			make_error(lane, p, &kinds[p->reason]);
-		if (is_too_big(lane, p))
+			make_error(ctx, p, &kinds[p->reason]);
+		if (is_too_big(ctx, p))
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else
 			burst_pass(b, STAGE_ENCAPSULATE, p);

@@ -1,7 +1,7 @@
 /*
  * Answer by ICMPv6 (RFC 4443): as answer.c.
  *
- * An error quotes as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c). It
+ * An error embeds as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c). It
  * comes from the tunnel's IPv6 address, and where there is none nobody is told; or, towards the
  * Internet, from the egress address that the packet was sent to. If that was a host's own address,
  * which is not translated, the error comes from the first egress address, or, where there is none,
@@ -45,20 +45,20 @@ static const struct error_kind kinds[ANSWER_COUNT] = {
 	[ANSWER_RESET] = {.drop = DROP_NONE},
 };
 
-static uint16_t fitting_mtu(const struct lane *lane, const struct packet *p)
+static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 {
-	const struct flow *f = flow_table_at(lane->flows6, p->probe.record);
+	const struct flow *f = flow_table_at(ctx->flows6, p->probe.record);
 
 	if (p->probe.dir == FLOW_RETURN)
-		return lane->adj->tunnel_mtus[f->onramp];
-	return lane->adj->hops[f->offramp].mtu;
+		return ctx->adj->tunnel_mtus[f->onramp];
+	return ctx->adj->hops[f->offramp].mtu;
 }
 
 /* Ours on the side that the packet came from; zero: none. */
-static struct addr6 our_address(const struct lane *lane, const struct packet *p,
+static struct addr6 our_address(const struct context *ctx, const struct packet *p,
 				const struct flow6_key *key)
 {
-	const struct network *net = lane->net;
+	const struct network *net = ctx->net;
 
 	if (p->tunnel != TUNNEL_NONE)
 		return net->tunnel_addresses6[p->tunnel];
@@ -67,11 +67,11 @@ static struct addr6 our_address(const struct lane *lane, const struct packet *p,
 	return net->addresses[net->egress6->first_address6].addr6;
 }
 
-static bool route_back(const struct lane *lane, struct packet *p, const struct flow6_key *key)
+static bool route_back(const struct context *ctx, struct packet *p, const struct flow6_key *key)
 {
-	p->hop = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_hops[p->tunnel]
-					  : adjacency_route6(lane->adj, p->port, &key->src);
-	return p->hop < HOP_VERDICTS && lane->adj->hops[p->hop].resolved;
+	p->hop = p->tunnel != TUNNEL_NONE ? ctx->adj->tunnel_hops[p->tunnel]
+					  : adjacency_route6(ctx->adj, p->port, &key->src);
+	return p->hop < HOP_VERDICTS && ctx->adj->hops[p->hop].resolved;
 }
 
 /*
@@ -110,27 +110,27 @@ static uint32_t protocol_place(const struct packet *p)
 }
 
 /* The second word of an error. */
-static uint32_t word_of(const struct lane *lane, const struct packet *p)
+static uint32_t word_of(const struct context *ctx, const struct packet *p)
 {
 	if (p->reason == ANSWER_TOO_BIG)
-		return fitting_mtu(lane, p);
+		return fitting_mtu(ctx, p);
 	return p->reason == ANSWER_PROTOCOL ? protocol_place(p) : 0;
 }
 
 /*
- * New headers stand in front of the quote: out of a tunnel its own headers were there, and from the
- * Internet the headroom suffices (packet.h). A packet that may fill its buffer (in/assembly.c) has
- * its quote moved first, as in answer.c.
+ * New headers stand in front of the embedded packet: out of a tunnel its own headers were there,
+ * and from the Internet the headroom suffices (packet.h). A packet that may fill its buffer
+ * (in/assembly.c) has its embedded moved first, as in answer.c.
  */
-static void make_error(const struct lane *lane, struct packet *p, const struct addr6 *from,
+static void make_error(const struct context *ctx, struct packet *p, const struct addr6 *from,
 		       const struct addr6 *to)
 {
-	size_t quote = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
-	uint32_t word = word_of(lane, p);
+	size_t embedded = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
+	uint32_t word = word_of(ctx, p);
 	uint8_t *ip, *icmp;
 
 	if (p->len >= ROOMY) {
-		memmove(p->data + ROOMY - ERROR_MAX, p->data, quote);
+		memmove(p->data + ROOMY - ERROR_MAX, p->data, embedded);
 		p->data += ROOMY - ERROR_MAX;
 	}
 	ip = p->data - ERROR_HEADERS;
@@ -139,10 +139,10 @@ static void make_error(const struct lane *lane, struct packet *p, const struct a
 	icmp[ICMP_TYPE] = kinds[p->reason].type;
 	icmp[ICMP_CODE] = kinds[p->reason].code;
 	wire_put_be32(icmp + ICMP_ID, htonl(word));
-	write_header(ip, PROTO_ICMPV6, from, to, ICMP_LEN + quote);
-	icmp6_put_checksum(from, to, icmp, ICMP_LEN + quote);
+	write_header(ip, PROTO_ICMPV6, from, to, ICMP_LEN + embedded);
+	icmp6_put_checksum(from, to, icmp, ICMP_LEN + embedded);
 	p->data = ip;
-	p->len = (uint16_t)(ERROR_HEADERS + quote);
+	p->len = (uint16_t)(ERROR_HEADERS + embedded);
 }
 
 /* The request turned round, without its extension headers: they were meant for its own way. */
@@ -171,46 +171,46 @@ static bool is_sound(const struct packet *p, const struct flow6_key *key)
 }
 
 /* DROP_NONE if the answer was made. */
-static enum drop answer(struct lane *lane, struct packet *p, const struct flow6_key *key)
+static enum drop answer(struct context *ctx, struct packet *p, const struct flow6_key *key)
 {
 	bool is_reset = p->reason == ANSWER_RESET;
-	struct addr6 from = is_reset ? key->dst : our_address(lane, p, key);
+	struct addr6 from = is_reset ? key->dst : our_address(ctx, p, key);
 	bool is_error = p->reason != ANSWER_ECHO;
 	bool is_refusal = kinds[p->reason].drop == DROP_NONE; /* setup took its token */
 
-	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(lane, p, key) ||
-	    (is_error && !is_refusal && !errors_may_send(lane, p->probe.key.realm)))
+	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(ctx, p, key) ||
+	    (is_error && !is_refusal && !errors_may_send(ctx, p->probe.key.realm)))
 		return is_refusal || p->reason == ANSWER_UNREACHABLE ? p->refusal
 								     : kinds[p->reason].drop;
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
-	lane->counters.answers[p->reason]++;
-	p->probe.hash = flow6_table_prefetch(lane->flows6, key);
+	ctx->counters.answers[p->reason]++;
+	p->probe.hash = flow6_table_prefetch(ctx->flows6, key);
 	if (is_reset)
 		make_reset(p, key);
 	else if (is_error)
-		make_error(lane, p, &from, &key->src);
+		make_error(ctx, p, &from, &key->src);
 	else
 		make_echo_reply(p, &from, &key->src);
 	return DROP_NONE;
 }
 
 /* Only an echo reply can be: it is as long as its request. It is ours to cut. */
-static bool is_too_big(const struct lane *lane, const struct packet *p)
+static bool is_too_big(const struct context *ctx, const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE && (p->len > lane->adj->tunnel_mtus[p->tunnel] ||
+	return p->tunnel != TUNNEL_NONE && (p->len > ctx->adj->tunnel_mtus[p->tunnel] ||
 					    (p->largest != 0 && p->len > p->largest));
 }
 
-void stage_answer6(struct lane *lane, struct burst *b)
+void stage_answer6(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ANSWER6]; i++) {
 		struct packet *p = b->list[STAGE_ANSWER6][i];
-		enum drop drop = answer(lane, p, burst_key6(b, p));
+		enum drop drop = answer(ctx, p, burst_key6(b, p));
 
 		if (drop != DROP_NONE)
 			burst_drop(b, p, drop);
-		else if (is_too_big(lane, p))
+		else if (is_too_big(ctx, p))
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else
 			burst_pass(b, STAGE_ENCAPSULATE6, p);

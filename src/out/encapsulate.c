@@ -68,36 +68,36 @@ static void push_ipv6(const struct tunnel *t, const struct tunnel_header6 *heade
 	p->len = (uint16_t)(p->len + t->header_len);
 }
 
-static void add_identification(struct lane *lane, uint8_t *outer)
+static void add_identification(struct context *ctx, uint8_t *outer)
 {
-	be16_t id = identification_next(lane, wire_be32(outer + IPV4_DST));
+	be16_t id = identification_next(ctx, wire_be32(outer + IPV4_DST));
 
 	wire_put_be16(outer + IPV4_ID, id);
 	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM), id));
 }
 
 /* Off the fast path: over IPv6, or over IPv4 that may be cut. The outer Ethernet type. */
-static __attribute__((noinline)) uint16_t push_unusual(struct lane *lane, const struct tunnel *t,
+static __attribute__((noinline)) uint16_t push_unusual(struct context *ctx, const struct tunnel *t,
 						       struct packet *p, uint16_t type)
 {
 	if (t->outer == OUTER_IPV6) {
-		push_ipv6(t, &lane->net->headers6[p->tunnel], p, type);
+		push_ipv6(t, &ctx->net->headers6[p->tunnel], p, type);
 		return ETHER_IPV6;
 	}
 	push_ipv4(t, p, type);
-	add_identification(lane, p->data);
+	add_identification(ctx, p->data);
 	return ETHER_IPV4;
 }
 
-static ALWAYS_INLINE uint16_t push_tunnel(struct lane *lane, struct packet *p, uint16_t type)
+static ALWAYS_INLINE uint16_t push_tunnel(struct context *ctx, struct packet *p, uint16_t type)
 {
-	const struct tunnel *t = &lane->net->tunnels[p->tunnel];
-	struct tunnel_counters *c = &lane->tunnels[p->tunnel];
+	const struct tunnel *t = &ctx->net->tunnels[p->tunnel];
+	struct tunnel_counters *c = &ctx->tunnels[p->tunnel];
 
 	c->tx_packets++;
 	c->tx_bytes += p->len;
 	if (__builtin_expect(t->outer != OUTER_IPV4, 0))
-		return push_unusual(lane, t, p, type);
+		return push_unusual(ctx, t, p, type);
 	push_ipv4(t, p, type);
 	return ETHER_IPV4;
 }
@@ -111,48 +111,48 @@ static inline void push_ethernet(struct packet *p, const struct hop *hop, uint16
 	p->port = hop->port;
 }
 
-static ALWAYS_INLINE void push(struct lane *lane, struct packet *p, const struct hop *hop,
+static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const struct hop *hop,
 			       uint16_t type)
 {
-	push_ethernet(p, hop, p->tunnel != TUNNEL_NONE ? push_tunnel(lane, p, type) : type);
+	push_ethernet(p, hop, p->tunnel != TUNNEL_NONE ? push_tunnel(ctx, p, type) : type);
 }
 
-void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop)
+void encapsulate(struct context *ctx, struct packet *p, const struct hop *hop)
 {
-	push(lane, p, hop, ETHER_IPV4);
+	push(ctx, p, hop, ETHER_IPV4);
 }
 
-void encapsulate6(struct lane *lane, struct packet *p, const struct hop *hop)
+void encapsulate6(struct context *ctx, struct packet *p, const struct hop *hop)
 {
-	push(lane, p, hop, ETHER_IPV6);
+	push(ctx, p, hop, ETHER_IPV6);
 }
 
 /* Made twice: @from and @type, that of the inner packet, are known at compile time. */
-static ALWAYS_INLINE void encapsulate_all(struct lane *lane, struct burst *b, enum stage from,
+static ALWAYS_INLINE void encapsulate_all(struct context *ctx, struct burst *b, enum stage from,
 					  uint16_t type)
 {
 	for (unsigned i = 0; i < b->n[from]; i++) {
 		struct packet *p = b->list[from][i];
-		const struct hop *hop = &lane->adj->hops[p->hop];
+		const struct hop *hop = &ctx->adj->hops[p->hop];
 
 		if (!hop->resolved) {
 			if (type == ETHER_IPV4 && p->hop == HOP_BACK_IN && p->tunnel == TUNNEL_NONE)
 				burst_pass(b, STAGE_HAIRPIN, p);
 			else
-				burst_drop(b, p, transmit_not_resolved(lane, p, hop));
+				burst_drop(b, p, transmit_not_resolved(ctx, p, hop));
 			continue;
 		}
-		push(lane, p, hop, type);
+		push(ctx, p, hop, type);
 		burst_pass(b, STAGE_TRANSMIT, p);
 	}
 }
 
-void stage_encapsulate(struct lane *lane, struct burst *b)
+void stage_encapsulate(struct context *ctx, struct burst *b)
 {
-	encapsulate_all(lane, b, STAGE_ENCAPSULATE, ETHER_IPV4);
+	encapsulate_all(ctx, b, STAGE_ENCAPSULATE, ETHER_IPV4);
 }
 
-void stage_encapsulate6(struct lane *lane, struct burst *b)
+void stage_encapsulate6(struct context *ctx, struct burst *b)
 {
-	encapsulate_all(lane, b, STAGE_ENCAPSULATE6, ETHER_IPV6);
+	encapsulate_all(ctx, b, STAGE_ENCAPSULATE6, ETHER_IPV6);
 }

@@ -4,73 +4,74 @@
  * 8200 section 5).
  *
  * The only stage that makes packets. It takes what follow or answer passed to it, translates it if
- * that has not been done, copies it piece by piece into buffers of their own, and sends the pieces
- * itself, since a burst has no room for them: encapsulated and transmitted like any packet, by the
- * same functions. If buffers run out, nothing of it leaves. (One of rte_ip_frag's two functions
- * makes chains of buffers, which not every port sends; the other is not yet stable in DPDK 22.11.)
+ * that has not been done, copies it fragment by fragment into buffers of their own, and sends the
+ * fragments itself, since a burst has no room for them: encapsulated and transmitted like any
+ * packet, by the same functions. If buffers run out, nothing of it leaves. (One of rte_ip_frag's
+ * two functions makes chains of buffers, which not every port sends; the other is not yet stable in
+ * DPDK 22.11.)
  *
- * Law 3: k pieces are k - 1 packets more than came in, counted as fragments_made.
+ * Law 3: k fragments are k - 1 packets more than came in, counted as fragments_made.
  *
- * Towards the Internet many hosts share one address, and pieces of two packets with the same
+ * Towards the Internet many hosts share one address, and fragments of two packets with the same
  * identification would be put together (RFC 6864 section 5.3.1); so they take on one of ours. Those
  * of IPv6 always do: theirs went with the fragment header when they were put together.
  */
 #include "out/stages.h"
 
 #include "base/wire.h"
-#include "out/cut.h"
-#include "whole.h"
+#include "out/fragmenter.h"
+#include "reassembled.h"
 
 #include <rte_mbuf.h>
 
 enum {
-	PIECES_MAX = 128, /* 65,535 bytes through the smallest MTU, 576 */
+	FRAGMENTS_MAX = 128, /* 65,535 bytes through the smallest MTU, 576 */
 };
 
 /* What differs between the families. */
 struct family {
-	void (*rewrite)(struct lane *lane, struct packet *p);
-	void (*encapsulate)(struct lane *lane, struct packet *p, const struct hop *hop);
-	void (*write)(const struct cut *c, uint8_t *ip, size_t at, size_t len, bool last);
+	void (*rewrite)(struct context *ctx, struct packet *p);
+	void (*encapsulate)(struct context *ctx, struct packet *p, const struct hop *hop);
+	void (*write)(const struct fragmenter *c, uint8_t *ip, size_t at, size_t len, bool last);
 };
 
-static const struct family four = {rewrite, encapsulate, cut_write};
-static const struct family six = {rewrite6, encapsulate6, cut6_write};
+static const struct family four = {rewrite, encapsulate, fragmenter_write};
+static const struct family six = {rewrite6, encapsulate6, fragmenter6_write};
 
 static const struct family *family_of(const struct packet *p)
 {
 	return p->data[IPV6_VERSION] >> 4 == 6 ? &six : &four;
 }
 
-static size_t fitting_size(const struct lane *lane, const struct packet *p)
+static size_t fitting_size(const struct context *ctx, const struct packet *p)
 {
-	size_t mtu = p->tunnel != TUNNEL_NONE ? lane->adj->tunnel_mtus[p->tunnel]
-					      : lane->adj->hops[p->hop].mtu;
+	size_t mtu = p->tunnel != TUNNEL_NONE ? ctx->adj->tunnel_mtus[p->tunnel]
+					      : ctx->adj->hops[p->hop].mtu;
 
 	if (family_of(p) == &six && p->largest != 0 && p->largest < mtu)
 		return p->largest;
 	return mtu;
 }
 
-static void begin(struct lane *lane, struct packet *p, struct cut *c)
+static void begin(struct context *ctx, struct packet *p, struct fragmenter *c)
 {
 	if (family_of(p) == &six) {
-		cut6_begin(c, p->data, p->len, identification6_next(lane));
+		fragmenter6_begin(c, p->data, p->len, identification6_next(ctx));
 		return;
 	}
 	if (p->tunnel == TUNNEL_NONE)
 		wire_put_be16(p->data + IPV4_ID,
-			      identification_next(lane, wire_be32(p->data + IPV4_DST)));
-	cut_begin(c, p->data);
+			      identification_next(ctx, wire_be32(p->data + IPV4_DST)));
+	fragmenter_begin(c, p->data);
 }
 
-/* One piece: @len bytes of what is cut from @at on, ready to leave. */
-static void make_piece(struct lane *lane, const struct packet *p, const struct cut *c, size_t at,
-		       size_t len, struct rte_mbuf *m)
+/* One fragment: @len bytes of what is cut from @at on, ready to leave. */
+static void make_fragment(struct context *ctx, const struct packet *p, const struct fragmenter *c,
+			  size_t at, size_t len, struct rte_mbuf *m)
 {
 	const struct family *y = family_of(p);
 	uint8_t *ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(c->header_len + len));
-	struct packet piece = {
+	struct packet fragment = {
 		.probe = p->probe, /* its hash is the flow's */
 		.mbuf = m,
 		.data = ip,
@@ -80,69 +81,70 @@ static void make_piece(struct lane *lane, const struct packet *p, const struct c
 
 	y->write(c, ip, at, len, c->body + at + len == p->len);
 	memcpy(ip + c->header_len, p->data + c->body + at, len);
-	y->encapsulate(lane, &piece, &lane->adj->hops[p->hop]);
-	m->data_off = (uint16_t)(piece.data - (uint8_t *)m->buf_addr);
-	m->data_len = piece.len;
-	m->pkt_len = piece.len;
+	y->encapsulate(ctx, &fragment, &ctx->adj->hops[p->hop]);
+	m->data_off = (uint16_t)(fragment.data - (uint8_t *)m->buf_addr);
+	m->data_len = fragment.len;
+	m->pkt_len = fragment.len;
 }
 
 /* How much payload goes into one fragment: what fits the MTU and a buffer. */
-static size_t piece_size(const struct lane *lane, const struct packet *p, size_t header)
+static size_t fragment_size(const struct context *ctx, const struct packet *p, size_t header)
 {
-	struct rte_mempool *pool = whole_pool(p->mbuf);
-	size_t fits = fitting_size(lane, p);
+	struct rte_mempool *pool = reassembled_pool(p->mbuf);
+	size_t fits = fitting_size(ctx, p);
 	size_t room = (size_t)rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 
 	fits = fits < room ? fits : room;
 	return fits < header + 8 ? 0 : (fits - header) & ~(size_t)7;
 }
 
-/* Cuts @p: the pieces, ready to leave. Writes how many. */
-static enum drop cut(struct lane *lane, struct packet *p, struct rte_mbuf **pieces, unsigned *n)
+/* Cuts @p: the fragments, ready to leave. Writes how many. */
+static enum drop cut(struct context *ctx, struct packet *p, struct rte_mbuf **fragments,
+		     unsigned *n)
 {
 	size_t body, size;
-	struct cut c;
+	struct fragmenter c;
 
-	begin(lane, p, &c);
+	begin(ctx, p, &c);
 	body = p->len - c.body;
-	size = piece_size(lane, p, c.header_len);
-	if (size == 0 || body > size * PIECES_MAX)
+	size = fragment_size(ctx, p, c.header_len);
+	if (size == 0 || body > size * FRAGMENTS_MAX)
 		return DROP_TOO_BIG;
 	*n = (unsigned)((body + size - 1) / size);
-	if (rte_pktmbuf_alloc_bulk(whole_pool(p->mbuf), pieces, *n) != 0)
+	if (rte_pktmbuf_alloc_bulk(reassembled_pool(p->mbuf), fragments, *n) != 0)
 		return DROP_NO_BUFFER;
 	for (unsigned i = 0; i < *n; i++) {
 		size_t at = i * size;
 
-		make_piece(lane, p, &c, at, body - at < size ? body - at : size, pieces[i]);
+		make_fragment(ctx, p, &c, at, body - at < size ? body - at : size, fragments[i]);
 	}
 	return DROP_NONE;
 }
 
-static enum drop send_in_pieces(struct lane *lane, struct packet *p)
+static enum drop send_fragments(struct context *ctx, struct packet *p)
 {
-	const struct hop *hop = &lane->adj->hops[p->hop];
-	struct rte_mbuf *pieces[PIECES_MAX];
+	const struct hop *hop = &ctx->adj->hops[p->hop];
+	struct rte_mbuf *fragments[FRAGMENTS_MAX];
 	enum drop drop;
 	unsigned n;
 
 	if (!hop->resolved)
-		return transmit_not_resolved(lane, p, hop);
+		return transmit_not_resolved(ctx, p, hop);
 	if (p->reason == FRAGMENT_TRANSLATE)
-		family_of(p)->rewrite(lane, p);
-	drop = cut(lane, p, pieces, &n);
+		family_of(p)->rewrite(ctx, p);
+	drop = cut(ctx, p, fragments, &n);
 	if (drop != DROP_NONE)
 		return drop;
-	lane->counters.fragments_made += n - 1;
-	transmit_frames(lane, hop->port, pieces, n);
+	ctx->counters.fragments_made += n - 1;
+	transmit_frames(ctx, hop->port, fragments, n);
 	return DROP_NONE;
 }
 
-void stage_fragment(struct lane *lane, struct burst *b)
+void stage_fragment(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_FRAGMENT]; i++) {
 		struct packet *p = b->list[STAGE_FRAGMENT][i];
-		enum drop drop = send_in_pieces(lane, p);
+		enum drop drop = send_fragments(ctx, p);
 
 		if (drop == DROP_NONE)
 			rte_pktmbuf_free(p->mbuf);

@@ -23,7 +23,7 @@ static void give_back_hop(uint8_t *ip)
 }
 
 /* They stay in the list: the pipeline begins again with it. */
-void stage_hairpin(struct lane *lane, struct burst *b)
+void stage_hairpin(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_HAIRPIN]; i++) {
 		struct packet *p = b->list[STAGE_HAIRPIN][i];
@@ -32,5 +32,5 @@ void stage_hairpin(struct lane *lane, struct burst *b)
 		p->tunnel = TUNNEL_NONE;
 		p->port = PORT_BACK_IN;
 	}
-	lane->counters.hairpinned += b->n[STAGE_HAIRPIN];
+	ctx->counters.hairpinned += b->n[STAGE_HAIRPIN];
 }

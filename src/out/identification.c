@@ -23,7 +23,7 @@ enum {
 	BITS_6 = 32,
 	ROUNDS = 4,
 	KEY_IDENTIFICATION = 0xff, /* key.zero: no flow and no fragment has such a key */
-	HASH_SHIFT = 32 - LANE_IDENTIFICATION_BITS,
+	HASH_SHIFT = 32 - CONTEXT_IDENTIFICATION_BITS,
 };
 
 static const uint32_t hash_multiplier = 2654435761; /* 2^32 by the golden ratio: Knuth, 6.4 */
@@ -38,32 +38,32 @@ static uint8_t index_bits(uint16_t count)
 	return bits;
 }
 
-void identification_init(struct lane *lane)
+void identification_init(struct context *ctx)
 {
-	const uint32_t part = NUMBERS / lane->count;
+	const uint32_t part = NUMBERS / ctx->count;
 
-	lane->identification_part = (uint16_t)part; /* of one worker: 0, all of them */
-	lane->identification6_half = (uint8_t)((BITS_6 - index_bits(lane->count)) / 2);
-	for (size_t i = 0; i < ARRAY_SIZE(lane->identifications); i++)
-		lane->identifications[i] = (uint16_t)(flow_table_random(lane->flows) % part);
+	ctx->identification_part = (uint16_t)part; /* of one worker: 0, all of them */
+	ctx->identification6_half = (uint8_t)((BITS_6 - index_bits(ctx->count)) / 2);
+	for (size_t i = 0; i < ARRAY_SIZE(ctx->identifications); i++)
+		ctx->identifications[i] = (uint16_t)(flow_table_random(ctx->flows) % part);
 }
 
-be16_t identification_next(struct lane *lane, be32_t dst)
+be16_t identification_next(struct context *ctx, be32_t dst)
 {
-	uint16_t *at = &lane->identifications[dst * hash_multiplier >> HASH_SHIFT];
+	uint16_t *at = &ctx->identifications[dst * hash_multiplier >> HASH_SHIFT];
 	uint16_t number = *at;
 
 	*at = (uint16_t)(number + 1);
-	if (*at == lane->identification_part)
+	if (*at == ctx->identification_part)
 		*at = 0;
-	return htons((uint16_t)(lane->identification_part * lane->index + number));
+	return htons((uint16_t)(ctx->identification_part * ctx->index + number));
 }
 
-uint32_t identification6_next(struct lane *lane)
+uint32_t identification6_next(struct context *ctx)
 {
-	const uint8_t half = lane->identification6_half;
+	const uint8_t half = ctx->identification6_half;
 	const uint32_t mask = (1u << half) - 1;
-	uint32_t n = lane->identification6++;
+	uint32_t n = ctx->identification6++;
 	uint32_t left = n >> half & mask, right = n & mask;
 
 	for (uint16_t round = 0; round < ROUNDS; round++) {
@@ -72,11 +72,11 @@ uint32_t identification6_next(struct lane *lane)
 			.dport = round,
 			.zero = KEY_IDENTIFICATION,
 		};
-		uint32_t mixed = left ^ ((uint32_t)flow_table_prefetch(lane->flows, &key) & mask);
+		uint32_t mixed = left ^ ((uint32_t)flow_table_prefetch(ctx->flows, &key) & mask);
 
 		left = right;
 		right = mixed;
 	}
 	/* of one worker the index is 0, and nothing is left to shift it to */
-	return (uint32_t)((uint64_t)lane->index << 2 * half) | left << half | right;
+	return (uint32_t)((uint64_t)ctx->index << 2 * half) | left << half | right;
 }

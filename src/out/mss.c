@@ -29,10 +29,10 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 	wire_put_be16(tcp + TCP_CHECKSUM, checksum);
 }
 
-uint16_t mss_of(struct lane *lane, struct flow *f, const struct flow6 *six, uint16_t headers)
+uint16_t mss_of(struct context *ctx, struct flow *f, const struct flow6 *six, uint16_t headers)
 {
-	uint16_t mtu = lane->adj->tunnel_mtus[f->onramp];
-	const struct hop *out = nexthop_of(lane, f, six);
+	uint16_t mtu = ctx->adj->tunnel_mtus[f->onramp];
+	const struct hop *out = nexthop_of(ctx, f, six);
 
 	if (out->mtu != 0 && out->mtu < mtu) /* 0: back in, or there is no way out just now */
 		mtu = out->mtu;

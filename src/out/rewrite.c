@@ -53,9 +53,9 @@ static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delt
 				     addr_delta + checksum_delta16(one_hop, 0)));
 }
 
-static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
+static ALWAYS_INLINE void translate(struct context *ctx, struct packet *p)
 {
-	struct flow *f = flow_table_at(lane->flows, p->probe.record);
+	struct flow *f = flow_table_at(ctx->flows, p->probe.record);
 	struct change c = change_of(f, p->probe.dir);
 	uint64_t addr_delta = checksum_delta32(c.old_addr, c.new_addr);
 	uint8_t *l4 = p->data + p->l4;
@@ -63,20 +63,20 @@ static ALWAYS_INLINE void translate(struct lane *lane, struct packet *p)
 	rewrite_ipv4(p->data, &c, addr_delta);
 	transport_rewrite(l4, f->proto, &c.port, addr_delta);
 	if (unlikely(p->tcp_flags & TCP_SYN))
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, NULL, HEADERS));
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(ctx, f, NULL, HEADERS));
 }
 
-void rewrite(struct lane *lane, struct packet *p)
+void rewrite(struct context *ctx, struct packet *p)
 {
-	translate(lane, p);
+	translate(ctx, p);
 }
 
-void stage_rewrite(struct lane *lane, struct burst *b)
+void stage_rewrite(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REWRITE]; i++) {
 		struct packet *p = b->list[STAGE_REWRITE][i];
 
-		translate(lane, p);
+		translate(ctx, p);
 		burst_pass(b, STAGE_ENCAPSULATE, p);
 	}
 }

@@ -32,30 +32,30 @@ static void translate(struct packet *p, const struct flow *f, const struct flow6
 	transport_rewrite(p->data + p->l4, f->proto, &c, addr_delta);
 }
 
-static ALWAYS_INLINE void rewrite_one(struct lane *lane, struct packet *p)
+static ALWAYS_INLINE void rewrite_one(struct context *ctx, struct packet *p)
 {
-	struct flow *f = flow_table_at(lane->flows6, p->probe.record);
-	const struct flow6 *six = flow6_at(lane->flows6, p->probe.record);
+	struct flow *f = flow_table_at(ctx->flows6, p->probe.record);
+	const struct flow6 *six = flow6_at(ctx->flows6, p->probe.record);
 	uint8_t *l4 = p->data + p->l4;
 
 	p->data[IPV6_HOPS]--;
 	if (!flow6_is_untranslated(f, six))
 		translate(p, f, six);
 	if (p->tcp_flags & TCP_SYN)
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(lane, f, six, HEADERS));
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(ctx, f, six, HEADERS));
 }
 
-void rewrite6(struct lane *lane, struct packet *p)
+void rewrite6(struct context *ctx, struct packet *p)
 {
-	rewrite_one(lane, p);
+	rewrite_one(ctx, p);
 }
 
-void stage_rewrite6(struct lane *lane, struct burst *b)
+void stage_rewrite6(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REWRITE6]; i++) {
 		struct packet *p = b->list[STAGE_REWRITE6][i];
 
-		rewrite_one(lane, p);
+		rewrite_one(ctx, p);
 		burst_pass(b, STAGE_ENCAPSULATE6, p);
 	}
 }

@@ -1,43 +1,43 @@
 /* The stages of this folder; their contracts are the rows of pipeline.c. */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
-void stage_rewrite(struct lane *lane, struct burst *b);
-void stage_rewrite6(struct lane *lane, struct burst *b);
-void stage_requote(struct lane *lane, struct burst *b);
-void stage_requote6(struct lane *lane, struct burst *b);
-void stage_answer(struct lane *lane, struct burst *b);
-void stage_answer6(struct lane *lane, struct burst *b);
-void stage_fragment(struct lane *lane, struct burst *b);
-void stage_encapsulate(struct lane *lane, struct burst *b);
-void stage_encapsulate6(struct lane *lane, struct burst *b);
-void stage_hairpin(struct lane *lane, struct burst *b);
+void stage_rewrite(struct context *ctx, struct burst *b);
+void stage_rewrite6(struct context *ctx, struct burst *b);
+void stage_rewrite_embedded(struct context *ctx, struct burst *b);
+void stage_rewrite_embedded6(struct context *ctx, struct burst *b);
+void stage_answer(struct context *ctx, struct burst *b);
+void stage_answer6(struct context *ctx, struct burst *b);
+void stage_fragment(struct context *ctx, struct burst *b);
+void stage_encapsulate(struct context *ctx, struct burst *b);
+void stage_encapsulate6(struct context *ctx, struct burst *b);
+void stage_hairpin(struct context *ctx, struct burst *b);
 
 /*
  * An identification for a packet of ours to @dst that is a fragment or may become some. No worker
  * gives one that another has, nor the same again before 65,536 / workers others (of IPv6 2^30 /
  * workers); see identification.c.
  */
-void identification_init(struct lane *lane); /* lane->flows, index and count are set */
-be16_t identification_next(struct lane *lane, be32_t dst);
-uint32_t identification6_next(struct lane *lane);
+void identification_init(struct context *ctx); /* ctx->flows, index and count are set */
+be16_t identification_next(struct context *ctx, be32_t dst);
+uint32_t identification6_next(struct context *ctx);
 
 /* What the stages do with one packet, for stage_fragment(). @hop is resolved. */
-void rewrite(struct lane *lane, struct packet *p);
-void encapsulate(struct lane *lane, struct packet *p, const struct hop *hop);
-void rewrite6(struct lane *lane, struct packet *p);
-void encapsulate6(struct lane *lane, struct packet *p, const struct hop *hop);
+void rewrite(struct context *ctx, struct packet *p);
+void encapsulate(struct context *ctx, struct packet *p, const struct hop *hop);
+void rewrite6(struct context *ctx, struct packet *p);
+void encapsulate6(struct context *ctx, struct packet *p, const struct hop *hop);
 
 /*
- * Translates a packet of @f quoted by an ICMP error that travels in direction @dir: addresses,
- * ports and checksums. @quote has @len bytes: an IPv4 header and at least eight more.
+ * Translates a packet of @f embedded by an ICMP error that travels in direction @dir: addresses,
+ * ports and checksums. @embedded has @len bytes: an IPv4 header and at least eight more.
  */
-void requote(uint8_t *quote, size_t len, const struct flow *f, enum flow_dir dir);
+void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum flow_dir dir);
 
-/* The same of IPv6. @quote is one that quote6_key() could read. */
-void requote6(uint8_t *quote, size_t len, const struct flow *f, const struct flow6 *six,
-	      enum flow_dir dir);
+/* The same of IPv6. @embedded is one that embedded6_key() could read. */
+void rewrite_embedded6(uint8_t *embedded, size_t len, const struct flow *f, const struct flow6 *six,
+		       enum flow_dir dir);
 
 /*
  * A TCP segment of no flow, with ACK, becomes the reset that answers it, but for its IP header.
@@ -47,7 +47,8 @@ uint8_t *reset_make(struct packet *p);
 uint8_t *reset_make6(struct packet *p, const struct flow6_key *key);
 
 /* Gives @p the hop and tunnel of @f's packets in its direction. Returns how much fits. */
-uint16_t requote_way(struct lane *lane, struct packet *p, struct flow *f, const struct flow6 *six);
+uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
+			  const struct flow6 *six);
 
 /*
  * Lowers the MSS option of a TCP SYN to @mss (RFC 9293 section 3.7.1), checksum included. @tcp is
@@ -60,15 +61,15 @@ void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
  * The MSS that fits @f in both directions, behind @headers bytes of IP and TCP. @six: its addresses
  * if it is IPv6, else NULL. A hop that has moved is looked up again (nexthop.h).
  */
-uint16_t mss_of(struct lane *lane, struct flow *f, const struct flow6 *six, uint16_t headers);
+uint16_t mss_of(struct context *ctx, struct flow *f, const struct flow6 *six, uint16_t headers);
 
-void stage_transmit(struct lane *lane, struct burst *b);
+void stage_transmit(struct context *ctx, struct burst *b);
 
 /* Sends any number of finished frames by @port at once; what the port refuses is dropped. */
-void transmit_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n);
+void transmit_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n);
 
 /* Why @p cannot go on by @hop, which is not resolved: no neighbour is there, or no port. */
-enum drop transmit_not_resolved(const struct lane *lane, const struct packet *p,
+enum drop transmit_not_resolved(const struct context *ctx, const struct packet *p,
 				const struct hop *hop);
 
-void stage_drop(struct lane *lane, struct burst *b);
+void stage_drop(struct context *ctx, struct burst *b);

@@ -12,64 +12,64 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-static void send_burst(struct lane *lane, uint16_t port, struct rte_mbuf **frames, uint16_t n)
+static void send_burst(struct context *ctx, uint16_t port, struct rte_mbuf **frames, uint16_t n)
 {
-	struct port_counters *c = &lane->port_counters[port];
+	struct port_counters *c = &ctx->port_counters[port];
 	uint16_t sent;
 
 	for (uint16_t i = 0; i < n; i++)
 		c->tx_bytes += frames[i]->pkt_len;
-	sent = rte_eth_tx_burst(lane->ports[port].ethdev, lane->index, frames, n);
-	lane->counters.tx += sent;
+	sent = rte_eth_tx_burst(ctx->ports[port].ethdev, ctx->index, frames, n);
+	ctx->counters.tx += sent;
 	c->tx_packets += sent;
 	if (likely(sent == n))
 		return;
 
 	for (uint16_t i = sent; i < n; i++)
 		c->tx_bytes -= frames[i]->pkt_len;
-	lane->counters.drops[DROP_PORT_BUSY] += n - sent;
+	ctx->counters.drops[DROP_PORT_BUSY] += n - sent;
 	rte_pktmbuf_free_bulk(frames + sent, n - sent);
 }
 
-static void drop_frames(struct lane *lane, struct rte_mbuf **frames, unsigned n)
+static void drop_frames(struct context *ctx, struct rte_mbuf **frames, unsigned n)
 {
-	lane->counters.drops[DROP_PORT_DOWN] += n;
+	ctx->counters.drops[DROP_PORT_DOWN] += n;
 	rte_pktmbuf_free_bulk(frames, n);
 }
 
 /* Or hands them to the worker that may. */
-void transmit_frames(struct lane *lane, uint16_t port, struct rte_mbuf **frames, unsigned n)
+void transmit_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n)
 {
-	if (lane->ports[port].tx_worker == lane->index)
-		send_burst(lane, port, frames, (uint16_t)n);
-	else if (lane->ports[port].tx_worker == LANE_TX_NOBODY)
-		drop_frames(lane, frames, n);
+	if (ctx->ports[port].tx_worker == ctx->index)
+		send_burst(ctx, port, frames, (uint16_t)n);
+	else if (ctx->ports[port].tx_worker == CONTEXT_TX_NOBODY)
+		drop_frames(ctx, frames, n);
 	else
-		handover_frames(lane, port, frames, n);
+		handover_frames(ctx, port, frames, n);
 }
 
 /* Sends what was gathered for one port. */
-static void flush(struct lane *lane, uint16_t port)
+static void flush(struct context *ctx, uint16_t port)
 {
-	struct lane_port *to = &lane->ports[port];
+	struct context_port *to = &ctx->ports[port];
 
-	transmit_frames(lane, port, to->tx, to->n_tx);
+	transmit_frames(ctx, port, to->tx, to->n_tx);
 	to->n_tx = 0;
 }
 
-enum drop transmit_not_resolved(const struct lane *lane, const struct packet *p,
+enum drop transmit_not_resolved(const struct context *ctx, const struct packet *p,
 				const struct hop *hop)
 {
-	uint16_t port = p->tunnel != TUNNEL_NONE ? lane->net->tunnels[p->tunnel].port : hop->port;
+	uint16_t port = p->tunnel != TUNNEL_NONE ? ctx->net->tunnels[p->tunnel].port : hop->port;
 
-	return lane->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_NEIGHBOUR;
+	return ctx->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_NEIGHBOUR;
 }
 
-void stage_transmit(struct lane *lane, struct burst *b)
+void stage_transmit(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_TRANSMIT]; i++) {
 		struct packet *p = b->list[STAGE_TRANSMIT][i];
-		struct lane_port *to = &lane->ports[p->port];
+		struct context_port *to = &ctx->ports[p->port];
 		struct rte_mbuf *m = p->mbuf;
 
 		m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
@@ -77,13 +77,13 @@ void stage_transmit(struct lane *lane, struct burst *b)
 		m->pkt_len = p->len;
 		to->tx[to->n_tx++] = m;
 	}
-	for (uint16_t port = 0; port < lane->n_ports; port++) {
-		if (lane->ports[port].n_tx > 0)
-			flush(lane, port);
+	for (uint16_t port = 0; port < ctx->n_ports; port++) {
+		if (ctx->ports[port].n_tx > 0)
+			flush(ctx, port);
 	}
 }
 
-void stage_drop(struct lane *lane, struct burst *b)
+void stage_drop(struct context *ctx, struct burst *b)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
 	unsigned n = b->n[STAGE_DROP];
@@ -91,11 +91,11 @@ void stage_drop(struct lane *lane, struct burst *b)
 	for (unsigned i = 0; i < n; i++) {
 		const struct packet *p = b->list[STAGE_DROP][i];
 
-		lane->counters.drops[p->reason]++;
+		ctx->counters.drops[p->reason]++;
 		if (p->tunnel != TUNNEL_NONE)
-			lane->tunnels[p->tunnel].drops++;
-		else if (p->reason == DROP_CUT_SHORT && p->port != PORT_BACK_IN)
-			lane->port_counters[p->port].cut++;
+			ctx->tunnels[p->tunnel].drops++;
+		else if (p->reason == DROP_TRUNCATED && p->port != PORT_BACK_IN)
+			ctx->port_counters[p->port].cut++;
 		mbufs[i] = p->mbuf;
 	}
 	rte_pktmbuf_free_bulk(mbufs, n);

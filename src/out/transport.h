@@ -53,9 +53,9 @@ static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const st
 }
 
 /*
- * The same for a packet quoted by an error that travels in direction @dir: it went the other way.
+ * The same for a packet embedded by an error that travels in direction @dir: it went the other way.
  */
-static inline struct port_change quoted_port_change(const struct flow *f, enum flow_dir dir)
+static inline struct port_change embedded_port_change(const struct flow *f, enum flow_dir dir)
 {
 	if (dir == FLOW_RETURN)
 		return (struct port_change){f->nat_port, f->sport, TCP_SPORT};
@@ -63,11 +63,11 @@ static inline struct port_change quoted_port_change(const struct flow *f, enum f
 }
 
 /*
- * Rewrites a quoted transport header of which there are @len bytes, at least eight: all that we
+ * Rewrites an embedded transport header of which there are @len bytes, at least eight: all that we
  * change but the checksum of TCP, which may be cut off.
  */
-static inline void transport_requote(uint8_t *l4, size_t len, uint8_t proto,
-				     const struct port_change *c, uint64_t addr_delta)
+static inline void transport_rewrite_embedded(uint8_t *l4, size_t len, uint8_t proto,
+					      const struct port_change *c, uint64_t addr_delta)
 {
 	if (proto == PROTO_TCP && len < TCP_CHECKSUM + 2)
 		wire_put_be16(l4 + c->l4_at, c->new_port);

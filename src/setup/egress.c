@@ -62,7 +62,7 @@ static ALWAYS_INLINE uint32_t address_of_host(const struct setup *s)
 
 static bool has_reserve(const struct setup *s)
 {
-	return s->lane->net->n_sites > 1;
+	return s->ctx->net->n_sites > 1;
 }
 
 /*
@@ -70,10 +70,10 @@ static bool has_reserve(const struct setup *s)
  */
 static bool may_use_reserve(const struct setup *s)
 {
-	const struct network *net = s->lane->net;
-	const struct site_use *use = &s->lane->sites[s->flow.site];
+	const struct network *net = s->ctx->net;
+	const struct site_use *use = &s->ctx->sites[s->flow.site];
 	uint32_t index = addresses_of(s).first + address_of_host(s);
-	uint64_t ports = ports_count(s->lane->egress, &net->addresses[index]);
+	uint64_t ports = ports_count(s->ctx->egress, &net->addresses[index]);
 	uint64_t flows = s->six != NULL ? use->flows6 : use->counters.flows - use->flows6;
 
 	return has_reserve(s) && flows * net->n_sites < ports;
@@ -98,7 +98,7 @@ static uint32_t addresses_to_try(const struct setup *s)
 static enum drop search_pool(struct setup *s)
 {
 	bool with_reserve = may_use_reserve(s);
-	unsigned looks = room_share(s->lane), n = addresses_to_try(s);
+	unsigned looks = room_share(s->ctx), n = addresses_to_try(s);
 
 	for (uint32_t i = 0; i < n; i++) {
 		unsigned kept = i + 1 < n ? looks / 2 : 0, part = looks - kept;
@@ -119,7 +119,7 @@ static const struct egress_address *choose_address(const struct setup *s)
 		uint32_t address = address_in_turn(s, i);
 
 		if (!search_is_vain(s, address, with_reserve))
-			return &s->lane->net->addresses[address];
+			return &s->ctx->net->addresses[address];
 	}
 	return NULL;
 }
@@ -130,13 +130,13 @@ static const struct egress_address *choose_address(const struct setup *s)
  */
 static ALWAYS_INLINE void choose_place(struct setup *s, const struct egress_address *address)
 {
-	const struct egress_state *e = s->lane->egress;
+	const struct egress_state *e = s->ctx->egress;
 	uint32_t n = ports_part(e, address)->n;
 
 	for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
-		uint64_t random = flow_table_random(s->lane->flows);
+		uint64_t random = flow_table_random(s->ctx->flows);
 		struct place place = ports_random(e, address, random);
-		uint16_t port = ports_number(s->lane, address, place);
+		uint16_t port = ports_number(s->ctx, address, place);
 
 		if (!ports_are_first_choice(e, port)) {
 			int step = random & 1 ? PART_PORTS : -PART_PORTS;
@@ -158,10 +158,10 @@ enum drop egress_choose(struct setup *s)
 
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		return DROP_NONE; /* depends on what the packets before it take */
-	if (__builtin_expect(shortages_are_known(s->lane->egress->shortages, s->lane->now_s), 0))
+	if (__builtin_expect(shortages_are_known(s->ctx->egress->shortages, s->ctx->now_s), 0))
 		address = choose_address(s);
 	else
-		address = &s->lane->net->addresses[addresses_of(s).first + address_of_host(s)];
+		address = &s->ctx->net->addresses[addresses_of(s).first + address_of_host(s)];
 	if (address == NULL)
 		return DROP_EGRESS_EXHAUSTED;
 	choose_place(s, address);
@@ -175,7 +175,7 @@ enum drop egress_choose(struct setup *s)
 
 static bool is_free(const struct setup *s)
 {
-	const struct flow_table *flows = s->six != NULL ? s->lane->flows6 : s->lane->flows;
+	const struct flow_table *flows = s->six != NULL ? s->ctx->flows6 : s->ctx->flows;
 
 	return flow_table_lacks(flows, s->return_hash) ||
 	       search_holder(s, s->return_hash) == FLOW_NO_RECORD;
@@ -190,22 +190,22 @@ static enum drop take_shared(struct setup *s)
 
 static enum drop take_mapping(struct setup *s, uint32_t address, uint64_t kept)
 {
-	return mappings_take(s->lane->egress->mappings, s->lane->flows, s->lane->net,
-			     s->lane->now_s, address, kept, &s->flow, &s->slice);
+	return mappings_take(s->ctx->egress->mappings, s->ctx->flows, s->ctx->net, s->ctx->now_s,
+			     address, kept, &s->flow, &s->slice);
 }
 
 /* No port is of first choice. The others, those of flows that are over, and those that rest. */
 static enum drop take_second_choice(struct setup *s, uint32_t address)
 {
-	const struct egress_state *e = s->lane->egress;
+	const struct egress_state *e = s->ctx->egress;
 	uint64_t kept = may_use_reserve(s) ? 0 : e->kept;
 	enum drop drop = take_mapping(s, address, kept);
 
 	if (drop != DROP_NONE && room_make(s))
 		drop = take_mapping(s, address, kept);
 	if (drop == DROP_EGRESS_EXHAUSTED &&
-	    mappings_cut_rest(e->mappings, s->lane->flows, s->lane->net, kept, &s->flow)) {
-		s->lane->counters.rests_cut++;
+	    mappings_end_rest(e->mappings, s->ctx->flows, s->ctx->net, kept, &s->flow)) {
+		s->ctx->counters.rests_cut++;
 		drop = take_mapping(s, address, kept);
 	}
 	return drop;
@@ -215,7 +215,7 @@ static enum drop take_second_choice(struct setup *s, uint32_t address)
 static enum drop take_own(struct setup *s)
 {
 	uint32_t address = s->pool->first_address + address_of_host(s);
-	enum drop drop = take_mapping(s, address, ~s->lane->egress->first_choice);
+	enum drop drop = take_mapping(s, address, ~s->ctx->egress->first_choice);
 
 	if (drop != DROP_NONE)
 		drop = take_second_choice(s, address);
@@ -236,13 +236,13 @@ enum drop egress_take(struct setup *s)
 
 bool egress_find_home(struct setup *s)
 {
-	return mappings_find_home(s->lane->egress->mappings, s->lane->flows, &s->flow);
+	return mappings_find_home(s->ctx->egress->mappings, s->ctx->flows, &s->flow);
 }
 
 /* The endpoint has a mapping: this finds it and counts one more flow. */
 enum drop egress_take_home(struct setup *s)
 {
-	int address = network_find_address(s->lane->net, s->flow.nat_src);
+	int address = network_find_address(s->ctx->net, s->flow.nat_src);
 	enum drop drop = take_mapping(s, (uint32_t)address, 0);
 
 	if (drop == DROP_NONE)
@@ -250,30 +250,29 @@ enum drop egress_take_home(struct setup *s)
 	return drop;
 }
 
-void egress_moved(struct lane *lane, const struct flow *flow)
+void egress_moved(struct context *ctx, const struct flow *flow)
 {
-	const struct pool *pool =
-		network_find_pool(lane->net, flow->nat_src, ntohs(flow->nat_port));
+	const struct pool *pool = network_find_pool(ctx->net, flow->nat_src, ntohs(flow->nat_port));
 
 	if (pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
-		mappings_move(lane->egress->mappings, lane->flows, flow);
+		mappings_move(ctx->egress->mappings, ctx->flows, flow);
 }
 
 /* @is_over: of a flow that was; else of one that never became one. True: its record has to rest. */
 static bool give_back(struct setup *s, bool is_over)
 {
-	struct lane *lane = s->lane;
-	const struct network *net = lane->net;
+	struct context *ctx = s->ctx;
+	const struct network *net = ctx->net;
 	const struct pool *pool = &net->pools[net->slices[s->slice].pool];
-	bool rests = is_over && ports_have_to_rest(lane, &s->flow);
+	bool rests = is_over && ports_have_to_rest(ctx, &s->flow);
 
 	ports_count_flow(s, -1);
 	if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT) {
-		mappings_give(lane->egress->mappings, lane->flows, net, s->slice, &s->flow,
-			      rests ? lane->now_s + lane->rest_s : 0);
+		mappings_give(ctx->egress->mappings, ctx->flows, net, s->slice, &s->flow,
+			      rests ? ctx->now_s + ctx->rest_s : 0);
 		return false;
 	}
-	if (!rests && shortages_are_known(lane->egress->shortages, lane->now_s))
+	if (!rests && shortages_are_known(ctx->egress->shortages, ctx->now_s))
 		shortage_port_freed(s);
 	return rests;
 }
@@ -285,20 +284,19 @@ void egress_undo(struct setup *s)
 }
 
 /* Which slice a flow's port is of must be found again; a setup knows it. -1: of none. */
-static int find_slice(const struct lane *lane, const struct flow *flow, const struct flow6 *six)
+static int find_slice(const struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
-	int address = six != NULL ? network_find_address6(lane->net, &six->nat_src)
-				  : network_find_address(lane->net, flow->nat_src);
+	int address = six != NULL ? network_find_address6(ctx->net, &six->nat_src)
+				  : network_find_address(ctx->net, flow->nat_src);
 
-	return address < 0
-		       ? -1
-		       : network_find_slice(lane->net, (uint32_t)address, ntohs(flow->nat_port));
+	return address < 0 ? -1
+			   : network_find_slice(ctx->net, (uint32_t)address, ntohs(flow->nat_port));
 }
 
-bool egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+bool egress_release(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
-	struct setup s = {.lane = lane, .flow = *flow};
-	int slice = find_slice(lane, flow, six);
+	struct setup s = {.ctx = ctx, .flow = *flow};
+	int slice = find_slice(ctx, flow, six);
 	struct flow6 addresses;
 
 	if (slice < 0)
@@ -311,17 +309,17 @@ bool egress_release(struct lane *lane, const struct flow *flow, const struct flo
 	return give_back(&s, true);
 }
 
-void egress_rested(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+void egress_rested(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
-	struct setup s = {.lane = lane, .flow = *flow};
+	struct setup s = {.ctx = ctx, .flow = *flow};
 	struct flow6 addresses;
 
-	if (!shortages_are_known(lane->egress->shortages, lane->now_s))
+	if (!shortages_are_known(ctx->egress->shortages, ctx->now_s))
 		return;
 	if (six != NULL) {
 		addresses = *six;
 		s.six = &addresses;
 	}
-	s.slice = (uint32_t)find_slice(lane, flow, six);
+	s.slice = (uint32_t)find_slice(ctx, flow, six);
 	shortage_port_freed(&s);
 }

@@ -24,7 +24,7 @@ enum drop global_choose(struct setup *s)
 	s->six->nat_src = s->six->src;
 	s->flow.nat_port = s->flow.sport;
 	flow6_return_key(&s->flow, s->six, &key);
-	s->return_hash = flow6_table_prefetch(s->lane->flows6, &key);
+	s->return_hash = flow6_table_prefetch(s->ctx->flows6, &key);
 	return DROP_NONE;
 }
 

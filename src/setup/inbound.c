@@ -14,12 +14,12 @@
 #include "setup/room.h"
 
 /* From our own ports come only packets that we turned back ourselves. */
-static bool is_forged(const struct lane *lane, const struct packet *p)
+static bool is_forged(const struct context *ctx, const struct packet *p)
 {
 	const struct flow_key *key = &p->probe.key;
 
 	return p->port != PORT_BACK_IN &&
-	       network_find_pool(lane->net, key->src, ntohs(key->sport)) != NULL;
+	       network_find_pool(ctx->net, key->src, ntohs(key->sport)) != NULL;
 }
 
 /* By the transport: FLOW_FREE if it starts nothing. */
@@ -28,7 +28,7 @@ static uint8_t first_state(const struct packet *p)
 	if (p->probe.key.proto == PROTO_UDP)
 		return FLOW_UDP;
 	if (p->probe.key.proto == PROTO_TCP && start_check_tcp(p->tcp_flags) == DROP_NONE)
-		return FLOW_TCP_CALLED;
+		return FLOW_TCP_SYN_RECEIVED;
 	return FLOW_FREE;
 }
 
@@ -40,16 +40,16 @@ static enum drop start(struct setup *s)
 	s->flow.state = first_state(p);
 	if (s->flow.state == FLOW_FREE)
 		return DROP_NO_FLOW;
-	if (!network_lets_in(s->lane->net, key->dst, ntohs(key->dport)))
+	if (!network_lets_in(s->ctx->net, key->dst, ntohs(key->dport)))
 		return DROP_NO_FLOW;
-	if (is_forged(s->lane, p))
+	if (is_forged(s->ctx, p))
 		return DROP_MARTIAN;
 	s->flow.dst = key->src;
 	s->flow.dport = key->sport;
 	s->flow.nat_src = key->dst;
 	s->flow.nat_port = key->dport;
 	s->flow.proto = key->proto;
-	if (s->flow.state == FLOW_TCP_CALLED)
+	if (s->flow.state == FLOW_TCP_SYN_RECEIVED)
 		s->flow.tcp_ack = htonl(ntohl(wire_be32(p->data + p->l4 + TCP_SEQ)) + 1);
 	return egress_find_home(s) ? DROP_NONE : DROP_NO_FLOW;
 }
@@ -57,7 +57,7 @@ static enum drop start(struct setup *s)
 /* What was looked up is the return key; the other one has no hash yet. */
 static enum drop insert(struct setup *s)
 {
-	struct flow_table *flows = s->lane->flows;
+	struct flow_table *flows = s->ctx->flows;
 	struct flow_key forward;
 	uint64_t hash;
 
@@ -65,13 +65,13 @@ static enum drop insert(struct setup *s)
 	hash = flow_table_prefetch(flows, &forward);
 	if (flow_table_has_hashed(flows, &forward, hash))
 		return DROP_NO_FLOW; /* leaves by another port of ours */
-	s->flow.seen_s = s->lane->now_s;
+	s->flow.seen_s = s->ctx->now_s;
 	s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
-	if (s->record == FLOW_NO_RECORD && room_wake_oldest(s->lane, false))
+	if (s->record == FLOW_NO_RECORD && room_wake_oldest(s->ctx, false))
 		s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
 	if (s->record == FLOW_NO_RECORD)
 		return DROP_TABLE_FULL;
-	setup_flow_begun(s->lane, &s->flow);
+	setup_flow_begun(s->ctx, &s->flow);
 	return DROP_NONE;
 }
 
@@ -100,20 +100,20 @@ static enum drop run_steps(struct setup *s)
 	return DROP_NONE;
 }
 
-bool inbound_is_open(const struct lane *lane)
+bool inbound_is_open(const struct context *ctx)
 {
-	const struct pool *pool = lane->net->egress;
+	const struct pool *pool = ctx->net->egress;
 
 	return pool != NULL && pool->filtering == FILTERING_ENDPOINT_INDEPENDENT;
 }
 
-void inbound_open(struct lane *lane, struct burst *b, struct packet *p)
+void inbound_open(struct context *ctx, struct burst *b, struct packet *p)
 {
-	struct setup s = {.lane = lane, .p = p};
+	struct setup s = {.ctx = ctx, .p = p};
 	struct flow_probe *probe = &p->probe;
 	enum drop drop;
 
-	flow_table_lookup(lane->flows, &probe, 1); /* a packet before it may have opened it */
+	flow_table_lookup(ctx->flows, &probe, 1); /* a packet before it may have opened it */
 	if (probe->record == FLOW_NO_RECORD) {
 		drop = run_steps(&s);
 		if (drop != DROP_NONE) {
@@ -123,5 +123,5 @@ void inbound_open(struct lane *lane, struct burst *b, struct packet *p)
 		probe->record = s.record;
 		probe->dir = FLOW_RETURN;
 	}
-	burst_pass(b, STAGE_FOLLOW, p);
+	burst_pass(b, STAGE_FORWARD, p);
 }

@@ -23,7 +23,7 @@
  *
  * The numbers are this worker's share of the site's (network.c), and so are the counts; the worker
  * alone writes them. Flows are taken off when they end, half-open ones also when they are answered
- * (flow/follow.c).
+ * (flow/forward.c).
  */
 #include "setup/setup.h"
 
@@ -64,15 +64,15 @@ struct sources *limits_create_sources(uint64_t random)
  */
 static ALWAYS_INLINE enum drop refuse_record(const struct setup *s, const struct site_use *use)
 {
-	const struct lane *lane = s->lane;
+	const struct context *ctx = s->ctx;
 	bool six = s->six != NULL;
-	uint32_t capacity = flow_table_capacity(six ? lane->flows6 : lane->flows);
-	uint32_t left = capacity - (six ? lane->flows6_taken : lane->flows_taken);
+	uint32_t capacity = flow_table_capacity(six ? ctx->flows6 : ctx->flows);
+	uint32_t left = capacity - (six ? ctx->flows6_taken : ctx->flows_taken);
 	uint64_t flows = six ? use->flows6 : use->counters.flows - use->flows6;
 
 	if (left == 0)
 		return DROP_TABLE_FULL;
-	if (left <= capacity / RESERVE_PARTS && flows * lane->net->n_sites >= capacity)
+	if (left <= capacity / RESERVE_PARTS && flows * ctx->net->n_sites >= capacity)
 		return DROP_SITE_FLOWS;
 	return DROP_NONE;
 }
@@ -121,7 +121,7 @@ static ALWAYS_INLINE enum drop may_not(struct setup *s, const struct source *sou
 		return DROP_HALF_OPEN;
 	if (source_has_all(s, source, use, limits))
 		return DROP_SOURCE_FLOWS;
-	if (!take_token(use, limits, s->lane->now_ns))
+	if (!take_token(use, limits, s->ctx->now_ns))
 		return DROP_SITE_RATE;
 	return DROP_NONE;
 }
@@ -141,13 +141,13 @@ refuse(struct setup *s, const struct source *source, struct site_use *use,
 }
 
 /* One more or one less. */
-static ALWAYS_INLINE void count_flow(struct lane *lane, const struct source *source,
+static ALWAYS_INLINE void count_flow(struct context *ctx, const struct source *source,
 				     const struct flow *flow, bool six, int change)
 {
-	struct site_use *use = &lane->sites[flow->site];
+	struct site_use *use = &ctx->sites[flow->site];
 	int half_open = flow_is_half_open(flow->state) ? change : 0;
 
-	*(six ? &lane->flows6_taken : &lane->flows_taken) += (uint32_t)change;
+	*(six ? &ctx->flows6_taken : &ctx->flows_taken) += (uint32_t)change;
 	use->flows6 += (uint64_t)(six ? change : 0);
 	use->counters.flows += (uint64_t)change;
 	use->counters.half_open += (uint64_t)half_open;
@@ -156,9 +156,9 @@ static ALWAYS_INLINE void count_flow(struct lane *lane, const struct source *sou
 
 enum drop limits_take(struct setup *s)
 {
-	struct site_use *use = &s->lane->sites[s->flow.site];
-	const struct source source = source_find(s->lane->sources, &s->flow, s->six);
-	const struct site_limits *limits = &s->lane->net->sites[s->flow.site].limits;
+	struct site_use *use = &s->ctx->sites[s->flow.site];
+	const struct source source = source_find(s->ctx->sources, &s->flow, s->six);
+	const struct site_limits *limits = &s->ctx->net->sites[s->flow.site].limits;
 	enum drop drop = may_not(s, &source, use, limits);
 
 	if (__builtin_expect(drop != DROP_NONE, 0)) {
@@ -166,14 +166,14 @@ enum drop limits_take(struct setup *s)
 		if (drop != DROP_NONE)
 			return drop;
 	}
-	count_flow(s->lane, &source, &s->flow, s->six != NULL, 1);
+	count_flow(s->ctx, &source, &s->flow, s->six != NULL, 1);
 	return DROP_NONE;
 }
 
 static enum drop refuse_from_outside(const struct setup *s, const struct site_use *use,
 				     const struct site_limits *half)
 {
-	const struct source source = source_find(s->lane->sources, &s->flow, s->six);
+	const struct source source = source_find(s->ctx->sources, &s->flow, s->six);
 
 	if (use->counters.flows >= half->flows)
 		return DROP_SITE_FLOWS;
@@ -181,14 +181,14 @@ static enum drop refuse_from_outside(const struct setup *s, const struct site_us
 		return DROP_HALF_OPEN;
 	if (source_has_all(s, &source, use, half))
 		return DROP_SOURCE_FLOWS;
-	return use->spent_until_ns > s->lane->now_ns + half->burst_ns ? DROP_SITE_RATE : DROP_NONE;
+	return use->spent_until_ns > s->ctx->now_ns + half->burst_ns ? DROP_SITE_RATE : DROP_NONE;
 }
 
 enum drop limits_take_from_outside(struct setup *s)
 {
 	const struct site_limits half =
-		site_limits_from_outside(&s->lane->net->sites[s->flow.site].limits);
-	struct site_use *use = &s->lane->sites[s->flow.site];
+		site_limits_from_outside(&s->ctx->net->sites[s->flow.site].limits);
+	struct site_use *use = &s->ctx->sites[s->flow.site];
 	enum drop drop = refuse_from_outside(s, use, &half);
 
 	if (drop != DROP_NONE && drop != DROP_SITE_RATE && room_make(s))
@@ -200,19 +200,19 @@ enum drop limits_take_from_outside(struct setup *s)
 	return drop;
 }
 
-void limits_release(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+void limits_release(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
-	const struct source source = source_find(lane->sources, flow, six);
+	const struct source source = source_find(ctx->sources, flow, six);
 
-	count_flow(lane, &source, flow, six != NULL, -1);
+	count_flow(ctx, &source, flow, six != NULL, -1);
 }
 
 /* What never became a flow gives its token back, too. */
 void limits_undo(struct setup *s)
 {
-	limits_release(s->lane, &s->flow, s->six);
-	s->lane->sites[s->flow.site].spent_until_ns -=
-		s->lane->net->sites[s->flow.site].limits.interval_ns;
+	limits_release(s->ctx, &s->flow, s->six);
+	s->ctx->sites[s->flow.site].spent_until_ns -=
+		s->ctx->net->sites[s->flow.site].limits.interval_ns;
 }
 
 /* How many sixteenths of @limit are @n? */
@@ -227,11 +227,11 @@ static uint32_t max(uint32_t a, uint32_t b)
 }
 
 /* The site's or the host's, whichever is nearer to one of its limits. */
-static uint32_t pressure_on(struct lane *lane, const struct flow *f, const struct flow6 *six)
+static uint32_t pressure_on(struct context *ctx, const struct flow *f, const struct flow6 *six)
 {
-	const struct site_limits *l = &lane->net->sites[f->site].limits;
-	const struct site_counters *site = &lane->sites[f->site].counters;
-	const struct source source = source_find(lane->sources, f, six);
+	const struct site_limits *l = &ctx->net->sites[f->site].limits;
+	const struct site_counters *site = &ctx->sites[f->site].counters;
+	const struct source source = source_find(ctx->sources, f, six);
 	uint32_t level = level_of(site->half_open, l->half_open, l->half_open_16ths);
 
 	level = max(level, level_of(site->flows, l->flows, l->flows_16ths));
@@ -242,12 +242,12 @@ static uint32_t pressure_on(struct lane *lane, const struct flow *f, const struc
 
 uint16_t limits_half_open_s(void *arg, const struct flow_table *t, const struct flow *f)
 {
-	struct lane *lane = arg;
+	struct context *ctx = arg;
 	uint32_t record = (uint32_t)(f - flow_table_at(t, 0)), timeout_s, level;
-	const struct flow6 *six = t == lane->flows6 ? flow6_at(t, record) : NULL;
+	const struct flow6 *six = t == ctx->flows6 ? flow6_at(t, record) : NULL;
 
-	timeout_s = lane->timers.state_s[f->state];
-	level = pressure_on(lane, f, six);
+	timeout_s = ctx->timers.state_s[f->state];
+	level = pressure_on(ctx, f, six);
 	if (level > CALM_16THS && timeout_s > HURRIED_S)
 		timeout_s = max(timeout_s * (16 - level) / CALM_16THS, HURRIED_S);
 	return (uint16_t)timeout_s;

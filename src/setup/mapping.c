@@ -324,7 +324,7 @@ static bool is_kept(uint64_t kept, be16_t port)
 	return kept >> (ntohs(port) % WORD_BITS) & 1;
 }
 
-bool mappings_cut_rest(struct mappings *m, const struct flow_table *flows,
+bool mappings_end_rest(struct mappings *m, const struct flow_table *flows,
 		       const struct network *net, uint64_t kept, const struct flow *flow)
 {
 	uint32_t *link = &m->resting_first, before = NONE;

@@ -59,7 +59,7 @@ void mappings_give(struct mappings *m, struct flow_table *flows, const struct ne
  * No port is left for @flow at its egress address: the one that has rested longest, and is none of
  * @kept, rests no more. False: none rests, as far as was looked.
  */
-bool mappings_cut_rest(struct mappings *m, const struct flow_table *flows,
+bool mappings_end_rest(struct mappings *m, const struct flow_table *flows,
 		       const struct network *net, uint64_t kept, const struct flow *flow);
 
 /*

@@ -97,11 +97,11 @@ void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s)
 	e->open_s = 1 + rest_s; /* the clock begins at 1 */
 }
 
-void egress_tick(struct lane *lane)
+void egress_tick(struct context *ctx)
 {
-	struct egress_state *e = lane->egress;
+	struct egress_state *e = ctx->egress;
 
-	if (e->open_s == 0 || lane->now_s <= e->open_s)
+	if (e->open_s == 0 || ctx->now_s <= e->open_s)
 		return;
 	e->open_s = 0;
 	e->first_choice = ~(part_ports(e->fallow) | e->kept);
@@ -146,10 +146,10 @@ struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
 
 static uint32_t *flows_of_port(const struct setup *s)
 {
-	const struct slice *slice = &s->lane->net->slices[s->slice];
+	const struct slice *slice = &s->ctx->net->slices[s->slice];
 	uint32_t offset = (uint32_t)ntohs(s->flow.nat_port) - slice->first_port;
 
-	return &s->lane->egress->slices[s->slice].flows_of_port[offset];
+	return &s->ctx->egress->slices[s->slice].flows_of_port[offset];
 }
 
 void ports_prefetch(const struct setup *s)
@@ -159,7 +159,7 @@ void ports_prefetch(const struct setup *s)
 
 void ports_count_flow(struct setup *s, int change)
 {
-	struct slice_counters *c = &s->lane->egress->slices[s->slice].counters;
+	struct slice_counters *c = &s->ctx->egress->slices[s->slice].counters;
 	uint32_t *flows = flows_of_port(s);
 
 	c->ports += (uint32_t)((change > 0 && *flows == 0) - (change < 0 && *flows == 1));

@@ -58,10 +58,10 @@ static inline bool ports_are_kept(const struct egress_state *e, uint32_t port)
  * Has a port to rest that this flow had? Not if its connection was closed: it has rested for as
  * long as `tcp-closed` says.
  */
-static inline bool ports_have_to_rest(const struct lane *lane, const struct flow *flow)
+static inline bool ports_have_to_rest(const struct context *ctx, const struct flow *flow)
 {
-	return lane->rest_s > 0 && !(flow->state == FLOW_TCP_CLOSED &&
-				     lane->timers.state_s[FLOW_TCP_CLOSED] >= lane->rest_s);
+	return ctx->rest_s > 0 && !(flow->state == FLOW_TCP_CLOSED &&
+				    ctx->timers.state_s[FLOW_TCP_CLOSED] >= ctx->rest_s);
 }
 
 static inline bool ports_are_first_choice(const struct egress_state *e, uint32_t port)
@@ -83,12 +83,12 @@ static inline uint32_t ports_count(const struct egress_state *e,
 	return address->n_slices * ports_part(e, address)->n;
 }
 
-static inline uint16_t ports_number(const struct lane *lane, const struct egress_address *address,
+static inline uint16_t ports_number(const struct context *ctx, const struct egress_address *address,
 				    struct place place)
 {
-	const struct slice *slice = &lane->net->slices[address->first_slice + place.slice];
+	const struct slice *slice = &ctx->net->slices[address->first_slice + place.slice];
 
-	return (uint16_t)(slice->first_port + ports_part(lane->egress, address)->first + place.at);
+	return (uint16_t)(slice->first_port + ports_part(ctx->egress, address)->first + place.at);
 }
 
 /* By a random number of 64 bits. */

@@ -31,8 +31,8 @@ static void note_list(struct room *r, bool six, enum stage stage)
 static void note_met(struct room *r, bool six)
 {
 	memset(r->met[six], 0, sizeof(r->met[six]));
-	note_list(r, six, six ? STAGE_FOLLOW6 : STAGE_FOLLOW);
-	note_list(r, six, six ? STAGE_REQUOTE6 : STAGE_REQUOTE);
+	note_list(r, six, six ? STAGE_FORWARD6 : STAGE_FORWARD);
+	note_list(r, six, six ? STAGE_REWRITE_EMBEDDED6 : STAGE_REWRITE_EMBEDDED);
 	r->knows_met[six] = true;
 }
 
@@ -45,32 +45,32 @@ static bool is_met(struct room *r, bool six, uint32_t record)
 	return *met_word(r, six, record) >> (record & 63) & 1;
 }
 
-void room_begin(struct lane *lane, const struct burst *b, unsigned n)
+void room_begin(struct context *ctx, const struct burst *b, unsigned n)
 {
-	lane->room.burst = b;
-	lane->room.first_packets = (uint16_t)n;
-	lane->room.sweeps = 0;
-	lane->room.knows_met[0] = lane->room.knows_met[1] = false;
+	ctx->room.burst = b;
+	ctx->room.first_packets = (uint16_t)n;
+	ctx->room.sweeps = 0;
+	ctx->room.knows_met[0] = ctx->room.knows_met[1] = false;
 }
 
-unsigned room_share(const struct lane *lane)
+unsigned room_share(const struct context *ctx)
 {
-	unsigned n = lane->room.first_packets;
+	unsigned n = ctx->room.first_packets;
 
 	return n <= 1 ? LOOKS_PER_BURST : LOOKS_PER_BURST >> (32 - __builtin_clz(n - 1));
 }
 
-bool room_may_end(struct lane *lane, bool six, uint32_t record)
+bool room_may_end(struct context *ctx, bool six, uint32_t record)
 {
-	return !is_met(&lane->room, six, record);
+	return !is_met(&ctx->room, six, record);
 }
 
-static enum flow_end end_flow(struct lane *lane, const struct flow *flow, const struct flow6 *six,
+static enum flow_end end_flow(struct context *ctx, const struct flow *flow, const struct flow6 *six,
 			      uint32_t record)
 {
-	if (is_met(&lane->room, six != NULL, record))
+	if (is_met(&ctx->room, six != NULL, record))
 		return FLOW_END_KEEP;
-	return setup_flow_ended(lane, flow, six) ? FLOW_END_REST : FLOW_END_REMOVE;
+	return setup_flow_ended(ctx, flow, six) ? FLOW_END_REST : FLOW_END_REMOVE;
 }
 
 static enum flow_end end_flow4(void *arg, struct flow *flow, uint32_t record)
@@ -80,79 +80,79 @@ static enum flow_end end_flow4(void *arg, struct flow *flow, uint32_t record)
 
 static enum flow_end end_flow6(void *arg, struct flow *flow, uint32_t record)
 {
-	struct lane *lane = arg;
+	struct context *ctx = arg;
 
-	return end_flow(lane, flow, flow6_at(lane->flows6, record), record);
+	return end_flow(ctx, flow, flow6_at(ctx->flows6, record), record);
 }
 
-static struct flow_table *table_of(const struct lane *lane, bool six)
+static struct flow_table *table_of(const struct context *ctx, bool six)
 {
-	return six ? lane->flows6 : lane->flows;
+	return six ? ctx->flows6 : ctx->flows;
 }
 
-bool room_end_flow(struct lane *lane, bool six, uint32_t record)
+bool room_end_flow(struct context *ctx, bool six, uint32_t record)
 {
-	struct flow_table *t = table_of(lane, six);
+	struct flow_table *t = table_of(ctx, six);
 	struct flow *flow = flow_table_at(t, record);
 
 	if (flow->state == FLOW_RESTING) {
 		flow_table_wake(t, record);
 		return true;
 	}
-	if ((six ? end_flow6 : end_flow4)(lane, flow, record) == FLOW_END_KEEP)
+	if ((six ? end_flow6 : end_flow4)(ctx, flow, record) == FLOW_END_KEEP)
 		return false;
 	flow_table_remove(t, record);
 	return true;
 }
 
-static void wake(struct lane *lane, bool six, uint32_t record)
+static void wake(struct context *ctx, bool six, uint32_t record)
 {
-	struct flow_table *t = table_of(lane, six);
+	struct flow_table *t = table_of(ctx, six);
 
-	egress_rested(lane, flow_table_at(t, record), six ? flow6_at(t, record) : NULL);
+	egress_rested(ctx, flow_table_at(t, record), six ? flow6_at(t, record) : NULL);
 	flow_table_wake(t, record);
 }
 
-bool room_wake_oldest(struct lane *lane, bool six)
+bool room_wake_oldest(struct context *ctx, bool six)
 {
-	uint32_t record = flow_table_resting(table_of(lane, six));
+	uint32_t record = flow_table_resting(table_of(ctx, six));
 
 	if (record == FLOW_NO_RECORD)
 		return false;
-	wake(lane, six, record);
-	lane->counters.rests_cut++;
+	wake(ctx, six, record);
+	ctx->counters.rests_cut++;
 	return true;
 }
 
-static void wake_rested(struct lane *lane, bool six, unsigned n)
+static void wake_rested(struct context *ctx, bool six, unsigned n)
 {
-	const struct flow_table *t = table_of(lane, six);
+	const struct flow_table *t = table_of(ctx, six);
 
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t record = flow_table_resting(t);
 
 		if (record == FLOW_NO_RECORD ||
-		    lane->now_s - flow_table_at(t, record)->seen_s <= lane->rest_s)
+		    ctx->now_s - flow_table_at(t, record)->seen_s <= ctx->rest_s)
 			return;
-		wake(lane, six, record);
+		wake(ctx, six, record);
 	}
 }
 
-unsigned room_sweep(struct lane *lane, bool six, unsigned n)
+unsigned room_sweep(struct context *ctx, bool six, unsigned n)
 {
-	if (six && lane->flows6 == NULL)
+	if (six && ctx->flows6 == NULL)
 		return 0;
-	wake_rested(lane, six, n);
-	return flow_table_sweep(table_of(lane, six), lane->now_s, n, &lane->timers,
-				six ? end_flow6 : end_flow4, lane);
+	wake_rested(ctx, six, n);
+	return flow_table_sweep(table_of(ctx, six), ctx->now_s, n, &ctx->timers,
+				six ? end_flow6 : end_flow4, ctx);
 }
 
 bool room_make(struct setup *s)
 {
-	struct room *r = &s->lane->room;
+	struct room *r = &s->ctx->room;
 
 	if (r->sweeps >= SWEEPS_PER_BURST)
 		return false;
 	r->sweeps += SWEEPS_PER_PACKET;
-	return room_sweep(s->lane, s->six != NULL, SWEEPS_PER_PACKET) > 0;
+	return room_sweep(s->ctx, s->six != NULL, SWEEPS_PER_PACKET) > 0;
 }

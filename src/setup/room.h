@@ -17,19 +17,19 @@ enum {
 };
 
 /* How many looks a first packet of this burst has: LOOKS_PER_BURST if it is the only one. */
-unsigned room_share(const struct lane *lane);
+unsigned room_share(const struct context *ctx);
 
 /*
  * Ends the flow of record @record, and gives all back that setup took for it; nothing of it rests.
  * A flow that rests ends its rest. False: a packet of this burst has met it, and it lives on.
  */
-bool room_end_flow(struct lane *lane, bool six, uint32_t record);
+bool room_end_flow(struct context *ctx, bool six, uint32_t record);
 
 /* Would it? */
-bool room_may_end(struct lane *lane, bool six, uint32_t record);
+bool room_may_end(struct context *ctx, bool six, uint32_t record);
 
 /* There is no free record: a port rests less than it should. False: none rests. */
-bool room_wake_oldest(struct lane *lane, bool six);
+bool room_wake_oldest(struct context *ctx, bool six);
 
 /* For a packet that was refused: has the hand come to flows that were over? Then try again. */
 bool room_make(struct setup *s);

@@ -33,8 +33,7 @@ static bool is_private(be32_t addr)
  */
 static enum drop turn_back(struct setup *s)
 {
-	const struct pool *pool =
-		network_find_pool(s->lane->net, s->flow.dst, ntohs(s->flow.dport));
+	const struct pool *pool = network_find_pool(s->ctx->net, s->flow.dst, ntohs(s->flow.dport));
 
 	if (s->pool->mapping != MAPPING_ENDPOINT_INDEPENDENT || pool != s->pool)
 		return DROP_NO_ROUTE;
@@ -45,16 +44,16 @@ static enum drop turn_back(struct setup *s)
 
 enum drop route_choose(struct setup *s)
 {
-	const struct lane *lane = s->lane;
+	const struct context *ctx = s->ctx;
 	be32_t dst = s->flow.dst;
 
-	s->pool = lane->net->egress;
-	if (is_private(dst) || network_is_local_end(lane->net, dst) || s->pool == NULL)
+	s->pool = ctx->net->egress;
+	if (is_private(dst) || network_is_local_end(ctx->net, dst) || s->pool == NULL)
 		return DROP_NO_ROUTE;
-	if (__builtin_expect(network_find_address(lane->net, dst) >= 0, 0))
+	if (__builtin_expect(network_find_address(ctx->net, dst) >= 0, 0))
 		return turn_back(s);
 	s->flow.far = SITE_INTERNET;
-	return nexthop_find(s->lane, s->flow.site, dst, &s->flow.offramp);
+	return nexthop_find(s->ctx, s->flow.site, dst, &s->flow.offramp);
 }
 
 /* RFC 4193, unique local, and what came before it (RFC 3879). */
@@ -67,14 +66,14 @@ static bool is_private6(const struct addr6 *addr)
 
 enum drop route6_choose(struct setup *s)
 {
-	const struct lane *lane = s->lane;
+	const struct context *ctx = s->ctx;
 	const struct addr6 *dst = &s->six->dst;
 
-	s->pool = s->is_global ? NULL : lane->net->egress6;
-	if (is_private6(dst) || network_is_ours6(lane->net, dst) ||
-	    network_find_global(lane->net, dst) != SITE_INTERNET ||
+	s->pool = s->is_global ? NULL : ctx->net->egress6;
+	if (is_private6(dst) || network_is_ours6(ctx->net, dst) ||
+	    network_find_global(ctx->net, dst) != SITE_INTERNET ||
 	    (s->pool == NULL && !s->is_global))
 		return DROP_NO_ROUTE;
 	s->flow.far = SITE_INTERNET;
-	return nexthop_find6(s->lane, s->flow.site, dst, &s->flow.offramp);
+	return nexthop_find6(s->ctx, s->flow.site, dst, &s->flow.offramp);
 }

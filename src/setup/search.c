@@ -64,10 +64,10 @@ uint64_t search_hash(const struct setup *s)
 
 	if (s->six != NULL) {
 		flow6_return_key(&s->flow, s->six, &key6);
-		return flow6_table_prefetch(s->lane->flows6, &key6);
+		return flow6_table_prefetch(s->ctx->flows6, &key6);
 	}
 	flow_return_key(&s->flow, &key);
-	return flow_table_prefetch(s->lane->flows, &key);
+	return flow_table_prefetch(s->ctx->flows, &key);
 }
 
 uint32_t search_holder(const struct setup *s, uint64_t hash)
@@ -77,10 +77,10 @@ uint32_t search_holder(const struct setup *s, uint64_t hash)
 
 	if (s->six != NULL) {
 		flow6_return_key(&s->flow, s->six, &key6);
-		return flow6_table_holder(s->lane->flows6, &key6, hash);
+		return flow6_table_holder(s->ctx->flows6, &key6, hash);
 	}
 	flow_return_key(&s->flow, &key);
-	return flow_table_holder(s->lane->flows, &key, hash);
+	return flow_table_holder(s->ctx->flows, &key, hash);
 }
 
 /* The high half of the numbers is what a record has: it must be higher by more than one. */
@@ -89,7 +89,7 @@ static bool search_is_newer(const struct setup *s, const struct flow *f)
 	const uint8_t *tcp;
 	uint16_t ahead;
 
-	if (s->flow.state != FLOW_TCP_OPENING || s->p == NULL)
+	if (s->flow.state != FLOW_TCP_SYN_SENT || s->p == NULL)
 		return false;
 	tcp = s->p->data + s->p->l4;
 	ahead = (uint16_t)(wire_16(tcp + TCP_SEQ) - ntohs(f->tcp_seq));
@@ -98,13 +98,13 @@ static bool search_is_newer(const struct setup *s, const struct flow *f)
 
 static void name_port(struct search *x, struct place place)
 {
-	x->s->flow.nat_port = htons(ports_number(x->s->lane, x->address, place));
+	x->s->flow.nat_port = htons(ports_number(x->s->ctx, x->address, place));
 }
 
 /* Of a port that nobody has: the flow names it. */
 static enum rank rank_of_port(const struct search *x)
 {
-	const struct egress_state *e = x->s->lane->egress;
+	const struct egress_state *e = x->s->ctx->egress;
 	uint16_t port = ntohs(x->s->flow.nat_port);
 
 	if (ports_are_first_choice(e, port))
@@ -115,7 +115,7 @@ static enum rank rank_of_port(const struct search *x)
 /* Of a port that has rested for @rested_s since @f ended. */
 static enum rank rank_of_resting(const struct search *x, const struct flow *f, uint32_t rested_s)
 {
-	if (rested_s > x->s->lane->rest_s)
+	if (rested_s > x->s->ctx->rest_s)
 		return rank_of_port(x);
 	return f->site == x->s->flow.site ? RANK_OWN : RANK_CUT;
 }
@@ -127,39 +127,39 @@ static enum rank rank_of_closed(const struct search *x, const struct flow *f)
 		return RANK_TAKEN;
 	if (f->site == x->s->flow.site)
 		return RANK_OWN;
-	return x->s->lane->now_s - f->seen_s > x->s->lane->rest_s ? RANK_CLOSED : RANK_TAKEN;
+	return x->s->ctx->now_s - f->seen_s > x->s->ctx->rest_s ? RANK_CLOSED : RANK_TAKEN;
 }
 
 /* Of a port that flow @f has, or had. Writes how long ago it ended. */
 static enum rank rank_of_holder(const struct search *x, const struct flow *f, uint32_t *ended_s)
 {
-	const struct lane *lane = x->s->lane;
+	const struct context *ctx = x->s->ctx;
 
-	*ended_s = lane->now_s - f->seen_s;
+	*ended_s = ctx->now_s - f->seen_s;
 	if (f->state == FLOW_RESTING)
 		return rank_of_resting(x, f, *ended_s);
-	if (flow_is_over(&lane->timers, f, lane->now_s)) {
-		*ended_s -= flow_timeout(&lane->timers, f);
-		return ports_have_to_rest(lane, f) ? rank_of_resting(x, f, *ended_s)
-						   : rank_of_port(x);
+	if (flow_is_over(&ctx->timers, f, ctx->now_s)) {
+		*ended_s -= flow_timeout(&ctx->timers, f);
+		return ports_have_to_rest(ctx, f) ? rank_of_resting(x, f, *ended_s)
+						  : rank_of_port(x);
 	}
 	return f->state == FLOW_TCP_CLOSED ? rank_of_closed(x, f) : RANK_TAKEN;
 }
 
 static void consider(struct search *x, struct place place, uint64_t hash)
 {
-	struct lane *lane = x->s->lane;
+	struct context *ctx = x->s->ctx;
 	bool six = x->s->six != NULL;
 	struct candidate c = {.place = place, .hash = hash};
 
 	name_port(x, place);
-	x->first_choices += ports_are_first_choice(lane->egress, ntohs(x->s->flow.nat_port));
+	x->first_choices += ports_are_first_choice(ctx->egress, ntohs(x->s->flow.nat_port));
 	c.holder = search_holder(x->s, hash);
 	if (c.holder == FLOW_NO_RECORD)
 		c.rank = (uint8_t)rank_of_port(x);
-	else if (room_may_end(lane, six, c.holder))
+	else if (room_may_end(ctx, six, c.holder))
 		c.rank = (uint8_t)rank_of_holder(
-			x, flow_table_at(six ? lane->flows6 : lane->flows, c.holder), &c.ended_s);
+			x, flow_table_at(six ? ctx->flows6 : ctx->flows, c.holder), &c.ended_s);
 	if (c.rank > x->best.rank ||
 	    (c.rank == RANK_CUT && x->best.rank == RANK_CUT && c.ended_s > x->best.ended_s))
 		x->best = c;
@@ -167,9 +167,9 @@ static void consider(struct search *x, struct place place, uint64_t hash)
 
 static bool may_have(const struct search *x, struct place place)
 {
-	uint16_t port = ports_number(x->s->lane, x->address, place);
+	uint16_t port = ports_number(x->s->ctx, x->address, place);
 
-	return x->with_reserve || !ports_are_kept(x->s->lane->egress, port);
+	return x->with_reserve || !ports_are_kept(x->s->ctx->egress, port);
 }
 
 static bool is_content(const struct search *x)
@@ -181,7 +181,7 @@ static bool is_content(const struct search *x)
 /* The next few places of @walk that may be had; how many. What was passed over is a look, too. */
 static unsigned gather(struct search *x, struct shortage *walk, unsigned most, struct place *places)
 {
-	const struct egress_state *e = x->s->lane->egress;
+	const struct egress_state *e = x->s->ctx->egress;
 	const struct place step = e->steps[walk->address][walk->walk];
 	unsigned n = 0;
 
@@ -236,10 +236,10 @@ static void take_best(struct search *x)
 	struct setup *s = x->s;
 
 	/* Just after a start only the fallow ports are known to have rested. */
-	s->lane->counters.rests_cut += x->best.rank == RANK_CUT || (x->best.rank == RANK_FALLOW &&
-								    s->lane->egress->open_s != 0);
+	s->ctx->counters.rests_cut += x->best.rank == RANK_CUT ||
+				      (x->best.rank == RANK_FALLOW && s->ctx->egress->open_s != 0);
 	if (x->best.holder != FLOW_NO_RECORD)
-		room_end_flow(s->lane, s->six != NULL, x->best.holder);
+		room_end_flow(s->ctx, s->six != NULL, x->best.holder);
 	name_port(x, x->best.place);
 	s->slice = x->address->first_slice + x->best.place.slice;
 	s->return_hash = x->best.hash;
@@ -251,26 +251,26 @@ static void end_round(const struct search *x, struct shortage *walk)
 	walk->found |= x->best.rank > RANK_TAKEN;
 	if (walk->left > 0)
 		return;
-	walk->none_s = walk->found ? 0 : x->s->lane->now_s;
+	walk->none_s = walk->found ? 0 : x->s->ctx->now_s;
 	walk->found = false;
-	walk->left = ports_count(x->s->lane->egress, x->address);
+	walk->left = ports_count(x->s->ctx->egress, x->address);
 }
 
 static void begin_walk(const struct search *x, uint32_t address, struct shortage *walk)
 {
-	const struct egress_state *e = x->s->lane->egress;
-	uint64_t random = flow_table_random(x->s->lane->flows);
+	const struct egress_state *e = x->s->ctx->egress;
+	uint64_t random = flow_table_random(x->s->ctx->flows);
 
 	walk->address = address;
 	walk->next = ports_random(e, x->address, random);
-	walk->walk = (uint8_t)(flow_table_random(x->s->lane->flows) % WALKS);
+	walk->walk = (uint8_t)(flow_table_random(x->s->ctx->flows) % WALKS);
 	walk->left = ports_count(e, x->address);
 }
 
 /* Round after round, until there is a port, or none, or @most places were looked at. */
 static void walk_on(struct search *x, struct shortage *walk, unsigned most)
 {
-	while (x->looks < most && walk->none_s != x->s->lane->now_s && x->best.rank == RANK_TAKEN) {
+	while (x->looks < most && walk->none_s != x->s->ctx->now_s && x->best.rank == RANK_TAKEN) {
 		look_on(x, walk, most);
 		end_round(x, walk);
 	}
@@ -297,7 +297,7 @@ bool search_address(struct setup *s, uint32_t address, bool with_reserve, unsign
 {
 	struct search x = {
 		.s = s,
-		.address = &s->lane->net->addresses[address],
+		.address = &s->ctx->net->addresses[address],
 		.with_reserve = with_reserve,
 	};
 	struct shortage *known = shortage_find(s, address, with_reserve);
@@ -320,5 +320,5 @@ bool search_is_vain(const struct setup *s, uint32_t address, bool with_reserve)
 {
 	const struct shortage *known = shortage_find(s, address, with_reserve);
 
-	return known != NULL && known->none_s == s->lane->now_s && known->n_freed == 0;
+	return known != NULL && known->none_s == s->ctx->now_s && known->n_freed == 0;
 }

@@ -88,95 +88,96 @@ static ALWAYS_INLINE uint32_t remotes_of(const struct remotes *r, const struct f
 	return remotes_place6(r, &six->nat_src, &six->dst);
 }
 
-static ALWAYS_INLINE void begun(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+static ALWAYS_INLINE void begun(struct context *ctx, const struct flow *flow,
+				const struct flow6 *six)
 {
-	remotes_add(lane->remotes, remotes_of(lane->remotes, flow, six));
-	lane->counters.flows_created++;
+	remotes_add(ctx->remotes, remotes_of(ctx->remotes, flow, six));
+	ctx->counters.flows_created++;
 }
 
-void setup_flow_begun(struct lane *lane, const struct flow *flow)
+void setup_flow_begun(struct context *ctx, const struct flow *flow)
 {
-	begun(lane, flow, NULL);
+	begun(ctx, flow, NULL);
 }
 
 /* If there is no other record, that of the port which has rested longest. */
 static bool is_full(const struct setup *s)
 {
-	return s->record == FLOW_NO_RECORD && !room_wake_oldest(s->lane, s->six != NULL);
+	return s->record == FLOW_NO_RECORD && !room_wake_oldest(s->ctx, s->six != NULL);
 }
 
 enum drop insert_flow(struct setup *s)
 {
-	struct lane *lane = s->lane;
+	struct context *ctx = s->ctx;
 
-	s->flow.seen_s = lane->now_s;
+	s->flow.seen_s = ctx->now_s;
 	s->record =
-		flow_table_insert_hashed(lane->flows, &s->flow, s->p->probe.hash, s->return_hash);
+		flow_table_insert_hashed(ctx->flows, &s->flow, s->p->probe.hash, s->return_hash);
 	if (__builtin_expect(s->record == FLOW_NO_RECORD, 0)) {
 		if (is_full(s))
 			return DROP_TABLE_FULL;
-		s->record = flow_table_insert_hashed(lane->flows, &s->flow, s->p->probe.hash,
+		s->record = flow_table_insert_hashed(ctx->flows, &s->flow, s->p->probe.hash,
 						     s->return_hash);
 		if (s->record == FLOW_NO_RECORD)
 			return DROP_TABLE_FULL;
 	}
-	begun(lane, &s->flow, NULL);
+	begun(ctx, &s->flow, NULL);
 	return DROP_NONE;
 }
 
 enum drop insert_flow6(struct setup *s)
 {
-	struct lane *lane = s->lane;
+	struct context *ctx = s->ctx;
 
-	s->flow.seen_s = lane->now_s;
-	s->record = flow6_table_insert_hashed(lane->flows6, &s->flow, s->six, s->p->probe.hash,
+	s->flow.seen_s = ctx->now_s;
+	s->record = flow6_table_insert_hashed(ctx->flows6, &s->flow, s->six, s->p->probe.hash,
 					      s->return_hash);
 	if (__builtin_expect(s->record == FLOW_NO_RECORD, 0)) {
 		if (is_full(s))
 			return DROP_TABLE_FULL;
-		s->record = flow6_table_insert_hashed(lane->flows6, &s->flow, s->six,
+		s->record = flow6_table_insert_hashed(ctx->flows6, &s->flow, s->six,
 						      s->p->probe.hash, s->return_hash);
 		if (s->record == FLOW_NO_RECORD)
 			return DROP_TABLE_FULL;
 	}
-	begun(lane, &s->flow, s->six);
+	begun(ctx, &s->flow, s->six);
 	return DROP_NONE;
 }
 
 /* Where packets to an egress address turn back, a ping has no port to say to whom. */
-static bool is_hairpin_ping(const struct lane *lane, be32_t dst)
+static bool is_hairpin_ping(const struct context *ctx, be32_t dst)
 {
-	const struct pool *pool = lane->net->egress;
+	const struct pool *pool = ctx->net->egress;
 
 	return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
-	       network_find_address(lane->net, dst) >= 0;
+	       network_find_address(ctx->net, dst) >= 0;
 }
 
 /* A ping to our own address, inside the tunnel or an egress one, is for the gateway itself. */
-static bool is_for_gateway(const struct lane *lane, const struct packet *p)
+static bool is_for_gateway(const struct context *ctx, const struct packet *p)
 {
 	return p->tunnel != TUNNEL_NONE && p->probe.key.proto == PROTO_ICMP &&
 	       p->data[p->l4 + ICMP_TYPE] == ICMP_ECHO_REQUEST &&
-	       (p->probe.key.dst == lane->net->tunnels[p->tunnel].address ||
-		is_hairpin_ping(lane, p->probe.key.dst));
+	       (p->probe.key.dst == ctx->net->tunnels[p->tunnel].address ||
+		is_hairpin_ping(ctx, p->probe.key.dst));
 }
 
-static bool is_for_gateway6(const struct lane *lane, const struct packet *p,
+static bool is_for_gateway6(const struct context *ctx, const struct packet *p,
 			    const struct flow6_key *key)
 {
-	const struct addr6 *ours = &lane->net->tunnel_addresses6[p->tunnel];
+	const struct addr6 *ours = &ctx->net->tunnel_addresses6[p->tunnel];
 
 	return p->tunnel != TUNNEL_NONE && key->proto == PROTO_ICMPV6 && !addr6_is_zero(ours) &&
 	       addr6_equal(&key->dst, ours) && p->data[p->l4 + ICMP_TYPE] == ICMPV6_ECHO_REQUEST;
 }
 
-bool setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six)
+bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
-	bool rests = egress_release(lane, flow, six);
+	bool rests = egress_release(ctx, flow, six);
 
-	limits_release(lane, flow, six);
-	remotes_remove(lane->remotes, remotes_of(lane->remotes, flow, six));
-	lane->counters.flows_ended++;
+	limits_release(ctx, flow, six);
+	remotes_remove(ctx->remotes, remotes_of(ctx->remotes, flow, six));
+	ctx->counters.flows_ended++;
 	return rests;
 }
 
@@ -189,22 +190,22 @@ static bool is_mid_stream(const struct setup *s)
 	    (p->tcp_flags & (TCP_RST | TCP_ACK)) != TCP_ACK)
 		return false;
 	if (s->six == NULL)
-		return network_source_allowed(s->lane->net, p->probe.key.realm, p->probe.key.src);
-	return network_find_global(s->lane->net, &s->six->src) == p->probe.key.realm ||
-	       network_source6_allowed(s->lane->net, p->probe.key.realm, &s->six->src);
+		return network_source_allowed(s->ctx->net, p->probe.key.realm, p->probe.key.src);
+	return network_find_global(s->ctx->net, &s->six->src) == p->probe.key.realm ||
+	       network_source6_allowed(s->ctx->net, p->probe.key.realm, &s->six->src);
 }
 
 /* ANSWER_ARP: none. A flood that is refused is a drop after one look at the clock. */
 static enum answer choose_answer(const struct setup *s, enum drop drop)
 {
-	struct lane *lane = s->lane;
+	struct context *ctx = s->ctx;
 	uint16_t realm = s->p->probe.key.realm;
 
-	if (drop == DROP_NO_FLOW && lane->reset_unknown && is_mid_stream(s))
-		return errors_may_reset(lane, realm) ? ANSWER_RESET : ANSWER_ARP;
+	if (drop == DROP_NO_FLOW && ctx->reset_unknown && is_mid_stream(s))
+		return errors_may_reset(ctx, realm) ? ANSWER_RESET : ANSWER_ARP;
 	if (nexthop_answer(drop) >= 0 || answers[drop] == ANSWER_ARP)
 		return (enum answer)answers[drop];
-	return errors_may_refuse(lane, realm) ? (enum answer)answers[drop] : ANSWER_ARP;
+	return errors_may_refuse(ctx, realm) ? (enum answer)answers[drop] : ANSWER_ARP;
 }
 
 static void refuse(struct burst *b, const struct setup *s, enum drop drop)
@@ -212,7 +213,7 @@ static void refuse(struct burst *b, const struct setup *s, enum drop drop)
 	enum answer answer = choose_answer(s, drop);
 
 	if (answers[drop] == ANSWER_EXHAUSTED)
-		s->lane->sites[s->p->probe.key.realm].counters.no_room++;
+		s->ctx->sites[s->p->probe.key.realm].counters.no_room++;
 	if (answer == ANSWER_ARP) {
 		burst_drop(b, s->p, drop);
 		return;
@@ -239,31 +240,31 @@ static bool seen_before(struct seen *seen, uint64_t hash)
 }
 
 /* A flow begins to be made. False: the packet is for the gateway itself and was answered. */
-static ALWAYS_INLINE bool begin(struct lane *lane, struct burst *b, struct packet *p,
+static ALWAYS_INLINE bool begin(struct context *ctx, struct burst *b, struct packet *p,
 				struct setup *s, struct flow6 *six)
 {
 	const struct flow6_key *key;
 
-	*s = (struct setup){.lane = lane, .p = p, .six = six};
+	*s = (struct setup){.ctx = ctx, .p = p, .six = six};
 	if (six == NULL) {
-		if (!is_for_gateway(lane, p))
+		if (!is_for_gateway(ctx, p))
 			return true;
 		burst_answer(b, p, ANSWER_ECHO);
 		return false;
 	}
 	key = burst_key6(b, p);
 	*six = (struct flow6){.src = key->src, .dst = key->dst};
-	if (!is_for_gateway6(lane, p, key))
+	if (!is_for_gateway6(ctx, p, key))
 		return true;
 	burst_answer6(b, p, ANSWER_ECHO);
 	return false;
 }
 
 /* The first steps for the whole burst. Writes who goes on, returns how many. */
-static ALWAYS_INLINE unsigned prepare(struct lane *lane, struct burst *b, enum stage stage,
+static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum stage stage,
 				      struct setup *setups, struct flow6 *sixes)
 {
-	bool inbound = sixes == NULL && inbound_is_open(lane);
+	bool inbound = sixes == NULL && inbound_is_open(ctx);
 	struct seen seen = {0};
 	unsigned n = 0;
 
@@ -273,11 +274,11 @@ static ALWAYS_INLINE unsigned prepare(struct lane *lane, struct burst *b, enum s
 		enum drop drop;
 
 		if (__builtin_expect(inbound && p->tunnel == TUNNEL_NONE, 0)) {
-			inbound_open(lane, b, p);
+			inbound_open(ctx, b, p);
 			continue;
 		}
 
-		if (!begin(lane, b, p, s, sixes == NULL ? NULL : &sixes[n]))
+		if (!begin(ctx, b, p, s, sixes == NULL ? NULL : &sixes[n]))
 			continue;
 		s->next_step = inbound || seen_before(&seen, p->probe.hash) ? 0 : FIRST_ALONE;
 		drop = run_steps(s, 0, s->next_step);
@@ -289,24 +290,24 @@ static ALWAYS_INLINE unsigned prepare(struct lane *lane, struct burst *b, enum s
 	return n;
 }
 
-static bool is_open_now(struct lane *lane, struct burst *b, struct setup *s)
+static bool is_open_now(struct context *ctx, struct burst *b, struct setup *s)
 {
 	struct flow_probe *probe = &s->p->probe;
 	const struct flow6_key *key = burst_key6(b, s->p);
 
 	if (s->six == NULL)
-		flow_table_lookup(lane->flows, &probe, 1);
+		flow_table_lookup(ctx->flows, &probe, 1);
 	else
-		flow6_table_lookup(lane->flows6, &key, &probe, 1);
+		flow6_table_lookup(ctx->flows6, &key, &probe, 1);
 	return probe->record != FLOW_NO_RECORD;
 }
 
-static ALWAYS_INLINE void finish(struct lane *lane, struct burst *b, struct setup *s,
+static ALWAYS_INLINE void finish(struct context *ctx, struct burst *b, struct setup *s,
 				 enum stage follow)
 {
 	enum drop drop;
 
-	if (s->next_step == 0 && is_open_now(lane, b, s)) {
+	if (s->next_step == 0 && is_open_now(ctx, b, s)) {
 		burst_pass(b, follow, s->p);
 		return;
 	}
@@ -320,27 +321,27 @@ static ALWAYS_INLINE void finish(struct lane *lane, struct burst *b, struct setu
 	burst_pass(b, follow, s->p);
 }
 
-void stage_setup(struct lane *lane, struct burst *b)
+void stage_setup(struct context *ctx, struct burst *b)
 {
 	struct setup setups[BURST_MAX];
 	unsigned n;
 
-	room_begin(lane, b, b->n[STAGE_SETUP]);
-	n = prepare(lane, b, STAGE_SETUP, setups, NULL);
+	room_begin(ctx, b, b->n[STAGE_SETUP]);
+	n = prepare(ctx, b, STAGE_SETUP, setups, NULL);
 
 	for (unsigned i = 0; i < n; i++)
-		finish(lane, b, &setups[i], STAGE_FOLLOW);
+		finish(ctx, b, &setups[i], STAGE_FORWARD);
 }
 
-void stage_setup6(struct lane *lane, struct burst *b)
+void stage_setup6(struct context *ctx, struct burst *b)
 {
 	struct setup setups[BURST_MAX];
 	struct flow6 sixes[BURST_MAX];
 	unsigned n;
 
-	room_begin(lane, b, b->n[STAGE_SETUP6]);
-	n = prepare(lane, b, STAGE_SETUP6, setups, sixes);
+	room_begin(ctx, b, b->n[STAGE_SETUP6]);
+	n = prepare(ctx, b, STAGE_SETUP6, setups, sixes);
 
 	for (unsigned i = 0; i < n; i++)
-		finish(lane, b, &setups[i], STAGE_FOLLOW6);
+		finish(ctx, b, &setups[i], STAGE_FORWARD6);
 }

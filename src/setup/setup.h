@@ -6,11 +6,11 @@
  */
 #pragma once
 
-#include "lane.h"
+#include "context.h"
 
 /* One flow in the making. */
 struct setup {
-	struct lane *lane;
+	struct context *ctx;
 	struct packet *p;
 	uint32_t next_step; /* setup.c: where the packet goes on alone */
 	struct flow flow; /* written step by step */
@@ -38,8 +38,8 @@ enum drop egress_take(struct setup *s); /* that one, or the next that is free */
 enum drop global_choose(struct setup *s); /* IPv6: or none, if it leaves untranslated */
 enum drop global_take(struct setup *s);
 void egress_undo(struct setup *s);
-bool egress_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
-void egress_rested(struct lane *lane, const struct flow *flow, const struct flow6 *six);
+bool egress_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
+void egress_rested(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 enum drop insert_flow(struct setup *s); /* both directions into the table */
 enum drop insert_flow6(struct setup *s);
 
@@ -51,44 +51,44 @@ bool egress_find_home(struct setup *s);
 enum drop egress_take_home(struct setup *s);
 
 /* The flow's return moved to another tunnel: so do those of its endpoint that are yet to come. */
-void egress_moved(struct lane *lane, const struct flow *flow);
+void egress_moved(struct context *ctx, const struct flow *flow);
 
 /* May the Internet open flows here? */
-bool inbound_is_open(const struct lane *lane);
+bool inbound_is_open(const struct context *ctx);
 
 /*
  * A packet from the Internet that belongs to no flow: it opens one and follows it, or is dropped.
  */
-void inbound_open(struct lane *lane, struct burst *b, struct packet *p);
+void inbound_open(struct context *ctx, struct burst *b, struct packet *p);
 
 /*
  * Room (room.c). Begins a burst's account: @n first packets, while those of @b are on their way
  * (NULL: none are). The hand looks at @n records of a table, and wakes up to @n whose rest is over;
  * how many flows it ended.
  */
-void room_begin(struct lane *lane, const struct burst *b, unsigned n);
-unsigned room_sweep(struct lane *lane, bool six, unsigned n);
+void room_begin(struct context *ctx, const struct burst *b, unsigned n);
+unsigned room_sweep(struct context *ctx, bool six, unsigned n);
 
-void stage_setup(struct lane *lane, struct burst *b);
-void stage_setup6(struct lane *lane, struct burst *b);
+void stage_setup(struct context *ctx, struct burst *b);
+void stage_setup6(struct context *ctx, struct burst *b);
 
 /* A flow of IPv4 is in the table: it is counted. */
-void setup_flow_begun(struct lane *lane, const struct flow *flow);
+void setup_flow_begun(struct context *ctx, const struct flow *flow);
 
 /*
  * What setup took for a flow is given back: call for each flow that ends (setup.c). @six: its
  * addresses if it is IPv6, or NULL. True: its port has to rest.
  */
-bool setup_flow_ended(struct lane *lane, const struct flow *flow, const struct flow6 *six);
+bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
 /* A worker's own account of what each site has. free() ends it. NULL if memory ran out. */
 struct site_use *limits_create(void);
-void limits_release(struct lane *lane, const struct flow *flow, const struct flow6 *six);
+void limits_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
 /* The same of its hosts; @random is a secret. free() ends it, too. */
 struct sources *limits_create_sources(uint64_t random);
 
-/* For struct flow_timers: how long is this half-open flow of @arg, a lane, kept now? */
+/* For struct flow_timers: how long is this half-open flow of @arg, a worker context, kept now? */
 uint16_t limits_half_open_s(void *arg, const struct flow_table *t, const struct flow *f);
 
 /*
@@ -105,7 +105,7 @@ void egress_destroy(struct egress_state *e); /* NULL is fine */
  * used at once. Then egress_tick() each turn.
  */
 void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s);
-void egress_tick(struct lane *lane);
+void egress_tick(struct context *ctx);
 
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
 

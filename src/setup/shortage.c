@@ -70,7 +70,7 @@ static struct shortage *find(const struct setup *s, uint32_t address, bool with_
 {
 	struct addr6 dst = destination_of(s);
 	struct shortage *slot =
-		slot_of(s->lane->egress->shortages, &dst, s->flow.dport, address, with_reserve);
+		slot_of(s->ctx->egress->shortages, &dst, s->flow.dport, address, with_reserve);
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (is_of(&slot[i], s, &dst, address, with_reserve))
@@ -81,15 +81,15 @@ static struct shortage *find(const struct setup *s, uint32_t address, bool with_
 
 static void keep(const struct setup *s, struct shortage *slot)
 {
-	slot->used_s = s->lane->now_s;
-	s->lane->egress->shortages->until_s = s->lane->now_s + SHORTAGE_KEPT_S;
+	slot->used_s = s->ctx->now_s;
+	s->ctx->egress->shortages->until_s = s->ctx->now_s + SHORTAGE_KEPT_S;
 }
 
 struct shortage *shortage_find(const struct setup *s, uint32_t address, bool with_reserve)
 {
 	struct shortage *slot;
 
-	if (!shortages_are_known(s->lane->egress->shortages, s->lane->now_s))
+	if (!shortages_are_known(s->ctx->egress->shortages, s->ctx->now_s))
 		return NULL;
 	slot = find(s, address, with_reserve);
 	if (slot != NULL)
@@ -101,7 +101,7 @@ struct shortage *shortage_open(const struct setup *s, uint32_t address, bool wit
 {
 	struct addr6 dst = destination_of(s);
 	struct shortage *slot =
-		slot_of(s->lane->egress->shortages, &dst, s->flow.dport, address, with_reserve);
+		slot_of(s->ctx->egress->shortages, &dst, s->flow.dport, address, with_reserve);
 
 	if (slot[1].used_s < slot[0].used_s)
 		slot++;
@@ -132,8 +132,8 @@ static void note_freed(const struct setup *s, uint32_t address, bool with_reserv
 
 void shortage_port_freed(const struct setup *s)
 {
-	const struct network *net = s->lane->net;
-	const struct egress_state *e = s->lane->egress;
+	const struct network *net = s->ctx->net;
+	const struct egress_state *e = s->ctx->egress;
 	const struct slice *slice = &net->slices[s->slice];
 	uint16_t port = ntohs(s->flow.nat_port);
 	const struct egress_address *address;

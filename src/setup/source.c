@@ -27,7 +27,7 @@ enum drop source_check(struct setup *s)
 	if (!is_host(s->flow.src) || !is_host(s->flow.dst) || is_link_local(s->flow.src) ||
 	    s->flow.src == s->flow.dst)
 		return DROP_MARTIAN;
-	if (!network_source_allowed(s->lane->net, s->flow.site, s->flow.src))
+	if (!network_source_allowed(s->ctx->net, s->flow.site, s->flow.src))
 		return DROP_SOURCE;
 	return DROP_NONE;
 }
@@ -40,8 +40,8 @@ enum drop source6_check(struct setup *s)
 	    addr6_is_link_local(&six->src) || addr6_is_link_local(&six->dst) ||
 	    addr6_equal(&six->src, &six->dst))
 		return DROP_MARTIAN;
-	s->is_global = network_find_global(s->lane->net, &six->src) == s->flow.site;
-	if (!s->is_global && !network_source6_allowed(s->lane->net, s->flow.site, &six->src))
+	s->is_global = network_find_global(s->ctx->net, &six->src) == s->flow.site;
+	if (!s->is_global && !network_source6_allowed(s->ctx->net, s->flow.site, &six->src))
 		return DROP_SOURCE;
 	return DROP_NONE;
 }

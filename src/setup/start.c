@@ -34,7 +34,7 @@ enum drop start_check(struct setup *s)
 		drop = start_check_tcp(p->tcp_flags);
 		if (drop != DROP_NONE)
 			return drop;
-		state = FLOW_TCP_OPENING;
+		state = FLOW_TCP_SYN_SENT;
 		break;
 	case PROTO_UDP:
 		state = FLOW_UDP;

@@ -12,9 +12,9 @@
 
 #include "base/memory.h"
 #include "base/wire.h"
+#include "context.h"
 #include "flow/flow.h"
 #include "handover.h"
-#include "lane.h"
 #include "loop.h"
 #include "shots.h"
 
@@ -56,7 +56,7 @@ struct side {
 
 static unsigned owner_of(const struct rig *rig, uint32_t flow)
 {
-	struct lane lane = {
+	struct context ctx = {
 		.net = rig->net, .handover = rig->handover, .count = (uint16_t)rig->n_workers};
 	struct packet p = {0};
 	struct shot shot;
@@ -73,7 +73,7 @@ static unsigned owner_of(const struct rig *rig, uint32_t flow)
 		.realm = rig->net->tunnels[flow % RIG_SITES + 1].site,
 		.proto = PROTO_UDP,
 	};
-	return handover_owner(&lane, &p);
+	return handover_owner(&ctx, &p);
 }
 
 static void side_send(struct side *s, enum flow_dir dir, unsigned n)

@@ -7,8 +7,8 @@
 #include <rte_cycles.h>
 #include <string.h>
 
-unsigned __real_pipeline_run(struct lane *lane, struct burst *b);
-unsigned __wrap_pipeline_run(struct lane *lane, struct burst *b);
+unsigned __real_pipeline_run(struct context *ctx, struct burst *b);
+unsigned __wrap_pipeline_run(struct context *ctx, struct burst *b);
 
 static struct stage_account *to;
 
@@ -17,17 +17,17 @@ void stages_account(struct stage_account *account)
 	to = account;
 }
 
-unsigned __wrap_pipeline_run(struct lane *lane, struct burst *b)
+unsigned __wrap_pipeline_run(struct context *ctx, struct burst *b)
 {
 	uint64_t last, now;
 	unsigned n;
 
 	if (to == NULL)
-		return __real_pipeline_run(lane, b);
+		return __real_pipeline_run(ctx, b);
 
 	last = rte_rdtsc();
 	memset(b->n, 0, sizeof(b->n));
-	n = receive(lane, b);
+	n = receive(ctx, b);
 	now = rte_rdtsc();
 	to->receive += now - last;
 	to->bursts++;
@@ -36,7 +36,7 @@ unsigned __wrap_pipeline_run(struct lane *lane, struct burst *b)
 			continue;
 		to->packets[s] += b->n[s];
 		last = rte_rdtsc();
-		pipeline[s].run(lane, b);
+		pipeline[s].run(ctx, b);
 		to->cycles[s] += rte_rdtsc() - last;
 	}
 	return n;

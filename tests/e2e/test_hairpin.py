@@ -161,7 +161,7 @@ def test_tcp_service(hairpin):
     assert got == data
     assert peer[0] == EGRESS and peer[1] != place[1]
     states = {f["state"] for f in bed.daemon.flows("--port", str(place[1]))}
-    assert states == {"established", "fin-forward", "fin-return"}  # the server has closed its end
+    assert states == {"established", "fin-sent", "fin-received"}  # the server has closed its end
     for s in client, keep, listener:
         s.close()
 

@@ -92,8 +92,8 @@ def test_large_pages_come_whole(net, daemon, server):
     large = hashlib.sha256(PAGES["large"]).hexdigest()
     if "af_packet" in daemon.file:  # a veth without XDP brings giant packets
         both(net, lambda b: curl(b, server, "large", 3))
-        wait_until("the alarm", lambda: ("frames_cut", "uplink") in alarms(daemon))
-        assert daemon.drops()["cut_short"] == uplink(daemon)["cut"] > 0
+        wait_until("the alarm", lambda: ("frames_truncated", "uplink") in alarms(daemon))
+        assert daemon.drops()["truncated"] == uplink(daemon)["cut"] > 0
         assert "tso off gso off" in daemon.homeward("status").stdout
         net.internet.run("ethtool", "-K", "uplink0", "tso", "off", "gso", "off")
     assert both(net, lambda b: curl(b, server, "large")) == [large] * 2
@@ -130,6 +130,6 @@ def test_answers_in_fragments(net, daemon):
     assert pinged(branch, JOINED_MAX)
     if "af_packet" in daemon.file:
         assert not pinged(branch, JOINED_MAX + 1)
-        assert daemon.drops()["cut_short"] == uplink(daemon)["cut"] >= 2
+        assert daemon.drops()["truncated"] == uplink(daemon)["cut"] >= 2
     else:
         assert pinged(branch, 8000)

@@ -127,7 +127,7 @@ def test_new_connections_begin_with_what_fits(net):
     assert daemon.answered()["too_big"] == before
 
 
-def test_errors_that_quote_nothing_of_ours_are_not_believed(net):
+def test_errors_that_embedded_nothing_of_ours_are_not_believed(net):
     """Somebody on the way says that madrid's packets are too big, but does not know its key."""
     from scapy.layers.inet import GRE, ICMP, IP
     topology, daemon = net

@@ -1,19 +1,19 @@
 /*
- * Fragments in any order into the whole data plane: the input is a short story of which piece of which
+ * Fragments in any order into the whole data plane: the input is a short story of which fragment of which
  * packet comes when.
  *
  * The first byte says which bed: bit 0 three workers. Then each step is a byte, and its operands:
  *
- *   0 to 7     how (1), at (2), length (1), damage     a piece of that packet: see packets[] below
+ *   0 to 7     how (1), at (2), length (1), damage     a fragment of that packet: see packets[] below
  *   8, 9       seconds (1)                             the clock moves
  *   others     from (1), length (1), bytes             any IP packet, IPv4 checksums made right
  *
- * A piece begins at 8 * at and has 8 * length bytes. How: which of two identifications, whether it says
+ * A fragment begins at 8 * at and has 8 * length bytes. How: which of two identifications, whether it says
  * more or none follow whatever is true, whether a byte of it is another, the frame is cut short, or it
  * is damaged: n (1), n * {at, xor}, into its headers.
  *
  * What must hold whatever comes in: every packet is accounted for and every buffer given back
- * (bed_check), nothing waits longer than it may, and what leaves is sound. In a story where every piece
+ * (bed_check), nothing waits longer than it may, and what leaves is sound. In a story where every fragment
  * is a true one, what leaves is one of the packets and says what it said, and an answer goes home.
  */
 #include "look.h"
@@ -184,7 +184,7 @@ static void check_sound(const uint8_t *frame, size_t len, unsigned port)
 /* What left after one step. */
 static void take_all(bool late)
 {
-	static struct pieces pieces;
+	static struct fragments fragments;
 	struct bed *bed = story.scene->bed;
 	uint8_t frame[BED_FRAME_MAX];
 	const char *why = "";
@@ -193,11 +193,11 @@ static void take_all(bool late)
 
 	for (unsigned port = PARCEL_UNDERLAY; port <= PARCEL_UPLINK; port++) {
 		if (!late && !story.untrue) {
-			bool whole = pieces_take(bed, port, &pieces, &out, &why);
+			bool whole = pieces_take(bed, port, &fragments, &out, &why);
 
-			stop_if(!whole && pieces.n > 0, why);
+			stop_if(!whole && fragments.n > 0, why);
 			if (whole)
-				check_whole(&out, &pieces.first, port);
+				check_whole(&out, &fragments.first, port);
 			continue;
 		}
 		while ((len = bed_take(bed, port, frame)) > 0) {

@@ -141,7 +141,7 @@ static bool is_server(const struct seen *s, const struct look *back)
 }
 
 /*
- * @back, or what it quotes turned round, was delivered to @site. It came from the Internet or, @hairpin,
+ * @back, or what it embeds turned round, was delivered to @site. It came from the Internet or, @hairpin,
  * from another site, which may have had its own address then.
  */
 static const char *check_home(const struct look *back, uint8_t site, bool hairpin)
@@ -161,15 +161,15 @@ static const char *check_home(const struct look *back, uint8_t site, bool hairpi
 
 static const char *check_error_home(const struct look *error, uint8_t site)
 {
-	struct look quote, back;
+	struct look embedded, back;
 
-	if (!look_at_quote(error, &quote))
-		return "an error without a quote found home";
-	back = quote;
-	back.src = quote.dst;
-	back.dst = quote.src;
-	back.sport = quote.dport;
-	back.dport = quote.sport;
+	if (!look_at_quote(error, &embedded))
+		return "an error without an embedded found home";
+	back = embedded;
+	back.src = embedded.dst;
+	back.dst = embedded.src;
+	back.sport = embedded.dport;
+	back.dport = embedded.sport;
 	return check_home(&back, site, false);
 }
 
@@ -185,7 +185,7 @@ static const char *check_advertisement(const struct look *l, const struct came *
 static const char *check_uplink(const uint8_t *frame, size_t len, const struct came *c, bool sure)
 {
 	const char *wrong;
-	struct look l, quote;
+	struct look l, embedded;
 
 	if (!look_at(frame + 14, len - 14, &l) || l.len != len - 14)
 		return "uplink: no sound packet";
@@ -199,8 +199,8 @@ static const char *check_uplink(const uint8_t *frame, size_t len, const struct c
 	if (wrong != NULL || l.later)
 		return wrong;
 	if (l.icmp_error)
-		return look_at_quote(&l, &quote) && !make_is_egress(&quote.dst) &&
-				       !make_is_global(&quote.dst)
+		return look_at_quote(&l, &embedded) && !make_is_egress(&embedded.dst) &&
+				       !make_is_global(&embedded.dst)
 			       ? "uplink: an error about somebody else"
 			       : NULL;
 	if (make_is_global(&l.src) && c->tunnelled && c->known &&
@@ -251,7 +251,7 @@ static const char *check_keepalive(const struct look *l, const struct came *c)
 static const char *check_answer(const struct look_gre *out, const struct look *l,
 				const struct came *c)
 {
-	/* what is not the first piece says nothing */
+	/* what is not the first fragment says nothing */
 	if (!l->icmp && !l->later && !is_reset(l, &c->packet))
 		return "the gateway speaks by itself";
 	if (!look_same(&out->outer.dst, &c->gre.outer.src) || out->key != c->gre.key)

@@ -35,7 +35,7 @@ struct look {
 /* False if @ip has no sound IPv4 or IPv6 header within @len bytes. */
 bool look_at(const uint8_t *ip, size_t len, struct look *out);
 
-/* The same for what an ICMP error quotes: it may be cut, and no checksum is looked at. */
+/* The same for what an ICMP error embeds: it may be cut, and no checksum is looked at. */
 bool look_at_quote(const struct look *error, struct look *out);
 
 /* A tunnel packet taken apart, and what it carries. */
@@ -50,7 +50,7 @@ struct look_gre {
 bool look_into_gre(const uint8_t *frame, size_t len, struct look_gre *out);
 
 /*
- * Makes checksums right in what stands at @ip, as deep as it goes: tunnel packets and quotes too. Those of
+ * Makes checksums right in what stands at @ip, as deep as it goes: tunnel packets and embeds too. Those of
  * headers; with @all those of transports and GRE as well. Anything goes for input.
  */
 void look_fix(uint8_t *ip, size_t len, bool all);

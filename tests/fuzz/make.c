@@ -310,15 +310,15 @@ static void swap(uint8_t *a, uint8_t *b, size_t n)
 static size_t write_error(const uint8_t *op, const struct look *l, size_t room, uint8_t *at)
 {
 	static const uint8_t types[] = {3, 11, 12, 4}, types6[] = {1, 2, 3, 4};
-	size_t header = l->six ? 40 : 20, quote = l->len < room ? l->len : room;
+	size_t header = l->six ? 40 : 20, embedded = l->len < room ? l->len : room;
 	uint8_t *icmp = at + header;
 
-	if (op[2] != 0 && op[2] < quote)
-		quote = op[2];
-	memmove(icmp + 8, l->ip, quote);
+	if (op[2] != 0 && op[2] < embedded)
+		embedded = op[2];
+	memmove(icmp + 8, l->ip, embedded);
 	memset(at, 0, header + 8);
 	at[0] = l->six ? 0x60 : 0x45;
-	look_put_16(at + (l->six ? 4 : 2), (unsigned)(8 + quote + (l->six ? 0 : header)));
+	look_put_16(at + (l->six ? 4 : 2), (unsigned)(8 + embedded + (l->six ? 0 : header)));
 	at[l->six ? 6 : 9] = l->six ? ICMP6 : ICMP;
 	at[l->six ? 7 : 8] = 60;
 	icmp[0] = l->six ? types6[op[0] & 3] : types[op[0] & 3];
@@ -327,7 +327,7 @@ static size_t write_error(const uint8_t *op, const struct look *l, size_t room, 
 	memcpy(at + (l->six ? 8 : 12), l->ip + (l->six ? 24 : 16), l->six ? 16 : 4);
 	memcpy(at + (l->six ? 24 : 16), l->ip + (l->six ? 8 : 12), l->six ? 16 : 4);
 	at[l->six ? 23 : 15] ^= op[1] >> 4; /* a router on the way, as a rule */
-	return header + 8 + quote;
+	return header + 8 + embedded;
 }
 
 void make_error(const uint8_t op[4], const struct frame_bytes *about, struct frame_bytes *out)

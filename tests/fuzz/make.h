@@ -48,7 +48,7 @@ unsigned make_packet(const uint8_t op[MAKE_BYTES], uint16_t port, unsigned nth,
 
 /*
  * An ICMP error about @about, a frame that left: from where that went, back the same way. @op: type,
- * code, bytes quoted (0: all), MTU / 8. No frame if there is nothing that could be quoted.
+ * code, bytes embedded (0: all), MTU / 8. No frame if there is nothing that could be embedded.
  */
 void make_error(const uint8_t op[4], const struct frame_bytes *about, struct frame_bytes *out);
 

@@ -13,13 +13,13 @@ LAYERS = {
     "flow": 3,
     "packet": 4,
     "counters": 4,
-    "lane": 5,
+    "context": 5,
     "errors": 5,
     "sources": 5,
-    "whole": 5,
+    "reassembled": 5,
     "nexthop": 5,
     "wanted": 5,
-    "flow/follow": 6,
+    "flow/forward": 6,
     "flow/stages": 6,
     "handover": 6,
     "in": 6,
@@ -34,10 +34,10 @@ LAYERS = {
     "main": 10,
 }
 # One thing in two files; what leaves for another worker, and where setup/ says it belongs.
-PAIRS = ({"worker", "query"}, {"worker", "census"}, {"errors", "lane"}, {"sources", "lane"}, {"nexthop", "lane"}, {"wanted", "lane"}, {"nexthop", "wanted"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
+PAIRS = ({"worker", "query"}, {"worker", "census"}, {"errors", "context"}, {"sources", "context"}, {"nexthop", "context"}, {"wanted", "context"}, {"nexthop", "wanted"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
 CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
 RTE_MAY = re.compile(
-    r"^src/(packet|whole|handover|pipeline|worker\w*|main)\.[ch]$|"
+    r"^src/(packet|reassembled|handover|pipeline|worker\w*|main)\.[ch]$|"
     r"^src/(in/(receive|assembly|reassemble|steer\w*)|out/(fragment|transmit)|control/port\w*|network/adjacency\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
 TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/tunnel/", "src/base/",

@@ -365,27 +365,27 @@ static const struct {
 	unsigned half_open; /* the host's own SYN is one more */
 	uint16_t wait_s; /* before it */
 } segments[] = {
-	{"SYN from outside",            false, SYN,       100, 0,   FLOW_TCP_CALLED,      1},
-	{"again",                       false, SYN,       100, 0,   FLOW_TCP_CALLED,      1},
-	{"a blind reset",               false, RST,       999, 0,   FLOW_TCP_CALLED,      1},
-	{"a blind acknowledgement",     false, ACK,       101, 5,   FLOW_TCP_CALLED,      1},
-	{"the host accepts",            true,  SYN | ACK, 500, 101, FLOW_TCP_ACCEPTED,    1},
-	{"a blind third segment",       false, ACK,       101, 9999, FLOW_TCP_ACCEPTED,    1},
-	{"a blind reset",               false, RST | ACK, 101, 9999, FLOW_TCP_ACCEPTED,    1},
-	{"SYN again",                   false, SYN,       100, 0,   FLOW_TCP_ACCEPTED,    1},
+	{"SYN from outside",            false, SYN,       100, 0,   FLOW_TCP_SYN_RECEIVED,      1},
+	{"again",                       false, SYN,       100, 0,   FLOW_TCP_SYN_RECEIVED,      1},
+	{"a blind reset",               false, RST,       999, 0,   FLOW_TCP_SYN_RECEIVED,      1},
+	{"a blind acknowledgement",     false, ACK,       101, 5,   FLOW_TCP_SYN_RECEIVED,      1},
+	{"the host accepts",            true,  SYN | ACK, 500, 101, FLOW_TCP_SYN_ACK_SENT,    1},
+	{"a blind third segment",       false, ACK,       101, 9999, FLOW_TCP_SYN_ACK_SENT,    1},
+	{"a blind reset",               false, RST | ACK, 101, 9999, FLOW_TCP_SYN_ACK_SENT,    1},
+	{"SYN again",                   false, SYN,       100, 0,   FLOW_TCP_SYN_ACK_SENT,    1},
 	{"the third segment",           false, ACK,       101, 501, FLOW_TCP_ESTABLISHED, 0},
 	{"data",                        true,  ACK,       501, 101, FLOW_TCP_ESTABLISHED, 0},
 	{"after an hour",               false, ACK,       101, 501, FLOW_TCP_ESTABLISHED, 0, 3600},
 	{"a blind reset",               false, RST,       999, 0,   FLOW_TCP_ESTABLISHED, 0},
-	{"the host closes",             true,  FIN | ACK, 501, 101, FLOW_TCP_FIN_FORWARD, 0},
+	{"the host closes",             true,  FIN | ACK, 501, 101, FLOW_TCP_FIN_SENT, 0},
 	{"so does the other side",      false, FIN | ACK, 101, 502, FLOW_TCP_CLOSED,      0},
 	{"the last acknowledgement",    true,  ACK,       502, 102, FLOW_TCP_CLOSED,      0},
-	{"called again, same port",     false, SYN,       700, 0,   FLOW_TCP_CALLED,      1},
+	{"called again, same port",     false, SYN,       700, 0,   FLOW_TCP_SYN_RECEIVED,      1},
 	{"refused this time",           true,  RST | ACK, 0,   701, FLOW_TCP_CLOSED,      0},
-	{"called once more",            false, SYN,       800, 0,   FLOW_TCP_CALLED,      1},
+	{"called once more",            false, SYN,       800, 0,   FLOW_TCP_SYN_RECEIVED,      1},
 	{"who calls gives up",          false, RST,       801, 0,   FLOW_TCP_CLOSED,      0},
-	{"and the host calls it",       true,  SYN,       50,  0,   FLOW_TCP_OPENING,     1},
-	{"which answers",               false, SYN | ACK, 60,  51,  FLOW_TCP_ANSWERED,    1},
+	{"and the host calls it",       true,  SYN,       50,  0,   FLOW_TCP_SYN_SENT,     1},
+	{"which answers",               false, SYN | ACK, 60,  51,  FLOW_TCP_SYN_ACK_RECEIVED,    1},
 	{"",                            true,  ACK,       51,  61,  FLOW_TCP_ESTABLISHED, 0},
 };
 /* clang-format on */
@@ -436,7 +436,7 @@ static void half_open_from_outside_ends(void **state)
 	worker_advance_clock(bed_worker(bed, 0), 240);
 	for (unsigned k = 0; k < 200; k++)
 		bed_run(bed);
-	assert_int_equal(state_towards(777), FLOW_TCP_CALLED);
+	assert_int_equal(state_towards(777), FLOW_TCP_SYN_RECEIVED);
 	worker_advance_clock(bed_worker(bed, 0), 2);
 	for (unsigned k = 0; k < 200; k++)
 		bed_run(bed);

@@ -1,5 +1,5 @@
 /*
- * Fragments of IPv6: each row is a packet, how its source cut it, in which order the pieces come, and
+ * Fragments of IPv6: each row is a packet, how its source cut it, in which order the fragments come, and
  * what leaves. Who is where: parcel.h.
  */
 #include "parcel.h"
@@ -19,7 +19,7 @@ static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
 
 enum lie { TRUE, LAST, MORE, POISON, TOO_LONG, CUT_OFF, OTHER_NEXT, ATOMIC };
 
-struct cut {
+struct fragmenter {
 	size_t at, end; /* bytes behind the headers for the way; {0, 0}: that was all */
 	enum lie lie;
 };
@@ -29,8 +29,8 @@ struct row {
 	enum whence from;
 	uint8_t proto;
 	size_t size; /* of the packet that is cut */
-	struct cut cuts[CUTS_MAX]; /* as they arrive */
-	unsigned pieces; /* that leave; 0: nothing does */
+	struct fragmenter cuts[CUTS_MAX]; /* as they arrive */
+	unsigned fragments; /* that leave; 0: nothing does */
 	size_t largest; /* of them, if there are several */
 	enum drop drop; /* of what was dropped at once, */
 	unsigned dropped; /* so many */
@@ -71,18 +71,18 @@ static const struct row rows[] = {
 	{"a later fragment that names another protocol: the first one counts",
 	 SITE, UDP, 1040, {{0, 504}, {504, 1000, OTHER_NEXT}}, 1},
 
-	{"larger than the uplink: leaves in pieces", SITE, UDP, 3040,
+	{"larger than the uplink: leaves in fragments", SITE, UDP, 3040,
 	 {{0, 1400}, {1400, 2800}, {2800, 3000}}, 3, 1448},
-	{"in pieces of the size that came", SITE, UDP, 3040,
+	{"in fragments of the size that came", SITE, UDP, 3040,
 	 {{0, 1232}, {1232, 2464}, {2464, 3000}}, 3, 1280},
 	{"it would fit the uplink, but its source believes in less: leaves as it came",
 	 SITE, UDP, 1440, {{0, 1232}, {1232, 1400}}, 2, 1280},
-	{"small pieces are joined up to 1,280 bytes, which any way takes (RFC 8200 section 5)",
+	{"small fragments are joined up to 1,280 bytes, which any way takes (RFC 8200 section 5)",
 	 SITE, UDP, 3040, {{0, 600}, {600, 1200}, {1200, 1800}, {1800, 2400}, {2400, 3000}}, 3, 1280},
-	{"larger than the tunnel: leaves in pieces", INTERNET, UDP, 1640, {{0, 1448}, {1448, 1600}}, 2, 1472},
+	{"larger than the tunnel: leaves in fragments", INTERNET, UDP, 1640, {{0, 1448}, {1448, 1600}}, 2, 1472},
 	{"a large answer to a ping",        INTERNET, ICMP6, 4048,
 	 {{2800, 4008}, {0, 1400}, {1400, 2800}}, 3, 1448},
-	{"with headers for the way, which every piece has", SITE, UDP, 3056,
+	{"with headers for the way, which every fragment has", SITE, UDP, 3056,
 	 {{0, 1400}, {1400, 2800}, {2800, 3008}}, 3, 1456, WITH(HBH, "\x3c\0" PAD "\x11\0" PAD)},
 
 	{"the same fragment again",         SITE, UDP, 1040, {{0, 504}, {0, 504}, {504, 1000}}, 1, 0,
@@ -137,7 +137,7 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-static size_t lie(const struct cut *cut, uint8_t *packet, size_t len)
+static size_t lie(const struct fragmenter *cut, uint8_t *packet, size_t len)
 {
 	size_t front = len - 8 - (cut->end - cut->at);
 
@@ -167,7 +167,7 @@ static size_t lie(const struct cut *cut, uint8_t *packet, size_t len)
 	return len;
 }
 
-static void send_cut(struct bed *bed, const struct parcel *parcel, const struct cut *cut)
+static void send_cut(struct bed *bed, const struct parcel *parcel, const struct fragmenter *cut)
 {
 	uint8_t packet[BED_FRAME_MAX];
 	size_t len = parcel_cut(parcel, cut->at, cut->end, packet);
@@ -182,7 +182,7 @@ static void send_cut(struct bed *bed, const struct parcel *parcel, const struct 
 }
 
 static struct parcel parcel;
-static struct pieces pieces;
+static struct fragments fragments;
 
 static void check_out(struct bed *bed, const struct row *row, const struct frame *in)
 {
@@ -194,21 +194,22 @@ static void check_out(struct bed *bed, const struct row *row, const struct frame
 	struct frame out;
 	const char *why;
 
-	if (row->pieces == 0) {
+	if (row->fragments == 0) {
 		if (bed_take(bed, port, frame) != 0)
 			fail_msg("%s: something went on", row->why);
 		return;
 	}
-	if (!pieces_take(bed, port, &pieces, &out, &why))
+	if (!pieces_take(bed, port, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
-	if (pieces.n != row->pieces || (row->pieces > 1 && pieces.largest != row->largest))
-		fail_msg("%s: %u pieces, %zu bytes", row->why, pieces.n, pieces.largest);
-	assert_int_equal(pieces.len - 14, row->size);
+	if (fragments.n != row->fragments ||
+	    (row->fragments > 1 && fragments.largest != row->largest))
+		fail_msg("%s: %u fragments, %zu bytes", row->why, fragments.n, fragments.largest);
+	assert_int_equal(fragments.len - 14, row->size);
 	assert_int_equal(out.token, in->token);
 	assert_int_equal(out.payload, in->payload);
 	assert_memory_equal(&out.dst6, back ? &host : &server, 16);
 	assert_memory_equal(&out.src6, back ? &server : &egress, 16);
-	assert_int_equal(pieces.first.outer_dst, back ? PARCEL_BERLIN : 0);
+	assert_int_equal(fragments.first.outer_dst, back ? PARCEL_BERLIN : 0);
 }
 
 static void check_counters(struct bed *bed, const struct row *row, unsigned sent)
@@ -217,8 +218,8 @@ static void check_counters(struct bed *bed, const struct row *row, unsigned sent
 
 	bed_expect_drops(bed, row->why, row->drop, row->dropped);
 	assert_int_equal(c.held, row->held);
-	assert_int_equal(c.fragments_made, row->pieces > 0 ? row->pieces - 1 : 0);
-	if (row->pieces > 0 && row->cuts[1].lie != ATOMIC)
+	assert_int_equal(c.fragments_made, row->fragments > 0 ? row->fragments - 1 : 0);
+	if (row->fragments > 0 && row->cuts[1].lie != ATOMIC)
 		assert_int_equal(c.fragments_joined, sent - row->dropped - 1);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S);
 	assert_int_equal(bed_counters(bed).held, row->held);
@@ -235,8 +236,8 @@ static void check_told(struct bed *bed, const struct row *row)
 	static const struct ip6 host = PARCEL_HOST6, inside = PARCEL_INSIDE6;
 	uint8_t frame[BED_FRAME_MAX], packet[BED_FRAME_MAX];
 	size_t len = bed_take(bed, UNDERLAY, frame), n = len, want;
-	const uint8_t *quote = frame_inner(frame, &n) + 48;
-	const struct cut *first = &row->cuts[row->cuts[0].at != 0];
+	const uint8_t *embedded = frame_inner(frame, &n) + 48;
+	const struct fragmenter *first = &row->cuts[row->cuts[0].at != 0];
 	struct frame out;
 	const char *why;
 
@@ -251,10 +252,10 @@ static void check_told(struct bed *bed, const struct row *row)
 	assert_memory_equal(&out.dst6, &host, 16);
 	assert_int_equal(out.icmp_type, 3);
 	assert_int_equal(out.icmp_code, 1);
-	want = pieces6_cut(parcel.whole, parcel.len, &(struct piece){first->at, first->end},
+	want = pieces6_cut(parcel.whole, parcel.len, &(struct fragment){first->at, first->end},
 			   parcel.id, packet);
 	assert_int_equal(n, 48 + want < 1280 ? 48 + want : 1280);
-	assert_memory_equal(quote, packet, n - 48);
+	assert_memory_equal(embedded, packet, n - 48);
 }
 
 static void check_row(const struct row *row)

@@ -1,5 +1,5 @@
 /*
- * Fragments: each row is a packet, how it is cut, in which order the pieces come, and whether the
+ * Fragments: each row is a packet, how it is cut, in which order the fragments come, and whether the
  * packet goes on as a whole.
  */
 #include "parcel.h"
@@ -24,7 +24,7 @@ enum { CUTS_MAX = 12, PER_SITE = PARCEL_PER_SITE, ALL = PARCEL_ALL };
 static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
 static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers: 4\n");
 
-struct cut {
+struct fragmenter {
 	size_t at, end; /* payload bytes; {0, 0}: that was all */
 	bool no_more; /* claims to be the last, whatever it is; the real last one does so by itself */
 	uint8_t poison; /* if not 0: overwrites its first byte */
@@ -35,8 +35,8 @@ struct row {
 	enum whence from;
 	uint8_t proto;
 	size_t size; /* of the packet that is cut, IPv4 header included */
-	struct cut cuts[CUTS_MAX]; /* as they arrive */
-	unsigned pieces; /* that leave; 0: nothing does */
+	struct fragmenter cuts[CUTS_MAX]; /* as they arrive */
+	unsigned fragments; /* that leave; 0: nothing does */
 	enum drop drop; /* of what was dropped at once, */
 	unsigned dropped; /* so many */
 	unsigned held; /* still wait, and will be dropped as fragment_timeout */
@@ -64,9 +64,9 @@ static const struct row rows[] = {
 	{"fragments of eight bytes",        SITE, UDP, 52,
 	 {{0, 8}, {24, 32}, {8, 16}, {16, 24}}, 1},
 	{"a last fragment of one byte",     SITE, UDP, 1029, {{0, 1008}, {1008, 1009}}, 1},
-	{"larger than the uplink: leaves in pieces", SITE, UDP, 3020,
+	{"larger than the uplink: leaves in fragments", SITE, UDP, 3020,
 	 {{0, 1400}, {1400, 2800}, {2800, 3000}}, 3},
-	{"larger than the tunnel: leaves in pieces", INTERNET, UDP, 1600, {{0, 1480}, {1480, 1580}}, 2},
+	{"larger than the tunnel: leaves in fragments", INTERNET, UDP, 1600, {{0, 1480}, {1480, 1580}}, 2},
 	{"a tunnel packet larger than the uplink", TUNNEL, UDP, 3020,
 	 {{1400, 2800}, {0, 1400}, {2800, 3000}}, 3},
 
@@ -119,7 +119,7 @@ static size_t header_of(uint8_t proto)
 	return proto == TCP ? 40 : 28;
 }
 
-static void send_cut(struct bed *bed, const struct parcel *parcel, const struct cut *cut)
+static void send_cut(struct bed *bed, const struct parcel *parcel, const struct fragmenter *cut)
 {
 	uint8_t packet[BED_FRAME_MAX];
 	size_t len = parcel_cut(parcel, cut->at, cut->end, packet);
@@ -134,7 +134,7 @@ static void send_cut(struct bed *bed, const struct parcel *parcel, const struct 
 }
 
 static struct parcel parcel;
-static struct pieces pieces;
+static struct fragments fragments;
 
 static void check_out(struct bed *bed, const struct row *row, const struct frame *in)
 {
@@ -143,20 +143,20 @@ static void check_out(struct bed *bed, const struct row *row, const struct frame
 	struct frame out;
 	const char *why;
 
-	if (row->pieces == 0) {
+	if (row->fragments == 0) {
 		if (bed_take(bed, port, frame) != 0)
 			fail_msg("%s: something went on", row->why);
 		return;
 	}
-	if (!pieces_take(bed, port, &pieces, &out, &why))
+	if (!pieces_take(bed, port, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
-	if (pieces.n != row->pieces)
-		fail_msg("%s: %u pieces", row->why, pieces.n);
+	if (fragments.n != row->fragments)
+		fail_msg("%s: %u fragments", row->why, fragments.n);
 	assert_int_equal(out.token, in->token);
 	assert_int_equal(out.payload, in->payload);
 	assert_int_equal(out.dst, row->from == INTERNET ? HOST : SERVER);
 	assert_int_equal(out.src, row->from == INTERNET ? SERVER : EGRESS);
-	assert_int_equal(pieces.first.outer_dst, row->from == INTERNET ? BERLIN : 0);
+	assert_int_equal(fragments.first.outer_dst, row->from == INTERNET ? BERLIN : 0);
 }
 
 static void check_counters(struct bed *bed, const struct row *row, unsigned sent)
@@ -165,7 +165,7 @@ static void check_counters(struct bed *bed, const struct row *row, unsigned sent
 
 	bed_expect_drops(bed, row->why, row->drop, row->dropped);
 	assert_int_equal(c.held, row->held);
-	if (row->pieces > 0)
+	if (row->fragments > 0)
 		assert_int_equal(c.fragments_joined, sent - row->dropped - 1);
 	for (unsigned s = 0; s < LIFE_S; s++)
 		worker_advance_clock(bed_worker(bed, 0), 1);
@@ -182,7 +182,7 @@ static void check_told(struct bed *bed, const struct row *row)
 {
 	uint8_t frame[BED_FRAME_MAX];
 	size_t len = bed_take(bed, UNDERLAY, frame), n = len;
-	const uint8_t *quote = frame_inner(frame, &n) + 28;
+	const uint8_t *embedded = frame_inner(frame, &n) + 28;
 	struct frame out;
 	const char *why;
 
@@ -197,8 +197,8 @@ static void check_told(struct bed *bed, const struct row *row)
 	assert_int_equal(out.dst, HOST);
 	assert_int_equal(out.icmp_type, 11);
 	assert_int_equal(out.icmp_code, 1);
-	assert_memory_equal(quote + 12, parcel.whole + 12, 8);
-	assert_memory_equal(quote + 20, parcel.whole + 20, n - 28 - 20);
+	assert_memory_equal(embedded + 12, parcel.whole + 12, 8);
+	assert_memory_equal(embedded + 20, parcel.whole + 20, n - 28 - 20);
 	assert_int_equal(n, row->cuts[0].at == 0 && row->cuts[0].end == 504 ? 28 + 524 : 28 + 340);
 }
 
@@ -240,7 +240,7 @@ static void sites_do_not_mix(void **state)
 	static struct parcel berlin, madrid;
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
-	const struct cut first = {0, 504}, last = {504, 1000};
+	const struct fragmenter first = {0, 504}, last = {504, 1000};
 	const char *why;
 
 	b.payload = m.payload = 1000 - 8;
@@ -250,10 +250,10 @@ static void sites_do_not_mix(void **state)
 	send_cut(bed, &madrid, &last);
 	assert_int_equal(bed_counters(bed).held, 2);
 	send_cut(bed, &madrid, &first);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
 	send_cut(bed, &berlin, &last);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
 	bed_check(bed);
 	bed_destroy(bed);
@@ -265,7 +265,7 @@ static void keys_differ(void **state)
 	struct bed *bed = bed_create(yaml, 1);
 	const uint8_t protos[] = {UDP, TCP, ICMP, UDP};
 	static struct parcel parcels[ARRAY_SIZE(protos)];
-	const struct cut first = {0, 504}, last = {504, 1000};
+	const struct fragmenter first = {0, 504}, last = {504, 1000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
 		struct frame f = from_site(protos[i], false);
@@ -281,7 +281,7 @@ static void keys_differ(void **state)
 		const char *why;
 
 		send_cut(bed, &parcels[i], &last);
-		assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+		assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.proto, protos[i]);
 	}
@@ -295,7 +295,7 @@ static void a_site_has_its_part(void **state)
 	static struct parcel berlin, madrid;
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
-	const struct cut first = {0, 504}, last = {504, 1000};
+	const struct fragmenter first = {0, 504}, last = {504, 1000};
 	uint8_t frame[BED_FRAME_MAX];
 	const char *why;
 
@@ -310,11 +310,11 @@ static void a_site_has_its_part(void **state)
 	assert_int_equal(bed_counters(bed).held, 1 + PER_SITE);
 	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 3 * ALL - PER_SITE);
 	send_cut(bed, &madrid, &last);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
 	/* Its newest are there still. */
 	send_cut(bed, &berlin, &last);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 	assert_int_equal(bed_counters(bed).held, 0);
@@ -343,7 +343,7 @@ static void who_is_not_told(void **state)
 		f.icmp_type = cases[i].icmp_type;
 		f.payload = 1000;
 		parcel_pack(&parcel, &f, cases[i].from);
-		send_cut(bed, &parcel, &(struct cut){0, 504});
+		send_cut(bed, &parcel, &(struct fragmenter){0, 504});
 		worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 		assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_TIMEOUT], 1);
 		assert_int_equal(bed_take(bed, UNDERLAY, frame), 0);
@@ -352,7 +352,7 @@ static void who_is_not_told(void **state)
 	}
 }
 
-/* A packet in more pieces than we join: small change is no attack on memory. */
+/* A packet in more fragments than we join: small change is no attack on memory. */
 static void too_many_pieces(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -385,9 +385,9 @@ static void largest(void **state)
 		in->payload = (uint16_t)(size - 28);
 		parcel_pack(&parcel, in, from);
 		parcel_send(bed, &parcel, 1400);
-		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &pieces, &out, &why))
+		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &fragments, &out, &why))
 			fail_msg("%zu bytes: %s", size, why);
-		assert_int_equal(pieces.len, 14 + size);
+		assert_int_equal(fragments.len, 14 + size);
 		assert_int_equal(out.token, in->token);
 	}
 	bed_check(bed);
@@ -424,9 +424,9 @@ static void both_at_once(void **state)
 	f.payload = 2000 - 8;
 	parcel_pack(&parcel, &f, SITE);
 	for (unsigned i = 0; i < 2; i++) {
-		const struct piece piece = {i * 1000, (i + 1) * 1000};
+		const struct fragment fragment = {i * 1000, (i + 1) * 1000};
 		uint8_t packet[BED_FRAME_MAX], bytes[BED_FRAME_MAX];
-		size_t len = pieces_cut(parcel.whole, parcel.len, &piece, 0x7777, packet);
+		size_t len = pieces_cut(parcel.whole, parcel.len, &fragment, 0x7777, packet);
 
 		outer.len = frame_wrap(&f, packet, len, bytes) - 14;
 		memcpy(outer.whole, bytes + 14, outer.len);
@@ -434,10 +434,10 @@ static void both_at_once(void **state)
 		outer.around.outer_dst = 0;
 		outer.port = UNDERLAY;
 		outer.id = (uint16_t)(100 + i);
-		send_cut(bed, &outer, &(struct cut){504, outer.len - 20});
-		send_cut(bed, &outer, &(struct cut){0, 504});
+		send_cut(bed, &outer, &(struct fragmenter){504, outer.len - 20});
+		send_cut(bed, &outer, &(struct fragmenter){0, 504});
 	}
-	if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+	if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
 		fail_msg("%s", why);
 	assert_int_equal(out.token, f.token);
 	assert_int_equal(bed_counters(bed).fragments_joined, 3);
@@ -493,7 +493,7 @@ static void several_workers(void **state)
 		parcel_pack(&parcel, &f, from);
 		parcel.id = (uint16_t)i;
 		parcel_send(bed, &parcel, 720);
-		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.payload, f.payload);

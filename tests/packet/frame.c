@@ -464,39 +464,39 @@ static void parse_quoted_ports(const uint8_t *l4, struct frame *f)
 	f->dport = is_icmp(f) ? 0 : get16(l4 + 2);
 }
 
-static bool parse_quote6(const uint8_t *quote, size_t len, struct frame *f, const char **why)
+static bool parse_quote6(const uint8_t *embedded, size_t len, struct frame *f, const char **why)
 {
 	size_t at;
 
 	memset(f, 0, sizeof(*f));
-	at = parse_ip6(quote, len, f);
-	*why = "quoted IPv6 header";
+	at = parse_ip6(embedded, len, f);
+	*why = "embedded IPv6 header";
 	if (at == 0)
 		return false;
-	if (40u + get16(quote + 4) == len)
-		return parse_l4(quote + at, len - at, f, why);
-	parse_quoted_ports(quote + at, f);
+	if (40u + get16(embedded + 4) == len)
+		return parse_l4(embedded + at, len - at, f, why);
+	parse_quoted_ports(embedded + at, f);
 	return true;
 }
 
-bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const char **why)
+bool frame_parse_quote(const uint8_t *embedded, size_t len, struct frame *f, const char **why)
 {
-	const uint8_t *l4 = quote + 20;
+	const uint8_t *l4 = embedded + 20;
 
-	if (len > 0 && quote[0] >> 4 == 6)
-		return parse_quote6(quote, len, f, why);
+	if (len > 0 && embedded[0] >> 4 == 6)
+		return parse_quote6(embedded, len, f, why);
 	memset(f, 0, sizeof(*f));
-	*why = "quoted IPv4 header";
-	if (len < 28 || quote[0] != 0x45)
+	*why = "embedded IPv4 header";
+	if (len < 28 || embedded[0] != 0x45)
 		return false;
-	*why = "quoted IPv4 checksum";
-	if (sum16(0, quote, 20) != 0xffff)
+	*why = "embedded IPv4 checksum";
+	if (sum16(0, embedded, 20) != 0xffff)
 		return false;
-	f->proto = quote[9];
-	f->ttl = quote[8];
-	f->src = get32(quote + 12);
-	f->dst = get32(quote + 16);
-	if (get16(quote + 2) == len)
+	f->proto = embedded[9];
+	f->ttl = embedded[8];
+	f->src = get32(embedded + 12);
+	f->dst = get32(embedded + 16);
+	if (get16(embedded + 2) == len)
 		return parse_l4(l4, len - 20, f, why);
 	parse_quoted_ports(l4, f);
 	return true;

@@ -67,15 +67,15 @@ void frame_mend(uint8_t *ip);
 
 /*
  * Reads a frame back. False, with the reason in @why, if any length, checksum or header in it is
- * wrong. Understands what frame_build() builds, and ICMP errors (payload is then the quote).
+ * wrong. Understands what frame_build() builds, and ICMP errors (payload is then the embedded packet).
  */
 bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **why);
 
 /*
- * The packet that an ICMP or ICMPv6 error quotes, from its IP header on, cut at @len bytes. False, with the
- * reason, if its header's checksum is wrong, or the transport's where the quote is whole.
+ * The packet that an ICMP or ICMPv6 error embeds, from its IP header on, cut at @len bytes. False, with the
+ * reason, if its header's checksum is wrong, or the transport's where the embedded packet is whole.
  */
-bool frame_parse_quote(const uint8_t *quote, size_t len, struct frame *f, const char **why);
+bool frame_parse_quote(const uint8_t *embedded, size_t len, struct frame *f, const char **why);
 
 /* The outer fields only; the inner packet may be anything. */
 void frame_parse_outer(const uint8_t *in, size_t len, struct frame *f);

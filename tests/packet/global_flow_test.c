@@ -2,8 +2,8 @@
  * Flows of global prefixes: ICMPv6 errors about them, which are forwarded as they are in both
  * directions, and their life. The picture is in global.h.
  */
+#include "fragments.h"
 #include "global.h"
-#include "pieces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@ struct error_row {
 	uint8_t type, code;
 	uint16_t mtu;
 	uint8_t proto; /* of the flow */
-	uint16_t quoted; /* bytes; 0: the whole packet */
+	uint16_t embedded_packet; /* bytes; 0: the whole packet */
 	struct ip6 from;
 	bool hidden; /* it goes on under the host's address */
 };
@@ -36,7 +36,7 @@ static const struct error_row error_rows[] = {
 	{"too big for SCTP",                  false, 2, 0, 1280, SCTP, 0, FAR_ROUTER},
 	{"parameter problem for GRE",         false, 4, 1, 0, 47, 0, FAR_ROUTER},
 	{"eight bytes of the transport",      false, 1, 4, 0, UDP, 48, FAR_ROUTER},
-	{"a quote that ends within the TCP checksum", false, 3, 0, 0, TCP, 40 + 17, FAR_ROUTER},
+	{"an embedded packet that ends within the TCP checksum", false, 3, 0, 0, TCP, 40 + 17, FAR_ROUTER},
 
 	{"from the host itself: UDP",         true, 1, 4, 0, UDP, 0, HOST},
 	{"from the host itself: TCP",         true, 1, 1, 0, TCP, 0, HOST},
@@ -80,8 +80,8 @@ static void run_errors(unsigned workers)
 	for (size_t i = 0; i < ARRAY_SIZE(error_rows); i++) {
 		const struct error_row *row = &error_rows[i];
 		struct bed *bed = global_bed(workers);
-		uint8_t quote[BED_FRAME_MAX], frame[BED_FRAME_MAX];
-		size_t quoted = open_flow(bed, row, quote), len;
+		uint8_t embedded[BED_FRAME_MAX], frame[BED_FRAME_MAX];
+		size_t embedded_packet = open_flow(bed, row, embedded), len;
 		struct frame out, error = {.six = true,
 					   .src6 = row->from,
 					   .dst6 = row->from_site ? server : host,
@@ -89,12 +89,13 @@ static void run_errors(unsigned workers)
 					   .icmp_type = row->type,
 					   .icmp_code = row->code,
 					   .dport = row->mtu,
-					   .data = quote};
+					   .data = embedded};
 		const uint8_t *inner;
 		const char *why;
 
-		quoted = row->quoted != 0 ? row->quoted : quoted;
-		error.payload = (uint16_t)quoted;
+		embedded_packet =
+			row->embedded_packet != 0 ? row->embedded_packet : embedded_packet;
+		error.payload = (uint16_t)embedded_packet;
 		if (row->from_site) {
 			error.outer_src = BERLIN;
 			error.outer_dst = GATEWAY;
@@ -114,8 +115,9 @@ static void run_errors(unsigned workers)
 		assert_memory_equal(&out.src6, row->hidden ? &host : &row->from, 16);
 		assert_memory_equal(&out.dst6, &error.dst6, 16);
 		inner = frame_inner(frame, &len);
-		assert_int_equal(len, 40 + 8 + quoted);
-		assert_memory_equal(inner + 48, quote, quoted); /* as it was, not a hop less */
+		assert_int_equal(len, 40 + 8 + embedded_packet);
+		assert_memory_equal(inner + 48, embedded,
+				    embedded_packet); /* as it was, not a hop less */
 		assert_int_equal(out.outer_dst, row->from_site ? 0 : BERLIN);
 		bed_check(bed);
 		bed_destroy(bed);
@@ -299,13 +301,13 @@ static void without_an_address_of_ours(void **state)
 static void put_in_pieces(struct bed *bed, unsigned port, const struct frame *around,
 			  const uint8_t *ip, size_t len, uint32_t id)
 {
-	const struct piece cuts[] = {{2464, len - 40}, {0, 1232}, {1232, 2464}};
-	uint8_t piece[BED_FRAME_MAX], frame[BED_FRAME_MAX];
+	const struct fragment cuts[] = {{2464, len - 40}, {0, 1232}, {1232, 2464}};
+	uint8_t fragment[BED_FRAME_MAX], frame[BED_FRAME_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
-		size_t cut = pieces6_cut(ip, len, &cuts[i], id, piece);
+		size_t cut = pieces6_cut(ip, len, &cuts[i], id, fragment);
 
-		bed_send(bed, port, frame, frame_wrap(around, piece, cut, frame));
+		bed_send(bed, port, frame, frame_wrap(around, fragment, cut, frame));
 	}
 	bed_run(bed);
 }
@@ -313,18 +315,18 @@ static void put_in_pieces(struct bed *bed, unsigned port, const struct frame *ar
 /* What came out by @port is the packet @ip again, a hop further. */
 static void expect_whole(struct bed *bed, unsigned port, const uint8_t *ip, size_t len)
 {
-	static struct pieces pieces;
+	static struct fragments fragments;
 	uint8_t wanted[BED_FRAME_MAX];
 	struct frame whole;
 	const char *why;
 
 	memcpy(wanted, ip, len);
 	wanted[HOPS_AT]--;
-	if (!pieces_take(bed, port, &pieces, &whole, &why))
-		fail_msg("in pieces: wrong %s", why);
-	assert_int_equal(pieces.n, 3);
-	assert_int_equal(pieces.len, 14 + len);
-	assert_memory_equal(pieces.whole + 14, wanted, len);
+	if (!pieces_take(bed, port, &fragments, &whole, &why))
+		fail_msg("in fragments: wrong %s", why);
+	assert_int_equal(fragments.n, 3);
+	assert_int_equal(fragments.len, 14 + len);
+	assert_memory_equal(fragments.whole + 14, wanted, len);
 }
 
 /* Whatever the protocol, and at whichever worker they arrive. */

@@ -4,8 +4,8 @@
  *
  * The network is drawn in hairpin_bed.h. Nothing of all this is seen at the uplink.
  */
+#include "fragments.h"
 #include "hairpin_bed.h"
-#include "pieces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -263,33 +263,33 @@ static void hops(void **state)
 	stop();
 }
 
-/* What the ICMP error taken last quotes. */
-static struct frame quote_of_error(void)
+/* What the ICMP error taken last embeds. */
+static struct frame embedded_of_error(void)
 {
 	size_t len = taken.len;
 	const uint8_t *ip = frame_inner(taken.raw, &len);
-	struct frame quote;
+	struct frame embedded;
 	const char *why;
 
-	if (!frame_parse_quote(ip + QUOTE_AT, len - QUOTE_AT, &quote, &why))
+	if (!frame_parse_quote(ip + QUOTE_AT, len - QUOTE_AT, &embedded, &why))
 		fail_msg("an error with a wrong %s", why);
-	return quote;
+	return embedded;
 }
 
 /* The error taken last is for @a, about what it sent to @to. */
 static void check_error(const struct frame *out, const struct end *a, uint8_t proto,
 			const struct outside *to)
 {
-	struct frame quote = quote_of_error();
+	struct frame embedded = embedded_of_error();
 
 	assert_int_equal(out->outer_dst, a->site);
 	assert_int_equal(out->dst, a->addr);
 	assert_int_equal(out->src, to->addr); /* all that is to be seen of the other site */
-	assert_int_equal(quote.src, a->addr);
-	assert_int_equal(quote.sport, a->port);
-	assert_int_equal(quote.dst, to->addr);
-	assert_int_equal(quote.dport, to->port);
-	assert_int_equal(quote.proto, proto);
+	assert_int_equal(embedded.src, a->addr);
+	assert_int_equal(embedded.sport, a->port);
+	assert_int_equal(embedded.dst, to->addr);
+	assert_int_equal(embedded.dport, to->port);
+	assert_int_equal(embedded.proto, proto);
 }
 
 /* Too big for the other's tunnel: the sender hears of it by way of its own flow. */
@@ -320,9 +320,9 @@ static void too_big(void **state)
 	}
 }
 
-static struct pieces pieces;
+static struct fragments fragments;
 
-/* In pieces into the other's tunnel; and from pieces that came. */
+/* In fragments into the other's tunnel; and from fragments that came. */
 static void in_pieces(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000}, b = {MADRID, HOST, 5000};
@@ -336,24 +336,24 @@ static void in_pieces(void **state)
 	f = packet(&a, UDP, &to);
 	f.payload = 1400;
 	for (unsigned cut = 0; cut < 2; cut++) {
-		static uint8_t whole[PIECES_PACKET_MAX], piece[BED_FRAME_MAX];
+		static uint8_t whole[PIECES_PACKET_MAX], fragment[BED_FRAME_MAX];
 		uint8_t bytes[BED_FRAME_MAX];
 		size_t len = frame_build_inner(&f, whole);
-		const struct piece parts[] = {{800, len - 20}, {0, 800}};
+		const struct fragment parts[] = {{800, len - 20}, {0, 800}};
 
 		for (unsigned i = 0; cut > 0 && i < 2; i++) {
-			size_t n = pieces_cut(whole, len, &parts[i], 99, piece);
+			size_t n = pieces_cut(whole, len, &parts[i], 99, fragment);
 
-			bed_send(bed, UNDERLAY, bytes, frame_wrap(&f, piece, n, bytes));
+			bed_send(bed, UNDERLAY, bytes, frame_wrap(&f, fragment, n, bytes));
 		}
 		if (cut == 0)
 			bed_send(bed, UNDERLAY, bytes, frame_build(&f, bytes));
 		bed_run(bed);
-		if (!pieces_take(bed, UNDERLAY, &pieces, &out, &why))
+		if (!pieces_take(bed, UNDERLAY, &fragments, &out, &why))
 			fail_msg("cut %u: %s", cut, why);
-		assert_int_equal(pieces.n, 2);
-		assert_true(pieces.largest <= MADRID_MTU);
-		assert_int_equal(pieces.first.outer_dst, MADRID);
+		assert_int_equal(fragments.n, 2);
+		assert_true(fragments.largest <= MADRID_MTU);
+		assert_int_equal(fragments.first.outer_dst, MADRID);
 		assert_int_equal(out.src, from.addr);
 		assert_int_equal(out.sport, from.port);
 		assert_int_equal(out.dst, HOST);

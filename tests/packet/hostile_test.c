@@ -95,7 +95,7 @@ static const struct row rows[] = {
 	{"one byte of outer header",        {FROM_BERLIN, .proto = UDP}, .len = 15, .drop = DROP_OUTER_MALFORMED},
 	{"all but a byte of outer header",  {FROM_BERLIN, .proto = UDP}, .len = 33, .drop = DROP_OUTER_MALFORMED},
 	{"outer packet longer than the frame", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(2, 1)}, .mend = true,
-	 .drop = DROP_CUT_SHORT},
+	 .drop = DROP_TRUNCATED},
 	{"outer packet shorter than its header", {FROM_BERLIN, .proto = UDP}, .outer = {POKE(3, 19)}, .mend = true,
 	 .drop = DROP_OUTER_MALFORMED},
 	{"outer header of 16 bytes",        {FROM_BERLIN, .proto = UDP}, .outer = {POKE(0, 0x44)}, .drop = DROP_OUTER_MALFORMED},
@@ -150,7 +150,7 @@ static const struct row rows[] = {
 	 .inner = {POKE(40, 1), POKE(41, 2), POKE(42, 4)}, .damaged = true},
 	{"no room for ICMP",                {FROM_BERLIN, .proto = ICMP, .icmp_type = 8}, .inner = {POKE(3, 27)}, .mend = true,
 	 .drop = DROP_INNER_MALFORMED},
-	{"an ICMP error about nothing",     {FROM_BERLIN, .proto = ICMP, .icmp_type = 3}, .drop = DROP_ICMP_QUOTE},
+	{"an ICMP error about nothing",     {FROM_BERLIN, .proto = ICMP, .icmp_type = 3}, .drop = DROP_ICMP_EMBEDDED},
 
 	/* source routes and other options */
 	{"loose source route (RFC 7126)",   {FROM_BERLIN, .proto = UDP}, OPTIONS("\x83\x07\x04\x0a\x01\x01\x01\0"),
@@ -245,7 +245,7 @@ static const struct row rows[] = {
 	{"TTL 0, to a crowd: nobody is told", {TO(IP(224, 0, 0, 1)), .proto = UDP}, .inner = {POKE(8, 0)}, .mend = true,
 	 .drop = DROP_TTL_EXPIRED},
 	{"TTL 0, an ICMP error: nobody is told", {FROM_BERLIN, .proto = ICMP, .icmp_type = 3, .payload = 40},
-	 .inner = {POKE(8, 0)}, .mend = true, .drop = DROP_ICMP_QUOTE},
+	 .inner = {POKE(8, 0)}, .mend = true, .drop = DROP_ICMP_EMBEDDED},
 	{"TTL 0, from the Internet and of no flow", {INTERNET(SERVER), .proto = UDP}, UPLINK, .inner = {POKE(8, 0)},
 	 .mend = true, .drop = DROP_NO_FLOW},
 
@@ -285,7 +285,7 @@ static const struct row rows[] = {
 	 .drop = DROP_INNER_MALFORMED},
 	{"v6: no room for ICMPv6",          {FROM_BERLIN6, .proto = ICMP6, .icmp_type = 128}, .inner = {POKE(5, 7)},
 	 .drop = DROP_INNER_MALFORMED},
-	{"v6: an ICMPv6 error about nothing", {FROM_BERLIN6, .proto = ICMP6, .icmp_type = 1}, .drop = DROP_ICMP_QUOTE},
+	{"v6: an ICMPv6 error about nothing", {FROM_BERLIN6, .proto = ICMP6, .icmp_type = 1}, .drop = DROP_ICMP_EMBEDDED},
 	{"v6: source is documentation, which a site may not use", {.six = true, BERLIN_GRE, .src6 = SERVER6,
 	 .dst6 = IP6(0x2001, 0xdb8, 5, 0, 0, 0, 0, 1), PORTS, .proto = UDP}, .answer = ANSWERED(PROHIBITED)},
 	{"v6: destination is unspecified",  {.six = true, BERLIN_GRE, .src6 = HOST6, .dst6 = IP6(0, 0, 0, 0, 0, 0, 0, 0),

@@ -6,7 +6,7 @@
  *                                                                   egress 203.0.113.1, slice 1
  *
  * Both sites run the same flow, from the same host and port to the same server, so that an error that
- * went by addresses alone would have an even chance to go astray. What is quoted is taken from the
+ * went by addresses alone would have an even chance to go astray. What is embedded is taken from the
  * wire, where whoever makes the error sees it.
  */
 #include "bed.h"
@@ -31,7 +31,7 @@
 enum { UNDERLAY, UPLINK };
 enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17, ICMP = 1, ECHO = 8, REPLY = 0 };
 enum { UNREACHABLE = 3, QUENCH = 4, REDIRECT = 5, EXCEEDED = 11, PARAMETER = 12 };
-enum { PROBLEM_AT = 28 }; /* where the quote begins, from the error's IPv4 header on */
+enum { PROBLEM_AT = 28 }; /* where the embedded packet begins, from the error's IPv4 header on */
 
 static const char yaml[] =
 	"ports:\n"
@@ -56,11 +56,11 @@ struct row {
 	enum side side;
 	uint8_t type, code;
 	uint8_t proto; /* of the flow */
-	uint16_t quoted; /* bytes of quote; 0: the whole packet */
+	uint16_t embedded_packet; /* bytes of embedded; 0: the whole packet */
 	enum drop drop; /* DROP_NONE: is delivered */
 	uint16_t mtu;
 	uint8_t ttl; /* of the error; 0: 64 */
-	uint32_t from, to; /* of the error; 0: a router on that side, the quoted source */
+	uint32_t from, to; /* of the error; 0: a router on that side, the embedded source */
 	struct {
 		size_t at; /* from the error's IPv4 header on; 0: nothing is overwritten */
 		uint8_t value;
@@ -83,14 +83,14 @@ static const struct row rows[] = {
 	{"time exceeded comes home: traceroute by ICMP",   INTERNET, EXCEEDED, 0, ICMP},
 	{"reassembly time exceeded comes home",            INTERNET, EXCEEDED, 1, UDP},
 	{"parameter problem comes home",                   INTERNET, PARAMETER, 0, UDP},
-	{"eight quoted bytes are enough: UDP",             INTERNET, UNREACHABLE, 3, UDP, 28},
-	{"eight quoted bytes are enough: TCP",             INTERNET, UNREACHABLE, 3, TCP, 28},
-	{"eight quoted bytes are enough: ICMP",            INTERNET, EXCEEDED, 0, ICMP, 28},
-	{"a quote that ends before the TCP checksum",      INTERNET, EXCEEDED, 0, TCP, 37},
-	{"a quote that ends within the TCP checksum",      INTERNET, EXCEEDED, 0, TCP, 37},
-	{"a quote that ends behind the TCP checksum",      INTERNET, EXCEEDED, 0, TCP, 38},
-	{"a quote of odd length",                          INTERNET, EXCEEDED, 0, UDP, 33},
-	{"a quoted UDP checksum of zero stays zero",       INTERNET, UNREACHABLE, 3, UDP,
+	{"eight embedded bytes are enough: UDP",             INTERNET, UNREACHABLE, 3, UDP, 28},
+	{"eight embedded bytes are enough: TCP",             INTERNET, UNREACHABLE, 3, TCP, 28},
+	{"eight embedded bytes are enough: ICMP",            INTERNET, EXCEEDED, 0, ICMP, 28},
+	{"an embedded packet that ends before the TCP checksum",      INTERNET, EXCEEDED, 0, TCP, 37},
+	{"an embedded packet that ends within the TCP checksum",      INTERNET, EXCEEDED, 0, TCP, 37},
+	{"an embedded packet that ends behind the TCP checksum",      INTERNET, EXCEEDED, 0, TCP, 38},
+	{"an embedded packet of odd length",                          INTERNET, EXCEEDED, 0, UDP, 33},
+	{"an embedded UDP checksum of zero stays zero",       INTERNET, UNREACHABLE, 3, UDP,
 	 .no_udp_checksum = true},
 	{"from the server itself",                         INTERNET, UNREACHABLE, 3, UDP, .from = SERVER},
 	{"from a router with a private address",           INTERNET, EXCEEDED, 0, UDP,
@@ -103,9 +103,9 @@ static const struct row rows[] = {
 	{"too big for a return: the site has a small MTU", SITE, UNREACHABLE, 4, TCP, .mtu = 1280},
 	{"time exceeded for a return",                     SITE, EXCEEDED, 0, UDP},
 	{"parameter problem for a return",                 SITE, PARAMETER, 0, TCP},
-	{"eight quoted bytes of a return: UDP",            SITE, UNREACHABLE, 3, UDP, 28},
-	{"eight quoted bytes of a return: TCP",            SITE, UNREACHABLE, 3, TCP, 28},
-	{"eight quoted bytes of a return: ICMP",           SITE, UNREACHABLE, 3, ICMP, 28},
+	{"eight embedded bytes of a return: UDP",            SITE, UNREACHABLE, 3, UDP, 28},
+	{"eight embedded bytes of a return: TCP",            SITE, UNREACHABLE, 3, TCP, 28},
+	{"eight embedded bytes of a return: ICMP",           SITE, UNREACHABLE, 3, ICMP, 28},
 	{"a return's UDP checksum of zero stays zero",     SITE, UNREACHABLE, 3, UDP,
 	 .no_udp_checksum = true},
 	{"from the private host itself",                   SITE, UNREACHABLE, 3, UDP, .from = HOST},
@@ -116,22 +116,22 @@ static const struct row rows[] = {
 	 .poke = {22, 0xaa}, .drop = DROP_ICMP_CHECKSUM},
 	{"the error's checksum is wrong, from a site",     SITE, UNREACHABLE, 3, UDP,
 	 .poke = {22, 0xaa}, .drop = DROP_ICMP_CHECKSUM},
-	{"the quote was damaged after the checksum",       INTERNET, UNREACHABLE, 3, UDP,
+	{"the embedded packet was damaged after the checksum",       INTERNET, UNREACHABLE, 3, UDP,
 	 .poke = {PROBLEM_AT + 25, 0xaa}, .drop = DROP_ICMP_CHECKSUM},
-	{"seven quoted bytes are not enough",              INTERNET, UNREACHABLE, 3, UDP, 27,
-	 .drop = DROP_ICMP_QUOTE},
-	{"half a quoted header",                           INTERNET, UNREACHABLE, 3, UDP, 12,
-	 .drop = DROP_ICMP_QUOTE},
-	{"the quoted header's checksum is wrong",          INTERNET, UNREACHABLE, 3, UDP,
-	 .poke = {PROBLEM_AT + 10, 0xaa, true}, .drop = DROP_ICMP_QUOTE},
-	{"the quoted packet is IPv6",                      INTERNET, UNREACHABLE, 3, UDP,
-	 .poke = {PROBLEM_AT, 0x65, true}, .drop = DROP_ICMP_QUOTE},
-	{"the quoted header length is below 20",           INTERNET, UNREACHABLE, 3, UDP,
-	 .poke = {PROBLEM_AT, 0x44, true}, .drop = DROP_ICMP_QUOTE},
-	{"the quoted header is longer than the quote",     INTERNET, UNREACHABLE, 3, UDP, 28,
-	 .poke = {PROBLEM_AT, 0x4f, true}, .drop = DROP_ICMP_QUOTE},
-	{"addressed to somebody else than it quotes",      SITE, UNREACHABLE, 3, UDP,
-	 .to = IP(192, 0, 2, 81), .drop = DROP_ICMP_QUOTE},
+	{"seven embedded bytes are not enough",              INTERNET, UNREACHABLE, 3, UDP, 27,
+	 .drop = DROP_ICMP_EMBEDDED},
+	{"half an embedded header",                           INTERNET, UNREACHABLE, 3, UDP, 12,
+	 .drop = DROP_ICMP_EMBEDDED},
+	{"the embedded header's checksum is wrong",          INTERNET, UNREACHABLE, 3, UDP,
+	 .poke = {PROBLEM_AT + 10, 0xaa, true}, .drop = DROP_ICMP_EMBEDDED},
+	{"the embedded packet is IPv6",                      INTERNET, UNREACHABLE, 3, UDP,
+	 .poke = {PROBLEM_AT, 0x65, true}, .drop = DROP_ICMP_EMBEDDED},
+	{"the embedded header length is below 20",           INTERNET, UNREACHABLE, 3, UDP,
+	 .poke = {PROBLEM_AT, 0x44, true}, .drop = DROP_ICMP_EMBEDDED},
+	{"the embedded header is longer than the embedded packet",     INTERNET, UNREACHABLE, 3, UDP, 28,
+	 .poke = {PROBLEM_AT, 0x4f, true}, .drop = DROP_ICMP_EMBEDDED},
+	{"addressed to somebody else than it embeds",      SITE, UNREACHABLE, 3, UDP,
+	 .to = IP(192, 0, 2, 81), .drop = DROP_ICMP_EMBEDDED},
 	{"from 127.0.0.1",                                 INTERNET, UNREACHABLE, 3, UDP,
 	 .from = IP(127, 0, 0, 1), .drop = DROP_MARTIAN},
 	{"from 0.0.0.0",                                   INTERNET, UNREACHABLE, 3, UDP,
@@ -196,9 +196,9 @@ struct scene {
 	const struct row *row;
 	bool madrid;
 	struct frame in, mapped; /* the flow's first packet, inside and outside */
-	uint8_t raw[BED_FRAME_MAX]; /* the packet that will be quoted, on the wire */
+	uint8_t raw[BED_FRAME_MAX]; /* the packet that will be embedded, on the wire */
 	size_t raw_len;
-	struct frame quoted; /* the same, as the other side must see it */
+	struct frame embedded_packet; /* the same, as the other side must see it */
 };
 
 /* Opens the flow from both sites; the error will be about one of them. */
@@ -209,7 +209,7 @@ static void open_flows(struct scene *s)
 	s->in = first_packet(s->row, s->madrid);
 	pass(s->bed, s->row, &f, UNDERLAY, UPLINK, s->raw, &other);
 	s->raw_len = pass(s->bed, s->row, &s->in, UNDERLAY, UPLINK, s->raw, &s->mapped);
-	s->quoted = s->in;
+	s->embedded_packet = s->in;
 	if (s->row->side == INTERNET)
 		return;
 
@@ -225,7 +225,7 @@ static void open_flows(struct scene *s)
 		.token = 2,
 		.udp_no_checksum = s->row->no_udp_checksum,
 	};
-	s->quoted = back;
+	s->embedded_packet = back;
 	s->raw_len = pass(s->bed, s->row, &back, UPLINK, UNDERLAY, s->raw, &other);
 }
 
@@ -242,8 +242,8 @@ static void mend_checksum(uint8_t *icmp, size_t len)
 	icmp[3] = (uint8_t)~sum;
 }
 
-/* The frame of the error; the quote's length in @quoted. */
-static size_t build_error(const struct scene *s, uint8_t *frame, size_t *quoted)
+/* The frame of the error; the embedded packet's length in @embedded. */
+static size_t build_error(const struct scene *s, uint8_t *frame, size_t *embedded_packet)
 {
 	const struct row *row = s->row;
 	size_t n = s->raw_len, inner, len;
@@ -268,8 +268,8 @@ static size_t build_error(const struct scene *s, uint8_t *frame, size_t *quoted)
 		error.dst = SERVER;
 	}
 	error.dst = row->to != 0 ? row->to : error.dst;
-	*quoted = row->quoted != 0 ? row->quoted : n;
-	error.payload = (uint16_t)*quoted;
+	*embedded_packet = row->embedded_packet != 0 ? row->embedded_packet : n;
+	error.payload = (uint16_t)*embedded_packet;
 	inner = len = frame_build(&error, frame);
 	packet = frame_inner(frame, &inner);
 	if (row->poke.at != 0)
@@ -279,15 +279,15 @@ static size_t build_error(const struct scene *s, uint8_t *frame, size_t *quoted)
 	return len;
 }
 
-/* The error as it came out at the other side, and what it quotes there. */
-static void check_delivered(struct scene *s, size_t quoted)
+/* The error as it came out at the other side, and what it embeds there. */
+static void check_delivered(struct scene *s, size_t embedded_packet)
 {
 	const struct row *row = s->row;
 	bool home = row->side == INTERNET;
 	uint8_t raw[BED_FRAME_MAX];
 	size_t len = bed_take(s->bed, home ? UNDERLAY : UPLINK, raw), inner = len;
 	const uint8_t *packet;
-	struct frame error, quote;
+	struct frame error, embedded;
 	const char *why;
 
 	if (len == 0)
@@ -295,18 +295,18 @@ static void check_delivered(struct scene *s, size_t quoted)
 	packet = frame_inner(raw, &inner);
 	if (!frame_parse(raw, len, &error, &why))
 		fail_msg("%s: came out with a wrong %s", row->why, why);
-	if (!frame_parse_quote(packet + PROBLEM_AT, inner - PROBLEM_AT, &quote, &why))
+	if (!frame_parse_quote(packet + PROBLEM_AT, inner - PROBLEM_AT, &embedded, &why))
 		fail_msg("%s: came out with a wrong %s", row->why, why);
 
-	assert_int_equal(inner - PROBLEM_AT, quoted);
+	assert_int_equal(inner - PROBLEM_AT, embedded_packet);
 	assert_int_equal(error.icmp_type, row->type);
 	assert_int_equal(error.icmp_code, row->code);
 	assert_int_equal(error.dport, row->mtu);
 	assert_int_equal(error.ttl, (row->ttl == 0 ? 64 : row->ttl) - 1);
-	assert_int_equal(quote.src, s->quoted.src);
-	assert_int_equal(quote.dst, s->quoted.dst);
-	assert_int_equal(quote.sport, s->quoted.sport);
-	assert_int_equal(quote.dport, row->proto == ICMP ? 0 : s->quoted.dport);
+	assert_int_equal(embedded.src, s->embedded_packet.src);
+	assert_int_equal(embedded.dst, s->embedded_packet.dst);
+	assert_int_equal(embedded.sport, s->embedded_packet.sport);
+	assert_int_equal(embedded.dport, row->proto == ICMP ? 0 : s->embedded_packet.dport);
 	if (home) {
 		assert_int_equal(error.outer_dst, s->in.outer_src);
 		assert_int_equal(error.key, s->in.key);
@@ -340,16 +340,16 @@ static void check_row(const struct row *row, bool madrid)
 	struct scene s = {.bed = bed_create(yaml, 1), .row = row, .madrid = madrid};
 	uint8_t frame[BED_FRAME_MAX];
 	struct flow before, after;
-	size_t quoted, len;
+	size_t embedded_packet, len;
 
 	open_flows(&s);
 	before = flow_of(&s);
 	worker_advance_clock(bed_worker(s.bed, 0), 3);
-	len = build_error(&s, frame, &quoted);
+	len = build_error(&s, frame, &embedded_packet);
 	bed_send(s.bed, row->side == INTERNET ? UPLINK : UNDERLAY, frame, len);
 	bed_run(s.bed);
 	if (row->drop == DROP_NONE)
-		check_delivered(&s, quoted);
+		check_delivered(&s, embedded_packet);
 
 	bed_expect_drops(s.bed, row->why, row->drop, 1);
 	after = flow_of(&s);
@@ -373,13 +373,13 @@ static void about_nothing(void **state)
 	const struct row row = {"about no flow", INTERNET, UNREACHABLE, 3, UDP};
 	struct scene s = {.bed = bed_create(yaml, 1), .row = &row};
 	uint8_t frame[BED_FRAME_MAX];
-	size_t quoted, len;
+	size_t embedded_packet, len;
 
 	open_flows(&s);
 	worker_advance_clock(bed_worker(s.bed, 0), 3600);
 	for (unsigned i = 0; i < 100; i++)
 		bed_run(s.bed); /* the flow ends */
-	len = build_error(&s, frame, &quoted);
+	len = build_error(&s, frame, &embedded_packet);
 	bed_send(s.bed, UPLINK, frame, len);
 	bed_run(s.bed);
 	assert_int_equal(bed_counters(s.bed).drops[DROP_NO_FLOW], 1);
@@ -393,7 +393,7 @@ static void about_another_sites(void **state)
 	const struct row row = {"about another site's flow", SITE, UNREACHABLE, 3, UDP};
 	struct scene s = {.bed = bed_create(yaml, 1), .row = &row};
 	uint8_t frame[BED_FRAME_MAX];
-	size_t quoted, len;
+	size_t embedded_packet, len;
 	struct frame f = first_packet(&row, false), out, back;
 
 	f.src = IP(10, 0, 1, 99);
@@ -402,7 +402,7 @@ static void about_another_sites(void **state)
 	back = (struct frame){
 		.src = SERVER, .dst = EGRESS, .sport = 53, .dport = out.sport, .proto = UDP};
 	s.raw_len = pass(s.bed, &row, &back, UPLINK, UNDERLAY, s.raw, &out);
-	len = build_error(&s, frame, &quoted);
+	len = build_error(&s, frame, &embedded_packet);
 	bed_send(s.bed, UNDERLAY, frame, len);
 	bed_run(s.bed);
 	assert_int_equal(bed_counters(s.bed).drops[DROP_NO_FLOW], 1);

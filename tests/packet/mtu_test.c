@@ -1,5 +1,5 @@
 /*
- * Sizes: each row is a packet, the way out it meets, and what leaves: one packet, so many pieces, or
+ * Sizes: each row is a packet, the way out it meets, and what leaves: one packet, so many fragments, or
  * an answer that names the size that fits.
  *
  *     berlin --- GRE, MTU 1476 ---+
@@ -8,8 +8,8 @@
  *                port MTU 9000, or 1450
  */
 #include "bed.h"
+#include "fragments.h"
 #include "frame.h"
-#include "pieces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,8 +62,8 @@ struct row {
 	uint8_t proto;
 	uint16_t size; /* of the packet, IPv4 header included */
 	bool df;
-	unsigned pieces; /* that leave; 0: it is answered */
-	uint16_t mtu; /* no piece is larger; what the answer names */
+	unsigned fragments; /* that leave; 0: it is answered */
+	uint16_t mtu; /* no fragment is larger; what the answer names */
 	bool no_udp_checksum;
 };
 
@@ -80,9 +80,9 @@ static const struct row rows[] = {
 	{"just fits the smallest tunnel",            usual, MADRID, IN,  UDP,  576,  true,  1, 576},
 	{"just too big for the smallest tunnel",     usual, MADRID, IN,  UDP,  577,  false, 2, 576},
 	{"too big for the smallest tunnel, DF",      usual, MADRID, IN,  TCP,  577,  true,  0, 576},
-	{"two full pieces",                          usual, MADRID, IN,  UDP,  20 + 2 * 552, false, 2, 576},
-	{"two full pieces and a byte",               usual, MADRID, IN,  UDP,  20 + 2 * 552 + 1, false, 3, 576},
-	{"three pieces",                             usual, MADRID, IN,  TCP,  1500, false, 3, 576},
+	{"two full fragments",                          usual, MADRID, IN,  UDP,  20 + 2 * 552, false, 2, 576},
+	{"two full fragments and a byte",               usual, MADRID, IN,  UDP,  20 + 2 * 552 + 1, false, 3, 576},
+	{"three fragments",                             usual, MADRID, IN,  TCP,  1500, false, 3, 576},
 	{"a small packet passes as it is",           usual, MADRID, IN,  UDP,  60,   false, 1, 576},
 
 	{"from a tunnel, just fits the uplink",      usual, LISBON, OUT, UDP,  1500, true,  1, 1500},
@@ -114,7 +114,7 @@ static const struct row rows[] = {
 	{"a narrow uplink",                          narrow, BERLIN, OUT, UDP, 1426, false, 2, 1400},
 	{"a large ping over a narrow underlay",      narrow, BERLIN, SELF, ICMP, 1440, false, 2, 1426},
 
-	{"a large ping to the gateway is answered in pieces",
+	{"a large ping to the gateway is answered in fragments",
 						     usual, MADRID, SELF, ICMP, 1400, false, 3, 576},
 	{"a large ping with DF to the gateway",      usual, BERLIN, SELF, ICMP, 1476, true, 1, 1476},
 };
@@ -186,25 +186,25 @@ static void check_answer(struct bed *bed, const struct row *row)
 	assert_true(len <= 14 + 24 + 576);
 }
 
-static struct pieces pieces;
+static struct fragments fragments;
 
 static void check_pieces(struct bed *bed, const struct row *row, const struct frame *in)
 {
 	struct frame out;
 	const char *why;
 
-	if (!pieces_take(bed, row->dir == OUT ? UPLINK : UNDERLAY, &pieces, &out, &why))
+	if (!pieces_take(bed, row->dir == OUT ? UPLINK : UNDERLAY, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
-	if (pieces.n != row->pieces || pieces.largest > row->mtu)
-		fail_msg("%s: %u pieces, the largest of %zu bytes", row->why, pieces.n,
-			 pieces.largest);
-	assert_int_equal(pieces.len, 14 + row->size);
+	if (fragments.n != row->fragments || fragments.largest > row->mtu)
+		fail_msg("%s: %u fragments, the largest of %zu bytes", row->why, fragments.n,
+			 fragments.largest);
+	assert_int_equal(fragments.len, 14 + row->size);
 	assert_int_equal(out.token, in->token);
 	assert_int_equal(out.payload, in->payload);
 	assert_int_equal(out.ttl, row->dir == SELF ? 64 : 63);
 	assert_int_equal(out.src, row->dir == OUT ? EGRESS : row->dir == IN ? SERVER : INSIDE);
 	assert_int_equal(out.dst, row->dir == OUT ? SERVER : HOST);
-	assert_int_equal(pieces.first.outer_dst,
+	assert_int_equal(fragments.first.outer_dst,
 			 row->dir == OUT ? 0 : IP(198, 51, 100, 0) | row->site);
 }
 
@@ -225,14 +225,14 @@ static void check_row(const struct row *row)
 	before = bed_counters(bed);
 	bed_send(bed, row->dir == IN ? UPLINK : UNDERLAY, frame, frame_build(&f, frame));
 	bed_run(bed);
-	if (row->pieces == 0)
+	if (row->fragments == 0)
 		check_answer(bed, row);
 	else
 		check_pieces(bed, row, &f);
 	after = bed_counters(bed);
 	assert_int_equal(after.fragments_made - before.fragments_made,
-			 row->pieces == 0 ? 0 : row->pieces - 1);
-	assert_int_equal(after.answers[ANSWER_TOO_BIG], row->pieces == 0);
+			 row->fragments == 0 ? 0 : row->fragments - 1);
+	assert_int_equal(after.answers[ANSWER_TOO_BIG], row->fragments == 0);
 	bed_check(bed);
 	bed_destroy(bed);
 }
@@ -243,7 +243,7 @@ static void every_row(void **state)
 		check_row(&rows[i]);
 }
 
-/* All sizes around each border: nothing is lost, and no piece is too large. */
+/* All sizes around each border: nothing is lost, and no fragment is too large. */
 static void every_size(void **state)
 {
 	struct row row = {"every size", large, MADRID, IN, UDP};
@@ -254,7 +254,7 @@ static void every_size(void **state)
 	row.mtu = 576;
 	for (row.size = 540; row.size < 2400; row.size++) {
 		back.payload = (uint16_t)(row.size - 28);
-		row.pieces = row.size <= 576 ? 1 : (row.size - 20u + 551) / 552;
+		row.fragments = row.size <= 576 ? 1 : (row.size - 20u + 551) / 552;
 		bed_send(bed, UPLINK, frame, frame_build(&back, frame));
 		bed_run(bed);
 		check_pieces(bed, &row, &back);
@@ -263,7 +263,7 @@ static void every_size(void **state)
 	bed_destroy(bed);
 }
 
-/* Pieces of different packets to the Internet never share an identification. */
+/* Fragments of different packets to the Internet never share an identification. */
 static void identifications_differ(void **state)
 {
 	const struct row row = {"identifications", usual, LISBON, OUT, UDP, 3000, false, 3, 1500};
@@ -278,8 +278,8 @@ static void identifications_differ(void **state)
 		bed_send(bed, UNDERLAY, frame, frame_build(&f, frame));
 		bed_run(bed);
 		check_pieces(bed, &row, &f);
-		assert_false(seen[pieces.id]);
-		seen[pieces.id] = true;
+		assert_false(seen[fragments.id]);
+		seen[fragments.id] = true;
 	}
 	bed_check(bed);
 	bed_destroy(bed);
@@ -291,7 +291,7 @@ static void an_underlay_gets_narrow(void **state)
 	static const struct {
 		uint16_t port, mtu, size;
 		bool df;
-		unsigned pieces;
+		unsigned fragments;
 	} steps[] = {{9000, 1476, 1476, true, 1}, {1450, 1426, 1426, true, 1},
 		     {1450, 1426, 1427, true, 0}, {1300, 1276, 1276, true, 1},
 		     {1300, 1276, 1277, true, 0}, {1300, 1276, 1476, false, 2},
@@ -307,12 +307,12 @@ static void an_underlay_gets_narrow(void **state)
 		bed_set_mtu(bed, UNDERLAY, steps[i].port);
 		row.mtu = steps[i].mtu;
 		row.size = steps[i].size;
-		row.pieces = steps[i].pieces;
+		row.fragments = steps[i].fragments;
 		back.payload = (uint16_t)(row.size - 28);
 		back.df = steps[i].df;
 		bed_send(bed, UPLINK, frame, frame_build(&back, frame));
 		bed_run(bed);
-		if (row.pieces == 0)
+		if (row.fragments == 0)
 			check_answer(bed, &row);
 		else
 			check_pieces(bed, &row, &back);
@@ -365,7 +365,7 @@ static void a_path_gets_narrow(void **state)
 	static const struct {
 		uint16_t path, size;
 		bool df;
-		unsigned pieces;
+		unsigned fragments;
 	} steps[] = {{1476, 1476, true, 1},  {1300, 1300, true, 1}, {1300, 1301, true, 0},
 		     {1300, 1476, false, 2}, {576, 1300, false, 3}, {576, 577, true, 0},
 		     {1476, 1476, true, 1},  {1476, 1477, true, 0}};
@@ -378,12 +378,12 @@ static void a_path_gets_narrow(void **state)
 		bed_narrow(bed, 1, steps[i].path);
 		row.mtu = steps[i].path;
 		row.size = steps[i].size;
-		row.pieces = steps[i].pieces;
+		row.fragments = steps[i].fragments;
 		back.payload = (uint16_t)(row.size - 28);
 		back.df = steps[i].df;
 		bed_send(bed, UPLINK, frame, frame_build(&back, frame));
 		bed_run(bed);
-		if (row.pieces == 0)
+		if (row.fragments == 0)
 			check_answer(bed, &row);
 		else
 			check_pieces(bed, &row, &back);

@@ -7,8 +7,8 @@
  */
 #include "bed.h"
 #include "census.h"
+#include "context.h"
 #include "frame.h"
-#include "lane.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -231,7 +231,7 @@ static void test_census(void **state)
 static void test_census_without_what_rests(void **state)
 {
 	static struct census c;
-	struct neighbour_wanted wanted[LANE_WANTED_MAX];
+	struct neighbour_wanted wanted[CONTEXT_WANTED_MAX];
 
 	for (uint16_t i = 0; i < 20; i++) {
 		put(four, 1000 + i);
@@ -248,7 +248,7 @@ static void test_census_without_what_rests(void **state)
 	for (unsigned hop = 0; hop < 16; hop++)
 		assert_false(has(&c, hop));
 	worker_turn(bed_worker(bed, 0));
-	assert_int_equal(worker_take_wanted(bed_worker(bed, 0), wanted, LANE_WANTED_MAX), 0);
+	assert_int_equal(worker_take_wanted(bed_worker(bed, 0), wanted, CONTEXT_WANTED_MAX), 0);
 }
 
 /* A SYN goes out; its answer comes back when routes have moved to @to: the MSS it is let say. */

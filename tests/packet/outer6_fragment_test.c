@@ -26,8 +26,8 @@ struct row {
 	const char *why;
 	bool six; /* what is inside, of @size bytes */
 	size_t size;
-	struct piece cuts[CUTS_MAX]; /* as they arrive: bytes behind the outer IPv6 header */
-	unsigned pieces; /* that leave by the uplink */
+	struct fragment cuts[CUTS_MAX]; /* as they arrive: bytes behind the outer IPv6 header */
+	unsigned fragments; /* that leave by the uplink */
 	enum drop drop; /* of what was dropped at once, */
 	unsigned dropped; /* so many */
 	unsigned held; /* still wait, and are dropped as fragment_timeout; nobody is told */
@@ -44,7 +44,7 @@ static const struct row rows[] = {
 	{"cut behind GRE",      true, 1020, {{8, 1024}, {0, 8}}, 1},
 	{"options in front of GRE, as Linux has them", false, 1020, {{0, 504}, {504, 1032}}, 1,
 	 .change = WITH_OPTIONS},
-	{"larger than the uplink: leaves in pieces", false, 3000,
+	{"larger than the uplink: leaves in fragments", false, 3000,
 	 {{0, 1400}, {1400, 2800}, {2800, 3004}}, 3},
 	{"larger than the uplink, but IPv6 that came whole inside: answered", true, 3000,
 	 {{0, 1400}, {1400, 2800}, {2800, 3004}}, 0},
@@ -63,7 +63,7 @@ static const struct row rows[] = {
 /* clang-format on */
 
 static struct parcel parcel;
-static struct pieces pieces;
+static struct fragments fragments;
 
 static void make_parcel(const struct row *row, struct frame *f)
 {
@@ -83,7 +83,7 @@ static void make_parcel(const struct row *row, struct frame *f)
 		parcel.whole[6] = UDP;
 }
 
-static void send_cut(struct bed *bed, const struct row *row, const struct piece *cut)
+static void send_cut(struct bed *bed, const struct row *row, const struct fragment *cut)
 {
 	uint8_t packet[BED_FRAME_MAX];
 	size_t len = parcel_cut(&parcel, cut->at, cut->end, packet);
@@ -99,15 +99,15 @@ static void check_out(struct bed *bed, const struct row *row, const struct frame
 	struct frame out;
 	const char *why;
 
-	if (row->pieces == 0) {
+	if (row->fragments == 0) {
 		if (bed_take(bed, UPLINK, frame) != 0)
 			fail_msg("%s: something went on", row->why);
 		return;
 	}
-	if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+	if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
-	if (pieces.n != row->pieces)
-		fail_msg("%s: %u pieces", row->why, pieces.n);
+	if (fragments.n != row->fragments)
+		fail_msg("%s: %u fragments", row->why, fragments.n);
 	assert_int_equal(out.six, row->six);
 	assert_int_equal(out.token, in->token);
 	assert_int_equal(out.payload, in->payload);
@@ -168,7 +168,7 @@ static void both_at_once(void **state)
 			parcel.id = (uint32_t)at;
 			parcel_send(bed, &parcel, 600);
 		}
-		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("%s", why);
 		assert_int_equal(out.token, f.token);
 		assert_int_equal(bed_counters(bed).fragments_joined, 1 + 1 + 1);
@@ -192,7 +192,7 @@ static void with_four_workers(const char *text, bool both)
 		parcel_pack(&parcel, &f, TUNNEL);
 		parcel.id = i;
 		parcel_send(bed, &parcel, 256);
-		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.payload, f.payload);
@@ -259,7 +259,7 @@ static void strangers_leave_room(void **state)
 	}
 	for (unsigned i = 0; i < WAITING; i++) {
 		parcel_send_piece(bed, &waiting[i], 504, 1000);
-		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 	}

@@ -8,8 +8,8 @@
  *                                                                                slice 1
  */
 #include "bed.h"
+#include "fragments.h"
 #include "frame.h"
-#include "pieces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -207,13 +207,13 @@ static void labels_of_answers(void **state)
 	label_of_answers(true);
 }
 
-/* A packet that is cut before it goes in: each piece has headers and the flow's label. */
+/* A packet that is cut before it goes in: each fragment has headers and the flow's label. */
 static void pieces_have_the_label(void **state)
 {
 	struct frame first = {FROM_BERLIN, UDP_TO_SERVER}, mapped, back, out, whole;
 	struct bed *bed = bed_create(yaml, 1);
 	uint8_t raw[BED_FRAME_MAX];
-	struct pieces pieces;
+	struct fragments fragments;
 	const char *why;
 
 	pass(bed, &first, UNDERLAY, UPLINK, &mapped);
@@ -222,11 +222,11 @@ static void pieces_have_the_label(void **state)
 	back.payload = 1456 - 28 + 1;
 	bed_send(bed, UPLINK, raw, frame_build(&back, raw));
 	bed_run(bed);
-	if (!pieces_take(bed, UNDERLAY, &pieces, &whole, &why))
-		fail_msg("pieces with a wrong %s", why);
-	assert_int_equal(pieces.n, 2);
-	assert_true(pieces.largest <= 1456);
-	assert_int_equal(pieces.first.outer_label, out.outer_label);
+	if (!pieces_take(bed, UNDERLAY, &fragments, &whole, &why))
+		fail_msg("fragments with a wrong %s", why);
+	assert_int_equal(fragments.n, 2);
+	assert_true(fragments.largest <= 1456);
+	assert_int_equal(fragments.first.outer_label, out.outer_label);
 	assert_int_equal(whole.payload, 1456 - 28 + 1);
 	bed_check(bed);
 	bed_destroy(bed);

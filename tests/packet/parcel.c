@@ -111,11 +111,11 @@ size_t parcel_front(const struct parcel *parcel)
 
 size_t parcel_cut(const struct parcel *parcel, size_t at, size_t end, uint8_t *packet)
 {
-	const struct piece piece = {at, end};
+	const struct fragment fragment = {at, end};
 
 	if (is_six(parcel))
-		return pieces6_cut(parcel->whole, parcel->len, &piece, parcel->id, packet);
-	return pieces_cut(parcel->whole, parcel->len, &piece, (uint16_t)parcel->id, packet);
+		return pieces6_cut(parcel->whole, parcel->len, &fragment, parcel->id, packet);
+	return pieces_cut(parcel->whole, parcel->len, &fragment, (uint16_t)parcel->id, packet);
 }
 
 void parcel_put(struct bed *bed, const struct parcel *parcel, const uint8_t *packet, size_t len)

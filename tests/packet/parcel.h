@@ -10,8 +10,8 @@
 #pragma once
 
 #include "bed.h"
+#include "fragments.h"
 #include "frame.h"
-#include "pieces.h"
 
 #define PARCEL_GATEWAY IP(198, 51, 100, 1)
 #define PARCEL_BERLIN IP(198, 51, 100, 10)
@@ -60,7 +60,7 @@ enum whence { SITE, INTERNET, TUNNEL }; /* TUNNEL: the tunnel's own packet is cu
 struct parcel {
 	uint8_t whole[PIECES_PACKET_MAX]; /* what is cut, */
 	size_t len;
-	struct frame around; /* and what is put around each piece */
+	struct frame around; /* and what is put around each fragment */
 	unsigned port;
 	uint32_t id;
 };
@@ -92,5 +92,5 @@ void parcel_put(struct bed *bed, const struct parcel *parcel, const uint8_t *pac
 /* Both. */
 void parcel_send_piece(struct bed *bed, const struct parcel *parcel, size_t at, size_t end);
 
-/* All of it, in order, in pieces of @size bytes. */
+/* All of it, in order, in fragments of @size bytes. */
 void parcel_send(struct bed *bed, const struct parcel *parcel, size_t size);

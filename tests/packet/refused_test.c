@@ -155,7 +155,7 @@ static void check_told(const struct row *row)
 {
 	static const struct ip6 inside6 = INSIDE6;
 	const struct frame *f = &row->frame;
-	struct frame out, quote;
+	struct frame out, embedded;
 	size_t len;
 	const uint8_t *ip;
 	const char *why;
@@ -170,17 +170,17 @@ static void check_told(const struct row *row)
 	ip = frame_inner(raw, &len);
 	ip += f->six ? QUOTE6_AT : QUOTE_AT;
 	len -= f->six ? QUOTE6_AT : QUOTE_AT;
-	if (!frame_parse_quote(ip, len, &quote, &why))
-		fail_msg("%s: quotes a wrong %s", row->why, why);
-	assert_int_equal(quote.proto, f->proto);
+	if (!frame_parse_quote(ip, len, &embedded, &why))
+		fail_msg("%s: embeds a wrong %s", row->why, why);
+	assert_int_equal(embedded.proto, f->proto);
 	if (f->six) {
 		assert_memory_equal(&out.src6, &inside6, 16);
 		assert_memory_equal(&out.dst6, &f->src6, 16);
-		assert_memory_equal(&quote.dst6, &f->dst6, 16);
+		assert_memory_equal(&embedded.dst6, &f->dst6, 16);
 	} else {
 		assert_int_equal(out.src, INSIDE);
 		assert_int_equal(out.dst, f->src);
-		assert_int_equal(quote.dst, f->dst);
+		assert_int_equal(embedded.dst, f->dst);
 	}
 }
 

@@ -1,9 +1,9 @@
 /*
  * Fragments as a property: packets of both families, both sites and both directions, each cut as dice
- * have it, their pieces sent in any order among each other, some twice.
+ * have it, their fragments sent in any order among each other, some twice.
  *
- * A packet leaves when its last piece has come and not before, whole in what it says, for the right
- * host; one that lost a piece, or of which two overlapped, never does. In the end nothing is held, and
+ * A packet leaves when its last fragment has come and not before, whole in what it says, for the right
+ * host; one that lost a fragment, or of which two overlapped, never does. In the end nothing is held, and
  * every packet and buffer is accounted for (law 3).
  *
  * SCATTER_SEED=n repeats a run, SCATTER_ROUNDS=n makes it longer.
@@ -40,8 +40,8 @@ struct scattered {
 	struct parcel parcel;
 	struct frame frame; /* as it should come out, but for what is translated */
 	bool returns, dead;
-	size_t size; /* of pieces */
-	unsigned n, left; /* pieces */
+	size_t size; /* of fragments */
+	unsigned n, left; /* fragments */
 	bool sent[PIECES];
 };
 
@@ -81,7 +81,7 @@ static void open_flows(void)
 	}
 }
 
-/* Few pieces or many, of equal size: the order does the rest. */
+/* Few fragments or many, of equal size: the order does the rest. */
 static void make_packet(struct scattered *s, unsigned serial)
 {
 	const struct flow_model *m = &run.flows[random_below(FLOWS)];
@@ -108,27 +108,27 @@ static void make_packet(struct scattered *s, unsigned serial)
 /* What came out is this packet, and nothing else did. */
 static void take_whole(const struct scattered *s)
 {
-	static struct pieces pieces;
+	static struct fragments fragments;
 	unsigned port = s->returns ? PARCEL_UNDERLAY : PARCEL_UPLINK;
 	const struct frame *in = &s->frame;
 	struct frame out;
 	const char *why;
 	uint8_t frame[BED_FRAME_MAX];
 
-	if (!pieces_take(run.bed, port, &pieces, &out, &why))
+	if (!pieces_take(run.bed, port, &fragments, &out, &why))
 		fail_msg("packet %u: %s", (unsigned)in->token, why);
 	assert_int_equal(out.token, in->token);
 	assert_int_equal(out.payload, in->payload);
 	assert_int_equal(out.six, in->six);
 	assert_int_equal(out.proto, in->proto);
-	assert_in_range(pieces.largest, 0, s->returns ? MTU - 24 : MTU);
+	assert_in_range(fragments.largest, 0, s->returns ? MTU - 24 : MTU);
 	if (s->returns) {
 		for (unsigned i = 0; i < FLOWS; i++) {
 			const struct flow_model *m = &run.flows[i];
 
 			if (m->back.dport == in->dport && m->back.sport == in->sport &&
 			    m->back.proto == in->proto && m->back.six == in->six)
-				assert_int_equal(pieces.first.outer_dst, m->out.outer_src);
+				assert_int_equal(fragments.first.outer_dst, m->out.outer_src);
 		}
 	}
 	assert_int_equal(bed_take(run.bed, PARCEL_UPLINK, frame), 0);
@@ -142,7 +142,7 @@ static void nothing_came(const struct scattered *s)
 
 	if (bed_take(run.bed, PARCEL_UPLINK, frame) != 0 ||
 	    bed_take(run.bed, PARCEL_UNDERLAY, frame) != 0)
-		fail_msg("packet %u left with %u pieces missing", (unsigned)s->frame.token,
+		fail_msg("packet %u left with %u fragments missing", (unsigned)s->frame.token,
 			 s->left);
 }
 
@@ -165,7 +165,7 @@ static unsigned next_piece(struct scattered *s)
 	return i;
 }
 
-/* One more piece of @s. One that is to die loses its last one, or has one overlap another. */
+/* One more fragment of @s. One that is to die loses its last one, or has one overlap another. */
 static void go_on(struct scattered *s)
 {
 	unsigned i = next_piece(s);

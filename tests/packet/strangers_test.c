@@ -116,7 +116,7 @@ static void send_half(struct bed *bed, const struct parcel *parcel, bool last)
 static void check_row(unsigned i)
 {
 	static struct parcel parcel;
-	static struct pieces pieces;
+	static struct fragments fragments;
 	struct bed *bed = bed_create(rows[i].yaml, 1);
 	struct frame first = parcel_from_site(UDP, false, rows[i].six), out;
 	struct frame answer = parcel_answer_to(bed, &first);
@@ -132,7 +132,7 @@ static void check_row(unsigned i)
 		for (unsigned k = 0; k < FLOOD; k++)
 			send_one(bed, rows[i].attack, &answer);
 		send_half(bed, &parcel, !rows[i].reversed);
-		if (!pieces_take(bed, PARCEL_UNDERLAY, &pieces, &out, &why))
+		if (!pieces_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
 			fail_msg("%s: answer %u: %s", rows[i].why, n, why);
 		assert_int_equal(out.token, n);
 		assert_in_range(bed_counters(bed).held, 0, PARCEL_ALL * bed_workers(bed));
@@ -156,7 +156,7 @@ static void every_row(void **state)
 static void sites_do_not_displace_each_other(void **state)
 {
 	static struct parcel unfinished, parcel;
-	static struct pieces pieces;
+	static struct fragments fragments;
 	struct bed *bed = bed_create(one, 1);
 	struct frame berlin = parcel_from_site(UDP, false, false), out;
 	struct frame madrid = parcel_from_site(UDP, true, false);
@@ -175,7 +175,7 @@ static void sites_do_not_displace_each_other(void **state)
 			send_half(bed, &unfinished, false);
 		}
 		send_half(bed, &parcel, n % 2 == 0);
-		if (!pieces_take(bed, PARCEL_UNDERLAY, &pieces, &out, &why))
+		if (!pieces_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
 			fail_msg("answer %u: %s", n, why);
 	}
 	assert_int_equal(bed_counters(bed).held, PARCEL_PER_SITE);
@@ -189,7 +189,7 @@ static void a_first_packet_in_fragments_is_let_in(void **state)
 {
 	static const char *const yamls[] = {lets_in, lets_in_four};
 	static struct parcel parcel;
-	static struct pieces pieces;
+	static struct fragments fragments;
 
 	for (unsigned i = 0; i < 4; i++) {
 		struct bed *bed = bed_create(yamls[i / 2], 1);
@@ -202,7 +202,7 @@ static void a_first_packet_in_fragments_is_let_in(void **state)
 		parcel_pack(&parcel, &call, INTERNET);
 		send_half(bed, &parcel, i % 2);
 		send_half(bed, &parcel, i % 2 == 0);
-		if (!pieces_take(bed, PARCEL_UNDERLAY, &pieces, &out, &why))
+		if (!pieces_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
 			fail_msg("row %u: %s", i, why);
 		bed_check(bed);
 		bed_destroy(bed);

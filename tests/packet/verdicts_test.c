@@ -115,7 +115,7 @@ static const struct row rows[] = {
 	{"outer checksum is wrong",
 	 {FROM_BERLIN, TO_SERVER, .proto = UDP}, .poke = {14 + 10, 0xaa}, .drop = DROP_OUTER_CHECKSUM},
 	{"outer total length is a lie",
-	 {FROM_BERLIN, TO_SERVER, .proto = UDP}, .poke = {14 + 2, 0x40}, .drop = DROP_CUT_SHORT},
+	 {FROM_BERLIN, TO_SERVER, .proto = UDP}, .poke = {14 + 2, 0x40}, .drop = DROP_TRUNCATED},
 	{"outer header is cut short",
 	 {FROM_BERLIN, TO_SERVER, .proto = UDP}, .cut = 50, .drop = DROP_OUTER_MALFORMED},
 	{"outer version is 6",

@@ -99,7 +99,7 @@ static void test_filter(void **state)
 		unsigned found = 0;
 
 		q = (struct flow_query){.filter = rows[i].filter, .limit = FLOW_QUERY_MAX};
-		assert_true(query_step(&b->lane, &timers, &q, ALL));
+		assert_true(query_step(&b->ctx, &timers, &q, ALL));
 		assert_int_equal(q.cursor, 0);
 		for (uint32_t k = 0; k < q.n; k++) {
 			const struct flow_view *v = &q.flows[k];
@@ -123,7 +123,7 @@ static void test_view(void **state)
 	struct addr6 inside = bench_addr6((struct ip6)INSIDE6);
 
 	fill(b);
-	assert_true(query_step(&b->lane, &timers, &q, ALL));
+	assert_true(query_step(&b->ctx, &timers, &q, ALL));
 	assert_int_equal(q.n, 6);
 	assert_false(q.flows[0].is_six);
 	assert_int_equal(q.flows[0].idle_s, 5);
@@ -149,7 +149,7 @@ static unsigned read_pages(struct stage_bench *b, uint32_t limit, unsigned step,
 		unsigned steps = 0;
 
 		q.n = 0;
-		while (!query_step(&b->lane, &timers, &q, step))
+		while (!query_step(&b->ctx, &timers, &q, step))
 			assert_in_range(++steps, 1, 2 * CAPACITY);
 		assert_in_range(q.n, 0, limit);
 		for (uint32_t i = 0; i < q.n; i++) {
@@ -192,12 +192,12 @@ static void test_pages(void **state)
 static void test_without_ipv6(void **state)
 {
 	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
-	struct flow_table *six = b->lane.flows6;
+	struct flow_table *six = b->ctx.flows6;
 
 	fill(b);
-	b->lane.flows6 = NULL;
+	b->ctx.flows6 = NULL;
 	assert_int_equal(read_pages(b, 2, 256, 3), 2);
-	b->lane.flows6 = six;
+	b->ctx.flows6 = six;
 	bench_destroy(b);
 }
 
@@ -216,12 +216,12 @@ static void test_bounded(void **state)
 	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
 
 	fill(b);
-	assert_false(query_step(&b->lane, &timers, &q, 2));
+	assert_false(query_step(&b->ctx, &timers, &q, 2));
 	assert_int_equal(q.n, 2);
 	assert_int_equal(q.cursor, 3);
-	assert_false(query_step(&b->lane, &timers, &q, 2));
+	assert_false(query_step(&b->ctx, &timers, &q, 2));
 	assert_int_equal(q.n, 4);
-	assert_true(query_step(&b->lane, &timers, &q, 2));
+	assert_true(query_step(&b->ctx, &timers, &q, 2));
 	assert_int_equal(q.n, 6);
 	bench_destroy(b);
 }

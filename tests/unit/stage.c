@@ -124,7 +124,7 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 	assert_non_null(b);
 	make_network(b, slice_size);
 	make_adjacency(b);
-	b->lane = (struct lane){
+	b->ctx = (struct context){
 		.net = b->net,
 		.adj = b->adj,
 		.flows = flow_table_create(capacity, secret),
@@ -146,15 +146,15 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 	for (unsigned i = 0; i < PORT_COUNT; i++)
 		b->ports[i].n_queues = 1;
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
-		b->lane.timers.state_s[i] = STAGE_TIMEOUT;
-	b->lane.remotes = remotes_create(1);
-	b->lane.all_remotes = &b->lane.remotes;
-	assert_non_null(b->lane.remotes);
-	assert_non_null(b->lane.flows);
-	assert_non_null(b->lane.flows6);
-	assert_non_null(b->lane.egress);
-	assert_non_null(b->lane.sites);
-	identification_init(&b->lane);
+		b->ctx.timers.state_s[i] = STAGE_TIMEOUT;
+	b->ctx.remotes = remotes_create(1);
+	b->ctx.all_remotes = &b->ctx.remotes;
+	assert_non_null(b->ctx.remotes);
+	assert_non_null(b->ctx.flows);
+	assert_non_null(b->ctx.flows6);
+	assert_non_null(b->ctx.egress);
+	assert_non_null(b->ctx.sites);
+	identification_init(&b->ctx);
 	return b;
 }
 
@@ -168,12 +168,12 @@ void bench_clear(struct stage_bench *b)
 void bench_destroy(struct stage_bench *b)
 {
 	bench_clear(b);
-	flow_table_destroy(b->lane.flows);
-	flow_table_destroy(b->lane.flows6);
-	egress_destroy(b->lane.egress);
-	remotes_destroy(b->lane.remotes);
-	free(b->lane.sites);
-	free(b->lane.sources);
+	flow_table_destroy(b->ctx.flows);
+	flow_table_destroy(b->ctx.flows6);
+	egress_destroy(b->ctx.egress);
+	remotes_destroy(b->ctx.remotes);
+	free(b->ctx.sites);
+	free(b->ctx.sources);
 	adjacency_destroy(b->adj);
 	network_destroy(b->net);
 	free(b);
@@ -215,13 +215,13 @@ struct packet *bench_inner(struct stage_bench *b, const struct frame *f, uint16_
 
 enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p)
 {
-	static void (*const run[STAGE_COUNT])(struct lane *, struct burst *) = {
+	static void (*const run[STAGE_COUNT])(struct context *, struct burst *) = {
 		[STAGE_DECAPSULATE] = stage_decapsulate, [STAGE_PARSE] = stage_parse,
 		[STAGE_LOOKUP] = stage_lookup,		 [STAGE_SETUP] = stage_setup,
-		[STAGE_FOLLOW] = stage_follow,		 [STAGE_REWRITE] = stage_rewrite,
+		[STAGE_FORWARD] = stage_forward,	 [STAGE_REWRITE] = stage_rewrite,
 		[STAGE_PARSE6] = stage_parse6,		 [STAGE_REWRITE6] = stage_rewrite6,
 		[STAGE_ANSWER6] = stage_answer6,	 [STAGE_ENCAPSULATE6] = stage_encapsulate6,
-		[STAGE_FOLLOW6] = stage_follow6,	 [STAGE_ANSWER] = stage_answer,
+		[STAGE_FORWARD6] = stage_forward6,	 [STAGE_ANSWER] = stage_answer,
 		[STAGE_ENCAPSULATE] = stage_encapsulate, [STAGE_HAIRPIN] = stage_hairpin,
 	};
 	unsigned lists = 0;
@@ -229,7 +229,7 @@ enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p)
 
 	memset(b->burst.n, 0, sizeof(b->burst.n));
 	burst_pass(&b->burst, stage, p);
-	run[stage](&b->lane, &b->burst);
+	run[stage](&b->ctx, &b->burst);
 	for (unsigned s = stage + 1; s < STAGE_COUNT; s++) {
 		lists += b->burst.n[s];
 		if (b->burst.n[s] > 0) {
@@ -270,7 +270,7 @@ uint32_t bench_flow(struct stage_bench *b, const struct frame *f, uint16_t tunne
 		.offramp = HOP_UPLINK,
 		.seen_s = STAGE_NOW - 5,
 	};
-	uint32_t record = flow_table_insert(b->lane.flows, &flow);
+	uint32_t record = flow_table_insert(b->ctx.flows, &flow);
 
 	assert_int_not_equal(record, FLOW_NO_RECORD);
 	return record;
@@ -302,9 +302,9 @@ uint32_t bench_flow6(struct stage_bench *b, const struct frame *f, uint16_t tunn
 
 	flow6_forward_key(&flow, &six, &forward);
 	flow6_return_key(&flow, &six, &back);
-	record = flow6_table_insert_hashed(b->lane.flows6, &flow, &six,
-					   flow6_table_prefetch(b->lane.flows6, &forward),
-					   flow6_table_prefetch(b->lane.flows6, &back));
+	record = flow6_table_insert_hashed(b->ctx.flows6, &flow, &six,
+					   flow6_table_prefetch(b->ctx.flows6, &forward),
+					   flow6_table_prefetch(b->ctx.flows6, &back));
 	assert_int_not_equal(record, FLOW_NO_RECORD);
 	return record;
 }

@@ -1,8 +1,8 @@
 /*
- * A stage by itself: a lane made by hand, one packet in, and the list it was put into.
+ * A stage by itself: a worker context made by hand, one packet in, and the list it was put into.
  *
  *     berlin 10.0.1.0/24 --- tunnel 1, no key, tunnel 2, key 7 ---+
- *     madrid (any source) -- tunnel 3, key 8 ---------------------+--- 198.51.100.1 [ lane ]
+ *     madrid (any source) -- tunnel 3, key 8 ---------------------+--- 198.51.100.1 [ ctx ]
  *
  *     port 0: underlay, hop 2          198.51.100.10 berlin, 198.51.100.20 madrid
  *     port 1: uplink, hop 1            198.18.0.0/24 on link: 198.18.0.5 is hop 3, not resolved
@@ -15,8 +15,8 @@
  */
 #pragma once
 
+#include "context.h"
 #include "frame.h"
-#include "lane.h"
 
 #include <stddef.h>
 
@@ -41,7 +41,7 @@ enum { PORT_UNDERLAY, PORT_UPLINK, PORT_COUNT };
 enum { STAGE_HEADROOM = 128, STAGE_MTU = 1476, STAGE_NOW = 1000, STAGE_TIMEOUT = 300 };
 
 struct stage_bench {
-	struct lane lane;
+	struct context ctx;
 	struct burst burst;
 	struct network *net;
 	struct adjacency *adj;
@@ -51,7 +51,7 @@ struct stage_bench {
 	struct prefix6 prefix6, global;
 	struct spec_pool pool;
 	struct spec_address addresses[3];
-	struct lane_port ports[PORT_COUNT];
+	struct context_port ports[PORT_COUNT];
 	struct tunnel_counters tunnel_counters[4];
 	uint64_t keepalives_until_ns[4];
 	struct port_counters port_counters[PORT_COUNT];
@@ -59,7 +59,7 @@ struct stage_bench {
 	uint8_t *buffers[BURST_MAX];
 };
 
-/* A fresh lane; worker @index of @count, slices of @slice_size ports. */
+/* A fresh ctx; worker @index of @count, slices of @slice_size ports. */
 struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_t index,
 				 uint16_t count);
 void bench_destroy(struct stage_bench *b);

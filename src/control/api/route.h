@@ -66,7 +66,7 @@ size_t route_n_args(const struct route *route);
 void reply_error(struct api_reply *reply, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Pieces of answers. */
+/* Fragments of answers. */
 json_t *json_address(be32_t addr);
 json_t *json_prefix(const struct prefix4 *p);
 json_t *json_address6(const struct addr6 *addr);

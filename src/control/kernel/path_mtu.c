@@ -118,7 +118,7 @@ static bool read_gre(const uint8_t *gre, bool *has_key, uint32_t *key)
 	       (wire_16(gre + 2) == ETHER_IPV4 || wire_16(gre + 2) == ETHER_IPV6);
 }
 
-static struct quoted read_quote4(const struct network *net, const uint8_t *quote, size_t len)
+static struct quoted read_embedded4(const struct network *net, const uint8_t *quote, size_t len)
 {
 	struct quoted q = {.tunnel = TUNNEL_NONE};
 	size_t header = len < IPV4_LEN ? 0 : (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
@@ -134,7 +134,7 @@ static struct quoted read_quote4(const struct network *net, const uint8_t *quote
 	return q;
 }
 
-static struct quoted read_quote6(const struct network *net, const uint8_t *quote, size_t len)
+static struct quoted read_embedded6(const struct network *net, const uint8_t *quote, size_t len)
 {
 	struct quoted q = {.tunnel = TUNNEL_NONE};
 	struct addr6 src, dst;
@@ -151,12 +151,12 @@ static struct quoted read_quote6(const struct network *net, const uint8_t *quote
 	return q;
 }
 
-static struct quoted read_quote(const struct network *net, const uint8_t *quote, size_t len)
+static struct quoted read_embedded(const struct network *net, const uint8_t *quote, size_t len)
 {
 	if (len > 0 && quote[0] >> 4 == 4)
-		return read_quote4(net, quote, len);
+		return read_embedded4(net, quote, len);
 	if (len > 0 && quote[0] >> 4 == 6)
-		return read_quote6(net, quote, len);
+		return read_embedded6(net, quote, len);
 	return (struct quoted){.tunnel = TUNNEL_NONE};
 }
 
@@ -194,10 +194,10 @@ static bool lower(struct path_mtus *p, uint16_t tunnel, uint32_t mtu, uint64_t n
 uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, uint32_t mtu,
 			uint64_t now_s)
 {
-	struct quoted q = read_quote(p->net, quote, len);
+	struct quoted q = read_embedded(p->net, quote, len);
 	const struct tunnel *t = &p->net->tunnels[q.tunnel];
 
-	if (q.tunnel == TUNNEL_NONE || t->outer == OUTER_IPV4_CUT)
+	if (q.tunnel == TUNNEL_NONE || t->outer == OUTER_IPV4_FRAGMENTABLE)
 		return TUNNEL_NONE;
 	if (t->outer == OUTER_IPV6 && mtu < FLOOR_IPV6)
 		mtu = FLOOR_IPV6; /* every link has that much (RFC 8201 section 4) */

@@ -30,7 +30,7 @@
 enum {
 	ERRORS_PER_TURN = 64,
 	AGE_PERIOD_S = 10,
-	QUOTE_MAX = 576,
+	EMBEDDED_MAX = 576,
 };
 
 /* What differs between the families of the outer header. */
@@ -94,7 +94,7 @@ static bool learn(struct path_watch *w, const uint8_t *quote, size_t len, uint32
 static bool take_error(struct path_watch *w, size_t family, bool *changed)
 {
 	_Alignas(struct cmsghdr) char control[512];
-	uint8_t quote[QUOTE_MAX];
+	uint8_t quote[EMBEDDED_MAX];
 	struct iovec iov = {.iov_base = quote, .iov_len = sizeof(quote)};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,

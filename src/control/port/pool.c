@@ -140,7 +140,7 @@ static int keep_back(struct rte_mempool *pool)
 			if (is_registered(pool, objects[i]))
 				objects[good++] = objects[i];
 		if (n - good > n / KEPT_BACK_MAX)
-			ret = -ENOMEM; /* the memory is in many pieces */
+			ret = -ENOMEM; /* the memory is in many fragments */
 		rte_mempool_generic_put(pool, objects, good, NULL);
 	}
 	free(objects);

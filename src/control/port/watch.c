@@ -116,16 +116,17 @@ static void look_at_checksums(struct rise *rise, uint64_t partial, const char *n
 		alarm_clear(alarms, ALARM_PARTIAL_CHECKSUMS, name);
 }
 
-static void look_at_cut(struct rise *rise, uint64_t cut, const char *name, struct alarms *alarms)
+static void look_at_truncated(struct rise *rise, uint64_t cut, const char *name,
+			      struct alarms *alarms)
 {
 	enum turn turn = follow(rise, cut);
 
 	if (turn == IT_RISES)
-		alarm_raise(alarms, ALARM_FRAMES_CUT, name,
+		alarm_raise(alarms, ALARM_FRAMES_TRUNCATED, name,
 			    "%" PRIu64 " packets were larger than a frame and came in cut off",
 			    cut);
 	else if (turn == IT_HAS_ENDED)
-		alarm_clear(alarms, ALARM_FRAMES_CUT, name);
+		alarm_clear(alarms, ALARM_FRAMES_TRUNCATED, name);
 }
 
 static void look(evutil_socket_t fd, short what, void *arg)
@@ -139,7 +140,7 @@ static void look(evutil_socket_t fd, short what, void *arg)
 
 		look_at_losses(&w->set->ports[i], seen, w->set->alarms);
 		look_at_checksums(&seen->partial, c.partial, name, w->set->alarms);
-		look_at_cut(&seen->cut, c.cut, name, w->set->alarms);
+		look_at_truncated(&seen->cut, c.cut, name, w->set->alarms);
 	}
 }
 

@@ -13,11 +13,11 @@
 static const struct flow_timers timers = {.state_s = {
 						  [FLOW_UDP] = 300,
 						  [FLOW_ICMP] = 60,
-						  [FLOW_TCP_OPENING] = 240,
-						  [FLOW_TCP_ANSWERED] = 240,
+						  [FLOW_TCP_SYN_SENT] = 240,
+						  [FLOW_TCP_SYN_ACK_RECEIVED] = 240,
 						  [FLOW_TCP_ESTABLISHED] = 7440,
-						  [FLOW_TCP_FIN_FORWARD] = 240,
-						  [FLOW_TCP_FIN_RETURN] = 240,
+						  [FLOW_TCP_FIN_SENT] = 240,
+						  [FLOW_TCP_FIN_RECEIVED] = 240,
 						  [FLOW_TCP_CLOSED] = 240,
 					  }};
 
@@ -34,13 +34,13 @@ static const struct {
 	{ FLOW_UDP,             1000, 99999, true,  "long ago" },
 	{ FLOW_ICMP,            1000, 1060,  false, "ICMP: not yet" },
 	{ FLOW_ICMP,            1000, 1061,  true,  "ICMP: its own timeout" },
-	{ FLOW_TCP_OPENING,     1000, 1240,  false, "opening: not yet" },
-	{ FLOW_TCP_OPENING,     1000, 1241,  true,  "opening" },
-	{ FLOW_TCP_ANSWERED,    1000, 1241,  true,  "answered" },
+	{ FLOW_TCP_SYN_SENT,     1000, 1240,  false, "opening: not yet" },
+	{ FLOW_TCP_SYN_SENT,     1000, 1241,  true,  "opening" },
+	{ FLOW_TCP_SYN_ACK_RECEIVED,    1000, 1241,  true,  "answered" },
 	{ FLOW_TCP_ESTABLISHED, 1000, 8440,  false, "established: 2 h 4 min" },
 	{ FLOW_TCP_ESTABLISHED, 1000, 8441,  true,  "established, more than that" },
-	{ FLOW_TCP_FIN_FORWARD, 1000, 1241,  true,  "half closed" },
-	{ FLOW_TCP_FIN_RETURN,  1000, 1241,  true,  "half closed by the other side" },
+	{ FLOW_TCP_FIN_SENT, 1000, 1241,  true,  "half closed" },
+	{ FLOW_TCP_FIN_RECEIVED,  1000, 1241,  true,  "half closed by the other side" },
 	{ FLOW_TCP_CLOSED,      1000, 1241,  true,  "closed" },
 	{ FLOW_UDP, UINT32_MAX - 9,   290,   false, "the clock goes round: 300 s" },
 	{ FLOW_UDP, UINT32_MAX - 9,   291,   true,  "the clock goes round: 301 s" },
@@ -132,7 +132,7 @@ static void test_bounded_step(void **state)
 static void test_dns(void **state)
 {
 	static const struct flow_timers dns = {
-		.state_s = {[FLOW_UDP] = 300, [FLOW_TCP_OPENING] = 240},
+		.state_s = {[FLOW_UDP] = 300, [FLOW_TCP_SYN_SENT] = 240},
 		.dns_s = 30,
 		.dns_answered_s = 5,
 	};
@@ -146,7 +146,7 @@ static void test_dns(void **state)
 		{FLOW_UDP, 53, 1, 0, 30},	{FLOW_UDP, 53, 1, 1, 5},
 		{FLOW_UDP, 53, 2, 1, 30},	{FLOW_UDP, 53, 2, 2, 5},
 		{FLOW_UDP, 53, 2, 3, 5},	{FLOW_UDP, 54, 1, 1, 300},
-		{FLOW_UDP, 53 << 8, 1, 1, 300}, {FLOW_TCP_OPENING, 53, 1, 1, 240},
+		{FLOW_UDP, 53 << 8, 1, 1, 300}, {FLOW_TCP_SYN_SENT, 53, 1, 1, 240},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -233,7 +233,7 @@ static void test_state_names(void **state)
 {
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
 		assert_non_null(flow_state_names[i]);
-	assert_string_equal(flow_state_names[FLOW_TCP_FIN_RETURN], "fin-return");
+	assert_string_equal(flow_state_names[FLOW_TCP_FIN_RECEIVED], "fin-received");
 }
 
 int main(void)

@@ -49,37 +49,37 @@ static const struct {
 	{FLOW_TCP_ESTABLISHED, FLOW_FORWARD, FA, -OTHER - 65536, 0, false, "too far behind"},
 	{FLOW_TCP_CLOSED, FLOW_FORWARD, TCP_SYN, 99 << 20, 0, true, "a SYN brings its own numbers"},
 	{FLOW_TCP_CLOSED, FLOW_FORWARD, TCP_SYN | TCP_FIN, 0, 0, false, "not with a FIN"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, SA, 5, 1, true, "acknowledges the SYN"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, SA, 5, DATA + 1, true, "and data with it"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, SA, 5, DATA + 2, false, "too much data"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, SA, 5, 0, false, "does not acknowledge it"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, TCP_SYN, 5, 0, true, "simultaneous open"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, TCP_SYN | TCP_RST, 0, 0, false, "SYN and RST"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, TCP_SYN | TCP_FIN, 0, 0, false, "SYN and FIN"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, TCP_RST, 0, 0, false, "nothing is expected yet"},
-	{FLOW_TCP_OPENING, FLOW_RETURN, RA, 99, 1, true, "refused"},
-	{FLOW_TCP_OPENING, FLOW_FORWARD, TCP_FIN, 1, 0, false, "FIN without ACK"},
-	{FLOW_TCP_OPENING, FLOW_FORWARD, TCP_RST, 1, 0, true, "gives up"},
-	{FLOW_TCP_OPENING, FLOW_FORWARD, TCP_RST, 99 << 20, 0, false, "somebody else does"},
-	{FLOW_TCP_ANSWERED, FLOW_RETURN, RA, 99, DATA + 2, false, "refused, blindly"},
-	{FLOW_TCP_ANSWERED, FLOW_FORWARD, TCP_ACK, DATA + 1, 0, true, "the third segment"},
-	{FLOW_TCP_ANSWERED, FLOW_FORWARD, 0, DATA + 1, 0, false, "that is none"},
-	{FLOW_TCP_ANSWERED, FLOW_FORWARD, TCP_ACK, SLACK + 1, 0, false, "nor is that one of this connection"},
-	{FLOW_TCP_CALLED, FLOW_RETURN, TCP_SYN, 99, 0, true, "SYN again"},
-	{FLOW_TCP_CALLED, FLOW_RETURN, TCP_RST, 0, 0, true, "who called gives up"},
-	{FLOW_TCP_CALLED, FLOW_RETURN, TCP_RST, 1, 0, false, "somebody else does"},
-	{FLOW_TCP_CALLED, FLOW_RETURN, SA, 0, 1, false, "there is no SYN that it could answer"},
-	{FLOW_TCP_CALLED, FLOW_RETURN, FA, 0, 1, false, "nor is there anything to close"},
-	{FLOW_TCP_CALLED, FLOW_FORWARD, SA, 99 << 20, 0, true, "accepted"},
-	{FLOW_TCP_CALLED, FLOW_FORWARD, RA, 99 << 20, 0, true, "refused: its first number"},
-	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_ACK, 0, 1, true, "the third segment"},
-	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_ACK, 0, DATA + 1, true, "it heard the data, too"},
-	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_ACK, 0, 0, false, "does not acknowledge the SYN+ACK"},
-	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_ACK, 0, DATA + 2, false, "nor does this"},
-	{FLOW_TCP_ACCEPTED, FLOW_RETURN, RA, 0, 1, true, "given up after all"},
-	{FLOW_TCP_ACCEPTED, FLOW_RETURN, RA, 0, DATA + 2, false, "given up by somebody else"},
-	{FLOW_TCP_ACCEPTED, FLOW_RETURN, TCP_SYN, 99, 0, true, "SYN again"},
-	{FLOW_TCP_ACCEPTED, FLOW_FORWARD, TCP_ACK, 60000, 0, true, "the site's own"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, SA, 5, 1, true, "acknowledges the SYN"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, SA, 5, DATA + 1, true, "and data with it"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, SA, 5, DATA + 2, false, "too much data"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, SA, 5, 0, false, "does not acknowledge it"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, TCP_SYN, 5, 0, true, "simultaneous open"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, TCP_SYN | TCP_RST, 0, 0, false, "SYN and RST"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, TCP_SYN | TCP_FIN, 0, 0, false, "SYN and FIN"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, TCP_RST, 0, 0, false, "nothing is expected yet"},
+	{FLOW_TCP_SYN_SENT, FLOW_RETURN, RA, 99, 1, true, "refused"},
+	{FLOW_TCP_SYN_SENT, FLOW_FORWARD, TCP_FIN, 1, 0, false, "FIN without ACK"},
+	{FLOW_TCP_SYN_SENT, FLOW_FORWARD, TCP_RST, 1, 0, true, "gives up"},
+	{FLOW_TCP_SYN_SENT, FLOW_FORWARD, TCP_RST, 99 << 20, 0, false, "somebody else does"},
+	{FLOW_TCP_SYN_ACK_RECEIVED, FLOW_RETURN, RA, 99, DATA + 2, false, "refused, blindly"},
+	{FLOW_TCP_SYN_ACK_RECEIVED, FLOW_FORWARD, TCP_ACK, DATA + 1, 0, true, "the third segment"},
+	{FLOW_TCP_SYN_ACK_RECEIVED, FLOW_FORWARD, 0, DATA + 1, 0, false, "that is none"},
+	{FLOW_TCP_SYN_ACK_RECEIVED, FLOW_FORWARD, TCP_ACK, SLACK + 1, 0, false, "nor is that one of this connection"},
+	{FLOW_TCP_SYN_RECEIVED, FLOW_RETURN, TCP_SYN, 99, 0, true, "SYN again"},
+	{FLOW_TCP_SYN_RECEIVED, FLOW_RETURN, TCP_RST, 0, 0, true, "who called gives up"},
+	{FLOW_TCP_SYN_RECEIVED, FLOW_RETURN, TCP_RST, 1, 0, false, "somebody else does"},
+	{FLOW_TCP_SYN_RECEIVED, FLOW_RETURN, SA, 0, 1, false, "there is no SYN that it could answer"},
+	{FLOW_TCP_SYN_RECEIVED, FLOW_RETURN, FA, 0, 1, false, "nor is there anything to close"},
+	{FLOW_TCP_SYN_RECEIVED, FLOW_FORWARD, SA, 99 << 20, 0, true, "accepted"},
+	{FLOW_TCP_SYN_RECEIVED, FLOW_FORWARD, RA, 99 << 20, 0, true, "refused: its first number"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_RETURN, TCP_ACK, 0, 1, true, "the third segment"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_RETURN, TCP_ACK, 0, DATA + 1, true, "it heard the data, too"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_RETURN, TCP_ACK, 0, 0, false, "does not acknowledge the SYN+ACK"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_RETURN, TCP_ACK, 0, DATA + 2, false, "nor does this"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_RETURN, RA, 0, 1, true, "given up after all"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_RETURN, RA, 0, DATA + 2, false, "given up by somebody else"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_RETURN, TCP_SYN, 99, 0, true, "SYN again"},
+	{FLOW_TCP_SYN_ACK_SENT, FLOW_FORWARD, TCP_ACK, 60000, 0, true, "the site's own"},
 	{FLOW_TCP_CLOSED, FLOW_RETURN, TCP_SYN, 0, 0, false, "follow.c says who may begin anew"},
 };
 /* clang-format on */
@@ -89,7 +89,7 @@ static struct flow flow_of(uint8_t state, uint32_t s, uint32_t a)
 {
 	struct flow f = {.state = state, .tcp_scales = 6 << 4 | 9};
 
-	if (state == FLOW_TCP_CALLED) {
+	if (state == FLOW_TCP_SYN_RECEIVED) {
 		f.tcp_ack = htonl(a);
 	} else if (flow_is_half_open(state)) {
 		f.tcp_ack = htonl(s);
@@ -124,7 +124,7 @@ static void every_row(void **state)
 /* A record of which nothing was learnt yet believes nobody. */
 static void nothing_was_sent(void **state)
 {
-	struct flow f = {.state = FLOW_TCP_OPENING};
+	struct flow f = {.state = FLOW_TCP_SYN_SENT};
 	struct flow_segment s = {.flags = SA};
 
 	for (uint32_t ack = 0; ack < 32; ack++) {

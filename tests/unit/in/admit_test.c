@@ -60,9 +60,9 @@ static const struct row {
 	{"a protocol that nobody has", false, 132, 0, 0, 0, false, 0, DROP_PROTOCOL},
 	{"IPv6: a protocol that nobody has", true, 132, 0, 0, 0, false, 0, DROP_NO_FLOW},
 	{"an ICMP error about nothing of ours", false, ICMP, ERROR, 0, 0, false, 0,
-	 DROP_ICMP_QUOTE},
+	 DROP_ICMP_EMBEDDED},
 	{"IPv6: an ICMP error about nothing of ours", true, ICMP6, ERROR6, 0, 0, false, 0,
-	 DROP_ICMP_QUOTE},
+	 DROP_ICMP_EMBEDDED},
 };
 
 /* The answer of the flow at port @nat, as the row has it. */
@@ -87,13 +87,13 @@ static struct frame row_frame(const struct row *row, uint16_t nat)
 }
 
 /* As if the packet were longer: more fragments follow it. */
-static enum drop read_piece(struct packet *p, bool six, struct piece *piece)
+static enum drop read_fragment(struct packet *p, bool six, struct fragment *fragment)
 {
 	static uint8_t bytes[2048];
 
 	if (!six) {
 		wire_put_be16(p->data + IPV4_FRAGMENT, htons(IPV4_MF));
-		return piece_read(p->data, piece);
+		return fragment_read(p->data, fragment);
 	}
 	memcpy(bytes, p->data, IPV6_LEN);
 	bytes[IPV6_NEXT] = NEXT_FRAGMENT;
@@ -102,7 +102,7 @@ static enum drop read_piece(struct packet *p, bool six, struct piece *piece)
 	bytes[IPV6_LEN] = p->data[IPV6_NEXT];
 	bytes[IPV6_LEN + 3] = 1;
 	memcpy(bytes + IPV6_LEN + 8, p->data + IPV6_LEN, p->len - IPV6_LEN);
-	return piece6_read(bytes, piece);
+	return fragment6_read(bytes, fragment);
 }
 
 static enum drop admit(struct stage_bench *b, const struct row *row, uint16_t *site)
@@ -111,7 +111,7 @@ static enum drop admit(struct stage_bench *b, const struct row *row, uint16_t *s
 	uint16_t nat = PORT;
 	struct frame f;
 	struct packet *p;
-	struct piece piece;
+	struct fragment fragment;
 	struct flow6_key six;
 	enum drop drop;
 
@@ -124,9 +124,9 @@ static enum drop admit(struct stage_bench *b, const struct row *row, uint16_t *s
 	}
 	f = row_frame(row, nat);
 	p = bench_inner(b, &f, TUNNEL_NONE);
-	assert_int_equal(read_piece(p, row->six, &piece), DROP_NONE);
-	drop = admit_key(&b->lane, p, &piece, &six);
-	return drop != DROP_NONE ? drop : admit_first(&b->lane, p, &six, site);
+	assert_int_equal(read_fragment(p, row->six, &fragment), DROP_NONE);
+	drop = admit_key(&b->ctx, p, &fragment, &six);
+	return drop != DROP_NONE ? drop : admit_first(&b->ctx, p, &six, site);
 }
 
 static void every_row(void **state)
@@ -148,19 +148,19 @@ static void every_row(void **state)
 static void later_ones(void **state)
 {
 	struct stage_bench *b = bench_create(2048, 1024, 0, 1);
-	struct piece four = {.key = {.src = addr6_from_ipv4(htonl(SERVER)),
-				     .dst = addr6_from_ipv4(htonl(EGRESS))}};
-	struct piece six = {.key = {.src = bench_addr6((struct ip6)SERVER6),
-				    .dst = bench_addr6((struct ip6)EGRESS6)}};
-	struct remotes *r = b->lane.remotes;
+	struct fragment four = {.key = {.src = addr6_from_ipv4(htonl(SERVER)),
+					.dst = addr6_from_ipv4(htonl(EGRESS))}};
+	struct fragment six = {.key = {.src = bench_addr6((struct ip6)SERVER6),
+				       .dst = bench_addr6((struct ip6)EGRESS6)}};
+	struct remotes *r = b->ctx.remotes;
 
-	assert_false(admit_later(&b->lane, &four));
-	assert_false(admit_later(&b->lane, &six));
+	assert_false(admit_later(&b->ctx, &four));
+	assert_false(admit_later(&b->ctx, &six));
 	remotes_add(r, remotes_place(r, htonl(EGRESS), htonl(SERVER)));
-	assert_true(admit_later(&b->lane, &four));
-	assert_false(admit_later(&b->lane, &six));
+	assert_true(admit_later(&b->ctx, &four));
+	assert_false(admit_later(&b->ctx, &six));
 	remotes_add(r, remotes_place6(r, &six.key.dst, &six.key.src));
-	assert_true(admit_later(&b->lane, &six));
+	assert_true(admit_later(&b->ctx, &six));
 	bench_destroy(b);
 }
 
@@ -168,14 +168,14 @@ static void later_ones(void **state)
 static void without_ipv6(void **state)
 {
 	struct stage_bench *b = bench_create(2048, 1024, 0, 1);
-	struct flow_table *flows6 = b->lane.flows6;
+	struct flow_table *flows6 = b->ctx.flows6;
 	struct packet p = {.mbuf = NULL};
-	struct piece six = {.key = {.src = bench_addr6((struct ip6)SERVER6)}};
+	struct fragment six = {.key = {.src = bench_addr6((struct ip6)SERVER6)}};
 	struct flow6_key key;
 
-	b->lane.flows6 = NULL;
-	assert_int_equal(admit_key(&b->lane, &p, &six, &key), DROP_NO_IPV6);
-	b->lane.flows6 = flows6;
+	b->ctx.flows6 = NULL;
+	assert_int_equal(admit_key(&b->ctx, &p, &six, &key), DROP_NO_IPV6);
+	b->ctx.flows6 = flows6;
 	bench_destroy(b);
 }
 

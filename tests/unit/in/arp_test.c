@@ -108,7 +108,7 @@ static void test_rows(void **state)
 		assert_int_equal(p->len, rows[i].len);
 		check_reply(p->data, b->adj->macs[p->port], rows[i].sender, rows[i].target);
 	}
-	assert_int_equal(b->lane.counters.answers[ANSWER_ARP], answers);
+	assert_int_equal(b->ctx.counters.answers[ANSWER_ARP], answers);
 	bench_destroy(b);
 }
 
@@ -122,7 +122,7 @@ static void test_own_probe(void **state)
 	memcpy(bytes + 22, b->adj->macs[PORT_UPLINK], 6);
 	assert_int_equal(bench_run(b, STAGE_DECAPSULATE, bench_packet(b, bytes, LEN, PORT_UPLINK)),
 			 STAGE_DROP);
-	assert_int_equal(b->lane.counters.answers[ANSWER_ARP], 0);
+	assert_int_equal(b->ctx.counters.answers[ANSWER_ARP], 0);
 	bench_destroy(b);
 }
 

@@ -57,7 +57,7 @@ static const struct {
 	{ "ARP that asks nothing of us", { FROM_BERLIN }, {{13, 0x06}}, .drop = DROP_NOT_IP },
 	{ "version 5",                   { FROM_BERLIN }, {{14, 0x55}}, true, .drop = DROP_OUTER_MALFORMED },
 	{ "a header of 16 bytes",        { FROM_BERLIN }, {{14, 0x44}}, true, .drop = DROP_OUTER_MALFORMED },
-	{ "longer than it is",           { FROM_BERLIN }, {{16, 0xff}}, true, .drop = DROP_CUT_SHORT },
+	{ "longer than it is",           { FROM_BERLIN }, {{16, 0xff}}, true, .drop = DROP_TRUNCATED },
 	{ "shorter than its header",     { FROM_BERLIN }, {{17, 19}}, true, .drop = DROP_OUTER_MALFORMED },
 	{ "options that are GRE's bytes", { FROM_BERLIN }, {{14, 0x46}}, .drop = DROP_OUTER_CHECKSUM },
 	{ "a wrong checksum",            { FROM_BERLIN }, {{25, 1}}, .drop = DROP_OUTER_CHECKSUM },
@@ -156,20 +156,20 @@ static void test_unknown_is_remembered(void **state)
 	struct unknown_tunnels box = {0};
 	uint8_t bytes[512];
 
-	b->lane.unknown = &box;
+	b->ctx.unknown = &box;
 	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
 		size_t len = frame_build(&strangers[i], bytes);
 
 		bench_run(b, STAGE_DECAPSULATE, bench_packet(b, bytes, len + 7, PORT_UNDERLAY));
 	}
-	assert_int_equal(unknown_read(&b->lane, found), 2);
+	assert_int_equal(unknown_read(&b->ctx, found), 2);
 	assert_int_equal(found[0].key, 9);
 	assert_true(found[0].has_key);
 	assert_int_equal(found[0].port, PORT_UNDERLAY);
 	assert_int_equal(addr6_to_ipv4(&found[0].local), htonl(GATEWAY));
 	assert_int_equal(addr6_to_ipv4(&found[1].remote), htonl(SERVER));
 	assert_false(found[1].has_key);
-	b->lane.unknown = NULL;
+	b->ctx.unknown = NULL;
 	bench_destroy(b);
 }
 
@@ -216,7 +216,7 @@ static void test_every_truncation(void **state)
 		assert_int_equal(bench_run(b, STAGE_DECAPSULATE, p), STAGE_DROP);
 		assert_int_equal(p->reason, len < 14   ? DROP_NOT_IP
 					    : len < 34 ? DROP_OUTER_MALFORMED
-						       : DROP_CUT_SHORT);
+						       : DROP_TRUNCATED);
 		bench_clear(b);
 	}
 	bench_destroy(b);

@@ -31,7 +31,7 @@ static void goes_to_the_tunnels_neighbour(void **state)
 	assert_int_equal(p->hop, HOP_UNDERLAY);
 	assert_int_equal(p->len, len);
 	assert_int_equal(b->tunnel_counters[TUNNEL_B1].keepalives_answered, 1);
-	assert_int_equal(b->lane.counters.answers[ANSWER_KEEPALIVE], 1);
+	assert_int_equal(b->ctx.counters.answers[ANSWER_KEEPALIVE], 1);
 	bench_destroy(b);
 }
 
@@ -43,7 +43,7 @@ static void waits_for_no_neighbour(void **state)
 	b->adj->tunnel_hops[TUNNEL_B1] = HOP_SILENT;
 	assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_DROP);
 	assert_int_equal(p->reason, DROP_PROTOCOL);
-	assert_int_equal(b->lane.counters.answers[ANSWER_KEEPALIVE], 0);
+	assert_int_equal(b->ctx.counters.answers[ANSWER_KEEPALIVE], 0);
 	bench_destroy(b);
 }
 
@@ -52,7 +52,7 @@ static void anything_else_is_no_keepalive(void **state)
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 
 	assert_int_not_equal(bench_run(b, STAGE_PARSE, keepalive(b, MADRID)), STAGE_ENCAPSULATE);
-	assert_int_equal(b->lane.counters.answers[ANSWER_KEEPALIVE], 0);
+	assert_int_equal(b->ctx.counters.answers[ANSWER_KEEPALIVE], 0);
 	bench_destroy(b);
 }
 

@@ -119,7 +119,7 @@ static void every_row(void **state)
 		size_t len = build(&rows[i], bytes);
 		struct packet *p = bench_packet(b, bytes, len, rows[i].port);
 
-		if (nd_answer(&b->lane, p) != rows[i].answered)
+		if (nd_answer(&b->ctx, p) != rows[i].answered)
 			fail_msg("%s: it is not so", rows[i].why);
 		if (rows[i].answered)
 			check_answer(&rows[i], p);
@@ -138,9 +138,9 @@ static void own_probe(void **state)
 	uint8_t bytes[256];
 	size_t len = build(&row, bytes);
 
-	assert_true(nd_answer(&b->lane, bench_packet(b, bytes, len, PORT_UPLINK)));
+	assert_true(nd_answer(&b->ctx, bench_packet(b, bytes, len, PORT_UPLINK)));
 	memcpy(bytes + 6, b->adj->macs[PORT_UPLINK], 6);
-	assert_false(nd_answer(&b->lane, bench_packet(b, bytes, len, PORT_UPLINK)));
+	assert_false(nd_answer(&b->ctx, bench_packet(b, bytes, len, PORT_UPLINK)));
 	bench_destroy(b);
 }
 

@@ -32,8 +32,8 @@ static const struct {
 	 .to = STAGE_LOOKUP6, .sport = 5000},
 	{"a reply's the destination port", {TO_SERVER, .proto = ICMP6, .icmp_type = 129}, TUNNEL_NONE,
 	 .to = STAGE_LOOKUP6, .dport = 5000},
-	{"an error goes to quote6", {TO_SERVER, .proto = ICMP6, .icmp_type = 3}, TUNNEL_NONE, .to = STAGE_QUOTE6},
-	{"too big is one", {TO_SERVER, .proto = ICMP6, .icmp_type = 2}, TUNNEL_NONE, .to = STAGE_QUOTE6},
+	{"an error goes to embedded6", {TO_SERVER, .proto = ICMP6, .icmp_type = 3}, TUNNEL_NONE, .to = STAGE_EMBEDDED6},
+	{"too big is one", {TO_SERVER, .proto = ICMP6, .icmp_type = 2}, TUNNEL_NONE, .to = STAGE_EMBEDDED6},
 	{"an error that nobody knows is not", {TO_SERVER, .proto = ICMP6, .icmp_type = 5}, TUNNEL_NONE,
 	 .to = STAGE_DROP, .drop = DROP_PROTOCOL},
 	{"type 0 is none", {TO_SERVER, .proto = ICMP6, .icmp_type = 0}, TUNNEL_NONE,
@@ -45,7 +45,7 @@ static const struct {
 	{"but not longer than it says it is", {TO_SERVER, .proto = UDP, FRAGMENT "\x11\0\0\1\0\0\0\7"},
 	 TUNNEL_B1, .cut = 1, .to = STAGE_DROP, .drop = DROP_INNER_MALFORMED},
 	{"no hops left", {TO_SERVER, .proto = UDP, .ttl = 1}, TUNNEL_B1, .to = STAGE_ANSWER6},
-	{"no hops left, from the Internet: follow6 says", {TO_SERVER, .proto = UDP, .ttl = 1}, TUNNEL_NONE,
+	{"no hops left, from the Internet: forward6 says", {TO_SERVER, .proto = UDP, .ttl = 1}, TUNNEL_NONE,
 	 .to = STAGE_LOOKUP6, .sport = 5000, .dport = 53},
 	{"its last hop is the gateway itself",
 	 {.six = true, .src6 = HOST6, .dst6 = INSIDE6, .sport = 1, .proto = ICMP6, .icmp_type = 128, .ttl = 1}, TUNNEL_B1,
@@ -98,13 +98,13 @@ static void without_a_table(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 	const struct frame f = {TO_SERVER, .proto = UDP};
-	struct flow_table *table = b->lane.flows6;
+	struct flow_table *table = b->ctx.flows6;
 	struct packet *p = bench_inner(b, &f, TUNNEL_B1);
 
-	b->lane.flows6 = NULL;
+	b->ctx.flows6 = NULL;
 	assert_int_equal(bench_run(b, STAGE_PARSE6, p), STAGE_DROP);
 	assert_int_equal(p->reason, DROP_NO_IPV6);
-	b->lane.flows6 = table;
+	b->ctx.flows6 = table;
 	bench_destroy(b);
 }
 

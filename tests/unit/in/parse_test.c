@@ -68,7 +68,7 @@ static const struct {
 	{ "TCP options to the end", { OUT, .proto = TCP }, 1, {{32, 0x70}}, .to = L, .sport = 5000, .dport = 53 },
 	{ "no ICMP header",  { ECHO }, 1, {{3, 27}}, true, .to = D, .reason = DROP_INNER_MALFORMED },
 	{ "ICMP redirect",   { ECHO }, 1, {{20, 5}}, .to = D, .reason = DROP_PROTOCOL },
-	{ "ICMP unreachable: about a packet", { BACK, .proto = 1, .icmp_type = 3 }, 0, .to = STAGE_QUOTE },
+	{ "ICMP unreachable: about a packet", { BACK, .proto = 1, .icmp_type = 3 }, 0, .to = STAGE_EMBEDDED },
 
 	{ "last hop",        { OUT, .proto = UDP, .ttl = 1 }, 1, .to = A, .reason = ANSWER_TTL_EXPIRED },
 	{ "no hop",          { OUT, .proto = UDP }, 1, {{8, 0}}, true, .to = A, .reason = ANSWER_TTL_EXPIRED },

@@ -1,7 +1,7 @@
 /* The last few tunnels that nobody knows: who is remembered, who is pushed out, who is forgotten. */
 #include "in/unknown.h"
 
-#include "lane.h"
+#include "context.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,12 +10,12 @@
 #include <cmocka.h>
 
 static struct unknown_tunnels box;
-static struct lane lane;
+static struct context ctx;
 
 static int begin(void **state)
 {
 	box = (struct unknown_tunnels){0};
-	lane = (struct lane){.unknown = &box, .now_s = 1000};
+	ctx = (struct context){.unknown = &box, .now_s = 1000};
 	return 0;
 }
 
@@ -34,14 +34,14 @@ static void note(uint32_t remote, uint32_t key)
 {
 	struct unknown_tunnel t = from(remote, key);
 
-	unknown_note(&lane, &t);
+	unknown_note(&ctx, &t);
 }
 
 /* Packets noted of that tunnel; 0: it is not there. */
 static uint64_t packets_of(uint32_t remote, uint32_t key)
 {
 	struct unknown_tunnel found[UNKNOWN_TUNNELS], t = from(remote, key);
-	size_t n = unknown_read(&lane, found);
+	size_t n = unknown_read(&ctx, found);
 
 	for (size_t i = 0; i < n; i++)
 		if (addr6_equal(&found[i].remote, &t.remote) && found[i].key == t.key &&
@@ -54,13 +54,13 @@ static void test_counts(void **state)
 {
 	struct unknown_tunnel found[UNKNOWN_TUNNELS];
 
-	assert_int_equal(unknown_read(&lane, found), 0);
+	assert_int_equal(unknown_read(&ctx, found), 0);
 	note(7, 0);
 	note(7, 5);
 	note(7, 5);
-	lane.now_s += 3;
+	ctx.now_s += 3;
 	note(8, 5);
-	assert_int_equal(unknown_read(&lane, found), 3);
+	assert_int_equal(unknown_read(&ctx, found), 3);
 	assert_int_equal(packets_of(7, 0), 1);
 	assert_int_equal(packets_of(7, 5), 2);
 	assert_int_equal(packets_of(8, 5), 1);
@@ -80,7 +80,7 @@ static void test_flood(void **state)
 			note(1, 7);
 	}
 	assert_int_equal(packets_of(1, 7), 102);
-	assert_int_equal(unknown_read(&lane, found), UNKNOWN_TUNNELS);
+	assert_int_equal(unknown_read(&ctx, found), UNKNOWN_TUNNELS);
 }
 
 static void test_forgotten(void **state)
@@ -90,11 +90,11 @@ static void test_forgotten(void **state)
 	for (uint32_t i = 1; i <= UNKNOWN_TUNNELS; i++)
 		for (int k = 0; k < 100; k++)
 			note(i, 0);
-	lane.now_s += UNKNOWN_FORGET_S;
-	assert_int_equal(unknown_read(&lane, found), UNKNOWN_TUNNELS);
+	ctx.now_s += UNKNOWN_FORGET_S;
+	assert_int_equal(unknown_read(&ctx, found), UNKNOWN_TUNNELS);
 	note(3, 0);
-	lane.now_s++;
-	assert_int_equal(unknown_read(&lane, found), 1);
+	ctx.now_s++;
+	assert_int_equal(unknown_read(&ctx, found), 1);
 	note(99, 0);
 	note(4, 0);
 	assert_int_equal(packets_of(3, 0), 101);
@@ -109,9 +109,9 @@ static void test_being_written(void **state)
 
 	note(1, 0);
 	box.sequence++;
-	assert_int_equal(unknown_read(&lane, found), 0);
+	assert_int_equal(unknown_read(&ctx, found), 0);
 	box.sequence++;
-	assert_int_equal(unknown_read(&lane, found), 1);
+	assert_int_equal(unknown_read(&ctx, found), 1);
 }
 
 int main(void)

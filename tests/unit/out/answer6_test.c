@@ -1,4 +1,4 @@
-/* What the gateway itself says by ICMPv6: to whom, from where, how much it quotes, and how often. */
+/* What the gateway itself says by ICMPv6: to whom, from where, how much it embeds, and how often. */
 #include "stage.h"
 
 #include "out/stages.h"
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { UDP = 17, ICMP6 = 58, NAT_PORT = 2050, QUOTE_MAX = 1280 - 48 };
+enum { UDP = 17, ICMP6 = 58, NAT_PORT = 2050, EMBEDDED_MAX = 1280 - 48 };
 
 #define UDP6 .six = true, .sport = 5000, .dport = 53, .proto = UDP
 #define OUT UDP6, .src6 = HOST6, .dst6 = SERVER6
@@ -34,8 +34,8 @@ static const struct row {
 	enum drop drop;
 	bool multicast; /* by the link */
 	uint8_t code;
-	uint16_t largest; /* piece in which it came; 0: it came whole */
-	bool cut; /* the answer is to leave in pieces */
+	uint16_t largest; /* fragment in which it came; 0: it came whole */
+	bool cut; /* the answer is to leave in fragments */
 } rows[] = {
 	{"no hops left", {OUT}, TUNNEL_B1, ANSWER_TTL_EXPIRED, 3, INSIDE6},
 	{"no route", {OUT}, TUNNEL_B1, ANSWER_UNREACHABLE, 1, INSIDE6},
@@ -46,9 +46,9 @@ static const struct row {
 	{"an echo", {PING}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6},
 	{"an echo larger than the tunnel", {PING, .payload = 1476 - 47}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
 	 .cut = true},
-	{"an echo that fits, but came in pieces", {PING, .payload = 1400}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
+	{"an echo that fits, but came in fragments", {PING, .payload = 1400}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
 	 .largest = 1280, .cut = true},
-	{"an echo in pieces that fits one", {PING, .payload = 1200}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
+	{"an echo in fragments that fits one", {PING, .payload = 1200}, TUNNEL_B1, ANSWER_ECHO, 129, INSIDE6,
 	 .largest = 1280},
 	{"a fragment is missing", {OUT, .payload = 700}, TUNNEL_B1, ANSWER_FRAGMENT_TIMEOUT, 3, INSIDE6, .code = 1},
 	{"the same, and no address", {OUT}, TUNNEL_B2, ANSWER_FRAGMENT_TIMEOUT, .drop = DROP_FRAGMENT_TIMEOUT},
@@ -88,8 +88,8 @@ static struct packet *make(struct stage_bench *b, const struct row *row)
 static void check_answer(const struct row *row, const struct packet *p, size_t asked)
 {
 	uint8_t bytes[2048];
-	size_t len = bench_frame(p, bytes), quoted;
-	struct frame f, quote;
+	size_t len = bench_frame(p, bytes), embedded_packet;
+	struct frame f, embedded;
 	const char *why;
 
 	if (!frame_parse(bytes, len, &f, &why))
@@ -105,11 +105,11 @@ static void check_answer(const struct row *row, const struct packet *p, size_t a
 		return;
 	}
 	assert_int_equal(f.dport, row->mtu);
-	quoted = len - 14 - 48;
-	assert_int_equal(quoted, asked < QUOTE_MAX ? asked : QUOTE_MAX);
-	assert_true(frame_parse_quote(bytes + 14 + 48, quoted, &quote, &why));
-	assert_memory_equal(&quote.src6, &row->frame.src6, 16);
-	assert_int_equal(quote.dport, row->frame.dport);
+	embedded_packet = len - 14 - 48;
+	assert_int_equal(embedded_packet, asked < EMBEDDED_MAX ? asked : EMBEDDED_MAX);
+	assert_true(frame_parse_quote(bytes + 14 + 48, embedded_packet, &embedded, &why));
+	assert_memory_equal(&embedded.src6, &row->frame.src6, 16);
+	assert_int_equal(embedded.dport, row->frame.dport);
 }
 
 static void every_row(void **state)
@@ -129,7 +129,7 @@ static void every_row(void **state)
 					     : STAGE_ENCAPSULATE6) ||
 		    (to == STAGE_DROP && p->reason != rows[i].drop))
 			fail_msg("%s: stage %d, %s", rows[i].why, to, drop_infos[p->reason].name);
-		assert_int_equal(b->lane.counters.answers[rows[i].answer], rows[i].type != 0);
+		assert_int_equal(b->ctx.counters.answers[rows[i].answer], rows[i].type != 0);
 		if (to != STAGE_DROP)
 			check_answer(&rows[i], p, asked);
 		bench_destroy(b);
@@ -149,13 +149,13 @@ static void errors_are_limited(void **state)
 			told++;
 		else
 			refused += p->reason == DROP_TTL_EXPIRED;
-		flow_table_remove(b->lane.flows6, p->probe.record);
+		flow_table_remove(b->ctx.flows6, p->probe.record);
 		bench_clear(b);
 	}
 	assert_int_equal(told, 50);
 	assert_int_equal(refused, 150);
-	assert_false(errors_may_send(&b->lane, SITE_BERLIN));
-	assert_true(errors_may_send(&b->lane, SITE_MADRID));
+	assert_false(errors_may_send(&b->ctx, SITE_BERLIN));
+	assert_true(errors_may_send(&b->ctx, SITE_MADRID));
 	bench_destroy(b);
 }
 

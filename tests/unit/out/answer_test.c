@@ -34,8 +34,8 @@ static const struct {
 	{ "no route",                     1, ANSWER_UNREACHABLE, { OUT }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
 	{ "too big for the uplink",       1, ANSWER_TOO_BIG, { OUT }, 0, 3, 4, BERLIN_INSIDE, 1500, HOP_UNDERLAY },
 	{ "too big for the tunnel",       0, ANSWER_TOO_BIG, { BACK }, 0, 3, 4, EGRESS, STAGE_MTU, HOP_UPLINK },
-	{ "a long packet is quoted in part", 1, ANSWER_UNREACHABLE, { OUT, .payload = 1000 }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
-	{ "a quote of 548 bytes just fits", 1, ANSWER_UNREACHABLE, { OUT, .payload = 520 }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
+	{ "a long packet is embedded_packet in part", 1, ANSWER_UNREACHABLE, { OUT, .payload = 1000 }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
+	{ "an embedded packet of 548 bytes just fits", 1, ANSWER_UNREACHABLE, { OUT, .payload = 520 }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
 
 	{ "from nobody",      1, ANSWER_TTL_EXPIRED, { PORTS, .src = 0, .dst = SERVER }, DROP_TTL_EXPIRED },
 	{ "from loopback",    1, ANSWER_TTL_EXPIRED, { PORTS, .src = IP(127, 0, 0, 1), .dst = SERVER }, DROP_TTL_EXPIRED },
@@ -62,12 +62,13 @@ static struct packet *packet_of(struct stage_bench *b, const struct frame *f, ui
 	return p;
 }
 
-static void check_error(const struct packet *p, size_t i, const uint8_t *quoted, size_t len)
+static void check_error(const struct packet *p, size_t i, const uint8_t *embedded_packet,
+			size_t len)
 {
 	uint8_t bytes[1024];
 	struct frame out;
 	const char *why;
-	size_t quote = len < 548 ? len : 548;
+	size_t embedded = len < 548 ? len : 548;
 
 	if (!frame_parse(bytes, bench_frame(p, bytes), &out, &why))
 		fail_msg("row %zu: %s: %s is wrong", i, rows[i].why, why);
@@ -77,8 +78,8 @@ static void check_error(const struct packet *p, size_t i, const uint8_t *quoted,
 	assert_int_equal(p->data[26] << 8 | p->data[27], rows[i].mtu);
 	assert_int_equal(out.src, rows[i].from);
 	assert_int_equal(out.dst, rows[i].frame.src);
-	assert_int_equal(p->len, 28 + quote);
-	assert_memory_equal(p->data + 28, quoted, quote);
+	assert_int_equal(p->len, 28 + embedded);
+	assert_memory_equal(p->data + 28, embedded_packet, embedded);
 	assert_int_equal(p->hop, rows[i].hop);
 	assert_int_equal(p->tunnel, rows[i].tunnel);
 }
@@ -92,11 +93,11 @@ static void test_errors(void **state)
 	assert_int_equal(bench_flow(b, &flow, TUNNEL_B1, 2100), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct packet *p = packet_of(b, &rows[i].frame, rows[i].tunnel, rows[i].answer);
-		uint8_t quoted[2048];
+		uint8_t embedded_packet[2048];
 		size_t len = p->len;
 		enum stage to;
 
-		memcpy(quoted, p->data, len);
+		memcpy(embedded_packet, p->data, len);
 		if (rows[i].answer == ANSWER_UNREACHABLE)
 			p->refusal = DROP_NO_ROUTE;
 		to = bench_run(b, STAGE_ANSWER, p);
@@ -104,13 +105,13 @@ static void test_errors(void **state)
 		    (to == STAGE_DROP && p->reason != rows[i].drop))
 			fail_msg("row %zu: %s", i, rows[i].why);
 		if (to == STAGE_ENCAPSULATE) {
-			check_error(p, i, quoted, len);
+			check_error(p, i, embedded_packet, len);
 			answers++;
 		}
 		bench_clear(b);
 	}
 	for (unsigned k = 0; k < ANSWER_COUNT; k++)
-		answers -= b->lane.counters.answers[k];
+		answers -= b->ctx.counters.answers[k];
 	assert_int_equal(answers, 0);
 	bench_destroy(b);
 }

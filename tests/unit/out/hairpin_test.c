@@ -27,7 +27,7 @@ static void test_turns_back(void **state)
 		p->hop = HOP_BACK_IN;
 		assert_int_equal(bench_run(b, STAGE_ENCAPSULATE, p), STAGE_HAIRPIN);
 		b->burst.n[STAGE_HAIRPIN] = 1;
-		stage_hairpin(&b->lane, &b->burst);
+		stage_hairpin(&b->ctx, &b->burst);
 		assert_int_equal(b->burst.n[STAGE_HAIRPIN], 1); /* stays there for the pipeline */
 		assert_int_equal(p->tunnel, TUNNEL_NONE);
 		assert_int_equal(p->port, PORT_BACK_IN);
@@ -36,7 +36,7 @@ static void test_turns_back(void **state)
 		assert_int_equal(out.token, ttl);
 		bench_clear(b);
 	}
-	assert_int_equal(b->lane.counters.hairpinned, 254);
+	assert_int_equal(b->ctx.counters.hairpinned, 254);
 	bench_destroy(b);
 }
 

@@ -14,28 +14,28 @@ enum { NUMBERS = 65536, WORKERS = 32, MANY_6 = 1 << 20 };
 
 static const be32_t server = 0x500200c0, other = 0x510200c0;
 
-static struct lane *workers_create(uint16_t count)
+static struct context *workers_create(uint16_t count)
 {
-	struct lane *lanes = calloc(count, sizeof(lanes[0]));
+	struct context *contexts = calloc(count, sizeof(contexts[0]));
 
-	assert_non_null(lanes);
+	assert_non_null(contexts);
 	for (uint16_t i = 0; i < count; i++) {
 		uint8_t secret[16] = {(uint8_t)i, 77};
 
-		lanes[i].index = i;
-		lanes[i].count = count;
-		lanes[i].flows = flow_table_create(16, secret);
-		assert_non_null(lanes[i].flows);
-		identification_init(&lanes[i]);
+		contexts[i].index = i;
+		contexts[i].count = count;
+		contexts[i].flows = flow_table_create(16, secret);
+		assert_non_null(contexts[i].flows);
+		identification_init(&contexts[i]);
 	}
-	return lanes;
+	return contexts;
 }
 
-static void workers_destroy(struct lane *lanes, uint16_t count)
+static void workers_destroy(struct context *contexts, uint16_t count)
 {
 	for (uint16_t i = 0; i < count; i++)
-		flow_table_destroy(lanes[i].flows);
-	free(lanes);
+		flow_table_destroy(contexts[i].flows);
+	free(contexts);
 }
 
 /* Each worker gives all of its part, in turns that differ; then its first number comes again. */
@@ -44,22 +44,22 @@ static void test_workers_never_meet(void **state)
 	static uint8_t seen[NUMBERS];
 
 	for (uint16_t count = 1; count <= WORKERS; count++) {
-		struct lane *lanes = workers_create(count);
+		struct context *contexts = workers_create(count);
 		const unsigned part = NUMBERS / count;
 
 		memset(seen, 0, sizeof(seen));
 		for (uint16_t w = 0; w < count; w++) {
-			be16_t first = identification_next(&lanes[w], server);
+			be16_t first = identification_next(&contexts[w], server);
 
 			seen[first]++;
 			for (unsigned i = 1; i < part; i++)
-				seen[identification_next(&lanes[w], server)]++;
-			assert_int_equal(identification_next(&lanes[w], server), first);
+				seen[identification_next(&contexts[w], server)]++;
+			assert_int_equal(identification_next(&contexts[w], server), first);
 		}
 		for (unsigned i = 0; i < NUMBERS; i++)
 			if (seen[i] > 1)
 				fail_msg("%u workers: number %u came %u times", count, i, seen[i]);
-		workers_destroy(lanes, count);
+		workers_destroy(contexts, count);
 	}
 }
 
@@ -67,18 +67,18 @@ static void test_workers_never_meet(void **state)
 static void test_destinations_count_apart(void **state)
 {
 	static uint8_t seen[NUMBERS];
-	struct lane *lanes = workers_create(3);
-	be16_t first = identification_next(&lanes[1], server);
+	struct context *contexts = workers_create(3);
+	be16_t first = identification_next(&contexts[1], server);
 
 	for (unsigned i = 0; i < NUMBERS; i++)
-		identification_next(&lanes[1], other);
+		identification_next(&contexts[1], other);
 	for (unsigned i = 1; i < NUMBERS / 3; i++) {
-		be16_t id = identification_next(&lanes[1], server);
+		be16_t id = identification_next(&contexts[1], server);
 
 		assert_int_not_equal(id, first);
 		assert_int_equal(seen[id]++, 0);
 	}
-	workers_destroy(lanes, 3);
+	workers_destroy(contexts, 3);
 }
 
 static int by_value(const void *a, const void *b)
@@ -95,11 +95,11 @@ static void test_ipv6(void **state)
 	static uint32_t ids[MANY_6];
 
 	for (size_t c = 0; c < ARRAY_SIZE(counts); c++) {
-		struct lane *lanes = workers_create(counts[c]);
+		struct context *contexts = workers_create(counts[c]);
 		unsigned steps[4] = {0};
 
 		for (size_t i = 0; i < MANY_6; i++)
-			ids[i] = identification6_next(&lanes[i % counts[c]]);
+			ids[i] = identification6_next(&contexts[i % counts[c]]);
 		for (size_t i = counts[c]; i < MANY_6; i++)
 			if (ids[i] - ids[i - counts[c]] < ARRAY_SIZE(steps))
 				steps[ids[i] - ids[i - counts[c]]]++;
@@ -110,7 +110,7 @@ static void test_ipv6(void **state)
 		for (size_t i = 1; i < MANY_6; i++)
 			if (ids[i] == ids[i - 1])
 				fail_msg("%u workers: %#x came twice", counts[c], ids[i]);
-		workers_destroy(lanes, counts[c]);
+		workers_destroy(contexts, counts[c]);
 	}
 }
 

@@ -143,11 +143,11 @@ static void test_fits_both_ways(void **state)
 		struct hop hops[2] = {[1] = {.mtu = ways[i].hop}};
 		uint16_t mtus[2] = {0, ways[i].tunnel};
 		struct adjacency adj = {.hops = hops, .tunnel_mtus = mtus};
-		struct lane lane = {.adj = &adj};
+		struct context ctx = {.adj = &adj};
 		struct flow f = {.onramp = 1, .offramp = ways[i].offramp};
 
-		if (mss_of(&lane, &f, NULL, ways[i].headers) != ways[i].mss)
-			fail_msg("%s: %u", ways[i].why, mss_of(&lane, &f, NULL, ways[i].headers));
+		if (mss_of(&ctx, &f, NULL, ways[i].headers) != ways[i].mss)
+			fail_msg("%s: %u", ways[i].why, mss_of(&ctx, &f, NULL, ways[i].headers));
 	}
 }
 

@@ -90,7 +90,7 @@ static void check_row(struct stage_bench *b, size_t i, enum flow_dir dir, bool d
 	assert_int_equal(len - 14, want_len);
 	if (!damaged)
 		assert_memory_equal(bytes + 14, wanted, want_len);
-	flow_table_remove(b->lane.flows6, p->probe.record);
+	flow_table_remove(b->ctx.flows6, p->probe.record);
 	bench_clear(b);
 }
 

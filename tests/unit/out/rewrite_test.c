@@ -103,7 +103,7 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t len, uint8_t p
 static void check_rewrite(struct stage_bench *b, const struct frame *in, uint32_t record,
 			  uint8_t dir)
 {
-	const struct flow *flow = flow_table_at(b->lane.flows, record);
+	const struct flow *flow = flow_table_at(b->ctx.flows, record);
 	struct packet *p = packet_of(b, in, dir == FLOW_FORWARD ? TUNNEL_B1 : 0, record, dir);
 	struct frame expected = expected_of(in, flow, dir), out;
 	uint8_t bytes[512], wanted[512];
@@ -129,13 +129,13 @@ static void test_random_packets(void **state)
 		struct frame f = roll_frame(&dice), r;
 		uint32_t record = bench_flow(b, &f, TUNNEL_B1, (uint16_t)dice_next(&dice));
 
-		flow_table_at(b->lane.flows, record)->nat_src = (be32_t)dice_next(&dice);
+		flow_table_at(b->ctx.flows, record)->nat_src = (be32_t)dice_next(&dice);
 		check_rewrite(b, &f, record, FLOW_FORWARD);
-		r = turned(&f, flow_table_at(b->lane.flows, record));
+		r = turned(&f, flow_table_at(b->ctx.flows, record));
 		check_rewrite(b, &r, record, FLOW_RETURN);
 		/* the table's keys are not as inserted any more: begin anew */
-		flow_table_at(b->lane.flows, record)->nat_src = htonl(EGRESS);
-		flow_table_remove(b->lane.flows, record);
+		flow_table_at(b->ctx.flows, record)->nat_src = htonl(EGRESS);
+		flow_table_remove(b->ctx.flows, record);
 		bench_clear(b);
 	}
 	bench_destroy(b);
@@ -161,7 +161,7 @@ static void test_errors_stay_errors(void **state)
 		bench_run(b, STAGE_REWRITE, p);
 		assert_false(frame_parse(bytes, bench_frame(p, bytes), &out, &why));
 		assert_string_equal(why, "transport checksum");
-		flow_table_remove(b->lane.flows, record);
+		flow_table_remove(b->ctx.flows, record);
 		bench_clear(b);
 	}
 	bench_destroy(b);
@@ -184,7 +184,7 @@ static void test_udp_zero(void **state)
 		bench_run(b, STAGE_REWRITE, p);
 		assert_true(p->data[26] != 0 || p->data[27] != 0);
 		ones += p->data[26] == 0xff && p->data[27] == 0xff;
-		flow_table_remove(b->lane.flows, record);
+		flow_table_remove(b->ctx.flows, record);
 		bench_clear(b);
 	}
 	assert_int_equal(ones, 1);
@@ -198,7 +198,7 @@ static void test_icmp_zero(void **state)
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 	struct frame f = {.src = HOST, .dst = SERVER, .proto = ICMP, .icmp_type = 8};
 	uint32_t record = bench_flow(b, &f, TUNNEL_B1, 2100);
-	struct frame r = turned(&f, flow_table_at(b->lane.flows, record)), out;
+	struct frame r = turned(&f, flow_table_at(b->ctx.flows, record)), out;
 	uint8_t bytes[512];
 	const char *why = "";
 	struct packet *p;

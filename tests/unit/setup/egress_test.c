@@ -34,7 +34,7 @@ static enum drop take(struct stage_bench *b, struct setup *s, uint32_t host, uin
 {
 	enum drop drop;
 
-	*s = (struct setup){.lane = &b->lane, .pool = &b->net->pools[0]};
+	*s = (struct setup){.ctx = &b->ctx, .pool = &b->net->pools[0]};
 	s->flow = (struct flow){
 		.src = htonl(HOST + host),
 		.dst = htonl(SERVER),
@@ -42,10 +42,10 @@ static enum drop take(struct stage_bench *b, struct setup *s, uint32_t host, uin
 		.dport = htons(dport),
 		.site = SITE_BERLIN,
 		.proto = proto,
-		.state = proto == TCP ? FLOW_TCP_OPENING : FLOW_UDP,
+		.state = proto == TCP ? FLOW_TCP_SYN_SENT : FLOW_UDP,
 		.onramp = TUNNEL_B1,
 		.offramp = HOP_UPLINK,
-		.seen_s = b->lane.now_s,
+		.seen_s = b->ctx.now_s,
 	};
 	drop = egress_choose(s);
 	return drop == DROP_NONE ? egress_take(s) : drop;
@@ -65,14 +65,14 @@ static uint32_t take_all(struct stage_bench *b, uint16_t dport, uint8_t proto, u
 		}
 		assert_in_range(port, 0, PORTS - 1);
 		assert_int_equal(used[port]++, 0);
-		assert_int_not_equal(flow_table_insert(b->lane.flows, &s.flow), FLOW_NO_RECORD);
+		assert_int_not_equal(flow_table_insert(b->ctx.flows, &s.flow), FLOW_NO_RECORD);
 	}
 }
 
 static void check_slices(const struct stage_bench *b, uint32_t flows, uint32_t ports)
 {
 	for (uint32_t k = 0; k < 3; k++) {
-		struct slice_counters c = egress_slice(b->lane.egress, k);
+		struct slice_counters c = egress_slice(b->ctx.egress, k);
 
 		assert_int_equal(c.flows, flows);
 		assert_int_equal(c.ports, ports);
@@ -82,10 +82,10 @@ static void check_slices(const struct stage_bench *b, uint32_t flows, uint32_t p
 /* Ends the flow that has record @record, as ageing does. */
 static struct flow end_flow(struct stage_bench *b, uint32_t record)
 {
-	struct flow flow = *flow_table_at(b->lane.flows, record);
+	struct flow flow = *flow_table_at(b->ctx.flows, record);
 
-	egress_release(&b->lane, &flow, NULL);
-	flow_table_remove(b->lane.flows, record);
+	egress_release(&b->ctx, &flow, NULL);
+	flow_table_remove(b->ctx.flows, record);
 	return flow;
 }
 
@@ -129,7 +129,7 @@ static void test_what_ends_comes_back(void **state)
 		assert_int_equal(take(b, &s, 0, 20000 + i, 53, UDP), DROP_NONE);
 		assert_int_equal(s.flow.nat_port, ended.nat_port);
 		assert_int_equal(s.flow.nat_src, ended.nat_src);
-		assert_int_equal(flow_table_insert(b->lane.flows, &s.flow), record);
+		assert_int_equal(flow_table_insert(b->ctx.flows, &s.flow), record);
 		check_slices(b, SIZE, SIZE);
 		assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
 	}
@@ -147,8 +147,8 @@ static void test_undo(void **state)
 		struct setup s;
 
 		assert_int_equal(take(b, &s, i, 1000, 53, UDP), DROP_NONE);
-		assert_int_equal(egress_slice(b->lane.egress, s.slice).flows, 1);
-		assert_int_equal(egress_slice(b->lane.egress, s.slice).ports, 1);
+		assert_int_equal(egress_slice(b->ctx.egress, s.slice).flows, 1);
+		assert_int_equal(egress_slice(b->ctx.egress, s.slice).ports, 1);
 		egress_undo(&s);
 		check_slices(b, 0, 0);
 	}
@@ -256,7 +256,7 @@ static void test_falls_over_to_the_next_address(void **state)
 		if (take(b, &s, 7, 1000 + n, 53, UDP) != DROP_NONE)
 			continue; /* a search is bounded: the next packet goes on with it */
 		under[ntohl(s.flow.nat_src) == EGRESS_2]++;
-		assert_int_not_equal(flow_table_insert(b->lane.flows, &s.flow), FLOW_NO_RECORD);
+		assert_int_not_equal(flow_table_insert(b->ctx.flows, &s.flow), FLOW_NO_RECORD);
 		n++;
 	}
 	assert_int_equal(n, 3 * WIDE);
@@ -272,7 +272,7 @@ static void test_falls_over_to_the_next_address(void **state)
 static void test_a_reserve_for_others(void **state)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
-	uint64_t *flows = &b->lane.sites[SITE_BERLIN].counters.flows;
+	uint64_t *flows = &b->ctx.sites[SITE_BERLIN].counters.flows;
 	uint8_t used[PORTS] = {0};
 
 	*flows = PORTS;
@@ -288,22 +288,22 @@ static void test_a_reserve_for_others(void **state)
 static void test_what_is_over_makes_room(void **state)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
-	struct site_use *use = &b->lane.sites[SITE_BERLIN];
+	struct site_use *use = &b->ctx.sites[SITE_BERLIN];
 	uint8_t used[PORTS] = {0};
 	struct setup s;
 
 	assert_int_equal(take_all(b, 53, UDP, used), PORTS);
-	use->counters.flows = b->lane.flows_taken = PORTS;
+	use->counters.flows = b->ctx.flows_taken = PORTS;
 	assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
-	b->lane.now_s += STAGE_TIMEOUT;
+	b->ctx.now_s += STAGE_TIMEOUT;
 	assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED); /* not yet */
-	b->lane.now_s++;
+	b->ctx.now_s++;
 	for (uint32_t i = 1; i <= PORTS; i++) {
 		assert_int_equal(take(b, &s, i % 5, 9000 + i, 53, UDP), DROP_NONE);
-		assert_int_not_equal(flow_table_insert(b->lane.flows, &s.flow), FLOW_NO_RECORD);
-		assert_int_equal(b->lane.counters.flows_ended, i);
+		assert_int_not_equal(flow_table_insert(b->ctx.flows, &s.flow), FLOW_NO_RECORD);
+		assert_int_equal(b->ctx.counters.flows_ended, i);
 		assert_int_equal(use->counters.flows, PORTS - i);
-		assert_int_equal(flow_table_count(b->lane.flows), PORTS);
+		assert_int_equal(flow_table_count(b->ctx.flows), PORTS);
 		check_slices(b, SIZE, SIZE);
 	}
 	assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);

@@ -14,7 +14,7 @@ enum { SIZE = 64, CAPACITY = 1024, UDP = 17 };
 /* A flow of berlin on its way through setup, behind the step "route". */
 static struct setup begin(struct stage_bench *b, struct flow6 *six, struct ip6 src, bool is_global)
 {
-	struct setup s = {.lane = &b->lane,
+	struct setup s = {.ctx = &b->ctx,
 			  .six = six,
 			  .pool = is_global ? NULL : &b->net->pools[0],
 			  .is_global = is_global};
@@ -37,7 +37,7 @@ static uint32_t flows_of_slices(const struct stage_bench *b)
 	uint32_t n = 0;
 
 	for (uint32_t k = 0; k < b->net->n_slices; k++)
-		n += egress_slice(b->lane.egress, k).flows;
+		n += egress_slice(b->ctx.egress, k).flows;
 	return n;
 }
 
@@ -54,11 +54,11 @@ static void leaves_as_it_is(void **state)
 	flow6_return_key(&s.flow, &six, &back);
 	assert_true(addr6_equal(&back.dst, &six.src));
 	assert_int_equal(back.dport, s.flow.sport);
-	assert_int_equal(s.return_hash, flow6_table_prefetch(b->lane.flows6, &back));
+	assert_int_equal(s.return_hash, flow6_table_prefetch(b->ctx.flows6, &back));
 	assert_int_equal(flows_of_slices(b), 0);
 	egress_undo(&s);
 	assert_int_equal(flows_of_slices(b), 0);
-	egress_release(&b->lane, &s.flow, &six);
+	egress_release(&b->ctx, &s.flow, &six);
 	assert_int_equal(flows_of_slices(b), 0);
 	bench_destroy(b);
 }

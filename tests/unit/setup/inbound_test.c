@@ -14,19 +14,19 @@
 
 enum { CAPACITY = 8, NAT_PORT = 64 };
 
-/* A lane whose pool is open; berlin's host has a mapping. Writes its flow. */
+/* A worker context whose pool is open; berlin's host has a mapping. Writes its flow. */
 static struct stage_bench *make(struct flow *first)
 {
 	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
-	struct setup s = {.lane = &b->lane, .pool = &b->net->pools[0]};
+	struct setup s = {.ctx = &b->ctx, .pool = &b->net->pools[0]};
 
-	assert_false(inbound_is_open(&b->lane));
+	assert_false(inbound_is_open(&b->ctx));
 	b->net->pools[0].mapping = MAPPING_ENDPOINT_INDEPENDENT;
 	b->net->pools[0].filtering = FILTERING_ENDPOINT_INDEPENDENT;
-	assert_true(inbound_is_open(&b->lane));
-	egress_destroy(b->lane.egress);
-	b->lane.egress = egress_create(b->net, CAPACITY, 0, 1);
-	assert_non_null(b->lane.egress);
+	assert_true(inbound_is_open(&b->ctx));
+	egress_destroy(b->ctx.egress);
+	b->ctx.egress = egress_create(b->net, CAPACITY, 0, 1);
+	assert_non_null(b->ctx.egress);
 	s.flow = (struct flow){
 		.src = htonl(HOST),
 		.dst = htonl(SERVER),
@@ -62,7 +62,7 @@ static struct packet *from(struct stage_bench *b, const struct flow *first, uint
 					 .dport = htons(f.dport),
 					 .realm = SITE_INTERNET,
 					 .proto = f.proto};
-	flow_table_lookup(b->lane.flows, &probe, 1);
+	flow_table_lookup(b->ctx.flows, &probe, 1);
 	memset(b->burst.n, 0, sizeof(b->burst.n));
 	return p;
 }
@@ -74,10 +74,10 @@ static void test_open(void **state)
 	struct packet *p = from(b, &first, SERVER + 1), *again;
 	const struct flow *f;
 
-	inbound_open(&b->lane, &b->burst, p);
-	assert_int_equal(b->burst.n[STAGE_FOLLOW], 1);
+	inbound_open(&b->ctx, &b->burst, p);
+	assert_int_equal(b->burst.n[STAGE_FORWARD], 1);
 	assert_int_equal(p->probe.dir, FLOW_RETURN);
-	f = flow_table_at(b->lane.flows, p->probe.record);
+	f = flow_table_at(b->ctx.flows, p->probe.record);
 	assert_int_equal(f->src, htonl(HOST));
 	assert_int_equal(f->sport, htons(5000));
 	assert_int_equal(f->dst, htonl(SERVER + 1));
@@ -89,11 +89,11 @@ static void test_open(void **state)
 	/* another packet of the same burst that did not know of it */
 	again = from(b, &first, SERVER + 1);
 	again->probe.record = FLOW_NO_RECORD;
-	inbound_open(&b->lane, &b->burst, again);
-	assert_int_equal(b->burst.n[STAGE_FOLLOW], 1);
+	inbound_open(&b->ctx, &b->burst, again);
+	assert_int_equal(b->burst.n[STAGE_FORWARD], 1);
 	assert_int_equal(again->probe.record, p->probe.record);
 	assert_int_equal(again->probe.dir, FLOW_RETURN);
-	assert_int_equal(flow_table_count(b->lane.flows), 1);
+	assert_int_equal(flow_table_count(b->ctx.flows), 1);
 	bench_destroy(b);
 }
 
@@ -114,16 +114,16 @@ static void test_refused(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct flow first;
 		struct stage_bench *b = make(&first);
-		const struct site_use *use = &b->lane.sites[SITE_BERLIN];
+		const struct site_use *use = &b->ctx.sites[SITE_BERLIN];
 		struct packet *p = from(b, &first, rows[i].src);
 
-		inbound_open(&b->lane, &b->burst, p);
+		inbound_open(&b->ctx, &b->burst, p);
 		assert_int_equal(b->burst.n[STAGE_DROP], 1);
 		if (p->reason != rows[i].drop)
 			fail_msg("%s: %s", rows[i].why, drop_infos[p->reason].name);
 		assert_int_equal(use->counters.flows, 0);
-		assert_int_equal(b->lane.flows_taken, 0);
-		assert_true(use->spent_until_ns <= b->lane.now_ns);
+		assert_int_equal(b->ctx.flows_taken, 0);
+		assert_true(use->spent_until_ns <= b->ctx.now_ns);
 		bench_destroy(b);
 	}
 }
@@ -135,14 +135,14 @@ static void test_full(void **state)
 	struct packet *p;
 
 	for (unsigned k = 0; k < CAPACITY; k++) {
-		inbound_open(&b->lane, &b->burst, from(b, &first, SERVER + 1 + k));
-		assert_int_equal(b->burst.n[STAGE_FOLLOW], 1);
+		inbound_open(&b->ctx, &b->burst, from(b, &first, SERVER + 1 + k));
+		assert_int_equal(b->burst.n[STAGE_FORWARD], 1);
 	}
 	p = from(b, &first, SERVER + 100);
-	inbound_open(&b->lane, &b->burst, p);
+	inbound_open(&b->ctx, &b->burst, p);
 	assert_int_equal(b->burst.n[STAGE_DROP], 1);
 	assert_int_equal(p->reason, DROP_TABLE_FULL);
-	assert_int_equal(b->lane.sites[SITE_BERLIN].counters.flows, CAPACITY);
+	assert_int_equal(b->ctx.sites[SITE_BERLIN].counters.flows, CAPACITY);
 	bench_destroy(b);
 }
 

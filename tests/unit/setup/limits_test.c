@@ -1,5 +1,5 @@
 /*
- * The step that holds a site to its limits, on a lane of its own: what it takes, what it refuses and
+ * The step that holds a site to its limits, on a worker context of its own: what it takes, what it refuses and
  * under which name, what comes back.
  */
 #include "flow/remotes.h"
@@ -19,7 +19,7 @@ static struct {
 	struct spec_tunnel tunnel;
 	struct network_spec spec;
 	struct network *net;
-	struct lane lane;
+	struct context ctx;
 	uint32_t serial;
 } t;
 
@@ -43,7 +43,7 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 	};
 	t.net = network_create(&t.spec);
 	assert_non_null(t.net);
-	t.lane = (struct lane){
+	t.ctx = (struct context){
 		.net = t.net,
 		.flows = flow_table_create(CAPACITY, secret),
 		.sites = limits_create(),
@@ -52,19 +52,19 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 		.now_s = 5,
 	};
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
-		t.lane.timers.state_s[i] = 300;
-	assert_non_null(t.lane.flows);
-	t.lane.remotes = remotes_create(1);
-	assert_non_null(t.lane.sites);
-	assert_non_null(t.lane.remotes);
+		t.ctx.timers.state_s[i] = 300;
+	assert_non_null(t.ctx.flows);
+	t.ctx.remotes = remotes_create(1);
+	assert_non_null(t.ctx.sites);
+	assert_non_null(t.ctx.remotes);
 }
 
 static void tear_down(void)
 {
-	flow_table_destroy(t.lane.flows);
-	free(t.lane.sites);
-	free(t.lane.sources);
-	remotes_destroy(t.lane.remotes);
+	flow_table_destroy(t.ctx.flows);
+	free(t.ctx.sites);
+	free(t.ctx.sources);
+	remotes_destroy(t.ctx.remotes);
 	network_destroy(t.net);
 }
 
@@ -72,12 +72,12 @@ static struct setup a_flow(uint16_t site, uint8_t state)
 {
 	t.serial++;
 	return (struct setup){
-		.lane = &t.lane,
+		.ctx = &t.ctx,
 		.flow = {.src = t.serial,
 			 .dst = t.serial,
 			 .site = site,
 			 .state = state,
-			 .seen_s = t.lane.now_s},
+			 .seen_s = t.ctx.now_s},
 	};
 }
 
@@ -114,7 +114,7 @@ static uint32_t take_brief(uint32_t n, uint16_t site)
 
 		taken += drop == DROP_NONE;
 		if (drop == DROP_NONE)
-			limits_release(&t.lane, &s.flow, NULL);
+			limits_release(&t.ctx, &s.flow, NULL);
 		else
 			assert_int_equal(drop, DROP_SITE_RATE);
 	}
@@ -133,7 +133,7 @@ static uint32_t take_and_insert(uint32_t n, uint16_t site)
 			assert_int_equal(drop, DROP_SITE_FLOWS);
 			continue;
 		}
-		assert_int_not_equal(flow_table_insert(t.lane.flows, &s.flow), FLOW_NO_RECORD);
+		assert_int_not_equal(flow_table_insert(t.ctx.flows, &s.flow), FLOW_NO_RECORD);
 		taken++;
 	}
 	return taken;
@@ -142,10 +142,10 @@ static uint32_t take_and_insert(uint32_t n, uint16_t site)
 static void no_limits(void **state)
 {
 	set_up(2, 1, (struct spec_limits){0});
-	assert_int_equal(take_many(900, 1, FLOW_TCP_OPENING, DROP_NONE), 900);
+	assert_int_equal(take_many(900, 1, FLOW_TCP_SYN_SENT, DROP_NONE), 900);
 	assert_int_equal(take_brief(100000, 1), 100000);
-	assert_int_equal(t.lane.sites[1].counters.flows, 900);
-	assert_int_equal(t.lane.sites[1].counters.refused, 0);
+	assert_int_equal(t.ctx.sites[1].counters.flows, 900);
+	assert_int_equal(t.ctx.sites[1].counters.refused, 0);
 	tear_down();
 }
 
@@ -155,30 +155,30 @@ static void so_many_flows(void **state)
 
 	set_up(2, 1, (struct spec_limits){.flows = 100});
 	assert_int_equal(take_many(150, 1, FLOW_UDP, DROP_SITE_FLOWS), 100);
-	assert_int_equal(t.lane.sites[1].counters.flows, 100);
-	assert_int_equal(t.lane.sites[1].counters.refused, 50);
+	assert_int_equal(t.ctx.sites[1].counters.flows, 100);
+	assert_int_equal(t.ctx.sites[1].counters.refused, 50);
 	assert_int_equal(take(2, FLOW_UDP), DROP_NONE); /* its neighbour does not notice */
 
-	limits_release(&t.lane, &ended, NULL);
+	limits_release(&t.ctx, &ended, NULL);
 	assert_int_equal(take_many(2, 1, FLOW_ICMP, DROP_SITE_FLOWS), 1);
 	tear_down();
 }
 
 static void so_many_half_open(void **state)
 {
-	struct flow ended = {.site = 1, .state = FLOW_TCP_ANSWERED};
+	struct flow ended = {.site = 1, .state = FLOW_TCP_SYN_ACK_RECEIVED};
 	struct flow closed = {.site = 1, .state = FLOW_TCP_CLOSED};
 
 	set_up(2, 1, (struct spec_limits){.flows = 100, .half_open = 10});
-	assert_int_equal(take_many(20, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 10);
+	assert_int_equal(take_many(20, 1, FLOW_TCP_SYN_SENT, DROP_HALF_OPEN), 10);
 	assert_int_equal(take(1, FLOW_UDP), DROP_NONE); /* only TCP is half open */
-	assert_int_equal(take(2, FLOW_TCP_OPENING), DROP_NONE);
-	limits_release(&t.lane, &closed, NULL);
-	assert_int_equal(take(1, FLOW_TCP_OPENING), DROP_HALF_OPEN);
-	limits_release(&t.lane, &ended, NULL);
-	assert_int_equal(take_many(2, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 1);
-	assert_int_equal(t.lane.sites[1].counters.half_open, 10);
-	assert_int_equal(t.lane.sites[1].counters.flows, 10);
+	assert_int_equal(take(2, FLOW_TCP_SYN_SENT), DROP_NONE);
+	limits_release(&t.ctx, &closed, NULL);
+	assert_int_equal(take(1, FLOW_TCP_SYN_SENT), DROP_HALF_OPEN);
+	limits_release(&t.ctx, &ended, NULL);
+	assert_int_equal(take_many(2, 1, FLOW_TCP_SYN_SENT, DROP_HALF_OPEN), 1);
+	assert_int_equal(t.ctx.sites[1].counters.half_open, 10);
+	assert_int_equal(t.ctx.sites[1].counters.flows, 10);
 	tear_down();
 }
 
@@ -187,13 +187,13 @@ static void so_many_a_second(void **state)
 	set_up(2, 1, (struct spec_limits){.new_flows_per_second = 1000});
 	assert_int_equal(take_brief(5000, 1), 1000); /* it was quiet */
 	assert_int_equal(take_brief(5000, 2), 1000);
-	t.lane.now_ns += 999999;
+	t.ctx.now_ns += 999999;
 	assert_int_equal(take_brief(1, 1), 0);
-	t.lane.now_ns += 1;
+	t.ctx.now_ns += 1;
 	assert_int_equal(take_brief(9, 1), 1);
-	t.lane.now_ns += 250 * UINT64_C(1000000);
+	t.ctx.now_ns += 250 * UINT64_C(1000000);
 	assert_int_equal(take_brief(5000, 1), 250);
-	t.lane.now_ns += 3600 * UINT64_C(1000000000); /* tokens do not pile up */
+	t.ctx.now_ns += 3600 * UINT64_C(1000000000); /* tokens do not pile up */
 	assert_int_equal(take_brief(5000, 1), 1000);
 	tear_down();
 }
@@ -210,7 +210,7 @@ static void the_rate_is_exact(void **state)
 		for (uint32_t ms = 0; ms < 10000; ms++) {
 			for (uint32_t n = 0; n < rates[i] / 1000 * 2 + 2; n++)
 				taken += take_brief(1, 1);
-			t.lane.now_ns += 1000000;
+			t.ctx.now_ns += 1000000;
 		}
 		/* ten seconds and the first burst; an interval is whole nanoseconds: 0.1 % */
 		assert_in_range(taken, 11 * UINT64_C(999) * rates[i] / 1000,
@@ -242,15 +242,15 @@ static void the_internet_takes_half(void **state)
 	assert_int_equal(take_many(500, 1, FLOW_UDP, DROP_SITE_FLOWS), 50);
 	tear_down();
 	set_up(1, 1, (struct spec_limits){.half_open = 100});
-	assert_int_equal(take_from_outside(500, 1, FLOW_TCP_CALLED, DROP_HALF_OPEN), 50);
-	assert_int_equal(take_many(500, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 50);
+	assert_int_equal(take_from_outside(500, 1, FLOW_TCP_SYN_RECEIVED, DROP_HALF_OPEN), 50);
+	assert_int_equal(take_many(500, 1, FLOW_TCP_SYN_SENT, DROP_HALF_OPEN), 50);
 	tear_down();
 	set_up(1, 1, (struct spec_limits){.new_flows_per_second = 100});
 	assert_int_equal(take_from_outside(500, 1, FLOW_UDP, DROP_SITE_RATE), 50);
 	assert_int_equal(take_many(500, 1, FLOW_UDP, DROP_SITE_RATE), 50);
 	tear_down();
 	set_up(1, 1, (struct spec_limits){.flows = 1, .half_open = 1, .new_flows_per_second = 1});
-	assert_int_equal(take_from_outside(5, 1, FLOW_TCP_CALLED, DROP_SITE_FLOWS), 1);
+	assert_int_equal(take_from_outside(5, 1, FLOW_TCP_SYN_RECEIVED, DROP_SITE_FLOWS), 1);
 	tear_down();
 }
 
@@ -258,14 +258,14 @@ static void undo_gives_all_back(void **state)
 {
 	set_up(1, 1, (struct spec_limits){.flows = 3, .half_open = 2, .new_flows_per_second = 5});
 	for (unsigned i = 0; i < 1000; i++) {
-		struct setup s = a_flow(1, FLOW_TCP_OPENING);
+		struct setup s = a_flow(1, FLOW_TCP_SYN_SENT);
 
 		assert_int_equal(limits_take(&s), DROP_NONE);
 		limits_undo(&s);
 	}
-	assert_int_equal(t.lane.sites[1].counters.flows, 0);
-	assert_int_equal(t.lane.sites[1].counters.half_open, 0);
-	assert_int_equal(take_many(9, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN), 2);
+	assert_int_equal(t.ctx.sites[1].counters.flows, 0);
+	assert_int_equal(t.ctx.sites[1].counters.half_open, 0);
+	assert_int_equal(take_many(9, 1, FLOW_TCP_SYN_SENT, DROP_HALF_OPEN), 2);
 	tear_down();
 }
 
@@ -277,7 +277,7 @@ static void the_reserve_is_for_the_others(void **state)
 	assert_int_equal(take_and_insert(20, 3), 20);
 	assert_int_equal(take(1, FLOW_UDP), DROP_SITE_FLOWS);
 	assert_int_equal(take_and_insert(RESERVE - 30, 4), RESERVE - 30);
-	assert_int_equal(flow_table_count(t.lane.flows), CAPACITY);
+	assert_int_equal(flow_table_count(t.ctx.flows), CAPACITY);
 	assert_int_equal(take(2, FLOW_UDP), DROP_TABLE_FULL); /* the true end */
 	tear_down();
 }
@@ -297,7 +297,7 @@ static void one_site_has_it_all(void **state)
 	set_up(1, 1, (struct spec_limits){0});
 	assert_int_equal(take_and_insert(CAPACITY, 1), CAPACITY);
 	assert_int_equal(take(1, FLOW_UDP), DROP_TABLE_FULL);
-	assert_int_equal(t.lane.sites[1].counters.refused, 0); /* not by a limit of its own */
+	assert_int_equal(t.ctx.sites[1].counters.refused, 0); /* not by a limit of its own */
 	tear_down();
 }
 
@@ -312,7 +312,7 @@ static void what_is_over_makes_room(void **state)
 	} rows[] = {
 		{{0}, CAPACITY, FLOW_UDP, DROP_TABLE_FULL},
 		{{.flows = 100}, 100, FLOW_UDP, DROP_SITE_FLOWS},
-		{{.half_open = 100}, 100, FLOW_TCP_OPENING, DROP_HALF_OPEN},
+		{{.half_open = 100}, 100, FLOW_TCP_SYN_SENT, DROP_HALF_OPEN},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -321,15 +321,15 @@ static void what_is_over_makes_room(void **state)
 			struct setup s = a_flow(1, rows[i].state);
 
 			assert_int_equal(limits_take(&s), DROP_NONE);
-			assert_int_not_equal(flow_table_insert(t.lane.flows, &s.flow),
+			assert_int_not_equal(flow_table_insert(t.ctx.flows, &s.flow),
 					     FLOW_NO_RECORD);
 		}
 		assert_int_equal(take(1, rows[i].state), rows[i].refused);
-		t.lane.now_s += 301;
-		room_begin(&t.lane, NULL, 1);
+		t.ctx.now_s += 301;
+		room_begin(&t.ctx, NULL, 1);
 		assert_int_equal(take(1, rows[i].state), DROP_NONE);
-		assert_int_equal(t.lane.counters.flows_ended, SWEEPS_PER_PACKET);
-		assert_int_equal(flow_table_count(t.lane.flows), rows[i].flows - SWEEPS_PER_PACKET);
+		assert_int_equal(t.ctx.counters.flows_ended, SWEEPS_PER_PACKET);
+		assert_int_equal(flow_table_count(t.ctx.flows), rows[i].flows - SWEEPS_PER_PACKET);
 		tear_down();
 	}
 }
@@ -340,9 +340,9 @@ static void sweeping_is_bounded(void **state)
 	set_up(1, 1, (struct spec_limits){.flows = 1000});
 	assert_int_equal(take_and_insert(1000, 1), 1000);
 	for (uint32_t burst = 0; burst < 3; burst++) {
-		room_begin(&t.lane, NULL, 64);
+		room_begin(&t.ctx, NULL, 64);
 		assert_int_equal(take_many(64, 1, FLOW_UDP, DROP_SITE_FLOWS), 0);
-		assert_int_equal(t.lane.room.sweeps, SWEEPS_PER_BURST);
+		assert_int_equal(t.ctx.room.sweeps, SWEEPS_PER_BURST);
 	}
 	tear_down();
 }
@@ -361,7 +361,7 @@ static void a_workers_share(void **state)
 		assert_int_equal(take_many(200, 1, FLOW_UDP, DROP_SITE_FLOWS), rows[i].share);
 		tear_down();
 		set_up(1, rows[i].workers, (struct spec_limits){.half_open = limit});
-		assert_int_equal(take_many(200, 1, FLOW_TCP_OPENING, DROP_HALF_OPEN),
+		assert_int_equal(take_many(200, 1, FLOW_TCP_SYN_SENT, DROP_HALF_OPEN),
 				 rows[i].share);
 		tear_down();
 		set_up(1, rows[i].workers, (struct spec_limits){.new_flows_per_second = limit});
@@ -385,16 +385,16 @@ static void so_many_of_one_host(void **state)
 
 	set_up(2, 1, (struct spec_limits){.source_flows = 10, .source_half_open = 4});
 	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(take_of(1, 7, FLOW_TCP_OPENING), DROP_NONE);
-	assert_int_equal(take_of(1, 7, FLOW_TCP_OPENING), DROP_SOURCE_FLOWS);
+		assert_int_equal(take_of(1, 7, FLOW_TCP_SYN_SENT), DROP_NONE);
+	assert_int_equal(take_of(1, 7, FLOW_TCP_SYN_SENT), DROP_SOURCE_FLOWS);
 	for (unsigned i = 4; i < 10; i++)
 		assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_NONE);
 	assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_SOURCE_FLOWS);
-	assert_int_equal(t.lane.sites[1].counters.refused, 2);
-	assert_int_equal(t.lane.sites[1].counters.refused_source, 2);
-	assert_int_equal(take_of(1, 8, FLOW_TCP_OPENING), DROP_NONE);
-	assert_int_equal(take_of(2, 7, FLOW_TCP_OPENING), DROP_NONE);
-	limits_release(&t.lane, &ended, NULL);
+	assert_int_equal(t.ctx.sites[1].counters.refused, 2);
+	assert_int_equal(t.ctx.sites[1].counters.refused_source, 2);
+	assert_int_equal(take_of(1, 8, FLOW_TCP_SYN_SENT), DROP_NONE);
+	assert_int_equal(take_of(2, 7, FLOW_TCP_SYN_SENT), DROP_NONE);
+	limits_release(&t.ctx, &ended, NULL);
 	assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_NONE);
 	assert_int_equal(take_of(1, 7, FLOW_UDP), DROP_SOURCE_FLOWS);
 	tear_down();
@@ -407,10 +407,10 @@ static void hosts_share_what_is_left(void **state)
 
 	set_up(1, 1, (struct spec_limits){.half_open = 900});
 	for (unsigned i = 0; i < 4000; i++)
-		taken[i % 2] += take_of(1, 1 + i % 2, FLOW_TCP_OPENING) == DROP_NONE;
+		taken[i % 2] += take_of(1, 1 + i % 2, FLOW_TCP_SYN_SENT) == DROP_NONE;
 	assert_in_range(taken[0], 295, 305);
 	assert_in_range(taken[1], 295, 305);
-	assert_int_equal(take_of(1, 9, FLOW_TCP_OPENING), DROP_NONE);
+	assert_int_equal(take_of(1, 9, FLOW_TCP_SYN_SENT), DROP_NONE);
 	tear_down();
 }
 
@@ -438,7 +438,7 @@ static const struct {
 
 static void the_nearer_the_shorter(void **state)
 {
-	struct flow f = {.src = 5, .dst = 6, .site = 1, .state = FLOW_TCP_OPENING};
+	struct flow f = {.src = 5, .dst = 6, .site = 1, .state = FLOW_TCP_SYN_SENT};
 
 	for (size_t i = 0; i < ARRAY_SIZE(pressures); i++) {
 		struct source source;
@@ -450,14 +450,14 @@ static void the_nearer_the_shorter(void **state)
 					    .half_open = 160,
 					    .source_flows = 320,
 					    .source_half_open = 80});
-		record = flow_table_insert(t.lane.flows, &f);
-		t.lane.timers.state_s[FLOW_TCP_OPENING] = pressures[i].base_s;
-		t.lane.sites[1].counters.flows = pressures[i].flows;
-		t.lane.sites[1].counters.half_open = pressures[i].half_open;
-		source = source_find(t.lane.sources, &f, NULL);
+		record = flow_table_insert(t.ctx.flows, &f);
+		t.ctx.timers.state_s[FLOW_TCP_SYN_SENT] = pressures[i].base_s;
+		t.ctx.sites[1].counters.flows = pressures[i].flows;
+		t.ctx.sites[1].counters.half_open = pressures[i].half_open;
+		source = source_find(t.ctx.sources, &f, NULL);
 		source_add(&source, pressures[i].source_flows, pressures[i].source_half_open);
-		kept_s = limits_half_open_s(&t.lane, t.lane.flows,
-					    flow_table_at(t.lane.flows, record));
+		kept_s =
+			limits_half_open_s(&t.ctx, t.ctx.flows, flow_table_at(t.ctx.flows, record));
 		if (kept_s != pressures[i].kept_s)
 			fail_msg("%s: %u s", pressures[i].why, kept_s);
 		tear_down();
@@ -472,23 +472,24 @@ static enum flow_end let_go(void *arg, struct flow *flow, uint32_t record)
 /* At its limit a site loses half-open connections early, and no others. */
 static void established_ones_are_not_touched(void **state)
 {
-	static const uint8_t states[] = {
-		FLOW_TCP_OPENING,     FLOW_TCP_CALLED,	    FLOW_TCP_ANSWERED, FLOW_TCP_ACCEPTED,
-		FLOW_TCP_ESTABLISHED, FLOW_TCP_FIN_FORWARD, FLOW_TCP_CLOSED,   FLOW_UDP};
+	static const uint8_t states[] = {FLOW_TCP_SYN_SENT,	    FLOW_TCP_SYN_RECEIVED,
+					 FLOW_TCP_SYN_ACK_RECEIVED, FLOW_TCP_SYN_ACK_SENT,
+					 FLOW_TCP_ESTABLISHED,	    FLOW_TCP_FIN_SENT,
+					 FLOW_TCP_CLOSED,	    FLOW_UDP};
 
 	set_up(1, 1, (struct spec_limits){.half_open = 4});
-	t.lane.timers.half_open_s = limits_half_open_s;
-	t.lane.now_s = 100;
+	t.ctx.timers.half_open_s = limits_half_open_s;
+	t.ctx.now_s = 100;
 	for (uint32_t i = 0; i < ARRAY_SIZE(states); i++) {
 		struct setup s = a_flow(1, states[i]);
 
 		s.flow.seen_s = 90;
 		assert_int_equal(limits_take(&s), DROP_NONE);
-		assert_int_not_equal(flow_table_insert(t.lane.flows, &s.flow), FLOW_NO_RECORD);
+		assert_int_not_equal(flow_table_insert(t.ctx.flows, &s.flow), FLOW_NO_RECORD);
 	}
 	assert_int_equal(
-		flow_table_sweep(t.lane.flows, 100, CAPACITY, &t.lane.timers, let_go, &t.lane), 4);
-	assert_int_equal(flow_table_count(t.lane.flows), ARRAY_SIZE(states) - 4);
+		flow_table_sweep(t.ctx.flows, 100, CAPACITY, &t.ctx.timers, let_go, &t.ctx), 4);
+	assert_int_equal(flow_table_count(t.ctx.flows), ARRAY_SIZE(states) - 4);
 	tear_down();
 }
 

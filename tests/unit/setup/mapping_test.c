@@ -280,18 +280,18 @@ static void a_rest_is_cut(void **state)
 	}
 	f = endpoint(900, PROTO_TCP);
 	f.nat_src = held[0].nat_src;
-	assert_false(mappings_cut_rest(m, flows, net, 0, &f)); /* of another protocol */
+	assert_false(mappings_end_rest(m, flows, net, 0, &f)); /* of another protocol */
 	for (unsigned i = 0; i < 3; i++) {
 		f = endpoint(900 + i, PROTO_UDP);
 		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice),
 				 DROP_EGRESS_EXHAUSTED);
-		assert_true(mappings_cut_rest(m, flows, net, 0, &f));
+		assert_true(mappings_end_rest(m, flows, net, 0, &f));
 		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice), 0);
 		assert_int_equal(f.nat_port, held[i == 0 ? 5 : i == 1 ? 7 : 2 * SIZE - 1].nat_port);
 	}
-	assert_false(mappings_cut_rest(m, flows, net, 0, &f));
+	assert_false(mappings_end_rest(m, flows, net, 0, &f));
 	mappings_give(m, flows, net, slice, &f, NOW + REST); /* the queue is whole */
-	assert_true(mappings_cut_rest(m, flows, net, 0, &f));
+	assert_true(mappings_end_rest(m, flows, net, 0, &f));
 	mappings_destroy(m);
 }
 
@@ -311,8 +311,8 @@ static void the_rest_of_kept_ports_goes_on(void **state)
 		mappings_give(m, flows, net, slice, &held[i], NOW + REST);
 	}
 	f.nat_src = held[0].nat_src;
-	assert_true(mappings_cut_rest(m, flows, net, kept, &f));
-	assert_false(mappings_cut_rest(m, flows, net, kept, &f));
+	assert_true(mappings_end_rest(m, flows, net, kept, &f));
+	assert_false(mappings_end_rest(m, flows, net, kept, &f));
 	f = held[0];
 	assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice), 0);
 	assert_int_equal(f.nat_port, held[0].nat_port); /* it rested on */

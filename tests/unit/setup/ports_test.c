@@ -46,7 +46,7 @@ static void test_walks_meet_every_port_once(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct stage_bench *b =
 			bench_create(rows[i].size, 1024, rows[i].index, rows[i].count);
-		const struct egress_state *e = b->lane.egress;
+		const struct egress_state *e = b->ctx.egress;
 		const struct egress_address *a = &b->net->addresses[1]; /* two slices */
 
 		for (unsigned walk = 0; walk < WALKS; walk++) {
@@ -55,7 +55,7 @@ static void test_walks_meet_every_port_once(void **state)
 
 			memset(met, 0, sizeof(met));
 			for (uint32_t n = 0; n < ports_count(e, a); n++) {
-				uint16_t port = ports_number(&b->lane, a, at);
+				uint16_t port = ports_number(&b->ctx, a, at);
 
 				assert_int_equal(met[port]++, 0);
 				assert_true(network_find_slice(b->net, 1, port) >= 0);

@@ -37,31 +37,31 @@ static void meet(struct stage_bench *b, enum stage stage, uint32_t record)
 static void who_is_met_stays(void **state)
 {
 	static const enum stage lists[2][2] = {
-		{STAGE_FOLLOW, STAGE_REQUOTE},
-		{STAGE_FOLLOW6, STAGE_REQUOTE6},
+		{STAGE_FORWARD, STAGE_REWRITE_EMBEDDED},
+		{STAGE_FORWARD6, STAGE_REWRITE_EMBEDDED6},
 	};
 
 	for (unsigned i = 0; i < 4; i++) {
 		struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
 		bool is_six = i / 2;
-		struct flow_table *t = is_six ? b->lane.flows6 : b->lane.flows;
+		struct flow_table *t = is_six ? b->ctx.flows6 : b->ctx.flows;
 		uint32_t met = open_flow(b, is_six, 70), other = open_flow(b, is_six, 71);
 
-		b->lane.now_s += 1000;
+		b->ctx.now_s += 1000;
 		meet(b, lists[is_six][i % 2], met);
 		meet(b, lists[!is_six][i % 2], other); /* of the other table: another flow */
-		room_begin(&b->lane, &b->burst, 1);
-		assert_false(room_may_end(&b->lane, is_six, met));
-		assert_false(room_end_flow(&b->lane, is_six, met));
-		assert_int_equal(room_sweep(&b->lane, is_six, 8), 1);
+		room_begin(&b->ctx, &b->burst, 1);
+		assert_false(room_may_end(&b->ctx, is_six, met));
+		assert_false(room_end_flow(&b->ctx, is_six, met));
+		assert_int_equal(room_sweep(&b->ctx, is_six, 8), 1);
 		assert_int_equal(flow_table_at(t, other)->state, FLOW_FREE);
 		assert_int_equal(flow_table_at(t, met)->state, FLOW_UDP);
 
 		b->n = 0; /* no packet of the bench's own */
-		room_begin(&b->lane, NULL, 0); /* the burst is over */
-		assert_int_equal(room_sweep(&b->lane, is_six, 8), 1);
+		room_begin(&b->ctx, NULL, 0); /* the burst is over */
+		assert_int_equal(room_sweep(&b->ctx, is_six, 8), 1);
 		assert_int_equal(flow_table_count(t), 0);
-		assert_int_equal(b->lane.counters.flows_ended, 2);
+		assert_int_equal(b->ctx.counters.flows_ended, 2);
 		bench_destroy(b);
 	}
 }
@@ -72,9 +72,9 @@ static void shares(void **state)
 	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
 
 	for (unsigned n = 1; n <= BURST_MAX; n++) {
-		room_begin(&b->lane, NULL, n);
-		assert_true(room_share(&b->lane) * n <= LOOKS_PER_BURST);
-		assert_true(room_share(&b->lane) * n > LOOKS_PER_BURST / 2);
+		room_begin(&b->ctx, NULL, n);
+		assert_true(room_share(&b->ctx) * n <= LOOKS_PER_BURST);
+		assert_true(room_share(&b->ctx) * n > LOOKS_PER_BURST / 2);
 	}
 	bench_destroy(b);
 }
@@ -83,11 +83,11 @@ static void shares(void **state)
 static void no_table(void **state)
 {
 	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
-	struct flow_table *t = b->lane.flows6;
+	struct flow_table *t = b->ctx.flows6;
 
-	b->lane.flows6 = NULL;
-	assert_int_equal(room_sweep(&b->lane, true, 8), 0);
-	b->lane.flows6 = t;
+	b->ctx.flows6 = NULL;
+	assert_int_equal(room_sweep(&b->ctx, true, 8), 0);
+	b->ctx.flows6 = t;
 	bench_destroy(b);
 }
 

@@ -44,7 +44,7 @@ static const struct {
 
 static struct setup setup_to(struct stage_bench *b, uint32_t dst)
 {
-	return (struct setup){.lane = &b->lane,
+	return (struct setup){.ctx = &b->ctx,
 			      .flow = {.src = htonl(HOST), .dst = htonl(dst), .far = 99}};
 }
 
@@ -63,9 +63,9 @@ static void test_rows(void **state)
 			assert_ptr_equal(s.pool, &b->net->pools[0]);
 		}
 	}
-	assert_int_equal(b->lane.n_wanted, 1);
-	assert_int_equal(addr6_to_ipv4(&b->lane.wanted[0].addr), htonl(IP(198, 18, 0, 9)));
-	assert_int_equal(b->lane.wanted[0].port, PORT_UPLINK);
+	assert_int_equal(b->ctx.n_wanted, 1);
+	assert_int_equal(addr6_to_ipv4(&b->ctx.wanted[0].addr), htonl(IP(198, 18, 0, 9)));
+	assert_int_equal(b->ctx.wanted[0].port, PORT_UPLINK);
 	bench_destroy(b);
 }
 
@@ -78,8 +78,8 @@ static void test_wanted_is_bounded(void **state)
 		struct setup s = setup_to(b, IP(198, 18, 0, 0) + i);
 
 		assert_int_equal(route_choose(&s), DROP_NO_NEIGHBOUR);
-		assert_int_equal(b->lane.n_wanted,
-				 i - 5 < LANE_WANTED_MAX ? i - 5 : LANE_WANTED_MAX);
+		assert_int_equal(b->ctx.n_wanted,
+				 i - 5 < CONTEXT_WANTED_MAX ? i - 5 : CONTEXT_WANTED_MAX);
 	}
 	bench_destroy(b);
 }

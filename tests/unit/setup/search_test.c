@@ -24,7 +24,7 @@ static void fill_address(struct stage_bench *b, uint32_t address, uint16_t dport
 		const struct slice *slice = &b->net->slices[a->first_slice + k];
 
 		for (uint32_t i = 0; i < slice->size; i++) {
-			struct setup s = {.lane = &b->lane, .slice = a->first_slice + k};
+			struct setup s = {.ctx = &b->ctx, .slice = a->first_slice + k};
 
 			s.flow = (struct flow){
 				.src = htonl(HOST),
@@ -34,12 +34,12 @@ static void fill_address(struct stage_bench *b, uint32_t address, uint16_t dport
 				.site = SITE_BERLIN,
 				.proto = UDP,
 				.state = FLOW_UDP,
-				.seen_s = b->lane.now_s,
+				.seen_s = b->ctx.now_s,
 				.nat_src = a->addr,
 				.nat_port = htons((uint16_t)(slice->first_port + i)),
 			};
 			ports_count_flow(&s, 1);
-			assert_int_not_equal(flow_table_insert(b->lane.flows, &s.flow),
+			assert_int_not_equal(flow_table_insert(b->ctx.flows, &s.flow),
 					     FLOW_NO_RECORD);
 		}
 	}
@@ -48,7 +48,7 @@ static void fill_address(struct stage_bench *b, uint32_t address, uint16_t dport
 static struct setup search_from(struct stage_bench *b, uint16_t dport)
 {
 	return (struct setup){
-		.lane = &b->lane,
+		.ctx = &b->ctx,
 		.pool = &b->net->pools[0],
 		.flow = {.src = htonl(HOST),
 			 .dst = htonl(SERVER),
@@ -57,7 +57,7 @@ static struct setup search_from(struct stage_bench *b, uint16_t dport)
 			 .site = SITE_BERLIN,
 			 .proto = UDP,
 			 .state = FLOW_UDP,
-			 .seen_s = b->lane.now_s},
+			 .seen_s = b->ctx.now_s},
 	};
 }
 
@@ -70,8 +70,8 @@ static void test_packets_share_a_search(void **state)
 	unsigned calls = 0;
 
 	fill_address(b, 0, 53);
-	room_begin(&b->lane, NULL, FULL);
-	assert_int_equal(room_share(&b->lane), SHARE);
+	room_begin(&b->ctx, NULL, FULL);
+	assert_int_equal(room_share(&b->ctx), SHARE);
 	while (!search_is_vain(&s, 0, true)) {
 		unsigned looks = SHARE;
 
@@ -84,7 +84,7 @@ static void test_packets_share_a_search(void **state)
 	s = search_from(b, 54); /* another destination */
 	assert_false(search_is_vain(&s, 0, true));
 	s = search_from(b, 53);
-	b->lane.now_s++; /* and another second */
+	b->ctx.now_s++; /* and another second */
 	assert_false(search_is_vain(&s, 0, true));
 	bench_destroy(b);
 }
@@ -99,20 +99,20 @@ static void test_the_last_port_is_found(void **state)
 	fill_address(b, 0, 53);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		uint32_t record = dice_roll(&dice, WIDE);
-		struct flow *flow = flow_table_at(b->lane.flows, record), ended = *flow;
+		struct flow *flow = flow_table_at(b->ctx.flows, record), ended = *flow;
 		struct setup s = search_from(b, 53);
 		unsigned calls = 0, looks;
 
-		flow_table_remove(b->lane.flows, record); /* and nobody hears of it */
-		b->lane.now_s++;
+		flow_table_remove(b->ctx.flows, record); /* and nobody hears of it */
+		b->ctx.now_s++;
 		do {
 			looks = 64;
 			assert_true(calls++ <= WIDE / 64);
 		} while (!search_address(&s, 0, true, &looks));
 		assert_int_equal(s.flow.nat_port, ended.nat_port);
-		assert_int_equal(flow_table_insert(b->lane.flows, &s.flow), record);
-		flow = flow_table_at(b->lane.flows, record);
-		flow->seen_s = b->lane.now_s;
+		assert_int_equal(flow_table_insert(b->ctx.flows, &s.flow), record);
+		flow = flow_table_at(b->ctx.flows, record);
+		flow->seen_s = b->ctx.now_s;
 	}
 	bench_destroy(b);
 }

@@ -24,9 +24,9 @@ static const struct {
 	enum stage to;
 	uint8_t reason;
 } rows[] = {
-	{ "a first packet",          1, { OUT, .proto = UDP }, STAGE_FOLLOW, 0 },
-	{ "the same from the other branch", 3, { OUT, .proto = UDP }, STAGE_FOLLOW, 0 },
-	{ "a SYN",                   1, { OUT, .proto = TCP, .tcp_flags = SYN }, STAGE_FOLLOW, 0 },
+	{ "a first packet",          1, { OUT, .proto = UDP }, STAGE_FORWARD, 0 },
+	{ "the same from the other branch", 3, { OUT, .proto = UDP }, STAGE_FORWARD, 0 },
+	{ "a SYN",                   1, { OUT, .proto = TCP, .tcp_flags = SYN }, STAGE_FORWARD, 0 },
 	{ "mid-stream",              1, { .sport = 5001, .dport = 53, .src = HOST, .dst = SERVER, .proto = TCP, .tcp_flags = ACK }, STAGE_DROP, DROP_NO_FLOW },
 	{ "from the Internet",       0, { PORTS, .src = SERVER, .dst = EGRESS, .proto = UDP }, STAGE_DROP, DROP_NO_FLOW },
 	{ "a source not its own",    1, { PORTS, .src = BERLIN, .dst = SERVER, .proto = UDP }, STAGE_ANSWER, ANSWER_PROHIBITED },
@@ -51,18 +51,18 @@ static struct packet *first_packet(struct stage_bench *b, const struct frame *f,
 /* What setup may have taken, summed up. */
 static uint64_t taken(const struct stage_bench *b)
 {
-	uint64_t sum = b->lane.sites[SITE_BERLIN].counters.flows +
-		       b->lane.sites[SITE_BERLIN].counters.half_open +
-		       b->lane.sites[SITE_MADRID].counters.flows;
+	uint64_t sum = b->ctx.sites[SITE_BERLIN].counters.flows +
+		       b->ctx.sites[SITE_BERLIN].counters.half_open +
+		       b->ctx.sites[SITE_MADRID].counters.flows;
 
 	for (uint32_t k = 0; k < b->net->n_slices; k++)
-		sum += egress_slice(b->lane.egress, k).flows;
+		sum += egress_slice(b->ctx.egress, k).flows;
 	return sum;
 }
 
 static void check_flow(struct stage_bench *b, const struct packet *p, size_t i)
 {
-	const struct flow *f = flow_table_at(b->lane.flows, p->probe.record);
+	const struct flow *f = flow_table_at(b->ctx.flows, p->probe.record);
 
 	assert_int_equal(p->probe.dir, FLOW_FORWARD);
 	assert_int_equal(f->src, htonl(HOST));
@@ -83,15 +83,15 @@ static void test_rows(void **state)
 		uint64_t before = taken(b);
 		enum stage to = bench_run(b, STAGE_SETUP, p);
 
-		if (to != rows[i].to || (to != STAGE_FOLLOW && p->reason != rows[i].reason))
+		if (to != rows[i].to || (to != STAGE_FORWARD && p->reason != rows[i].reason))
 			fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->reason);
-		if (to == STAGE_FOLLOW)
+		if (to == STAGE_FORWARD)
 			check_flow(b, p, i);
 		else
 			assert_int_equal(taken(b), before);
-		made += to == STAGE_FOLLOW;
-		assert_int_equal(flow_table_count(b->lane.flows), made);
-		assert_int_equal(b->lane.counters.flows_created, made);
+		made += to == STAGE_FORWARD;
+		assert_int_equal(flow_table_count(b->ctx.flows), made);
+		assert_int_equal(b->ctx.counters.flows_created, made);
 	}
 	bench_destroy(b);
 }
@@ -114,8 +114,8 @@ static void test_undone_when_full(void **state)
 	assert_int_equal(p->reason, ANSWER_EXHAUSTED);
 	assert_int_equal(p->refusal, DROP_TABLE_FULL);
 	assert_int_equal(taken(b), 0);
-	assert_int_equal(b->lane.counters.flows_created, 0);
-	assert_int_equal(flow_table_count(b->lane.flows), CAPACITY);
+	assert_int_equal(b->ctx.counters.flows_created, 0);
+	assert_int_equal(flow_table_count(b->ctx.flows), CAPACITY);
 	bench_destroy(b);
 }
 
@@ -139,14 +139,14 @@ static void test_once_a_burst(void **state)
 	memset(b->burst.n, 0, sizeof(b->burst.n));
 	for (unsigned i = 0; i < PACKETS; i++)
 		burst_pass(&b->burst, STAGE_SETUP, packets[i]);
-	stage_setup(&b->lane, &b->burst);
+	stage_setup(&b->ctx, &b->burst);
 
-	assert_int_equal(b->burst.n[STAGE_FOLLOW], PACKETS);
-	assert_int_equal(flow_table_count(b->lane.flows), FLOWS);
-	assert_int_equal(b->lane.counters.flows_created, FLOWS);
+	assert_int_equal(b->burst.n[STAGE_FORWARD], PACKETS);
+	assert_int_equal(flow_table_count(b->ctx.flows), FLOWS);
+	assert_int_equal(b->ctx.counters.flows_created, FLOWS);
 	assert_int_equal(taken(b), 2 * FLOWS); /* a port and a place among the site's each */
 	for (unsigned i = 0; i < PACKETS; i++) {
-		const struct flow *f = flow_table_at(b->lane.flows, packets[i]->probe.record);
+		const struct flow *f = flow_table_at(b->ctx.flows, packets[i]->probe.record);
 
 		if (i < FLOWS)
 			records[i] = packets[i]->probe.record;
@@ -162,12 +162,12 @@ static void test_what_ends_is_given_back(void **state)
 	const struct frame f = {OUT, .proto = TCP, .tcp_flags = SYN};
 	struct packet *p = first_packet(b, &f, TUNNEL_B1);
 
-	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_FOLLOW);
+	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_FORWARD);
 	assert_int_equal(taken(b), 3); /* flow, half open, port */
-	setup_flow_ended(&b->lane, flow_table_at(b->lane.flows, p->probe.record), NULL);
-	flow_table_remove(b->lane.flows, p->probe.record);
+	setup_flow_ended(&b->ctx, flow_table_at(b->ctx.flows, p->probe.record), NULL);
+	flow_table_remove(b->ctx.flows, p->probe.record);
 	assert_int_equal(taken(b), 0);
-	assert_int_equal(b->lane.counters.flows_ended, 1);
+	assert_int_equal(b->ctx.counters.flows_ended, 1);
 	bench_destroy(b);
 }
 

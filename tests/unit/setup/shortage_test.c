@@ -15,7 +15,7 @@ enum { UDP = 17, TCP = 6, SIZE = 64, CAPACITY = 1024 };
 static struct setup towards(struct stage_bench *b, uint32_t dst, uint16_t dport, uint8_t proto)
 {
 	return (struct setup){
-		.lane = &b->lane,
+		.ctx = &b->ctx,
 		.pool = &b->net->pools[0],
 		.flow = {.dst = htonl(dst), .dport = htons(dport), .proto = proto},
 	};
@@ -57,14 +57,14 @@ static void kept_as_long_as_it_is_met(void **state)
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
 	struct setup s = towards(b, SERVER, 53, UDP);
 
-	assert_false(shortages_are_known(b->lane.egress->shortages, b->lane.now_s));
+	assert_false(shortages_are_known(b->ctx.egress->shortages, b->ctx.now_s));
 	shortage_open(&s, 0, false);
 	for (unsigned i = 0; i < 5; i++) {
-		b->lane.now_s += SHORTAGE_KEPT_S - 1;
+		b->ctx.now_s += SHORTAGE_KEPT_S - 1;
 		assert_non_null(shortage_find(&s, 0, false));
 	}
-	b->lane.now_s += SHORTAGE_KEPT_S;
-	assert_false(shortages_are_known(b->lane.egress->shortages, b->lane.now_s));
+	b->ctx.now_s += SHORTAGE_KEPT_S;
+	assert_false(shortages_are_known(b->ctx.egress->shortages, b->ctx.now_s));
 	assert_null(shortage_find(&s, 0, false));
 	bench_destroy(b);
 }
@@ -79,7 +79,7 @@ static void more_than_slots(void **state)
 	for (uint32_t i = 0; i < MANY; i++) {
 		struct setup s = towards(b, SERVER + i, 53, UDP);
 
-		b->lane.now_s = STAGE_NOW + i / 1024;
+		b->ctx.now_s = STAGE_NOW + i / 1024;
 		shortage_open(&s, 0, false)->left = i;
 	}
 	for (uint32_t i = MANY - LAST; i < MANY; i++) {
@@ -101,7 +101,7 @@ static void what_is_freed_is_heard_of(void **state)
 	struct setup s = towards(b, SERVER, 53, UDP);
 	struct shortage *plain = shortage_open(&s, 0, false), *all = shortage_open(&s, 0, true);
 
-	plain->none_s = all->none_s = b->lane.now_s;
+	plain->none_s = all->none_s = b->ctx.now_s;
 	s.flow.nat_src = htonl(EGRESS);
 	s.slice = 0;
 	s.flow.nat_port = htons(SIZE + 15); /* of the reserve */
@@ -116,7 +116,7 @@ static void what_is_freed_is_heard_of(void **state)
 		assert_int_equal(plain->freed[i].slice, 0);
 	}
 	assert_int_equal(plain->n_freed, SHORTAGE_FREED);
-	assert_int_equal(plain->none_s, b->lane.now_s);
+	assert_int_equal(plain->none_s, b->ctx.now_s);
 	assert_int_equal(all->none_s, 0);
 	bench_destroy(b);
 }

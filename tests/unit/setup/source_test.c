@@ -47,7 +47,7 @@ static void test_rows(void **state)
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct setup s = {.lane = &b->lane,
+		struct setup s = {.ctx = &b->ctx,
 				  .flow = {.src = htonl(rows[i].src),
 					   .dst = htonl(rows[i].dst),
 					   .site = rows[i].site}};

@@ -21,9 +21,9 @@ static const struct {
 	enum flow_state state;
 	const char *why;
 } rows[] = {
-	{ TCP,  SYN,             0, 1, DROP_NONE, FLOW_TCP_OPENING, "SYN" },
-	{ TCP,  SYN | ECE | 128, 0, 1, DROP_NONE, FLOW_TCP_OPENING, "SYN that offers ECN (RFC 3168)" },
-	{ TCP,  SYN | PSH,       0, 1, DROP_NONE, FLOW_TCP_OPENING, "SYN with data at once" },
+	{ TCP,  SYN,             0, 1, DROP_NONE, FLOW_TCP_SYN_SENT, "SYN" },
+	{ TCP,  SYN | ECE | 128, 0, 1, DROP_NONE, FLOW_TCP_SYN_SENT, "SYN that offers ECN (RFC 3168)" },
+	{ TCP,  SYN | PSH,       0, 1, DROP_NONE, FLOW_TCP_SYN_SENT, "SYN with data at once" },
 	{ TCP,  SYN | ACK,       0, 1, DROP_NO_FLOW, 0, "an answer to nothing" },
 	{ TCP,  ACK,             0, 1, DROP_NO_FLOW, 0, "mid-stream" },
 	{ TCP,  SYN | RST,       0, 1, DROP_TCP_FLAGS, 0, "nonsense" },
@@ -38,7 +38,7 @@ static const struct {
 	{ UDP,  0,               0, 1, DROP_NONE, FLOW_UDP, "UDP" },
 	{ ICMP, 0,               8, 1, DROP_NONE, FLOW_ICMP, "ping" },
 	{ ICMP, 0,               0, 1, DROP_NO_FLOW, 0, "an answer to no ping" },
-	{ TCP,  SYN,             0, 3, DROP_NONE, FLOW_TCP_OPENING, "the other site" },
+	{ TCP,  SYN,             0, 3, DROP_NONE, FLOW_TCP_SYN_SENT, "the other site" },
 	{ TCP,  SYN,             0, 0, DROP_NO_FLOW, 0, "SYN from the Internet" },
 	{ UDP,  0,               0, 0, DROP_NO_FLOW, 0, "UDP from the Internet" },
 	{ ICMP, 0,               8, 0, DROP_NO_FLOW, 0, "ping from the Internet" },
@@ -54,7 +54,7 @@ static void check_row(struct stage_bench *b, size_t i)
 				    .proto = rows[i].proto,
 				    .icmp_type = rows[i].icmp_type};
 	struct packet *p = bench_inner(b, &frame, rows[i].tunnel);
-	struct setup s = {.lane = &b->lane, .p = p};
+	struct setup s = {.ctx = &b->ctx, .p = p};
 	uint16_t site = b->net->tunnels[rows[i].tunnel].site;
 	struct flow_key key;
 	enum drop drop;

@@ -143,14 +143,14 @@ static void test_ports_of_a_worker(void **state)
 
 		sizing_compute(config, &demand, &s);
 		for (uint32_t epoch = 0; epoch < 2 * PORT_PARTS; epoch++) {
-			struct lane lane = {.now_s = 1000};
+			struct context ctx = {.now_s = 1000};
 			struct egress_state e = {0};
 
 			for (uint32_t port = 0; port < 64 && sites > 1; port++)
 				e.kept |= (uint64_t)ports_are_reserve(port) << port;
 			egress_begin(&e, epoch, config->port_rest);
-			lane.egress = &e;
-			egress_tick(&lane);
+			ctx.egress = &e;
+			egress_tick(&ctx);
 			assert_int_equal(__builtin_popcountll(e.first_choice) * 2048 / 64,
 					 s.needs[SIZING_RESTED].ports);
 			assert_int_equal(__builtin_popcountll(~e.kept) * 2048 / 64,

@@ -280,7 +280,7 @@ static void test_nexthop_objects(void **state)
 }
 
 /* Cut at every length: never found as another route, never read beyond the end (ASan). */
-static void test_cut_short(void **state)
+static void test_truncated(void **state)
 {
 	_Alignas(struct nlmsghdr) char whole[MESSAGE_SIZE];
 
@@ -459,7 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_cut_short),	cmocka_unit_test(test_lying_lengths),
+		cmocka_unit_test(test_truncated),	cmocka_unit_test(test_lying_lengths),
 		cmocka_unit_test(test_neighbours),	cmocka_unit_test(test_link),
 		cmocka_unit_test(test_route_mtu),	cmocka_unit_test(test_link_mtu6),
 	};

@@ -14,7 +14,7 @@
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-void stage_lookup(struct lane *lane, struct burst *b)
+void stage_lookup(struct context *ctx, struct burst *b)
 {
 	struct packet *const *list = b->list[STAGE_LOOKUP];
 	struct flow_probe *probes[BURST_MAX];
@@ -22,13 +22,13 @@ void stage_lookup(struct lane *lane, struct burst *b)
 
 	for (unsigned i = 0; i < n; i++)
 		probes[i] = &list[i]->probe;
-	flow_table_lookup(lane->flows, probes, n);
+	flow_table_lookup(ctx->flows, probes, n);
 	for (unsigned i = 0; i < n; i++)
-		burst_pass(b, list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP : STAGE_FOLLOW,
+		burst_pass(b, list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP : STAGE_FORWARD,
 			   list[i]);
 }
 
-void stage_lookup6(struct lane *lane, struct burst *b)
+void stage_lookup6(struct context *ctx, struct burst *b)
 {
 	struct packet *const *list = b->list[STAGE_LOOKUP6];
 	const struct flow6_key *keys[BURST_MAX];
@@ -39,10 +39,10 @@ void stage_lookup6(struct lane *lane, struct burst *b)
 		keys[i] = burst_key6(b, list[i]);
 		probes[i] = &list[i]->probe;
 	}
-	flow6_table_lookup(lane->flows6, keys, probes, n);
+	flow6_table_lookup(ctx->flows6, keys, probes, n);
 	for (unsigned i = 0; i < n; i++)
 		burst_pass(b,
-			   list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP6 : STAGE_FOLLOW6,
+			   list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP6 : STAGE_FORWARD6,
 			   list[i]);
 }
 
@@ -59,61 +59,61 @@ static void restart(struct flow *f, const struct packet *p)
  * May the other side begin the connection anew? If the Internet may open flows to that port, and
  * the site may have one more half-open connection.
  */
-static bool may_be_called(const struct lane *lane, const struct flow *f,
-			  const struct flow_segment *s)
+static bool may_open_again(const struct context *ctx, const struct flow *f,
+			   const struct flow_segment *s)
 {
 	const struct site_limits limits =
-		site_limits_from_outside(&lane->net->sites[f->site].limits);
+		site_limits_from_outside(&ctx->net->sites[f->site].limits);
 
 	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
-	       network_lets_in(lane->net, f->nat_src, ntohs(f->nat_port)) &&
-	       lane->sites[f->site].counters.half_open < limits.half_open;
+	       network_lets_in(ctx->net, f->nat_src, ntohs(f->nat_port)) &&
+	       ctx->sites[f->site].counters.half_open < limits.half_open;
 }
 
-static bool fits(const struct lane *lane, const struct packet *p, const struct flow *f,
+static bool fits(const struct context *ctx, const struct packet *p, const struct flow *f,
 		 const struct flow_segment *s)
 {
-	if (f->state == FLOW_TCP_CLOSED && p->probe.dir == FLOW_RETURN && may_be_called(lane, f, s))
+	if (f->state == FLOW_TCP_CLOSED && p->probe.dir == FLOW_RETURN && may_open_again(ctx, f, s))
 		return true;
 	return flow_tcp_fits(f, p->probe.dir, s);
 }
 
 /* One half-open connection more or less. */
-static void count_half_open(struct lane *lane, const struct flow *f, const struct packet *p,
+static void count_half_open(struct context *ctx, const struct flow *f, const struct packet *p,
 			    int change)
 {
 	bool is_six = p->data[IPV6_VERSION] >> 4 == 6;
-	const struct flow6 *six = is_six ? flow6_at(lane->flows6, p->probe.record) : NULL;
-	const struct source source = source_find(lane->sources, f, six);
+	const struct flow6 *six = is_six ? flow6_at(ctx->flows6, p->probe.record) : NULL;
+	const struct source source = source_find(ctx->sources, f, six);
 
-	lane->sites[f->site].counters.half_open += (uint64_t)change;
+	ctx->sites[f->site].counters.half_open += (uint64_t)change;
 	source_add(&source, 0, (uint32_t)change);
 }
 
 /* Rare: only here does a flow's state change, and with it what its site has half open. */
-static void move_state(struct lane *lane, struct flow *f, const struct packet *p)
+static void move_state(struct context *ctx, struct flow *f, const struct packet *p)
 {
 	const struct flow_segment segment = flow_tcp_read(p->data + p->l4, (size_t)p->len - p->l4);
 	uint8_t before = f->state;
 
-	if (!fits(lane, p, f, &segment))
+	if (!fits(ctx, p, f, &segment))
 		return;
 	f->state = flow_tcp_next(before, p->probe.dir, p->tcp_flags);
 	if (f->state != before)
-		f->seen_s = lane->now_s; /* another state is another timeout, from now on */
+		f->seen_s = ctx->now_s; /* another state is another timeout, from now on */
 	flow_tcp_learn(f, before, p->probe.dir, &segment);
 	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
 		restart(f, p);
 	if (flow_is_half_open(f->state) != flow_is_half_open(before))
-		count_half_open(lane, f, p, flow_is_half_open(f->state) ? 1 : -1);
+		count_half_open(ctx, f, p, flow_is_half_open(f->state) ? 1 : -1);
 }
 
-static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p)
+static void forward_tcp(struct context *ctx, struct flow *f, const struct packet *p)
 {
 	uint8_t flags = p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
 
 	if (unlikely(flags != TCP_ACK || f->state < FLOW_TCP_ESTABLISHED))
-		move_state(lane, f, p);
+		move_state(ctx, f, p);
 	else if (p->probe.dir == FLOW_FORWARD)
 		flow_tcp_note(f, p->data + p->l4);
 }
@@ -122,22 +122,22 @@ static void follow_tcp(struct lane *lane, struct flow *f, const struct packet *p
  * Does the packet keep its flow alive (RFC 4787 REQ-6)? A reset does not (RFC 7857 section 7.1): it
  * may be a host's answer to packets that somebody outside sends on, for ever.
  */
-static bool refreshes(const struct lane *lane, const struct packet *p)
+static bool refreshes(const struct context *ctx, const struct packet *p)
 {
 	return !(p->tcp_flags & TCP_RST) &&
-	       (p->probe.dir == FLOW_FORWARD || !lane->outbound_refresh);
+	       (p->probe.dir == FLOW_FORWARD || !ctx->outbound_refresh);
 }
 
-static void count(struct lane *lane, struct flow *f, const struct packet *p)
+static void count(struct context *ctx, struct flow *f, const struct packet *p)
 {
 	enum flow_dir dir = p->probe.dir;
 
 	f->packets[dir]++;
 	f->bytes[dir] += p->len + ((uint64_t)(f->packets[dir] == 0) << FLOW_BYTES_BITS);
-	if (f->seen_s != lane->now_s && refreshes(lane, p))
-		f->seen_s = lane->now_s;
+	if (f->seen_s != ctx->now_s && refreshes(ctx, p))
+		f->seen_s = ctx->now_s;
 	if (p->tcp_flags != 0) /* parse: TCP, and no other */
-		follow_tcp(lane, f, p);
+		forward_tcp(ctx, f, p);
 }
 
 /*
@@ -150,8 +150,8 @@ struct family {
 	bool six;
 };
 
-static const struct family four = {STAGE_FOLLOW, STAGE_REWRITE, STAGE_ANSWER, IPV4_TTL, false};
-static const struct family six = {STAGE_FOLLOW6, STAGE_REWRITE6, STAGE_ANSWER6, IPV6_HOPS, true};
+static const struct family four = {STAGE_FORWARD, STAGE_REWRITE, STAGE_ANSWER, IPV4_TTL, false};
+static const struct family six = {STAGE_FORWARD6, STAGE_REWRITE6, STAGE_ANSWER6, IPV6_HOPS, true};
 
 static inline void answer(struct burst *b, struct packet *p, const struct family *y,
 			  enum answer what)
@@ -170,8 +170,8 @@ static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct
 }
 
 /*
- * RFC 1191 section 4 if it says DF; else it leaves in pieces. IPv6 only if it came in pieces (RFC
- * 8200 section 5).
+ * RFC 1191 section 4 if it says DF; else it leaves in fragments. IPv6 only if it came in fragments
+ * (RFC 8200 section 5).
  */
 static inline bool refuse_too_big(struct burst *b, struct packet *p, const struct family *y)
 {
@@ -181,35 +181,35 @@ static inline bool refuse_too_big(struct burst *b, struct packet *p, const struc
 	return true;
 }
 
-static inline void follow_return(struct lane *lane, struct burst *b, struct packet *p,
-				 struct flow *f, const struct family *y)
+static inline void forward_home(struct context *ctx, struct burst *b, struct packet *p,
+				struct flow *f, const struct family *y)
 {
-	bool too_big = is_too_big(p, lane->adj->tunnel_mtus[f->onramp], y);
+	bool too_big = is_too_big(p, ctx->adj->tunnel_mtus[f->onramp], y);
 
 	if (unlikely(too_big) && refuse_too_big(b, p, y))
 		return;
 	p->tunnel = f->onramp;
-	p->hop = lane->adj->tunnel_hops[f->onramp];
-	count(lane, f, p);
+	p->hop = ctx->adj->tunnel_hops[f->onramp];
+	count(ctx, f, p);
 	if (unlikely(too_big))
 		burst_fragment(b, p, FRAGMENT_TRANSLATE);
 	else
 		burst_pass(b, y->rewrite, p);
 }
 
-static void move(struct lane *lane, struct flow *f, uint16_t onramp)
+static void move(struct context *ctx, struct flow *f, uint16_t onramp)
 {
 	f->onramp = onramp;
-	if (lane->moved != NULL)
-		lane->moved(lane, f);
+	if (ctx->moved != NULL)
+		ctx->moved(ctx, f);
 }
 
 /* Routes have changed: the flow's hop is another one, or the packet is answered or dropped. */
-static bool find_new_way(struct lane *lane, struct burst *b, struct packet *p, struct flow *f,
+static bool find_new_way(struct context *ctx, struct burst *b, struct packet *p, struct flow *f,
 			 const struct family *y)
 {
-	const struct flow6 *addresses = y->six ? flow6_at(lane->flows6, p->probe.record) : NULL;
-	enum drop drop = nexthop_renew(lane, f, addresses);
+	const struct flow6 *addresses = y->six ? flow6_at(ctx->flows6, p->probe.record) : NULL;
+	enum drop drop = nexthop_renew(ctx, f, addresses);
 	int told = nexthop_answer(drop);
 
 	p->refusal = (uint16_t)drop;
@@ -227,46 +227,46 @@ enum look { LOOK_DONE, LOOK_FITS, LOOK_TOO_BIG };
  * A moved hop has an MTU of 0, so that all other packets pass without a question. LOOK_DONE: the
  * packet has been answered or dropped.
  */
-static __attribute__((noinline)) enum look look_again(struct lane *lane, struct burst *b,
+static __attribute__((noinline)) enum look look_again(struct context *ctx, struct burst *b,
 						      struct packet *p, struct flow *f,
 						      const struct family *y)
 {
-	const struct hop *hop = &lane->adj->hops[f->offramp];
+	const struct hop *hop = &ctx->adj->hops[f->offramp];
 
 	if (hop->moved) {
-		if (!find_new_way(lane, b, p, f, y))
+		if (!find_new_way(ctx, b, p, f, y))
 			return LOOK_DONE;
-		hop = &lane->adj->hops[f->offramp];
+		hop = &ctx->adj->hops[f->offramp];
 	}
 	if (!is_too_big(p, hop->mtu, y) || !hop->resolved)
 		return LOOK_FITS;
 	return refuse_too_big(b, p, y) ? LOOK_DONE : LOOK_TOO_BIG;
 }
 
-static inline void follow_forward(struct lane *lane, struct burst *b, struct packet *p,
-				  struct flow *f, const struct family *y)
+static inline void forward_out(struct context *ctx, struct burst *b, struct packet *p,
+			       struct flow *f, const struct family *y)
 {
 	enum look look = LOOK_FITS;
 
-	if (unlikely(is_too_big(p, lane->adj->hops[f->offramp].mtu, y))) {
-		look = look_again(lane, b, p, f, y);
+	if (unlikely(is_too_big(p, ctx->adj->hops[f->offramp].mtu, y))) {
+		look = look_again(ctx, b, p, f, y);
 		if (look == LOOK_DONE)
 			return;
 	}
 	/* Another tunnel of the same site (the site is in the key): the return moves there. */
 	if (unlikely(f->onramp != p->tunnel))
-		move(lane, f, p->tunnel);
+		move(ctx, f, p->tunnel);
 	p->tunnel = TUNNEL_NONE;
 	p->hop = f->offramp;
-	count(lane, f, p);
+	count(ctx, f, p);
 	if (unlikely(look == LOOK_TOO_BIG))
 		burst_fragment(b, p, FRAGMENT_TRANSLATE);
 	else
 		burst_pass(b, y->rewrite, p);
 }
 
-static ALWAYS_INLINE void follow_all(struct lane *lane, struct burst *b, struct flow_table *flows,
-				     const struct family *y)
+static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
+				      struct flow_table *flows, const struct family *y)
 {
 	for (unsigned i = 0; i < b->n[y->from]; i++) {
 		struct packet *p = b->list[y->from][i];
@@ -276,18 +276,18 @@ static ALWAYS_INLINE void follow_all(struct lane *lane, struct burst *b, struct 
 		if (unlikely(p->data[y->ttl_at] <= 1))
 			answer(b, p, y, ANSWER_TTL_EXPIRED);
 		else if (p->probe.dir == FLOW_RETURN)
-			follow_return(lane, b, p, f, y);
+			forward_home(ctx, b, p, f, y);
 		else
-			follow_forward(lane, b, p, f, y);
+			forward_out(ctx, b, p, f, y);
 	}
 }
 
-void stage_follow(struct lane *lane, struct burst *b)
+void stage_forward(struct context *ctx, struct burst *b)
 {
-	follow_all(lane, b, lane->flows, &four);
+	forward_all(ctx, b, ctx->flows, &four);
 }
 
-void stage_follow6(struct lane *lane, struct burst *b)
+void stage_forward6(struct context *ctx, struct burst *b)
 {
-	follow_all(lane, b, lane->flows6, &six);
+	forward_all(ctx, b, ctx->flows6, &six);
 }

@@ -1,9 +1,9 @@
 /*
- * Quote of ICMPv6: which flow is an ICMPv6 error about? As quote.c, by RFC 4443.
+ * Quote of ICMPv6: which flow is an ICMPv6 error about? As embedded.c, by RFC 4443.
  *
- * The quoted packet's extension headers are walked as those of a packet; what is cut off before its
- * ports tells nothing, nor does a later fragment: of the pieces that we make the first one does.
- * "Packet too big" is the error that matters most: nobody on the way fragments.
+ * The embedded packet's extension headers are walked as those of a packet; what is cut off before
+ * its ports tells nothing, nor does a later fragment: of the fragments that we make the first one
+ * does. "Packet too big" is the error that matters most: nobody on the way fragments.
  */
 #include "in/stages.h"
 
@@ -21,29 +21,29 @@ static enum drop read_ports(const uint8_t *l4, struct flow6_key *key)
 	bool request = icmp && l4[ICMP_TYPE] == ICMPV6_ECHO_REQUEST;
 	bool reply = icmp && l4[ICMP_TYPE] == ICMPV6_ECHO_REPLY;
 
-	transport_quoted(l4, ports, request, reply, &key->sport, &key->dport);
-	return key->proto == PROTO_ICMP || (icmp && !request && !reply) ? DROP_ICMP_QUOTE
+	transport_embedded(l4, ports, request, reply, &key->sport, &key->dport);
+	return key->proto == PROTO_ICMP || (icmp && !request && !reply) ? DROP_ICMP_EMBEDDED
 									: DROP_NONE;
 }
 
-enum drop quote6_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow6_key *key)
+enum drop embedded6_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow6_key *key)
 {
 	struct ipv6_chain chain;
 
-	if (len < IPV6_LEN || quote[IPV6_VERSION] >> 4 != 6 ||
-	    ipv6_walk(quote, len, true, &chain) != DROP_NONE ||
-	    len < (size_t)chain.l4 + TRANSPORT_QUOTE_MIN)
-		return DROP_ICMP_QUOTE;
+	if (len < IPV6_LEN || embedded[IPV6_VERSION] >> 4 != 6 ||
+	    ipv6_walk(embedded, len, true, &chain) != DROP_NONE ||
+	    len < (size_t)chain.l4 + TRANSPORT_EMBEDDED_MIN)
+		return DROP_ICMP_EMBEDDED;
 	*key = (struct flow6_key){
-		.src = addr6_read(quote + IPV6_DST),
-		.dst = addr6_read(quote + IPV6_SRC),
+		.src = addr6_read(embedded + IPV6_DST),
+		.dst = addr6_read(embedded + IPV6_SRC),
 		.realm = realm,
 		.proto = chain.proto,
 	};
-	return read_ports(quote + chain.l4, key);
+	return read_ports(embedded + chain.l4, key);
 }
 
-static enum drop read_error(const struct lane *lane, struct packet *p, struct flow6_key *key)
+static enum drop read_error(const struct context *ctx, struct packet *p, struct flow6_key *key)
 {
 	const uint8_t *icmp = p->data + p->l4;
 	size_t len = (size_t)p->len - p->l4;
@@ -54,36 +54,36 @@ static enum drop read_error(const struct lane *lane, struct packet *p, struct fl
 		return DROP_ICMP_CHECKSUM;
 	if (!addr6_is_host(&src))
 		return DROP_MARTIAN;
-	drop = quote6_key(icmp + ICMP_LEN, len - ICMP_LEN, p->probe.key.realm, key);
+	drop = embedded6_key(icmp + ICMP_LEN, len - ICMP_LEN, p->probe.key.realm, key);
 	if (drop != DROP_NONE)
 		return drop;
 	/* An error goes to whoever sent what it is about. */
 	if (!addr6_equal(&key->dst, &dst))
-		return DROP_ICMP_QUOTE;
+		return DROP_ICMP_EMBEDDED;
 	return p->data[IPV6_HOPS] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
 }
 
-void stage_quote6(struct lane *lane, struct burst *b)
+void stage_embedded6(struct context *ctx, struct burst *b)
 {
-	for (unsigned i = 0; i < b->n[STAGE_QUOTE6]; i++) {
-		struct packet *p = b->list[STAGE_QUOTE6][i];
+	for (unsigned i = 0; i < b->n[STAGE_EMBEDDED6]; i++) {
+		struct packet *p = b->list[STAGE_EMBEDDED6][i];
 		struct flow_probe *probe = &p->probe;
 		struct flow6_key *key = burst_key6(b, p);
 		const struct flow6_key *keys[] = {key};
-		enum drop drop = read_error(lane, p, key);
+		enum drop drop = read_error(ctx, p, key);
 
 		if (drop != DROP_NONE) {
 			burst_drop(b, p, drop);
 			continue;
 		}
-		if (lane->count > 1 && handover_is_foreign6(lane, p, key)) {
+		if (ctx->count > 1 && handover_is_foreign6(ctx, p, key)) {
 			burst_pass(b, STAGE_HANDOVER, p);
 			continue;
 		}
-		flow6_table_lookup(lane->flows6, keys, &probe, 1);
+		flow6_table_lookup(ctx->flows6, keys, &probe, 1);
 		if (probe->record == FLOW_NO_RECORD)
 			burst_drop(b, p, DROP_NO_FLOW);
 		else
-			burst_pass(b, STAGE_REQUOTE6, p);
+			burst_pass(b, STAGE_REWRITE_EMBEDDED6, p);
 	}
 }

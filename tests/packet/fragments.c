@@ -1,5 +1,5 @@
-/* Fragments for tests: see pieces.h. IPv4 headers have no options. */
-#include "pieces.h"
+/* Fragments for tests: see fragments.h. IPv4 headers have no options. */
+#include "fragments.h"
 
 #include <string.h>
 
@@ -16,16 +16,16 @@ static void put16(uint8_t *p, size_t v)
 	p[1] = (uint8_t)v;
 }
 
-size_t pieces_cut(const uint8_t *whole, size_t len, const struct piece *piece, uint16_t id,
+size_t pieces_cut(const uint8_t *whole, size_t len, const struct fragment *fragment, uint16_t id,
 		  uint8_t *out)
 {
-	size_t n = piece->end - piece->at;
+	size_t n = fragment->end - fragment->at;
 
 	memcpy(out, whole, 20);
-	memcpy(out + 20, whole + 20 + piece->at, n);
+	memcpy(out + 20, whole + 20 + fragment->at, n);
 	put16(out + 2, 20 + n);
 	put16(out + 4, id);
-	put16(out + 6, piece->at / 8 | (20 + piece->end < len ? MF : 0));
+	put16(out + 6, fragment->at / 8 | (20 + fragment->end < len ? MF : 0));
 	frame_mend(out);
 	return 20 + n;
 }
@@ -44,25 +44,25 @@ size_t pieces6_front(const uint8_t *whole)
 	return front_of(whole, &name);
 }
 
-size_t pieces6_cut(const uint8_t *whole, size_t len, const struct piece *piece, uint32_t id,
+size_t pieces6_cut(const uint8_t *whole, size_t len, const struct fragment *fragment, uint32_t id,
 		   uint8_t *out)
 {
-	size_t n = piece->end - piece->at, name, front = front_of(whole, &name);
+	size_t n = fragment->end - fragment->at, name, front = front_of(whole, &name);
 
 	memcpy(out, whole, front);
 	memset(out + front, 0, 8);
 	out[front] = whole[name];
 	out[name] = FRAGMENT6;
 	put16(out + 4, front - 40 + 8 + n);
-	put16(out + front + 2, piece->at | (front + piece->end < len ? MORE6 : 0));
+	put16(out + front + 2, fragment->at | (front + fragment->end < len ? MORE6 : 0));
 	put16(out + front + 4, id >> 16);
 	put16(out + front + 6, id);
-	memcpy(out + front + 8, whole + front + piece->at, n);
+	memcpy(out + front + 8, whole + front + fragment->at, n);
 	return front + 8 + n;
 }
 
 /* One more frame of an IPv6 packet, at @ip. False: it does not follow the ones before. */
-static bool add6(struct pieces *p, const uint8_t *ip, size_t len, bool *more, const char **why)
+static bool add6(struct fragments *p, const uint8_t *ip, size_t len, bool *more, const char **why)
 {
 	uint8_t *whole = p->whole + 14;
 	size_t name, front = front_of(ip, &name), header = front, at = 0;
@@ -98,7 +98,7 @@ static bool add6(struct pieces *p, const uint8_t *ip, size_t len, bool *more, co
 }
 
 /* The rest of pieces_take(), of which the first frame, @len bytes, was taken. */
-static bool take6(struct bed *bed, unsigned port, uint8_t *frame, size_t len, struct pieces *p,
+static bool take6(struct bed *bed, unsigned port, uint8_t *frame, size_t len, struct fragments *p,
 		  struct frame *whole, const char **why)
 {
 	bool more = true;
@@ -110,7 +110,7 @@ static bool take6(struct bed *bed, unsigned port, uint8_t *frame, size_t len, st
 		size_t n = len;
 		const uint8_t *ip = frame_inner(frame, &n);
 
-		*why = "piece behind the last one";
+		*why = "fragment behind the last one";
 		if (!more || !add6(p, ip, n, &more, why))
 			return false;
 	}
@@ -123,7 +123,7 @@ static bool take6(struct bed *bed, unsigned port, uint8_t *frame, size_t len, st
 }
 
 /* One more frame. False: it does not follow the ones before. */
-static bool add(struct pieces *p, const uint8_t *frame, size_t len, const char **why)
+static bool add(struct fragments *p, const uint8_t *frame, size_t len, const char **why)
 {
 	size_t n = len;
 	const uint8_t *ip = frame_inner(frame, &n);
@@ -165,7 +165,7 @@ static bool sums_up(const uint8_t *ip)
 	return memcmp(copy, ip, 20) == 0;
 }
 
-bool pieces_take(struct bed *bed, unsigned port, struct pieces *p, struct frame *whole,
+bool pieces_take(struct bed *bed, unsigned port, struct fragments *p, struct frame *whole,
 		 const char **why)
 {
 	uint8_t frame[BED_FRAME_MAX], *ip = p->whole + 14;

@@ -1,5 +1,5 @@
 /*
- * A lane: all that the stages of one worker may touch.
+ * A worker context: all that the stages of one worker may touch.
  *
  * Written by its worker alone. What control publishes is read through the two pointers, which the
  * worker takes anew at the start of each burst (worker.c).
@@ -13,9 +13,9 @@
 #include "packet.h"
 
 enum {
-	LANE_WANTED_MAX = 64,
-	LANE_IDENTIFICATION_BITS = 10,
-	LANE_TX_NOBODY = UINT16_MAX, /* as tx_worker: the port is closed */
+	CONTEXT_WANTED_MAX = 64,
+	CONTEXT_IDENTIFICATION_BITS = 10,
+	CONTEXT_TX_NOBODY = UINT16_MAX, /* as tx_worker: the port is closed */
 };
 
 static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
@@ -30,10 +30,10 @@ struct unknown_tunnels; /* in/unknown.c */
 struct rte_mbuf;
 struct steer_queue;
 
-struct lane_port {
+struct context_port {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t n_queues; /* 0: the port is closed; queue q is worker (q mod workers)'s */
-	uint16_t tx_worker; /* who transmits for this lane; itself if it has a queue */
+	uint16_t tx_worker; /* who transmits for this worker; itself if it has a queue */
 	struct steer_queue
 		*rings; /* how full they are, for the program in the kernel; NULL: none */
 	bool hears_all;
@@ -63,7 +63,7 @@ struct room {
 	uint64_t met[2][16]; /* records that packets of the burst have met, by some bits */
 };
 
-struct lane {
+struct context {
 	/* read by stages, set by the worker */
 	const struct network *net;
 	const struct adjacency *adj;
@@ -78,10 +78,10 @@ struct lane {
 	uint16_t rest_s; /* an egress port towards the same server, when its flow has ended */
 	bool outbound_refresh; /* follow: returns do not keep a flow alive */
 	bool reset_unknown; /* setup: segments of no flow are answered by a reset */
-	struct lane_port *ports;
+	struct context_port *ports;
 	uint16_t n_ports;
 	uint16_t first_source; /* receive: takes turns */
-	void (*moved)(struct lane *lane,
+	void (*moved)(struct context *ctx,
 		      const struct flow *flow); /* has another on-ramp; NULL: none */
 
 	/* written by stages */
@@ -103,7 +103,7 @@ struct lane {
 	uint32_t n_tunnels; /* ids above are not counted */
 
 	/* on-link destinations nobody resolved: setup writes, the worker hands them to control */
-	struct neighbour_wanted wanted[LANE_WANTED_MAX];
+	struct neighbour_wanted wanted[CONTEXT_WANTED_MAX];
 	uint16_t n_wanted;
 	uint32_t wanted_turn; /* wanted.c */
 
@@ -111,5 +111,5 @@ struct lane {
 	uint16_t identification_part; /* this worker's of the 65,536 of IPv4 */
 	uint8_t identification6_half; /* bits */
 	uint32_t identification6;
-	uint16_t identifications[1 << LANE_IDENTIFICATION_BITS];
+	uint16_t identifications[1 << CONTEXT_IDENTIFICATION_BITS];
 };

@@ -1,5 +1,5 @@
 /* Fragments of IPv4 as rows: what part of which packet, or why not; and the whole's header. */
-#include "in/piece.h"
+#include "in/fragment.h"
 
 #include "base/wire.h"
 #include "stage.h"
@@ -66,30 +66,31 @@ static void every_row(void **state)
 		size_t len = build(i, ip);
 		struct addr6 src = addr6_from_ipv4(htonl(HOST));
 		struct addr6 dst = addr6_from_ipv4(htonl(SERVER));
-		struct piece piece;
-		enum drop drop = piece_read(ip, &piece);
+		struct fragment fragment;
+		enum drop drop = fragment_read(ip, &fragment);
 
 		if (drop != rows[i].drop)
 			fail_msg("%s: %s", rows[i].why, drop_infos[drop].name);
 		if (drop != DROP_NONE)
 			continue;
-		assert_true(addr6_equal(&piece.key.src, &src) && addr6_equal(&piece.key.dst, &dst));
-		assert_int_equal(piece.key.proto, rows[i].proto);
-		assert_int_equal(ntohs(piece.key.sport), ID);
-		assert_int_equal(piece.key.dport, 0);
-		assert_ptr_equal(piece.payload, ip + 20);
-		assert_int_equal(piece.header_len, 20);
-		assert_int_equal(piece.at, (rows[i].word & 0x1fff) * 8);
-		assert_int_equal(piece.len, len - 20);
-		assert_int_equal(piece.last, !(rows[i].word & MF));
-		assert_false(piece.congested);
-		if (piece.mute != rows[i].mute)
+		assert_true(addr6_equal(&fragment.key.src, &src) &&
+			    addr6_equal(&fragment.key.dst, &dst));
+		assert_int_equal(fragment.key.proto, rows[i].proto);
+		assert_int_equal(ntohs(fragment.key.sport), ID);
+		assert_int_equal(fragment.key.dport, 0);
+		assert_ptr_equal(fragment.payload, ip + 20);
+		assert_int_equal(fragment.header_len, 20);
+		assert_int_equal(fragment.at, (rows[i].word & 0x1fff) * 8);
+		assert_int_equal(fragment.len, len - 20);
+		assert_int_equal(fragment.last, !(rows[i].word & MF));
+		assert_false(fragment.congested);
+		if (fragment.mute != rows[i].mute)
 			fail_msg("%s: mute", rows[i].why);
 	}
 }
 
-/* The whole's header: one packet, with a checksum, and marked as congested if one piece was. */
-static void whole_header(void **state)
+/* The whole's header: one packet, with a checksum, and marked as congested if one fragment was. */
+static void packet_header(void **state)
 {
 	static const struct {
 		uint8_t first, rest, whole; /* TOS bytes */
@@ -99,16 +100,17 @@ static void whole_header(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		uint8_t first[MAX], rest[MAX], whole[20], want[20];
-		struct piece a, b;
+		struct fragment a, b;
 
 		build(0, first);
 		build(2, rest);
 		first[IPV4_TOS] = marks[i].first;
 		rest[IPV4_TOS] = marks[i].rest;
-		assert_int_equal(piece_read(first, &a), DROP_NONE);
-		assert_int_equal(piece_read(rest, &b), DROP_NONE);
-		assert_int_equal(piece_whole_header(a.header_len), 20);
-		piece_write_header(whole, a.header, a.header_len, 125, a.congested || b.congested);
+		assert_int_equal(fragment_read(first, &a), DROP_NONE);
+		assert_int_equal(fragment_read(rest, &b), DROP_NONE);
+		assert_int_equal(fragment_packet_header(a.header_len), 20);
+		fragment_write_header(whole, a.header, a.header_len, 125,
+				      a.congested || b.congested);
 		memcpy(want, first, 20);
 		want[IPV4_TOS] = marks[i].whole;
 		wire_put_be16(want + IPV4_LENGTH, htons(145));
@@ -122,8 +124,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row),
-		cmocka_unit_test(whole_header),
+		cmocka_unit_test(packet_header),
 	};
 
-	return cmocka_run_group_tests_name("in/piece", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("in/fragment", tests, NULL, NULL);
 }

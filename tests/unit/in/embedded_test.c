@@ -1,4 +1,4 @@
-/* Quotes: which key does an ICMP error speak of, and which quotes say nothing? */
+/* Quotes: which key does an ICMP error speak of, and which embeds say nothing? */
 #include "in/stages.h"
 
 #include "base/checksum.h"
@@ -11,14 +11,14 @@
 
 #include <cmocka.h>
 
-enum { QUOTE_MAX = 128 };
+enum { EMBEDDED_MAX = 128 };
 
 struct row {
 	const char *why;
 	uint8_t proto;
 	uint8_t icmp_type;
 	size_t options; /* bytes */
-	size_t len; /* of the quote */
+	size_t len; /* of the embedded packet */
 	uint16_t fragment;
 	enum drop drop;
 	uint16_t sport, dport; /* of the key */
@@ -34,18 +34,18 @@ static const struct row rows[] = {
 	 PROTO_ICMP, ICMP_ECHO_REPLY, 0, 28, 0, DROP_NONE, 77, 0},
 	{"a timestamp request", PROTO_ICMP, ICMP_TIMESTAMP_REQUEST, 0, 28, 0, DROP_NONE, 0, 77},
 	{"a timestamp reply", PROTO_ICMP, ICMP_TIMESTAMP_REPLY, 0, 28, 0, DROP_NONE, 77, 0},
-	{"another ICMP query", PROTO_ICMP, 17, 0, 28, 0, DROP_ICMP_QUOTE},
-	{"an error about an error", PROTO_ICMP, ICMP_UNREACHABLE, 0, 48, 0, DROP_ICMP_QUOTE},
-	{"a protocol without ports", 50, 0, 0, 48, 0, DROP_ICMP_QUOTE},
+	{"another ICMP query", PROTO_ICMP, 17, 0, 28, 0, DROP_ICMP_EMBEDDED},
+	{"an error about an error", PROTO_ICMP, ICMP_UNREACHABLE, 0, 48, 0, DROP_ICMP_EMBEDDED},
+	{"a protocol without ports", 50, 0, 0, 48, 0, DROP_ICMP_EMBEDDED},
 	{"behind options", PROTO_UDP, 0, 40, 68, 0, DROP_NONE, 53, 5000},
-	{"behind options, cut", PROTO_UDP, 0, 40, 67, 0, DROP_ICMP_QUOTE},
-	{"options cut", PROTO_UDP, 0, 40, 40, 0, DROP_ICMP_QUOTE},
-	{"seven bytes", PROTO_UDP, 0, 0, 27, 0, DROP_ICMP_QUOTE},
-	{"nothing at all", PROTO_UDP, 0, 0, 0, 0, DROP_ICMP_QUOTE},
+	{"behind options, cut", PROTO_UDP, 0, 40, 67, 0, DROP_ICMP_EMBEDDED},
+	{"options cut", PROTO_UDP, 0, 40, 40, 0, DROP_ICMP_EMBEDDED},
+	{"seven bytes", PROTO_UDP, 0, 0, 27, 0, DROP_ICMP_EMBEDDED},
+	{"nothing at all", PROTO_UDP, 0, 0, 0, 0, DROP_ICMP_EMBEDDED},
 	{"the first fragment of a packet", PROTO_UDP, 0, 0, 28, IPV4_MF, DROP_NONE, 53, 5000},
 	{"don't fragment", PROTO_UDP, 0, 0, 28, IPV4_DF, DROP_NONE, 53, 5000},
-	{"a later fragment", PROTO_UDP, 0, 0, 28, IPV4_MF | 185, DROP_ICMP_QUOTE},
-	{"the last fragment", PROTO_UDP, 0, 0, 28, 185, DROP_ICMP_QUOTE},
+	{"a later fragment", PROTO_UDP, 0, 0, 28, IPV4_MF | 185, DROP_ICMP_EMBEDDED},
+	{"the last fragment", PROTO_UDP, 0, 0, 28, 185, DROP_ICMP_EMBEDDED},
 };
 /* clang-format on */
 
@@ -54,7 +54,7 @@ static void build(const struct row *row, uint8_t *ip)
 	size_t header = IPV4_LEN + row->options;
 	uint8_t *l4 = ip + header;
 
-	memset(ip, 1, QUOTE_MAX); /* options: no operation */
+	memset(ip, 1, EMBEDDED_MAX); /* options: no operation */
 	memset(ip, 0, IPV4_LEN);
 	ip[IPV4_VERSION_IHL] = (uint8_t)(0x40 | header / 4);
 	wire_put_be16(ip + IPV4_FRAGMENT, htons(row->fragment));
@@ -74,12 +74,12 @@ static void every_row(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct row *row = &rows[i];
-		uint8_t ip[QUOTE_MAX];
+		uint8_t ip[EMBEDDED_MAX];
 		struct flow_key key;
 		enum drop drop;
 
 		build(row, ip);
-		drop = quote_key(ip, row->len, 9, &key);
+		drop = embedded_key(ip, row->len, 9, &key);
 		if (drop != row->drop)
 			fail_msg("%s: %s", row->why, drop_infos[drop].name);
 		if (drop != DROP_NONE)
@@ -100,5 +100,5 @@ int main(void)
 		cmocka_unit_test(every_row),
 	};
 
-	return cmocka_run_group_tests_name("quote", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("embedded", tests, NULL, NULL);
 }

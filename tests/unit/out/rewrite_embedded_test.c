@@ -1,4 +1,4 @@
-/* Requote: the quote is translated, and there and back again is what it was. */
+/* Rewrite embedded: the embedded packet is translated, and there and back again is what it was. */
 #include "out/stages.h"
 
 #include "base/checksum.h"
@@ -11,13 +11,13 @@
 
 #include <cmocka.h>
 
-enum { QUOTE_MAX = 80 };
+enum { EMBEDDED_MAX = 80 };
 
 static const struct row {
 	const char *why;
 	uint8_t proto;
 	size_t len;
-	uint16_t checksum; /* of the quoted transport */
+	uint16_t checksum; /* of the embedded transport */
 } rows[] = {
 	{"UDP, eight bytes", PROTO_UDP, 28, 0x1234},
 	{"UDP without checksum", PROTO_UDP, 28, 0},
@@ -39,7 +39,7 @@ static void build(const struct row *row, const struct flow *f, uint8_t *ip)
 	size_t header = header_of(row);
 	uint8_t *l4 = ip + header;
 
-	memset(ip, 1, QUOTE_MAX);
+	memset(ip, 1, EMBEDDED_MAX);
 	memset(ip, 0, IPV4_LEN);
 	ip[IPV4_VERSION_IHL] = (uint8_t)(0x40 | header / 4);
 	ip[IPV4_PROTO] = row->proto;
@@ -70,23 +70,23 @@ static void there_and_back(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct row *row = &rows[i];
 		struct flow as = f, undo = f;
-		uint8_t quote[QUOTE_MAX], before[QUOTE_MAX];
+		uint8_t embedded[EMBEDDED_MAX], before[EMBEDDED_MAX];
 
 		as.proto = undo.proto = row->proto;
 		undo.src = f.nat_src;
 		undo.sport = f.nat_port;
 		undo.nat_src = f.src;
 		undo.nat_port = f.sport;
-		build(row, &f, quote);
-		memcpy(before, quote, sizeof(quote));
+		build(row, &f, embedded);
+		memcpy(before, embedded, sizeof(embedded));
 
-		requote(quote, row->len, &as, FLOW_RETURN);
-		assert_int_equal(wire_be32(quote + IPV4_SRC), f.src);
-		assert_true(checksum_ok(quote, header_of(row)));
-		if (memcmp(quote + row->len, before + row->len, QUOTE_MAX - row->len) != 0)
-			fail_msg("%s: wrote behind the quote", row->why);
-		requote(quote, row->len, &undo, FLOW_RETURN);
-		if (memcmp(quote, before, sizeof(quote)) != 0)
+		rewrite_embedded(embedded, row->len, &as, FLOW_RETURN);
+		assert_int_equal(wire_be32(embedded + IPV4_SRC), f.src);
+		assert_true(checksum_ok(embedded, header_of(row)));
+		if (memcmp(embedded + row->len, before + row->len, EMBEDDED_MAX - row->len) != 0)
+			fail_msg("%s: wrote behind the embedded packet", row->why);
+		rewrite_embedded(embedded, row->len, &undo, FLOW_RETURN);
+		if (memcmp(embedded, before, sizeof(embedded)) != 0)
 			fail_msg("%s: there and back is not the same", row->why);
 	}
 }
@@ -97,5 +97,5 @@ int main(void)
 		cmocka_unit_test(there_and_back),
 	};
 
-	return cmocka_run_group_tests_name("requote", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("rewrite_embedded", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Packets are cut into pieces of every size, and put together again by hand: nothing is lost. */
-#include "out/cut.h"
+/* Packets are cut into fragments of every size, and put together again by hand: nothing is lost. */
+#include "out/fragmenter.h"
 
 #include "base/wire.h"
 #include "stage.h"
@@ -49,11 +49,11 @@ static size_t build(size_t i, uint8_t *ip)
 static void ipv6(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		uint8_t ip[MAX], whole[MAX], piece[MAX];
+		uint8_t ip[MAX], whole[MAX], fragment[MAX];
 		size_t len = build(i, ip), body = rows[i].body;
-		struct cut c;
+		struct fragmenter c;
 
-		cut6_begin(&c, ip, len, ID);
+		fragmenter6_begin(&c, ip, len, ID);
 		if (c.body != body || c.header_len != body + 8)
 			fail_msg("%s: cut at %zu", rows[i].why, c.body);
 		for (size_t size = 8; size < len; size += 8) {
@@ -62,18 +62,18 @@ static void ipv6(void **state)
 				size_t n = at + size < len - body ? size : len - body - at;
 				bool last = at + n == len - body;
 
-				memset(piece, 0xee, sizeof(piece));
-				cut6_write(&c, piece, at, n, last);
-				assert_int_equal(wire_16(piece + 4), body + 8 - 40 + n);
-				assert_int_equal(piece[rows[i].name], FRAG);
-				assert_int_equal(piece[body], rows[i].next);
-				assert_int_equal(piece[body + 1], 0);
-				assert_int_equal(wire_16(piece + body + 2), at | !last);
-				assert_int_equal(ntohl(wire_be32(piece + body + 4)), ID);
-				assert_int_equal(piece[body + 8], 0xee);
-				piece[rows[i].name] = rows[i].next;
-				wire_put_be16(piece + 4, htons((uint16_t)(len - 40)));
-				assert_memory_equal(piece, ip, body);
+				memset(fragment, 0xee, sizeof(fragment));
+				fragmenter6_write(&c, fragment, at, n, last);
+				assert_int_equal(wire_16(fragment + 4), body + 8 - 40 + n);
+				assert_int_equal(fragment[rows[i].name], FRAG);
+				assert_int_equal(fragment[body], rows[i].next);
+				assert_int_equal(fragment[body + 1], 0);
+				assert_int_equal(wire_16(fragment + body + 2), at | !last);
+				assert_int_equal(ntohl(wire_be32(fragment + body + 4)), ID);
+				assert_int_equal(fragment[body + 8], 0xee);
+				fragment[rows[i].name] = rows[i].next;
+				wire_put_be16(fragment + 4, htons((uint16_t)(len - 40)));
+				assert_memory_equal(fragment, ip, body);
 				memcpy(whole + body + at, ip + c.body + at, n);
 			}
 			assert_memory_equal(whole, ip, len);
@@ -81,7 +81,7 @@ static void ipv6(void **state)
 	}
 }
 
-/* Options that are not to be copied stand in the first piece only (RFC 791 section 3.1). */
+/* Options that are not to be copied stand in the first fragment only (RFC 791 section 3.1). */
 static void ipv4(void **state)
 {
 	static const uint8_t options[] = {
@@ -90,27 +90,27 @@ static void ipv4(void **state)
 		0x01, 0x44, 3,	  9, /* no operation; timestamp: not copied */
 	};
 	static const uint8_t later[] = {1, 1, 1, 1, 0x94, 4, 0, 0, 1, 1, 1, 1};
-	uint8_t ip[MAX], piece[MAX], mended[MAX];
+	uint8_t ip[MAX], fragment[MAX], mended[MAX];
 	const struct frame f = {.src = HOST, .dst = SERVER, .proto = UDP, .payload = 200};
-	struct cut c;
+	struct fragmenter c;
 
 	frame_build_inner(&f, ip);
 	memmove(ip + 20 + sizeof(options), ip + 20, 208);
 	memcpy(ip + 20, options, sizeof(options));
 	ip[0] = 0x48;
-	cut_begin(&c, ip);
+	fragmenter_begin(&c, ip);
 	assert_int_equal(c.body, 32);
 	assert_int_equal(c.header_len, 32);
 	for (size_t at = 0; at < 208; at += 104) {
-		cut_write(&c, piece, at, 104, at > 0);
-		memcpy(mended, piece, 32);
+		fragmenter_write(&c, fragment, at, 104, at > 0);
+		memcpy(mended, fragment, 32);
 		frame_mend(mended);
-		assert_memory_equal(piece, mended, 32);
-		assert_int_equal(wire_16(piece + 2), 32 + 104);
-		assert_int_equal(wire_16(piece + 6), at > 0 ? 13 : 0x2000);
-		assert_memory_equal(piece + 20, at > 0 ? later : options, sizeof(options));
-		assert_memory_equal(piece + 8, ip + 8, 2);
-		assert_memory_equal(piece + 12, ip + 12, 8);
+		assert_memory_equal(fragment, mended, 32);
+		assert_int_equal(wire_16(fragment + 2), 32 + 104);
+		assert_int_equal(wire_16(fragment + 6), at > 0 ? 13 : 0x2000);
+		assert_memory_equal(fragment + 20, at > 0 ? later : options, sizeof(options));
+		assert_memory_equal(fragment + 8, ip + 8, 2);
+		assert_memory_equal(fragment + 12, ip + 12, 8);
 	}
 }
 

@@ -1,5 +1,5 @@
 /*
- * IPv6 packets that came in pieces: what keeps them apart, what bounds them, how they are judged and
+ * IPv6 packets that came in fragments: what keeps them apart, what bounds them, how they are judged and
  * how they leave. Rows of fragments are in fragment6_test.c; who is where, in parcel.h.
  */
 #include "parcel.h"
@@ -20,7 +20,7 @@ static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
 static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers: 4\n");
 
 static struct parcel parcel;
-static struct pieces pieces;
+static struct fragments fragments;
 
 static struct frame from_site(uint8_t proto, bool madrid)
 {
@@ -33,7 +33,7 @@ static void sites_do_not_mix(void **state)
 	static struct parcel berlin, madrid;
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
-	const struct piece first = {0, 1400}, last = {1400, 2000};
+	const struct fragment first = {0, 1400}, last = {1400, 2000};
 	uint32_t id;
 	const char *why;
 
@@ -45,15 +45,15 @@ static void sites_do_not_mix(void **state)
 	parcel_send_piece(bed, &madrid, last.at, last.end);
 	assert_int_equal(bed_counters(bed).held, 2);
 	parcel_send_piece(bed, &madrid, first.at, first.end);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
-	id = pieces.id;
+	id = fragments.id;
 	parcel_send_piece(bed, &berlin, last.at, last.end);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
 	/* Outside they have one address: what leaves differs. */
-	assert_int_equal(pieces.n, 2);
-	assert_int_not_equal(pieces.id, id);
+	assert_int_equal(fragments.n, 2);
+	assert_int_not_equal(fragments.id, id);
 	bed_check(bed);
 	bed_destroy(bed);
 }
@@ -63,7 +63,7 @@ static void keys_differ(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	static struct parcel parcels[8];
-	const struct piece first = {0, 504}, last = {504, 1000};
+	const struct fragment first = {0, 504}, last = {504, 1000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parcels); i++) {
 		struct frame f = from_site(UDP, false);
@@ -81,7 +81,7 @@ static void keys_differ(void **state)
 		const char *why;
 
 		parcel_send_piece(bed, &parcels[i], last.at, last.end);
-		assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+		assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 		assert_int_equal(out.token, i);
 	}
 	bed_check(bed);
@@ -99,7 +99,7 @@ static void send_first_of_ipv4(struct bed *bed, uint16_t id)
 	f.dst = IP(192, 0, 2, 80);
 	f.payload = 992;
 	len = frame_build_inner(&f, whole);
-	len = pieces_cut(whole, len, &(struct piece){0, 504}, id, packet);
+	len = pieces_cut(whole, len, &(struct fragment){0, 504}, id, packet);
 	bed_send(bed, UNDERLAY, frame, frame_wrap(&f, packet, len, frame));
 	bed_run(bed);
 }
@@ -110,7 +110,7 @@ static void a_site_has_its_part(void **state)
 	static struct parcel berlin, madrid, back;
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame b = from_site(UDP, false), m = from_site(UDP, true), r, out;
-	const struct piece first = {0, 504}, last = {504, 1000};
+	const struct fragment first = {0, 504}, last = {504, 1000};
 	uint8_t frame[BED_FRAME_MAX];
 	const char *why;
 
@@ -131,14 +131,14 @@ static void a_site_has_its_part(void **state)
 	assert_int_equal(bed_counters(bed).held, 2 + PER_SITE);
 	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 6 * ALL - PER_SITE);
 	parcel_send_piece(bed, &madrid, last.at, last.end);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
 	parcel_send_piece(bed, &back, last.at, last.end);
-	assert_true(pieces_take(bed, UNDERLAY, &pieces, &out, &why));
-	assert_int_equal(pieces.first.outer_dst, PARCEL_SPAIN);
+	assert_true(pieces_take(bed, UNDERLAY, &fragments, &out, &why));
+	assert_int_equal(fragments.first.outer_dst, PARCEL_SPAIN);
 	/* Its newest are there still. */
 	parcel_send_piece(bed, &berlin, last.at, last.end);
-	assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
+	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 	assert_int_equal(bed_counters(bed).held, 0);
@@ -164,17 +164,17 @@ static void largest(void **state)
 		parcel_size(in, sizes[i / 2]);
 		parcel_pack(&parcel, in, from);
 		parcel_send(bed, &parcel, 1400);
-		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &pieces, &out, &why))
+		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &fragments, &out, &why))
 			fail_msg("%zu bytes: %s", sizes[i / 2], why);
-		assert_int_equal(pieces.len, 14 + sizes[i / 2]);
-		assert_int_equal(pieces.largest, 1448);
+		assert_int_equal(fragments.len, 14 + sizes[i / 2]);
+		assert_int_equal(fragments.largest, 1448);
 		assert_int_equal(out.token, in->token);
 	}
 	bed_check(bed);
 	bed_destroy(bed);
 }
 
-/* Pieces are cut as small as the source cut them, but not into more than we join. */
+/* Fragments are cut as small as the source cut them, but not into more than we join. */
 static void many_pieces(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -217,8 +217,8 @@ static void wholes_are_judged(void **state)
 		if (cases[c].drop != DROP_NONE) {
 			assert_int_equal(bed_counters(bed).drops[cases[c].drop], 1);
 		} else {
-			assert_true(pieces_take(bed, UNDERLAY, &pieces, &out, &why));
-			assert_int_equal(pieces.len - 14, cases[c].size);
+			assert_true(pieces_take(bed, UNDERLAY, &fragments, &out, &why));
+			assert_int_equal(fragments.len - 14, cases[c].size);
 			assert_int_equal(out.icmp_type, 3);
 		}
 		bed_check(bed);
@@ -241,10 +241,10 @@ static void ping_the_gateway(void **state)
 		parcel_size(&f, sizes[i]);
 		parcel_pack(&parcel, &f, SITE);
 		parcel_send(bed, &parcel, 1400);
-		if (!pieces_take(bed, UNDERLAY, &pieces, &out, &why))
+		if (!pieces_take(bed, UNDERLAY, &fragments, &out, &why))
 			fail_msg("%zu bytes: %s", sizes[i], why);
 		assert_int_equal(out.icmp_type, REPLY);
-		assert_int_equal(pieces.len - 14, sizes[i]);
+		assert_int_equal(fragments.len - 14, sizes[i]);
 		assert_int_equal(out.token, f.token);
 		bed_check(bed);
 		bed_destroy(bed);
@@ -272,11 +272,11 @@ static void identifications(void **state)
 	parcel_pack(&parcel, &f, SITE);
 	for (unsigned i = 0; i < N; i++) {
 		parcel_send(bed, &parcel, 1400);
-		assert_true(pieces_take(bed, UPLINK, &pieces, &out, &why));
-		assert_int_equal(pieces.n, 2);
-		ids[i] = pieces.id;
+		assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+		assert_int_equal(fragments.n, 2);
+		ids[i] = fragments.id;
 		for (unsigned bit = 0; bit < 32; bit++)
-			ones[bit] += pieces.id >> bit & 1;
+			ones[bit] += fragments.id >> bit & 1;
 		up += i > 0 && ids[i] > ids[i - 1];
 		near += i > 0 && ids[i] - ids[i - 1] + 1000 < 2000;
 	}
@@ -293,15 +293,15 @@ static void identifications(void **state)
 }
 
 /*
- * A router behind the uplink says that a piece of ours was too big: the host learns of it by the first
- * piece, which says whose it is. A later one does not.
+ * A router behind the uplink says that a fragment of ours was too big: the host learns of it by the first
+ * fragment, which says whose it is. A later one does not.
  */
 static void errors_about_pieces(void **state)
 {
 	static const struct ip6 router = IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), host = PARCEL_HOST6;
 	struct bed *bed = bed_create(yaml, 1);
-	struct frame f = from_site(UDP, false), out, quoted;
-	uint8_t frame[BED_FRAME_MAX], piece[2][BED_FRAME_MAX];
+	struct frame f = from_site(UDP, false), out, embedded;
+	uint8_t frame[BED_FRAME_MAX], fragment[2][BED_FRAME_MAX];
 	const char *why;
 	size_t len;
 
@@ -309,7 +309,7 @@ static void errors_about_pieces(void **state)
 	parcel_pack(&parcel, &f, SITE);
 	parcel_send(bed, &parcel, 1400);
 	for (unsigned i = 0; i < 2; i++)
-		assert_true(bed_take(bed, UPLINK, piece[i]) > 500);
+		assert_true(bed_take(bed, UPLINK, fragment[i]) > 500);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct frame error = {
 			.six = true,
@@ -318,7 +318,7 @@ static void errors_about_pieces(void **state)
 			.proto = ICMP6,
 			.icmp_type = 2,
 			.dport = 1300,
-			.data = piece[i] + 14,
+			.data = fragment[i] + 14,
 			.payload = 500,
 		};
 
@@ -330,11 +330,11 @@ static void errors_about_pieces(void **state)
 	assert_int_equal(out.outer_dst, PARCEL_BERLIN);
 	assert_memory_equal(&out.dst6, &host, 16);
 	assert_int_equal(out.dport, 1300);
-	assert_true(frame_parse_quote(frame + 14 + 24 + 48, 500, &quoted, &why));
-	assert_memory_equal(&quoted.src6, &host, 16);
-	assert_int_equal(quoted.sport, 5000);
+	assert_true(frame_parse_quote(frame + 14 + 24 + 48, 500, &embedded, &why));
+	assert_memory_equal(&embedded.src6, &host, 16);
+	assert_int_equal(embedded.sport, 5000);
 	assert_int_equal(bed_take(bed, UNDERLAY, frame), 0);
-	assert_int_equal(bed_counters(bed).drops[DROP_ICMP_QUOTE], 1);
+	assert_int_equal(bed_counters(bed).drops[DROP_ICMP_EMBEDDED], 1);
 	bed_check(bed);
 	bed_destroy(bed);
 }
@@ -355,11 +355,11 @@ static void several_workers(void **state)
 		parcel_pack(&parcel, &f, SITE);
 		parcel.id = i;
 		parcel_send(bed, &parcel, 720);
-		if (!pieces_take(bed, UPLINK, &pieces, &out, &why))
+		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.payload, f.payload);
-		assert_in_range(pieces.largest, 0, 1280); /* whoever parsed it last */
+		assert_in_range(fragments.largest, 0, 1280); /* whoever parsed it last */
 	}
 	assert_true(bed_counters(bed).handed_in > 500);
 	bed_check(bed);

@@ -1,5 +1,5 @@
 /* Fragments of IPv6 as rows: what part of which packet, or why not; and the whole's header. */
-#include "in/piece.h"
+#include "in/fragment.h"
 
 #include "base/wire.h"
 #include "stage.h"
@@ -24,8 +24,8 @@ static const struct {
 	const char *why;
 	struct headers front, back; /* units 0: none */
 	uint8_t proto; /* behind all of them */
-	uint16_t word; /* of the fragment header: offset and more */
-	uint16_t payload; /* bytes behind the fragment header */
+	uint16_t word; /* of the header_at header: offset and more */
+	uint16_t payload; /* bytes behind the header_at header */
 	enum drop drop;
 	uint8_t poke, value; /* of the byte at 48 + ..., if not 0 */
 	bool mute;
@@ -49,7 +49,7 @@ static const struct {
 	{"an extension header, and UDP cut off", {0}, {DST, 1}, UDP, 1, 8, DROP_FRAGMENT},
 	{"an extension header cut off", {0}, {DST, 3}, UDP, 1, 16, DROP_FRAGMENT},
 	{"a routing header with segments left, behind", {0}, {ROUTE, 1}, UDP, 1, 64, DROP_ROUTING_HEADER, 3, 1},
-	{"a second fragment header, behind", {0}, {FRAG, 1}, UDP, 1, 64, DROP_EXTENSION},
+	{"a second header_at header, behind", {0}, {FRAG, 1}, UDP, 1, 64, DROP_EXTENSION},
 	{"hop-by-hop options behind", {0}, {HBH, 1}, UDP, 1, 64, DROP_EXTENSION},
 	{"what a later one begins with is no header", {0}, {0}, FRAG, 64 | 1, 64, DROP_NONE},
 	{"nothing behind, which parse6 refuses", {0}, {0}, NONE, 1, 64, DROP_NONE},
@@ -76,16 +76,16 @@ static size_t add_header(uint8_t *ip, size_t at, size_t *name, struct headers h)
 static size_t build(size_t i, uint8_t *ip, size_t *body)
 {
 	const struct frame f = {.six = true, .src6 = HOST6, .dst6 = SERVER6, .proto = NONE};
-	size_t at = 40, name = 6, fragment;
+	size_t at = 40, name = 6, header_at;
 
 	memset(ip, 0, MAX);
 	frame_build_inner(&f, ip);
 	memset(ip + 40, 0, MAX - 40);
 	at = add_header(ip, at, &name, rows[i].front);
-	fragment = at;
+	header_at = at;
 	at = add_header(ip, at, &name, (struct headers){FRAG, 1});
-	wire_put_be16(ip + fragment + 2, htons(rows[i].word));
-	wire_put_be32(ip + fragment + 4, htonl(ID));
+	wire_put_be16(ip + header_at + 2, htons(rows[i].word));
+	wire_put_be32(ip + header_at + 4, htonl(ID));
 	*body = at;
 	add_header(ip, at, &name, rows[i].back);
 	ip[name] = rows[i].proto;
@@ -104,26 +104,26 @@ static void every_row(void **state)
 		size_t body, len = build(i, ip, &body);
 		struct addr6 src = bench_addr6((struct ip6)HOST6);
 		struct addr6 dst = bench_addr6((struct ip6)SERVER6);
-		struct piece piece;
+		struct fragment fragment;
 		enum drop drop;
 
 		copy = test_malloc(len); /* of its size: what is read behind is seen by ASan */
 		memcpy(copy, ip, len);
-		drop = piece6_read(copy, &piece);
+		drop = fragment6_read(copy, &fragment);
 		if (drop != rows[i].drop)
 			fail_msg("%s: %s", rows[i].why, drop_infos[drop].name);
 		if (drop == DROP_NONE) {
-			assert_true(addr6_equal(&piece.key.src, &src));
-			assert_true(addr6_equal(&piece.key.dst, &dst));
-			assert_int_equal(piece.key.proto, 0);
-			assert_int_equal(ntohs(piece.key.sport), ID >> 16);
-			assert_int_equal(ntohs(piece.key.dport), ID & 0xffff);
-			assert_ptr_equal(piece.payload, copy + body);
-			assert_int_equal(piece.header_len, body);
-			assert_int_equal(piece.at, rows[i].word & 0xfff8);
-			assert_int_equal(piece.len, rows[i].payload);
-			assert_int_equal(piece.last, !(rows[i].word & 1));
-			if (piece.mute != rows[i].mute)
+			assert_true(addr6_equal(&fragment.key.src, &src));
+			assert_true(addr6_equal(&fragment.key.dst, &dst));
+			assert_int_equal(fragment.key.proto, 0);
+			assert_int_equal(ntohs(fragment.key.sport), ID >> 16);
+			assert_int_equal(ntohs(fragment.key.dport), ID & 0xffff);
+			assert_ptr_equal(fragment.payload, copy + body);
+			assert_int_equal(fragment.header_len, body);
+			assert_int_equal(fragment.at, rows[i].word & 0xfff8);
+			assert_int_equal(fragment.len, rows[i].payload);
+			assert_int_equal(fragment.last, !(rows[i].word & 1));
+			if (fragment.mute != rows[i].mute)
 				fail_msg("%s: mute", rows[i].why);
 		}
 		test_free(copy);
@@ -131,7 +131,7 @@ static void every_row(void **state)
 }
 
 /* The fragment header goes, and what named it names what was behind it; marks are kept. */
-static void whole_header(void **state)
+static void packet_header(void **state)
 {
 	static const struct {
 		size_t row;
@@ -144,23 +144,23 @@ static void whole_header(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint8_t ip[MAX], whole[MAX], want[MAX];
-		size_t body, fragment;
-		struct piece piece;
+		size_t body, header_at;
+		struct fragment fragment;
 
 		build(cases[i].row, ip, &body);
-		fragment = body - 8;
+		header_at = body - 8;
 		ip[1] = cases[i].first;
-		assert_int_equal(piece6_read(ip, &piece), DROP_NONE);
-		assert_int_equal(piece6_whole_header(piece.header_len), fragment);
+		assert_int_equal(fragment6_read(ip, &fragment), DROP_NONE);
+		assert_int_equal(fragment6_packet_header(fragment.header_len), header_at);
 		memset(whole, 0xee, sizeof(whole));
-		piece6_write_header(whole, piece.header, piece.header_len, 1000,
-				    cases[i].congested);
-		memcpy(want, ip, fragment);
+		fragment6_write_header(whole, fragment.header, fragment.header_len, 1000,
+				       cases[i].congested);
+		memcpy(want, ip, header_at);
 		want[1] = cases[i].whole;
-		want[fragment > 40 ? 40 : 6] = UDP;
-		wire_put_be16(want + 4, htons((uint16_t)(fragment - 40 + 1000)));
-		assert_memory_equal(whole, want, fragment);
-		assert_int_equal(whole[fragment], 0xee);
+		want[header_at > 40 ? 40 : 6] = UDP;
+		wire_put_be16(want + 4, htons((uint16_t)(header_at - 40 + 1000)));
+		assert_memory_equal(whole, want, header_at);
+		assert_int_equal(whole[header_at], 0xee);
 	}
 }
 
@@ -168,8 +168,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row),
-		cmocka_unit_test(whole_header),
+		cmocka_unit_test(packet_header),
 	};
 
-	return cmocka_run_group_tests_name("in/piece6", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("in/fragment6", tests, NULL, NULL);
 }

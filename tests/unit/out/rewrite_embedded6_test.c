@@ -1,4 +1,4 @@
-/* A quoted IPv6 packet becomes what its sender sent, checksums included, as far as it is there. */
+/* An embedded IPv6 packet becomes what its sender sent, checksums included, as far as it is there. */
 #include "stage.h"
 
 #include "out/stages.h"
@@ -19,7 +19,7 @@ enum { SYN = 2, TCP = 6, UDP = 17, ICMP6 = 58, NAT_PORT = 2050 };
 static const struct {
 	const char *why;
 	struct frame frame;
-	size_t len; /* of the quote; 0: the whole packet */
+	size_t len; /* of the embedded packet; 0: the whole packet */
 } rows[] = {
 	{"UDP", {OUT, .proto = UDP}, 0},
 	{"UDP without a checksum", {OUT, .proto = UDP, .udp_no_checksum = true}, 0},
@@ -67,17 +67,17 @@ static void check_row(size_t i, enum flow_dir dir)
 		.dst = bench_addr6((struct ip6)SERVER6),
 		.nat_src = bench_addr6((struct ip6)EGRESS6),
 	};
-	uint8_t quote[512], wanted[512];
-	size_t len = frame_build_inner(&before, quote);
+	uint8_t embedded[512], wanted[512];
+	size_t len = frame_build_inner(&before, embedded);
 
 	frame_build_inner(&after, wanted);
 	if (rows[i].len != 0) {
-		memcpy(wanted + rows[i].len, quote + rows[i].len, len - rows[i].len);
+		memcpy(wanted + rows[i].len, embedded + rows[i].len, len - rows[i].len);
 		if (rows[i].len == 57) /* what is there of the checksum is not touched */
-			wanted[56] = quote[56];
+			wanted[56] = embedded[56];
 	}
-	requote6(quote, rows[i].len != 0 ? rows[i].len : len, &f, &six, dir);
-	if (memcmp(quote, wanted, len) != 0)
+	rewrite_embedded6(embedded, rows[i].len != 0 ? rows[i].len : len, &f, &six, dir);
+	if (memcmp(embedded, wanted, len) != 0)
 		fail_msg("%s, direction %d: not what was sent", rows[i].why, dir);
 }
 
@@ -93,5 +93,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(every_row)};
 
-	return cmocka_run_group_tests_name("out/requote6", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("out/rewrite_embedded6", tests, NULL, NULL);
 }

@@ -1,14 +1,14 @@
 /*
- * Cut: see cut.h.
+ * Cut: see fragmenter.h.
  *
  *   IPv4   | header | slice |                                    RFC 791 section 3.2
  *   IPv6   | IPv6, per-hop headers | fragment header | slice |   RFC 8200 section 4.5
  *
- * Options of IPv4 that are not to be copied stand in the first piece only. What stands in front of
- * IPv6's fragment header is what routers on the way may read: all up to the routing header, or up
- * to the hop-by-hop options. The rest of the headers is in the first slice.
+ * Options of IPv4 that are not to be copied stand in the first fragment only. What stands in front
+ * of IPv6's fragment header is what routers on the way may read: all up to the routing header, or
+ * up to the hop-by-hop options. The rest of the headers is in the first slice.
  */
-#include "out/cut.h"
+#include "out/fragmenter.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
@@ -20,13 +20,15 @@ enum {
 	OPTION_COPIED = 0x80,
 };
 
-void cut_begin(struct cut *c, const uint8_t *ip)
+void fragmenter_begin(struct fragmenter *c, const uint8_t *ip)
 {
 	c->header_len = c->body = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
 	memcpy(c->header, ip, c->header_len);
 }
 
-/* Options that are not to be copied (RFC 791 section 3.1) become "no operation" in later pieces. */
+/*
+ * Options that are not to be copied (RFC 791 section 3.1) become "no operation" in later fragments.
+ */
 static void blank_options(uint8_t *ip, size_t header)
 {
 	size_t at = IPV4_LEN;
@@ -42,7 +44,7 @@ static void blank_options(uint8_t *ip, size_t header)
 	}
 }
 
-void cut_write(const struct cut *c, uint8_t *ip, size_t at, size_t len, bool last)
+void fragmenter_write(const struct fragmenter *c, uint8_t *ip, size_t at, size_t len, bool last)
 {
 	memcpy(ip, c->header, c->header_len);
 	if (at > 0)
@@ -63,7 +65,7 @@ static size_t find_name(const uint8_t *ip, size_t body)
 	return name;
 }
 
-void cut6_begin(struct cut *c, const uint8_t *ip, size_t len, uint32_t id)
+void fragmenter6_begin(struct fragmenter *c, const uint8_t *ip, size_t len, uint32_t id)
 {
 	uint8_t *fragment;
 	struct ipv6_chain chain;
@@ -81,7 +83,7 @@ void cut6_begin(struct cut *c, const uint8_t *ip, size_t len, uint32_t id)
 	c->header[name] = NEXT_FRAGMENT;
 }
 
-void cut6_write(const struct cut *c, uint8_t *ip, size_t at, size_t len, bool last)
+void fragmenter6_write(const struct fragmenter *c, uint8_t *ip, size_t at, size_t len, bool last)
 {
 	memcpy(ip, c->header, c->header_len);
 	wire_put_be16(ip + IPV6_LENGTH, htons((uint16_t)(c->header_len - IPV6_LEN + len)));

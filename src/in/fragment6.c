@@ -1,5 +1,5 @@
 /*
- * Pieces of IPv6 packets (RFC 8200 section 4.5): see piece.h.
+ * Fragments of IPv6 packets (RFC 8200 section 4.5): see fragment.h.
  *
  *   | IPv6, per-hop headers | fragment header | a part of the rest |
  *
@@ -9,7 +9,7 @@
  * transport's (RFC 7112), so that nobody can hide one; what is behind a second fragment header is
  * refused.
  */
-#include "in/piece.h"
+#include "in/fragment.h"
 
 #include "base/wire.h"
 #include "in/extent.h"
@@ -33,7 +33,7 @@ static bool has_transport(uint8_t proto, const uint8_t *l4, size_t len)
 }
 
 /* All headers are in the first fragment? @len: of the whole fragment at @ip. */
-static enum drop check_first(const uint8_t *ip, size_t len, struct piece *f)
+static enum drop check_first(const uint8_t *ip, size_t len, struct fragment *f)
 {
 	struct ipv6_chain c;
 	enum drop drop = ipv6_walk(ip, len, true, &c);
@@ -49,7 +49,7 @@ static enum drop check_first(const uint8_t *ip, size_t len, struct piece *f)
 	return DROP_NONE;
 }
 
-enum drop piece6_read(const uint8_t *ip, struct piece *f)
+enum drop fragment6_read(const uint8_t *ip, struct fragment *f)
 {
 	size_t len = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH), header;
 	const uint8_t *fragment;
@@ -62,7 +62,7 @@ enum drop piece6_read(const uint8_t *ip, struct piece *f)
 	fragment = ip + c.fragment;
 	word = wire_16(fragment + IPV6_FRAGMENT_OFFSET);
 	header = (size_t)c.fragment + IPV6_FRAGMENT_LEN;
-	*f = (struct piece){
+	*f = (struct fragment){
 		.key =
 			{
 				.src = addr6_read(ip + IPV6_SRC),
@@ -78,22 +78,22 @@ enum drop piece6_read(const uint8_t *ip, struct piece *f)
 		.last = !(word & IPV6_MORE),
 		.congested = (ip[1] >> 4 & IPV4_ECN) == IPV4_ECN_CE,
 	};
-	if (header > PIECE_HEADER_MAX ||
-	    piece6_whole_header(header) + f->at + f->len > UINT16_MAX ||
+	if (header > FRAGMENT_HEADER_MAX ||
+	    fragment6_packet_header(header) + f->at + f->len > UINT16_MAX ||
 	    !extent_is_sound(f->at, f->len, f->last))
 		return DROP_FRAGMENT;
 	return f->at == 0 ? check_first(ip, len, f) : DROP_NONE;
 }
 
-size_t piece6_whole_header(size_t header_len)
+size_t fragment6_packet_header(size_t header_len)
 {
 	return header_len - IPV6_FRAGMENT_LEN;
 }
 
-void piece6_write_header(uint8_t *ip, const uint8_t *header, size_t header_len, size_t payload,
-			 bool congested)
+void fragment6_write_header(uint8_t *ip, const uint8_t *header, size_t header_len, size_t payload,
+			    bool congested)
 {
-	size_t whole = piece6_whole_header(header_len);
+	size_t whole = fragment6_packet_header(header_len);
 	struct ipv6_chain c;
 
 	ipv6_walk(header, header_len, false, &c); /* as before: up to the fragment header */

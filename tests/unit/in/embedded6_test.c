@@ -1,4 +1,4 @@
-/* Which flow does a quoted IPv6 packet belong to? The key of its answers; cut at every length. */
+/* Which flow does an embedded IPv6 packet belong to? The key of its answers; cut at every length. */
 #include "stage.h"
 
 #include "in/stages.h"
@@ -32,12 +32,12 @@ static const struct {
 	{"a request's answers have the identifier behind", {SENT, .proto = ICMP6, .icmp_type = 128}, 48, DROP_NONE, 0, 2050},
 	{"a reply's in front", {SENT, .proto = ICMP6, .icmp_type = 129}, 48, DROP_NONE, 2050, 0},
 	{"behind options", {SENT, .proto = UDP, OPTIONS}, 56, DROP_NONE, 53, 2050},
-	{"a first fragment is quoted as any packet", {SENT, .proto = UDP, FIRST}, 56, DROP_NONE, 53, 2050},
-	{"an error about an error", {SENT, .proto = ICMP6, .icmp_type = 1}, 48, DROP_ICMP_QUOTE, 0, 0},
-	{"a later fragment says nothing", {SENT, .proto = UDP, LATER}, 56, DROP_ICMP_QUOTE, 0, 0},
+	{"a first fragment is embedded as any packet", {SENT, .proto = UDP, FIRST}, 56, DROP_NONE, 53, 2050},
+	{"an error about an error", {SENT, .proto = ICMP6, .icmp_type = 1}, 48, DROP_ICMP_EMBEDDED, 0, 0},
+	{"a later fragment says nothing", {SENT, .proto = UDP, LATER}, 56, DROP_ICMP_EMBEDDED, 0, 0},
 	{"SCTP has ports", {SENT, .proto = 132}, 48, DROP_NONE, 53, 2050},
 	{"ESP has none", {SENT, .proto = 50}, 48, DROP_NONE, 0, 0},
-	{"ICMP over IPv6, which no flow is", {SENT, .proto = 1, .icmp_type = 8}, 48, DROP_ICMP_QUOTE, 0, 0},
+	{"ICMP over IPv6, which no flow is", {SENT, .proto = 1, .icmp_type = 8}, 48, DROP_ICMP_EMBEDDED, 0, 0},
 };
 /* clang-format on */
 
@@ -49,7 +49,7 @@ static void every_row(void **state)
 		uint8_t bytes[512];
 		size_t len = frame_build_inner(&rows[i].frame, bytes);
 		struct flow6_key key;
-		enum drop drop = quote6_key(bytes, len, REALM, &key);
+		enum drop drop = embedded6_key(bytes, len, REALM, &key);
 
 		if (drop != rows[i].drop)
 			fail_msg("%s: %s", rows[i].why, drop_infos[drop].name);
@@ -75,7 +75,7 @@ static void cut_at_every_length(void **state)
 			bool enough = rows[i].drop == DROP_NONE && cut >= rows[i].need;
 
 			memcpy(copy + 1, bytes, cut); /* odd: nothing may rely on alignment */
-			if ((quote6_key(copy + 1, cut, REALM, &key) == DROP_NONE) != enough)
+			if ((embedded6_key(copy + 1, cut, REALM, &key) == DROP_NONE) != enough)
 				fail_msg("%s: %zu bytes", rows[i].why, cut);
 			test_free(copy);
 		}
@@ -89,7 +89,7 @@ static void not_ipv6(void **state)
 	struct flow6_key key;
 
 	bytes[0] = 0x45;
-	assert_int_equal(quote6_key(bytes, len, REALM, &key), DROP_ICMP_QUOTE);
+	assert_int_equal(embedded6_key(bytes, len, REALM, &key), DROP_ICMP_EMBEDDED);
 }
 
 int main(void)
@@ -100,5 +100,5 @@ int main(void)
 		cmocka_unit_test(not_ipv6),
 	};
 
-	return cmocka_run_group_tests_name("in/quote6", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("in/embedded6", tests, NULL, NULL);
 }

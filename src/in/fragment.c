@@ -1,37 +1,37 @@
 /*
- * Pieces of IPv4 packets (RFC 791 section 3.2): see piece.h.
+ * Fragments of IPv4 packets (RFC 791 section 3.2): see fragment.h.
  *
  * The protocol is part of what fragments are known by. A TCP header cut in two is refused, in the
  * first fragment and in the one that would hold the rest (RFC 1858).
  */
-#include "in/piece.h"
+#include "in/fragment.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "in/extent.h"
 
 /* RFC 1858 sections 3.2.1 and 4.2: ports and flags stand in one fragment. */
-static bool is_tiny(uint8_t proto, const struct piece *f)
+static bool is_tiny(uint8_t proto, const struct fragment *f)
 {
 	return proto == PROTO_TCP &&
 	       ((f->at == 0 && f->len < TCP_LEN) || (f->at > 0 && f->at < TCP_LEN));
 }
 
 /* RFC 1122 section 3.2.2: no error about an error, nor about what may be one. */
-static bool is_mute(uint8_t proto, const struct piece *f)
+static bool is_mute(uint8_t proto, const struct fragment *f)
 {
 	uint8_t type = f->payload[ICMP_TYPE];
 
 	return proto == PROTO_ICMP && !icmp_is_request(type) && !icmp_is_reply(type);
 }
 
-enum drop piece_read(const uint8_t *ip, struct piece *f)
+enum drop fragment_read(const uint8_t *ip, struct fragment *f)
 {
 	uint16_t word = wire_16(ip + IPV4_FRAGMENT);
 	size_t header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
 	uint8_t proto = ip[IPV4_PROTO];
 
-	*f = (struct piece){
+	*f = (struct fragment){
 		.key =
 			{
 				.src = addr6_from_ipv4(wire_be32(ip + IPV4_SRC)),
@@ -53,13 +53,13 @@ enum drop piece_read(const uint8_t *ip, struct piece *f)
 	return DROP_NONE;
 }
 
-size_t piece_whole_header(size_t header_len)
+size_t fragment_packet_header(size_t header_len)
 {
 	return header_len;
 }
 
-void piece_write_header(uint8_t *ip, const uint8_t *header, size_t header_len, size_t payload,
-			bool congested)
+void fragment_write_header(uint8_t *ip, const uint8_t *header, size_t header_len, size_t payload,
+			   bool congested)
 {
 	memcpy(ip, header, header_len);
 	wire_put_be16(ip + IPV4_LENGTH, htons((uint16_t)(header_len + payload)));

@@ -1,6 +1,6 @@
 /*
- * Any bytes as what an ICMP error quotes, of both families: a key is only made of a sound beginning of
- * a packet, and is that packet's, turned round. What is quoted then becomes what its flow says: nothing
+ * Any bytes as what an ICMP error embeds, of both families: a key is only made of a sound beginning of
+ * a packet, and is that packet's, turned round. What is embedded then becomes what its flow says: nothing
  * changes but an address, a port and the checksums, and those that were right are.
  *
  * The first byte: bit 0 the error comes from a site, else from the Internet.
@@ -25,7 +25,7 @@ enum {
 	SCTP = 132,
 	REALM = 7,
 	NEW_PORT = 0x1234,
-	QUOTE_MAX = 2048
+	EMBEDDED_MAX = 2048
 };
 
 static const uint8_t new_addr[16] = {0x20, 1, 0xd, 0xb8, 9, 8, 7, 6, 5, 4, 3, 2, 1, 9, 8, 7};
@@ -56,13 +56,13 @@ static void check_ports(const uint8_t *l4, uint8_t icmp, uint8_t proto, uint16_t
 	}
 	if (proto != icmp) {
 		stop_if(icmp == ICMP && proto == SCTP, "a key of another protocol");
-		stop_if(ntohs(sport) != look_16(l4 + 2), "not the quoted destination port");
-		stop_if(ntohs(dport) != look_16(l4), "not the quoted source port");
+		stop_if(ntohs(sport) != look_16(l4 + 2), "not the embedded destination port");
+		stop_if(ntohs(dport) != look_16(l4), "not the embedded source port");
 		return;
 	}
 	stop_if(!request && (icmp == ICMP6 ? l4[0] != 129 : l4[0] != 0 && l4[0] != 14),
 		"a key of an ICMP error");
-	stop_if(ntohs(request ? dport : sport) != look_16(l4 + 4), "not the quoted identifier");
+	stop_if(ntohs(request ? dport : sport) != look_16(l4 + 4), "not the embedded identifier");
 	stop_if((request ? sport : dport) != 0, "an identifier twice");
 }
 
@@ -76,7 +76,7 @@ static bool has_flow(const uint8_t *l4, uint8_t icmp, uint8_t proto, enum flow_d
 	return proto == TCP || proto == UDP; /* of others nothing is translated */
 }
 
-/* The flow whose packet is quoted; the side that is translated gets a new address and port. */
+/* The flow whose packet is embedded; the side that is translated gets a new address and port. */
 static struct flow flow_of(enum flow_dir dir, uint8_t proto, be16_t sport, be16_t dport)
 {
 	be16_t other = htons(NEW_PORT);
@@ -98,7 +98,7 @@ static void check_rewrite(const uint8_t *before, const uint8_t *after, size_t si
 	size_t at = (six ? 8 : 12) + (dir == FLOW_RETURN ? 0 : six ? 16 : 4), n = six ? 16 : 4;
 	struct look was, is;
 	bool sound = look_at(before, size, &was);
-	uint8_t masked[QUOTE_MAX];
+	uint8_t masked[EMBEDDED_MAX];
 
 	stop_if(memcmp(after + at, new_addr, n) != 0, "the address is another");
 	stop_if(sound != look_at(after, size, &is), "sound before or after only");
@@ -123,9 +123,9 @@ static void check_rewrite(const uint8_t *before, const uint8_t *after, size_t si
 static void check_four(const uint8_t *p, size_t size, enum flow_dir dir)
 {
 	struct flow_key key;
-	enum drop drop = quote_key(p, size, REALM, &key);
+	enum drop drop = embedded_key(p, size, REALM, &key);
 	size_t header = size < 28 ? 0 : (size_t)(p[0] & 15) * 4;
-	uint8_t after[QUOTE_MAX];
+	uint8_t after[EMBEDDED_MAX];
 	struct flow f;
 
 	stop_if(drop >= DROP_COUNT, "a reason without a name");
@@ -136,7 +136,7 @@ static void check_four(const uint8_t *p, size_t size, enum flow_dir dir)
 	stop_if((look_16(p + 6) & 0x1fff) != 0, "a key of a later fragment");
 	stop_if(key.proto != p[9], "a key of another protocol");
 	stop_if(ntohl(key.src) != look_32(p + 16) || ntohl(key.dst) != look_32(p + 12),
-		"the addresses are not the quoted ones, turned round");
+		"the addresses are not the embedded ones, turned round");
 	stop_if(key.realm != REALM || key.zero != 0, "another realm");
 	check_ports(p + header, ICMP, key.proto, key.sport, key.dport);
 	if (!has_flow(p + header, ICMP, key.proto, dir))
@@ -146,15 +146,15 @@ static void check_four(const uint8_t *p, size_t size, enum flow_dir dir)
 	f.nat_src = key.dst;
 	memcpy(dir == FLOW_RETURN ? &f.src : &f.nat_src, new_addr, 4);
 	memcpy(after, p, size);
-	requote(after, size, &f, dir);
+	rewrite_embedded(after, size, &f, dir);
 	check_rewrite(p, after, size, header, dir);
 }
 
 static void check_six(const uint8_t *p, size_t size, enum flow_dir dir)
 {
 	struct flow6_key key;
-	enum drop drop = quote6_key(p, size, REALM, &key);
-	uint8_t after[QUOTE_MAX];
+	enum drop drop = embedded6_key(p, size, REALM, &key);
+	uint8_t after[EMBEDDED_MAX];
 	struct look l, error = {.ip = p, .len = size + 8};
 	struct flow6 six;
 	struct flow f;
@@ -162,11 +162,11 @@ static void check_six(const uint8_t *p, size_t size, enum flow_dir dir)
 	stop_if(drop >= DROP_COUNT, "a reason without a name");
 	if (drop != DROP_NONE)
 		return;
-	error.ip -= 8; /* the quote stands behind an ICMP header */
+	error.ip -= 8; /* the embedded stands behind an ICMP header */
 	stop_if(!look_at_quote(&error, &l) || !l.six, "a key of too little");
 	stop_if(key.proto != l.proto, "a key of another protocol");
 	stop_if(memcmp(&key.src, &l.dst, 16) != 0 || memcmp(&key.dst, &l.src, 16) != 0,
-		"the addresses are not the quoted ones, turned round");
+		"the addresses are not the embedded ones, turned round");
 	stop_if(key.realm != REALM || key.zero != 0, "another realm");
 	check_ports(p + l.header, ICMP6, key.proto, key.sport, key.dport);
 	if (!has_flow(p + l.header, ICMP6, key.proto, dir))
@@ -175,7 +175,7 @@ static void check_six(const uint8_t *p, size_t size, enum flow_dir dir)
 	six = (struct flow6){.src = key.src, .nat_src = key.dst};
 	memcpy(dir == FLOW_RETURN ? &six.src : &six.nat_src, new_addr, 16);
 	memcpy(after, p, size);
-	requote6(after, size, &f, &six, dir);
+	rewrite_embedded6(after, size, &f, &six, dir);
 	check_rewrite(p, after, size, l.header, dir);
 }
 
@@ -184,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum flow_dir dir = size > 0 && data[0] & 1 ? FLOW_FORWARD : FLOW_RETURN;
 	uint8_t *p;
 
-	if (size < 2 || size > QUOTE_MAX)
+	if (size < 2 || size > EMBEDDED_MAX)
 		return 0;
 	p = malloc(size - 1); /* of its own, so that reading too far is seen */
 	stop_if(p == NULL, "no memory");

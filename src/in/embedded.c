@@ -3,8 +3,8 @@
  *
  * An error names no ports of its own; it carries the beginning of the packet that caused it. That
  * packet went the other way, so its key turned round is the error's key, and the flow table says
- * the rest (RFC 5508 section 4.2). A quote holds at least an IPv4 header and eight bytes (RFC 792),
- * which is all that is needed.
+ * the rest (RFC 5508 section 4.2). An embedded holds at least an IPv4 header and eight bytes (RFC
+ * 792), which is all that is needed.
  *
  * An error is about a flow but not of it: nothing in the record changes, so that nobody keeps a
  * flow alive or ends it with errors (RFC 5508 REQ-6). None is ever answered (RFC 1122 section
@@ -17,7 +17,7 @@
 #include "handover.h"
 #include "in/transport.h"
 
-bool quote_is_error(const struct packet *p)
+bool embedded_is_error(const struct packet *p)
 {
 	const uint8_t *icmp = p->data + p->l4;
 
@@ -34,31 +34,32 @@ static enum drop read_ports(const uint8_t *l4, struct flow_key *key)
 	bool request = icmp && icmp_is_request(l4[ICMP_TYPE]);
 	bool reply = icmp && icmp_is_reply(l4[ICMP_TYPE]);
 
-	transport_quoted(l4, ports, request, reply, &key->sport, &key->dport);
-	return ports || request || reply ? DROP_NONE : DROP_ICMP_QUOTE;
+	transport_embedded(l4, ports, request, reply, &key->sport, &key->dport);
+	return ports || request || reply ? DROP_NONE : DROP_ICMP_EMBEDDED;
 }
 
-/* RFC 5508 REQ-3, with its a) and b); c) leaves the quoted transport's checksum alone. */
-enum drop quote_key(const uint8_t *quote, size_t len, uint16_t realm, struct flow_key *key)
+/* RFC 5508 REQ-3, with its a) and b); c) leaves the embedded transport's checksum alone. */
+enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow_key *key)
 {
 	size_t header;
 
-	if (len < IPV4_LEN + TRANSPORT_QUOTE_MIN || quote[IPV4_VERSION_IHL] >> 4 != 4)
-		return DROP_ICMP_QUOTE;
-	header = (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
-	if (header < IPV4_LEN || len < header + TRANSPORT_QUOTE_MIN || !checksum_ok(quote, header))
-		return DROP_ICMP_QUOTE;
+	if (len < IPV4_LEN + TRANSPORT_EMBEDDED_MIN || embedded[IPV4_VERSION_IHL] >> 4 != 4)
+		return DROP_ICMP_EMBEDDED;
+	header = (size_t)(embedded[IPV4_VERSION_IHL] & 0xf) * 4;
+	if (header < IPV4_LEN || len < header + TRANSPORT_EMBEDDED_MIN ||
+	    !checksum_ok(embedded, header))
+		return DROP_ICMP_EMBEDDED;
 	/* Only the first fragment of a packet says which flow it belongs to. */
-	if (wire_16(quote + IPV4_FRAGMENT) & IPV4_OFFSET)
-		return DROP_ICMP_QUOTE;
+	if (wire_16(embedded + IPV4_FRAGMENT) & IPV4_OFFSET)
+		return DROP_ICMP_EMBEDDED;
 
 	*key = (struct flow_key){
-		.src = wire_be32(quote + IPV4_DST),
-		.dst = wire_be32(quote + IPV4_SRC),
+		.src = wire_be32(embedded + IPV4_DST),
+		.dst = wire_be32(embedded + IPV4_SRC),
 		.realm = realm,
-		.proto = quote[IPV4_PROTO],
+		.proto = embedded[IPV4_PROTO],
 	};
-	return read_ports(quote + header, key);
+	return read_ports(embedded + header, key);
 }
 
 static bool may_be_source(be32_t addr)
@@ -68,7 +69,7 @@ static bool may_be_source(be32_t addr)
 	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
 }
 
-static enum drop read_error(const struct lane *lane, struct packet *p)
+static enum drop read_error(const struct context *ctx, struct packet *p)
 {
 	const uint8_t *icmp = p->data + p->l4;
 	size_t len = (size_t)p->len - p->l4;
@@ -78,35 +79,35 @@ static enum drop read_error(const struct lane *lane, struct packet *p)
 		return DROP_ICMP_CHECKSUM;
 	if (!may_be_source(wire_be32(p->data + IPV4_SRC)))
 		return DROP_MARTIAN;
-	drop = quote_key(icmp + ICMP_LEN, len - ICMP_LEN, lane->net->tunnels[p->tunnel].site,
-			 &p->probe.key);
+	drop = embedded_key(icmp + ICMP_LEN, len - ICMP_LEN, ctx->net->tunnels[p->tunnel].site,
+			    &p->probe.key);
 	if (drop != DROP_NONE)
 		return drop;
 	/* An error goes to whoever sent what it is about. */
 	if (p->probe.key.dst != wire_be32(p->data + IPV4_DST))
-		return DROP_ICMP_QUOTE;
+		return DROP_ICMP_EMBEDDED;
 	return p->data[IPV4_TTL] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
 }
 
-void stage_quote(struct lane *lane, struct burst *b)
+void stage_embedded(struct context *ctx, struct burst *b)
 {
-	for (unsigned i = 0; i < b->n[STAGE_QUOTE]; i++) {
-		struct packet *p = b->list[STAGE_QUOTE][i];
+	for (unsigned i = 0; i < b->n[STAGE_EMBEDDED]; i++) {
+		struct packet *p = b->list[STAGE_EMBEDDED][i];
 		struct flow_probe *probe = &p->probe;
-		enum drop drop = read_error(lane, p);
+		enum drop drop = read_error(ctx, p);
 
 		if (drop != DROP_NONE) {
 			burst_drop(b, p, drop);
 			continue;
 		}
-		if (lane->count > 1 && handover_is_foreign(lane, p)) {
+		if (ctx->count > 1 && handover_is_foreign(ctx, p)) {
 			burst_pass(b, STAGE_HANDOVER, p);
 			continue;
 		}
-		flow_table_lookup(lane->flows, &probe, 1);
+		flow_table_lookup(ctx->flows, &probe, 1);
 		if (probe->record == FLOW_NO_RECORD)
 			burst_drop(b, p, DROP_NO_FLOW);
 		else
-			burst_pass(b, STAGE_REQUOTE, p);
+			burst_pass(b, STAGE_REWRITE_EMBEDDED, p);
 	}
 }

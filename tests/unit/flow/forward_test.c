@@ -59,9 +59,9 @@ static struct packet *packet_of(struct stage_bench *b, const struct frame *f, ui
 static void check_row(struct stage_bench *b, size_t i)
 {
 	uint32_t record = bench_flow(b, &rows[i].frame, TUNNEL_B1, NAT_PORT);
-	struct flow *f = flow_table_at(b->lane.flows, record);
+	struct flow *f = flow_table_at(b->ctx.flows, record);
 	struct packet *p = packet_of(b, &rows[i].frame, rows[i].tunnel, record, rows[i].dir);
-	enum stage to = bench_run(b, STAGE_FOLLOW, p);
+	enum stage to = bench_run(b, STAGE_FORWARD, p);
 	bool goes = rows[i].to == STAGE_REWRITE || rows[i].to == STAGE_FRAGMENT;
 
 	if (to != rows[i].to || (!goes && p->reason != rows[i].reason))
@@ -76,7 +76,7 @@ static void check_row(struct stage_bench *b, size_t i)
 		assert_int_equal(p->hop, rows[i].hop);
 		assert_int_equal(p->tunnel, rows[i].dir == F ? TUNNEL_NONE : f->onramp);
 	}
-	flow_table_remove(b->lane.flows, record);
+	flow_table_remove(b->ctx.flows, record);
 	bench_clear(b);
 }
 
@@ -109,7 +109,7 @@ static void test_counters(void **state)
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 	const struct frame frame = {OUT};
 	uint32_t record = bench_flow(b, &frame, TUNNEL_B1, NAT_PORT);
-	struct flow *f = flow_table_at(b->lane.flows, record);
+	struct flow *f = flow_table_at(b->ctx.flows, record);
 
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(counters); i++) {
 		size_t k = i / 2;
@@ -119,7 +119,7 @@ static void test_counters(void **state)
 		f->packets[dir] = (uint32_t)counters[k].packets;
 		f->bytes[dir] = counters[k].packets >> 32 << FLOW_BYTES_BITS | counters[k].bytes;
 		assert_int_equal(p->len, 36);
-		assert_int_equal(bench_run(b, STAGE_FOLLOW, p), STAGE_REWRITE);
+		assert_int_equal(bench_run(b, STAGE_FORWARD, p), STAGE_REWRITE);
 		if (flow_packets(f, dir) != counters[k].packets_after ||
 		    flow_bytes(f, dir) != counters[k].bytes_after)
 			fail_msg("row %zu: %s: %lx, %lx", k, counters[k].why, flow_packets(f, dir),
@@ -135,24 +135,28 @@ static void test_tcp_state(void **state)
 	static const struct {
 		uint8_t dir, flags, state, half_open;
 	} segments[] = {
-		{F, SYN, FLOW_TCP_OPENING, 1},		{R, SYN | ACK, FLOW_TCP_ANSWERED, 1},
-		{F, ACK, FLOW_TCP_ESTABLISHED, 0},	{F, ACK | PSH, FLOW_TCP_ESTABLISHED, 0},
-		{R, FIN | ACK, FLOW_TCP_FIN_RETURN, 0}, {F, ACK | PSH, FLOW_TCP_FIN_RETURN, 0},
-		{F, FIN | ACK, FLOW_TCP_CLOSED, 0},	{F, SYN, FLOW_TCP_OPENING, 1},
+		{F, SYN, FLOW_TCP_SYN_SENT, 1},
+		{R, SYN | ACK, FLOW_TCP_SYN_ACK_RECEIVED, 1},
+		{F, ACK, FLOW_TCP_ESTABLISHED, 0},
+		{F, ACK | PSH, FLOW_TCP_ESTABLISHED, 0},
+		{R, FIN | ACK, FLOW_TCP_FIN_RECEIVED, 0},
+		{F, ACK | PSH, FLOW_TCP_FIN_RECEIVED, 0},
+		{F, FIN | ACK, FLOW_TCP_CLOSED, 0},
+		{F, SYN, FLOW_TCP_SYN_SENT, 1},
 	};
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 	struct frame frame = {.src = HOST, .dst = SERVER, .sport = 5000, .dport = 80, .proto = TCP};
 	uint32_t record = bench_flow(b, &frame, TUNNEL_B1, NAT_PORT);
-	struct flow *f = flow_table_at(b->lane.flows, record);
+	struct flow *f = flow_table_at(b->ctx.flows, record);
 
-	f->state = FLOW_TCP_OPENING;
-	b->lane.sites[SITE_BERLIN].counters.half_open = 1;
+	f->state = FLOW_TCP_SYN_SENT;
+	b->ctx.sites[SITE_BERLIN].counters.half_open = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(segments); i++) {
 		frame.tcp_flags = segments[i].flags;
-		bench_run(b, STAGE_FOLLOW,
+		bench_run(b, STAGE_FORWARD,
 			  packet_of(b, &frame, segments[i].dir == F, record, segments[i].dir));
 		assert_int_equal(f->state, segments[i].state);
-		assert_int_equal(b->lane.sites[SITE_BERLIN].counters.half_open,
+		assert_int_equal(b->ctx.sites[SITE_BERLIN].counters.half_open,
 				 segments[i].half_open);
 	}
 	bench_destroy(b);
@@ -160,7 +164,7 @@ static void test_tcp_state(void **state)
 
 static unsigned n_moved;
 
-static void note_move(struct lane *lane, const struct flow *flow)
+static void note_move(struct context *ctx, const struct flow *flow)
 {
 	assert_int_equal(flow->onramp, TUNNEL_B2);
 	n_moved++;
@@ -174,9 +178,9 @@ static void test_move(void **state)
 	uint32_t record = bench_flow(b, &frame, TUNNEL_B1, NAT_PORT);
 	const uint16_t tunnels[] = {TUNNEL_B1, TUNNEL_B2, TUNNEL_B2};
 
-	b->lane.moved = note_move;
+	b->ctx.moved = note_move;
 	for (size_t i = 0; i < ARRAY_SIZE(tunnels); i++)
-		bench_run(b, STAGE_FOLLOW, packet_of(b, &frame, tunnels[i], record, F));
+		bench_run(b, STAGE_FORWARD, packet_of(b, &frame, tunnels[i], record, F));
 	assert_int_equal(n_moved, 1);
 	bench_destroy(b);
 }
@@ -187,15 +191,15 @@ static void test_lookup(void **state)
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 	struct frame frame = {OUT};
 	uint32_t record = bench_flow(b, &frame, TUNNEL_B1, NAT_PORT);
-	struct flow *f = flow_table_at(b->lane.flows, record);
+	struct flow *f = flow_table_at(b->ctx.flows, record);
 	struct packet *p = bench_inner(b, &frame, TUNNEL_B1);
 
 	flow_forward_key(f, &p->probe.key);
-	assert_int_equal(bench_run(b, STAGE_LOOKUP, p), STAGE_FOLLOW);
+	assert_int_equal(bench_run(b, STAGE_LOOKUP, p), STAGE_FORWARD);
 	assert_int_equal(p->probe.record, record);
 	assert_int_equal(p->probe.dir, FLOW_FORWARD);
 	flow_return_key(f, &p->probe.key);
-	assert_int_equal(bench_run(b, STAGE_LOOKUP, p), STAGE_FOLLOW);
+	assert_int_equal(bench_run(b, STAGE_LOOKUP, p), STAGE_FORWARD);
 	assert_int_equal(p->probe.dir, FLOW_RETURN);
 
 	flow_forward_key(f, &p->probe.key);

@@ -1,0 +1,112 @@
+/*
+ * Rewrite embedded: an ICMP error takes on the addresses that its flow says, inside and out.
+ *
+ *   from the Internet   embedded source and the error's destination become the private host;
+ *                       whoever made the error keeps its address (RFC 5508 REQ-4)
+ *   from a site         embedded destination and the error's source become the flow's egress
+ *                       address, which is all that the Internet may see of the site (REQ-5)
+ *
+ * Where nothing was translated the error's source stays as it is. The embedded packet's checksums
+ * follow by difference, as far as they are in the embedded packet; the error's own ones were
+ * verified when it came in and are made anew.
+ */
+#include "out/stages.h"
+
+#include "base/checksum.h"
+#include "base/wire.h"
+#include "nexthop.h"
+#include "out/transport.h"
+
+/* What changes in the embedded packet: the side of the packet that our flow translated. */
+struct swap {
+	be32_t old_addr, new_addr;
+	struct port_change port;
+	uint8_t ip_at;
+};
+
+static struct swap swap_of(const struct flow *f, enum flow_dir dir)
+{
+	if (dir == FLOW_RETURN)
+		return (struct swap){
+			.old_addr = f->nat_src,
+			.new_addr = f->src,
+			.port = embedded_port_change(f, dir),
+			.ip_at = IPV4_SRC,
+		};
+	return (struct swap){
+		.old_addr = f->src,
+		.new_addr = f->nat_src,
+		.port = embedded_port_change(f, dir),
+		.ip_at = IPV4_DST,
+	};
+}
+
+static void apply(uint8_t *checksum, uint64_t delta)
+{
+	wire_put_be16(checksum, checksum_apply(wire_be16(checksum), delta));
+}
+
+void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum flow_dir dir)
+{
+	struct swap s = swap_of(f, dir);
+	size_t header = (size_t)(embedded[IPV4_VERSION_IHL] & 0xf) * 4;
+
+	uint64_t addr_delta = checksum_delta32(s.old_addr, s.new_addr);
+
+	wire_put_be32(embedded + s.ip_at, s.new_addr);
+	apply(embedded + IPV4_CHECKSUM, addr_delta);
+	transport_rewrite_embedded(embedded + header, len - header, f->proto, &s.port, addr_delta);
+}
+
+static void rewrite_error(struct packet *p, const struct flow *f, enum flow_dir dir)
+{
+	uint8_t *ip = p->data, *icmp = ip + p->l4;
+	size_t len = (size_t)p->len - p->l4;
+
+	rewrite_embedded(icmp + ICMP_LEN, len - ICMP_LEN, f, dir);
+	wire_put_be16(icmp + ICMP_CHECKSUM, 0);
+	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, len));
+
+	if (dir == FLOW_RETURN)
+		wire_put_be32(ip + IPV4_DST, f->src);
+	else if (f->nat_src != f->src)
+		wire_put_be32(ip + IPV4_SRC, f->nat_src);
+	ip[IPV4_TTL]--;
+	wire_put_be16(ip + IPV4_CHECKSUM, 0);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
+}
+
+uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
+			  const struct flow6 *six)
+{
+	const struct hop *hop;
+
+	if (p->probe.dir == FLOW_RETURN) {
+		p->tunnel = f->onramp;
+		p->hop = ctx->adj->tunnel_hops[f->onramp];
+		return ctx->adj->tunnel_mtus[f->onramp];
+	}
+	hop = nexthop_of(ctx, f, six);
+	p->tunnel = TUNNEL_NONE;
+	p->hop = f->offramp;
+	return hop->resolved ? hop->mtu : UINT16_MAX; /* if not: encapsulation will say */
+}
+
+void stage_rewrite_embedded(struct context *ctx, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_REWRITE_EMBEDDED]; i++) {
+		struct packet *p = b->list[STAGE_REWRITE_EMBEDDED][i];
+		struct flow *f = flow_table_at(ctx->flows, p->probe.record);
+		bool too_big = p->len > embedded_nexthop(ctx, p, f, NULL);
+
+		if (too_big && wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF) {
+			burst_drop(b, p, DROP_TOO_BIG); /* no error about an error */
+			continue;
+		}
+		rewrite_error(p, f, p->probe.dir);
+		if (too_big)
+			burst_fragment(b, p, FRAGMENT_AS_IS);
+		else
+			burst_pass(b, STAGE_ENCAPSULATE, p);
+	}
+}
