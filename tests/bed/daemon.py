@@ -15,9 +15,9 @@ class DaemonFailed(Exception):
     pass
 
 
-def epoch_file(socket):
-    """Where a daemon with this socket counts its starts: not where the machine's own one does."""
-    return os.path.join(os.path.dirname(socket), "epoch")
+def state_directory(socket):
+    """Where a daemon with this socket keeps its state: not where the machine's own one does."""
+    return socket.removesuffix(".sock") + ".state"
 
 
 def configuration(topology, socket, capacity=65536, sites=None):
@@ -27,10 +27,10 @@ def configuration(topology, socket, capacity=65536, sites=None):
     return f"""\
 flows:
   capacity: {capacity}
-  epoch-file: {epoch_file(socket)}
 workers: 1
 api:
   socket: {socket}
+state-directory: {state_directory(socket)}
 ports:
   - name: underlay
     driver: af_xdp
@@ -78,7 +78,7 @@ class Daemon:
         self.process = None
 
     def configure(self, text):
-        assert "epoch-file:" in text or self.has_own_state, "it would write to the machine's /var/lib"
+        assert "state-directory:" in text or self.has_own_state, "it would write to the machine's /var/lib"
         with open(self.file, "w", encoding="utf-8") as f:
             f.write(text)
 

@@ -17,10 +17,10 @@ def configuration(folder, workers=1):
     return f"""\
 flows:
   capacity: 65536
-  epoch-file: {folder}/epoch
 workers: {workers}
 api:
   socket: {folder}/api.sock
+state-directory: {folder}/state
 ports:
   - name: wire
     driver: pcap

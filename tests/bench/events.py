@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from bed import netns  # noqa: E402
-from bed.daemon import Daemon, epoch_file  # noqa: E402
+from bed.daemon import Daemon, state_directory  # noqa: E402
 from bed.netns import Namespace, link  # noqa: E402
 
 WATCH_S = 15
@@ -47,7 +47,8 @@ def configuration(socket, driver, ends, egress):
                     f"      - {{name: t{i}, type: gre, local: {address(i, 11)}, "
                     f"remote: {address(i, 12)}, port: eth}}\n" for i in range(ends))
     pool = "".join(f"      - {{address: {address(i, 13)}, slices: [1]}}\n" for i in range(egress))
-    return (f"api:\n  socket: {socket}\nflows:\n  capacity: 65536\n  epoch-file: {epoch_file(socket)}\nports:\n"
+    return (f"api:\n  socket: {socket}\nstate-directory: {state_directory(socket)}\n"
+            f"flows:\n  capacity: 65536\nports:\n"
             f"  - {{name: eth, driver: {driver}, interface: eth0}}\nsites:\n{sites}"
             f"egress:\n  - name: internet\n    port: eth\n    addresses:\n{pool}")
 

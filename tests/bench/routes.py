@@ -14,11 +14,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from bed.daemon import Daemon, epoch_file  # noqa: E402
+from bed.daemon import Daemon, state_directory  # noqa: E402
 from bed.echo import GW, PEER, make_pair  # noqa: E402
 
 YAML = """\
-flows: {{capacity: 65536, epoch-file: {epoch}}}
+flows: {{capacity: 65536}}
+state-directory: {state}
 workers: 1
 api: {{socket: {socket}}}
 ports:
@@ -80,7 +81,7 @@ def main():
         daemon = Daemon(Place(gw, os.path.abspath(args.build), folder))
         try:
             add_routes(gw, args.routes, folder)
-            daemon.configure(YAML.format(socket=daemon.socket, epoch=epoch_file(daemon.socket),
+            daemon.configure(YAML.format(socket=daemon.socket, state=state_directory(daemon.socket),
                                          gw=GW, peer=PEER))
             begin = time.monotonic()
             daemon.start()

@@ -21,7 +21,7 @@ from machine import come_first, read
 from results import median, spread
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from bed.daemon import epoch_file  # noqa: E402
+from bed.daemon import state_directory  # noqa: E402
 from bed.netns import Namespace, command, delete, wait_until  # noqa: E402
 
 SITES_GRE, SITES_IP = 64, 4
@@ -60,7 +60,8 @@ def configuration(socket, flows):
 """ for i in range(SITES_GRE))
     addresses = "".join(f"      - address: 203.0.113.{10 + i}\n" for i in range(4))
     return f"""\
-flows: {{capacity: {flows}, epoch-file: {epoch_file(socket)}}}
+flows: {{capacity: {flows}}}
+state-directory: {state_directory(socket)}
 workers: 1
 api: {{socket: {socket}}}
 ports:

@@ -16,7 +16,7 @@ import pytest
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 
-from bed.daemon import Daemon, epoch_file
+from bed.daemon import Daemon, state_directory
 from bed.echo import Cable, mac
 from bed.netns import Namespace, command, wait_until
 
@@ -63,7 +63,7 @@ api:
   socket: {self.daemon.socket}
 flows:
   capacity: 4096
-  epoch-file: {epoch_file(self.daemon.socket)}
+state-directory: {state_directory(self.daemon.socket)}
 ports:
   - {{name: eth, driver: {self.driver}, interface: eth0}}
 sites:

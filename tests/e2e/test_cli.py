@@ -163,7 +163,7 @@ def test_clean_stop(fresh, number):
     assert oct(fresh.socket.stat().st_mode & 0o777) == "0o660"
     assert fresh.stop(number) == 0
     left = sorted(p.name for p in fresh.folder.iterdir())
-    assert left == ["epoch", "homeward.yaml", "in.pcap", "log"]
+    assert left == ["homeward.yaml", "in.pcap", "log", "state"]
     log = fresh.log.read_text()
     assert "ready: listening on" in log and "packets in" in log.splitlines()[-1]
 

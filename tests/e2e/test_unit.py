@@ -39,7 +39,7 @@ class ConfinedDaemon(Daemon):
 
 def usual(topology):
     text = configuration(topology, "/run/homeward/api.sock")
-    text = text.replace("  epoch-file: /run/homeward/epoch\n", "")
+    text = text.replace("state-directory: /run/homeward/api.state\n", "")
     at = text.index("- name: uplink")
     return text[:at] + text[at:].replace("af_xdp", "af_packet", 1)
 

@@ -6,6 +6,7 @@
 #include "control/config/report.h"
 #include "control/config/tree.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct tree_node *check_items(const struct tree_node *node, const char *key, size_t n)
@@ -76,10 +77,29 @@ uint16_t check_port_of(struct checker *checker, const char *noun, const struct t
 	return port;
 }
 
+/* Also fills in what lies in the directory unless the file says otherwise. */
+static void check_state(struct checker *checker)
+{
+	enum { ROOM = CONFIG_PATH_SIZE - sizeof("/epoch") };
+	struct config *config = checker->config;
+
+	if (config->epoch_file[0] != '\0' || config->state_directory[0] == '\0')
+		return;
+	if (strlen(config->state_directory) > ROOM)
+		report_at(checker->report, tree_get(checker->root, "state-directory"),
+			  "\"state-directory\" must have at most %d characters, for the names of "
+			  "what is in it",
+			  ROOM);
+	else
+		snprintf(config->epoch_file, sizeof(config->epoch_file), "%.*s/epoch", ROOM,
+			 config->state_directory);
+}
+
 void check_config(struct report *report, struct config *config, const struct tree_node *root)
 {
 	struct checker checker = {.report = report, .config = config, .root = root};
 
+	check_state(&checker);
 	check_ports(&checker);
 	check_sites(&checker);
 	check_timers(&checker);

@@ -82,6 +82,7 @@ struct config {
 	uint16_t port_rest; /* seconds */
 	char epoch_file[CONFIG_PATH_SIZE]; /* which start this is (epoch.h) */
 	char api_socket[CONFIG_PATH_SIZE];
+	char state_directory[CONFIG_PATH_SIZE]; /* revisions (change/revisions.h) */
 	struct config_port *ports;
 	size_t n_ports;
 	struct network_spec network;

@@ -197,9 +197,8 @@ static const struct setting flow_rows[] = {
 			"alarm `ports_short` says. With 0 ports do not rest, nor after a start.",
 	}, {
 		.name = "epoch-file", .type = SETTING_PATH, AT(config, epoch_file),
-		.fallback = "/var/lib/homeward/epoch",
-		.help = "Where the daemon counts its starts, so that each begins with ports that "
-			"the one before left unused.",
+		.fallback_words = "`epoch` in `state-directory`",
+		.help = "Counts the starts: each begins with ports that the last one left unused.",
 	}, {
 		.name = "timeouts", .type = SETTING_BLOCK, .block = &timeout_block,
 		.help = "How long a flow without packets is kept.",
@@ -488,6 +487,10 @@ static const struct setting file_rows[] = {
 	}, {
 		.name = "api", .type = SETTING_BLOCK, .block = &api_block,
 		.help = "How programs talk to the daemon.",
+	}, {
+		.name = "state-directory", .type = SETTING_PATH, AT(config, state_directory),
+		.fallback = "/var/lib/homeward",
+		.help = "Where the daemon keeps its state. No two daemons may have the same.",
 	}, {
 		.name = "ports", .type = SETTING_LIST, AT(config, ports), COUNT(config, n_ports),
 		.min = 1, .max = PORTS_MAX, .required = true, .block = &schema_port,
