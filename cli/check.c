@@ -5,6 +5,7 @@
  * that is not here, or carries less than a tunnel's mtu, is a note and no error: the file may be
  * for another machine.
  */
+#include "base/clean.h"
 #include "base/err.h"
 #include "cli.h"
 #include "client.h"
@@ -15,8 +16,8 @@ static json_t *describe_error(const struct err *e)
 {
 	char file[512], text[1024];
 
-	text_clean(e->file != NULL ? e->file : "", file, sizeof(file));
-	text_clean(e->text, text, sizeof(text));
+	clean_text(e->file != NULL ? e->file : "", file, sizeof(file));
+	clean_text(e->text, text, sizeof(text));
 	return json_pack("{s:s, s:i, s:i, s:s}", "file", file, "line", (int)e->line, "column",
 			 (int)e->column, "error", text);
 }

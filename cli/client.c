@@ -6,6 +6,7 @@
  */
 #include "client.h"
 
+#include "base/clean.h"
 #include "text.h"
 
 #include <errno.h>
@@ -154,7 +155,7 @@ json_t *client_get(const struct cli *cli, const char *path)
 			json_decref(json);
 			json = NULL;
 		} else if (status != 200) {
-			text_clean(client_text(json, "error"), sentence, sizeof(sentence));
+			clean_text(client_text(json, "error"), sentence, sizeof(sentence));
 			fprintf(cli->err, "homeward: %s\n", sentence);
 			json_decref(json);
 			json = NULL;

@@ -1,4 +1,5 @@
 /* homeward status: is it well? A head of four lines, then ports and workers. */
+#include "base/clean.h"
 #include "client.h"
 #include "table.h"
 #include "text.h"
@@ -126,8 +127,8 @@ static void print_head(const json_t *status, FILE *out)
 	uint64_t now = client_number(flows, "now"), capacity = client_number(flows, "capacity");
 	char version[TEXT_SIZE], file[TEXT_SIZE];
 
-	text_clean(client_text(status, "version"), version, sizeof(version));
-	text_clean(client_text(status, "config"), file, sizeof(file));
+	clean_text(client_text(status, "version"), version, sizeof(version));
+	clean_text(client_text(status, "config"), file, sizeof(file));
 	fprintf(out, "homewardd  %s, process %u, up %s\n", version,
 		(unsigned)client_number(status, "pid"),
 		text_duration(client_number(status, "uptime_s")).buf);
@@ -192,8 +193,8 @@ static void print_alarms(const json_t *status, FILE *out)
 	{
 		char subject[TEXT_SIZE], text[2 * TEXT_SIZE];
 
-		text_clean(client_text(alarm, "subject"), subject, sizeof(subject));
-		text_clean(client_text(alarm, "text"), text, sizeof(text));
+		clean_text(client_text(alarm, "subject"), subject, sizeof(subject));
+		clean_text(client_text(alarm, "text"), text, sizeof(text));
 		fprintf(out, "%-10s %s, for %s: %s: %s\n", client_text(alarm, "severity"),
 			client_text(alarm, "alarm"),
 			text_duration(client_number(alarm, "since_s")).buf, subject, text);

@@ -6,6 +6,7 @@
  */
 #include "table.h"
 
+#include "base/clean.h"
 #include "text.h"
 
 #include <stdarg.h>
@@ -58,7 +59,7 @@ void table_cell(struct table *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
-	text_clean(raw, clean, sizeof(clean));
+	clean_text(raw, clean, sizeof(clean));
 	if (t->n_cells == t->room) {
 		t->room = t->room > 0 ? 2 * t->room : 64;
 		t->cells = or_die(realloc(t->cells, t->room * sizeof(t->cells[0])));

@@ -1,9 +1,4 @@
-/*
- * Numbers and names as people like to read them: see text.h.
- *
- * Names come from the daemon, which has them from a file: whatever is in them, a terminal must not
- * be made to do things by it.
- */
+/* Numbers and names as people like to read them: see text.h. */
 #include "text.h"
 
 #include <inttypes.h>
@@ -71,41 +66,6 @@ struct text text_share(uint64_t part, uint64_t whole)
 	else
 		snprintf(t.buf, sizeof(t.buf), "%.1f %%", share);
 	return t;
-}
-
-/* Bytes of the character at @s if it is whole and may be shown; 0 if not. */
-static size_t printable(const unsigned char *s)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] < 0x20 || s[0] == 0x7f || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if (s[0] == 0xc2 && s[1] < 0xa0) /* C1: what ESC [ is for old terminals */
-		return 0;
-	return len;
-}
-
-void text_clean(const char *in, char *out, size_t size)
-{
-	const unsigned char *s = (const unsigned char *)in;
-	size_t at = 0;
-
-	while (*s != '\0') {
-		size_t len = printable(s), take = len > 0 ? len : 1;
-
-		if (at + take >= size)
-			break;
-		if (len > 0)
-			memcpy(out + at, s, len);
-		else
-			out[at] = '?';
-		at += take;
-		s += take;
-	}
-	out[at] = '\0';
 }
 
 size_t text_width(const char *s)

@@ -15,11 +15,5 @@ struct text text_bytes(uint64_t bytes); /* 999 B, 1.0 kB, 12.3 MB, 123 GB: power
 struct text text_duration(uint64_t seconds); /* 59 s, 1 min 05 s, 2 h 04 min, 3 d 04 h */
 struct text text_share(uint64_t part, uint64_t whole); /* 12.3 %; 0 % of nothing */
 
-/*
- * A copy of @in that a terminal may be shown: control characters (C0, DEL, C1) and what is not
- * UTF-8 become "?". At most @size bytes, NUL included, never half a character.
- */
-void text_clean(const char *in, char *out, size_t size);
-
 /* How many columns @s takes: its characters. */
 size_t text_width(const char *s);

@@ -6,6 +6,7 @@
  */
 #include "unknown.h"
 
+#include "base/clean.h"
 #include "client.h"
 #include "text.h"
 
@@ -26,7 +27,7 @@ static struct text clean(const json_t *tunnel, const char *name)
 {
 	struct text t;
 
-	text_clean(client_text(tunnel, name), t.buf, sizeof(t.buf));
+	clean_text(client_text(tunnel, name), t.buf, sizeof(t.buf));
 	return t;
 }
 
