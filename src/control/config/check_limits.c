@@ -49,6 +49,26 @@ static void limit_sources(struct spec_limits *limits, const struct spec_limits *
 						   : half(limits->half_open, SOURCE_HALF_OPEN_MIN);
 }
 
+/* What a site does not say follows from what @all have. */
+static void limit_site(struct spec_limits *limits, const struct spec_limits *all)
+{
+	if (limits->flows == 0)
+		limits->flows = all->flows;
+	if (limits->new_flows_per_second == 0)
+		limits->new_flows_per_second = all->new_flows_per_second;
+	if (limits->half_open == 0)
+		limits->half_open = all->half_open != 0 ? all->half_open : part(limits->flows, 4);
+	limit_sources(limits, all);
+}
+
+struct spec_limits config_silent_limits(const struct config *config)
+{
+	struct spec_limits limits = {0};
+
+	limit_site(&limits, &config->network.limits);
+	return limits;
+}
+
 void check_limits(struct checker *checker)
 {
 	struct config *config = checker->config;
@@ -60,16 +80,6 @@ void check_limits(struct checker *checker)
 	if (all->flows == 0)
 		all->flows = part(config->flows_capacity, spec->n_sites > 1 ? 2 : 1);
 
-	for (size_t i = 0; i < spec->n_sites; i++) {
-		struct spec_limits *limits = &spec->sites[i].limits;
-
-		if (limits->flows == 0)
-			limits->flows = all->flows;
-		if (limits->new_flows_per_second == 0)
-			limits->new_flows_per_second = all->new_flows_per_second;
-		if (limits->half_open == 0)
-			limits->half_open =
-				all->half_open != 0 ? all->half_open : part(limits->flows, 4);
-		limit_sources(limits, all);
-	}
+	for (size_t i = 0; i < spec->n_sites; i++)
+		limit_site(&spec->sites[i].limits, all);
 }

@@ -135,6 +135,9 @@ uint64_t config_ordinary_memory(const struct config *config, uint64_t huge);
 int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
 			struct err_list *errs);
 
+/* What a site may have at most that says nothing about it. */
+struct spec_limits config_silent_limits(const struct config *config);
+
 void config_destroy(struct config *config); /* NULL is fine */
 
 /*

@@ -3,6 +3,8 @@
  *
  * Settings that are optional and were not there are left out; defaults are written like any value.
  */
+#include "control/config/print.h"
+
 #include "control/config/config.h"
 #include "control/config/schema.h"
 #include "control/config/tree.h"
@@ -59,8 +61,7 @@ static bool is_zero6(const void *field)
 	return addr6_is_zero(&addr);
 }
 
-/* Was it in the file, or does it have a default? */
-static bool is_set(const struct setting *setting, const void *base)
+bool config_is_set(const struct setting *setting, const void *base)
 {
 	bool has;
 
@@ -89,7 +90,7 @@ static bool is_set(const struct setting *setting, const void *base)
 		return load_number(setting, base) != 0 || setting->fallback != NULL;
 	case SETTING_BLOCK:
 		for (size_t i = 0; i < setting->block->n; i++)
-			if (is_set(&setting->block->settings[i], base))
+			if (config_is_set(&setting->block->settings[i], base))
 				return true;
 		return false;
 	default:
@@ -263,6 +264,14 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 	}
 }
 
+void config_print_value(const struct config *config, const struct setting *setting,
+			const void *base, FILE *out)
+{
+	const struct printer p = {out, config};
+
+	print_value(&p, setting, base, 0);
+}
+
 /* @in_item: the first setting stands on the line of its dash. */
 static void print_block(const struct printer *p, const struct block *block, const void *base,
 			unsigned indent, bool in_item)
@@ -270,7 +279,7 @@ static void print_block(const struct printer *p, const struct block *block, cons
 	for (size_t i = 0; i < block->n; i++) {
 		const struct setting *setting = &block->settings[i];
 
-		if (!is_set(setting, base))
+		if (!config_is_set(setting, base))
 			continue;
 		if (!in_item)
 			fprintf(p->out, "\n%*s", (int)indent, "");

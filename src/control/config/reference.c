@@ -34,6 +34,15 @@ static void write_default(FILE *out, const struct setting *setting)
 		fprintf(out, "%s%s", setting->needed_by != 0 ? "; " : "", setting->fallback_words);
 }
 
+/* A block says nothing of its own: its settings do. */
+static void write_change(FILE *out, const struct setting *setting)
+{
+	if (setting->restart != NULL)
+		fprintf(out, "**restart**: %s", setting->restart);
+	else if (setting->type != SETTING_BLOCK)
+		fputs("live", out);
+}
+
 static void write_row(FILE *out, const struct setting *setting)
 {
 	char expects[SCHEMA_EXPECTS_SIZE];
@@ -41,6 +50,8 @@ static void write_row(FILE *out, const struct setting *setting)
 	fprintf(out, "| `%s` | %s%s%s | ", setting->name, schema_expects(setting, expects),
 		setting->unit != NULL ? ", " : "", setting->unit != NULL ? setting->unit : "");
 	write_default(out, setting);
+	fputs(" | ", out);
+	write_change(out, setting);
 	fprintf(out, " | %s", setting->help);
 	if (setting->taken_by != 0) {
 		fputs(" Only with ", out);
@@ -57,7 +68,7 @@ static void write_block(FILE *out, const struct block *block, const char *path)
 	fprintf(out, "### %s", block->title);
 	if (path[0] != '\0')
 		fprintf(out, ": `%s`", path);
-	fputs("\n\n| setting | value | default | meaning |\n|---|---|---|---|\n", out);
+	fputs("\n\n| setting | value | default | change | meaning |\n|---|---|---|---|---|\n", out);
 	for (size_t i = 0; i < block->n; i++)
 		write_row(out, &block->settings[i]);
 	fputc('\n', out);

@@ -2,7 +2,7 @@
  * The tables of settings: one row each. Parsing, checking, printing and the reference in
  * docs/configuration.md walk them.
  *
- * Private to control/config.
+ * Private to control/config and control/change.
  */
 #pragma once
 
@@ -30,6 +30,23 @@ enum setting_type {
 
 enum { SETTINGS_MAX = 16 }; /* of one block */
 
+/*
+ * What a change of a setting does to the flows that it concerns. A later one outweighs those before
+ * it. The words for people are in control/change/difference.c.
+ */
+enum setting_effect {
+	EFFECT_NONE,
+	EFFECT_NEW, /* flows go on as they are, new ones follow it */
+	EFFECT_LIMIT, /* new flows above it are refused; nothing where it became larger */
+	EFFECT_NEXT, /* flows follow it from their next packet on */
+	EFFECT_IDLE, /* a timeout: the sweep goes by it from now on */
+	EFFECT_PATH, /* flows go on, their packets leave in the new way */
+	EFFECT_MOVE, /* flows go on by another tunnel of the site */
+	EFFECT_SOURCE, /* flows from sources that are no longer allowed end */
+	EFFECT_SLICE, /* flows end whose egress port is no longer ours */
+	EFFECT_SITE, /* all flows of the site end */
+};
+
 struct setting {
 	const char *name;
 	enum setting_type type;
@@ -44,6 +61,9 @@ struct setting {
 	size_t count_offset; /* lists: a size_t */
 	size_t six_offset, six_count_offset; /* where what is IPv6 of it lands; 0: IPv4 only */
 	size_t has_offset; /* optional: a bool that says it was there; 0: none */
+	bool reloadable; /* a change is taken while the daemon runs */
+	const char *restart; /* otherwise: why it is taken at the next start only */
+	enum setting_effect effect; /* of a change on flows */
 	unsigned needed_by, taken_by; /* bits of enum port_driver; taken_by 0: all */
 	const char *const *choices; /* by number of the enum, NULL at the end */
 	const struct block *block; /* SETTING_BLOCK, SETTING_LIST */
@@ -60,8 +80,12 @@ struct block {
 /* The whole file; lands in struct config. */
 extern const struct block schema_file;
 
-/* The settings of one port, for the check against its driver. */
+/* Its chapters: items of lists. */
 extern const struct block schema_port;
+extern const struct block schema_site;
+extern const struct block schema_tunnel; /* of a site */
+extern const struct block schema_pool;
+extern const struct block schema_address; /* of a pool */
 
 /* What @setting wants, for sentences: "a number from 576 to 9216". Written to @buf. */
 enum { SCHEMA_EXPECTS_SIZE = 192 };

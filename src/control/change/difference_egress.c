@@ -1,0 +1,298 @@
+/*
+ * What differs in egress pools, their addresses and slices: see difference.h.
+ *
+ * A flow holds an address and a port, not a pool. So it ends only where no pool of the same kind
+ * has its slice any more; an address that moves to another pool takes its flows along.
+ */
+#include "control/change/items.h"
+
+#include "base/addr6.h"
+#include "base/types.h"
+#include "control/config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One address of one pool, with the slices of all its entries there. */
+struct entry {
+	struct addr6 addr; /* IPv4: mapped */
+	uint32_t pool;
+	bool done;
+	struct spec_address spec; /* the first one's, all slices */
+};
+
+struct entries {
+	const struct network_spec *net;
+	struct entry *list; /* sorted by address and pool */
+	size_t n;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order = addr6_compare(&x->addr, &y->addr);
+
+	if (order != 0)
+		return order;
+	return x->pool < y->pool ? -1 : x->pool > y->pool;
+}
+
+static struct addr6 address_of(const struct spec_address *spec)
+{
+	return spec->addr != 0 ? addr6_from_ipv4(spec->addr) : spec->addr6;
+}
+
+static void merge_doubles(struct entries *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n; i++) {
+		if (n == 0 || compare_entries(&e->list[n - 1], &e->list[i]) != 0) {
+			e->list[n++] = e->list[i];
+			continue;
+		}
+		for (size_t w = 0; w < ARRAY_SIZE(e->list[i].spec.slices); w++)
+			e->list[n - 1].spec.slices[w] |= e->list[i].spec.slices[w];
+	}
+	e->n = n;
+}
+
+static struct entries make_entries(struct items *items, const struct network_spec *net)
+{
+	struct entries e = {.net = net};
+	size_t room = 0;
+
+	for (size_t i = 0; i < net->n_pools; i++)
+		room += net->pools[i].n_addresses;
+	e.list = calloc(room + 1, sizeof(e.list[0]));
+	if (e.list == NULL) {
+		items->failed = true;
+		return e;
+	}
+	for (uint32_t i = 0; i < net->n_pools; i++) {
+		for (size_t k = 0; k < net->pools[i].n_addresses; k++) {
+			const struct spec_address *spec = &net->pools[i].addresses[k];
+
+			e.list[e.n++] = (struct entry){address_of(spec), i, false, *spec};
+		}
+	}
+	qsort(e.list, e.n, sizeof(e.list[0]), compare_entries);
+	merge_doubles(&e);
+	return e;
+}
+
+/* The first entry that does not come before (@addr, @pool). */
+static size_t lower_bound(const struct entries *e, const struct addr6 *addr, uint32_t pool)
+{
+	const struct entry wanted = {.addr = *addr, .pool = pool};
+	size_t low = 0, high = e->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_entries(&e->list[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct entry *find(const struct entries *e, const struct addr6 *addr, uint32_t pool)
+{
+	size_t i = lower_bound(e, addr, pool);
+
+	if (i == e->n || !addr6_equal(&e->list[i].addr, addr) || e->list[i].pool != pool)
+		return NULL;
+	return &e->list[i];
+}
+
+/* Are ports that @was had in no slice any more, whichever pool has the address now? */
+static bool loses_ports(const struct entries *old, const struct entries *new,
+			const struct entry *was)
+{
+	const struct spec_pool *before = &old->net->pools[was->pool];
+	uint64_t lost[ARRAY_SIZE(was->spec.slices)], any = 0;
+
+	memcpy(lost, was->spec.slices, sizeof(lost));
+	for (size_t i = lower_bound(new, &was->addr, 0); i < new->n; i++) {
+		const struct entry *now = &new->list[i];
+		const struct spec_pool *pool = &new->net->pools[now->pool];
+
+		if (!addr6_equal(&now->addr, &was->addr))
+			break;
+		if (pool->slice_size != before->slice_size || pool->mapping != before->mapping)
+			continue;
+		for (size_t w = 0; w < ARRAY_SIZE(lost); w++)
+			lost[w] &= ~now->spec.slices[w];
+	}
+	for (size_t w = 0; w < ARRAY_SIZE(lost); w++)
+		any |= lost[w];
+	return any != 0;
+}
+
+static enum setting_effect effect_of_loss(const struct entries *old, const struct entries *new,
+					  const struct entry *was)
+{
+	return loses_ports(old, new, was) ? EFFECT_SLICE : EFFECT_NEW;
+}
+
+static void add_address(struct items *items, const struct entry *e, const struct spec_pool *pool,
+			enum change_what what, enum setting_effect effect)
+{
+	const struct setting *row = schema_find(&schema_address, "address");
+	struct draft draft = {0};
+	char text[ITEMS_TEXT_SIZE];
+
+	draft_say(items, &draft, "of pool %s", pool->name);
+	draft_effect(&draft, effect);
+	items_add(items, "address", items_text(items, items->after, row, &e->spec, text), what,
+		  &draft);
+}
+
+static void compare_slices(struct items *items, const struct entries *old,
+			   const struct entries *new, const struct entry *was,
+			   const struct entry *now)
+{
+	const struct setting *slices = schema_find(&schema_address, "slices");
+	const struct setting *row = schema_find(&schema_address, "address");
+	char before[ITEMS_TEXT_SIZE], after[ITEMS_TEXT_SIZE], text[ITEMS_TEXT_SIZE];
+	struct draft draft = {0};
+
+	if (memcmp(was->spec.slices, now->spec.slices, sizeof(now->spec.slices)) == 0)
+		return;
+	draft_say(items, &draft, "%s -> %s",
+		  items_text(items, items->before, slices, &was->spec, before),
+		  items_text(items, items->after, slices, &now->spec, after));
+	draft_say(items, &draft, "of pool %s", new->net->pools[now->pool].name);
+	if (loses_ports(old, new, was))
+		draft_effect(&draft, EFFECT_SLICE);
+	items_add(items, "slices", items_text(items, items->after, row, &now->spec, text),
+		  CHANGE_CHANGED, &draft);
+}
+
+/* The pool is the same: what of its addresses came, went or changed? */
+static void compare_addresses(struct items *items, const struct entries *old,
+			      const struct entries *new, uint32_t before, uint32_t after)
+{
+	const struct spec_pool *was = &old->net->pools[before], *now = &new->net->pools[after];
+
+	for (size_t k = 0; k < now->n_addresses; k++) {
+		struct addr6 addr = address_of(&now->addresses[k]);
+		struct entry *e = find(new, &addr, after), *earlier = find(old, &addr, before);
+
+		if (e->done)
+			continue;
+		e->done = true;
+		if (earlier == NULL)
+			add_address(items, e, now, CHANGE_ADDED, EFFECT_NONE);
+		else if (was->slice_size == now->slice_size)
+			compare_slices(items, old, new, earlier, e);
+	}
+	for (size_t k = 0; k < was->n_addresses; k++) {
+		struct addr6 addr = address_of(&was->addresses[k]);
+		struct entry *e = find(old, &addr, before);
+
+		if (e->done || find(new, &addr, after) != NULL)
+			continue;
+		e->done = true;
+		add_address(items, e, was, CHANGE_REMOVED, effect_of_loss(old, new, e));
+	}
+}
+
+/* The pool by which flows of a family leave that no route sends elsewhere, or MATCH_NONE. */
+static uint32_t default_pool(const struct network_spec *net, bool six)
+{
+	for (uint32_t i = 0; i < net->n_pools; i++) {
+		for (size_t k = 0; k < net->pools[i].n_addresses; k++) {
+			if ((net->pools[i].addresses[k].addr == 0) == six)
+				return i;
+		}
+	}
+	return MATCH_NONE;
+}
+
+static void say_default(struct items *items, struct draft *draft, uint32_t pool, bool six)
+{
+	const struct match *m = &items->match;
+	uint32_t was = default_pool(m->before.spec, six);
+
+	if (was == MATCH_NONE || default_pool(m->after.spec, six) != pool ||
+	    m->before.pools[was] == pool)
+		return;
+	draft_say(items, draft, "new IPv%c flows leave by it, not by pool %s", six ? '6' : '4',
+		  m->before.spec->pools[was].name);
+	draft_effect(draft, EFFECT_NEW);
+}
+
+static void say_addresses(struct items *items, struct draft *draft, const struct spec_pool *pool)
+{
+	draft_say(items, draft, "%zu address%s", pool->n_addresses,
+		  pool->n_addresses == 1 ? "" : "es");
+}
+
+static void pool_differs(struct items *items, void *arg, const struct setting *setting,
+			 const char *path, const void *before, const void *after)
+{
+	if (setting->block != &schema_address && setting->type != SETTING_NAME)
+		items_differ(items, arg, setting, path, before, after);
+}
+
+static void compare_pools(struct items *items, const struct entries *old, const struct entries *new)
+{
+	const struct match_side *after = &items->match.after;
+
+	for (uint32_t i = 0; i < after->spec->n_pools; i++) {
+		const struct spec_pool *pool = &after->spec->pools[i];
+		uint32_t was = after->pools[i];
+		struct draft draft = {0};
+
+		if (was == MATCH_NONE) {
+			say_addresses(items, &draft, pool);
+		} else if (strcmp(old->net->pools[was].name, pool->name) != 0) {
+			draft_say(items, &draft, "renamed from %s", old->net->pools[was].name);
+		}
+		if (was != MATCH_NONE)
+			items_walk(items, &schema_pool, &old->net->pools[was], pool, pool_differs,
+				   &draft);
+		say_default(items, &draft, i, false);
+		say_default(items, &draft, i, true);
+		items_add(items, "pool", pool->name,
+			  was == MATCH_NONE ? CHANGE_ADDED : CHANGE_CHANGED, &draft);
+		if (was != MATCH_NONE)
+			compare_addresses(items, old, new, was, i);
+	}
+}
+
+static void remove_pools(struct items *items, const struct entries *old, const struct entries *new)
+{
+	const struct match_side *before = &items->match.before;
+
+	for (uint32_t i = 0; i < before->spec->n_pools; i++) {
+		const struct spec_pool *pool = &before->spec->pools[i];
+		struct draft draft = {0};
+
+		if (before->pools[i] != MATCH_NONE)
+			continue;
+		say_addresses(items, &draft, pool);
+		for (size_t k = 0; k < pool->n_addresses; k++) {
+			struct addr6 addr = address_of(&pool->addresses[k]);
+
+			draft_effect(&draft, effect_of_loss(old, new, find(old, &addr, i)));
+		}
+		items_add(items, "pool", pool->name, CHANGE_REMOVED, &draft);
+	}
+}
+
+void difference_of_egress(struct items *items)
+{
+	struct entries old = make_entries(items, &items->before->network);
+	struct entries new = make_entries(items, &items->after->network);
+
+	if (!items->failed) {
+		compare_pools(items, &old, &new);
+		remove_pools(items, &old, &new);
+	}
+	free(old.list);
+	free(new.list);
+}

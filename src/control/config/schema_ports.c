@@ -1,0 +1,76 @@
+/* The settings of ports: see schema.h. */
+#include "control/config/schema_rows.h"
+
+#include <net/if.h>
+
+#define BIT(n) (1u << (n))
+
+enum {
+	KERNEL_DRIVERS = BIT(PORT_AF_XDP) | BIT(PORT_AF_PACKET),
+};
+
+static const char *const drivers[] = {
+	[PORT_AF_XDP] = "af_xdp", [PORT_AF_PACKET] = "af_packet", [PORT_TAP] = "tap",
+	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",	  NULL,
+};
+
+/* clang-format off */
+static const struct setting port_rows[] = {
+	{
+		.name = "name", .type = SETTING_NAME, AT(config_port, name), .required = true,
+		.reloadable = true,
+		.help = "Its name. No other port may have it.",
+	}, {
+		.name = "driver", .type = SETTING_CHOICE, AT(config_port, driver),
+		.choices = drivers, .fallback = "af_xdp",
+		.reloadable = true,
+		.help = "How packets come and go: `af_xdp` and `af_packet` share an interface with "
+			"the kernel, `tap` makes a new one, `pcap` reads and writes capture files, "
+			"`memory` is for tests.",
+	}, {
+		.name = "interface", .type = SETTING_INTERFACE, AT(config_port, interface),
+		.needed_by = KERNEL_DRIVERS | BIT(PORT_TAP),
+		.taken_by = KERNEL_DRIVERS | BIT(PORT_TAP),
+		.reloadable = true,
+		.help = "The kernel's interface; with `tap` the name of the one to make.",
+	}, {
+		.name = "mtu", .type = SETTING_NUMBER, AT(config_port, mtu),
+		.min = 576, .max = 9216, .fallback_words = "that of the interface", .unit = "bytes",
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "The largest IP packet that may leave by this port.",
+	}, {
+		.name = "rx-file", .type = SETTING_PATH, AT(config_port, rx_file),
+		.taken_by = BIT(PORT_PCAP), .fallback_words = "nothing comes in",
+		.reloadable = true,
+		.help = "The capture file whose packets come in.",
+	}, {
+		.name = "tx-file", .type = SETTING_PATH, AT(config_port, tx_file),
+		.taken_by = BIT(PORT_PCAP), .fallback_words = "they are thrown away",
+		.reloadable = true,
+		.help = "The capture file to which packets that leave are written.",
+	}, {
+		.name = "next-hop-mac", .type = SETTING_MAC, AT(config_port, next_hop_mac),
+		HAS(config_port, has_next_hop_mac),
+		.needed_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY),
+		.taken_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY) | BIT(PORT_TAP),
+		.fallback_words = "with `tap` the new interface",
+		.reloadable = true,
+		.help = "The Ethernet address to which every packet is sent. With a kernel driver "
+			"the kernel knows it.",
+	},
+};
+
+const struct block schema_port = {
+	.title = "Ports", .noun = "a port", BLOCK_OF(port_rows),
+	.item_size = sizeof(struct config_port),
+};
+/* clang-format on */
+
+static_assert(ARRAY_SIZE(port_rows) <= SETTINGS_MAX,
+	      "a block has more settings than the parser remembers");
+static_assert(sizeof(((struct config_port *)0)->interface) == IFNAMSIZ, "interface is a name");
+
+const char *schema_driver_name(unsigned driver)
+{
+	return drivers[driver];
+}

@@ -1,0 +1,30 @@
+/*
+ * How a table of settings is written: see schema.h. Each chapter of the file has its own source,
+ * schema_*.c.
+ *
+ * Private to those.
+ */
+#pragma once
+
+#include "control/config/config.h"
+#include "control/config/schema.h"
+
+#include <assert.h>
+
+/* Where a row's value lands. */
+#define AT(type, field)                                                                            \
+	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
+#define COUNT(type, field) .count_offset = offsetof(struct type, field)
+#define SIX(type, field) .six_offset = offsetof(struct type, field)
+#define SIX_COUNT(type, field) .six_count_offset = offsetof(struct type, field)
+#define HAS(type, field) .has_offset = offsetof(struct type, field)
+#define BLOCK_OF(rows) .settings = (rows), .n = ARRAY_SIZE(rows)
+
+enum {
+	CAPACITY_MAX = 268435456, /* FLOW_CAPACITY_MAX of flow/flow.h */
+	NEW_FLOWS_MAX = 100000000, /* a second: ten nanoseconds each */
+	DURATION_MAX_S = 18 * 3600, /* fits 16 bits */
+};
+
+extern const struct block schema_flows;
+extern const struct block schema_api;

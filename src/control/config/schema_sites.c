@@ -1,0 +1,193 @@
+/* The settings of sites, their tunnels and limits: see schema.h. */
+#include "control/config/schema_rows.h"
+
+enum {
+	PREFIXES_MAX = 4096, /* of one site */
+};
+
+static const char *const tunnel_types[] = {[TUNNEL_GRE] = "gre", NULL};
+static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR] = "false", NULL};
+
+/* clang-format off */
+static const struct setting keepalive_rows[] = {
+	{
+		.name = "interval", .type = SETTING_DURATION, AT(spec_tunnel, keepalive.interval),
+		.min = 1, .max = DURATION_MAX_S, .fallback_words = "none are sent",
+		.reloadable = true,
+		.help = "The time between two keepalives. Only by ports of a kernel driver.",
+	}, {
+		.name = "retries", .type = SETTING_NUMBER, AT(spec_tunnel, keepalive.retries),
+		.min = 1, .max = 255, .fallback_words = "3", .unit = "keepalives",
+		.reloadable = true,
+		.help = "How many may stay unanswered in a row before the tunnel is called silent: "
+			"an alarm, `tunnel_silent`.",
+	},
+};
+
+static const struct block keepalive_block = {
+	.title = "Keepalives", .noun = "the keepalives", BLOCK_OF(keepalive_rows),
+};
+
+static const struct setting tunnel_rows[] = {
+	{
+		.name = "name", .type = SETTING_NAME, AT(spec_tunnel, name), .required = true,
+		.reloadable = true,
+		.help = "Its name. No other tunnel may have it, of whatever site.",
+	}, {
+		.name = "type", .type = SETTING_CHOICE, AT(spec_tunnel, type),
+		.choices = tunnel_types, .fallback = "gre",
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "The protocol.",
+	}, {
+		.name = "local", .type = SETTING_ADDRESS, AT(spec_tunnel, local),
+		SIX(spec_tunnel, local6), .required = true,
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "Our outer address.",
+	}, {
+		.name = "remote", .type = SETTING_ADDRESS, AT(spec_tunnel, remote),
+		SIX(spec_tunnel, remote6), .required = true,
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "The outer address of the site, of the same family.",
+	}, {
+		.name = "key",
+		.type = SETTING_NUMBER, AT(spec_tunnel, key), HAS(spec_tunnel, has_key),
+		.max = UINT32_MAX, .fallback_words = "no key",
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "The GRE key (RFC 2890). Local, remote and key together must be unique.",
+	}, {
+		.name = "address", .type = SETTING_ADDRESS, AT(spec_tunnel, address),
+		.fallback_words = "that of `local`; over IPv6 192.0.0.8 (RFC 7600)",
+		.reloadable = true,
+		.help = "Our address inside the tunnel: what `traceroute` shows.",
+	}, {
+		.name = "address6", .type = SETTING_ADDRESS6, AT(spec_tunnel, address6),
+		.fallback_words = "over IPv6 that of `local`; over IPv4 none: no ICMPv6 errors are "
+			"sent into it",
+		.reloadable = true,
+		.help = "Our IPv6 address inside the tunnel. The tunnel's `mtu` must be at least "
+			"1280.",
+	}, {
+		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
+		.min = 576, .max = 9216,
+		.fallback_words = "1476, over IPv6 1456; with a key 4 less; less where the port's "
+			"`mtu` is less than 1500",
+		.unit = "bytes",
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "The largest packet inside the tunnel. Where the port, the route to "
+			"`remote` or the path carries less, that holds.",
+	}, {
+		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
+		.choices = outer_df, .fallback = "true",
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "Don't fragment, in the outer IPv4 header: `false` lets routers fragment "
+			"the tunnel's packets. Nobody may fragment IPv6 ones.",
+	}, {
+		.name = "outer-ttl", .type = SETTING_NUMBER, AT(spec_tunnel, outer_ttl),
+		.min = 1, .max = 255, .fallback = "64", .unit = "hops",
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "Time to live, or hop limit, in the outer header.",
+	}, {
+		.name = "port", .type = SETTING_PORT, AT(spec_tunnel, port),
+		.fallback_words = "the only port; required if there are several",
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "The port by which the tunnel's packets come and go.",
+	}, {
+		.name = "keepalive", .type = SETTING_BLOCK, .block = &keepalive_block,
+		.reloadable = true,
+		.help = "GRE keepalives, as Cisco's: sent to the far end, which sends them back "
+			"without knowing of it. Those of the far end are always answered.",
+	},
+};
+
+const struct block schema_tunnel = {
+	.title = "Tunnels", .noun = "a tunnel", BLOCK_OF(tunnel_rows),
+	.item_size = sizeof(struct spec_tunnel),
+};
+
+static const struct setting limit_rows[] = {
+	{
+		.name = "flows", .type = SETTING_NUMBER, AT(spec_site, limits.flows),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`",
+		.reloadable = true, .effect = EFFECT_LIMIT,
+		.help = "How many flows it may have at once.",
+	}, {
+		.name = "new-flows-per-second", .type = SETTING_NUMBER,
+		AT(spec_site, limits.new_flows_per_second),
+		.min = 1, .max = NEW_FLOWS_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`",
+		.reloadable = true, .effect = EFFECT_LIMIT,
+		.help = "How many flows it may open in a second.",
+	}, {
+		.name = "half-open", .type = SETTING_NUMBER, AT(spec_site, limits.half_open),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`, or a quarter of its `flows`",
+		.reloadable = true, .effect = EFFECT_LIMIT,
+		.help = "How many of its flows may be TCP connections that are not yet "
+			"established.",
+	}, {
+		.name = "flows-per-source", .type = SETTING_NUMBER,
+		AT(spec_site, limits.source_flows),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`, or half of its `flows`, but 1024 "
+				  "at least",
+		.reloadable = true, .effect = EFFECT_LIMIT,
+		.help = "How many of its flows one of its hosts may have.",
+	}, {
+		.name = "half-open-per-source", .type = SETTING_NUMBER,
+		AT(spec_site, limits.source_half_open),
+		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
+		.fallback_words = "that of `flows.limits`, or half of its `half-open`, but 256 "
+				  "at least",
+		.reloadable = true, .effect = EFFECT_LIMIT,
+		.help = "How many of them may be TCP connections that are not yet established.",
+	},
+};
+
+static const struct block limit_block = {
+	.title = "Limits of a site", .noun = "the limits", BLOCK_OF(limit_rows),
+};
+
+static const struct setting site_rows[] = {
+	{
+		.name = "name", .type = SETTING_NAME, AT(spec_site, name), .required = true,
+		.reloadable = true,
+		.help = "Its name. No other site may have it.",
+	}, {
+		.name = "prefixes", .type = SETTING_PREFIXES, AT(spec_site, prefixes),
+		COUNT(spec_site, n_prefixes), SIX(spec_site, prefixes6),
+		SIX_COUNT(spec_site, n_prefixes6), .min = 1, .max = PREFIXES_MAX,
+		.fallback_words = "any source",
+		.reloadable = true, .effect = EFFECT_SOURCE,
+		.help = "The site's networks, IPv4 and IPv6. Packets from other sources are "
+			"dropped. Sites may have the same prefixes.",
+	}, {
+		.name = "global-prefixes",
+		.type = SETTING_PREFIXES6, AT(spec_site, global_prefixes),
+		COUNT(spec_site, n_global_prefixes), .min = 1, .max = PREFIXES_MAX,
+		.fallback_words = "none: everything is translated",
+		.reloadable = true, .effect = EFFECT_SOURCE,
+		.help = "The site's IPv6 networks that are its own in the whole world and are "
+			"routed to this gateway. Sources in them are allowed besides `prefixes`, "
+			"and leave untranslated.",
+	}, {
+		.name = "tunnels", .type = SETTING_LIST, AT(spec_site, tunnels),
+		COUNT(spec_site, n_tunnels), .min = 1, .max = SPEC_TUNNELS_MAX, .required = true,
+		.block = &schema_tunnel,
+		.reloadable = true,
+		.help = "Its tunnels, in order of priority.",
+	}, {
+		.name = "limits", .type = SETTING_BLOCK, .block = &limit_block,
+		.reloadable = true,
+		.help = "What it may have at most, so that it can not disturb other sites.",
+	},
+};
+
+const struct block schema_site = {
+	.title = "Sites", .noun = "a site", BLOCK_OF(site_rows),
+	.item_size = sizeof(struct spec_site),
+};
+/* clang-format on */
+
+static_assert(ARRAY_SIZE(tunnel_rows) <= SETTINGS_MAX,
+	      "a block has more settings than the parser remembers");

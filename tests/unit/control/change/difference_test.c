@@ -1,0 +1,405 @@
+/*
+ * What is said of two configurations, row by row; and that no setting of the tables can be changed
+ * without being said.
+ */
+#include "control/change/difference.h"
+
+#include "base/err.h"
+#include "base/types.h"
+#include "control/config/config.h"
+#include "control/config/schema.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* clang-format off */
+#define PORTS "ports: [{name: under, interface: eth0}, {name: up, interface: eth1}]\n"
+#define TUNNEL_1 "{name: b-1, local: 192.0.2.1, remote: 192.0.2.2, port: under}"
+#define TUNNEL_2 "{name: b-2, local: 192.0.2.1, remote: 192.0.2.3, key: 7, port: under}"
+#define MADRID "{name: madrid, tunnels: [{name: m-1, local: 192.0.2.1, remote: 192.0.2.4, port: under}]}"
+#define SITES "sites: [{name: berlin, tunnels: [" TUNNEL_1 ", " TUNNEL_2 "]}, " MADRID "]\n"
+#define BERLIN(more, tunnels) \
+	"sites: [{name: berlin, " more "tunnels: [" tunnels "]}, " MADRID "]\n"
+#define POOL(more, addresses) \
+	"egress: [{name: net, port: up, " more "addresses: [" addresses "]}]\n"
+#define ADDRESS "{address: 203.0.113.1, slices: [1-4]}"
+#define EGRESS POOL("", ADDRESS)
+
+/* @says: a line for each item. */
+static const struct row {
+	const char *before, *after; /* the parts that are not as above */
+	const char *says, *why;
+} rows[] = {
+	{"", "", "", "the same file has no difference"},
+
+	{"", "workers: 2\n",
+	 "setting workers changed: 1 -> 2; restart\n", "what is made at the start needs a restart"},
+	{"", "flows: {capacity: 2048}\n",
+	 "setting flows.capacity changed: 1048576 -> 2048; restart\n"
+	 "setting flows.limits.flows changed: 524288 -> 1024; flows go on, new ones above it are refused\n",
+	 "what follows from a setting is said, too, but not of each site"},
+	{"", "flows: {timeouts: {udp: 1m}}\n",
+	 "setting flows.timeouts.udp changed: 5m -> 1m; flows that were idle for longer end\n",
+	 "a setting is called by its path"},
+	{"flows: {timeouts: {per-port: [{protocol: udp, port: 1, idle: 1s}, {protocol: tcp, port: 1, idle: 2s}]}}\n",
+	 "flows: {timeouts: {per-port: [{protocol: tcp, port: 1, idle: 2s}, {protocol: udp, port: 1, idle: 1s}]}}\n",
+	 "", "the order of timeouts means nothing"},
+	{"flows: {timeouts: {per-port: [{protocol: udp, port: 1, idle: 1s}, {protocol: tcp, port: 1, idle: 2s}]}}\n",
+	 "flows: {timeouts: {per-port: [{protocol: tcp, port: 1, idle: 3s}, {protocol: tcp, port: 2, idle: 2s}]}}\n",
+	 "setting flows.timeouts.per-port changed: tcp 1 2s -> 3s, tcp 2 not set -> 2s, udp 1 1s -> not set; flows that were idle for longer end\n",
+	 "timeouts of ports by protocol and port"},
+	{"", "flows: {limits: {new-flows-per-second: 9}}\n",
+	 "setting flows.limits.new-flows-per-second changed: 200000 -> 9; flows go on, new ones above it are refused\n",
+	 "sites that follow the file's limits are no items"},
+
+	{"", "ports: [{name: up, interface: eth1}, {name: under, interface: eth0}]\n", "",
+	 "the order of ports means nothing, though tunnels and pools hold their numbers"},
+	{"", "ports: [{name: under, interface: eth0}, {name: up, interface: eth1}, {name: x, driver: tap, interface: t}]\n",
+	 "port x added: tap t\n", "a port more"},
+	{"ports: [{name: x, driver: af_packet, interface: t}, {name: under, interface: eth0}, {name: up, interface: eth1}]\n", "",
+	 "port x removed: af_packet t\n", "a port less, and the numbers of the others move"},
+	{"", "ports: [{name: under, interface: eth5, mtu: 9000}, {name: up, interface: eth1}]\n",
+	 "port under changed: interface eth0 -> eth5, mtu not set -> 9000; flows go on\n",
+	 "several settings of a thing are one item"},
+
+	{"sites: [{name: berlin, tunnels: [" TUNNEL_1 "]}]\n",
+	 "sites: [{name: berlin, tunnels: [" TUNNEL_1 "]}, " MADRID "]\n",
+	 "setting flows.limits.flows changed: 1048576 -> 524288; flows go on, new ones above it are refused\n"
+	 "site madrid added: 1 tunnel\n", "with a second site the first may no longer have all"},
+	{BERLIN("", TUNNEL_1), "sites: [" MADRID ", {name: berlin, tunnels: [" TUNNEL_1 "]}]\n", "",
+	 "the order of sites means nothing"},
+	{"", "sites: [" MADRID ", {name: x, tunnels: [{name: x, local: 192.0.2.9, remote: 192.0.2.8, port: under}]}]\n",
+	 "site x added: 1 tunnel\n"
+	 "site berlin removed: 2 tunnels; its flows end (site_removed); ends flows\n",
+	 "the tunnels of a site come and go with it"},
+	{"", "sites: [{name: munich, tunnels: [" TUNNEL_2 ", " TUNNEL_1 "]}, " MADRID "]\n",
+	 "site munich changed: renamed from berlin, tunnels in another order\n",
+	 "a site with the same tunnels is the same, whatever its name and their order"},
+	{"", "sites: [{name: munich, tunnels: [" TUNNEL_2 "]}, " MADRID "]\n",
+	 "site munich added: 1 tunnel\n"
+	 "site berlin removed: 2 tunnels; its flows end (site_removed); ends flows\n"
+	 "tunnel b-2 changed: moved from site berlin to site munich\n",
+	 "with other tunnels it may be somebody else, who gets no flows of the first"},
+	{"", "sites: [{name: madrid, tunnels: [" TUNNEL_1 ", " TUNNEL_2 "]}, {name: berlin, tunnels: "
+	 "[{name: m-1, local: 192.0.2.1, remote: 192.0.2.4, port: under}]}]\n",
+	 "tunnel b-1 changed: moved from site berlin to site madrid; flows go on by another tunnel of the site\n"
+	 "tunnel b-2 changed: moved from site berlin to site madrid; flows go on by another tunnel of the site\n"
+	 "tunnel m-1 changed: moved from site madrid to site berlin; flows go on by another tunnel of the site\n",
+	 "a name that is still there is no rename"},
+	{"", BERLIN("", TUNNEL_2 ", " TUNNEL_1),
+	 "site berlin changed: tunnels in another order\n", "the order of tunnels is their priority"},
+	{BERLIN("", TUNNEL_2), BERLIN("", TUNNEL_1 ", " TUNNEL_2),
+	 "tunnel b-1 added: of site berlin\n", "a tunnel in front of another is not another order"},
+	{"", BERLIN("", TUNNEL_1),
+	 "tunnel b-2 removed: of site berlin; flows go on by another tunnel of the site\n", "a tunnel less"},
+	{"", BERLIN("", TUNNEL_1 ", {name: b-9, local: 192.0.2.1, remote: 192.0.2.3, key: 7, port: under}"),
+	 "tunnel b-9 changed: renamed from b-2\n", "a tunnel with the same ends and key is the same"},
+	{"", BERLIN("", TUNNEL_1 ", {name: b-9, local: 192.0.2.1, remote: 192.0.2.3, key: 8, port: under}"),
+	 "tunnel b-9 added: of site berlin\n"
+	 "tunnel b-2 removed: of site berlin; flows go on by another tunnel of the site\n",
+	 "with another key and name it is another"},
+	{"", BERLIN("", TUNNEL_1 ", {name: b-2, local: 192.0.2.1, remote: 198.51.100.3, mtu: 1300, port: up,"
+	 " keepalive: {interval: 9s}}"),
+	 "tunnel b-2 changed: remote 192.0.2.3 -> 198.51.100.3, key 7 -> not set, mtu 1472 -> 1300, port under -> up, "
+	 "keepalive.interval not set -> 9s, keepalive.retries not set -> 3; flows go on\n",
+	 "a tunnel of the same name with other ends is the same"},
+	{"", BERLIN("", TUNNEL_1 ", {name: b-2, local: '2001:db8::1', remote: '2001:db8::2', key: 7, port: under}"),
+	 "tunnel b-2 changed: local 192.0.2.1 -> 2001:db8::1, remote 192.0.2.3 -> 2001:db8::2, mtu 1472 -> 1452; flows go on\n",
+	 "ends of the other family"},
+	{BERLIN("prefixes: [10.0.0.0/8, '2001:db8:1::/48'], ", TUNNEL_1),
+	 BERLIN("prefixes: ['2001:db8:1::/48', 10.0.0.0/8], ", TUNNEL_1), "",
+	 "the order of prefixes means nothing"},
+	{BERLIN("prefixes: [10.0.0.0/8], ", TUNNEL_1), BERLIN("prefixes: [10.0.0.0/8, '2001:db8::/32'], ", TUNNEL_1),
+	 "site berlin changed: prefixes +2001:db8::/32\n", "wider prefixes end nothing"},
+	{BERLIN("prefixes: [10.0.0.0/8, 10.0.0.0/9], ", TUNNEL_1), BERLIN("prefixes: [10.0.0.0/8, 11.0.0.0/8], ", TUNNEL_1),
+	 "site berlin changed: prefixes -10.0.0.0/9 +11.0.0.0/8; flows from other sources end (source_removed); ends flows\n",
+	 "prefixes of one address differ by their length"},
+	{BERLIN("", TUNNEL_1), BERLIN("prefixes: [10.0.0.0/8], ", TUNNEL_1),
+	 "site berlin changed: prefixes +10.0.0.0/8 (was any source); flows from other sources end (source_removed); ends flows\n",
+	 "none at all was any"},
+	{BERLIN("prefixes: [10.0.0.0/8], ", TUNNEL_1), BERLIN("", TUNNEL_1),
+	 "site berlin changed: prefixes -10.0.0.0/8 (now any source)\n", "any source is more"},
+	{BERLIN("global-prefixes: ['2001:db8:1::/48'], ", TUNNEL_1), BERLIN("global-prefixes: ['2001:db8:2::/48'], ", TUNNEL_1),
+	 "site berlin changed: global-prefixes -2001:db8:1::/48 +2001:db8:2::/48; flows from other sources end (source_removed); ends flows\n",
+	 "global prefixes"},
+	{BERLIN("prefixes: [1.0.0.0/8], ", TUNNEL_1), BERLIN("prefixes: [2.0.0.0/8, 3.0.0.0/8, 4.0.0.0/8, "
+	 "5.0.0.0/8, 6.0.0.0/8, 7.0.0.0/8, 8.0.0.0/8, 9.0.0.0/8], ", TUNNEL_1),
+	 "site berlin changed: prefixes -1.0.0.0/8 +2.0.0.0/8 +3.0.0.0/8 +4.0.0.0/8 +5.0.0.0/8 +6.0.0.0/8 "
+	 "+7.0.0.0/8 +2 more; flows from other sources end (source_removed); ends flows\n",
+	 "many prefixes are counted"},
+	{"", BERLIN("limits: {flows: 100}, ", TUNNEL_1 ", " TUNNEL_2),
+	 "site berlin changed: limits.flows 524288 -> 100, limits.half-open 131072 -> 25, limits.flows-per-source "
+	 "262144 -> 100, limits.half-open-per-source 65536 -> 25; flows go on, new ones above it are refused\n",
+	 "a site's own limits"},
+	{BERLIN("limits: {half-open: 100}, ", TUNNEL_1), BERLIN("limits: {half-open: 200}, ", TUNNEL_1),
+	 "site berlin changed: limits.half-open 100 -> 200, limits.half-open-per-source 100 -> 200\n",
+	 "a higher limit does nothing to flows"},
+
+	{"", POOL("", "{address: 203.0.113.2}, " ADDRESS),
+	 "address 203.0.113.2 added: of pool net\n", "an address more"},
+	{POOL("", "{address: 203.0.113.2}, " ADDRESS), "",
+	 "address 203.0.113.2 removed: of pool net; flows with its ports end (slice_lost); ends flows\n",
+	 "an address less"},
+	{"", POOL("", "{address: 203.0.113.1, slices: [1-6]}"),
+	 "slices 203.0.113.1 changed: [1-4] -> [1-6], of pool net\n", "slices more"},
+	{"", POOL("", "{address: 203.0.113.1, slices: [2-6]}"),
+	 "slices 203.0.113.1 changed: [1-4] -> [2-6], of pool net; flows with its ports end (slice_lost); ends flows\n",
+	 "a slice less"},
+	{"", POOL("", "{address: 203.0.113.1, slices: [3-4]}, {address: 203.0.113.1, slices: [1, 2]}"), "",
+	 "an address that is listed twice has the slices of both"},
+	{"", POOL("slice-size: 1024, ", "{address: 203.0.113.1, slices: [1]}"),
+	 "pool net changed: slice-size 2048 -> 1024; flows with its ports end (slice_lost); ends flows\n",
+	 "slices of another size can not be compared"},
+	{"", POOL("mapping: endpoint-independent, filtering: endpoint-independent, ", ADDRESS),
+	 "pool net changed: mapping address-and-port-dependent -> endpoint-independent, filtering "
+	 "address-and-port-dependent -> endpoint-independent; flows with its ports end (slice_lost); ends flows\n",
+	 "the harder effect of two is said"},
+	{"", "egress: [{name: web, port: under, addresses: [" ADDRESS "]}]\n",
+	 "pool web changed: renamed from net, port up -> under; flows go on\n",
+	 "a pool with the same addresses is the same"},
+	{POOL("", ADDRESS ", {address: 203.0.113.2}"), "egress: [{name: new, port: up, addresses: [{address: 203.0.113.2}]},"
+	 " {name: net, port: up, addresses: [" ADDRESS "]}]\n",
+	 "pool new added: 1 address, new IPv4 flows leave by it, not by pool net; flows go on, new ones follow it\n"
+	 "address 203.0.113.2 removed: of pool net; flows go on, new ones follow it\n",
+	 "an address that moves takes its flows along; who is first matters"},
+	{POOL("", ADDRESS ", {address: 203.0.113.2}"), "egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: new, "
+	 "port: up, mapping: endpoint-independent, addresses: [{address: 203.0.113.2}]}]\n",
+	 "address 203.0.113.2 removed: of pool net; flows with its ports end (slice_lost); ends flows\n"
+	 "pool new added: 1 address\n",
+	 "into a pool with another mapping it does not"},
+	{"egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: two, port: up, addresses: [{address: 203.0.113.2}]}]\n", "",
+	 "pool two removed: 1 address; flows with its ports end (slice_lost); ends flows\n", "a pool less"},
+	{"egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: two, port: up, addresses: [{address: 203.0.113.2}]}]\n",
+	 "egress: [{name: two, port: up, addresses: [{address: 203.0.113.2}]}, {name: net, port: up, addresses: [" ADDRESS "]}]\n",
+	 "pool two changed: new IPv4 flows leave by it, not by pool net; flows go on, new ones follow it\n",
+	 "the first pool is the default route"},
+	{"egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: two, port: up, addresses: [{address: 203.0.113.2}]}, {name: three, port: up, addresses: [{address: 203.0.113.3}]}]\n",
+	 "egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: three, port: up, addresses: [{address: 203.0.113.3}]}, {name: two, port: up, addresses: [{address: 203.0.113.2}]}]\n",
+	 "", "the order of the others means nothing"},
+	{"", POOL("", ADDRESS ", {address: '2001:db8::7'}"),
+	 "setting flows.capacity-ipv6 changed: not set -> 262144; restart\n"
+	 "address 2001:db8::7 added: of pool net\n", "the first IPv6 address needs a table for its flows"},
+};
+/* clang-format on */
+
+/* @parts, and of what they do not have the usual. */
+static struct config *parse(const char *parts, const char *why)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct config *config;
+	char *text;
+
+	assert_true(asprintf(&text, "%s%s%s%s", parts,
+			     strstr(parts, "ports: [") != NULL ? "" : PORTS,
+			     strstr(parts, "sites: [") != NULL ? "" : SITES,
+			     strstr(parts, "egress: [") != NULL ? "" : EGRESS) > 0);
+	config = config_parse("f.yaml", text, strlen(text), &errs);
+	err_print(&errs, stderr);
+	if (config == NULL)
+		fail_msg("%s: is no configuration:\n%s", why, text);
+	err_list_fini(&errs);
+	free(text);
+	return config;
+}
+
+static char *words_of(const struct difference *d)
+{
+	static const char *const what[] = {"added", "changed", "removed"};
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct change_item *item = &d->items[i];
+
+		assert_int_equal(item->needs_restart, item->why_restart != NULL);
+		fprintf(out, "%s %s %s: %s%s%s%s%s\n", item->kind, item->name, what[item->what],
+			item->detail != NULL ? item->detail : "", item->effect != NULL ? "; " : "",
+			item->effect != NULL ? item->effect : "",
+			item->needs_restart ? "; restart" : "",
+			item->ends_flows ? "; ends flows" : "");
+	}
+	fclose(out);
+	return text;
+}
+
+static void test_rows(void **state)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct row *row = &rows[i];
+		struct config *before = parse(row->before, row->why);
+		struct config *after = parse(row->after, row->why);
+		struct difference d;
+		char *says;
+
+		assert_int_equal(difference_make(&d, before, after), 0);
+		says = words_of(&d);
+		if (strcmp(says, row->says) != 0) {
+			print_error("row %zu, %s: wanted\n%sgot\n%s", i, row->why, row->says, says);
+			failed++;
+		}
+		free(says);
+		difference_fini(&d);
+		config_destroy(before);
+		config_destroy(after);
+	}
+	assert_int_equal(failed, 0);
+}
+
+/* A file in which every list has an item. */
+static const char everything[] =
+	"flows: {timeouts: {per-port: [{protocol: udp, port: 1, idle: 1s}]}}\n" PORTS
+	"sites: [{name: berlin, prefixes: [10.0.0.0/8, '2001:db8:1::/48'],\n"
+	"  global-prefixes: ['2001:db8:2::/48'], tunnels: [" TUNNEL_1 "]}, " MADRID "]\n"
+	"egress: [{name: net, port: up, addresses: [{address: 203.0.113.1}]}]\n";
+
+struct spoiler {
+	struct config *config; /* one of whose settings is spoilt at a time */
+	const struct config *clean;
+	size_t n;
+};
+
+static void expect_difference(struct spoiler *s, const struct setting *setting)
+{
+	struct difference d;
+
+	assert_int_equal(difference_make(&d, s->clean, s->config), 0);
+	if (d.n == 0)
+		fail_msg("a change of \"%s\" (%s) is not said", setting->name, setting->help);
+	difference_fini(&d);
+	s->n++;
+}
+
+/* A field that must stay what it is for its kind: a text, a small number, a valid index. */
+static void spoil(struct spoiler *s, const struct setting *setting, unsigned char *field)
+{
+	unsigned char was[256];
+	uint16_t other_port;
+
+	assert_true(setting->size <= sizeof(was));
+	memcpy(was, field, setting->size);
+	switch (setting->type) {
+	case SETTING_NAME:
+	case SETTING_PATH:
+	case SETTING_INTERFACE:
+		strcpy((char *)field, "spoilt");
+		break;
+	case SETTING_PORT:
+		memcpy(&other_port, field, sizeof(other_port));
+		other_port ^= 1;
+		memcpy(field, &other_port, sizeof(other_port));
+		break;
+	case SETTING_CHOICE:
+		field[0] = setting->choices[1] != NULL ? field[0] ^ 1 : field[0];
+		break;
+	case SETTING_SLICES:
+		field[0] ^= 8;
+		break;
+	default:
+		field[setting->type == SETTING_NUMBER ? 0 : setting->size - 1] ^= 1;
+	}
+	if (memcmp(was, field, setting->size) != 0)
+		expect_difference(s, setting);
+	memcpy(field, was, setting->size);
+}
+
+static void spoil_block(struct spoiler *s, const struct block *block, unsigned char *base);
+
+/* An IPv6 address instead of the IPv4 one. */
+static void spoil_six(struct spoiler *s, const struct setting *setting, unsigned char *base)
+{
+	unsigned char four[4];
+
+	memcpy(four, base + setting->offset, sizeof(four));
+	memset(base + setting->offset, 0, sizeof(four));
+	base[setting->six_offset] = 1;
+	expect_difference(s, setting);
+	memcpy(base + setting->offset, four, sizeof(four));
+	base[setting->six_offset] = 0;
+}
+
+static void spoil_setting(struct spoiler *s, const struct setting *setting, unsigned char *base)
+{
+	unsigned char *items;
+	bool *has = (bool *)(base + setting->has_offset);
+
+	switch (setting->type) {
+	case SETTING_BLOCK:
+		spoil_block(s, setting->block, base);
+		return;
+	case SETTING_LIST:
+		memcpy(&items, base + setting->offset, sizeof(items));
+		spoil_block(s, setting->block, items);
+		return;
+	case SETTING_PREFIXES:
+	case SETTING_PREFIXES6:
+		memcpy(&items, base + setting->offset, sizeof(items));
+		items[0] ^= 1;
+		expect_difference(s, setting);
+		items[0] ^= 1;
+		return;
+	default:
+		if (setting->has_offset > 0) {
+			*has = !*has;
+			expect_difference(s, setting);
+			*has = !*has;
+		} else {
+			spoil(s, setting, base + setting->offset);
+		}
+		if (setting->six_offset > 0)
+			spoil_six(s, setting, base);
+	}
+}
+
+static void spoil_block(struct spoiler *s, const struct block *block, unsigned char *base)
+{
+	for (size_t i = 0; i < block->n; i++)
+		spoil_setting(s, &block->settings[i], base);
+}
+
+static void test_no_setting_is_forgotten(void **state)
+{
+	struct config *clean = parse(everything, "everything"), *config = parse(everything, "same");
+	struct spoiler s = {config, clean, 0};
+
+	spoil_block(&s, &schema_file, (unsigned char *)config);
+	assert_true(s.n > 50);
+	config_destroy(clean);
+	config_destroy(config);
+}
+
+/* Each row says whether it can be changed while the daemon runs, or why not. */
+static void check_rows(const struct block *block)
+{
+	for (size_t i = 0; i < block->n; i++) {
+		const struct setting *setting = &block->settings[i];
+
+		if (setting->reloadable == (setting->restart != NULL))
+			fail_msg("\"%s\" of %s: either reloadable or a reason for a restart",
+				 setting->name, block->noun);
+		if (setting->block != NULL)
+			check_rows(setting->block);
+	}
+}
+
+static void test_each_row_says_when(void **state)
+{
+	check_rows(&schema_file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_no_setting_is_forgotten),
+		cmocka_unit_test(test_each_row_says_when),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
