@@ -199,6 +199,9 @@ uint64_t client_number(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
+/* Fifteen digits are what a double holds of any decimal: 9.6 stays 9.6. */
+#define DUMP_FLAGS (JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+
 /* jansson escapes all control characters but DEL. */
 static int write_ascii(const char *text, size_t len, void *arg)
 {
@@ -213,12 +216,11 @@ static int write_ascii(const char *text, size_t len, void *arg)
 
 void client_print_json_line(const json_t *json, FILE *out)
 {
-	json_dump_callback(json, write_ascii, out, JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	json_dump_callback(json, write_ascii, out, DUMP_FLAGS);
 }
 
 void client_print_json(const json_t *json, FILE *out)
 {
-	json_dump_callback(json, write_ascii, out,
-			   JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_INDENT(2));
+	json_dump_callback(json, write_ascii, out, DUMP_FLAGS | JSON_INDENT(2));
 	fputc('\n', out);
 }

@@ -112,18 +112,28 @@ static struct text rate_text(uint64_t milli)
 	return t;
 }
 
+static struct text rate_counted(uint64_t milli, const char *one, const char *many)
+{
+	struct text t, rate = rate_text(milli);
+
+	snprintf(t.buf, sizeof(t.buf), "%.32s %s", rate.buf, milli == SIZING_MILLI ? one : many);
+	return t;
+}
+
 static void print_demand(const struct config *config, const struct sizing_demand *d,
 			 const struct sizing *s, FILE *out)
 {
 	const struct sizing_dns dns = sizing_dns(config);
 
-	fprintf(out, "%s users in %s sites; %s flows at once, ",
-		text_count(d->sites * d->users).buf, text_count(d->sites).buf,
-		text_count(s->flows).buf);
-	fprintf(out, "%s new ones a second,\n%" PRIu64 " %% of them to one destination; ",
-		rate_text(s->new_milli).buf, d->peak_percent);
-	fprintf(out, "%s DNS queries a second to %s resolvers;\nworkers %u, ",
-		rate_text(s->dns_milli).buf, text_count(d->resolvers).buf, config->workers);
+	fprintf(out, "%s in %s; %s at once, ",
+		text_counted(d->sites * d->users, "user", "users").buf,
+		text_counted(d->sites, "site", "sites").buf,
+		text_counted(s->flows, "flow", "flows").buf);
+	fprintf(out, "%s a second,\n%" PRIu64 " %% of them to one destination; ",
+		rate_counted(s->new_milli, "new one", "new ones").buf, d->peak_percent);
+	fprintf(out, "%s a second to %s;\nworkers %u, ",
+		rate_counted(s->dns_milli, "DNS query", "DNS queries").buf,
+		text_counted(d->resolvers, "resolver", "resolvers").buf, config->workers);
 	fprintf(out, "dns-answered %u s, dns %u s, port-rest %u s\n", dns.answered_s, dns.waiting_s,
 		config->port_rest);
 }

@@ -178,9 +178,9 @@ static void print_clocks(const json_t *status, FILE *out)
 		client_number(worker, "clock_steps");
 	if (steps > 0)
 		fprintf(out,
-			"clock      the processors' counters were wrong %s times, the system's "
+			"clock      the processors' counters were wrong %s, the system's "
 			"clock was followed\n",
-			text_count(steps).buf);
+			text_counted(steps, "time", "times").buf);
 }
 
 /* What an operator must know of, before the numbers. */

@@ -20,6 +20,14 @@ struct text text_count(uint64_t n)
 	return t;
 }
 
+struct text text_counted(uint64_t n, const char *one, const char *many)
+{
+	struct text t;
+
+	snprintf(t.buf, sizeof(t.buf), "%.32s %s", text_count(n).buf, n == 1 ? one : many);
+	return t;
+}
+
 struct text text_bytes(uint64_t bytes)
 {
 	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};

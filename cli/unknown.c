@@ -40,8 +40,8 @@ static void print_address(const char *name, const char *address, FILE *out)
 
 static void print_seen(const json_t *tunnel, FILE *out)
 {
-	fprintf(out, "%s packets, the last %s ago",
-		text_count(client_number(tunnel, "packets")).buf,
+	fprintf(out, "%s, the last %s ago",
+		text_counted(client_number(tunnel, "packets"), "packet", "packets").buf,
 		text_duration(client_number(tunnel, "last_s")).buf);
 }
 

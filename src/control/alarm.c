@@ -97,7 +97,8 @@ static void log_begin(enum alarm_kind kind, const char *subject, const char *tex
 	char times[64] = "";
 
 	if (before > 0)
-		snprintf(times, sizeof(times), " (and %" PRIu64 " times before)", before);
+		snprintf(times, sizeof(times), " (and %" PRIu64 " %s before)", before,
+			 before == 1 ? "time" : "times");
 	log_line(level, "alarm %s: %s: %s%s", info->name, subject, text, times);
 }
 

@@ -76,6 +76,7 @@ def test_tables(replay):
 def test_unknown_tunnels(replay, tmp_path):
     """Who sends what no tunnel takes is listed, and what is listed can be pasted."""
     listed = replay.homeward("tunnels", "--unknown").stdout
+    assert "# 1 packet, the last" in listed
     assert "remote: 192.0.2.99" in listed and "local: 192.0.2.1" in listed and "port: wire" in listed
     pasted = tmp_path / "pasted.yaml"
     pasted.write_text(replay.file.read_text().replace("egress:", listed + "egress:"))

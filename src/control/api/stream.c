@@ -5,6 +5,8 @@
 
 #include <event2/buffer.h>
 
+enum { REAL_DIGITS = 6 }; /* reals are shares: more digits mean nothing */
+
 struct list {
 	struct stream stream;
 	const struct api_context *ctx;
@@ -20,8 +22,11 @@ static int write_part(const char *text, size_t len, void *arg)
 
 enum step stream_json(struct evbuffer *out, json_t *json, size_t flags)
 {
-	int err =
-		json == NULL ? -1 : json_dump_callback(json, write_part, out, JSON_COMPACT | flags);
+	int err = -1;
+
+	flags |= JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS);
+	if (json != NULL)
+		err = json_dump_callback(json, write_part, out, flags);
 
 	json_decref(json);
 	return err == 0 ? STEP_MORE : STEP_FAILED;

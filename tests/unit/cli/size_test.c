@@ -82,6 +82,33 @@ static void test_refused(void **state)
 	}
 }
 
+/* Numbers of programs are those of people: no 9.5999999999999996. */
+static void test_json(void **state)
+{
+	char line[] = "homeward size --json --sites 1 --users 16 --new-flows 0.6 --dns 0.1";
+	char *out = NULL, *err = NULL;
+
+	assert_int_equal(run(line, &out, &err), CLI_EXIT_OK);
+	assert_non_null(strstr(out, "\"new_flows_per_second\": 9.6,\n"));
+	assert_non_null(strstr(out, "\"dns_queries_per_second\": 1.6,\n"));
+	free(out);
+	free(err);
+}
+
+static void test_one_of_each(void **state)
+{
+	char line[] =
+		"homeward size --sites 1 --users 1 --resolvers 1 --new-flows 1 --dns 1 --flows 1";
+	char *out = NULL, *err = NULL;
+
+	assert_int_equal(run(line, &out, &err), CLI_EXIT_OK);
+	assert_non_null(strstr(out, "1 user in 1 site; 1 flow at once, 1 new one a second,\n"
+				    "10 % of them to one destination; 1 DNS query a second to 1 "
+				    "resolver;\n"));
+	free(out);
+	free(err);
+}
+
 /* Each block that begins with a command must go on with what the command prints. */
 static void test_page_is_true(void **state)
 {
@@ -123,6 +150,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_one_of_each),
 		cmocka_unit_test(test_page_is_true),
 	};
 	int failed;

@@ -44,6 +44,13 @@ static void test_numbers(void **state)
 		assert_string_equal(rows[i].text(rows[i].n).buf, rows[i].want);
 }
 
+static void test_counted(void **state)
+{
+	assert_string_equal(text_counted(0, "query", "queries").buf, "0 queries");
+	assert_string_equal(text_counted(1, "query", "queries").buf, "1 query");
+	assert_string_equal(text_counted(1234, "query", "queries").buf, "1,234 queries");
+}
+
 static void test_share(void **state)
 {
 	assert_string_equal(text_share(0, 2048).buf, "0 %");
@@ -56,6 +63,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_share),
 	};
 
