@@ -1,8 +1,8 @@
 /*
  * Why a packet was not delivered: every reason, one line each.
  *
- * The line is all there is to declare: counter, metric, trace, CLI and documentation read this
- * list. A packet that came in either goes out or is counted under exactly one of these (law 3).
+ * The line is all there is to declare: the counter, the API and the command line read this list. A
+ * packet that came in either goes out or is counted under exactly one of these (law 3).
  *
  * X(enum name, name for people, what it means and what to look at)
  */
@@ -91,31 +91,63 @@ extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none",
 /*
  * Answers: packets that went out as something else than they came in, because the gateway itself
  * replied. Not drops: the reply is made in the packet's own buffer and is its way out.
+ *
+ * X(enum name, name for people, what it is, its ICMP type and code, its ICMPv6 type and code, the
+ *   drop reason if it cannot be sent)
+ *
+ * Zeros: it is no ICMP message. NONE: none, or the reason of the refusal that it tells of.
  */
-#define ANSWER_LIST(X)                                                                             \
-	X(ARP, "arp", "ARP requests for our addresses")                                            \
-	X(NEIGHBOUR, "neighbour", "IPv6 neighbour solicitations for our addresses")                \
-	X(ECHO, "echo", "pings to a tunnel's inner address")                                       \
-	X(TTL_EXPIRED, "ttl_expired", "ICMP time exceeded")                                        \
-	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route")                    \
-	X(ROUTE_UNREACHABLE, "route_unreachable", "ICMP host unreachable: the route says so")      \
-	X(ROUTE_PROHIBITED, "route_prohibited", "ICMP prohibited: the route says so")              \
-	X(TOO_BIG, "too_big", "ICMP fragmentation needed, or packet too big")                      \
-	X(FRAGMENT_TIMEOUT, "fragment_timeout", "ICMP time exceeded: a fragment is missing")       \
-	X(EXHAUSTED, "exhausted", "ICMP host unreachable: no egress port or no flow record left")  \
-	X(LIMITED, "limited", "ICMP host unreachable: over a limit of the site")                   \
-	X(PROHIBITED, "prohibited", "ICMP prohibited: source is not among the site's prefixes")    \
-	X(PROTOCOL, "protocol", "ICMP protocol unreachable: the protocol is not translated")       \
-	X(RESET, "reset", "TCP resets for segments of a site that belong to no flow")              \
-	X(KEEPALIVE, "keepalive", "GRE keepalives, sent back")
-
 /* clang-format off */
+#define ANSWER_LIST(X)                                                                             \
+	X(ARP, "arp", "ARP requests for our addresses",                                            \
+	  0, 0, 0, 0, NONE)                                                                        \
+	X(NEIGHBOUR, "neighbour", "IPv6 neighbour solicitations for our addresses",                \
+	  0, 0, 0, 0, NONE)                                                                        \
+	X(ECHO, "echo", "pings to a tunnel's inner address",                                       \
+	  ICMP_ECHO_REPLY, 0, ICMPV6_ECHO_REPLY, 0, NO_NEIGHBOUR)                                  \
+	X(TTL_EXPIRED, "ttl_expired", "ICMP time exceeded",                                        \
+	  ICMP_TIME_EXCEEDED, 0, ICMPV6_TIME_EXCEEDED, 0, TTL_EXPIRED)                             \
+	X(UNREACHABLE, "unreachable", "ICMP destination unreachable: no route",                    \
+	  ICMP_UNREACHABLE, ICMP_CODE_NET, ICMPV6_UNREACHABLE, 0, NO_ROUTE)                        \
+	X(ROUTE_UNREACHABLE, "route_unreachable", "ICMP host unreachable: the route says so",      \
+	  ICMP_UNREACHABLE, ICMP_CODE_HOST, ICMPV6_UNREACHABLE, 0, ROUTE_UNREACHABLE)              \
+	X(ROUTE_PROHIBITED, "route_prohibited", "ICMP prohibited: the route says so",              \
+	  ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED,      \
+	  ROUTE_PROHIBITED)                                                                        \
+	X(TOO_BIG, "too_big", "ICMP fragmentation needed, or packet too big",                      \
+	  ICMP_UNREACHABLE, ICMP_CODE_TOO_BIG, ICMPV6_TOO_BIG, 0, TOO_BIG)                         \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout", "ICMP time exceeded: a fragment is missing",       \
+	  ICMP_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY, ICMPV6_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,    \
+	  FRAGMENT_TIMEOUT)                                                                        \
+	X(EXHAUSTED, "exhausted", "ICMP host unreachable: no egress port or no flow record left",  \
+	  ICMP_UNREACHABLE, ICMP_CODE_HOST, ICMPV6_UNREACHABLE, ICMPV6_CODE_ADDRESS, NONE)         \
+	X(LIMITED, "limited", "ICMP host unreachable: over a limit of the site",                   \
+	  ICMP_UNREACHABLE, ICMP_CODE_HOST, ICMPV6_UNREACHABLE, ICMPV6_CODE_ADDRESS, NONE)         \
+	X(PROHIBITED, "prohibited", "ICMP prohibited: source is not among the site's prefixes",    \
+	  ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED, NONE)\
+	X(PROTOCOL, "protocol", "ICMP protocol unreachable: the protocol is not translated",       \
+	  ICMP_UNREACHABLE, ICMP_CODE_PROTOCOL, ICMPV6_PARAMETER, ICMPV6_CODE_NEXT_HEADER, NONE)   \
+	X(RESET, "reset", "TCP resets for segments of a site that belong to no flow",              \
+	  0, 0, 0, 0, NONE)                                                                        \
+	X(KEEPALIVE, "keepalive", "GRE keepalives, sent back",                                     \
+	  0, 0, 0, 0, NONE)
+
 enum answer {
-#define X(id, name, help) ANSWER_##id,
+#define X(id, ...) ANSWER_##id,
 	ANSWER_LIST(X)
 #undef X
 	ANSWER_COUNT,
 };
 /* clang-format on */
 
-extern const struct drop_info answer_infos[ANSWER_COUNT];
+struct icmp_kind {
+	uint8_t type, code;
+};
+
+struct answer_info {
+	struct drop_info info;
+	struct icmp_kind icmp, icmpv6;
+	enum drop drop; /* if it cannot be sent; DROP_NONE: what the packet was refused for */
+};
+
+extern const struct answer_info answer_infos[ANSWER_COUNT];

@@ -27,26 +27,6 @@ enum {
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
 };
 
-struct error_kind {
-	uint8_t type, code;
-	enum drop drop; /* when it can't be sent; DROP_NONE: a refusal, the packet says why */
-};
-
-static const struct error_kind kinds[ANSWER_COUNT] = {
-	[ANSWER_TTL_EXPIRED] = {ICMP_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
-	[ANSWER_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_NET, DROP_NO_ROUTE}, /* or the port's */
-	[ANSWER_ROUTE_UNREACHABLE] = {ICMP_UNREACHABLE, ICMP_CODE_HOST, DROP_ROUTE_UNREACHABLE},
-	[ANSWER_ROUTE_PROHIBITED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_ROUTE_PROHIBITED},
-	[ANSWER_TOO_BIG] = {ICMP_UNREACHABLE, ICMP_CODE_TOO_BIG, DROP_TOO_BIG},
-	[ANSWER_FRAGMENT_TIMEOUT] = {ICMP_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
-				     DROP_FRAGMENT_TIMEOUT},
-	[ANSWER_EXHAUSTED] = {ICMP_UNREACHABLE, ICMP_CODE_HOST, DROP_NONE},
-	[ANSWER_LIMITED] = {ICMP_UNREACHABLE, ICMP_CODE_HOST, DROP_NONE},
-	[ANSWER_PROHIBITED] = {ICMP_UNREACHABLE, ICMP_CODE_PROHIBITED, DROP_NONE},
-	[ANSWER_PROTOCOL] = {ICMP_UNREACHABLE, ICMP_CODE_PROTOCOL, DROP_NONE},
-	[ANSWER_RESET] = {.drop = DROP_NONE},
-};
-
 /* The largest packet that fits where this one was going; RFC 1191 section 4. */
 static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 {
@@ -110,7 +90,7 @@ static void write_header(uint8_t *ip, uint8_t proto, be32_t src, be32_t dst, siz
  * will want the headroom. Moving down never leaves the buffer, since an embedded packet is at most
  * 548 bytes.
  */
-static void make_error(const struct context *ctx, struct packet *p, const struct error_kind *kind)
+static void make_error(const struct context *ctx, struct packet *p, struct icmp_kind kind)
 {
 	be32_t to = p->probe.key.src, from = our_address(ctx, p);
 	size_t embedded = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
@@ -124,8 +104,8 @@ static void make_error(const struct context *ctx, struct packet *p, const struct
 	ip = p->data - ERROR_HEADERS;
 	icmp = ip + IPV4_LEN;
 	memset(icmp, 0, ICMP_LEN);
-	icmp[ICMP_TYPE] = kind->type;
-	icmp[ICMP_CODE] = kind->code;
+	icmp[ICMP_TYPE] = kind.type;
+	icmp[ICMP_CODE] = kind.code;
 	wire_put_be16(icmp + ICMP_NEXT_MTU, htons(mtu));
 	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, ICMP_LEN + embedded));
 	write_header(ip, PROTO_ICMP, from, to, ERROR_HEADERS + embedded);
@@ -162,11 +142,11 @@ static void make_reset(struct packet *p)
 /* DROP_NONE if it may be. */
 static enum drop refuse(struct context *ctx, struct packet *p)
 {
-	enum drop drop =
-		p->reason == ANSWER_UNREACHABLE ? (enum drop)p->refusal : kinds[p->reason].drop;
+	enum drop drop = p->reason == ANSWER_UNREACHABLE ? (enum drop)p->refusal
+							 : answer_infos[p->reason].drop;
 
 	if (p->reason == ANSWER_ECHO)
-		return can_be_told(p) && route_back(ctx, p) ? DROP_NONE : DROP_NO_NEIGHBOUR;
+		return can_be_told(p) && route_back(ctx, p) ? DROP_NONE : drop;
 	if (can_be_told(p) && route_back(ctx, p) &&
 	    (drop == DROP_NONE || errors_may_send(ctx, p->probe.key.realm)))
 		return DROP_NONE;
@@ -198,7 +178,7 @@ void stage_answer(struct context *ctx, struct burst *b)
 		else if (p->reason == ANSWER_RESET)
 			make_reset(p);
 		else
-			make_error(ctx, p, &kinds[p->reason]);
+			make_error(ctx, p, answer_infos[p->reason].icmp);
 		if (is_too_big(ctx, p))
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else

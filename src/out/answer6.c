@@ -23,28 +23,6 @@ enum {
 	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
 };
 
-struct error_kind {
-	uint8_t type, code;
-	enum drop drop; /* when it can't be sent; DROP_NONE: a refusal, the packet says why */
-};
-
-static const struct error_kind kinds[ANSWER_COUNT] = {
-	[ANSWER_ECHO] = {ICMPV6_ECHO_REPLY, 0, DROP_NO_NEIGHBOUR},
-	[ANSWER_TTL_EXPIRED] = {ICMPV6_TIME_EXCEEDED, 0, DROP_TTL_EXPIRED},
-	[ANSWER_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_NO_ROUTE}, /* or the port's */
-	[ANSWER_ROUTE_UNREACHABLE] = {ICMPV6_UNREACHABLE, 0, DROP_ROUTE_UNREACHABLE},
-	[ANSWER_ROUTE_PROHIBITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED,
-				     DROP_ROUTE_PROHIBITED},
-	[ANSWER_TOO_BIG] = {ICMPV6_TOO_BIG, 0, DROP_TOO_BIG},
-	[ANSWER_FRAGMENT_TIMEOUT] = {ICMPV6_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
-				     DROP_FRAGMENT_TIMEOUT},
-	[ANSWER_EXHAUSTED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_ADDRESS, DROP_NONE},
-	[ANSWER_LIMITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_ADDRESS, DROP_NONE},
-	[ANSWER_PROHIBITED] = {ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED, DROP_NONE},
-	[ANSWER_PROTOCOL] = {ICMPV6_PARAMETER, ICMPV6_CODE_NEXT_HEADER, DROP_NONE},
-	[ANSWER_RESET] = {.drop = DROP_NONE},
-};
-
 static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 {
 	const struct flow *f = flow_table_at(ctx->flows6, p->probe.record);
@@ -136,8 +114,8 @@ static void make_error(const struct context *ctx, struct packet *p, const struct
 	ip = p->data - ERROR_HEADERS;
 	icmp = ip + IPV6_LEN;
 	memset(icmp, 0, ICMP_LEN);
-	icmp[ICMP_TYPE] = kinds[p->reason].type;
-	icmp[ICMP_CODE] = kinds[p->reason].code;
+	icmp[ICMP_TYPE] = answer_infos[p->reason].icmpv6.type;
+	icmp[ICMP_CODE] = answer_infos[p->reason].icmpv6.code;
 	wire_put_be32(icmp + ICMP_ID, htonl(word));
 	write_header(ip, PROTO_ICMPV6, from, to, ICMP_LEN + embedded);
 	icmp6_put_checksum(from, to, icmp, ICMP_LEN + embedded);
@@ -151,7 +129,7 @@ static void make_echo_reply(struct packet *p, const struct addr6 *from, const st
 	uint8_t *icmp = p->data + p->l4, *ip = icmp - IPV6_LEN;
 	size_t len = (size_t)p->len - p->l4;
 
-	icmp[ICMP_TYPE] = kinds[ANSWER_ECHO].type;
+	icmp[ICMP_TYPE] = ICMPV6_ECHO_REPLY;
 	write_header(ip, PROTO_ICMPV6, from, to, len);
 	icmp6_put_checksum(from, to, icmp, len);
 	p->data = ip;
@@ -176,12 +154,12 @@ static enum drop answer(struct context *ctx, struct packet *p, const struct flow
 	bool is_reset = p->reason == ANSWER_RESET;
 	struct addr6 from = is_reset ? key->dst : our_address(ctx, p, key);
 	bool is_error = p->reason != ANSWER_ECHO;
-	bool is_refusal = kinds[p->reason].drop == DROP_NONE; /* setup took its token */
+	bool is_refusal = answer_infos[p->reason].drop == DROP_NONE; /* setup took its token */
 
 	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(ctx, p, key) ||
 	    (is_error && !is_refusal && !errors_may_send(ctx, p->probe.key.realm)))
 		return is_refusal || p->reason == ANSWER_UNREACHABLE ? p->refusal
-								     : kinds[p->reason].drop;
+								     : answer_infos[p->reason].drop;
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
 	ctx->counters.answers[p->reason]++;

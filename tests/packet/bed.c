@@ -506,7 +506,7 @@ void bed_expect_answer(struct bed *bed, const char *why, int answer)
 	for (int a = 0; a < ANSWER_COUNT; a++) {
 		if (c.answers[a] != (answer == a + 1))
 			fail_msg("%s: %u packets answered as %s", why, (unsigned)c.answers[a],
-				 answer_infos[a].name);
+				 answer_infos[a].info.name);
 	}
 }
 

@@ -73,7 +73,7 @@ static json_t *describe_answers(const struct worker_counters *counters, size_t n
 	uint64_t sum = 0;
 
 	for (size_t a = 0; a < ANSWER_COUNT; a++) {
-		struct row row = {"name", &answer_infos[a],
+		struct row row = {"name", &answer_infos[a].info,
 				  offsetof(struct worker_counters, answers) + a * sizeof(uint64_t)};
 
 		json_array_append_new(list, describe_row(&row, counters, n, per_worker, &sum));
