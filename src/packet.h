@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/types.h"
+#include "base/wire.h"
 #include "drop.h"
 #include "flow/flow.h"
 #include "flow/flow6.h"
@@ -16,7 +17,6 @@
 
 enum {
 	BURST_MAX = 64, /* packets */
-	ETHER_LEN = 14,
 	PORT_BACK_IN = 0xff, /* came in by no port: out/hairpin.c */
 	HEADROOM_MIN = 64, /* bytes in front of what comes in: Ethernet and a tunnel's headers */
 };

@@ -14,6 +14,7 @@ enum {
 	ETHER_DST = 0, /* IEEE 802.3 */
 	ETHER_SRC = 6,
 	ETHER_TYPE = 12,
+	ETHER_LEN = 14,
 	ETHER_ADDR_LEN = 6,
 	ETHER_GROUP = 1, /* bit of the first byte: multicast or broadcast */
 
@@ -64,6 +65,15 @@ enum {
 	ICMP_ID = 4,
 	ICMP_NEXT_MTU = 6, /* RFC 1191 section 4 */
 	ICMP_LEN = 8,
+};
+
+/* Sizes that standards fix, in bytes; and how many ports a transport protocol has. */
+enum {
+	ETHER_MTU = 1500, /* IEEE 802.3 */
+	IPV4_LEAST_MTU = 576, /* every host takes as much, RFC 791 section 3.1 */
+	IPV4_LENGTH_MAX = 65535,
+	IPV6_LEAST_MTU = 1280, /* every link carries as much, RFC 8200 section 5 */
+	TRANSPORT_PORTS = 65536,
 };
 
 enum {

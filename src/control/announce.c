@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mono.h"
+#include "base/wire.h"
 #include "control/alarm.h"
 #include "control/announce_queue.h"
 #include "control/claim.h"
@@ -77,7 +78,7 @@ static int send_frame(struct announcer *a, size_t number, make_frame_fn make,
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(addr6_is_mapped(addr) ? ETH_P_ARP : ETH_P_IPV6),
 		.sll_ifindex = port->ifindex,
-		.sll_halen = CLAIM_MAC_LEN,
+		.sll_halen = ETHER_ADDR_LEN,
 	};
 	uint8_t frame[CLAIM_FRAME_MAX];
 	size_t len = make(addr, port->link.mac, frame);
@@ -227,7 +228,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 static bool is_ours(const struct announcer *a, const uint8_t *mac)
 {
 	for (size_t i = 0; i < a->ports->n; i++)
-		if (memcmp(a->ports->ports[i].link.mac, mac, CLAIM_MAC_LEN) == 0)
+		if (memcmp(a->ports->ports[i].link.mac, mac, ETHER_ADDR_LEN) == 0)
 			return true;
 	return false;
 }
@@ -236,7 +237,7 @@ static bool is_ours(const struct announcer *a, const uint8_t *mac)
 static void on_claim(evutil_socket_t fd, short what, void *arg)
 {
 	struct announced_port *p = arg;
-	uint8_t frame[2048], mac[CLAIM_MAC_LEN];
+	uint8_t frame[2048], mac[ETHER_ADDR_LEN];
 	struct addr6 addr;
 
 	for (int i = 0; i < CLAIMS_PER_TURN; i++) {

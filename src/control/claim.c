@@ -7,10 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-enum { ETHER_HEADER = 14 };
-
 enum {
-	ARP_AT = ETHER_HEADER,
+	ARP_AT = ETHER_LEN,
 	ARP_OPERATION = ARP_AT + 6,
 	ARP_SENDER_MAC = ARP_AT + 8,
 	ARP_SENDER_IP = ARP_AT + 14,
@@ -19,7 +17,7 @@ enum {
 	ARP_REQUEST = 1,
 	ARP_REPLY = 2,
 
-	ND_IP = ETHER_HEADER,
+	ND_IP = ETHER_LEN,
 	ND_ICMP = ND_IP + IPV6_LEN,
 	ND_FLAGS = ND_ICMP + 4,
 	ND_TARGET = ND_ICMP + 8,
@@ -36,20 +34,20 @@ static const uint8_t arp_ipv4[] = {0, 1, 8, 0, 6, 4}; /* Ethernet and IPv4, and 
 static void put_ethernet(uint8_t *out, const uint8_t *dst, const uint8_t *mac, uint16_t type)
 {
 	memset(out, 0, CLAIM_FRAME_MAX);
-	memcpy(out + ETHER_DST, dst, CLAIM_MAC_LEN);
-	memcpy(out + ETHER_SRC, mac, CLAIM_MAC_LEN);
+	memcpy(out + ETHER_DST, dst, ETHER_ADDR_LEN);
+	memcpy(out + ETHER_SRC, mac, ETHER_ADDR_LEN);
 	wire_put_be16(out + ETHER_TYPE, htons(type));
 }
 
 /* A request with the sender @sender for @target. */
 static size_t put_arp(uint8_t *out, const uint8_t *mac, be32_t sender, be32_t target)
 {
-	static const uint8_t all[CLAIM_MAC_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const uint8_t all[ETHER_ADDR_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 	put_ethernet(out, all, mac, ETHER_ARP);
 	memcpy(out + ARP_AT, arp_ipv4, sizeof(arp_ipv4));
 	out[ARP_OPERATION + 1] = ARP_REQUEST;
-	memcpy(out + ARP_SENDER_MAC, mac, CLAIM_MAC_LEN);
+	memcpy(out + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN);
 	wire_put_be32(out + ARP_SENDER_IP, sender);
 	wire_put_be32(out + ARP_TARGET_IP, target);
 	return ARP_END;
@@ -61,7 +59,7 @@ static size_t put_nd(uint8_t *out, const uint8_t *mac, const struct addr6 *src,
 {
 	const bool advertises = type == ICMPV6_NEIGHBOUR_ADVERTISEMENT;
 	const size_t len = (advertises ? ND_OPTIONS + 8 : ND_OPTIONS) - ND_ICMP;
-	uint8_t group[CLAIM_MAC_LEN] = {0x33, 0x33};
+	uint8_t group[ETHER_ADDR_LEN] = {0x33, 0x33};
 
 	memcpy(group + 2, (const uint8_t *)dst + ADDR6_LEN - 4, 4);
 	put_ethernet(out, group, mac, ETHER_IPV6);
@@ -77,7 +75,7 @@ static size_t put_nd(uint8_t *out, const uint8_t *mac, const struct addr6 *src,
 		out[ND_FLAGS] = ND_OVERRIDE;
 		out[ND_OPTIONS] = OPTION_TARGET_ADDRESS;
 		out[ND_OPTIONS + 1] = 1; /* of eight bytes */
-		memcpy(out + ND_OPTIONS + 2, mac, CLAIM_MAC_LEN);
+		memcpy(out + ND_OPTIONS + 2, mac, ETHER_ADDR_LEN);
 	}
 	icmp6_put_checksum(src, dst, out + ND_ICMP, len);
 	return ND_ICMP + len;
@@ -117,7 +115,7 @@ static bool read_arp(const uint8_t *frame, size_t len, struct addr6 *addr, uint8
 		return false;
 	sender = wire_be32(frame + ARP_SENDER_IP);
 	*addr = addr6_from_ipv4(sender);
-	memcpy(mac, frame + ARP_SENDER_MAC, CLAIM_MAC_LEN);
+	memcpy(mac, frame + ARP_SENDER_MAC, ETHER_ADDR_LEN);
 	return sender != 0;
 }
 
@@ -138,13 +136,13 @@ static bool read_nd(const uint8_t *frame, size_t len, struct addr6 *addr, uint8_
 	src = addr6_read(frame + ND_IP + IPV6_SRC);
 	dst = addr6_read(frame + ND_IP + IPV6_DST);
 	*addr = addr6_read(frame + ND_TARGET);
-	memcpy(mac, frame + ETHER_SRC, CLAIM_MAC_LEN);
+	memcpy(mac, frame + ETHER_SRC, ETHER_ADDR_LEN);
 	return !addr6_is_mapped(addr) && icmp6_checksum_ok(&src, &dst, frame + ND_ICMP, icmp);
 }
 
 bool claim_read(const uint8_t *frame, size_t len, struct addr6 *addr, uint8_t *mac)
 {
-	if (len < ETHER_HEADER)
+	if (len < ETHER_LEN)
 		return false;
 	if (wire_16(frame + ETHER_TYPE) == ETHER_ARP)
 		return read_arp(frame, len, addr, mac);

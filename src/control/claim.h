@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-enum { CLAIM_FRAME_MAX = 86, CLAIM_MAC_LEN = 6 };
+enum { CLAIM_FRAME_MAX = 86 };
 
 /*
  * Tells all neighbours that @addr is at @mac, whatever they believe: an ARP announcement, or an

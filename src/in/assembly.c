@@ -59,8 +59,7 @@ enum {
 	FAR = 128 + FRAGMENT_HEADER_MAX, /* where payload begins in its buffer, with headroom; */
 	ROOM = UINT16_MAX, /* packets that need all of it begin where the buffer does */
 	OUTER_MAX = 65000, /* bytes of a tunnel packet */
-	TOLD_MAX = 1280, /* no error embeds more of a packet than that */
-	IPV6_MTU_MIN = 1280, /* RFC 8200 section 5 */
+	TOLD_MAX = IPV6_LEAST_MTU, /* no error embeds more of a packet than that */
 };
 
 static_assert((int)REASSEMBLED <= (int)BURST_MAX,
@@ -490,7 +489,7 @@ static uint16_t largest_of(const struct assembly *a)
 {
 	if (a->key.zero != ASSEMBLY_INNER6)
 		return 0;
-	return a->largest > IPV6_MTU_MIN ? a->largest : IPV6_MTU_MIN;
+	return a->largest > IPV6_LEAST_MTU ? a->largest : IPV6_LEAST_MTU;
 }
 
 /*

@@ -12,6 +12,7 @@
  */
 #include "in/stages.h"
 
+#include "base/addr4.h"
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "handover.h"
@@ -62,13 +63,6 @@ enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, stru
 	return read_ports(embedded + header, key);
 }
 
-static bool may_be_source(be32_t addr)
-{
-	uint32_t a = ntohl(addr);
-
-	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
-}
-
 static enum drop read_error(const struct context *ctx, struct packet *p)
 {
 	const uint8_t *icmp = p->data + p->l4;
@@ -77,7 +71,7 @@ static enum drop read_error(const struct context *ctx, struct packet *p)
 
 	if (!checksum_ok(icmp, len))
 		return DROP_ICMP_CHECKSUM;
-	if (!may_be_source(wire_be32(p->data + IPV4_SRC)))
+	if (!addr4_is_host(wire_be32(p->data + IPV4_SRC)))
 		return DROP_MARTIAN;
 	drop = embedded_key(icmp + ICMP_LEN, len - ICMP_LEN, ctx->net->tunnels[p->tunnel].site,
 			    &p->probe.key);

@@ -6,12 +6,14 @@
  */
 #pragma once
 
+#include "base/wire.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	EXTENT_PAYLOAD_MAX = 65535 - 20,
+	EXTENT_PAYLOAD_MAX = IPV4_LENGTH_MAX - IPV4_LEN,
 	EXTENT_UNIT = 8,
 	EXTENT_WORDS = (EXTENT_PAYLOAD_MAX + EXTENT_UNIT * 64 - 1) / (EXTENT_UNIT * 64),
 };

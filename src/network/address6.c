@@ -53,15 +53,31 @@ bool network_is_local_end6(const struct network *net, const struct addr6 *addr)
 	return address6_slot(net->index, addr)->value == ADDRESS_LOCAL_END;
 }
 
+bool network_forwards_ipv6(const struct network *net)
+{
+	return net->egress6 != NULL || net->n_globals > 0;
+}
+
 bool network_uses_ipv6(const struct network *net)
 {
-	if (net->egress6 != NULL || net->n_globals > 0)
+	if (network_forwards_ipv6(net))
 		return true;
 	for (uint32_t id = 1; id <= net->n_tunnels; id++) {
 		if (net->tunnels[id].outer == OUTER_IPV6)
 			return true;
 	}
 	return false;
+}
+
+bool network_tunnel_has_ipv6(const struct network *net, uint16_t tunnel)
+{
+	uint16_t id = net->tunnels[tunnel].site;
+	const struct site *site = &net->sites[id];
+
+	if (site->n_prefixes6 > 0 || net->spec.sites[id - 1].n_global_prefixes > 0)
+		return true;
+	return site->n_prefixes == 0 &&
+	       (net->egress6 != NULL || !addr6_is_zero(&net->tunnel_addresses6[tunnel]));
 }
 
 bool network_is_ours6(const struct network *net, const struct addr6 *addr)

@@ -201,11 +201,20 @@ bool network_has_tunnel_between(const struct network *net, const struct addr6 *l
 bool network_is_local_end(const struct network *net, be32_t addr);
 bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
 
+/* Can IPv6 of sites leave: by an egress address, or from global prefixes? spec_forwards_ipv6(). */
+bool network_forwards_ipv6(const struct network *net);
+
 /*
- * Is there IPv6 anywhere: to egress, from global prefixes, or around tunnels? Whoever would save
- * the work where there is none asks here.
+ * Is there IPv6 anywhere: forwarded, or around tunnels? Whoever would save the work where there is
+ * none asks here.
  */
 bool network_uses_ipv6(const struct network *net);
+
+/*
+ * May hosts behind @tunnel use IPv6? Those of a site that lists prefixes do if any of them is of
+ * IPv6; those of one that lists none may where IPv6 is translated, or ends at the gateway.
+ */
+bool network_tunnel_has_ipv6(const struct network *net, uint16_t tunnel);
 
 /* Is @addr an egress address or the local end of a tunnel? */
 bool network_is_ours6(const struct network *net, const struct addr6 *addr);

@@ -1,6 +1,9 @@
 /* What an operator asked for: see spec.h. */
 #include "network/spec.h"
 
+#include "base/wire.h"
+#include "tunnel/gre.h"
+
 #include <stdlib.h>
 
 const char *const pool_filtering_names[] = {
@@ -28,4 +31,38 @@ void network_spec_fini(struct network_spec *spec)
 		free(spec->pools[i].addresses);
 	free(spec->pools);
 	*spec = (struct network_spec){0};
+}
+
+uint16_t spec_overhead(const struct spec_tunnel *t)
+{
+	return gre_overhead(spec_is_over_ipv6(t), t->has_key);
+}
+
+uint32_t spec_inner_mtu(const struct spec_tunnel *t, uint32_t outer)
+{
+	return outer > spec_overhead(t) ? outer - spec_overhead(t) : 0;
+}
+
+static bool pool_has_ipv6(const struct spec_pool *pool)
+{
+	for (size_t i = 0; i < pool->n_addresses; i++)
+		if (!addr6_is_zero(&pool->addresses[i].addr6))
+			return true;
+	return false;
+}
+
+bool spec_forwards_ipv6(const struct network_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_sites; i++)
+		if (spec->sites[i].n_global_prefixes > 0)
+			return true;
+	for (size_t i = 0; i < spec->n_pools; i++)
+		if (pool_has_ipv6(&spec->pools[i]))
+			return true;
+	return false;
+}
+
+uint32_t spec_n_slices(uint32_t slice_size)
+{
+	return TRANSPORT_PORTS / slice_size;
 }

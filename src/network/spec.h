@@ -123,6 +123,18 @@ static inline bool spec_is_over_ipv6(const struct spec_tunnel *t)
 	return !addr6_is_zero(&t->local6);
 }
 
+/* Bytes that the tunnel puts in front of a packet, without Ethernet. */
+uint16_t spec_overhead(const struct spec_tunnel *t);
+
+/* Its largest inner packet where outer ones may have @outer bytes; 0: none fits. */
+uint32_t spec_inner_mtu(const struct spec_tunnel *t, uint32_t outer);
+
+/* Has IPv6 an address to leave by: one of a pool, or one in a global prefix? */
+bool spec_forwards_ipv6(const struct network_spec *spec);
+
+/* Slices of an address, those of ports for services too. */
+uint32_t spec_n_slices(uint32_t slice_size);
+
 static inline bool spec_owns_slice(const struct spec_address *a, uint32_t slice)
 {
 	return a->slices[slice / 64] >> (slice % 64) & 1;

@@ -16,12 +16,13 @@
  */
 #include "out/stages.h"
 
+#include "base/addr4.h"
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "errors.h"
 
 enum {
-	ERROR_MAX = 576,
+	ERROR_MAX = IPV4_LEAST_MTU,
 	ERROR_TTL = 64,
 	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
@@ -55,19 +56,12 @@ static bool route_back(const struct context *ctx, struct packet *p)
 	return p->hop < HOP_VERDICTS && ctx->adj->hops[p->hop].resolved;
 }
 
-static bool is_host(be32_t addr)
-{
-	uint32_t a = ntohl(addr);
-
-	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
-}
-
 /* RFC 1812 section 4.3.2.7: from a host, to a host, and not by a broadcast of the link. */
 static bool can_be_told(const struct packet *p)
 {
 	const uint8_t *ethernet = p->data - ETHER_LEN;
 
-	if (!is_host(p->probe.key.src) || !is_host(p->probe.key.dst))
+	if (!addr4_is_host(p->probe.key.src) || !addr4_is_host(p->probe.key.dst))
 		return false;
 	return p->tunnel != TUNNEL_NONE || p->port == PORT_BACK_IN ||
 	       !(ethernet[ETHER_DST] & ETHER_GROUP);

@@ -17,7 +17,7 @@
 #include "errors.h"
 
 enum {
-	ERROR_MAX = 1280,
+	ERROR_MAX = IPV6_LEAST_MTU,
 	ERROR_HOPS = 64,
 	ERROR_HEADERS = IPV6_LEN + ICMP_LEN,
 	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */

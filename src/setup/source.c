@@ -9,23 +9,12 @@
  */
 #include "setup/setup.h"
 
-static bool is_host(be32_t addr)
-{
-	uint32_t a = ntohl(addr);
-
-	return a >> 24 != 0 && a >> 24 != 127 && a < UINT32_C(0xe0000000);
-}
-
-/* RFC 3927 section 7: they never leave their link. As destinations they have no route. */
-static bool is_link_local(be32_t addr)
-{
-	return ntohl(addr) >> 16 == 0xa9fe;
-}
+#include "base/addr4.h"
 
 enum drop source_check(struct setup *s)
 {
-	if (!is_host(s->flow.src) || !is_host(s->flow.dst) || is_link_local(s->flow.src) ||
-	    s->flow.src == s->flow.dst)
+	if (!addr4_is_host(s->flow.src) || !addr4_is_host(s->flow.dst) ||
+	    addr4_is_link_local(s->flow.src) || s->flow.src == s->flow.dst)
 		return DROP_MARTIAN;
 	if (!network_source_allowed(s->ctx->net, s->flow.site, s->flow.src))
 		return DROP_SOURCE;

@@ -1,6 +1,7 @@
 /*
  * Any bytes as a frame: what claim_read() believes is whole, and says what its bytes say.
  */
+#include "base/wire.h"
 #include "control/claim.h"
 
 #include <stdint.h>
@@ -35,7 +36,7 @@ static void check_arp(const uint8_t *data, size_t size, const struct addr6 *addr
 	stop_if(size < ARP_END, "an ARP packet that is cut short");
 	stop_if(!addr6_is_mapped(addr) || four == 0, "no IPv4 address");
 	stop_if(memcmp(&four, data + ARP_IP_AT, sizeof(four)) != 0, "another IPv4 address");
-	stop_if(memcmp(mac, data + ARP_MAC_AT, CLAIM_MAC_LEN) != 0, "another sender");
+	stop_if(memcmp(mac, data + ARP_MAC_AT, ETHER_ADDR_LEN) != 0, "another sender");
 }
 
 static void check_nd(const uint8_t *data, size_t size, const struct addr6 *addr, const uint8_t *mac)
@@ -43,18 +44,18 @@ static void check_nd(const uint8_t *data, size_t size, const struct addr6 *addr,
 	stop_if(size < ND_END, "an advertisement that is cut short");
 	stop_if(addr6_is_mapped(addr), "an IPv4 address in IPv6");
 	stop_if(memcmp(addr, data + ND_TARGET_AT, sizeof(*addr)) != 0, "another IPv6 address");
-	stop_if(memcmp(mac, data + CLAIM_MAC_LEN, CLAIM_MAC_LEN) != 0, "another sender");
+	stop_if(memcmp(mac, data + ETHER_ADDR_LEN, ETHER_ADDR_LEN) != 0, "another sender");
 }
 
 /* What was believed would be believed from us, too. */
 static void check_again(const struct addr6 *addr, const uint8_t *mac)
 {
-	uint8_t frame[CLAIM_FRAME_MAX], mac_again[CLAIM_MAC_LEN];
+	uint8_t frame[CLAIM_FRAME_MAX], mac_again[ETHER_ADDR_LEN];
 	struct addr6 again;
 	size_t len = claim_announce(addr, mac, frame);
 
 	stop_if(!claim_read(frame, len, &again, mac_again), "our own frame is not believed");
-	stop_if(!addr6_equal(addr, &again) || memcmp(mac, mac_again, CLAIM_MAC_LEN) != 0,
+	stop_if(!addr6_equal(addr, &again) || memcmp(mac, mac_again, ETHER_ADDR_LEN) != 0,
 		"our own frame says something else");
 	len = claim_probe(addr, mac, frame);
 	stop_if(claim_read(frame, len, &again, mac_again), "a probe claims an address");
@@ -62,7 +63,7 @@ static void check_again(const struct addr6 *addr, const uint8_t *mac)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t mac[CLAIM_MAC_LEN];
+	uint8_t mac[ETHER_ADDR_LEN];
 	struct addr6 addr;
 
 	if (!claim_read(data, size, &addr, mac))

@@ -14,10 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	N_TCP_PORTS = 65536,
-};
-
 /* One address as listed in one pool. */
 struct entry {
 	const struct spec_pool *pool;
@@ -31,15 +27,10 @@ static uint32_t first_slice(uint32_t slice_size)
 	return slice_size < SPEC_FIRST_PORT ? SPEC_FIRST_PORT / slice_size : 1;
 }
 
-static uint32_t n_slices(uint32_t slice_size)
-{
-	return N_TCP_PORTS / slice_size;
-}
-
 static bool is_sound_range(struct checker *checker, const struct tree_node *node, uint64_t first,
 			   uint64_t last, uint32_t slice_size)
 {
-	uint32_t low = first_slice(slice_size), high = n_slices(slice_size) - 1;
+	uint32_t low = first_slice(slice_size), high = spec_n_slices(slice_size) - 1;
 
 	if (first > last) {
 		report_at(checker->report, node, "the range %s ends before it begins", node->text);
@@ -95,7 +86,7 @@ static bool read_slices(struct checker *checker, const struct tree_node *item, u
 	if (slice_size == 0)
 		return false; /* that was reported */
 	if (list == NULL) {
-		for (uint32_t k = first_slice(slice_size); k < n_slices(slice_size); k++)
+		for (uint32_t k = first_slice(slice_size); k < spec_n_slices(slice_size); k++)
 			address->slices[k / 64] |= UINT64_C(1) << (k % 64);
 		return true;
 	}
@@ -249,26 +240,11 @@ static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 	return pool->n_addresses;
 }
 
-static bool has_ipv6(const struct network_spec *spec)
-{
-	for (size_t i = 0; i < spec->n_sites; i++) {
-		if (spec->sites[i].n_global_prefixes > 0)
-			return true;
-	}
-	for (size_t i = 0; i < spec->n_pools; i++) {
-		for (size_t k = 0; k < spec->pools[i].n_addresses; k++) {
-			if (!addr6_is_zero(&spec->pools[i].addresses[k].addr6))
-				return true;
-		}
-	}
-	return false;
-}
-
 /* Without an address to leave from, a table for IPv6 would only cost memory. */
 static void choose_capacity6(struct checker *checker)
 {
 	struct config *config = checker->config;
-	bool six = has_ipv6(&config->network);
+	bool six = spec_forwards_ipv6(&config->network);
 
 	if (six && config->has_flows_capacity6 && config->flows_capacity6 == 0)
 		report_at(checker->report,

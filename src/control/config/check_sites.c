@@ -2,21 +2,15 @@
  * Sites and tunnels: names are unique in the whole file; so are the outer addresses and key of a
  * tunnel, by which its packets are told from others.
  */
+#include "base/wire.h"
 #include "control/config/check.h"
 #include "control/config/config.h"
 #include "control/config/report.h"
 #include "control/config/schema.h"
 #include "control/config/tree.h"
 #include "control/config/value.h"
-#include "tunnel/gre.h"
 
 #include <string.h>
-
-enum {
-	MTU_ETHERNET = 1500,
-	MTU_IPV6 = 1280,
-	MTU_LEAST = 576, /* of the setting */
-};
 
 /* What must be unique of a tunnel. IPv4 addresses are mapped ones. */
 struct ends {
@@ -97,17 +91,17 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 {
 	const struct config_port *port =
 		tunnel->port == SPEC_PORT_ANY ? NULL : &checker->config->ports[tunnel->port];
-	uint16_t overhead = gre_overhead(spec_is_over_ipv6(tunnel), tunnel->has_key);
+	uint16_t overhead = spec_overhead(tunnel);
 	uint16_t has = port == NULL ? 0 : port->mtu;
 
 	if (tunnel->mtu == 0) {
-		has = has == 0 || has > MTU_ETHERNET ? MTU_ETHERNET : has;
+		has = has == 0 || has > ETHER_MTU ? ETHER_MTU : has;
 		tunnel->mtu = (uint16_t)(has - overhead);
-		if (tunnel->mtu < MTU_LEAST)
+		if (tunnel->mtu < IPV4_LEAST_MTU)
 			report_at(checker->report, item,
 				  "port %s carries packets of %u bytes, and the tunnel's headers "
 				  "are %u of them: %u are left, but a tunnel needs %d",
-				  port->name, has, overhead, tunnel->mtu, MTU_LEAST);
+				  port->name, has, overhead, tunnel->mtu, IPV4_LEAST_MTU);
 	} else {
 		tunnel->mtu_given = true;
 		if (has != 0 && tunnel->mtu + overhead > has)
@@ -116,11 +110,11 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 				  "the tunnel's headers are %u of them: at most %u fit",
 				  tunnel->mtu, port->name, has, overhead, has - overhead);
 	}
-	if (tunnel->mtu < MTU_IPV6 && !addr6_is_zero(&tunnel->address6))
+	if (tunnel->mtu < IPV6_LEAST_MTU && !addr6_is_zero(&tunnel->address6))
 		report_at(checker->report, tunnel->mtu_given ? tree_get(item, "mtu") : item,
 			  "\"mtu\" is %u, but IPv6 needs at least %d (RFC 8200), and there is an "
 			  "\"address6\"",
-			  tunnel->mtu, MTU_IPV6);
+			  tunnel->mtu, IPV6_LEAST_MTU);
 }
 
 enum { KEEPALIVE_RETRIES = 3 };

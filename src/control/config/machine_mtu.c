@@ -1,7 +1,6 @@
 /* What the machine's interfaces carry, and tunnels that want more: see config.h. */
 #include "base/err.h"
 #include "control/config/config.h"
-#include "tunnel/gre.h"
 
 #include <net/if.h>
 #include <string.h>
@@ -22,14 +21,14 @@ static void note_tunnel(const struct config *config, const struct spec_tunnel *t
 			struct err_list *notes)
 {
 	const struct config_port *port = &config->ports[t->port];
-	uint32_t overhead = gre_overhead(spec_is_over_ipv6(t), t->has_key);
+	uint32_t fits = spec_inner_mtu(t, has);
 
-	if (has == 0 || !t->mtu_given || t->mtu + overhead <= has)
+	if (has == 0 || !t->mtu_given || t->mtu <= fits)
 		return;
 	err_add(notes, config->file, port->line, port->column,
 		"interface %s carries packets of %u bytes: tunnel %s takes up to %u, not %u as its "
 		"\"mtu\" says",
-		port->interface, has, t->name, has > overhead ? has - overhead : 0, t->mtu);
+		port->interface, has, t->name, fits, t->mtu);
 }
 
 void config_note_mtus(const struct config *config, struct err_list *notes)

@@ -16,7 +16,7 @@
 
 static_assert((int)SIZING_CAPACITY_MAX == (int)FLOW_CAPACITY_MAX, "what flows.capacity takes");
 
-enum { ALL_PORTS = 65536, HEADROOM = 4 /* one of so many flows more */ };
+enum { HEADROOM = 4 /* one of so many flows more */ };
 
 static uint64_t divide_up(uint64_t a, uint64_t b)
 {
@@ -107,7 +107,7 @@ void sizing_compute(const struct config *config, const struct sizing_demand *dem
 		.slice_size = config->network.pools[0].slice_size,
 		.buffers = config_buffers(config),
 	};
-	sizing->slices_of_address = ALL_PORTS / sizing->slice_size -
+	sizing->slices_of_address = spec_n_slices(sizing->slice_size) -
 				    (uint32_t)divide_up(SPEC_FIRST_PORT, sizing->slice_size);
 	sizing->buffer_bytes = sizing->buffers * (uint64_t)getpagesize();
 	compute_need(config, demand, sizing, true, &sizing->needs[SIZING_RESTED]);

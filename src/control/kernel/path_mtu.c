@@ -16,8 +16,6 @@
 #include <stdlib.h>
 
 enum {
-	FLOOR = 576,
-	FLOOR_IPV6 = 1280,
 	GRE_KEY = 0x2000,
 	GRE_WORD = 4,
 };
@@ -89,18 +87,9 @@ struct tunnel_mtu path_mtu_of(const struct path_mtus *p, const struct network *n
 	return least;
 }
 
-/*
- * A site that lists prefixes of IPv4 alone has no IPv6; one that lists none may have, and one with
- * global prefixes has.
- */
 uint16_t path_mtu_floor(const struct network *net, uint16_t tunnel)
 {
-	uint16_t id = net->tunnels[tunnel].site;
-	const struct site *site = &net->sites[id];
-	bool six = site->n_prefixes == 0 && !addr6_is_zero(&net->tunnel_addresses6[tunnel]);
-
-	six |= site->n_prefixes6 > 0 || net->spec.sites[id - 1].n_global_prefixes > 0;
-	return six ? FLOOR_IPV6 : FLOOR;
+	return network_tunnel_has_ipv6(net, tunnel) ? IPV6_LEAST_MTU : IPV4_LEAST_MTU;
 }
 
 /* What a quote says of the packet it begins with. */
@@ -199,8 +188,8 @@ uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, u
 
 	if (q.tunnel == TUNNEL_NONE || t->outer == OUTER_IPV4_FRAGMENTABLE)
 		return TUNNEL_NONE;
-	if (t->outer == OUTER_IPV6 && mtu < FLOOR_IPV6)
-		mtu = FLOOR_IPV6; /* every link has that much (RFC 8201 section 4) */
+	if (t->outer == OUTER_IPV6 && mtu < IPV6_LEAST_MTU)
+		mtu = IPV6_LEAST_MTU; /* every link has that much (RFC 8201 section 4) */
 	else if (mtu == 0)
 		mtu = guess_mtu(q.size);
 	if (q.size <= mtu || q.size > (uint32_t)t->mtu + t->header_len)

@@ -13,6 +13,7 @@
 #include "control/kernel/path_watch.h"
 
 #include "base/log.h"
+#include "base/wire.h"
 #include "control/alarm.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@
 enum {
 	ERRORS_PER_TURN = 64,
 	AGE_PERIOD_S = 10,
-	EMBEDDED_MAX = 576,
+	EMBEDDED_MAX = IPV4_LEAST_MTU,
 };
 
 /* What differs between the families of the outer header. */

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/wire.h"
 #include "control/port/port_internal.h"
 
-enum { DRIVER_MTU_DEFAULT = 1500, DRIVER_MTU_MAX = 9216, DRIVER_ARGS_SIZE = 512 };
+enum { DRIVER_MTU_DEFAULT = ETHER_MTU, DRIVER_MTU_MAX = 9216, DRIVER_ARGS_SIZE = 512 };
 
 struct port_opening;
 

@@ -11,6 +11,7 @@
  * Control thread.
  */
 #include "base/log.h"
+#include "base/wire.h"
 #include "control/port/port_internal.h"
 #include "in/steer.h"
 
@@ -19,8 +20,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { ETHER_ADDR_LEN = 6 };
 
 /* Two addresses may be in one group: the kernel counts how often each was asked for. */
 static int change_membership(const struct port *port, const struct steer_change *c, int option)

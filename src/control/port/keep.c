@@ -10,6 +10,7 @@
  * Control thread.
  */
 #include "base/log.h"
+#include "base/wire.h"
 #include "control/port/port_internal.h"
 
 #include <errno.h>
@@ -26,11 +27,11 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-enum { REPLY_SIZE = 32 * 1024, REQUEST_SIZE = 256, ADDRESS_MAX = 16, MAC_LEN = 6 };
+enum { REPLY_SIZE = 32 * 1024, REQUEST_SIZE = 256, ADDRESS_MAX = 16 };
 
 struct kept_neighbour {
 	struct ndmsg ndm;
-	uint8_t addr[ADDRESS_MAX], mac[MAC_LEN];
+	uint8_t addr[ADDRESS_MAX], mac[ETHER_ADDR_LEN];
 	uint16_t addr_len;
 	uint8_t protocol; /* who set it; 0: not known */
 };

@@ -136,6 +136,7 @@ static bool uses_ipv6(const struct network_spec *spec)
 
 	assert_non_null(net);
 	uses = network_uses_ipv6(net);
+	assert_int_equal(network_forwards_ipv6(net), spec_forwards_ipv6(spec));
 	network_destroy(net);
 	return uses;
 }
@@ -163,10 +164,67 @@ static void who_uses_ipv6(void **state)
 	assert_true(uses_ipv6(&spec));
 }
 
+static bool tunnel_has_ipv6(const struct network_spec *spec)
+{
+	struct network *net = network_create(spec);
+	bool has;
+
+	assert_non_null(net);
+	has = network_tunnel_has_ipv6(net, 1);
+	network_destroy(net);
+	return has;
+}
+
+/* Asked for the least MTU that its packets must find. */
+static void behind_which_tunnel_is_ipv6(void **state)
+{
+	enum { V4 = 1, V6 = 2, GLOBAL = 4, INSIDE = 8, EGRESS6 = 16 };
+	static const struct {
+		unsigned has;
+		bool six;
+		const char *why;
+	} rows[] = {
+		{0, false, "none is translated, and none ends here"},
+		{EGRESS6, true, "any source may send, and is translated"},
+		{INSIDE, true, "any source may send to the gateway"},
+		{V4 | INSIDE | EGRESS6, false, "its hosts have IPv4 alone"},
+		{V6, true, "its hosts have IPv6"},
+		{V4 | V6, true, "they have both"},
+		{GLOBAL, true, "they leave untranslated"},
+		{V4 | GLOBAL, true, "likewise"},
+	};
+	struct prefix4 four = {htonl(0x0a000100), 24};
+	struct prefix6 ula = {address(UINT64_C(0xfd00) << 48, 0), 64}, global = {egress(2), 64};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		unsigned has = rows[i].has;
+		struct spec_address addr = {.addr = htonl(0xcb007101), .slices = {2}};
+		struct spec_pool pool = {.slice_size = 2048, .addresses = &addr, .n_addresses = 1};
+		struct spec_tunnel tunnel = {.local = htonl(1), .remote = htonl(2), .mtu = 1400};
+		struct spec_site site = {.tunnels = &tunnel, .n_tunnels = 1};
+		struct network_spec spec = {
+			.sites = &site, .n_sites = 1, .pools = &pool, .n_pools = 1};
+
+		if (has & EGRESS6)
+			addr = (struct spec_address){.addr6 = egress(1), .slices = {2}};
+		if (has & INSIDE)
+			tunnel.address6 = egress(5);
+		site.prefixes = &four;
+		site.n_prefixes = (has & V4) != 0;
+		site.prefixes6 = &ula;
+		site.n_prefixes6 = (has & V6) != 0;
+		site.global_prefixes = &global;
+		site.n_global_prefixes = (has & GLOBAL) != 0;
+		if (tunnel_has_ipv6(&spec) != rows[i].six)
+			fail_msg("row %zu: %s", i, rows[i].why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_uses_ipv6),
+		cmocka_unit_test(behind_which_tunnel_is_ipv6),
 		cmocka_unit_test(each_is_found_and_no_other),
 		cmocka_unit_test(a_pool_of_one_family),
 		cmocka_unit_test(sources),

@@ -1,5 +1,10 @@
-/* A specification gives back all it owns: the leak checker of the ASan build is the judge. */
+/*
+ * A specification gives back all it owns: the leak checker of the ASan build is the judge. And what
+ * follows from it alone: overhead, MTU, slices.
+ */
 #include "network/spec.h"
+
+#include "base/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,11 +42,45 @@ static void test_owns_slice(void **state)
 		assert_int_equal(spec_owns_slice(&a, k), k == 67 || k == 1023);
 }
 
+/* RFC 2784 and RFC 2890: four bytes of GRE, four more of a key, behind an IPv4 or IPv6 header. */
+static void test_overhead(void **state)
+{
+	const struct addr6 six = {{1, 1}};
+	const struct {
+		struct spec_tunnel tunnel;
+		uint16_t overhead;
+	} rows[] = {
+		{{.local = htonl(1)}, 24},
+		{{.local = htonl(1), .has_key = true}, 28},
+		{{.local6 = six}, 44},
+		{{.local6 = six, .has_key = true}, 48},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint16_t overhead = rows[i].overhead;
+
+		assert_int_equal(spec_overhead(&rows[i].tunnel), overhead);
+		assert_int_equal(spec_inner_mtu(&rows[i].tunnel, ETHER_MTU), 1500 - overhead);
+		assert_int_equal(spec_inner_mtu(&rows[i].tunnel, overhead + 1u), 1);
+		assert_int_equal(spec_inner_mtu(&rows[i].tunnel, overhead), 0);
+		assert_int_equal(spec_inner_mtu(&rows[i].tunnel, 0), 0);
+	}
+}
+
+static void test_slices(void **state)
+{
+	assert_int_equal(spec_n_slices(64), SPEC_SLICES_MAX);
+	assert_int_equal(spec_n_slices(2048), 32);
+	assert_int_equal(spec_n_slices(32768), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fini),
 		cmocka_unit_test(test_owns_slice),
+		cmocka_unit_test(test_overhead),
+		cmocka_unit_test(test_slices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
