@@ -13,18 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One address of one pool, with the slices of all its entries there. */
+/* One address of one pool. */
 struct entry {
 	struct addr6 addr; /* IPv4: mapped */
 	uint32_t pool;
 	bool done;
-	struct spec_address spec; /* the first one's, all slices */
+	const struct spec_address *spec; /* has the slices of all its entries in the pool */
 };
 
 struct entries {
 	const struct network_spec *net;
 	struct entry *list; /* sorted by address and pool */
 	size_t n;
+	struct spec_address *merged; /* of addresses that a pool lists more than once */
+	size_t n_merged;
 };
 
 static int compare_entries(const void *a, const void *b)
@@ -42,19 +44,49 @@ static struct addr6 address_of(const struct spec_address *spec)
 	return spec->addr != 0 ? addr6_from_ipv4(spec->addr) : spec->addr6;
 }
 
-static void merge_doubles(struct entries *e)
+static size_t count_doubles(const struct entries *e)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < e->n; i++) {
-		if (n == 0 || compare_entries(&e->list[n - 1], &e->list[i]) != 0) {
+	for (size_t i = 1; i < e->n; i++)
+		n += compare_entries(&e->list[i - 1], &e->list[i]) == 0;
+	return n;
+}
+
+/* @first stands for both from now on. */
+static void merge_into(struct entries *e, struct entry *first, const struct entry *other)
+{
+	struct spec_address *both = &e->merged[e->n_merged++];
+
+	*both = *first->spec;
+	for (size_t w = 0; w < ARRAY_SIZE(both->slices); w++)
+		both->slices[w] |= other->spec->slices[w];
+	first->spec = both;
+}
+
+static bool merge_doubles(struct entries *e)
+{
+	size_t doubles = count_doubles(e), n = 1;
+
+	if (doubles == 0)
+		return true;
+	e->merged = calloc(doubles, sizeof(e->merged[0]));
+	if (e->merged == NULL)
+		return false;
+	for (size_t i = 1; i < e->n; i++) {
+		if (compare_entries(&e->list[n - 1], &e->list[i]) == 0)
+			merge_into(e, &e->list[n - 1], &e->list[i]);
+		else
 			e->list[n++] = e->list[i];
-			continue;
-		}
-		for (size_t w = 0; w < ARRAY_SIZE(e->list[i].spec.slices); w++)
-			e->list[n - 1].spec.slices[w] |= e->list[i].spec.slices[w];
 	}
 	e->n = n;
+	return true;
+}
+
+static void free_entries(struct entries *e)
+{
+	free(e->list);
+	free(e->merged);
 }
 
 static struct entries make_entries(struct items *items, const struct network_spec *net)
@@ -73,11 +105,11 @@ static struct entries make_entries(struct items *items, const struct network_spe
 		for (size_t k = 0; k < net->pools[i].n_addresses; k++) {
 			const struct spec_address *spec = &net->pools[i].addresses[k];
 
-			e.list[e.n++] = (struct entry){address_of(spec), i, false, *spec};
+			e.list[e.n++] = (struct entry){address_of(spec), i, false, spec};
 		}
 	}
 	qsort(e.list, e.n, sizeof(e.list[0]), compare_entries);
-	merge_doubles(&e);
+	items->failed |= !merge_doubles(&e);
 	return e;
 }
 
@@ -112,9 +144,9 @@ static bool loses_ports(const struct entries *old, const struct entries *new,
 			const struct entry *was)
 {
 	const struct spec_pool *before = &old->net->pools[was->pool];
-	uint64_t lost[ARRAY_SIZE(was->spec.slices)], any = 0;
+	uint64_t lost[SPEC_SLICES_MAX / 64], any = 0;
 
-	memcpy(lost, was->spec.slices, sizeof(lost));
+	memcpy(lost, was->spec->slices, sizeof(lost));
 	for (size_t i = lower_bound(new, &was->addr, 0); i < new->n; i++) {
 		const struct entry *now = &new->list[i];
 		const struct spec_pool *pool = &new->net->pools[now->pool];
@@ -124,7 +156,7 @@ static bool loses_ports(const struct entries *old, const struct entries *new,
 		if (pool->slice_size != before->slice_size || pool->mapping != before->mapping)
 			continue;
 		for (size_t w = 0; w < ARRAY_SIZE(lost); w++)
-			lost[w] &= ~now->spec.slices[w];
+			lost[w] &= ~now->spec->slices[w];
 	}
 	for (size_t w = 0; w < ARRAY_SIZE(lost); w++)
 		any |= lost[w];
@@ -146,7 +178,7 @@ static void add_address(struct items *items, const struct entry *e, const struct
 
 	draft_say(items, &draft, "of pool %s", pool->name);
 	draft_effect(&draft, effect);
-	items_add(items, "address", items_text(items, items->after, row, &e->spec, text), what,
+	items_add(items, "address", items_text(items, items->after, row, e->spec, text), what,
 		  &draft);
 }
 
@@ -159,15 +191,15 @@ static void compare_slices(struct items *items, const struct entries *old,
 	char before[ITEMS_TEXT_SIZE], after[ITEMS_TEXT_SIZE], text[ITEMS_TEXT_SIZE];
 	struct draft draft = {0};
 
-	if (memcmp(was->spec.slices, now->spec.slices, sizeof(now->spec.slices)) == 0)
+	if (memcmp(was->spec->slices, now->spec->slices, sizeof(now->spec->slices)) == 0)
 		return;
 	draft_say(items, &draft, "%s -> %s",
-		  items_text(items, items->before, slices, &was->spec, before),
-		  items_text(items, items->after, slices, &now->spec, after));
+		  items_text(items, items->before, slices, was->spec, before),
+		  items_text(items, items->after, slices, now->spec, after));
 	draft_say(items, &draft, "of pool %s", new->net->pools[now->pool].name);
 	if (loses_ports(old, new, was))
 		draft_effect(&draft, EFFECT_SLICE);
-	items_add(items, "slices", items_text(items, items->after, row, &now->spec, text),
+	items_add(items, "slices", items_text(items, items->after, row, now->spec, text),
 		  CHANGE_CHANGED, &draft);
 }
 
@@ -286,13 +318,18 @@ static void remove_pools(struct items *items, const struct entries *old, const s
 
 void difference_of_egress(struct items *items)
 {
-	struct entries old = make_entries(items, &items->before->network);
-	struct entries new = make_entries(items, &items->after->network);
+	const struct setting *row = schema_find(&schema_file, "egress");
+	struct entries old, new;
 
+	/* most changes are of sites, and a pool may have thousands of addresses to sort */
+	if (items_same(items, row, items->before, items->after))
+		return;
+	old = make_entries(items, &items->before->network);
+	new = make_entries(items, &items->after->network);
 	if (!items->failed) {
 		compare_pools(items, &old, &new);
 		remove_pools(items, &old, &new);
 	}
-	free(old.list);
-	free(new.list);
+	free_entries(&old);
+	free_entries(&new);
 }

@@ -145,9 +145,6 @@ static bool same_prefixes6(const struct prefix6 *a, const struct prefix6 *b, siz
 	return true;
 }
 
-static bool same_field(const struct items *items, const struct setting *setting, const void *before,
-		       const void *after);
-
 /* The items of two lists, in order. */
 static bool same_lists(const struct items *items, const struct setting *setting, const void *before,
 		       const void *after)
@@ -161,7 +158,7 @@ static bool same_lists(const struct items *items, const struct setting *setting,
 		return false;
 	for (size_t i = 0; i < n; i++, a += block->item_size, b += block->item_size) {
 		for (size_t k = 0; k < block->n; k++) {
-			if (!same_field(items, &block->settings[k], a, b))
+			if (!items_same(items, &block->settings[k], a, b))
 				return false;
 		}
 	}
@@ -194,15 +191,15 @@ static bool same_bytes(const struct setting *setting, const void *before, const 
 		      setting->size) == 0;
 }
 
-static bool same_field(const struct items *items, const struct setting *setting, const void *before,
-		       const void *after)
+bool items_same(const struct items *items, const struct setting *setting, const void *before,
+		const void *after)
 {
 	size_t n;
 
 	switch (setting->type) {
 	case SETTING_BLOCK:
 		for (size_t i = 0; i < setting->block->n; i++) {
-			if (!same_field(items, &setting->block->settings[i], before, after))
+			if (!items_same(items, &setting->block->settings[i], before, after))
 				return false;
 		}
 		return true;
@@ -236,7 +233,7 @@ static void walk(struct items *items, const struct block *block, const char *pat
 	for (size_t i = 0; i < block->n; i++) {
 		const struct setting *setting = &block->settings[i];
 
-		if (same_field(items, setting, before, after))
+		if (items_same(items, setting, before, after))
 			continue;
 		snprintf(inner, sizeof(inner), "%s%s%s", path, path[0] != '\0' ? "." : "",
 			 setting->name);

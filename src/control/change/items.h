@@ -40,6 +40,10 @@ void draft_effect(struct draft *draft, enum setting_effect effect);
 void items_add(struct items *items, const char *kind, const char *name, enum change_what what,
 	       struct draft *draft);
 
+/* Is @setting the same in the structs @before and @after? Items of lists in the same order. */
+bool items_same(const struct items *items, const struct setting *setting, const void *before,
+		const void *after);
+
 /* One setting differs; @path from the block where the walk began: "keepalive.interval". */
 typedef void (*differs_fn)(struct items *items, void *arg, const struct setting *setting,
 			   const char *path, const void *before, const void *after);
