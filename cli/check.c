@@ -66,10 +66,10 @@ int check_run(const struct cli *cli)
 		print_json(&errs, cli->out);
 	else if (config == NULL)
 		err_print(&errs, cli->err);
-	else {
+	else
 		print_summary(cli->operand, config, cli->out);
+	if (config != NULL)
 		print_notes(config, cli->err);
-	}
 	config_destroy(config);
 	err_list_fini(&errs);
 	return status;

@@ -9,30 +9,30 @@
 
 const struct cli_option cli_options[] = {
 	{"socket", "PATH", "socket of the daemon; otherwise $HOMEWARD_SOCKET or " CLI_SOCKET},
-	{"timeout", "SECONDS", "give up after so long without an answer; 10 if not given"},
-	{"json", NULL, "print what the API says, for programs"},
-	{"help", NULL, "say what there is; after a command: what it takes"},
+	{"timeout", "SECONDS", "give up after SECONDS without an answer; 10 if not given"},
+	{"json", NULL, "print JSON, for programs"},
+	{"help", NULL, "print help; after a command: what it takes"},
 	{"version", NULL, "print the version"},
 	{NULL},
 };
 
 const struct command cli_commands[] = {
-	{"status", .help = "how the daemon is: alarms, ports, workers, flows, packets",
+	{"status", .help = "state of the daemon: alarms, ports, workers, flows, packets",
 	 .run = status_run},
 	{"sites", .help = "sites with their tunnels, traffic and flows", .run = sites_run},
 	{"tunnels", .help = "tunnels with their ends and traffic", .options = tunnels_options,
 	 .run = tunnels_run},
-	{"flows", .help = "live flows: who talks to whom, and leaves from where",
+	{"flows", .help = "live flows: who talks to whom, by which egress address and port",
 	 .options = flows_options, .run = flows_run},
 	{"egress", .help = "egress addresses, slices and the ports in use", .run = egress_run},
-	{"drops", .help = "packets dropped and lost, by reason, and answered by ICMP",
+	{"drops", .help = "packets dropped, lost or answered by the gateway itself, by reason",
 	 .options = drops_options, .run = drops_run},
 	{"check", .operand = "FILE",
 	 .help = "read a configuration file and report every error in it", .run = check_run},
-	{"size", .help = "how many slices, flows and bytes a number of users needs",
+	{"size", .help = "slices, flows and bytes that a number of users needs",
 	 .options = size_options, .run = size_run},
 	{"help", .operand = "COMMAND", .operand_optional = true,
-	 .help = "say what there is, or what COMMAND takes", .run = help_run},
+	 .help = "print the commands, or what COMMAND takes", .run = help_run},
 	{NULL},
 };
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 const struct cli_option drops_options[] = {
-	{"all", NULL, "reasons without a packet, too"},
+	{"all", NULL, "reasons without packets, too"},
 	{NULL},
 };
 

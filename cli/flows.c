@@ -16,11 +16,13 @@ enum { PAGE_OF_ALL = 1000, CURSOR_SIZE = 128 };
 const struct cli_option flows_options[] = {
 	{"site", "NAME", "only flows that this site started"},
 	{"tunnel", "NAME", "only flows whose replies go into this tunnel"},
-	{"address", "ADDRESS", "only flows with this address or prefix at any end"},
-	{"port", "PORT", "only flows with this port or ICMP identifier at any end"},
-	{"protocol", "PROTOCOL", "only flows of this protocol: " PROTOCOL_WORDS},
+	{"address", "ADDRESS",
+	 "only flows with this address or prefix: source, destination or egress"},
+	{"port", "PORT",
+	 "only flows with this port or ICMP identifier: source, destination or egress"},
+	{"protocol", "PROTOCOL", "only this protocol: " PROTOCOL_WORDS},
 	{"limit", "COUNT", "flows a page, 1 to 1000; 100 if not given"},
-	{"all", NULL, "all of them, page after page"},
+	{"all", NULL, "all flows, page after page"},
 	{NULL},
 };
 

@@ -1,5 +1,6 @@
 /* homeward --help, COMMAND --help and help COMMAND, printed from the tables. */
 #include "cli.h"
+#include "client.h"
 
 #include <string.h>
 
@@ -37,24 +38,65 @@ static void print_options(const struct cli_option *rows, FILE *out)
 static void print_command(const struct command *c, FILE *out)
 {
 	fprintf(out, "usage: homeward %s\n\n%s\n", usage_of(c, " [OPTIONS]").text, c->help);
-	fprintf(out, "\noptions:\n");
+	if (c->options != NULL)
+		fprintf(out, "\noptions:\n");
 	print_options(c->options, out);
+	fprintf(out, "\noptions of every command:\n");
 	print_options(cli_options, out);
 }
 
-void cli_print_help(const struct cli *cli, FILE *out)
+static void print_commands(FILE *out)
 {
-	if (cli->command != NULL) {
-		print_command(cli->command, out);
-		return;
-	}
 	fprintf(out, "usage: homeward [OPTIONS] COMMAND\n\ncommands:\n");
 	for (const struct command *c = cli_commands; c->word != NULL; c++)
 		fprintf(out, "  %-*s %s\n", HELP_COLUMN, usage_of(c, "").text, c->help);
 	fprintf(out, "\noptions:\n");
 	print_options(cli_options, out);
-	fprintf(out,
-		"\nhomeward COMMAND --help says what a command takes; homeward(1) all of it.\n");
+	fprintf(out, "\nhomeward help COMMAND says what a command takes; homeward(1) says all.\n");
+}
+
+static json_t *describe_options(const struct cli_option *rows)
+{
+	json_t *list = json_array();
+
+	for (; rows != NULL && rows->name != NULL; rows++)
+		json_array_append_new(list, json_pack("{s:s, s:s?, s:s}", "name", rows->name,
+						      "value", rows->value, "help", rows->help));
+	return list;
+}
+
+static json_t *describe_command(const struct command *c)
+{
+	return json_pack("{s:s, s:s?, s:b, s:s, s:o}", "name", c->word, "operand", c->operand,
+			 "operand_optional", (int)c->operand_optional, "help", c->help, "options",
+			 describe_options(c->options));
+}
+
+/* One command, or all of them with the options of every command: for completion in shells. */
+static json_t *describe(const struct command *command)
+{
+	json_t *list;
+
+	if (command != NULL)
+		return describe_command(command);
+	list = json_array();
+	for (const struct command *c = cli_commands; c->word != NULL; c++)
+		json_array_append_new(list, describe_command(c));
+	return json_pack("{s:o, s:o}", "commands", list, "options", describe_options(cli_options));
+}
+
+void cli_print_help(const struct cli *cli, FILE *out)
+{
+	if (cli->json) {
+		json_t *json = describe(cli->command);
+
+		client_print_json(json, out);
+		json_decref(json);
+	} else if (cli->command != NULL) {
+		print_command(cli->command, out);
+	} else {
+		print_commands(out);
+	}
 }
 
 int help_run(const struct cli *cli)

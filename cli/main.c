@@ -10,7 +10,7 @@
 static int run(const struct cli *cli)
 {
 	if (cli->version) {
-		printf("homeward %s\n", HOMEWARD_VERSION);
+		printf(cli->json ? "{\"version\": \"%s\"}\n" : "homeward %s\n", HOMEWARD_VERSION);
 		return CLI_EXIT_OK;
 	}
 	if (cli->help) {

@@ -8,7 +8,7 @@
 const struct cli_option tunnels_options[] = {
 	{"site", "NAME", "only the tunnels of this site"},
 	{"unknown", NULL,
-	 "instead: who sends tunnel packets that no tunnel takes, as configuration"},
+	 "instead: senders whose packets no tunnel takes, as configuration to paste"},
 	{NULL},
 };
 

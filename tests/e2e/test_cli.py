@@ -92,6 +92,12 @@ def test_json_is_the_api(replay, word):
     assert set(printed) == set(replay.get(f"/v1/{word}")[1])
 
 
+@pytest.mark.parametrize("args", [["help"], ["help", "flows"], ["flows", "--help"], ["--version"],
+                                  ["size"], ["tunnels", "--unknown"]])
+def test_json_of_the_rest(replay, args):
+    assert isinstance(json.loads(replay.homeward("--json", *args).stdout), dict)
+
+
 @pytest.mark.parametrize("args, status, sentence", [
     (["flow"], 2, "did you mean flows?"),
     (["flows", "--sit", "x"], 2, "did you mean --site?"),

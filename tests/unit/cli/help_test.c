@@ -9,18 +9,22 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
-/* Runs "homeward @first @second". What it said, for free(). */
-static char *run(const char *first, const char *second, int want)
+enum { WORDS_MAX = 4 };
+
+/* Runs homeward with @words, which end with NULL. What it said, for free(). */
+static char *run_words(const char *const *words, int want)
 {
-	char *argv[] = {(char *)"homeward", (char *)first, (char *)second, NULL};
-	char *text = NULL;
+	char *argv[WORDS_MAX + 1] = {(char *)"homeward"}, *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 	struct cli cli = {.socket = CLI_SOCKET, .out = to, .err = to};
-	int status = CLI_EXIT_OK;
+	int status = CLI_EXIT_OK, argc = 1;
 
-	assert_int_equal(cli_parse(&cli, second != NULL ? 3 : 2, argv), 0);
+	for (; words[argc - 1] != NULL; argc++)
+		argv[argc] = (char *)words[argc - 1];
+	assert_int_equal(cli_parse(&cli, argc, argv), 0);
 	if (cli.help)
 		cli_print_help(&cli, to);
 	else
@@ -28,6 +32,11 @@ static char *run(const char *first, const char *second, int want)
 	fclose(to);
 	assert_int_equal(status, want);
 	return text;
+}
+
+static char *run(const char *first, const char *second, int want)
+{
+	return run_words((const char *const[]){first, second, NULL}, want);
 }
 
 static void check_same(char *a, char *b)
@@ -68,6 +77,55 @@ static void test_complete(void **state)
 	free(all);
 }
 
+/* A terminal of 100 columns has every line in one. */
+static void check_width(char *text)
+{
+	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;)
+		if (strlen(line) > 100)
+			fail_msg("too long: %s", line);
+	free(text);
+}
+
+static void test_width(void **state)
+{
+	check_width(run("help", NULL, CLI_EXIT_OK));
+	for (const struct command *c = cli_commands; c->word != NULL; c++)
+		check_width(run("help", c->word, CLI_EXIT_OK));
+}
+
+static json_t *run_json(const char *word)
+{
+	char *text = run_words((const char *const[]){"help", "--json", word, NULL}, CLI_EXIT_OK);
+	json_t *json = json_loads(text, 0, NULL);
+
+	free(text);
+	assert_non_null(json);
+	return json;
+}
+
+/* For completion in shells: the same tables. */
+static void test_json(void **state)
+{
+	json_t *all = run_json(NULL), *item;
+	const struct command *c = cli_commands;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "commands"), i, item)
+	{
+		json_t *one = run_json(c->word);
+
+		assert_string_equal(json_string_value(json_object_get(item, "name")), c->word);
+		assert_true(json_equal(item, one));
+		json_decref(one);
+		c++;
+	}
+	assert_null(c->word);
+	item = json_array_get(json_object_get(all, "options"), 0);
+	assert_string_equal(json_string_value(json_object_get(item, "name")), "socket");
+	assert_string_equal(json_string_value(json_object_get(item, "value")), "PATH");
+	json_decref(all);
+}
+
 static void test_unknown(void **state)
 {
 	static const struct {
@@ -90,8 +148,8 @@ static void test_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same_as_option),
-		cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_same_as_option), cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_width),	       cmocka_unit_test(test_json),
 		cmocka_unit_test(test_unknown),
 	};
 
