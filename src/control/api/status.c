@@ -83,11 +83,6 @@ const struct route_field status_fields[] = {
 	{NULL},
 };
 
-static const char *const driver_names[] = {
-	[PORT_AF_XDP] = "af_xdp", [PORT_AF_PACKET] = "af_packet", [PORT_TAP] = "tap",
-	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",
-};
-
 static uint64_t sum_drops(const struct worker_counters *c)
 {
 	uint64_t sum = 0;
@@ -138,7 +133,7 @@ static json_t *describe_port(const struct api_context *ctx, size_t i, bool *acco
 
 	sum_port(ctx, i, &c);
 	obj = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
-			port->config->name, "driver", driver_names[port->config->driver],
+			port->config->name, "driver", config_driver_name(port->config->driver),
 			"interface", interface[0] != '\0' ? interface : NULL, "state",
 			port_state_name(port->state), "reason",
 			port->reason[0] != '\0' ? port->reason : NULL, "mtu",

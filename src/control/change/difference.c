@@ -90,7 +90,7 @@ static void say_port(struct items *items, struct draft *draft, const struct conf
 {
 	const char *what = port->interface[0] != '\0' ? port->interface : port->rx_file;
 
-	draft_say(items, draft, "%s%s%s", schema_driver_name(port->driver),
+	draft_say(items, draft, "%s%s%s", config_driver_name(port->driver),
 		  what[0] != '\0' ? " " : "", what);
 }
 

@@ -19,7 +19,7 @@ static bool driver_is_known(const struct tree_node *item)
 	if (node == NULL)
 		return true; /* the default */
 	for (unsigned d = PORT_AF_XDP; d <= PORT_MEMORY; d++) {
-		if (node->kind == TREE_TEXT && strcmp(node->text, schema_driver_name(d)) == 0)
+		if (node->kind == TREE_TEXT && strcmp(node->text, config_driver_name(d)) == 0)
 			return true;
 	}
 	return false;
@@ -29,7 +29,7 @@ static void check_driver(struct checker *checker, const struct config_port *port
 			 const struct tree_node *item)
 {
 	unsigned bit = 1u << port->driver;
-	const char *driver = schema_driver_name(port->driver);
+	const char *driver = config_driver_name(port->driver);
 
 	for (size_t i = 0; i < schema_port.n; i++) {
 		const struct setting *setting = &schema_port.settings[i];

@@ -131,12 +131,12 @@ static void check_keepalive(struct checker *checker, struct spec_tunnel *tunnel,
 		return;
 	if (tunnel->keepalive.retries == 0)
 		tunnel->keepalive.retries = KEEPALIVE_RETRIES;
-	if (port == NULL || port->driver == PORT_AF_XDP || port->driver == PORT_AF_PACKET)
+	if (port == NULL || config_driver_has_kernel(port->driver))
 		return;
 	report_at(checker->report, tree_get(node, "interval"),
 		  "\"keepalive\" needs the kernel behind the tunnel's port: driver af_xdp or "
 		  "af_packet, but port %s is %s",
-		  port->name, schema_driver_name(port->driver));
+		  port->name, config_driver_name(port->driver));
 }
 
 static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,

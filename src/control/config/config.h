@@ -30,6 +30,14 @@ enum port_driver {
 	PORT_MEMORY,
 };
 
+const char *config_driver_name(enum port_driver driver); /* as in the file */
+
+/* Does the port share its interface with the kernel, which has neighbours and routes for it? */
+static inline bool config_driver_has_kernel(enum port_driver driver)
+{
+	return driver == PORT_AF_XDP || driver == PORT_AF_PACKET;
+}
+
 /* Whose packets keep a flow alive? */
 enum config_refresh { REFRESH_BOTH, REFRESH_OUTBOUND };
 

@@ -39,7 +39,7 @@ void config_note_mtus(const struct config *config, struct err_list *notes)
 	if (fd < 0)
 		return;
 	for (size_t i = 0; i < config->n_ports; i++)
-		if (config->ports[i].driver <= PORT_AF_PACKET)
+		if (config_driver_has_kernel(config->ports[i].driver))
 			has[i] = interface_mtu(fd, config->ports[i].interface);
 	close(fd);
 	for (size_t i = 0; i < config->network.n_sites; i++) {

@@ -15,7 +15,7 @@ static void write_drivers(FILE *out, unsigned mask)
 	for (unsigned d = PORT_AF_XDP; d <= PORT_MEMORY; d++) {
 		if ((mask >> d & 1) == 0)
 			continue;
-		fprintf(out, "%s`%s`", comma, schema_driver_name(d));
+		fprintf(out, "%s`%s`", comma, config_driver_name(d));
 		comma = ", ";
 	}
 }

@@ -91,8 +91,5 @@ extern const struct block schema_address; /* of a pool */
 enum { SCHEMA_EXPECTS_SIZE = 192 };
 const char *schema_expects(const struct setting *setting, char buf[static SCHEMA_EXPECTS_SIZE]);
 
-/* The name of a driver, as in the file. */
-const char *schema_driver_name(unsigned driver);
-
 /* NULL: not a setting of @block. */
 const struct setting *schema_find(const struct block *block, const char *name);

@@ -1,10 +1,6 @@
 /* The settings of flows, their limits and timeouts, and of the API: see schema.h. */
 #include "control/config/schema_rows.h"
 
-enum {
-	PORT_TIMERS_MAX = 16, /* FLOW_PORT_TIMERS_MAX of flow/flow.h */
-};
-
 static const char *const transports[] = {[TRANSPORT_UDP] = "udp", [TRANSPORT_TCP] = "tcp", NULL};
 static const char *const refresh_names[] = {
 	[REFRESH_BOTH] = "both", [REFRESH_OUTBOUND] = "outbound", NULL};
@@ -84,7 +80,7 @@ static const struct setting timeout_rows[] = {
 		.help = "ICMP echo and timestamp (RFC 5508).",
 	}, {
 		.name = "per-port", .type = SETTING_LIST, AT(config, port_timers),
-		COUNT(config, n_port_timers), .min = 1, .max = PORT_TIMERS_MAX,
+		COUNT(config, n_port_timers), .min = 1, .max = FLOW_PORT_TIMERS_MAX,
 		.block = &port_timer_block,
 		.reloadable = true, .effect = EFFECT_IDLE,
 		.help = "Other timeouts for flows to some destination ports (RFC 4787 REQ-5a). "

@@ -70,7 +70,7 @@ static_assert(ARRAY_SIZE(port_rows) <= SETTINGS_MAX,
 	      "a block has more settings than the parser remembers");
 static_assert(sizeof(((struct config_port *)0)->interface) == IFNAMSIZ, "interface is a name");
 
-const char *schema_driver_name(unsigned driver)
+const char *config_driver_name(enum port_driver driver)
 {
 	return drivers[driver];
 }

@@ -8,6 +8,7 @@
 
 #include "control/config/config.h"
 #include "control/config/schema.h"
+#include "flow/flow.h"
 
 #include <assert.h>
 
@@ -21,7 +22,7 @@
 #define BLOCK_OF(rows) .settings = (rows), .n = ARRAY_SIZE(rows)
 
 enum {
-	CAPACITY_MAX = 268435456, /* FLOW_CAPACITY_MAX of flow/flow.h */
+	CAPACITY_MAX = FLOW_CAPACITY_MAX,
 	NEW_FLOWS_MAX = 100000000, /* a second: ten nanoseconds each */
 	DURATION_MAX_S = 18 * 3600, /* fits 16 bits */
 };

@@ -6,9 +6,7 @@
 static const struct driver drivers[] = {
 	[PORT_AF_XDP] =
 		{
-			.name = "af_xdp",
 			.device = "net_af_xdp",
-			.has_kernel = true,
 			.advice = "; if another program uses its queue 0, stop that; if the "
 				  "interface cannot do XDP, set driver: af_packet",
 			.prepare = driver_af_xdp_prepare,
@@ -16,9 +14,7 @@ static const struct driver drivers[] = {
 		},
 	[PORT_AF_PACKET] =
 		{
-			.name = "af_packet",
 			.device = "net_af_packet",
-			.has_kernel = true,
 			.is_modest = true,
 			.swallows = true,
 			.advice = "",
@@ -27,7 +23,6 @@ static const struct driver drivers[] = {
 		},
 	[PORT_TAP] =
 		{
-			.name = "tap",
 			.device = "net_tap",
 			.advice = "; is /dev/net/tun there, and the name free?",
 			.prepare = driver_tap_prepare,
@@ -35,7 +30,6 @@ static const struct driver drivers[] = {
 		},
 	[PORT_PCAP] =
 		{
-			.name = "pcap",
 			.device = "net_pcap",
 			.swallows = true,
 			.advice = "; can its files be read and written?",
@@ -44,7 +38,6 @@ static const struct driver drivers[] = {
 		},
 	[PORT_MEMORY] =
 		{
-			.name = "memory",
 			.advice = "",
 			.prepare = driver_memory_prepare,
 			.finish = driver_own_mac,
@@ -59,7 +52,7 @@ const struct driver *driver_find(enum port_driver driver)
 
 bool driver_has_kernel(enum port_driver driver)
 {
-	return driver_find(driver)->has_kernel;
+	return config_driver_has_kernel(driver);
 }
 
 uint32_t driver_mtu(const struct config_port *config)

@@ -10,9 +10,7 @@ enum { DRIVER_MTU_DEFAULT = ETHER_MTU, DRIVER_MTU_MAX = 9216, DRIVER_ARGS_SIZE =
 struct port_opening;
 
 struct driver {
-	const char *name; /* as in the configuration */
 	const char *device; /* DPDK's; NULL: made of rings */
-	bool has_kernel;
 	bool swallows; /* DPDK takes packets that it cannot send, and counts them as errors */
 	bool is_modest; /* DPDK believes it to take 1,500 bytes; it takes what its frames hold */
 	const char *advice; /* what to do when it refuses */

@@ -94,9 +94,10 @@ static void refused(struct port_opening *o, int ret)
 	const struct config_port *config = o->port->config;
 
 	err_add(o->errs, o->file, config->line, 0, "port %s: the %s driver refused %s (%s%s%s)%s",
-		config->name, o->driver->name, o->driver->device == NULL ? "" : config->interface,
-		eal_first_message(), ret < 0 && ret != -1 ? "; " : "",
-		ret < 0 && ret != -1 ? strerror(-ret) : "", o->driver->advice);
+		config->name, config_driver_name(config->driver),
+		o->driver->device == NULL ? "" : config->interface, eal_first_message(),
+		ret < 0 && ret != -1 ? "; " : "", ret < 0 && ret != -1 ? strerror(-ret) : "",
+		o->driver->advice);
 }
 
 static int open_one(struct port_opening *o)
