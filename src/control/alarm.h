@@ -39,6 +39,14 @@ enum {
 	X(EPOCH, "epoch", WARNING,                                                                 \
 	  "make the file of `flows.epoch-file` writable; without it ports do not rest over the "   \
 	  "next start")                                                                            \
+	X(CONFIG_STORE, "config_store", WARNING,                                                   \
+	  "make `state-directory` writable and give it room; until then the configuration cannot " \
+	  "be changed")                                                                            \
+	X(CONFIG_TRIAL, "config_trial", WARNING,                                                   \
+	  "`homeward config confirm` keeps it; `homeward config rollback` undoes it at once")      \
+	X(CONFIG_UNDONE, "config_undone", WARNING,                                                 \
+	  "`homeward config history` has its number: look what was wrong with it, and apply it "   \
+	  "again")                                                                                 \
 	X(PORTS_SHORT, "ports_short", WARNING,                                                     \
 	  "what servers still send may reach another site's host: give the pool more slices "      \
 	  "(`homeward size` says how many), or flows shorter timeouts")                            \

@@ -84,7 +84,10 @@ struct config *config_parse(const char *name, const char *text, size_t len, stru
 	return config;
 }
 
-/* All of @file, at most one byte more than is allowed. NULL and errno if it can not be read. */
+/*
+ * All of @file, at most one byte more than is allowed, with room for a NUL. NULL and errno if it
+ * can not be read.
+ */
 static char *read_all(FILE *file, size_t *len)
 {
 	size_t size = 64 << 10, n = 0;
@@ -94,7 +97,7 @@ static char *read_all(FILE *file, size_t *len)
 		size *= 2;
 		if (size > CONFIG_FILE_MAX + 1)
 			size = CONFIG_FILE_MAX + 1;
-		more = realloc(text, size);
+		more = realloc(text, size + 1);
 		if (more == NULL)
 			goto fail;
 		text = more;
@@ -110,21 +113,28 @@ fail:
 	return NULL;
 }
 
-struct config *config_load(const char *path, struct err_list *errs)
+char *config_read(const char *path, size_t *len, struct err_list *errs)
 {
 	FILE *file = fopen(path, "re");
-	struct config *config = NULL;
 	char *text = NULL;
-	size_t len;
 
 	if (file != NULL)
-		text = read_all(file, &len);
+		text = read_all(file, len);
 	if (text == NULL)
 		err_add(errs, path, 0, 0, "the file can not be read: %s", strerror(errno));
 	else
-		config = config_parse(path, text, len, errs);
-	free(text);
+		text[*len] = '\0';
 	if (file != NULL)
 		fclose(file);
+	return text;
+}
+
+struct config *config_load(const char *path, struct err_list *errs)
+{
+	size_t len;
+	char *text = config_read(path, &len, errs);
+	struct config *config = text != NULL ? config_parse(path, text, len, errs) : NULL;
+
+	free(text);
 	return config;
 }

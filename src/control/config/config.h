@@ -104,6 +104,12 @@ struct err_list;
  */
 struct config *config_load(const char *path, struct err_list *errs);
 
+/*
+ * The text of @path, of *@len bytes and a NUL, for the caller to free; one byte more than
+ * CONFIG_FILE_MAX at most. NULL and a sentence in @errs if it cannot be read.
+ */
+char *config_read(const char *path, size_t *len, struct err_list *errs);
+
 /* The same from memory; @name stands for the file in messages. @len bytes, need not end in NUL. */
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs);
 
