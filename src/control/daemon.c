@@ -26,9 +26,9 @@
 #include "control/port.h"
 #include "control/port/life.h"
 #include "control/rest_watch.h"
-#include "handover.h"
 #include "network/network.h"
-#include "worker.h"
+#include "path/handover.h"
+#include "worker/worker.h"
 
 #include <errno.h>
 #include <inttypes.h>

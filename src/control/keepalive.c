@@ -2,8 +2,8 @@
  * Keepalives of our own: see keepalive.h.
  *
  * A keepalive is a packet of the tunnel whose inner packet is addressed to ourselves and carries
- * nothing (in/keepalive.c has its form): a far end that unpacks and forwards it, as it does with
- * everything else, sends it back. So no agreement is needed, and both directions are tried.
+ * nothing (answer/keepalive.c has its form): a far end that unpacks and forwards it, as it does
+ * with everything else, sends it back. So no agreement is needed, and both directions are tried.
  *
  * They are sent by raw sockets of the kernel, which owns the tunnels' addresses and has the routes.
  * The answers come to the workers as all that comes out of a tunnel does, and are counted there.

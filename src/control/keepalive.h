@@ -7,7 +7,7 @@
 #pragma once
 
 #include "network/network.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 struct alarms;
 struct event_base;

@@ -9,7 +9,7 @@
 #include "control/config/config.h"
 #include "control/port_stats.h"
 #include "network/network.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 struct alarms;
 struct event_base;

@@ -1,7 +1,7 @@
 /* What the kernel, drivers and interfaces count of a port: see control/port/meter.c. */
 #pragma once
 
-#include "drop.h"
+#include "base/drop.h"
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include "control/rest_watch.h"
 
 #include "control/alarm.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

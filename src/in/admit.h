@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "context.h"
 #include "in/fragment.h"
+#include "path/context.h"
 
 enum {
 	ADMIT_SITE_ANY = UINT16_MAX, /* of no site as yet: it may open a flow */

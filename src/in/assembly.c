@@ -35,7 +35,7 @@
 #include "in/admit.h"
 #include "in/extent.h"
 #include "in/stages.h"
-#include "reassembled.h"
+#include "path/reassembled.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  */
 #pragma once
 
-#include "context.h"
 #include "in/fragment.h"
+#include "path/context.h"
 
 /* key.zero of a fragment: what was cut. No flow has such a key. */
 enum assembly_kind {

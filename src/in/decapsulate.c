@@ -13,9 +13,11 @@
  */
 #include "in/stages.h"
 
+#include "answer/arp.h"
+#include "answer/keepalive.h"
+#include "answer/nd.h"
 #include "base/checksum.h"
 #include "base/wire.h"
-#include "in/keepalive.h"
 #include "in/tag.h"
 #include "in/unknown.h"
 #include "tunnel/ecn.h"

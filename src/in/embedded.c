@@ -15,8 +15,8 @@
 #include "base/addr4.h"
 #include "base/checksum.h"
 #include "base/wire.h"
-#include "handover.h"
 #include "in/transport.h"
+#include "path/handover.h"
 
 bool embedded_is_error(const struct packet *p)
 {

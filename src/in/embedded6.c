@@ -9,8 +9,8 @@
 
 #include "base/icmp6.h"
 #include "base/wire.h"
-#include "handover.h"
 #include "in/transport.h"
+#include "path/handover.h"
 #include "tunnel/ipv6.h"
 
 /* A protocol without ports may be that of a flow, too: one that nothing was translated of. */

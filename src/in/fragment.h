@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "drop.h"
+#include "base/drop.h"
 #include "flow/flow6.h"
 
 #include <stdbool.h>

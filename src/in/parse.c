@@ -8,13 +8,13 @@
  */
 #include "in/stages.h"
 
+#include "answer/errors.h"
+#include "answer/keepalive.h"
 #include "base/checksum.h"
 #include "base/wire.h"
-#include "errors.h"
-#include "handover.h"
-#include "in/keepalive.h"
 #include "in/partial.h"
 #include "in/transport.h"
+#include "path/handover.h"
 
 /*
  * A header that is not of IPv4's usual length. Options are not for us but two: a source route (RFC

@@ -9,12 +9,12 @@
  */
 #include "in/stages.h"
 
+#include "answer/errors.h"
+#include "answer/keepalive.h"
 #include "base/wire.h"
-#include "errors.h"
-#include "handover.h"
-#include "in/keepalive.h"
 #include "in/partial.h"
 #include "in/transport.h"
+#include "path/handover.h"
 #include "tunnel/ipv6.h"
 
 static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "context.h"
+#include "path/context.h"
 
 enum { PARTIAL_REST_S = 60 };
 

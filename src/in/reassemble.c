@@ -13,10 +13,10 @@
 #include "in/stages.h"
 
 #include "base/wire.h"
-#include "handover.h"
 #include "in/admit.h"
 #include "in/assembly.h"
-#include "reassembled.h"
+#include "path/handover.h"
+#include "path/reassembled.h"
 
 static bool is_six(const struct packet *p)
 {

@@ -12,9 +12,9 @@
 #include "in/stages.h"
 
 #include "base/wire.h"
-#include "handover.h"
 #include "in/steer.h"
 #include "in/tag.h"
+#include "path/handover.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>

@@ -1,7 +1,7 @@
-/* The stages of this folder; their contracts are the rows of pipeline.c. */
+/* The stages of this folder; their contracts are the rows of worker/pipeline.c. */
 #pragma once
 
-#include "context.h"
+#include "path/context.h"
 
 void stage_decapsulate(struct context *ctx, struct burst *b);
 void stage_parse(struct context *ctx, struct burst *b);
@@ -9,6 +9,8 @@ void stage_reassemble(struct context *ctx, struct burst *b);
 void stage_parse6(struct context *ctx, struct burst *b);
 void stage_embedded(struct context *ctx, struct burst *b);
 void stage_embedded6(struct context *ctx, struct burst *b);
+void stage_lookup(struct context *ctx, struct burst *b);
+void stage_lookup6(struct context *ctx, struct burst *b);
 
 /* What the stages do with one packet, for stage_reassemble(). */
 enum drop parse_header(struct packet *p); /* DROP_FRAGMENT: sound, but a fragment */
@@ -39,19 +41,6 @@ enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, stru
 
 /* The same of an ICMPv6 error; @embedded has @len bytes. */
 enum drop embedded6_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow6_key *key);
-
-/*
- * Is this frame a neighbour solicitation (RFC 4861) for an address that we answer for on this port?
- * Then the advertisement is made in place and true returned. @p->data is at the Ethernet header,
- * and an IPv6 header behind it.
- */
-bool nd_answer(const struct context *ctx, struct packet *p);
-
-/*
- * Is this Ethernet frame an ARP request (RFC 826) for an address that we answer for on this port?
- * Then the reply is made in place and true returned. @p->data is at the Ethernet header.
- */
-bool arp_answer(const struct context *ctx, struct packet *p);
 
 /* Fills an empty burst from all ports in turn. Returns the number of packets. */
 unsigned receive(struct context *ctx, struct burst *b);

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/wire.h"
-#include "packet.h"
+#include "path/packet.h"
 
 enum { PRIORITY_TAGS_MAX = 2 };
 

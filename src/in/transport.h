@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/wire.h"
-#include "packet.h"
+#include "path/packet.h"
 
 /* Why the packet @p, which is shorter than its IP header says, is dropped. */
 static inline enum drop truncated(const struct packet *p)

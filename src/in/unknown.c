@@ -2,7 +2,7 @@
 #include "in/unknown.h"
 
 #include "base/wire.h"
-#include "context.h"
+#include "path/context.h"
 #include "tunnel/gre.h"
 #include "tunnel/ipv6.h"
 

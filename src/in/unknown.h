@@ -10,7 +10,7 @@
 #pragma once
 
 #include "base/addr6.h"
-#include "drop.h"
+#include "base/drop.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,7 +10,7 @@
  * A hop is a neighbour: a gateway, the far end of a tunnel, or a host on the link that somebody
  * asked for. Flows keep its id, and when the neighbour's address changes, the hop behind the id
  * does. When routes have changed, the hop that packets went by is `moved`: a flow that has its id
- * looks up its route again (nexthop.h), at its next packet.
+ * looks up its route again (path/nexthop.h), at its next packet.
  *
  * A destination on the port's own link has a hop of its own, made when somebody first asks: until
  * then adjacency_route() says HOP_UNKNOWN_HOST and the worker asks the control thread to find out.

@@ -56,8 +56,8 @@ void ids_retire(struct ids *ids, uint16_t id, uint32_t until_s);
 void ids_published(struct ids *ids);
 
 /*
- * A census (census.h) begins at @now_s, and ends with the numbers that flows have: ids_has(). One
- * that is given up is begun anew. How many are free now that were not.
+ * A census (worker/census.h) begins at @now_s, and ends with the numbers that flows have:
+ * ids_has(). One that is given up is begun anew. How many are free now that were not.
  */
 void ids_census_begin(struct ids *ids, uint32_t now_s);
 size_t ids_census_end(struct ids *ids, const uint64_t used[IDS_WORDS]);

@@ -2,8 +2,8 @@
  * The network snapshot: all that workers read about sites, tunnels and egress addresses.
  *
  * Compiled from a network_spec by the control thread, published as one pointer, never changed
- * afterwards, freed when every worker has passed a quiescent point (worker.h). Ids of sites and
- * tunnels are stable: flows keep them.
+ * afterwards, freed when every worker has passed a quiescent point (worker/worker.h). Ids of sites
+ * and tunnels are stable: flows keep them.
  *
  *   site 0     the Internet; sites begin at 1
  *   tunnel 0   none; tunnels begin at 1

@@ -20,7 +20,7 @@
 
 #include "base/wire.h"
 #include "out/fragmenter.h"
-#include "reassembled.h"
+#include "path/reassembled.h"
 
 #include <rte_mbuf.h>
 

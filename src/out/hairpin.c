@@ -3,8 +3,8 @@
  *
  * Its flow is one like any other, but that it leaves by no neighbour: HOP_BACK_IN. With its own
  * egress address and port as source (REQ-9a) it goes through the stages once more, from parse on,
- * as if the Internet had sent it (pipeline.c): the port that it is sent to belongs to a flow of the
- * other host, which may be another site's or its own, or to another worker, or to nobody.
+ * as if the Internet had sent it (worker/pipeline.c): the port that it is sent to belongs to a flow
+ * of the other host, which may be another site's or its own, or to another worker, or to nobody.
  *
  * To the hosts it is one gateway, so the TTL that was taken is given back.
  */

@@ -8,7 +8,7 @@
 #include "base/checksum.h"
 #include "base/tcp_options.h"
 #include "base/wire.h"
-#include "nexthop.h"
+#include "path/nexthop.h"
 
 enum { MSS_MIN = 48 }; /* less is taken for an attack (CVE-2019-11479) */
 

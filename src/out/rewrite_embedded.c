@@ -14,8 +14,8 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
-#include "nexthop.h"
 #include "out/transport.h"
+#include "path/nexthop.h"
 
 /* What changes in the embedded packet: the side of the packet that our flow translated. */
 struct swap {

@@ -1,14 +1,14 @@
-/* The stages of this folder; their contracts are the rows of pipeline.c. */
+/* The stages of this folder; their contracts are the rows of worker/pipeline.c. */
 #pragma once
 
-#include "context.h"
+#include "path/context.h"
 
+void stage_forward(struct context *ctx, struct burst *b);
+void stage_forward6(struct context *ctx, struct burst *b);
 void stage_rewrite(struct context *ctx, struct burst *b);
 void stage_rewrite6(struct context *ctx, struct burst *b);
 void stage_rewrite_embedded(struct context *ctx, struct burst *b);
 void stage_rewrite_embedded6(struct context *ctx, struct burst *b);
-void stage_answer(struct context *ctx, struct burst *b);
-void stage_answer6(struct context *ctx, struct burst *b);
 void stage_fragment(struct context *ctx, struct burst *b);
 void stage_encapsulate(struct context *ctx, struct burst *b);
 void stage_encapsulate6(struct context *ctx, struct burst *b);
@@ -39,13 +39,6 @@ void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum 
 void rewrite_embedded6(uint8_t *embedded, size_t len, const struct flow *f, const struct flow6 *six,
 		       enum flow_dir dir);
 
-/*
- * A TCP segment of no flow, with ACK, becomes the reset that answers it, but for its IP header.
- * Room for that, without options, is in front; the place is returned. See reset.c.
- */
-uint8_t *reset_make(struct packet *p);
-uint8_t *reset_make6(struct packet *p, const struct flow6_key *key);
-
 /* Gives @p the hop and tunnel of @f's packets in its direction. Returns how much fits. */
 uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
 			  const struct flow6 *six);
@@ -59,7 +52,7 @@ void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
 
 /*
  * The MSS that fits @f in both directions, behind @headers bytes of IP and TCP. @six: its addresses
- * if it is IPv6, else NULL. A hop that has moved is looked up again (nexthop.h).
+ * if it is IPv6, else NULL. A hop that has moved is looked up again (path/nexthop.h).
  */
 uint16_t mss_of(struct context *ctx, struct flow *f, const struct flow6 *six, uint16_t headers);
 

@@ -7,7 +7,7 @@
  */
 #include "out/stages.h"
 
-#include "handover.h"
+#include "path/handover.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>

@@ -16,20 +16,21 @@
  * Where the Internet may open flows to a site, it finds the site's limits half as high: nobody out
  * there shows who he is, and what the site begins itself must not wait for him.
  *
- * Of a site's flows and half-open connections one host may have a part only (sources.h), so that
- * one that floods does not lock out the others. And half-open connections, which cost a flooder one
- * packet each, are kept the shorter the nearer their site or their host is to a limit: from the
- * half of it on, the time goes down evenly to two seconds. Established ones are never touched.
+ * Of a site's flows and half-open connections one host may have a part only (path/sources.h), so
+ * that one that floods does not lock out the others. And half-open connections, which cost a
+ * flooder one packet each, are kept the shorter the nearer their site or their host is to a limit:
+ * from the half of it on, the time goes down evenly to two seconds. Established ones are never
+ * touched.
  *
  * The numbers are this worker's share of the site's (network.c), and so are the counts; the worker
  * alone writes them. Flows are taken off when they end, half-open ones also when they are answered
- * (flow/forward.c).
+ * (out/forward.c).
  */
 #include "setup/setup.h"
 
 #include "base/memory.h"
+#include "path/sources.h"
 #include "setup/room.h"
-#include "sources.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -15,6 +15,7 @@
 #include "setup/mapping.h"
 
 #include "base/wire.h"
+#include "path/share.h"
 #include "setup/ports.h"
 
 #include <stdlib.h>
@@ -75,8 +76,8 @@ static bool slices_create(struct mappings *m, const struct network *net, uint16_
 
 		if (net->pools[slice->pool].mapping != MAPPING_ENDPOINT_INDEPENDENT)
 			continue;
-		ports->first = egress_part(slice->size, index, count);
-		ports->end = egress_part(slice->size, index + 1u, count);
+		ports->first = share_begin(slice->size, index, count);
+		ports->end = share_begin(slice->size, index + 1u, count);
 		ports->taken = calloc(PROTO_SETS, slice->size / 8);
 		if (ports->taken == NULL)
 			return false;

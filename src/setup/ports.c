@@ -10,6 +10,7 @@
 #include "setup/ports.h"
 
 #include "base/memory.h"
+#include "path/share.h"
 #include "setup/mapping.h"
 #include "setup/shortage.h"
 
@@ -20,19 +21,6 @@ static const uint32_t primes[WALKS] = {
 	2654435761, 2246822519, 3266489917, 668265263,
 	374761393,  4294967291, 2860486313, 3367900313,
 };
-
-uint32_t egress_part(uint32_t size, uint32_t index, uint32_t count)
-{
-	return (uint32_t)((uint64_t)size * index / count);
-}
-
-uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count)
-{
-	uint32_t offset = port & (size - 1);
-
-	/* The largest index whose part begins at or before offset. */
-	return (uint16_t)((((uint64_t)offset + 1) * count - 1) >> __builtin_ctz(size));
-}
 
 static bool create_slices(struct egress_state *e, const struct network *net, uint16_t index,
 			  uint16_t count)
@@ -45,8 +33,8 @@ static bool create_slices(struct egress_state *e, const struct network *net, uin
 		uint32_t size = net->slices[i].size;
 		struct slice_use *use = &e->slices[i];
 
-		use->first = egress_part(size, index, count);
-		use->n = egress_part(size, index + 1u, count) - use->first;
+		use->first = share_begin(size, index, count);
+		use->n = share_begin(size, index + 1u, count) - use->first;
 		use->flows_of_port = memory_lines(size * sizeof(uint32_t));
 		if (use->flows_of_port == NULL)
 			return false;

@@ -6,9 +6,9 @@
  * destinations have no route: they must not leak to the Internet, and neither must packets to our
  * own outer addresses, nor those of one site to a global prefix of another: sites do not meet.
  * Packets to our own egress addresses turn back. Behind the uplink the kernel's routes say which
- * neighbour is the nexthop (nexthop.h).
+ * neighbour is the nexthop (path/nexthop.h).
  */
-#include "nexthop.h"
+#include "path/nexthop.h"
 #include "setup/setup.h"
 
 /* @addr in host order. Both numbers are known at compile time: this is one comparison. */

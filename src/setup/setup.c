@@ -14,10 +14,10 @@
  */
 #include "setup/setup.h"
 
+#include "answer/errors.h"
 #include "base/wire.h"
-#include "errors.h"
 #include "flow/remotes.h"
-#include "nexthop.h"
+#include "path/nexthop.h"
 #include "setup/room.h"
 
 #include <string.h>

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "context.h"
+#include "path/context.h"
 
 /* One flow in the making. */
 struct setup {
@@ -111,11 +111,3 @@ struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
 
 /* How many ports of @slice only sites may take that have less than their fair share. Any thread. */
 uint32_t egress_kept_ports(const struct network *net, const struct slice *slice);
-
-/*
- * Where worker @index's part of a slice of @size ports begins, as an offset; @index up to @count.
- */
-uint32_t egress_part(uint32_t size, uint32_t index, uint32_t count);
-
-/* Which of @count workers owns @port of a slice of @size ports? Law: exactly one. */
-uint16_t egress_owner(uint16_t port, uint32_t size, uint16_t count);

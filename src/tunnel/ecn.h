@@ -1,7 +1,7 @@
 /* Explicit congestion notification through a tunnel: RFC 6040, what leaves it. */
 #pragma once
 
-#include "drop.h"
+#include "base/drop.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,14 +5,14 @@
 #pragma once
 
 #include "base/addr6.h"
+#include "base/drop.h"
 #include "base/types.h"
-#include "drop.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GRE_PROTOCOL_KEEPALIVE = 0 }; /* of what comes back: in/keepalive.c */
+enum { GRE_PROTOCOL_KEEPALIVE = 0 }; /* of what comes back: answer/keepalive.c */
 
 struct gre {
 	uint32_t key; /* host order */

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "drop.h"
+#include "base/drop.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,8 +8,8 @@
 
 #include "flow/table.h"
 #include "loop.h"
-#include "pipeline.h"
 #include "stages.h"
+#include "worker/pipeline.h"
 
 #include <inttypes.h>
 #include <rte_cycles.h>

@@ -12,10 +12,10 @@
 
 #include "base/memory.h"
 #include "base/wire.h"
-#include "context.h"
 #include "flow/flow.h"
-#include "handover.h"
 #include "loop.h"
+#include "path/context.h"
+#include "path/handover.h"
 #include "shots.h"
 
 #include <pthread.h>

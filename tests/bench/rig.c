@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/types.h"
-#include "handover.h"
+#include "path/handover.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -12,7 +12,7 @@
 
 #include "control/config/config.h"
 #include "network/network.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #include <stdint.h>
 

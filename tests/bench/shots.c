@@ -9,7 +9,7 @@
 #include "../packet/frame.h"
 #include "base/checksum.h"
 #include "base/wire.h"
-#include "packet.h"
+#include "path/packet.h"
 
 enum {
 	GRE_LEN = 8, /* with key */

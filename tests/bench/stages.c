@@ -2,7 +2,7 @@
 #include "stages.h"
 
 #include "in/stages.h"
-#include "pipeline.h"
+#include "worker/pipeline.h"
 
 #include <rte_cycles.h>
 #include <string.h>

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "packet.h"
+#include "path/packet.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@ FUNCTION_FAIL = 80
 LEVELS_MAX = 3
 COLUMNS = 100  # with tabs of eight; clang-format leaves comments and strings alone
 
-PACKET_PATH = ("src/in/", "src/flow/", "src/setup/", "src/out/", "src/tunnel/", "src/pipeline",
-               "src/worker")
+PACKET_PATH = ("src/in/", "src/flow/", "src/setup/", "src/out/", "src/answer/", "src/tunnel/",
+               "src/path/", "src/worker/")
 FORBIDDEN = re.compile(
     r"\b(printf|fprintf|puts|fputs|perror|syslog|log_\w+|rte_log|pthread_mutex_\w+|"
     r"pthread_rwlock_\w+|pthread_spin_\w+|rte_spinlock_\w+|sleep|time|gettimeofday|"

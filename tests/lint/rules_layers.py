@@ -3,45 +3,14 @@ import re
 
 from tree import Problem, numbered
 
-# Lower numbers first. A file's own row goes before its folder's: the flow table knows no packets,
-# the stages in the same folder do.
-LAYERS = {
-    "base": 0,
-    "drop": 1,
-    "tunnel": 2,  # protocols: pure functions on bytes
-    "network": 3,
-    "flow": 3,
-    "packet": 4,
-    "counters": 4,
-    "context": 5,
-    "errors": 5,
-    "sources": 5,
-    "reassembled": 5,
-    "nexthop": 5,
-    "wanted": 5,
-    "flow/forward": 6,
-    "flow/stages": 6,
-    "handover": 6,
-    "in": 6,
-    "setup": 6,
-    "out": 6,
-    "trace": 6,
-    "pipeline": 7,
-    "worker": 8,
-    "query": 8,
-    "census": 8,
-    "control": 9,
-    "main": 10,
-}
-# One thing in two files; what leaves for another worker, and where setup/ says it belongs.
-PAIRS = ({"worker", "query"}, {"worker", "census"}, {"errors", "context"}, {"sources", "context"}, {"nexthop", "context"}, {"wanted", "context"}, {"nexthop", "wanted"}, {"handover", "in"}, {"handover", "out"}, {"handover", "setup"})
-CLI_MAY = ("base/", "control/config/", "cli/", "drop.h")
+DRAWING = "docs/architecture.md"  # its section "The house" draws the folders, the highest first
+CLI_MAY = ("base/", "control/config/", "cli/")
 RTE_MAY = re.compile(
-    r"^src/(packet|reassembled|handover|pipeline|worker\w*|main)\.[ch]$|"
-    r"^src/(in/(receive|assembly|reassemble|steer\w*)|out/(fragment|transmit)|control/port\w*|network/adjacency\w*)\.[ch]$|"
+    r"^src/(main|path/(packet|reassembled|handover)|in/(receive|assembly|reassemble|steer\w*)|"
+    r"out/(fragment|transmit)|control/port\w*|network/adjacency\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
-TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/tunnel/", "src/base/",
-          "src/network/")
+TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/answer/", "src/tunnel/",
+          "src/base/", "src/network/")
 UNTESTED = re.compile(r"\.bpf\.c$|^src/in/receive\.c$|^src/out/transmit\.c$|"
                       r"^src/in/(assembly|reassemble)\.c$|^src/out/fragment\.c$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
@@ -54,29 +23,33 @@ def includes(text):
             yield number, match[1]
 
 
-def layer(path):
-    """(layer, part) of a path written from src/; None if it is not ours."""
-    stem = re.sub(r"\.[ch]$", "", path)
-    part = path.split("/")[0] if "/" in path else re.sub(r"_\w+$", "", stem)
-    if part not in LAYERS:
-        return None
-    return (LAYERS[stem if stem in LAYERS else part], part)
+def drawn(tree):
+    """{folder: row} as the page draws them; rows count upwards. A row is `in/ out/   what it is`."""
+    house = tree.files[DRAWING].split("## The house\n", 1)[1].split("\n## ", 1)[0]
+    rows = [re.match(r" {4}((?:\w+/? )*\w+/?)(?: {2,}|$)", line) for line in house.splitlines()]
+    rows = [row[1].replace("/", "").split() for row in rows if row]
+    return {name: i for i, row in enumerate(reversed(rows)) for name in row}
+
+
+def folder(path):
+    """Of a path written from src/. A file that lies there itself stands alone."""
+    return path.split("/")[0] if "/" in path else re.sub(r"\.[ch]$", "", path)
 
 
 def downwards(tree):
-    """Includes go down; parts of one layer do not know each other."""
+    """Includes go down; folders of one row do not know each other."""
+    row = drawn(tree)
     for path, text in tree.select(".c", ".h", under=("src/",)):
-        own = layer(path[len("src/"):])
+        own = folder(path[len("src/"):])
         for number, name in includes(text):
             if f"src/{name}" not in tree.files:
                 continue
-            other = layer(name)
-            if own is None or other is None:
-                yield Problem(path, number, "belongs to no layer: see tests/lint/rules_layers.py")
-            elif other[0] > own[0]:
-                yield Problem(path, number, f"{own[1]} may not include {name}: it lies above")
-            elif other[0] == own[0] and other[1] != own[1] and {own[1], other[1]} not in PAIRS:
-                yield Problem(path, number, f"{own[1]} may not include {name}: it lies beside")
+            other = folder(name)
+            if own not in row or other not in row:
+                yield Problem(path, number, f"stands in no row of {DRAWING}")
+            elif own != other and row[other] >= row[own]:
+                where = "above" if row[other] > row[own] else "beside"
+                yield Problem(path, number, f"{own} may not include {name}: it lies {where}")
 
 
 def own_includes(tree):

@@ -8,6 +8,12 @@ def function(*lines, name="f"):
     return HEAD + f"int {name}(void)\n{{\n" + "".join(f"{line}\n" for line in lines) + "}\n"
 
 
+def house(path, name):
+    """A file that includes another, under a page that draws four rows."""
+    page = "## The house\n\n    main     starts\n    in/ out/ setup/  stages\n    flow/   table\n    base/\n\n"
+    return {"docs/architecture.md": page, f"src/{path}": f'#include "{name}"\n', f"src/{name}": ""}
+
+
 DEEP = ("\tfor (;;)", "\t\tif (x)", "\t\t\tif (y)", "\t\t\t\tif (z)", "\t\t\t\t\treturn 1;")
 LONG_CALL = ("\tif (x)", "\t\tcall(a,", "\t\t\t\tb);")
 
@@ -55,7 +61,7 @@ ROWS = [
     ("pragma-once", {"src/a.h": HEAD + "#pragma once\n"}, (), False, "there"),
     ("packet-path", {"src/flow/a.c": function("\tp = malloc(1);")}, (), True, "allocates"),
     ("packet-path", {"src/out/a.c": function("\tlog_warn(1);")}, (), True, "logs"),
-    ("packet-path", {"src/worker.c": function("\tpthread_mutex_lock(&m);", name="x_start")}, (),
+    ("packet-path", {"src/worker/a.c": function("\tpthread_mutex_lock(&m);", name="x_start")}, (),
      True, "locks, even at start"),
     ("packet-path", {"src/flow/a.c": function("\tp = malloc(1);", name="a_create")}, (), False,
      "a constructor allocates"),
@@ -66,31 +72,21 @@ ROWS = [
     ("unfinished", {"src/a.c": HEAD}, (), False, "finished"),
     ("typedef", {"src/a.h": "typedef struct a a_t;\n"}, (), True, "hides a struct"),
     ("typedef", {"src/a.h": "typedef int (*a_fn)(void);\n"}, (), False, "a callback"),
-    ("downwards", {"src/flow/a.c": '#include "setup/b.h"\n', "src/setup/b.h": ""}, (), True, "up"),
-    ("downwards", {"src/base/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), True, "up"),
-    ("downwards", {"src/worker.h": '#include "control/b.h"\n', "src/control/b.h": ""}, (), True,
-     "control is above the worker"),
-    ("downwards", {"src/new/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), True,
-     "a folder that nobody placed"),
-    ("downwards", {"src/tunnel/a.c": '#include "out/b.h"\n', "src/out/b.h": ""}, (), True,
-     "tunnel knows wire formats only"),
-    ("downwards", {"src/setup/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), False, "down"),
-    ("downwards", {"src/tunnel/a.c": '#include "network/b.h"\n', "src/network/b.h": ""}, (), True,
-     "a protocol knows no networks"),
-    ("downwards", {"src/network/a.c": '#include "tunnel/b.h"\n', "src/tunnel/b.h": ""}, (), False,
-     "a network knows its tunnels' protocols"),
-    ("downwards", {"src/flow/table.c": '#include "context.h"\n', "src/context.h": ""}, (), True,
-     "the flow table knows no packets"),
-    ("downwards", {"src/flow/forward.c": '#include "context.h"\n', "src/context.h": ""}, (), False,
-     "a stage does"),
-    ("downwards", {"src/in/a.c": '#include "out/b.h"\n', "src/out/b.h": ""}, (), True, "beside"),
-    ("downwards", {"src/query.h": '#include "worker.h"\n', "src/worker.h": ""}, (), False,
-     "a worker answers queries"),
+    ("downwards", house("flow/a.c", "setup/b.h"), (), True, "up"),
+    ("downwards", house("base/a.c", "flow/b.h"), (), True, "up"),
+    ("downwards", house("in/a.c", "out/b.h"), (), True, "beside"),
+    ("downwards", house("new/a.c", "flow/b.h"), (), True, "a folder that nobody placed"),
+    ("downwards", house("flow/a.c", "new/b.h"), (), True, "nor is it below"),
+    ("downwards", house("flow/a.c", "main.h"), (), True, "main.c is above all"),
+    ("downwards", house("stray.c", "base/b.h"), (), True, "a file in no folder"),
+    ("downwards", house("setup/a.c", "flow/b.h"), (), False, "down"),
+    ("downwards", house("main.c", "out/b.h"), (), False, "down from the top"),
+    ("downwards", house("flow/a.c", "flow/b.h"), (), False, "in the same folder"),
     ("own-includes", {"src/flow/a.c": '#include "b.h"\n', "src/flow/b.h": ""}, (), True, "short"),
-    ("own-includes", {"src/flow/a.c": '#include "../drop.h"\n'}, (), True, "upwards by path"),
+    ("own-includes", {"src/flow/a.c": '#include "../base/drop.h"\n'}, (), True, "upwards by path"),
     ("own-includes", {"src/flow/a.c": '#include "flow/b.h"\n', "src/flow/b.h": ""}, (), False,
      "from src/"),
-    ("cli-alone", {"cli/a.c": '#include "worker.h"\n', "src/worker.h": ""}, (), True, "the daemon"),
+    ("cli-alone", {"cli/a.c": '#include "path/a.h"\n', "src/path/a.h": ""}, (), True, "the daemon"),
     ("cli-alone", {"cli/a.c": '#include "base/err.h"\n', "src/base/err.h": ""}, (), False, "base"),
     ("dpdk", {"src/flow/a.c": "#include <rte_mbuf.h>\n"}, (), True, "flow knows no DPDK"),
     ("dpdk", {"cli/a.c": "#include <rte_mbuf.h>\n"}, (), True, "nor does the CLI"),

@@ -7,7 +7,7 @@
 #include "bed.h"
 
 #include "base/err.h"
-#include "handover.h"
+#include "path/handover.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

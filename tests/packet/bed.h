@@ -10,7 +10,7 @@
 
 #include "control/config/config.h"
 #include "network/network.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -6,9 +6,9 @@
  *                                                             203.0.113.1, 2001:db8:1::1
  */
 #include "bed.h"
-#include "census.h"
-#include "context.h"
 #include "frame.h"
+#include "path/context.h"
+#include "worker/census.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 #include "frame.h"
 
 #include "base/icmp6.h"
-#include "packet.h"
+#include "path/packet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

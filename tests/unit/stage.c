@@ -1,9 +1,9 @@
 /* A stage by itself: see stage.h. What is looked up is real: network, adjacency and flow table. */
 #include "stage.h"
 
+#include "answer/stages.h"
 #include "base/clock.h"
 #include "flow/remotes.h"
-#include "flow/stages.h"
 #include "in/stages.h"
 #include "out/stages.h"
 #include "setup/setup.h"

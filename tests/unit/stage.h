@@ -15,8 +15,8 @@
  */
 #pragma once
 
-#include "context.h"
 #include "frame.h"
+#include "path/context.h"
 
 #include <stddef.h>
 

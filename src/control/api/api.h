@@ -10,7 +10,7 @@
 #include "control/config/config.h"
 #include "control/port.h"
 #include "network/network.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 struct alarms;
 struct keepalives;

@@ -5,7 +5,7 @@
  * before, the flows to addresses in the prefix may have to be rerouted. They used the hop that it
  * led to, or that of the shorter prefix above it, and flows to other prefixes use that hop, too. So
  * the hop is `moved` as a whole: it takes another number, and each of its flows looks up its route
- * again at its next packet (nexthop.h). That is one lookup a flow, and most find the same hop.
+ * again at its next packet (path/nexthop.h). That is one lookup a flow, and most find the same hop.
  * While routes change all the time it is done once a second at most, so that there are few lookups
  * for each packet; but at once for a hop that no route leads to any more.
  *

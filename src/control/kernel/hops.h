@@ -9,8 +9,8 @@
  *
  * It is moved when nothing leads to the row any more, or when a route that did leads elsewhere now:
  * then the row takes another one. Flows that have a moved number look up their route again
- * (nexthop.h). It is free when a census (census.h) that began after the workers knew found no flow
- * that has it.
+ * (path/nexthop.h). It is free when a census (worker/census.h) that began after the workers knew
+ * found no flow that has it.
  *
  * Control thread.
  */

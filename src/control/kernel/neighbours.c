@@ -8,8 +8,8 @@
  * was not understood; and every ten minutes, in case. Reading takes its time, so it is done the
  * more rarely the longer it takes: a twentieth of this thread at most.
  *
- * Hop numbers are given back by a census of the workers' flows (census.h), one a second where there
- * are some to give back, and one a minute to see which on-link hosts are in use.
+ * Hop numbers are given back by a census of the workers' flows (worker/census.h), one a second
+ * where there are some to give back, and one a minute to see which on-link hosts are in use.
  *
  * Control thread, in its event loop.
  */

@@ -8,10 +8,10 @@
  */
 #pragma once
 
-#include "census.h"
 #include "control/port.h"
 #include "network/adjacency.h"
 #include "network/network.h"
+#include "worker/census.h"
 
 struct event_base;
 struct neighbours;

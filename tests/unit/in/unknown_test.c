@@ -1,7 +1,7 @@
 /* The last few tunnels that nobody knows: who is remembered, who is pushed out, who is forgotten. */
 #include "in/unknown.h"
 
-#include "context.h"
+#include "path/context.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,6 +6,7 @@
 #include "setup/setup.h"
 
 #include "dice.h"
+#include "path/share.h"
 #include "stage.h"
 
 #include <setjmp.h>
@@ -164,7 +165,7 @@ static uint32_t take_part(uint16_t index, uint16_t count, uint8_t *used)
 
 	for (unsigned i = 0; i < PORTS; i++) {
 		if (own[i] != 0)
-			assert_int_equal(egress_owner((uint16_t)(i + 64), SIZE, count), index);
+			assert_int_equal(share_owner((uint16_t)(i + 64), SIZE, count), index);
 		used[i] += own[i];
 	}
 	bench_destroy(b);

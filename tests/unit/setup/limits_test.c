@@ -3,8 +3,8 @@
  * under which name, what comes back.
  */
 #include "flow/remotes.h"
+#include "path/sources.h"
 #include "setup/room.h"
-#include "sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

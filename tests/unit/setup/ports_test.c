@@ -3,6 +3,7 @@
  */
 #include "setup/ports.h"
 
+#include "path/share.h"
 #include "stage.h"
 
 #include <setjmp.h>
@@ -10,29 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* By multiplication or by walking through the parts: the same owner, for all ports. */
-static void check_owners(uint32_t size, uint16_t count)
-{
-	uint16_t owner = 0;
-
-	for (uint32_t offset = 0; offset < size; offset++) {
-		uint16_t port = (uint16_t)(65536 - size + offset);
-
-		while (offset >= size * (owner + 1u) / count)
-			owner++;
-		assert_int_equal(egress_owner(port, size, count), owner);
-	}
-}
-
-static void test_owner(void **state)
-{
-	for (uint32_t size = 64; size <= 32768; size *= 2) {
-		for (uint16_t count = 1; count <= 7; count++)
-			check_owners(size, count);
-		check_owners(size, 32);
-	}
-}
 
 /* Each port of an address once, whatever the walk, the slices and the workers. */
 static void test_walks_meet_every_port_once(void **state)
@@ -59,7 +37,7 @@ static void test_walks_meet_every_port_once(void **state)
 
 				assert_int_equal(met[port]++, 0);
 				assert_true(network_find_slice(b->net, 1, port) >= 0);
-				assert_int_equal(egress_owner(port, rows[i].size, rows[i].count),
+				assert_int_equal(share_owner(port, rows[i].size, rows[i].count),
 						 rows[i].index);
 				at = ports_next(e, a, at, e->steps[1][walk]);
 			}
@@ -71,7 +49,6 @@ static void test_walks_meet_every_port_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_walks_meet_every_port_once),
 	};
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "worker.h"
+#include "worker/worker.h"
 
 enum { FAKE_WORKERS = 2, FAKE_FLOWS = 250 };
 

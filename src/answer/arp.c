@@ -1,0 +1,69 @@
+/*
+ * ARP (RFC 826): who has our egress address?
+ *
+ * Egress addresses in the uplink's own network are on no interface of the kernel, so that nobody
+ * but us receives for them; then nobody but us can answer for them. On ports without a kernel
+ * behind (tap, pcap, memory) the same holds for the local ends of tunnels. All else of ARP, asking
+ * included, is the kernel's.
+ *
+ * The reply is made in the request's own buffer.
+ */
+#include "answer/arp.h"
+
+#include "base/wire.h"
+
+enum {
+	ARP_HARDWARE = ETHER_LEN,
+	ARP_OPERATION = ETHER_LEN + 6,
+	ARP_SENDER_MAC = ETHER_LEN + 8,
+	ARP_SENDER_IP = ETHER_LEN + 14,
+	ARP_TARGET_MAC = ETHER_LEN + 18,
+	ARP_TARGET_IP = ETHER_LEN + 24,
+	ARP_LEN = ETHER_LEN + 28,
+
+	ARP_REQUEST = 1,
+	ARP_REPLY = 2,
+};
+
+/* Ethernet and IPv4, lengths 6 and 4, operation request. */
+static const uint8_t request_for_ipv4[8] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST};
+
+static bool answer_for(const struct context *ctx, uint8_t port, be32_t addr)
+{
+	int address = network_find_address(ctx->net, addr);
+
+	if (address >= 0)
+		return ctx->net->addresses[address].port == port;
+	return ctx->ports[port].answer_arp_for_tunnels && network_is_local_end(ctx->net, addr);
+}
+
+/* Where we hear all, also what our kernel sends: whether somebody else has the address. */
+static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
+{
+	return memcmp(d + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN) == 0;
+}
+
+bool arp_answer(const struct context *ctx, struct packet *p)
+{
+	uint8_t *d = p->data;
+	const uint8_t *mac = ctx->adj->macs[p->port];
+	be32_t sender, target;
+
+	if (p->len < ARP_LEN ||
+	    memcmp(d + ARP_HARDWARE, request_for_ipv4, sizeof(request_for_ipv4)) != 0)
+		return false;
+	sender = wire_be32(d + ARP_SENDER_IP);
+	target = wire_be32(d + ARP_TARGET_IP);
+	/* A sender that claims the address itself announces a conflict, it does not ask. */
+	if (sender == target || is_own_probe(d, mac) || !answer_for(ctx, p->port, target))
+		return false;
+
+	memcpy(d + ETHER_DST, d + ARP_SENDER_MAC, ETHER_ADDR_LEN);
+	memcpy(d + ETHER_SRC, mac, ETHER_ADDR_LEN);
+	d[ARP_OPERATION + 1] = ARP_REPLY;
+	memcpy(d + ARP_TARGET_MAC, d + ARP_SENDER_MAC, ETHER_ADDR_LEN);
+	wire_put_be32(d + ARP_TARGET_IP, sender);
+	memcpy(d + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN);
+	wire_put_be32(d + ARP_SENDER_IP, target);
+	return true;
+}

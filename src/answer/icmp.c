@@ -1,0 +1,182 @@
+/*
+ * Answer: the gateway itself replies, in the packet's own buffer, the way the packet came.
+ *
+ *   echo                             RFC 792: the request turned round
+ *   time exceeded, unreachable,      RFC 792 and 1191: our header and eight bytes in front, the
+ *   fragmentation needed             packet embedded behind
+ *   reset                            RFC 9293 section 3.10.7.1: reset.c
+ *
+ * An error embeds as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
+ * address, or, towards the Internet, from the egress address that the packet was sent to. None is
+ * sent about an ICMP error, which has its own stages, nor where RFC 1812 section 4.3.2.7 forbids
+ * it.
+ *
+ * Errors are rate limited (errors.h); setup asked for those that say a refusal. A packet that would
+ * have been answered is then a drop, under the reason for which the error would have been sent.
+ */
+#include "answer/stages.h"
+
+#include "answer/errors.h"
+#include "answer/reset.h"
+#include "base/addr4.h"
+#include "base/checksum.h"
+#include "base/wire.h"
+
+enum {
+	ERROR_MAX = IPV4_LEAST_MTU,
+	ERROR_TTL = 64,
+	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
+	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
+};
+
+/* The largest packet that fits where this one was going; RFC 1191 section 4. */
+static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
+{
+	const struct flow *f = flow_table_at(ctx->flows, p->probe.record);
+
+	if (p->probe.dir == FLOW_RETURN)
+		return ctx->adj->tunnel_mtus[f->onramp];
+	return ctx->adj->hops[f->offramp].mtu;
+}
+
+/* Ours on the side that the packet came from. */
+static be32_t our_address(const struct context *ctx, const struct packet *p)
+{
+	return p->tunnel != TUNNEL_NONE ? ctx->net->tunnels[p->tunnel].address : p->probe.key.dst;
+}
+
+/* The neighbour by which it goes back to where it came from; false: nobody is known. */
+static bool route_back(const struct context *ctx, struct packet *p)
+{
+	if (p->port == PORT_BACK_IN) { /* the error turns back as the packet did */
+		p->hop = HOP_BACK_IN;
+		return true;
+	}
+	p->hop = p->tunnel != TUNNEL_NONE ? ctx->adj->tunnel_hops[p->tunnel]
+					  : adjacency_route(ctx->adj, p->port, p->probe.key.src);
+	return p->hop < HOP_VERDICTS && ctx->adj->hops[p->hop].resolved;
+}
+
+/* RFC 1812 section 4.3.2.7: from a host, to a host, and not by a broadcast of the link. */
+static bool can_be_told(const struct packet *p)
+{
+	const uint8_t *ethernet = p->data - ETHER_LEN;
+
+	if (!addr4_is_host(p->probe.key.src) || !addr4_is_host(p->probe.key.dst))
+		return false;
+	return p->tunnel != TUNNEL_NONE || p->port == PORT_BACK_IN ||
+	       !(ethernet[ETHER_DST] & ETHER_GROUP);
+}
+
+static void write_header(uint8_t *ip, uint8_t proto, be32_t src, be32_t dst, size_t len)
+{
+	memset(ip, 0, IPV4_LEN);
+	ip[IPV4_VERSION_IHL] = 4 << 4 | IPV4_LEN / 4;
+	wire_put_be16(ip + IPV4_LENGTH, htons((uint16_t)len));
+	ip[IPV4_TTL] = ERROR_TTL;
+	ip[IPV4_PROTO] = proto;
+	wire_put_be32(ip + IPV4_SRC, src);
+	wire_put_be32(ip + IPV4_DST, dst);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, IPV4_LEN));
+}
+
+/*
+ * The embedded moves up by what the new headers need more than receive left in front: encapsulation
+ * will want the headroom. Moving down never leaves the buffer, since an embedded packet is at most
+ * 548 bytes.
+ */
+static void make_error(const struct context *ctx, struct packet *p, struct icmp_kind kind)
+{
+	be32_t to = p->probe.key.src, from = our_address(ctx, p);
+	size_t embedded = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
+	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(ctx, p) : 0;
+	uint8_t *ip, *icmp;
+
+	if (p->len >= ROOMY) { /* may fill its buffer: see in/assembly.c */
+		memmove(p->data + ROOMY - ERROR_MAX, p->data, embedded);
+		p->data += ROOMY - ERROR_MAX;
+	}
+	ip = p->data - ERROR_HEADERS;
+	icmp = ip + IPV4_LEN;
+	memset(icmp, 0, ICMP_LEN);
+	icmp[ICMP_TYPE] = kind.type;
+	icmp[ICMP_CODE] = kind.code;
+	wire_put_be16(icmp + ICMP_NEXT_MTU, htons(mtu));
+	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, ICMP_LEN + embedded));
+	write_header(ip, PROTO_ICMP, from, to, ERROR_HEADERS + embedded);
+	p->data = ip;
+	p->len = (uint16_t)(ERROR_HEADERS + embedded);
+}
+
+static void make_echo_reply(struct packet *p)
+{
+	uint8_t *ip = p->data, *icmp = ip + p->l4;
+	be16_t before = wire_be16(icmp + ICMP_TYPE), after;
+
+	icmp[ICMP_TYPE] = ICMP_ECHO_REPLY;
+	after = wire_be16(icmp + ICMP_TYPE);
+	wire_put_be16(icmp + ICMP_CHECKSUM,
+		      checksum_apply_nonzero(wire_be16(icmp + ICMP_CHECKSUM),
+					     checksum_delta16(before, after)));
+
+	wire_put_be32(ip + IPV4_SRC, p->probe.key.dst);
+	wire_put_be32(ip + IPV4_DST, p->probe.key.src);
+	ip[IPV4_TTL] = ERROR_TTL;
+	wire_put_be16(ip + IPV4_CHECKSUM, 0);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
+}
+
+/* As if from whom it was sent to. */
+static void make_reset(struct packet *p)
+{
+	be32_t from = p->probe.key.dst, to = p->probe.key.src;
+
+	write_header(reset_make(p), PROTO_TCP, from, to, IPV4_LEN + TCP_LEN);
+}
+
+/* DROP_NONE if it may be. */
+static enum drop refuse(struct context *ctx, struct packet *p)
+{
+	enum drop drop = p->reason == ANSWER_UNREACHABLE ? (enum drop)p->refusal
+							 : answer_infos[p->reason].drop;
+
+	if (p->reason == ANSWER_ECHO)
+		return can_be_told(p) && route_back(ctx, p) ? DROP_NONE : drop;
+	if (can_be_told(p) && route_back(ctx, p) &&
+	    (drop == DROP_NONE || errors_may_send(ctx, p->probe.key.realm)))
+		return DROP_NONE;
+	return drop != DROP_NONE ? drop : p->refusal;
+}
+
+/* An echo reply is as long as its request; an error of 576 bytes meets a port that has less. */
+static bool is_too_big(const struct context *ctx, const struct packet *p)
+{
+	if (p->tunnel != TUNNEL_NONE)
+		return p->len > ctx->adj->tunnel_mtus[p->tunnel];
+	return p->hop != HOP_BACK_IN && p->len > ctx->adj->hops[p->hop].mtu;
+}
+
+void stage_answer(struct context *ctx, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_ANSWER]; i++) {
+		struct packet *p = b->list[STAGE_ANSWER][i];
+		enum drop drop = refuse(ctx, p);
+
+		if (drop != DROP_NONE) {
+			burst_drop(b, p, drop);
+			continue;
+		}
+		ctx->counters.answers[p->reason]++;
+		p->probe.hash = flow_table_prefetch(ctx->flows, &p->probe.key);
+		if (p->reason == ANSWER_ECHO)
+			make_echo_reply(p);
+		else if (p->reason == ANSWER_RESET)
+			make_reset(p);
+		else
+			make_error(ctx, p, answer_infos[p->reason].icmp);
+		if (is_too_big(ctx, p))
+			burst_fragment(b, p, FRAGMENT_AS_IS);
+		else
+			burst_pass(b, STAGE_ENCAPSULATE, p);
+	}
+}

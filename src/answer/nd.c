@@ -1,0 +1,121 @@
+/*
+ * Neighbour discovery (RFC 4861): who has our IPv6 egress address?
+ *
+ * As ARP (arp.c): egress addresses in the uplink's own network are on no interface of the kernel,
+ * so nobody but us can answer for them; neither are, on ports without a kernel behind, the local
+ * ends of tunnels. All else, asking and routers included, is the kernel's.
+ *
+ * A site's global prefix may be a part of the uplink's own network, too, when the provider routes
+ * none: then we answer for every address in it, as a proxy (section 7.2.8) that yields to a
+ * neighbour who has the address himself. Whether a host is there its site knows.
+ *
+ * The advertisement is made in the solicitation's own buffer. It names our Ethernet address, so
+ * that whoever asked need not ask again.
+ */
+#include "answer/nd.h"
+
+#include "base/icmp6.h"
+#include "base/wire.h"
+
+enum {
+	ND_IP = ETHER_LEN,
+	ND_ICMP = ND_IP + IPV6_LEN,
+	ND_FLAGS = ND_ICMP + 4,
+	ND_TARGET = ND_ICMP + 8,
+	ND_OPTIONS = ND_ICMP + 24,
+	ND_LEN = ND_OPTIONS + 8, /* with one option of eight bytes */
+
+	HOPS_ON_LINK = 255, /* section 7.1.1: no router passed it on */
+	OPTION_TARGET_ADDRESS = 2,
+	OPTION_UNITS = 1, /* of eight bytes */
+	FLAG_SOLICITED = 0x40,
+	FLAG_OVERRIDE = 0x20,
+};
+
+/* Section 7.1.1, on every solicitation. Options are only checked for their lengths. */
+static bool is_sound(const struct packet *p)
+{
+	const uint8_t *d = p->data;
+	struct addr6 src = addr6_read(d + ND_IP + IPV6_SRC), dst = addr6_read(d + ND_IP + IPV6_DST);
+	size_t len = wire_16(d + ND_IP + IPV6_LENGTH), at = ND_OPTIONS;
+
+	if (p->len < ND_OPTIONS || len < ND_OPTIONS - ND_ICMP || ND_ICMP + len > p->len)
+		return false;
+	if (d[ND_IP + IPV6_HOPS] != HOPS_ON_LINK || d[ND_ICMP + ICMP_CODE] != 0 ||
+	    !icmp6_checksum_ok(&src, &dst, d + ND_ICMP, len))
+		return false;
+	while (at + 1 < ND_ICMP + len && d[at + 1] != 0)
+		at += (size_t)d[at + 1] * 8;
+	return at == ND_ICMP + len;
+}
+
+static bool answer_for(const struct context *ctx, uint8_t port, const struct addr6 *target)
+{
+	int address = network_find_address6(ctx->net, target);
+
+	if (address >= 0)
+		return ctx->net->addresses[address].port == port;
+	if (network_find_global(ctx->net, target) != SITE_INTERNET)
+		return ctx->net->uplink6 == port;
+	return ctx->ports[port].answer_arp_for_tunnels && network_is_local_end6(ctx->net, target);
+}
+
+/*
+ * Made anew at the end of the solicitation's frame: one without options is shorter, and room is in
+ * front. @to: zero if it is for all.
+ */
+static void make_advertisement(struct packet *p, const uint8_t *mac, const struct addr6 *target,
+			       const struct addr6 *to, bool proxy)
+{
+	static const uint8_t all_nodes[ADDR6_LEN] = {0xff, 2, [15] = 1};
+	static const uint8_t all_nodes_mac[ETHER_ADDR_LEN] = {0x33, 0x33, 0, 0, 0, 1};
+	bool for_all = addr6_is_zero(to);
+	struct addr6 dst = for_all ? addr6_read(all_nodes) : *to;
+	uint8_t *d = p->data + p->len - ND_LEN, sender[ETHER_ADDR_LEN];
+	const size_t len = ND_LEN - ND_ICMP;
+
+	memcpy(sender, for_all ? all_nodes_mac : p->data + ETHER_SRC, ETHER_ADDR_LEN);
+	memset(d, 0, ND_LEN);
+	memcpy(d + ETHER_DST, sender, ETHER_ADDR_LEN);
+	memcpy(d + ETHER_SRC, mac, ETHER_ADDR_LEN);
+	wire_put_be16(d + ETHER_TYPE, htons(ETHER_IPV6));
+	d[ND_IP + IPV6_VERSION] = 6 << 4;
+	wire_put_be16(d + ND_IP + IPV6_LENGTH, htons(len));
+	d[ND_IP + IPV6_NEXT] = PROTO_ICMPV6;
+	d[ND_IP + IPV6_HOPS] = HOPS_ON_LINK;
+	memcpy(d + ND_IP + IPV6_SRC, target, sizeof(*target));
+	memcpy(d + ND_IP + IPV6_DST, &dst, sizeof(dst));
+	d[ND_ICMP + ICMP_TYPE] = ICMPV6_NEIGHBOUR_ADVERTISEMENT;
+	d[ND_FLAGS] = (proxy ? 0 : FLAG_OVERRIDE) | (for_all ? 0 : FLAG_SOLICITED);
+	memcpy(d + ND_TARGET, target, sizeof(*target));
+	d[ND_OPTIONS] = OPTION_TARGET_ADDRESS;
+	d[ND_OPTIONS + 1] = OPTION_UNITS;
+	memcpy(d + ND_OPTIONS + 2, mac, ETHER_ADDR_LEN);
+	icmp6_put_checksum(target, &dst, d + ND_ICMP, len);
+	p->data = d;
+	p->len = ND_LEN;
+}
+
+/* Where we hear all, also what our kernel sends: whether somebody else has the address. */
+static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
+{
+	return memcmp(d + ETHER_SRC, mac, ETHER_ADDR_LEN) == 0;
+}
+
+bool nd_answer(const struct context *ctx, struct packet *p)
+{
+	const uint8_t *d = p->data;
+	struct addr6 src, target;
+
+	if (d[ND_IP + IPV6_NEXT] != PROTO_ICMPV6 || p->len < ND_OPTIONS ||
+	    d[ND_ICMP + ICMP_TYPE] != ICMPV6_NEIGHBOUR_SOLICITATION || !is_sound(p))
+		return false;
+	src = addr6_read(d + ND_IP + IPV6_SRC);
+	target = addr6_read(d + ND_TARGET);
+	if (is_own_probe(d, ctx->adj->macs[p->port]) || !answer_for(ctx, p->port, &target))
+		return false;
+	/* From nobody: it wants the address itself, and all shall hear that it is taken. */
+	make_advertisement(p, ctx->adj->macs[p->port], &target, &src,
+			   network_find_global(ctx->net, &target) != SITE_INTERNET);
+	return true;
+}

@@ -1,0 +1,7 @@
+/* The stages of this folder; their contracts are the rows of worker/pipeline.c. */
+#pragma once
+
+#include "path/context.h"
+
+void stage_answer(struct context *ctx, struct burst *b);
+void stage_answer6(struct context *ctx, struct burst *b);

@@ -1,0 +1,36 @@
+/*
+ * Lookup: the stage in which a packet meets its flow. A hit goes on to forward, a miss to setup.
+ */
+#include "in/stages.h"
+
+void stage_lookup(struct context *ctx, struct burst *b)
+{
+	struct packet *const *list = b->list[STAGE_LOOKUP];
+	struct flow_probe *probes[BURST_MAX];
+	unsigned n = b->n[STAGE_LOOKUP];
+
+	for (unsigned i = 0; i < n; i++)
+		probes[i] = &list[i]->probe;
+	flow_table_lookup(ctx->flows, probes, n);
+	for (unsigned i = 0; i < n; i++)
+		burst_pass(b, list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP : STAGE_FORWARD,
+			   list[i]);
+}
+
+void stage_lookup6(struct context *ctx, struct burst *b)
+{
+	struct packet *const *list = b->list[STAGE_LOOKUP6];
+	const struct flow6_key *keys[BURST_MAX];
+	struct flow_probe *probes[BURST_MAX];
+	unsigned n = b->n[STAGE_LOOKUP6];
+
+	for (unsigned i = 0; i < n; i++) {
+		keys[i] = burst_key6(b, list[i]);
+		probes[i] = &list[i]->probe;
+	}
+	flow6_table_lookup(ctx->flows6, keys, probes, n);
+	for (unsigned i = 0; i < n; i++)
+		burst_pass(b,
+			   list[i]->probe.record == FLOW_NO_RECORD ? STAGE_SETUP6 : STAGE_FORWARD6,
+			   list[i]);
+}

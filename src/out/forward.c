@@ -1,0 +1,259 @@
+/*
+ * Forward: the stage that applies what setup decided. Where the packet goes (a return to the flow's
+ * on-ramp, no route asked), what it does to the flow (TCP state, counters, last-seen, a site's
+ * change of tunnels), and whether it may go at all (hops left, size).
+ */
+#include "out/stages.h"
+
+#include "base/wire.h"
+#include "flow/window.h"
+#include "path/nexthop.h"
+#include "path/sources.h"
+
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* The same five-tuple starts anew: what it counted was another connection's. */
+static void restart(struct flow *f, const struct packet *p)
+{
+	memset(f->packets, 0, sizeof(f->packets));
+	memset(f->bytes, 0, sizeof(f->bytes));
+	f->packets[p->probe.dir] = 1;
+	f->bytes[p->probe.dir] = p->len;
+}
+
+/*
+ * May the other side begin the connection anew? If the Internet may open flows to that port, and
+ * the site may have one more half-open connection.
+ */
+static bool may_open_again(const struct context *ctx, const struct flow *f,
+			   const struct flow_segment *s)
+{
+	const struct site_limits limits =
+		site_limits_from_outside(&ctx->net->sites[f->site].limits);
+
+	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
+	       network_lets_in(ctx->net, f->nat_src, ntohs(f->nat_port)) &&
+	       ctx->sites[f->site].counters.half_open < limits.half_open;
+}
+
+static bool fits(const struct context *ctx, const struct packet *p, const struct flow *f,
+		 const struct flow_segment *s)
+{
+	if (f->state == FLOW_TCP_CLOSED && p->probe.dir == FLOW_RETURN && may_open_again(ctx, f, s))
+		return true;
+	return flow_tcp_fits(f, p->probe.dir, s);
+}
+
+/* One half-open connection more or less. */
+static void count_half_open(struct context *ctx, const struct flow *f, const struct packet *p,
+			    int change)
+{
+	bool is_six = p->data[IPV6_VERSION] >> 4 == 6;
+	const struct flow6 *six = is_six ? flow6_at(ctx->flows6, p->probe.record) : NULL;
+	const struct source source = source_find(ctx->sources, f, six);
+
+	ctx->sites[f->site].counters.half_open += (uint64_t)change;
+	source_add(&source, 0, (uint32_t)change);
+}
+
+/* Rare: only here does a flow's state change, and with it what its site has half open. */
+static void move_state(struct context *ctx, struct flow *f, const struct packet *p)
+{
+	const struct flow_segment segment = flow_tcp_read(p->data + p->l4, (size_t)p->len - p->l4);
+	uint8_t before = f->state;
+
+	if (!fits(ctx, p, f, &segment))
+		return;
+	f->state = flow_tcp_next(before, p->probe.dir, p->tcp_flags);
+	if (f->state != before)
+		f->seen_s = ctx->now_s; /* another state is another timeout, from now on */
+	flow_tcp_learn(f, before, p->probe.dir, &segment);
+	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
+		restart(f, p);
+	if (flow_is_half_open(f->state) != flow_is_half_open(before))
+		count_half_open(ctx, f, p, flow_is_half_open(f->state) ? 1 : -1);
+}
+
+static void forward_tcp(struct context *ctx, struct flow *f, const struct packet *p)
+{
+	uint8_t flags = p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
+
+	if (unlikely(flags != TCP_ACK || f->state < FLOW_TCP_ESTABLISHED))
+		move_state(ctx, f, p);
+	else if (p->probe.dir == FLOW_FORWARD)
+		flow_tcp_note(f, p->data + p->l4);
+}
+
+/*
+ * Does the packet keep its flow alive (RFC 4787 REQ-6)? A reset does not (RFC 7857 section 7.1): it
+ * may be a host's answer to packets that somebody outside sends on, for ever.
+ */
+static bool refreshes(const struct context *ctx, const struct packet *p)
+{
+	return !(p->tcp_flags & TCP_RST) &&
+	       (p->probe.dir == FLOW_FORWARD || !ctx->outbound_refresh);
+}
+
+static void count(struct context *ctx, struct flow *f, const struct packet *p)
+{
+	enum flow_dir dir = p->probe.dir;
+
+	f->packets[dir]++;
+	f->bytes[dir] += p->len + ((uint64_t)(f->packets[dir] == 0) << FLOW_BYTES_BITS);
+	if (f->seen_s != ctx->now_s && refreshes(ctx, p))
+		f->seen_s = ctx->now_s;
+	if (p->tcp_flags != 0) /* parse: TCP, and no other */
+		forward_tcp(ctx, f, p);
+}
+
+/*
+ * What differs between the families. Known at compile time wherever it is used, so that each stage
+ * below is made as if it were written for its family alone.
+ */
+struct family {
+	enum stage from, rewrite, answer;
+	uint8_t ttl_at;
+	bool six;
+};
+
+static const struct family four = {STAGE_FORWARD, STAGE_REWRITE, STAGE_ANSWER, IPV4_TTL, false};
+static const struct family six = {STAGE_FORWARD6, STAGE_REWRITE6, STAGE_ANSWER6, IPV6_HOPS, true};
+
+static inline void answer(struct burst *b, struct packet *p, const struct family *y,
+			  enum answer what)
+{
+	p->reason = what;
+	burst_pass(b, y->answer, p);
+}
+
+/*
+ * Larger than the MTU? A reassembled IPv6 packet is also too big if it is larger than the fragments
+ * that its source made: the source knows a smaller path MTU.
+ */
+static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct family *y)
+{
+	return p->len > mtu || (y->six && p->largest != 0 && p->len > p->largest);
+}
+
+/*
+ * RFC 1191 section 4 if it says DF; else it leaves in fragments. IPv6 only if it came in fragments
+ * (RFC 8200 section 5).
+ */
+static inline bool refuse_too_big(struct burst *b, struct packet *p, const struct family *y)
+{
+	if (y->six ? p->largest != 0 : !(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
+		return false;
+	answer(b, p, y, ANSWER_TOO_BIG);
+	return true;
+}
+
+static inline void forward_home(struct context *ctx, struct burst *b, struct packet *p,
+				struct flow *f, const struct family *y)
+{
+	bool too_big = is_too_big(p, ctx->adj->tunnel_mtus[f->onramp], y);
+
+	if (unlikely(too_big) && refuse_too_big(b, p, y))
+		return;
+	p->tunnel = f->onramp;
+	p->hop = ctx->adj->tunnel_hops[f->onramp];
+	count(ctx, f, p);
+	if (unlikely(too_big))
+		burst_fragment(b, p, FRAGMENT_TRANSLATE);
+	else
+		burst_pass(b, y->rewrite, p);
+}
+
+static void move(struct context *ctx, struct flow *f, uint16_t onramp)
+{
+	f->onramp = onramp;
+	if (ctx->moved != NULL)
+		ctx->moved(ctx, f);
+}
+
+/* Routes have changed: the flow's hop is another one, or the packet is answered or dropped. */
+static bool find_new_way(struct context *ctx, struct burst *b, struct packet *p, struct flow *f,
+			 const struct family *y)
+{
+	const struct flow6 *addresses = y->six ? flow6_at(ctx->flows6, p->probe.record) : NULL;
+	enum drop drop = nexthop_renew(ctx, f, addresses);
+	int told = nexthop_answer(drop);
+
+	p->refusal = (uint16_t)drop;
+	if (told >= 0)
+		answer(b, p, y, (enum answer)told);
+	else if (drop != DROP_NONE)
+		burst_drop(b, p, drop);
+	return drop == DROP_NONE;
+}
+
+enum look { LOOK_DONE, LOOK_FITS, LOOK_TOO_BIG };
+
+/*
+ * A packet that looks too big for the hop in its flow: it is, or the hop has moved, or it is none.
+ * A moved hop has an MTU of 0, so that all other packets pass without a question. LOOK_DONE: the
+ * packet has been answered or dropped.
+ */
+static __attribute__((noinline)) enum look look_again(struct context *ctx, struct burst *b,
+						      struct packet *p, struct flow *f,
+						      const struct family *y)
+{
+	const struct hop *hop = &ctx->adj->hops[f->offramp];
+
+	if (hop->moved) {
+		if (!find_new_way(ctx, b, p, f, y))
+			return LOOK_DONE;
+		hop = &ctx->adj->hops[f->offramp];
+	}
+	if (!is_too_big(p, hop->mtu, y) || !hop->resolved)
+		return LOOK_FITS;
+	return refuse_too_big(b, p, y) ? LOOK_DONE : LOOK_TOO_BIG;
+}
+
+static inline void forward_out(struct context *ctx, struct burst *b, struct packet *p,
+			       struct flow *f, const struct family *y)
+{
+	enum look look = LOOK_FITS;
+
+	if (unlikely(is_too_big(p, ctx->adj->hops[f->offramp].mtu, y))) {
+		look = look_again(ctx, b, p, f, y);
+		if (look == LOOK_DONE)
+			return;
+	}
+	/* Another tunnel of the same site (the site is in the key): the return moves there. */
+	if (unlikely(f->onramp != p->tunnel))
+		move(ctx, f, p->tunnel);
+	p->tunnel = TUNNEL_NONE;
+	p->hop = f->offramp;
+	count(ctx, f, p);
+	if (unlikely(look == LOOK_TOO_BIG))
+		burst_fragment(b, p, FRAGMENT_TRANSLATE);
+	else
+		burst_pass(b, y->rewrite, p);
+}
+
+static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
+				      struct flow_table *flows, const struct family *y)
+{
+	for (unsigned i = 0; i < b->n[y->from]; i++) {
+		struct packet *p = b->list[y->from][i];
+		struct flow *f = flow_table_at(flows, p->probe.record);
+
+		/* Forward, parse let it through only as one for the gateway itself. */
+		if (unlikely(p->data[y->ttl_at] <= 1))
+			answer(b, p, y, ANSWER_TTL_EXPIRED);
+		else if (p->probe.dir == FLOW_RETURN)
+			forward_home(ctx, b, p, f, y);
+		else
+			forward_out(ctx, b, p, f, y);
+	}
+}
+
+void stage_forward(struct context *ctx, struct burst *b)
+{
+	forward_all(ctx, b, ctx->flows, &four);
+}
+
+void stage_forward6(struct context *ctx, struct burst *b)
+{
+	forward_all(ctx, b, ctx->flows6, &six);
+}

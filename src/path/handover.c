@@ -1,0 +1,304 @@
+/*
+ * Hand-over: see handover.h.
+ *
+ * What goes through a ring is the packet's buffer, opened as far as parse had come: its data begins
+ * at the inner header (or, for a finished frame, at Ethernet), and a 32-bit word in the buffer says
+ * the rest:
+ *
+ *   31        30        29        28    24 23     16 15             0
+ *   +--------+---------+---------+--------+---------+----------------+
+ *   | frame  | fragments  | asked   | 0      | port    | tunnel         |
+ *   +--------+---------+---------+--------+---------+----------------+
+ *
+ * The owner parses once more, which costs less than carrying a parsed packet through memory would.
+ * It does so in the stage reassemble if the packet is one of IPv6 that came in fragments, since
+ * only there it is known how large they were. A fragment whose flow's owner was asked (in/admit.h)
+ * has the site instead of the tunnel, and goes there, too.
+ */
+#include "path/handover.h"
+
+#include "path/share.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+enum {
+	WORD_PORT_SHIFT = 16,
+	WORD_PORT_MASK = 0xff,
+	WORD_TUNNEL_MASK = 0xffff,
+};
+
+#define WORD_FRAME (UINT32_C(1) << 31)
+#define WORD_FRAGMENTS (UINT32_C(1) << 30)
+#define WORD_ASKED (UINT32_C(1) << 29)
+
+struct handover {
+	uint16_t workers;
+	uint64_t multiplier[2]; /* odd, random: nobody outside chooses the worker */
+	struct remotes **remotes; /* [workers] */
+	struct rte_ring *rings[]; /* [from * workers + to] */
+};
+
+static struct rte_ring *ring_of(const struct handover *h, uint16_t from, uint16_t to)
+{
+	return h->rings[from * h->workers + to];
+}
+
+static bool make_secret(struct handover *h, const uint64_t *seed)
+{
+	const uint64_t spread = UINT64_C(0x9e3779b97f4a7c15);
+
+	if (seed == NULL)
+		return getrandom(h->multiplier, sizeof(h->multiplier), 0) == sizeof(h->multiplier);
+	h->multiplier[0] = (*seed + 1) * spread;
+	h->multiplier[1] = (*seed + 2) * spread;
+	return true;
+}
+
+struct handover *handover_create(uint16_t workers, const uint64_t *seed)
+{
+	static unsigned serial; /* DPDK names rings globally */
+	size_t n = (size_t)workers * workers;
+	struct handover *h = calloc(1, sizeof(*h) + n * sizeof(h->rings[0]));
+	char name[RTE_RING_NAMESIZE];
+
+	if (h == NULL)
+		return NULL;
+	h->workers = workers;
+	h->remotes = calloc(workers, sizeof(h->remotes[0]));
+	if (h->remotes == NULL)
+		goto fail;
+	if (!make_secret(h, seed))
+		goto fail;
+	h->multiplier[0] |= 1;
+	h->multiplier[1] |= 1;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i / workers == i % workers)
+			continue;
+		snprintf(name, sizeof(name), "handover-%u-%zu", serial, i);
+		h->rings[i] = rte_ring_create(name, HANDOVER_RING_SIZE, SOCKET_ID_ANY,
+					      RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (h->rings[i] == NULL)
+			goto fail;
+	}
+	serial++;
+	return h;
+
+fail:
+	handover_destroy(h);
+	return NULL;
+}
+
+void handover_destroy(struct handover *h)
+{
+	struct rte_mbuf *m;
+
+	if (h == NULL)
+		return;
+	for (size_t i = 0; i < (size_t)h->workers * h->workers; i++) {
+		if (h->rings[i] == NULL)
+			continue;
+		while (rte_ring_dequeue(h->rings[i], (void **)&m) == 0)
+			rte_pktmbuf_free(m);
+		rte_ring_free(h->rings[i]);
+	}
+	free(h->remotes);
+	free(h);
+}
+
+/* The same for both directions of a conversation: only sums and differences without sign. */
+static uint16_t owner_by_hash(const struct handover *h, uint64_t addresses,
+			      const struct flow_key *key)
+{
+	uint64_t x = addresses * h->multiplier[0];
+	uint64_t y = (uint64_t)(uint32_t)(key->sport ^ key->dport ^ key->proto << 16);
+
+	x = (x ^ x >> 32) + y * h->multiplier[1];
+	x *= h->multiplier[0];
+	return (uint16_t)((x >> 32) * h->workers >> 32);
+}
+
+/*
+ * In an endpoint-independent pool all flows of an inner endpoint have one port, which one worker
+ * owns: the destination must not matter. Packets from the Internet go by that port.
+ */
+static uint16_t owner_by_source(const struct handover *h, const struct flow_key *key)
+{
+	uint64_t x = ((uint64_t)key->src << 32 | (uint64_t)key->realm << 16 | key->sport) *
+		     h->multiplier[0];
+
+	x = (x ^ x >> 32 ^ key->proto) * h->multiplier[1];
+	return (uint16_t)((x >> 32) * h->workers >> 32);
+}
+
+/* Of a return to egress address number @address; -1: none of ours. */
+static uint16_t owner_by_port(const struct context *ctx, int address, be16_t dport)
+{
+	const struct network *net = ctx->net;
+	uint16_t port = ntohs(dport);
+	int slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
+
+	if (slice < 0)
+		return ctx->index; /* nobody's: it will be no_flow here */
+	return share_owner(port, net->slices[slice].size, ctx->count);
+}
+
+uint16_t handover_owner(const struct context *ctx, const struct packet *p)
+{
+	const struct flow_key *key = &p->probe.key;
+	const struct pool *pool = ctx->net->egress;
+
+	if (key->realm != SITE_INTERNET)
+		return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT
+			       ? owner_by_source(ctx->handover, key)
+			       : owner_by_hash(ctx->handover, key->src ^ key->dst, key);
+	return owner_by_port(ctx, network_find_address(ctx->net, key->dst), key->dport);
+}
+
+static uint16_t owner_by_hash6(const struct handover *h, const struct flow6_key *key)
+{
+	uint64_t addresses = (key->src.half[0] ^ key->dst.half[0]) * h->multiplier[1];
+	const struct flow_key rest = {
+		.sport = key->sport,
+		.dport = key->dport,
+		.proto = key->proto,
+	};
+
+	addresses = (addresses ^ addresses >> 32) + (key->src.half[1] ^ key->dst.half[1]);
+	return owner_by_hash(h, addresses, &rest);
+}
+
+bool handover_is_foreign6(const struct context *ctx, struct packet *p, const struct flow6_key *key)
+{
+	int address = key->realm == SITE_INTERNET ? network_find_address6(ctx->net, &key->dst) : -1;
+
+	if (address < 0) /* from a site, or to one's global prefix */
+		p->owner = owner_by_hash6(ctx->handover, key);
+	else
+		p->owner = owner_by_port(ctx, address, key->dport);
+	return p->owner != ctx->index;
+}
+
+bool handover_is_foreign(const struct context *ctx, struct packet *p)
+{
+	p->owner = handover_owner(ctx, p);
+	return p->owner != ctx->index;
+}
+
+bool handover_fragment_is_foreign(const struct context *ctx, struct packet *p,
+				  const struct flow6_key *key)
+{
+	p->owner = owner_by_hash6(ctx->handover, key);
+	return p->owner != ctx->index;
+}
+
+struct remotes **handover_remotes(struct handover *h)
+{
+	return h->remotes;
+}
+
+static uint32_t word_of(const struct packet *p)
+{
+	bool fragments = p->data[0] >> 4 == 6 && p->largest != 0;
+
+	return (fragments ? WORD_FRAGMENTS : 0) | (uint32_t)p->port << WORD_PORT_SHIFT | p->tunnel;
+}
+
+static void give(struct context *ctx, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
+{
+	struct rte_ring *ring = ring_of(ctx->handover, ctx->index, to);
+	unsigned given = rte_ring_enqueue_burst(ring, (void **)mbufs, n, NULL);
+
+	ctx->counters.handed_out += given;
+	ctx->counters.drops[DROP_HANDOVER_BUSY] += n - given;
+	rte_pktmbuf_free_bulk(mbufs + given, n - given);
+}
+
+void stage_handover(struct context *ctx, struct burst *b)
+{
+	struct rte_mbuf *mbufs[BURST_MAX];
+
+	for (uint16_t to = 0; to < ctx->count; to++) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < b->n[STAGE_HANDOVER]; i++) {
+			const struct packet *p = b->list[STAGE_HANDOVER][i];
+			struct rte_mbuf *m = p->mbuf;
+
+			if (p->owner != to)
+				continue;
+			m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+			m->data_len = p->len;
+			m->pkt_len = p->len;
+			m->hash.usr = word_of(p);
+			mbufs[n++] = m;
+		}
+		if (n > 0)
+			give(ctx, to, mbufs, n);
+	}
+}
+
+void handover_fragment(struct context *ctx, struct packet *p, uint16_t site)
+{
+	struct rte_mbuf *m = p->mbuf;
+	uint32_t word = (uint32_t)p->port << WORD_PORT_SHIFT;
+
+	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+	m->data_len = p->len;
+	m->pkt_len = p->len;
+	m->hash.usr = word | (site != SITE_INTERNET ? WORD_ASKED | site : 0);
+	give(ctx, p->owner, &m, 1);
+}
+
+void handover_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		frames[i]->hash.usr = WORD_FRAME | (uint32_t)port << WORD_PORT_SHIFT;
+	give(ctx, ctx->ports[port].tx_worker, frames, n);
+}
+
+static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
+{
+	uint32_t word = m->hash.usr;
+
+	p->mbuf = m;
+	p->data = rte_pktmbuf_mtod(m, uint8_t *);
+	p->len = m->data_len;
+	p->port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
+	p->tunnel = word & WORD_ASKED ? TUNNEL_NONE : (uint16_t)(word & WORD_TUNNEL_MASK);
+	if (word & WORD_FRAME)
+		burst_pass(b, STAGE_TRANSMIT, p);
+	else if (word & WORD_ASKED)
+		burst_reassemble(b, p, (uint16_t)(word & WORD_TUNNEL_MASK));
+	else if (word & WORD_FRAGMENTS)
+		burst_reassemble(b, p, SITE_INTERNET);
+	else /* parse, over there, saw that it is one or the other */
+		burst_pass(b, p->data[0] >> 4 == 6 ? STAGE_PARSE6 : STAGE_PARSE, p);
+}
+
+unsigned handover_receive(struct context *ctx, struct burst *b, unsigned have)
+{
+	struct rte_mbuf *mbufs[BURST_MAX];
+	uint16_t from = (uint16_t)(ctx->counters.turns % ctx->count); /* they take turns, too */
+	unsigned before = have;
+
+	for (uint16_t asked = 0; asked < ctx->count && have < BURST_MAX; asked++) {
+		unsigned n;
+
+		from = (uint16_t)(from + 1 < ctx->count ? from + 1 : 0);
+		if (from == ctx->index)
+			continue;
+		n = rte_ring_dequeue_burst(ring_of(ctx->handover, from, ctx->index), (void **)mbufs,
+					   BURST_MAX - have, NULL);
+		for (unsigned i = 0; i < n; i++)
+			take(b, &b->packets[have + i], mbufs[i]);
+		have += n;
+	}
+	ctx->counters.handed_in += have - before;
+	return have - before;
+}

@@ -1,0 +1,69 @@
+/*
+ * Sources: how many flows has each host of a site?
+ *
+ * One host that floods must not use up what its whole site may have. Hosts are counted without a
+ * table of them, which whoever invents source addresses would fill: there are two rows of counters,
+ * a host has one in each, by a secret hash, and its count is the smaller of the two (a count-min
+ * sketch). So the count is never too low. It is too high by what others have that share both
+ * counters: with k hosts that flood, another one is taken for a flooder with a chance of
+ * (k / 16,384)^2, one in 268 million where k is 1.
+ *
+ * Each worker counts its own. A host is a source address, of IPv6, too: one that changes it is
+ * many, and only the limits of its site hold it.
+ */
+#pragma once
+
+#include "path/context.h"
+
+enum { SOURCE_BITS = 14, SOURCE_ROWS = 2 };
+
+struct source_count {
+	uint32_t flows;
+	uint32_t half_open; /* of them: TCP connections not yet established */
+};
+
+struct sources {
+	uint64_t secret, multiplier;
+	struct source_count rows[SOURCE_ROWS][1 << SOURCE_BITS];
+};
+
+/* A host's place in each row. */
+struct source {
+	struct source_count *count[SOURCE_ROWS];
+};
+
+static inline struct source source_find(struct sources *s, const struct flow *flow,
+					const struct flow6 *six)
+{
+	uint64_t h = ((uint64_t)flow->site << 32 | flow->src) ^ s->secret;
+
+	if (six != NULL)
+		h = ((h ^ six->src.half[0]) * s->multiplier >> 7) + six->src.half[1];
+	h *= s->multiplier;
+	return (struct source){
+		{&s->rows[0][h >> (64 - SOURCE_BITS)],
+		 &s->rows[1][h >> (64 - 2 * SOURCE_BITS) & ((1 << SOURCE_BITS) - 1)]}};
+}
+
+/* At least as many as the host has. */
+static inline uint32_t source_flows(const struct source *source)
+{
+	uint32_t a = source->count[0]->flows, b = source->count[1]->flows;
+
+	return a < b ? a : b;
+}
+
+static inline uint32_t source_half_open(const struct source *source)
+{
+	uint32_t a = source->count[0]->half_open, b = source->count[1]->half_open;
+
+	return a < b ? a : b;
+}
+
+static inline void source_add(const struct source *source, uint32_t flows, uint32_t half_open)
+{
+	for (unsigned i = 0; i < SOURCE_ROWS; i++) {
+		source->count[i]->flows += flows;
+		source->count[i]->half_open += half_open;
+	}
+}

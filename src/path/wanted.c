@@ -1,0 +1,36 @@
+/* Fair shares of a short list: see wanted.h. */
+#include "path/wanted.h"
+
+static unsigned count(const struct context *ctx, uint16_t site)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ctx->n_wanted; i++)
+		n += ctx->wanted[i].site == site;
+	return n;
+}
+
+/*
+ * Places take turns, so the site that has most is met most. Two passes over the list, however many
+ * packets a flood has.
+ */
+static void displace(struct context *ctx, const struct neighbour_wanted *entry)
+{
+	unsigned place = ctx->wanted_turn++ % CONTEXT_WANTED_MAX;
+
+	if (count(ctx, entry->site) + 1 < count(ctx, ctx->wanted[place].site))
+		ctx->wanted[place] = *entry;
+}
+
+void wanted_add(struct context *ctx, uint16_t site, uint8_t port, const struct addr6 *addr)
+{
+	const struct neighbour_wanted entry = {*addr, site, port};
+
+	for (unsigned i = 0; i < ctx->n_wanted; i++)
+		if (ctx->wanted[i].port == port && addr6_equal(&ctx->wanted[i].addr, addr))
+			return;
+	if (ctx->n_wanted < CONTEXT_WANTED_MAX)
+		ctx->wanted[ctx->n_wanted++] = entry;
+	else
+		displace(ctx, &entry);
+}

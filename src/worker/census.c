@@ -1,0 +1,39 @@
+/* Record after record: see census.h. */
+#include "worker/census.h"
+
+#include "path/context.h"
+#include "path/nexthop.h"
+
+enum { RENEWAL_COST = 16 }; /* a look at the routes costs as much as so many records */
+
+static void look(struct context *ctx, struct flow_table *t, struct census *c, unsigned *n)
+{
+	struct flow *f = flow_table_at(t, c->at);
+
+	if (f->state <= FLOW_RESTING) /* none, or none any more: nothing will follow it */
+		return;
+	if (ctx->adj->hops[f->offramp].moved) {
+		nexthop_renew(ctx, f, c->six ? flow6_at(t, c->at) : NULL);
+		*n -= *n < RENEWAL_COST ? *n : RENEWAL_COST;
+	}
+	c->hops[f->offramp / 64] |= UINT64_C(1) << f->offramp % 64;
+}
+
+bool census_step(struct context *ctx, struct census *c, unsigned n)
+{
+	while (n > 0) {
+		struct flow_table *t = c->six ? ctx->flows6 : ctx->flows;
+
+		if (t == NULL || c->at >= flow_table_used(t)) {
+			if (c->six)
+				return true;
+			c->six = true;
+			c->at = 0;
+			continue;
+		}
+		n--;
+		look(ctx, t, c, &n);
+		c->at++;
+	}
+	return false;
+}

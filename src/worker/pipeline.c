@@ -1,0 +1,100 @@
+/*
+ * THE table of stages: what a packet meets, in this order, start to end on one core.
+ *
+ * receive() fills the first list. Each stage then takes its list and passes every packet on to a
+ * later stage; no packet goes back. That is all there is to the control flow of the packet path,
+ * and the runner is a loop over the table.
+ *
+ * Packets that turned back (out/hairpin.c) begin once more with parse, when all others are gone.
+ * Then they are returns, which go into a tunnel; an error about one of them turns back in its turn,
+ * and there are no errors about errors: three rounds at most.
+ */
+#include "worker/pipeline.h"
+
+#include "answer/stages.h"
+#include "in/stages.h"
+#include "out/stages.h"
+#include "path/handover.h"
+#include "setup/setup.h"
+
+#include <string.h>
+
+enum { ROUNDS_MAX = 3 };
+
+const struct stage_info pipeline[STAGE_COUNT] = {
+	[STAGE_DECAPSULATE] = {"decapsulate", stage_decapsulate,
+			       "Ethernet frame -> inner packet and the tunnel it came by"},
+	[STAGE_PARSE] = {"parse", stage_parse, "inner packet -> checked, with its flow key"},
+	[STAGE_PARSE6] = {"parse6", stage_parse6, "the same for inner IPv6"},
+	[STAGE_REASSEMBLE] = {"reassemble", stage_reassemble,
+			      "fragment -> held until its packet is whole"},
+	[STAGE_EMBEDDED] = {"embedded", stage_embedded, "ICMP error -> the flow that it is about"},
+	[STAGE_EMBEDDED6] = {"embedded6", stage_embedded6, "the same for ICMPv6"},
+	[STAGE_HANDOVER] = {"handover", stage_handover, "belongs to another worker -> its ring"},
+	[STAGE_LOOKUP] = {"lookup", stage_lookup, "flow key -> record, or on to setup"},
+	[STAGE_LOOKUP6] = {"lookup6", stage_lookup6, "the same in the table of IPv6 flows"},
+	[STAGE_SETUP] = {"setup", stage_setup, "first packet -> a flow, by the steps of setup.c"},
+	[STAGE_SETUP6] = {"setup6", stage_setup6, "the same for IPv6"},
+	[STAGE_FORWARD] = {"forward", stage_forward, "flow -> where to, state, counters"},
+	[STAGE_FORWARD6] = {"forward6", stage_forward6, "the same for IPv6"},
+	[STAGE_REWRITE] = {"rewrite", stage_rewrite, "flow -> addresses, ports, TTL, MSS"},
+	[STAGE_REWRITE6] = {"rewrite6", stage_rewrite6, "the same for IPv6"},
+	[STAGE_REWRITE_EMBEDDED] = {"rewrite_embedded", stage_rewrite_embedded,
+				    "ICMP error -> translated inside and out"},
+	[STAGE_REWRITE_EMBEDDED6] = {"rewrite_embedded6", stage_rewrite_embedded6,
+				     "the same for ICMPv6"},
+	[STAGE_ANSWER] = {"answer", stage_answer, "the gateway itself replies"},
+	[STAGE_ANSWER6] = {"answer6", stage_answer6, "the same by ICMPv6"},
+	[STAGE_FRAGMENT] = {"fragment", stage_fragment,
+			    "too big, and may be cut -> sent in fragments"},
+	[STAGE_ENCAPSULATE] = {"encapsulate", stage_encapsulate, "tunnel and Ethernet headers"},
+	[STAGE_ENCAPSULATE6] = {"encapsulate6", stage_encapsulate6, "the same around IPv6"},
+	[STAGE_HAIRPIN] = {"hairpin", stage_hairpin, "to an egress port of ours -> to parse again"},
+	[STAGE_TRANSMIT] = {"transmit", stage_transmit, "out by a port"},
+	[STAGE_DROP] = {"drop", stage_drop, "counted under its reason, freed"},
+};
+
+static void run_stages(struct context *ctx, struct burst *b)
+{
+	for (unsigned s = 0; s < STAGE_COUNT; s++) {
+		if (b->n[s] > 0)
+			pipeline[s].run(ctx, b);
+	}
+}
+
+static void begin_again(struct burst *b)
+{
+	uint16_t n = b->n[STAGE_HAIRPIN];
+
+	memcpy(b->list[STAGE_PARSE], b->list[STAGE_HAIRPIN], n * sizeof(b->list[0][0]));
+	memset(b->n, 0, sizeof(b->n));
+	b->n[STAGE_PARSE] = n;
+}
+
+unsigned pipeline_run(struct context *ctx, struct burst *b)
+{
+	unsigned n;
+
+	memset(b->n, 0, sizeof(b->n));
+	n = receive(ctx, b);
+	if (n == 0)
+		return 0;
+	run_stages(ctx, b);
+	for (unsigned again = 0; b->n[STAGE_HAIRPIN] > 0; again++) {
+		assert(again < ROUNDS_MAX - 1);
+		begin_again(b);
+		run_stages(ctx, b);
+	}
+	return n;
+}
+
+unsigned pipeline_expire(struct context *ctx, struct burst *b)
+{
+	unsigned n;
+
+	memset(b->n, 0, sizeof(b->n));
+	n = reassembly_expire(ctx, b);
+	if (n > 0)
+		run_stages(ctx, b);
+	return n;
+}

@@ -1,0 +1,539 @@
+/*
+ * A worker: one thread on one core.
+ *
+ *   turn:  clock -> what control published -> one burst -> some ageing -> a query's next records
+ *          -> copy of the counters -> quiescent
+ *
+ * Life: worker_create() allocates everything; worker_start() makes the thread; from then on only
+ * that thread touches the ctx, until worker_stop() has joined it.
+ *
+ * Sharing, and who writes:
+ *   net, adj, ports
+ *                 control (release), worker takes them anew each turn (acquire)
+ *   published     worker, under a sequence number that is odd while it writes; anybody copies
+ *   query         control sets it, worker answers and clears it; so with a census
+ *   wanted        worker fills it when it is empty, control empties it
+ *   stop          control
+ * What control replaced may be freed after the worker passed a quiescent point (QSBR).
+ */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/mono.h"
+#include "flow/remotes.h"
+#include "in/stages.h"
+#include "out/stages.h"
+#include "path/context.h"
+#include "path/handover.h"
+#include "setup/setup.h"
+#include "worker/census.h"
+#include "worker/pipeline.h"
+#include "worker/query.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_rcu_qsbr.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+	SWEEP_PER_BURST = 8, /* records: a million-flow table is walked in half a second of load */
+	SWEEP_PER_IDLE_TURN = 64,
+	QUERY_PER_TURN = 256, /* records */
+	CENSUS_PER_TURN = 256, /* the same */
+	IDLE_TURNS_BEFORE_SLEEP = 2000,
+	SLEEP_NS = 50000,
+	SYNCHRONIZE_NS = 20000,
+	ANCHOR_TURNS = 4096, /* a power of two: 20 ms of load, half a second of sleep */
+};
+
+struct wanted_box {
+	uint32_t n; /* 0: empty, the worker may fill it */
+	struct neighbour_wanted wanted[CONTEXT_WANTED_MAX];
+};
+
+struct worker {
+	struct context ctx;
+	struct burst burst;
+	struct clock clock;
+	uint64_t ticks; /* read last */
+	uint64_t held_ticks; /* where a held clock stands; 0: it runs */
+	uint64_t held_ns; /* and the system's, then */
+	uint32_t idle_turns; /* in a row */
+	const struct worker_port *taken; /* the table that the context's ports were made from */
+	int cpu;
+	bool poll;
+	pthread_t thread;
+	bool running; /* control's own */
+
+	/* written by control */
+	_Alignas(CACHE_LINE) const struct network *net;
+	const struct adjacency *adj;
+	const struct worker_port *ports;
+	struct flow_query *query;
+	struct census *census;
+	uint32_t stop;
+
+	/* written by the worker, read by control */
+	_Alignas(CACHE_LINE) uint32_t sequence;
+	struct worker_counters published;
+	struct wanted_box wanted;
+	struct rte_rcu_qsbr *qsbr;
+};
+
+/* A port that is closed has no queue to receive from, and nobody transmits for it. */
+static void take_ports(struct worker *w, const struct worker_port *ports)
+{
+	struct context *ctx = &w->ctx;
+
+	for (uint16_t i = 0; i < ctx->n_ports; i++) {
+		const struct worker_port *port = &ports[i];
+		struct context_port *to = &ctx->ports[i];
+		uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
+
+		to->ethdev = port->ethdev;
+		to->n_queues = port->closed ? 0 : queues;
+		to->tx_worker = port->closed ? CONTEXT_TX_NOBODY : ctx->index % queues;
+		to->rings = port->rings;
+		to->hears_all = port->hears_all;
+		to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;
+	}
+	w->taken = ports;
+}
+
+static void read_published(struct worker *w)
+{
+	const struct worker_port *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
+
+	if (unlikely(ports != w->taken))
+		take_ports(w, ports);
+	w->ctx.net = __atomic_load_n(&w->net, __ATOMIC_ACQUIRE);
+	w->ctx.adj = __atomic_load_n(&w->adj, __ATOMIC_ACQUIRE);
+}
+
+/* Copies word by word: readers on other cores may see any of them, so each store is one store. */
+static void copy_words(uint64_t *to, const uint64_t *from, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / sizeof(*to); i++)
+		__atomic_store_n(&to[i], __atomic_load_n(&from[i], __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+
+static void publish_counters(struct worker *w)
+{
+	uint32_t sequence = w->sequence;
+
+	w->ctx.counters.flows = flow_table_count(w->ctx.flows);
+	if (w->ctx.flows6 != NULL)
+		w->ctx.counters.flows += flow_table_count(w->ctx.flows6);
+	__atomic_store_n(&w->sequence, sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	copy_words((uint64_t *)&w->published, (const uint64_t *)&w->ctx.counters,
+		   sizeof(w->published));
+	__atomic_store_n(&w->sequence, sequence + 2, __ATOMIC_RELEASE);
+}
+
+void worker_read_counters(const struct worker *w, struct worker_counters *out)
+{
+	uint32_t before, after;
+
+	do {
+		before = __atomic_load_n(&w->sequence, __ATOMIC_ACQUIRE);
+		copy_words((uint64_t *)out, (const uint64_t *)&w->published, sizeof(*out));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&w->sequence, __ATOMIC_RELAXED);
+	} while (before != after || before % 2 != 0);
+}
+
+void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_counters *out)
+{
+	copy_words((uint64_t *)out, (const uint64_t *)&w->ctx.tunnels[tunnel], sizeof(*out));
+}
+
+void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out)
+{
+	copy_words((uint64_t *)out, (const uint64_t *)&w->ctx.port_counters[port], sizeof(*out));
+}
+
+void worker_read_site(const struct worker *w, uint16_t site, struct site_counters *out)
+{
+	copy_words((uint64_t *)out, (const uint64_t *)&w->ctx.sites[site].counters, sizeof(*out));
+}
+
+void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out)
+{
+	*out = egress_slice(w->ctx.egress, slice);
+}
+
+size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out)
+{
+	return unknown_read(&w->ctx, out);
+}
+
+static void hand_over_wanted(struct worker *w)
+{
+	struct wanted_box *box = &w->wanted;
+
+	if (__atomic_load_n(&box->n, __ATOMIC_ACQUIRE) != 0)
+		return;
+	memcpy(box->wanted, w->ctx.wanted, w->ctx.n_wanted * sizeof(box->wanted[0]));
+	__atomic_store_n(&box->n, w->ctx.n_wanted, __ATOMIC_RELEASE);
+	w->ctx.n_wanted = 0;
+}
+
+size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n)
+{
+	uint32_t have = __atomic_load_n(&w->wanted.n, __ATOMIC_ACQUIRE);
+
+	if (have > n)
+		have = (uint32_t)n; /* the rest is forgotten; packets will ask again */
+	memcpy(out, w->wanted.wanted, have * sizeof(*out));
+	if (have > 0)
+		__atomic_store_n(&w->wanted.n, 0, __ATOMIC_RELEASE);
+	return have;
+}
+
+static void answer_query(struct worker *w)
+{
+	struct flow_query *q = __atomic_load_n(&w->query, __ATOMIC_ACQUIRE);
+
+	if (q == NULL || !query_step(&w->ctx, &w->ctx.timers, q, QUERY_PER_TURN))
+		return;
+	__atomic_store_n(&w->query, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&q->done, 1, __ATOMIC_RELEASE);
+}
+
+int worker_query_start(struct worker *w, struct flow_query *q)
+{
+	struct flow_query *none = NULL;
+
+	q->n = 0;
+	q->done = 0;
+	if (q->limit == 0 || q->limit > FLOW_QUERY_MAX)
+		q->limit = FLOW_QUERY_MAX;
+	if (!__atomic_compare_exchange_n(&w->query, &none, q, false, __ATOMIC_RELEASE,
+					 __ATOMIC_RELAXED))
+		return -EBUSY;
+	return 0;
+}
+
+bool worker_query_done(const struct flow_query *q)
+{
+	return __atomic_load_n(&q->done, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void take_census(struct worker *w)
+{
+	struct census *c = __atomic_load_n(&w->census, __ATOMIC_ACQUIRE);
+
+	if (c == NULL || !census_step(&w->ctx, c, CENSUS_PER_TURN))
+		return;
+	__atomic_store_n(&w->census, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+}
+
+int worker_census_start(struct worker *w, struct census *c)
+{
+	if (__atomic_load_n(&w->census, __ATOMIC_RELAXED) != NULL)
+		return -EBUSY;
+	memset(c, 0, sizeof(*c));
+	__atomic_store_n(&w->census, c, __ATOMIC_RELEASE);
+	return 0;
+}
+
+bool worker_census_done(const struct census *c)
+{
+	return __atomic_load_n(&c->done, __ATOMIC_ACQUIRE) != 0;
+}
+
+static unsigned sweep(struct worker *w, unsigned n)
+{
+	struct context *ctx = &w->ctx;
+
+	room_begin(ctx, NULL, 0); /* nothing is on its way */
+	egress_tick(ctx);
+	return room_sweep(ctx, false, n) + room_sweep(ctx, true, n);
+}
+
+/* Off the fast path: what the system's clock says. Linux reads it without a system call. */
+static __attribute__((noinline)) void anchor_clock(struct worker *w, uint64_t ticks)
+{
+	clock_anchor(&w->clock, ticks, w->held_ticks == 0 ? mono_ns() : w->held_ns);
+	w->ctx.counters.clock_steps = w->clock.steps;
+}
+
+/* Every so many turns it is anchored whatever the counter says, which may stand still. */
+static void move_clock(struct worker *w)
+{
+	uint64_t ticks = w->held_ticks == 0 ? rte_rdtsc() : w->held_ticks;
+
+	if (!clock_move(&w->clock, ticks) || w->ctx.counters.turns % ANCHOR_TURNS == 0)
+		anchor_clock(w, ticks);
+	w->ticks = ticks;
+	w->ctx.now_s = w->clock.now_s;
+	w->ctx.now_ns = w->clock.now_ns;
+}
+
+unsigned worker_turn(struct worker *w)
+{
+	unsigned received, swept;
+
+	move_clock(w);
+	read_published(w);
+	received = pipeline_run(&w->ctx, &w->burst);
+	swept = sweep(w, received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN);
+	if (w->ctx.counters.held > 0)
+		swept += pipeline_expire(&w->ctx, &w->burst);
+	if (w->ctx.n_wanted > 0)
+		hand_over_wanted(w);
+	answer_query(w);
+	take_census(w);
+
+	w->ctx.counters.turns++;
+	w->idle_turns = received > 0 ? 0 : w->idle_turns + 1;
+	w->ctx.counters.idle_turns += received == 0;
+	if (received > 0 || swept > 0 || w->idle_turns % 64 == 1)
+		publish_counters(w);
+	return received;
+}
+
+void worker_advance_clock(struct worker *w, uint32_t seconds)
+{
+	clock_advance(&w->clock, seconds);
+	move_clock(w);
+}
+
+void worker_hold_clock(struct worker *w, uint64_t ns)
+{
+	if (w->held_ticks == 0) {
+		move_clock(w);
+		w->held_ticks = w->ticks;
+		w->held_ns = w->clock.origin_ns + w->clock.now_ns;
+	}
+	w->held_ticks += (uint64_t)((double)ns * (double)w->clock.ticks_per_s / NS_PER_S);
+	w->held_ns += ns;
+	anchor_clock(w, w->held_ticks); /* to the nanosecond */
+	move_clock(w);
+}
+
+void worker_step_counter(struct worker *w, int64_t seconds)
+{
+	w->held_ticks += (uint64_t)seconds * w->clock.ticks_per_s;
+	move_clock(w);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	const struct timespec rest = {.tv_nsec = SLEEP_NS};
+
+	rte_thread_register();
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	rte_rcu_qsbr_thread_register(w->qsbr, 0);
+	rte_rcu_qsbr_thread_online(w->qsbr, 0);
+
+	while (__atomic_load_n(&w->stop, __ATOMIC_RELAXED) == 0) {
+		worker_turn(w);
+		rte_rcu_qsbr_quiescent(w->qsbr, 0);
+		if (w->idle_turns > IDLE_TURNS_BEFORE_SLEEP && !w->poll)
+			nanosleep(&rest, NULL);
+	}
+
+	rte_rcu_qsbr_thread_offline(w->qsbr, 0);
+	rte_rcu_qsbr_thread_unregister(w->qsbr, 0);
+	rte_thread_unregister();
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	int ret;
+
+	w->stop = 0;
+	ret = pthread_create(&w->thread, NULL, worker_main, w);
+	if (ret != 0)
+		return -ret;
+	if (w->cpu >= 0) {
+		cpu_set_t cpus;
+
+		CPU_ZERO(&cpus);
+		CPU_SET(w->cpu, &cpus);
+		pthread_setaffinity_np(w->thread, sizeof(cpus), &cpus);
+	}
+	pthread_setname_np(w->thread, "hw-worker");
+	w->running = true;
+	return 0;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w->running)
+		return;
+	__atomic_store_n(&w->stop, 1, __ATOMIC_RELAXED);
+	pthread_join(w->thread, NULL);
+	w->running = false;
+}
+
+void worker_publish_network(struct worker *w, const struct network *net)
+{
+	__atomic_store_n(&w->net, net, __ATOMIC_RELEASE);
+}
+
+void worker_publish_adjacency(struct worker *w, const struct adjacency *adj)
+{
+	__atomic_store_n(&w->adj, adj, __ATOMIC_RELEASE);
+}
+
+void worker_publish_ports(struct worker *w, const struct worker_port *ports)
+{
+	__atomic_store_n(&w->ports, ports, __ATOMIC_RELEASE);
+}
+
+/* Asleep, not spinning: a worker that has no core to run on just now may want this one. */
+void worker_synchronize(struct worker *const *workers, size_t n)
+{
+	const struct timespec rest = {.tv_nsec = SYNCHRONIZE_NS};
+	uint64_t tokens[WORKERS_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		if (workers[i]->running)
+			tokens[i] = rte_rcu_qsbr_start(workers[i]->qsbr);
+	for (size_t i = 0; i < n; i++)
+		while (workers[i]->running &&
+		       rte_rcu_qsbr_check(workers[i]->qsbr, tokens[i], false) == 0)
+			nanosleep(&rest, NULL);
+}
+
+static bool create_ports(struct context *ctx, const struct worker_config *config)
+{
+	ctx->n_ports = config->n_ports;
+	ctx->ports = memory_lines(config->n_ports * sizeof(ctx->ports[0]));
+	ctx->port_counters = memory_lines(config->n_ports * sizeof(ctx->port_counters[0]));
+	if (ctx->ports == NULL || ctx->port_counters == NULL)
+		return false;
+	return true;
+}
+
+static bool create_table(struct context *ctx, const struct worker_config *config)
+{
+	uint8_t secret[16];
+
+	if (config->seed != NULL)
+		memcpy(secret, config->seed, sizeof(secret));
+	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+		return false;
+	ctx->flows = flow_table_create(config->flows_capacity, secret);
+	if (ctx->flows != NULL && config->flows6_capacity > 0)
+		ctx->flows6 = flow6_table_create(config->flows6_capacity, secret);
+	explicit_bzero(secret, sizeof(secret));
+	return ctx->flows != NULL && (ctx->flows6 != NULL || config->flows6_capacity == 0);
+}
+
+/* Other workers read it, too: they find it with the rings. */
+static bool create_remotes(struct context *ctx, const struct worker_config *config)
+{
+	uint64_t seed = 0;
+
+	if (config->seed != NULL)
+		memcpy(&seed, config->seed, sizeof(seed));
+	ctx->remotes = remotes_create(seed);
+	ctx->all_remotes = &ctx->remotes;
+	if (ctx->handover != NULL) {
+		ctx->all_remotes = handover_remotes(ctx->handover);
+		handover_remotes(ctx->handover)[ctx->index] = ctx->remotes;
+	}
+	return ctx->remotes != NULL;
+}
+
+static bool create_qsbr(struct worker *w)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(1);
+
+	w->qsbr = memory_lines(size);
+	return w->qsbr != NULL && rte_rcu_qsbr_init(w->qsbr, 1) == 0;
+}
+
+/* After the tables, whose secret it uses. */
+static bool create_sources(struct context *ctx)
+{
+	ctx->timers.half_open_s = limits_half_open_s;
+	ctx->sources = limits_create_sources(flow_table_random(ctx->flows));
+	return ctx->sources != NULL;
+}
+
+struct worker *worker_create(const struct worker_config *config)
+{
+	struct worker *w = aligned_alloc(CACHE_LINE, sizeof(*w));
+	struct context *ctx = &w->ctx;
+
+	if (w == NULL)
+		return NULL;
+	memset(w, 0, sizeof(*w));
+	w->net = config->net;
+	w->adj = config->adj;
+	w->ports = config->ports;
+	w->cpu = config->cpu;
+	w->poll = config->poll;
+	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz(), mono_ns());
+
+	ctx->index = config->index;
+	ctx->count = config->count;
+	ctx->handover = config->handover;
+	ctx->timers = config->timers;
+	ctx->rest_s = config->rest_s;
+	ctx->outbound_refresh = config->outbound_refresh;
+	ctx->reset_unknown = config->reset_unknown;
+	ctx->moved = egress_moved;
+	ctx->n_tunnels = config->net->n_tunnels;
+	ctx->tunnels = memory_lines((ctx->n_tunnels + 1) * sizeof(ctx->tunnels[0]));
+	ctx->keepalives_until_ns =
+		memory_lines((ctx->n_tunnels + 1) * sizeof(ctx->keepalives_until_ns[0]));
+	ctx->egress =
+		egress_create(config->net, config->flows_capacity, config->index, config->count);
+	ctx->sites = limits_create();
+	ctx->reassembly = reassembly_create();
+	ctx->unknown = memory_lines(sizeof(*ctx->unknown));
+	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->tunnels == NULL ||
+	    ctx->keepalives_until_ns == NULL || ctx->egress == NULL || ctx->sites == NULL ||
+	    !create_ports(ctx, config) || !create_qsbr(w) || !create_table(ctx, config) ||
+	    !create_remotes(ctx, config) || !create_sources(ctx)) {
+		int error = errno;
+
+		worker_destroy(w);
+		errno = error;
+		return NULL;
+	}
+	identification_init(ctx);
+	if (config->rest_s > 0)
+		egress_begin(ctx->egress, config->epoch, config->rest_s);
+	read_published(w);
+	move_clock(w);
+	return w;
+}
+
+void worker_destroy(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	flow_table_destroy(w->ctx.flows);
+	flow_table_destroy(w->ctx.flows6);
+	egress_destroy(w->ctx.egress);
+	reassembly_destroy(w->ctx.reassembly);
+	free(w->ctx.unknown);
+	remotes_destroy(w->ctx.remotes);
+	free(w->ctx.tunnels);
+	free(w->ctx.keepalives_until_ns);
+	free(w->ctx.sites);
+	free(w->ctx.sources);
+	free(w->ctx.ports);
+	free(w->ctx.port_counters);
+	free(w->qsbr);
+	free(w);
+}

@@ -1,0 +1,157 @@
+/*
+ * A worker: one thread on one core that takes packets through the pipeline and owns its flows.
+ *
+ * This header is what others see of it. Control calls worker_create() .. worker_destroy(), reads
+ * counters and asks for flows; it never touches a flow table itself: a query is handed to the
+ * worker, which answers it a few records at a time between bursts.
+ */
+#pragma once
+
+#include "base/drop.h"
+#include "flow/flow6.h"
+#include "in/unknown.h"
+#include "network/adjacency.h"
+#include "network/network.h"
+#include "path/counters.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	WORKERS_MAX = 32,
+	PORTS_MAX = 32,
+	FLOW_QUERY_MAX = 256, /* flows a query */
+};
+
+struct steer_queue; /* in/steer.h */
+
+/* A DPDK port as workers see it. Index in this array = index in the configuration. */
+struct worker_port {
+	uint16_t ethdev; /* DPDK port id */
+	uint16_t mtu;
+	uint16_t n_queues; /* receive and transmit; 0 means 1 */
+	uint8_t mac[6];
+	struct steer_queue *rings; /* [STEER_QUEUES_MAX], how full each is; NULL: nobody asks */
+	bool hears_all; /* the device hands over what is for other stations, too */
+	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
+	bool closed; /* there is no device, or it carries nothing: workers leave it alone */
+};
+
+struct handover;
+
+struct worker_config {
+	uint32_t flows_capacity; /* of this worker */
+	uint32_t flows6_capacity; /* the same for IPv6; 0: none is forwarded */
+	struct flow_timers timers;
+	uint16_t rest_s; /* of an egress port towards the same server; 0: none */
+	uint32_t epoch; /* of this start: it begins with ports that the last one left */
+	uint16_t index, count; /* which of how many workers */
+	struct handover *handover; /* shared by all; NULL if there is one worker */
+	const struct worker_port *ports; /* [n_ports]; the first table, published like the rest */
+	uint16_t n_ports;
+	const struct network *net; /* the first snapshot */
+	const struct adjacency *adj;
+	int cpu; /* to run on; -1: any */
+	bool poll; /* never sleep: benchmarks */
+	bool outbound_refresh; /* returns do not keep a flow alive */
+	bool reset_unknown; /* segments of no flow are answered by a reset */
+	const uint8_t *seed; /* 16 bytes; NULL: from the system. Tests: the same choices again */
+};
+
+struct census;
+struct worker;
+
+/* NULL on failure, with errno (ENOMEM: not enough memory for the table). Control thread. */
+struct worker *worker_create(const struct worker_config *config);
+void worker_destroy(struct worker *w); /* stopped before; NULL is fine */
+
+/*
+ * Publishes what the worker reads. Returns at once; what was published before may be freed after
+ * worker_synchronize(). Control thread.
+ */
+void worker_publish_network(struct worker *w, const struct network *net);
+void worker_publish_adjacency(struct worker *w, const struct adjacency *adj);
+
+/*
+ * @ports: as many as at worker_create(), and another array than before, which may be written again
+ * after worker_synchronize(). Then nobody uses the device of a port that is closed there.
+ */
+void worker_publish_ports(struct worker *w, const struct worker_port *ports);
+
+/* Waits until every running worker has let go of what was published before. Control thread. */
+void worker_synchronize(struct worker *const *workers, size_t n);
+
+int worker_start(struct worker *w); /* 0 or -errno */
+void worker_stop(struct worker *w); /* returns when the thread has ended */
+
+/* One turn of the loop on the calling thread: tests and benchmarks. Packets received. */
+unsigned worker_turn(struct worker *w);
+
+/* Moves the clock of a worker that is driven by worker_turn(): tests of ageing. */
+void worker_advance_clock(struct worker *w, uint32_t seconds);
+
+/* Holds it: from now on it stands still but for this and worker_advance_clock(). Tests of rates. */
+void worker_hold_clock(struct worker *w, uint64_t ns);
+
+/* Steps the counter that a held clock reads, and no more: tests of counters that are wrong. */
+void worker_step_counter(struct worker *w, int64_t seconds);
+
+/* A consistent copy: law 3 holds in it. Any thread. */
+void worker_read_counters(const struct worker *w, struct worker_counters *out);
+void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_counters *out);
+void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out);
+void worker_read_site(const struct worker *w, uint16_t site, struct site_counters *out);
+void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out);
+
+/* Tunnels that nobody knows: see unknown_read(). Any thread. */
+size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out);
+
+/* Which flows: all fields that are set must match. */
+struct flow_filter {
+	bool has_site, has_tunnel, has_address, has_port, has_proto;
+	uint16_t site;
+	uint16_t tunnel; /* on-ramp */
+	struct prefix6 address; /* source, destination or egress address; IPv4: mapped */
+	uint16_t port; /* source, destination or egress port (or ICMP id), host order */
+	uint8_t proto;
+};
+
+struct flow_view {
+	struct flow flow;
+	struct flow6 six; /* the addresses if it is IPv6 */
+	bool is_six;
+	uint32_t idle_s;
+	uint32_t expires_s;
+};
+
+/*
+ * Some flows. Fill filter, cursor (0 at first) and limit, then worker_query_start(); poll
+ * worker_query_done(); then read flows[], n and cursor (0: there are no more). The worker
+ * looks at a bounded number of records a turn, so a query over a million flows takes some
+ * milliseconds. Stays the caller's; must not be freed before it is done.
+ */
+struct flow_query {
+	struct flow_filter filter;
+	uint32_t cursor;
+	uint32_t limit; /* at most FLOW_QUERY_MAX */
+	uint32_t n;
+	uint32_t done; /* private: set by the worker with release */
+	struct flow_view flows[FLOW_QUERY_MAX];
+};
+
+int worker_query_start(struct worker *w, struct flow_query *q); /* 0, or -EBUSY: one is running */
+bool worker_query_done(const struct flow_query *q);
+
+/*
+ * Which hops do its flows have (census.h)? @c is zeroed here and stays the caller's; it must not be
+ * freed before it is done. 0, or -EBUSY: one is running. Control thread.
+ */
+int worker_census_start(struct worker *w, struct census *c);
+bool worker_census_done(const struct census *c);
+
+/*
+ * On-link destinations that workers could not reach because nobody resolved them yet. Takes up to
+ * @n; returns how many. Control thread.
+ */
+size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n);

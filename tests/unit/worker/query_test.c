@@ -1,0 +1,238 @@
+/*
+ * A query finds the flows that its filter says, of both families, each once, page by page, and looks at
+ * no more records at a time than it may.
+ */
+#include "stage.h"
+
+#include "worker/query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { TCP = 6, UDP = 17, ICMP6 = 58, ALL = 1 << 20, CAPACITY = 1024 };
+
+static const struct flow_timers timers = {
+	.state_s = {[FLOW_UDP] = 300, [FLOW_ICMP] = 3, [FLOW_TCP_ESTABLISHED] = 7200}};
+
+/* Flow 0 to 5, in the order of the table; those of IPv6 come last. */
+static void fill(struct stage_bench *b)
+{
+	const struct frame udp = {
+		.src = HOST, .dst = SERVER, .sport = 5000, .dport = 53, .proto = UDP};
+	const struct frame tcp = {
+		.src = HOST + 1, .dst = SERVER, .sport = 5001, .dport = 443, .proto = TCP};
+	const struct frame six = {.six = true,
+				  .src6 = HOST6,
+				  .dst6 = SERVER6,
+				  .sport = 5000,
+				  .dport = 53,
+				  .proto = UDP};
+	const struct frame ping = {
+		.six = true, .src6 = INSIDE6, .dst6 = SERVER6, .sport = 77, .proto = ICMP6};
+
+	bench_flow(b, &udp, TUNNEL_B1, 2048);
+	bench_flow(b, &udp, TUNNEL_M1, 2049);
+	bench_flow(b, &tcp, TUNNEL_B2, 2050);
+	bench_flow6(b, &six, TUNNEL_B1, 2048);
+	bench_flow6(b, &six, TUNNEL_M1, 2051);
+	bench_flow6(b, &ping, TUNNEL_B1, 2052);
+}
+
+static struct prefix6 net4(uint32_t addr, uint8_t len)
+{
+	return (struct prefix6){addr6_from_ipv4(htonl(addr)), (uint8_t)(MAPPED_BITS + len)};
+}
+
+#define NET6(last, bits)                                                                           \
+	{                                                                                          \
+		bench_addr6((struct ip6)IP6(0xfd00, 0, 0, 0, 0, 0, 0, last)), bits                 \
+	}
+
+/* Bit i: flow i is found. */
+static void test_filter(void **state)
+{
+	const struct {
+		const char *why;
+		struct flow_filter filter;
+		unsigned found;
+	} rows[] = {
+		{"everything", {0}, 0x3f},
+		{"a site, both families", {.has_site = true, .site = SITE_MADRID}, 0x12},
+		{"a site nobody is", {.has_site = true, .site = 9}, 0},
+		{"one of a site's tunnels", {.has_tunnel = true, .tunnel = TUNNEL_B2}, 0x04},
+		{"a protocol", {.has_proto = true, .proto = UDP}, 0x1b},
+		{"a source port", {.has_port = true, .port = 5001}, 0x04},
+		{"a destination port", {.has_port = true, .port = 53}, 0x1b},
+		{"an egress port", {.has_port = true, .port = 2048}, 0x09},
+		{"an identifier", {.has_port = true, .port = 77}, 0x20},
+		{"a source", {.has_address = true, .address = net4(HOST, 32)}, 0x03},
+		{"a network of sources",
+		 {.has_address = true, .address = net4(IP(10, 0, 1, 0), 24)},
+		 0x07},
+		{"a destination", {.has_address = true, .address = net4(SERVER, 32)}, 0x07},
+		{"an egress address", {.has_address = true, .address = net4(EGRESS, 32)}, 0x07},
+		{"all of IPv4 and nothing else",
+		 {.has_address = true, .address = net4(0, 0)},
+		 0x07},
+		{"an IPv6 source", {.has_address = true, .address = NET6(0x10, 128)}, 0x18},
+		{"an IPv6 network", {.has_address = true, .address = NET6(0, 64)}, 0x38},
+		{"all fields must match",
+		 {.has_site = true,
+		  .site = SITE_BERLIN,
+		  .has_proto = true,
+		  .proto = TCP,
+		  .has_port = true,
+		  .port = 443},
+		 0x04},
+		{"and one does not",
+		 {.has_site = true, .site = SITE_MADRID, .has_proto = true, .proto = TCP},
+		 0},
+	};
+	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
+
+	fill(b);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		static struct flow_query q;
+		unsigned found = 0;
+
+		q = (struct flow_query){.filter = rows[i].filter, .limit = FLOW_QUERY_MAX};
+		assert_true(query_step(&b->ctx, &timers, &q, ALL));
+		assert_int_equal(q.cursor, 0);
+		for (uint32_t k = 0; k < q.n; k++) {
+			const struct flow_view *v = &q.flows[k];
+			uint32_t at = ntohs(v->flow.nat_port);
+
+			if (at == 2048)
+				found |= v->is_six ? 1u << 3 : 1u << 0;
+			else
+				found |= 1u << (at == 2051 || at == 2052 ? at - 2047 : at - 2048);
+		}
+		if (found != rows[i].found)
+			fail_msg("%s: flows %#x instead of %#x", rows[i].why, found, rows[i].found);
+	}
+	bench_destroy(b);
+}
+
+static void test_view(void **state)
+{
+	static struct flow_query q = {.limit = FLOW_QUERY_MAX};
+	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
+	struct addr6 inside = bench_addr6((struct ip6)INSIDE6);
+
+	fill(b);
+	assert_true(query_step(&b->ctx, &timers, &q, ALL));
+	assert_int_equal(q.n, 6);
+	assert_false(q.flows[0].is_six);
+	assert_int_equal(q.flows[0].idle_s, 5);
+	assert_int_equal(q.flows[0].expires_s, 295);
+	assert_int_equal(q.flows[2].expires_s, 7195);
+	assert_true(q.flows[5].is_six);
+	assert_true(addr6_equal(&q.flows[5].six.src, &inside));
+	assert_int_equal(q.flows[5].expires_s, 0); /* over: the hand has not come by yet */
+	bench_destroy(b);
+}
+
+/* Pages of @limit flows, @step records at a time. Each flow once; the number of pages. */
+static unsigned read_pages(struct stage_bench *b, uint32_t limit, unsigned step, uint32_t flows)
+{
+	static struct flow_query q;
+	static bool seen[2][UINT16_MAX + 1];
+	uint32_t n = 0;
+	unsigned pages = 0;
+
+	memset(seen, 0, sizeof(seen));
+	q = (struct flow_query){.limit = limit};
+	do {
+		unsigned steps = 0;
+
+		q.n = 0;
+		while (!query_step(&b->ctx, &timers, &q, step))
+			assert_in_range(++steps, 1, 2 * CAPACITY);
+		assert_in_range(q.n, 0, limit);
+		for (uint32_t i = 0; i < q.n; i++) {
+			bool *one = &seen[q.flows[i].is_six][ntohs(q.flows[i].flow.nat_port)];
+
+			assert_false(*one);
+			*one = true;
+		}
+		n += q.n;
+		pages++;
+	} while (q.cursor != 0);
+	assert_int_equal(n, flows);
+	return pages;
+}
+
+static void test_pages(void **state)
+{
+	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
+
+	for (uint16_t i = 0; i < 100; i++) {
+		const struct frame f = {
+			.src = HOST, .dst = SERVER, .sport = i, .dport = 53, .proto = UDP};
+		const struct frame six = {.six = true,
+					  .src6 = HOST6,
+					  .dst6 = SERVER6,
+					  .sport = i,
+					  .dport = 53,
+					  .proto = UDP};
+
+		bench_flow(b, &f, TUNNEL_B1, (uint16_t)(2048 + i));
+		bench_flow6(b, &six, TUNNEL_B1, (uint16_t)(2048 + i));
+	}
+	assert_int_equal(read_pages(b, 1000, 256, 200), 1);
+	assert_in_range(read_pages(b, 50, 256, 200), 4, 5); /* the last may be empty */
+	assert_in_range(read_pages(b, 7, 3, 200), 29, 30);
+	assert_in_range(read_pages(b, 1, 1, 200), 200, 201);
+	bench_destroy(b);
+}
+
+static void test_without_ipv6(void **state)
+{
+	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
+	struct flow_table *six = b->ctx.flows6;
+
+	fill(b);
+	b->ctx.flows6 = NULL;
+	assert_int_equal(read_pages(b, 2, 256, 3), 2);
+	b->ctx.flows6 = six;
+	bench_destroy(b);
+}
+
+static void test_empty(void **state)
+{
+	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
+
+	assert_int_equal(read_pages(b, 10, 1, 0), 1);
+	bench_destroy(b);
+}
+
+/* At most so many records are looked at, and the cursor says where it stopped. */
+static void test_bounded(void **state)
+{
+	static struct flow_query q = {.limit = FLOW_QUERY_MAX};
+	struct stage_bench *b = bench_create(2048, CAPACITY, 0, 1);
+
+	fill(b);
+	assert_false(query_step(&b->ctx, &timers, &q, 2));
+	assert_int_equal(q.n, 2);
+	assert_int_equal(q.cursor, 3);
+	assert_false(query_step(&b->ctx, &timers, &q, 2));
+	assert_int_equal(q.n, 4);
+	assert_true(query_step(&b->ctx, &timers, &q, 2));
+	assert_int_equal(q.n, 6);
+	bench_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_filter), cmocka_unit_test(test_view),
+		cmocka_unit_test(test_pages),  cmocka_unit_test(test_without_ipv6),
+		cmocka_unit_test(test_empty),  cmocka_unit_test(test_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}

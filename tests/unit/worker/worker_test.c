@@ -1,0 +1,210 @@
+/*
+ * A worker from control's side: made and ended, started and stopped, asked; with no port to receive from.
+ * What it does with packets is in tests/packet.
+ */
+#include "stage.h"
+
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+enum { CAPACITY = 1024, PATIENCE_MS = 5000 };
+
+static const uint8_t seed[16] = "tests of worker";
+
+static struct worker_config config_of(const struct stage_bench *b)
+{
+	struct worker_config c = {
+		.flows_capacity = CAPACITY,
+		.flows6_capacity = CAPACITY,
+		.count = 1,
+		.net = b->net,
+		.adj = b->adj,
+		.cpu = -1,
+		.seed = seed,
+	};
+
+	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
+		c.timers.state_s[i] = 60;
+	return c;
+}
+
+static int setup(void **state)
+{
+	*state = bench_create(2048, CAPACITY, 0, 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bench_destroy(*state);
+	return 0;
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec t = {.tv_nsec = ms * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+static uint64_t turns_of(const struct worker *w)
+{
+	struct worker_counters c;
+
+	worker_read_counters(w, &c);
+	return c.turns;
+}
+
+static void test_refused(void **state)
+{
+	struct worker_config none = config_of(*state), odd = config_of(*state);
+
+	none.flows_capacity = 0;
+	errno = 0;
+	assert_null(worker_create(&none));
+	assert_int_equal(errno, EINVAL);
+	odd.flows6_capacity = UINT32_MAX; /* no record has such a number */
+	assert_null(worker_create(&odd));
+	worker_destroy(NULL);
+}
+
+static void test_without_ipv6(void **state)
+{
+	struct worker_config c = config_of(*state);
+	static struct flow_query q;
+	struct worker *w;
+
+	c.flows6_capacity = 0;
+	w = worker_create(&c);
+	assert_non_null(w);
+	assert_int_equal(worker_query_start(w, &q), 0);
+	assert_int_equal(worker_turn(w), 0);
+	assert_true(worker_query_done(&q));
+	worker_destroy(w);
+}
+
+static void test_counters(void **state)
+{
+	struct worker_config c = config_of(*state);
+	struct worker *w = worker_create(&c);
+	struct worker_counters seen;
+	struct tunnel_counters tunnel;
+	struct site_counters site;
+	struct slice_counters slice;
+	struct neighbour_wanted wanted[4];
+
+	assert_non_null(w);
+	worker_read_counters(w, &seen);
+	assert_int_equal(seen.turns, 0); /* nothing is published before the first turn */
+	for (unsigned i = 0; i < 65; i++)
+		assert_int_equal(worker_turn(w), 0);
+	worker_read_counters(w, &seen);
+	assert_int_equal(seen.turns, 65);
+	assert_int_equal(seen.idle_turns, 65);
+	assert_int_equal(seen.rx + seen.tx + seen.held + seen.flows, 0);
+	worker_read_tunnel(w, TUNNEL_M1, &tunnel);
+	worker_read_site(w, SITE_MADRID, &site);
+	worker_read_slice(w, 0, &slice);
+	assert_int_equal(tunnel.rx_packets + tunnel.tx_packets + tunnel.drops, 0);
+	assert_int_equal(site.flows, 0);
+	assert_int_equal(slice.flows + slice.ports, 0);
+	assert_int_equal(worker_take_wanted(w, wanted, 4), 0);
+	worker_destroy(w);
+}
+
+static void test_query(void **state)
+{
+	struct worker_config c = config_of(*state);
+	struct worker *w = worker_create(&c);
+	static struct flow_query q = {.limit = FLOW_QUERY_MAX + 1}, second;
+
+	assert_non_null(w);
+	assert_int_equal(worker_query_start(w, &q), 0);
+	assert_int_equal(q.limit, FLOW_QUERY_MAX); /* its room */
+	assert_int_equal(worker_query_start(w, &second), -EBUSY);
+	assert_int_equal(second.limit, FLOW_QUERY_MAX); /* 0: as many as there is room for */
+	assert_false(worker_query_done(&q));
+	worker_turn(w);
+	assert_true(worker_query_done(&q));
+	assert_false(worker_query_done(&second));
+	assert_int_equal(q.n, 0);
+	assert_int_equal(q.cursor, 0);
+	assert_int_equal(worker_query_start(w, &second), 0);
+	worker_turn(w);
+	assert_true(worker_query_done(&second));
+	worker_destroy(w);
+}
+
+/* The thread turns, answers, lets go of what was published before, stops, and may be started again. */
+static void test_thread(void **state)
+{
+	struct stage_bench *b = *state, *next = bench_create(2048, CAPACITY, 0, 1);
+	struct worker_config c = config_of(b);
+	struct worker *w = worker_create(&c);
+	static struct flow_query q;
+
+	assert_non_null(w);
+	worker_stop(w); /* it is not running */
+	worker_synchronize(&w, 1);
+	for (int round = 0; round < 2; round++) {
+		uint64_t turns;
+		int waited = 0;
+
+		assert_int_equal(worker_start(w), 0);
+		assert_int_equal(worker_query_start(w, &q), 0);
+		while (!worker_query_done(&q) && waited++ < PATIENCE_MS)
+			pause_ms(1);
+		assert_true(worker_query_done(&q));
+		worker_publish_network(w, round == 0 ? next->net : b->net);
+		worker_publish_adjacency(w, round == 0 ? next->adj : b->adj);
+		worker_synchronize(&w, 1);
+		worker_stop(w);
+		turns = turns_of(w);
+		assert_true(turns > 0);
+		pause_ms(2);
+		assert_int_equal(turns_of(w), turns);
+	}
+	worker_destroy(w);
+	bench_destroy(next);
+}
+
+/* A reader sees one moment: all turns were idle ones, in every copy. */
+static void test_consistent_copy(void **state)
+{
+	struct worker_config c = config_of(*state);
+	struct worker *w = worker_create(&c);
+	struct worker_counters seen;
+	uint64_t last = 0;
+
+	assert_non_null(w);
+	assert_int_equal(worker_start(w), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		worker_read_counters(w, &seen);
+		assert_int_equal(seen.turns, seen.idle_turns);
+		assert_true(seen.turns >= last);
+		last = seen.turns;
+	}
+	worker_stop(w);
+	worker_destroy(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_ipv6, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_query, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_thread, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_consistent_copy, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
+}
