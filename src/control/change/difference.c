@@ -69,6 +69,10 @@ static void setting_differs(struct items *items, void *arg, const struct setting
 		draft_effect(&draft, setting->effect);
 	} else {
 		items_differ(items, &draft, setting, path, before, after);
+		/* without IPv6 in the file its table is idle, and may stay until the next start */
+		if (setting->offset == offsetof(struct config, flows_capacity6) &&
+		    items->after->flows_capacity6 == 0)
+			draft.why_restart = NULL;
 		/* the item is called by the path */
 		if (draft.detail != NULL)
 			memmove(draft.detail, draft.detail + strlen(path) + 1,

@@ -255,6 +255,10 @@ static void say_default(struct items *items, struct draft *draft, uint32_t pool,
 	draft_say(items, draft, "new IPv%c flows leave by it, not by pool %s", six ? '6' : '4',
 		  m->before.spec->pools[was].name);
 	draft_effect(draft, EFFECT_NEW);
+	/* where a forward packet goes depends on the mapping of the pool of new flows */
+	if (!six && m->after.spec->workers > 1 &&
+	    m->before.spec->pools[was].mapping != m->after.spec->pools[pool].mapping)
+		draft_effect(draft, EFFECT_MAPPING);
 }
 
 static void say_addresses(struct items *items, struct draft *draft, const struct spec_pool *pool)

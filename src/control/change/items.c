@@ -29,6 +29,8 @@ static const struct {
 	[EFFECT_PATH] = {"flows go on", false},
 	[EFFECT_MOVE] = {"flows go on by another tunnel of the site", false},
 	[EFFECT_SOURCE] = {"flows from other sources end (source_removed)", true},
+	[EFFECT_PREFIX] = {"untranslated flows from other sources end (prefix_removed)", true},
+	[EFFECT_MAPPING] = {"flows that it changes the worker of end (mapping_changed)", true},
 	[EFFECT_SLICE] = {"flows with its ports end (slice_lost)", true},
 	[EFFECT_SITE] = {"its flows end (site_removed)", true},
 };

@@ -43,6 +43,8 @@ enum setting_effect {
 	EFFECT_PATH, /* flows go on, their packets leave in the new way */
 	EFFECT_MOVE, /* flows go on by another tunnel of the site */
 	EFFECT_SOURCE, /* flows from sources that are no longer allowed end */
+	EFFECT_PREFIX, /* untranslated flows from what is no longer a global prefix end */
+	EFFECT_MAPPING, /* flows end whose packets another worker gets now */
 	EFFECT_SLICE, /* flows end whose egress port is no longer ours */
 	EFFECT_SITE, /* all flows of the site end */
 };

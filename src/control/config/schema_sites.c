@@ -166,7 +166,7 @@ static const struct setting site_rows[] = {
 		.type = SETTING_PREFIXES6, AT(spec_site, global_prefixes),
 		COUNT(spec_site, n_global_prefixes), .min = 1, .max = PREFIXES_MAX,
 		.fallback_words = "none: everything is translated",
-		.reloadable = true, .effect = EFFECT_SOURCE,
+		.reloadable = true, .effect = EFFECT_PREFIX,
 		.help = "The site's IPv6 networks that are its own in the whole world and are "
 			"routed to this gateway. Sources in them are allowed besides `prefixes`, "
 			"and leave untranslated.",

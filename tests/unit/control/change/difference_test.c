@@ -124,7 +124,7 @@ static const struct row {
 	{BERLIN("prefixes: [10.0.0.0/8], ", TUNNEL_1), BERLIN("", TUNNEL_1),
 	 "site berlin changed: prefixes -10.0.0.0/8 (now any source)\n", "any source is more"},
 	{BERLIN("global-prefixes: ['2001:db8:1::/48'], ", TUNNEL_1), BERLIN("global-prefixes: ['2001:db8:2::/48'], ", TUNNEL_1),
-	 "site berlin changed: global-prefixes -2001:db8:1::/48 +2001:db8:2::/48; flows from other sources end (source_removed); ends flows\n",
+	 "site berlin changed: global-prefixes -2001:db8:1::/48 +2001:db8:2::/48; untranslated flows from other sources end (prefix_removed); ends flows\n",
 	 "global prefixes"},
 	{BERLIN("prefixes: [1.0.0.0/8], ", TUNNEL_1), BERLIN("prefixes: [2.0.0.0/8, 3.0.0.0/8, 4.0.0.0/8, "
 	 "5.0.0.0/8, 6.0.0.0/8, 7.0.0.0/8, 8.0.0.0/8, 9.0.0.0/8], ", TUNNEL_1),
@@ -177,12 +177,20 @@ static const struct row {
 	 "egress: [{name: two, port: up, addresses: [{address: 203.0.113.2}]}, {name: net, port: up, addresses: [" ADDRESS "]}]\n",
 	 "pool two changed: new IPv4 flows leave by it, not by pool net; flows go on, new ones follow it\n",
 	 "the first pool is the default route"},
+	{"workers: 2\negress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: two, port: up, mapping: endpoint-independent, addresses: [{address: 203.0.113.2}]}]\n",
+	 "workers: 2\negress: [{name: two, port: up, mapping: endpoint-independent, addresses: [{address: 203.0.113.2}]}, {name: net, port: up, addresses: [" ADDRESS "]}]\n",
+	 "pool two changed: new IPv4 flows leave by it, not by pool net; flows that it changes the worker of end (mapping_changed); ends flows\n",
+	 "the mapping of the default pool says which worker a flow has"},
 	{"egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: two, port: up, addresses: [{address: 203.0.113.2}]}, {name: three, port: up, addresses: [{address: 203.0.113.3}]}]\n",
 	 "egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: three, port: up, addresses: [{address: 203.0.113.3}]}, {name: two, port: up, addresses: [{address: 203.0.113.2}]}]\n",
 	 "", "the order of the others means nothing"},
 	{"", POOL("", ADDRESS ", {address: '2001:db8::7'}"),
 	 "setting flows.capacity-ipv6 changed: not set -> 262144; restart\n"
 	 "address 2001:db8::7 added: of pool net\n", "the first IPv6 address needs a table for its flows"},
+	{POOL("", ADDRESS ", {address: '2001:db8::7'}"), "",
+	 "setting flows.capacity-ipv6 changed: 262144 -> not set\n"
+	 "address 2001:db8::7 removed: of pool net; flows with its ports end (slice_lost); ends flows\n",
+	 "the last one does not need its table to go"},
 };
 /* clang-format on */
 
