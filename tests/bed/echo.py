@@ -14,6 +14,7 @@ from scapy.layers.l2 import Ether
 
 from bed.netns import CommandFailed, Namespace, link, plain_packets, wait_until
 
+SO_RCVBUFFORCE = 33
 GW, PEER = "192.0.2.1", "192.0.2.2"
 ON_LINK, ROUTED = "192.0.2.100", "203.0.113.5"
 OURS = ("--tunnel", GW, PEER, 0, "--egress", ON_LINK, 0, "--egress", ROUTED, 0)
@@ -117,6 +118,7 @@ class Cable:
     def __init__(self, ns, interface="eth0"):
         self.socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.socket.bind((interface, 3))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)  # until somebody reads
 
     def send(self, frame):
         self.socket.send(bytes(frame))

@@ -10,6 +10,7 @@ The router believes what it heard for hours (base_reachable_time), and sends not
 right within seconds only if somebody tells it. The switch keeps its link up when the gateway's goes.
 """
 import re
+import socket
 import time
 
 import pytest
@@ -240,11 +241,13 @@ def test_many_addresses_are_paced(bed):
     seen, first, end = {a: 0 for a in many}, [], time.monotonic() + WITHIN_S
     while time.monotonic() < end and min(seen.values()) < 3:
         try:
-            frame = Ether(cable.socket.recv(65535))
+            frame = cable.socket.recv(65535)
         except TimeoutError:
             continue
-        if ARP in frame and frame[ARP].psrc == frame[ARP].pdst and frame[ARP].psrc in seen:
-            first += [time.monotonic()] if seen[frame[ARP].psrc] == 0 else []
-            seen[frame[ARP].psrc] += 1
+        sender, target = frame[28:32], frame[38:42]  # of ARP, by hand: they come faster than scapy reads
+        address = socket.inet_ntoa(sender) if frame[12:14] == b"\x08\x06" and sender == target else None
+        if address in seen:
+            first += [time.monotonic()] if seen[address] == 0 else []
+            seen[address] += 1
     assert set(seen.values()) == {3}
     assert first[-1] - first[0] > 0.8 * 2 * len(many) / 1000

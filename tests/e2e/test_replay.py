@@ -110,8 +110,8 @@ def odd_ones():
     yield "other protocols", IP(src="10.1.0.5", dst="192.0.2.80", proto=132) / Raw(bytes(20))
     yield "other protocols", IPv6(src="fd00:1::5", dst="2001:db8::80", nh=132) / Raw(bytes(20))
     yield "fragments", six / IPv6ExtHdrFragment(m=1) / UDP(sport=9, dport=9) / Raw(bytes(80))
-    for fragment in fragment(four / UDP(sport=9, dport=9) / Raw(bytes(2000)), fragsize=1400):
-        yield "fragments", fragment
+    for part in fragment(four / UDP(sport=9, dport=9) / Raw(bytes(2000)), fragsize=1400):
+        yield "fragments", part
 
 
 @pytest.fixture(scope="module")
