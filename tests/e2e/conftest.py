@@ -1,4 +1,5 @@
 """What the recipes share: a bed with a running gateway, and the laws checked after every recipe."""
+import os
 import pathlib
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from bed import netns, servers  # noqa: E402
+from bed import netns, private, servers  # noqa: E402
 from bed.daemon import Daemon, configuration  # noqa: E402
 from bed.topology import EGRESS, Topology, berlin, madrid  # noqa: E402
 
@@ -17,6 +18,12 @@ SLICES = (range(2048, 3 * 2048), range(5 * 2048, 8 * 2048))  # of configuration(
 
 def pytest_addoption(parser):
     parser.addoption("--build", default=str(ROOT / "build"), help="the build folder to test")
+    parser.addoption("--slot", default="", help="letters; runs of this checkout at once have others")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_folder():
+    private.take_run_folder(f"hw-{os.getpid()}")
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +37,9 @@ def tools(build):
 
 
 @pytest.fixture(scope="session")
-def prefix():
-    """Begins the names of all our namespaces: one for each checkout, so that two do not meet."""
-    name = netns.checkout_prefix(str(ROOT))
+def prefix(request):
+    """Begins the names of all our namespaces: one for each run, so that two do not meet."""
+    name = netns.checkout_prefix(str(ROOT)) + request.config.getoption("--slot")
     netns.delete_all(f"{name}-")
     yield name
     netns.delete_all(f"{name}-")
