@@ -10,20 +10,7 @@
  */
 #include "answer/arp.h"
 
-#include "base/wire.h"
-
-enum {
-	ARP_HARDWARE = ETHER_LEN,
-	ARP_OPERATION = ETHER_LEN + 6,
-	ARP_SENDER_MAC = ETHER_LEN + 8,
-	ARP_SENDER_IP = ETHER_LEN + 14,
-	ARP_TARGET_MAC = ETHER_LEN + 18,
-	ARP_TARGET_IP = ETHER_LEN + 24,
-	ARP_LEN = ETHER_LEN + 28,
-
-	ARP_REQUEST = 1,
-	ARP_REPLY = 2,
-};
+#include "base/wire_neighbour.h"
 
 /* Ethernet and IPv4, lengths 6 and 4, operation request. */
 static const uint8_t request_for_ipv4[8] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST};

@@ -15,22 +15,7 @@
 #include "answer/nd.h"
 
 #include "base/icmp6.h"
-#include "base/wire.h"
-
-enum {
-	ND_IP = ETHER_LEN,
-	ND_ICMP = ND_IP + IPV6_LEN,
-	ND_FLAGS = ND_ICMP + 4,
-	ND_TARGET = ND_ICMP + 8,
-	ND_OPTIONS = ND_ICMP + 24,
-	ND_LEN = ND_OPTIONS + 8, /* with one option of eight bytes */
-
-	HOPS_ON_LINK = 255, /* section 7.1.1: no router passed it on */
-	OPTION_TARGET_ADDRESS = 2,
-	OPTION_UNITS = 1, /* of eight bytes */
-	FLAG_SOLICITED = 0x40,
-	FLAG_OVERRIDE = 0x20,
-};
+#include "base/wire_neighbour.h"
 
 /* Section 7.1.1, on every solicitation. Options are only checked for their lengths. */
 static bool is_sound(const struct packet *p)
@@ -41,7 +26,7 @@ static bool is_sound(const struct packet *p)
 
 	if (p->len < ND_OPTIONS || len < ND_OPTIONS - ND_ICMP || ND_ICMP + len > p->len)
 		return false;
-	if (d[ND_IP + IPV6_HOPS] != HOPS_ON_LINK || d[ND_ICMP + ICMP_CODE] != 0 ||
+	if (d[ND_IP + IPV6_HOPS] != ND_HOPS || d[ND_ICMP + ICMP_CODE] != 0 ||
 	    !icmp6_checksum_ok(&src, &dst, d + ND_ICMP, len))
 		return false;
 	while (at + 1 < ND_ICMP + len && d[at + 1] != 0)
@@ -82,14 +67,14 @@ static void make_advertisement(struct packet *p, const uint8_t *mac, const struc
 	d[ND_IP + IPV6_VERSION] = 6 << 4;
 	wire_put_be16(d + ND_IP + IPV6_LENGTH, htons(len));
 	d[ND_IP + IPV6_NEXT] = PROTO_ICMPV6;
-	d[ND_IP + IPV6_HOPS] = HOPS_ON_LINK;
+	d[ND_IP + IPV6_HOPS] = ND_HOPS;
 	memcpy(d + ND_IP + IPV6_SRC, target, sizeof(*target));
 	memcpy(d + ND_IP + IPV6_DST, &dst, sizeof(dst));
 	d[ND_ICMP + ICMP_TYPE] = ICMPV6_NEIGHBOUR_ADVERTISEMENT;
-	d[ND_FLAGS] = (proxy ? 0 : FLAG_OVERRIDE) | (for_all ? 0 : FLAG_SOLICITED);
+	d[ND_FLAGS] = (proxy ? 0 : ND_FLAG_OVERRIDE) | (for_all ? 0 : ND_FLAG_SOLICITED);
 	memcpy(d + ND_TARGET, target, sizeof(*target));
-	d[ND_OPTIONS] = OPTION_TARGET_ADDRESS;
-	d[ND_OPTIONS + 1] = OPTION_UNITS;
+	d[ND_OPTIONS] = ND_OPTION_TARGET_ADDRESS;
+	d[ND_OPTIONS + 1] = ND_OPTION_UNITS;
 	memcpy(d + ND_OPTIONS + 2, mac, ETHER_ADDR_LEN);
 	icmp6_put_checksum(target, &dst, d + ND_ICMP, len);
 	p->data = d;

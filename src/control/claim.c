@@ -2,32 +2,12 @@
 #include "control/claim.h"
 
 #include "base/icmp6.h"
-#include "base/wire.h"
+#include "base/wire_neighbour.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum {
-	ARP_AT = ETHER_LEN,
-	ARP_OPERATION = ARP_AT + 6,
-	ARP_SENDER_MAC = ARP_AT + 8,
-	ARP_SENDER_IP = ARP_AT + 14,
-	ARP_TARGET_IP = ARP_AT + 24,
-	ARP_END = ARP_AT + 28,
-	ARP_REQUEST = 1,
-	ARP_REPLY = 2,
-
-	ND_IP = ETHER_LEN,
-	ND_ICMP = ND_IP + IPV6_LEN,
-	ND_FLAGS = ND_ICMP + 4,
-	ND_TARGET = ND_ICMP + 8,
-	ND_OPTIONS = ND_ICMP + 24,
-	ND_HOPS = 255,
-	ND_OVERRIDE = 0x20,
-	OPTION_TARGET_ADDRESS = 2,
-};
-
-static_assert(ND_OPTIONS + 8 == CLAIM_FRAME_MAX, "the longest: an advertisement with one option");
+static_assert((int)ND_LEN == (int)CLAIM_FRAME_MAX, "the longest: an advertisement with one option");
 
 static const uint8_t arp_ipv4[] = {0, 1, 8, 0, 6, 4}; /* Ethernet and IPv4, and their lengths */
 
@@ -45,12 +25,12 @@ static size_t put_arp(uint8_t *out, const uint8_t *mac, be32_t sender, be32_t ta
 	static const uint8_t all[ETHER_ADDR_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 	put_ethernet(out, all, mac, ETHER_ARP);
-	memcpy(out + ARP_AT, arp_ipv4, sizeof(arp_ipv4));
+	memcpy(out + ARP_HARDWARE, arp_ipv4, sizeof(arp_ipv4));
 	out[ARP_OPERATION + 1] = ARP_REQUEST;
 	memcpy(out + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN);
 	wire_put_be32(out + ARP_SENDER_IP, sender);
 	wire_put_be32(out + ARP_TARGET_IP, target);
-	return ARP_END;
+	return ARP_LEN;
 }
 
 /* ICMPv6 of @type about @target, with the option if there is room for one. */
@@ -72,9 +52,9 @@ static size_t put_nd(uint8_t *out, const uint8_t *mac, const struct addr6 *src,
 	out[ND_ICMP + ICMP_TYPE] = type;
 	memcpy(out + ND_TARGET, target, sizeof(*target));
 	if (advertises) {
-		out[ND_FLAGS] = ND_OVERRIDE;
-		out[ND_OPTIONS] = OPTION_TARGET_ADDRESS;
-		out[ND_OPTIONS + 1] = 1; /* of eight bytes */
+		out[ND_FLAGS] = ND_FLAG_OVERRIDE;
+		out[ND_OPTIONS] = ND_OPTION_TARGET_ADDRESS;
+		out[ND_OPTIONS + 1] = ND_OPTION_UNITS;
 		memcpy(out + ND_OPTIONS + 2, mac, ETHER_ADDR_LEN);
 	}
 	icmp6_put_checksum(src, dst, out + ND_ICMP, len);
@@ -109,7 +89,7 @@ static bool read_arp(const uint8_t *frame, size_t len, struct addr6 *addr, uint8
 {
 	be32_t sender;
 
-	if (len < ARP_END || memcmp(frame + ARP_AT, arp_ipv4, sizeof(arp_ipv4)) != 0 ||
+	if (len < ARP_LEN || memcmp(frame + ARP_HARDWARE, arp_ipv4, sizeof(arp_ipv4)) != 0 ||
 	    frame[ARP_OPERATION] != 0 ||
 	    (frame[ARP_OPERATION + 1] != ARP_REQUEST && frame[ARP_OPERATION + 1] != ARP_REPLY))
 		return false;
