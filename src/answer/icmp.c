@@ -24,7 +24,7 @@
 
 enum {
 	ERROR_MAX = IPV4_LEAST_MTU,
-	ERROR_TTL = 64,
+	ERROR_TTL = IP_HOPS_DEFAULT,
 	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
 };

@@ -19,7 +19,7 @@
 
 enum {
 	ERROR_MAX = IPV6_LEAST_MTU,
-	ERROR_HOPS = 64,
+	ERROR_HOPS = IP_HOPS_DEFAULT,
 	ERROR_HEADERS = IPV6_LEN + ICMP_LEN,
 	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
 };

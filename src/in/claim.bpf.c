@@ -8,8 +8,6 @@
 #define STEER_LOAD bpf_skb_load_bytes
 #include "in/steer_match.bpf.h"
 
-enum { ADVERTISEMENT = 136, VLAN_ID = 0xfff };
-
 struct arp_frame {
 	struct ethhdr eth;
 	struct arp_ipv4 arp;
@@ -49,7 +47,7 @@ static __always_inline int claims_ipv6(struct __sk_buff *skb)
 	if (bpf_skb_load_bytes(skb, 0, &f, sizeof(f)) != 0)
 		return 0;
 	__builtin_memcpy(&target, (char *)&f + sizeof(f) - sizeof(target), sizeof(target));
-	return f.ip.next == ICMPV6 && f.nd.type == ADVERTISEMENT &&
+	return f.ip.next == PROTO_ICMPV6 && f.nd.type == ICMPV6_NEIGHBOUR_ADVERTISEMENT &&
 	       steer_flags6_of(&target) & (STEER_EGRESS | STEER_ARP) && !is_our_mac(f.eth.h_source);
 }
 
@@ -59,7 +57,7 @@ int homeward_claim(struct __sk_buff *skb)
 {
 	int claims = 0;
 
-	if (skb->vlan_present && skb->vlan_tci & VLAN_ID)
+	if (skb->vlan_present && skb->vlan_tci & ETHER_TAG_VLAN)
 		return 0;
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		claims = claims_ipv4(skb);

@@ -11,14 +11,14 @@
 #include <linux/pkt_cls.h>
 
 enum {
-	HEADERS = sizeof(struct ethhdr) + PRIORITY_TAGS_MAX * sizeof(struct tag) +
+	HEADERS = sizeof(struct ethhdr) + ETHER_TAGS_MAX * sizeof(struct tag) +
 		  sizeof(struct ipv6_header) + sizeof(struct solicitation),
 };
 
 /* The kernel has taken the first tag off. */
 static __always_inline int is_in_vlan(const struct __sk_buff *skb)
 {
-	return skb->vlan_present && skb->vlan_tci & TAG_VLAN;
+	return skb->vlan_present && skb->vlan_tci & ETHER_TAG_VLAN;
 }
 
 SEC("tc")

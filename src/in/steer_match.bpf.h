@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/wire_numbers.h"
 #include "in/steer.h"
 
 #include <linux/bpf.h>
@@ -103,20 +104,7 @@ struct extension {
 	__u8 next, units; /* of 8 bytes, without the first; a fragment header has 0 there */
 };
 
-enum {
-	ICMPV6 = 58,
-	SOLICITATION = 135,
-	HOP_BY_HOP = 0,
-	ROUTING = 43,
-	FRAGMENT = 44,
-	OPTIONS = 60,
-	EXTENSIONS_MAX = 8, /* as in tunnel/ipv6.c */
-	EXTENSIONS_END = 255, /* from the IPv6 header on */
-	TAG = 0x8100,
-	TAG_SERVICE = 0x88a8,
-	TAG_VLAN = 0xfff,
-	PRIORITY_TAGS_MAX = 2,
-};
+enum { EXTENSIONS_END = 255 }; /* from the IPv6 header on */
 
 struct tag {
 	__be16 vlan; /* and priority */
@@ -176,16 +164,17 @@ static __always_inline int leads_to_gre(void *ctx, __u32 l3_at, __u8 next)
 	__u32 at = sizeof(struct ipv6_header);
 	struct extension h;
 
-	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
+	for (int i = 0; i <= NEXT_EXTENSIONS_MAX; i++) {
 		if (next == IPPROTO_GRE)
 			return 1;
-		if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != OPTIONS)
+		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_FRAGMENT &&
+		    next != NEXT_OPTIONS)
 			return 0;
 		if (at > EXTENSIONS_END || STEER_LOAD(ctx, l3_at + at, &h, sizeof(h)) != 0)
 			return 0;
-		if (next == FRAGMENT && h.next == OPTIONS)
+		if (next == NEXT_FRAGMENT && h.next == NEXT_OPTIONS)
 			return 1; /* they may be behind another fragment's: Linux puts them there */
-		at += next == FRAGMENT ? 8 : (h.units + 1) * 8;
+		at += next == NEXT_FRAGMENT ? 8 : (h.units + 1) * 8;
 		next = h.next;
 	}
 	return 0;
@@ -200,7 +189,8 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 
 	if ((void *)(ip + 1) > end || ip->version >> 4 != 6)
 		return STEER_PASSED;
-	if (ip->next == ICMPV6 && (void *)(ask + 1) <= end && ask->type == SOLICITATION &&
+	if (ip->next == PROTO_ICMPV6 && (void *)(ask + 1) <= end &&
+	    ask->type == ICMPV6_NEIGHBOUR_SOLICITATION &&
 	    (steer_flags6_of(&ask->target) | steer_flags6_around(&ask->target)) & STEER_ARP)
 		return STEER_TOOK_ARP;
 	flags = steer_flags6_of(&ip->dst);
@@ -263,8 +253,8 @@ static __always_inline void skip_tag(struct steer_frame *f, void *end)
 {
 	struct tag *tag = f->l3;
 
-	if ((f->type != bpf_htons(TAG) && f->type != bpf_htons(TAG_SERVICE)) ||
-	    (void *)(tag + 1) > end || tag->vlan & bpf_htons(TAG_VLAN))
+	if ((f->type != bpf_htons(ETHER_TAG) && f->type != bpf_htons(ETHER_TAG_SERVICE)) ||
+	    (void *)(tag + 1) > end || tag->vlan & bpf_htons(ETHER_TAG_VLAN))
 		return;
 	f->type = tag->type;
 	f->l3 = tag + 1;
@@ -275,7 +265,7 @@ static __always_inline struct steer_frame steer_untag(struct ethhdr *eth, void *
 {
 	struct steer_frame f = {eth->h_proto, eth + 1, sizeof(*eth)};
 
-	for (int i = 0; i < PRIORITY_TAGS_MAX; i++)
+	for (int i = 0; i < ETHER_TAGS_MAX; i++)
 		skip_tag(&f, end);
 	return f;
 }

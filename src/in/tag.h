@@ -8,8 +8,6 @@
 #include "base/wire.h"
 #include "path/packet.h"
 
-enum { PRIORITY_TAGS_MAX = 2 };
-
 static inline bool tag_is(const struct packet *p)
 {
 	uint16_t type = wire_16(p->data + ETHER_TYPE);
@@ -26,7 +24,7 @@ static inline bool tag_remove(struct packet *p)
 {
 	unsigned n = 0;
 
-	while (n < PRIORITY_TAGS_MAX && tag_is(p) &&
+	while (n < ETHER_TAGS_MAX && tag_is(p) &&
 	       (wire_16(p->data + ETHER_LEN) & ETHER_TAG_VLAN) == 0) {
 		memmove(p->data + ETHER_TAG_LEN, p->data, ETHER_TYPE);
 		p->data += ETHER_TAG_LEN;

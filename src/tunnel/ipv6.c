@@ -19,7 +19,6 @@
 #include "base/wire.h"
 
 enum {
-	EXTENSIONS_MAX = 8,
 	EXTENSION_MIN = 8, /* bytes */
 	ROUTING_TYPE = 2, /* RFC 8200 section 4.4 */
 	ROUTING_LEFT = 3,
@@ -67,7 +66,7 @@ enum drop ipv6_walk(const uint8_t *ip, size_t len, bool first, struct ipv6_chain
 	uint8_t next = ip[IPV6_NEXT];
 
 	*c = (struct ipv6_chain){.per_hop = IPV6_LEN};
-	for (unsigned n = 0; n <= EXTENSIONS_MAX; n++) {
+	for (unsigned n = 0; n <= NEXT_EXTENSIONS_MAX; n++) {
 		const uint8_t *h = ip + at;
 		enum drop drop = DROP_NONE;
 
