@@ -60,7 +60,7 @@ struct announcer {
 	struct alarms *alarms;
 	int fd; /* sends */
 	struct event *on_tick, *on_second;
-	struct announced_port *list; /* [ports->n] */
+	struct announced_port *list; /* [PORTS_MAX] */
 	struct conflict conflicts[CONFLICTS_MAX];
 	size_t n_conflicts;
 };
@@ -338,7 +338,7 @@ static int start(struct announcer *a)
 	static const struct timeval second = {.tv_sec = 1};
 
 	a->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* receives nothing */
-	a->list = calloc(a->ports->n + 1, sizeof(a->list[0]));
+	a->list = calloc(PORTS_MAX, sizeof(a->list[0]));
 	a->on_tick = event_new(a->base, -1, EV_PERSIST, on_tick, a);
 	a->on_second = event_new(a->base, -1, EV_PERSIST, on_second, a);
 	if (a->fd < 0)
@@ -346,7 +346,7 @@ static int start(struct announcer *a)
 	if (a->list == NULL || a->on_tick == NULL || a->on_second == NULL ||
 	    event_add(a->on_second, &second) != 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < a->ports->n; i++)
+	for (size_t i = 0; i < PORTS_MAX; i++)
 		a->list[i] = (struct announced_port){
 			.announcer = a,
 			.number = i,
@@ -381,7 +381,7 @@ void announcer_destroy(struct announcer *a)
 	if (a == NULL)
 		return;
 	a->ports->listener = (struct port_listener){.arg = NULL};
-	for (size_t i = 0; i < a->ports->n && a->list != NULL; i++)
+	for (size_t i = 0; i < PORTS_MAX && a->list != NULL; i++)
 		if (a->list[i].announcer != NULL)
 			announce_port_closing(a, i);
 	if (a->on_tick != NULL)

@@ -193,7 +193,7 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 			(d->config->flows_capacity6 + d->config->workers - 1) / d->config->workers,
 		.count = d->config->workers,
 		.ports = d->ports.worker_ports,
-		.n_ports = d->ports.n,
+		.n_ports = PORTS_MAX,
 		.net = d->net,
 		.rest_s = d->config->port_rest,
 		.epoch =

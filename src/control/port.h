@@ -73,7 +73,7 @@ struct strays {
 };
 
 struct port {
-	const struct config_port *config;
+	const struct config_port *config; /* NULL: nobody has this slot */
 	int ifindex; /* 0: no kernel interface behind it, now */
 	enum port_state state;
 	char reason[PORT_REASON_SIZE]; /* one sentence; empty: it is up */
@@ -113,11 +113,17 @@ struct port_steer_counts {
 	uint64_t crowded; /* ours, but its sender had its share of a ring that is nearly full */
 };
 
+/*
+ * All ports, by slot. A port keeps its slot for as long as it is there, whatever its place in the
+ * file; a slot that nobody has is given to the next port that is added.
+ */
 struct port_set {
-	struct port *ports;
-	struct worker_port *worker_ports; /* [n], for worker_config: published last */
-	struct worker_port *worker_ports_next; /* [n], private to control/port/ */
-	size_t n;
+	struct port *ports; /* [PORTS_MAX] */
+	struct worker_port *worker_ports; /* [PORTS_MAX], for worker_config: published last */
+	struct worker_port *worker_ports_next; /* [PORTS_MAX], private to control/port/ */
+	size_t n; /* slots from here on were never used */
+	size_t room; /* ports that there are buffers for */
+	bool has_af_xdp; /* buffers lie as AF_XDP wants them */
 	struct rte_mempool *pool;
 	const struct config *config;
 	const struct network *net;
@@ -149,6 +155,12 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
  * 0; -errno: call it again after a while. Control thread.
  */
 int ports_follow(struct port_set *set, const struct network *net);
+
+/* Has anybody this slot? */
+static inline bool port_is_there(const struct port *port)
+{
+	return port->config != NULL;
+}
 
 /* Do we answer on @port for @addr (IPv4: mapped), as no kernel does? */
 bool port_answers(const struct port *port, const struct addr6 *addr);

@@ -36,6 +36,7 @@ struct context_port {
 	uint16_t tx_worker; /* who transmits for this worker; itself if it has a queue */
 	struct steer_queue
 		*rings; /* how full they are, for the program in the kernel; NULL: none */
+	bool empty; /* nobody has the slot */
 	bool hears_all;
 	bool answer_arp_for_tunnels;
 	uint32_t partial_until_s; /* until then every checksum is looked at: in/partial.c */
@@ -79,7 +80,7 @@ struct context {
 	bool outbound_refresh; /* follow: returns do not keep a flow alive */
 	bool reset_unknown; /* setup: segments of no flow are answered by a reset */
 	struct context_port *ports;
-	uint16_t n_ports;
+	uint16_t n_ports; /* from here on no slot was ever used */
 	uint16_t first_source; /* receive: takes turns */
 	void (*moved)(struct context *ctx,
 		      const struct flow *flow); /* has another on-ramp; NULL: none */
@@ -99,7 +100,7 @@ struct context {
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
 	uint64_t *keepalives_until_ns; /* [n_tunnels + 1]: answers to them are used up until then */
-	struct port_counters *port_counters; /* [n_ports] */
+	struct port_counters *port_counters; /* by slot */
 	uint32_t n_tunnels; /* ids above are not counted */
 
 	/* on-link destinations nobody resolved: setup writes, the worker hands them to control */

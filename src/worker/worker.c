@@ -68,6 +68,7 @@ struct worker {
 	uint64_t held_ns; /* and the system's, then */
 	uint32_t idle_turns; /* in a row */
 	const struct worker_port *taken; /* the table that the context's ports were made from */
+	uint16_t n_slots; /* of that table */
 	int cpu;
 	bool poll;
 	pthread_t thread;
@@ -88,16 +89,29 @@ struct worker {
 	struct rte_rcu_qsbr *qsbr;
 };
 
+/* The next owner of a slot counts from 0. */
+static void take_slot(struct context *ctx, uint16_t slot, bool empty)
+{
+	struct context_port *to = &ctx->ports[slot];
+
+	if (to->empty && !empty)
+		memset(&ctx->port_counters[slot], 0, sizeof(ctx->port_counters[slot]));
+	if (!empty && slot >= ctx->n_ports)
+		ctx->n_ports = (uint16_t)(slot + 1); /* never less: packets may be on the way */
+	to->empty = empty;
+}
+
 /* A port that is closed has no queue to receive from, and nobody transmits for it. */
 static void take_ports(struct worker *w, const struct worker_port *ports)
 {
 	struct context *ctx = &w->ctx;
 
-	for (uint16_t i = 0; i < ctx->n_ports; i++) {
+	for (uint16_t i = 0; i < w->n_slots; i++) {
 		const struct worker_port *port = &ports[i];
 		struct context_port *to = &ctx->ports[i];
 		uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
 
+		take_slot(ctx, i, port->empty);
 		to->ethdev = port->ethdev;
 		to->n_queues = port->closed ? 0 : queues;
 		to->tx_worker = port->closed ? CONTEXT_TX_NOBODY : ctx->index % queues;
@@ -413,7 +427,6 @@ void worker_synchronize(struct worker *const *workers, size_t n)
 
 static bool create_ports(struct context *ctx, const struct worker_config *config)
 {
-	ctx->n_ports = config->n_ports;
 	ctx->ports = memory_lines(config->n_ports * sizeof(ctx->ports[0]));
 	ctx->port_counters = memory_lines(config->n_ports * sizeof(ctx->port_counters[0]));
 	if (ctx->ports == NULL || ctx->port_counters == NULL)
@@ -480,6 +493,7 @@ struct worker *worker_create(const struct worker_config *config)
 	w->adj = config->adj;
 	w->ports = config->ports;
 	w->cpu = config->cpu;
+	w->n_slots = config->n_ports;
 	w->poll = config->poll;
 	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz(), mono_ns());
 

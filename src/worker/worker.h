@@ -36,6 +36,7 @@ struct worker_port {
 	bool hears_all; /* the device hands over what is for other stations, too */
 	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
 	bool closed; /* there is no device, or it carries nothing: workers leave it alone */
+	bool empty; /* nobody has this slot: no packet is sent to it */
 };
 
 struct handover;
@@ -49,7 +50,7 @@ struct worker_config {
 	uint16_t index, count; /* which of how many workers */
 	struct handover *handover; /* shared by all; NULL if there is one worker */
 	const struct worker_port *ports; /* [n_ports]; the first table, published like the rest */
-	uint16_t n_ports;
+	uint16_t n_ports; /* slots of this and all later tables */
 	const struct network *net; /* the first snapshot */
 	const struct adjacency *adj;
 	int cpu; /* to run on; -1: any */

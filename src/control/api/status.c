@@ -187,7 +187,8 @@ void status_answer(const struct api_request *rq, struct api_reply *reply)
 	bool accounted = true;
 
 	for (size_t i = 0; i < ctx->ports->n; i++)
-		json_array_append_new(ports, describe_port(ctx, i, &accounted));
+		if (port_is_there(&ctx->ports->ports[i]))
+			json_array_append_new(ports, describe_port(ctx, i, &accounted));
 	for (size_t i = 0; i < ctx->n_workers; i++)
 		json_array_append_new(workers, describe_worker(rq, i, &accounted));
 	for (size_t i = 0; i < alarms_count(ctx->alarms); i++)

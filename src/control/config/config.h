@@ -93,6 +93,7 @@ struct config {
 	char state_directory[CONFIG_PATH_SIZE]; /* revisions (change/revisions.h) */
 	struct config_port *ports;
 	size_t n_ports;
+	uint16_t spare_ports; /* that may be added while it runs */
 	struct network_spec network;
 };
 

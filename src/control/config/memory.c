@@ -67,7 +67,7 @@ static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct lef
 
 uint32_t config_buffers(const struct config *config)
 {
-	return BUFFERS_PER_PORT * (uint32_t)config->n_ports +
+	return BUFFERS_PER_PORT * (uint32_t)(config->n_ports + config->spare_ports) +
 	       BUFFERS_PER_WORKER * (uint32_t)config->workers - 1;
 }
 

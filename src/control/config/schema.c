@@ -43,6 +43,12 @@ static const struct setting file_rows[] = {
 		.reloadable = true,
 		.help = "Where packets come in and go out.",
 	}, {
+		.name = "spare-ports", .type = SETTING_NUMBER, AT(config, spare_ports),
+		.min = 0, .max = PORTS_MAX, .fallback = "1", .unit = "ports",
+		.restart = "packet buffers are made at the start",
+		.help = "So many more ports may be added while the gateway runs: packet buffers "
+			"for them are made at the start (8,192 each).",
+	}, {
 		.name = "sites", .type = SETTING_LIST, AT(config, network.sites),
 		COUNT(config, network.n_sites), .min = 1, .max = SPEC_SITES_MAX, .required = true,
 		.block = &schema_site,

@@ -150,6 +150,30 @@ static void compile_plain_port(struct view *v, uint8_t port)
 	view_use(v, row);
 	if (v->with_six && trie_set(&p->six, &any6, (uint32_t)row) == 0)
 		view_use(v, row);
+	p->is_plain = true;
+	v->routes_changed = true;
+}
+
+/* Such a port was removed while the gateway runs. */
+static void leave_plain_port(struct view *v, uint8_t port)
+{
+	const struct addr6 any = {{0}};
+	const struct prefix6 any4 = {addr6_from_ipv4(0), MAPPED_BITS}, any6 = {any, 0};
+	struct view_port *p = &v->ports[port];
+	int row = hops_find(&v->hops, port, &any);
+
+	if (trie_find(p->four.root, &any4) != TRIE_NONE) {
+		if (trie_remove(&p->four, &any4) != 0)
+			return; /* no memory: the next table tries again */
+		view_unuse(v, row);
+	}
+	if (trie_find(p->six.root, &any6) != TRIE_NONE) {
+		if (trie_remove(&p->six, &any6) != 0)
+			return;
+		view_unuse(v, row);
+	}
+	p->is_plain = false;
+	v->routes_changed = true;
 }
 
 /* --- tunnels ---------------------------------------------------------------------------------- */
@@ -325,6 +349,8 @@ static bool commit_trees(struct view *v)
 static void compile_routes(struct view *v, const struct network *net)
 {
 	for (size_t i = 0; i < v->n_ports; i++) {
+		if (v->ports[i].is_plain && v->ports[i].has_kernel)
+			leave_plain_port(v, (uint8_t)i);
 		if (v->ports[i].has_kernel)
 			compile_rib(v, (uint8_t)i);
 		else

@@ -312,11 +312,15 @@ void neighbours_want(struct neighbours *n, const struct neighbour_wanted *w)
 
 static void describe_port(struct view_port *vp, const struct port *port)
 {
-	vp->has_kernel = port->has_kernel; /* what is known of its routes stays */
+	/* A slot that nobody has is as a port whose interface is gone. */
+	vp->has_kernel =
+		!port_is_there(port) || port->has_kernel; /* what is known of its routes stays */
 	vp->mtu = port->worker.mtu;
 	vp->mtu6 = 0;
 	memcpy(vp->mac, port->worker.mac, sizeof(vp->mac));
-	if (port->config->has_next_hop_mac) {
+	if (!port_is_there(port)) {
+		memset(vp->next_hop, 0xff, sizeof(vp->next_hop));
+	} else if (port->config->has_next_hop_mac) {
 		memcpy(vp->next_hop, port->config->next_hop_mac, sizeof(vp->next_hop));
 	} else if (port->config->driver == PORT_TAP) {
 		memcpy(vp->next_hop, port->worker.mac, sizeof(vp->next_hop));
@@ -328,7 +332,7 @@ static void describe_port(struct view_port *vp, const struct port *port)
 
 void neighbours_ports_changed(struct neighbours *n)
 {
-	for (size_t i = 0; i < n->ports->n; i++)
+	for (size_t i = 0; i < PORTS_MAX; i++)
 		describe_port(&n->view.ports[i], &n->ports->ports[i]);
 	read_ports(&n->view, n->ports);
 	n->dirty |= READ_ALL;
@@ -415,13 +419,13 @@ struct neighbours *neighbours_create(struct event_base *base, struct port_set *p
 		n->ports = ports;
 		n->net = net;
 		n->users = *users;
-		ret = view_init(&n->view, ports->n, net->n_tunnels);
+		ret = view_init(&n->view, PORTS_MAX, net->n_tunnels);
 	}
 	if (ret == 0) {
 		n->view.with_six = network_uses_ipv6(net);
 		n->view.paths = paths;
 		n->view.alarms = ports->alarms;
-		for (size_t i = 0; i < ports->n; i++)
+		for (size_t i = 0; i < PORTS_MAX; i++)
 			describe_port(&n->view.ports[i], &ports->ports[i]);
 		ret = start(n, base);
 	}

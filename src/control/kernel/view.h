@@ -34,6 +34,7 @@ struct view_port {
 	uint16_t mtu6; /* of IPv6 ones, where that is less; 0: the same */
 
 	/* private to control/kernel/: kept as long as the view is */
+	bool is_plain; /* its trees say that everything goes to @next_hop */
 	struct rib rib;
 	struct trie four, six; /* the workers' */
 };

@@ -120,20 +120,24 @@ static bool rights_suffice(const struct config_port *port, uint64_t have)
 	return bpf || (port->driver != PORT_AF_XDP && port->driver != PORT_AF_PACKET);
 }
 
+int port_check_rights(const struct config_port *port, const char *file, struct err_list *errs)
+{
+	if (rights_suffice(port, read_capabilities()))
+		return 0;
+	err_add(errs, file, port->line, 0,
+		"port %s needs more rights: run as root, or give CAP_NET_RAW, CAP_NET_ADMIN, "
+		"CAP_BPF and CAP_IPC_LOCK",
+		port->name);
+	return -EPERM;
+}
+
 static int check_rights(const struct config *config, struct err_list *errs)
 {
-	uint64_t have = read_capabilities();
-
 	for (size_t i = 0; i < config->n_ports; i++) {
-		const struct config_port *port = &config->ports[i];
+		int ret = port_check_rights(&config->ports[i], config->file, errs);
 
-		if (rights_suffice(port, have))
-			continue;
-		err_add(errs, config->file, port->line, 0,
-			"port %s needs more rights: run as root, or give CAP_NET_RAW, "
-			"CAP_NET_ADMIN, CAP_BPF and CAP_IPC_LOCK",
-			port->name);
-		return -EPERM;
+		if (ret != 0)
+			return ret;
 	}
 	return 0;
 }

@@ -71,7 +71,7 @@ static void publish(struct port_life *w)
 	struct port_set *set = w->set;
 	struct worker_port *next = set->worker_ports_next;
 
-	for (size_t i = 0; i < set->n; i++)
+	for (size_t i = 0; i < PORTS_MAX; i++)
 		next[i] = set->ports[i].worker;
 	set->worker_ports_next = set->worker_ports;
 	set->worker_ports = next;
@@ -121,6 +121,29 @@ static void open_again(struct port_life *w, size_t i, bool there)
 		port_set_state(w->set, port, PORT_CLOSED, "%s", errs.errs[0].text);
 	}
 	err_list_fini(&errs);
+}
+
+void port_life_close(struct port_life *w, size_t slot)
+{
+	struct port *port = &w->set->ports[slot];
+
+	if (port_is_open(port))
+		shut(w, slot);
+	port_set_state(w->set, port, PORT_UP, "closed"); /* no alarm outlives it */
+	w->opening[slot] = w->repairing[slot] = (struct retry){0};
+}
+
+void port_life_opened(struct port_life *w, uint32_t slots)
+{
+	publish(w);
+	for (size_t i = 0; i < w->set->n; i++) {
+		if (!(slots >> i & 1))
+			continue;
+		w->opening[i] = w->repairing[i] = (struct retry){0};
+		if (port_is_open(&w->set->ports[i]) && w->set->listener.opened != NULL)
+			w->set->listener.opened(w->set->listener.arg, i);
+	}
+	w->changed(w->arg);
 }
 
 /* --- an open port ----------------------------------------------------------------------------- */
@@ -208,7 +231,7 @@ static void compare(struct port_life *w, size_t i)
 	struct interface in;
 	int ret;
 
-	if (port->config->interface[0] == '\0')
+	if (!port_is_there(port) || port->config->interface[0] == '\0')
 		return;
 	ret = interface_read(port->config->interface, &in);
 	if (ret != 0 && ret != -ENODEV)
@@ -244,6 +267,13 @@ static void compare_all(evutil_socket_t fd, short what, void *arg)
 		compare(w, i);
 	if (has_news(w->set))
 		publish(w);
+}
+
+void port_life_look(struct port_life *w)
+{
+	publish(w);
+	w->changed(w->arg);
+	compare_all(-1, 0, w);
 }
 
 /* What changed does not matter: all is compared. */

@@ -29,3 +29,12 @@ struct port_life *port_life_create(struct event_base *base, struct port_set *set
 				   port_life_publish_fn publish, port_life_changed_fn changed,
 				   void *arg, struct err_list *errs);
 void port_life_destroy(struct port_life *w); /* NULL is fine */
+
+/* For change.h: workers let go of the port in this slot, and it is closed, without an alarm. */
+void port_life_close(struct port_life *w, size_t slot);
+
+/* The ports in these slots (bits) were opened, or wait for their interface. */
+void port_life_opened(struct port_life *w, uint32_t slots);
+
+/* Ports came or went: workers and routes are told, and all ports compared with their interfaces. */
+void port_life_look(struct port_life *w);

@@ -227,31 +227,60 @@ static int open_all(struct port_set *set, struct err_list *errs)
 	return ret;
 }
 
+static const struct worker_port nobody = {.closed = true, .empty = true};
+
+int port_take_slot(struct port_set *set, size_t i, const struct config_port *config)
+{
+	struct port *port = &set->ports[i];
+
+	*port = (struct port){
+		.config = config,
+		.has_kernel = driver_has_kernel(config->driver),
+		.lock = -1,
+		.socket = -1,
+		.groups = -1,
+		.worker.closed = true,
+	};
+	set->n = i < set->n ? set->n : i + 1;
+	if (config->driver != PORT_AF_XDP)
+		return 0;
+	port->worker.rings = steer_queues_create();
+	return port->worker.rings != NULL ? 0 : -ENOMEM;
+}
+
+void port_give_slot(struct port_set *set, size_t i)
+{
+	struct port *port = &set->ports[i];
+
+	if (!port_is_there(port))
+		return;
+	port_close(set, port, false);
+	pool_note_forget(&port->note);
+	steer_queues_destroy(port->worker.rings);
+	*port = (struct port){.worker = nobody};
+}
+
 static int set_init(struct port_set *set, const struct config *config, const struct network *net,
 		    struct err_list *errs)
 {
-	*set = (struct port_set){.n = config->n_ports, .alarms = set->alarms};
-	set->ports = calloc(set->n + 1, sizeof(set->ports[0]));
-	set->worker_ports = calloc(set->n + 1, sizeof(set->worker_ports[0]));
-	set->worker_ports_next = calloc(set->n + 1, sizeof(set->worker_ports[0]));
-	if (set->ports == NULL || set->worker_ports == NULL || set->worker_ports_next == NULL) {
-		set->n = 0;
+	int ret = 0;
+
+	*set = (struct port_set){.alarms = set->alarms};
+	set->ports = calloc(PORTS_MAX, sizeof(set->ports[0]));
+	set->worker_ports = calloc(PORTS_MAX, sizeof(set->worker_ports[0]));
+	set->worker_ports_next = calloc(PORTS_MAX, sizeof(set->worker_ports[0]));
+	if (set->ports == NULL || set->worker_ports == NULL || set->worker_ports_next == NULL)
 		return -ENOMEM;
-	}
-	for (size_t i = 0; i < set->n; i++) {
-		set->ports[i].config = &config->ports[i];
-		set->ports[i].has_kernel = driver_has_kernel(config->ports[i].driver);
-		set->ports[i].lock = -1;
-		set->ports[i].socket = -1;
-		set->ports[i].groups = -1;
-		if (config->ports[i].driver != PORT_AF_XDP)
-			continue;
-		set->ports[i].worker.rings = steer_queues_create();
-		if (set->ports[i].worker.rings == NULL)
-			return -ENOMEM;
-	}
+	for (size_t i = 0; i < PORTS_MAX; i++)
+		set->worker_ports[i] = set->ports[i].worker = nobody;
+	for (size_t i = 0; i < config->n_ports && ret == 0; i++)
+		ret = port_take_slot(set, i, &config->ports[i]);
+	if (ret != 0)
+		return ret;
 	set->config = config;
 	set->net = net;
+	set->room = config->n_ports + config->spare_ports;
+	set->has_af_xdp = pool_suits_af_xdp(config);
 	set->mtu = driver_largest_mtu(config);
 	set->pool = pool_create(config, set->mtu);
 	if (set->pool == NULL) {
@@ -313,11 +342,8 @@ void port_read_steer_counts(const struct port *port, struct port_steer_counts *o
 
 void ports_close(struct port_set *set)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		port_close(set, &set->ports[i], false);
-		pool_note_forget(&set->ports[i].note);
-		steer_queues_destroy(set->ports[i].worker.rings);
-	}
+	for (size_t i = 0; i < set->n; i++)
+		port_give_slot(set, i);
 	rte_mempool_free(set->pool); /* NULL is fine */
 	if (set->own != NULL)
 		addresses_fini(set->own);

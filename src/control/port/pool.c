@@ -47,7 +47,7 @@ struct layout {
 	size_t bytes; /* of all */
 };
 
-static bool has_af_xdp(const struct config *config)
+bool pool_suits_af_xdp(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_ports; i++)
 		if (config->ports[i].driver == PORT_AF_XDP)
@@ -81,7 +81,7 @@ static struct layout layout_of(const struct config *config, uint32_t mtu, bool h
 	struct layout l = {.room = data_room(mtu)};
 
 	l.size = buffer_size(l.room, 0);
-	if (!has_af_xdp(config)) {
+	if (!pool_suits_af_xdp(config)) {
 		l.flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG;
 		l.bytes = (size_t)n * l.size;
 	} else if (huge) {
@@ -174,7 +174,7 @@ struct rte_mempool *pool_create(const struct config *config, uint32_t mtu)
 	if (pool == NULL)
 		return NULL;
 	ret = fill(pool, l.room);
-	if (ret == 0 && has_af_xdp(config))
+	if (ret == 0 && pool_suits_af_xdp(config))
 		ret = keep_back(pool);
 	if (ret != 0) {
 		rte_mempool_free(pool);

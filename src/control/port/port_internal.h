@@ -15,6 +15,12 @@ int port_open(struct port_set *set, size_t i, struct err_list *errs);
 /* Closes number @i while others run. No worker has it: it was published as closed. */
 void port_shut(struct port_set *set, size_t i);
 
+/* Slot @i, which nobody has, is @config's, and closed. 0 or -ENOMEM. */
+int port_take_slot(struct port_set *set, size_t i, const struct config_port *config);
+
+/* Closes the port for good; no worker has it. Nobody has the slot then. An empty one is fine. */
+void port_give_slot(struct port_set *set, size_t i);
+
 /* --- state.c --------------------------------------------------------------------------------- */
 
 bool port_is_open(const struct port *port);
@@ -226,6 +232,9 @@ int card_read_losses(int ifindex, struct card_losses *out); /* 0 or -errno */
 
 /* --- eal.c ----------------------------------------------------------------------------------- */
 
+/* May this process serve such a port? 0, or -EPERM and a sentence in @errs. */
+int port_check_rights(const struct config_port *port, const char *file, struct err_list *errs);
+
 /*
  * The first error that DPDK or libbpf wrote since the call before (later ones are about its
  * consequences), or "no reason given".
@@ -243,6 +252,9 @@ enum {
 
 size_t pool_bytes(const struct config *config, uint32_t mtu,
 		  bool huge); /* with huge pages or without */
+
+/* Would pool_create() lay the buffers so that AF_XDP ports can use them? */
+bool pool_suits_af_xdp(const struct config *config);
 
 /*
  * NULL if memory ran out. The AF_XDP driver registers all of it with the kernel, whatever the

@@ -134,9 +134,15 @@ static void look(evutil_socket_t fd, short what, void *arg)
 	struct port_watch *w = arg;
 
 	for (uint16_t i = 0; i < w->set->n && i < PORTS_MAX; i++) {
-		const char *name = w->set->ports[i].config->name;
 		struct port_counters c = count(w, i);
 		struct seen *seen = &w->seen[i];
+		const char *name;
+
+		if (!port_is_there(&w->set->ports[i])) {
+			*seen = (struct seen){0};
+			continue;
+		}
+		name = w->set->ports[i].config->name;
 
 		look_at_losses(&w->set->ports[i], seen, w->set->alarms);
 		look_at_checksums(&seen->partial, c.partial, name, w->set->alarms);
