@@ -29,11 +29,11 @@ enum {
 /* Will the far end throw away what is in this GRE packet? */
 static bool carries_nothing(const uint8_t *gre, size_t len)
 {
-	struct gre header;
-	enum drop drop = gre_parse(gre, len, &header);
+	struct tunnel_opened header;
+	enum drop drop = gre_open(gre, len, &header);
 
 	if (drop == DROP_GRE_PROTOCOL)
-		return header.protocol == GRE_PROTOCOL_KEEPALIVE;
+		return header.type == GRE_PROTOCOL_KEEPALIVE;
 	return drop == DROP_NONE && header.len == len;
 }
 
@@ -95,10 +95,12 @@ bool keepalive_answer6(struct context *ctx, struct burst *b, struct packet *p)
 	return true;
 }
 
-enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct gre *gre)
+enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct tunnel_kind *kind,
+			  const struct tunnel_opened *opened)
 {
-	if (p->tunnel == TUNNEL_NONE || gre->protocol != GRE_PROTOCOL_KEEPALIVE)
-		return DROP_GRE_PROTOCOL;
+	if (!kind->has_keepalives || p->tunnel == TUNNEL_NONE ||
+	    opened->type != GRE_PROTOCOL_KEEPALIVE)
+		return kind->no_ip;
 	ctx->tunnels[p->tunnel].keepalives_heard++;
 	p->tunnel = TUNNEL_NONE; /* nothing of the site's was lost */
 	return DROP_KEEPALIVE;

@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-struct gre;
+struct tunnel_kind;
+struct tunnel_opened;
 
 /*
  * Is the inner packet, which parse can not forward, a keepalive of the tunnel's far end? Then it is
@@ -21,4 +22,5 @@ bool keepalive_answer6(struct context *ctx, struct burst *b, struct packet *p);
  * A packet of p->tunnel whose payload is not IP: the answer to a keepalive of ours? The reason
  * under which it ends.
  */
-enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct gre *gre);
+enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct tunnel_kind *kind,
+			  const struct tunnel_opened *opened);

@@ -57,17 +57,15 @@ struct keepalives {
 };
 
 /* The outer and the inner headers are made by the same function, with the ends swapped. */
-static struct gre_ends ends_of(const struct network *net, uint16_t tunnel, bool back)
+static struct tunnel_outside ends_of(const struct network *net, uint16_t tunnel, bool back)
 {
 	const struct tunnel *t = &net->tunnels[tunnel];
 	struct addr6 local = network_tunnel_local(net, tunnel);
 	struct addr6 remote = network_tunnel_remote(net, tunnel);
 
-	return (struct gre_ends){
-		.local = back ? t->remote : t->local,
-		.remote = back ? t->local : t->remote,
-		.local6 = back ? remote : local,
-		.remote6 = back ? local : remote,
+	return (struct tunnel_outside){
+		.local = back ? remote : local,
+		.remote = back ? local : remote,
 		.key = t->key,
 		.has_key = t->has_key,
 		.ttl = TTL,
@@ -94,13 +92,12 @@ size_t keepalive_make(const struct network *net, uint16_t tunnel, uint8_t out[KE
 {
 	bool six = net->tunnels[tunnel].outer == OUTER_IPV6;
 	size_t ip_len = six ? IPV6_LEN : IPV4_LEN;
-	uint8_t (*make)(uint8_t *, const struct gre_ends *) =
-		six ? gre_make_header6 : gre_make_header;
-	struct gre_ends outer = ends_of(net, tunnel, false), back = ends_of(net, tunnel, true);
-	size_t at = make(out, &outer), len = at + make(out + at, &back);
+	struct tunnel_outside outer = ends_of(net, tunnel, false),
+			      back = ends_of(net, tunnel, true);
+	size_t at = gre_make_header(out, &outer), len = at + gre_make_header(out + at, &back);
 
-	wire_put_be16(out + ip_len + 2, htons(six ? ETHER_IPV6 : ETHER_IPV4));
-	wire_put_be16(out + at + ip_len + 2, htons(GRE_PROTOCOL_KEEPALIVE));
+	wire_put_be16(out + ip_len + GRE_TYPE_AT, htons(six ? ETHER_IPV6 : ETHER_IPV4));
+	wire_put_be16(out + at + ip_len + GRE_TYPE_AT, htons(GRE_PROTOCOL_KEEPALIVE));
 	complete(out + at, len - at, six);
 	complete(out, len, six);
 	return len;

@@ -1,7 +1,8 @@
 /*
  * Decapsulate: which tunnel is it? Strip the outer headers.
  *
- *   GRE to the local end of a tunnel   outer headers, IPv4 or IPv6, are checked and stripped
+ *   a tunnel's packet to its local     outer headers, IPv4 or IPv6, are checked and stripped; the
+ *   end                                kind of tunnel (tunnel/kinds.h) reads its own
  *   IPv4 to an egress address          comes from the Internet: only Ethernet is stripped
  *   IPv6 to an egress address, or to
  *   a global prefix of a site          the same
@@ -21,8 +22,8 @@
 #include "in/tag.h"
 #include "in/unknown.h"
 #include "tunnel/ecn.h"
-#include "tunnel/gre.h"
 #include "tunnel/ipv6.h"
+#include "tunnel/kinds.h"
 
 /*
  * The outer IPv4 header: RFC 1122 section 3.2.1. @ip has at least IPV4_LEN bytes, @len in all.
@@ -55,29 +56,30 @@ static enum drop open_return(struct context *ctx, struct packet *p, be32_t dst)
 	return DROP_NONE;
 }
 
-static ALWAYS_INLINE enum drop open_gre(struct context *ctx, struct packet *p, enum stage *next)
+static ALWAYS_INLINE enum drop open_tunnel(struct context *ctx, struct packet *p, enum stage *next,
+					   const struct tunnel_kind *kind)
 {
 	uint8_t *ip = p->data + ETHER_LEN;
 	size_t header, total;
-	struct gre gre;
+	struct tunnel_opened opened;
 	enum drop drop = check_outer(ip, (size_t)p->len - ETHER_LEN, &header, &total);
 	be32_t local = wire_be32(ip + IPV4_DST);
 
 	if (drop != DROP_NONE)
 		return drop;
-	drop = gre_parse(ip + header, total - header, &gre);
+	drop = kind->open(ip + header, total - header, &opened);
 	if (drop != DROP_NONE)
 		return drop;
 
-	p->tunnel = network_find_tunnel(ctx->net, local, wire_be32(ip + IPV4_SRC), gre.has_key,
-					gre.key);
+	p->tunnel = network_find_tunnel(ctx->net, local, wire_be32(ip + IPV4_SRC), opened.has_key,
+					opened.key);
 	if (p->tunnel == TUNNEL_NONE)
-		return network_is_local_end(ctx->net, local) ? DROP_GRE_UNKNOWN
+		return network_is_local_end(ctx->net, local) ? kind->unknown
 							     : open_return(ctx, p, local);
 
-	if (__builtin_expect(gre.protocol == ETHER_IPV6, 0))
+	if (__builtin_expect(opened.type == ETHER_IPV6, 0))
 		*next = STAGE_PARSE6;
-	header += gre.len;
+	header += opened.len;
 	p->data = ip + header;
 	p->len = (uint16_t)(total - header);
 	ctx->tunnels[p->tunnel].rx_packets++;
@@ -93,25 +95,27 @@ static ALWAYS_INLINE enum drop open_ipv4(struct context *ctx, struct packet *p, 
 
 	if (p->len < ETHER_LEN + IPV4_LEN)
 		return DROP_OUTER_MALFORMED;
-	if (ip[IPV4_PROTO] == PROTO_GRE)
-		return open_gre(ctx, p, next);
+	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
+		if (ip[IPV4_PROTO] == tunnel_kinds[i].protocol)
+			return open_tunnel(ctx, p, next, &tunnel_kinds[i]);
 	return open_return(ctx, p, wire_be32(ip + IPV4_DST));
 }
 
 /*
- * What is in fragments begins so, as far as a later one knows: Linux puts options in front of GRE,
- * and into what is cut.
+ * What is in fragments begins so, as far as a later one knows: Linux puts options in front of a
+ * tunnel's own header, and into what is cut.
  */
-static bool may_be_gre(uint8_t next)
+static bool may_be_tunnel(uint8_t next)
 {
-	return next == PROTO_GRE || next == NEXT_OPTIONS;
+	return tunnel_kind_of(next) != NULL || next == NEXT_OPTIONS;
 }
 
 /*
  * The outer IPv6 header and those behind it (RFC 8200), @len bytes at @ip, at least IPV6_LEN.
- * Writes where GRE is, and the packet's length, padding cut off.
+ * Writes the kind of tunnel, where its header is, and the packet's length, padding cut off.
  */
-static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_t *total)
+static enum drop check_outer6(const uint8_t *ip, size_t len, const struct tunnel_kind **kind,
+			      uint8_t *header, size_t *total)
 {
 	struct ipv6_chain chain;
 	enum drop drop;
@@ -125,38 +129,40 @@ static enum drop check_outer6(const uint8_t *ip, size_t len, uint8_t *gre, size_
 	if (drop == DROP_INNER_MALFORMED)
 		return DROP_OUTER_MALFORMED;
 	if (drop == DROP_FRAGMENT)
-		return may_be_gre(ip[chain.fragment]) ? DROP_OUTER_FRAGMENT : DROP_NOT_OURS;
+		return may_be_tunnel(ip[chain.fragment]) ? DROP_OUTER_FRAGMENT : DROP_NOT_OURS;
 	if (drop != DROP_NONE)
 		return drop;
-	*gre = chain.l4;
-	return chain.proto == PROTO_GRE ? ipv6_check_options(ip, chain.l4) : DROP_NOT_OURS;
+	*header = chain.l4;
+	*kind = tunnel_kind_of(chain.proto);
+	return *kind != NULL ? ipv6_check_options(ip, chain.l4) : DROP_NOT_OURS;
 }
 
-/* To a local end: as open_gre(), over IPv6 (RFC 7676). */
-static enum drop open_gre6(struct context *ctx, struct packet *p, const struct addr6 *local,
-			   enum stage *next)
+/* To a local end: as open_tunnel(), over IPv6. */
+static enum drop open_tunnel6(struct context *ctx, struct packet *p, const struct addr6 *local,
+			      enum stage *next)
 {
 	uint8_t *ip = p->data + ETHER_LEN, header, tos = (uint8_t)(wire_16(ip) >> 4);
 	struct addr6 remote = addr6_read(ip + IPV6_SRC);
-	struct gre gre;
+	struct tunnel_opened opened;
+	const struct tunnel_kind *kind = NULL;
 	size_t total;
-	enum drop drop = check_outer6(ip, (size_t)p->len - ETHER_LEN, &header, &total);
+	enum drop drop = check_outer6(ip, (size_t)p->len - ETHER_LEN, &kind, &header, &total);
 
 	if (drop != DROP_NONE)
 		return drop;
-	drop = gre_parse(ip + header, total - header, &gre);
-	if (drop != DROP_NONE && drop != DROP_GRE_PROTOCOL)
+	drop = kind->open(ip + header, total - header, &opened);
+	if (drop != DROP_NONE && drop != kind->no_ip)
 		return drop;
-	p->tunnel = network_find_tunnel6(ctx->net, local, &remote, gre.has_key, gre.key);
-	if (drop == DROP_GRE_PROTOCOL)
-		return keepalive_heard(ctx, p, &gre);
+	p->tunnel = network_find_tunnel6(ctx->net, local, &remote, opened.has_key, opened.key);
+	if (drop != DROP_NONE)
+		return keepalive_heard(ctx, p, kind, &opened);
 	if (p->tunnel == TUNNEL_NONE)
-		return DROP_GRE_UNKNOWN;
+		return kind->unknown;
 
-	if (gre.protocol == ETHER_IPV6)
+	if (opened.type == ETHER_IPV6)
 		*next = STAGE_PARSE6;
-	p->data = ip + header + gre.len;
-	p->len = (uint16_t)(total - header - gre.len);
+	p->data = ip + header + opened.len;
+	p->len = (uint16_t)(total - header - opened.len);
 	ctx->tunnels[p->tunnel].rx_packets++;
 	ctx->tunnels[p->tunnel].rx_bytes += p->len;
 	return ecn_is_news(tos) ? ecn_open(tos, p->data, p->len) : DROP_NONE;
@@ -175,7 +181,7 @@ static enum drop open_ipv6(struct context *ctx, struct packet *p, enum stage *ne
 	}
 	dst = addr6_read(p->data + ETHER_LEN + IPV6_DST);
 	if (network_is_local_end6(ctx->net, &dst))
-		return open_gre6(ctx, p, &dst, next);
+		return open_tunnel6(ctx, p, &dst, next);
 	if (network_find_address6(ctx->net, &dst) < 0 &&
 	    network_find_global(ctx->net, &dst) == SITE_INTERNET)
 		return DROP_NOT_OURS;
@@ -185,6 +191,7 @@ static enum drop open_ipv6(struct context *ctx, struct packet *p, enum stage *ne
 	return DROP_NONE;
 }
 
+/* The fragments of one packet are of one protocol: it is a tunnel's. */
 enum drop decapsulate_reassembled(struct context *ctx, struct packet *p, enum stage *next)
 {
 	bool six = p->data[IPV6_VERSION] >> 4 == 6;
@@ -193,7 +200,7 @@ enum drop decapsulate_reassembled(struct context *ctx, struct packet *p, enum st
 	p->data -= ETHER_LEN; /* nothing is read there */
 	p->len += ETHER_LEN;
 	*next = STAGE_PARSE;
-	return six ? open_gre6(ctx, p, &local, next) : open_gre(ctx, p, next);
+	return six ? open_tunnel6(ctx, p, &local, next) : open_ipv4(ctx, p, next);
 }
 
 /* Over IPv6 only what is for a local end is looked at so closely. */
@@ -203,26 +210,38 @@ static bool is_for_tunnel(const struct context *ctx, const uint8_t *ip)
 	       network_is_local_end(ctx->net, wire_be32(ip + IPV4_DST));
 }
 
-/* Over IPv4, and not IP inside: an answer to a keepalive? The headers were checked. */
-static enum drop hear_keepalive(struct context *ctx, struct packet *p)
+/* The kind whose open() gives this reason where the payload is no IP; NULL: none. */
+static const struct tunnel_kind *kind_without_ip(enum drop drop)
+{
+	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
+		if (tunnel_kinds[i].no_ip == drop)
+			return &tunnel_kinds[i];
+	return NULL;
+}
+
+/* Over IPv4, and no IP inside: an answer to a keepalive? The headers were checked. */
+static enum drop hear_keepalive(struct context *ctx, struct packet *p,
+				const struct tunnel_kind *kind)
 {
 	const uint8_t *ip = p->data + ETHER_LEN;
 	size_t header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4;
-	struct gre gre;
+	struct tunnel_opened opened;
 
-	gre_parse(ip + header, wire_16(ip + IPV4_LENGTH) - header, &gre);
+	kind->open(ip + header, wire_16(ip + IPV4_LENGTH) - header, &opened);
 	p->tunnel = network_find_tunnel(ctx->net, wire_be32(ip + IPV4_DST),
-					wire_be32(ip + IPV4_SRC), gre.has_key, gre.key);
-	return keepalive_heard(ctx, p, &gre);
+					wire_be32(ip + IPV4_SRC), opened.has_key, opened.key);
+	return keepalive_heard(ctx, p, kind, &opened);
 }
 
 /* Off the fast path: fragments of tunnel packets wait for the others. */
 static __attribute__((noinline, cold)) void leave(struct context *ctx, struct burst *b,
 						  struct packet *p, enum drop drop)
 {
+	const struct tunnel_kind *kind = kind_without_ip(drop);
+
 	unknown_look(ctx, p, drop);
-	if (drop == DROP_GRE_PROTOCOL && wire_16(p->data + ETHER_TYPE) == ETHER_IPV4)
-		drop = hear_keepalive(ctx, p);
+	if (kind != NULL && wire_16(p->data + ETHER_TYPE) == ETHER_IPV4)
+		drop = hear_keepalive(ctx, p, kind);
 	if (drop != DROP_OUTER_FRAGMENT) {
 		burst_drop(b, p, drop);
 		return;

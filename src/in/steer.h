@@ -13,7 +13,8 @@
 #pragma once
 
 enum steer_flags {
-	STEER_TUNNEL_END = 1, /* GRE to this address is ours, the rest is the kernel's */
+	STEER_TUNNEL_END =
+		1, /* what tunnels carry to this address is ours, the rest is the kernel's */
 	STEER_EGRESS = 2, /* every IP packet to this address or prefix is ours */
 	STEER_ARP = 4, /* we answer ARP, or neighbour solicitations, for it */
 };

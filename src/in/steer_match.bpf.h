@@ -4,8 +4,8 @@
  * Only IP and ARP in plain Ethernet are looked at: what is in a VLAN, is cut short or is not IP at
  * all belongs to the kernel. A tag of VLAN 0 is none (in/tag.h). Every fragment of an IPv4 packet
  * carries its protocol and addresses, so they need no special case. IPv6 has other headers in front
- * of GRE; every fragment says what begins in its packet's first one, so a walk that takes the
- * fragment header for any other finds them all.
+ * of a tunnel's; every fragment says what begins in its packet's first one, so a walk that takes
+ * the fragment header for any other finds them all.
  *
  * Who includes this defines STEER_LOAD, the helper that copies bytes of its context.
  */
@@ -13,6 +13,7 @@
 
 #include "base/wire_numbers.h"
 #include "in/steer.h"
+#include "tunnel/kind_list.h"
 
 #include <linux/bpf.h>
 
@@ -99,7 +100,7 @@ struct solicitation {
 	struct steer_ipv6 target;
 };
 
-/* How every header begins that may stand in front of GRE, RFC 8200 section 4. */
+/* How every header begins that may stand in front of a tunnel's, RFC 8200 section 4. */
 struct extension {
 	__u8 next, units; /* of 8 bytes, without the first; a fragment header has 0 there */
 };
@@ -154,18 +155,25 @@ static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
 	return flags ? *flags : 0;
 }
 
+static __always_inline int is_tunnel(__u8 protocol)
+{
+#define X(id, name, number) protocol == (number) ||
+	return TUNNEL_KIND_LIST(X) 0;
+#undef X
+}
+
 /*
- * Is there GRE behind the extension headers of an IPv6 packet, the first of kind @next? What is cut
- * short is not. By the helper: without CAP_PERFMON the verifier lets nobody add to a packet's
- * pointer.
+ * Is there a tunnel's header behind the extension headers of an IPv6 packet, the first of kind
+ * @next? What is cut short is not. By the helper: without CAP_PERFMON the verifier lets nobody add
+ * to a packet's pointer.
  */
-static __always_inline int leads_to_gre(void *ctx, __u32 l3_at, __u8 next)
+static __always_inline int leads_to_tunnel(void *ctx, __u32 l3_at, __u8 next)
 {
 	__u32 at = sizeof(struct ipv6_header);
 	struct extension h;
 
 	for (int i = 0; i <= NEXT_EXTENSIONS_MAX; i++) {
-		if (next == IPPROTO_GRE)
+		if (is_tunnel(next))
 			return 1;
 		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_FRAGMENT &&
 		    next != NEXT_OPTIONS)
@@ -196,7 +204,7 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 	flags = steer_flags6_of(&ip->dst);
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
-	if ((flags & STEER_TUNNEL_END) && leads_to_gre(ctx, l3_at, ip->next))
+	if ((flags & STEER_TUNNEL_END) && leads_to_tunnel(ctx, l3_at, ip->next))
 		return STEER_TOOK_TUNNEL;
 	if (steer_flags6_around(&ip->dst) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
@@ -213,7 +221,7 @@ static __always_inline __u32 match_ipv4(void *l3, void *end)
 	flags = steer_flags_of(ip->daddr);
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
-	if ((flags & STEER_TUNNEL_END) && ip->protocol == IPPROTO_GRE)
+	if ((flags & STEER_TUNNEL_END) && is_tunnel(ip->protocol))
 		return STEER_TOOK_TUNNEL;
 	return STEER_PASSED;
 }

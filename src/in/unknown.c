@@ -3,8 +3,8 @@
 
 #include "base/wire.h"
 #include "path/context.h"
-#include "tunnel/gre.h"
 #include "tunnel/ipv6.h"
+#include "tunnel/kinds.h"
 
 #include <string.h>
 
@@ -59,7 +59,10 @@ void unknown_note(struct context *ctx, const struct unknown_tunnel *tunnel)
 	__atomic_store_n(&all->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
-/* Fills in the outer addresses. Writes the packet's length; where GRE begins, or its end. */
+/*
+ * Fills in the outer addresses. Writes the packet's length; returns where the tunnel's own header
+ * begins, or the packet's end.
+ */
 static size_t read_outer(const uint8_t *ip, struct unknown_tunnel *t, size_t *total)
 {
 	struct ipv6_chain chain;
@@ -81,25 +84,18 @@ void unknown_look(struct context *ctx, const struct packet *p, enum drop drop)
 	struct unknown_tunnel t = {.port = p->port, .reason = (uint8_t)drop};
 	const uint8_t *ip = p->data + ETHER_LEN;
 	size_t at, total;
-	struct gre gre;
+	const struct tunnel_kind *kind = tunnel_kind_of_stranger(drop);
+	struct tunnel_opened opened;
 
-	switch (drop) {
-	case DROP_GRE_UNKNOWN:
-	case DROP_GRE_ETHERNET:
-	case DROP_GRE_ERSPAN:
-	case DROP_GRE_EOIP:
-	case DROP_GRE_PPTP:
-		break;
-	default:
+	if (kind == NULL)
 		return;
-	}
 	at = read_outer(ip, &t, &total);
 	if (!network_is_local_end6(ctx->net, &t.local) &&
 	    !(addr6_is_mapped(&t.local) && network_is_local_end(ctx->net, addr6_to_ipv4(&t.local))))
 		return;
-	if (gre_parse(ip + at, total - at, &gre) == DROP_NONE) {
-		t.has_key = gre.has_key;
-		t.key = gre.key;
+	if (kind->open(ip + at, total - at, &opened) == DROP_NONE) {
+		t.has_key = opened.has_key;
+		t.key = opened.key;
 	}
 	unknown_note(ctx, &t);
 }

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "network/index.h"
-#include "tunnel/gre.h"
+#include "tunnel/kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -182,19 +182,17 @@ static void compile_tunnel(struct tunnel *t, struct tunnel_header6 *header6,
 		.type = spec->type,
 		.outer = outer_of(spec),
 	};
-	const struct gre_ends ends = {
-		.local = spec->local,
-		.remote = spec->remote,
-		.local6 = spec->local6,
-		.remote6 = spec->remote6,
+	bool six = t->outer == OUTER_IPV6;
+	const struct tunnel_outside ends = {
+		.local = six ? spec->local6 : addr6_from_ipv4(spec->local),
+		.remote = six ? spec->remote6 : addr6_from_ipv4(spec->remote),
 		.key = spec->key,
 		.has_key = spec->has_key,
 		.df = spec->outer_df == OUTER_DF_SET,
 		.ttl = spec->outer_ttl != 0 ? (uint8_t)spec->outer_ttl : OUTER_TTL,
 	};
 
-	t->header_len = t->outer == OUTER_IPV6 ? gre_make_header6(header6->bytes, &ends)
-					       : gre_make_header(t->header, &ends);
+	t->header_len = tunnel_kinds[t->type].make_header(six ? header6->bytes : t->header, &ends);
 }
 
 /* Rounded up, so that every worker may open something. */

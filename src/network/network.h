@@ -24,8 +24,6 @@
 enum {
 	SITE_INTERNET = 0,
 	TUNNEL_NONE = 0,
-	TUNNEL_HEADER_IPV4 = 28, /* at most: IPv4 20, GRE 4, key 4 */
-	TUNNEL_HEADER_MAX = 48, /* the same over IPv6, whose header has 40 */
 };
 
 /* What stands around a tunnel's packets. All but the first are rare. */

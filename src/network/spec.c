@@ -2,7 +2,7 @@
 #include "network/spec.h"
 
 #include "base/wire.h"
-#include "tunnel/gre.h"
+#include "tunnel/kinds.h"
 
 #include <stdlib.h>
 
@@ -35,7 +35,7 @@ void network_spec_fini(struct network_spec *spec)
 
 uint16_t spec_overhead(const struct spec_tunnel *t)
 {
-	return gre_overhead(spec_is_over_ipv6(t), t->has_key);
+	return tunnel_kinds[t->type].overhead(spec_is_over_ipv6(t), t->has_key);
 }
 
 uint32_t spec_inner_mtu(const struct spec_tunnel *t, uint32_t outer)

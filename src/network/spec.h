@@ -8,6 +8,7 @@
 
 #include "base/addr6.h"
 #include "base/types.h"
+#include "tunnel/kind.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +20,6 @@ enum {
 	SPEC_FIRST_PORT = 1024, /* those below belong to services */
 	SPEC_SLICES_MAX = 1024, /* 65,536 ports in slices of 64, the smallest size */
 	SPEC_PORT_ANY = 0xffff,
-};
-
-enum tunnel_type {
-	TUNNEL_GRE,
 };
 
 /* The configuration's words: may routers fragment the tunnel's packets? */

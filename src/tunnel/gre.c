@@ -55,7 +55,7 @@ static __attribute__((noinline, cold)) enum drop name_stranger(uint16_t flags, u
 	return DROP_GRE_PROTOCOL;
 }
 
-enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
+enum drop gre_open(const uint8_t *p, size_t len, struct tunnel_opened *out)
 {
 	uint16_t flags;
 	size_t need = GRE_WORD;
@@ -64,22 +64,45 @@ enum drop gre_parse(const uint8_t *p, size_t len, struct gre *out)
 		return DROP_GRE_MALFORMED;
 	flags = wire_16(p);
 	if (flags & (GRE_MUST_BE_ZERO | GRE_VERSION))
-		return name_stranger(flags, wire_16(p + 2));
+		return name_stranger(flags, wire_16(p + GRE_TYPE_AT));
 	need += (flags & GRE_C ? GRE_WORD : 0) + (flags & GRE_K ? GRE_WORD : 0) +
 		(flags & GRE_S ? GRE_WORD : 0);
 	if (len < need)
 		return DROP_GRE_MALFORMED;
 	if (flags & GRE_C && !checksum_ok(p, len))
 		return DROP_GRE_CHECKSUM;
-	out->protocol = wire_16(p + 2);
+	out->type = wire_16(p + GRE_TYPE_AT);
 	out->has_key = flags & GRE_K;
 	out->key = 0;
 	if (out->has_key)
 		out->key = ntohl(wire_be32(p + GRE_WORD + (flags & GRE_C ? GRE_WORD : 0)));
 	out->len = (uint8_t)need;
-	if (__builtin_expect(out->protocol != ETHER_IPV4, 0) && out->protocol != ETHER_IPV6)
-		return name_stranger(flags, out->protocol);
+	if (__builtin_expect(out->type != ETHER_IPV4, 0) && out->type != ETHER_IPV6)
+		return name_stranger(flags, out->type);
 	return DROP_NONE;
+}
+
+bool gre_match_embedded(const uint8_t *p, size_t len, struct tunnel_opened *out)
+{
+	if (len < 2 * GRE_WORD)
+		return false;
+	*out = (struct tunnel_opened){
+		.has_key = wire_16(p) == GRE_K,
+		.type = wire_16(p + GRE_TYPE_AT),
+		.len = GRE_WORD,
+	};
+	if (out->has_key) {
+		out->key = ntohl(wire_be32(p + GRE_WORD));
+		out->len = 2 * GRE_WORD;
+	}
+	return (out->has_key || wire_16(p) == 0) &&
+	       (out->type == ETHER_IPV4 || out->type == ETHER_IPV6);
+}
+
+bool gre_is_stranger(enum drop drop)
+{
+	return drop == DROP_GRE_UNKNOWN || drop == DROP_GRE_ETHERNET || drop == DROP_GRE_ERSPAN ||
+	       drop == DROP_GRE_EOIP || drop == DROP_GRE_PPTP;
 }
 
 uint8_t gre_overhead(bool over_ipv6, bool has_key)
@@ -87,37 +110,40 @@ uint8_t gre_overhead(bool over_ipv6, bool has_key)
 	return (uint8_t)((over_ipv6 ? IPV6_LEN : IPV4_LEN) + (has_key ? 2 : 1) * GRE_WORD);
 }
 
-/* The GRE header itself. */
-static void make_gre(uint8_t *gre, const struct gre_ends *ends)
-{
-	wire_put_be16(gre, htons(ends->has_key ? GRE_K : 0));
-	wire_put_be16(gre + 2, htons(ETHER_IPV4));
-	if (ends->has_key)
-		wire_put_be32(gre + GRE_WORD, htonl(ends->key));
-}
-
-uint8_t gre_make_header(uint8_t *out, const struct gre_ends *ends)
+static void make_ipv4(uint8_t *out, const struct tunnel_outside *ends)
 {
 	memset(out, 0, IPV4_LEN);
 	out[IPV4_VERSION_IHL] = 4 << 4 | IPV4_LEN / 4;
 	wire_put_be16(out + IPV4_FRAGMENT, htons(ends->df ? IPV4_DF : 0));
 	out[IPV4_TTL] = ends->ttl;
 	out[IPV4_PROTO] = PROTO_GRE;
-	wire_put_be32(out + IPV4_SRC, ends->local);
-	wire_put_be32(out + IPV4_DST, ends->remote);
+	wire_put_be32(out + IPV4_SRC, addr6_to_ipv4(&ends->local));
+	wire_put_be32(out + IPV4_DST, addr6_to_ipv4(&ends->remote));
 	wire_put_be16(out + IPV4_CHECKSUM, checksum_make(out, IPV4_LEN));
-	make_gre(out + IPV4_LEN, ends);
-	return gre_overhead(false, ends->has_key);
 }
 
-uint8_t gre_make_header6(uint8_t *out, const struct gre_ends *ends)
+static void make_ipv6(uint8_t *out, const struct tunnel_outside *ends)
 {
 	memset(out, 0, IPV6_LEN);
 	out[IPV6_VERSION] = 6 << 4;
 	out[IPV6_NEXT] = PROTO_GRE;
 	out[IPV6_HOPS] = ends->ttl;
-	memcpy(out + IPV6_SRC, &ends->local6, sizeof(ends->local6));
-	memcpy(out + IPV6_DST, &ends->remote6, sizeof(ends->remote6));
-	make_gre(out + IPV6_LEN, ends);
-	return gre_overhead(true, ends->has_key);
+	memcpy(out + IPV6_SRC, &ends->local, sizeof(ends->local));
+	memcpy(out + IPV6_DST, &ends->remote, sizeof(ends->remote));
+}
+
+uint8_t gre_make_header(uint8_t *out, const struct tunnel_outside *ends)
+{
+	bool over_ipv6 = !addr6_is_mapped(&ends->local);
+	uint8_t *gre = out + (over_ipv6 ? IPV6_LEN : IPV4_LEN);
+
+	if (over_ipv6)
+		make_ipv6(out, ends);
+	else
+		make_ipv4(out, ends);
+	wire_put_be16(gre, htons(ends->has_key ? GRE_K : 0));
+	wire_put_be16(gre + GRE_TYPE_AT, htons(ETHER_IPV4));
+	if (ends->has_key)
+		wire_put_be32(gre + GRE_WORD, htonl(ends->key));
+	return gre_overhead(over_ipv6, ends->has_key);
 }

@@ -1,5 +1,5 @@
 /*
- * Any bytes as a GRE header: what gre_parse() accepts lies within them and says what it says.
+ * Any bytes as a GRE header: what gre_open() accepts lies within them and says what it says.
  */
 #include "tunnel/gre.h"
 
@@ -24,7 +24,7 @@ static uint32_t read32(const uint8_t *p)
 }
 
 /* RFC 2784 section 2.1 and RFC 2890 section 2, in the plainest words. */
-static void check_accepted(const uint8_t *p, size_t size, const struct gre *gre)
+static void check_accepted(const uint8_t *p, size_t size, const struct tunnel_opened *gre)
 {
 	size_t at = 4;
 
@@ -43,8 +43,8 @@ static void check_accepted(const uint8_t *p, size_t size, const struct gre *gre)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct gre gre;
-	enum drop drop = gre_parse(data, size, &gre);
+	struct tunnel_opened gre;
+	enum drop drop = gre_open(data, size, &gre);
 
 	stop_if(drop >= DROP_COUNT, "a reason without a name");
 	if (drop == DROP_NONE)

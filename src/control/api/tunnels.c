@@ -2,6 +2,7 @@
 #include "control/api/stream.h"
 #include "control/keepalive.h"
 #include "control/kernel/path_mtu.h"
+#include "tunnel/kinds.h"
 
 const struct route_arg tunnels_args[] = {
 	{"site", ARG_NAME, 0, 0, "only the tunnels of this site"},
@@ -11,7 +12,7 @@ const struct route_arg tunnels_args[] = {
 const struct route_field tunnels_fields[] = {
 	{"tunnels[].name", FIELD_STRING, "of the tunnel"},
 	{"tunnels[].site", FIELD_STRING, "site it leads to"},
-	{"tunnels[].type", FIELD_STRING, "gre"},
+	{"tunnels[].type", FIELD_STRING, "kind: gre"},
 	{"tunnels[].port", FIELD_STRING, "port it lives on"},
 	{"tunnels[].local", FIELD_STRING, "outer address of the gateway"},
 	{"tunnels[].remote", FIELD_STRING, "outer address of the site"},
@@ -43,8 +44,6 @@ static const char *const keepalive_names[] = {
 	[KEEPALIVE_SILENT] = "silent",
 };
 
-static const char *const type_names[] = {[TUNNEL_GRE] = "gre"};
-
 /* Zero: there is none. */
 static json_t *json_inside6(const struct addr6 *addr)
 {
@@ -64,10 +63,11 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint32_t number)
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:I, s:I, "
 			 "s:I, s:I, s:I, s:s, s:I, s:I}",
 			 "name", network_tunnel_name(ctx->net, id), "site",
-			 network_site_name(ctx->net, t->site), "type", type_names[t->type], "port",
-			 ctx->config->ports[t->port].name, "local", json_end(&local), "remote",
-			 json_end(&remote), "key", t->has_key ? json_integer(t->key) : json_null(),
-			 "address", json_address(t->address), "address6",
+			 network_site_name(ctx->net, t->site), "type", tunnel_kind_names[t->type],
+			 "port", ctx->config->ports[t->port].name, "local", json_end(&local),
+			 "remote", json_end(&remote), "key",
+			 t->has_key ? json_integer(t->key) : json_null(), "address",
+			 json_address(t->address), "address6",
 			 json_inside6(&ctx->net->tunnel_addresses6[id]), "mtu", (int)t->mtu,
 			 "path_mtu", (int)mtu.mtu, "mtu_bound", mtu_bound_names[mtu.bound],
 			 "rx_packets", (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes,

@@ -1,11 +1,12 @@
 /* The settings of sites, their tunnels and limits: see schema.h. */
 #include "control/config/schema_rows.h"
 
+#include "tunnel/kinds.h"
+
 enum {
 	PREFIXES_MAX = 4096, /* of one site */
 };
 
-static const char *const tunnel_types[] = {[TUNNEL_GRE] = "gre", NULL};
 static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR] = "false", NULL};
 
 /* clang-format off */
@@ -35,7 +36,7 @@ static const struct setting tunnel_rows[] = {
 		.help = "Its name. No other tunnel may have it, of whatever site.",
 	}, {
 		.name = "type", .type = SETTING_CHOICE, AT(spec_tunnel, type),
-		.choices = tunnel_types, .fallback = "gre",
+		.choices = tunnel_kind_names, .fallback = "gre",
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "The protocol.",
 	}, {

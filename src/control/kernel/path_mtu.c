@@ -12,13 +12,9 @@
 #include "control/kernel/path_mtu.h"
 
 #include "base/wire.h"
+#include "tunnel/kinds.h"
 
 #include <stdlib.h>
-
-enum {
-	GRE_KEY = 0x2000,
-	GRE_WORD = 4,
-};
 
 const char *const mtu_bound_names[] = {
 	[MTU_BY_TUNNEL] = "tunnel",
@@ -98,45 +94,43 @@ struct quoted {
 	uint16_t tunnel; /* whose packet it is */
 };
 
-/* The GRE header as we make it: nothing but a key. False: it is not. */
-static bool read_gre(const uint8_t *gre, bool *has_key, uint32_t *key)
+/* The header of the tunnel's kind, as we make it, @header bytes behind the quote's begin. */
+static bool read_kind(uint8_t protocol, const uint8_t *quote, size_t len, size_t header,
+		      struct tunnel_opened *out)
 {
-	*has_key = wire_16(gre) == GRE_KEY;
-	*key = *has_key ? ntohl(wire_be32(gre + GRE_WORD)) : 0;
-	return (*has_key || wire_16(gre) == 0) &&
-	       (wire_16(gre + 2) == ETHER_IPV4 || wire_16(gre + 2) == ETHER_IPV6);
+	const struct tunnel_kind *kind = tunnel_kind_of(protocol);
+
+	return kind != NULL && len >= header &&
+	       kind->match_embedded(quote + header, len - header, out);
 }
 
 static struct quoted read_embedded4(const struct network *net, const uint8_t *quote, size_t len)
 {
 	struct quoted q = {.tunnel = TUNNEL_NONE};
 	size_t header = len < IPV4_LEN ? 0 : (size_t)(quote[IPV4_VERSION_IHL] & 0xf) * 4;
-	uint32_t key;
-	bool has_key;
+	struct tunnel_opened opened;
 
-	if (header < IPV4_LEN || len < header + 2 * GRE_WORD || quote[IPV4_PROTO] != PROTO_GRE ||
-	    wire_16(quote + IPV4_FRAGMENT) != IPV4_DF || !read_gre(quote + header, &has_key, &key))
+	if (header < IPV4_LEN || wire_16(quote + IPV4_FRAGMENT) != IPV4_DF ||
+	    !read_kind(quote[IPV4_PROTO], quote, len, header, &opened))
 		return q;
 	q.size = wire_16(quote + IPV4_LENGTH);
 	q.tunnel = network_find_tunnel(net, wire_be32(quote + IPV4_SRC),
-				       wire_be32(quote + IPV4_DST), has_key, key);
+				       wire_be32(quote + IPV4_DST), opened.has_key, opened.key);
 	return q;
 }
 
 static struct quoted read_embedded6(const struct network *net, const uint8_t *quote, size_t len)
 {
 	struct quoted q = {.tunnel = TUNNEL_NONE};
+	struct tunnel_opened opened;
 	struct addr6 src, dst;
-	uint32_t key;
-	bool has_key;
 
-	if (len < IPV6_LEN + 2 * GRE_WORD || quote[IPV6_NEXT] != PROTO_GRE ||
-	    !read_gre(quote + IPV6_LEN, &has_key, &key))
+	if (len < IPV6_LEN || !read_kind(quote[IPV6_NEXT], quote, len, IPV6_LEN, &opened))
 		return q;
 	src = addr6_read(quote + IPV6_SRC);
 	dst = addr6_read(quote + IPV6_DST);
 	q.size = IPV6_LEN + wire_16(quote + IPV6_LENGTH);
-	q.tunnel = network_find_tunnel6(net, &src, &dst, has_key, key);
+	q.tunnel = network_find_tunnel6(net, &src, &dst, opened.has_key, opened.key);
 	return q;
 }
 

@@ -2,11 +2,12 @@
  * Hears what routers say about the size of our tunnel packets: see path_watch.h.
  *
  * Such an error is addressed to the tunnel's own end, an address of the kernel's: neither the steer
- * program nor a worker ever sees it. The kernel checks it, finds that it quotes GRE, and puts it
- * into the error queue of a raw socket for GRE (IP_RECVERR of ip(7), IPV6_RECVERR of ipv6(7)), with
- * the quote and the size. GRE packets themselves are not wanted there: a filter lets none of them
- * in. The queue is bounded by the kernel, and each turn of the event loop reads a bounded number,
- * so a flood of errors costs little here and nothing on the packet path.
+ * program nor a worker ever sees it. The kernel checks it, finds that it quotes a protocol of
+ * tunnels, and puts it into the error queue of a raw socket for that (IP_RECVERR of ip(7),
+ * IPV6_RECVERR of ipv6(7)), with the quote and the size. The packets themselves are not wanted
+ * there: a filter lets none of them in. The queue is bounded by the kernel, and each turn of the
+ * event loop reads a bounded number, so a flood of errors costs little here and nothing on the
+ * packet path.
  *
  * Each family stands for itself: on a kernel without IPv6 the errors about IPv4 are heard.
  */
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "control/alarm.h"
+#include "tunnel/kinds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,15 +48,21 @@ static const struct family families[] = {
 	{"IPv6", AF_INET6, SOL_IPV6, IPV6_RECVERR, IPV6_HDRINCL, SO_EE_ORIGIN_ICMP6},
 };
 
-enum { FAMILIES = ARRAY_SIZE(families) };
+/* One socket for each family and kind of tunnel: kind by kind, family by family. */
+enum { EARS = ARRAY_SIZE(families) * TUNNEL_TYPES };
+
+static const struct family *family_of(size_t ear)
+{
+	return &families[ear / TUNNEL_TYPES];
+}
 
 struct path_watch {
 	const struct network *net;
 	struct path_mtus *paths;
 	path_changed_fn changed;
 	void *arg;
-	int fds[FAMILIES]; /* -1: no tunnel goes over that one */
-	struct event *on_error[FAMILIES], *on_age;
+	int fds[EARS]; /* -1: there is no such tunnel */
+	struct event *on_error[EARS], *on_age;
 };
 
 static uint64_t now_s(void)
@@ -92,7 +100,7 @@ static bool learn(struct path_watch *w, const uint8_t *quote, size_t len, uint32
 }
 
 /* One error of the queue. False: there is none. */
-static bool take_error(struct path_watch *w, size_t family, bool *changed)
+static bool take_error(struct path_watch *w, size_t ear, bool *changed)
 {
 	_Alignas(struct cmsghdr) char control[512];
 	uint8_t quote[EMBEDDED_MAX];
@@ -101,12 +109,12 @@ static bool take_error(struct path_watch *w, size_t family, bool *changed)
 			     .msg_iovlen = 1,
 			     .msg_control = control,
 			     .msg_controllen = sizeof(control)};
-	ssize_t len = recvmsg(w->fds[family], &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+	ssize_t len = recvmsg(w->fds[ear], &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
 	const struct sock_extended_err *e;
 
 	if (len < 0)
 		return false;
-	e = find_too_big(&msg, &families[family]);
+	e = find_too_big(&msg, family_of(ear));
 	if (e != NULL && learn(w, quote, (size_t)len, e->ee_info))
 		*changed = true;
 	return true;
@@ -115,13 +123,15 @@ static bool take_error(struct path_watch *w, size_t family, bool *changed)
 static void on_error(evutil_socket_t fd, short what, void *arg)
 {
 	struct path_watch *w = arg;
-	size_t family = fd == w->fds[0] ? 0 : 1;
+	size_t ear = 0;
 	bool changed = false;
 	socklen_t size = sizeof(int);
 	int error;
 
+	while (w->fds[ear] != fd)
+		ear++;
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); /* or it would wake us again */
-	for (int i = 0; i < ERRORS_PER_TURN && take_error(w, family, &changed); i++)
+	for (int i = 0; i < ERRORS_PER_TURN && take_error(w, ear, &changed); i++)
 		;
 	if (changed)
 		w->changed(w->arg);
@@ -135,12 +145,12 @@ static void on_age(evutil_socket_t fd, short what, void *arg)
 		w->changed(w->arg);
 }
 
-static int open_socket(const struct family *y)
+static int open_socket(const struct family *y, int protocol)
 {
 	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 	const struct sock_fprog filter = {.len = 1, .filter = nothing};
 	const int on = 1;
-	int fd = socket(y->domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_GRE);
+	int fd = socket(y->domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
 	if (fd >= 0 &&
 	    (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
@@ -155,29 +165,33 @@ static int open_socket(const struct family *y)
 	return fd;
 }
 
-static bool has_tunnel_over(const struct network *net, int domain)
+static bool has_tunnel(const struct network *net, int domain, enum tunnel_type type)
 {
 	for (uint32_t id = 1; id <= net->n_tunnels; id++)
-		if ((net->tunnels[id].outer == OUTER_IPV6) == (domain == AF_INET6))
+		if ((net->tunnels[id].outer == OUTER_IPV6) == (domain == AF_INET6) &&
+		    net->tunnels[id].type == type)
 			return true;
 	return false;
 }
 
 /* A family that this machine cannot hear is left out. False with errno: memory ran out. */
 static bool listen_to(struct path_watch *w, struct event_base *base, struct alarms *alarms,
-		      size_t family)
+		      size_t ear)
 {
-	if (!has_tunnel_over(w->net, families[family].domain))
+	const struct family *y = family_of(ear);
+	enum tunnel_type type = ear % TUNNEL_TYPES;
+
+	if (!has_tunnel(w->net, y->domain, type))
 		return true;
-	w->fds[family] = open_socket(&families[family]);
-	if (w->fds[family] < 0) {
-		alarm_raise(alarms, ALARM_PATH_MTU_DEAF, families[family].name,
-			    "cannot receive ICMP errors about tunnel packets over %s: %s",
-			    families[family].name, strerror(errno));
+	w->fds[ear] = open_socket(y, tunnel_kinds[type].protocol);
+	if (w->fds[ear] < 0) {
+		alarm_raise(alarms, ALARM_PATH_MTU_DEAF, y->name,
+			    "cannot receive ICMP errors about tunnel packets over %s: %s", y->name,
+			    strerror(errno));
 		return true;
 	}
-	w->on_error[family] = event_new(base, w->fds[family], EV_READ | EV_PERSIST, on_error, w);
-	return w->on_error[family] != NULL && event_add(w->on_error[family], NULL) == 0;
+	w->on_error[ear] = event_new(base, w->fds[ear], EV_READ | EV_PERSIST, on_error, w);
+	return w->on_error[ear] != NULL && event_add(w->on_error[ear], NULL) == 0;
 }
 
 static bool start_ageing(struct path_watch *w, struct event_base *base)
@@ -193,13 +207,17 @@ struct path_watch *path_watch_create(struct event_base *base, const struct netwo
 				     path_changed_fn changed, void *arg)
 {
 	struct path_watch *w = calloc(1, sizeof(*w));
+	bool hears = true;
 	int error;
 
 	if (w == NULL)
 		return NULL;
-	*w = (struct path_watch){
-		.net = net, .paths = paths, .changed = changed, .arg = arg, .fds = {-1, -1}};
-	if (listen_to(w, base, alarms, 0) && listen_to(w, base, alarms, 1) && start_ageing(w, base))
+	*w = (struct path_watch){.net = net, .paths = paths, .changed = changed, .arg = arg};
+	for (size_t i = 0; i < EARS; i++)
+		w->fds[i] = -1;
+	for (size_t i = 0; i < EARS && hears; i++)
+		hears = listen_to(w, base, alarms, i);
+	if (hears && start_ageing(w, base))
 		return w;
 	error = errno;
 	path_watch_destroy(w);
@@ -211,7 +229,7 @@ void path_watch_destroy(struct path_watch *w)
 {
 	if (w == NULL)
 		return;
-	for (size_t i = 0; i < FAMILIES; i++) {
+	for (size_t i = 0; i < EARS; i++) {
 		if (w->on_error[i] != NULL)
 			event_free(w->on_error[i]);
 		if (w->fds[i] >= 0)

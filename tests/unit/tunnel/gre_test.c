@@ -60,14 +60,14 @@ static size_t build(uint8_t *out, uint16_t flags, uint16_t protocol)
 }
 
 /* Memory of exactly @len bytes: the sanitizer sees a byte read too many. */
-static enum drop parse_exactly(const uint8_t *bytes, size_t len, struct gre *gre)
+static enum drop parse_exactly(const uint8_t *bytes, size_t len, struct tunnel_opened *gre)
 {
 	uint8_t *copy = malloc(len == 0 ? 1 : len);
 	enum drop drop;
 
 	assert_non_null(copy);
 	memcpy(copy, bytes, len);
-	drop = gre_parse(copy, len, gre);
+	drop = gre_open(copy, len, gre);
 	free(copy);
 	return drop;
 }
@@ -79,8 +79,8 @@ static void test_every_flag_word(void **state)
 		uint8_t bytes[64];
 		size_t len = build(bytes, (uint16_t)flags, 0x0800);
 		bool refused = (flags & 0x4c00) != 0 || (flags & VERSION) != 0;
-		struct gre gre = {.key = 99};
-		enum drop drop = gre_parse(bytes, len, &gre);
+		struct tunnel_opened gre = {.key = 99};
+		enum drop drop = gre_open(bytes, len, &gre);
 
 		if (drop != (refused ? DROP_GRE_MALFORMED : DROP_NONE))
 			fail_msg("flags %04x: %s", flags, drop_infos[drop].name);
@@ -102,7 +102,7 @@ static void test_every_truncation(void **state)
 			enum drop expected = len < header		 ? DROP_GRE_MALFORMED
 					     : kinds[i] & C && len < all ? DROP_GRE_CHECKSUM
 									 : DROP_NONE;
-			struct gre gre;
+			struct tunnel_opened gre;
 			enum drop drop = parse_exactly(bytes, len, &gre);
 
 			if (drop != expected)
@@ -119,10 +119,10 @@ static void test_every_bit_is_summed(void **state)
 	size_t len = build(bytes, C | K | S, 0x0800);
 
 	for (size_t bit = 32; bit < 8 * len; bit++) {
-		struct gre gre;
+		struct tunnel_opened gre;
 
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		if (gre_parse(bytes, len, &gre) != DROP_GRE_CHECKSUM)
+		if (gre_open(bytes, len, &gre) != DROP_GRE_CHECKSUM)
 			fail_msg("bit %zu may change unseen", bit);
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
@@ -136,9 +136,9 @@ static void test_protocols(void **state)
 		for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++) {
 			uint8_t bytes[64];
 			size_t len = build(bytes, kinds[i], others[k]);
-			struct gre gre;
+			struct tunnel_opened gre;
 
-			assert_int_equal(gre_parse(bytes, len, &gre), DROP_GRE_PROTOCOL);
+			assert_int_equal(gre_open(bytes, len, &gre), DROP_GRE_PROTOCOL);
 		}
 	}
 }
@@ -162,7 +162,7 @@ static void test_strangers(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint8_t bytes[64];
 		size_t len = build(bytes, rows[i].flags, rows[i].protocol);
-		struct gre gre;
+		struct tunnel_opened gre;
 
 		if (parse_exactly(bytes, len, &gre) != rows[i].drop)
 			fail_msg("flags %04x, protocol %04x", rows[i].flags, rows[i].protocol);
@@ -193,11 +193,12 @@ static const struct {
 
 static void test_headers_we_make(void **state)
 {
-	const be32_t local = htonl(0xc6336401), remote = htonl(0xc633640a);
+	const struct addr6 local = addr6_from_ipv4(htonl(0xc6336401));
+	const struct addr6 remote = addr6_from_ipv4(htonl(0xc633640a));
 
 	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
 		uint8_t out[28];
-		uint8_t len = gre_make_header(out, &(struct gre_ends){
+		uint8_t len = gre_make_header(out, &(struct tunnel_outside){
 							   .local = local,
 							   .remote = remote,
 							   .key = made[i].key,
@@ -205,11 +206,11 @@ static void test_headers_we_make(void **state)
 							   .df = true,
 							   .ttl = 64,
 						   });
-		struct gre gre;
+		struct tunnel_opened gre;
 
 		assert_int_equal(len, made[i].has_key ? 28 : 24);
 		assert_int_equal(ones_sum(out, 20), 0xffff);
-		assert_int_equal(gre_parse(out + 20, len - 20u, &gre), DROP_NONE);
+		assert_int_equal(gre_open(out + 20, len - 20u, &gre), DROP_NONE);
 		assert_int_equal(gre.has_key, made[i].has_key);
 		assert_int_equal(gre.key, made[i].has_key ? made[i].key : 0);
 		out[10] = out[11] = 0; /* the checksum was right */
@@ -221,7 +222,7 @@ static void test_headers_we_make(void **state)
 /* RFC 8200 section 3, then GRE; what a packet adds is zero. */
 static void test_headers_over_ipv6(void **state)
 {
-	struct gre_ends ends = {.key = 0xa1b2c3d4, .df = true, .ttl = 9};
+	struct tunnel_outside ends = {.key = 0xa1b2c3d4, .df = true, .ttl = 9};
 	/* clang-format off */
 	static const uint8_t bytes[48] = {
 		0x60, 0, 0, 0, 0, 0, 47, 9,
@@ -232,18 +233,50 @@ static void test_headers_over_ipv6(void **state)
 	/* clang-format on */
 	uint8_t out[48];
 
-	ends.local6 = addr6_read(bytes + 8);
-	ends.remote6 = addr6_read(bytes + 24);
+	ends.local = addr6_read(bytes + 8);
+	ends.remote = addr6_read(bytes + 24);
 	ends.has_key = true;
 	memset(out, 0xee, sizeof(out));
-	assert_int_equal(gre_make_header6(out, &ends), 48);
+	assert_int_equal(gre_make_header(out, &ends), 48);
 	assert_memory_equal(out, bytes, 48);
 
 	ends.has_key = false;
 	memset(out, 0xee, sizeof(out));
-	assert_int_equal(gre_make_header6(out, &ends), 44);
+	assert_int_equal(gre_make_header(out, &ends), 44);
 	assert_memory_equal(out, bytes, 40);
 	assert_memory_equal(out + 40, "\0\0\x08\0\xee", 5);
+}
+
+/* Of what an ICMP error embeds eight bytes are enough; only what we make ourselves is ours. */
+static void test_embedded(void **state)
+{
+	static const struct {
+		uint8_t bytes[8];
+		size_t len;
+		bool is_ours, has_key;
+		uint16_t type;
+		const char *why;
+	} rows[] = {
+		{{0x20, 0, 0x08, 0, 1, 2, 3, 4}, 8, true, true, 0x0800, "with a key"},
+		{{0, 0, 0x86, 0xdd, 0x60}, 8, true, false, 0x86dd, "IPv6, without a key"},
+		{{0x20, 0, 0x08, 0, 1, 2, 3}, 7, false, false, 0, "a key cut short"},
+		{{0x30, 0, 0x08, 0, 1, 2, 3, 4}, 8, false, false, 0, "a sequence number"},
+		{{0xa0, 0, 0x08, 0, 1, 2, 3, 4}, 8, false, false, 0, "a checksum"},
+		{{0x20, 1, 0x08, 0, 1, 2, 3, 4}, 8, false, false, 0, "another version"},
+		{{0x20, 0, 0x65, 0x58, 1, 2, 3, 4}, 8, false, false, 0, "Ethernet inside"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tunnel_opened gre;
+
+		if (gre_match_embedded(rows[i].bytes, rows[i].len, &gre) != rows[i].is_ours)
+			fail_msg("row %zu: %s", i, rows[i].why);
+		if (!rows[i].is_ours)
+			continue;
+		assert_int_equal(gre.has_key, rows[i].has_key);
+		assert_int_equal(gre.key, rows[i].has_key ? KEY : 0);
+		assert_int_equal(gre.type, rows[i].type);
+	}
 }
 
 int main(void)
@@ -252,7 +285,7 @@ int main(void)
 		cmocka_unit_test(test_every_flag_word),	    cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_every_bit_is_summed), cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_strangers),	    cmocka_unit_test(test_headers_we_make),
-		cmocka_unit_test(test_headers_over_ipv6),
+		cmocka_unit_test(test_headers_over_ipv6),   cmocka_unit_test(test_embedded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,6 @@
+/* The names of the kinds of tunnel: what the configuration may say, and the API does. */
+#include "tunnel/kinds.h"
+
+#define X(id, name, protocol) [TUNNEL_##id] = name,
+
+const char *const tunnel_kind_names[TUNNEL_TYPES + 1] = {TUNNEL_KIND_LIST(X)};

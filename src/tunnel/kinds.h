@@ -1,0 +1,47 @@
+/*
+ * THE table of the kinds of tunnel.
+ *
+ * It stands in a header so that the packet path is compiled for each kind: a stage goes through the
+ * rows, and for a row known at compile time its fields are constants and its functions are called
+ * directly. A new kind is a file, a row here and one in kind_list.h.
+ */
+#pragma once
+
+#include "tunnel/gre.h"
+#include "tunnel/kind.h"
+
+static const struct tunnel_kind tunnel_kinds[TUNNEL_TYPES] = {
+	[TUNNEL_GRE] =
+		{
+			.protocol = PROTO_GRE,
+			.type_at = GRE_TYPE_AT,
+			.has_keepalives = true,
+			.unknown = DROP_GRE_UNKNOWN,
+			.no_ip = DROP_GRE_PROTOCOL,
+			.overhead = gre_overhead,
+			.make_header = gre_make_header,
+			.open = gre_open,
+			.match_embedded = gre_match_embedded,
+			.is_stranger = gre_is_stranger,
+		},
+};
+
+extern const char *const tunnel_kind_names[]; /* by enum tunnel_type; NULL ends it */
+
+/* The kind whose packets have this protocol in their outer IP header; NULL: none. */
+static ALWAYS_INLINE const struct tunnel_kind *tunnel_kind_of(uint8_t protocol)
+{
+	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
+		if (tunnel_kinds[i].protocol == protocol)
+			return &tunnel_kinds[i];
+	return NULL;
+}
+
+/* The kind that drops under this reason what it does not know (is_stranger()); NULL: none. */
+static inline const struct tunnel_kind *tunnel_kind_of_stranger(enum drop drop)
+{
+	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
+		if (tunnel_kinds[i].is_stranger(drop))
+			return &tunnel_kinds[i];
+	return NULL;
+}
