@@ -102,6 +102,23 @@ static const struct row {
 	 "tunnel b-9 added: of site berlin\n"
 	 "tunnel b-2 removed: of site berlin; flows go on by another tunnel of the site\n",
 	 "with another key and name it is another"},
+	{BERLIN("", TUNNEL_1 ", {name: b-2, local: 192.0.2.1, remote: 192.0.2.3, key: 0, port: under}"),
+	 BERLIN("", TUNNEL_1 ", {name: b-9, local: 192.0.2.1, remote: 192.0.2.3, port: under}"),
+	 "tunnel b-9 added: of site berlin\n"
+	 "tunnel b-2 removed: of site berlin; flows go on by another tunnel of the site\n",
+	 "no key is not key 0"},
+	{"", "sites: [{name: berlin, tunnels: [" TUNNEL_1 "]}, {name: madrid, tunnels: [{name: m-1, local: 192.0.2.1, "
+	 "remote: 192.0.2.4, port: under}, {name: b-9, local: 192.0.2.1, remote: 192.0.2.3, key: 7, port: under}]}]\n",
+	 "tunnel b-9 added: of site madrid\n"
+	 "tunnel b-2 removed: of site berlin; flows go on by another tunnel of the site\n",
+	 "a tunnel with another name and site is another, though its ends are the same"},
+	{"", "sites: [{name: berlin, tunnels: [{name: m-1, local: 192.0.2.1, remote: 192.0.2.4, port: under}, " TUNNEL_1
+	 ", " TUNNEL_2 "]}, {name: madrid, tunnels: [{name: m-2, local: 192.0.2.1, remote: 192.0.2.5, port: under}]}]\n",
+	 "tunnel m-1 changed: moved from site madrid to site berlin; flows go on by another tunnel of the site\n"
+	 "tunnel m-2 added: of site madrid\n", "a tunnel that comes from elsewhere is no other order"},
+	{BERLIN("", "{name: b-1, local: '2001:db8::1', remote: '2001:db8::2', port: under}"),
+	 BERLIN("", "{name: b-1, local: '2001:db8::1', remote: '2001:db8::3', port: under}"),
+	 "tunnel b-1 changed: remote 2001:db8::2 -> 2001:db8::3; flows go on\n", "another end of the same family"},
 	{"", BERLIN("", TUNNEL_1 ", {name: b-2, local: 192.0.2.1, remote: 198.51.100.3, mtu: 1300, port: up,"
 	 " keepalive: {interval: 9s}}"),
 	 "tunnel b-2 changed: remote 192.0.2.3 -> 198.51.100.3, key 7 -> not set, mtu 1472 -> 1300, port under -> up, "
@@ -151,6 +168,10 @@ static const struct row {
 	 "a slice less"},
 	{"", POOL("", "{address: 203.0.113.1, slices: [3-4]}, {address: 203.0.113.1, slices: [1, 2]}"), "",
 	 "an address that is listed twice has the slices of both"},
+	{"", POOL("", "{address: 203.0.113.2, slices: [3-4]}, {address: 203.0.113.2, slices: [1, 2]}, " ADDRESS),
+	 "address 203.0.113.2 added: of pool net\n", "and is added once"},
+	{POOL("", "{address: 203.0.113.2, slices: [3-4]}, {address: 203.0.113.2, slices: [1, 2]}, " ADDRESS), "",
+	 "address 203.0.113.2 removed: of pool net; flows with its ports end (slice_lost); ends flows\n", "and removed once"},
 	{"", POOL("slice-size: 1024, ", "{address: 203.0.113.1, slices: [1]}"),
 	 "pool net changed: slice-size 2048 -> 1024; flows with its ports end (slice_lost); ends flows\n",
 	 "slices of another size can not be compared"},
@@ -177,6 +198,10 @@ static const struct row {
 	 "egress: [{name: two, port: up, addresses: [{address: 203.0.113.2}]}, {name: net, port: up, addresses: [" ADDRESS "]}]\n",
 	 "pool two changed: new IPv4 flows leave by it, not by pool net; flows go on, new ones follow it\n",
 	 "the first pool is the default route"},
+	{"egress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: two, port: up, mapping: endpoint-independent, addresses: [{address: 203.0.113.2}]}]\n",
+	 "egress: [{name: two, port: up, mapping: endpoint-independent, addresses: [{address: 203.0.113.2}]}, {name: net, port: up, addresses: [" ADDRESS "]}]\n",
+	 "pool two changed: new IPv4 flows leave by it, not by pool net; flows go on, new ones follow it\n",
+	 "one worker has all flows, whatever the mapping"},
 	{"workers: 2\negress: [{name: net, port: up, addresses: [" ADDRESS "]}, {name: two, port: up, mapping: endpoint-independent, addresses: [{address: 203.0.113.2}]}]\n",
 	 "workers: 2\negress: [{name: two, port: up, mapping: endpoint-independent, addresses: [{address: 203.0.113.2}]}, {name: net, port: up, addresses: [" ADDRESS "]}]\n",
 	 "pool two changed: new IPv4 flows leave by it, not by pool net; flows that it changes the worker of end (mapping_changed); ends flows\n",
