@@ -93,7 +93,7 @@ def test_large_pages_come_whole(net, daemon, server):
     if "af_packet" in daemon.file:  # a veth without XDP brings giant packets
         both(net, lambda b: curl(b, server, "large", 3))
         wait_until("the alarm", lambda: ("frames_truncated", "uplink") in alarms(daemon))
-        assert daemon.drops()["truncated"] == uplink(daemon)["cut"] > 0
+        wait_until("both counts to agree", lambda: daemon.drops()["truncated"] == uplink(daemon)["cut"] > 0)
         assert "tso off gso off" in daemon.homeward("status").stdout
         net.internet.run("ethtool", "-K", "uplink0", "tso", "off", "gso", "off")
     assert both(net, lambda b: curl(b, server, "large")) == [large] * 2
