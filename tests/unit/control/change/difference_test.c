@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -426,12 +427,58 @@ static void test_each_row_says_when(void **state)
 	check_rows(&schema_file);
 }
 
+/* 20,000 sites that are called @prefix and a number, the other way round if @backward. */
+static struct config *parse_many(const char *prefix, bool backward)
+{
+	enum { MANY = 20000 };
+	char *sites = NULL;
+	size_t len;
+	FILE *out = open_memstream(&sites, &len);
+	struct config *config;
+
+	fputs("sites: [", out);
+	for (unsigned i = 0; i < MANY; i++) {
+		unsigned k = backward ? MANY - 1 - i : i;
+
+		fprintf(out,
+			"{name: %s%u, tunnels: [{name: t-%s%u, local: 192.0.2.1, remote: "
+			"198.18.%u.%u, port: under}]},\n",
+			prefix, k, prefix, k, k >> 8, k & 255);
+	}
+	fputs("]\n", out);
+	fclose(out);
+	config = parse(sites, "many sites");
+	free(sites);
+	return config;
+}
+
+/* All sites and tunnels have other names and another order: the hardest to find. */
+static void test_many_renamed(void **state)
+{
+	enum { LIMIT_S = 5 }; /* a fraction of one; comparing each with each takes minutes */
+	struct config *before = parse_many("a", false), *after = parse_many("b", true);
+	clock_t begin = clock();
+	struct difference d;
+
+	assert_int_equal(difference_make(&d, before, after), 0);
+	assert_true((clock() - begin) / CLOCKS_PER_SEC < LIMIT_S);
+	assert_int_equal(d.n, 40000);
+	for (size_t i = 0; i < d.n; i++) {
+		assert_int_equal(d.items[i].what, CHANGE_CHANGED);
+		assert_null(d.items[i].effect);
+	}
+	difference_fini(&d);
+	config_destroy(before);
+	config_destroy(after);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_no_setting_is_forgotten),
 		cmocka_unit_test(test_each_row_says_when),
+		cmocka_unit_test(test_many_renamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
