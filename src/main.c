@@ -8,6 +8,7 @@
  */
 #include "base/err.h"
 #include "base/log.h"
+#include "control/change/start.h"
 #include "control/config/config.h"
 #include "control/daemon.h"
 
@@ -118,15 +119,28 @@ static bool processor_suffices(void)
 	return true;
 }
 
-/* NULL after printing what is wrong. */
-static struct config *load_config(const struct options *o)
+/* False after printing what is wrong. */
+static bool is_good(const struct options *o)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
 	struct config *config = config_load(o->config, &errs);
+	bool good = config != NULL;
+
+	config_destroy(config);
+	err_print(&errs, stderr);
+	err_list_fini(&errs);
+	return good;
+}
+
+/* The same; what it is to start with is in @start. */
+static bool choose_config(const struct options *o, struct change_start *start)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	bool good = change_start(start, o->config, &errs) == 0;
 
 	err_print(&errs, stderr);
 	err_list_fini(&errs);
-	return config;
+	return good;
 }
 
 /* False after printing what this machine lacks now: the file may be right. */
@@ -153,11 +167,26 @@ static bool standard_files_open(void)
 	return true;
 }
 
+/* From here on nobody waits for the reader of the log. The exit status. */
+static int run(const struct options *o)
+{
+	struct change_start start;
+	int err = log_start(), status = EXIT_REFUSED;
+
+	if (err < 0)
+		log_warning("the log is written by the control thread: %s", strerror(-err));
+	if (choose_config(o, &start)) {
+		err = machine_suffices(start.config) ? daemon_run(&start) : -1;
+		status = err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		change_start_fini(&start);
+	}
+	log_stop();
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {.config = DEFAULT_CONFIG};
-	struct config *config;
-	int err = 0;
 
 	if (!standard_files_open())
 		return EXIT_FAILURE;
@@ -166,11 +195,7 @@ int main(int argc, char **argv)
 	if (!processor_suffices())
 		return EXIT_FAILURE;
 
-	config = load_config(&o);
-	if (config == NULL)
-		return EXIT_REFUSED;
-	if (!o.check)
-		err = machine_suffices(config) ? daemon_run(config) : -1;
-	config_destroy(config);
-	return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (o.check)
+		return is_good(&o) ? EXIT_SUCCESS : EXIT_REFUSED;
+	return run(&o);
 }

@@ -63,21 +63,31 @@ static void print_one(const struct err *e, FILE *out)
 	fprintf(out, "%s\n", e->text);
 }
 
-void err_print(const struct err_list *list, FILE *out)
+void err_sort(struct err_list *list)
 {
 	const struct err **sorted = calloc(list->n + 1, sizeof(struct err *));
+	struct err *copy = calloc(list->n + 1, sizeof(*copy));
 
-	if (sorted == NULL)
+	if (sorted == NULL || copy == NULL)
 		out_of_memory();
 	for (size_t i = 0; i < list->n; i++)
 		sorted[i] = &list->errs[i];
 	qsort(sorted, list->n, sizeof(sorted[0]), compare_place);
 	for (size_t i = 0; i < list->n; i++)
-		print_one(sorted[i], out);
+		copy[i] = *sorted[i];
 	free(sorted);
+	free(list->errs);
+	list->errs = copy;
 }
 
-void err_log(const struct err_list *list)
+void err_print(struct err_list *list, FILE *out)
+{
+	err_sort(list);
+	for (size_t i = 0; i < list->n; i++)
+		print_one(&list->errs[i], out);
+}
+
+void err_log(struct err_list *list)
 {
 	size_t size = 0;
 	char *text = NULL, *rest, *line;

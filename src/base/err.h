@@ -26,10 +26,13 @@ struct err_list {
 void err_add(struct err_list *list, const char *file, unsigned line, unsigned column,
 	     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* Prints "file:line:column: text", one a line, sorted by place. */
-void err_print(const struct err_list *list, FILE *out);
+/* Sorts by place in the file; what has the same place stays in order. */
+void err_sort(struct err_list *list);
+
+/* Sorts it and prints "file:line:column: text", one a line. */
+void err_print(struct err_list *list, FILE *out);
 
 /* The same into the log, which does not wait for its reader. */
-void err_log(const struct err_list *list);
+void err_log(struct err_list *list);
 
 void err_list_fini(struct err_list *list);

@@ -18,6 +18,9 @@
 #include "control/alarm.h"
 #include "control/announce.h"
 #include "control/api/api.h"
+#include "control/change/change.h"
+#include "control/change/refuse.h"
+#include "control/change/start.h"
 #include "control/epoch.h"
 #include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
@@ -49,6 +52,8 @@ static const int caught_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 struct daemon {
 	const struct config *config;
+	struct change_start *start;
+	struct change *change;
 	uint64_t started_ns;
 	struct alarms *alarms;
 	struct keepalives *keepalives;
@@ -79,8 +84,8 @@ static void signal_received(evutil_socket_t sig, short what, void *arg)
 	struct daemon *d = arg;
 
 	if (sig == SIGHUP) {
-		log_warning(
-			"SIGHUP: the configuration is read at the start only; restart to apply it");
+		if (d->change != NULL) /* or it is just being read */
+			change_reload(d->change);
 		return;
 	}
 	log_info("stopping: %s", strsignal(sig));
@@ -108,6 +113,7 @@ static int start_events(struct daemon *d, struct err_list *errs)
 	for (size_t i = 0; i < ARRAY_SIZE(caught_signals); i++)
 		signal(caught_signals[i], SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of files is a full disk */
 	d->alarms = d->ports.alarms = alarms_create();
 	d->base = event_base_new();
 	ok = d->base != NULL && d->alarms != NULL;
@@ -381,6 +387,24 @@ static int start_keepalives(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
+/* A running gateway takes no change yet but of what means nothing to it. */
+static int refuse_live(void *arg, struct config *config, const struct difference *d,
+		       struct err_list *errs, void (*done)(void *arg, int result), void *done_arg)
+{
+	return refuse_items(d, errs);
+}
+
+static int start_changes(struct daemon *d, struct err_list *errs)
+{
+	static const struct change_target target = {.apply = refuse_live};
+
+	d->change = change_create(d->base, d->alarms, d->start, &target, d);
+	if (d->change != NULL)
+		return 0;
+	err_add(errs, NULL, 0, 0, "not enough memory to keep the configuration");
+	return -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -392,6 +416,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.paths = d->paths,
 		.alarms = d->alarms,
 		.keepalives = d->keepalives,
+		.change = d->change,
 		.started_ns = d->started_ns,
 	};
 
@@ -428,12 +453,15 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (hold_ports(d, errs) < 0)
 		return -1;
+	if (start_changes(d, errs) < 0)
+		return -1;
 	return start_api(d, errs);
 }
 
 static void daemon_stop(struct daemon *d)
 {
 	api_destroy(d->api);
+	change_destroy(d->change);
 	port_life_destroy(d->port_life);
 	keepalives_destroy(d->keepalives);
 	announcer_destroy(d->announcer);
@@ -492,15 +520,11 @@ static void say_what_was(const struct daemon *d)
 		 (mono_ns() - d->started_ns) / 1000000000, rx, tx, drops, flows);
 }
 
-int daemon_run(const struct config *config)
+int daemon_run(struct change_start *start)
 {
-	struct daemon d = {.config = config, .started_ns = mono_ns()};
+	struct daemon d = {.config = start->config, .start = start, .started_ns = mono_ns()};
 	struct err_list errs = ERR_LIST_EMPTY;
-	int err = log_start();
-
-	if (err < 0)
-		log_warning("the log is written by the control thread: %s", strerror(-err));
-	err = daemon_start(&d, &errs);
+	int err = daemon_start(&d, &errs);
 
 	if (err == 0) {
 		say_what_runs(&d);
@@ -513,6 +537,5 @@ int daemon_run(const struct config *config)
 	daemon_stop(&d);
 	err_log(&errs);
 	err_list_fini(&errs);
-	log_stop();
 	return err;
 }

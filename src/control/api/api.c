@@ -52,14 +52,41 @@ static int split_url(const char *url, char path[PATH_MAX_LEN + 1], const char **
 	return 0;
 }
 
-void api_answer(struct api *api, bool is_get, const char *url, struct api_reply *reply)
+size_t api_body_max(const char *url)
 {
-	struct api_request rq = {.api = api, .ctx = &api->ctx, .busy = api->busy};
+	char path[PATH_MAX_LEN + 1];
+	const struct route *route = NULL;
+	const char *query;
+
+	if (split_url(url, path, &query) == 0)
+		route = route_find(path);
+	return route != NULL && route->method == ROUTE_POST_TEXT ? CONFIG_FILE_MAX : 0;
+}
+
+static void refuse_method(const struct route *route, struct api_reply *reply)
+{
+	if (route->method == ROUTE_GET)
+		reply_error(reply, 405, "%s can only be read: GET", route->path);
+	else
+		reply_error(reply, 405, "%s does something: POST", route->path);
+	reply->allow = route_method_name(route);
+}
+
+void api_answer(struct api *api, const struct api_call *call, struct api_reply *reply)
+{
+	struct api_request rq = {
+		.api = api,
+		.ctx = &api->ctx,
+		.busy = api->busy,
+		.body = call->body != NULL ? call->body : "",
+		.body_len = call->body_len,
+		.who = call->who,
+	};
 	char path[PATH_MAX_LEN + 1], error[ARGS_ERROR_SIZE];
 	const struct route *route;
 	const char *query;
 
-	if (split_url(url, path, &query) < 0) {
+	if (split_url(call->url, path, &query) < 0) {
 		reply_error(reply, 400, "a path must look like /v1/status");
 		return;
 	}
@@ -68,8 +95,8 @@ void api_answer(struct api *api, bool is_get, const char *url, struct api_reply 
 		refuse_path(path, reply);
 		return;
 	}
-	if (!is_get) {
-		reply_error(reply, 405, "%s can only be read: GET", route->path);
+	if (strcmp(call->method, route_method_name(route)) != 0) {
+		refuse_method(route, reply);
 		return;
 	}
 	if (args_parse(query, route->args, route_n_args(route), rq.args, error) < 0)

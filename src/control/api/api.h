@@ -1,9 +1,9 @@
 /*
  * The API: HTTP and JSON on a Unix socket, one table of routes (route.c).
  *
- * Local only; who may connect is the socket's file permission (0660). Answers from the control
- * thread's own knowledge, from workers' counters, and, for flows, from a query that the workers
- * answer between bursts. Control thread.
+ * Local only; who may connect is the socket's file permission (0660), and whoever may connect may
+ * change the configuration. Answers from the control thread's own knowledge, from workers'
+ * counters, and, for flows, from a query that the workers answer between bursts. Control thread.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "worker/worker.h"
 
 struct alarms;
+struct change;
 struct keepalives;
 struct event_base;
 struct path_mtus;
@@ -28,6 +29,7 @@ struct api_context {
 	const struct path_mtus *paths; /* of tunnels; NULL: nothing is known */
 	struct alarms *alarms;
 	const struct keepalives *keepalives; /* NULL: none are sent */
+	struct change *change; /* of the configuration */
 	uint64_t started_ns; /* mono_ns() */
 };
 

@@ -28,12 +28,14 @@
 enum {
 	URL_MAX = 2048,
 	HEADERS_MAX = 8192, /* bytes, with the request line */
-	BODY_MAX = 4096, /* nobody needs one yet */
+	BODY_MAX = 4096, /* where nobody needs one */
+	BODY_ROOM = 16 * 1024, /* to begin with */
 	OUTPUT_HIGH = 64 * 1024, /* no more is made ready, */
 	OUTPUT_LOW = 16 * 1024, /* until no more than this is left */
 	TURN_NS = 500 * 1000, /* of one answer, before others have their turn */
 	WAIT_US = 1000, /* for a worker */
 	TIMEOUT_S = 30,
+	WHO_SIZE = 64,
 };
 
 struct connection {
@@ -46,8 +48,11 @@ struct connection {
 	struct stream *stream; /* NULL: all is in the output */
 	http_parser parser;
 	uint64_t progress_ms;
-	size_t body_len;
+	size_t body_len, body_max;
+	char *body; /* NULL: thrown away, or nothing yet */
+	size_t body_room; /* part of api->bodies */
 	int refused; /* status, found while reading; 0: none */
+	bool keep_body; /* somebody wants it */
 	bool busy; /* a request is under way */
 	bool keep; /* another request may follow */
 	bool chunked;
@@ -67,14 +72,15 @@ static void note_progress(struct connection *c)
 	event_add(c->deadline, &timeout);
 }
 
-static void write_head(struct connection *c, int status, const char *length)
+static void write_head(struct connection *c, int status, const char *allow, const char *length)
 {
 	evbuffer_add_printf(bufferevent_get_output(c->bev),
 			    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-			    "Cache-Control: no-store\r\n%s%s%s\r\n",
+			    "Cache-Control: no-store\r\n%s%s%s%s%s\r\n",
 			    status, http_status_str((enum http_status)status),
-			    status == 405 ? "Allow: GET\r\n" : "",
-			    c->keep ? "" : "Connection: close\r\n", length);
+			    allow != NULL ? "Allow: " : "", allow != NULL ? allow : "",
+			    allow != NULL ? "\r\n" : "", c->keep ? "" : "Connection: close\r\n",
+			    length);
 }
 
 static void start_stream(struct connection *c, struct stream *stream)
@@ -82,7 +88,7 @@ static void start_stream(struct connection *c, struct stream *stream)
 	c->stream = stream;
 	c->chunked = c->parser.http_major > 1 || c->parser.http_minor > 0;
 	c->keep = c->keep && c->chunked; /* or its end is the connection's end */
-	write_head(c, 200, c->chunked ? "Transfer-Encoding: chunked\r\n" : "");
+	write_head(c, 200, NULL, c->chunked ? "Transfer-Encoding: chunked\r\n" : "");
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
 	event_active(c->turn, EV_TIMEOUT, 0);
 }
@@ -103,20 +109,38 @@ static void send_reply(struct connection *c, struct api_reply *reply)
 	evbuffer_add(c->part, "\n", 1);
 	len = evbuffer_get_length(c->part);
 	snprintf(length, sizeof(length), "Content-Length: %zu\r\n", len);
-	write_head(c, reply->status, length);
+	write_head(c, reply->status, reply->allow, length);
 	if (c->parser.method == HTTP_HEAD)
 		evbuffer_drain(c->part, len);
 	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
 	evbuffer_add_buffer(bufferevent_get_output(c->bev), c->part);
 }
 
+static void drop_body(struct connection *c)
+{
+	free(c->body);
+	c->body = NULL;
+	c->api->bodies -= c->body_room;
+	c->body_room = 0;
+}
+
 static void handle_request(struct connection *c)
 {
 	struct api_reply reply = {.status = 200};
+	char who[WHO_SIZE] = "";
+	const struct api_call call = {
+		.method = http_method_str((enum http_method)c->parser.method),
+		.url = c->url,
+		.body = c->body,
+		.body_len = c->body != NULL ? c->body_len : 0,
+		.who = who,
+	};
 
 	c->busy = true;
-	c->url[c->url_len] = '\0';
-	api_answer(c->api, c->parser.method == HTTP_GET, c->url, &reply);
+	if (c->parser.method == HTTP_POST)
+		peer_name(bufferevent_getfd(c->bev), who, sizeof(who));
+	api_answer(c->api, &call, &reply);
+	drop_body(c);
 	send_reply(c, &reply);
 }
 
@@ -129,13 +153,15 @@ static void refuse(struct connection *c)
 	c->busy = true;
 	c->keep = false;
 	if (c->refused == 413)
-		reply_error(&reply, 413, "a request's body may have %d bytes", BODY_MAX);
+		reply_error(&reply, 413, "a request's body may have %zu bytes", c->body_max);
+	else if (c->refused == 503)
+		reply_error(&reply, 503, "there is no room for this body now: try again");
 	else if (c->refused == 414)
 		reply_error(&reply, 414, "a path may have %d bytes, with its arguments", URL_MAX);
 	else if (err == HPE_HEADER_OVERFLOW)
 		reply_error(&reply, 431, "a request's headers may have %d bytes", HEADERS_MAX);
 	else if (err == HPE_INVALID_METHOD)
-		reply_error(&reply, 501, "no such method: everything can only be read: GET");
+		reply_error(&reply, 501, "no such method: there are GET and POST");
 	else
 		reply_error(&reply, 400, "this is not HTTP/1.1: %s", http_errno_description(err));
 	send_reply(c, &reply);
@@ -158,20 +184,54 @@ static int take_headers(http_parser *parser)
 {
 	struct connection *c = parser->data;
 	bool announced = (parser->flags & F_CONTENTLENGTH) != 0;
+	size_t kept;
 
-	if (announced && parser->content_length > BODY_MAX)
+	c->url[c->url_len] = '\0';
+	kept = parser->method == HTTP_POST ? api_body_max(c->url) : 0;
+	c->keep_body = kept > 0;
+	c->body_max = kept > 0 ? kept : BODY_MAX;
+	if (announced && parser->content_length > c->body_max)
 		c->refused = 413;
 	return c->refused != 0 ? -1 : 0;
+}
+
+/* Room for @len bytes and a NUL; all bodies together have a bound, too. */
+static bool make_room(struct connection *c, size_t len)
+{
+	size_t room = c->body_room > 0 ? c->body_room : BODY_ROOM;
+	char *body;
+
+	while (room <= len)
+		room *= 2;
+	if (room == c->body_room)
+		return true;
+	if (c->api->bodies - c->body_room + room > 2 * (size_t)CONFIG_FILE_MAX)
+		return false;
+	body = realloc(c->body, room);
+	if (body == NULL)
+		return false;
+	c->body = body;
+	c->api->bodies += room - c->body_room;
+	c->body_room = room;
+	return true;
 }
 
 static int take_body(http_parser *parser, const char *text, size_t len)
 {
 	struct connection *c = parser->data;
 
-	c->body_len += len;
-	if (c->body_len > BODY_MAX)
+	if (len > c->body_max - c->body_len)
 		c->refused = 413;
-	return c->refused != 0 ? -1 : 0;
+	else if (c->keep_body && !make_room(c, c->body_len + len))
+		c->refused = 503;
+	if (c->refused != 0)
+		return -1;
+	if (c->keep_body) {
+		memcpy(c->body + c->body_len, text, len);
+		c->body[c->body_len + len] = '\0';
+	}
+	c->body_len += len;
+	return 0;
 }
 
 static int take_end(http_parser *parser)
@@ -358,6 +418,7 @@ void connection_close(struct connection *c)
 	api->n_connections--;
 	if (c->stream != NULL)
 		c->stream->end(c->stream);
+	drop_body(c);
 	if (c->part != NULL)
 		evbuffer_free(c->part);
 	if (c->turn != NULL)

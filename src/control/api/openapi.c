@@ -31,9 +31,13 @@ static const struct refusal {
 	const char *name; /* of the component */
 	const char *description;
 	bool for_names; /* only of a route that is asked for a site or tunnel */
+	bool for_changes; /* only of a route that does something */
 } refusals[] = {
 	{"400", "bad_argument", "an argument is unknown, given twice, or out of range"},
 	{"404", "unknown_name", "no site or tunnel has this name", true},
+	{"409", "busy", "another change is under way: the error says whose", false, true},
+	{"422", "refused", "the text has errors, or no running daemon takes it", false, true},
+	{"507", "unsaved", "it cannot be saved, so it is not applied", false, true},
 	{"default", "refusal", "anything else: the error says what"},
 };
 
@@ -182,18 +186,30 @@ static json_t *describe_replies(const struct route *route)
 	for (const struct route_field *f = route->fields; f->path != NULL; f++)
 		add_field(answer, f);
 	replies = json_pack("{s:o}", "200", describe_reply("the answer", answer));
+	if (route->fields == config_apply_fields)
+		json_object_set_new(replies, "202",
+				    describe_reply("the same, and it has begun: "
+						   "/v1/config says how it goes on",
+						   json_deep_copy(answer)));
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
-		if (!refusals[i].for_names || takes_name(route))
+		if ((!refusals[i].for_names || takes_name(route)) &&
+		    (!refusals[i].for_changes || route->method != ROUTE_GET))
 			json_object_set_new(replies, refusals[i].status,
 					    reference("responses", refusals[i].name));
 	return replies;
 }
 
-/* "get_tunnels_unknown" of "/v1/tunnels/unknown": generated clients call it so. */
+static const char *method_word(const struct route *route)
+{
+	return route->method == ROUTE_GET ? "get" : "post";
+}
+
+/* "get_tunnels_unknown" of GET "/v1/tunnels/unknown": generated clients call it so. */
 static json_t *operation_id(const struct route *route)
 {
 	char id[OPERATION_ID_SIZE];
-	size_t len = snprintf(id, sizeof(id), "get%s", strchr(route->path + 1, '/'));
+	size_t len =
+		snprintf(id, sizeof(id), "%s%s", method_word(route), strchr(route->path + 1, '/'));
 
 	assert(len < sizeof(id));
 	for (size_t i = 0; i < len; i++)
@@ -204,17 +220,32 @@ static json_t *operation_id(const struct route *route)
 
 static json_t *describe_route(const struct route *route)
 {
-	return json_pack("{s:{s:o, s:s, s:o, s:o}}", "get", "operationId", operation_id(route),
-			 "summary", route->summary, "parameters", describe_args(route), "responses",
-			 describe_replies(route));
+	json_t *operation = json_pack("{s:o, s:s, s:o, s:o}", "operationId", operation_id(route),
+				      "summary", route->summary, "parameters", describe_args(route),
+				      "responses", describe_replies(route));
+
+	if (route->method == ROUTE_POST_TEXT)
+		json_object_set_new(operation, "requestBody",
+				    json_pack("{s:s, s:b, s:{s:{s:{s:s}}}}", "description",
+					      "the text of a configuration, YAML", "required", true,
+					      "content", "application/yaml", "schema", "type",
+					      "string"));
+	return json_pack("{s:o}", method_word(route), operation);
 }
 
 static json_t *describe_components(void)
 {
-	static const struct route_field error = {"error", FIELD_STRING, "what is wrong"};
+	static const struct route_field fields[] = {
+		{"error", FIELD_STRING, "what is wrong"},
+		{"errors[].file", FIELD_STRING, "of a configuration: all that is wrong", true},
+		{"errors[].line", FIELD_INTEGER, "from 1; 0: the file as a whole", true},
+		{"errors[].column", FIELD_INTEGER, "the same", true},
+		{"errors[].error", FIELD_STRING, "one sentence", true},
+	};
 	json_t *schema = object_schema(), *responses = json_object();
 
-	add_field(schema, &error);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		add_field(schema, &fields[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		json_object_set_new(
 			responses, refusals[i].name,
@@ -231,9 +262,10 @@ void openapi_answer(const struct api_request *rq, struct api_reply *reply)
 	reply->body = json_pack(
 		"{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:[], s:o, s:o}", "openapi",
 		"3.1.0", "info", "title", "Homeward", "version", HOMEWARD_VERSION, "description",
-		"What a gateway of Homeward says about itself, over a Unix socket.", "license",
-		"name", "BSD-3-Clause", "identifier", "BSD-3-Clause", "servers", "url", "/",
-		"description",
+		"What a gateway of Homeward says about itself, and how its configuration is "
+		"changed, over a Unix socket.",
+		"license", "name", "BSD-3-Clause", "identifier", "BSD-3-Clause", "servers", "url",
+		"/", "description",
 		"the Unix socket of the setting api.socket; its mode says who may ask", "security",
 		"paths", paths, "components", describe_components());
 }

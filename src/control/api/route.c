@@ -25,6 +25,20 @@ const struct route api_routes[] = {
 	 egress_fields, egress_answer},
 	{"/v1/drops", "Packets not delivered, by reason, and packets answered by the gateway",
 	 drops_args, drops_fields, drops_answer},
+	{"/v1/config", "The configuration that runs, and how a change of it goes on", NULL,
+	 config_fields, config_answer},
+	{"/v1/config/check", "Is this text a configuration? All its errors", config_check_args,
+	 config_check_fields, config_check_answer, ROUTE_POST_TEXT},
+	{"/v1/config/diff", "What would change by this text", config_check_args, config_diff_fields,
+	 config_diff_answer, ROUTE_POST_TEXT},
+	{"/v1/config/apply", "Makes this text the configuration", config_apply_args,
+	 config_apply_fields, config_apply_answer, ROUTE_POST_TEXT},
+	{"/v1/config/rollback", "Makes an earlier revision the configuration", config_rollback_args,
+	 config_apply_fields, config_rollback_answer, ROUTE_POST},
+	{"/v1/config/confirm", "Keeps the revision that awaits confirmation", NULL,
+	 config_confirm_fields, config_confirm_answer, ROUTE_POST},
+	{"/v1/config/history", "The revisions that are kept, the newest one first", NULL,
+	 config_history_fields, config_history_answer},
 	{"/v1/openapi.json", "This description", NULL, openapi_fields, openapi_answer},
 	{NULL},
 };
@@ -35,6 +49,11 @@ const struct route *route_find(const char *path)
 		if (strcmp(r->path, path) == 0)
 			return r;
 	return NULL;
+}
+
+const char *route_method_name(const struct route *route)
+{
+	return route->method == ROUTE_GET ? "GET" : "POST";
 }
 
 size_t route_n_args(const struct route *route)

@@ -36,17 +36,27 @@ struct route_field {
 	bool optional; /* may be absent */
 };
 
+enum route_method {
+	ROUTE_GET,
+	ROUTE_POST,
+	ROUTE_POST_TEXT, /* with the text of a configuration as its body */
+};
+
 struct api_request {
 	struct api *api;
 	const struct api_context *ctx;
 	const double *busy; /* [n_workers], share of turns with work in the last second */
 	struct arg args[ARGS_MAX]; /* by row of the route's args */
+	const char *body; /* ROUTE_POST_TEXT: @body_len bytes and a NUL */
+	size_t body_len;
+	const char *who; /* not ROUTE_GET: the user at the other end */
 };
 
 struct api_reply {
 	int status; /* of HTTP; 200 unless a handler says otherwise */
 	json_t *body; /* NULL: memory ran out */
 	struct stream *stream; /* instead of a body, with status 200: stream.h */
+	const char *allow; /* 405: the method that the path has */
 };
 
 struct route {
@@ -55,12 +65,15 @@ struct route {
 	const struct route_arg *args; /* ends with a row without a name; NULL: none */
 	const struct route_field *fields; /* of the answer; ends with a row without a path */
 	void (*answer)(const struct api_request *rq, struct api_reply *reply);
+	enum route_method method;
 };
 
 extern const struct route api_routes[]; /* ends with a row without a path */
 
 const struct route *route_find(const char *path);
 size_t route_n_args(const struct route *route);
+
+const char *route_method_name(const struct route *route); /* "GET", "POST" */
 
 /* Fills @reply with {"error": sentence}. */
 void reply_error(struct api_reply *reply, int status, const char *fmt, ...)
@@ -86,9 +99,12 @@ uint16_t find_site(const struct network *net, const char *name, struct api_reply
 uint16_t find_tunnel(const struct network *net, const char *name, struct api_reply *reply);
 
 /* The rows of route.c; each is in the file named by the last word of its path. */
-extern const struct route_arg tunnels_args[], flows_args[], drops_args[];
+extern const struct route_arg tunnels_args[], flows_args[], drops_args[], config_check_args[],
+	config_apply_args[], config_rollback_args[];
 extern const struct route_field status_fields[], sites_fields[], tunnels_fields[], flows_fields[],
-	egress_fields[], drops_fields[], unknown_fields[], openapi_fields[];
+	egress_fields[], drops_fields[], unknown_fields[], openapi_fields[], config_fields[],
+	config_check_fields[], config_diff_fields[], config_apply_fields[], config_confirm_fields[],
+	config_history_fields[];
 void status_answer(const struct api_request *rq, struct api_reply *reply);
 void sites_answer(const struct api_request *rq, struct api_reply *reply);
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply);
@@ -96,4 +112,11 @@ void unknown_answer(const struct api_request *rq, struct api_reply *reply);
 void flows_answer(const struct api_request *rq, struct api_reply *reply);
 void egress_answer(const struct api_request *rq, struct api_reply *reply);
 void drops_answer(const struct api_request *rq, struct api_reply *reply);
+void config_answer(const struct api_request *rq, struct api_reply *reply);
+void config_check_answer(const struct api_request *rq, struct api_reply *reply);
+void config_diff_answer(const struct api_request *rq, struct api_reply *reply);
+void config_apply_answer(const struct api_request *rq, struct api_reply *reply);
+void config_rollback_answer(const struct api_request *rq, struct api_reply *reply);
+void config_confirm_answer(const struct api_request *rq, struct api_reply *reply);
+void config_history_answer(const struct api_request *rq, struct api_reply *reply);
 void openapi_answer(const struct api_request *rq, struct api_reply *reply);

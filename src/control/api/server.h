@@ -4,6 +4,7 @@
  *   api.c          starts and stops; finds the route and asks it
  *   listen.c       the socket: whose it is, who is let in
  *   connection.c   one client: HTTP in, HTTP out
+ *   peer.c         who it is
  */
 #pragma once
 
@@ -40,11 +41,26 @@ struct api {
 		uint64_t turns, idle_turns; /* at the last sample */
 	} loads[WORKERS_MAX];
 	double busy[WORKERS_MAX];
+	size_t bodies; /* bytes of the bodies that are being received */
 	struct flows_job *left; /* listings whose client has left while a worker was asked */
 };
 
-/* Answers GET @url, or refuses any other method. */
-void api_answer(struct api *api, bool is_get, const char *url, struct api_reply *reply);
+/* What a client has asked. */
+struct api_call {
+	const char *method, *url;
+	const char *body; /* NULL: none */
+	size_t body_len;
+	const char *who; /* peer_name() */
+};
+
+/* Answers, or refuses. */
+void api_answer(struct api *api, const struct api_call *call, struct api_reply *reply);
+
+/* How many bytes a body sent to @url may have. 0: it is thrown away. */
+size_t api_body_max(const char *url);
+
+/* The user at the other end of @fd. */
+void peer_name(int fd, char *who, size_t size);
 
 /*
  * May we have a socket at @path? 0: nothing is there, or what a killed daemon left. -1 and a

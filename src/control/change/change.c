@@ -243,6 +243,11 @@ void change_status(const struct change *c, struct change_status *out)
 		out->confirm_s = (uint32_t)((c->trial.deadline_ms - now_ms + 999) / 1000);
 }
 
+bool change_counts(const struct change *c)
+{
+	return c->target->count != NULL;
+}
+
 const char *change_text(const struct change *c, size_t *len)
 {
 	*len = c->runs.len;

@@ -85,6 +85,9 @@ void change_destroy(struct change *c); /* NULL is fine */
 
 void change_status(const struct change *c, struct change_status *out);
 
+/* Does anybody know how many flows end by a change? */
+bool change_counts(const struct change *c);
+
 /* The running text, of *@len bytes and a NUL; valid until the event loop goes on. */
 const char *change_text(const struct change *c, size_t *len);
 

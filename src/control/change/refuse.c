@@ -120,17 +120,31 @@ static void refuse_restart(const struct change_item *item, struct err_list *errs
 		item->why_restart != NULL ? item->why_restart : "");
 }
 
-int refuse_change(const struct config *before, const struct config *after,
-		  const struct difference *d, struct err_list *errs)
+/* All items of @d, or only those that need a restart by themselves. */
+static void refuse_restarts(const struct difference *d, bool all, struct err_list *errs)
 {
-	size_t already = errs->n, refused = 0;
+	size_t refused = 0;
 
 	for (size_t i = 0; i < d->n; i++)
-		if (d->items[i].needs_restart && refused++ < SENTENCES_MAX)
+		if ((all || d->items[i].needs_restart) && refused++ < SENTENCES_MAX)
 			refuse_restart(&d->items[i], errs);
 	if (refused > SENTENCES_MAX)
 		err_add(errs, NULL, 0, 0, "and %zu more that cannot be changed while it runs",
 			refused - SENTENCES_MAX);
+}
+
+int refuse_items(const struct difference *d, struct err_list *errs)
+{
+	refuse_restarts(d, true, errs);
+	return d->n > 0 ? -EINVAL : 0;
+}
+
+int refuse_change(const struct config *before, const struct config *after,
+		  const struct difference *d, struct err_list *errs)
+{
+	size_t already = errs->n;
+
+	refuse_restarts(d, false, errs);
 	if (refuse_all_moved(before, after, errs) < 0)
 		err_add(errs, NULL, 0, 0, "not enough memory to compare the names");
 	return errs->n > already ? -EINVAL : 0;

@@ -1,9 +1,12 @@
-/* Which changes no running gateway takes. Private to control/change. */
+/* Which changes no running gateway takes. */
 #pragma once
 
 struct config;
 struct difference;
 struct err_list;
+
+/* A sentence for the first items of @d: they need a restart. 0 if there are none, or -EINVAL. */
+int refuse_items(const struct difference *d, struct err_list *errs);
 
 /*
  * A sentence for each item of @d, the difference of both, that cannot be taken while the daemon

@@ -27,7 +27,7 @@ static const char expected[] = "no place\n"
 			       "a.yaml:5: a line\n"
 			       "a.yaml:9:2: last\n";
 
-static void print(const struct err_list *list, char **text)
+static void print(struct err_list *list, char **text)
 {
 	size_t len;
 	FILE *out = open_memstream(text, &len);

@@ -65,6 +65,15 @@ static void check_parameters(const char *path, const json_t *list)
 	}
 }
 
+/* Each path has one. */
+static json_t *operation(const json_t *item)
+{
+	json_t *get = json_object_get(item, "get"), *post = json_object_get(item, "post");
+
+	assert_true((get == NULL) != (post == NULL));
+	return get != NULL ? get : post;
+}
+
 static void test_operations(void **state)
 {
 	json_t *ids = json_object(), *item;
@@ -72,7 +81,7 @@ static void test_operations(void **state)
 
 	json_object_foreach(at("paths"), path, item)
 	{
-		json_t *get = json_object_get(item, "get");
+		json_t *get = operation(item);
 		json_t *replies = json_object_get(get, "responses");
 		const char *id = json_string_value(json_object_get(get, "operationId"));
 
@@ -90,6 +99,9 @@ static void test_operations(void **state)
 		check_parameters(path, json_object_get(get, "parameters"));
 	}
 	assert_non_null(json_object_get(ids, "get_tunnels_unknown"));
+	assert_non_null(json_object_get(ids, "post_config_apply"));
+	item = operation(json_object_get(at("paths"), "/v1/config/apply"));
+	assert_non_null(json_object_get(item, "requestBody"));
 	json_decref(ids);
 }
 

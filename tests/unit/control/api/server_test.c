@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "control/alarm.h"
 #include "control/api/api.h"
+#include "control/change/change.h"
+#include "control/change/start.h"
 #include "fakes.h"
 
 #include <pthread.h>
@@ -54,6 +56,7 @@ static struct worker *workers[] = {&fake_workers[0], &fake_workers[1]};
 static struct event_base *base;
 static struct network *net;
 static struct alarms *alarms;
+static struct change *change; /* of a configuration that never changes */
 static struct api *api;
 static pthread_t thread;
 
@@ -104,6 +107,8 @@ static const struct {
 	{"POST", "/v1/status", 405, "can only be read"},
 	{"DELETE", "/v1/flows", 405, "can only be read"},
 	{"PATCH", "/v1/flows", 405, "can only be read"},
+	{"GET", "/v1/config/apply", 405, "POST"},
+	{"PUT", "/v1/config", 405, "can only be read"},
 	{"GET", "/v1/status?x=1", 400, "takes none"},
 	{"GET", "/v1/flows?sites=paris", 400, "did you mean site?"},
 	{"GET", "/v1/flows?site=pari", 404, "did you mean paris?"},
@@ -192,9 +197,9 @@ static json_t *promised(json_t *openapi, const char *path)
 	json_t *route = json_object_get(json_object_get(openapi, "paths"), path);
 	json_t *schema = NULL;
 
-	assert_int_equal(json_unpack(route, "{s:{s:{s:{s:{s:{s:o}}}}}}", "get", "responses", "200",
-				     "content", "application/json", "schema", &schema),
-			 0);
+	if (json_unpack(route, "{s:{s:{s:{s:{s:{s:o}}}}}}", "get", "responses", "200", "content",
+			"application/json", "schema", &schema) < 0)
+		return NULL; /* it is no question */
 	return schema;
 }
 
@@ -203,12 +208,15 @@ static void test_openapi_is_true(void **state)
 	json_t *openapi = ask("GET", "/v1/openapi.json", 200), *route;
 	const char *path;
 
-	assert_int_equal(json_object_size(json_object_get(openapi, "paths")), 8);
+	assert_int_equal(json_object_size(json_object_get(openapi, "paths")), 15);
 	json_object_foreach(json_object_get(openapi, "paths"), path, route)
 	{
-		json_t *got = ask("GET", path, 200);
+		json_t *schema = promised(openapi, path), *got;
 
-		check_schema(promised(openapi, path), got, path);
+		if (schema == NULL)
+			continue; /* config_test.c */
+		got = ask("GET", path, 200);
+		check_schema(schema, got, path);
 		json_decref(got);
 	}
 	route = ask("GET", "/v1/drops?per_worker=true", 200);
@@ -376,6 +384,15 @@ static int start(void **state)
 		.n_workers = FAKE_WORKERS,
 	};
 
+	static const struct change_target target = {0};
+	struct change_start running = {
+		.config = &config,
+		.file = strdup(config.file),
+		.text = strdup("sites: []\n"),
+		.revision = 1, /* kept nowhere */
+		.len = strlen("sites: []\n"),
+	};
+
 	for (size_t i = 0; i < FAKE_WORKERS; i++)
 		fake_workers[i] = (struct worker){
 			.counters = {.rx = 100, .tx = 85, .held = 5, .flows = FAKE_FLOWS},
@@ -407,6 +424,7 @@ static int start(void **state)
 	ctx.alarms = alarms = alarms_create();
 	evthread_use_pthreads();
 	base = event_base_new();
+	ctx.change = change = change_create(base, alarms, &running, &target, NULL);
 	api = api_create(base, &ctx, &errs);
 	err_print(&errs, stderr);
 	return api == NULL || net == NULL || pthread_create(&thread, NULL, serve, NULL) != 0;
@@ -417,6 +435,7 @@ static int stop(void **state)
 	event_base_loopbreak(base);
 	pthread_join(thread, NULL);
 	api_destroy(api);
+	change_destroy(change);
 	event_base_free(base);
 	network_destroy(net);
 	alarms_destroy(alarms);
