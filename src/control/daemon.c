@@ -132,7 +132,7 @@ static int start_events(struct daemon *d, struct err_list *errs)
 
 static int start_network(struct daemon *d, struct err_list *errs)
 {
-	d->net = network_create(&d->config->network);
+	d->net = network_create(&d->config->network, NULL);
 	if (d->net != NULL)
 		d->paths = path_mtus_create(d->net);
 	if (d->paths != NULL)

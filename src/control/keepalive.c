@@ -53,7 +53,7 @@ struct keepalives {
 	int fd4, fd6; /* -1: could not be opened */
 	struct tunnel_life *lives;
 	size_t n;
-	uint16_t *life_of; /* [n_tunnels + 1]: 1 + index in lives; 0: none */
+	uint16_t *life_of; /* [max_tunnel + 1]: 1 + index in lives; 0: none */
 };
 
 /* The outer and the inner headers are made by the same function, with the ends swapped. */
@@ -188,8 +188,8 @@ static size_t count_tunnels(const struct network *net)
 {
 	size_t n = 0;
 
-	for (uint32_t id = 1; id <= net->n_tunnels; id++)
-		n += network_tunnel_spec(net, (uint16_t)id)->keepalive.interval != 0;
+	for (uint32_t i = 0; i < net->n_tunnels; i++)
+		n += network_tunnel_spec(net, net->tunnel_ids[i])->keepalive.interval != 0;
 	return n;
 }
 
@@ -198,14 +198,15 @@ static void add_lives(struct keepalives *k)
 {
 	uint64_t now = mono_ms();
 
-	for (uint32_t id = 1; id <= k->net->n_tunnels; id++) {
-		const struct spec_tunnel *spec = network_tunnel_spec(k->net, (uint16_t)id);
+	for (uint32_t i = 0; i < k->net->n_tunnels; i++) {
+		uint16_t id = k->net->tunnel_ids[i];
+		const struct spec_tunnel *spec = network_tunnel_spec(k->net, id);
 		uint16_t interval = spec->keepalive.interval;
 
 		if (interval == 0)
 			continue;
 		k->lives[k->n] = (struct tunnel_life){
-			.tunnel = (uint16_t)id,
+			.tunnel = id,
 			.interval_s = interval,
 			.retries = (uint8_t)spec->keepalive.retries,
 			.state = KEEPALIVE_UNKNOWN,
@@ -238,7 +239,7 @@ struct keepalives *keepalives_create(struct event_base *base, const struct netwo
 		.fd4 = -1,
 		.fd6 = -1,
 		.lives = calloc(n + 1, sizeof(k->lives[0])),
-		.life_of = calloc(net->n_tunnels + 1, sizeof(k->life_of[0])),
+		.life_of = calloc(net->max_tunnel + (size_t)1, sizeof(k->life_of[0])),
 	};
 	if (k->lives == NULL || k->life_of == NULL) {
 		keepalives_destroy(k);

@@ -1,7 +1,7 @@
 /*
  * The IPv6 half of the snapshot's lookups: our addresses, and the sources of sites.
  *
- * One table by open addressing, as those of network.c; what comes from the wire is only looked up.
+ * One table by open addressing, as that of address.c; what comes from the wire is only looked up.
  */
 #include "network/index.h"
 #include "network/network.h"
@@ -25,7 +25,8 @@ void index_addresses6(struct network *net)
 
 	for (uint32_t i = 0; i <= x->address6_mask; i++)
 		x->addresses6[i].value = ADDRESS_EMPTY;
-	for (uint16_t id = 1; id <= net->n_tunnels; id++) {
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
 		struct addr6 local = network_tunnel_local(net, id);
 
 		if (net->tunnels[id].outer == OUTER_IPV6)
@@ -62,8 +63,8 @@ bool network_uses_ipv6(const struct network *net)
 {
 	if (network_forwards_ipv6(net))
 		return true;
-	for (uint32_t id = 1; id <= net->n_tunnels; id++) {
-		if (net->tunnels[id].outer == OUTER_IPV6)
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		if (net->tunnels[net->tunnel_ids[i]].outer == OUTER_IPV6)
 			return true;
 	}
 	return false;
@@ -74,7 +75,7 @@ bool network_tunnel_has_ipv6(const struct network *net, uint16_t tunnel)
 	uint16_t id = net->tunnels[tunnel].site;
 	const struct site *site = &net->sites[id];
 
-	if (site->n_prefixes6 > 0 || net->spec.sites[id - 1].n_global_prefixes > 0)
+	if (site->n_prefixes6 > 0 || net->site_specs[id]->n_global_prefixes > 0)
 		return true;
 	return site->n_prefixes == 0 &&
 	       (net->egress6 != NULL || !addr6_is_zero(&net->tunnel_addresses6[tunnel]));

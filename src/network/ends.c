@@ -25,9 +25,9 @@ bool network_make_ends(struct network *net)
 	if (x->ends == NULL)
 		return false;
 	x->n_ends = net->n_tunnels;
-	for (uint16_t id = 1; id <= net->n_tunnels; id++)
-		x->ends[id - 1] = (struct tunnel_ends){network_tunnel_local(net, id),
-						       network_tunnel_remote(net, id)};
+	for (uint32_t i = 0; i < net->n_tunnels; i++)
+		x->ends[i] = (struct tunnel_ends){network_tunnel_local(net, net->tunnel_ids[i]),
+						  network_tunnel_remote(net, net->tunnel_ids[i])};
 	qsort(x->ends, x->n_ends, sizeof(x->ends[0]), compare);
 	return true;
 }

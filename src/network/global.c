@@ -33,7 +33,7 @@ bool network_make_globals(struct network *net)
 		for (size_t k = 0; k < site->n_global_prefixes; k++)
 			net->globals[net->n_globals++] = (struct global_prefix){
 				.prefix = site->global_prefixes[k],
-				.site = (uint16_t)(i + 1),
+				.site = net->site_ids[i],
 			};
 	}
 	qsort(net->globals, net->n_globals, sizeof(net->globals[0]), compare);

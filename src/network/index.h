@@ -73,6 +73,7 @@ struct network_index {
 #define HASH_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
 
 struct network;
+struct spec_tunnel;
 
 /* global.c: makes net->globals. False: memory ran out. */
 bool network_make_globals(struct network *net);
@@ -80,9 +81,20 @@ bool network_make_globals(struct network *net);
 /* ends.c: makes index->ends, when tunnels are compiled. False: memory ran out. */
 bool network_make_ends(struct network *net);
 
-/* address6.c, tunnel6.c: fill addresses6 and tunnels6, which are there and have room. */
+/* site.c: sites and their tunnels; tunnel.c: one of those. */
+void network_compile_sites(struct network *net);
+void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_tunnel *spec,
+			    uint16_t site);
+
+/* pool.c: pools, addresses and slices. */
+void network_compile_pools(struct network *net);
+
+/* Each fills a table that is there and has room: see the files of these names. pool.c: slices. */
+void index_addresses(struct network *net);
 void index_addresses6(struct network *net);
+void index_tunnels(struct network *net);
 void index_tunnels6(struct network *net);
+void index_slices(struct network *net); /* after the addresses */
 
 /* names.c: after the sites and tunnels are compiled. False: memory ran out. */
 bool index_names(struct network *net);

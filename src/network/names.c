@@ -28,7 +28,8 @@ static uint16_t find(const struct name_index *x, const struct network *net,
 }
 
 static bool make(struct name_index *x, const struct network *net,
-		 const char *(*name_of)(const struct network *, uint16_t), uint32_t n)
+		 const char *(*name_of)(const struct network *, uint16_t), const uint16_t *ids,
+		 uint32_t n)
 {
 	uint32_t size = 8;
 
@@ -36,12 +37,12 @@ static bool make(struct name_index *x, const struct network *net,
 		size *= 2;
 	x->ids = calloc(size, sizeof(x->ids[0]));
 	x->mask = size - 1;
-	for (uint32_t id = 1; x->ids != NULL && id <= n; id++) {
-		uint64_t i = hash_name(name_of(net, (uint16_t)id));
+	for (uint32_t k = 0; x->ids != NULL && k < n; k++) {
+		uint64_t i = hash_name(name_of(net, ids[k]));
 
 		while (x->ids[i & x->mask] != 0)
 			i++;
-		x->ids[i & x->mask] = (uint16_t)id;
+		x->ids[i & x->mask] = ids[k];
 	}
 	return x->ids != NULL;
 }
@@ -50,8 +51,29 @@ bool index_names(struct network *net)
 {
 	struct network_index *x = net->index;
 
-	return make(&x->site_names, net, network_site_name, net->n_sites) &&
-	       make(&x->tunnel_names, net, network_tunnel_name, net->n_tunnels);
+	return make(&x->site_names, net, network_site_name, net->site_ids, net->n_sites) &&
+	       make(&x->tunnel_names, net, network_tunnel_name, net->tunnel_ids, net->n_tunnels);
+}
+
+const char *network_site_name(const struct network *net, uint16_t site)
+{
+	if (site == SITE_INTERNET)
+		return "internet";
+	return network_has_site(net, site) ? net->site_specs[site]->name : "removed";
+}
+
+const char *network_tunnel_name(const struct network *net, uint16_t tunnel)
+{
+	const struct spec_tunnel *spec = network_tunnel_spec(net, tunnel);
+
+	if (tunnel == TUNNEL_NONE)
+		return "none";
+	return spec != NULL ? spec->name : "removed";
+}
+
+const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_t tunnel)
+{
+	return tunnel <= net->max_tunnel ? net->tunnel_specs[tunnel] : NULL;
 }
 
 uint16_t network_find_site(const struct network *net, const char *name)

@@ -1,12 +1,15 @@
 /*
  * The network snapshot: all that workers read about sites, tunnels and egress addresses.
  *
- * Compiled from a network_spec by the control thread, published as one pointer, never changed
- * afterwards, freed when every worker has passed a quiescent point (worker/worker.h). Ids of sites
- * and tunnels are stable: flows keep them.
+ * Compiled from a network_spec by the control thread, published, never changed afterwards, freed
+ * when every worker has passed a quiescent point (worker/worker.h).
  *
  *   site 0     the Internet; sites begin at 1
  *   tunnel 0   none; tunnels begin at 1
+ *
+ * Ids of sites and tunnels are stable: flows keep them, and so does every later network, whatever
+ * the order of the file. They need not be consecutive: arrays by id have holes, whose tunnels have
+ * site 0. Whoever wants all tunnels goes through tunnel_ids.
  *
  * All lookups: any worker, no locks, no allocation.
  */
@@ -92,7 +95,23 @@ struct site {
 	const struct prefix4 *prefixes;
 	const struct prefix6 *prefixes6;
 	uint32_t n_prefixes, n_prefixes6;
-	uint16_t first_tunnel, n_tunnels; /* ids are consecutive */
+	const uint16_t *tunnels; /* [n_tunnels], ids in order of priority */
+	uint16_t n_tunnels;
+};
+
+/* A tunnel that is gone, whose flows are not: until they are swept, its id must lead somewhere. */
+struct retired_tunnel {
+	uint16_t id;
+	uint16_t site; /* SITE_INTERNET: is gone, too */
+	uint16_t successor; /* the first tunnel that the site has; TUNNEL_NONE: it has none */
+};
+
+/* Which numbers the sites and tunnels of a spec have. */
+struct network_ids {
+	const uint16_t *sites; /* [spec.n_sites], as the spec's */
+	const uint16_t *tunnels; /* of all sites, one after the other, as the spec's */
+	const struct retired_tunnel *retired; /* [n_retired] */
+	size_t n_retired;
 };
 
 /* Addresses of one site that leave untranslated. No two overlap. */
@@ -132,12 +151,18 @@ struct pool {
 
 struct network {
 	struct network_spec spec; /* names and all else only people ask for; borrowed */
-	struct tunnel *tunnels; /* [n_tunnels + 1], by id */
-	struct addr6 *tunnel_addresses6; /* [n_tunnels + 1]: our IPv6 address inside; zero: none */
-	struct tunnel_header6 *headers6; /* [n_tunnels + 1]; zero: over IPv4 */
-	uint32_t n_tunnels;
-	struct site *sites; /* [n_sites + 1], by id */
-	uint32_t n_sites;
+	struct tunnel *tunnels; /* [max_tunnel + 1], by id; of no tunnel: site 0 */
+	struct addr6 *tunnel_addresses6; /* [max_tunnel + 1]: our IPv6 address inside; zero: none */
+	struct tunnel_header6 *headers6; /* [max_tunnel + 1]; zero: over IPv4 */
+	const struct spec_tunnel **tunnel_specs; /* [max_tunnel + 1]; NULL: no tunnel */
+	uint16_t *tunnel_ids; /* [n_tunnels]: all of them, as the spec's, site by site */
+	uint32_t n_tunnels, max_tunnel;
+	struct site *sites; /* [max_site + 1], by id */
+	const struct spec_site **site_specs; /* [max_site + 1]; NULL: no site */
+	uint16_t *site_ids; /* [n_sites]: all of them, as the spec's */
+	uint32_t n_sites, max_site;
+	struct retired_tunnel *retired; /* [n_retired] */
+	size_t n_retired;
 	struct pool *pools;
 	uint32_t n_pools;
 	const struct pool *egress, *egress6; /* of the default routes; NULL: no such address */
@@ -151,10 +176,27 @@ struct network {
 	struct network_index *index; /* private to network/ */
 };
 
-/* @spec is borrowed and must outlive the snapshot. NULL if memory ran out. Control thread. */
-struct network *network_create(const struct network_spec *spec);
+/*
+ * @spec is borrowed and must outlive the network. @ids: NULL numbers sites and tunnels from 1 on,
+ * in the order of the spec. NULL on failure, with errno: ENOMEM, or EINVAL where an id is 0, given
+ * twice, or more than SPEC_SITES_MAX or SPEC_TUNNELS_MAX, by which workers bound what they keep.
+ * Control thread.
+ */
+struct network *network_create(const struct network_spec *spec, const struct network_ids *ids);
 void network_destroy(struct network *net); /* NULL is fine */
 
+/* Is there a site, or a tunnel, with this id? Any id. */
+static inline bool network_has_site(const struct network *net, uint16_t site)
+{
+	return site <= net->max_site && net->site_specs[site] != NULL;
+}
+
+static inline bool network_has_tunnel(const struct network *net, uint16_t tunnel)
+{
+	return tunnel <= net->max_tunnel && net->tunnels[tunnel].site != SITE_INTERNET;
+}
+
+/* Any id: one that the network does not have is "removed". */
 const char *network_site_name(const struct network *net, uint16_t site);
 const char *network_tunnel_name(const struct network *net, uint16_t tunnel);
 
@@ -162,6 +204,7 @@ const char *network_tunnel_name(const struct network *net, uint16_t tunnel);
 uint16_t network_find_site(const struct network *net, const char *name);
 uint16_t network_find_tunnel_name(const struct network *net, const char *name);
 
+/* What the operator asked for; NULL: no tunnel has this id. */
 const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_t tunnel);
 
 /*

@@ -1,7 +1,7 @@
 /*
  * Tunnels over IPv6: which one is it, and what are its ends?
  *
- * A table of its own, by open addressing as those of network.c, so that a packet of outer IPv4
+ * A table of its own, by open addressing as that of tunnel.c, so that a packet of outer IPv4
  * looks at nothing here. The addresses themselves stand in the ready-made headers.
  */
 #include "base/wire.h"
@@ -42,7 +42,8 @@ uint16_t network_find_tunnel6(const struct network *net, const struct addr6 *loc
 
 void index_tunnels6(struct network *net)
 {
-	for (uint16_t id = 1; id <= net->n_tunnels; id++) {
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
 		const struct tunnel *t = &net->tunnels[id];
 		struct tunnel6_slot slot = {
 			.local = network_tunnel_local(net, id),

@@ -98,10 +98,9 @@ struct context {
 	uint64_t errors_until_ns; /* as a site's, for all of them */
 	uint32_t partial_until_s; /* the latest of all ports (in/partial.c) */
 	struct worker_counters counters;
-	struct tunnel_counters *tunnels; /* [n_tunnels + 1] */
-	uint64_t *keepalives_until_ns; /* [n_tunnels + 1]: answers to them are used up until then */
+	struct tunnel_counters *tunnels; /* [SPEC_TUNNELS_MAX + 1], by id */
+	uint64_t *keepalives_until_ns; /* the same: answers to them are used up until then */
 	struct port_counters *port_counters; /* by slot */
-	uint32_t n_tunnels; /* ids above are not counted */
 
 	/* on-link destinations nobody resolved: setup writes, the worker hands them to control */
 	struct neighbour_wanted wanted[CONTEXT_WANTED_MAX];

@@ -505,10 +505,9 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->outbound_refresh = config->outbound_refresh;
 	ctx->reset_unknown = config->reset_unknown;
 	ctx->moved = egress_moved;
-	ctx->n_tunnels = config->net->n_tunnels;
-	ctx->tunnels = memory_lines((ctx->n_tunnels + 1) * sizeof(ctx->tunnels[0]));
+	ctx->tunnels = memory_lines((SPEC_TUNNELS_MAX + 1) * sizeof(ctx->tunnels[0]));
 	ctx->keepalives_until_ns =
-		memory_lines((ctx->n_tunnels + 1) * sizeof(ctx->keepalives_until_ns[0]));
+		memory_lines((SPEC_TUNNELS_MAX + 1) * sizeof(ctx->keepalives_until_ns[0]));
 	ctx->egress =
 		egress_create(config->net, config->flows_capacity, config->index, config->count);
 	ctx->sites = limits_create();

@@ -114,7 +114,7 @@ static void measure(const char *path, const struct config *before, struct steps 
 	difference_fini(&d);
 
 	begin = now_ms();
-	network = must(network_create(&after->network), "no memory");
+	network = must(network_create(&after->network, NULL), "no memory");
 	keep_shortest(&s->network, begin);
 	network_destroy(network);
 	config_destroy(after);

@@ -139,7 +139,7 @@ static void read_config(struct rig *rig, uint32_t capacity, const struct rig_egr
 	}
 	err_list_fini(&errs);
 	free(yaml);
-	rig->net = network_create(&rig->config->network);
+	rig->net = network_create(&rig->config->network, NULL);
 	if (rig->net == NULL)
 		rig_fail("no memory for the network");
 }

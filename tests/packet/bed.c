@@ -98,7 +98,7 @@ static void read_config(struct bed *bed, const char *yaml)
 		fail_msg("the test's configuration is wrong");
 	}
 	err_list_fini(&errs);
-	bed->net = network_create(&bed->config->network);
+	bed->net = network_create(&bed->config->network, NULL);
 	assert_non_null(bed->net);
 }
 
@@ -193,8 +193,8 @@ static void make_adjacency(struct bed *bed)
 	struct adjacency_route routes[PORTS_MAX] = {0};
 	struct adjacency_route6 routes6[PORTS_MAX] = {0};
 	uint8_t macs[PORTS_MAX][6] = {0};
-	uint16_t *tunnel_hops = calloc(bed->net->n_tunnels + 1, sizeof(*tunnel_hops));
-	uint16_t *tunnel_mtus = calloc(bed->net->n_tunnels + 1, sizeof(*tunnel_mtus));
+	uint16_t *tunnel_hops = calloc(bed->net->max_tunnel + 1, sizeof(*tunnel_hops));
+	uint16_t *tunnel_mtus = calloc(bed->net->max_tunnel + 1, sizeof(*tunnel_mtus));
 	size_t n = bed->config->n_ports;
 
 	assert_true(tunnel_hops != NULL && tunnel_mtus != NULL);
@@ -220,9 +220,11 @@ static void make_adjacency(struct bed *bed)
 		routes6[i].hop = routes[i].hop;
 	}
 	hops[2 * n + 1].moved = true;
-	for (uint32_t t = 1; t <= bed->net->n_tunnels; t++) {
+	for (uint32_t k = 0; k < bed->net->n_tunnels; k++) {
+		uint16_t t = bed->net->tunnel_ids[k];
+
 		tunnel_hops[t] = (uint16_t)(bed->net->tunnels[t].port + 1 + (bed->moved ? n : 0));
-		tunnel_mtus[t] = tunnel_mtu(bed, (uint16_t)t);
+		tunnel_mtus[t] = tunnel_mtu(bed, t);
 	}
 
 	bed->adj = adjacency_create(&(struct adjacency_spec){
@@ -235,7 +237,7 @@ static void make_adjacency(struct bed *bed)
 		.n_routes6 = network_uses_ipv6(bed->net) ? n : 0, /* as control/kernel does */
 		.tunnel_hops = tunnel_hops,
 		.tunnel_mtus = tunnel_mtus,
-		.n_tunnels = bed->net->n_tunnels,
+		.n_tunnels = bed->net->max_tunnel,
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = n,
 	});

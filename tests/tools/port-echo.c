@@ -40,10 +40,14 @@ static struct config config = {
 static struct tunnel tunnels[THINGS_MAX + 1];
 static struct egress_address addresses[THINGS_MAX];
 static struct spec_tunnel tunnel_specs[THINGS_MAX];
-static struct spec_site site_spec = {.name = "site", .tunnels = tunnel_specs};
-static struct site sites[] = {{}, {.first_tunnel = 1}};
-static struct network net = {
-	.tunnels = tunnels, .addresses = addresses, .sites = sites, .spec.sites = &site_spec};
+static const struct spec_tunnel *specs_by_id[THINGS_MAX + 1];
+static uint16_t tunnel_ids[THINGS_MAX];
+static struct site sites[2];
+static struct network net = {.tunnels = tunnels,
+			     .addresses = addresses,
+			     .sites = sites,
+			     .tunnel_specs = specs_by_id,
+			     .tunnel_ids = tunnel_ids};
 static struct port_set ports;
 static struct adjacency *current;
 static unsigned tables;
@@ -98,6 +102,9 @@ static void add_tunnel(char **texts)
 						 .remote = address(texts[1]),
 						 .port = (uint8_t)atoi(texts[2]),
 						 .site = 1};
+	tunnel_ids[net.n_tunnels - 1] = (uint16_t)net.n_tunnels;
+	specs_by_id[net.n_tunnels] = spec;
+	net.max_tunnel = net.n_tunnels;
 	snprintf(spec->name, sizeof(spec->name), "tunnel %u", net.n_tunnels);
 }
 

@@ -59,8 +59,10 @@ static void make_network(struct stage_bench *b, uint32_t slice_size)
 				     .slice_size = slice_size,
 				     .addresses = b->addresses,
 				     .n_addresses = 3};
-	b->net = network_create(&(struct network_spec){
-		.sites = b->sites, .n_sites = 2, .pools = &b->pool, .n_pools = 1});
+	b->net = network_create(
+		&(struct network_spec){
+			.sites = b->sites, .n_sites = 2, .pools = &b->pool, .n_pools = 1},
+		NULL);
 	assert_non_null(b->net);
 }
 
@@ -141,7 +143,6 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 		.tunnels = b->tunnel_counters,
 		.keepalives_until_ns = b->keepalives_until_ns,
 		.port_counters = b->port_counters,
-		.n_tunnels = 3,
 	};
 	for (unsigned i = 0; i < PORT_COUNT; i++)
 		b->ports[i].n_queues = 1;

@@ -209,13 +209,13 @@ void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_count
 }
 
 static void refuse_name(const struct network *net, const char *what, const char *name,
-			const char *(*nth)(const struct network *, uint16_t), uint32_t n,
-			struct api_reply *reply)
+			const char *(*name_of)(const struct network *, uint16_t),
+			const uint16_t *ids, uint32_t n, struct api_reply *reply)
 {
 	struct nearest near = nearest_begin(name);
 
-	for (uint32_t id = 1; id <= n; id++)
-		nearest_offer(&near, nth(net, (uint16_t)id));
+	for (uint32_t i = 0; i < n; i++)
+		nearest_offer(&near, name_of(net, ids[i]));
 	if (near.best != NULL)
 		reply_error(reply, 404, "no %s is called \"%.64s\"; did you mean %s?", what, name,
 			    near.best);
@@ -228,7 +228,8 @@ uint16_t find_site(const struct network *net, const char *name, struct api_reply
 	uint16_t site = network_find_site(net, name);
 
 	if (site == SITE_INTERNET)
-		refuse_name(net, "site", name, network_site_name, net->n_sites, reply);
+		refuse_name(net, "site", name, network_site_name, net->site_ids, net->n_sites,
+			    reply);
 	return site;
 }
 
@@ -237,6 +238,7 @@ uint16_t find_tunnel(const struct network *net, const char *name, struct api_rep
 	uint16_t tunnel = network_find_tunnel_name(net, name);
 
 	if (tunnel == TUNNEL_NONE)
-		refuse_name(net, "tunnel", name, network_tunnel_name, net->n_tunnels, reply);
+		refuse_name(net, "tunnel", name, network_tunnel_name, net->tunnel_ids,
+			    net->n_tunnels, reply);
 	return tunnel;
 }

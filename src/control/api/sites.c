@@ -36,10 +36,10 @@ static json_t *describe_limits(const struct spec_limits *limits)
 			 (json_int_t)limits->source_half_open);
 }
 
-static json_t *describe_site(const struct api_context *ctx, uint32_t id)
+static json_t *describe_site(const struct api_context *ctx, uint16_t id)
 {
 	const struct site *site = &ctx->net->sites[id];
-	const struct spec_site *spec = &ctx->net->spec.sites[id - 1];
+	const struct spec_site *spec = ctx->net->site_specs[id];
 	json_t *prefixes = json_array(), *globals = json_array(), *tunnels = json_array();
 	struct tunnel_counters sum = {0}, one;
 	struct site_counters flows;
@@ -51,7 +51,7 @@ static json_t *describe_site(const struct api_context *ctx, uint32_t id)
 	for (size_t i = 0; i < spec->n_global_prefixes; i++)
 		json_array_append_new(globals, json_prefix6(&spec->global_prefixes[i]));
 	for (uint16_t i = 0; i < site->n_tunnels; i++) {
-		uint16_t tunnel = site->first_tunnel + i;
+		uint16_t tunnel = site->tunnels[i];
 
 		json_array_append_new(tunnels, json_string(network_tunnel_name(ctx->net, tunnel)));
 		sum_tunnel(ctx, tunnel, &one);
@@ -61,20 +61,22 @@ static json_t *describe_site(const struct api_context *ctx, uint32_t id)
 		sum.tx_bytes += one.tx_bytes;
 		sum.drops += one.drops;
 	}
-	sum_site(ctx, (uint16_t)id, &flows);
+	sum_site(ctx, id, &flows);
 	return json_pack(
 		"{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"name", network_site_name(ctx->net, (uint16_t)id), "prefixes", prefixes,
-		"global_prefixes", globals, "tunnels", tunnels, "rx_packets",
-		(json_int_t)sum.rx_packets, "rx_bytes", (json_int_t)sum.rx_bytes, "tx_packets",
-		(json_int_t)sum.tx_packets, "tx_bytes", (json_int_t)sum.tx_bytes, "drops",
-		(json_int_t)sum.drops, "flows", (json_int_t)flows.flows, "half_open",
-		(json_int_t)flows.half_open, "refused", (json_int_t)flows.refused, "refused_source",
-		(json_int_t)flows.refused_source, "refused_no_room", (json_int_t)flows.no_room,
-		"limits", describe_limits(&spec->limits));
+		"name", network_site_name(ctx->net, id), "prefixes", prefixes, "global_prefixes",
+		globals, "tunnels", tunnels, "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
+		(json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
+		(json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops, "flows",
+		(json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open, "refused",
+		(json_int_t)flows.refused, "refused_source", (json_int_t)flows.refused_source,
+		"refused_no_room", (json_int_t)flows.no_room, "limits",
+		describe_limits(&spec->limits));
 }
 
 void sites_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	reply_list(rq, reply, "sites", 1, rq->ctx->net->n_sites, describe_site);
+	const struct network *net = rq->ctx->net;
+
+	reply_list(rq, reply, "sites", net->site_ids, net->n_sites, describe_site);
 }

@@ -11,8 +11,9 @@ struct list {
 	struct stream stream;
 	const struct api_context *ctx;
 	const char *field;
-	uint32_t first, last, next;
-	json_t *(*describe)(const struct api_context *ctx, uint32_t id);
+	const uint16_t *ids;
+	uint32_t n, next;
+	json_t *(*describe)(const struct api_context *ctx, uint16_t id);
 };
 
 static int write_part(const char *text, size_t len, void *arg)
@@ -36,15 +37,15 @@ static enum step list_step(struct stream *s, struct evbuffer *out)
 {
 	struct list *l = (struct list *)s;
 
-	if (l->next == l->first)
+	if (l->next == 0)
 		evbuffer_add_printf(out, "{\"%s\":[", l->field);
-	if (l->next > l->last) {
+	if (l->next == l->n) {
 		evbuffer_add_printf(out, "]}\n");
 		return STEP_DONE;
 	}
-	if (l->next > l->first)
+	if (l->next > 0)
 		evbuffer_add(out, ",", 1);
-	return stream_json(out, l->describe(l->ctx, l->next++), 0);
+	return stream_json(out, l->describe(l->ctx, l->ids[l->next++]), 0);
 }
 
 static void list_end(struct stream *s)
@@ -53,8 +54,8 @@ static void list_end(struct stream *s)
 }
 
 void reply_list(const struct api_request *rq, struct api_reply *reply, const char *field,
-		uint32_t first, uint32_t last,
-		json_t *(*describe)(const struct api_context *ctx, uint32_t id))
+		const uint16_t *ids, uint32_t n,
+		json_t *(*describe)(const struct api_context *ctx, uint16_t id))
 {
 	struct list *l = calloc(1, sizeof(*l));
 
@@ -66,9 +67,8 @@ void reply_list(const struct api_request *rq, struct api_reply *reply, const cha
 		.stream = {.step = list_step, .end = list_end},
 		.ctx = rq->ctx,
 		.field = field,
-		.first = first,
-		.last = last,
-		.next = first,
+		.ids = ids,
+		.n = n,
 		.describe = describe,
 	};
 	reply->stream = &l->stream;

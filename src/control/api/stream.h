@@ -26,12 +26,11 @@ struct stream {
 };
 
 /*
- * Answers {"@field": [item, ...]}, an item for each number from @first to @last, none if @last is
- * less.
+ * Answers {"@field": [item, ...]}, an item for each of @ids, [n], which are the network's.
  */
 void reply_list(const struct api_request *rq, struct api_reply *reply, const char *field,
-		uint32_t first, uint32_t last,
-		json_t *(*describe)(const struct api_context *ctx, uint32_t id));
+		const uint16_t *ids, uint32_t n,
+		json_t *(*describe)(const struct api_context *ctx, uint16_t id));
 
 /* Writes @json, lets go of it, and gives STEP_MORE; STEP_FAILED if memory ran out. */
 enum step stream_json(struct evbuffer *out, json_t *json, size_t flags);

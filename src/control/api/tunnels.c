@@ -50,9 +50,8 @@ static json_t *json_inside6(const struct addr6 *addr)
 	return addr6_is_zero(addr) ? json_null() : json_address6(addr);
 }
 
-static json_t *describe_tunnel(const struct api_context *ctx, uint32_t number)
+static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
 {
-	uint16_t id = (uint16_t)number;
 	const struct tunnel *t = &ctx->net->tunnels[id];
 	struct addr6 local = network_tunnel_local(ctx->net, id);
 	struct addr6 remote = network_tunnel_remote(ctx->net, id);
@@ -82,15 +81,16 @@ void tunnels_answer(const struct api_request *rq, struct api_reply *reply)
 {
 	const struct network *net = rq->ctx->net;
 	const struct arg *by_site = &rq->args[0];
-	uint32_t first = 1, last = net->n_tunnels;
+	const uint16_t *ids = net->tunnel_ids;
+	uint32_t n = net->n_tunnels;
 
 	if (by_site->given) {
 		uint16_t site = find_site(net, by_site->text, reply);
 
 		if (site == 0)
 			return;
-		first = net->sites[site].first_tunnel;
-		last = first + net->sites[site].n_tunnels - 1;
+		ids = net->sites[site].tunnels;
+		n = net->sites[site].n_tunnels;
 	}
-	reply_list(rq, reply, "tunnels", first, last, describe_tunnel);
+	reply_list(rq, reply, "tunnels", ids, n, describe_tunnel);
 }

@@ -49,11 +49,12 @@ static int more_packets_first(const void *a, const void *b)
 
 static json_t *find_remote(const struct network *net, const struct addr6 *remote)
 {
-	for (uint32_t id = 1; id <= net->n_tunnels; id++) {
-		struct addr6 known = network_tunnel_remote(net, (uint16_t)id);
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
+		struct addr6 known = network_tunnel_remote(net, id);
 
 		if (addr6_equal(&known, remote))
-			return json_string(network_tunnel_name(net, (uint16_t)id));
+			return json_string(network_tunnel_name(net, id));
 	}
 	return json_null();
 }

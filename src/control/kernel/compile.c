@@ -198,7 +198,8 @@ static int tunnel_row(struct view *v, const struct network *net, uint16_t id)
 
 static void route_tunnels(struct view *v, const struct network *net)
 {
-	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
 		int row = tunnel_row(v, net, id), before = v->tunnel_rows[id];
 
 		view_use(v, row);
@@ -211,7 +212,8 @@ static bool compile_tunnels(struct view *v, const struct network *net)
 {
 	bool changed = false;
 
-	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
 		int row = v->tunnel_rows[id];
 		uint16_t hop = row == HOPS_NO_ROW ? HOP_NONE : v->hops.rows[row].id;
 
@@ -389,7 +391,7 @@ bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
 		.lost = HOPS_LOST,
 		.tunnel_hops = v->tunnel_hops,
 		.tunnel_mtus = v->tunnel_mtus,
-		.n_tunnels = v->n_tunnels,
+		.n_tunnels = v->max_tunnel,
 		.macs = (const uint8_t(*)[6])v->out_macs,
 		.n_macs = v->n_ports,
 	};

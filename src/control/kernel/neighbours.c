@@ -419,7 +419,7 @@ struct neighbours *neighbours_create(struct event_base *base, struct port_set *p
 		n->ports = ports;
 		n->net = net;
 		n->users = *users;
-		ret = view_init(&n->view, PORTS_MAX, net->n_tunnels);
+		ret = view_init(&n->view, PORTS_MAX, net->max_tunnel);
 	}
 	if (ret == 0) {
 		n->view.with_six = network_uses_ipv6(net);

@@ -31,7 +31,7 @@ struct path {
 
 struct path_mtus {
 	const struct network *net;
-	struct path *paths; /* [n_tunnels + 1], by tunnel */
+	struct path *paths; /* [max_tunnel + 1], by tunnel */
 	uint32_t n_known;
 };
 
@@ -42,7 +42,7 @@ struct path_mtus *path_mtus_create(const struct network *net)
 	if (p == NULL)
 		return NULL;
 	p->net = net;
-	p->paths = calloc(net->n_tunnels + 1, sizeof(p->paths[0]));
+	p->paths = calloc(net->max_tunnel + (size_t)1, sizeof(p->paths[0]));
 	if (p->paths == NULL) {
 		path_mtus_destroy(p);
 		return NULL;
@@ -195,7 +195,7 @@ bool path_mtus_age(struct path_mtus *p, uint64_t now_s)
 {
 	uint32_t before = p->n_known;
 
-	for (uint32_t id = 1; id <= p->net->n_tunnels && p->n_known > 0; id++) {
+	for (uint32_t id = 1; id <= p->net->max_tunnel && p->n_known > 0; id++) {
 		struct path *path = &p->paths[id];
 
 		if (path->mtu == 0 || now_s < path->until_s)

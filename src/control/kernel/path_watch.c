@@ -167,10 +167,12 @@ static int open_socket(const struct family *y, int protocol)
 
 static bool has_tunnel(const struct network *net, int domain, enum tunnel_type type)
 {
-	for (uint32_t id = 1; id <= net->n_tunnels; id++)
-		if ((net->tunnels[id].outer == OUTER_IPV6) == (domain == AF_INET6) &&
-		    net->tunnels[id].type == type)
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		const struct tunnel *t = &net->tunnels[net->tunnel_ids[i]];
+
+		if ((t->outer == OUTER_IPV6) == (domain == AF_INET6) && t->type == type)
 			return true;
+	}
 	return false;
 }
 

@@ -52,7 +52,8 @@ void view_fold_mtus(struct view *v, const struct network *net, bool *changed)
 	uint16_t first_narrow = TUNNEL_NONE;
 	unsigned narrow = 0;
 
-	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
 		uint16_t mtu;
 
 		if (v->paths != NULL)

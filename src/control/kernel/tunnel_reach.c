@@ -30,7 +30,8 @@ void view_tell_unreachable(const struct view *v, const struct network *net)
 	uint16_t first = TUNNEL_NONE;
 	unsigned n = 0;
 
-	for (uint16_t id = 1; id <= net->n_tunnels && id <= v->n_tunnels; id++) {
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
 		const char *reason = unreachable(v, net, id);
 
 		if (reason != NULL && n++ == 0) {

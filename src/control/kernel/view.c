@@ -18,20 +18,20 @@
 
 #include <linux/neighbour.h>
 
-int view_init(struct view *v, size_t n_ports, size_t n_tunnels)
+int view_init(struct view *v, size_t n_ports, size_t max_tunnel)
 {
-	*v = (struct view){.n_ports = n_ports, .n_tunnels = n_tunnels};
+	*v = (struct view){.n_ports = n_ports, .max_tunnel = max_tunnel};
 	v->ports = calloc(n_ports + 1, sizeof(v->ports[0]));
-	v->tunnel_hops = calloc(n_tunnels + 1, sizeof(v->tunnel_hops[0]));
-	v->tunnel_mtus = calloc(n_tunnels + 1, sizeof(v->tunnel_mtus[0]));
-	v->tunnel_rows = calloc(n_tunnels + 1, sizeof(v->tunnel_rows[0]));
+	v->tunnel_hops = calloc(max_tunnel + 1, sizeof(v->tunnel_hops[0]));
+	v->tunnel_mtus = calloc(max_tunnel + 1, sizeof(v->tunnel_mtus[0]));
+	v->tunnel_rows = calloc(max_tunnel + 1, sizeof(v->tunnel_rows[0]));
 	v->out_macs = calloc(n_ports + 1, sizeof(v->out_macs[0]));
 	if (v->ports == NULL || v->tunnel_hops == NULL || v->tunnel_mtus == NULL ||
 	    v->tunnel_rows == NULL || v->out_macs == NULL || hops_init(&v->hops, n_ports) != 0) {
 		view_fini(v);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i <= n_tunnels; i++)
+	for (size_t i = 0; i <= max_tunnel; i++)
 		v->tunnel_rows[i] = HOPS_NO_ROW;
 	v->routes_changed = true;
 	return 0;

@@ -70,12 +70,12 @@ struct view {
 	uint16_t *ids; /* [ids_room] */
 	size_t n_ids, ids_room;
 	uint8_t (*out_macs)[6]; /* [n_ports] */
-	uint16_t *tunnel_hops, *tunnel_mtus; /* [n_tunnels + 1] */
-	int *tunnel_rows; /* [n_tunnels + 1]: HOPS_NO_ROW, or where its packets go */
-	size_t n_tunnels;
+	uint16_t *tunnel_hops, *tunnel_mtus; /* [max_tunnel + 1] */
+	int *tunnel_rows; /* [max_tunnel + 1]: HOPS_NO_ROW, or where its packets go */
+	size_t max_tunnel;
 };
 
-int view_init(struct view *v, size_t n_ports, size_t n_tunnels); /* 0 or -ENOMEM */
+int view_init(struct view *v, size_t n_ports, size_t max_tunnel); /* 0 or -ENOMEM */
 void view_fini(struct view *v);
 
 /* The port of an interface, or -1. */

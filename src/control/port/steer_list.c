@@ -50,9 +50,9 @@ int steer_list_make(struct steer_list *out, const struct network *net, size_t po
 	*out = (struct steer_list){list, 0};
 	if (list == NULL)
 		return -ENOMEM;
-	for (uint16_t id = 1; id <= net->n_tunnels; id++)
-		list[filled++] =
-			(struct steer_addr){network_tunnel_local(net, id), STEER_TUNNEL_END};
+	for (uint32_t i = 0; i < net->n_tunnels; i++)
+		list[filled++] = (struct steer_addr){network_tunnel_local(net, net->tunnel_ids[i]),
+						     STEER_TUNNEL_END};
 	filled = merge(list, filled);
 	for (size_t i = 0; i < filled; i++)
 		list[i].flags |= is_missing(own, ifindex, &list[i].addr) ? STEER_ARP : 0;

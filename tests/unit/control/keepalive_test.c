@@ -52,7 +52,7 @@ static void every_row(void **state)
 			memcpy(&tunnel.local, L, 4);
 			memcpy(&tunnel.remote, R, 4);
 		}
-		net = network_create(&spec);
+		net = network_create(&spec, NULL);
 		assert_non_null(net);
 		assert_int_equal(keepalive_make(net, 1, out), rows[i].len);
 		for (size_t k = 0; k < rows[i].len; k++)

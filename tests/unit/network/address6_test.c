@@ -40,7 +40,7 @@ static void each_is_found_and_no_other(void **state)
 	static struct spec_address addresses[ADDRESSES];
 	struct spec_pool pool;
 	struct network_spec spec = spec_of(&pool, addresses);
-	struct network *net = network_create(&spec);
+	struct network *net = network_create(&spec, NULL);
 
 	assert_non_null(net);
 	assert_int_equal(net->pools[0].n_addresses, 100);
@@ -76,7 +76,7 @@ static void a_pool_of_one_family(void **state)
 		{.slice_size = 2048, .addresses = &six, .n_addresses = 1},
 	};
 	struct network_spec spec = {.pools = pools, .n_pools = 2};
-	struct network *net = network_create(&spec);
+	struct network *net = network_create(&spec, NULL);
 
 	assert_non_null(net);
 	assert_ptr_equal(net->egress, &net->pools[0]);
@@ -84,7 +84,7 @@ static void a_pool_of_one_family(void **state)
 	network_destroy(net);
 
 	spec.n_pools = 1;
-	net = network_create(&spec);
+	net = network_create(&spec, NULL);
 	assert_non_null(net);
 	assert_null(net->egress6);
 	assert_int_equal(network_find_address6(net, &six.addr6), -1);
@@ -104,7 +104,7 @@ static void sources(void **state)
 		{.n_tunnels = 0},
 	};
 	struct network_spec spec = {.sites = sites, .n_sites = 3};
-	struct network *net = network_create(&spec);
+	struct network *net = network_create(&spec, NULL);
 	/* clang-format off */
 	const struct {
 		struct addr6 src;
@@ -131,7 +131,7 @@ static void sources(void **state)
 
 static bool uses_ipv6(const struct network_spec *spec)
 {
-	struct network *net = network_create(spec);
+	struct network *net = network_create(spec, NULL);
 	bool uses;
 
 	assert_non_null(net);
@@ -166,7 +166,7 @@ static void who_uses_ipv6(void **state)
 
 static bool tunnel_has_ipv6(const struct network_spec *spec)
 {
-	struct network *net = network_create(spec);
+	struct network *net = network_create(spec, NULL);
 	bool has;
 
 	assert_non_null(net);

@@ -45,7 +45,7 @@ static void test_ends(void **state)
 			tunnels[i].remote = htonl(1000 + i / 4); /* two tunnels each */
 		}
 	}
-	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1});
+	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);
 	assert_non_null(net);
 	for (uint32_t n = 900; n < 1200; n++) {
 		bool there = n >= 1000 && n < 1000 + TUNNELS / 4;

@@ -56,7 +56,7 @@ static void each_is_its_sites(void **state)
 		sites[i] = (struct spec_site){.global_prefixes = prefixes[i],
 					      .n_global_prefixes = EACH};
 	}
-	net = network_create(&spec);
+	net = network_create(&spec, NULL);
 	assert_non_null(net);
 	assert_int_equal(net->n_globals, SITES * EACH);
 	for (unsigned i = 0; i < SITES; i++) {
@@ -77,7 +77,7 @@ static void where_there_is_none(void **state)
 {
 	struct spec_site site = {.n_tunnels = 0};
 	struct network_spec spec = {.sites = &site, .n_sites = 1};
-	struct network *net = network_create(&spec);
+	struct network *net = network_create(&spec, NULL);
 	struct addr6 zero = address(0, 0), any = address(UINT64_C(0x2001) << 48, 1);
 
 	assert_non_null(net);
@@ -96,13 +96,13 @@ static void the_uplink(void **state)
 		{.port = 5, .slice_size = 2048, .addresses = &six, .n_addresses = 1},
 	};
 	struct network_spec spec = {.pools = pools, .n_pools = 2};
-	struct network *net = network_create(&spec);
+	struct network *net = network_create(&spec, NULL);
 
 	assert_non_null(net);
 	assert_int_equal(net->uplink6, 5);
 	network_destroy(net);
 	spec.n_pools = 1;
-	net = network_create(&spec);
+	net = network_create(&spec, NULL);
 	assert_non_null(net);
 	assert_int_equal(net->uplink6, 3);
 	network_destroy(net);

@@ -30,7 +30,7 @@ static void test_all(void **state)
 			snprintf(tunnels[i].name, sizeof(tunnels[i].name), "tunnel-%u", i);
 			snprintf(sites[i].name, sizeof(sites[i].name), "site-%u", i);
 		}
-		net = network_create(&spec);
+		net = network_create(&spec, NULL);
 		assert_non_null(net);
 		for (uint32_t i = 0; i < n; i++) {
 			assert_int_equal(network_find_site(net, sites[i].name), i + 1);

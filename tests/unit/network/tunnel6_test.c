@@ -44,7 +44,7 @@ static void each_is_found_and_no_other(void **state)
 	assert_non_null(tunnels);
 	for (uint32_t i = 0; i < MANY; i++)
 		make(&tunnels[i], i);
-	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1});
+	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);
 	assert_non_null(net);
 	for (uint32_t i = 0; i < MANY; i++) {
 		const struct spec_tunnel *t = &tunnels[i];
@@ -95,7 +95,7 @@ static void a_crowded_index(void **state)
 			t[i].key = i < 2 ? 0 : 5;
 			t[i].mtu = 1456;
 		}
-		net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1});
+		net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);
 		assert_non_null(net);
 		for (unsigned i = 0; i < 3; i++) {
 			for (unsigned field = 0; field < 6; field++) {
@@ -137,7 +137,7 @@ static void what_is_compiled(void **state)
 		t[i].remote6 = address(UINT64_C(0x20010db8) << 32, 2 + i);
 	}
 	t[2].address6 = inside;
-	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1});
+	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);
 	assert_non_null(net);
 	assert_int_equal(net->tunnels[1].outer, OUTER_IPV6);
 	assert_int_equal(net->tunnels[1].header_len, 44);

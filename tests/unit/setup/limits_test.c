@@ -41,7 +41,7 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 		.n_sites = sites,
 		.workers = (uint16_t)workers,
 	};
-	t.net = network_create(&t.spec);
+	t.net = network_create(&t.spec, NULL);
 	assert_non_null(t.net);
 	t.ctx = (struct context){
 		.net = t.net,

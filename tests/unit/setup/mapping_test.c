@@ -29,7 +29,7 @@ static int make(void **state)
 	};
 
 	address.slices[0] = UINT64_C(3) << FIRST_SLICE; /* two of them */
-	net = network_create(&(struct network_spec){.pools = &pool, .n_pools = 1});
+	net = network_create(&(struct network_spec){.pools = &pool, .n_pools = 1}, NULL);
 	flows = flow_table_create(CAPACITY, secret);
 	return net == NULL || flows == NULL;
 }

@@ -243,7 +243,7 @@ static int start(void **state)
 	ctx.config = bed->runs;
 	ctx.alarms = bed->alarms;
 	ctx.change = bed->change;
-	ctx.net = net = network_create(&bed->runs->network);
+	ctx.net = net = network_create(&bed->runs->network, NULL);
 	api = api_create(bed->base, &ctx, &errs);
 	err_print(&errs, stderr);
 	return api == NULL || pthread_create(&thread, NULL, serve, NULL) != 0;

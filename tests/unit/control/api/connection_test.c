@@ -335,7 +335,7 @@ static int start(void **state)
 	for (size_t i = 0; i < FAKE_WORKERS; i++)
 		fake_workers[i] = (struct worker){.n_flows = FAKE_FLOWS};
 	snprintf(config.api_socket, sizeof(config.api_socket), "/tmp/connection_test.%d", getpid());
-	net = network_create(&config.network);
+	net = network_create(&config.network, NULL);
 	ctx.net = net;
 	signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	evthread_use_pthreads();

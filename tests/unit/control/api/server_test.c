@@ -419,7 +419,7 @@ static int start(void **state)
 	fake_workers[1].counters.drops[DROP_NO_FLOW] = 4;
 	fake_workers[1].counters.drops[DROP_MARTIAN] = 6;
 	snprintf(config.api_socket, sizeof(config.api_socket), "/tmp/api_server_test.%d", getpid());
-	net = network_create(&config.network);
+	net = network_create(&config.network, NULL);
 	ctx.net = net;
 	ctx.alarms = alarms = alarms_create();
 	evthread_use_pthreads();

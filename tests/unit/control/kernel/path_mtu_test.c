@@ -150,7 +150,8 @@ static int set_up(void **state)
 	faro[0].remote = htonl(BERLIN);
 	oslo[0].local6 = outer6(LOCAL);
 	oslo[0].remote6 = outer6(BERLIN);
-	net = network_create(&(struct network_spec){.sites = sites, .n_sites = ARRAY_SIZE(sites)});
+	net = network_create(&(struct network_spec){.sites = sites, .n_sites = ARRAY_SIZE(sites)},
+			     NULL);
 	paths = net == NULL ? NULL : path_mtus_create(net);
 	return paths == NULL ? -1 : 0;
 }

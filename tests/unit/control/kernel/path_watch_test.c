@@ -99,7 +99,7 @@ static void check(bool no_ipv6)
 	four[0].remote = htonl(FAR);
 	six[0].local6.half[1] = htobe64(1);
 	six[0].remote6.half[1] = htobe64(2);
-	net = network_create(&(struct network_spec){.sites = sites, .n_sites = 2});
+	net = network_create(&(struct network_spec){.sites = sites, .n_sites = 2}, NULL);
 	paths = path_mtus_create(net);
 	without_ipv6 = no_ipv6;
 	watch = path_watch_create(base, net, paths, alarms, changed, base);

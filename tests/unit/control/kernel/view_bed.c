@@ -17,14 +17,25 @@ uint64_t now_ms, again_ms;
 static struct prefix4 prefixes[] = {{.len = 24}};
 static struct spec_tunnel spec_tunnels[] = {{.name = "t1"}, {.name = "t2"}, {.name = "t3"}};
 static struct spec_site spec_sites[] = {{.tunnels = spec_tunnels, .n_tunnels = 3}};
-static struct site sites[2] = {[1] = {.prefixes = prefixes, .n_prefixes = 1, .first_tunnel = 1}};
+static uint16_t all_ids[TUNNELS] = {1, 2, 3};
+static struct site sites[2] = {
+	[1] = {.prefixes = prefixes, .n_prefixes = 1, .tunnels = all_ids, .n_tunnels = TUNNELS}};
+static const struct spec_site *site_specs[2] = {[1] = &spec_sites[0]};
+static const struct spec_tunnel *tunnel_specs[TUNNELS + 1] = {
+	[1] = &spec_tunnels[0], [2] = &spec_tunnels[1], [3] = &spec_tunnels[2]};
 static struct addr6 no_addresses6[4];
 struct network net = {
 	.spec = {.sites = spec_sites, .n_sites = 1},
 	.tunnels = tunnels,
+	.tunnel_specs = tunnel_specs,
+	.tunnel_ids = all_ids,
 	.n_tunnels = TUNNELS,
+	.max_tunnel = TUNNELS,
 	.sites = sites,
+	.site_specs = site_specs,
+	.site_ids = all_ids,
 	.n_sites = 1,
+	.max_site = 1,
 	.tunnel_addresses6 = no_addresses6,
 };
 

@@ -71,7 +71,7 @@ static int open_set(void **state)
 	struct err_list errs = ERR_LIST_EMPTY;
 
 	start = parse(FILE_WITH(A B));
-	start_net = network_create(&start->network);
+	start_net = network_create(&start->network, NULL);
 	base = event_base_new();
 	set = (struct port_set){.alarms = alarms_create()};
 	if (ports_open(&set, start, start_net, &errs) != 0)
@@ -152,7 +152,7 @@ static void slots_are_kept(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		config = parse(steps[i].text);
-		net = network_create(&config->network);
+		net = network_create(&config->network, NULL);
 		if (apply(config, net) != 0)
 			fail_msg("%s: %s", steps[i].why, last_error);
 		config_destroy(before); /* nobody refers to it: ASan would tell */
@@ -182,7 +182,7 @@ static void refused_is_as_before(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct config *config = parse(rows[i].text);
-		struct network *net = network_create(&config->network);
+		struct network *net = network_create(&config->network, NULL);
 		uint16_t ethdev = set.ports[1].worker.ethdev;
 		unsigned alarms;
 

@@ -41,12 +41,14 @@ static const struct network *network(void)
 {
 	static struct egress_address egress[2];
 	static struct global_prefix globals[2];
-	static struct spec_site site = {.name = "berlin"};
+	static const struct spec_site site = {.name = "berlin"};
+	static const struct spec_site *specs[] = {NULL, &site};
 	static struct network net = {.addresses = egress,
 				     .n_addresses = 2,
 				     .globals = globals,
 				     .n_globals = 2,
-				     .spec = {.sites = &site, .n_sites = 1}};
+				     .site_specs = specs,
+				     .max_site = 1};
 
 	inet_pton(AF_INET, "203.0.113.10", &egress[0].addr);
 	egress[1].addr6 = addr("2001:db8:1::1");

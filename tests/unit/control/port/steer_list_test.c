@@ -131,7 +131,7 @@ static struct network *make_network(size_t row)
 		site.global_prefixes = &global;
 		site.n_global_prefixes = 1;
 	}
-	return network_create(&spec);
+	return network_create(&spec, NULL);
 }
 
 static void test_rows(void **state)

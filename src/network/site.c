@@ -1,0 +1,69 @@
+/* Sites: what one worker lets each of them have, and where its sources may come from. */
+#include "base/clock.h"
+#include "network/index.h"
+#include "network/network.h"
+
+/* Rounded up, so that every worker may open something. */
+static uint32_t share(uint32_t limit, uint32_t workers)
+{
+	return limit == 0 ? UINT32_MAX : (limit - 1) / workers + 1;
+}
+
+static uint64_t sixteenths(uint32_t limit)
+{
+	return ((UINT64_C(16) << 32) + limit - 1) / limit;
+}
+
+static void compile_limits(struct site_limits *limits, const struct spec_limits *spec,
+			   uint32_t workers)
+{
+	uint32_t rate = share(spec->new_flows_per_second, workers);
+
+	limits->flows = share(spec->flows, workers);
+	limits->half_open = share(spec->half_open, workers);
+	limits->source_flows = share(spec->source_flows, workers);
+	limits->source_half_open = share(spec->source_half_open, workers);
+	limits->flows_16ths = sixteenths(limits->flows);
+	limits->half_open_16ths = sixteenths(limits->half_open);
+	limits->source_flows_16ths = sixteenths(limits->source_flows);
+	limits->source_half_open_16ths = sixteenths(limits->source_half_open);
+	if (spec->new_flows_per_second == 0)
+		return;
+	limits->interval_ns = NS_PER_S / rate;
+	limits->burst_ns = (rate - 1) * limits->interval_ns;
+}
+
+void network_compile_sites(struct network *net)
+{
+	const uint16_t *tunnels = net->tunnel_ids;
+
+	for (uint32_t i = 0; i < net->n_sites; i++) {
+		const struct spec_site *spec = &net->spec.sites[i];
+		uint16_t id = net->site_ids[i];
+
+		net->sites[id] = (struct site){
+			.prefixes = spec->prefixes,
+			.n_prefixes = (uint32_t)spec->n_prefixes,
+			.prefixes6 = spec->prefixes6,
+			.n_prefixes6 = (uint32_t)spec->n_prefixes6,
+			.tunnels = tunnels,
+			.n_tunnels = (uint16_t)spec->n_tunnels,
+		};
+		net->site_specs[id] = spec;
+		compile_limits(&net->sites[id].limits, &spec->limits,
+			       net->spec.workers == 0 ? 1 : net->spec.workers);
+		for (size_t k = 0; k < spec->n_tunnels; k++)
+			network_compile_tunnel(net, *tunnels++, &spec->tunnels[k], id);
+	}
+}
+
+bool network_source_allowed(const struct network *net, uint16_t site, be32_t src)
+{
+	const struct site *s = &net->sites[site];
+
+	for (uint32_t i = 0; i < s->n_prefixes; i++) {
+		if (prefix4_contains(&s->prefixes[i], src))
+			return true;
+	}
+	return s->n_prefixes + s->n_prefixes6 == 0;
+}
