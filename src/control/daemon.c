@@ -28,7 +28,9 @@
 #include "control/notify.h"
 #include "control/port.h"
 #include "control/port/life.h"
+#include "control/publish.h"
 #include "control/rest_watch.h"
+#include "control/settings.h"
 #include "network/network.h"
 #include "path/handover.h"
 #include "worker/worker.h"
@@ -63,7 +65,8 @@ struct daemon {
 	struct event *wanted; /* timer */
 	struct event *watchdog; /* timer; NULL: no service manager watches */
 	struct handover *handover; /* NULL: one worker */
-	struct network *net;
+	struct publisher publisher;
+	const struct network *net; /* of the current snapshot */
 	struct port_set ports;
 	struct worker *workers[WORKERS_MAX];
 	size_t n_workers;
@@ -72,7 +75,6 @@ struct daemon {
 	struct port_life *port_life;
 	struct port_watch *port_watch;
 	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
-	struct adjacency *adj; /* published to the workers */
 	struct census *censuses; /* [n_workers] */
 	struct announcer *announcer;
 	struct rest_watch *rest_watch;
@@ -132,9 +134,14 @@ static int start_events(struct daemon *d, struct err_list *errs)
 
 static int start_network(struct daemon *d, struct err_list *errs)
 {
-	d->net = network_create(&d->config->network, NULL);
-	if (d->net != NULL)
-		d->paths = path_mtus_create(d->net);
+	struct network *net = network_create(&d->config->network, NULL);
+	struct settings settings = settings_of(d->config);
+
+	if (net != NULL) {
+		publisher_init(&d->publisher, net, &settings, PORTS_MAX);
+		d->net = net;
+		d->paths = path_mtus_create(net);
+	}
 	if (d->paths != NULL)
 		return 0;
 	err_add(errs, NULL, 0, 0, "not enough memory for %zu sites", d->config->network.n_sites);
@@ -159,37 +166,6 @@ static int choose_cpu(size_t i, size_t n_workers)
 	return -1;
 }
 
-static void set_port_timers(struct flow_timers *timers, const struct config *config)
-{
-	for (size_t i = 0; i < config->n_port_timers && i < FLOW_PORT_TIMERS_MAX; i++) {
-		const struct config_port_timer *from = &config->port_timers[i];
-
-		timers->ports[timers->n_ports++] = (struct flow_port_timer){
-			.port = htons(from->port),
-			.proto = from->protocol == TRANSPORT_TCP ? PROTO_TCP : PROTO_UDP,
-			.idle_s = from->idle,
-		};
-	}
-}
-
-static void set_timeouts(struct worker_config *w, const struct config *config)
-{
-	w->timers.state_s[FLOW_TCP_SYN_SENT] = config->timeout_tcp_opening;
-	w->timers.state_s[FLOW_TCP_SYN_RECEIVED] = config->timeout_tcp_opening;
-	w->timers.state_s[FLOW_TCP_SYN_ACK_RECEIVED] = config->timeout_tcp_opening;
-	w->timers.state_s[FLOW_TCP_SYN_ACK_SENT] = config->timeout_tcp_opening;
-	w->timers.state_s[FLOW_TCP_ESTABLISHED] = config->timeout_tcp_established;
-	w->timers.state_s[FLOW_TCP_FIN_SENT] = config->timeout_tcp_half_closed;
-	w->timers.state_s[FLOW_TCP_FIN_RECEIVED] = config->timeout_tcp_half_closed;
-	w->timers.state_s[FLOW_TCP_CLOSED] = config->timeout_tcp_closed;
-	w->timers.state_s[FLOW_UDP] = config->timeout_udp;
-	w->timers.dns_s = config->timeout_dns;
-	w->timers.dns_answered_s = config->timeout_dns_answered;
-	w->timers.state_s[FLOW_ICMP] = config->timeout_icmp;
-	w->timers.state_s[FLOW_OTHER] = config->timeout_udp;
-	set_port_timers(&w->timers, config);
-}
-
 static int create_workers(struct daemon *d, struct err_list *errs)
 {
 	struct worker_config w = {
@@ -198,14 +174,9 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 		.flows6_capacity =
 			(d->config->flows_capacity6 + d->config->workers - 1) / d->config->workers,
 		.count = d->config->workers,
-		.ports = d->ports.worker_ports,
-		.n_ports = PORTS_MAX,
-		.net = d->net,
-		.rest_s = d->config->port_rest,
+		.snapshot = publisher_current(&d->publisher),
 		.epoch =
 			d->config->port_rest > 0 ? epoch_next(d->config->epoch_file, d->alarms) : 0,
-		.outbound_refresh = d->config->refresh == REFRESH_OUTBOUND,
-		.reset_unknown = d->config->reset_unknown == RESET_UNKNOWN,
 	};
 
 	if (w.count > 1) {
@@ -217,7 +188,6 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 		}
 		w.handover = d->handover;
 	}
-	set_timeouts(&w, d->config);
 	for (size_t i = 0; i < d->config->workers; i++) {
 		w.index = i;
 		w.cpu = choose_cpu(i, d->config->workers);
@@ -231,19 +201,15 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 		}
 		d->n_workers++;
 	}
+	publisher_serve(&d->publisher, d->workers, d->n_workers);
 	return 0;
 }
 
 static void publish_adjacency(struct adjacency *adj, void *arg)
 {
 	struct daemon *d = arg;
-	struct adjacency *old = d->adj;
 
-	for (size_t i = 0; i < d->n_workers; i++)
-		worker_publish_adjacency(d->workers[i], adj);
-	d->adj = adj;
-	worker_synchronize(d->workers, d->n_workers);
-	adjacency_destroy(old);
+	publisher_publish(&d->publisher, &(struct publication){.adj = adj}, NULL);
 }
 
 static bool start_census(void *arg)
@@ -272,9 +238,7 @@ static void publish_ports(const struct worker_port *ports, void *arg)
 {
 	struct daemon *d = arg;
 
-	for (size_t i = 0; i < d->n_workers; i++)
-		worker_publish_ports(d->workers[i], ports);
-	worker_synchronize(d->workers, d->n_workers);
+	publisher_publish(&d->publisher, &(struct publication){.ports = ports}, NULL);
 }
 
 static void ports_changed(void *arg)
@@ -437,6 +401,7 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (ports_open(&d->ports, d->config, d->net, errs) < 0)
 		return -1;
+	publish_ports(d->ports.worker_ports, d);
 	if (create_workers(d, errs) < 0)
 		return -1;
 	if (follow_neighbours(d, errs) < 0)
@@ -475,10 +440,9 @@ static void daemon_stop(struct daemon *d)
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_destroy(d->workers[i]);
 	handover_destroy(d->handover);
-	adjacency_destroy(d->adj);
 	free(d->censuses);
 	ports_close(&d->ports);
-	network_destroy(d->net);
+	publisher_fini(&d->publisher);
 	api_release(d->claim);
 	if (d->wanted != NULL)
 		event_free(d->wanted);

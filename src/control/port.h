@@ -119,8 +119,7 @@ struct port_steer_counts {
  */
 struct port_set {
 	struct port *ports; /* [PORTS_MAX] */
-	struct worker_port *worker_ports; /* [PORTS_MAX], for worker_config: published last */
-	struct worker_port *worker_ports_next; /* [PORTS_MAX], private to control/port/ */
+	struct worker_port *worker_ports; /* [PORTS_MAX]: as they were published last */
 	size_t n; /* slots from here on were never used */
 	size_t room; /* ports that there are buffers for */
 	bool has_af_xdp; /* buffers lie as AF_XDP wants them */

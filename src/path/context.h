@@ -1,8 +1,8 @@
 /*
  * A worker context: all that the stages of one worker may touch.
  *
- * Written by its worker alone. What control publishes is read through the two pointers, which the
- * worker takes anew at the start of each burst (worker/worker.c).
+ * Written by its worker alone. What control publishes is a snapshot (snapshot.h), whose parts the
+ * worker takes between two bursts (worker/worker.c).
  */
 #pragma once
 

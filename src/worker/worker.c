@@ -8,8 +8,7 @@
  * that thread touches the ctx, until worker_stop() has joined it.
  *
  * Sharing, and who writes:
- *   net, adj, ports
- *                 control (release), worker takes them anew each turn (acquire)
+ *   snapshot      control (release), worker compares it with the one it has each turn (acquire)
  *   published     worker, under a sequence number that is odd while it writes; anybody copies
  *   query         control sets it, worker answers and clears it; so with a census
  *   wanted        worker fills it when it is empty, control empties it
@@ -67,17 +66,14 @@ struct worker {
 	uint64_t held_ticks; /* where a held clock stands; 0: it runs */
 	uint64_t held_ns; /* and the system's, then */
 	uint32_t idle_turns; /* in a row */
-	const struct worker_port *taken; /* the table that the context's ports were made from */
-	uint16_t n_slots; /* of that table */
+	const struct snapshot *taken; /* whose parts are in the context */
 	int cpu;
 	bool poll;
 	pthread_t thread;
 	bool running; /* control's own */
 
 	/* written by control */
-	_Alignas(CACHE_LINE) const struct network *net;
-	const struct adjacency *adj;
-	const struct worker_port *ports;
+	_Alignas(CACHE_LINE) const struct snapshot *snapshot;
 	struct flow_query *query;
 	struct census *census;
 	uint32_t stop;
@@ -102,34 +98,48 @@ static void take_slot(struct context *ctx, uint16_t slot, bool empty)
 }
 
 /* A port that is closed has no queue to receive from, and nobody transmits for it. */
-static void take_ports(struct worker *w, const struct worker_port *ports)
+static void take_port(struct context *ctx, uint16_t slot, const struct worker_port *port)
+{
+	struct context_port *to = &ctx->ports[slot];
+	uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
+
+	take_slot(ctx, slot, port->empty);
+	to->ethdev = port->ethdev;
+	to->n_queues = port->closed ? 0 : queues;
+	to->tx_worker = port->closed ? CONTEXT_TX_NOBODY : ctx->index % queues;
+	to->rings = port->rings;
+	to->hears_all = port->hears_all;
+	to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;
+}
+
+static void take_settings(struct context *ctx, const struct settings *settings)
+{
+	ctx->timers = settings->timers;
+	ctx->timers.half_open_s = limits_half_open_s;
+	ctx->rest_s = settings->rest_s;
+	ctx->outbound_refresh = settings->outbound_refresh;
+	ctx->reset_unknown = settings->reset_unknown;
+}
+
+/* Between two bursts, so that no packet sees parts of two snapshots. */
+static __attribute__((noinline)) void take_snapshot(struct worker *w, const struct snapshot *s)
 {
 	struct context *ctx = &w->ctx;
 
-	for (uint16_t i = 0; i < w->n_slots; i++) {
-		const struct worker_port *port = &ports[i];
-		struct context_port *to = &ctx->ports[i];
-		uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
-
-		take_slot(ctx, i, port->empty);
-		to->ethdev = port->ethdev;
-		to->n_queues = port->closed ? 0 : queues;
-		to->tx_worker = port->closed ? CONTEXT_TX_NOBODY : ctx->index % queues;
-		to->rings = port->rings;
-		to->hears_all = port->hears_all;
-		to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;
-	}
-	w->taken = ports;
+	ctx->net = s->net;
+	ctx->adj = s->adj;
+	take_settings(ctx, &s->settings);
+	for (uint16_t i = 0; i < s->n_ports; i++)
+		take_port(ctx, i, &s->ports[i]);
+	w->taken = s;
 }
 
 static void read_published(struct worker *w)
 {
-	const struct worker_port *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
+	const struct snapshot *s = __atomic_load_n(&w->snapshot, __ATOMIC_ACQUIRE);
 
-	if (unlikely(ports != w->taken))
-		take_ports(w, ports);
-	w->ctx.net = __atomic_load_n(&w->net, __ATOMIC_ACQUIRE);
-	w->ctx.adj = __atomic_load_n(&w->adj, __ATOMIC_ACQUIRE);
+	if (unlikely(s != w->taken))
+		take_snapshot(w, s);
 }
 
 /* Copies word by word: readers on other cores may see any of them, so each store is one store. */
@@ -395,19 +405,15 @@ void worker_stop(struct worker *w)
 	w->running = false;
 }
 
-void worker_publish_network(struct worker *w, const struct network *net)
+/*
+ * One that does not run takes it here: the snapshot that it has may be used again soon, and would
+ * not be told from the one after this by its address.
+ */
+void worker_publish(struct worker *w, const struct snapshot *snapshot)
 {
-	__atomic_store_n(&w->net, net, __ATOMIC_RELEASE);
-}
-
-void worker_publish_adjacency(struct worker *w, const struct adjacency *adj)
-{
-	__atomic_store_n(&w->adj, adj, __ATOMIC_RELEASE);
-}
-
-void worker_publish_ports(struct worker *w, const struct worker_port *ports)
-{
-	__atomic_store_n(&w->ports, ports, __ATOMIC_RELEASE);
+	__atomic_store_n(&w->snapshot, snapshot, __ATOMIC_RELEASE);
+	if (!w->running)
+		read_published(w);
 }
 
 /* Asleep, not spinning: a worker that has no core to run on just now may want this one. */
@@ -427,8 +433,9 @@ void worker_synchronize(struct worker *const *workers, size_t n)
 
 static bool create_ports(struct context *ctx, const struct worker_config *config)
 {
-	ctx->ports = memory_lines(config->n_ports * sizeof(ctx->ports[0]));
-	ctx->port_counters = memory_lines(config->n_ports * sizeof(ctx->port_counters[0]));
+	ctx->ports = memory_lines(config->snapshot->n_ports * sizeof(ctx->ports[0]));
+	ctx->port_counters =
+		memory_lines(config->snapshot->n_ports * sizeof(ctx->port_counters[0]));
 	if (ctx->ports == NULL || ctx->port_counters == NULL)
 		return false;
 	return true;
@@ -476,7 +483,6 @@ static bool create_qsbr(struct worker *w)
 /* After the tables, whose secret it uses. */
 static bool create_sources(struct context *ctx)
 {
-	ctx->timers.half_open_s = limits_half_open_s;
 	ctx->sources = limits_create_sources(flow_table_random(ctx->flows));
 	return ctx->sources != NULL;
 }
@@ -489,27 +495,20 @@ struct worker *worker_create(const struct worker_config *config)
 	if (w == NULL)
 		return NULL;
 	memset(w, 0, sizeof(*w));
-	w->net = config->net;
-	w->adj = config->adj;
-	w->ports = config->ports;
+	w->snapshot = config->snapshot;
 	w->cpu = config->cpu;
-	w->n_slots = config->n_ports;
 	w->poll = config->poll;
 	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz(), mono_ns());
 
 	ctx->index = config->index;
 	ctx->count = config->count;
 	ctx->handover = config->handover;
-	ctx->timers = config->timers;
-	ctx->rest_s = config->rest_s;
-	ctx->outbound_refresh = config->outbound_refresh;
-	ctx->reset_unknown = config->reset_unknown;
 	ctx->moved = egress_moved;
 	ctx->tunnels = memory_lines((SPEC_TUNNELS_MAX + 1) * sizeof(ctx->tunnels[0]));
 	ctx->keepalives_until_ns =
 		memory_lines((SPEC_TUNNELS_MAX + 1) * sizeof(ctx->keepalives_until_ns[0]));
-	ctx->egress =
-		egress_create(config->net, config->flows_capacity, config->index, config->count);
+	ctx->egress = egress_create(config->snapshot->net, config->flows_capacity, config->index,
+				    config->count);
 	ctx->sites = limits_create();
 	ctx->reassembly = reassembly_create();
 	ctx->unknown = memory_lines(sizeof(*ctx->unknown));
@@ -524,9 +523,9 @@ struct worker *worker_create(const struct worker_config *config)
 		return NULL;
 	}
 	identification_init(ctx);
-	if (config->rest_s > 0)
-		egress_begin(ctx->egress, config->epoch, config->rest_s);
 	read_published(w);
+	if (ctx->rest_s > 0)
+		egress_begin(ctx->egress, config->epoch, ctx->rest_s);
 	move_clock(w);
 	return w;
 }

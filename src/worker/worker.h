@@ -11,8 +11,8 @@
 #include "flow/flow6.h"
 #include "in/unknown.h"
 #include "network/adjacency.h"
-#include "network/network.h"
 #include "path/counters.h"
+#include "path/snapshot.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,23 +20,7 @@
 
 enum {
 	WORKERS_MAX = 32,
-	PORTS_MAX = 32,
 	FLOW_QUERY_MAX = 256, /* flows a query */
-};
-
-struct steer_queue; /* in/steer.h */
-
-/* A DPDK port as workers see it. Index in this array = index in the configuration. */
-struct worker_port {
-	uint16_t ethdev; /* DPDK port id */
-	uint16_t mtu;
-	uint16_t n_queues; /* receive and transmit; 0 means 1 */
-	uint8_t mac[6];
-	struct steer_queue *rings; /* [STEER_QUEUES_MAX], how full each is; NULL: nobody asks */
-	bool hears_all; /* the device hands over what is for other stations, too */
-	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
-	bool closed; /* there is no device, or it carries nothing: workers leave it alone */
-	bool empty; /* nobody has this slot: no packet is sent to it */
 };
 
 struct handover;
@@ -44,19 +28,12 @@ struct handover;
 struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
 	uint32_t flows6_capacity; /* the same for IPv6; 0: none is forwarded */
-	struct flow_timers timers;
-	uint16_t rest_s; /* of an egress port towards the same server; 0: none */
+	const struct snapshot *snapshot; /* the first one */
 	uint32_t epoch; /* of this start: it begins with ports that the last one left */
 	uint16_t index, count; /* which of how many workers */
 	struct handover *handover; /* shared by all; NULL if there is one worker */
-	const struct worker_port *ports; /* [n_ports]; the first table, published like the rest */
-	uint16_t n_ports; /* slots of this and all later tables */
-	const struct network *net; /* the first snapshot */
-	const struct adjacency *adj;
 	int cpu; /* to run on; -1: any */
 	bool poll; /* never sleep: benchmarks */
-	bool outbound_refresh; /* returns do not keep a flow alive */
-	bool reset_unknown; /* segments of no flow are answered by a reset */
 	const uint8_t *seed; /* 16 bytes; NULL: from the system. Tests: the same choices again */
 };
 
@@ -68,17 +45,13 @@ struct worker *worker_create(const struct worker_config *config);
 void worker_destroy(struct worker *w); /* stopped before; NULL is fine */
 
 /*
- * Publishes what the worker reads. Returns at once; what was published before may be freed after
- * worker_synchronize(). Control thread.
+ * Publishes what the worker reads. Returns at once. A worker that runs takes it at its next turn;
+ * one that does not run has taken it when this returns. The snapshot before may be freed after
+ * worker_synchronize(), which has to come before the next call. Then nobody uses the device of a
+ * port that is closed in @snapshot.
+ * Control thread.
  */
-void worker_publish_network(struct worker *w, const struct network *net);
-void worker_publish_adjacency(struct worker *w, const struct adjacency *adj);
-
-/*
- * @ports: as many as at worker_create(), and another array than before, which may be written again
- * after worker_synchronize(). Then nobody uses the device of a port that is closed there.
- */
-void worker_publish_ports(struct worker *w, const struct worker_port *ports);
+void worker_publish(struct worker *w, const struct snapshot *snapshot);
 
 /* Waits until every running worker has let go of what was published before. Control thread. */
 void worker_synchronize(struct worker *const *workers, size_t n);

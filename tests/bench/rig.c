@@ -268,31 +268,41 @@ static void make_adjacency(struct rig *rig)
 		rig_fail("no memory for neighbours");
 }
 
+/* Each worker has devices of its own. */
+static void make_snapshot(struct rig *rig, unsigned worker)
+{
+	struct snapshot *s = &rig->snapshots[worker];
+
+	*s = (struct snapshot){
+		.generation = 1,
+		.net = rig->net,
+		.adj = rig->adj,
+		.settings.rest_s = RIG_REST_S,
+		.n_ports = RIG_PORTS,
+	};
+	for (unsigned state = FLOW_FREE + 1; state < FLOW_STATE_COUNT; state++)
+		s->settings.timers.state_s[state] = RIG_TIMEOUT_S;
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		s->ports[i] = describe_port(rig, i, worker);
+}
+
 static void make_workers(struct rig *rig)
 {
 	static const uint8_t secret[17] = "benchmark secret";
-	struct worker_port ports[RIG_PORTS];
 	struct worker_config config = {
 		.flows_capacity = rig->config->flows_capacity,
 		.count = (uint16_t)rig->n_workers,
 		.handover = rig->handover,
-		.ports = ports,
-		.n_ports = RIG_PORTS,
-		.net = rig->net,
-		.adj = rig->adj,
 		.cpu = -1,
 		.poll = true,
 		.seed = secret,
-		.rest_s = RIG_REST_S,
 	};
 	uint64_t begin;
 
-	for (unsigned s = FLOW_FREE + 1; s < FLOW_STATE_COUNT; s++)
-		config.timers.state_s[s] = RIG_TIMEOUT_S;
 	begin = rig_now_ns();
 	for (unsigned i = 0; i < rig->n_workers; i++) {
-		for (unsigned p = 0; p < RIG_PORTS; p++)
-			ports[p] = describe_port(rig, p, i);
+		make_snapshot(rig, i);
+		config.snapshot = &rig->snapshots[i];
 		config.index = (uint16_t)i;
 		rig->workers[i] = worker_create(&config);
 		if (rig->workers[i] == NULL)

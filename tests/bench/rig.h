@@ -44,6 +44,7 @@ struct rig {
 	struct config *config;
 	struct network *net;
 	struct adjacency *adj;
+	struct snapshot snapshots[RIG_WORKERS_MAX]; /* each worker has devices of its own */
 	struct rig_port ports[RIG_PORTS];
 	unsigned n_workers; /* each port has a queue for each */
 	struct handover *handover;

@@ -7,6 +7,8 @@
 #include "bed.h"
 
 #include "base/err.h"
+#include "control/publish.h"
+#include "control/settings.h"
 #include "path/handover.h"
 
 #include <setjmp.h>
@@ -52,8 +54,8 @@ struct bed_port {
 
 struct bed {
 	struct config *config;
-	struct network *net;
-	struct adjacency *adj;
+	struct publisher publisher;
+	const struct network *net; /* of the current snapshot */
 	uint16_t narrow, narrow_mtu; /* the tunnel whose way has less than it should */
 	bool moved; /* the first hop of each port has, */
 	int moved_to; /* and this is where the routes lead */
@@ -61,7 +63,6 @@ struct bed {
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
 	struct worker_port worker_ports[PORTS_MAX];
-	struct worker_port with_closed[PORTS_MAX]; /* the same, while some are */
 	struct handover *handover;
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
@@ -98,8 +99,16 @@ static void read_config(struct bed *bed, const char *yaml)
 		fail_msg("the test's configuration is wrong");
 	}
 	err_list_fini(&errs);
-	bed->net = network_create(&bed->config->network, NULL);
-	assert_non_null(bed->net);
+}
+
+static void begin_publication(struct bed *bed)
+{
+	struct network *net = network_create(&bed->config->network, NULL);
+	struct settings settings = settings_of(bed->config);
+
+	assert_non_null(net);
+	publisher_init(&bed->publisher, net, &settings, (uint16_t)bed->config->n_ports);
+	bed->net = net;
 }
 
 static uint16_t mtu_of(const struct bed *bed, size_t port)
@@ -187,7 +196,7 @@ static uint16_t tunnel_mtu(const struct bed *bed, uint16_t id)
  * Every port: one default route to its next-hop-mac. Hop number = port number + 1; one more for each
  * behind those, to another neighbour, and one for flows that are lost.
  */
-static void make_adjacency(struct bed *bed)
+static struct adjacency *make_adjacency(struct bed *bed)
 {
 	struct hop hops[2 * PORTS_MAX + 2] = {0};
 	struct adjacency_route routes[PORTS_MAX] = {0};
@@ -196,6 +205,7 @@ static void make_adjacency(struct bed *bed)
 	uint16_t *tunnel_hops = calloc(bed->net->max_tunnel + 1, sizeof(*tunnel_hops));
 	uint16_t *tunnel_mtus = calloc(bed->net->max_tunnel + 1, sizeof(*tunnel_mtus));
 	size_t n = bed->config->n_ports;
+	struct adjacency *adj;
 
 	assert_true(tunnel_hops != NULL && tunnel_mtus != NULL);
 	for (size_t i = 0; i < n; i++) {
@@ -227,7 +237,7 @@ static void make_adjacency(struct bed *bed)
 		tunnel_mtus[t] = tunnel_mtu(bed, t);
 	}
 
-	bed->adj = adjacency_create(&(struct adjacency_spec){
+	adj = adjacency_create(&(struct adjacency_spec){
 		.hops = hops,
 		.n_hops = 2 * n + 2,
 		.lost = (uint16_t)(2 * n + 1),
@@ -241,9 +251,10 @@ static void make_adjacency(struct bed *bed)
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = n,
 	});
-	assert_non_null(bed->adj);
+	assert_non_null(adj);
 	free(tunnel_hops);
 	free(tunnel_mtus);
+	return adj;
 }
 
 uint32_t bed_epoch;
@@ -254,32 +265,10 @@ static void make_workers(struct bed *bed, uint64_t seed)
 	struct worker_config config = {
 		.flows_capacity = bed->config->flows_capacity / bed->n_workers,
 		.flows6_capacity = bed->config->flows_capacity6 / bed->n_workers,
-		.timers.state_s =
-			{
-				[FLOW_UDP] = bed->config->timeout_udp,
-				[FLOW_ICMP] = bed->config->timeout_icmp,
-				[FLOW_TCP_SYN_SENT] = bed->config->timeout_tcp_opening,
-				[FLOW_TCP_SYN_RECEIVED] = bed->config->timeout_tcp_opening,
-				[FLOW_TCP_SYN_ACK_RECEIVED] = bed->config->timeout_tcp_opening,
-				[FLOW_TCP_SYN_ACK_SENT] = bed->config->timeout_tcp_opening,
-				[FLOW_OTHER] = bed->config->timeout_udp,
-				[FLOW_TCP_ESTABLISHED] = bed->config->timeout_tcp_established,
-				[FLOW_TCP_FIN_SENT] = bed->config->timeout_tcp_half_closed,
-				[FLOW_TCP_FIN_RECEIVED] = bed->config->timeout_tcp_half_closed,
-				[FLOW_TCP_CLOSED] = bed->config->timeout_tcp_closed,
-			},
 		.count = (uint16_t)bed->n_workers,
-		.ports = bed->worker_ports,
-		.n_ports = (uint16_t)bed->config->n_ports,
-		.net = bed->net,
-		.adj = bed->adj,
+		.snapshot = publisher_current(&bed->publisher),
 		.cpu = -1,
-		.timers.dns_s = bed->config->timeout_dns,
-		.timers.dns_answered_s = bed->config->timeout_dns_answered,
-		.rest_s = bed->config->port_rest,
 		.epoch = bed_epoch,
-		.outbound_refresh = bed->config->refresh == REFRESH_OUTBOUND,
-		.reset_unknown = bed->config->reset_unknown == RESET_UNKNOWN,
 		.seed = secret,
 	};
 
@@ -295,6 +284,14 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		bed->workers[i] = worker_create(&config);
 		assert_non_null(bed->workers[i]);
 	}
+	publisher_serve(&bed->publisher, bed->workers, bed->n_workers);
+}
+
+static void publish(struct bed *bed, const struct publication *new)
+{
+	publisher_publish(&bed->publisher, new, NULL);
+	for (unsigned i = 0; i < bed->n_workers && bed->workers[i] != NULL; i++)
+		worker_turn(bed->workers[i]);
 }
 
 struct bed *bed_create(const char *yaml, uint64_t seed)
@@ -305,26 +302,20 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 	assert_non_null(bed);
 	start_dpdk();
 	read_config(bed, yaml);
+	begin_publication(bed);
 	bed->n_workers = bed->config->workers;
 	make_pool(bed, serial);
 	for (unsigned i = 0; i < bed->config->n_ports; i++)
 		open_port(bed, i, serial);
 	serial++;
-	make_adjacency(bed);
+	publish(bed, &(struct publication){.adj = make_adjacency(bed), .ports = bed->worker_ports});
 	make_workers(bed, seed);
 	return bed;
 }
 
 static void renew_adjacency(struct bed *bed)
 {
-	struct adjacency *old = bed->adj;
-
-	make_adjacency(bed);
-	for (unsigned i = 0; i < bed->n_workers; i++) {
-		worker_publish_adjacency(bed->workers[i], bed->adj);
-		worker_turn(bed->workers[i]);
-	}
-	adjacency_destroy(old);
+	publish(bed, &(struct publication){.adj = make_adjacency(bed)});
 }
 
 void bed_move(struct bed *bed, int to)
@@ -349,13 +340,8 @@ void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu)
 
 void bed_close(struct bed *bed, unsigned port, bool closed)
 {
-	memcpy(bed->with_closed, bed->worker_ports, sizeof(bed->with_closed));
-	bed->with_closed[port].closed = closed;
-	for (unsigned i = 0; i < bed->n_workers; i++) {
-		worker_publish_ports(bed->workers[i],
-				     closed ? bed->with_closed : bed->worker_ports);
-		worker_turn(bed->workers[i]);
-	}
+	bed->worker_ports[port].closed = closed;
+	publish(bed, &(struct publication){.ports = bed->worker_ports});
 }
 
 /* With AddressSanitizer: who reads behind the frame is stopped, until the next bed_run() is over. */
@@ -398,8 +384,7 @@ void bed_destroy(struct bed *bed)
 	handover_destroy(bed->handover);
 	for (unsigned i = 0; i < bed->config->n_ports; i++)
 		close_port(&bed->ports[i]);
-	adjacency_destroy(bed->adj);
-	network_destroy(bed->net);
+	publisher_fini(&bed->publisher);
 	config_destroy(bed->config);
 	rte_mempool_free(bed->pool);
 	free(bed);

@@ -60,7 +60,7 @@ void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);
 /* A port carries IP packets of @mtu bytes from now on, and so do the tunnels over it. */
 void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu);
 
-/* The workers let go of port number @port, or take it back. It must not have been closed twice. */
+/* The workers let go of port number @port, or take it back. */
 void bed_close(struct bed *bed, unsigned port, bool closed);
 
 struct worker_counters bed_counters(struct bed *bed); /* of all workers */

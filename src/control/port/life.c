@@ -69,13 +69,10 @@ static bool is_due(struct retry *r)
 static void publish(struct port_life *w)
 {
 	struct port_set *set = w->set;
-	struct worker_port *next = set->worker_ports_next;
 
 	for (size_t i = 0; i < PORTS_MAX; i++)
-		next[i] = set->ports[i].worker;
-	set->worker_ports_next = set->worker_ports;
-	set->worker_ports = next;
-	w->publish(next, w->arg);
+		set->worker_ports[i] = set->ports[i].worker;
+	w->publish(set->worker_ports, w->arg);
 }
 
 /* Workers let go of a port, or take it. */

@@ -16,8 +16,8 @@ struct event_base;
 struct port_life;
 
 /*
- * Has all workers take @ports, and returns when they did: nobody uses what is closed there any
- * more. The array of the call before may be written then.
+ * Has all workers take a copy of @ports, and returns when they did: nobody uses what is closed
+ * there any more.
  */
 typedef void (*port_life_publish_fn)(const struct worker_port *ports, void *arg);
 

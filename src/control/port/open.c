@@ -268,8 +268,7 @@ static int set_init(struct port_set *set, const struct config *config, const str
 	*set = (struct port_set){.alarms = set->alarms};
 	set->ports = calloc(PORTS_MAX, sizeof(set->ports[0]));
 	set->worker_ports = calloc(PORTS_MAX, sizeof(set->worker_ports[0]));
-	set->worker_ports_next = calloc(PORTS_MAX, sizeof(set->worker_ports[0]));
-	if (set->ports == NULL || set->worker_ports == NULL || set->worker_ports_next == NULL)
+	if (set->ports == NULL || set->worker_ports == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < PORTS_MAX; i++)
 		set->worker_ports[i] = set->ports[i].worker = nobody;
@@ -350,6 +349,5 @@ void ports_close(struct port_set *set)
 	free(set->own);
 	free(set->ports);
 	free(set->worker_ports);
-	free(set->worker_ports_next);
 	*set = (struct port_set){0};
 }

@@ -18,21 +18,28 @@ enum { CAPACITY = 1024, PATIENCE_MS = 5000 };
 
 static const uint8_t seed[16] = "tests of worker";
 
+static struct snapshot snapshot_of(const struct stage_bench *b)
+{
+	struct snapshot s = {.net = b->net, .adj = b->adj};
+
+	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
+		s.settings.timers.state_s[i] = 60;
+	return s;
+}
+
 static struct worker_config config_of(const struct stage_bench *b)
 {
-	struct worker_config c = {
+	static struct snapshot first;
+
+	first = snapshot_of(b);
+	return (struct worker_config){
 		.flows_capacity = CAPACITY,
 		.flows6_capacity = CAPACITY,
 		.count = 1,
-		.net = b->net,
-		.adj = b->adj,
+		.snapshot = &first,
 		.cpu = -1,
 		.seed = seed,
 	};
-
-	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
-		c.timers.state_s[i] = 60;
-	return c;
 }
 
 static int setup(void **state)
@@ -147,6 +154,7 @@ static void test_thread(void **state)
 {
 	struct stage_bench *b = *state, *next = bench_create(2048, CAPACITY, 0, 1);
 	struct worker_config c = config_of(b);
+	const struct snapshot other = snapshot_of(next);
 	struct worker *w = worker_create(&c);
 	static struct flow_query q;
 
@@ -162,8 +170,7 @@ static void test_thread(void **state)
 		while (!worker_query_done(&q) && waited++ < PATIENCE_MS)
 			pause_ms(1);
 		assert_true(worker_query_done(&q));
-		worker_publish_network(w, round == 0 ? next->net : b->net);
-		worker_publish_adjacency(w, round == 0 ? next->adj : b->adj);
+		worker_publish(w, round == 0 ? &other : c.snapshot);
 		worker_synchronize(&w, 1);
 		worker_stop(w);
 		turns = turns_of(w);

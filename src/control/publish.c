@@ -1,0 +1,95 @@
+/*
+ * Publication: see publish.h.
+ *
+ * The two snapshots take turns. One that no worker reads is filled and published, and when every
+ * worker has passed a quiescent point, none reads the other. So neither is written while anybody
+ * reads it, and a worker always meets another address than the one that it has.
+ */
+#include "control/publish.h"
+
+#include "worker/worker.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* An index by id that has no place in the table would be found by packets. */
+static void check(const struct snapshot *s)
+{
+	assert(s->adj == NULL || s->adj->n_tunnels >= s->net->max_tunnel);
+}
+
+static void fill(struct snapshot *s, const struct publication *new)
+{
+	if (new->net != NULL)
+		s->net = new->net;
+	if (new->adj != NULL)
+		s->adj = new->adj;
+	if (new->settings != NULL)
+		s->settings = *new->settings;
+	if (new->ports != NULL)
+		memcpy(s->ports, new->ports, s->n_ports * sizeof(s->ports[0]));
+	s->generation++;
+	check(s);
+}
+
+/* Takes the parts that are owned, and says which they replace. */
+static struct publication own(struct publisher *p, const struct publication *new)
+{
+	struct publication replaced = {0};
+
+	if (new->net != NULL) {
+		replaced.net = p->net;
+		p->net = new->net;
+	}
+	if (new->adj != NULL) {
+		replaced.adj = p->adj;
+		p->adj = new->adj;
+	}
+	return replaced;
+}
+
+void publisher_init(struct publisher *p, struct network *net, const struct settings *settings,
+		    uint16_t n_ports)
+{
+	const struct publication first = {.net = net, .settings = settings};
+
+	assert(n_ports <= PORTS_MAX);
+	*p = (struct publisher){0};
+	p->snapshots[0].n_ports = n_ports;
+	fill(&p->snapshots[0], &first);
+	own(p, &first);
+}
+
+void publisher_serve(struct publisher *p, struct worker *const *workers, size_t n)
+{
+	p->workers = workers;
+	p->n_workers = n;
+}
+
+void publisher_fini(struct publisher *p)
+{
+	adjacency_destroy(p->adj);
+	network_destroy(p->net);
+	*p = (struct publisher){0};
+}
+
+void publisher_publish(struct publisher *p, const struct publication *new,
+		       struct publication *replaced)
+{
+	struct snapshot *next = &p->snapshots[!p->current];
+	struct publication old;
+
+	*next = p->snapshots[p->current];
+	fill(next, new);
+	old = own(p, new);
+	p->current = !p->current;
+	for (size_t i = 0; i < p->n_workers; i++)
+		worker_publish(p->workers[i], next);
+	worker_synchronize(p->workers, p->n_workers);
+	if (replaced != NULL) {
+		*replaced = old;
+		return;
+	}
+	adjacency_destroy(old.adj);
+	network_destroy(old.net);
+}

@@ -1,0 +1,58 @@
+/*
+ * The snapshot: all that workers read of the operator's intent and of the kernel's state.
+ *
+ * The control thread makes it and publishes it as one pointer (worker_publish()). From then on
+ * nobody writes to it. A worker that meets a new one at the start of a turn takes its parts into
+ * its context, so a packet never sees two of them. It is used again when all workers have passed a
+ * quiescent point (control/publish.c).
+ *
+ *   snapshot 7 ── network 3, table 41, settings, ports
+ *   snapshot 8 ── network 3, table 42, settings, ports       the network is the same object
+ *
+ * The network and the table of neighbours and routes are large and are shared between generations;
+ * what is small is copied into each.
+ */
+#pragma once
+
+#include "flow/flow.h"
+#include "network/adjacency.h"
+#include "network/network.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	PORTS_MAX = 32,
+};
+
+struct steer_queue; /* in/steer.h */
+
+/* A DPDK port as workers see it. Index in an array: its slot (control/port.h). */
+struct worker_port {
+	uint16_t ethdev; /* DPDK port id */
+	uint16_t mtu;
+	uint16_t n_queues; /* receive and transmit; 0 means 1 */
+	uint8_t mac[6];
+	struct steer_queue *rings; /* [STEER_QUEUES_MAX], how full each is; NULL: nobody asks */
+	bool hears_all; /* the device hands over what is for other stations, too */
+	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
+	bool closed; /* there is no device, or it carries nothing: workers leave it alone */
+	bool empty; /* nobody has this slot: no packet is sent to it */
+};
+
+/* What can be set while packets pass, besides the network. */
+struct settings {
+	struct flow_timers timers; /* half_open_s is the workers' own */
+	uint16_t rest_s; /* of an egress port towards the same server; 0: none */
+	bool outbound_refresh; /* returns do not keep a flow alive */
+	bool reset_unknown; /* segments of no flow are answered by a reset */
+};
+
+struct snapshot {
+	uint64_t generation; /* 1, 2, 3 ... */
+	const struct network *net;
+	const struct adjacency *adj; /* NULL: no worker runs yet */
+	struct settings settings;
+	uint16_t n_ports; /* slots: the same in all snapshots of a worker */
+	struct worker_port ports[PORTS_MAX]; /* by slot */
+};
