@@ -1,9 +1,9 @@
 /*
  * How much memory the control groups of this process still let it have: see memory.h.
  *
- * The kernel kills a process whose group is at its limit, however much the machine has. A limit of
- * any group above counts, too: up to the root of the hierarchy, or of what is mounted of it, as in
- * a container. Page cache that the kernel can give up at once is no use of memory.
+ * The kernel kills a process whose group is at its limit, even if the machine has free memory. The
+ * limits of all groups above count, too, up to the root of the hierarchy. In a container that is
+ * the root of what is mounted. Page cache that the kernel can drop at once does not count as used.
  *
  *   version   file of the limit         use                       can be given up, of memory.stat
  *   2         memory.max                memory.current            inactive_file, active_file
@@ -139,7 +139,7 @@ static uint64_t left_in(const char *folder, const struct version *v)
 	return limit > use ? limit - use : 0;
 }
 
-/* The least that a group from ours up to the root of the mount has left. */
+/* The smallest remainder of all groups from ours up to the root of the mount. */
 static uint64_t left_of(const char *proc, const struct version *v)
 {
 	char group[PATH_MAX], root[PATH_MAX], mount[PATH_MAX], folder[2 * PATH_MAX];

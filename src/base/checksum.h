@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Sums grow upwards of 16 bits; fold when done. */
+/* A sum grows beyond 16 bits: fold it when done. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
 	sum = (sum & UINT32_MAX) + (sum >> 32);
@@ -91,8 +91,8 @@ static inline uint16_t checksum_apply(uint16_t checksum, uint64_t delta)
 }
 
 /*
- * The same where zero is no answer: UDP, in which it would mean that there is none (RFC 768), and
- * ICMP, whose message may be all zeros. The other zero of one's complement is right for both.
+ * The same where the field must not be zero. In UDP zero means "no checksum" (RFC 768); an ICMP
+ * message may be all zeros. Both take 0xffff instead, the other zero of one's complement.
  */
 static inline uint16_t checksum_apply_nonzero(uint16_t checksum, uint64_t delta)
 {

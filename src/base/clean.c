@@ -1,8 +1,8 @@
 /*
  * Text of others, made fit to be shown: see clean.h.
  *
- * It comes from a file, a client or a daemon: whatever is in it, a terminal must not be made to do
- * things by it.
+ * It comes from a file, a client or a daemon. It may contain control sequences, which must not
+ * reach a terminal.
  */
 #include "base/clean.h"
 

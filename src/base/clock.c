@@ -4,9 +4,9 @@
  * Nanoseconds are counted from the beginning of the current second, so that rounding never adds up,
  * and the product in clock_move() stays under 2^62 whatever the counter's frequency.
  *
- * Small differences, as between a good counter and a clock that NTP slews, are evened out once a
- * second without a word. A large one is counted. If two comparisons in a row say that the counter
- * runs at the same other speed, then it is the speed that was wrong.
+ * Small differences, as between a good counter and a clock that NTP slews, are corrected once a
+ * second and not reported. A large one is counted. If two comparisons in a row find the same other
+ * rate, that rate is taken: the nominal one was wrong.
  */
 #include "base/clock.h"
 
@@ -63,7 +63,7 @@ static bool is_near(uint64_t a, uint64_t b, uint64_t tolerance)
 	return (a > b ? a - b : b - a) <= tolerance;
 }
 
-/* The counter made @ticks in @ns, which is not what it should have. */
+/* The counter advanced by @ticks in @ns, which is not its nominal rate. */
 static void disagree(struct clock *c, uint64_t ticks, uint64_t ns)
 {
 	uint64_t before = c->seen_per_s;

@@ -1,14 +1,13 @@
 /*
  * A worker's clock: seconds for ageing, nanoseconds for rates, from one reading of a counter.
  *
- * Whoever owns it says how many ticks the counter shows and moves it once a burst; everybody else
- * reads two plain numbers. The first second is 1, so that 0 can mean "never". No division while
- * less than a second has passed.
+ * Its owner reads the counter and moves the clock once a burst; all others read two plain numbers.
+ * The first second is 1, so that 0 can mean "never". No division while less than a second has
+ * passed.
  *
- * The counter only divides the seconds; that one is over is said by the system's clock
- * (CLOCK_MONOTONIC), which is asked once a second. So a counter that steps back, jumps, stops or
- * runs at another speed than it should bends a second at most, and is noticed. Time never goes
- * back: where it ran ahead it waits.
+ * The counter only divides a second. The system's clock (CLOCK_MONOTONIC), read once a second, says
+ * when a second is over. So a counter that steps back, jumps, stops or runs at a wrong rate
+ * distorts one second at most, and is noticed. Time never goes back: if it ran ahead, it waits.
  */
 #pragma once
 

@@ -89,13 +89,13 @@ struct drop_info {
 extern const struct drop_info drop_infos[DROP_COUNT]; /* [DROP_NONE] is {"none", ...} */
 
 /*
- * Answers: packets that went out as something else than they came in, because the gateway itself
- * replied. Not drops: the reply is made in the packet's own buffer and is its way out.
+ * Answers: packets to which the gateway itself replied. They are not drops: the reply is made in
+ * the packet's own buffer and leaves in its place.
  *
  * X(enum name, name for people, what it is, its ICMP type and code, its ICMPv6 type and code, the
  *   drop reason if it cannot be sent)
  *
- * Zeros: it is no ICMP message. NONE: none, or the reason of the refusal that it tells of.
+ * Zeros: it is no ICMP message. NONE: no drop reason, or that of the refusal which it reports.
  */
 /* clang-format off */
 #define ANSWER_LIST(X)                                                                             \

@@ -1,10 +1,10 @@
 /*
  * The daemon's log.
  *
- * Standard error may be a file, a terminal, the journal or a pipe, and whoever reads it may stop
- * reading. A write then waits. So a thread of its own writes the log: log_line() puts the finished
- * line into a ring of fixed size and returns. A line for which there is no room is counted, and the
- * number is said as soon as lines pass again.
+ * Standard error may be a file, a terminal, the journal or a pipe. If its reader stops reading, a
+ * write blocks. So a thread of its own writes the log: log_line() puts the finished line into a
+ * ring of fixed size and returns. Lines that find no room are counted; the next line that is
+ * written is preceded by their number.
  *
  * The descriptor is not made non-blocking: that flag belongs to the open file, which a shell or
  * another program may share with us.
@@ -80,7 +80,7 @@ static size_t format_line(char out[LINE_SIZE], enum log_level level, const char 
 	return len + 1;
 }
 
-/* Waits as long as it takes. False: nobody will ever read it. */
+/* Blocks until it is written. False: there is no reader any more. */
 static bool write_all(const char *text, size_t len)
 {
 	while (len > 0) {

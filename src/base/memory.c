@@ -61,7 +61,7 @@ uint64_t memory_huge_available(void)
 	return pages * HUGE_SIZE;
 }
 
-/* Leaves the machine a little: what is available is an estimate. */
+/* Keeps a reserve: what the kernel reports as available is an estimate. */
 static bool machine_has(size_t size)
 {
 	uint64_t available = memory_available();
@@ -98,8 +98,8 @@ static void touch(uint8_t *mem, size_t size)
 }
 
 /*
- * Huge pages may be reserved and yet not be given, as where a control group has none left: to touch
- * one would be SIGBUS. True also on a kernel before 5.14, which cannot tell.
+ * Reserved huge pages may be unusable, for instance if a control group has none left: touching one
+ * raises SIGBUS. True also on kernels before 5.14, which cannot tell.
  */
 static bool populate(void *mem, size_t size)
 {

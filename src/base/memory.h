@@ -15,22 +15,22 @@ enum memory_kind {
 };
 
 /*
- * Zeroed, aligned to 2 MiB. NULL with errno: ENOMEM also if the machine has not that much to give,
- * as touching it would make the kernel kill somebody. @kind may be NULL.
+ * Zeroed, aligned to 2 MiB. NULL with errno: ENOMEM also if the machine has not that much memory
+ * available, since the kernel would kill a process when the pages are touched. @kind may be NULL.
  */
 void *memory_map(size_t size, enum memory_kind *kind);
 void memory_unmap(void *mem, size_t size); /* NULL is fine */
 
 /*
- * Bytes that the machine can give without swapping, and the control groups of this process allow;
- * UINT64_MAX: nobody says.
+ * Bytes that are available without swapping and that the control groups of this process allow;
+ * UINT64_MAX: unknown.
  */
 uint64_t memory_available(void); /* small pages */
 uint64_t memory_left_in_groups(const char *proc); /* cgroup.c; @proc: "/proc/self" but in tests */
 uint64_t memory_huge_available(void); /* reserved huge pages that nobody uses */
 
 /*
- * Zeroed, on cache lines of its own: what one thread writes must not share a line with what another
- * one writes. free() ends it. NULL if memory ran out.
+ * Zeroed, on cache lines of its own, so that two threads never write to the same line. free() ends
+ * it. NULL if memory ran out.
  */
 void *memory_lines(size_t size);

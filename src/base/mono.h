@@ -1,4 +1,6 @@
-/* CLOCK_MONOTONIC: the control thread's time, and what workers hold theirs against (clock.h). */
+/*
+ * CLOCK_MONOTONIC: the control thread's time, and the reference of the workers' clocks (clock.h).
+ */
 #pragma once
 
 #include <stdint.h>

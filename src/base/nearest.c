@@ -2,12 +2,12 @@
  * The nearest known word, by edit distance.
  *
  * Counts insertions, deletions, substitutions and swaps of neighbours as one each (optimal string
- * alignment): the slips of a typing hand. A word is near if at most a third of its letters, and
- * always one, are wrong; a guess further off would confuse more than help.
+ * alignment): the common typing errors. A word is near if at most a third of its letters are
+ * wrong; one wrong letter is always near. A worse guess would confuse more than help.
  *
- * The work is bounded whatever anybody types and however much is known: words longer than WORD_MAX
- * are compared by their first letters, a word is left as soon as it is too far off, and after
- * WORK_MAX comparisons of two letters no further word is looked at.
+ * The work is bounded for any input and any number of known words: words longer than WORD_MAX are
+ * compared by their first letters, a word is abandoned as soon as it is too far off, and after
+ * WORK_MAX comparisons of two letters no further word is considered.
  */
 #include "base/nearest.h"
 

@@ -1,4 +1,4 @@
-/* Numbers with a meaning: byte order in the name, so that a mix-up is seen when reading. */
+/* Integer types that name their byte order, so that a mix-up is visible. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ static inline int prefix4_contains(const struct prefix4 *p, be32_t addr)
 	return ((ntohl(addr) ^ ntohl(p->addr)) & prefix4_mask(p->len)) == 0;
 }
 
-/* For a stage's loop body that others call, too: the loop must not pay for them. */
+/* For the body of a stage's loop that others call, too: the loop must have it inline. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

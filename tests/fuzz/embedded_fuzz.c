@@ -162,7 +162,7 @@ static void check_six(const uint8_t *p, size_t size, enum flow_dir dir)
 	stop_if(drop >= DROP_COUNT, "a reason without a name");
 	if (drop != DROP_NONE)
 		return;
-	error.ip -= 8; /* the embedded stands behind an ICMP header */
+	error.ip -= 8; /* the embedded packet stands behind an ICMP header */
 	stop_if(!look_at_quote(&error, &l) || !l.six, "a key of too little");
 	stop_if(key.proto != l.proto, "a key of another protocol");
 	stop_if(memcmp(&key.src, &l.dst, 16) != 0 || memcmp(&key.dst, &l.src, 16) != 0,

@@ -164,7 +164,7 @@ static const char *check_error_home(const struct look *error, uint8_t site)
 	struct look embedded, back;
 
 	if (!look_at_quote(error, &embedded))
-		return "an error without an embedded found home";
+		return "an error without an embedded packet was delivered";
 	back = embedded;
 	back.src = embedded.dst;
 	back.dst = embedded.src;

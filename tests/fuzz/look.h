@@ -50,7 +50,7 @@ struct look_gre {
 bool look_into_gre(const uint8_t *frame, size_t len, struct look_gre *out);
 
 /*
- * Makes checksums right in what stands at @ip, as deep as it goes: tunnel packets and embeds too. Those of
+ * Makes checksums right in what stands at @ip, as deep as it goes: tunnel packets and embedded packets, too. Those of
  * headers; with @all those of transports and GRE as well. Anything goes for input.
  */
 void look_fix(uint8_t *ip, size_t len, bool all);

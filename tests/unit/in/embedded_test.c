@@ -1,4 +1,4 @@
-/* Quotes: which key does an ICMP error speak of, and which embeds say nothing? */
+/* Which key does the packet embedded in an ICMP error give, and which embedded packets give none? */
 #include "in/stages.h"
 
 #include "base/checksum.h"
