@@ -34,6 +34,7 @@ struct cli {
 	bool json;
 	bool help;
 	bool version;
+	const char *group; /* "config", while its second word is missing; else NULL */
 	const struct command *command;
 	const char *values[CLI_OPTIONS_MAX]; /* by row of the command's options; NULL: not given */
 	const char *operand; /* FILE, COMMAND; NULL: not given */
@@ -41,7 +42,7 @@ struct cli {
 };
 
 struct command {
-	const char *word;
+	const char *word; /* or two, of a group */
 	const char *operand; /* what follows; NULL: nothing */
 	bool operand_optional; /* it need not follow */
 	const char *help; /* one line */
@@ -53,6 +54,9 @@ extern const struct command cli_commands[]; /* ends with a row without a word */
 extern const struct cli_option cli_options[]; /* for every command; ends likewise */
 
 const struct command *cli_find_command(const char *word);
+
+/* Do commands of two words begin with @word? */
+bool cli_is_group(const char *word);
 
 /*
  * Reads the command line (argv[0] is the program). 0, or -EINVAL after a sentence to cli->err.
@@ -69,7 +73,8 @@ const char *cli_value(const struct cli *cli, const char *name);
 void cli_print_help(const struct cli *cli, FILE *out);
 
 /* The rows of commands.c; each is in the file of its name. */
-extern const struct cli_option tunnels_options[], flows_options[], drops_options[], size_options[];
+extern const struct cli_option tunnels_options[], flows_options[], drops_options[], size_options[],
+	config_apply_options[];
 int status_run(const struct cli *cli);
 int sites_run(const struct cli *cli);
 int tunnels_run(const struct cli *cli);
@@ -77,5 +82,12 @@ int flows_run(const struct cli *cli);
 int egress_run(const struct cli *cli);
 int drops_run(const struct cli *cli);
 int check_run(const struct cli *cli);
+int config_show_run(const struct cli *cli);
+int config_check_run(const struct cli *cli);
+int config_diff_run(const struct cli *cli);
+int config_apply_run(const struct cli *cli);
+int config_history_run(const struct cli *cli);
+int config_rollback_run(const struct cli *cli);
+int config_confirm_run(const struct cli *cli);
 int size_run(const struct cli *cli);
 int help_run(const struct cli *cli);

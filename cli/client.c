@@ -26,6 +26,12 @@ enum {
 	RETRY_NS = 50 * 1000 * 1000, /* a daemon that has no room for one more client */
 };
 
+/* Of a POST. */
+struct text_body {
+	const char *text;
+	size_t len;
+};
+
 struct buffer {
 	char *data;
 	size_t len, room;
@@ -110,9 +116,22 @@ static CURLcode perform(const struct cli *cli, CURL *curl, int *os_error)
 	}
 }
 
-/* 0: @b is the body, *@status the status. */
-static int fetch(const struct cli *cli, const char *path, struct buffer *b, long *status)
+/* Without "Expect: 100-continue" or a wait for it. NULL: out of memory. */
+static struct curl_slist *set_body(CURL *curl, const struct text_body *body)
 {
+	struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->text);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+	return headers;
+}
+
+/* @body NULL: GET. 0: @b is the answer, *@status its status. */
+static int fetch(const struct cli *cli, const char *path, const struct text_body *body,
+		 struct buffer *b, long *status)
+{
+	struct curl_slist *headers = NULL;
 	CURL *curl = curl_easy_init();
 	char url[URL_SIZE];
 	CURLcode code;
@@ -130,6 +149,8 @@ static int fetch(const struct cli *cli, const char *path, struct buffer *b, long
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)cli->timeout_s);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, b);
+	if (body != NULL)
+		headers = set_body(curl, body);
 	code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
 	if (code == CURLE_OK)
 		code = perform(cli, curl, &os_error);
@@ -137,26 +158,23 @@ static int fetch(const struct cli *cli, const char *path, struct buffer *b, long
 		explain(cli, code, os_error);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_cleanup(curl);
+	curl_slist_free_all(headers);
 	return code == CURLE_OK ? 0 : -EIO;
 }
 
-json_t *client_get(const struct cli *cli, const char *path)
+/* The answer to a question, whatever it is; NULL after a sentence. */
+static json_t *ask(const struct cli *cli, const char *path, const struct text_body *body,
+		   long *status)
 {
-	char sentence[SENTENCE_SIZE];
 	struct buffer b = {0};
 	json_t *json = NULL;
-	long status = 0;
 
-	if (fetch(cli, path, &b, &status) == 0) {
+	*status = 0;
+	if (fetch(cli, path, body, &b, status) == 0) {
 		json = json_loadb(b.data != NULL ? b.data : "", b.len, 0, NULL);
 		if (!json_is_object(json)) {
 			fprintf(cli->err, "homeward: what answers on %s does not speak JSON\n",
 				cli->socket);
-			json_decref(json);
-			json = NULL;
-		} else if (status != 200) {
-			clean_text(client_text(json, "error"), sentence, sizeof(sentence));
-			fprintf(cli->err, "homeward: %s\n", sentence);
 			json_decref(json);
 			json = NULL;
 		}
@@ -165,24 +183,103 @@ json_t *client_get(const struct cli *cli, const char *path)
 	return json;
 }
 
+static void print_error(const struct cli *cli, const json_t *json)
+{
+	char sentence[SENTENCE_SIZE];
+
+	clean_text(client_text(json, "error"), sentence, sizeof(sentence));
+	fprintf(cli->err, "homeward: %s\n", sentence);
+}
+
+json_t *client_get(const struct cli *cli, const char *path)
+{
+	long status;
+	json_t *json = ask(cli, path, NULL, &status);
+
+	if (json != NULL && status != 200) {
+		print_error(cli, json);
+		json_decref(json);
+		json = NULL;
+	}
+	return json;
+}
+
+/* One of several errors of a file: "file:line:column: sentence". */
+static void print_place(const struct cli *cli, const json_t *error)
+{
+	char sentence[SENTENCE_SIZE], file[SENTENCE_SIZE];
+
+	clean_text(client_text(error, "error"), sentence, sizeof(sentence));
+	clean_text(client_text(error, "file"), file, sizeof(file));
+	if (file[0] == '\0')
+		fprintf(cli->err, "homeward: ");
+	else
+		fprintf(cli->err, "%s:", file);
+	if (file[0] != '\0' && client_number(error, "line") > 0)
+		fprintf(cli->err, "%d:%d:", (int)client_number(error, "line"),
+			(int)client_number(error, "column"));
+	fprintf(cli->err, "%s%s\n", file[0] != '\0' ? " " : "", sentence);
+}
+
+static void print_refusal(const struct cli *cli, const json_t *json)
+{
+	const json_t *errors = json_object_get(json, "errors");
+	json_t *error;
+	size_t i;
+
+	if (cli->json)
+		client_print_json(json, cli->out);
+	else if (json_array_size(errors) == 0)
+		print_error(cli, json);
+	else
+		json_array_foreach(errors, i, error) print_place(cli, error);
+}
+
+json_t *client_post(const struct cli *cli, const char *path, const char *body, size_t len,
+		    int *status)
+{
+	const struct text_body text = {body, len};
+	long code;
+	json_t *json = ask(cli, path, &text, &code);
+
+	*status = json == NULL ? CLI_EXIT_FAILED : CLI_EXIT_OK;
+	if (json != NULL && code != 200 && code != 202) {
+		print_refusal(cli, json);
+		json_decref(json);
+		json = NULL;
+		*status = CLI_EXIT_WRONG;
+	}
+	return json;
+}
+
+int client_add_query(const struct cli *cli, char *url, size_t size, const char *name,
+		     const char *value)
+{
+	char *escaped = curl_easy_escape(NULL, value, 0);
+	size_t len = strlen(url);
+	int n = escaped == NULL ? -1
+				: snprintf(url + len, size - len, "%c%s=%s",
+					   strchr(url, '?') != NULL ? '&' : '?', name, escaped);
+
+	curl_free(escaped);
+	if (n >= 0 && (size_t)n < size - len)
+		return 0;
+	fprintf(cli->err, "homeward: the value of --%s is too long\n", name);
+	return -ENOSPC;
+}
+
 json_t *client_get_filtered(const struct cli *cli, const char *path, const char *const *names,
 			    const char *more)
 {
 	char url[URL_SIZE / 2];
-	size_t len = snprintf(url, sizeof(url), "%s?%s", path, more != NULL ? more : "");
 
+	snprintf(url, sizeof(url), "%s%s%s", path, more != NULL ? "?" : "",
+		 more != NULL ? more : "");
 	for (size_t i = 0; names[i] != NULL; i++) {
 		const char *value = cli_value(cli, names[i]);
-		char *escaped = value != NULL ? curl_easy_escape(NULL, value, 0) : NULL;
 
-		if (escaped != NULL)
-			len += snprintf(url + len, sizeof(url) - len, "%s%s=%s",
-					url[len - 1] != '?' ? "&" : "", names[i], escaped);
-		curl_free(escaped);
-		if (len >= sizeof(url)) {
-			fprintf(cli->err, "homeward: the value of --%s is too long\n", names[i]);
+		if (value != NULL && client_add_query(cli, url, sizeof(url), names[i], value) < 0)
 			return NULL;
-		}
 	}
 	return client_get(cli, url);
 }

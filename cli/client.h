@@ -12,6 +12,18 @@
  */
 json_t *client_get(const struct cli *cli, const char *path);
 
+/*
+ * Sends @len bytes to @path. The answer, an object; NULL after a sentence to cli->err, and
+ * *@status: CLI_EXIT_FAILED, or CLI_EXIT_WRONG if the daemon was asked and has refused; then it is
+ * all that it found wrong, with --json on cli->out.
+ */
+json_t *client_post(const struct cli *cli, const char *path, const char *body, size_t len,
+		    int *status);
+
+/* Adds ?@name=@value or &@name=@value to @url. -ENOSPC: it is too long, which was said. */
+int client_add_query(const struct cli *cli, char *url, size_t size, const char *name,
+		     const char *value);
+
 /* The same for @command's path, with those options of the command that were given as its query.
  * @names: their names, ending with NULL. @more: further query, or NULL. */
 json_t *client_get_filtered(const struct cli *cli, const char *path, const char *const *names,

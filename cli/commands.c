@@ -1,7 +1,8 @@
 /*
  * The table of commands.
  *
- * Help, errors and the manual page (docs/man/homeward.1, by its test) follow this table.
+ * A row of two words, "config show", is a command of a group. Help, errors and the manual page
+ * (docs/man/homeward.1, by its test) follow this table.
  */
 #include "cli.h"
 
@@ -29,12 +30,36 @@ const struct command cli_commands[] = {
 	 .options = drops_options, .run = drops_run},
 	{"check", .operand = "FILE",
 	 .help = "read a configuration file and report every error in it", .run = check_run},
+	{"config show", .help = "print the configuration that runs", .run = config_show_run},
+	{"config check", .operand = "FILE", .help = "let the daemon report every error in FILE",
+	 .run = config_check_run},
+	{"config diff", .operand = "FILE",
+	 .help = "say what FILE would change, and how many flows would end",
+	 .run = config_diff_run},
+	{"config apply", .operand = "FILE", .help = "make FILE the configuration that runs",
+	 .options = config_apply_options, .run = config_apply_run},
+	{"config history", .help = "revisions that are kept: when, by whom, why",
+	 .run = config_history_run},
+	{"config rollback", .operand = "REVISION", .operand_optional = true,
+	 .help = "run REVISION again, or what ran before", .run = config_rollback_run},
+	{"config confirm", .help = "keep the revision that runs on trial",
+	 .run = config_confirm_run},
 	{"size", .help = "slices, flows and bytes that a number of users needs",
 	 .options = size_options, .run = size_run},
 	{"help", .operand = "COMMAND", .operand_optional = true,
 	 .help = "print the commands, or what COMMAND takes", .run = help_run},
 	{NULL},
 };
+
+bool cli_is_group(const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const struct command *c = cli_commands; c->word != NULL && len > 0; c++)
+		if (strncmp(c->word, word, len) == 0 && c->word[len] == ' ')
+			return true;
+	return false;
+}
 
 const struct command *cli_find_command(const char *word)
 {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { HELP_COLUMN = 20 };
+enum { HELP_COLUMN = 20, COMMAND_COLUMN = 26 };
 
 struct usage {
 	char text[64];
@@ -45,11 +45,21 @@ static void print_command(const struct command *c, FILE *out)
 	print_options(cli_options, out);
 }
 
-static void print_commands(FILE *out)
+/* Is it in @group? NULL: all are. */
+static bool is_in_group(const struct command *c, const char *group)
 {
-	fprintf(out, "usage: homeward [OPTIONS] COMMAND\n\ncommands:\n");
+	size_t len = group != NULL ? strlen(group) : 0;
+
+	return len == 0 || (strncmp(c->word, group, len) == 0 && c->word[len] == ' ');
+}
+
+static void print_commands(const char *group, FILE *out)
+{
+	fprintf(out, "usage: homeward [OPTIONS] %s%sCOMMAND\n\ncommands:\n",
+		group != NULL ? group : "", group != NULL ? " " : "");
 	for (const struct command *c = cli_commands; c->word != NULL; c++)
-		fprintf(out, "  %-*s %s\n", HELP_COLUMN, usage_of(c, "").text, c->help);
+		if (is_in_group(c, group))
+			fprintf(out, "  %-*s %s\n", COMMAND_COLUMN, usage_of(c, "").text, c->help);
 	fprintf(out, "\noptions:\n");
 	print_options(cli_options, out);
 	fprintf(out, "\nhomeward help COMMAND says what a command takes; homeward(1) says all.\n");
@@ -73,7 +83,7 @@ static json_t *describe_command(const struct command *c)
 }
 
 /* One command, or all of them with the options of every command: for completion in shells. */
-static json_t *describe(const struct command *command)
+static json_t *describe(const struct command *command, const char *group)
 {
 	json_t *list;
 
@@ -81,21 +91,22 @@ static json_t *describe(const struct command *command)
 		return describe_command(command);
 	list = json_array();
 	for (const struct command *c = cli_commands; c->word != NULL; c++)
-		json_array_append_new(list, describe_command(c));
+		if (is_in_group(c, group))
+			json_array_append_new(list, describe_command(c));
 	return json_pack("{s:o, s:o}", "commands", list, "options", describe_options(cli_options));
 }
 
 void cli_print_help(const struct cli *cli, FILE *out)
 {
 	if (cli->json) {
-		json_t *json = describe(cli->command);
+		json_t *json = describe(cli->command, cli->group);
 
 		client_print_json(json, out);
 		json_decref(json);
 	} else if (cli->command != NULL) {
 		print_command(cli->command, out);
 	} else {
-		print_commands(out);
+		print_commands(cli->group, out);
 	}
 }
 
@@ -104,7 +115,9 @@ int help_run(const struct cli *cli)
 	struct cli about = *cli;
 
 	about.command = cli->operand != NULL ? cli_find_command(cli->operand) : NULL;
-	if (cli->operand != NULL && about.command == NULL) {
+	if (cli->operand != NULL && cli_is_group(cli->operand))
+		about.group = cli->operand;
+	if (cli->operand != NULL && about.command == NULL && about.group == NULL) {
 		cli_refuse_command(cli, cli->operand);
 		return CLI_EXIT_WRONG;
 	}

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WORDS_SIZE = 160 };
+
 static size_t find_option(const struct cli_option *rows, const char *name, size_t len)
 {
 	size_t i = 0;
@@ -132,12 +134,47 @@ int cli_refuse_command(const struct cli *cli, const char *word)
 	return -EINVAL;
 }
 
+/* The command whose second word is @word: of the group that was named. */
+static int take_second_word(struct cli *cli, const char *word)
+{
+	char words[WORDS_SIZE];
+
+	snprintf(words, sizeof(words), "%s %.64s", cli->group, word);
+	cli->command = cli_find_command(words);
+	if (cli->command == NULL)
+		return cli_refuse_command(cli, words);
+	cli->group = NULL;
+	return 0;
+}
+
+/* Behind "help": a command, of one word or two. */
+static int take_topic(struct cli *cli, const char *word)
+{
+	char words[WORDS_SIZE];
+	const struct command *c;
+
+	snprintf(words, sizeof(words), "%.64s %.64s", cli->operand, word);
+	c = cli_find_command(words);
+	if (c == NULL)
+		return cli_refuse_command(cli, words);
+	cli->operand = c->word;
+	return 0;
+}
+
 static int take_word(struct cli *cli, const char *word)
 {
+	if (cli->command == NULL && cli->group != NULL)
+		return take_second_word(cli, word);
 	if (cli->command == NULL) {
 		cli->command = cli_find_command(word);
-		return cli->command != NULL ? 0 : cli_refuse_command(cli, word);
+		if (cli->command == NULL && cli_is_group(word))
+			cli->group = word;
+		else if (cli->command == NULL)
+			return cli_refuse_command(cli, word);
+		return 0;
 	}
+	if (cli->command->run == help_run && cli->operand != NULL && cli_is_group(cli->operand))
+		return take_topic(cli, word);
 	if (cli->command->operand == NULL || cli->operand != NULL) {
 		fprintf(cli->err, "homeward: %s does not take \"%.64s\"\n", cli->command->word,
 			word);
@@ -145,6 +182,19 @@ static int take_word(struct cli *cli, const char *word)
 	}
 	cli->operand = word;
 	return 0;
+}
+
+/* The second word is missing. */
+static int refuse_group(const struct cli *cli)
+{
+	size_t len = strlen(cli->group);
+
+	fprintf(cli->err, "homeward: %s what?", cli->group);
+	for (const struct command *c = cli_commands; c->word != NULL; c++)
+		if (strncmp(c->word, cli->group, len) == 0 && c->word[len] == ' ')
+			fprintf(cli->err, " %s", c->word + len + 1);
+	fputc('\n', cli->err);
+	return -EINVAL;
 }
 
 int cli_parse(struct cli *cli, int argc, char *const *argv)
@@ -166,6 +216,8 @@ int cli_parse(struct cli *cli, int argc, char *const *argv)
 	}
 	if (err != 0 || cli->help || cli->version)
 		return err;
+	if (cli->group != NULL)
+		return refuse_group(cli);
 	if (cli->command == NULL) {
 		fprintf(cli->err, "homeward: which command? homeward --help lists them\n");
 		return -EINVAL;

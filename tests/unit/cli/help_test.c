@@ -126,6 +126,19 @@ static void test_json(void **state)
 	json_decref(all);
 }
 
+/* A word that several commands begin with: those commands. */
+static void test_group(void **state)
+{
+	char *a = run("help", "config", CLI_EXIT_OK), *b = run("config", "--help", CLI_EXIT_OK);
+	char *one = run_words((const char *const[]){"help", "config", "apply", NULL}, CLI_EXIT_OK);
+
+	assert_non_null(strstr(a, "\n  config apply FILE "));
+	assert_null(strstr(a, "\n  status "));
+	check_same(a, b);
+	assert_non_null(strstr(one, "usage: homeward config apply [OPTIONS] FILE"));
+	free(one);
+}
+
 static void test_unknown(void **state)
 {
 	static const struct {
@@ -150,7 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_as_option), cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_width),	       cmocka_unit_test(test_json),
-		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_unknown),	       cmocka_unit_test(test_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
