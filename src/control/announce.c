@@ -215,7 +215,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = a->n_conflicts; i-- > 0;) {
 		struct conflict *c = &a->conflicts[i];
 
-		if (now - c->seen_ms >= GONE_MS) {
+		if (now - c->seen_ms >= GONE_MS ||
+		    !port_is_ours(&a->ports->ports[c->port], &c->addr)) {
 			conflict_end(a, i);
 		} else if (now - c->probed_ms >= PROBE_MS) {
 			c->probed_ms = now;

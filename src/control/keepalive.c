@@ -34,12 +34,12 @@
 enum { TICK_MS = 100, PACKET_MAX = 2 * TUNNEL_HEADER_MAX, TTL = 255 };
 
 struct tunnel_life {
-	uint16_t tunnel;
-	uint16_t interval_s;
+	uint16_t interval_s; /* 0: none are sent */
 	uint8_t retries;
 	uint8_t unanswered; /* in a row */
 	uint8_t state; /* enum keepalive_state */
 	bool sent; /* one is on its way */
+	int error; /* of the last one, if it could not be sent */
 	uint64_t due_ms;
 	uint64_t heard; /* answers, when it was looked last */
 };
@@ -50,10 +50,11 @@ struct keepalives {
 	size_t n_workers;
 	struct alarms *alarms;
 	struct event *tick;
-	int fd4, fd6; /* -1: could not be opened */
-	struct tunnel_life *lives;
+	int fd4, fd6; /* -1: could not be opened, or nothing is sent */
+	struct tunnel_life
+		*lives; /* [SPEC_TUNNELS_MAX + 1], by tunnel: unused pages cost nothing */
+	uint16_t *ids; /* [n] of SPEC_TUNNELS_MAX: those that have one */
 	size_t n;
-	uint16_t *life_of; /* [max_tunnel + 1]: 1 + index in lives; 0: none */
 };
 
 /* The outer and the inner headers are made by the same function, with the ends swapped. */
@@ -135,10 +136,11 @@ static int send_one(const struct keepalives *k, uint16_t tunnel)
 	return sent < 0 ? -errno : 0;
 }
 
-static void judge(struct keepalives *k, struct tunnel_life *life)
+static void judge(struct keepalives *k, uint16_t id)
 {
-	const char *name = network_tunnel_name(k->net, life->tunnel);
-	uint64_t heard = count_heard(k, life->tunnel);
+	const char *name = network_tunnel_name(k->net, id);
+	struct tunnel_life *life = &k->lives[id];
+	uint64_t heard = count_heard(k, id);
 
 	if (heard != life->heard) {
 		life->heard = heard;
@@ -150,16 +152,17 @@ static void judge(struct keepalives *k, struct tunnel_life *life)
 	}
 }
 
-static void say_silent(struct keepalives *k, struct tunnel_life *life, int err)
+static void say_silent(struct keepalives *k, uint16_t id)
 {
-	const char *name = network_tunnel_name(k->net, life->tunnel);
+	const char *name = network_tunnel_name(k->net, id);
+	struct tunnel_life *life = &k->lives[id];
 
-	if (err == 0 && life->unanswered < life->retries)
+	if (life->error == 0 && life->unanswered < life->retries)
 		return;
 	life->state = KEEPALIVE_SILENT;
-	if (err != 0)
+	if (life->error != 0)
 		alarm_raise(k->alarms, ALARM_TUNNEL_SILENT, name, "cannot send keepalives: %s",
-			    strerror(-err));
+			    strerror(-life->error));
 	else
 		alarm_raise(k->alarms, ALARM_TUNNEL_SILENT, name,
 			    "%u keepalives in a row were not answered", life->unanswered);
@@ -171,48 +174,83 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 	uint64_t now = mono_ms();
 
 	for (size_t i = 0; i < k->n; i++) {
-		struct tunnel_life *life = &k->lives[i];
-		int err;
+		struct tunnel_life *life = &k->lives[k->ids[i]];
 
 		if (now < life->due_ms)
 			continue;
-		judge(k, life);
-		err = send_one(k, life->tunnel);
-		life->sent = err == 0;
+		judge(k, k->ids[i]);
+		life->error = send_one(k, k->ids[i]);
+		life->sent = life->error == 0;
 		life->due_ms = now + life->interval_s * UINT64_C(1000);
-		say_silent(k, life, err);
+		say_silent(k, k->ids[i]);
 	}
 }
 
-static size_t count_tunnels(const struct network *net)
-{
-	size_t n = 0;
+/* --- which tunnels ---------------------------------------------------------------------------- */
 
-	for (uint32_t i = 0; i < net->n_tunnels; i++)
-		n += network_tunnel_spec(net, net->tunnel_ids[i])->keepalive.interval != 0;
-	return n;
+/* What the far end said belongs to it, whatever the tunnel is called and whatever else changes. */
+static bool has_same_ends(const struct network *a, const struct network *b, uint16_t id)
+{
+	struct addr6 local = network_tunnel_local(a, id), remote = network_tunnel_remote(a, id);
+	struct addr6 local_b = network_tunnel_local(b, id), remote_b = network_tunnel_remote(b, id);
+
+	return addr6_equal(&local, &local_b) && addr6_equal(&remote, &remote_b) &&
+	       a->tunnels[id].key == b->tunnels[id].key &&
+	       a->tunnels[id].has_key == b->tunnels[id].has_key;
+}
+
+/* Its life goes on in @net. */
+static bool goes_on(const struct keepalives *k, const struct network *net, uint16_t id)
+{
+	return k->lives[id].interval_s != 0 && network_has_tunnel(net, id) &&
+	       network_tunnel_spec(net, id)->keepalive.interval != 0 &&
+	       has_same_ends(k->net, net, id);
+}
+
+/* Of @net, before it is taken: lives that do not go on end, with their alarms. */
+static void end_lives(struct keepalives *k, const struct network *net)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		uint16_t id = k->ids[i];
+		const char *name = network_tunnel_name(k->net, id);
+		bool lives = goes_on(k, net, id);
+
+		if (!lives || strcmp(name, network_tunnel_name(net, id)) != 0)
+			alarm_clear(k->alarms, ALARM_TUNNEL_SILENT, name);
+		if (!lives)
+			k->lives[id] = (struct tunnel_life){0};
+	}
 }
 
 /* Spread over their interval, so that many tunnels do not all send at once. */
-static void add_lives(struct keepalives *k)
+static void begin_life(struct keepalives *k, uint16_t id, uint16_t interval_s, uint64_t now)
 {
-	uint64_t now = mono_ms();
+	k->lives[id] = (struct tunnel_life){
+		.state = KEEPALIVE_UNKNOWN,
+		.due_ms = now + k->n * 37 % (interval_s * UINT64_C(1000)),
+		.heard = count_heard(k, id),
+	};
+}
 
+static void take_lives(struct keepalives *k, uint64_t now)
+{
+	k->n = 0;
 	for (uint32_t i = 0; i < k->net->n_tunnels; i++) {
 		uint16_t id = k->net->tunnel_ids[i];
-		const struct spec_tunnel *spec = network_tunnel_spec(k->net, id);
-		uint16_t interval = spec->keepalive.interval;
+		const struct spec_keepalive *spec = &network_tunnel_spec(k->net, id)->keepalive;
+		struct tunnel_life *life = &k->lives[id];
 
-		if (interval == 0)
+		if (spec->interval == 0)
 			continue;
-		k->lives[k->n] = (struct tunnel_life){
-			.tunnel = id,
-			.interval_s = interval,
-			.retries = (uint8_t)spec->keepalive.retries,
-			.state = KEEPALIVE_UNKNOWN,
-			.due_ms = now + k->n * 37 % (interval * UINT64_C(1000)),
-		};
-		k->life_of[id] = (uint16_t)++k->n;
+		if (life->interval_s == 0)
+			begin_life(k, id, spec->interval, now);
+		life->interval_s = spec->interval;
+		life->retries = (uint8_t)spec->retries;
+		if (life->due_ms > now + spec->interval * UINT64_C(1000))
+			life->due_ms = now + spec->interval * UINT64_C(1000);
+		if (life->state == KEEPALIVE_SILENT)
+			say_silent(k, id);
+		k->ids[k->n++] = id;
 	}
 }
 
@@ -221,13 +259,50 @@ static int open_sender(int domain)
 	return socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
 }
 
+static void close_senders(struct keepalives *k)
+{
+	if (k->fd4 >= 0)
+		close(k->fd4);
+	if (k->fd6 >= 0)
+		close(k->fd6);
+	k->fd4 = k->fd6 = -1;
+}
+
+/* Sends if there is somebody to send to. 0 or -ENOMEM. */
+static int run(struct keepalives *k)
+{
+	static const struct timeval period = {.tv_usec = TICK_MS * 1000};
+
+	if (k->n == 0) {
+		event_del(k->tick);
+		close_senders(k);
+		return 0;
+	}
+	if (k->fd4 < 0)
+		k->fd4 = open_sender(AF_INET);
+	if (k->fd6 < 0)
+		k->fd6 = open_sender(AF_INET6);
+	if (event_pending(k->tick, EV_TIMEOUT, NULL))
+		return 0;
+	return event_add(k->tick, &period) == 0 ? 0 : -ENOMEM;
+}
+
+void keepalives_follow(struct keepalives *k, const struct network *net)
+{
+	end_lives(k, net);
+	k->net = net;
+	take_lives(k, mono_ms());
+	if (run(k) != 0)
+		log_warning("not enough memory for the keepalives of tunnels");
+}
+
+/* --- life and death --------------------------------------------------------------------------- */
+
 struct keepalives *keepalives_create(struct event_base *base, const struct network *net,
 				     struct worker *const *workers, size_t n_workers,
 				     struct alarms *alarms)
 {
-	const struct timeval period = {.tv_usec = TICK_MS * 1000};
 	struct keepalives *k = calloc(1, sizeof(*k));
-	size_t n = count_tunnels(net);
 
 	if (k == NULL)
 		return NULL;
@@ -238,24 +313,17 @@ struct keepalives *keepalives_create(struct event_base *base, const struct netwo
 		.alarms = alarms,
 		.fd4 = -1,
 		.fd6 = -1,
-		.lives = calloc(n + 1, sizeof(k->lives[0])),
-		.life_of = calloc(net->max_tunnel + (size_t)1, sizeof(k->life_of[0])),
+		.lives = calloc(SPEC_TUNNELS_MAX + 1, sizeof(k->lives[0])),
+		.ids = calloc(SPEC_TUNNELS_MAX, sizeof(k->ids[0])),
+		.tick = event_new(base, -1, EV_PERSIST, tick, k),
 	};
-	if (k->lives == NULL || k->life_of == NULL) {
-		keepalives_destroy(k);
-		return NULL;
+	if (k->lives != NULL && k->ids != NULL && k->tick != NULL) {
+		take_lives(k, mono_ms());
+		if (run(k) == 0)
+			return k;
 	}
-	if (n == 0)
-		return k;
-	add_lives(k);
-	k->fd4 = open_sender(AF_INET);
-	k->fd6 = open_sender(AF_INET6);
-	k->tick = event_new(base, -1, EV_PERSIST, tick, k);
-	if (k->tick == NULL || event_add(k->tick, &period) != 0) {
-		keepalives_destroy(k);
-		return NULL;
-	}
-	return k;
+	keepalives_destroy(k);
+	return NULL;
 }
 
 void keepalives_destroy(struct keepalives *k)
@@ -264,18 +332,15 @@ void keepalives_destroy(struct keepalives *k)
 		return;
 	if (k->tick != NULL)
 		event_free(k->tick);
-	if (k->fd4 >= 0)
-		close(k->fd4);
-	if (k->fd6 >= 0)
-		close(k->fd6);
+	close_senders(k);
 	free(k->lives);
-	free(k->life_of);
+	free(k->ids);
 	free(k);
 }
 
 enum keepalive_state keepalives_of(const struct keepalives *k, uint16_t tunnel)
 {
-	if (k == NULL || k->life_of[tunnel] == 0)
+	if (k == NULL || k->lives[tunnel].interval_s == 0)
 		return KEEPALIVE_OFF;
-	return (enum keepalive_state)k->lives[k->life_of[tunnel] - 1].state;
+	return (enum keepalive_state)k->lives[tunnel].state;
 }

@@ -28,6 +28,12 @@ struct keepalives *keepalives_create(struct event_base *base, const struct netwo
 				     struct alarms *alarms);
 void keepalives_destroy(struct keepalives *k); /* NULL is fine */
 
+/*
+ * From now on the network is @net. Tunnels with the same ends and key go on as they were; others
+ * begin anew. Alarms of those that are gone, or have another name, are cleared.
+ */
+void keepalives_follow(struct keepalives *k, const struct network *net);
+
 enum keepalive_state keepalives_of(const struct keepalives *k, uint16_t tunnel);
 
 /* The keepalive of @tunnel, outer IP header and all; its length. */

@@ -155,6 +155,13 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
  */
 int ports_follow(struct port_set *set, const struct network *net);
 
+/*
+ * The network is @net and no longer @before, and workers have it: the programs in the kernel are
+ * told the difference. The same results.
+ */
+int ports_follow_network(struct port_set *set, const struct network *before,
+			 const struct network *net);
+
 /* Has anybody this slot? */
 static inline bool port_is_there(const struct port *port)
 {

@@ -153,6 +153,13 @@ struct api *api_create(struct event_base *base, const struct api_context *ctx,
 	return api;
 }
 
+void api_follow(struct api *api, const struct config *config, const struct network *net)
+{
+	api->ctx.config = config;
+	api->ctx.net = net;
+	api->ctx.generation++;
+}
+
 void api_destroy(struct api *api)
 {
 	if (api == NULL)

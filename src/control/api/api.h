@@ -23,6 +23,7 @@ struct api_claim;
 struct api_context {
 	const struct config *config;
 	const struct network *net;
+	uint64_t generation; /* of config and net */
 	const struct port_set *ports;
 	struct worker *const *workers;
 	size_t n_workers;
@@ -47,6 +48,9 @@ void api_release(struct api_claim *claim); /* after api_destroy(); NULL is fine 
  */
 struct api *api_create(struct event_base *base, const struct api_context *ctx,
 		       struct err_list *errs);
+
+/* From now on these run; nothing refers to those before. */
+void api_follow(struct api *api, const struct config *config, const struct network *net);
 
 /*
  * Ends listings of flows under way, so the workers must still run. Closes and removes the socket.

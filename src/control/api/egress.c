@@ -56,6 +56,7 @@ static json_t *describe_address(const struct api_context *ctx, uint32_t index)
 struct egress_list {
 	struct stream stream;
 	const struct api_context *ctx;
+	uint64_t generation; /* of the network that it began with */
 	bool begun;
 	uint32_t pool, address; /* next; an address counts from 0 in its pool */
 };
@@ -66,7 +67,7 @@ static enum step begin_pool(const struct egress_list *l, struct evbuffer *out)
 	const struct network *net = l->ctx->net;
 	const struct pool *pool = &net->pools[l->pool];
 	json_t *head = json_pack("{s:s, s:s, s:I, s:s, s:s}", "name", net->spec.pools[l->pool].name,
-				 "port", l->ctx->config->ports[pool->port].name, "slice_size",
+				 "port", port_name(l->ctx, pool->port), "slice_size",
 				 (json_int_t)pool->slice_size, "mapping",
 				 pool_mapping_names[pool->mapping], "filtering",
 				 pool_filtering_names[pool->filtering]);
@@ -84,6 +85,8 @@ static enum step egress_step(struct stream *s, struct evbuffer *out)
 	const struct network *net = l->ctx->net;
 	const struct pool *pool = &net->pools[l->pool];
 
+	if (l->generation != l->ctx->generation)
+		return STEP_FAILED; /* its pools and addresses are others now */
 	if (!l->begun)
 		evbuffer_add_printf(out, "{\"pools\":[");
 	l->begun = true;
@@ -120,6 +123,7 @@ void egress_answer(const struct api_request *rq, struct api_reply *reply)
 	*l = (struct egress_list){
 		.stream = {.step = egress_step, .end = egress_end},
 		.ctx = rq->ctx,
+		.generation = rq->ctx->generation,
 	};
 	reply->stream = &l->stream;
 }

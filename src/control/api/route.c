@@ -122,6 +122,14 @@ json_t *json_u64(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
+const char *port_name(const struct api_context *ctx, uint8_t slot)
+{
+	const struct config_port *config =
+		slot < ctx->ports->n ? ctx->ports->ports[slot].config : NULL;
+
+	return config != NULL ? config->name : "removed";
+}
+
 void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
 {
 	struct worker_counters one;

@@ -87,6 +87,9 @@ json_t *json_prefix6(const struct prefix6 *p);
 json_t *json_end(const struct addr6 *end); /* of a tunnel; IPv4: mapped */
 json_t *json_u64(uint64_t value);
 
+/* Of the port in a slot. */
+const char *port_name(const struct api_context *ctx, uint8_t slot);
+
 /* Sums over all workers. */
 void sum_counters(const struct api_context *ctx, struct worker_counters *sum);
 void sum_tunnel(const struct api_context *ctx, uint16_t tunnel, struct tunnel_counters *sum);

@@ -78,5 +78,6 @@ void sites_answer(const struct api_request *rq, struct api_reply *reply)
 {
 	const struct network *net = rq->ctx->net;
 
-	reply_list(rq, reply, "sites", net->site_ids, net->n_sites, describe_site);
+	reply_list(rq, reply, "sites", net->site_ids, net->n_sites, network_has_site,
+		   describe_site);
 }

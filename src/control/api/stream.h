@@ -26,10 +26,12 @@ struct stream {
 };
 
 /*
- * Answers {"@field": [item, ...]}, an item for each of @ids, [n], which are the network's.
+ * Answers {"@field": [item, ...]}, an item for each of @ids, [n], which are copied. A network may
+ * come meanwhile that has some of them no longer: @is_there.
  */
 void reply_list(const struct api_request *rq, struct api_reply *reply, const char *field,
 		const uint16_t *ids, uint32_t n,
+		bool (*is_there)(const struct network *net, uint16_t id),
 		json_t *(*describe)(const struct api_context *ctx, uint16_t id));
 
 /* Writes @json, lets go of it, and gives STEP_MORE; STEP_FAILED if memory ran out. */

@@ -63,10 +63,9 @@ static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
 			 "s:I, s:I, s:I, s:s, s:I, s:I}",
 			 "name", network_tunnel_name(ctx->net, id), "site",
 			 network_site_name(ctx->net, t->site), "type", tunnel_kind_names[t->type],
-			 "port", ctx->config->ports[t->port].name, "local", json_end(&local),
-			 "remote", json_end(&remote), "key",
-			 t->has_key ? json_integer(t->key) : json_null(), "address",
-			 json_address(t->address), "address6",
+			 "port", port_name(ctx, t->port), "local", json_end(&local), "remote",
+			 json_end(&remote), "key", t->has_key ? json_integer(t->key) : json_null(),
+			 "address", json_address(t->address), "address6",
 			 json_inside6(&ctx->net->tunnel_addresses6[id]), "mtu", (int)t->mtu,
 			 "path_mtu", (int)mtu.mtu, "mtu_bound", mtu_bound_names[mtu.bound],
 			 "rx_packets", (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes,
@@ -92,5 +91,5 @@ void tunnels_answer(const struct api_request *rq, struct api_reply *reply)
 		ids = net->sites[site].tunnels;
 		n = net->sites[site].n_tunnels;
 	}
-	reply_list(rq, reply, "tunnels", ids, n, describe_tunnel);
+	reply_list(rq, reply, "tunnels", ids, n, network_has_tunnel, describe_tunnel);
 }

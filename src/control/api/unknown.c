@@ -62,8 +62,8 @@ static json_t *find_remote(const struct network *net, const struct addr6 *remote
 static json_t *describe(const struct api_context *ctx, const struct unknown_tunnel *t)
 {
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "reason",
-			 drop_infos[t->reason].name, "port", ctx->config->ports[t->port].name,
-			 "local", json_end(&t->local), "remote", json_end(&t->remote), "key",
+			 drop_infos[t->reason].name, "port", port_name(ctx, t->port), "local",
+			 json_end(&t->local), "remote", json_end(&t->remote), "key",
 			 t->has_key ? json_integer(t->key) : json_null(), "packets",
 			 (json_int_t)t->packets, "last_s", (json_int_t)t->seen_s, "known_as",
 			 find_remote(ctx->net, &t->remote));

@@ -31,7 +31,7 @@ struct path {
 
 struct path_mtus {
 	const struct network *net;
-	struct path *paths; /* [max_tunnel + 1], by tunnel */
+	struct path *paths; /* [SPEC_TUNNELS_MAX + 1], by tunnel: unused pages cost nothing */
 	uint32_t n_known;
 };
 
@@ -42,7 +42,7 @@ struct path_mtus *path_mtus_create(const struct network *net)
 	if (p == NULL)
 		return NULL;
 	p->net = net;
-	p->paths = calloc(net->max_tunnel + (size_t)1, sizeof(p->paths[0]));
+	p->paths = calloc(SPEC_TUNNELS_MAX + 1, sizeof(p->paths[0]));
 	if (p->paths == NULL) {
 		path_mtus_destroy(p);
 		return NULL;
@@ -56,6 +56,37 @@ void path_mtus_destroy(struct path_mtus *p)
 		return;
 	free(p->paths);
 	free(p);
+}
+
+/* What was learned of the path of @id is true in @net, too. */
+static bool keeps_path(const struct path_mtus *p, const struct network *net, uint16_t id)
+{
+	const struct network *old = p->net;
+	struct addr6 local, remote, old_local, old_remote;
+
+	if (!network_has_tunnel(old, id) || !network_has_tunnel(net, id))
+		return false;
+	local = network_tunnel_local(net, id);
+	remote = network_tunnel_remote(net, id);
+	old_local = network_tunnel_local(old, id);
+	old_remote = network_tunnel_remote(old, id);
+	return addr6_equal(&local, &old_local) && addr6_equal(&remote, &old_remote) &&
+	       net->tunnels[id].port == old->tunnels[id].port &&
+	       net->tunnels[id].header_len == old->tunnels[id].header_len &&
+	       p->paths[id].mtu >= path_mtu_floor(net, id);
+}
+
+void path_mtus_follow(struct path_mtus *p, const struct network *net)
+{
+	uint32_t max = p->net->max_tunnel > net->max_tunnel ? p->net->max_tunnel : net->max_tunnel;
+
+	for (uint32_t id = 1; id <= max; id++) {
+		if (keeps_path(p, net, (uint16_t)id))
+			continue;
+		p->n_known -= p->paths[id].mtu != 0;
+		p->paths[id] = (struct path){0};
+	}
+	p->net = net;
 }
 
 void path_mtus_set_lower(struct path_mtus *p, uint16_t tunnel, uint16_t port, uint16_t route)

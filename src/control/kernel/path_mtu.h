@@ -33,9 +33,15 @@ struct tunnel_mtu {
 
 enum { PATH_MTU_KEPT_S = 600 }; /* RFC 1191 section 6.3 */
 
-/* Nothing is known as yet. NULL if memory ran out. @net must outlive it. */
+/* Nothing is known as yet. NULL if memory ran out. @net must outlive it, or be replaced. */
 struct path_mtus *path_mtus_create(const struct network *net);
 void path_mtus_destroy(struct path_mtus *p); /* NULL is fine */
+
+/*
+ * From now on the network is @net. What was learned stays with the tunnels whose ends and port are
+ * as they were; nothing refers to the network before.
+ */
+void path_mtus_follow(struct path_mtus *p, const struct network *net);
 
 /*
  * A router says that of the packet which @quote begins with (@len bytes, from its IP header on)

@@ -57,6 +57,8 @@ static const struct family *family_of(size_t ear)
 }
 
 struct path_watch {
+	struct event_base *base;
+	struct alarms *alarms;
 	const struct network *net;
 	struct path_mtus *paths;
 	path_changed_fn changed;
@@ -177,30 +179,76 @@ static bool has_tunnel(const struct network *net, int domain, enum tunnel_type t
 }
 
 /* A family that this machine cannot hear is left out. False with errno: memory ran out. */
-static bool listen_to(struct path_watch *w, struct event_base *base, struct alarms *alarms,
-		      size_t ear)
+static bool listen_to(struct path_watch *w, size_t ear)
 {
 	const struct family *y = family_of(ear);
 	enum tunnel_type type = ear % TUNNEL_TYPES;
 
-	if (!has_tunnel(w->net, y->domain, type))
-		return true;
 	w->fds[ear] = open_socket(y, tunnel_kinds[type].protocol);
 	if (w->fds[ear] < 0) {
-		alarm_raise(alarms, ALARM_PATH_MTU_DEAF, y->name,
+		alarm_raise(w->alarms, ALARM_PATH_MTU_DEAF, y->name,
 			    "cannot receive ICMP errors about tunnel packets over %s: %s", y->name,
 			    strerror(errno));
 		return true;
 	}
-	w->on_error[ear] = event_new(base, w->fds[ear], EV_READ | EV_PERSIST, on_error, w);
+	w->on_error[ear] = event_new(w->base, w->fds[ear], EV_READ | EV_PERSIST, on_error, w);
 	return w->on_error[ear] != NULL && event_add(w->on_error[ear], NULL) == 0;
 }
 
-static bool start_ageing(struct path_watch *w, struct event_base *base)
+static void stop_listening(struct path_watch *w, size_t ear)
+{
+	if (w->on_error[ear] != NULL)
+		event_free(w->on_error[ear]);
+	if (w->fds[ear] >= 0)
+		close(w->fds[ear]);
+	w->on_error[ear] = NULL;
+	w->fds[ear] = -1;
+}
+
+/* Listens for the kinds of tunnels that there are, and for no others. */
+static bool listen_as_needed(struct path_watch *w)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < EARS; i++) {
+		bool wanted = has_tunnel(w->net, family_of(i)->domain, i % TUNNEL_TYPES);
+
+		if (!wanted)
+			stop_listening(w, i);
+		else if (w->fds[i] < 0)
+			ok = listen_to(w, i) && ok;
+	}
+	return ok;
+}
+
+/* Of a family that no tunnel goes over, nothing needs to be heard. */
+static void clear_alarms(struct path_watch *w)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		bool wanted = false;
+
+		for (int type = 0; type < TUNNEL_TYPES; type++)
+			wanted = wanted || has_tunnel(w->net, families[i].domain, type);
+		if (!wanted)
+			alarm_clear(w->alarms, ALARM_PATH_MTU_DEAF, families[i].name);
+	}
+}
+
+void path_watch_follow(struct path_watch *w, const struct network *net)
+{
+	if (w == NULL)
+		return;
+	w->net = net;
+	clear_alarms(w);
+	if (!listen_as_needed(w))
+		log_warning("not enough memory to hear ICMP errors about all tunnel packets");
+}
+
+static bool start_ageing(struct path_watch *w)
 {
 	const struct timeval period = {.tv_sec = AGE_PERIOD_S};
 
-	w->on_age = event_new(base, -1, EV_PERSIST, on_age, w);
+	w->on_age = event_new(w->base, -1, EV_PERSIST, on_age, w);
 	return w->on_age != NULL && event_add(w->on_age, &period) == 0;
 }
 
@@ -209,17 +257,14 @@ struct path_watch *path_watch_create(struct event_base *base, const struct netwo
 				     path_changed_fn changed, void *arg)
 {
 	struct path_watch *w = calloc(1, sizeof(*w));
-	bool hears = true;
 	int error;
 
 	if (w == NULL)
 		return NULL;
-	*w = (struct path_watch){.net = net, .paths = paths, .changed = changed, .arg = arg};
+	*w = (struct path_watch){base, alarms, net, paths, changed, arg};
 	for (size_t i = 0; i < EARS; i++)
 		w->fds[i] = -1;
-	for (size_t i = 0; i < EARS && hears; i++)
-		hears = listen_to(w, base, alarms, i);
-	if (hears && start_ageing(w, base))
+	if (listen_as_needed(w) && start_ageing(w))
 		return w;
 	error = errno;
 	path_watch_destroy(w);
@@ -231,12 +276,8 @@ void path_watch_destroy(struct path_watch *w)
 {
 	if (w == NULL)
 		return;
-	for (size_t i = 0; i < EARS; i++) {
-		if (w->on_error[i] != NULL)
-			event_free(w->on_error[i]);
-		if (w->fds[i] >= 0)
-			close(w->fds[i]);
-	}
+	for (size_t i = 0; i < EARS; i++)
+		stop_listening(w, i);
 	if (w->on_age != NULL)
 		event_free(w->on_age);
 	free(w);

@@ -49,12 +49,16 @@ bool addresses_on_link(const struct addresses *a, int ifindex, const struct addr
 const char *addresses_print(const struct addr6 *addr, char text[INET6_ADDRSTRLEN]);
 
 /*
- * own.c: egress addresses and global prefixes of @net that the kernel has an address of: sentences
- * in @errs and -EADDRINUSE, or 0.
+ * own.c: egress addresses and global prefixes of @net that the kernel has an address of, but for
+ * those that @before had already (NULL: none): sentences in @errs and -EADDRINUSE, or 0.
  */
-int own_check(const struct addresses *own, const char *file, const struct network *net,
-	      struct err_list *errs);
+int own_check(const struct addresses *own, const char *file, const struct network *before,
+	      const struct network *net, struct err_list *errs);
 
 /* The same while we run, as alarms that are raised and cleared. @before: at the last call. */
 void own_compare(struct alarms *alarms, const struct network *net, const struct addresses *before,
 		 const struct addresses *now);
+
+/* The network is @net and no longer @before: alarms about what is not ours any more are cleared. */
+void own_follow(struct alarms *alarms, const struct network *before, const struct network *net,
+		const struct addresses *own);

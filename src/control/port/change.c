@@ -231,6 +231,8 @@ int ports_prepare(struct port_set *set, struct port_life *life, const struct con
 	set->net = net; /* what the programs of the added ones take */
 	ret = add_all(set, config, plan, errs);
 	set->net = before;
+	if (ret == 0 && set->own != NULL)
+		ret = own_check(set->own, config->file, before, net, errs);
 	if (ret != 0) {
 		ports_abort(set, life, plan);
 		return ret;

@@ -151,3 +151,14 @@ int ports_follow(struct port_set *set, const struct network *net)
 	}
 	return ret;
 }
+
+int ports_follow_network(struct port_set *set, const struct network *before,
+			 const struct network *net)
+{
+	if (set->own == NULL)
+		return 0;
+	own_follow(set->alarms, before, net, set->own);
+	for (size_t i = 0; i < set->n; i++)
+		set->ports[i].behind = true;
+	return ports_follow(set, net);
+}

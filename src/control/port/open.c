@@ -321,7 +321,7 @@ int ports_open(struct port_set *set, const struct config *config, const struct n
 		interface_sweep();
 		ret = read_addresses(set, config, errs);
 		if (ret == 0)
-			ret = own_check(set->own, config->file, net, errs);
+			ret = own_check(set->own, config->file, NULL, net, errs);
 	}
 	if (ret == 0)
 		ret = open_all(set, errs);

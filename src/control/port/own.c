@@ -67,8 +67,49 @@ void own_compare(struct alarms *alarms, const struct network *net, const struct 
 		compare_one(alarms, &net->globals[i].prefix, before, now);
 }
 
-int own_check(const struct addresses *own, const char *file, const struct network *net,
-	      struct err_list *errs)
+static bool has_egress(const struct network *net, const struct egress_address *a)
+{
+	return a->addr != 0 ? network_find_address(net, a->addr) >= 0
+			    : network_find_address6(net, &a->addr6) >= 0;
+}
+
+static bool has_global(const struct network *net, const struct prefix6 *prefix)
+{
+	uint32_t low = 0, high = net->n_globals; /* they are sorted */
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct prefix6 *at = &net->globals[middle].prefix;
+		int order = addr6_compare(&prefix->addr, &at->addr);
+
+		if (order == 0)
+			return prefix->len == at->len;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
+void own_follow(struct alarms *alarms, const struct network *before, const struct network *net,
+		const struct addresses *own)
+{
+	const struct addresses none = {0};
+
+	for (uint32_t i = 0; i < before->n_addresses; i++) {
+		const struct prefix6 was = egress_of(&before->addresses[i]);
+
+		if (!has_egress(net, &before->addresses[i]))
+			compare_one(alarms, &was, own, &none);
+	}
+	for (uint32_t i = 0; i < before->n_globals; i++)
+		if (!has_global(net, &before->globals[i].prefix))
+			compare_one(alarms, &before->globals[i].prefix, own, &none);
+}
+
+int own_check(const struct addresses *own, const char *file, const struct network *before,
+	      const struct network *net, struct err_list *errs)
 {
 	char text[INET6_ADDRSTRLEN], prefix[INET6_ADDRSTRLEN], name[IF_NAMESIZE];
 	const struct own_address *is;
@@ -78,7 +119,7 @@ int own_check(const struct addresses *own, const char *file, const struct networ
 		const struct prefix6 ours = egress_of(&net->addresses[i]);
 
 		is = addresses_in(own, &ours);
-		if (is == NULL)
+		if (is == NULL || (before != NULL && has_egress(before, &net->addresses[i])))
 			continue;
 		addresses_print(&is->addr, text);
 		name_of(is, name);
@@ -92,7 +133,7 @@ int own_check(const struct addresses *own, const char *file, const struct networ
 		const struct global_prefix *global = &net->globals[i];
 
 		is = addresses_in(own, &global->prefix);
-		if (is == NULL)
+		if (is == NULL || (before != NULL && has_global(before, &global->prefix)))
 			continue;
 		addresses_print(&is->addr, text);
 		addresses_print(&global->prefix.addr, prefix);

@@ -328,13 +328,64 @@ static void folded(void **state)
 	}
 }
 
+/* What a change does to what was learned of berlin's path: the tunnel as it is then. */
+/* clang-format off */
+static const struct {
+	const char *why;
+	uint32_t remote;
+	uint16_t id; /* that it has in the new network; 0: it is gone */
+	uint16_t mtu, port;
+	bool has_ipv6;
+	uint16_t fits; /* what fits into the tunnel with that id */
+} changes[] = {
+	{"nothing of it changes",        BERLIN, T_BERLIN, 1476, 0, false, 1176},
+	{"its mtu is larger than that",  BERLIN, T_BERLIN, 1400, 0, false, 1176},
+	{"its mtu is smaller than that", BERLIN, T_BERLIN, 1000, 0, false, 1000},
+	{"its far end moves: another path", LISBON, T_BERLIN, 1476, 0, false, 1476},
+	{"it goes by another port",      BERLIN, T_BERLIN, 1476, 1, false, 1476},
+	{"it has IPv6, for which that is too small", BERLIN, T_BERLIN, 1476, 0, true, 1476},
+	{"it is gone, and another one has its ends", BERLIN, 40000, 1476, 0, false, 1476},
+};
+/* clang-format on */
+
+static void follows_a_change(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		struct row small = {
+			.src = LOCAL, .dst = BERLIN, .type = 0x0800, .size = 1500, .mtu = 1200};
+		struct spec_tunnel tunnel = {.name = "b",
+					     .local = htonl(LOCAL),
+					     .remote = htonl(changes[i].remote),
+					     .mtu = changes[i].mtu,
+					     .port = changes[i].port};
+		struct spec_site site = {.name = "berlin",
+					 .tunnels = &tunnel,
+					 .n_tunnels = 1,
+					 .prefixes6 = six,
+					 .n_prefixes6 = changes[i].has_ipv6};
+		const uint16_t one = 1;
+		const struct network_ids ids = {.sites = &one, .tunnels = &changes[i].id};
+		struct network *next =
+			network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, &ids);
+
+		assert_non_null(next);
+		assert_int_equal(learn(&small, 5), T_BERLIN);
+		path_mtus_follow(paths, next);
+		if (path_mtu_of(paths, next, changes[i].id).mtu != changes[i].fits)
+			fail_msg("%s: %u fit", changes[i].why,
+				 path_mtu_of(paths, next, changes[i].id).mtu);
+		path_mtus_follow(paths, net);
+		network_destroy(next);
+		path_mtus_age(paths, 5 + PATH_MTU_KEPT_S);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(folded),
-		cmocka_unit_test(every_row),
-		cmocka_unit_test(down_and_not_up),
-		cmocka_unit_test(forgotten),
+		cmocka_unit_test(folded),	    cmocka_unit_test(every_row),
+		cmocka_unit_test(down_and_not_up),  cmocka_unit_test(forgotten),
+		cmocka_unit_test(follows_a_change),
 	};
 
 	return cmocka_run_group_tests_name("path mtu", tests, set_up, tear_down);

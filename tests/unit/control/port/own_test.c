@@ -8,6 +8,7 @@
 #include "network/network.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -109,7 +110,7 @@ static void test_start(void **state)
 		int ret;
 
 		fill(&own, rows[i].own);
-		ret = own_check(&own, "file", network(), &errs);
+		ret = own_check(&own, "file", NULL, network(), &errs);
 		if ((ret == 0) != (rows[i].alarm == NULL) || (ret == 0) != (errs.n == 0))
 			fail_msg("%s: %d, %zu errors", rows[i].why, ret, errs.n);
 		addresses_fini(&own);
@@ -117,11 +118,48 @@ static void test_start(void **state)
 	}
 }
 
+/* A change takes some of ours away: their alarms go with them, and only theirs. */
+static void test_change(void **state)
+{
+	static const char *const texts[] = {"203.0.113.10", "2001:db8:b::9", "203.0.113.20", NULL};
+	struct spec_address addresses[] = {{.addr = inet_addr("203.0.113.10"), .slices = {2}},
+					   {.addr = inet_addr("203.0.113.20"), .slices = {2}}};
+	struct spec_pool pool = {.slice_size = 2048, .addresses = addresses, .n_addresses = 2};
+	struct prefix6 global = {addr("2001:db8:b::"), 48};
+	struct spec_site site = {.global_prefixes = &global, .n_global_prefixes = 1};
+	struct network_spec spec = {.sites = &site, .n_sites = 1, .pools = &pool, .n_pools = 1};
+	struct network *before = network_create(&spec, NULL), *net;
+	struct addresses none = {0}, own;
+	struct alarms *alarms = alarms_create();
+	struct err_list errs = ERR_LIST_EMPTY;
+
+	fill(&own, texts);
+	own_compare(alarms, before, &none, &own);
+	assert_int_equal(alarms_count(alarms), 3);
+	pool.n_addresses = 1;
+	site.n_global_prefixes = 0;
+	net = network_create(&spec, NULL);
+	own_follow(alarms, before, net, &own);
+	assert_int_equal(alarms_count(alarms), 1);
+	assert_true(alarm_stands(alarms, ALARM_ADDRESS_IN_KERNEL, "203.0.113.10"));
+
+	/* what stood already does not hinder a change; what comes does */
+	assert_int_equal(own_check(&own, "file", before, net, &errs), 0);
+	assert_int_equal(own_check(&own, "file", net, before, &errs), -EADDRINUSE);
+	assert_int_equal(errs.n, 2);
+	err_list_fini(&errs);
+	addresses_fini(&own);
+	alarms_destroy(alarms);
+	network_destroy(before);
+	network_destroy(net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alarms),
 		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
