@@ -33,7 +33,7 @@ static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
 bool arp_answer(const struct context *ctx, struct packet *p)
 {
 	uint8_t *d = p->data;
-	const uint8_t *mac = ctx->adj->macs[p->port];
+	const uint8_t *mac = ctx->nexthops->macs[p->port];
 	be32_t sender, target;
 
 	if (p->len < ARP_LEN ||

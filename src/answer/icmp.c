@@ -35,26 +35,27 @@ static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 	const struct flow *f = flow_table_at(ctx->flows, p->probe.record);
 
 	if (p->probe.dir == FLOW_RETURN)
-		return ctx->adj->tunnel_mtus[f->onramp];
-	return ctx->adj->hops[f->offramp].mtu;
+		return ctx->nexthops->at[f->onramp].mtu;
+	return ctx->nexthops->at[f->offramp].mtu;
 }
 
 /* Ours on the side that the packet came from. */
 static be32_t our_address(const struct context *ctx, const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE ? ctx->net->tunnels[p->tunnel].address : p->probe.key.dst;
+	return p->onramp != TUNNEL_NONE ? ctx->net->tunnels[p->onramp].address : p->probe.key.dst;
 }
 
 /* The neighbour by which it goes back to where it came from; false: nobody is known. */
 static bool route_back(const struct context *ctx, struct packet *p)
 {
 	if (p->port == PORT_BACK_IN) { /* the error turns back as the packet did */
-		p->hop = HOP_BACK_IN;
+		p->nexthop = NEXTHOP_HAIRPIN;
 		return true;
 	}
-	p->hop = p->tunnel != TUNNEL_NONE ? ctx->adj->tunnel_hops[p->tunnel]
-					  : adjacency_route(ctx->adj, p->port, p->probe.key.src);
-	return p->hop < HOP_VERDICTS && ctx->adj->hops[p->hop].resolved;
+	p->nexthop = p->onramp != TUNNEL_NONE
+			     ? p->onramp
+			     : routes_find(&ctx->nexthops->routes, p->port, p->probe.key.src);
+	return ctx->nexthops->at[p->nexthop].resolved;
 }
 
 /* RFC 1812 section 4.3.2.7: from a host, to a host, and not by a broadcast of the link. */
@@ -64,7 +65,7 @@ static bool can_be_told(const struct packet *p)
 
 	if (!addr4_is_host(p->probe.key.src) || !addr4_is_host(p->probe.key.dst))
 		return false;
-	return p->tunnel != TUNNEL_NONE || p->port == PORT_BACK_IN ||
+	return p->onramp != TUNNEL_NONE || p->port == PORT_BACK_IN ||
 	       !(ethernet[ETHER_DST] & ETHER_GROUP);
 }
 
@@ -151,9 +152,7 @@ static enum drop refuse(struct context *ctx, struct packet *p)
 /* An echo reply is as long as its request; an error of 576 bytes meets a port that has less. */
 static bool is_too_big(const struct context *ctx, const struct packet *p)
 {
-	if (p->tunnel != TUNNEL_NONE)
-		return p->len > ctx->adj->tunnel_mtus[p->tunnel];
-	return p->hop != HOP_BACK_IN && p->len > ctx->adj->hops[p->hop].mtu;
+	return p->len > ctx->nexthops->at[p->nexthop].mtu;
 }
 
 void stage_answer(struct context *ctx, struct burst *b)

@@ -29,8 +29,8 @@ static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 	const struct flow *f = flow_table_at(ctx->flows6, p->probe.record);
 
 	if (p->probe.dir == FLOW_RETURN)
-		return ctx->adj->tunnel_mtus[f->onramp];
-	return ctx->adj->hops[f->offramp].mtu;
+		return ctx->nexthops->at[f->onramp].mtu;
+	return ctx->nexthops->at[f->offramp].mtu;
 }
 
 /* Ours on the side that the packet came from; zero: none. */
@@ -39,8 +39,8 @@ static struct addr6 our_address(const struct context *ctx, const struct packet *
 {
 	const struct network *net = ctx->net;
 
-	if (p->tunnel != TUNNEL_NONE)
-		return net->tunnel_addresses6[p->tunnel];
+	if (p->onramp != TUNNEL_NONE)
+		return net->tunnel_addresses6[p->onramp];
 	if (net->egress6 == NULL || network_find_global(net, &key->dst) == SITE_INTERNET)
 		return key->dst;
 	return net->addresses[net->egress6->first_address6].addr6;
@@ -48,9 +48,10 @@ static struct addr6 our_address(const struct context *ctx, const struct packet *
 
 static bool route_back(const struct context *ctx, struct packet *p, const struct flow6_key *key)
 {
-	p->hop = p->tunnel != TUNNEL_NONE ? ctx->adj->tunnel_hops[p->tunnel]
-					  : adjacency_route6(ctx->adj, p->port, &key->src);
-	return p->hop < HOP_VERDICTS && ctx->adj->hops[p->hop].resolved;
+	p->nexthop = p->onramp != TUNNEL_NONE
+			     ? p->onramp
+			     : routes_find6(&ctx->nexthops->routes, p->port, &key->src);
+	return ctx->nexthops->at[p->nexthop].resolved;
 }
 
 /*
@@ -63,7 +64,7 @@ static bool can_be_told(const struct packet *p, const struct flow6_key *key)
 
 	if (!addr6_is_host(&key->src) || addr6_is_multicast(&key->dst))
 		return false;
-	return p->tunnel != TUNNEL_NONE || !(ethernet[ETHER_DST] & ETHER_GROUP);
+	return p->onramp != TUNNEL_NONE || !(ethernet[ETHER_DST] & ETHER_GROUP);
 }
 
 static void write_header(uint8_t *ip, uint8_t next, const struct addr6 *src,
@@ -177,8 +178,8 @@ static enum drop answer(struct context *ctx, struct packet *p, const struct flow
 /* Only an echo reply can be: it is as long as its request. It is ours to cut. */
 static bool is_too_big(const struct context *ctx, const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE && (p->len > ctx->adj->tunnel_mtus[p->tunnel] ||
-					    (p->largest != 0 && p->len > p->largest));
+	return p->onramp != TUNNEL_NONE && (p->len > ctx->nexthops->at[p->nexthop].mtu ||
+					    (p->fragment_limit != 0 && p->len > p->fragment_limit));
 }
 
 void stage_answer6(struct context *ctx, struct burst *b)

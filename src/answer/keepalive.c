@@ -50,24 +50,23 @@ static bool may_answer(struct context *ctx, uint16_t tunnel)
 
 static void send_back(struct context *ctx, struct burst *b, struct packet *p, enum stage to)
 {
-	uint16_t tunnel = p->tunnel;
+	uint16_t tunnel = p->onramp, via = ctx->nexthops->at[tunnel].via;
 
-	p->hop = ctx->adj->tunnel_hops[tunnel];
-	if (!may_answer(ctx, tunnel) || !ctx->adj->hops[p->hop].resolved) {
+	if (!may_answer(ctx, tunnel) || !ctx->nexthops->at[via].resolved) {
 		burst_drop(b, p, DROP_PROTOCOL);
 		return;
 	}
 	ctx->tunnels[tunnel].keepalives_answered++;
 	ctx->counters.answers[ANSWER_KEEPALIVE]++;
-	p->tunnel = TUNNEL_NONE;
+	p->nexthop = via; /* nothing is put around it */
 	burst_pass(b, to, p);
 }
 
 bool keepalive_answer(struct context *ctx, struct burst *b, struct packet *p)
 {
-	const struct tunnel *t = &ctx->net->tunnels[p->tunnel];
+	const struct tunnel *t = &ctx->net->tunnels[p->onramp];
 
-	if (p->tunnel == TUNNEL_NONE || t->outer == OUTER_IPV6 || p->len > KEEPALIVE_MAX ||
+	if (p->onramp == TUNNEL_NONE || t->outer == OUTER_IPV6 || p->len > KEEPALIVE_MAX ||
 	    p->probe.key.proto != PROTO_GRE || p->probe.key.src != t->local ||
 	    p->probe.key.dst != t->remote ||
 	    !carries_nothing(p->data + p->l4, (size_t)p->len - p->l4))
@@ -78,11 +77,11 @@ bool keepalive_answer(struct context *ctx, struct burst *b, struct packet *p)
 
 bool keepalive_answer6(struct context *ctx, struct burst *b, struct packet *p)
 {
-	const struct tunnel *t = &ctx->net->tunnels[p->tunnel];
-	const uint8_t *ip = p->data, *header = ctx->net->headers6[p->tunnel].bytes;
+	const struct tunnel *t = &ctx->net->tunnels[p->onramp];
+	const uint8_t *ip = p->data, *header = ctx->net->headers6[p->onramp].bytes;
 	size_t total;
 
-	if (p->tunnel == TUNNEL_NONE || t->outer != OUTER_IPV6 || p->len < IPV6_LEN ||
+	if (p->onramp == TUNNEL_NONE || t->outer != OUTER_IPV6 || p->len < IPV6_LEN ||
 	    ip[IPV6_VERSION] >> 4 != 6 || ip[IPV6_NEXT] != PROTO_GRE)
 		return false;
 	total = IPV6_LEN + (size_t)wire_16(ip + IPV6_LENGTH);
@@ -98,10 +97,10 @@ bool keepalive_answer6(struct context *ctx, struct burst *b, struct packet *p)
 enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct tunnel_kind *kind,
 			  const struct tunnel_opened *opened)
 {
-	if (!kind->has_keepalives || p->tunnel == TUNNEL_NONE ||
+	if (!kind->has_keepalives || p->onramp == TUNNEL_NONE ||
 	    opened->type != GRE_PROTOCOL_KEEPALIVE)
 		return kind->no_ip;
-	ctx->tunnels[p->tunnel].keepalives_heard++;
-	p->tunnel = TUNNEL_NONE; /* nothing of the site's was lost */
+	ctx->tunnels[p->onramp].keepalives_heard++;
+	p->onramp = TUNNEL_NONE; /* nothing of the site's was lost */
 	return DROP_KEEPALIVE;
 }

@@ -19,7 +19,7 @@ bool keepalive_answer(struct context *ctx, struct burst *b, struct packet *p);
 bool keepalive_answer6(struct context *ctx, struct burst *b, struct packet *p);
 
 /*
- * A packet of p->tunnel whose payload is not IP: the answer to a keepalive of ours? The reason
+ * A packet of p->onramp whose payload is not IP: the answer to a keepalive of ours? The reason
  * under which it ends.
  */
 enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct tunnel_kind *kind,

@@ -75,6 +75,7 @@ struct daemon {
 	struct port_life *port_life;
 	struct port_watch *port_watch;
 	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
+	struct ids *nexthop_ids; /* of tunnels and neighbours */
 	struct census *censuses; /* [n_workers] */
 	struct announcer *announcer;
 	struct rest_watch *rest_watch;
@@ -205,11 +206,11 @@ static int create_workers(struct daemon *d, struct err_list *errs)
 	return 0;
 }
 
-static void publish_adjacency(struct adjacency *adj, void *arg)
+static void publish_nexthops(struct nexthops *nexthops, void *arg)
 {
 	struct daemon *d = arg;
 
-	publisher_publish(&d->publisher, &(struct publication){.adj = adj}, NULL);
+	publisher_publish(&d->publisher, &(struct publication){.nexthops = nexthops}, NULL);
 }
 
 static bool start_census(void *arg)
@@ -229,8 +230,8 @@ static bool finish_census(void *arg, uint64_t *used)
 		if (!worker_census_done(&d->censuses[i]))
 			return false;
 	for (size_t i = 0; i < d->n_workers; i++)
-		for (size_t k = 0; k < CENSUS_WORDS; k++)
-			used[k] |= d->censuses[i].hops[k];
+		for (size_t k = 0; k < IDS_WORDS; k++)
+			used[k] |= d->censuses[i].nexthops[k];
 	return true;
 }
 
@@ -277,14 +278,16 @@ static void watch_paths(struct daemon *d)
 static int follow_neighbours(struct daemon *d, struct err_list *errs)
 {
 	const struct timeval period = {.tv_usec = WANTED_PERIOD_US};
-	const struct neighbours_users users = {publish_adjacency, start_census, finish_census, d};
+	const struct neighbours_users users = {publish_nexthops, start_census, finish_census, d};
 
 	d->censuses = calloc(d->n_workers, sizeof(d->censuses[0]));
-	if (d->censuses == NULL) {
+	d->nexthop_ids = nexthop_ids_create(d->net);
+	if (d->censuses == NULL || d->nexthop_ids == NULL) {
 		err_add(errs, NULL, 0, 0, "not enough memory for %zu workers", d->n_workers);
 		return -1;
 	}
-	d->neighbours = neighbours_create(d->base, &d->ports, d->net, d->paths, &users, errs);
+	d->neighbours = neighbours_create(d->base, &d->ports, d->net, d->nexthop_ids, d->paths,
+					  &users, errs);
 	if (d->neighbours == NULL)
 		return -1;
 	event_add(d->wanted, &period);
@@ -442,6 +445,7 @@ static void daemon_stop(struct daemon *d)
 	handover_destroy(d->handover);
 	free(d->censuses);
 	ports_close(&d->ports);
+	ids_destroy(d->nexthop_ids);
 	publisher_fini(&d->publisher);
 	api_release(d->claim);
 	if (d->wanted != NULL)

@@ -12,24 +12,17 @@
 #include <assert.h>
 #include <string.h>
 
-/* An index by id that has no place in the table would be found by packets. */
-static void check(const struct snapshot *s)
-{
-	assert(s->adj == NULL || s->adj->n_tunnels >= s->net->max_tunnel);
-}
-
 static void fill(struct snapshot *s, const struct publication *new)
 {
 	if (new->net != NULL)
 		s->net = new->net;
-	if (new->adj != NULL)
-		s->adj = new->adj;
+	if (new->nexthops != NULL)
+		s->nexthops = new->nexthops;
 	if (new->settings != NULL)
 		s->settings = *new->settings;
 	if (new->ports != NULL)
 		memcpy(s->ports, new->ports, s->n_ports * sizeof(s->ports[0]));
 	s->generation++;
-	check(s);
 }
 
 /* Takes the parts that are owned, and says which they replace. */
@@ -41,9 +34,9 @@ static struct publication own(struct publisher *p, const struct publication *new
 		replaced.net = p->net;
 		p->net = new->net;
 	}
-	if (new->adj != NULL) {
-		replaced.adj = p->adj;
-		p->adj = new->adj;
+	if (new->nexthops != NULL) {
+		replaced.nexthops = p->nexthops;
+		p->nexthops = new->nexthops;
 	}
 	return replaced;
 }
@@ -68,7 +61,7 @@ void publisher_serve(struct publisher *p, struct worker *const *workers, size_t 
 
 void publisher_fini(struct publisher *p)
 {
-	adjacency_destroy(p->adj);
+	nexthops_destroy(p->nexthops);
 	network_destroy(p->net);
 	*p = (struct publisher){0};
 }
@@ -90,6 +83,6 @@ void publisher_publish(struct publisher *p, const struct publication *new,
 		*replaced = old;
 		return;
 	}
-	adjacency_destroy(old.adj);
+	nexthops_destroy(old.nexthops);
 	network_destroy(old.net);
 }

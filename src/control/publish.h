@@ -22,7 +22,7 @@ struct worker;
 /* New parts. NULL: as before. */
 struct publication {
 	struct network *net; /* the publisher's from now on */
-	struct adjacency *adj; /* the same */
+	struct nexthops *nexthops; /* the same */
 	const struct settings *settings; /* copied */
 	const struct worker_port *ports; /* [n_ports], copied */
 };
@@ -31,7 +31,7 @@ struct publisher {
 	struct snapshot snapshots[2];
 	unsigned current; /* the one that workers read */
 	struct network *net; /* the current one's, */
-	struct adjacency *adj; /* and this */
+	struct nexthops *nexthops; /* and these */
 	struct worker *const *workers; /* NULL: there are none yet */
 	size_t n_workers;
 };

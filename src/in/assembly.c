@@ -208,7 +208,7 @@ static void tell(struct context *ctx, struct burst *b, struct assembly *a)
 		.mbuf = a->m,
 		.data = payload - a->header_len,
 		.len = (uint16_t)(a->header_len + embedded),
-		.tunnel = a->tunnel,
+		.onramp = a->tunnel,
 	};
 	write_key(b, p, a);
 	drop_frames(ctx, a, a->frames - 1u, DROP_FRAGMENT_TIMEOUT);
@@ -347,13 +347,13 @@ static uint32_t owner_of(const struct context *ctx, const struct flow6_key *key,
 static bool makes_known(const struct packet *p, const struct fragment *f)
 {
 	if (is_from_internet(&f->key))
-		return f->at == 0 && p->hop != ADMIT_SITE_ANY;
+		return f->at == 0 && p->site_of_fragment != ADMIT_SITE_ANY;
 	return f->at == 0 || !assembly_is_outer(f->key.zero);
 }
 
 static uint16_t site_of(const struct packet *p, const struct fragment *f)
 {
-	return is_from_internet(&f->key) && makes_known(p, f) ? p->hop : SITE_INTERNET;
+	return is_from_internet(&f->key) && makes_known(p, f) ? p->site_of_fragment : SITE_INTERNET;
 }
 
 /* NULL: there is no place for it, or no buffer. */
@@ -472,7 +472,7 @@ static enum drop hold(struct context *ctx, const struct packet *p, const struct 
 		return why;
 	}
 	copy_in(a, f);
-	a->tunnel = p->tunnel;
+	a->tunnel = p->onramp;
 	ctx->counters.held++;
 	*in = a;
 	return DROP_NONE;

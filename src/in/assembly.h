@@ -23,7 +23,7 @@ static inline bool assembly_is_outer(uint8_t kind)
  * Puts @p, which is @fragment, into its packet. DROP_NONE: it is there, and @whole says whether @p
  * has become the whole packet, at its IP header; if not, it waits and @p is no more. Else why @p is
  * to be dropped; the rest of its packet may have been dropped with it. A first fragment from the
- * Internet has p->hop as admit_first() found it.
+ * Internet has p->site_of_fragment as admit_first() found it.
  */
 enum drop assembly_add(struct context *ctx, struct packet *p, const struct fragment *fragment,
 		       bool *whole);

@@ -71,9 +71,9 @@ static ALWAYS_INLINE enum drop open_tunnel(struct context *ctx, struct packet *p
 	if (drop != DROP_NONE)
 		return drop;
 
-	p->tunnel = network_find_tunnel(ctx->net, local, wire_be32(ip + IPV4_SRC), opened.has_key,
+	p->onramp = network_find_tunnel(ctx->net, local, wire_be32(ip + IPV4_SRC), opened.has_key,
 					opened.key);
-	if (p->tunnel == TUNNEL_NONE)
+	if (p->onramp == TUNNEL_NONE)
 		return network_is_local_end(ctx->net, local) ? kind->unknown
 							     : open_return(ctx, p, local);
 
@@ -82,8 +82,8 @@ static ALWAYS_INLINE enum drop open_tunnel(struct context *ctx, struct packet *p
 	header += opened.len;
 	p->data = ip + header;
 	p->len = (uint16_t)(total - header);
-	ctx->tunnels[p->tunnel].rx_packets++;
-	ctx->tunnels[p->tunnel].rx_bytes += p->len;
+	ctx->tunnels[p->onramp].rx_packets++;
+	ctx->tunnels[p->onramp].rx_bytes += p->len;
 	if (__builtin_expect(ecn_is_news(ip[IPV4_TOS]), 0))
 		return ecn_open(ip[IPV4_TOS], p->data, p->len);
 	return DROP_NONE;
@@ -153,18 +153,18 @@ static enum drop open_tunnel6(struct context *ctx, struct packet *p, const struc
 	drop = kind->open(ip + header, total - header, &opened);
 	if (drop != DROP_NONE && drop != kind->no_ip)
 		return drop;
-	p->tunnel = network_find_tunnel6(ctx->net, local, &remote, opened.has_key, opened.key);
+	p->onramp = network_find_tunnel6(ctx->net, local, &remote, opened.has_key, opened.key);
 	if (drop != DROP_NONE)
 		return keepalive_heard(ctx, p, kind, &opened);
-	if (p->tunnel == TUNNEL_NONE)
+	if (p->onramp == TUNNEL_NONE)
 		return kind->unknown;
 
 	if (opened.type == ETHER_IPV6)
 		*next = STAGE_PARSE6;
 	p->data = ip + header + opened.len;
 	p->len = (uint16_t)(total - header - opened.len);
-	ctx->tunnels[p->tunnel].rx_packets++;
-	ctx->tunnels[p->tunnel].rx_bytes += p->len;
+	ctx->tunnels[p->onramp].rx_packets++;
+	ctx->tunnels[p->onramp].rx_bytes += p->len;
 	return ecn_is_news(tos) ? ecn_open(tos, p->data, p->len) : DROP_NONE;
 }
 
@@ -228,7 +228,7 @@ static enum drop hear_keepalive(struct context *ctx, struct packet *p,
 	struct tunnel_opened opened;
 
 	kind->open(ip + header, wire_16(ip + IPV4_LENGTH) - header, &opened);
-	p->tunnel = network_find_tunnel(ctx->net, wire_be32(ip + IPV4_DST),
+	p->onramp = network_find_tunnel(ctx->net, wire_be32(ip + IPV4_DST),
 					wire_be32(ip + IPV4_SRC), opened.has_key, opened.key);
 	return keepalive_heard(ctx, p, kind, &opened);
 }
@@ -293,7 +293,7 @@ static ALWAYS_INLINE void sort(struct context *ctx, struct burst *b, struct pack
 {
 	uint16_t type;
 
-	p->tunnel = TUNNEL_NONE;
+	p->onramp = TUNNEL_NONE;
 	do {
 		type = p->len < ETHER_LEN ? 0 : wire_16(p->data + ETHER_TYPE);
 		if (__builtin_expect(type == ETHER_IPV4, 1)) {

@@ -73,7 +73,7 @@ static enum drop read_error(const struct context *ctx, struct packet *p)
 		return DROP_ICMP_CHECKSUM;
 	if (!addr4_is_host(wire_be32(p->data + IPV4_SRC)))
 		return DROP_MARTIAN;
-	drop = embedded_key(icmp + ICMP_LEN, len - ICMP_LEN, ctx->net->tunnels[p->tunnel].site,
+	drop = embedded_key(icmp + ICMP_LEN, len - ICMP_LEN, ctx->net->tunnels[p->onramp].site,
 			    &p->probe.key);
 	if (drop != DROP_NONE)
 		return drop;

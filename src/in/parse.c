@@ -102,7 +102,7 @@ static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p
 	p->probe.key = (struct flow_key){
 		.src = wire_be32(ip + IPV4_SRC),
 		.dst = wire_be32(ip + IPV4_DST),
-		.realm = ctx->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
+		.realm = ctx->net->tunnels[p->onramp].site, /* tunnel 0: the Internet */
 		.proto = ip[IPV4_PROTO],
 	};
 	p->tcp_flags = 0;
@@ -124,14 +124,14 @@ static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p
 /* RFC 1812 section 5.3.1; a packet for the gateway itself has arrived and may have no hops left. */
 static bool ttl_expired(const struct context *ctx, const struct packet *p)
 {
-	return p->data[IPV4_TTL] <= 1 && p->tunnel != TUNNEL_NONE &&
-	       p->probe.key.dst != ctx->net->tunnels[p->tunnel].address;
+	return p->data[IPV4_TTL] <= 1 && p->onramp != TUNNEL_NONE &&
+	       p->probe.key.dst != ctx->net->tunnels[p->onramp].address;
 }
 
 /* Of a protocol that is not translated; ICMP that is no query is a matter of its own link. */
 static void refuse_protocol(struct context *ctx, struct burst *b, struct packet *p)
 {
-	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMP ||
+	if (p->onramp == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMP ||
 	    !network_source_allowed(ctx->net, p->probe.key.realm, p->probe.key.src) ||
 	    !errors_may_refuse(ctx, p->probe.key.realm)) {
 		burst_drop(b, p, DROP_PROTOCOL);

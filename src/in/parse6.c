@@ -34,7 +34,7 @@ static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)
 static bool is_untranslated(const struct context *ctx, const struct packet *p,
 			    const struct flow6_key *key)
 {
-	if (p->tunnel == TUNNEL_NONE)
+	if (p->onramp == TUNNEL_NONE)
 		return network_find_global(ctx->net, &key->dst) != SITE_INTERNET;
 	return network_find_global(ctx->net, &key->src) == p->probe.key.realm;
 }
@@ -76,13 +76,13 @@ static enum drop parse(const struct context *ctx, struct packet *p, struct flow6
 
 	if (ctx->flows6 == NULL)
 		return DROP_NO_IPV6;
-	p->largest = 0;
+	p->fragment_limit = 0;
 	drop = check_ipv6(p, &chain);
 	if (drop != DROP_NONE)
 		return drop;
 	p->l4 = chain.l4;
 	p->probe.key = (struct flow_key){
-		.realm = ctx->net->tunnels[p->tunnel].site, /* tunnel 0: the Internet */
+		.realm = ctx->net->tunnels[p->onramp].site, /* tunnel 0: the Internet */
 		.proto = chain.proto,
 	};
 	p->tcp_flags = 0;
@@ -116,8 +116,8 @@ static void complete_key(const struct packet *p, struct flow6_key *key)
 static bool hops_expired(const struct context *ctx, const struct packet *p,
 			 const struct flow6_key *key)
 {
-	return p->data[IPV6_HOPS] <= 1 && p->tunnel != TUNNEL_NONE &&
-	       !addr6_equal(&key->dst, &ctx->net->tunnel_addresses6[p->tunnel]);
+	return p->data[IPV6_HOPS] <= 1 && p->onramp != TUNNEL_NONE &&
+	       !addr6_equal(&key->dst, &ctx->net->tunnel_addresses6[p->onramp]);
 }
 
 /* RFC 4443 section 2.1: errors are the types below 128; of those we know four. */
@@ -134,7 +134,7 @@ static void refuse_protocol(struct context *ctx, struct burst *b, struct packet 
 {
 	uint16_t site = p->probe.key.realm;
 
-	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMPV6 ||
+	if (p->onramp == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMPV6 ||
 	    !network_source6_allowed(ctx->net, site, &burst_key6(b, p)->src) ||
 	    !errors_may_refuse(ctx, site)) {
 		burst_drop(b, p, DROP_PROTOCOL);

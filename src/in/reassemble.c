@@ -33,7 +33,7 @@ static enum assembly_kind kind_of6(const struct context *ctx, const struct packe
 {
 	struct addr6 dst = addr6_read(p->data + IPV6_DST);
 
-	return p->tunnel == TUNNEL_NONE && network_is_local_end6(ctx->net, &dst) ? ASSEMBLY_OUTER6
+	return p->onramp == TUNNEL_NONE && network_is_local_end6(ctx->net, &dst) ? ASSEMBLY_OUTER6
 										 : ASSEMBLY_INNER6;
 }
 
@@ -41,7 +41,7 @@ static enum assembly_kind kind_of(const struct context *ctx, const struct packet
 {
 	if (is_six(p))
 		return kind_of6(ctx, p);
-	if (p->tunnel == TUNNEL_NONE &&
+	if (p->onramp == TUNNEL_NONE &&
 	    network_find_address(ctx->net, wire_be32(p->data + IPV4_DST)) < 0)
 		return ASSEMBLY_OUTER;
 	return ASSEMBLY_INNER;
@@ -53,7 +53,7 @@ static enum drop read_fragment(const struct context *ctx, const struct packet *p
 	enum drop drop =
 		is_six(p) ? fragment6_read(p->data, fragment) : fragment_read(p->data, fragment);
 
-	fragment->key.realm = ctx->net->tunnels[p->tunnel].site;
+	fragment->key.realm = ctx->net->tunnels[p->onramp].site;
 	fragment->key.zero = (uint8_t)kind_of(ctx, p);
 	return drop;
 }
@@ -80,8 +80,8 @@ static bool is_foreign(const struct context *ctx, struct packet *p, const struct
 }
 
 /*
- * Asks whose flow a first fragment from the Internet belongs to; p->hop says it afterwards. @gone:
- * another worker has it now, to find out.
+ * Asks whose flow a first fragment from the Internet belongs to; p->site_of_fragment says it
+ * afterwards. @gone: another worker has it now, to find out.
  */
 static enum drop ask(struct context *ctx, struct packet *p, const struct fragment *fragment,
 		     bool *gone)
@@ -93,7 +93,7 @@ static enum drop ask(struct context *ctx, struct packet *p, const struct fragmen
 		return drop;
 	*gone = is_foreign(ctx, p, &six);
 	if (!*gone)
-		return admit_first(ctx, p, &six, &p->hop);
+		return admit_first(ctx, p, &six, &p->site_of_fragment);
 	handover_fragment(ctx, p, SITE_INTERNET);
 	return DROP_NONE;
 }
@@ -104,11 +104,12 @@ static bool hand_over(struct context *ctx, struct burst *b, struct packet *p,
 {
 	if (ctx->count == 1 || !handover_fragment_is_foreign(ctx, p, &fragment->key))
 		return false;
-	if (p->tunnel == TUNNEL_NONE && p->hop != SITE_INTERNET) {
-		handover_fragment(ctx, p, p->hop);
+	if (p->onramp == TUNNEL_NONE && p->site_of_fragment != SITE_INTERNET) {
+		handover_fragment(ctx, p, p->site_of_fragment);
 		return true;
 	}
-	p->largest = fragment->key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
+	p->fragment_limit =
+		fragment->key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
 	burst_pass(b, STAGE_HANDOVER, p);
 	return true;
 }
@@ -120,7 +121,7 @@ static bool take(struct context *ctx, struct burst *b, struct packet *p)
 	bool whole, gone = false;
 	enum drop drop = read_fragment(ctx, p, &fragment);
 
-	if (drop == DROP_NONE && fragment.at == 0 && p->hop == SITE_INTERNET &&
+	if (drop == DROP_NONE && fragment.at == 0 && p->site_of_fragment == SITE_INTERNET &&
 	    fragment.key.realm == SITE_INTERNET && !assembly_is_outer(fragment.key.zero))
 		drop = ask(ctx, p, &fragment, &gone);
 	if (gone || (drop == DROP_NONE && hand_over(ctx, b, p, &fragment)))
@@ -147,7 +148,7 @@ static void reassemble(struct context *ctx, struct burst *b, struct packet *p)
 		burst_drop(b, p, drop);
 	} else if (is_six(p)) {
 		parse6_packet(ctx, b, p);
-		p->largest = reassembled_largest(p->mbuf);
+		p->fragment_limit = reassembled_largest(p->mbuf);
 	} else {
 		parse_packet(ctx, b, p);
 	}

@@ -26,7 +26,8 @@ static void take(struct context *ctx, struct burst *b, struct packet *p, uint16_
 {
 	p->mbuf = m;
 	p->port = (uint8_t)port;
-	p->tunnel = TUNNEL_NONE;
+	p->onramp = TUNNEL_NONE;
+	p->nexthop = NEXTHOP_NONE;
 	ctx->port_counters[port].rx_bytes += m->pkt_len;
 
 	if (unlikely(m->nb_segs > 1 && rte_pktmbuf_linearize(m) < 0) ||
@@ -50,7 +51,7 @@ static bool is_for_us(const struct context *ctx, const struct packet *p)
 	const uint8_t *d = p->data;
 
 	if (p->len < ETHER_LEN ||
-	    memcmp(d + ETHER_DST, ctx->adj->macs[p->port], ETHER_ADDR_LEN) == 0)
+	    memcmp(d + ETHER_DST, ctx->nexthops->macs[p->port], ETHER_ADDR_LEN) == 0)
 		return true; /* or too short for anything: that is said later */
 	return d[ETHER_DST] & ETHER_GROUP &&
 	       (wire_16(d + ETHER_TYPE) == ETHER_ARP ||

@@ -11,7 +11,7 @@
 /* Why the packet @p, which is shorter than its IP header says, is dropped. */
 static inline enum drop truncated(const struct packet *p)
 {
-	return p->tunnel == TUNNEL_NONE ? DROP_TRUNCATED : DROP_INNER_MALFORMED;
+	return p->onramp == TUNNEL_NONE ? DROP_TRUNCATED : DROP_INNER_MALFORMED;
 }
 
 static inline enum drop transport_tcp(struct packet *p, const uint8_t *l4, size_t len)

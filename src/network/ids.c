@@ -121,11 +121,11 @@ void ids_census_begin(struct ids *ids, uint32_t now_s)
 	ids->census_s = now_s;
 }
 
-/* Before the census began: no flow has taken it since. */
-static bool is_over(const struct ids *ids, const struct number *n)
+/* May a census free it that began at @now_s, after publication @serial? No flow took it since. */
+static bool may_end(const struct number *n, uint32_t serial, uint32_t now_s)
 {
-	return (int32_t)(ids->census_serial - n->serial) >= 0 &&
-	       (int32_t)(ids->census_s - n->until_s) >= 0;
+	return n->state == IDS_RETIRED && (int32_t)(serial - n->serial) >= 0 &&
+	       (int32_t)(now_s - n->until_s) >= 0;
 }
 
 size_t ids_census_end(struct ids *ids, const uint64_t used[IDS_WORDS])
@@ -133,15 +133,22 @@ size_t ids_census_end(struct ids *ids, const uint64_t used[IDS_WORDS])
 	size_t freed = 0;
 
 	for (uint32_t id = ids->max; id >= ids->first && ids->n_retired > 0; id--) {
-		const struct number *n = &ids->numbers[id];
-
-		if (n->state != IDS_RETIRED || !is_over(ids, n) || ids_has(used, (uint16_t)id))
+		if (!may_end(&ids->numbers[id], ids->census_serial, ids->census_s) ||
+		    ids_has(used, (uint16_t)id))
 			continue;
 		set_free(ids, (uint16_t)id);
 		ids->n_retired--;
 		freed++;
 	}
 	return freed;
+}
+
+bool ids_wants_census(const struct ids *ids, uint32_t now_s)
+{
+	for (uint32_t id = ids->first; id <= ids->max && ids->n_retired > 0; id++)
+		if (may_end(&ids->numbers[id], ids->serial, now_s))
+			return true;
+	return false;
 }
 
 enum ids_state ids_state(const struct ids *ids, uint16_t id)

@@ -62,6 +62,9 @@ void ids_published(struct ids *ids);
 void ids_census_begin(struct ids *ids, uint32_t now_s);
 size_t ids_census_end(struct ids *ids, const uint64_t used[IDS_WORDS]);
 
+/* Would a census that begins at @now_s free a number, if no flow has it? */
+bool ids_wants_census(const struct ids *ids, uint32_t now_s);
+
 enum ids_state ids_state(const struct ids *ids, uint16_t id);
 
 size_t ids_n_free(const struct ids *ids);

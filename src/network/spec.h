@@ -16,7 +16,7 @@
 enum {
 	SPEC_NAME_SIZE = 64, /* bytes, NUL included */
 	SPEC_SITES_MAX = 65534, /* ids are 16 bits; 0 is the Internet */
-	SPEC_TUNNELS_MAX = 65534, /* ids are 16 bits; 0 is none */
+	SPEC_TUNNELS_MAX = 65000, /* of 65,517 nexthops: the others are neighbours */
 	SPEC_FIRST_PORT = 1024, /* those below belong to services */
 	SPEC_SLICES_MAX = 1024, /* 65,536 ports in slices of 64, the smallest size */
 	SPEC_PORT_ANY = 0xffff,

@@ -76,55 +76,64 @@ static void add_identification(struct context *ctx, uint8_t *outer)
 	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM), id));
 }
 
-/* Off the fast path: over IPv6, or over IPv4 that may be cut. The outer Ethernet type. */
-static __attribute__((noinline)) uint16_t push_unusual(struct context *ctx, const struct tunnel *t,
-						       struct packet *p, uint16_t type)
+/* Off the fast path: over IPv6, or over IPv4 that may be fragmented. */
+static __attribute__((noinline)) void push_unusual(struct context *ctx, const struct tunnel *t,
+						   uint16_t tunnel, struct packet *p, uint16_t type)
 {
 	if (t->outer == OUTER_IPV6) {
-		push_ipv6(t, &ctx->net->headers6[p->tunnel], p, type);
-		return ETHER_IPV6;
+		push_ipv6(t, &ctx->net->headers6[tunnel], p, type);
+		return;
 	}
 	push_ipv4(t, p, type);
 	add_identification(ctx, p->data);
-	return ETHER_IPV4;
 }
 
-static ALWAYS_INLINE uint16_t push_tunnel(struct context *ctx, struct packet *p, uint16_t type)
+static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p, uint16_t tunnel,
+				      uint16_t type)
 {
-	const struct tunnel *t = &ctx->net->tunnels[p->tunnel];
-	struct tunnel_counters *c = &ctx->tunnels[p->tunnel];
+	const struct tunnel *t = &ctx->net->tunnels[tunnel];
+	struct tunnel_counters *c = &ctx->tunnels[tunnel];
 
 	c->tx_packets++;
 	c->tx_bytes += p->len;
 	if (__builtin_expect(t->outer != OUTER_IPV4, 0))
-		return push_unusual(ctx, t, p, type);
-	push_ipv4(t, p, type);
-	return ETHER_IPV4;
+		push_unusual(ctx, t, tunnel, p, type);
+	else
+		push_ipv4(t, p, type);
 }
 
-static inline void push_ethernet(struct packet *p, const struct hop *hop, uint16_t type)
-{
-	p->data -= ETHER_LEN;
-	p->len += ETHER_LEN;
-	memcpy(p->data, hop, 2 * ETHER_ADDR_LEN); /* a hop begins as an Ethernet header does */
-	wire_put_be16(p->data + ETHER_TYPE, htons(type));
-	p->port = hop->port;
-}
-
-static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const struct hop *hop,
+/* A header's type is IPv4's, but for tunnels over IPv6. */
+static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const struct nexthop *n,
 			       uint16_t type)
 {
-	push_ethernet(p, hop, p->tunnel != TUNNEL_NONE ? push_tunnel(ctx, p, type) : type);
+	if (n->tunnel != TUNNEL_NONE)
+		push_tunnel(ctx, p, n->tunnel, type);
+	p->data -= ETHER_LEN;
+	p->len += ETHER_LEN;
+	memcpy(p->data, n->ethernet, ETHER_LEN);
+	if (type != ETHER_IPV4 && n->tunnel == TUNNEL_NONE)
+		wire_put_be16(p->data + ETHER_TYPE, htons(type));
+	p->port = n->port;
 }
 
-void encapsulate(struct context *ctx, struct packet *p, const struct hop *hop)
+void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
 {
-	push(ctx, p, hop, ETHER_IPV4);
+	push(ctx, p, nexthop, ETHER_IPV4);
 }
 
-void encapsulate6(struct context *ctx, struct packet *p, const struct hop *hop)
+void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
 {
-	push(ctx, p, hop, ETHER_IPV6);
+	push(ctx, p, nexthop, ETHER_IPV6);
+}
+
+/* By a nexthop that is not resolved. Of IPv6 nothing turns back. */
+static __attribute__((noinline, cold)) void leave(struct context *ctx, struct burst *b,
+						  struct packet *p, const struct nexthop *n)
+{
+	if (n->kind == NEXTHOP_KIND_HAIRPIN)
+		burst_pass(b, STAGE_HAIRPIN, p);
+	else
+		burst_drop(b, p, transmit_not_resolved(ctx, n));
 }
 
 /* Made twice: @from and @type, that of the inner packet, are known at compile time. */
@@ -133,16 +142,13 @@ static ALWAYS_INLINE void encapsulate_all(struct context *ctx, struct burst *b, 
 {
 	for (unsigned i = 0; i < b->n[from]; i++) {
 		struct packet *p = b->list[from][i];
-		const struct hop *hop = &ctx->adj->hops[p->hop];
+		const struct nexthop *n = &ctx->nexthops->at[p->nexthop];
 
-		if (!hop->resolved) {
-			if (type == ETHER_IPV4 && p->hop == HOP_BACK_IN && p->tunnel == TUNNEL_NONE)
-				burst_pass(b, STAGE_HAIRPIN, p);
-			else
-				burst_drop(b, p, transmit_not_resolved(ctx, p, hop));
+		if (__builtin_expect(!n->resolved, 0)) {
+			leave(ctx, b, p, n);
 			continue;
 		}
-		push(ctx, p, hop, type);
+		push(ctx, p, n, type);
 		burst_pass(b, STAGE_TRANSMIT, p);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "base/wire.h"
 #include "flow/window.h"
-#include "path/nexthop.h"
+#include "path/resolve.h"
 #include "path/sources.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -132,7 +132,7 @@ static inline void answer(struct burst *b, struct packet *p, const struct family
  */
 static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct family *y)
 {
-	return p->len > mtu || (y->six && p->largest != 0 && p->len > p->largest);
+	return p->len > mtu || (y->six && p->fragment_limit != 0 && p->len > p->fragment_limit);
 }
 
 /*
@@ -141,26 +141,10 @@ static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct
  */
 static inline bool refuse_too_big(struct burst *b, struct packet *p, const struct family *y)
 {
-	if (y->six ? p->largest != 0 : !(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
+	if (y->six ? p->fragment_limit != 0 : !(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
 		return false;
 	answer(b, p, y, ANSWER_TOO_BIG);
 	return true;
-}
-
-static inline void forward_home(struct context *ctx, struct burst *b, struct packet *p,
-				struct flow *f, const struct family *y)
-{
-	bool too_big = is_too_big(p, ctx->adj->tunnel_mtus[f->onramp], y);
-
-	if (unlikely(too_big) && refuse_too_big(b, p, y))
-		return;
-	p->tunnel = f->onramp;
-	p->hop = ctx->adj->tunnel_hops[f->onramp];
-	count(ctx, f, p);
-	if (unlikely(too_big))
-		burst_fragment(b, p, FRAGMENT_TRANSLATE);
-	else
-		burst_pass(b, y->rewrite, p);
 }
 
 static void move(struct context *ctx, struct flow *f, uint16_t onramp)
@@ -170,13 +154,13 @@ static void move(struct context *ctx, struct flow *f, uint16_t onramp)
 		ctx->moved(ctx, f);
 }
 
-/* Routes have changed: the flow's hop is another one, or the packet is answered or dropped. */
-static bool find_new_way(struct context *ctx, struct burst *b, struct packet *p, struct flow *f,
-			 const struct family *y)
+/* Routes have changed: the flow's nexthop is another one, or the packet is answered or dropped. */
+static bool resolve(struct context *ctx, struct burst *b, struct packet *p, struct flow *f,
+		    const struct family *y)
 {
 	const struct flow6 *addresses = y->six ? flow6_at(ctx->flows6, p->probe.record) : NULL;
-	enum drop drop = nexthop_renew(ctx, f, addresses);
-	int told = nexthop_answer(drop);
+	enum drop drop = resolve_again(ctx, f, addresses);
+	int told = resolve_answer(drop);
 
 	p->refusal = (uint16_t)drop;
 	if (told >= 0)
@@ -189,24 +173,49 @@ static bool find_new_way(struct context *ctx, struct burst *b, struct packet *p,
 enum look { LOOK_DONE, LOOK_FITS, LOOK_TOO_BIG };
 
 /*
- * A packet that looks too big for the hop in its flow: it is, or the hop has moved, or it is none.
- * A moved hop has an MTU of 0, so that all other packets pass without a question. LOOK_DONE: the
- * packet has been answered or dropped.
+ * A packet that looks too big for the nexthop in its flow: it is, or the nexthop has moved, or
+ * nobody has its id. A moved one has an MTU of 0, so that all other packets pass without a
+ * question. LOOK_DONE: the packet has been answered or dropped.
  */
 static __attribute__((noinline)) enum look look_again(struct context *ctx, struct burst *b,
 						      struct packet *p, struct flow *f,
 						      const struct family *y)
 {
-	const struct hop *hop = &ctx->adj->hops[f->offramp];
+	bool home = p->probe.dir == FLOW_RETURN;
+	const struct nexthop *n = &ctx->nexthops->at[home ? f->onramp : f->offramp];
 
-	if (hop->moved) {
-		if (!find_new_way(ctx, b, p, f, y))
+	if (n->moved) {
+		if (!resolve(ctx, b, p, f, y))
 			return LOOK_DONE;
-		hop = &ctx->adj->hops[f->offramp];
+		n = &ctx->nexthops->at[f->offramp];
 	}
-	if (!is_too_big(p, hop->mtu, y) || !hop->resolved)
+	if (!is_too_big(p, n->mtu, y) || !n->resolved)
 		return LOOK_FITS;
 	return refuse_too_big(b, p, y) ? LOOK_DONE : LOOK_TOO_BIG;
+}
+
+static inline void go_on(struct context *ctx, struct burst *b, struct packet *p, struct flow *f,
+			 uint16_t nexthop, const struct family *y, enum look look)
+{
+	p->nexthop = nexthop;
+	count(ctx, f, p);
+	if (unlikely(look == LOOK_TOO_BIG))
+		burst_fragment(b, p, FRAGMENT_TRANSLATE);
+	else
+		burst_pass(b, y->rewrite, p);
+}
+
+static inline void forward_home(struct context *ctx, struct burst *b, struct packet *p,
+				struct flow *f, const struct family *y)
+{
+	enum look look = LOOK_FITS;
+
+	if (unlikely(is_too_big(p, ctx->nexthops->at[f->onramp].mtu, y))) {
+		look = look_again(ctx, b, p, f, y);
+		if (look == LOOK_DONE)
+			return;
+	}
+	go_on(ctx, b, p, f, f->onramp, y, look);
 }
 
 static inline void forward_out(struct context *ctx, struct burst *b, struct packet *p,
@@ -214,21 +223,15 @@ static inline void forward_out(struct context *ctx, struct burst *b, struct pack
 {
 	enum look look = LOOK_FITS;
 
-	if (unlikely(is_too_big(p, ctx->adj->hops[f->offramp].mtu, y))) {
+	if (unlikely(is_too_big(p, ctx->nexthops->at[f->offramp].mtu, y))) {
 		look = look_again(ctx, b, p, f, y);
 		if (look == LOOK_DONE)
 			return;
 	}
 	/* Another tunnel of the same site (the site is in the key): the return moves there. */
-	if (unlikely(f->onramp != p->tunnel))
-		move(ctx, f, p->tunnel);
-	p->tunnel = TUNNEL_NONE;
-	p->hop = f->offramp;
-	count(ctx, f, p);
-	if (unlikely(look == LOOK_TOO_BIG))
-		burst_fragment(b, p, FRAGMENT_TRANSLATE);
-	else
-		burst_pass(b, y->rewrite, p);
+	if (unlikely(f->onramp != p->onramp))
+		move(ctx, f, p->onramp);
+	go_on(ctx, b, p, f, f->offramp, y, look);
 }
 
 static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,

@@ -31,7 +31,7 @@ enum {
 /* What differs between the families. */
 struct family {
 	void (*rewrite)(struct context *ctx, struct packet *p);
-	void (*encapsulate)(struct context *ctx, struct packet *p, const struct hop *hop);
+	void (*encapsulate)(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
 	void (*write)(const struct fragmenter *c, uint8_t *ip, size_t at, size_t len, bool last);
 };
 
@@ -45,11 +45,10 @@ static const struct family *family_of(const struct packet *p)
 
 static size_t fitting_size(const struct context *ctx, const struct packet *p)
 {
-	size_t mtu = p->tunnel != TUNNEL_NONE ? ctx->adj->tunnel_mtus[p->tunnel]
-					      : ctx->adj->hops[p->hop].mtu;
+	size_t mtu = ctx->nexthops->at[p->nexthop].mtu;
 
-	if (family_of(p) == &six && p->largest != 0 && p->largest < mtu)
-		return p->largest;
+	if (family_of(p) == &six && p->fragment_limit != 0 && p->fragment_limit < mtu)
+		return p->fragment_limit;
 	return mtu;
 }
 
@@ -59,7 +58,7 @@ static void begin(struct context *ctx, struct packet *p, struct fragmenter *c)
 		fragmenter6_begin(c, p->data, p->len, identification6_next(ctx));
 		return;
 	}
-	if (p->tunnel == TUNNEL_NONE)
+	if (ctx->nexthops->at[p->nexthop].tunnel == TUNNEL_NONE)
 		wire_put_be16(p->data + IPV4_ID,
 			      identification_next(ctx, wire_be32(p->data + IPV4_DST)));
 	fragmenter_begin(c, p->data);
@@ -76,12 +75,13 @@ static void make_fragment(struct context *ctx, const struct packet *p, const str
 		.mbuf = m,
 		.data = ip,
 		.len = m->data_len,
-		.tunnel = p->tunnel,
+		.onramp = p->onramp,
+		.nexthop = p->nexthop,
 	};
 
 	y->write(c, ip, at, len, c->body + at + len == p->len);
 	memcpy(ip + c->header_len, p->data + c->body + at, len);
-	y->encapsulate(ctx, &fragment, &ctx->adj->hops[p->hop]);
+	y->encapsulate(ctx, &fragment, &ctx->nexthops->at[p->nexthop]);
 	m->data_off = (uint16_t)(fragment.data - (uint8_t *)m->buf_addr);
 	m->data_len = fragment.len;
 	m->pkt_len = fragment.len;
@@ -123,20 +123,20 @@ static enum drop cut(struct context *ctx, struct packet *p, struct rte_mbuf **fr
 
 static enum drop send_fragments(struct context *ctx, struct packet *p)
 {
-	const struct hop *hop = &ctx->adj->hops[p->hop];
+	const struct nexthop *nexthop = &ctx->nexthops->at[p->nexthop];
 	struct rte_mbuf *fragments[FRAGMENTS_MAX];
 	enum drop drop;
 	unsigned n;
 
-	if (!hop->resolved)
-		return transmit_not_resolved(ctx, p, hop);
+	if (!nexthop->resolved)
+		return transmit_not_resolved(ctx, nexthop);
 	if (p->reason == FRAGMENT_TRANSLATE)
 		family_of(p)->rewrite(ctx, p);
 	drop = cut(ctx, p, fragments, &n);
 	if (drop != DROP_NONE)
 		return drop;
 	ctx->counters.fragments_made += n - 1;
-	transmit_frames(ctx, hop->port, fragments, n);
+	transmit_frames(ctx, nexthop->port, fragments, n);
 	return DROP_NONE;
 }
 

@@ -1,10 +1,10 @@
 /*
  * Hairpin: what leaves for one of our own egress ports comes back in (RFC 4787 REQ-9).
  *
- * Its flow is one like any other, but that it leaves by no neighbour: HOP_BACK_IN. With its own
- * egress address and port as source (REQ-9a) it goes through the stages once more, from parse on,
- * as if the Internet had sent it (worker/pipeline.c): the port that it is sent to belongs to a flow
- * of the other host, which may be another site's or its own, or to another worker, or to nobody.
+ * Its flow is one like any other, but that its off-ramp is NEXTHOP_HAIRPIN. With its own egress
+ * address and port as source (REQ-9a) it goes through the stages once more, from parse on, as if
+ * the Internet had sent it (worker/pipeline.c): the port that it is sent to belongs to a flow of
+ * the other host, which may be another site's or its own, or to another worker, or to nobody.
  *
  * To the hosts it is one gateway, so the TTL that was taken is given back.
  */
@@ -29,7 +29,7 @@ void stage_hairpin(struct context *ctx, struct burst *b)
 		struct packet *p = b->list[STAGE_HAIRPIN][i];
 
 		give_back_hop(p->data);
-		p->tunnel = TUNNEL_NONE;
+		p->onramp = TUNNEL_NONE;
 		p->port = PORT_BACK_IN;
 	}
 	ctx->counters.hairpinned += b->n[STAGE_HAIRPIN];

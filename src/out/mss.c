@@ -8,7 +8,7 @@
 #include "base/checksum.h"
 #include "base/tcp_options.h"
 #include "base/wire.h"
-#include "path/nexthop.h"
+#include "path/resolve.h"
 
 enum { MSS_MIN = 48 }; /* less is taken for an attack (CVE-2019-11479) */
 
@@ -31,10 +31,10 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 
 uint16_t mss_of(struct context *ctx, struct flow *f, const struct flow6 *six, uint16_t headers)
 {
-	uint16_t mtu = ctx->adj->tunnel_mtus[f->onramp];
-	const struct hop *out = nexthop_of(ctx, f, six);
+	uint16_t mtu = ctx->nexthops->at[f->onramp].mtu;
+	const struct nexthop *out = resolve_offramp(ctx, f, six);
 
-	if (out->mtu != 0 && out->mtu < mtu) /* 0: back in, or there is no way out just now */
+	if (out->mtu != 0 && out->mtu < mtu) /* 0: there is no route just now */
 		mtu = out->mtu;
 	return mtu > headers + MSS_MIN ? (uint16_t)(mtu - headers) : MSS_MIN;
 }

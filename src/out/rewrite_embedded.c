@@ -15,7 +15,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "out/transport.h"
-#include "path/nexthop.h"
+#include "path/resolve.h"
 
 /* What changes in the embedded packet: the side of the packet that our flow translated. */
 struct swap {
@@ -79,17 +79,16 @@ static void rewrite_error(struct packet *p, const struct flow *f, enum flow_dir 
 uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
 			  const struct flow6 *six)
 {
-	const struct hop *hop;
+	const struct nexthop *n;
 
 	if (p->probe.dir == FLOW_RETURN) {
-		p->tunnel = f->onramp;
-		p->hop = ctx->adj->tunnel_hops[f->onramp];
-		return ctx->adj->tunnel_mtus[f->onramp];
+		p->nexthop = f->onramp;
+		n = &ctx->nexthops->at[f->onramp];
+	} else {
+		n = resolve_offramp(ctx, f, six);
+		p->nexthop = f->offramp;
 	}
-	hop = nexthop_of(ctx, f, six);
-	p->tunnel = TUNNEL_NONE;
-	p->hop = f->offramp;
-	return hop->resolved ? hop->mtu : UINT16_MAX; /* if not: encapsulation will say */
+	return n->resolved ? n->mtu : UINT16_MAX; /* if not: encapsulation will say */
 }
 
 void stage_rewrite_embedded(struct context *ctx, struct burst *b)

@@ -23,11 +23,11 @@ void identification_init(struct context *ctx); /* ctx->flows, index and count ar
 be16_t identification_next(struct context *ctx, be32_t dst);
 uint32_t identification6_next(struct context *ctx);
 
-/* What the stages do with one packet, for stage_fragment(). @hop is resolved. */
+/* What the stages do with one packet, for stage_fragment(). @nexthop is resolved. */
 void rewrite(struct context *ctx, struct packet *p);
-void encapsulate(struct context *ctx, struct packet *p, const struct hop *hop);
+void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
 void rewrite6(struct context *ctx, struct packet *p);
-void encapsulate6(struct context *ctx, struct packet *p, const struct hop *hop);
+void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
 
 /*
  * Translates a packet of @f embedded by an ICMP error that travels in direction @dir: addresses,
@@ -39,7 +39,7 @@ void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum 
 void rewrite_embedded6(uint8_t *embedded, size_t len, const struct flow *f, const struct flow6 *six,
 		       enum flow_dir dir);
 
-/* Gives @p the hop and tunnel of @f's packets in its direction. Returns how much fits. */
+/* Gives @p the nexthop of @f's packets in its direction. Returns how much fits. */
 uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
 			  const struct flow6 *six);
 
@@ -52,7 +52,7 @@ void mss_clamp(uint8_t *tcp, size_t len, uint16_t mss);
 
 /*
  * The MSS that fits @f in both directions, behind @headers bytes of IP and TCP. @six: its addresses
- * if it is IPv6, else NULL. A hop that has moved is looked up again (path/nexthop.h).
+ * if it is IPv6, else NULL. An off-ramp that has moved is looked up again (path/resolve.h).
  */
 uint16_t mss_of(struct context *ctx, struct flow *f, const struct flow6 *six, uint16_t headers);
 
@@ -61,8 +61,7 @@ void stage_transmit(struct context *ctx, struct burst *b);
 /* Sends any number of finished frames by @port at once; what the port refuses is dropped. */
 void transmit_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n);
 
-/* Why @p cannot go on by @hop, which is not resolved: no neighbour is there, or no port. */
-enum drop transmit_not_resolved(const struct context *ctx, const struct packet *p,
-				const struct hop *hop);
+/* Why no packet can go on by @nexthop, which is not resolved: it is gone, or nobody is there. */
+enum drop transmit_not_resolved(const struct context *ctx, const struct nexthop *nexthop);
 
 void stage_drop(struct context *ctx, struct burst *b);

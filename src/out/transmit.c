@@ -57,12 +57,11 @@ static void flush(struct context *ctx, uint16_t port)
 	to->n_tx = 0;
 }
 
-enum drop transmit_not_resolved(const struct context *ctx, const struct packet *p,
-				const struct hop *hop)
+enum drop transmit_not_resolved(const struct context *ctx, const struct nexthop *nexthop)
 {
-	uint16_t port = p->tunnel != TUNNEL_NONE ? ctx->net->tunnels[p->tunnel].port : hop->port;
-
-	return ctx->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_NEIGHBOUR;
+	if (nexthop->kind == NEXTHOP_KIND_DROP)
+		return DROP_TUNNEL_GONE;
+	return ctx->ports[nexthop->port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_NEIGHBOUR;
 }
 
 void stage_transmit(struct context *ctx, struct burst *b)
@@ -83,6 +82,12 @@ void stage_transmit(struct context *ctx, struct burst *b)
 	}
 }
 
+/* Whose packet it is: the tunnel's that it came out of, or that it was to go into. */
+static uint16_t tunnel_of(const struct context *ctx, const struct packet *p)
+{
+	return p->onramp != TUNNEL_NONE ? p->onramp : ctx->nexthops->at[p->nexthop].tunnel;
+}
+
 void stage_drop(struct context *ctx, struct burst *b)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
@@ -91,9 +96,11 @@ void stage_drop(struct context *ctx, struct burst *b)
 	for (unsigned i = 0; i < n; i++) {
 		const struct packet *p = b->list[STAGE_DROP][i];
 
+		uint16_t charged = tunnel_of(ctx, p);
+
 		ctx->counters.drops[p->reason]++;
-		if (p->tunnel != TUNNEL_NONE)
-			ctx->tunnels[p->tunnel].drops++;
+		if (charged != TUNNEL_NONE)
+			ctx->tunnels[charged].drops++;
 		else if (p->reason == DROP_TRUNCATED && p->port != PORT_BACK_IN)
 			ctx->port_counters[p->port].cut++;
 		mbufs[i] = p->mbuf;

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "flow/flow.h"
-#include "network/adjacency.h"
 #include "network/network.h"
+#include "network/nexthop.h"
 #include "path/counters.h"
 #include "path/packet.h"
 
@@ -67,7 +67,7 @@ struct room {
 struct context {
 	/* read by stages, set by the worker */
 	const struct network *net;
-	const struct adjacency *adj;
+	const struct nexthops *nexthops;
 	struct handover *handover; /* NULL: the only worker */
 	struct flow_table *flows;
 	struct flow_table *flows6; /* IPv6 ones; NULL: none are forwarded */

@@ -204,9 +204,9 @@ struct remotes **handover_remotes(struct handover *h)
 
 static uint32_t word_of(const struct packet *p)
 {
-	bool fragments = p->data[0] >> 4 == 6 && p->largest != 0;
+	bool fragments = p->data[0] >> 4 == 6 && p->fragment_limit != 0;
 
-	return (fragments ? WORD_FRAGMENTS : 0) | (uint32_t)p->port << WORD_PORT_SHIFT | p->tunnel;
+	return (fragments ? WORD_FRAGMENTS : 0) | (uint32_t)p->port << WORD_PORT_SHIFT | p->onramp;
 }
 
 static void give(struct context *ctx, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
@@ -270,7 +270,8 @@ static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 	p->data = rte_pktmbuf_mtod(m, uint8_t *);
 	p->len = m->data_len;
 	p->port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
-	p->tunnel = word & WORD_ASKED ? TUNNEL_NONE : (uint16_t)(word & WORD_TUNNEL_MASK);
+	p->nexthop = NEXTHOP_NONE;
+	p->onramp = word & WORD_ASKED ? TUNNEL_NONE : (uint16_t)(word & WORD_TUNNEL_MASK);
 	if (word & WORD_FRAME)
 		burst_pass(b, STAGE_TRANSMIT, p);
 	else if (word & WORD_ASKED)

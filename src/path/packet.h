@@ -58,12 +58,8 @@ struct packet {
 	uint8_t *data; /* first Ethernet; decapsulate to rewrite: inner IP; then Ethernet again */
 	struct rte_mbuf *mbuf; /* its buffer: receive and transmit alone look inside */
 	uint16_t len; /* bytes from data on */
-	uint16_t tunnel; /* decapsulate: came out of; follow: goes into; TUNNEL_NONE: neither */
-	/*
-	 * follow, answer: neighbour it leaves to. To STAGE_REASSEMBLE: the site whose flow a first
-	 * fragment from the Internet belongs to; 0: that was not asked.
-	 */
-	uint16_t hop;
+	uint16_t onramp; /* decapsulate: the tunnel it came out of; TUNNEL_NONE: none */
+	uint16_t nexthop; /* forward, answer: where it goes on; receive: NEXTHOP_NONE */
 	uint8_t l4; /* parse: offset of the transport header from data */
 	uint8_t tcp_flags; /* parse */
 	uint8_t port; /* in: receive; out: encapsulate */
@@ -72,11 +68,18 @@ struct packet {
 		uint16_t owner; /* parse: to STAGE_HANDOVER, the worker it belongs to */
 		uint16_t refusal; /* to STAGE_ANSWER: enum drop, if nobody can be told */
 	};
-	/*
-	 * parse6: 0; reassemble: of an IPv6 packet that came in fragments the size that its source
-	 * is known to send, headers included. It leaves in fragments no larger than that.
-	 */
-	uint16_t largest;
+	union {
+		/*
+		 * To STAGE_REASSEMBLE: the site whose flow a first fragment from the Internet
+		 * belongs to; 0: that was not asked.
+		 */
+		uint16_t site_of_fragment;
+		/*
+		 * parse6: 0; reassemble: of an IPv6 packet that came in fragments the size that its
+		 * source is known to send, headers included. It leaves in fragments no larger.
+		 */
+		uint16_t fragment_limit;
+	};
 };
 
 static_assert(sizeof(struct packet) == CACHE_LINE, "a packet is one cache line");
@@ -108,7 +111,7 @@ static inline void burst_drop(struct burst *b, struct packet *p, enum drop reaso
 /* @site: as the flow's owner found; SITE_INTERNET: it was not asked. */
 static inline void burst_reassemble(struct burst *b, struct packet *p, uint16_t site)
 {
-	p->hop = site;
+	p->site_of_fragment = site;
 	burst_pass(b, STAGE_REASSEMBLE, p);
 }
 

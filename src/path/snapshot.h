@@ -9,14 +9,14 @@
  *   snapshot 7 ── network 3, table 41, settings, ports
  *   snapshot 8 ── network 3, table 42, settings, ports       the network is the same object
  *
- * The network and the table of neighbours and routes are large and are shared between generations;
+ * The network and the table of nexthops and routes are large and are shared between generations;
  * what is small is copied into each.
  */
 #pragma once
 
 #include "flow/flow.h"
-#include "network/adjacency.h"
 #include "network/network.h"
+#include "network/nexthop.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,7 +51,7 @@ struct settings {
 struct snapshot {
 	uint64_t generation; /* 1, 2, 3 ... */
 	const struct network *net;
-	const struct adjacency *adj; /* NULL: no worker runs yet */
+	const struct nexthops *nexthops; /* NULL: no worker runs yet */
 	struct settings settings;
 	uint16_t n_ports; /* slots: the same in all snapshots of a worker */
 	struct worker_port ports[PORTS_MAX]; /* by slot */

@@ -6,9 +6,9 @@
  * destinations have no route: they must not leak to the Internet, and neither must packets to our
  * own outer addresses, nor those of one site to a global prefix of another: sites do not meet.
  * Packets to our own egress addresses turn back. Behind the uplink the kernel's routes say which
- * neighbour is the nexthop (path/nexthop.h).
+ * neighbour is the nexthop (path/resolve.h).
  */
-#include "path/nexthop.h"
+#include "path/resolve.h"
 #include "setup/setup.h"
 
 /* @addr in host order. Both numbers are known at compile time: this is one comparison. */
@@ -37,7 +37,7 @@ static enum drop turn_back(struct setup *s)
 
 	if (s->pool->mapping != MAPPING_ENDPOINT_INDEPENDENT || pool != s->pool)
 		return DROP_NO_ROUTE;
-	s->flow.offramp = HOP_BACK_IN;
+	s->flow.offramp = NEXTHOP_HAIRPIN;
 	s->flow.far = SITE_INTERNET;
 	return DROP_NONE;
 }
@@ -53,7 +53,7 @@ enum drop route_choose(struct setup *s)
 	if (__builtin_expect(network_find_address(ctx->net, dst) >= 0, 0))
 		return turn_back(s);
 	s->flow.far = SITE_INTERNET;
-	return nexthop_find(s->ctx, s->flow.site, dst, &s->flow.offramp);
+	return resolve_route(s->ctx, s->flow.site, dst, &s->flow.offramp);
 }
 
 /* RFC 4193, unique local, and what came before it (RFC 3879). */
@@ -75,5 +75,5 @@ enum drop route6_choose(struct setup *s)
 	    (s->pool == NULL && !s->is_global))
 		return DROP_NO_ROUTE;
 	s->flow.far = SITE_INTERNET;
-	return nexthop_find6(s->ctx, s->flow.site, dst, &s->flow.offramp);
+	return resolve_route6(s->ctx, s->flow.site, dst, &s->flow.offramp);
 }

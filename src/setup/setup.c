@@ -17,7 +17,7 @@
 #include "answer/errors.h"
 #include "base/wire.h"
 #include "flow/remotes.h"
-#include "path/nexthop.h"
+#include "path/resolve.h"
 #include "setup/room.h"
 
 #include <string.h>
@@ -156,18 +156,18 @@ static bool is_hairpin_ping(const struct context *ctx, be32_t dst)
 /* A ping to our own address, inside the tunnel or an egress one, is for the gateway itself. */
 static bool is_for_gateway(const struct context *ctx, const struct packet *p)
 {
-	return p->tunnel != TUNNEL_NONE && p->probe.key.proto == PROTO_ICMP &&
+	return p->onramp != TUNNEL_NONE && p->probe.key.proto == PROTO_ICMP &&
 	       p->data[p->l4 + ICMP_TYPE] == ICMP_ECHO_REQUEST &&
-	       (p->probe.key.dst == ctx->net->tunnels[p->tunnel].address ||
+	       (p->probe.key.dst == ctx->net->tunnels[p->onramp].address ||
 		is_hairpin_ping(ctx, p->probe.key.dst));
 }
 
 static bool is_for_gateway6(const struct context *ctx, const struct packet *p,
 			    const struct flow6_key *key)
 {
-	const struct addr6 *ours = &ctx->net->tunnel_addresses6[p->tunnel];
+	const struct addr6 *ours = &ctx->net->tunnel_addresses6[p->onramp];
 
-	return p->tunnel != TUNNEL_NONE && key->proto == PROTO_ICMPV6 && !addr6_is_zero(ours) &&
+	return p->onramp != TUNNEL_NONE && key->proto == PROTO_ICMPV6 && !addr6_is_zero(ours) &&
 	       addr6_equal(&key->dst, ours) && p->data[p->l4 + ICMP_TYPE] == ICMPV6_ECHO_REQUEST;
 }
 
@@ -186,7 +186,7 @@ static bool is_mid_stream(const struct setup *s)
 {
 	const struct packet *p = s->p;
 
-	if (p->tunnel == TUNNEL_NONE || p->probe.key.proto != PROTO_TCP ||
+	if (p->onramp == TUNNEL_NONE || p->probe.key.proto != PROTO_TCP ||
 	    (p->tcp_flags & (TCP_RST | TCP_ACK)) != TCP_ACK)
 		return false;
 	if (s->six == NULL)
@@ -203,7 +203,7 @@ static enum answer choose_answer(const struct setup *s, enum drop drop)
 
 	if (drop == DROP_NO_FLOW && ctx->reset_unknown && is_mid_stream(s))
 		return errors_may_reset(ctx, realm) ? ANSWER_RESET : ANSWER_ARP;
-	if (nexthop_answer(drop) >= 0 || answers[drop] == ANSWER_ARP)
+	if (resolve_answer(drop) >= 0 || answers[drop] == ANSWER_ARP)
 		return (enum answer)answers[drop];
 	return errors_may_refuse(ctx, realm) ? (enum answer)answers[drop] : ANSWER_ARP;
 }
@@ -273,7 +273,7 @@ static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum
 		struct setup *s = &setups[n];
 		enum drop drop;
 
-		if (__builtin_expect(inbound && p->tunnel == TUNNEL_NONE, 0)) {
+		if (__builtin_expect(inbound && p->onramp == TUNNEL_NONE, 0)) {
 			inbound_open(ctx, b, p);
 			continue;
 		}

@@ -26,7 +26,7 @@ enum drop start_check(struct setup *s)
 	enum drop drop;
 	uint8_t state;
 
-	if (p->tunnel == TUNNEL_NONE)
+	if (p->onramp == TUNNEL_NONE)
 		return DROP_NO_FLOW;
 
 	switch (key->proto) {
@@ -62,6 +62,6 @@ enum drop start_check(struct setup *s)
 	s->flow.site = key->realm;
 	s->flow.proto = key->proto;
 	s->flow.state = state;
-	s->flow.onramp = p->tunnel;
+	s->flow.onramp = p->onramp;
 	return DROP_NONE;
 }

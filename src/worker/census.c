@@ -2,7 +2,7 @@
 #include "worker/census.h"
 
 #include "path/context.h"
-#include "path/nexthop.h"
+#include "path/resolve.h"
 
 enum { RENEWAL_COST = 16 }; /* a look at the routes costs as much as so many records */
 
@@ -12,11 +12,12 @@ static void look(struct context *ctx, struct flow_table *t, struct census *c, un
 
 	if (f->state <= FLOW_RESTING) /* none, or none any more: nothing will follow it */
 		return;
-	if (ctx->adj->hops[f->offramp].moved) {
-		nexthop_renew(ctx, f, c->six ? flow6_at(t, c->at) : NULL);
+	if (ctx->nexthops->at[f->offramp].moved) {
+		resolve_again(ctx, f, c->six ? flow6_at(t, c->at) : NULL);
 		*n -= *n < RENEWAL_COST ? *n : RENEWAL_COST;
 	}
-	c->hops[f->offramp / 64] |= UINT64_C(1) << f->offramp % 64;
+	ids_mark(c->nexthops, f->onramp);
+	ids_mark(c->nexthops, f->offramp);
 }
 
 bool census_step(struct context *ctx, struct census *c, unsigned n)

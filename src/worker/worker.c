@@ -127,7 +127,7 @@ static __attribute__((noinline)) void take_snapshot(struct worker *w, const stru
 	struct context *ctx = &w->ctx;
 
 	ctx->net = s->net;
-	ctx->adj = s->adj;
+	ctx->nexthops = s->nexthops;
 	take_settings(ctx, &s->settings);
 	for (uint16_t i = 0; i < s->n_ports; i++)
 		take_port(ctx, i, &s->ports[i]);

@@ -10,7 +10,6 @@
 #include "base/drop.h"
 #include "flow/flow6.h"
 #include "in/unknown.h"
-#include "network/adjacency.h"
 #include "path/counters.h"
 #include "path/snapshot.h"
 

@@ -229,42 +229,32 @@ static void close_port(const struct rig *rig, const struct rig_port *port)
 	}
 }
 
-/* Every port has one default route; hop number = port number + 1. */
-static void make_adjacency(struct rig *rig)
+/* Every port has one default route; its neighbour's id = number of tunnels + port number + 1. */
+static void make_nexthops(struct rig *rig)
 {
-	struct hop hops[RIG_PORTS + 1] = {0};
-	struct adjacency_route routes[RIG_PORTS] = {0};
+	enum { FIRST = RIG_SITES + 1 };
+	static struct nexthop at[FIRST + RIG_PORTS];
+	struct route4 routes[RIG_PORTS] = {0};
 	uint8_t macs[RIG_PORTS][6] = {0};
-	uint16_t tunnel_hops[RIG_SITES + 1] = {0}, tunnel_mtus[RIG_SITES + 1] = {0};
 
 	for (unsigned i = 0; i < RIG_PORTS; i++) {
-		struct hop *hop = &hops[i + 1];
-
-		memcpy(hop->dst_mac, rig->config->ports[i].next_hop_mac, 6);
-		memcpy(hop->src_mac, describe_port(rig, i, 0).mac, 6);
-		memcpy(macs[i], hop->src_mac, 6);
-		hop->mtu = 1500;
-		hop->port = (uint8_t)i;
-		hop->resolved = true;
+		memcpy(macs[i], describe_port(rig, i, 0).mac, 6);
+		at[FIRST + i] = nexthop_to_neighbour((uint8_t)i, macs[i],
+						     rig->config->ports[i].next_hop_mac, 1500);
 		routes[i].port = (uint8_t)i;
-		routes[i].hop = (uint16_t)(i + 1);
+		routes[i].nexthop = (uint16_t)(FIRST + i);
 	}
-	for (unsigned t = 1; t <= RIG_SITES; t++) {
-		tunnel_hops[t] = RIG_UNDERLAY + 1;
-		tunnel_mtus[t] = rig->net->tunnels[t].mtu;
-	}
-	rig->adj = adjacency_create(&(struct adjacency_spec){
-		.hops = hops,
-		.n_hops = ARRAY_SIZE(hops),
-		.routes = routes,
-		.n_routes = ARRAY_SIZE(routes),
-		.tunnel_hops = tunnel_hops,
-		.tunnel_mtus = tunnel_mtus,
-		.n_tunnels = RIG_SITES,
+	for (uint16_t t = 1; t <= RIG_SITES; t++)
+		at[t] = nexthop_to_tunnel(rig->net, t, FIRST + RIG_UNDERLAY,
+					  &at[FIRST + RIG_UNDERLAY], rig->net->tunnels[t].mtu);
+	rig->nexthops = nexthops_create(&(struct nexthops_spec){
+		.at = at,
+		.n = ARRAY_SIZE(at),
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = RIG_PORTS,
+		.routes = {.routes = routes, .n_routes = ARRAY_SIZE(routes)},
 	});
-	if (rig->adj == NULL)
+	if (rig->nexthops == NULL)
 		rig_fail("no memory for neighbours");
 }
 
@@ -276,7 +266,7 @@ static void make_snapshot(struct rig *rig, unsigned worker)
 	*s = (struct snapshot){
 		.generation = 1,
 		.net = rig->net,
-		.adj = rig->adj,
+		.nexthops = rig->nexthops,
 		.settings.rest_s = RIG_REST_S,
 		.n_ports = RIG_PORTS,
 	};
@@ -316,7 +306,7 @@ static void make_workers(struct rig *rig)
 
 static struct rig *finish(struct rig *rig)
 {
-	make_adjacency(rig);
+	make_nexthops(rig);
 	if (rig->n_workers > 1) {
 		rig->handover = handover_create((uint16_t)rig->n_workers, NULL);
 		if (rig->handover == NULL)
@@ -371,7 +361,7 @@ void rig_destroy(struct rig *rig)
 	handover_destroy(rig->handover);
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		close_port(rig, &rig->ports[i]);
-	adjacency_destroy(rig->adj);
+	nexthops_destroy(rig->nexthops);
 	network_destroy(rig->net);
 	config_destroy(rig->config);
 	free(rig);

@@ -43,7 +43,7 @@ struct rig_port {
 struct rig {
 	struct config *config;
 	struct network *net;
-	struct adjacency *adj;
+	struct nexthops *nexthops;
 	struct snapshot snapshots[RIG_WORKERS_MAX]; /* each worker has devices of its own */
 	struct rig_port ports[RIG_PORTS];
 	unsigned n_workers; /* each port has a queue for each */

@@ -1,6 +1,6 @@
 """Routes and neighbours are the kernel's, and followed: a neighbour keeps its number, not its address.
 
-`port-echo` prints the adjacency table it was given last; the topology is in bed/echo.py.
+`port-echo` prints the table of nexthops it was given last; the topology is in bed/echo.py.
 """
 import pytest
 

@@ -42,6 +42,7 @@ enum {
 	BUFFER_SIZE_LARGE = BED_FRAME_MAX + RTE_PKTMBUF_HEADROOM,
 	MTU = 1500,
 	ETHERNET = 14,
+	FIRST_NEIGHBOUR = 30000, /* its id: tunnels are below */
 	FENCED_MAX = 1024, /* buffers with poison behind the frame */
 };
 
@@ -56,8 +57,10 @@ struct bed {
 	struct config *config;
 	struct publisher publisher;
 	const struct network *net; /* of the current snapshot */
+	uint16_t failed, substitute; /* the tunnel that is down or gone, and who stands in */
+	bool gone;
 	uint16_t narrow, narrow_mtu; /* the tunnel whose way has less than it should */
-	bool moved; /* the first hop of each port has, */
+	bool moved; /* the first neighbour of each port has, */
 	int moved_to; /* and this is where the routes lead */
 	uint16_t mtus[PORTS_MAX]; /* set while it runs; 0: by the configuration */
 	struct rte_mempool *pool;
@@ -192,69 +195,83 @@ static uint16_t tunnel_mtu(const struct bed *bed, uint16_t id)
 	return fits < t->mtu ? fits : t->mtu;
 }
 
-/*
- * Every port: one default route to its next-hop-mac. Hop number = port number + 1; one more for each
- * behind those, to another neighbour, and one for flows that are lost.
- */
-static struct adjacency *make_adjacency(struct bed *bed)
+uint16_t bed_neighbour(unsigned port, bool other)
 {
-	struct hop hops[2 * PORTS_MAX + 2] = {0};
-	struct adjacency_route routes[PORTS_MAX] = {0};
-	struct adjacency_route6 routes6[PORTS_MAX] = {0};
-	uint8_t macs[PORTS_MAX][6] = {0};
-	uint16_t *tunnel_hops = calloc(bed->net->max_tunnel + 1, sizeof(*tunnel_hops));
-	uint16_t *tunnel_mtus = calloc(bed->net->max_tunnel + 1, sizeof(*tunnel_mtus));
-	size_t n = bed->config->n_ports;
-	struct adjacency *adj;
+	return (uint16_t)(FIRST_NEIGHBOUR + 2 * port + other);
+}
 
-	assert_true(tunnel_hops != NULL && tunnel_mtus != NULL);
-	for (size_t i = 0; i < n; i++) {
-		struct hop *hop = &hops[i + 1];
+/* Two neighbours of each port: its next-hop-mac, and another behind that. */
+static void make_neighbours(const struct bed *bed, struct nexthop *at)
+{
+	for (unsigned i = 0; i < bed->config->n_ports; i++) {
+		const uint8_t *src = bed->worker_ports[i].mac;
+		uint8_t dst[6];
 
-		memcpy(hop->dst_mac, bed->config->ports[i].next_hop_mac, 6);
-		memcpy(hop->src_mac, bed->worker_ports[i].mac, 6);
-		memcpy(macs[i], bed->worker_ports[i].mac, 6);
-		hop->mtu = mtu_of(bed, i);
-		hop->port = (uint8_t)i;
-		hop->resolved = true;
-		routes[i].port = (uint8_t)i;
-		routes[i].hop = (uint16_t)(i + 1);
-		hops[n + i + 1] = *hop;
-		hops[n + i + 1].dst_mac[5] ^= 0xff;
-		if (bed->moved) {
-			*hop = (struct hop){.port = (uint8_t)i, .moved = true};
-			routes[i].hop = bed->moved_to == BED_ANOTHER ? (uint16_t)(n + i + 1)
-								     : (uint16_t)bed->moved_to;
+		memcpy(dst, bed->config->ports[i].next_hop_mac, sizeof(dst));
+		at[bed_neighbour(i, false)] =
+			bed->moved ? (struct nexthop){.kind = NEXTHOP_KIND_NEIGHBOUR,
+						      .port = (uint8_t)i,
+						      .moved = true}
+				   : nexthop_to_neighbour((uint8_t)i, src, dst, mtu_of(bed, i));
+		dst[5] ^= 0xff;
+		at[bed_neighbour(i, true)] =
+			nexthop_to_neighbour((uint8_t)i, src, dst, mtu_of(bed, i));
+	}
+}
+
+static void make_tunnels(const struct bed *bed, struct nexthop *at)
+{
+	for (uint32_t i = 0; i < bed->net->n_tunnels; i++) {
+		uint16_t id = bed->net->tunnel_ids[i];
+		uint16_t via = bed_neighbour(bed->net->tunnels[id].port, bed->moved);
+
+		at[id] = nexthop_to_tunnel(bed->net, id, via, &at[via], tunnel_mtu(bed, id));
+		if (id == bed->failed) {
+			at[id].down = !bed->gone;
+			if (bed->gone)
+				at[id] = (struct nexthop){.kind = NEXTHOP_KIND_DROP,
+							  .mtu = NEXTHOP_MTU_ANY};
+			at[id].substitute = bed->substitute;
 		}
+	}
+}
+
+/* Every port: one default route to its first neighbour, or to where routes have moved. */
+static struct nexthops *make_nexthops(struct bed *bed)
+{
+	static struct nexthop at[FIRST_NEIGHBOUR + 2 * PORTS_MAX];
+	struct route4 routes[PORTS_MAX] = {0};
+	struct route6 routes6[PORTS_MAX] = {0};
+	uint8_t macs[PORTS_MAX][6] = {0};
+	size_t n = bed->config->n_ports;
+	struct nexthops *nexthops;
+
+	memset(at, 0, sizeof(at));
+	make_neighbours(bed, at);
+	make_tunnels(bed, at);
+	for (unsigned i = 0; i < n; i++) {
+		bool verdict = bed->moved && bed->moved_to != BED_ANOTHER;
+
+		memcpy(macs[i], bed->worker_ports[i].mac, 6);
+		routes[i].port = (uint8_t)i;
+		routes[i].nexthop =
+			verdict ? (uint16_t)bed->moved_to : bed_neighbour(i, bed->moved);
 		routes6[i].port = (uint8_t)i;
-		routes6[i].hop = routes[i].hop;
+		routes6[i].nexthop = routes[i].nexthop;
 	}
-	hops[2 * n + 1].moved = true;
-	for (uint32_t k = 0; k < bed->net->n_tunnels; k++) {
-		uint16_t t = bed->net->tunnel_ids[k];
-
-		tunnel_hops[t] = (uint16_t)(bed->net->tunnels[t].port + 1 + (bed->moved ? n : 0));
-		tunnel_mtus[t] = tunnel_mtu(bed, t);
-	}
-
-	adj = adjacency_create(&(struct adjacency_spec){
-		.hops = hops,
-		.n_hops = 2 * n + 2,
-		.lost = (uint16_t)(2 * n + 1),
-		.routes = routes,
-		.n_routes = n,
-		.routes6 = routes6,
-		.n_routes6 = network_uses_ipv6(bed->net) ? n : 0, /* as control/kernel does */
-		.tunnel_hops = tunnel_hops,
-		.tunnel_mtus = tunnel_mtus,
-		.n_tunnels = bed->net->max_tunnel,
+	nexthops = nexthops_create(&(struct nexthops_spec){
+		.at = at,
+		.n = ARRAY_SIZE(at),
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = n,
+		.routes = {.routes = routes,
+			   .n_routes = n,
+			   .routes6 = routes6,
+			   /* as control/kernel does */
+			   .n_routes6 = network_uses_ipv6(bed->net) ? n : 0},
 	});
-	assert_non_null(adj);
-	free(tunnel_hops);
-	free(tunnel_mtus);
-	return adj;
+	assert_non_null(nexthops);
+	return nexthops;
 }
 
 uint32_t bed_epoch;
@@ -308,34 +325,43 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 	for (unsigned i = 0; i < bed->config->n_ports; i++)
 		open_port(bed, i, serial);
 	serial++;
-	publish(bed, &(struct publication){.adj = make_adjacency(bed), .ports = bed->worker_ports});
+	publish(bed,
+		&(struct publication){.nexthops = make_nexthops(bed), .ports = bed->worker_ports});
 	make_workers(bed, seed);
 	return bed;
 }
 
-static void renew_adjacency(struct bed *bed)
+static void renew_nexthops(struct bed *bed)
 {
-	publish(bed, &(struct publication){.adj = make_adjacency(bed)});
+	publish(bed, &(struct publication){.nexthops = make_nexthops(bed)});
 }
 
 void bed_move(struct bed *bed, int to)
 {
 	bed->moved = true;
 	bed->moved_to = to;
-	renew_adjacency(bed);
+	renew_nexthops(bed);
+}
+
+void bed_fail(struct bed *bed, uint16_t tunnel, bool gone, uint16_t substitute)
+{
+	bed->failed = tunnel;
+	bed->gone = gone;
+	bed->substitute = substitute;
+	renew_nexthops(bed);
 }
 
 void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu)
 {
 	bed->narrow = tunnel;
 	bed->narrow_mtu = mtu;
-	renew_adjacency(bed);
+	renew_nexthops(bed);
 }
 
 void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu)
 {
 	bed->mtus[port] = mtu;
-	renew_adjacency(bed);
+	renew_nexthops(bed);
 }
 
 void bed_close(struct bed *bed, unsigned port, bool closed)

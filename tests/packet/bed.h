@@ -3,8 +3,8 @@
  *
  *   test --bed_send()--> [ port ring ] -> worker_turn() -> [ port ring ] --bed_take()--> test
  *
- * The configuration is the operator's YAML. After each scenario bed_check() holds the laws that must
- * hold at any moment: every packet accounted for, every buffer given back.
+ * The configuration is the operator's YAML. After each scenario bed_check() holds the laws that
+ * must hold at any moment: every packet accounted for, every buffer given back.
  */
 #pragma once
 
@@ -21,8 +21,8 @@ enum { BED_FRAME_MAX = 9300 };
 
 /*
  * Fails the test if anything is wrong with @yaml. Every port sends to its next-hop-mac; its MTU is
- * 1,500 or what the YAML says, and bounds the tunnels over it as on a real machine; one with `driver: af_packet` hears what is for others. @seed makes
- * the choice of egress ports repeatable.
+ * 1,500 or what the YAML says, and bounds the tunnels over it as on a real machine; one with
+ * `driver: af_packet` hears what is for others. @seed makes the choice of egress ports repeatable.
  */
 struct bed *bed_create(const char *yaml, uint64_t seed);
 
@@ -47,12 +47,18 @@ void bed_run(struct bed *bed);
 size_t bed_take(struct bed *bed, unsigned port, void *frame);
 
 /*
- * Routes change: no hop of before is used any more. They lead to @to, HOP_NONE or another verdict
- * (network/adjacency.h); or to another neighbour, whose Ethernet address ends in the complement of
- * the first one's.
+ * Routes change: no nexthop of before is used any more. They lead to @to, NEXTHOP_NONE or another
+ * verdict (network/routes.h); or to another neighbour, whose Ethernet address ends in the
+ * complement of the first one's.
  */
 enum { BED_ANOTHER = -1 };
 void bed_move(struct bed *bed, int to);
+
+/* The id of a port's first neighbour, or of the one that routes lead to when they have moved. */
+uint16_t bed_neighbour(unsigned port, bool other);
+
+/* A tunnel is down from now on, or @gone; @substitute, a tunnel or none, stands in. 0: none is. */
+void bed_fail(struct bed *bed, uint16_t tunnel, bool gone, uint16_t substitute);
 
 /* The way of a tunnel, by number from 1, takes inner packets of @mtu bytes from now on. */
 void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);

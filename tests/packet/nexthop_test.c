@@ -1,6 +1,6 @@
 /*
- * Flows follow the routes: each at its next packet, or by a census if it is quiet. What a route refuses
- * is dropped by name or answered, a flow's packet like a first one.
+ * Flows follow the routes: each at its next packet, or by a census if it is quiet. What a route
+ * refuses is dropped by name or answered, a flow's packet like a first one.
  *
  *     berlin 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.10 ---[ gateway ]--- uplink, next hop ..:bb
  *                                                             203.0.113.1, 2001:db8:1::1
@@ -132,11 +132,11 @@ static const struct {
 	enum drop drop; /* if it is not answered */
 	uint8_t code, code6;
 } rows[] = {
-	{ "no route",         HOP_NONE,         ANSWER_UNREACHABLE,       0, 0, 0 },
-	{ "blackhole",        HOP_BLACKHOLE,    -1, DROP_ROUTE_BLACKHOLE,    0, 0 },
-	{ "unreachable",      HOP_UNREACHABLE,  ANSWER_ROUTE_UNREACHABLE, 0, 1, 0 },
-	{ "prohibit",         HOP_PROHIBITED,   ANSWER_ROUTE_PROHIBITED,  0, 13, 1 },
-	{ "a silent host",    HOP_UNKNOWN_HOST, -1, DROP_NO_NEIGHBOUR,       0, 0 },
+	{ "no route",         NEXTHOP_NONE,         ANSWER_UNREACHABLE,       0, 0, 0 },
+	{ "blackhole",        ROUTE_BLACKHOLE,    -1, DROP_ROUTE_BLACKHOLE,    0, 0 },
+	{ "unreachable",      ROUTE_UNREACHABLE,  ANSWER_ROUTE_UNREACHABLE, 0, 1, 0 },
+	{ "prohibit",         ROUTE_PROHIBITED,   ANSWER_ROUTE_PROHIBITED,  0, 13, 1 },
+	{ "a silent host",    ROUTE_UNKNOWN_HOST, -1, DROP_NO_NEIGHBOUR,       0, 0 },
 };
 /* clang-format on */
 
@@ -193,9 +193,9 @@ static void test_refusals(void **state)
 	}
 }
 
-static bool has(const struct census *c, unsigned hop)
+static bool has(const struct census *c, uint16_t id)
 {
-	return c->hops[hop / 64] >> hop % 64 & 1;
+	return ids_has(c->nexthops, id);
 }
 
 static void take_census(struct census *c)
@@ -205,7 +205,7 @@ static void take_census(struct census *c)
 		worker_turn(bed_worker(bed, 0));
 }
 
-/* Quiet flows are given their new hop; and whoever has none now is not counted for the old one. */
+/* Quiet flows are given their new nexthop; and whoever has none now is not counted for the old one. */
 static void test_census(void **state)
 {
 	static struct census c;
@@ -215,19 +215,19 @@ static void test_census(void **state)
 		put(six, 1000 + i);
 	}
 	take_census(&c);
-	assert_true(has(&c, UPLINK + 1));
-	assert_false(has(&c, UPLINK + 3));
+	assert_true(has(&c, bed_neighbour(UPLINK, false)));
+	assert_false(has(&c, bed_neighbour(UPLINK, true)));
 	bed_move(bed, BED_ANOTHER);
 	take_census(&c);
-	assert_false(has(&c, UPLINK + 1));
-	assert_true(has(&c, UPLINK + 3));
+	assert_false(has(&c, bed_neighbour(UPLINK, false)));
+	assert_true(has(&c, bed_neighbour(UPLINK, true)));
 	while (went_to(UPLINK) >= 0)
 		;
 	put(four, 1000);
 	assert_int_equal(went_to(UPLINK), NEIGHBOUR ^ 0xff);
 }
 
-/* Flows that have ended hold no hop while their ports rest, and ask for no neighbour. */
+/* Flows that have ended hold no nexthop while their ports rest, and ask for no neighbour. */
 static void test_census_without_what_rests(void **state)
 {
 	static struct census c;
@@ -243,10 +243,10 @@ static void test_census_without_what_rests(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		worker_turn(bed_worker(bed, 0));
 	assert_int_equal(bed_counters(bed).flows_ended, 40);
-	bed_move(bed, HOP_UNKNOWN_HOST);
+	bed_move(bed, ROUTE_UNKNOWN_HOST);
 	take_census(&c);
-	for (unsigned hop = 0; hop < 16; hop++)
-		assert_false(has(&c, hop));
+	for (unsigned id = 0; id < NEXTHOP_IDS; id++)
+		assert_false(has(&c, (uint16_t)id));
 	worker_turn(bed_worker(bed, 0));
 	assert_int_equal(worker_take_wanted(bed_worker(bed, 0), wanted, CONTEXT_WANTED_MAX), 0);
 }
@@ -292,8 +292,8 @@ static void test_mss_while_routes_move(void **state)
 
 	assert_int_equal(answered_mss(&four, BED_ANOTHER), TUNNEL_MTU - 40);
 	assert_int_equal(answered_mss(&six, BED_ANOTHER), TUNNEL_MTU - 60);
-	assert_int_equal(answered_mss(&four, HOP_NONE), TUNNEL_MTU - 40);
-	assert_int_equal(answered_mss(&six, HOP_NONE), TUNNEL_MTU - 60);
+	assert_int_equal(answered_mss(&four, NEXTHOP_NONE), TUNNEL_MTU - 40);
+	assert_int_equal(answered_mss(&six, NEXTHOP_NONE), TUNNEL_MTU - 60);
 }
 
 int main(void)

@@ -7,7 +7,7 @@
  * PORT is DRIVER:INTERFACE[:MTU], with pcap RX or TX for the interface: capture.pcap of this
  * folder is read or written; ports are numbered from 0 in --tunnel and --egress. An ICMP echo
  * request and a UDP packet to an egress address go back to their sender; ARP for it is answered. It
- * says "ready" once it listens, then "counts ..." and each adjacency table on SIGUSR1, with where
+ * says "ready" once it listens, then "counts ..." and each table of nexthops on SIGUSR1, with where
  * packets to each address in FILE go by port 0, and ends on SIGTERM. --six: IPv6 is in use.
  */
 #include "base/err.h"
@@ -49,7 +49,7 @@ static struct network net = {.tunnels = tunnels,
 			     .tunnel_specs = specs_by_id,
 			     .tunnel_ids = tunnel_ids};
 static struct port_set ports;
-static struct adjacency *current;
+static struct nexthops *current;
 static unsigned tables;
 static uint64_t gre, egress, arp, other;
 static const char *asks;
@@ -229,17 +229,17 @@ static unsigned serve(const struct worker_port *port)
 	return n;
 }
 
-static void publish(struct adjacency *adj, void *arg)
+static void publish(struct nexthops *nexthops, void *arg)
 {
-	adjacency_destroy(current);
-	current = adj;
+	nexthops_destroy(current);
+	current = nexthops;
 	tables++;
 }
 
 static void show_hop(const char *what, uint16_t id)
 {
-	const struct hop *h = &current->hops[id < current->n_hops ? id : 0];
-	const uint8_t *d = h->dst_mac, *s = h->src_mac;
+	const struct nexthop *h = &current->at[id];
+	const uint8_t *d = h->ethernet, *s = h->ethernet + 6;
 
 	printf("%s hop %u port %u mtu %u %s to %02x:%02x:%02x:%02x:%02x:%02x "
 	       "from %02x:%02x:%02x:%02x:%02x:%02x\n",
@@ -255,19 +255,19 @@ static void show_way(const char *text)
 	char name[80];
 
 	if (inet_pton(AF_INET, text, &four) == 1)
-		hop = adjacency_route(current, 0, four);
+		hop = routes_find(&current->routes, 0, four);
 	else if (inet_pton(AF_INET6, text, &six) == 1)
-		hop = adjacency_route6(current, 0, &six);
+		hop = routes_find6(&current->routes, 0, &six);
 	else
 		return;
 	snprintf(name, sizeof(name), "way %s", text);
-	if (hop >= HOP_VERDICTS || hop == HOP_NONE)
+	if (hop >= ROUTE_VERDICTS || hop == NEXTHOP_NONE)
 		printf("%s %s\n", name,
-		       hop == HOP_NONE		 ? "none"
-		       : hop == HOP_UNKNOWN_HOST ? "link"
-		       : hop == HOP_BLACKHOLE	 ? "blackhole"
-		       : hop == HOP_UNREACHABLE	 ? "unreachable"
-						 : "prohibit");
+		       hop == NEXTHOP_NONE	   ? "none"
+		       : hop == ROUTE_UNKNOWN_HOST ? "link"
+		       : hop == ROUTE_BLACKHOLE	   ? "blackhole"
+		       : hop == ROUTE_UNREACHABLE  ? "unreachable"
+						   : "prohibit");
 	else
 		show_hop(name, hop);
 }
@@ -296,13 +296,13 @@ static void show_all(void)
 		printf("steer %zu tunnel %lu egress %lu arp %lu passed %lu lost %lu\n", i, c.tunnel,
 		       c.egress, c.arp, c.passed, c.lost);
 		snprintf(name, sizeof(name), "default %zu", i);
-		show_hop(name, adjacency_route(current, (uint8_t)i, address("8.8.8.8")));
+		show_hop(name, routes_find(&current->routes, (uint8_t)i, address("8.8.8.8")));
 	}
 	for (uint32_t i = 1; i <= net.n_tunnels; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "tunnel %u", i);
-		show_hop(name, current->tunnel_hops[i]);
+		show_hop(name, current->at[i].via);
 	}
 	show_ways();
 	printf("end tables %u\n", tables);
@@ -355,6 +355,7 @@ int main(int argc, char **argv)
 	struct neighbours *neighbours = NULL;
 	const struct neighbours_users users = {.publish = publish};
 	struct sigaction action = {.sa_handler = on_signal};
+	struct ids *ids;
 	int ret;
 
 	parse(argc, argv);
@@ -369,16 +370,18 @@ int main(int argc, char **argv)
 		ports_close(&ports);
 		ret = -ENODEV;
 	} else if (ret == 0) {
-		neighbours = neighbours_create(base, &ports, &net, NULL, &users, &errs);
+		ids = nexthop_ids_create(&net);
+		neighbours = neighbours_create(base, &ports, &net, ids, NULL, &users, &errs);
 		if (neighbours != NULL)
 			run(base);
 		ret = neighbours == NULL;
 		neighbours_destroy(neighbours);
+		ids_destroy(ids);
 		ports_close(&ports);
 	}
 	err_print(&errs, stderr);
 	err_list_fini(&errs);
-	adjacency_destroy(current);
+	nexthops_destroy(current);
 	event_base_free(base);
 	return ret == 0 ? 0 : 1;
 }

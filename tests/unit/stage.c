@@ -1,4 +1,4 @@
-/* A stage by itself: see stage.h. What is looked up is real: network, adjacency and flow table. */
+/* A stage by itself: see stage.h. What is looked up is real: network, nexthops and flow table. */
 #include "stage.h"
 
 #include "answer/stages.h"
@@ -66,55 +66,50 @@ static void make_network(struct stage_bench *b, uint32_t slice_size)
 	assert_non_null(b->net);
 }
 
-static void make_adjacency(struct stage_bench *b)
+static void make_nexthops(struct stage_bench *b)
 {
-	const struct hop hops[HOP_COUNT] = {
-		[HOP_UPLINK] = {.dst_mac = {2, 0, 0, 0, 0, 0xbb},
-				.src_mac = {2, 0, 0, 0, 0, 2},
-				.mtu = 1500,
-				.port = PORT_UPLINK,
-				.resolved = true},
-		[HOP_UNDERLAY] = {.dst_mac = {2, 0, 0, 0, 0, 0xaa},
-				  .src_mac = {2, 0, 0, 0, 0, 1},
-				  .mtu = 1500,
-				  .port = PORT_UNDERLAY,
-				  .resolved = true},
-		[HOP_SILENT] = {.mtu = 1500, .port = PORT_UPLINK},
+	static const uint8_t macs[PORT_COUNT][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+	static const uint8_t uplink[6] = {2, 0, 0, 0, 0, 0xbb}, underlay[6] = {2, 0, 0, 0, 0, 0xaa};
+	const uint16_t mtus[] = {0, STAGE_MTU, STAGE_MTU - 4, STAGE_MTU - 4};
+	struct nexthop at[NEXTHOP_COUNT] = {
+		[NEXTHOP_UPLINK] =
+			nexthop_to_neighbour(PORT_UPLINK, macs[PORT_UPLINK], uplink, 1500),
+		[NEXTHOP_UNDERLAY] =
+			nexthop_to_neighbour(PORT_UNDERLAY, macs[PORT_UNDERLAY], underlay, 1500),
+		[NEXTHOP_SILENT] = nexthop_to_neighbour(PORT_UPLINK, macs[PORT_UPLINK], NULL, 1500),
 	};
 	const struct prefix4 link = {htonl(IP(198, 18, 0, 0)), 24};
-	const struct adjacency_route routes[] = {
-		{{0, 0}, PORT_UPLINK, HOP_UPLINK},
-		{link, PORT_UPLINK, HOP_UNKNOWN_HOST},
-		{{0, 0}, PORT_UNDERLAY, HOP_UNDERLAY},
+	const struct route4 routes[] = {
+		{{0, 0}, PORT_UPLINK, NEXTHOP_UPLINK},
+		{link, PORT_UPLINK, ROUTE_UNKNOWN_HOST},
+		{{0, 0}, PORT_UNDERLAY, NEXTHOP_UNDERLAY},
 	};
 	const struct prefix6 any6 = {{{0}}, 0};
 	const struct prefix6 link6 = {bench_addr6((struct ip6)IP6(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0)),
 				      64};
-	const struct adjacency_route6 routes6[] = {
-		{any6, PORT_UPLINK, HOP_UPLINK},
-		{link6, PORT_UPLINK, HOP_UNKNOWN_HOST},
+	const struct route6 routes6[] = {
+		{any6, PORT_UPLINK, NEXTHOP_UPLINK},
+		{link6, PORT_UPLINK, ROUTE_UNKNOWN_HOST},
 	};
-	const struct adjacency_host host = {htonl(IP(198, 18, 0, 5)), PORT_UPLINK, HOP_SILENT};
-	const uint8_t macs[PORT_COUNT][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
-	const uint16_t tunnel_hops[4] = {0, HOP_UNDERLAY, HOP_UNDERLAY, HOP_UNDERLAY};
-	const uint16_t tunnel_mtus[4] = {0, STAGE_MTU, STAGE_MTU - 4, STAGE_MTU - 4};
+	const struct route_host host = {addr6_from_ipv4(htonl(IP(198, 18, 0, 5))), PORT_UPLINK,
+					NEXTHOP_SILENT};
 
-	b->adj = adjacency_create(&(struct adjacency_spec){
-		.hops = hops,
-		.n_hops = HOP_COUNT,
-		.routes = routes,
-		.n_routes = ARRAY_SIZE(routes),
-		.routes6 = routes6,
-		.n_routes6 = ARRAY_SIZE(routes6),
-		.hosts = &host,
-		.n_hosts = 1,
-		.tunnel_hops = tunnel_hops,
-		.tunnel_mtus = tunnel_mtus,
-		.n_tunnels = 3,
+	for (uint16_t id = TUNNEL_B1; id <= TUNNEL_M1; id++)
+		at[id] = nexthop_to_tunnel(b->net, id, NEXTHOP_UNDERLAY, &at[NEXTHOP_UNDERLAY],
+					   mtus[id]);
+	b->nexthops = nexthops_create(&(struct nexthops_spec){
+		.at = at,
+		.n = NEXTHOP_COUNT,
 		.macs = macs,
 		.n_macs = PORT_COUNT,
+		.routes = {.routes = routes,
+			   .n_routes = ARRAY_SIZE(routes),
+			   .routes6 = routes6,
+			   .n_routes6 = ARRAY_SIZE(routes6),
+			   .hosts = &host,
+			   .n_hosts = 1},
 	});
-	assert_non_null(b->adj);
+	assert_non_null(b->nexthops);
 }
 
 struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_t index,
@@ -125,10 +120,10 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 
 	assert_non_null(b);
 	make_network(b, slice_size);
-	make_adjacency(b);
+	make_nexthops(b);
 	b->ctx = (struct context){
 		.net = b->net,
-		.adj = b->adj,
+		.nexthops = b->nexthops,
 		.flows = flow_table_create(capacity, secret),
 		.flows6 = flow6_table_create(capacity, secret),
 		.now_s = STAGE_NOW,
@@ -175,7 +170,7 @@ void bench_destroy(struct stage_bench *b)
 	remotes_destroy(b->ctx.remotes);
 	free(b->ctx.sites);
 	free(b->ctx.sources);
-	adjacency_destroy(b->adj);
+	nexthops_destroy(b->nexthops);
 	network_destroy(b->net);
 	free(b);
 }
@@ -194,7 +189,8 @@ struct packet *bench_packet(struct stage_bench *b, const void *bytes, size_t len
 	p->data = buffer + STAGE_HEADROOM;
 	p->len = (uint16_t)len;
 	p->port = port;
-	p->tunnel = TUNNEL_NONE;
+	p->onramp = TUNNEL_NONE;
+	p->nexthop = NEXTHOP_NONE;
 	return p;
 }
 
@@ -210,7 +206,7 @@ struct packet *bench_inner(struct stage_bench *b, const struct frame *f, uint16_
 	p = bench_packet(b, bytes, len, tunnel == TUNNEL_NONE ? PORT_UPLINK : PORT_UNDERLAY);
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;
-	p->tunnel = tunnel;
+	p->onramp = tunnel;
 	return p;
 }
 
@@ -268,7 +264,7 @@ uint32_t bench_flow(struct stage_bench *b, const struct frame *f, uint16_t tunne
 		.nat_src = htonl(EGRESS),
 		.nat_port = htons(nat_port),
 		.onramp = tunnel,
-		.offramp = HOP_UPLINK,
+		.offramp = NEXTHOP_UPLINK,
 		.seen_s = STAGE_NOW - 5,
 	};
 	uint32_t record = flow_table_insert(b->ctx.flows, &flow);
@@ -290,7 +286,7 @@ uint32_t bench_flow6(struct stage_bench *b, const struct frame *f, uint16_t tunn
 					  : FLOW_ICMP,
 		.nat_port = htons(nat_port),
 		.onramp = tunnel,
-		.offramp = HOP_UPLINK,
+		.offramp = NEXTHOP_UPLINK,
 		.seen_s = STAGE_NOW - 5,
 	};
 	struct flow6 six = {

@@ -4,8 +4,8 @@
  *     berlin 10.0.1.0/24 --- tunnel 1, no key, tunnel 2, key 7 ---+
  *     madrid (any source) -- tunnel 3, key 8 ---------------------+--- 198.51.100.1 [ ctx ]
  *
- *     port 0: underlay, hop 2          198.51.100.10 berlin, 198.51.100.20 madrid
- *     port 1: uplink, hop 1            198.18.0.0/24 on link: 198.18.0.5 is hop 3, not resolved
+ *     port 0: underlay, nexthop 5      198.51.100.10 berlin, 198.51.100.20 madrid
+ *     port 1: uplink, nexthop 4        198.18.0.0/24 on link: 198.18.0.5 is 6, not resolved
  *     egress 203.0.113.1 slice 1, 203.0.113.2 slices 2 and 3, 2001:db8:1::1 slice 1
  *     berlin has fd00::/64, too, and tunnel 1 fd00::1; 2001:db8:2::/64 is on link
  *     berlin's own in the world: 2001:db8:b::/48
@@ -36,7 +36,7 @@
 
 enum { SITE_BERLIN = 1, SITE_MADRID };
 enum { TUNNEL_B1 = 1, TUNNEL_B2, TUNNEL_M1 };
-enum { HOP_UPLINK = 1, HOP_UNDERLAY, HOP_SILENT, HOP_COUNT };
+enum { NEXTHOP_UPLINK = TUNNEL_M1 + 1, NEXTHOP_UNDERLAY, NEXTHOP_SILENT, NEXTHOP_COUNT };
 enum { PORT_UNDERLAY, PORT_UPLINK, PORT_COUNT };
 enum { STAGE_HEADROOM = 128, STAGE_MTU = 1476, STAGE_NOW = 1000, STAGE_TIMEOUT = 300 };
 
@@ -44,7 +44,7 @@ struct stage_bench {
 	struct context ctx;
 	struct burst burst;
 	struct network *net;
-	struct adjacency *adj;
+	struct nexthops *nexthops;
 	struct spec_site sites[2];
 	struct spec_tunnel tunnels[3];
 	struct prefix4 prefix;

@@ -1,13 +1,14 @@
 /*
- * From what has changed to the next adjacency table.
+ * From what has changed to the next table of nexthops.
  *
  * Each prefix that has changed is given what the kernel would choose now. Where that differs from
- * before, the flows to addresses in the prefix may have to be rerouted. They used the hop that it
- * led to, or that of the shorter prefix above it, and flows to other prefixes use that hop, too. So
- * the hop is `moved` as a whole: it takes another number, and each of its flows looks up its route
- * again at its next packet (path/nexthop.h). That is one lookup a flow, and most find the same hop.
- * While routes change all the time it is done once a second at most, so that there are few lookups
- * for each packet; but at once for a hop that no route leads to any more.
+ * before, the flows to addresses in the prefix may have to be rerouted. They used the neighbour
+ * that it led to, or that of the shorter prefix above it, and flows to other prefixes use it, too.
+ * So the neighbour's nexthop is `moved` as a whole: it takes another id, and each of its flows
+ * looks up its route again at its next packet (path/resolve.h). That is one lookup a flow, and most
+ * find the same neighbour. While routes change all the time it is done once a second at most, so
+ * that there are few lookups for each packet; but at once for a neighbour that no route leads to
+ * any more.
  *
  * Of several nexthops of one metric the first one that is resolved is used; one that does not
  * answer is skipped.
@@ -17,19 +18,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ON_LINK (ADJACENCY_DIRECT | HOP_UNKNOWN_HOST)
+#define ON_LINK (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST)
 
 static const uint16_t verdicts[] = {
-	[KERNEL_WAYS] = HOP_UNKNOWN_HOST, /* without a gateway: on link */
-	[KERNEL_BLACKHOLE] = HOP_BLACKHOLE, [KERNEL_UNREACHABLE] = HOP_UNREACHABLE,
-	[KERNEL_PROHIBIT] = HOP_PROHIBITED, [KERNEL_THROW] = HOP_NONE,
+	[KERNEL_WAYS] = ROUTE_UNKNOWN_HOST, /* without a gateway: on link */
+	[KERNEL_BLACKHOLE] = ROUTE_BLACKHOLE, [KERNEL_UNREACHABLE] = ROUTE_UNREACHABLE,
+	[KERNEL_PROHIBIT] = ROUTE_PROHIBITED, [KERNEL_THROW] = NEXTHOP_NONE,
 };
 
 /* How good a nexthop is: its neighbour answers, may answer, does not. */
 static int grade(const struct view *v, const struct rib_way *way)
 {
-	const struct hops_row *r =
-		way->row == HOPS_NO_ROW ? NULL : hops_neighbour(&v->hops, way->row);
+	const struct neighbour_row *r =
+		way->row == ROWS_NONE ? NULL : rows_neighbour(&v->rows, way->row);
 
 	return r == NULL || r->resolved ? 2 : r->failed ? 0 : 1;
 }
@@ -49,21 +50,20 @@ static uint32_t value_of(const struct rib_way *way)
 {
 	if (way == NULL)
 		return TRIE_NONE;
-	return way->row != HOPS_NO_ROW ? (uint32_t)way->row
-				       : ADJACENCY_DIRECT | verdicts[way->kind];
+	return way->row != ROWS_NONE ? (uint32_t)way->row : ROUTES_DIRECT | verdicts[way->kind];
 }
 
 static int row_of(uint32_t value)
 {
-	return value & ADJACENCY_DIRECT ? HOPS_NO_ROW : (int)value;
+	return value & ROUTES_DIRECT ? ROWS_NONE : (int)value;
 }
 
 /* A host that stood where a route of a whole length is now. */
 static void make_way(struct view *v, uint8_t port, const struct prefix6 *prefix)
 {
-	int row = prefix->len == 128 ? hops_find(&v->hops, port, &prefix->addr) : HOPS_NO_ROW;
+	int row = prefix->len == 128 ? rows_find(&v->rows, port, &prefix->addr) : ROWS_NONE;
 
-	if (row != HOPS_NO_ROW && v->hops.rows[row].host)
+	if (row != ROWS_NONE && v->rows.rows[row].host)
 		view_drop_host(v, row);
 }
 
@@ -94,9 +94,9 @@ static bool compile_entry(struct view *v, uint8_t port, struct rib_entry *entry)
 		return false;
 	entry->value = value;
 	view_use(v, row_of(value));
-	if (row_of(before) != HOPS_NO_ROW)
-		v->hops.rows[row_of(before)].moved = true;
-	if (row_of(old) != HOPS_NO_ROW)
+	if (row_of(before) != ROWS_NONE)
+		v->rows.rows[row_of(before)].moved = true;
+	if (row_of(old) != ROWS_NONE)
 		view_unuse(v, row_of(old));
 	if (before == ON_LINK)
 		view_check_hosts(v, port, &entry->prefix);
@@ -144,8 +144,8 @@ static void compile_plain_port(struct view *v, uint8_t port)
 
 	if (p->four.root != NULL)
 		return;
-	row = hops_row(&v->hops, port, &any);
-	if (row == HOPS_NO_ROW || trie_set(&p->four, &any4, (uint32_t)row) != 0)
+	row = rows_add(&v->rows, port, &any);
+	if (row == ROWS_NONE || trie_set(&p->four, &any4, (uint32_t)row) != 0)
 		return;
 	view_use(v, row);
 	if (v->with_six && trie_set(&p->six, &any6, (uint32_t)row) == 0)
@@ -160,7 +160,7 @@ static void leave_plain_port(struct view *v, uint8_t port)
 	const struct addr6 any = {{0}};
 	const struct prefix6 any4 = {addr6_from_ipv4(0), MAPPED_BITS}, any6 = {any, 0};
 	struct view_port *p = &v->ports[port];
-	int row = hops_find(&v->hops, port, &any);
+	int row = rows_find(&v->rows, port, &any);
 
 	if (trie_find(p->four.root, &any4) != TRIE_NONE) {
 		if (trie_remove(&p->four, &any4) != 0)
@@ -176,54 +176,7 @@ static void leave_plain_port(struct view *v, uint8_t port)
 	v->routes_changed = true;
 }
 
-/* --- tunnels ---------------------------------------------------------------------------------- */
-
-/* Where packets to the far end of a tunnel go. */
-static int tunnel_row(struct view *v, const struct network *net, uint16_t id)
-{
-	const struct addr6 remote = network_tunnel_remote(net, id);
-	const uint8_t port = net->tunnels[id].port;
-	uint32_t value;
-	int row;
-
-	if (port >= v->n_ports)
-		return HOPS_NO_ROW;
-	value = trie_lookup(view_tree(v, port, &remote)->root, &remote);
-	if (value != ON_LINK)
-		return row_of(value);
-	row = hops_row(&v->hops, port, &remote);
-	return row == HOPS_NO_ROW ? row
-				  : hops_with_mtu(&v->hops, row, view_link_mtu(v, port, &remote));
-}
-
-static void route_tunnels(struct view *v, const struct network *net)
-{
-	for (uint32_t i = 0; i < net->n_tunnels; i++) {
-		uint16_t id = net->tunnel_ids[i];
-		int row = tunnel_row(v, net, id), before = v->tunnel_rows[id];
-
-		view_use(v, row);
-		v->tunnel_rows[id] = row;
-		view_unuse(v, before);
-	}
-}
-
-static bool compile_tunnels(struct view *v, const struct network *net)
-{
-	bool changed = false;
-
-	for (uint32_t i = 0; i < net->n_tunnels; i++) {
-		uint16_t id = net->tunnel_ids[i];
-		int row = v->tunnel_rows[id];
-		uint16_t hop = row == HOPS_NO_ROW ? HOP_NONE : v->hops.rows[row].id;
-
-		changed = changed || v->tunnel_hops[id] != hop;
-		v->tunnel_hops[id] = hop;
-	}
-	return changed;
-}
-
-/* --- hops ------------------------------------------------------------------------------------- */
+/* --- neighbours ------------------------------------------------------------------------------- */
 
 /* May flows be asked to look again? If not, when. */
 static bool may_move(const struct view *v, uint64_t now_ms, uint64_t *when_ms)
@@ -240,8 +193,8 @@ static uint64_t compile_moves(struct view *v, uint64_t now_ms)
 	uint64_t when_ms;
 	bool now = may_move(v, now_ms, &when_ms), some = false;
 
-	for (size_t i = 0; i < v->hops.n_rows; i++) {
-		struct hops_row *r = &v->hops.rows[i];
+	for (size_t i = 0; i < v->rows.n_rows; i++) {
+		struct neighbour_row *r = &v->rows.rows[i];
 
 		if (!r->live || !r->moved)
 			continue;
@@ -251,9 +204,9 @@ static uint64_t compile_moves(struct view *v, uint64_t now_ms)
 		r->moved = false;
 		if (r->id == 0)
 			continue;
-		v->is_short = v->hops.n_free_numbers == 0;
+		v->is_short = ids_n_free(v->rows.ids) == 0;
 		if (!v->is_short)
-			hops_retire(&v->hops, (int)i);
+			rows_retire(&v->rows, (int)i);
 	}
 	if (!some)
 		return 0;
@@ -264,44 +217,44 @@ static uint64_t compile_moves(struct view *v, uint64_t now_ms)
 	return 0;
 }
 
-static bool compile_hop(struct view *v, const struct hops_row *r)
+static bool compile_row(struct view *v, const struct neighbour_row *r)
 {
 	const struct view_port *port = &v->ports[r->port];
-	const struct hops_row *neighbour = &v->hops.rows[r->base];
-	struct hop hop = {.mtu = port->mtu, .port = r->port};
+	const struct neighbour_row *neighbour = &v->rows.rows[r->base];
+	uint16_t mtu = port->mtu;
+	const uint8_t *mac = port->next_hop;
+	struct nexthop n;
 
-	if (port->has_kernel)
-		hop.mtu = view_port_mtu(port, !addr6_is_mapped(&r->addr));
-	if (r->mtu != 0 && r->mtu < hop.mtu)
-		hop.mtu = (uint16_t)r->mtu;
-	memcpy(hop.src_mac, port->mac, sizeof(hop.src_mac));
-	hop.resolved = !port->has_kernel || neighbour->resolved;
-	if (hop.resolved)
-		memcpy(hop.dst_mac, port->has_kernel ? neighbour->mac : port->next_hop,
-		       sizeof(hop.dst_mac));
-	if (memcmp(&v->hops.out[r->id], &hop, sizeof(hop)) == 0)
+	if (port->has_kernel) {
+		mtu = view_port_mtu(port, !addr6_is_mapped(&r->addr));
+		mac = neighbour->resolved ? neighbour->mac : NULL;
+	}
+	if (r->mtu != 0 && r->mtu < mtu)
+		mtu = (uint16_t)r->mtu;
+	n = nexthop_to_neighbour(r->port, port->mac, mac, mtu);
+	if (memcmp(&v->rows.out[r->id], &n, sizeof(n)) == 0)
 		return false;
-	v->hops.out[r->id] = hop;
+	v->rows.out[r->id] = n;
 	return true;
 }
 
-static bool compile_hops(struct view *v)
+static bool compile_rows(struct view *v)
 {
 	bool changed = false;
 
-	for (size_t i = 0; i < v->hops.n_rows; i++) {
-		struct hops_row *r = &v->hops.rows[i];
+	for (size_t i = 0; i < v->rows.n_rows; i++) {
+		struct neighbour_row *r = &v->rows.rows[i];
 		uint16_t id;
 
-		if (r->live && r->uses > 0 && !hops_number(&v->hops, (int)i))
+		if (r->live && r->uses > 0 && !rows_number(&v->rows, (int)i))
 			v->is_short = true;
-		if (r->live && r->id != 0)
-			changed = compile_hop(v, r) || changed;
-		id = r->live ? r->id : 0;
+		if (r->live && r->id != NEXTHOP_NONE)
+			changed = compile_row(v, r) || changed;
+		id = r->live ? r->id : NEXTHOP_NONE;
 		changed = changed || v->ids[i] != id;
 		v->ids[i] = id;
 	}
-	v->n_ids = v->hops.n_rows;
+	v->n_ids = v->rows.n_rows;
 	return changed;
 }
 
@@ -322,14 +275,14 @@ static bool grow_ids(struct view *v)
 {
 	uint16_t *ids;
 
-	if (v->hops.n_rows <= v->ids_room)
+	if (v->rows.n_rows <= v->ids_room)
 		return true;
-	ids = reallocarray(v->ids, v->hops.rows_room, sizeof(*ids));
+	ids = reallocarray(v->ids, v->rows.rows_room, sizeof(*ids));
 	if (ids == NULL)
 		return false;
-	memset(&ids[v->ids_room], 0, (v->hops.rows_room - v->ids_room) * sizeof(*ids));
+	memset(&ids[v->ids_room], 0, (v->rows.rows_room - v->ids_room) * sizeof(*ids));
 	v->ids = ids;
-	v->ids_room = v->hops.rows_room;
+	v->ids_room = v->rows.rows_room;
 	return true;
 }
 
@@ -341,9 +294,9 @@ static bool commit_trees(struct view *v)
 		const struct trie_node *four = trie_commit(&v->ports[i].four);
 		const struct trie_node *six = trie_commit(&v->ports[i].six);
 
-		changed = changed || four != v->ways.four[i] || six != v->ways.six[i];
-		v->ways.four[i] = four;
-		v->ways.six[i] = six;
+		changed = changed || four != v->trees.four[i] || six != v->trees.six[i];
+		v->trees.four[i] = four;
+		v->trees.six[i] = six;
 	}
 	return changed;
 }
@@ -360,12 +313,12 @@ static void compile_routes(struct view *v, const struct network *net)
 	}
 	v->reconsider = false;
 	if (v->routes_changed)
-		route_tunnels(v, net);
+		view_route_tunnels(v, net);
 	v->routes_changed = false;
 }
 
 bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
-		  struct adjacency_spec *spec, uint64_t *again_ms)
+		  struct nexthops_spec *spec, uint64_t *again_ms)
 {
 	bool changed;
 
@@ -376,24 +329,20 @@ bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
 		*again_ms = now_ms + VIEW_PACE_MS;
 		return false;
 	}
-	changed = compile_hops(v);
-	changed = compile_tunnels(v, net) || changed;
-	view_fold_mtus(v, net, &changed);
+	changed = compile_rows(v);
+	view_fold_mtus(v, net);
+	changed = view_compile_tunnels(v, net) || changed;
 	view_tell_unreachable(v, net);
 	changed = compile_macs(v) || changed;
 	changed = commit_trees(v) || changed;
-	v->ways.ids = v->ids;
-	v->ways.n_ids = v->n_ids;
-	*spec = (struct adjacency_spec){
-		.hops = v->hops.out,
-		.n_hops = v->hops.n_out,
-		.ways = &v->ways,
-		.lost = HOPS_LOST,
-		.tunnel_hops = v->tunnel_hops,
-		.tunnel_mtus = v->tunnel_mtus,
-		.n_tunnels = v->max_tunnel,
+	v->trees.ids = v->ids;
+	v->trees.n_ids = v->n_ids;
+	*spec = (struct nexthops_spec){
+		.at = v->rows.out,
+		.n = ids_max(v->rows.ids) + (size_t)1,
 		.macs = (const uint8_t(*)[6])v->out_macs,
 		.n_macs = v->n_ports,
+		.routes.trees = &v->trees,
 	};
 	return changed;
 }
@@ -404,5 +353,5 @@ void view_published(struct view *v)
 		trie_release(&v->ports[i].four);
 		trie_release(&v->ports[i].six);
 	}
-	hops_published(&v->hops);
+	ids_published(v->rows.ids);
 }

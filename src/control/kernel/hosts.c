@@ -11,7 +11,7 @@
 
 #include <linux/neighbour.h>
 
-#define ON_LINK (ADJACENCY_DIRECT | HOP_UNKNOWN_HOST)
+#define ON_LINK (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST)
 
 static struct prefix6 whole(const struct addr6 *addr)
 {
@@ -32,13 +32,13 @@ uint32_t view_link_mtu(struct view *v, uint8_t port, const struct addr6 *addr)
 
 void view_drop_host(struct view *v, int base)
 {
-	struct hops_row *r = &v->hops.rows[base];
+	struct neighbour_row *r = &v->rows.rows[base];
 	struct prefix6 key = whole(&r->addr);
 
 	if (trie_remove(view_tree(v, r->port, &r->addr), &key) != 0)
 		return; /* no memory: later */
 	r->host = false;
-	v->hops.rows[r->host_row].moved = true; /* its flows look again, if others use it, too */
+	v->rows.rows[r->host_row].moved = true; /* its flows look again, if others use it, too */
 	v->n_hosts--;
 	view_unuse(v, r->host_row);
 }
@@ -46,70 +46,70 @@ void view_drop_host(struct view *v, int base)
 /* One that no flow had at the last census. */
 static bool make_room(struct view *v)
 {
-	int best = HOPS_NO_ROW;
+	int best = ROWS_NONE;
 
-	for (size_t i = 0; i < v->hops.n_rows; i++) {
-		const struct hops_row *r = &v->hops.rows[i];
+	for (size_t i = 0; i < v->rows.n_rows; i++) {
+		const struct neighbour_row *r = &v->rows.rows[i];
 
 		if (r->live && r->host && r->idle > 0 &&
-		    (best == HOPS_NO_ROW || r->idle > v->hops.rows[best].idle))
+		    (best == ROWS_NONE || r->idle > v->rows.rows[best].idle))
 			best = (int)i;
 	}
-	if (best != HOPS_NO_ROW)
+	if (best != ROWS_NONE)
 		view_drop_host(v, best);
-	return best != HOPS_NO_ROW;
+	return best != ROWS_NONE;
 }
 
 int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr)
 {
 	struct trie *tree = view_tree(v, port, addr);
 	struct prefix6 key = whole(addr);
-	int base = hops_find(&v->hops, port, addr), row;
+	int base = rows_find(&v->rows, port, addr), row;
 
-	if (base != HOPS_NO_ROW && v->hops.rows[base].host)
+	if (base != ROWS_NONE && v->rows.rows[base].host)
 		return 0;
 	if (trie_lookup(tree->root, addr) != ON_LINK)
 		return -ENOENT;
 	if (v->n_hosts >= VIEW_HOSTS_MAX && !make_room(v))
 		return -ENOSPC;
-	base = hops_row(&v->hops, port, addr);
-	if (base == HOPS_NO_ROW)
+	base = rows_add(&v->rows, port, addr);
+	if (base == ROWS_NONE)
 		return -ENOMEM;
-	row = hops_with_mtu(&v->hops, base, view_link_mtu(v, port, addr));
-	if (row == HOPS_NO_ROW || trie_set(tree, &key, (uint32_t)row) != 0)
+	row = rows_with_mtu(&v->rows, base, view_link_mtu(v, port, addr));
+	if (row == ROWS_NONE || trie_set(tree, &key, (uint32_t)row) != 0)
 		return -ENOMEM;
-	v->hops.rows[base].host = true;
-	v->hops.rows[base].host_row = row;
-	v->hops.rows[base].idle = 0;
+	v->rows.rows[base].host = true;
+	v->rows.rows[base].host_row = row;
+	v->rows.rows[base].idle = 0;
 	v->n_hosts++;
 	view_use(v, row);
 	return 0;
 }
 
-static bool is_unused(const struct hops_row *r)
+static bool is_unused(const struct neighbour_row *r)
 {
 	return r->idle >= VIEW_IDLE_MAX || (r->idle > 0 && (r->state == NUD_NONE || r->failed));
 }
 
 void view_age_hosts(struct view *v)
 {
-	for (size_t i = 0; v->n_hosts > 0 && i < v->hops.n_rows; i++) {
-		const struct hops_row *r = &v->hops.rows[i];
+	for (size_t i = 0; v->n_hosts > 0 && i < v->rows.n_rows; i++) {
+		const struct neighbour_row *r = &v->rows.rows[i];
 
 		if (r->live && r->host && is_unused(r))
 			view_drop_host(v, (int)i);
 	}
 }
 
-static bool is_below(const struct hops_row *r, uint8_t port, const struct prefix6 *prefix)
+static bool is_below(const struct neighbour_row *r, uint8_t port, const struct prefix6 *prefix)
 {
 	return r->live && r->host && r->port == port && prefix6_contains(prefix, &r->addr);
 }
 
 void view_check_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix)
 {
-	for (size_t i = 0; v->n_hosts > 0 && i < v->hops.n_rows; i++) {
-		const struct hops_row *r = &v->hops.rows[i];
+	for (size_t i = 0; v->n_hosts > 0 && i < v->rows.n_rows; i++) {
+		const struct neighbour_row *r = &v->rows.rows[i];
 		struct prefix6 key = whole(&r->addr);
 
 		if (is_below(r, port, prefix) &&
@@ -120,10 +120,10 @@ void view_check_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix
 
 void view_renew_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix)
 {
-	for (size_t i = 0; v->n_hosts > 0 && i < v->hops.n_rows; i++) {
-		struct addr6 addr = v->hops.rows[i].addr;
+	for (size_t i = 0; v->n_hosts > 0 && i < v->rows.n_rows; i++) {
+		struct addr6 addr = v->rows.rows[i].addr;
 
-		if (!is_below(&v->hops.rows[i], port, prefix))
+		if (!is_below(&v->rows.rows[i], port, prefix))
 			continue;
 		view_drop_host(v, (int)i);
 		view_add_host(v, port, &addr);

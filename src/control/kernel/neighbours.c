@@ -1,5 +1,5 @@
 /*
- * Follows the kernel's routes, links and neighbours; hands out adjacency tables.
+ * Follows the kernel's routes, links and neighbours; hands out tables of nexthops.
  *
  * Routes and neighbours are read once, and then changed as events say (view.c), so that a change
  * costs the same whether the kernel has ten routes or 200,000. A table is made of what has changed
@@ -8,7 +8,7 @@
  * was not understood; and every ten minutes, in case. Reading takes its time, so it is done the
  * more rarely the longer it takes: a twentieth of this thread at most.
  *
- * Hop numbers are given back by a census of the workers' flows (worker/census.h), one a second
+ * Ids of nexthops are given back by a census of the workers' flows (worker/census.h), one a second
  * where there are some to give back, and one a minute to see which on-link hosts are in use.
  *
  * Control thread, in its event loop.
@@ -100,9 +100,9 @@ static void tell(const struct neighbours *n)
 		alarm_clear(v->alarms, ALARM_ROUTES_LEFT_OUT, "routes");
 	if (v->is_short || v->hosts_full)
 		alarm_raise(v->alarms, ALARM_NEXTHOPS_EXHAUSTED, "nexthops",
-			    v->is_short ? "no more than %d next hops: some are not reached"
+			    v->is_short ? "no more than %d nexthops: some are not reached"
 					: "no more than %d on-link hosts: others are not reached",
-			    v->is_short ? HOPS_MAX : VIEW_HOSTS_MAX);
+			    v->is_short ? NEXTHOP_LAST : VIEW_HOSTS_MAX);
 	else
 		alarm_clear(v->alarms, ALARM_NEXTHOPS_EXHAUSTED, "nexthops");
 }
@@ -110,8 +110,8 @@ static void tell(const struct neighbours *n)
 static int make_table(struct neighbours *n)
 {
 	uint64_t now = mono_ms(), again_ms;
-	struct adjacency_spec spec;
-	struct adjacency *adj;
+	struct nexthops_spec spec;
+	struct nexthops *nexthops;
 	bool changed;
 
 	search_take_found(&n->search, now);
@@ -122,11 +122,11 @@ static int make_table(struct neighbours *n)
 	tell(n);
 	if (!changed && n->published)
 		return 0;
-	adj = adjacency_create(&spec);
-	n->published = adj != NULL; /* if not, again at the next tick */
-	if (adj == NULL)
+	nexthops = nexthops_create(&spec);
+	n->published = nexthops != NULL; /* if not, again at the next tick */
+	if (nexthops == NULL)
 		return -ENOMEM;
-	n->users.publish(adj, n->users.arg);
+	n->users.publish(nexthops, n->users.arg);
 	view_published(&n->view);
 	return 0;
 }
@@ -263,17 +263,18 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 static bool census_is_due(const struct neighbours *n, uint64_t now)
 {
-	return n->view.hops.n_moved > 0 || (n->view.n_hosts > 0 && now - n->census_ms >= CENSUS_MS);
+	return view_wants_census(&n->view, now) ||
+	       (n->view.n_hosts > 0 && now - n->census_ms >= CENSUS_MS);
 }
 
 /* Whoever has no flows has an empty census. */
 static void take_census(struct neighbours *n)
 {
-	static uint64_t used[CENSUS_WORDS];
+	static uint64_t used[IDS_WORDS];
 	uint64_t now = mono_ms();
 
 	if (!n->in_census && census_is_due(n, now) && n->published) {
-		hops_census_begin(&n->view.hops);
+		view_census_begin(&n->view, now);
 		n->in_census = n->users.census_start == NULL || n->users.census_start(n->users.arg);
 		n->census_ms = now;
 		return;
@@ -283,8 +284,7 @@ static void take_census(struct neighbours *n)
 	    (n->users.census_done != NULL && !n->users.census_done(n->users.arg, used)))
 		return;
 	n->in_census = false;
-	hops_census_end(&n->view.hops, used);
-	view_age_hosts(&n->view);
+	view_census_end(&n->view, used);
 	plan_table(n);
 }
 
@@ -346,8 +346,8 @@ void neighbours_paths_changed(struct neighbours *n)
 }
 
 /*
- * Next hops answer within a millisecond or not at all: with a little patience at the start the very
- * first packets know where to go.
+ * Neighbours answer within a millisecond or not at all: with a little patience at the start the
+ * very first packets know where to go.
  */
 static int await_targets(struct neighbours *n)
 {
@@ -409,8 +409,9 @@ static int start(struct neighbours *n, struct event_base *base)
 }
 
 struct neighbours *neighbours_create(struct event_base *base, struct port_set *ports,
-				     const struct network *net, struct path_mtus *paths,
-				     const struct neighbours_users *users, struct err_list *errs)
+				     const struct network *net, struct ids *ids,
+				     struct path_mtus *paths, const struct neighbours_users *users,
+				     struct err_list *errs)
 {
 	struct neighbours *n = calloc(1, sizeof(*n));
 	int ret = -ENOMEM;
@@ -419,7 +420,7 @@ struct neighbours *neighbours_create(struct event_base *base, struct port_set *p
 		n->ports = ports;
 		n->net = net;
 		n->users = *users;
-		ret = view_init(&n->view, PORTS_MAX, net->max_tunnel);
+		ret = view_init(&n->view, PORTS_MAX, ids);
 	}
 	if (ret == 0) {
 		n->view.with_six = network_uses_ipv6(net);

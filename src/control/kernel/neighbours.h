@@ -2,15 +2,16 @@
  * Routes and neighbours, followed from the kernel by netlink (rtnetlink(7)).
  *
  * Reads routes, links and neighbours of our ports once, then listens. Each change that concerns a
- * hop makes a new adjacency table.
+ * nexthop makes a new table of them.
  *
  * Control thread.
  */
 #pragma once
 
 #include "control/port.h"
-#include "network/adjacency.h"
+#include "network/ids.h"
 #include "network/network.h"
+#include "network/nexthop.h"
 #include "worker/census.h"
 
 struct event_base;
@@ -19,23 +20,25 @@ struct path_mtus;
 
 /* Who goes by the tables. */
 struct neighbours_users {
-	/* Takes ownership of @adj. All workers have it on return; the one before is destroyed. */
-	void (*publish)(struct adjacency *adj, void *arg);
+	/* Takes ownership. All workers have @nexthops on return; those before are destroyed. */
+	void (*publish)(struct nexthops *nexthops, void *arg);
 
-	/* Which hops do flows have? NULL: there are no flows. False: it could not begin. */
+	/* Which nexthops do flows have? NULL: there are no flows. False: it could not begin. */
 	bool (*census_start)(void *arg);
-	/* False: it is not done. What each worker has is added to @used, [CENSUS_WORDS]. */
+	/* False: it is not done. What each worker has is added to @used, [IDS_WORDS]. */
 	bool (*census_done)(void *arg, uint64_t *used);
 	void *arg;
 };
 
 /*
  * Builds the first table (published before this returns) and adds itself to @base. NULL and a
- * sentence in @errs on failure. @net and @paths must outlive it.
+ * sentence in @errs on failure. @net, @ids and @paths must outlive it; @ids are those of nexthops,
+ * of which the tunnels of @net have taken theirs.
  */
 struct neighbours *neighbours_create(struct event_base *base, struct port_set *ports,
-				     const struct network *net, struct path_mtus *paths,
-				     const struct neighbours_users *users, struct err_list *errs);
+				     const struct network *net, struct ids *ids,
+				     struct path_mtus *paths, const struct neighbours_users *users,
+				     struct err_list *errs);
 void neighbours_destroy(struct neighbours *n); /* NULL is fine */
 
 /* Ports were opened or closed. */

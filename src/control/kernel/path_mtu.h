@@ -9,7 +9,7 @@
  * Each may change at any time. Whoever sends larger packets through the tunnel is told (RFC 2003
  * section 5.1, RFC 4459 section 3.2).
  *
- * Control thread. Workers see the result in the next adjacency table.
+ * Control thread. Workers see the result in the next table of nexthops.
  */
 #pragma once
 

@@ -16,7 +16,7 @@
 struct rib_way {
 	struct rib_way *next;
 	uint64_t order; /* metric, preference: lower ones count */
-	int row; /* of its gateway (hops.h); HOPS_NO_ROW: none */
+	int row; /* of its gateway (neighbour_rows.h); ROWS_NONE: none */
 	uint32_t generation; /* of the last dump that had it */
 	uint32_t mtu; /* that the route names; 0: none */
 	uint8_t kind; /* enum kernel_route_kind */

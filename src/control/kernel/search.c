@@ -25,7 +25,7 @@ static void resolve(const struct search *s, uint8_t port, const struct addr6 *ad
 }
 
 /* Unknown, failed or stale: the kernel is to ask. In other states it is at it, or sure. */
-static bool needs_asking(const struct hops_row *r)
+static bool needs_asking(const struct neighbour_row *r)
 {
 	return (r->state & (NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT |
 			    NUD_NOARP)) == 0;
@@ -34,7 +34,7 @@ static bool needs_asking(const struct hops_row *r)
 /* Packets go there, or would if another nexthop failed. */
 static bool is_target(const struct search *s, size_t i)
 {
-	const struct hops_row *r = &s->view->hops.rows[i];
+	const struct neighbour_row *r = &s->view->rows.rows[i];
 
 	return r->live && r->base == (int)i && (r->refs > 0 || r->uses > 0) &&
 	       s->view->ports[r->port].has_kernel;
@@ -42,11 +42,11 @@ static bool is_target(const struct search *s, size_t i)
 
 static size_t ask_round(struct search *s, bool hosts, size_t left)
 {
-	const struct hops *h = &s->view->hops;
+	const struct neighbour_rows *h = &s->view->rows;
 
 	for (size_t n = 0; n < h->n_rows && left > 0; n++) {
 		size_t i = (s->next + n) % h->n_rows;
-		const struct hops_row *r = &h->rows[i];
+		const struct neighbour_row *r = &h->rows[i];
 
 		if (!is_target(s, i) || r->host != hosts || !needs_asking(r))
 			continue;
@@ -65,8 +65,8 @@ void search_targets(struct search *s)
 /* What is not there takes no place in the kernel's table. */
 static void forget(const struct search *s, const struct asking_row *gone)
 {
-	int row = hops_find(&s->view->hops, gone->port, &gone->addr);
-	const struct hops_row *r = row == HOPS_NO_ROW ? NULL : &s->view->hops.rows[row];
+	int row = rows_find(&s->view->rows, gone->port, &gone->addr);
+	const struct neighbour_row *r = row == ROWS_NONE ? NULL : &s->view->rows.rows[row];
 
 	if (r != NULL && r->refs == 0 && r->uses == 0 &&
 	    (r->state == NUD_INCOMPLETE || r->state == NUD_FAILED))
@@ -75,9 +75,9 @@ static void forget(const struct search *s, const struct asking_row *gone)
 
 static bool add_host(struct search *s, uint8_t port, const struct addr6 *addr)
 {
-	int row = hops_find(&s->view->hops, port, addr);
+	int row = rows_find(&s->view->rows, port, addr);
 
-	if (row == HOPS_NO_ROW || !hops_is_resolved(&s->view->hops.rows[row]))
+	if (row == ROWS_NONE || !rows_is_resolved(&s->view->rows.rows[row]))
 		return false;
 	asking_heard(&s->asking, port, addr);
 	s->view->hosts_full = view_add_host(s->view, port, addr) == -ENOSPC;
@@ -114,8 +114,8 @@ void search_take_found(struct search *s, uint64_t now_ms)
 
 bool search_is_complete(const struct search *s)
 {
-	for (size_t i = 0; i < s->view->hops.n_rows; i++)
-		if (is_target(s, i) && !hops_is_resolved(&s->view->hops.rows[i]))
+	for (size_t i = 0; i < s->view->rows.n_rows; i++)
+		if (is_target(s, i) && !rows_is_resolved(&s->view->rows.rows[i]))
 			return false;
 	return true;
 }

@@ -2,8 +2,8 @@
  * The lower layer of each tunnel, folded into its MTU: what its port and the route to its far end
  * carry, without the outer headers.
  *
- * The hop towards the far end says it: its MTU is the port's, or less where the route names less.
- * So this comes after the hops, in each new table.
+ * The neighbour towards the far end says it: its MTU is the port's, or less where the route names
+ * less. So this comes after the rows, in each new table.
  */
 #include "control/alarm.h"
 #include "control/kernel/path_mtu.h"
@@ -12,16 +12,16 @@
 /* Where no route leads, what the port carries. */
 static void set_lower(struct view *v, const struct network *net, uint16_t id)
 {
-	uint16_t hop = v->tunnel_hops[id], port = 0, way = 0;
+	uint16_t via = view_tunnel_via(v, id), port = 0, route = 0;
 
 	if (net->tunnels[id].port < v->n_ports) {
 		const struct view_port *p = &v->ports[net->tunnels[id].port];
 
 		port = view_port_mtu(p, net->tunnels[id].outer == OUTER_IPV6);
 	}
-	if (hop != HOP_NONE && v->hops.out[hop].mtu < port)
-		way = v->hops.out[hop].mtu;
-	path_mtus_set_lower(v->paths, id, port, way);
+	if (via != NEXTHOP_NONE && v->rows.out[via].mtu < port)
+		route = v->rows.out[via].mtu;
+	path_mtus_set_lower(v->paths, id, port, route);
 }
 
 /* Is that less than every packet must find, though the tunnel's own `mtu` is not? */
@@ -47,7 +47,7 @@ static void tell(const struct view *v, const struct network *net, unsigned n, ui
 			    path_mtu_floor(net, first));
 }
 
-void view_fold_mtus(struct view *v, const struct network *net, bool *changed)
+void view_fold_mtus(struct view *v, const struct network *net)
 {
 	uint16_t first_narrow = TUNNEL_NONE;
 	unsigned narrow = 0;
@@ -61,9 +61,7 @@ void view_fold_mtus(struct view *v, const struct network *net, bool *changed)
 		mtu = path_mtu_of(v->paths, net, id).mtu;
 		if (is_too_narrow(net, id, mtu) && narrow++ == 0)
 			first_narrow = id;
-		if (v->tunnel_mtus[id] != mtu)
-			*changed = true;
-		v->tunnel_mtus[id] = mtu;
+		v->tunnels[id].mtu = mtu;
 	}
 	tell(v, net, narrow, first_narrow);
 }

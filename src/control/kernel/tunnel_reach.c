@@ -12,13 +12,13 @@
 static const char *unreachable(const struct view *v, const struct network *net, uint16_t id)
 {
 	uint8_t port = net->tunnels[id].port;
-	int row = v->tunnel_rows[id];
+	int row = v->tunnels[id].row;
 
 	if (port >= v->n_ports || !v->ports[port].has_kernel || v->ports[port].ifindex == 0)
 		return NULL;
-	if (row == HOPS_NO_ROW)
+	if (row == ROWS_NONE)
 		return "no route to its far end leaves by its port";
-	return v->hops.rows[v->hops.rows[row].base].failed
+	return v->rows.rows[v->rows.rows[row].base].failed
 		       ? "the nexthop to its far end does not answer"
 		       : NULL;
 }

@@ -18,22 +18,19 @@
 
 #include <linux/neighbour.h>
 
-int view_init(struct view *v, size_t n_ports, size_t max_tunnel)
+int view_init(struct view *v, size_t n_ports, struct ids *ids)
 {
-	*v = (struct view){.n_ports = n_ports, .max_tunnel = max_tunnel};
+	*v = (struct view){.n_ports = n_ports, .routes_changed = true};
 	v->ports = calloc(n_ports + 1, sizeof(v->ports[0]));
-	v->tunnel_hops = calloc(max_tunnel + 1, sizeof(v->tunnel_hops[0]));
-	v->tunnel_mtus = calloc(max_tunnel + 1, sizeof(v->tunnel_mtus[0]));
-	v->tunnel_rows = calloc(max_tunnel + 1, sizeof(v->tunnel_rows[0]));
+	v->tunnels = calloc(NEXTHOP_LAST + 1, sizeof(v->tunnels[0]));
 	v->out_macs = calloc(n_ports + 1, sizeof(v->out_macs[0]));
-	if (v->ports == NULL || v->tunnel_hops == NULL || v->tunnel_mtus == NULL ||
-	    v->tunnel_rows == NULL || v->out_macs == NULL || hops_init(&v->hops, n_ports) != 0) {
+	if (v->ports == NULL || v->tunnels == NULL || v->out_macs == NULL ||
+	    rows_init(&v->rows, n_ports, ids) != 0) {
 		view_fini(v);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i <= max_tunnel; i++)
-		v->tunnel_rows[i] = HOPS_NO_ROW;
-	v->routes_changed = true;
+	for (size_t i = 0; i <= NEXTHOP_LAST; i++)
+		v->tunnels[i].row = ROWS_NONE;
 	return 0;
 }
 
@@ -44,14 +41,12 @@ void view_fini(struct view *v)
 		trie_fini(&v->ports[i].four);
 		trie_fini(&v->ports[i].six);
 	}
-	hops_fini(&v->hops);
+	rows_fini(&v->rows);
 	free(v->ports);
 	free(v->nexthops);
 	free(v->ids);
 	free(v->out_macs);
-	free(v->tunnel_hops);
-	free(v->tunnel_mtus);
-	free(v->tunnel_rows);
+	free(v->tunnels);
 	*v = (struct view){0};
 }
 
@@ -82,31 +77,31 @@ static bool is_ipv4(const struct prefix6 *prefix)
 
 static void ref(struct view *v, int row)
 {
-	if (row != HOPS_NO_ROW)
-		v->hops.rows[row].refs++;
+	if (row != ROWS_NONE)
+		v->rows.rows[row].refs++;
 }
 
 static void unref(struct view *v, int row)
 {
-	if (row == HOPS_NO_ROW)
+	if (row == ROWS_NONE)
 		return;
-	v->hops.rows[row].refs--;
-	hops_let_go(&v->hops, row);
+	v->rows.rows[row].refs--;
+	rows_let_go(&v->rows, row);
 }
 
 void view_use(struct view *v, int row)
 {
-	if (row != HOPS_NO_ROW)
-		v->hops.rows[row].uses++;
+	if (row != ROWS_NONE)
+		v->rows.rows[row].uses++;
 }
 
 void view_unuse(struct view *v, int row)
 {
-	if (row == HOPS_NO_ROW)
+	if (row == ROWS_NONE)
 		return;
-	if (--v->hops.rows[row].uses == 0)
-		hops_retire(&v->hops, row);
-	hops_let_go(&v->hops, row);
+	if (--v->rows.rows[row].uses == 0)
+		rows_retire(&v->rows, row);
+	rows_let_go(&v->rows, row);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
@@ -147,7 +142,7 @@ static void add_way(struct view *v, uint8_t port, const struct kernel_route *rou
 	struct rib *rib = &v->ports[port].rib;
 	bool bounded = is_bounded(route, way);
 	struct rib_way row = {.order = order_of(route),
-			      .row = HOPS_NO_ROW,
+			      .row = ROWS_NONE,
 			      .generation = v->generation,
 			      .mtu = route->mtu,
 			      .kind = route->kind};
@@ -156,10 +151,10 @@ static void add_way(struct view *v, uint8_t port, const struct kernel_route *rou
 	if (!has_room(v, rib, &route->prefix, bounded))
 		return;
 	if (route->kind == KERNEL_WAYS && !addr6_is_zero(&way->gateway)) {
-		row.row = hops_row(&v->hops, port, &way->gateway);
-		if (row.row != HOPS_NO_ROW)
-			row.row = hops_with_mtu(&v->hops, row.row, route->mtu);
-		if (row.row == HOPS_NO_ROW) {
+		row.row = rows_add(&v->rows, port, &way->gateway);
+		if (row.row != ROWS_NONE)
+			row.row = rows_with_mtu(&v->rows, row.row, route->mtu);
+		if (row.row == ROWS_NONE) {
 			v->n_left_out++;
 			return;
 		}
@@ -167,8 +162,8 @@ static void add_way(struct view *v, uint8_t port, const struct kernel_route *rou
 	added = rib_add(rib, &route->prefix, &row, bounded);
 	if (added == 1)
 		ref(v, row.row);
-	else if (row.row != HOPS_NO_ROW)
-		hops_let_go(&v->hops, row.row);
+	else if (row.row != ROWS_NONE)
+		rows_let_go(&v->rows, row.row);
 	v->n_left_out += added < 0;
 }
 
@@ -183,16 +178,16 @@ static bool names_way(const struct removal *r, const struct rib_way *way)
 {
 	for (size_t i = 0; i < r->route->n_ways; i++) {
 		const struct kernel_way *w = &r->route->ways[i];
-		int row = HOPS_NO_ROW;
+		int row = ROWS_NONE;
 
 		if (w->ifindex != r->v->ports[r->port].ifindex)
 			continue;
 		if (!addr6_is_zero(&w->gateway)) {
-			row = hops_find(&r->v->hops, r->port, &w->gateway);
-			if (row == HOPS_NO_ROW)
+			row = rows_find(&r->v->rows, r->port, &w->gateway);
+			if (row == ROWS_NONE)
 				continue;
 		}
-		if (row == (way->row == HOPS_NO_ROW ? way->row : r->v->hops.rows[way->row].base))
+		if (row == (way->row == ROWS_NONE ? way->row : r->v->rows.rows[way->row].base))
 			return true;
 	}
 	return false;
@@ -363,15 +358,15 @@ void view_take_neighbour(struct view *v, const struct kernel_neighbour *neighbou
 
 	if (port < 0)
 		return;
-	row = hops_find(&v->hops, (uint8_t)port, &neighbour->addr);
-	if (row == HOPS_NO_ROW && neighbour->state != NUD_NONE)
-		row = hops_row(&v->hops, (uint8_t)port, &neighbour->addr);
-	if (row == HOPS_NO_ROW)
+	row = rows_find(&v->rows, (uint8_t)port, &neighbour->addr);
+	if (row == ROWS_NONE && neighbour->state != NUD_NONE)
+		row = rows_add(&v->rows, (uint8_t)port, &neighbour->addr);
+	if (row == ROWS_NONE)
 		return;
-	v->hops.rows[row].generation = v->generation;
-	if (hops_learn(&v->hops, row, neighbour))
+	v->rows.rows[row].generation = v->generation;
+	if (rows_learn(&v->rows, row, neighbour))
 		v->reconsider = true;
-	hops_let_go(&v->hops, row);
+	rows_let_go(&v->rows, row);
 }
 
 void view_dump_neighbours(struct view *v)
@@ -383,13 +378,33 @@ void view_dumped_neighbours(struct view *v, bool whole)
 {
 	static const struct kernel_neighbour gone = {.state = NUD_NONE};
 
-	for (size_t i = 0; whole && i < v->hops.n_rows; i++) {
-		const struct hops_row *r = &v->hops.rows[i];
+	for (size_t i = 0; whole && i < v->rows.n_rows; i++) {
+		const struct neighbour_row *r = &v->rows.rows[i];
 
 		if (!r->live || r->generation == v->generation || r->state == NUD_NONE)
 			continue;
-		if (hops_learn(&v->hops, (int)i, &gone))
+		if (rows_learn(&v->rows, (int)i, &gone))
 			v->reconsider = true;
-		hops_let_go(&v->hops, (int)i);
+		rows_let_go(&v->rows, (int)i);
 	}
+}
+
+/* --- census ----------------------------------------------------------------------------------- */
+
+bool view_wants_census(const struct view *v, uint64_t now_ms)
+{
+	return ids_wants_census(v->rows.ids, (uint32_t)(now_ms / 1000));
+}
+
+void view_census_begin(struct view *v, uint64_t now_ms)
+{
+	ids_census_begin(v->rows.ids, (uint32_t)(now_ms / 1000));
+}
+
+void view_census_end(struct view *v, const uint64_t *used)
+{
+	ids_census_end(v->rows.ids, used);
+	view_forget_tunnels(v);
+	rows_age_hosts(&v->rows, used);
+	view_age_hosts(v);
 }

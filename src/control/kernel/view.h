@@ -1,19 +1,19 @@
 /*
- * Private to control/kernel/: what is known of the kernel, and the adjacency table made from it.
+ * Private to control/kernel/: what is known of the kernel, and the table of nexthops made from it.
  *
- *   netlink events and dumps -> struct view -> view_compile() -> adjacency_spec
+ *   netlink events and dumps -> struct view -> view_compile() -> nexthops_spec
  *
- * What an event changes is a few rows (rib.h, hops.h); the next table is made from those that have
- * changed, in time that depends on their number and not on that of the routes. Addresses of both
- * families are as netlink.h has them. No sockets and no clock here: tests are the kernel.
+ * What an event changes is a few rows (rib.h, neighbour_rows.h); the next table is made from those
+ * that have changed, in time that depends on their number and not on that of the routes. Addresses
+ * of both families are as netlink.h has them. No sockets and no clock here: tests are the kernel.
  */
 #pragma once
 
-#include "control/kernel/hops.h"
+#include "control/kernel/neighbour_rows.h"
 #include "control/kernel/netlink.h"
 #include "control/kernel/rib.h"
-#include "network/adjacency.h"
 #include "network/network.h"
+#include "network/nexthop.h"
 
 enum {
 	VIEW_ROUTES_MAX = 262144, /* by a gateway; later ones are left out */
@@ -39,6 +39,15 @@ struct view_port {
 	struct trie four, six; /* the workers' */
 };
 
+/* Of a tunnel, by its id, from when a network first has it until nobody means it. */
+struct view_tunnel {
+	int row; /* where its packets go; ROWS_NONE: no route */
+	uint16_t mtu; /* of inner packets */
+	uint16_t substitute; /* stands in while it is down or gone; NEXTHOP_NONE: nobody */
+	bool down; /* it does not work, as whoever watches it says */
+	bool known;
+};
+
 struct alarms;
 struct path_mtus;
 
@@ -48,7 +57,7 @@ struct view {
 	bool with_six; /* is there any use in IPv6 routes? */
 	struct path_mtus *paths; /* what bounds the packets of tunnels; NULL: only their `mtu` */
 	struct alarms *alarms; /* NULL: only logged */
-	struct hops hops;
+	struct neighbour_rows rows;
 	struct kernel_nexthop *nexthops; /* sorted by id: nexthop objects */
 	size_t n_nexthops, nexthops_room;
 
@@ -66,16 +75,16 @@ struct view {
 	unsigned pace; /* how often in a row */
 
 	/* the last compiled table */
-	struct adjacency_ways ways;
+	struct routes_trees trees;
 	uint16_t *ids; /* [ids_room] */
 	size_t n_ids, ids_room;
 	uint8_t (*out_macs)[6]; /* [n_ports] */
-	uint16_t *tunnel_hops, *tunnel_mtus; /* [max_tunnel + 1] */
-	int *tunnel_rows; /* [max_tunnel + 1]: HOPS_NO_ROW, or where its packets go */
-	size_t max_tunnel;
+	struct view_tunnel *tunnels; /* [NEXTHOP_LAST + 1] */
+	uint16_t max_tunnel; /* none above it is known */
 };
 
-int view_init(struct view *v, size_t n_ports, size_t max_tunnel); /* 0 or -ENOMEM */
+/* 0 or -ENOMEM. @ids: of nexthops, of which the tunnels have taken theirs; borrowed. */
+int view_init(struct view *v, size_t n_ports, struct ids *ids);
 void view_fini(struct view *v);
 
 /* The port of an interface, or -1. */
@@ -99,7 +108,12 @@ void view_dumped_neighbours(struct view *v, bool whole);
  */
 int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr);
 
-/* After a census: hosts that nobody uses are let go. */
+/* A census of flows: is it due, it begins, it ends with the ids that flows have (ids.h). */
+bool view_wants_census(const struct view *v, uint64_t now_ms);
+void view_census_begin(struct view *v, uint64_t now_ms);
+void view_census_end(struct view *v, const uint64_t *used);
+
+/* After it: hosts that nobody uses are let go. */
 void view_age_hosts(struct view *v);
 
 /* Hosts below @prefix that are not on the link any more are let go (hosts.c). */
@@ -115,8 +129,17 @@ void view_unuse(struct view *v, int row);
 /* The largest packet that the port carries. */
 uint16_t view_port_mtu(const struct view_port *port, bool six);
 
-/* After the hops: the MTU of each tunnel, by its port, the hop to its far end and its path. */
-void view_fold_mtus(struct view *v, const struct network *net, bool *changed);
+/*
+ * Tunnels (tunnel_nexthops.c): which row their packets go by, after routes have changed; the id of
+ * its neighbour; and, after all that, what is behind their ids. True: that has changed.
+ */
+void view_route_tunnels(struct view *v, const struct network *net);
+uint16_t view_tunnel_via(const struct view *v, uint16_t id);
+bool view_compile_tunnels(struct view *v, const struct network *net);
+void view_forget_tunnels(struct view *v); /* whose ids are free */
+
+/* After the rows: the MTU of each tunnel, by its port, its neighbour and its path. */
+void view_fold_mtus(struct view *v, const struct network *net);
 
 /* Raises and clears the alarm about tunnels whose far end no packet can reach (tunnel_reach.c). */
 void view_tell_unreachable(const struct view *v, const struct network *net);
@@ -132,7 +155,7 @@ struct trie *view_tree(struct view *v, uint8_t port, const struct addr6 *addr);
  * when there will be something to do without an event; 0: never.
  */
 bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
-		  struct adjacency_spec *spec, uint64_t *again_ms);
+		  struct nexthops_spec *spec, uint64_t *again_ms);
 
 /* All workers have the last table, and none before it. */
 void view_published(struct view *v);

@@ -34,7 +34,7 @@
 #define NO_HUGE_PAGES "HOMEWARD_WITHOUT_HUGE_PAGES" /* set for ourselves, when begun again */
 
 enum {
-	OTHER_BYTES = 96 << 20, /* rings, adjacency tables, drivers */
+	OTHER_BYTES = 96 << 20, /* rings, tables of nexthops, drivers */
 	WORKER_BYTES = 9 << 20, /* packets put together from fragments */
 	ARGS_MAX = 16,
 	CORES_TEXT = 8 * 1024,

@@ -106,7 +106,7 @@ static void test_rows(void **state)
 		}
 		assert_int_equal(p->port, rows[i].port);
 		assert_int_equal(p->len, rows[i].len);
-		check_reply(p->data, b->adj->macs[p->port], rows[i].sender, rows[i].target);
+		check_reply(p->data, b->nexthops->macs[p->port], rows[i].sender, rows[i].target);
 	}
 	assert_int_equal(b->ctx.counters.answers[ANSWER_ARP], answers);
 	bench_destroy(b);
@@ -119,7 +119,7 @@ static void test_own_probe(void **state)
 	uint8_t bytes[64];
 
 	build_request(bytes, 0, EGRESS);
-	memcpy(bytes + 22, b->adj->macs[PORT_UPLINK], 6);
+	memcpy(bytes + 22, b->nexthops->macs[PORT_UPLINK], 6);
 	assert_int_equal(bench_run(b, STAGE_DECAPSULATE, bench_packet(b, bytes, LEN, PORT_UPLINK)),
 			 STAGE_DROP);
 	assert_int_equal(b->ctx.counters.answers[ANSWER_ARP], 0);

@@ -80,7 +80,7 @@ static struct packet *make(struct stage_bench *b, const struct row *row)
 	p->probe.record = bench_flow6(b, &flow, TUNNEL_B1, NAT_PORT);
 	p->l4 = 40;
 	p->reason = row->answer;
-	p->largest = row->largest;
+	p->fragment_limit = row->largest;
 	p->data[-ETHER_LEN] = row->multicast ? 0x33 : 2;
 	return p;
 }

@@ -26,16 +26,16 @@ static const struct {
 	enum drop drop; /* nothing may be said */
 	uint8_t type, code;
 	uint32_t from;
-	uint16_t mtu, hop;
+	uint16_t mtu, nexthop;
 } rows[] = {
-	{ "time exceeded, in the tunnel", 1, ANSWER_TTL_EXPIRED, { OUT }, 0, 11, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
-	{ "a tunnel without an address",  3, ANSWER_TTL_EXPIRED, { OUT }, 0, 11, 0, GATEWAY, 0, HOP_UNDERLAY },
-	{ "time exceeded, to the Internet", 0, ANSWER_TTL_EXPIRED, { BACK }, 0, 11, 0, EGRESS, 0, HOP_UPLINK },
-	{ "no route",                     1, ANSWER_UNREACHABLE, { OUT }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
-	{ "too big for the uplink",       1, ANSWER_TOO_BIG, { OUT }, 0, 3, 4, BERLIN_INSIDE, 1500, HOP_UNDERLAY },
-	{ "too big for the tunnel",       0, ANSWER_TOO_BIG, { BACK }, 0, 3, 4, EGRESS, STAGE_MTU, HOP_UPLINK },
-	{ "a long packet is embedded_packet in part", 1, ANSWER_UNREACHABLE, { OUT, .payload = 1000 }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
-	{ "an embedded packet of 548 bytes just fits", 1, ANSWER_UNREACHABLE, { OUT, .payload = 520 }, 0, 3, 0, BERLIN_INSIDE, 0, HOP_UNDERLAY },
+	{ "time exceeded, in the tunnel", 1, ANSWER_TTL_EXPIRED, { OUT }, 0, 11, 0, BERLIN_INSIDE, 0, TUNNEL_B1 },
+	{ "a tunnel without an address",  3, ANSWER_TTL_EXPIRED, { OUT }, 0, 11, 0, GATEWAY, 0, TUNNEL_M1 },
+	{ "time exceeded, to the Internet", 0, ANSWER_TTL_EXPIRED, { BACK }, 0, 11, 0, EGRESS, 0, NEXTHOP_UPLINK },
+	{ "no route",                     1, ANSWER_UNREACHABLE, { OUT }, 0, 3, 0, BERLIN_INSIDE, 0, TUNNEL_B1 },
+	{ "too big for the uplink",       1, ANSWER_TOO_BIG, { OUT }, 0, 3, 4, BERLIN_INSIDE, 1500, TUNNEL_B1 },
+	{ "too big for the tunnel",       0, ANSWER_TOO_BIG, { BACK }, 0, 3, 4, EGRESS, STAGE_MTU, NEXTHOP_UPLINK },
+	{ "a long packet is embedded_packet in part", 1, ANSWER_UNREACHABLE, { OUT, .payload = 1000 }, 0, 3, 0, BERLIN_INSIDE, 0, TUNNEL_B1 },
+	{ "an embedded packet of 548 bytes just fits", 1, ANSWER_UNREACHABLE, { OUT, .payload = 520 }, 0, 3, 0, BERLIN_INSIDE, 0, TUNNEL_B1 },
 
 	{ "from nobody",      1, ANSWER_TTL_EXPIRED, { PORTS, .src = 0, .dst = SERVER }, DROP_TTL_EXPIRED },
 	{ "from loopback",    1, ANSWER_TTL_EXPIRED, { PORTS, .src = IP(127, 0, 0, 1), .dst = SERVER }, DROP_TTL_EXPIRED },
@@ -80,8 +80,8 @@ static void check_error(const struct packet *p, size_t i, const uint8_t *embedde
 	assert_int_equal(out.dst, rows[i].frame.src);
 	assert_int_equal(p->len, 28 + embedded);
 	assert_memory_equal(p->data + 28, embedded_packet, embedded);
-	assert_int_equal(p->hop, rows[i].hop);
-	assert_int_equal(p->tunnel, rows[i].tunnel);
+	assert_int_equal(p->nexthop, rows[i].nexthop);
+	assert_int_equal(p->onramp, rows[i].tunnel);
 }
 
 static void test_errors(void **state)
@@ -145,8 +145,8 @@ static void test_echo(void **state)
 		assert_int_equal(out.token, 123);
 		assert_int_equal(out.payload, payload);
 		assert_int_equal(out.ttl, 64);
-		assert_int_equal(p->tunnel, TUNNEL_B1);
-		assert_int_equal(p->hop, HOP_UNDERLAY);
+		assert_int_equal(p->onramp, TUNNEL_B1);
+		assert_int_equal(p->nexthop, TUNNEL_B1);
 		bench_clear(b);
 	}
 	bench_destroy(b);

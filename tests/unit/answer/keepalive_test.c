@@ -26,8 +26,8 @@ static void goes_to_the_tunnels_neighbour(void **state)
 	uint16_t len = p->len;
 
 	assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_ENCAPSULATE);
-	assert_int_equal(p->tunnel, TUNNEL_NONE); /* nothing is put around it */
-	assert_int_equal(p->hop, HOP_UNDERLAY);
+	assert_int_equal(p->nexthop,
+			 NEXTHOP_UNDERLAY); /* not the tunnel: nothing is put around it */
 	assert_int_equal(p->len, len);
 	assert_int_equal(b->tunnel_counters[TUNNEL_B1].keepalives_answered, 1);
 	assert_int_equal(b->ctx.counters.answers[ANSWER_KEEPALIVE], 1);
@@ -39,7 +39,7 @@ static void waits_for_no_neighbour(void **state)
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
 	struct packet *p = keepalive(b, BERLIN);
 
-	b->adj->tunnel_hops[TUNNEL_B1] = HOP_SILENT;
+	b->nexthops->at[TUNNEL_B1].via = NEXTHOP_SILENT;
 	assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_DROP);
 	assert_int_equal(p->reason, DROP_PROTOCOL);
 	assert_int_equal(b->ctx.counters.answers[ANSWER_KEEPALIVE], 0);

@@ -139,7 +139,7 @@ static void own_probe(void **state)
 	size_t len = build(&row, bytes);
 
 	assert_true(nd_answer(&b->ctx, bench_packet(b, bytes, len, PORT_UPLINK)));
-	memcpy(bytes + 6, b->adj->macs[PORT_UPLINK], 6);
+	memcpy(bytes + 6, b->nexthops->macs[PORT_UPLINK], 6);
 	assert_false(nd_answer(&b->ctx, bench_packet(b, bytes, len, PORT_UPLINK)));
 	bench_destroy(b);
 }

@@ -109,7 +109,7 @@ static void check_row(struct stage_bench *b, size_t i)
 	uint64_t before = b->tunnel_counters[rows[i].tunnel].rx_packets;
 	enum stage to;
 
-	p->tunnel = 77; /* what an earlier burst left there */
+	p->onramp = 77; /* what an earlier burst left there */
 	to = bench_run(b, STAGE_DECAPSULATE, p);
 	if (rows[i].waits) {
 		assert_int_equal(to, STAGE_REASSEMBLE);
@@ -122,12 +122,12 @@ static void check_row(struct stage_bench *b, size_t i)
 	    (to == STAGE_DROP && p->reason != rows[i].drop))
 		fail_msg("row %zu: %s: stage %d, %s", i, rows[i].why, to,
 			 drop_infos[p->reason].name);
-	assert_int_equal(p->tunnel, rows[i].tunnel);
+	assert_int_equal(p->onramp, rows[i].tunnel);
 	if (to == STAGE_DROP)
 		return;
 	assert_int_equal(p->len, INNER_LEN);
-	assert_int_equal(b->tunnel_counters[p->tunnel].rx_packets - before,
-			 p->tunnel != TUNNEL_NONE);
+	assert_int_equal(b->tunnel_counters[p->onramp].rx_packets - before,
+			 p->onramp != TUNNEL_NONE);
 	if (rows[i].poke[0].at != 14)
 		assert_int_equal(p->data[0], 0x45);
 }
@@ -197,7 +197,7 @@ static void test_outer_options(void **state)
 
 	p = bench_packet(b, longer, len + 4, PORT_UNDERLAY);
 	assert_int_equal(bench_run(b, STAGE_DECAPSULATE, p), STAGE_PARSE);
-	assert_int_equal(p->tunnel, TUNNEL_B1);
+	assert_int_equal(p->onramp, TUNNEL_B1);
 	assert_int_equal(p->len, INNER_LEN);
 	bench_destroy(b);
 }
@@ -263,7 +263,7 @@ static void test_priority_tags(void **state)
 		    (to == STAGE_DROP && p->reason != tagged[i].drop))
 			fail_msg("%s: stage %d", tagged[i].why, to);
 		if (to == STAGE_PARSE)
-			assert_int_equal(p->tunnel, TUNNEL_M1);
+			assert_int_equal(p->onramp, TUNNEL_M1);
 	}
 	bench_destroy(b);
 }

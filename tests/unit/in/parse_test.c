@@ -1,7 +1,8 @@
 /*
  * Inner packets: which are sound, and by what key they are looked up.
  *
- * A row is a packet, what is done to its bytes, and where it goes. Offsets count from the IPv4 header.
+ * A row is a packet, what is done to its bytes, and where it goes. Offsets count from the IPv4
+ * header.
  */
 #include "in/stages.h"
 
@@ -131,7 +132,7 @@ static void test_rows(void **state)
 		if (rows[i].sum)
 			sum_header(bytes + 14);
 		p = bench_packet(b, bytes + 14, len, PORT_UNDERLAY);
-		p->tunnel = rows[i].tunnel;
+		p->onramp = rows[i].tunnel;
 		to = bench_run(b, STAGE_PARSE, p);
 		if (to != rows[i].to || ((to == D || to == A) && p->reason != rows[i].reason))
 			fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->reason);
@@ -161,7 +162,7 @@ static void test_options(void **state)
 		longer[3] = (uint8_t)(len - 20 + header);
 		sum_header(longer); /* zeros behind add nothing */
 		p = bench_packet(b, longer, len - 20 + header, PORT_UNDERLAY);
-		p->tunnel = TUNNEL_B1;
+		p->onramp = TUNNEL_B1;
 		assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_LOOKUP);
 		assert_int_equal(p->l4, header);
 		assert_int_equal(p->probe.key.sport, htons(5000));
@@ -195,7 +196,7 @@ static void test_random_bytes(void **state)
 			sum_header(bytes);
 		}
 		p = bench_packet(b, bytes, len, PORT_UNDERLAY);
-		p->tunnel = TUNNEL_B1;
+		p->onramp = TUNNEL_B1;
 		if (bench_run(b, STAGE_PARSE, p) == STAGE_LOOKUP) {
 			assert_true(p->len <= len && p->l4 >= 20);
 			assert_true(p->l4 + headers[p->probe.key.proto] <= p->len);

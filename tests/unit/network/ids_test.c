@@ -130,6 +130,9 @@ static void lives_as_told(void **state)
 		ids_published(ids);
 		ids_retire(ids, id, 220);
 		happen(ids, id, lives[i].what);
+		assert_int_equal(ids_wants_census(ids, 220),
+				 lives[i].then == IDS_RETIRED &&
+					 strchr(lives[i].what, 'p') != NULL);
 		if (ids_state(ids, id) != lives[i].then)
 			fail_msg("row %zu: %s", i, lives[i].why);
 		assert_int_equal(ids_state(ids, other), IDS_USED);

@@ -59,8 +59,8 @@ static void test_empty(void **state)
  */
 static void test_ids(void **state)
 {
-	static const uint16_t sites[] = {9, 2, 65534}, tunnels[] = {70, 3, 12, 65534};
-	static const struct retired_tunnel retired[] = {{5, 2, 65534}, {4, SITE_INTERNET, 0}};
+	static const uint16_t sites[] = {9, 2, 65534}, tunnels[] = {70, 3, 12, 65000};
+	static const struct retired_tunnel retired[] = {{5, 2, 65000}, {4, SITE_INTERNET, 0}};
 	const struct network_ids ids = {sites, tunnels, retired, ARRAY_SIZE(retired)};
 	struct network *net = network_create(&bed_spec, &ids);
 	uint32_t n_sites = 0, n_tunnels = 0;
@@ -69,7 +69,7 @@ static void test_ids(void **state)
 	assert_int_equal(net->n_sites, BED_SITES);
 	assert_int_equal(net->n_tunnels, BED_TUNNELS);
 	assert_int_equal(net->max_site, 65534);
-	assert_int_equal(net->max_tunnel, 65534);
+	assert_int_equal(net->max_tunnel, 65000);
 	assert_int_equal(net->n_retired, 2);
 	assert_memory_equal(net->retired, retired, sizeof(retired));
 	for (uint32_t i = 0; i < BED_SITES; i++) {
@@ -120,7 +120,7 @@ static void test_bad_ids(void **state)
 		{{1, 2, 1}, {1, 2, 3, 4}, "two sites are one"},
 		{{1, 2, 3}, {1, 2, 3, 0}, "a tunnel is none"},
 		{{1, 2, 65535}, {1, 2, 3, 4}, "a site beyond what workers keep"},
-		{{1, 2, 3}, {1, 65535, 3, 4}, "so a tunnel"},
+		{{1, 2, 3}, {1, 65001, 3, 4}, "so a tunnel"},
 		{{1, 2, 3}, {7, 2, 3, 7}, "two tunnels of different sites are one"},
 	};
 	/* clang-format on */

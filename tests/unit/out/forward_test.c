@@ -26,18 +26,18 @@ static const struct {
 	struct frame frame;
 	enum stage to;
 	uint8_t reason;
-	uint16_t onramp, hop; /* afterwards */
+	uint16_t onramp, nexthop; /* afterwards */
 } rows[] = {
-	{ "forward",             F, 1, { OUT }, REWRITE, 0, 1, HOP_UPLINK },
-	{ "return",              R, 0, { OUT }, REWRITE, 0, 1, HOP_UNDERLAY },
-	{ "by the site's other tunnel: the return moves", F, 2, { OUT }, REWRITE, 0, 2, HOP_UPLINK },
-	{ "forward, just fits",  F, 1, { OUT, .payload = 1472, .df = 1 }, REWRITE, 0, 1, HOP_UPLINK },
+	{ "forward",             F, 1, { OUT }, REWRITE, 0, 1, NEXTHOP_UPLINK },
+	{ "return",              R, 0, { OUT }, REWRITE, 0, 1, TUNNEL_B1 },
+	{ "by the site's other tunnel: the return moves", F, 2, { OUT }, REWRITE, 0, 2, NEXTHOP_UPLINK },
+	{ "forward, just fits",  F, 1, { OUT, .payload = 1472, .df = 1 }, REWRITE, 0, 1, NEXTHOP_UPLINK },
 	{ "forward, DF, too big", F, 1, { OUT, .payload = 1473, .df = 1 }, ANSWER, ANSWER_TOO_BIG, 1, 0 },
-	{ "forward, too big",    F, 1, { OUT, .payload = 1473 }, FRAGMENT, 0, 1, HOP_UPLINK },
-	{ "return, just fits",   R, 0, { OUT, .payload = 1448, .df = 1 }, REWRITE, 0, 1, HOP_UNDERLAY },
+	{ "forward, too big",    F, 1, { OUT, .payload = 1473 }, FRAGMENT, 0, 1, NEXTHOP_UPLINK },
+	{ "return, just fits",   R, 0, { OUT, .payload = 1448, .df = 1 }, REWRITE, 0, 1, TUNNEL_B1 },
 	{ "return, DF, too big", R, 0, { OUT, .payload = 1449, .df = 1 }, ANSWER, ANSWER_TOO_BIG, 1, 0 },
-	{ "return, too big",     R, 0, { OUT, .payload = 1449 }, FRAGMENT, 0, 1, HOP_UNDERLAY },
-	{ "return, two hops",    R, 0, { OUT, .ttl = 2 }, REWRITE, 0, 1, HOP_UNDERLAY },
+	{ "return, too big",     R, 0, { OUT, .payload = 1449 }, FRAGMENT, 0, 1, TUNNEL_B1 },
+	{ "return, two hops",    R, 0, { OUT, .ttl = 2 }, REWRITE, 0, 1, TUNNEL_B1 },
 	{ "return, last hop",    R, 0, { OUT, .ttl = 1 }, ANSWER, ANSWER_TTL_EXPIRED, 1, 0 },
 	{ "forward, last hop: parse lets it through to a tunnel's own address", F, 1, { OUT, .ttl = 1 },
 	  ANSWER, ANSWER_TTL_EXPIRED, 1, 0 },
@@ -73,8 +73,8 @@ static void check_row(struct stage_bench *b, size_t i)
 	/* a packet that does not go does not keep its flow alive either */
 	assert_int_equal(f->seen_s, goes ? STAGE_NOW : STAGE_NOW - 5);
 	if (goes) {
-		assert_int_equal(p->hop, rows[i].hop);
-		assert_int_equal(p->tunnel, rows[i].dir == F ? TUNNEL_NONE : f->onramp);
+		assert_int_equal(p->nexthop, rows[i].nexthop);
+		assert_int_equal(p->onramp, rows[i].tunnel); /* where it came from stays */
 	}
 	flow_table_remove(b->ctx.flows, record);
 	bench_clear(b);

@@ -120,34 +120,36 @@ static void test_random_options(void **state)
 	assert_true(changed > 100);
 }
 
-/* What fits both ways of a flow: its tunnel, and its hop to the Internet unless it turns back in. */
+/* What fits both ways of a flow: its tunnel, and its neighbour unless it turns back in. */
 static void test_fits_both_ways(void **state)
 {
 	static const struct {
-		uint16_t tunnel, hop;
+		uint16_t tunnel, neighbour;
 		uint16_t offramp;
 		uint16_t headers, mss;
 		const char *why;
 	} ways[] = {
-		{1476, 1500, 1, 40, 1436, "the tunnel is narrower"},
-		{1476, 1400, 1, 40, 1360, "the hop is narrower"},
-		{1476, 1400, 1, 60, 1340, "IPv6"},
-		{1476, 0, HOP_BACK_IN, 40, 1436, "back in: there is no hop"},
-		{1476, 0, 1, 40, 1436, "no way out just now"},
-		{88, 1500, 1, 40, 48, "what nobody sends less than"},
-		{60, 1500, 1, 60, 48, "no room: not a number below zero"},
-		{0, 1500, 1, 60, 48, "no room at all"},
+		{1476, 1500, 2, 40, 1436, "the tunnel is narrower"},
+		{1476, 1400, 2, 40, 1360, "the neighbour is narrower"},
+		{1476, 1400, 2, 60, 1340, "IPv6"},
+		{1476, 0, NEXTHOP_HAIRPIN, 40, 1436, "back in: no bound"},
+		{1476, 0, 2, 40, 1436, "no way out just now"},
+		{88, 1500, 2, 40, 48, "what nobody sends less than"},
+		{60, 1500, 2, 60, 48, "no room: not a number below zero"},
+		{0, 1500, 2, 60, 48, "no room at all"},
 	};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		struct hop hops[2] = {[1] = {.mtu = ways[i].hop}};
-		uint16_t mtus[2] = {0, ways[i].tunnel};
-		struct adjacency adj = {.hops = hops, .tunnel_mtus = mtus};
-		struct context ctx = {.adj = &adj};
+		struct nexthop at[] = {
+			[1] = {.mtu = ways[i].tunnel}, [2] = {.mtu = ways[i].neighbour}};
+		struct nexthops *t =
+			nexthops_create(&(struct nexthops_spec){.at = at, .n = ARRAY_SIZE(at)});
+		struct context ctx = {.nexthops = t};
 		struct flow f = {.onramp = 1, .offramp = ways[i].offramp};
 
 		if (mss_of(&ctx, &f, NULL, ways[i].headers) != ways[i].mss)
 			fail_msg("%s: %u", ways[i].why, mss_of(&ctx, &f, NULL, ways[i].headers));
+		nexthops_destroy(t);
 	}
 }
 

@@ -45,7 +45,7 @@ static enum drop take(struct stage_bench *b, struct setup *s, uint32_t host, uin
 		.proto = proto,
 		.state = proto == TCP ? FLOW_TCP_SYN_SENT : FLOW_UDP,
 		.onramp = TUNNEL_B1,
-		.offramp = HOP_UPLINK,
+		.offramp = NEXTHOP_UPLINK,
 		.seen_s = b->ctx.now_s,
 	};
 	drop = egress_choose(s);

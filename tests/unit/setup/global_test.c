@@ -27,7 +27,7 @@ static struct setup begin(struct stage_bench *b, struct flow6 *six, struct ip6 s
 		.proto = UDP,
 		.state = FLOW_UDP,
 		.onramp = TUNNEL_B1,
-		.offramp = HOP_UPLINK,
+		.offramp = NEXTHOP_UPLINK,
 	};
 	return s;
 }

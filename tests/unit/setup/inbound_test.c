@@ -1,6 +1,6 @@
 /*
- * Flows from outside, by themselves: what is taken for one, and that a refusal gives all of it back.
- * Who is let in is shown row by row in tests/packet/filtering_test.c.
+ * Flows from outside, by themselves: what is taken for one, and that a refusal gives all of it
+ * back. Who is let in is shown row by row in tests/packet/filtering_test.c.
  */
 #include "setup/setup.h"
 
@@ -83,7 +83,7 @@ static void test_open(void **state)
 	assert_int_equal(f->dst, htonl(SERVER + 1));
 	assert_int_equal(f->site, SITE_BERLIN);
 	assert_int_equal(f->onramp, TUNNEL_B2);
-	assert_int_equal(f->offramp, HOP_UPLINK);
+	assert_int_equal(f->offramp, NEXTHOP_UPLINK);
 	assert_int_equal(f->seen_s, STAGE_NOW);
 
 	/* another packet of the same burst that did not know of it */

@@ -68,7 +68,7 @@ static void check_flow(struct stage_bench *b, const struct packet *p, size_t i)
 	assert_int_equal(f->src, htonl(HOST));
 	assert_int_equal(f->site, b->net->tunnels[rows[i].tunnel].site);
 	assert_int_equal(f->onramp, rows[i].tunnel);
-	assert_int_equal(f->offramp, HOP_UPLINK);
+	assert_int_equal(f->offramp, NEXTHOP_UPLINK);
 	assert_int_equal(f->seen_s, STAGE_NOW);
 	assert_true(network_find_address(b->net, f->nat_src) >= 0);
 }

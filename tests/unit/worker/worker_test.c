@@ -1,6 +1,6 @@
 /*
- * A worker from control's side: made and ended, started and stopped, asked; with no port to receive from.
- * What it does with packets is in tests/packet.
+ * A worker from control's side: made and ended, started and stopped, asked; with no port to receive
+ * from. What it does with packets is in tests/packet.
  */
 #include "stage.h"
 
@@ -20,7 +20,7 @@ static const uint8_t seed[16] = "tests of worker";
 
 static struct snapshot snapshot_of(const struct stage_bench *b)
 {
-	struct snapshot s = {.net = b->net, .adj = b->adj};
+	struct snapshot s = {.net = b->net, .nexthops = b->nexthops};
 
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
 		s.settings.timers.state_s[i] = 60;

@@ -1,6 +1,6 @@
 /*
- * A day of BGP: prefixes come and go, gateways and hosts with them, and no number is lost; what there
- * is too much of is left out, and not what is needed most. See view_bed.h.
+ * A day of BGP: prefixes come and go, gateways and hosts with them, and no number is lost; what
+ * there is too much of is left out, and not what is needed most. See view_bed.h.
  */
 #include "dice.h"
 #include "view_bed.h"
@@ -66,7 +66,7 @@ static void come_or_go(uint32_t prefix)
 
 static uint16_t way_to(uint32_t n)
 {
-	return adjacency_route(table, 0, htonl(net_of(flow_to[n]) + 7));
+	return routes_find(&table->routes, 0, htonl(net_of(flow_to[n]) + 7));
 }
 
 static uint8_t expected(uint32_t prefix)
@@ -78,9 +78,9 @@ static uint8_t expected(uint32_t prefix)
 static void flows_follow(void)
 {
 	for (uint32_t i = 0; i < FLOWS; i++) {
-		if (table->hops[flows[i]].moved)
+		if (table->at[flows[i]].moved)
 			flows[i] = way_to(i);
-		assert_hop(flows[i], true, expected(flow_to[i]));
+		assert_neighbour(flows[i], true, expected(flow_to[i]));
 	}
 }
 
@@ -110,11 +110,11 @@ static void test_a_day_of_churn(void **state)
 		compile();
 		flows_follow();
 		census(flows);
-		if (v.hops.n_out > most)
-			most = v.hops.n_out;
+		if (ids_max(ids) > most)
+			most = ids_max(ids);
 	}
 	assert_in_range(most, GATEWAYS, 200);
-	assert_int_equal(v.hops.n_moved, 0);
+	assert_int_equal(ids_n_retired(ids), 0);
 	assert_int_equal(v.ports[0].rib.n, 2);
 	assert_int_equal(v.ports[0].four.n, 2);
 	assert_false(v.is_short);
@@ -131,33 +131,33 @@ static void test_numbers_of_flows_are_kept(void **state)
 	old[0] = way("8.8.8.8");
 	no_route("8.0.0.0", 8, "192.0.2.30", 0);
 	compile();
-	before = v.hops.n_free_numbers;
+	before = ids_n_free(ids);
 	census(old);
-	assert_int_equal(v.hops.n_free_numbers, before);
-	hops_census_begin(&v.hops); /* one that began before the workers knew that it moved */
-	after = v.hops.n_free_numbers;
+	assert_int_equal(ids_n_free(ids), before);
+	ids_census_begin(ids, 0); /* one that began before the workers knew that it moved */
+	after = ids_n_free(ids);
 	census(none);
-	assert_true(v.hops.n_free_numbers > after);
-	assert_int_equal(v.hops.numbers[old[0]], HOPS_FREE);
+	assert_true(ids_n_free(ids) > after);
+	assert_int_equal(ids_state(ids, old[0]), IDS_FREE);
 }
 
-/* A census that began earlier than the table in which the hop moved says nothing of it. */
+/* A census that began earlier than the table in which the nexthop moved says nothing of it. */
 static void test_census_from_before(void **state)
 {
-	static const uint64_t none[(UINT16_MAX + 1) / 64];
+	static const uint64_t none[IDS_WORDS];
 	uint16_t old;
 
 	route("8.0.0.0", 8, "192.0.2.30", 0);
 	compile();
 	old = way("8.8.8.8");
-	hops_census_begin(&v.hops);
+	ids_census_begin(ids, 0);
 	no_route("8.0.0.0", 8, "192.0.2.30", 0);
 	compile();
-	hops_census_end(&v.hops, none);
-	assert_int_equal(v.hops.numbers[old], HOPS_MOVED);
-	hops_census_begin(&v.hops);
-	hops_census_end(&v.hops, none);
-	assert_int_equal(v.hops.numbers[old], HOPS_FREE);
+	ids_census_end(ids, none);
+	assert_int_equal(ids_state(ids, old), IDS_RETIRED);
+	ids_census_begin(ids, 0);
+	ids_census_end(ids, none);
+	assert_int_equal(ids_state(ids, old), IDS_FREE);
 }
 
 /*
@@ -178,7 +178,7 @@ static void test_storms_are_paced(void **state)
 		else
 			no_route("8.0.0.0", 8, "192.0.2.30", 0);
 		compile_at(t);
-		n += table->hops[first].moved;
+		n += table->at[first].moved;
 	}
 	assert_in_range(n, 30, 40); /* thirty seconds of it */
 	assert_true(again_ms > t - 50 && again_ms <= t + VIEW_PACE_MAX_MS);
@@ -211,9 +211,9 @@ static void test_routes_are_bounded(void **state)
 	route("0.0.0.0", 0, "192.0.2.1", 50);
 	compile();
 	assert_int_equal(v.n_left_out, 100);
-	assert_int_equal(way("198.18.0.7"), HOP_UNKNOWN_HOST);
-	assert_hop(way("9.9.9.9"), true, 1);
-	assert_hop(way("20.0.0.1"), true, 1);
+	assert_int_equal(way("198.18.0.7"), ROUTE_UNKNOWN_HOST);
+	assert_neighbour(way("9.9.9.9"), true, 1);
+	assert_neighbour(way("20.0.0.1"), true, 1);
 }
 
 static int add_host(uint32_t n)
@@ -235,15 +235,14 @@ static void test_hosts_are_bounded(void **state)
 	assert_int_equal(add_host(0), 0); /* that one is there */
 	compile();
 	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
-		used[i] = adjacency_route(table, 0, htonl(0x0a000000 + i));
+		used[i] = routes_find(&table->routes, 0, htonl(0x0a000000 + i));
 	used[VIEW_HOSTS_MAX - 1] = 0; /* a flow to each but one */
-	hops_census_begin(&v.hops);
 	{
-		static uint64_t bits[(UINT16_MAX + 1) / 64];
+		static uint64_t bits[IDS_WORDS];
 
 		for (uint32_t i = 0; used[i] != 0; i++)
-			bits[used[i] / 64] |= UINT64_C(1) << used[i] % 64;
-		hops_census_end(&v.hops, bits);
+			ids_mark(bits, used[i]);
+		rows_age_hosts(&v.rows, bits);
 	}
 	assert_int_equal(add_host(1 << 20), 0); /* it makes room */
 	assert_int_equal(add_host(2 << 20), -ENOSPC);
@@ -269,7 +268,7 @@ static void test_dumps(void **state)
 	view_dump_neighbours(&v);
 	view_dumped_neighbours(&v, true);
 	assert_false(compile());
-	assert_hop(way("9.9.9.9"), true, 1); /* forgotten by the kernel: it stays */
+	assert_neighbour(way("9.9.9.9"), true, 1); /* forgotten by the kernel: it stays */
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)

@@ -10,7 +10,8 @@
 #include <linux/neighbour.h>
 
 struct view v;
-struct adjacency *table;
+struct nexthops *table;
+struct ids *ids;
 struct tunnel tunnels[TUNNELS + 1];
 uint64_t now_ms, again_ms;
 
@@ -102,12 +103,12 @@ void neighbour(const char *addr, uint8_t last, uint16_t state)
 
 bool compile_at(uint64_t ms)
 {
-	struct adjacency_spec spec;
+	struct nexthops_spec spec;
 	bool changed = view_compile(&v, &net, ms, &spec, &again_ms);
-	struct adjacency *next = adjacency_create(&spec);
+	struct nexthops *next = nexthops_create(&spec);
 
 	assert_non_null(next);
-	adjacency_destroy(table);
+	nexthops_destroy(table);
 	table = next;
 	view_published(&v);
 	return changed;
@@ -129,7 +130,10 @@ int bed_setup(void **state)
 		tunnels[id].mtu = 1400;
 		tunnels[id].header_len = 28;
 	}
-	if (view_init(&v, 2, TUNNELS) != 0)
+	net.n_tunnels = net.max_tunnel = TUNNELS;
+	net.n_retired = 0;
+	ids = nexthop_ids_create(&net);
+	if (ids == NULL || view_init(&v, 2, ids) != 0)
 		return -1;
 	v.with_six = true;
 	v.ports[0] = (struct view_port){
@@ -144,9 +148,10 @@ int bed_setup(void **state)
 
 int bed_teardown(void **state)
 {
-	adjacency_destroy(table);
+	nexthops_destroy(table);
 	table = NULL;
 	view_fini(&v);
+	ids_destroy(ids);
 	return 0;
 }
 
@@ -154,35 +159,34 @@ uint16_t way(const char *dst)
 {
 	struct addr6 addr = ip(dst);
 
-	return addr6_is_mapped(&addr) ? adjacency_route(table, 0, addr6_to_ipv4(&addr))
-				      : adjacency_route6(table, 0, &addr);
+	return addr6_is_mapped(&addr) ? routes_find(&table->routes, 0, addr6_to_ipv4(&addr))
+				      : routes_find6(&table->routes, 0, &addr);
 }
 
-void assert_hop(uint16_t id, bool resolved, uint8_t last)
+void assert_neighbour(uint16_t id, bool resolved, uint8_t last)
 {
-	assert_in_range(id, 1, table->n_hops - 1);
-	assert_false(table->hops[id].moved);
-	assert_int_equal(table->hops[id].resolved, resolved);
+	assert_in_range(id, 1, NEXTHOP_LAST);
+	assert_int_equal(table->at[id].kind, NEXTHOP_KIND_NEIGHBOUR);
+	assert_false(table->at[id].moved);
+	assert_int_equal(table->at[id].resolved, resolved);
 	if (resolved)
-		assert_int_equal(table->hops[id].dst_mac[5], last);
+		assert_int_equal(table->at[id].ethernet[5], last);
 }
 
 void assert_moved(uint16_t id)
 {
-	assert_in_range(id, 1, table->n_hops - 1);
-	assert_true(table->hops[id].moved);
-	assert_false(table->hops[id].resolved);
-	assert_int_equal(table->hops[id].mtu, 0);
+	assert_in_range(id, 1, NEXTHOP_LAST);
+	assert_true(table->at[id].moved);
+	assert_false(table->at[id].resolved);
+	assert_int_equal(table->at[id].mtu, 0);
 }
 
-void census(const uint16_t *ids)
+void census(const uint16_t *has)
 {
-	static uint64_t used[(UINT16_MAX + 1) / 64];
+	uint64_t used[IDS_WORDS] = {0};
 
-	memset(used, 0, sizeof(used));
-	for (; *ids != 0; ids++)
-		used[*ids / 64] |= UINT64_C(1) << *ids % 64;
-	hops_census_begin(&v.hops);
-	hops_census_end(&v.hops, used);
-	view_age_hosts(&v);
+	for (; *has != 0; has++)
+		ids_mark(used, *has);
+	view_census_begin(&v, now_ms);
+	view_census_end(&v, used);
 }

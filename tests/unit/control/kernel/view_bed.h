@@ -12,7 +12,8 @@
 enum { IFINDEX = 10, TUNNELS = 3 };
 
 extern struct view v;
-extern struct adjacency *table; /* the last one */
+extern struct nexthops *table; /* the last one */
+extern struct ids *ids;
 extern struct tunnel tunnels[TUNNELS + 1];
 extern struct network net;
 extern uint64_t now_ms; /* compile() moves it by enough that nothing waits */
@@ -34,10 +35,10 @@ void neighbour(const char *addr, uint8_t last, uint16_t state);
 bool compile(void);
 bool compile_at(uint64_t ms);
 
-/* What port 0 has for @dst: a hop's number, or a verdict. */
+/* What port 0 has for @dst: a nexthop's id, or a verdict. */
 uint16_t way(const char *dst);
-void assert_hop(uint16_t id, bool resolved, uint8_t last); /* byte of its MAC */
+void assert_neighbour(uint16_t id, bool resolved, uint8_t last); /* byte of its MAC */
 void assert_moved(uint16_t id);
 
-/* Ends one in which flows have @ids, up to a 0. */
-void census(const uint16_t *ids);
+/* Ends one in which flows have those of @has, up to a 0. */
+void census(const uint16_t *has);

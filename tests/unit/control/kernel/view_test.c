@@ -18,22 +18,22 @@ static uint16_t way_of(uint8_t port, const char *dst)
 {
 	struct addr6 addr = ip(dst);
 
-	return adjacency_route(table, port, addr6_to_ipv4(&addr));
+	return routes_find(&table->routes, port, addr6_to_ipv4(&addr));
 }
 
 static void test_first_table(void **state)
 {
 	assert_true(compile());
-	assert_hop(way("8.8.8.8"), true, 1);
-	assert_int_equal(way("192.0.2.77"), HOP_UNKNOWN_HOST);
-	assert_hop(way_of(1, "8.8.8.8"), true, 0x77);
-	assert_int_equal(table->hops[way_of(1, "8.8.8.8")].mtu, 1400);
-	assert_int_equal(table->hops[way("8.8.8.8")].src_mac[4], 9);
+	assert_neighbour(way("8.8.8.8"), true, 1);
+	assert_int_equal(way("192.0.2.77"), ROUTE_UNKNOWN_HOST);
+	assert_neighbour(way_of(1, "8.8.8.8"), true, 0x77);
+	assert_int_equal(table->at[way_of(1, "8.8.8.8")].mtu, 1400);
+	assert_int_equal(table->at[way("8.8.8.8")].ethernet[6 + 4], 9);
 
-	assert_hop(table->tunnel_hops[1], false, 0); /* on link, nobody has answered yet */
-	assert_int_equal(table->tunnel_hops[2], way("8.8.8.8"));
-	assert_int_equal(table->tunnel_hops[3], way_of(1, "8.8.8.8"));
-	assert_true(table->hops[table->lost].moved);
+	assert_neighbour(table->at[1].via, false, 0); /* on link, nobody has answered yet */
+	assert_int_equal(table->at[2].via, way("8.8.8.8"));
+	assert_int_equal(table->at[3].via, way_of(1, "8.8.8.8"));
+	assert_true(table->at[NEXTHOP_LOST].moved);
 	assert_false(compile()); /* nothing has changed */
 }
 
@@ -49,7 +49,7 @@ static void test_port_changes_its_address(void **state)
 	memcpy(v.ports[0].mac, other, 6);
 	assert_true(compile());
 	assert_memory_equal(table->macs[0], other, 6);
-	assert_memory_equal(table->hops[hop].src_mac, other, 6);
+	assert_memory_equal(table->at[hop].ethernet + 6, other, 6);
 	assert_false(compile());
 }
 
@@ -62,7 +62,7 @@ static void test_neighbour_changes_behind_the_hop(void **state)
 	neighbour("192.0.2.1", 5, NUD_STALE);
 	assert_true(compile());
 	assert_int_equal(way("8.8.8.8"), hop);
-	assert_hop(hop, true, 5);
+	assert_neighbour(hop, true, 5);
 }
 
 /* clang-format off */
@@ -88,7 +88,7 @@ static void test_lost_neighbours(void **state)
 		compile();
 		neighbour("192.0.2.1", 1, lost_rows[i].state);
 		compile();
-		if (table->hops[way("8.8.8.8")].resolved != lost_rows[i].resolved)
+		if (table->at[way("8.8.8.8")].resolved != lost_rows[i].resolved)
 			fail_msg("row %zu: %s", i, lost_rows[i].why);
 	}
 }
@@ -109,9 +109,9 @@ static void test_one_number_for_a_gateway(void **state)
 	assert_true(compile());
 	assert_moved(first); /* its flows look again: those to 10.0.0.0/8 find another gateway */
 	other = way("10.1.1.1");
-	assert_hop(other, true, 3);
-	assert_hop(way("8.8.8.8"), true, 1); /* by another number, which the others find */
-	assert_int_equal(table->tunnel_hops[2], way("8.8.8.8"));
+	assert_neighbour(other, true, 3);
+	assert_neighbour(way("8.8.8.8"), true, 1); /* by another number, which the others find */
+	assert_int_equal(table->at[2].via, way("8.8.8.8"));
 
 	no_route("10.0.0.0", 8, "192.0.2.3", 0);
 	assert_true(compile());
@@ -129,17 +129,17 @@ static void test_longer_prefix(void **state)
 	route("8.8.0.0", 16, "192.0.2.3", 0);
 	compile();
 	assert_moved(before);
-	assert_hop(way("8.8.8.8"), false, 0);
+	assert_neighbour(way("8.8.8.8"), false, 0);
 	before = way("9.9.9.9");
-	assert_hop(before, true, 1);
+	assert_neighbour(before, true, 1);
 	route("8.8.8.0", 24, "192.0.2.3", 0); /* below, by the same gateway: another answer? no */
 	compile();
-	assert_hop(before, true, 1);
+	assert_neighbour(before, true, 1);
 	no_route("0.0.0.0", 0, "192.0.2.1", 100);
 	compile();
 	assert_moved(before);
-	assert_int_equal(way("9.9.9.9"), HOP_NONE);
-	assert_int_equal(table->tunnel_hops[2], HOP_NONE);
+	assert_int_equal(way("9.9.9.9"), NEXTHOP_NONE);
+	assert_int_equal(table->at[2].via, NEXTHOP_NONE);
 }
 
 static void test_lowest_metric(void **state)
@@ -148,13 +148,13 @@ static void test_lowest_metric(void **state)
 	route("0.0.0.0", 0, "192.0.2.4", 50);
 	route("0.0.0.0", 0, "192.0.2.5", 200);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 4);
+	assert_neighbour(way("8.8.8.8"), true, 4);
 	no_route("0.0.0.0", 0, "192.0.2.4", 50);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 1);
+	assert_neighbour(way("8.8.8.8"), true, 1);
 	no_route("0.0.0.0", 0, "192.0.2.1", 100);
 	compile();
-	assert_hop(way("8.8.8.8"), false, 0);
+	assert_neighbour(way("8.8.8.8"), false, 0);
 }
 
 /* clang-format off */
@@ -162,10 +162,10 @@ static const struct {
 	uint8_t kind;
 	uint16_t verdict;
 } refusals[] = {
-	{ KERNEL_BLACKHOLE,   HOP_BLACKHOLE },
-	{ KERNEL_UNREACHABLE, HOP_UNREACHABLE },
-	{ KERNEL_PROHIBIT,    HOP_PROHIBITED },
-	{ KERNEL_THROW,       HOP_NONE },
+	{ KERNEL_BLACKHOLE,   ROUTE_BLACKHOLE },
+	{ KERNEL_UNREACHABLE, ROUTE_UNREACHABLE },
+	{ KERNEL_PROHIBIT,    ROUTE_PROHIBITED },
+	{ KERNEL_THROW,       NEXTHOP_NONE },
 };
 /* clang-format on */
 
@@ -183,16 +183,16 @@ static void test_refusals(void **state)
 		compile();
 		assert_int_equal(way("8.8.8.8"), refusals[i].verdict);
 		assert_int_equal(way("2001:db8::1"), refusals[i].verdict);
-		assert_hop(way("8.9.8.8"), true, 1);
+		assert_neighbour(way("8.9.8.8"), true, 1);
 		route("8.8.0.0", 16, "192.0.2.1", 4); /* a lower metric */
 		compile();
-		assert_hop(way("8.8.8.8"), true, 1);
+		assert_neighbour(way("8.8.8.8"), true, 1);
 		no_route("8.8.0.0", 16, "192.0.2.1", 4);
 		r.removed = six.removed = true;
 		event(&r);
 		event(&six);
 		compile();
-		assert_hop(way("8.8.8.8"), true, 1);
+		assert_neighbour(way("8.8.8.8"), true, 1);
 	}
 }
 
@@ -211,29 +211,29 @@ static void test_several_ways(void **state)
 
 	event(&r);
 	compile();
-	assert_hop(way("8.8.8.8"), false, 0); /* nobody is known */
+	assert_neighbour(way("8.8.8.8"), false, 0); /* nobody is known */
 	neighbour("192.0.2.6", 6, NUD_REACHABLE);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 6);
+	assert_neighbour(way("8.8.8.8"), true, 6);
 	neighbour("192.0.2.5", 5, NUD_REACHABLE);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 5); /* the first that is known */
+	assert_neighbour(way("8.8.8.8"), true, 5); /* the first that is known */
 	neighbour("192.0.2.5", 0, NUD_FAILED);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 6);
+	assert_neighbour(way("8.8.8.8"), true, 6);
 	neighbour("192.0.2.5", 0,
 		  NUD_NONE); /* taken out of the table: it has failed all the same */
 	neighbour("192.0.2.6", 0, NUD_INCOMPLETE);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 6);
+	assert_neighbour(way("8.8.8.8"), true, 6);
 	neighbour("192.0.2.5", 5, NUD_REACHABLE);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 5);
+	assert_neighbour(way("8.8.8.8"), true, 5);
 	r.removed = true;
 	r.n_ways = 1; /* one of them goes */
 	event(&r);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 6);
+	assert_neighbour(way("8.8.8.8"), true, 6);
 }
 
 /* Another one of the same metric, and both replaced by a third: on another interface in the end. */
@@ -247,11 +247,11 @@ static void test_replaced(void **state)
 	r.replaces = true;
 	event(&r);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 7);
+	assert_neighbour(way("8.8.8.8"), true, 7);
 	r.ways[0].ifindex = IFINDEX + 1;
 	event(&r);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 1);
+	assert_neighbour(way("8.8.8.8"), true, 1);
 }
 
 static void test_ipv6_gateway_of_an_ipv4_route(void **state)
@@ -259,7 +259,7 @@ static void test_ipv6_gateway_of_an_ipv4_route(void **state)
 	route("8.0.0.0", 8, "fe80::8", 0);
 	neighbour("fe80::8", 8, NUD_REACHABLE);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 8);
+	assert_neighbour(way("8.8.8.8"), true, 8);
 }
 
 static void test_nexthop_objects(void **state)
@@ -281,14 +281,14 @@ static void test_nexthop_objects(void **state)
 	neighbour("192.0.2.6", 6, NUD_REACHABLE);
 	event(&r);
 	compile();
-	assert_hop(way("8.8.8.8"), true, 6);
+	assert_neighbour(way("8.8.8.8"), true, 6);
 	r.removed = true;
 	event(&r);
 	r.removed = false;
 	r.nexthop = 4;
 	event(&r);
 	compile();
-	assert_int_equal(way("8.8.8.8"), HOP_BLACKHOLE);
+	assert_int_equal(way("8.8.8.8"), ROUTE_BLACKHOLE);
 }
 
 static int add_host(const char *text)
@@ -310,8 +310,8 @@ static void test_hosts(void **state)
 	assert_int_equal(v.n_hosts, 1);
 	assert_true(compile());
 	hop = way("192.0.2.50");
-	assert_hop(hop, true, 50);
-	assert_int_equal(way("192.0.2.51"), HOP_UNKNOWN_HOST);
+	assert_neighbour(hop, true, 50);
+	assert_int_equal(way("192.0.2.51"), ROUTE_UNKNOWN_HOST);
 
 	route("192.0.2.48", 28, "192.0.2.1", 0); /* it is not on the link any more */
 	compile();
@@ -330,7 +330,7 @@ static void test_hosts(void **state)
 	assert_int_equal(way("192.0.2.50"), way("8.8.8.8"));
 	no_route("192.0.2.50", 32, "192.0.2.1", 0);
 	compile();
-	assert_int_equal(way("192.0.2.50"), HOP_UNKNOWN_HOST);
+	assert_int_equal(way("192.0.2.50"), ROUTE_UNKNOWN_HOST);
 }
 
 static void test_hosts_age(void **state)
@@ -349,17 +349,17 @@ static void test_hosts_age(void **state)
 	neighbour("192.0.2.52", 0, NUD_NONE); /* the kernel forgot it */
 	census(used);
 	compile();
-	assert_hop(way("192.0.2.50"), true, 50);
-	assert_hop(way("192.0.2.51"), true, 51);
-	assert_int_equal(way("192.0.2.52"), HOP_UNKNOWN_HOST);
+	assert_neighbour(way("192.0.2.50"), true, 50);
+	assert_neighbour(way("192.0.2.51"), true, 51);
+	assert_int_equal(way("192.0.2.52"), ROUTE_UNKNOWN_HOST);
 	census(used);
 	compile();
-	assert_hop(way("192.0.2.50"), true, 50);
-	assert_int_equal(way("192.0.2.51"), HOP_UNKNOWN_HOST);
+	assert_neighbour(way("192.0.2.50"), true, 50);
+	assert_int_equal(way("192.0.2.51"), ROUTE_UNKNOWN_HOST);
 	census(nobody);
 	census(nobody);
 	compile();
-	assert_int_equal(way("192.0.2.50"), HOP_UNKNOWN_HOST);
+	assert_int_equal(way("192.0.2.50"), ROUTE_UNKNOWN_HOST);
 	assert_int_equal(v.n_hosts, 0);
 }
 
@@ -369,26 +369,26 @@ static void test_ipv6(void **state)
 	uint16_t hop;
 
 	compile();
-	assert_int_equal(way("2001:db8::1"), HOP_NONE);
+	assert_int_equal(way("2001:db8::1"), NEXTHOP_NONE);
 	route("::", 0, "fe80::1", 100);
 	route("2001:db8:7::", 64, NULL, 100);
 	neighbour("fe80::1", 61, NUD_REACHABLE);
 	assert_true(compile());
 	hop = way("2001:db8::1");
-	assert_hop(hop, true, 61);
-	assert_int_equal(way("2001:db8:7::9"), HOP_UNKNOWN_HOST);
-	assert_hop(way("8.8.8.8"), true, 1);
+	assert_neighbour(hop, true, 61);
+	assert_int_equal(way("2001:db8:7::9"), ROUTE_UNKNOWN_HOST);
+	assert_neighbour(way("8.8.8.8"), true, 1);
 
 	neighbour("2001:db8:7::9", 62, NUD_REACHABLE);
 	assert_int_equal(add_host("2001:db8:7::9"), 0);
 	assert_true(compile());
-	assert_hop(way("2001:db8:7::9"), true, 62);
+	assert_neighbour(way("2001:db8:7::9"), true, 62);
 
 	no_route("::", 0, "fe80::1", 100);
 	assert_true(compile()); /* the IPv4 default route does not cover it */
 	assert_moved(hop);
-	assert_int_equal(way("2001:db8::1"), HOP_NONE);
-	assert_hop(way("8.8.8.8"), true, 1);
+	assert_int_equal(way("2001:db8::1"), NEXTHOP_NONE);
+	assert_neighbour(way("8.8.8.8"), true, 1);
 }
 
 static void test_ipv6_that_nobody_needs(void **state)
@@ -396,7 +396,7 @@ static void test_ipv6_that_nobody_needs(void **state)
 	v.with_six = false;
 	route("::", 0, "fe80::1", 100);
 	compile();
-	assert_int_equal(way("2001:db8::1"), HOP_NONE);
+	assert_int_equal(way("2001:db8::1"), NEXTHOP_NONE);
 }
 
 /* clang-format off */
@@ -449,19 +449,17 @@ static void test_mtu_follows_port_and_route(void **state)
 		assert_false(compile());
 		one = path_mtu_of(paths, &net, 1);
 		two = path_mtu_of(paths, &net, 2);
-		if (table->hops[way("8.8.8.8")].mtu != mtu_rows[i].hop ||
-		    table->tunnel_mtus[1] != mtu_rows[i].tunnel1 ||
-		    one.mtu != mtu_rows[i].tunnel1 ||
-		    table->tunnel_mtus[2] != mtu_rows[i].tunnel2 ||
-		    two.mtu != mtu_rows[i].tunnel2 || one.bound != mtu_rows[i].bound1 ||
-		    two.bound != mtu_rows[i].bound2)
+		if (table->at[way("8.8.8.8")].mtu != mtu_rows[i].hop ||
+		    table->at[1].mtu != mtu_rows[i].tunnel1 || one.mtu != mtu_rows[i].tunnel1 ||
+		    table->at[2].mtu != mtu_rows[i].tunnel2 || two.mtu != mtu_rows[i].tunnel2 ||
+		    one.bound != mtu_rows[i].bound1 || two.bound != mtu_rows[i].bound2)
 			fail_msg("%s: tunnel 1 %u by its %s, tunnel 2 %u by its %s",
 				 mtu_rows[i].why, one.mtu, mtu_bound_names[one.bound], two.mtu,
 				 mtu_bound_names[two.bound]);
-		assert_int_equal(table->hops[way("2001:db8::1")].mtu,
+		assert_int_equal(table->at[way("2001:db8::1")].mtu,
 				 mtu_rows[i].port6 != 0 ? mtu_rows[i].port6 : port);
-		assert_int_equal(table->hops[way("192.0.2.50")].mtu, host != 0 ? host : port);
-		assert_int_equal(table->tunnel_mtus[3], 1372); /* port 1 has 1,400 all the time */
+		assert_int_equal(table->at[way("192.0.2.50")].mtu, host != 0 ? host : port);
+		assert_int_equal(table->at[3].mtu, 1372); /* port 1 has 1,400 all the time */
 	}
 	path_mtus_destroy(paths);
 }

@@ -1,0 +1,105 @@
+/*
+ * Tunnels as nexthops: by which neighbour do their outer packets leave, and what is behind their
+ * ids?
+ *
+ * Behind a tunnel's id is the Ethernet header of the neighbour towards its far end, so that a
+ * packet looks at one nexthop and at the tunnel's own headers. A tunnel that a network has no
+ * longer keeps its id until no flow has it: meanwhile its substitute stands in, or packets to it
+ * are dropped.
+ */
+#include "control/kernel/view.h"
+
+#include <string.h>
+
+/* Where packets to the far end of a tunnel go. */
+static int row_of(struct view *v, const struct network *net, uint16_t id)
+{
+	const struct addr6 remote = network_tunnel_remote(net, id);
+	const uint8_t port = net->tunnels[id].port;
+	uint32_t value;
+	int row;
+
+	if (port >= v->n_ports)
+		return ROWS_NONE;
+	value = trie_lookup(view_tree(v, port, &remote)->root, &remote);
+	if (value != (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST))
+		return value & ROUTES_DIRECT ? ROWS_NONE : (int)value;
+	row = rows_add(&v->rows, port, &remote);
+	return row == ROWS_NONE ? row
+				: rows_with_mtu(&v->rows, row, view_link_mtu(v, port, &remote));
+}
+
+static void route(struct view *v, uint16_t id, int row)
+{
+	int before = v->tunnels[id].row;
+
+	view_use(v, row);
+	v->tunnels[id].row = row;
+	view_unuse(v, before);
+}
+
+void view_route_tunnels(struct view *v, const struct network *net)
+{
+	for (uint32_t i = 0; i < net->n_tunnels; i++)
+		route(v, net->tunnel_ids[i], row_of(v, net, net->tunnel_ids[i]));
+	for (uint16_t id = 1; id <= v->max_tunnel; id++)
+		if (v->tunnels[id].known && !network_has_tunnel(net, id))
+			route(v, id, ROWS_NONE);
+}
+
+uint16_t view_tunnel_via(const struct view *v, uint16_t id)
+{
+	int row = v->tunnels[id].row;
+
+	return row == ROWS_NONE ? NEXTHOP_NONE : v->rows.rows[row].id;
+}
+
+static struct nexthop nexthop_of(const struct view *v, const struct network *net, uint16_t id)
+{
+	const struct view_tunnel *t = &v->tunnels[id];
+	uint16_t via = view_tunnel_via(v, id);
+	struct nexthop n = {.kind = NEXTHOP_KIND_DROP, .mtu = NEXTHOP_MTU_ANY};
+
+	if (network_has_tunnel(net, id))
+		n = nexthop_to_tunnel(net, id, via, via == NEXTHOP_NONE ? NULL : &v->rows.out[via],
+				      t->mtu);
+	n.substitute = t->substitute;
+	n.down = t->down;
+	return n;
+}
+
+static struct view_tunnel *know(struct view *v, uint16_t id)
+{
+	v->tunnels[id].known = true;
+	if (id > v->max_tunnel)
+		v->max_tunnel = id;
+	return &v->tunnels[id];
+}
+
+bool view_compile_tunnels(struct view *v, const struct network *net)
+{
+	bool changed = false;
+
+	for (uint32_t i = 0; i < net->n_tunnels; i++)
+		know(v, net->tunnel_ids[i]);
+	for (size_t i = 0; i < net->n_retired; i++)
+		if (ids_state(v->rows.ids, net->retired[i].id) == IDS_RETIRED)
+			know(v, net->retired[i].id)->substitute = net->retired[i].successor;
+	for (uint16_t id = 1; id <= v->max_tunnel; id++) {
+		struct nexthop n;
+
+		if (!v->tunnels[id].known)
+			continue;
+		n = nexthop_of(v, net, id);
+		changed = changed || memcmp(&v->rows.out[id], &n, sizeof(n)) != 0;
+		v->rows.out[id] = n;
+	}
+	return changed;
+}
+
+void view_forget_tunnels(struct view *v)
+{
+	for (uint16_t id = 1; id <= v->max_tunnel; id++)
+		if (v->tunnels[id].known && ids_state(v->rows.ids, id) == IDS_FREE)
+			v->tunnels[id] = (struct view_tunnel){.row = ROWS_NONE};
+}

@@ -1,0 +1,134 @@
+/*
+ * Routes: an immutable answer to "where does this destination go?".
+ *
+ * They are trees of prefixes (trie.h), two a port: one of IPv4, one of IPv6. A host on the link
+ * that somebody asked for is a prefix of its whole length below the link's own. What a prefix leads
+ * to is not a nexthop but a row of @ids, which says the nexthop: so a neighbour gets another id, as
+ * it must when routes have moved away from it, without a change of all the routes that lead to it.
+ *
+ * The control thread has trees that follow the kernel and lends their roots; tests give rows, of
+ * which trees are made.
+ */
+#include "network/routes.h"
+
+#include "network/trie.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int borrow(struct routes *r, const struct routes_trees *trees)
+{
+	memcpy(r->four, trees->four, sizeof(r->four));
+	memcpy(r->six, trees->six, sizeof(r->six));
+	r->ids = calloc(trees->n_ids + 1, sizeof(r->ids[0]));
+	if (r->ids == NULL)
+		return -ENOMEM;
+	if (trees->n_ids > 0)
+		memcpy(r->ids, trees->ids, trees->n_ids * sizeof(r->ids[0]));
+	return 0;
+}
+
+static struct trie *four_of(struct trie *own, uint8_t port)
+{
+	return &own[port];
+}
+
+static struct trie *six_of(struct trie *own, uint8_t port)
+{
+	return &own[ROUTES_PORTS + port];
+}
+
+static struct prefix6 mapped(const struct prefix4 *four)
+{
+	struct prefix6 six = {addr6_from_ipv4(four->addr), (uint8_t)(MAPPED_BITS + four->len)};
+
+	assert(four->len <= 32);
+	return six;
+}
+
+static int add_routes(struct trie *own, const struct routes_spec *spec)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < spec->n_routes && ret == 0; i++) {
+		const struct route4 *r = &spec->routes[i];
+		struct prefix6 prefix = mapped(&r->prefix);
+
+		ret = trie_set(four_of(own, r->port), &prefix, ROUTES_DIRECT | r->nexthop);
+	}
+	for (size_t i = 0; i < spec->n_routes6 && ret == 0; i++) {
+		const struct route6 *r = &spec->routes6[i];
+
+		ret = trie_set(six_of(own, r->port), &r->prefix, ROUTES_DIRECT | r->nexthop);
+	}
+	return ret;
+}
+
+/* A host is there only as long as its address is on the link. */
+static int add_host(struct trie *tree, const struct route_host *h)
+{
+	struct prefix6 host = {h->addr, 128};
+
+	if (trie_cover(tree->root, &host) != (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST))
+		return 0;
+	return trie_set(tree, &host, ROUTES_DIRECT | h->nexthop);
+}
+
+static int add_hosts(struct trie *own, const struct routes_spec *spec)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < spec->n_hosts && ret == 0; i++) {
+		const struct route_host *h = &spec->hosts[i];
+		bool four = addr6_is_mapped(&h->addr);
+
+		ret = add_host(four ? four_of(own, h->port) : six_of(own, h->port), h);
+	}
+	return ret;
+}
+
+static int make(struct routes *r, const struct routes_spec *spec)
+{
+	r->own = calloc((size_t)2 * ROUTES_PORTS, sizeof(r->own[0]));
+	if (r->own == NULL || add_routes(r->own, spec) != 0 || add_hosts(r->own, spec) != 0)
+		return -ENOMEM;
+	for (unsigned port = 0; port < ROUTES_PORTS; port++) {
+		r->four[port] = four_of(r->own, (uint8_t)port)->root;
+		r->six[port] = six_of(r->own, (uint8_t)port)->root;
+	}
+	return 0;
+}
+
+int routes_init(struct routes *r, const struct routes_spec *spec)
+{
+	return spec->trees != NULL ? borrow(r, spec->trees) : make(r, spec);
+}
+
+void routes_fini(struct routes *r)
+{
+	for (size_t i = 0; r->own != NULL && i < (size_t)2 * ROUTES_PORTS; i++)
+		trie_fini(&r->own[i]);
+	free(r->own);
+	free(r->ids);
+}
+
+static uint16_t read_value(const struct routes *r, uint32_t value)
+{
+	if (value == TRIE_NONE)
+		return 0;
+	return value & ROUTES_DIRECT ? (uint16_t)value : r->ids[value];
+}
+
+uint16_t routes_find(const struct routes *r, uint8_t port, be32_t dst)
+{
+	struct addr6 addr = addr6_from_ipv4(dst);
+
+	return read_value(r, trie_lookup(r->four[port], &addr));
+}
+
+uint16_t routes_find6(const struct routes *r, uint8_t port, const struct addr6 *dst)
+{
+	return read_value(r, trie_lookup(r->six[port], dst));
+}

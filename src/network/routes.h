@@ -1,0 +1,92 @@
+/*
+ * Routes: by which nexthop does a destination leave a port?
+ *
+ * The kernel keeps them; the control thread follows it by netlink (control/kernel). They are part
+ * of the table of nexthops (nexthop.h), and live with it.
+ *
+ *   destination -> routes_find() -> nexthop id, or what the route says instead
+ *
+ * A destination on the port's own link has a nexthop of its own, made when somebody first asks:
+ * until then the answer is ROUTE_UNKNOWN_HOST, and the worker asks the control thread to find out.
+ */
+#pragma once
+
+#include "base/addr6.h"
+#include "base/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ROUTE_VERDICTS = 0xfff0, /* from here on no nexthop, but what a route says */
+	ROUTE_PROHIBITED = 0xfffc, /* discard, and say so */
+	ROUTE_UNREACHABLE = 0xfffd, /* the same */
+	ROUTE_BLACKHOLE = 0xfffe, /* discard, and tell nobody */
+	ROUTE_UNKNOWN_HOST = 0xffff, /* on link, not resolved yet: ask */
+};
+
+enum { ROUTES_PORTS = UINT8_MAX + 1 };
+
+/* What a value in the trees means: a row of ids, or a nexthop or verdict itself. */
+#define ROUTES_DIRECT UINT32_C(0x80000000)
+
+/* A nexthop or verdict; ROUTE_UNKNOWN_HOST: the prefix is on link. */
+struct route4 {
+	struct prefix4 prefix;
+	uint8_t port;
+	uint16_t nexthop;
+};
+
+struct route6 {
+	struct prefix6 prefix;
+	uint8_t port;
+	uint16_t nexthop;
+};
+
+/* A host of an on-link prefix. IPv4: mapped. */
+struct route_host {
+	struct addr6 addr;
+	uint8_t port;
+	uint16_t nexthop;
+};
+
+struct trie;
+struct trie_node;
+
+/*
+ * Trees of routes and hosts, by port. They are the control thread's, which changes them without
+ * disturbing the tables that were made from them before (trie.h).
+ */
+struct routes_trees {
+	const struct trie_node *four[ROUTES_PORTS], *six[ROUTES_PORTS];
+	const uint16_t *ids; /* [n_ids], copied */
+	size_t n_ids;
+};
+
+struct routes_spec {
+	const struct routes_trees *trees; /* instead of rows; NULL: make them of rows */
+	const struct route4 *routes;
+	size_t n_routes;
+	const struct route6 *routes6;
+	size_t n_routes6;
+	const struct route_host *hosts; /* on-link destinations resolved so far */
+	size_t n_hosts;
+};
+
+struct routes {
+	const struct trie_node *four[ROUTES_PORTS], *six[ROUTES_PORTS];
+	uint16_t *ids; /* nexthops by row: what the trees lead to */
+	struct trie *own; /* trees that were made of rows; NULL: they are somebody else's */
+};
+
+/* 0 or -ENOMEM. @r is zeroed memory, and is to be finished in any case. Control thread. */
+int routes_init(struct routes *r, const struct routes_spec *spec);
+void routes_fini(struct routes *r);
+
+/*
+ * Longest prefix match over the routes of @port: a nexthop's id, NEXTHOP_NONE, or one of the
+ * verdicts. Any worker.
+ */
+uint16_t routes_find(const struct routes *r, uint8_t port, be32_t dst);
+uint16_t routes_find6(const struct routes *r, uint8_t port, const struct addr6 *dst);

@@ -1,0 +1,88 @@
+/* The routes' answer as a nexthop or as a reason: see resolve.h. */
+#include "path/resolve.h"
+
+#include "path/wanted.h"
+
+/* No nexthop, but what the route says. Rare. */
+static __attribute__((noinline, cold)) enum drop
+judge(struct context *ctx, uint16_t site, uint8_t port, const struct addr6 *dst, uint16_t verdict)
+{
+	switch (verdict) {
+	case ROUTE_UNKNOWN_HOST:
+		wanted_add(ctx, site, port, dst);
+		return DROP_NO_NEIGHBOUR;
+	case ROUTE_BLACKHOLE:
+		return DROP_ROUTE_BLACKHOLE;
+	case ROUTE_UNREACHABLE:
+		return DROP_ROUTE_UNREACHABLE;
+	case ROUTE_PROHIBITED:
+		return DROP_ROUTE_PROHIBITED;
+	default:
+		return ctx->ports[port].n_queues == 0 ? DROP_PORT_DOWN : DROP_NO_ROUTE;
+	}
+}
+
+static enum drop judge4(struct context *ctx, uint16_t site, uint8_t port, be32_t dst,
+			uint16_t verdict)
+{
+	struct addr6 mapped = addr6_from_ipv4(dst);
+
+	return judge(ctx, site, port, &mapped, verdict);
+}
+
+static inline bool is_nexthop(uint16_t id)
+{
+	return __builtin_expect((uint16_t)(id - 1) < NEXTHOP_LAST, 1);
+}
+
+enum drop resolve_route(struct context *ctx, uint16_t site, be32_t dst, uint16_t *nexthop)
+{
+	const struct pool *pool = ctx->net->egress;
+
+	*nexthop = NEXTHOP_NONE;
+	if (pool == NULL)
+		return DROP_NO_ROUTE;
+	*nexthop = routes_find(&ctx->nexthops->routes, pool->port, dst);
+	return is_nexthop(*nexthop) ? DROP_NONE : judge4(ctx, site, pool->port, dst, *nexthop);
+}
+
+enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 *dst,
+			 uint16_t *nexthop)
+{
+	uint8_t port = ctx->net->uplink6;
+
+	*nexthop = routes_find6(&ctx->nexthops->routes, port, dst);
+	return is_nexthop(*nexthop) ? DROP_NONE : judge(ctx, site, port, dst, *nexthop);
+}
+
+enum drop resolve_again(struct context *ctx, struct flow *f, const struct flow6 *six)
+{
+	uint16_t nexthop;
+	enum drop drop = six != NULL ? resolve_route6(ctx, f->site, &six->dst, &nexthop)
+				     : resolve_route(ctx, f->site, f->dst, &nexthop);
+
+	f->offramp = drop == DROP_NONE ? nexthop : NEXTHOP_LOST;
+	return drop;
+}
+
+const struct nexthop *resolve_offramp(struct context *ctx, struct flow *f, const struct flow6 *six)
+{
+	if (ctx->nexthops->at[f->offramp].moved)
+		resolve_again(ctx, f, six);
+	return &ctx->nexthops->at[f->offramp];
+}
+
+int resolve_answer(enum drop drop)
+{
+	switch (drop) {
+	case DROP_NO_ROUTE:
+	case DROP_PORT_DOWN:
+		return ANSWER_UNREACHABLE;
+	case DROP_ROUTE_UNREACHABLE:
+		return ANSWER_ROUTE_UNREACHABLE;
+	case DROP_ROUTE_PROHIBITED:
+		return ANSWER_ROUTE_PROHIBITED;
+	default:
+		return -1;
+	}
+}

@@ -1,0 +1,119 @@
+/* What is behind the ids of tunnels, as routes, neighbours and networks change: see view_bed.h. */
+#include "view_bed.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <linux/neighbour.h>
+
+static void assert_tunnel(uint16_t id, uint16_t used, bool resolved)
+{
+	assert_int_equal(table->at[id].kind, NEXTHOP_KIND_TUNNEL);
+	assert_int_equal(table->at[id].tunnel, used);
+	assert_int_equal(table->at[id].resolved, resolved);
+}
+
+/* A tunnel's id has the Ethernet address of its neighbour: packets look at nothing else. */
+static void follows_its_neighbour(void **state)
+{
+	assert_true(compile());
+	assert_tunnel(1, 1, false);
+	assert_tunnel(2, 2, true);
+	assert_int_equal(table->at[2].ethernet[5], 1);
+	assert_int_equal(table->at[2].mtu, 1400);
+	neighbour("192.0.2.9", 9, NUD_REACHABLE);
+	neighbour("192.0.2.1", 0x11, NUD_REACHABLE);
+	assert_true(compile());
+	assert_tunnel(1, 1, true);
+	assert_int_equal(table->at[1].ethernet[5], 9);
+	assert_int_equal(table->at[2].ethernet[5], 0x11);
+	no_route("0.0.0.0", 0, "192.0.2.1", 100);
+	assert_true(compile());
+	assert_tunnel(2, 2, false);
+	assert_int_equal(table->at[2].via, NEXTHOP_NONE);
+	assert_int_equal(table->at[2].port, 0);
+	assert_false(compile());
+}
+
+/* Tunnels and neighbours share one space of ids. */
+static void has_an_id_of_its_own(void **state)
+{
+	compile();
+	for (uint16_t id = 1; id <= TUNNELS; id++)
+		assert_int_equal(table->at[id].kind, NEXTHOP_KIND_TUNNEL);
+	assert_true(way("8.8.8.8") > TUNNELS);
+}
+
+static void substitute_stands_in(void **state)
+{
+	compile();
+	v.tunnels[2].down = true;
+	v.tunnels[2].substitute = 3;
+	assert_true(compile());
+	assert_tunnel(2, 3, true);
+	assert_int_equal(table->at[2].port, 1);
+	assert_int_equal(table->at[2].ethernet[5], 0x77);
+	assert_int_equal(table->at[2].via, way("8.8.8.8")); /* its own: keepalives */
+	v.tunnels[2].down = false;
+	assert_true(compile());
+	assert_tunnel(2, 2, true);
+}
+
+static void lose_tunnel_3(void)
+{
+	net.n_tunnels = net.max_tunnel = 2;
+	v.routes_changed = true;
+	ids_retire(ids, 3, 1);
+	assert_true(compile());
+}
+
+/* Its packets are dropped until no flow has its id; then it may be a neighbour's. */
+static void is_gone(void **state)
+{
+	const uint16_t some[] = {3, 0}, none[] = {0};
+
+	compile();
+	lose_tunnel_3();
+	assert_int_equal(table->at[3].kind, NEXTHOP_KIND_DROP);
+	assert_false(table->at[3].resolved);
+	census(some);
+	assert_int_equal(ids_state(ids, 3), IDS_RETIRED);
+	assert_false(compile());
+	census(none);
+	assert_int_equal(ids_state(ids, 3), IDS_FREE);
+	route("8.0.0.0", 8, "192.0.2.30", 0);
+	neighbour("192.0.2.30", 30, NUD_REACHABLE);
+	compile();
+	assert_int_equal(table->at[3].kind, NEXTHOP_KIND_NEIGHBOUR);
+	assert_true(table->at[3].resolved);
+}
+
+static void is_gone_and_another_stands_in(void **state)
+{
+	const uint16_t none[] = {0};
+
+	compile();
+	net.retired = &(struct retired_tunnel){.id = 3, .site = 1, .successor = 2};
+	net.n_retired = 1;
+	lose_tunnel_3();
+	assert_tunnel(3, 2, true);
+	assert_int_equal(table->at[3].ethernet[5], 1);
+	census(none); /* nobody meant it: what stood in is forgotten, too */
+	assert_int_equal(v.tunnels[3].substitute, NEXTHOP_NONE);
+	assert_false(v.tunnels[3].known);
+	assert_false(compile()); /* though the network still names it */
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(follows_its_neighbour),	     CASE(has_an_id_of_its_own),
+		CASE(substitute_stands_in),	     CASE(is_gone),
+		CASE(is_gone_and_another_stands_in),
+	};
+
+	return cmocka_run_group_tests_name("control/kernel/tunnel_nexthops", tests, NULL, NULL);
+}
