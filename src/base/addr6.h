@@ -87,6 +87,18 @@ static inline bool addr6_is_mapped(const struct addr6 *a)
 	return a->half[0] == 0 && be64toh(a->half[1]) >> 32 == 0xffff;
 }
 
+/* @a as IPv4 has it; 0 if it is not mapped. */
+static inline be32_t addr6_ipv4_or_0(const struct addr6 *a)
+{
+	return addr6_is_mapped(a) ? htonl((uint32_t)be64toh(a->half[1])) : 0;
+}
+
+/* An address of IPv6 and no other: neither mapped nor zero, which is none. */
+static inline bool addr6_is_ipv6(const struct addr6 *a)
+{
+	return !addr6_is_mapped(a) && !addr6_is_zero(a);
+}
+
 static inline be32_t addr6_to_ipv4(const struct addr6 *a)
 {
 	return htonl((uint32_t)be64toh(a->half[1]));

@@ -39,7 +39,7 @@ static void compile_slices(struct network *net, const struct spec_pool *pool, ui
 		if (!spec_owns_slice(spec, k))
 			continue;
 		net->slices[net->n_slices++] = (struct slice){
-			.addr = spec->addr,
+			.addr = addr6_ipv4_or_0(&spec->addr),
 			.first_port = (uint16_t)(k * pool->slice_size),
 			.pool = pool_index,
 			.size = pool->slice_size,
@@ -58,11 +58,11 @@ static uint32_t compile_addresses(struct network *net, const struct spec_pool *s
 		const struct spec_address *from = &spec->addresses[k];
 		struct egress_address *a = &net->addresses[net->n_addresses];
 
-		if ((from->addr == 0) != six)
+		if (addr6_is_ipv6(&from->addr) != six)
 			continue;
 		*a = (struct egress_address){
-			.addr = from->addr,
-			.addr6 = from->addr6,
+			.addr = addr6_ipv4_or_0(&from->addr),
+			.addr6 = six ? from->addr : (struct addr6){{0}},
 			.pool = pool,
 			.port = (uint8_t)spec->port,
 			.first_slice = net->n_slices,

@@ -46,7 +46,7 @@ uint32_t spec_inner_mtu(const struct spec_tunnel *t, uint32_t outer)
 static bool pool_has_ipv6(const struct spec_pool *pool)
 {
 	for (size_t i = 0; i < pool->n_addresses; i++)
-		if (!addr6_is_zero(&pool->addresses[i].addr6))
+		if (addr6_is_ipv6(&pool->addresses[i].addr))
 			return true;
 	return false;
 }

@@ -34,12 +34,11 @@ struct spec_keepalive {
 struct spec_tunnel {
 	char name[SPEC_NAME_SIZE];
 	enum tunnel_type type;
-	be32_t local; /* our outer address; 0: it is an IPv6 one, and so is the other */
-	be32_t remote; /* the site's outer address */
-	struct addr6 local6, remote6;
+	struct addr6 local; /* our outer address; IPv4: mapped */
+	struct addr6 remote; /* the site's, of the same family */
 	bool has_key; /* RFC 2890 */
 	uint32_t key;
-	be32_t address; /* ours inside the tunnel: source of ICMP errors; 0: local, or RFC 7600's */
+	struct addr6 address; /* ours inside, mapped: of ICMP errors; zero: local, or RFC 7600's */
 	struct addr6 address6; /* the same for ICMPv6; zero: local; over IPv4 none are sent */
 	uint16_t mtu; /* largest inner packet, bytes */
 	bool mtu_given; /* in the file, not by default */
@@ -72,8 +71,7 @@ struct spec_site {
 };
 
 struct spec_address {
-	be32_t addr; /* 0: it is an IPv6 one */
-	struct addr6 addr6;
+	struct addr6 addr; /* IPv4: mapped */
 	uint64_t slices[SPEC_SLICES_MAX / 64]; /* bit k: ports k * slice_size and up are ours */
 };
 
@@ -117,7 +115,7 @@ void network_spec_fini(struct network_spec *spec);
 /* Are the tunnel's outer addresses IPv6 ones? */
 static inline bool spec_is_over_ipv6(const struct spec_tunnel *t)
 {
-	return !addr6_is_zero(&t->local6);
+	return addr6_is_ipv6(&t->local);
 }
 
 /* Bytes that the tunnel puts in front of a packet, without Ethernet. */

@@ -55,14 +55,15 @@ static uint8_t outer_of(const struct spec_tunnel *spec)
 /* What ICMP errors come from where the operator did not say. */
 static be32_t default_address(const struct spec_tunnel *spec)
 {
-	return spec_is_over_ipv6(spec) ? htonl(DUMMY_ADDRESS) : spec->local;
+	return spec_is_over_ipv6(spec) ? htonl(DUMMY_ADDRESS) : addr6_to_ipv4(&spec->local);
 }
 
 static struct addr6 address6_of(const struct spec_tunnel *spec)
 {
 	bool fits = spec->mtu >= IPV6_LEAST_MTU;
 
-	return addr6_is_zero(&spec->address6) && fits ? spec->local6 : spec->address6;
+	return addr6_is_zero(&spec->address6) && fits && spec_is_over_ipv6(spec) ? spec->local
+										 : spec->address6;
 }
 
 static void compile_tunnel(struct tunnel *t, struct tunnel_header6 *header6,
@@ -72,9 +73,10 @@ static void compile_tunnel(struct tunnel *t, struct tunnel_header6 *header6,
 		.port = (uint8_t)spec->port,
 		.mtu = spec->mtu,
 		.site = site,
-		.address = spec->address != 0 ? spec->address : default_address(spec),
-		.local = spec->local,
-		.remote = spec->remote,
+		.address = addr6_is_zero(&spec->address) ? default_address(spec)
+							 : addr6_to_ipv4(&spec->address),
+		.local = addr6_ipv4_or_0(&spec->local),
+		.remote = addr6_ipv4_or_0(&spec->remote),
 		.key = spec->key,
 		.has_key = spec->has_key,
 		.type = spec->type,
@@ -82,8 +84,8 @@ static void compile_tunnel(struct tunnel *t, struct tunnel_header6 *header6,
 	};
 	bool six = t->outer == OUTER_IPV6;
 	const struct tunnel_outside ends = {
-		.local = six ? spec->local6 : addr6_from_ipv4(spec->local),
-		.remote = six ? spec->remote6 : addr6_from_ipv4(spec->remote),
+		.local = spec->local,
+		.remote = spec->remote,
 		.key = spec->key,
 		.has_key = spec->has_key,
 		.df = spec->outer_df == OUTER_DF_SET,

@@ -26,15 +26,15 @@ static void make_network(struct stage_bench *b, uint32_t slice_size)
 {
 	memcpy(b->tunnels, tunnels, sizeof(tunnels));
 	for (unsigned i = 0; i < 3; i++) {
-		b->tunnels[i].local = htonl(GATEWAY);
-		b->tunnels[i].remote = htonl(i < 2 ? BERLIN : MADRID);
-		b->tunnels[i].address = i == 0 ? htonl(BERLIN_INSIDE) : 0;
+		b->tunnels[i].local = addr6_from_ipv4(htonl(GATEWAY));
+		b->tunnels[i].remote = addr6_from_ipv4(htonl(i < 2 ? BERLIN : MADRID));
 	}
 	b->prefix = (struct prefix4){htonl(IP(10, 0, 1, 0)), 24};
 	b->prefix6 =
 		(struct prefix6){bench_addr6((struct ip6)IP6(0xfd00, 0, 0, 0, 0, 0, 0, 0)), 64};
 	b->global = (struct prefix6){
 		bench_addr6((struct ip6)IP6(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 0)), 48};
+	b->tunnels[0].address = addr6_from_ipv4(htonl(BERLIN_INSIDE));
 	b->tunnels[0].address6 = bench_addr6((struct ip6)INSIDE6);
 	b->sites[0] = (struct spec_site){.name = "berlin",
 					 .prefixes = &b->prefix,
@@ -48,11 +48,11 @@ static void make_network(struct stage_bench *b, uint32_t slice_size)
 	b->sites[1] =
 		(struct spec_site){.name = "madrid", .tunnels = &b->tunnels[2], .n_tunnels = 1};
 
-	b->addresses[0].addr = htonl(EGRESS);
+	b->addresses[0].addr = addr6_from_ipv4(htonl(EGRESS));
 	b->addresses[0].slices[0] = 1 << 1;
-	b->addresses[1].addr = htonl(EGRESS_2);
+	b->addresses[1].addr = addr6_from_ipv4(htonl(EGRESS_2));
 	b->addresses[1].slices[0] = 1 << 2 | 1 << 3;
-	b->addresses[2].addr6 = bench_addr6((struct ip6)EGRESS6);
+	b->addresses[2].addr = bench_addr6((struct ip6)EGRESS6);
 	b->addresses[2].slices[0] = 1 << 1;
 	b->pool = (struct spec_pool){.name = "internet",
 				     .port = PORT_UPLINK,

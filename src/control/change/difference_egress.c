@@ -39,11 +39,6 @@ static int compare_entries(const void *a, const void *b)
 	return x->pool < y->pool ? -1 : x->pool > y->pool;
 }
 
-static struct addr6 address_of(const struct spec_address *spec)
-{
-	return spec->addr != 0 ? addr6_from_ipv4(spec->addr) : spec->addr6;
-}
-
 static size_t count_doubles(const struct entries *e)
 {
 	size_t n = 0;
@@ -105,7 +100,7 @@ static struct entries make_entries(struct items *items, const struct network_spe
 		for (size_t k = 0; k < net->pools[i].n_addresses; k++) {
 			const struct spec_address *spec = &net->pools[i].addresses[k];
 
-			e.list[e.n++] = (struct entry){address_of(spec), i, false, spec};
+			e.list[e.n++] = (struct entry){spec->addr, i, false, spec};
 		}
 	}
 	qsort(e.list, e.n, sizeof(e.list[0]), compare_entries);
@@ -210,7 +205,7 @@ static void compare_addresses(struct items *items, const struct entries *old,
 	const struct spec_pool *was = &old->net->pools[before], *now = &new->net->pools[after];
 
 	for (size_t k = 0; k < now->n_addresses; k++) {
-		struct addr6 addr = address_of(&now->addresses[k]);
+		struct addr6 addr = now->addresses[k].addr;
 		struct entry *e = find(new, &addr, after), *earlier = find(old, &addr, before);
 
 		if (e->done)
@@ -222,7 +217,7 @@ static void compare_addresses(struct items *items, const struct entries *old,
 			compare_slices(items, old, new, earlier, e);
 	}
 	for (size_t k = 0; k < was->n_addresses; k++) {
-		struct addr6 addr = address_of(&was->addresses[k]);
+		struct addr6 addr = was->addresses[k].addr;
 		struct entry *e = find(old, &addr, before);
 
 		if (e->done || find(new, &addr, after) != NULL)
@@ -237,7 +232,7 @@ static uint32_t default_pool(const struct network_spec *net, bool six)
 {
 	for (uint32_t i = 0; i < net->n_pools; i++) {
 		for (size_t k = 0; k < net->pools[i].n_addresses; k++) {
-			if ((net->pools[i].addresses[k].addr == 0) == six)
+			if (addr6_is_ipv6(&net->pools[i].addresses[k].addr) == six)
 				return i;
 		}
 	}
@@ -312,7 +307,7 @@ static void remove_pools(struct items *items, const struct entries *old, const s
 			continue;
 		say_addresses(items, &draft, pool);
 		for (size_t k = 0; k < pool->n_addresses; k++) {
-			struct addr6 addr = address_of(&pool->addresses[k]);
+			struct addr6 addr = pool->addresses[k].addr;
 
 			draft_effect(&draft, effect_of_loss(old, new, find(old, &addr, i)));
 		}

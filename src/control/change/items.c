@@ -183,11 +183,9 @@ static bool same_prefixes(const struct setting *setting, const void *before, con
 /* All of a value that lies in the struct itself. */
 static bool same_bytes(const struct setting *setting, const void *before, const void *after)
 {
-	size_t six = setting->six_offset, has = setting->has_offset;
+	size_t has = setting->has_offset;
 
 	if (has > 0 && memcmp(field_of(before, has), field_of(after, has), sizeof(bool)) != 0)
-		return false;
-	if (six > 0 && memcmp(field_of(before, six), field_of(after, six), ADDR6_LEN) != 0)
 		return false;
 	return memcmp(field_of(before, setting->offset), field_of(after, setting->offset),
 		      setting->size) == 0;

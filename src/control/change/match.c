@@ -76,8 +76,8 @@ static void add_key(struct work *w, const void *bytes, size_t len, uint32_t inde
 static struct ends ends_of(const struct spec_tunnel *t, uint32_t site)
 {
 	return (struct ends){
-		.local = t->local != 0 ? addr6_from_ipv4(t->local) : t->local6,
-		.remote = t->remote != 0 ? addr6_from_ipv4(t->remote) : t->remote6,
+		.local = t->local,
+		.remote = t->remote,
 		.key = t->key,
 		.has_key = t->has_key,
 		.site = site,
@@ -170,9 +170,7 @@ static void describe_pools(struct work *w, const struct match_side *side)
 		if (side->pools[i] != MATCH_NONE)
 			continue;
 		for (size_t k = 0; k < pool->n_addresses; k++)
-			to[k] = pool->addresses[k].addr != 0
-					? addr6_from_ipv4(pool->addresses[k].addr)
-					: pool->addresses[k].addr6;
+			to[k] = pool->addresses[k].addr;
 		qsort(to, pool->n_addresses, sizeof(*to), compare_addresses);
 		add_key(w, to, pool->n_addresses * sizeof(*to), i);
 		to += pool->n_addresses;

@@ -106,9 +106,8 @@ static void check_local_end(struct checker *checker, const struct spec_address *
 			    const struct tree_node *item)
 {
 	const struct tree_node *node = tree_get(item, "address"), *before;
-	struct addr6 addr = address->addr != 0 ? addr6_from_ipv4(address->addr) : address->addr6;
 
-	before = seen_find(&checker->local_ends, &addr, sizeof(addr));
+	before = seen_find(&checker->local_ends, &address->addr, sizeof(address->addr));
 	if (before != NULL)
 		report_at(
 			checker->report, node,
@@ -173,7 +172,7 @@ static void check_run(struct checker *checker, const struct entry *run, size_t n
 /* Both families in one order; zero: it could not be read. */
 static struct addr6 address_of(const struct entry *e)
 {
-	return e->address->addr != 0 ? addr6_from_ipv4(e->address->addr) : e->address->addr6;
+	return e->address->addr;
 }
 
 static bool same_address(const struct entry *a, const struct entry *b)
@@ -231,8 +230,7 @@ static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 		entries[i] = (struct entry){pool, address, item, false};
 		entries[i].sound = read_slices(checker, item, pool->slice_size, address);
 		check_local_end(checker, address, item);
-		if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
-		    !addr6_is_zero(&address->addr6))
+		if (pool->mapping == MAPPING_ENDPOINT_INDEPENDENT && addr6_is_ipv6(&address->addr))
 			report_at(checker->report, tree_get(item, "address"),
 				  "an endpoint-independent pool can not have IPv6 addresses: give "
 				  "them a pool of their own");

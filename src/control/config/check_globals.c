@@ -131,7 +131,7 @@ static void check_address(struct checker *checker, const struct entries *e,
 			  const struct addr6 *addr, const struct spec_site *own,
 			  const struct tree_node *node, const char *what)
 {
-	const struct entry *entry = addr6_is_zero(addr) ? NULL : find(e, addr);
+	const struct entry *entry = addr6_is_ipv6(addr) ? find(e, addr) : NULL;
 
 	if (entry == NULL || entry->site == own)
 		return;
@@ -150,7 +150,7 @@ static void check_egress(struct checker *checker, const struct entries *e)
 		const struct tree_node *item = check_items(pool, "addresses", p->n_addresses);
 
 		for (size_t k = 0; k < p->n_addresses; k++, item = item->next)
-			check_address(checker, e, &p->addresses[k].addr6, NULL,
+			check_address(checker, e, &p->addresses[k].addr, NULL,
 				      tree_get(item, "address"), "an egress address");
 	}
 }
@@ -170,9 +170,9 @@ static void check_tunnels(struct checker *checker, const struct entries *e)
 
 			check_address(checker, e, &t->address6, site, tree_get(item, "address6"),
 				      "our address in a tunnel of another site");
-			check_address(checker, e, &t->local6, NULL, tree_get(item, "local"),
+			check_address(checker, e, &t->local, NULL, tree_get(item, "local"),
 				      "the end of a tunnel");
-			check_address(checker, e, &t->remote6, NULL, tree_get(item, "remote"),
+			check_address(checker, e, &t->remote, NULL, tree_get(item, "remote"),
 				      "the end of a tunnel");
 		}
 	}

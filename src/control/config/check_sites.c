@@ -12,17 +12,11 @@
 
 #include <string.h>
 
-/* What must be unique of a tunnel. IPv4 addresses are mapped ones. */
+/* What must be unique of a tunnel. Addresses that could not be read are zero. */
 struct ends {
 	struct addr6 local, remote;
 	uint32_t key, has_key;
 };
-
-/* Zero: it could not be read. */
-static struct addr6 end_of(be32_t four, const struct addr6 *six)
-{
-	return four != 0 ? addr6_from_ipv4(four) : *six;
-}
 
 static const char *end_text(const struct addr6 *end, char buf[static INET6_ADDRSTRLEN])
 {
@@ -56,8 +50,7 @@ static bool check_pair(struct checker *checker, const struct ends *ends,
 static void check_ends(struct checker *checker, struct seen *seen, const struct spec_tunnel *tunnel,
 		       const struct tree_node *item)
 {
-	struct ends ends = {end_of(tunnel->local, &tunnel->local6),
-			    end_of(tunnel->remote, &tunnel->remote6), tunnel->key, tunnel->has_key};
+	struct ends ends = {tunnel->local, tunnel->remote, tunnel->key, tunnel->has_key};
 	const struct tree_node *key = tree_get(item, "key"), *before;
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 

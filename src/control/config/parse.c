@@ -135,8 +135,8 @@ static int report_not_unicast(struct report *report, const struct setting *setti
 	return -EINVAL;
 }
 
-static int parse_addr6(struct report *report, const struct setting *setting,
-		       const struct tree_node *node, void *field)
+static int parse_address6(struct report *report, const struct setting *setting,
+			  const struct tree_node *node, void *base)
 {
 	struct addr6 addr;
 
@@ -144,29 +144,30 @@ static int parse_addr6(struct report *report, const struct setting *setting,
 		return refuse(report, setting, node);
 	if (value_not_unicast6(&addr) != NULL)
 		return report_not_unicast(report, setting, node, value_not_unicast6(&addr));
-	memcpy(field, &addr, sizeof(addr));
+	memcpy(field_of(base, setting->offset), &addr, sizeof(addr));
 	return 0;
 }
 
-static int parse_address6(struct report *report, const struct setting *setting,
+static int parse_address4(struct report *report, const struct setting *setting,
 			  const struct tree_node *node, void *base)
 {
-	return parse_addr6(report, setting, node, field_of(base, setting->offset));
+	struct addr6 mapped;
+	be32_t addr;
+
+	if (value_address(node->text, &addr) < 0)
+		return refuse(report, setting, node);
+	if (value_not_unicast(addr) != NULL)
+		return report_not_unicast(report, setting, node, value_not_unicast(addr));
+	mapped = addr6_from_ipv4(addr);
+	memcpy(field_of(base, setting->offset), &mapped, sizeof(mapped));
+	return 0;
 }
 
 static int parse_address(struct report *report, const struct setting *setting,
 			 const struct tree_node *node, void *base)
 {
-	be32_t addr;
-
-	if (setting->six_offset > 0 && strchr(node->text, ':') != NULL)
-		return parse_addr6(report, setting, node, field_of(base, setting->six_offset));
-	if (value_address(node->text, &addr) < 0)
-		return refuse(report, setting, node);
-	if (value_not_unicast(addr) != NULL)
-		return report_not_unicast(report, setting, node, value_not_unicast(addr));
-	memcpy(field_of(base, setting->offset), &addr, sizeof(addr));
-	return 0;
+	return strchr(node->text, ':') != NULL ? parse_address6(report, setting, node, base)
+					       : parse_address4(report, setting, node, base);
 }
 
 static int parse_mac(struct report *report, const struct setting *setting,
@@ -372,6 +373,7 @@ static const struct {
 	[SETTING_NAME] = {TREE_TEXT, parse_name},
 	[SETTING_CHOICE] = {TREE_TEXT, parse_choice},
 	[SETTING_ADDRESS] = {TREE_TEXT, parse_address},
+	[SETTING_ADDRESS4] = {TREE_TEXT, parse_address4},
 	[SETTING_ADDRESS6] = {TREE_TEXT, parse_address6},
 	[SETTING_MAC] = {TREE_TEXT, parse_mac},
 	[SETTING_PATH] = {TREE_TEXT, parse_path},

@@ -77,14 +77,14 @@ bool config_is_set(const struct setting *setting, const void *base)
 		return load_count(setting->count_offset, base) +
 			       load_count(setting->six_count_offset, base) >
 		       0;
+	case SETTING_ADDRESS:
+	case SETTING_ADDRESS4:
 	case SETTING_ADDRESS6:
 		return !is_zero6(field_of(base, setting->offset));
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:
 		return *(const char *)field_of(base, setting->offset) != '\0';
-	case SETTING_ADDRESS:
-		return load_number(setting, base) != 0 || setting->six_offset > 0;
 	case SETTING_NUMBER:
 	case SETTING_DURATION: /* where there is a default, 0 was in the file */
 		return load_number(setting, base) != 0 || setting->fallback != NULL;
@@ -122,6 +122,17 @@ static void print_address6(const struct printer *p, const void *addr)
 	fputc('"', p->out);
 	print_address(p, AF_INET6, addr);
 	fputc('"', p->out);
+}
+
+static void print_mapped(const struct printer *p, const void *field)
+{
+	struct addr6 addr = addr6_read(field);
+	be32_t four = addr6_to_ipv4(&addr);
+
+	if (addr6_is_mapped(&addr))
+		print_address(p, AF_INET, &four);
+	else
+		print_address6(p, field);
 }
 
 static void print_prefix(const struct printer *p, const struct prefix4 *prefix)
@@ -242,13 +253,9 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 		fputs(setting->choices[load_number(setting, base)], p->out);
 		return;
 	case SETTING_ADDRESS:
-		if (setting->six_offset > 0 && load_number(setting, base) == 0)
-			print_address6(p, field_of(base, setting->six_offset));
-		else
-			print_address(p, AF_INET, field);
-		return;
+	case SETTING_ADDRESS4:
 	case SETTING_ADDRESS6:
-		print_address6(p, field);
+		print_mapped(p, field);
 		return;
 	case SETTING_MAC:
 		print_mac(p, field);

@@ -95,6 +95,8 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 		[SETTING_PREFIXES] = "a list of IPv4 and IPv6 prefixes, such as [10.0.1.0/24]",
 		[SETTING_PREFIXES6] = "a list of IPv6 prefixes, such as ['2001:db8:1::/48']",
 		[SETTING_SLICES] = "a list of slice numbers and ranges, such as [1, 2, 5-7]",
+		[SETTING_ADDRESS] = "a unicast IPv4 or IPv6 address",
+		[SETTING_ADDRESS4] = "a unicast IPv4 address",
 		[SETTING_ADDRESS6] = "a unicast IPv6 address",
 		[SETTING_MAC] = "a unicast MAC address, such as 02:00:00:00:00:01",
 		[SETTING_PORT] = "the name of a port",
@@ -128,10 +130,6 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 		break;
 	case SETTING_CHOICE:
 		expect_choice(setting, buf);
-		break;
-	case SETTING_ADDRESS:
-		snprintf(buf, SCHEMA_EXPECTS_SIZE, "a unicast IPv4%s address",
-			 setting->six_offset > 0 ? " or IPv6" : "");
 		break;
 	default:
 		snprintf(buf, SCHEMA_EXPECTS_SIZE, "%s", words[setting->type]);

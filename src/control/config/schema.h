@@ -20,7 +20,8 @@ enum setting_type {
 	SETTING_DURATION, /* -> uint16_t, seconds */
 	SETTING_NAME, /* -> char[SPEC_NAME_SIZE] */
 	SETTING_CHOICE, /* one of .choices -> enum */
-	SETTING_ADDRESS, /* -> be32_t, unicast; with .six_offset IPv6, too -> struct addr6 */
+	SETTING_ADDRESS, /* of either family -> struct addr6, unicast; IPv4: mapped */
+	SETTING_ADDRESS4, /* -> the same, IPv4 only */
 	SETTING_ADDRESS6, /* -> struct addr6, unicast */
 	SETTING_MAC, /* -> uint8_t[6], unicast */
 	SETTING_PATH, /* -> char[CONFIG_PATH_SIZE] */

@@ -9,7 +9,7 @@ enum {
 static const struct setting address_rows[] = {
 	{
 		.name = "address", .type = SETTING_ADDRESS, AT(spec_address, addr),
-		SIX(spec_address, addr6), .required = true,
+		.required = true,
 		.reloadable = true, .effect = EFFECT_SLICE,
 		.help = "A public IPv4 or IPv6 address that is routed to this gateway.",
 	}, {

@@ -41,12 +41,12 @@ static const struct setting tunnel_rows[] = {
 		.help = "The protocol.",
 	}, {
 		.name = "local", .type = SETTING_ADDRESS, AT(spec_tunnel, local),
-		SIX(spec_tunnel, local6), .required = true,
+		.required = true,
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "Our outer address.",
 	}, {
 		.name = "remote", .type = SETTING_ADDRESS, AT(spec_tunnel, remote),
-		SIX(spec_tunnel, remote6), .required = true,
+		.required = true,
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "The outer address of the site, of the same family.",
 	}, {
@@ -56,7 +56,7 @@ static const struct setting tunnel_rows[] = {
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "The GRE key (RFC 2890). Local, remote and key together must be unique.",
 	}, {
-		.name = "address", .type = SETTING_ADDRESS, AT(spec_tunnel, address),
+		.name = "address", .type = SETTING_ADDRESS4, AT(spec_tunnel, address),
 		.fallback_words = "that of `local`; over IPv6 192.0.0.8 (RFC 7600)",
 		.reloadable = true,
 		.help = "Our address inside the tunnel: what `traceroute` shows.",

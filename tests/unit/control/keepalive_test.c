@@ -51,11 +51,11 @@ static void every_row(void **state)
 		struct network *net;
 
 		if (rows[i].six) {
-			memcpy(&tunnel.local6, L6, 16);
-			memcpy(&tunnel.remote6, R6, 16);
+			memcpy(&tunnel.local, L6, 16);
+			memcpy(&tunnel.remote, R6, 16);
 		} else {
-			memcpy(&tunnel.local, L, 4);
-			memcpy(&tunnel.remote, R, 4);
+			tunnel.local = addr6_from_ipv4(inet_addr("192.0.2.1"));
+			tunnel.remote = addr6_from_ipv4(inet_addr("192.0.2.10"));
 		}
 		net = network_create(&spec, NULL);
 		assert_non_null(net);
@@ -95,8 +95,8 @@ static struct network *network_of(const struct seen *seen)
 	struct network *net;
 
 	tunnels[i] = (struct spec_tunnel){.mtu = 1400, .keepalive = {seen->interval, 3}};
-	tunnels[i].local = htonl(0x7f000001);
-	tunnels[i].remote = htonl(0x7f000100 | seen->last);
+	tunnels[i].local = addr6_from_ipv4(htonl(0x7f000001));
+	tunnels[i].remote = addr6_from_ipv4(htonl(0x7f000100 | seen->last));
 	snprintf(tunnels[i].name, sizeof(tunnels[i].name), "%s", seen->name);
 	sites[i] = (struct spec_site){
 		.name = "berlin", .tunnels = &tunnels[i], .n_tunnels = seen->id != 0};

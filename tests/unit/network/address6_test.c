@@ -25,9 +25,9 @@ static struct network_spec spec_of(struct spec_pool *pools, struct spec_address 
 {
 	for (unsigned i = 0; i < ADDRESSES; i++) {
 		if (i % 3 == 0)
-			addresses[i].addr = htonl(0xcb007100 + i);
+			addresses[i].addr = addr6_from_ipv4(htonl(0xcb007100 + i));
 		else
-			addresses[i].addr6 = egress(i);
+			addresses[i].addr = egress(i);
 		addresses[i].slices[0] = 2;
 	}
 	pools[0] = (struct spec_pool){
@@ -69,8 +69,8 @@ static void each_is_found_and_no_other(void **state)
 
 static void a_pool_of_one_family(void **state)
 {
-	struct spec_address four = {.addr = htonl(0xcb007101), .slices = {2}};
-	struct spec_address six = {.addr6 = egress(1), .slices = {2}};
+	struct spec_address four = {.addr = addr6_from_ipv4(htonl(0xcb007101)), .slices = {2}};
+	struct spec_address six = {.addr = egress(1), .slices = {2}};
 	struct spec_pool pools[] = {
 		{.slice_size = 2048, .addresses = &four, .n_addresses = 1},
 		{.slice_size = 2048, .addresses = &six, .n_addresses = 1},
@@ -87,7 +87,7 @@ static void a_pool_of_one_family(void **state)
 	net = network_create(&spec, NULL);
 	assert_non_null(net);
 	assert_null(net->egress6);
-	assert_int_equal(network_find_address6(net, &six.addr6), -1);
+	assert_int_equal(network_find_address6(net, &six.addr), -1);
 	network_destroy(net);
 }
 
@@ -144,10 +144,11 @@ static bool uses_ipv6(const struct network_spec *spec)
 /* Each of the three reasons alone is one. */
 static void who_uses_ipv6(void **state)
 {
-	struct spec_address four = {.addr = htonl(0xcb007101), .slices = {2}};
-	struct spec_address six = {.addr6 = egress(1), .slices = {2}};
+	struct spec_address four = {.addr = addr6_from_ipv4(htonl(0xcb007101)), .slices = {2}};
+	struct spec_address six = {.addr = egress(1), .slices = {2}};
 	struct spec_pool pool = {.slice_size = 2048, .addresses = &four, .n_addresses = 1};
-	struct spec_tunnel tunnel = {.local = htonl(1), .remote = htonl(2), .mtu = 1400};
+	struct spec_tunnel tunnel = {
+		.local = addr6_from_ipv4(1), .remote = addr6_from_ipv4(2), .mtu = 1400};
 	struct prefix6 global = {egress(2), 64};
 	struct spec_site site = {.name = "one", .tunnels = &tunnel, .n_tunnels = 1};
 	struct network_spec spec = {.sites = &site, .n_sites = 1, .pools = &pool, .n_pools = 1};
@@ -160,7 +161,7 @@ static void who_uses_ipv6(void **state)
 	site.n_global_prefixes = 1;
 	assert_true(uses_ipv6(&spec));
 	site.n_global_prefixes = 0;
-	tunnel = (struct spec_tunnel){.local6 = egress(3), .remote6 = egress(4), .mtu = 1400};
+	tunnel = (struct spec_tunnel){.local = egress(3), .remote = egress(4), .mtu = 1400};
 	assert_true(uses_ipv6(&spec));
 }
 
@@ -198,15 +199,17 @@ static void behind_which_tunnel_is_ipv6(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		unsigned has = rows[i].has;
-		struct spec_address addr = {.addr = htonl(0xcb007101), .slices = {2}};
+		struct spec_address addr = {.addr = addr6_from_ipv4(htonl(0xcb007101)),
+					    .slices = {2}};
 		struct spec_pool pool = {.slice_size = 2048, .addresses = &addr, .n_addresses = 1};
-		struct spec_tunnel tunnel = {.local = htonl(1), .remote = htonl(2), .mtu = 1400};
+		struct spec_tunnel tunnel = {
+			.local = addr6_from_ipv4(1), .remote = addr6_from_ipv4(2), .mtu = 1400};
 		struct spec_site site = {.tunnels = &tunnel, .n_tunnels = 1};
 		struct network_spec spec = {
 			.sites = &site, .n_sites = 1, .pools = &pool, .n_pools = 1};
 
 		if (has & EGRESS6)
-			addr = (struct spec_address){.addr6 = egress(1), .slices = {2}};
+			addr = (struct spec_address){.addr = egress(1), .slices = {2}};
 		if (has & INSIDE)
 			tunnel.address6 = egress(5);
 		site.prefixes = &four;

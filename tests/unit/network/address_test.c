@@ -45,11 +45,14 @@ static void test_addresses(void **state)
 /* An address in several pools: one that lets the Internet in is enough, listed before or after. */
 static void test_lets_in(void **state)
 {
-	static struct spec_address shut[2] = {{.addr = ADDR(203, 0, 113, 1), .slices = {1}},
-					      {.addr = ADDR(203, 0, 113, 2), .slices = {1}}};
-	static struct spec_address open[2] = {{.addr = ADDR(203, 0, 113, 3), .slices = {1}},
-					      {.addr = ADDR(203, 0, 113, 1), .slices = {2}}};
-	static struct spec_address late[1] = {{.addr = ADDR(203, 0, 113, 3), .slices = {4}}};
+	static struct spec_address shut[2] = {
+		{.addr = MAPPED(ADDR(203, 0, 113, 1)), .slices = {1}},
+		{.addr = MAPPED(ADDR(203, 0, 113, 2)), .slices = {1}}};
+	static struct spec_address open[2] = {
+		{.addr = MAPPED(ADDR(203, 0, 113, 3)), .slices = {1}},
+		{.addr = MAPPED(ADDR(203, 0, 113, 1)), .slices = {2}}};
+	static struct spec_address late[1] = {
+		{.addr = MAPPED(ADDR(203, 0, 113, 3)), .slices = {4}}};
 	static struct spec_pool several[3] = {
 		{.addresses = shut, .n_addresses = 2, .slice_size = 2048},
 		{.addresses = open,

@@ -38,11 +38,12 @@ static void test_ends(void **state)
 	for (uint32_t i = 0; i < TUNNELS; i++) {
 		tunnels[i] = (struct spec_tunnel){.mtu = 1400, .has_key = true, .key = i};
 		if (i % 2) {
-			tunnels[i].local6 = address6(1);
-			tunnels[i].remote6 = address6(1000 + i / 4);
+			tunnels[i].local = address6(1);
+			tunnels[i].remote = address6(1000 + i / 4);
 		} else {
-			tunnels[i].local = htonl(1);
-			tunnels[i].remote = htonl(1000 + i / 4); /* two tunnels each */
+			tunnels[i].local = addr6_from_ipv4(htonl(1));
+			tunnels[i].remote =
+				addr6_from_ipv4(htonl(1000 + i / 4)); /* two tunnels each */
 		}
 	}
 	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);

@@ -89,8 +89,8 @@ static void where_there_is_none(void **state)
 /* IPv6 leaves by the pool that has an address for it, and else by the first. */
 static void the_uplink(void **state)
 {
-	struct spec_address four = {.addr = htonl(0xcb007101), .slices = {2}};
-	struct spec_address six = {.addr6 = address(UINT64_C(0x2001) << 48, 1), .slices = {2}};
+	struct spec_address four = {.addr = addr6_from_ipv4(htonl(0xcb007101)), .slices = {2}};
+	struct spec_address six = {.addr = address(UINT64_C(0x2001) << 48, 1), .slices = {2}};
 	struct spec_pool pools[] = {
 		{.port = 3, .slice_size = 2048, .addresses = &four, .n_addresses = 1},
 		{.port = 5, .slice_size = 2048, .addresses = &six, .n_addresses = 1},

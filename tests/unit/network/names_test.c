@@ -25,7 +25,9 @@ static void test_all(void **state)
 		struct network *net;
 
 		for (uint32_t i = 0; i < n; i++) {
-			tunnels[i] = (struct spec_tunnel){.local = 1, .remote = 2 + i, .mtu = 1400};
+			tunnels[i] = (struct spec_tunnel){.local = addr6_from_ipv4(1),
+							  .remote = addr6_from_ipv4(2 + i),
+							  .mtu = 1400};
 			sites[i] = (struct spec_site){.tunnels = &tunnels[i], .n_tunnels = 1};
 			snprintf(tunnels[i].name, sizeof(tunnels[i].name), "tunnel-%u", i);
 			snprintf(sites[i].name, sizeof(sites[i].name), "site-%u", i);

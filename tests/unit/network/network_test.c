@@ -87,7 +87,8 @@ static void test_ids(void **state)
 		assert_int_equal(network_find_tunnel_name(net, spec->name), tunnels[i]);
 		assert_int_equal(net->tunnel_ids[i], tunnels[i]);
 		assert_int_equal(net->tunnels[tunnels[i]].site, i < 3 ? 9 : 2);
-		assert_int_equal(network_find_tunnel(net, spec->local, spec->remote, spec->has_key,
+		assert_int_equal(network_find_tunnel(net, addr6_to_ipv4(&spec->local),
+						     addr6_to_ipv4(&spec->remote), spec->has_key,
 						     spec->key),
 				 tunnels[i]);
 	}

@@ -13,6 +13,14 @@
 
 #define ADDR(a, b, c, d) (be32_t)((uint32_t)(d) << 24 | (c) << 16 | (b) << 8 | (a))
 
+/* Such a one mapped, as a constant; little-endian. */
+#define MAPPED(four)                                                                               \
+	{                                                                                          \
+		{                                                                                  \
+			0, (uint64_t)(four) << 32 | 0xffff0000                                     \
+		}                                                                                  \
+	}
+
 enum { BED_SITES = 3, BED_TUNNELS = 4 };
 
 extern const struct network_spec bed_spec;

@@ -45,15 +45,15 @@ static void test_owns_slice(void **state)
 /* RFC 2784 and RFC 2890: four bytes of GRE, four more of a key, behind an IPv4 or IPv6 header. */
 static void test_overhead(void **state)
 {
-	const struct addr6 six = {{1, 1}};
+	const struct addr6 six = {{1, 1}}, four = addr6_from_ipv4(htonl(1));
 	const struct {
 		struct spec_tunnel tunnel;
 		uint16_t overhead;
 	} rows[] = {
-		{{.local = htonl(1)}, 24},
-		{{.local = htonl(1), .has_key = true}, 28},
-		{{.local6 = six}, 44},
-		{{.local6 = six, .has_key = true}, 48},
+		{{.local = four}, 24},
+		{{.local = four, .has_key = true}, 28},
+		{{.local = six}, 44},
+		{{.local = six, .has_key = true}, 48},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

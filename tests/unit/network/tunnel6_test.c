@@ -17,7 +17,7 @@ static struct addr6 address(uint64_t net, uint64_t host)
 
 static uint16_t find(const struct network *net, const struct spec_tunnel *t)
 {
-	return network_find_tunnel6(net, &t->local6, &t->remote6, t->has_key, t->key);
+	return network_find_tunnel6(net, &t->local, &t->remote, t->has_key, t->key);
 }
 
 /* Few locals, remotes that differ in either half, three tunnels to each: no key, and two keys. */
@@ -25,12 +25,12 @@ static void make(struct spec_tunnel *t, uint32_t i)
 {
 	*t = (struct spec_tunnel){.mtu = 1456, .outer_ttl = 9};
 	if (i % (MANY / FOURS) == 0) {
-		t->local = htonl(0xc6336401);
-		t->remote = htonl(0xc6330000 + i);
+		t->local = addr6_from_ipv4(htonl(0xc6336401));
+		t->remote = addr6_from_ipv4(htonl(0xc6330000 + i));
 		return;
 	}
-	t->local6 = address(UINT64_C(0x20010db8) << 32, i % 5 + 1);
-	t->remote6 = address(UINT64_C(0x20010db8) << 32 | (i / 3) % 64, i / 3);
+	t->local = address(UINT64_C(0x20010db8) << 32, i % 5 + 1);
+	t->remote = address(UINT64_C(0x20010db8) << 32 | (i / 3) % 64, i / 3);
 	t->has_key = i % 3 != 0;
 	t->key = i % 3 == 2 ? i : 0;
 }
@@ -52,22 +52,21 @@ static void each_is_found_and_no_other(void **state)
 		struct addr6 remote = network_tunnel_remote(net, (uint16_t)(i + 1));
 		struct spec_tunnel other = *t;
 
-		if (t->local != 0) {
-			assert_int_equal(addr6_to_ipv4(&local), t->local);
-			assert_int_equal(addr6_to_ipv4(&remote), t->remote);
+		assert_true(addr6_equal(&local, &t->local));
+		assert_true(addr6_equal(&remote, &t->remote));
+		if (addr6_is_mapped(&local)) {
 			assert_int_equal(find(net, t), TUNNEL_NONE);
-			assert_int_equal(
-				network_find_tunnel(net, t->local, t->remote, t->has_key, t->key),
-				i + 1);
+			assert_int_equal(network_find_tunnel(net, addr6_to_ipv4(&local),
+							     addr6_to_ipv4(&remote), t->has_key,
+							     t->key),
+					 i + 1);
 			continue;
 		}
-		assert_true(addr6_equal(&local, &t->local6));
-		assert_true(addr6_equal(&remote, &t->remote6));
 		assert_int_equal(find(net, t), i + 1);
-		other.remote6.half[0] ^= htobe64(UINT64_C(1) << 20);
+		other.remote.half[0] ^= htobe64(UINT64_C(1) << 20);
 		assert_int_equal(find(net, &other), TUNNEL_NONE);
 		other = *t;
-		other.remote6.half[1] ^= htobe64(UINT64_C(1) << 40);
+		other.remote.half[1] ^= htobe64(UINT64_C(1) << 40);
 		assert_int_equal(find(net, &other), TUNNEL_NONE);
 		other = *t;
 		other.key ^= UINT32_C(1) << 31;
@@ -89,8 +88,8 @@ static void a_crowded_index(void **state)
 		struct network *net;
 
 		for (unsigned i = 0; i < 3; i++) {
-			t[i].local6 = address(dice_next(&dice) | 1, dice_next(&dice));
-			t[i].remote6 = address(dice_next(&dice) | 1, dice_next(&dice));
+			t[i].local = address(dice_next(&dice) | 1, dice_next(&dice));
+			t[i].remote = address(dice_next(&dice) | 1, dice_next(&dice));
 			t[i].has_key = i > 0;
 			t[i].key = i < 2 ? 0 : 5;
 			t[i].mtu = 1456;
@@ -101,20 +100,20 @@ static void a_crowded_index(void **state)
 			for (unsigned field = 0; field < 6; field++) {
 				struct spec_tunnel other = t[i];
 
-				other.local6.half[0] ^= field == 0;
-				other.local6.half[1] ^= field == 1;
-				other.remote6.half[0] ^= field == 2;
-				other.remote6.half[1] ^= field == 3;
+				other.local.half[0] ^= field == 0;
+				other.local.half[1] ^= field == 1;
+				other.remote.half[0] ^= field == 2;
+				other.remote.half[1] ^= field == 3;
 				other.has_key ^= field == 4;
 				other.key ^= field == 5;
 				assert_int_equal(find(net, &other), TUNNEL_NONE);
 			}
 			assert_int_equal(find(net, &t[i]), i + 1);
-			assert_true(network_is_local_end6(net, &t[i].local6));
-			assert_true(network_is_ours6(net, &t[i].local6));
-			assert_false(network_is_local_end6(net, &t[i].remote6));
-			assert_false(network_is_ours6(net, &t[i].remote6));
-			assert_int_equal(network_find_address6(net, &t[i].local6), -1);
+			assert_true(network_is_local_end6(net, &t[i].local));
+			assert_true(network_is_ours6(net, &t[i].local));
+			assert_false(network_is_local_end6(net, &t[i].remote));
+			assert_false(network_is_ours6(net, &t[i].remote));
+			assert_int_equal(network_find_address6(net, &t[i].local), -1);
 		}
 		network_destroy(net);
 	}
@@ -126,15 +125,18 @@ static void what_is_compiled(void **state)
 	struct spec_tunnel t[] = {
 		{.mtu = 1456},
 		{.mtu = 1279},
-		{.mtu = 1456, .address = htonl(0x0a0000fe), .has_key = true, .key = 7},
+		{.mtu = 1456,
+		 .address = addr6_from_ipv4(htonl(0x0a0000fe)),
+		 .has_key = true,
+		 .key = 7},
 	};
 	struct spec_site site = {.name = "some", .tunnels = t, .n_tunnels = ARRAY_SIZE(t)};
 	const struct addr6 inside = address(UINT64_C(0xfd00) << 48, 1);
 	struct network *net;
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		t[i].local6 = address(UINT64_C(0x20010db8) << 32, 1);
-		t[i].remote6 = address(UINT64_C(0x20010db8) << 32, 2 + i);
+		t[i].local = address(UINT64_C(0x20010db8) << 32, 1);
+		t[i].remote = address(UINT64_C(0x20010db8) << 32, 2 + i);
 	}
 	t[2].address6 = inside;
 	net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);
@@ -142,10 +144,10 @@ static void what_is_compiled(void **state)
 	assert_int_equal(net->tunnels[1].outer, OUTER_IPV6);
 	assert_int_equal(net->tunnels[1].header_len, 44);
 	assert_int_equal(net->tunnels[1].address, htonl(0xc0000008));
-	assert_true(addr6_equal(&net->tunnel_addresses6[1], &t[0].local6));
+	assert_true(addr6_equal(&net->tunnel_addresses6[1], &t[0].local));
 	assert_true(addr6_is_zero(&net->tunnel_addresses6[2])); /* IPv6 does not fit */
 	assert_int_equal(net->tunnels[3].header_len, 48);
-	assert_int_equal(net->tunnels[3].address, t[2].address);
+	assert_int_equal(net->tunnels[3].address, addr6_to_ipv4(&t[2].address));
 	assert_true(addr6_equal(&net->tunnel_addresses6[3], &inside));
 	network_destroy(net);
 }

@@ -58,8 +58,8 @@ static void test_many_tunnels(void **state)
 
 	assert_non_null(tunnels);
 	for (uint32_t i = 0; i < MANY; i++) {
-		tunnels[i].local = htonl(0xc6336400 + i % 7);
-		tunnels[i].remote = htonl(0xc6000000 + i / 3);
+		tunnels[i].local = addr6_from_ipv4(htonl(0xc6336400 + i % 7));
+		tunnels[i].remote = addr6_from_ipv4(htonl(0xc6000000 + i / 3));
 		tunnels[i].has_key = i % 3 != 0;
 		tunnels[i].key = i % 3 == 0 ? 0 : (uint32_t)dice_next(&dice) & ~3u;
 		tunnels[i].mtu = 1476;
@@ -69,9 +69,11 @@ static void test_many_tunnels(void **state)
 	for (uint32_t i = 0; i < MANY; i++) {
 		const struct spec_tunnel *t = &tunnels[i];
 
-		assert_int_equal(network_find_tunnel(net, t->local, t->remote, t->has_key, t->key),
+		be32_t local = addr6_to_ipv4(&t->local), remote = addr6_to_ipv4(&t->remote);
+
+		assert_int_equal(network_find_tunnel(net, local, remote, t->has_key, t->key),
 				 i + 1);
-		assert_int_equal(network_find_tunnel(net, t->local, t->remote, true, t->key | 1),
+		assert_int_equal(network_find_tunnel(net, local, remote, true, t->key | 1),
 				 TUNNEL_NONE);
 	}
 	network_destroy(net);
@@ -89,15 +91,16 @@ static void test_crowded_index(void **state)
 		struct network *net;
 
 		for (unsigned i = 0; i < 4; i++) {
-			t[i].local = (be32_t)dice_next(&dice);
-			t[i].remote = (be32_t)dice_next(&dice);
+			t[i].local = addr6_from_ipv4((be32_t)dice_next(&dice));
+			t[i].remote = addr6_from_ipv4((be32_t)dice_next(&dice));
 			t[i].has_key = i % 2;
 			t[i].key = i < 3 ? 0 : 5;
 			t[i].mtu = 1476;
 		}
 		net = network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);
 		for (unsigned i = 0; i < 4; i++) {
-			be32_t local = t[i].local, remote = t[i].remote;
+			be32_t local = addr6_to_ipv4(&t[i].local);
+			be32_t remote = addr6_to_ipv4(&t[i].remote);
 			uint32_t key = t[i].key;
 
 			assert_int_equal(network_find_tunnel(net, local, remote, i % 2, key),

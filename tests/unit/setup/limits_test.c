@@ -35,7 +35,8 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 			.tunnels = &t.tunnel,
 			.n_tunnels = 1,
 		};
-	t.tunnel = (struct spec_tunnel){.local = 1, .remote = 2, .mtu = 1400};
+	t.tunnel = (struct spec_tunnel){
+		.local = addr6_from_ipv4(1), .remote = addr6_from_ipv4(2), .mtu = 1400};
 	t.spec = (struct network_spec){
 		.sites = t.spec_sites,
 		.n_sites = sites,

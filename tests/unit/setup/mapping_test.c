@@ -20,7 +20,7 @@ static struct flow_table *flows;
 static int make(void **state)
 {
 	static const uint8_t secret[16] = "mappings";
-	static struct spec_address address = {.addr = EGRESS};
+	static struct spec_address address;
 	static struct spec_pool pool = {
 		.mapping = MAPPING_ENDPOINT_INDEPENDENT,
 		.slice_size = SIZE,
@@ -28,6 +28,7 @@ static int make(void **state)
 		.n_addresses = 1,
 	};
 
+	address.addr = addr6_from_ipv4(EGRESS);
 	address.slices[0] = UINT64_C(3) << FIRST_SLICE; /* two of them */
 	net = network_create(&(struct network_spec){.pools = &pool, .n_pools = 1}, NULL);
 	flows = flow_table_create(CAPACITY, secret);

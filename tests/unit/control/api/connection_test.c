@@ -31,9 +31,17 @@ enum {
 	WAIT_MS = 20000,
 };
 
+/* As a constant; little-endian. */
+#define MAPPED(four)                                                                               \
+	{                                                                                          \
+		{                                                                                  \
+			0, (uint64_t)(four) << 32 | 0xffff0000                                     \
+		}                                                                                  \
+	}
+
 static struct spec_tunnel tunnels[] = {
-	{.name = "one", .local = 1, .remote = 2, .mtu = 1400},
-	{.name = "two", .local = 1, .remote = 3, .mtu = 1400},
+	{.name = "one", .local = MAPPED(1), .remote = MAPPED(2), .mtu = 1400},
+	{.name = "two", .local = MAPPED(1), .remote = MAPPED(3), .mtu = 1400},
 };
 static struct spec_site sites[N_SITES];
 static struct spec_pool pools[] = {{.name = "internet", .slice_size = 2048}};

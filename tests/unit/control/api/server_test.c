@@ -23,21 +23,29 @@
 #include <event2/thread.h>
 #include <jansson.h>
 
+/* As a constant; little-endian. */
+#define MAPPED(four)                                                                               \
+	{                                                                                          \
+		{                                                                                  \
+			0, (uint64_t)(four) << 32 | 0xffff0000                                     \
+		}                                                                                  \
+	}
+
 static struct prefix4 prefixes[] = {{.len = 24}};
 
 static struct spec_tunnel paris_tunnels[] = {{.name = "paris-1",
-					      .local = 0x0100000a,
-					      .remote = 0x0200000a,
+					      .local = MAPPED(0x0100000a),
+					      .remote = MAPPED(0x0200000a),
 					      .has_key = true,
 					      .key = 7,
 					      .mtu = 1472}};
 static struct spec_tunnel oslo_tunnels[] = {
-	{.name = "oslo-1", .local = 0x0100000a, .remote = 0x0300000a, .mtu = 1476}};
+	{.name = "oslo-1", .local = MAPPED(0x0100000a), .remote = MAPPED(0x0300000a), .mtu = 1476}};
 static struct spec_site sites[] = {
 	{.name = "paris", .prefixes = prefixes, .n_prefixes = 1, .tunnels = paris_tunnels, 1},
 	{.name = "oslo", .tunnels = oslo_tunnels, .n_tunnels = 1, .limits = {9000, 800, 70}},
 };
-static struct spec_address addresses[] = {{.addr = 0x016433c6, .slices = {0x6}}};
+static struct spec_address addresses[] = {{.addr = MAPPED(0x016433c6), .slices = {0x6}}};
 static struct spec_pool pools[] = {
 	{.name = "internet", .slice_size = 2048, .addresses = addresses, .n_addresses = 1}};
 static struct config_port config_ports[] = {{.name = "wan", .driver = PORT_MEMORY}};

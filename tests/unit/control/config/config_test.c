@@ -115,14 +115,14 @@ static void test_site_fields(void **state)
 	assert_int_equal(s[0].n_tunnels, 2);
 	assert_string_equal(t[0].name, "t0");
 	assert_int_equal(t[0].type, TUNNEL_GRE);
-	assert_int_equal(t[0].local, addr("192.0.2.1"));
-	assert_int_equal(t[0].remote, addr("192.0.2.2"));
+	assert_int_equal(addr6_to_ipv4(&t[0].local), addr("192.0.2.1"));
+	assert_int_equal(addr6_to_ipv4(&t[0].remote), addr("192.0.2.2"));
 	assert_true(t[0].has_key && t[0].key == 0);
-	assert_int_equal(t[0].address, addr("10.9.9.9"));
+	assert_int_equal(addr6_to_ipv4(&t[0].address), addr("10.9.9.9"));
 	assert_int_equal(t[0].mtu, 1300);
 	assert_int_equal(t[0].port, 1);
 	assert_false(t[1].has_key);
-	assert_int_equal(t[1].address, 0);
+	assert_true(addr6_is_zero(&t[1].address));
 	assert_int_equal(t[1].mtu, 1376); /* what its port leaves */
 	assert_int_equal(t[1].port, 0);
 	assert_true(s[1].tunnels[0].has_key);
@@ -141,7 +141,7 @@ static void test_egress_fields(void **state)
 	assert_int_equal(pool->port, 1);
 	assert_int_equal(pool->slice_size, 1024);
 	assert_int_equal(pool->n_addresses, 1);
-	assert_int_equal(pool->addresses[0].addr, addr("198.51.100.1"));
+	assert_int_equal(addr6_to_ipv4(&pool->addresses[0].addr), addr("198.51.100.1"));
 	for (uint32_t k = 0; k < SPEC_SLICES_MAX; k++)
 		assert_int_equal(spec_owns_slice(&pool->addresses[0], k), k == 2 || k == 63);
 	config_destroy(c);

@@ -143,13 +143,13 @@ static int set_up(void **state)
 	const uint32_t remotes[] = {BERLIN, MADRID, LISBON, MADRID};
 
 	for (size_t i = 0; i < ARRAY_SIZE(remotes); i++) {
-		sites[i].tunnels[0].local = htonl(LOCAL);
-		sites[i].tunnels[0].remote = htonl(remotes[i]);
+		sites[i].tunnels[0].local = addr6_from_ipv4(htonl(LOCAL));
+		sites[i].tunnels[0].remote = addr6_from_ipv4(htonl(remotes[i]));
 	}
-	faro[0].local = htonl(LOCAL);
-	faro[0].remote = htonl(BERLIN);
-	oslo[0].local6 = outer6(LOCAL);
-	oslo[0].remote6 = outer6(BERLIN);
+	faro[0].local = addr6_from_ipv4(htonl(LOCAL));
+	faro[0].remote = addr6_from_ipv4(htonl(BERLIN));
+	oslo[0].local = outer6(LOCAL);
+	oslo[0].remote = outer6(BERLIN);
 	net = network_create(&(struct network_spec){.sites = sites, .n_sites = ARRAY_SIZE(sites)},
 			     NULL);
 	paths = net == NULL ? NULL : path_mtus_create(net);
@@ -354,8 +354,8 @@ static void follows_a_change(void **state)
 		struct row small = {
 			.src = LOCAL, .dst = BERLIN, .type = 0x0800, .size = 1500, .mtu = 1200};
 		struct spec_tunnel tunnel = {.name = "b",
-					     .local = htonl(LOCAL),
-					     .remote = htonl(changes[i].remote),
+					     .local = addr6_from_ipv4(htonl(LOCAL)),
+					     .remote = addr6_from_ipv4(htonl(changes[i].remote)),
 					     .mtu = changes[i].mtu,
 					     .port = changes[i].port};
 		struct spec_site site = {.name = "berlin",

@@ -95,10 +95,10 @@ static void check(bool no_ipv6)
 	struct path_mtus *paths;
 	struct path_watch *watch;
 
-	four[0].local = htonl(OURS);
-	four[0].remote = htonl(FAR);
-	six[0].local6.half[1] = htobe64(1);
-	six[0].remote6.half[1] = htobe64(2);
+	four[0].local = addr6_from_ipv4(htonl(OURS));
+	four[0].remote = addr6_from_ipv4(htonl(FAR));
+	six[0].local.half[1] = htobe64(1);
+	six[0].remote.half[1] = htobe64(2);
 	net = network_create(&(struct network_spec){.sites = sites, .n_sites = 2}, NULL);
 	paths = path_mtus_create(net);
 	without_ipv6 = no_ipv6;

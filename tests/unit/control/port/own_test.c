@@ -122,8 +122,8 @@ static void test_start(void **state)
 static void test_change(void **state)
 {
 	static const char *const texts[] = {"203.0.113.10", "2001:db8:b::9", "203.0.113.20", NULL};
-	struct spec_address addresses[] = {{.addr = inet_addr("203.0.113.10"), .slices = {2}},
-					   {.addr = inet_addr("203.0.113.20"), .slices = {2}}};
+	struct spec_address addresses[] = {{.addr = addr("203.0.113.10"), .slices = {2}},
+					   {.addr = addr("203.0.113.20"), .slices = {2}}};
 	struct spec_pool pool = {.slice_size = 2048, .addresses = addresses, .n_addresses = 2};
 	struct prefix6 global = {addr("2001:db8:b::"), 48};
 	struct spec_site site = {.global_prefixes = &global, .n_global_prefixes = 1};

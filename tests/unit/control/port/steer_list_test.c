@@ -109,22 +109,14 @@ static struct network *make_network(size_t row)
 
 		*t = (struct spec_tunnel){.name = "t", .mtu = 1400, .has_key = true};
 		t->key = (uint32_t)site.n_tunnels;
-		if (addr6_is_mapped(&local)) {
-			t->local = addr6_to_ipv4(&local);
-			t->remote = htonl(0x0a000001);
-		} else {
-			t->local6 = local;
-			t->remote6 = addr("2001:db8:f::1");
-		}
+		t->local = local;
+		t->remote = addr(addr6_is_mapped(&local) ? "10.0.0.1" : "2001:db8:f::1");
 	}
 	for (; rows[row].egress[pool.n_addresses] != NULL; pool.n_addresses++) {
 		struct addr6 one = addr(rows[row].egress[pool.n_addresses]);
 
 		egress[pool.n_addresses].slices[0] = 1 << 1;
-		if (addr6_is_mapped(&one))
-			egress[pool.n_addresses].addr = addr6_to_ipv4(&one);
-		else
-			egress[pool.n_addresses].addr6 = one;
+		egress[pool.n_addresses].addr = one;
 	}
 	if (rows[row].global != NULL) {
 		global = (struct prefix6){addr(rows[row].global), 64};
