@@ -83,9 +83,11 @@ static int open_set(void **state)
 
 static int close_set(void **state)
 {
+	struct alarms *alarms = set.alarms; /* the set forgets them */
+
 	port_life_destroy(life);
 	ports_close(&set);
-	alarms_destroy(set.alarms);
+	alarms_destroy(alarms);
 	event_base_free(base);
 	network_destroy(start_net);
 	config_destroy(start);
@@ -214,6 +216,7 @@ int main(void)
 	int ret = port_eal_init(config, &errs);
 
 	err_print(&errs, stderr);
+	err_list_fini(&errs);
 	config_destroy(config);
 	return ret != 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
