@@ -5,7 +5,7 @@
  * have the same ends and keys, a tunnel of a site with the same ends and key, a pool with the same
  * addresses. So a rename keeps its flows, and no site gets the flows of another one.
  *
- * Private to control/change. Control thread only.
+ * Private to control/change and the registry (control/registry.h). Control thread only.
  */
 #pragma once
 
