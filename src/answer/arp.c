@@ -33,7 +33,7 @@ static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
 bool arp_answer(const struct context *ctx, struct packet *p)
 {
 	uint8_t *d = p->data;
-	const uint8_t *mac = ctx->nexthops->macs[p->port];
+	const uint8_t *mac = ctx->nexthops->macs[p->in_port];
 	be32_t sender, target;
 
 	if (p->len < ARP_LEN ||
@@ -42,7 +42,7 @@ bool arp_answer(const struct context *ctx, struct packet *p)
 	sender = wire_be32(d + ARP_SENDER_IP);
 	target = wire_be32(d + ARP_TARGET_IP);
 	/* A sender that claims the address itself announces a conflict, it does not ask. */
-	if (sender == target || is_own_probe(d, mac) || !answer_for(ctx, p->port, target))
+	if (sender == target || is_own_probe(d, mac) || !answer_for(ctx, p->in_port, target))
 		return false;
 
 	memcpy(d + ETHER_DST, d + ARP_SENDER_MAC, ETHER_ADDR_LEN);

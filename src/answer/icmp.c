@@ -48,13 +48,13 @@ static be32_t our_address(const struct context *ctx, const struct packet *p)
 /* The neighbour by which it goes back to where it came from; false: nobody is known. */
 static bool route_back(const struct context *ctx, struct packet *p)
 {
-	if (p->port == PORT_BACK_IN) { /* the error turns back as the packet did */
+	if (p->in_port == PORT_BACK_IN) { /* the error turns back as the packet did */
 		p->nexthop = NEXTHOP_HAIRPIN;
 		return true;
 	}
 	p->nexthop = p->onramp != TUNNEL_NONE
 			     ? p->onramp
-			     : routes_find(&ctx->nexthops->routes, p->port, p->probe.key.src);
+			     : routes_find(&ctx->nexthops->routes, p->in_port, p->probe.key.src);
 	return ctx->nexthops->at[p->nexthop].resolved;
 }
 
@@ -65,7 +65,7 @@ static bool can_be_told(const struct packet *p)
 
 	if (!addr4_is_host(p->probe.key.src) || !addr4_is_host(p->probe.key.dst))
 		return false;
-	return p->onramp != TUNNEL_NONE || p->port == PORT_BACK_IN ||
+	return p->onramp != TUNNEL_NONE || p->in_port == PORT_BACK_IN ||
 	       !(ethernet[ETHER_DST] & ETHER_GROUP);
 }
 
@@ -90,7 +90,7 @@ static void make_error(const struct context *ctx, struct packet *p, struct icmp_
 {
 	be32_t to = p->probe.key.src, from = our_address(ctx, p);
 	size_t embedded = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
-	uint16_t mtu = p->reason == ANSWER_TOO_BIG ? fitting_mtu(ctx, p) : 0;
+	uint16_t mtu = p->answer == ANSWER_TOO_BIG ? fitting_mtu(ctx, p) : 0;
 	uint8_t *ip, *icmp;
 
 	if (p->len >= ROOMY) { /* may fill its buffer: see in/assembly.c */
@@ -138,10 +138,10 @@ static void make_reset(struct packet *p)
 /* DROP_NONE if it may be. */
 static enum drop refuse(struct context *ctx, struct packet *p)
 {
-	enum drop drop = p->reason == ANSWER_UNREACHABLE ? (enum drop)p->refusal
-							 : answer_infos[p->reason].drop;
+	enum drop drop = p->answer == ANSWER_UNREACHABLE ? (enum drop)p->refusal
+							 : answer_infos[p->answer].drop;
 
-	if (p->reason == ANSWER_ECHO)
+	if (p->answer == ANSWER_ECHO)
 		return can_be_told(p) && route_back(ctx, p) ? DROP_NONE : drop;
 	if (can_be_told(p) && route_back(ctx, p) &&
 	    (drop == DROP_NONE || errors_may_send(ctx, p->probe.key.realm)))
@@ -165,14 +165,14 @@ void stage_answer(struct context *ctx, struct burst *b)
 			burst_drop(b, p, drop);
 			continue;
 		}
-		ctx->counters.answers[p->reason]++;
+		ctx->counters.answers[p->answer]++;
 		p->probe.hash = flow_table_prefetch(ctx->flows, &p->probe.key);
-		if (p->reason == ANSWER_ECHO)
+		if (p->answer == ANSWER_ECHO)
 			make_echo_reply(p);
-		else if (p->reason == ANSWER_RESET)
+		else if (p->answer == ANSWER_RESET)
 			make_reset(p);
 		else
-			make_error(ctx, p, answer_infos[p->reason].icmp);
+			make_error(ctx, p, answer_infos[p->answer].icmp);
 		if (is_too_big(ctx, p))
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else

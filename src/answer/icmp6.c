@@ -50,7 +50,7 @@ static bool route_back(const struct context *ctx, struct packet *p, const struct
 {
 	p->nexthop = p->onramp != TUNNEL_NONE
 			     ? p->onramp
-			     : routes_find6(&ctx->nexthops->routes, p->port, &key->src);
+			     : routes_find6(&ctx->nexthops->routes, p->in_port, &key->src);
 	return ctx->nexthops->at[p->nexthop].resolved;
 }
 
@@ -92,9 +92,9 @@ static uint32_t protocol_place(const struct packet *p)
 /* The second word of an error. */
 static uint32_t word_of(const struct context *ctx, const struct packet *p)
 {
-	if (p->reason == ANSWER_TOO_BIG)
+	if (p->answer == ANSWER_TOO_BIG)
 		return fitting_mtu(ctx, p);
-	return p->reason == ANSWER_PROTOCOL ? protocol_place(p) : 0;
+	return p->answer == ANSWER_PROTOCOL ? protocol_place(p) : 0;
 }
 
 /*
@@ -116,8 +116,8 @@ static void make_error(const struct context *ctx, struct packet *p, const struct
 	ip = p->data - ERROR_HEADERS;
 	icmp = ip + IPV6_LEN;
 	memset(icmp, 0, ICMP_LEN);
-	icmp[ICMP_TYPE] = answer_infos[p->reason].icmpv6.type;
-	icmp[ICMP_CODE] = answer_infos[p->reason].icmpv6.code;
+	icmp[ICMP_TYPE] = answer_infos[p->answer].icmpv6.type;
+	icmp[ICMP_CODE] = answer_infos[p->answer].icmpv6.code;
 	wire_put_be32(icmp + ICMP_ID, htonl(word));
 	write_header(ip, PROTO_ICMPV6, from, to, ICMP_LEN + embedded);
 	icmp6_put_checksum(from, to, icmp, ICMP_LEN + embedded);
@@ -153,18 +153,18 @@ static bool is_sound(const struct packet *p, const struct flow6_key *key)
 /* DROP_NONE if the answer was made. */
 static enum drop answer(struct context *ctx, struct packet *p, const struct flow6_key *key)
 {
-	bool is_reset = p->reason == ANSWER_RESET;
+	bool is_reset = p->answer == ANSWER_RESET;
 	struct addr6 from = is_reset ? key->dst : our_address(ctx, p, key);
-	bool is_error = p->reason != ANSWER_ECHO;
-	bool is_refusal = answer_infos[p->reason].drop == DROP_NONE; /* setup took its token */
+	bool is_error = p->answer != ANSWER_ECHO;
+	bool is_refusal = answer_infos[p->answer].drop == DROP_NONE; /* setup took its token */
 
 	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(ctx, p, key) ||
 	    (is_error && !is_refusal && !errors_may_send(ctx, p->probe.key.realm)))
-		return is_refusal || p->reason == ANSWER_UNREACHABLE ? p->refusal
-								     : answer_infos[p->reason].drop;
+		return is_refusal || p->answer == ANSWER_UNREACHABLE ? p->refusal
+								     : answer_infos[p->answer].drop;
 	if (!is_error && !is_sound(p, key))
 		return DROP_ICMP_CHECKSUM;
-	ctx->counters.answers[p->reason]++;
+	ctx->counters.answers[p->answer]++;
 	p->probe.hash = flow6_table_prefetch(ctx->flows6, key);
 	if (is_reset)
 		make_reset(p, key);

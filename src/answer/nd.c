@@ -97,10 +97,11 @@ bool nd_answer(const struct context *ctx, struct packet *p)
 		return false;
 	src = addr6_read(d + ND_IP + IPV6_SRC);
 	target = addr6_read(d + ND_TARGET);
-	if (is_own_probe(d, ctx->nexthops->macs[p->port]) || !answer_for(ctx, p->port, &target))
+	if (is_own_probe(d, ctx->nexthops->macs[p->in_port]) ||
+	    !answer_for(ctx, p->in_port, &target))
 		return false;
 	/* From nobody: it wants the address itself, and all shall hear that it is taken. */
-	make_advertisement(p, ctx->nexthops->macs[p->port], &target, &src,
+	make_advertisement(p, ctx->nexthops->macs[p->in_port], &target, &src,
 			   network_find_global(ctx->net, &target) != SITE_INTERNET);
 	return true;
 }

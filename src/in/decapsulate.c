@@ -176,6 +176,7 @@ static enum drop open_ipv6(struct context *ctx, struct packet *p, enum stage *ne
 		return DROP_OUTER_MALFORMED;
 	if (nd_answer(ctx, p)) {
 		ctx->counters.answers[ANSWER_NEIGHBOUR]++;
+		p->out_port = p->in_port;
 		*next = STAGE_TRANSMIT;
 		return DROP_NONE;
 	}
@@ -282,7 +283,7 @@ static __attribute__((noinline, cold)) bool sort_rare(struct context *ctx, struc
 		return false;
 	if (type == ETHER_ARP && arp_answer(ctx, p)) {
 		ctx->counters.answers[ANSWER_ARP]++;
-		burst_pass(b, STAGE_TRANSMIT, p);
+		burst_transmit(b, p, p->in_port);
 	} else {
 		leave(ctx, b, p, DROP_NOT_IP);
 	}

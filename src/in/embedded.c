@@ -95,7 +95,7 @@ void stage_embedded(struct context *ctx, struct burst *b)
 			continue;
 		}
 		if (ctx->count > 1 && handover_is_foreign(ctx, p)) {
-			burst_pass(b, STAGE_HANDOVER, p);
+			burst_handover(b, p, HANDOVER_TO_PARSE);
 			continue;
 		}
 		flow_table_lookup(ctx->flows, &probe, 1);

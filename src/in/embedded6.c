@@ -77,7 +77,7 @@ void stage_embedded6(struct context *ctx, struct burst *b)
 			continue;
 		}
 		if (ctx->count > 1 && handover_is_foreign6(ctx, p, key)) {
-			burst_pass(b, STAGE_HANDOVER, p);
+			burst_handover(b, p, HANDOVER_TO_PARSE);
 			continue;
 		}
 		flow6_table_lookup(ctx->flows6, keys, &probe, 1);

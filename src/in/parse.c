@@ -163,7 +163,7 @@ static ALWAYS_INLINE void sort(struct context *ctx, struct burst *b, struct pack
 	else if (ttl_expired(ctx, p))
 		burst_answer(b, p, ANSWER_TTL_EXPIRED);
 	else if (ctx->count > 1 && handover_is_foreign(ctx, p))
-		burst_pass(b, STAGE_HANDOVER, p);
+		burst_handover(b, p, HANDOVER_TO_PARSE);
 	else
 		burst_pass(b, STAGE_LOOKUP, p);
 }

@@ -179,7 +179,7 @@ void parse6_packet(struct context *ctx, struct burst *b, struct packet *p)
 	else if (hops_expired(ctx, p, key))
 		burst_answer6(b, p, ANSWER_TTL_EXPIRED);
 	else if (ctx->count > 1 && handover_is_foreign6(ctx, p, key))
-		burst_pass(b, STAGE_HANDOVER, p);
+		burst_handover(b, p, HANDOVER_TO_PARSE);
 	else
 		burst_pass(b, STAGE_LOOKUP6, p);
 }

@@ -84,8 +84,8 @@ static void look_at(struct context *ctx, struct packet *p)
 {
 	if (!partial_finish(p->data, p->len))
 		return;
-	ctx->port_counters[p->port].partial++;
-	ctx->ports[p->port].partial_until_s = ctx->now_s + PARTIAL_REST_S;
+	ctx->port_counters[p->in_port].partial++;
+	ctx->ports[p->in_port].partial_until_s = ctx->now_s + PARTIAL_REST_S;
 	ctx->partial_until_s = ctx->now_s + PARTIAL_REST_S;
 }
 
@@ -95,7 +95,8 @@ static __attribute__((noinline, cold)) void look_at_all(struct context *ctx, str
 	for (unsigned i = 0; i < b->n[stage]; i++) {
 		struct packet *p = b->list[stage][i];
 
-		if (p->port != PORT_BACK_IN && ctx->now_s < ctx->ports[p->port].partial_until_s)
+		if (p->in_port != PORT_BACK_IN &&
+		    ctx->now_s < ctx->ports[p->in_port].partial_until_s)
 			look_at(ctx, p);
 	}
 }
@@ -106,6 +107,6 @@ void partial_look(struct context *ctx, struct burst *b, enum stage stage)
 
 	if (__builtin_expect(ctx->now_s < ctx->partial_until_s, 0))
 		look_at_all(ctx, b, stage);
-	if (p->port != PORT_BACK_IN)
+	if (p->in_port != PORT_BACK_IN)
 		look_at(ctx, p);
 }

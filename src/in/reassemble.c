@@ -108,9 +108,7 @@ static bool hand_over(struct context *ctx, struct burst *b, struct packet *p,
 		handover_fragment(ctx, p, p->site_of_fragment);
 		return true;
 	}
-	p->fragment_limit =
-		fragment->key.zero == ASSEMBLY_OUTER6; /* back to this stage, over there */
-	burst_pass(b, STAGE_HANDOVER, p);
+	burst_handover(b, p, HANDOVER_TO_REASSEMBLE);
 	return true;
 }
 

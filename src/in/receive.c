@@ -25,7 +25,7 @@ static void take(struct context *ctx, struct burst *b, struct packet *p, uint16_
 		 struct rte_mbuf *m)
 {
 	p->mbuf = m;
-	p->port = (uint8_t)port;
+	p->in_port = (uint8_t)port;
 	p->onramp = TUNNEL_NONE;
 	p->nexthop = NEXTHOP_NONE;
 	ctx->port_counters[port].rx_bytes += m->pkt_len;
@@ -51,7 +51,7 @@ static bool is_for_us(const struct context *ctx, const struct packet *p)
 	const uint8_t *d = p->data;
 
 	if (p->len < ETHER_LEN ||
-	    memcmp(d + ETHER_DST, ctx->nexthops->macs[p->port], ETHER_ADDR_LEN) == 0)
+	    memcmp(d + ETHER_DST, ctx->nexthops->macs[p->in_port], ETHER_ADDR_LEN) == 0)
 		return true; /* or too short for anything: that is said later */
 	return d[ETHER_DST] & ETHER_GROUP &&
 	       (wire_16(d + ETHER_TYPE) == ETHER_ARP ||

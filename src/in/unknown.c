@@ -81,7 +81,7 @@ static size_t read_outer(const uint8_t *ip, struct unknown_tunnel *t, size_t *to
 
 void unknown_look(struct context *ctx, const struct packet *p, enum drop drop)
 {
-	struct unknown_tunnel t = {.port = p->port, .reason = (uint8_t)drop};
+	struct unknown_tunnel t = {.port = p->in_port, .reason = (uint8_t)drop};
 	const uint8_t *ip = p->data + ETHER_LEN;
 	size_t at, total;
 	const struct tunnel_kind *kind = tunnel_kind_of_stranger(drop);

@@ -113,7 +113,7 @@ static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const stru
 	memcpy(p->data, n->ethernet, ETHER_LEN);
 	if (type != ETHER_IPV4 && n->tunnel == TUNNEL_NONE)
 		wire_put_be16(p->data + ETHER_TYPE, htons(type));
-	p->port = n->port;
+	p->out_port = n->port;
 }
 
 void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop)

@@ -122,7 +122,7 @@ static const struct family six = {STAGE_FORWARD6, STAGE_REWRITE6, STAGE_ANSWER6,
 static inline void answer(struct burst *b, struct packet *p, const struct family *y,
 			  enum answer what)
 {
-	p->reason = what;
+	p->answer = what;
 	burst_pass(b, y->answer, p);
 }
 

@@ -130,7 +130,7 @@ static enum drop send_fragments(struct context *ctx, struct packet *p)
 
 	if (!nexthop->resolved)
 		return transmit_not_resolved(ctx, nexthop);
-	if (p->reason == FRAGMENT_TRANSLATE)
+	if (p->fragment_how == FRAGMENT_TRANSLATE)
 		family_of(p)->rewrite(ctx, p);
 	drop = cut(ctx, p, fragments, &n);
 	if (drop != DROP_NONE)

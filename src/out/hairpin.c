@@ -30,7 +30,7 @@ void stage_hairpin(struct context *ctx, struct burst *b)
 
 		give_back_hop(p->data);
 		p->onramp = TUNNEL_NONE;
-		p->port = PORT_BACK_IN;
+		p->in_port = PORT_BACK_IN;
 	}
 	ctx->counters.hairpinned += b->n[STAGE_HAIRPIN];
 }

@@ -68,7 +68,7 @@ void stage_transmit(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_TRANSMIT]; i++) {
 		struct packet *p = b->list[STAGE_TRANSMIT][i];
-		struct context_port *to = &ctx->ports[p->port];
+		struct context_port *to = &ctx->ports[p->out_port];
 		struct rte_mbuf *m = p->mbuf;
 
 		m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
@@ -98,11 +98,11 @@ void stage_drop(struct context *ctx, struct burst *b)
 
 		uint16_t charged = tunnel_of(ctx, p);
 
-		ctx->counters.drops[p->reason]++;
+		ctx->counters.drops[p->drop]++;
 		if (charged != TUNNEL_NONE)
 			ctx->tunnels[charged].drops++;
-		else if (p->reason == DROP_TRUNCATED && p->port != PORT_BACK_IN)
-			ctx->port_counters[p->port].cut++;
+		else if (p->drop == DROP_TRUNCATED && p->in_port != PORT_BACK_IN)
+			ctx->port_counters[p->in_port].cut++;
 		mbufs[i] = p->mbuf;
 	}
 	rte_pktmbuf_free_bulk(mbufs, n);

@@ -11,9 +11,9 @@
  *   +--------+---------+---------+--------+---------+----------------+
  *
  * The owner parses once more, which costs less than carrying a parsed packet through memory would.
- * It does so in the stage reassemble if the packet is one of IPv6 that came in fragments, since
- * only there it is known how large they were. A fragment whose flow's owner was asked (in/admit.h)
- * has the site instead of the tunnel, and goes there, too.
+ * Fragments begin with the stage reassemble, and so does a packet of IPv6 that came in fragments,
+ * since only there it is known how large they were. A fragment whose flow's owner was asked
+ * (in/admit.h) has the site instead of the tunnel, and goes there, too.
  */
 #include "path/handover.h"
 
@@ -204,9 +204,11 @@ struct remotes **handover_remotes(struct handover *h)
 
 static uint32_t word_of(const struct packet *p)
 {
-	bool fragments = p->data[0] >> 4 == 6 && p->fragment_limit != 0;
+	bool fragments = p->handover_to == HANDOVER_TO_REASSEMBLE ||
+			 (p->data[0] >> 4 == 6 && p->fragment_limit != 0);
 
-	return (fragments ? WORD_FRAGMENTS : 0) | (uint32_t)p->port << WORD_PORT_SHIFT | p->onramp;
+	return (fragments ? WORD_FRAGMENTS : 0) | (uint32_t)p->in_port << WORD_PORT_SHIFT |
+	       p->onramp;
 }
 
 static void give(struct context *ctx, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
@@ -246,7 +248,7 @@ void stage_handover(struct context *ctx, struct burst *b)
 void handover_fragment(struct context *ctx, struct packet *p, uint16_t site)
 {
 	struct rte_mbuf *m = p->mbuf;
-	uint32_t word = (uint32_t)p->port << WORD_PORT_SHIFT;
+	uint32_t word = (uint32_t)p->in_port << WORD_PORT_SHIFT;
 
 	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
 	m->data_len = p->len;
@@ -269,11 +271,11 @@ static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 	p->mbuf = m;
 	p->data = rte_pktmbuf_mtod(m, uint8_t *);
 	p->len = m->data_len;
-	p->port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
+	p->in_port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
 	p->nexthop = NEXTHOP_NONE;
 	p->onramp = word & WORD_ASKED ? TUNNEL_NONE : (uint16_t)(word & WORD_TUNNEL_MASK);
 	if (word & WORD_FRAME)
-		burst_pass(b, STAGE_TRANSMIT, p);
+		burst_transmit(b, p, p->in_port);
 	else if (word & WORD_ASKED)
 		burst_reassemble(b, p, (uint16_t)(word & WORD_TUNNEL_MASK));
 	else if (word & WORD_FRAGMENTS)

@@ -53,19 +53,29 @@ enum stage {
 
 struct rte_mbuf;
 
+/*
+ * Each field: which stage writes it. Fields that share a place are named for their list: a packet
+ * is in one list, and what is written for it is read by its stage alone.
+ */
 struct packet {
 	struct flow_probe probe; /* parse: key; lookup, setup: record and direction */
-	uint8_t *data; /* first Ethernet; decapsulate to rewrite: inner IP; then Ethernet again */
+	uint8_t *data; /* where it begins now: Ethernet; from decapsulate to rewrite, IP */
 	struct rte_mbuf *mbuf; /* its buffer: receive and transmit alone look inside */
 	uint16_t len; /* bytes from data on */
 	uint16_t onramp; /* decapsulate: the tunnel it came out of; TUNNEL_NONE: none */
 	uint16_t nexthop; /* forward, answer: where it goes on; receive: NEXTHOP_NONE */
 	uint8_t l4; /* parse: offset of the transport header from data */
 	uint8_t tcp_flags; /* parse */
-	uint8_t port; /* in: receive; out: encapsulate */
-	uint8_t reason; /* to STAGE_DROP: enum drop; to STAGE_ANSWER: enum answer */
+	uint8_t in_port; /* receive: came in by it; hairpin: PORT_BACK_IN */
+	uint8_t out_port; /* encapsulate, and who passes it to transmit: leaves by it */
 	union {
-		uint16_t owner; /* parse: to STAGE_HANDOVER, the worker it belongs to */
+		uint8_t drop; /* to STAGE_DROP: enum drop */
+		uint8_t answer; /* to STAGE_ANSWER, STAGE_ANSWER6: enum answer */
+		uint8_t fragment_how; /* to STAGE_FRAGMENT: enum fragment_how */
+		uint8_t handover_to; /* to STAGE_HANDOVER: enum handover_to */
+	};
+	union {
+		uint16_t owner; /* to STAGE_HANDOVER: the worker it belongs to */
 		uint16_t refusal; /* to STAGE_ANSWER: enum drop, if nobody can be told */
 	};
 	union {
@@ -82,6 +92,7 @@ struct packet {
 	};
 };
 
+static_assert(DROP_COUNT <= UINT8_MAX && ANSWER_COUNT <= UINT8_MAX, "a reason is a byte");
 static_assert(sizeof(struct packet) == CACHE_LINE, "a packet is one cache line");
 
 struct burst {
@@ -104,7 +115,7 @@ static inline void burst_pass(struct burst *b, enum stage to, struct packet *p)
 
 static inline void burst_drop(struct burst *b, struct packet *p, enum drop reason)
 {
-	p->reason = reason;
+	p->drop = reason;
 	burst_pass(b, STAGE_DROP, p);
 }
 
@@ -115,23 +126,40 @@ static inline void burst_reassemble(struct burst *b, struct packet *p, uint16_t 
 	burst_pass(b, STAGE_REASSEMBLE, p);
 }
 
+/* What the worker that gets it does with it first: fragments have no key yet. */
+enum handover_to { HANDOVER_TO_PARSE, HANDOVER_TO_REASSEMBLE };
+
+/* To the worker p->owner. */
+static inline void burst_handover(struct burst *b, struct packet *p, enum handover_to to)
+{
+	p->handover_to = to;
+	burst_pass(b, STAGE_HANDOVER, p);
+}
+
+/* Out as it is, a finished frame. */
+static inline void burst_transmit(struct burst *b, struct packet *p, uint8_t port)
+{
+	p->out_port = port;
+	burst_pass(b, STAGE_TRANSMIT, p);
+}
+
 /* To STAGE_FRAGMENT: has the packet still to be translated? */
 enum fragment_how { FRAGMENT_AS_IS, FRAGMENT_TRANSLATE };
 
 static inline void burst_fragment(struct burst *b, struct packet *p, enum fragment_how how)
 {
-	p->reason = how;
+	p->fragment_how = how;
 	burst_pass(b, STAGE_FRAGMENT, p);
 }
 
 static inline void burst_answer6(struct burst *b, struct packet *p, enum answer answer)
 {
-	p->reason = answer;
+	p->answer = answer;
 	burst_pass(b, STAGE_ANSWER6, p);
 }
 
 static inline void burst_answer(struct burst *b, struct packet *p, enum answer answer)
 {
-	p->reason = answer;
+	p->answer = answer;
 	burst_pass(b, STAGE_ANSWER, p);
 }

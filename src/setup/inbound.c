@@ -18,7 +18,7 @@ static bool is_forged(const struct context *ctx, const struct packet *p)
 {
 	const struct flow_key *key = &p->probe.key;
 
-	return p->port != PORT_BACK_IN &&
+	return p->in_port != PORT_BACK_IN &&
 	       network_find_pool(ctx->net, key->src, ntohs(key->sport)) != NULL;
 }
 

@@ -188,7 +188,7 @@ struct packet *bench_packet(struct stage_bench *b, const void *bytes, size_t len
 	memset(p, 0xdd, sizeof(*p)); /* a stage may read only what the ones before it wrote */
 	p->data = buffer + STAGE_HEADROOM;
 	p->len = (uint16_t)len;
-	p->port = port;
+	p->in_port = port;
 	p->onramp = TUNNEL_NONE;
 	p->nexthop = NEXTHOP_NONE;
 	return p;

@@ -100,13 +100,13 @@ static void test_rows(void **state)
 			fail_msg("row %zu: %s", i, rows[i].why);
 		answers += rows[i].answered;
 		if (!rows[i].answered) {
-			assert_int_equal(p->reason, DROP_NOT_IP);
+			assert_int_equal(p->drop, DROP_NOT_IP);
 			assert_memory_equal(p->data, bytes, rows[i].len);
 			continue;
 		}
-		assert_int_equal(p->port, rows[i].port);
+		assert_int_equal(p->out_port, rows[i].port);
 		assert_int_equal(p->len, rows[i].len);
-		check_reply(p->data, b->nexthops->macs[p->port], rows[i].sender, rows[i].target);
+		check_reply(p->data, b->nexthops->macs[p->in_port], rows[i].sender, rows[i].target);
 	}
 	assert_int_equal(b->ctx.counters.answers[ANSWER_ARP], answers);
 	bench_destroy(b);

@@ -79,7 +79,7 @@ static struct packet *make(struct stage_bench *b, const struct row *row)
 	p->probe.dir = row->tunnel == TUNNEL_NONE ? FLOW_RETURN : FLOW_FORWARD;
 	p->probe.record = bench_flow6(b, &flow, TUNNEL_B1, NAT_PORT);
 	p->l4 = 40;
-	p->reason = row->answer;
+	p->answer = row->answer;
 	p->fragment_limit = row->largest;
 	p->data[-ETHER_LEN] = row->multicast ? 0x33 : 2;
 	return p;
@@ -127,8 +127,8 @@ static void every_row(void **state)
 		if (to != (rows[i].type == 0 ? STAGE_DROP
 			   : rows[i].cut     ? STAGE_FRAGMENT
 					     : STAGE_ENCAPSULATE6) ||
-		    (to == STAGE_DROP && p->reason != rows[i].drop))
-			fail_msg("%s: stage %d, %s", rows[i].why, to, drop_infos[p->reason].name);
+		    (to == STAGE_DROP && p->drop != rows[i].drop))
+			fail_msg("%s: stage %d, %s", rows[i].why, to, drop_infos[p->drop].name);
 		assert_int_equal(b->ctx.counters.answers[rows[i].answer], rows[i].type != 0);
 		if (to != STAGE_DROP)
 			check_answer(&rows[i], p, asked);
@@ -148,7 +148,7 @@ static void errors_are_limited(void **state)
 		if (bench_run(b, STAGE_ANSWER6, p) == STAGE_ENCAPSULATE6)
 			told++;
 		else
-			refused += p->reason == DROP_TTL_EXPIRED;
+			refused += p->drop == DROP_TTL_EXPIRED;
 		flow_table_remove(b->ctx.flows6, p->probe.record);
 		bench_clear(b);
 	}

@@ -58,7 +58,7 @@ static struct packet *packet_of(struct stage_bench *b, const struct frame *f, ui
 	p->probe.record = 0; /* the only flow */
 	p->probe.dir = tunnel == TUNNEL_NONE ? FLOW_RETURN : FLOW_FORWARD;
 	p->l4 = 20;
-	p->reason = answer;
+	p->answer = answer;
 	return p;
 }
 
@@ -102,7 +102,7 @@ static void test_errors(void **state)
 			p->refusal = DROP_NO_ROUTE;
 		to = bench_run(b, STAGE_ANSWER, p);
 		if (to != (rows[i].drop == DROP_NONE ? STAGE_ENCAPSULATE : STAGE_DROP) ||
-		    (to == STAGE_DROP && p->reason != rows[i].drop))
+		    (to == STAGE_DROP && p->drop != rows[i].drop))
 			fail_msg("row %zu: %s", i, rows[i].why);
 		if (to == STAGE_ENCAPSULATE) {
 			check_error(p, i, embedded_packet, len);

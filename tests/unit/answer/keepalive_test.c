@@ -41,7 +41,7 @@ static void waits_for_no_neighbour(void **state)
 
 	b->nexthops->at[TUNNEL_B1].via = NEXTHOP_SILENT;
 	assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_DROP);
-	assert_int_equal(p->reason, DROP_PROTOCOL);
+	assert_int_equal(p->drop, DROP_PROTOCOL);
 	assert_int_equal(b->ctx.counters.answers[ANSWER_KEEPALIVE], 0);
 	bench_destroy(b);
 }

@@ -119,9 +119,8 @@ static void check_row(struct stage_bench *b, size_t i)
 	if (to != (rows[i].drop != DROP_NONE ? STAGE_DROP
 		   : rows[i].six	     ? STAGE_PARSE6
 					     : STAGE_PARSE) ||
-	    (to == STAGE_DROP && p->reason != rows[i].drop))
-		fail_msg("row %zu: %s: stage %d, %s", i, rows[i].why, to,
-			 drop_infos[p->reason].name);
+	    (to == STAGE_DROP && p->drop != rows[i].drop))
+		fail_msg("row %zu: %s: stage %d, %s", i, rows[i].why, to, drop_infos[p->drop].name);
 	assert_int_equal(p->onramp, rows[i].tunnel);
 	if (to == STAGE_DROP)
 		return;
@@ -214,9 +213,9 @@ static void test_every_truncation(void **state)
 		struct packet *p = bench_packet(b, bytes, len, PORT_UNDERLAY);
 
 		assert_int_equal(bench_run(b, STAGE_DECAPSULATE, p), STAGE_DROP);
-		assert_int_equal(p->reason, len < 14   ? DROP_NOT_IP
-					    : len < 34 ? DROP_OUTER_MALFORMED
-						       : DROP_TRUNCATED);
+		assert_int_equal(p->drop, len < 14   ? DROP_NOT_IP
+					  : len < 34 ? DROP_OUTER_MALFORMED
+						     : DROP_TRUNCATED);
 		bench_clear(b);
 	}
 	bench_destroy(b);
@@ -260,7 +259,7 @@ static void test_priority_tags(void **state)
 		p = bench_packet(b, bytes, len + n, PORT_UNDERLAY);
 		to = bench_run(b, STAGE_DECAPSULATE, p);
 		if (to != (tagged[i].drop == DROP_NONE ? STAGE_PARSE : STAGE_DROP) ||
-		    (to == STAGE_DROP && p->reason != tagged[i].drop))
+		    (to == STAGE_DROP && p->drop != tagged[i].drop))
 			fail_msg("%s: stage %d", tagged[i].why, to);
 		if (to == STAGE_PARSE)
 			assert_int_equal(p->onramp, TUNNEL_M1);
@@ -280,7 +279,7 @@ static void test_hostile_tags(void **state)
 		struct packet *p = bench_packet(b, bytes, len, PORT_UNDERLAY);
 
 		assert_int_equal(bench_run(b, STAGE_DECAPSULATE, p), STAGE_DROP);
-		assert_int_equal(p->reason, DROP_NOT_IP);
+		assert_int_equal(p->drop, DROP_NOT_IP);
 		bench_clear(b);
 	}
 	bench_destroy(b);

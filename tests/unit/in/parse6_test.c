@@ -78,8 +78,8 @@ static void every_row(void **state)
 			p->data[rows[i].poke.at] = rows[i].poke.to;
 		p->len = (uint16_t)(p->len - rows[i].cut);
 		to = bench_run(b, STAGE_PARSE6, p);
-		if (to != rows[i].to || (to == STAGE_DROP && p->reason != rows[i].drop))
-			fail_msg("%s: stage %d, %s", rows[i].why, to, drop_infos[p->reason].name);
+		if (to != rows[i].to || (to == STAGE_DROP && p->drop != rows[i].drop))
+			fail_msg("%s: stage %d, %s", rows[i].why, to, drop_infos[p->drop].name);
 		if (to == STAGE_LOOKUP6) {
 			assert_true(addr6_equal(&key->src, &src));
 			assert_int_equal(key->realm, b->net->tunnels[rows[i].tunnel].site);
@@ -103,7 +103,7 @@ static void without_a_table(void **state)
 
 	b->ctx.flows6 = NULL;
 	assert_int_equal(bench_run(b, STAGE_PARSE6, p), STAGE_DROP);
-	assert_int_equal(p->reason, DROP_NO_IPV6);
+	assert_int_equal(p->drop, DROP_NO_IPV6);
 	b->ctx.flows6 = table;
 	bench_destroy(b);
 }

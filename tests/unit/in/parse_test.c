@@ -134,8 +134,8 @@ static void test_rows(void **state)
 		p = bench_packet(b, bytes + 14, len, PORT_UNDERLAY);
 		p->onramp = rows[i].tunnel;
 		to = bench_run(b, STAGE_PARSE, p);
-		if (to != rows[i].to || ((to == D || to == A) && p->reason != rows[i].reason))
-			fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->reason);
+		if (to != rows[i].to || ((to == D || to == A) && p->drop != rows[i].reason))
+			fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->drop);
 		if (to == STAGE_LOOKUP)
 			check_key(p, i, len);
 		bench_clear(b);

@@ -47,7 +47,7 @@ static void check_frame(const struct packet *p, size_t i, const struct frame *in
 	struct frame out;
 	const char *why;
 
-	assert_int_equal(p->port, rows[i].port);
+	assert_int_equal(p->out_port, rows[i].port);
 	assert_memory_equal(p->data, macs, sizeof(macs));
 	if (!frame_parse(p->data, p->len, &out, &why))
 		fail_msg("row %zu: %s: %s is wrong", i, rows[i].why, why);
@@ -86,7 +86,7 @@ static void test_rows(void **state)
 			if (rows[i].leaves)
 				check_frame(p, i, &in);
 			else
-				assert_int_equal(p->reason, DROP_NO_NEIGHBOUR);
+				assert_int_equal(p->drop, DROP_NO_NEIGHBOUR);
 			packets += rows[i].outer_dst != 0;
 			bytes += rows[i].outer_dst != 0 ? len : 0;
 			bench_clear(b);
@@ -123,8 +123,8 @@ static void test_closed_port(void **state)
 		b->ports[closed[i].closed].n_queues = 0;
 		p->nexthop = nexthop_of(b, closed[i].nexthop);
 		assert_int_equal(bench_run(b, STAGE_ENCAPSULATE, p), STAGE_DROP);
-		if (p->reason != closed[i].drop)
-			fail_msg("%s: %s", closed[i].why, drop_infos[p->reason].name);
+		if (p->drop != closed[i].drop)
+			fail_msg("%s: %s", closed[i].why, drop_infos[p->drop].name);
 		bench_destroy(b);
 	}
 }

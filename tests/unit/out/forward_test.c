@@ -64,8 +64,8 @@ static void check_row(struct stage_bench *b, size_t i)
 	enum stage to = bench_run(b, STAGE_FORWARD, p);
 	bool goes = rows[i].to == STAGE_REWRITE || rows[i].to == STAGE_FRAGMENT;
 
-	if (to != rows[i].to || (!goes && p->reason != rows[i].reason))
-		fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->reason);
+	if (to != rows[i].to || (!goes && p->drop != rows[i].reason))
+		fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->drop);
 	assert_int_equal(f->onramp, rows[i].onramp);
 	assert_int_equal(flow_packets(f, rows[i].dir), goes);
 	assert_int_equal(flow_bytes(f, rows[i].dir), goes ? p->len : 0);

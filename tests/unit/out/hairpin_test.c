@@ -24,14 +24,14 @@ static void test_turns_back(void **state)
 		struct frame out;
 		const char *why;
 
-		p->port = PORT_UNDERLAY;
+		p->in_port = PORT_UNDERLAY;
 		p->nexthop = NEXTHOP_HAIRPIN;
 		assert_int_equal(bench_run(b, STAGE_ENCAPSULATE, p), STAGE_HAIRPIN);
 		b->burst.n[STAGE_HAIRPIN] = 1;
 		stage_hairpin(&b->ctx, &b->burst);
 		assert_int_equal(b->burst.n[STAGE_HAIRPIN], 1); /* stays there for the pipeline */
 		assert_int_equal(p->onramp, TUNNEL_NONE);
-		assert_int_equal(p->port, PORT_BACK_IN);
+		assert_int_equal(p->in_port, PORT_BACK_IN);
 		assert_true(frame_parse(bytes, bench_frame(p, bytes), &out, &why));
 		assert_int_equal(out.ttl, ttl + 1);
 		assert_int_equal(out.token, ttl);

@@ -119,8 +119,8 @@ static void test_refused(void **state)
 
 		inbound_open(&b->ctx, &b->burst, p);
 		assert_int_equal(b->burst.n[STAGE_DROP], 1);
-		if (p->reason != rows[i].drop)
-			fail_msg("%s: %s", rows[i].why, drop_infos[p->reason].name);
+		if (p->drop != rows[i].drop)
+			fail_msg("%s: %s", rows[i].why, drop_infos[p->drop].name);
 		assert_int_equal(use->counters.flows, 0);
 		assert_int_equal(b->ctx.flows_taken, 0);
 		assert_true(use->spent_until_ns <= b->ctx.now_ns);
@@ -141,7 +141,7 @@ static void test_full(void **state)
 	p = from(b, &first, SERVER + 100);
 	inbound_open(&b->ctx, &b->burst, p);
 	assert_int_equal(b->burst.n[STAGE_DROP], 1);
-	assert_int_equal(p->reason, DROP_TABLE_FULL);
+	assert_int_equal(p->drop, DROP_TABLE_FULL);
 	assert_int_equal(b->ctx.sites[SITE_BERLIN].counters.flows, CAPACITY);
 	bench_destroy(b);
 }

@@ -83,8 +83,8 @@ static void test_rows(void **state)
 		uint64_t before = taken(b);
 		enum stage to = bench_run(b, STAGE_SETUP, p);
 
-		if (to != rows[i].to || (to != STAGE_FORWARD && p->reason != rows[i].reason))
-			fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->reason);
+		if (to != rows[i].to || (to != STAGE_FORWARD && p->drop != rows[i].reason))
+			fail_msg("row %zu: %s: stage %d, reason %d", i, rows[i].why, to, p->drop);
 		if (to == STAGE_FORWARD)
 			check_flow(b, p, i);
 		else
@@ -111,7 +111,7 @@ static void test_undone_when_full(void **state)
 	f.sport = 5000;
 	p = first_packet(b, &f, TUNNEL_B1);
 	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_ANSWER);
-	assert_int_equal(p->reason, ANSWER_EXHAUSTED);
+	assert_int_equal(p->answer, ANSWER_EXHAUSTED);
 	assert_int_equal(p->refusal, DROP_TABLE_FULL);
 	assert_int_equal(taken(b), 0);
 	assert_int_equal(b->ctx.counters.flows_created, 0);
