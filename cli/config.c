@@ -120,7 +120,7 @@ static json_t *wait_applied(const struct cli *cli)
 	const struct timespec pause = {.tv_nsec = POLL_NS};
 
 	for (;;) {
-		json_t *state = client_get(cli, "/v1/config");
+		json_t *state = client_get(cli, "/v1/config?text=false");
 
 		if (state == NULL || strcmp(client_text(state, "state"), "applying") != 0)
 			return state;
@@ -164,7 +164,6 @@ static int finish_change(const struct cli *cli, json_t *answer)
 	if (state != NULL)
 		status = client_number(state, "failed") > 0 ? CLI_EXIT_WRONG : CLI_EXIT_OK;
 	if (state != NULL && cli->json) {
-		json_object_del(state, "text");
 		json_object_update(answer, state);
 		client_print_json(answer, cli->out);
 	} else if (status == CLI_EXIT_OK) {

@@ -210,7 +210,7 @@ def rows(c):
         # finish(); seccomp of one architecture refuses the others by itself
         "NoNewPrivileges": None, "SystemCallArchitectures": None,
         # of the service manager
-        "ExecStart": None, "Restart": None, "RestartPreventExitStatus": None, "RestartSec": None,
+        "ExecStart": None, "ExecReload": None, "Restart": None, "RestartPreventExitStatus": None, "RestartSec": None,
         "RuntimeDirectoryPreserve": None, "Type": None, "WatchdogSec": None, "TimeoutStartSec": None,
     }
 

@@ -36,8 +36,10 @@ def check(schema, value, where):
 
 def test_openapi_is_true(replay):
     _, openapi = replay.get("/v1/openapi.json")
-    assert len(openapi["paths"]) == 8
+    assert len(openapi["paths"]) == 15
     for path, route in openapi["paths"].items():
+        if "get" not in route:
+            continue  # test_config.py
         status, answer = replay.get(path)
         assert status == 200
         content = route["get"]["responses"]["200"]["content"]

@@ -46,7 +46,7 @@ const struct route_field config_fields[] = {
 	{"confirm_s", FIELD_INTEGER_OR_NULL, "seconds left to confirm it"},
 	{"failed", FIELD_INTEGER_OR_NULL, "the revision that could not be applied at last"},
 	{"reasons[]", FIELD_STRING, "why not"},
-	{"text", FIELD_STRING, "of the configuration that runs"},
+	{"text", FIELD_STRING, "of the configuration that runs; not with text=false", true},
 	{NULL},
 };
 
@@ -69,6 +69,11 @@ const struct route_field config_history_fields[] = {
 	{"revisions[].who", FIELD_STRING, "whose it is"},
 	{"revisions[].comment", FIELD_STRING, "why"},
 	{"revisions[].bytes", FIELD_INTEGER, "of its text"},
+	{NULL},
+};
+
+const struct route_arg config_args[] = {
+	{"text", ARG_FLAG, 0, 0, "false: all but the text"},
 	{NULL},
 };
 
@@ -235,7 +240,8 @@ void config_answer(const struct api_request *rq, struct api_reply *reply)
 	json_object_set_new(reply->body, "failed",
 			    json_number_or_null(status.failed, status.failed != 0));
 	json_object_set_new(reply->body, "reasons", reasons);
-	json_object_set_new(reply->body, "text", json_stringn(text, len));
+	if (!rq->args[0].given || rq->args[0].number)
+		json_object_set_new(reply->body, "text", json_stringn(text, len));
 }
 
 void config_check_answer(const struct api_request *rq, struct api_reply *reply)

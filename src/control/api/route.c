@@ -25,7 +25,7 @@ const struct route api_routes[] = {
 	 egress_fields, egress_answer},
 	{"/v1/drops", "Packets not delivered, by reason, and packets answered by the gateway",
 	 drops_args, drops_fields, drops_answer},
-	{"/v1/config", "The configuration that runs, and how a change of it goes on", NULL,
+	{"/v1/config", "The configuration that runs, and how a change of it goes on", config_args,
 	 config_fields, config_answer},
 	{"/v1/config/check", "Is this text a configuration? All its errors", config_check_args,
 	 config_check_fields, config_check_answer, ROUTE_POST_TEXT},
