@@ -19,7 +19,7 @@
  */
 #pragma once
 
-#include "control/port.h"
+#include "control/port/port.h"
 
 struct alarms;
 struct announcer;

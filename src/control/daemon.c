@@ -26,7 +26,7 @@
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/notify.h"
-#include "control/port.h"
+#include "control/port/port.h"
 #include "control/port/life.h"
 #include "control/publish.h"
 #include "control/rest_watch.h"

@@ -27,7 +27,7 @@ enum {
 
 struct steer_queue; /* in/steer.h */
 
-/* A DPDK port as workers see it. Index in an array: its slot (control/port.h). */
+/* A DPDK port as workers see it. Index in an array: its slot (control/port/port.h). */
 struct worker_port {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t mtu;

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "control/kernel/neighbours.h"
-#include "control/port.h"
+#include "control/port/port.h"
 
 #include <errno.h>
 #include <net/if_arp.h>

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "control/config/config.h"
-#include "control/port.h"
+#include "control/port/port.h"
 #include "network/network.h"
 #include "worker/worker.h"
 

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "control/port.h"
+#include "control/port/port.h"
 #include "network/ids.h"
 #include "network/network.h"
 #include "network/nexthop.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "control/kernel/view.h"
-#include "control/port.h"
+#include "control/port/port.h"
 
 /* What to read anew; bits. */
 enum {

@@ -16,7 +16,7 @@
  */
 #pragma once
 
-#include "control/port.h"
+#include "control/port/port.h"
 
 struct port_life;
 

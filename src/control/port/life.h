@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "control/port.h"
+#include "control/port/port.h"
 
 struct event_base;
 struct port_life;

@@ -1,7 +1,7 @@
 /* Private to control/port/: the parts that open one port. All: control thread. */
 #pragma once
 
-#include "control/port.h"
+#include "control/port/port.h"
 
 #include <stdbool.h>
 #include <stddef.h>

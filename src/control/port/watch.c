@@ -9,7 +9,7 @@
  */
 #include "base/log.h"
 #include "control/alarm.h"
-#include "control/port.h"
+#include "control/port/port.h"
 
 #include <event2/event.h>
 #include <inttypes.h>

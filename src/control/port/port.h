@@ -7,7 +7,7 @@
 #pragma once
 
 #include "control/config/config.h"
-#include "control/port_stats.h"
+#include "control/port/stats.h"
 #include "network/network.h"
 #include "worker/worker.h"
 
