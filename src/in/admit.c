@@ -9,7 +9,7 @@
 
 #include "base/wire.h"
 #include "flow/remotes.h"
-#include "in/stages.h"
+#include "in/embedded.h"
 #include "tunnel/ipv6.h"
 
 static enum drop key_icmp(const struct fragment *f, struct flow_key *key)

@@ -33,8 +33,8 @@
 
 #include "base/wire.h"
 #include "in/admit.h"
+#include "in/assembly.h"
 #include "in/extent.h"
-#include "in/stages.h"
 #include "path/reassembled.h"
 
 #include <errno.h>

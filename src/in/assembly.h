@@ -1,5 +1,6 @@
 /*
- * Assembly: where fragments wait until their packet is whole. Private to in/.
+ * Assembly: where fragments wait until their packet is whole. Private to in/,
+ * but for where they wait, which the worker makes.
  */
 #pragma once
 
@@ -27,3 +28,13 @@ static inline bool assembly_is_outer(uint8_t kind)
  */
 enum drop assembly_add(struct context *ctx, struct packet *p, const struct fragment *fragment,
 		       bool *whole);
+
+/* Where a worker context's fragments wait. NULL if memory ran out. */
+struct reassembly *reassembly_create(void);
+void reassembly_destroy(struct reassembly *r); /* NULL is fine */
+
+/*
+ * Gives up what has waited too long. What is left of packets whose site is to be told is in the
+ * lists of the answer stages of @b, which was empty. How many packets were given up.
+ */
+unsigned reassembly_expire(struct context *ctx, struct burst *b);

@@ -19,6 +19,7 @@
 #include "answer/nd.h"
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "in/decapsulate.h"
 #include "in/tag.h"
 #include "in/unknown.h"
 #include "tunnel/ecn.h"

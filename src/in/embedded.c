@@ -15,6 +15,7 @@
 #include "base/addr4.h"
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "in/embedded.h"
 #include "in/transport.h"
 #include "path/handover.h"
 

@@ -9,6 +9,7 @@
 
 #include "base/icmp6.h"
 #include "base/wire.h"
+#include "in/embedded.h"
 #include "in/transport.h"
 #include "path/handover.h"
 #include "tunnel/ipv6.h"

@@ -12,6 +12,8 @@
 #include "answer/keepalive.h"
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "in/embedded.h"
+#include "in/parse.h"
 #include "in/partial.h"
 #include "in/transport.h"
 #include "path/handover.h"

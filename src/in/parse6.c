@@ -12,6 +12,7 @@
 #include "answer/errors.h"
 #include "answer/keepalive.h"
 #include "base/wire.h"
+#include "in/parse.h"
 #include "in/partial.h"
 #include "in/transport.h"
 #include "path/handover.h"

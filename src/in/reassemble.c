@@ -15,6 +15,8 @@
 #include "base/wire.h"
 #include "in/admit.h"
 #include "in/assembly.h"
+#include "in/decapsulate.h"
+#include "in/parse.h"
 #include "path/handover.h"
 #include "path/reassembled.h"
 

@@ -9,7 +9,7 @@
  * An af_packet port hands over all that its interface hears, also for other stations; elsewhere the
  * card or the steer program has seen to it, and nobody looks again.
  */
-#include "in/stages.h"
+#include "in/receive.h"
 
 #include "base/wire.h"
 #include "in/steer.h"

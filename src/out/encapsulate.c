@@ -10,35 +10,49 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/encapsulate.h"
+#include "out/identification.h"
+#include "out/transmit.h"
+#include "path/family.h"
+#include "tunnel/kinds.h"
 
 enum {
-	GRE_PROTOCOL = 2, /* in the GRE header */
+	HEADER_LEAST = IPV4_LEN + 4, /* of any kind of tunnel over IPv4 */
 	LABEL_BITS = 20,
 	CLASS_SHIFT = 20, /* in the first word of IPv6 */
 	VERSION_6 = 6u << 28,
 };
 
+static_assert(TUNNEL_HEADER_IPV4 == HEADER_LEAST + 4, "it is copied in two parts");
+
 #define LABEL_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
 
 /* RFC 2983 section 3.1, RFC 6040 section 4.1. In IPv6 it begins in the middle of a byte. */
-static ALWAYS_INLINE uint8_t traffic_class(const uint8_t *ip, uint16_t type)
+static ALWAYS_INLINE uint8_t traffic_class(const uint8_t *ip, const struct family *y)
 {
-	return type == ETHER_IPV4 ? ip[IPV4_TOS] : (uint8_t)(wire_16(ip) >> 4);
+	return y->six ? (uint8_t)(wire_16(ip) >> 4) : ip[IPV4_TOS];
 }
 
-static ALWAYS_INLINE void push_ipv4(const struct tunnel *t, struct packet *p, uint16_t type)
+/* @header: the tunnel's own, behind the outer IP header. Made, it says IPv4. */
+static ALWAYS_INLINE void put_type(const struct tunnel *t, uint8_t *header, const struct family *y)
+{
+	if (y->six)
+		wire_put_be16(header + tunnel_kinds[t->type].type_at, htons(y->type));
+}
+
+static ALWAYS_INLINE void push_ipv4(const struct tunnel *t, struct packet *p,
+				    const struct family *y)
 {
 	uint8_t *outer = p->data - t->header_len;
 	uint16_t len = (uint16_t)(p->len + t->header_len);
-	uint8_t tos = traffic_class(p->data, type);
+	uint8_t tos = traffic_class(p->data, y);
 	uint64_t delta = checksum_delta16(0, htons(len)) + htons(tos);
 
-	memcpy(outer, t->header, IPV4_LEN + 4);
-	if (t->has_key)
-		memcpy(outer + IPV4_LEN + 4, t->header + IPV4_LEN + 4, 4);
+	memcpy(outer, t->header, HEADER_LEAST);
+	if (t->header_len > HEADER_LEAST)
+		memcpy(outer + HEADER_LEAST, t->header + HEADER_LEAST, 4);
 	outer[IPV4_TOS] = tos;
-	if (type != ETHER_IPV4)
-		wire_put_be16(outer + IPV4_LEN + GRE_PROTOCOL, htons(type));
+	put_type(t, outer + IPV4_LEN, y);
 	wire_put_be16(outer + IPV4_LENGTH, htons(len));
 	wire_put_be16(outer + IPV4_CHECKSUM,
 		      checksum_apply(wire_be16(t->header + IPV4_CHECKSUM), delta));
@@ -55,15 +69,15 @@ static uint32_t flow_label(const struct packet *p)
 }
 
 static void push_ipv6(const struct tunnel *t, const struct tunnel_header6 *header, struct packet *p,
-		      uint16_t type)
+		      const struct family *y)
 {
 	uint8_t *outer = p->data - t->header_len;
-	uint32_t class = traffic_class(p->data, type);
+	uint32_t class = traffic_class(p->data, y);
 
 	memcpy(outer, header->bytes, t->header_len);
 	wire_put_be32(outer, htonl(VERSION_6 | class << CLASS_SHIFT | flow_label(p)));
 	wire_put_be16(outer + IPV6_LENGTH, htons((uint16_t)(p->len + t->header_len - IPV6_LEN)));
-	wire_put_be16(outer + IPV6_LEN + GRE_PROTOCOL, htons(type));
+	put_type(t, outer + IPV6_LEN, y);
 	p->data = outer;
 	p->len = (uint16_t)(p->len + t->header_len);
 }
@@ -78,18 +92,19 @@ static void add_identification(struct context *ctx, uint8_t *outer)
 
 /* Off the fast path: over IPv6, or over IPv4 that may be fragmented. */
 static __attribute__((noinline)) void push_unusual(struct context *ctx, const struct tunnel *t,
-						   uint16_t tunnel, struct packet *p, uint16_t type)
+						   uint16_t tunnel, struct packet *p,
+						   const struct family *y)
 {
 	if (t->outer == OUTER_IPV6) {
-		push_ipv6(t, &ctx->net->headers6[tunnel], p, type);
+		push_ipv6(t, &ctx->net->headers6[tunnel], p, y);
 		return;
 	}
-	push_ipv4(t, p, type);
+	push_ipv4(t, p, y);
 	add_identification(ctx, p->data);
 }
 
 static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p, uint16_t tunnel,
-				      uint16_t type)
+				      const struct family *y)
 {
 	const struct tunnel *t = &ctx->net->tunnels[tunnel];
 	struct tunnel_counters *c = &ctx->tunnels[tunnel];
@@ -97,33 +112,33 @@ static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p, uin
 	c->tx_packets++;
 	c->tx_bytes += p->len;
 	if (__builtin_expect(t->outer != OUTER_IPV4, 0))
-		push_unusual(ctx, t, tunnel, p, type);
+		push_unusual(ctx, t, tunnel, p, y);
 	else
-		push_ipv4(t, p, type);
+		push_ipv4(t, p, y);
 }
 
 /* A header's type is IPv4's, but for tunnels over IPv6. */
 static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const struct nexthop *n,
-			       uint16_t type)
+			       const struct family *y)
 {
 	if (n->tunnel != TUNNEL_NONE)
-		push_tunnel(ctx, p, n->tunnel, type);
+		push_tunnel(ctx, p, n->tunnel, y);
 	p->data -= ETHER_LEN;
 	p->len += ETHER_LEN;
 	memcpy(p->data, n->ethernet, ETHER_LEN);
-	if (type != ETHER_IPV4 && n->tunnel == TUNNEL_NONE)
-		wire_put_be16(p->data + ETHER_TYPE, htons(type));
+	if (y->six && n->tunnel == TUNNEL_NONE)
+		wire_put_be16(p->data + ETHER_TYPE, htons(y->type));
 	p->out_port = n->port;
 }
 
 void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
 {
-	push(ctx, p, nexthop, ETHER_IPV4);
+	push(ctx, p, nexthop, &family4);
 }
 
 void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
 {
-	push(ctx, p, nexthop, ETHER_IPV6);
+	push(ctx, p, nexthop, &family6);
 }
 
 /* By a nexthop that is not resolved. Of IPv6 nothing turns back. */
@@ -136,29 +151,28 @@ static __attribute__((noinline, cold)) void leave(struct context *ctx, struct bu
 		burst_drop(b, p, transmit_not_resolved(ctx, n));
 }
 
-/* Made twice: @from and @type, that of the inner packet, are known at compile time. */
-static ALWAYS_INLINE void encapsulate_all(struct context *ctx, struct burst *b, enum stage from,
-					  uint16_t type)
+static ALWAYS_INLINE void encapsulate_all(struct context *ctx, struct burst *b,
+					  const struct family *y)
 {
-	for (unsigned i = 0; i < b->n[from]; i++) {
-		struct packet *p = b->list[from][i];
+	for (unsigned i = 0; i < b->n[y->encapsulate]; i++) {
+		struct packet *p = b->list[y->encapsulate][i];
 		const struct nexthop *n = &ctx->nexthops->at[p->nexthop];
 
 		if (__builtin_expect(!n->resolved, 0)) {
 			leave(ctx, b, p, n);
 			continue;
 		}
-		push(ctx, p, n, type);
+		push(ctx, p, n, y);
 		burst_pass(b, STAGE_TRANSMIT, p);
 	}
 }
 
 void stage_encapsulate(struct context *ctx, struct burst *b)
 {
-	encapsulate_all(ctx, b, STAGE_ENCAPSULATE, ETHER_IPV4);
+	encapsulate_all(ctx, b, &family4);
 }
 
 void stage_encapsulate6(struct context *ctx, struct burst *b)
 {
-	encapsulate_all(ctx, b, STAGE_ENCAPSULATE6, ETHER_IPV6);
+	encapsulate_all(ctx, b, &family6);
 }

@@ -7,6 +7,7 @@
 
 #include "base/wire.h"
 #include "flow/window.h"
+#include "path/family.h"
 #include "path/resolve.h"
 #include "path/sources.h"
 
@@ -105,19 +106,6 @@ static void count(struct context *ctx, struct flow *f, const struct packet *p)
 	if (p->tcp_flags != 0) /* parse: TCP, and no other */
 		forward_tcp(ctx, f, p);
 }
-
-/*
- * What differs between the families. Known at compile time wherever it is used, so that each stage
- * below is made as if it were written for its family alone.
- */
-struct family {
-	enum stage from, rewrite, answer;
-	uint8_t ttl_at;
-	bool six;
-};
-
-static const struct family four = {STAGE_FORWARD, STAGE_REWRITE, STAGE_ANSWER, IPV4_TTL, false};
-static const struct family six = {STAGE_FORWARD6, STAGE_REWRITE6, STAGE_ANSWER6, IPV6_HOPS, true};
 
 static inline void answer(struct burst *b, struct packet *p, const struct family *y,
 			  enum answer what)
@@ -237,8 +225,8 @@ static inline void forward_out(struct context *ctx, struct burst *b, struct pack
 static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
 				      struct flow_table *flows, const struct family *y)
 {
-	for (unsigned i = 0; i < b->n[y->from]; i++) {
-		struct packet *p = b->list[y->from][i];
+	for (unsigned i = 0; i < b->n[y->forward]; i++) {
+		struct packet *p = b->list[y->forward][i];
 		struct flow *f = flow_table_at(flows, p->probe.record);
 
 		/* Forward, parse let it through only as one for the gateway itself. */
@@ -253,10 +241,10 @@ static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
 
 void stage_forward(struct context *ctx, struct burst *b)
 {
-	forward_all(ctx, b, ctx->flows, &four);
+	forward_all(ctx, b, ctx->flows, &family4);
 }
 
 void stage_forward6(struct context *ctx, struct burst *b)
 {
-	forward_all(ctx, b, ctx->flows6, &six);
+	forward_all(ctx, b, ctx->flows6, &family6);
 }

@@ -19,7 +19,11 @@
 #include "out/stages.h"
 
 #include "base/wire.h"
+#include "out/encapsulate.h"
 #include "out/fragmenter.h"
+#include "out/identification.h"
+#include "out/rewrite.h"
+#include "out/transmit.h"
 #include "path/reassembled.h"
 
 #include <rte_mbuf.h>

@@ -14,7 +14,7 @@
  * random. Those of IPv6 are hidden by a keyed permutation, so that nobody can foretell them (RFC
  * 7739): a Feistel network of four rounds (Luby and Rackoff, 1988).
  */
-#include "out/stages.h"
+#include "out/identification.h"
 
 #include "base/wire.h"
 

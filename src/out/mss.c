@@ -3,7 +3,7 @@
  *
  * Only SYN segments carry the option, so this is off the fast path.
  */
-#include "out/stages.h"
+#include "out/mss.h"
 
 #include "base/checksum.h"
 #include "base/tcp_options.h"

@@ -12,6 +12,8 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/mss.h"
+#include "out/rewrite.h"
 #include "out/transport.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)

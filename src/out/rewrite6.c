@@ -9,6 +9,8 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/mss.h"
+#include "out/rewrite.h"
 #include "out/transport.h"
 
 enum { HEADERS = IPV6_LEN + TCP_LEN };

@@ -14,6 +14,7 @@
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/rewrite_embedded.h"
 #include "out/transport.h"
 #include "path/resolve.h"
 

@@ -10,6 +10,7 @@
 
 #include "base/icmp6.h"
 #include "base/wire.h"
+#include "out/rewrite_embedded.h"
 #include "out/transport.h"
 #include "tunnel/ipv6.h"
 

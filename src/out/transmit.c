@@ -7,6 +7,7 @@
  */
 #include "out/stages.h"
 
+#include "out/transmit.h"
 #include "path/handover.h"
 
 #include <rte_ethdev.h>

@@ -12,6 +12,8 @@
 #include "worker/pipeline.h"
 
 #include "answer/stages.h"
+#include "in/assembly.h"
+#include "in/receive.h"
 #include "in/stages.h"
 #include "out/stages.h"
 #include "path/handover.h"

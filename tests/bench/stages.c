@@ -1,5 +1,6 @@
 /* The stage account: see stages.h. The loop is that of pipeline_run(), with a clock. */
 #include "stages.h"
+#include "in/receive.h"
 
 #include "in/stages.h"
 #include "worker/pipeline.h"

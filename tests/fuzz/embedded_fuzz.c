@@ -7,8 +7,8 @@
  */
 #include "look.h"
 
-#include "in/stages.h"
-#include "out/stages.h"
+#include "in/embedded.h"
+#include "out/rewrite_embedded.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 """Rules between files: who may include whom, who may speak to DPDK, what has to have a test."""
 import re
 
+from rules_c import blank, functions
 from tree import Problem, numbered
 
 DRAWING = "docs/architecture.md"  # its section "The house" draws the folders, the highest first
@@ -13,6 +14,9 @@ TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/answer/", "src/
           "src/base/", "src/network/")
 UNTESTED = re.compile(r"\.bpf\.c$|^src/in/receive\.c$|^src/out/transmit\.c$|"
                       r"^src/in/(assembly|reassemble)\.c$|^src/out/fragment\.c$")
+# A header of these stands for one file, not for its folder.
+ROOMS = ("src/in", "src/out", "src/setup", "src/answer", "src/path", "src/worker")
+DECLARATION = re.compile(r"^(?!static|typedef|struct \w+ \{|enum|union)\w[\w *]*?\b(\w+)\(", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 
 
@@ -52,6 +56,33 @@ def downwards(tree):
                 yield Problem(path, number, f"{own} may not include {name}: it lies {where}")
 
 
+def is_own(header, source):
+    """May @header declare what @source defines? stages.h and setup/setup.h stand for a folder."""
+    at, stem = header.rsplit("/", 1)
+    folder, file = source.rsplit("/", 1)
+    if at != folder:
+        return False
+    stem = stem[:-len(".h")]
+    return at not in ROOMS or stem in ("stages", at.rsplit("/", 1)[1]) or file in (
+        f"{stem}.c", f"{stem}6.c")
+
+
+def own_declarations(tree):
+    """A header declares what its own .c defines, or another one of its folder; see ROOMS."""
+    defined = {}
+    for path, text in tree.select(".c", under=("src/",)):
+        if not path.endswith(".bpf.c"):
+            for name, _, _ in functions(blank(text)):
+                defined.setdefault(name, []).append(path)
+    for path, text in tree.select(".h", under=("src/",)):
+        code = blank(text)
+        for match in DECLARATION.finditer(code):
+            where = defined.get(match[1], [])
+            if where and not any(is_own(path, source) for source in where):
+                line = code.count("\n", 0, match.start()) + 1
+                yield Problem(path, line, f"declares {match[1]}() of {where[0]}")
+
+
 def own_includes(tree):
     """Our headers are written from src/, in quotes."""
     for path, text in tree.select(".c", ".h", under=("src/",)):
@@ -89,6 +120,7 @@ def has_test(tree):
 
 RULES = {
     "downwards": downwards,
+    "own-declarations": own_declarations,
     "own-includes": own_includes,
     "cli-alone": cli_alone,
     "dpdk": dpdk,

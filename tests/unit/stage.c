@@ -1,5 +1,6 @@
 /* A stage by itself: see stage.h. What is looked up is real: network, nexthops and flow table. */
 #include "stage.h"
+#include "out/identification.h"
 
 #include "answer/stages.h"
 #include "base/clock.h"

@@ -1,7 +1,7 @@
 /* Which flow does an embedded IPv6 packet belong to? The key of its answers; cut at every length. */
 #include "stage.h"
 
-#include "in/stages.h"
+#include "in/embedded.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Which key does the packet embedded in an ICMP error give, and which embedded packets give none? */
-#include "in/stages.h"
+#include "in/embedded.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"

@@ -1,7 +1,7 @@
 /*
  * Identifications: over all workers none comes again before the workers' parts are used up.
  */
-#include "out/stages.h"
+#include "out/identification.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

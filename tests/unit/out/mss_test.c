@@ -4,7 +4,7 @@
  * A row is what stands behind the 20 bytes of a SYN, before and after. The header lies in memory of
  * exactly its size, and its sum must be as good after as before.
  */
-#include "out/stages.h"
+#include "out/mss.h"
 
 #include "dice.h"
 

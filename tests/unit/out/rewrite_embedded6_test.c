@@ -1,7 +1,7 @@
 /* An embedded IPv6 packet becomes what its sender sent, checksums included, as far as it is there. */
 #include "stage.h"
 
-#include "out/stages.h"
+#include "out/rewrite_embedded.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

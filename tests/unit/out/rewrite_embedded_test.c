@@ -1,5 +1,5 @@
 /* Rewrite embedded: the embedded packet is translated, and there and back again is what it was. */
-#include "out/stages.h"
+#include "out/rewrite_embedded.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"

@@ -1,0 +1,18 @@
+/* Packets embedded in ICMP errors: see rewrite_embedded.c, and rewrite_embedded6.c. */
+#pragma once
+
+#include "path/context.h"
+
+/*
+ * Translates a packet of @f embedded by an ICMP error that travels in direction @dir: addresses,
+ * ports and checksums. @embedded has @len bytes: an IPv4 header and at least eight more.
+ */
+void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum flow_dir dir);
+
+/* The same of IPv6. @embedded is one that embedded6_key() could read. */
+void rewrite_embedded6(uint8_t *embedded, size_t len, const struct flow *f, const struct flow6 *six,
+		       enum flow_dir dir);
+
+/* Gives @p the nexthop of @f's packets in its direction. Returns how much fits. */
+uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
+			  const struct flow6 *six);
