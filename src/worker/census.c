@@ -10,8 +10,14 @@ static void look(struct context *ctx, struct flow_table *t, struct census *c, un
 {
 	struct flow *f = flow_table_at(t, c->at);
 
-	if (f->state <= FLOW_RESTING) /* none, or none any more: nothing will follow it */
+	if (f->state == FLOW_FREE)
 		return;
+	ids_mark(c->sites, f->site);
+	if (f->state == FLOW_RESTING) { /* none any more: nothing will follow it */
+		ids_mark(c->sites, f->onramp); /* the realm of its return: flow.h */
+		return;
+	}
+	ids_mark(c->sites, f->far);
 	if (ctx->nexthops->at[f->offramp].moved) {
 		resolve_again(ctx, f, c->six ? flow6_at(t, c->at) : NULL);
 		*n -= *n < RENEWAL_COST ? *n : RENEWAL_COST;
