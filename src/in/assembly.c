@@ -241,7 +241,7 @@ unsigned reassembly_expire(struct context *ctx, struct burst *b)
 	return expired;
 }
 
-static struct assembly *find(const struct context *ctx, const struct flow6_key *key)
+static struct assembly *assembly_find(const struct context *ctx, const struct flow6_key *key)
 {
 	struct reassembly *r = ctx->reassembly;
 
@@ -357,7 +357,8 @@ static uint16_t site_of(const struct packet *p, const struct fragment *f)
 }
 
 /* NULL: there is no place for it, or no buffer. */
-static struct assembly *begin(struct context *ctx, const struct packet *p, const struct fragment *f)
+static struct assembly *assembly_begin(struct context *ctx, const struct packet *p,
+				       const struct fragment *f)
 {
 	struct reassembly *r = ctx->reassembly;
 	bool known = makes_known(p, f);
@@ -451,13 +452,13 @@ static bool may_begin(const struct context *ctx, const struct fragment *f)
 static enum drop hold(struct context *ctx, const struct packet *p, const struct fragment *f,
 		      struct assembly **in)
 {
-	struct assembly *a = find(ctx, &f->key);
+	struct assembly *a = assembly_find(ctx, &f->key);
 	enum extent_verdict verdict;
 
 	if (a == NULL && !may_begin(ctx, f))
 		return is_from_internet(&f->key) ? DROP_NO_FLOW : DROP_GRE_UNKNOWN;
 	if (a == NULL)
-		a = begin(ctx, p, f);
+		a = assembly_begin(ctx, p, f);
 	else if (!a->known && makes_known(p, f))
 		become_known(ctx, a, p, f);
 	if (a == NULL)

@@ -236,8 +236,8 @@ static enum drop hear_keepalive(struct context *ctx, struct packet *p,
 }
 
 /* Off the fast path: fragments of tunnel packets wait for the others. */
-static __attribute__((noinline, cold)) void leave(struct context *ctx, struct burst *b,
-						  struct packet *p, enum drop drop)
+static __attribute__((noinline, cold)) void decapsulate_leave(struct context *ctx, struct burst *b,
+							      struct packet *p, enum drop drop)
 {
 	const struct tunnel_kind *kind = kind_without_ip(drop);
 
@@ -262,7 +262,7 @@ static ALWAYS_INLINE void pass(struct context *ctx, struct burst *b, struct pack
 	if (__builtin_expect(drop == DROP_NONE, 1))
 		burst_pass(b, next, p);
 	else
-		leave(ctx, b, p, drop);
+		decapsulate_leave(ctx, b, p, drop);
 }
 
 static __attribute__((noinline)) void sort_ipv6(struct context *ctx, struct burst *b,
@@ -286,12 +286,12 @@ static __attribute__((noinline, cold)) bool sort_rare(struct context *ctx, struc
 		ctx->counters.answers[ANSWER_ARP]++;
 		burst_transmit(b, p, p->in_port);
 	} else {
-		leave(ctx, b, p, DROP_NOT_IP);
+		decapsulate_leave(ctx, b, p, DROP_NOT_IP);
 	}
 	return true;
 }
 
-static ALWAYS_INLINE void sort(struct context *ctx, struct burst *b, struct packet *p)
+static ALWAYS_INLINE void decapsulate_sort(struct context *ctx, struct burst *b, struct packet *p)
 {
 	uint16_t type;
 
@@ -315,5 +315,5 @@ static ALWAYS_INLINE void sort(struct context *ctx, struct burst *b, struct pack
 void stage_decapsulate(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_DECAPSULATE]; i++)
-		sort(ctx, b, b->list[STAGE_DECAPSULATE][i]);
+		decapsulate_sort(ctx, b, b->list[STAGE_DECAPSULATE][i]);
 }

@@ -144,7 +144,7 @@ static void refuse_protocol(struct context *ctx, struct burst *b, struct packet 
 }
 
 /* Off the fast path: what can't be looked up by its own header, and what is refused. */
-static void leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
+static void parse_leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)
 		burst_reassemble(b, p, SITE_INTERNET);
@@ -156,12 +156,12 @@ static void leave(struct context *ctx, struct burst *b, struct packet *p, enum d
 		refuse_protocol(ctx, b, p);
 }
 
-static ALWAYS_INLINE void sort(struct context *ctx, struct burst *b, struct packet *p)
+static ALWAYS_INLINE void parse_sort(struct context *ctx, struct burst *b, struct packet *p)
 {
 	enum drop drop = parse(ctx, p);
 
 	if (drop != DROP_NONE)
-		leave(ctx, b, p, drop);
+		parse_leave(ctx, b, p, drop);
 	else if (ttl_expired(ctx, p))
 		burst_answer(b, p, ANSWER_TTL_EXPIRED);
 	else if (ctx->count > 1 && handover_is_foreign(ctx, p))
@@ -177,12 +177,12 @@ enum drop parse_header(struct packet *p)
 
 void parse_packet(struct context *ctx, struct burst *b, struct packet *p)
 {
-	sort(ctx, b, p);
+	parse_sort(ctx, b, p);
 }
 
 void stage_parse(struct context *ctx, struct burst *b)
 {
 	partial_look(ctx, b, STAGE_PARSE);
 	for (unsigned i = 0; i < b->n[STAGE_PARSE]; i++)
-		sort(ctx, b, b->list[STAGE_PARSE][i]);
+		parse_sort(ctx, b, b->list[STAGE_PARSE][i]);
 }

@@ -146,7 +146,7 @@ static void refuse_protocol(struct context *ctx, struct burst *b, struct packet 
 }
 
 /* Off the fast path: what can't be looked up by its own headers, and what is refused. */
-static void leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
+static void parse6_leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)
 		burst_reassemble(b, p, SITE_INTERNET);
@@ -176,7 +176,7 @@ void parse6_packet(struct context *ctx, struct burst *b, struct packet *p)
 
 	complete_key(p, key);
 	if (drop != DROP_NONE)
-		leave(ctx, b, p, drop);
+		parse6_leave(ctx, b, p, drop);
 	else if (hops_expired(ctx, p, key))
 		burst_answer6(b, p, ANSWER_TTL_EXPIRED);
 	else if (ctx->count > 1 && handover_is_foreign6(ctx, p, key))

@@ -115,7 +115,7 @@ static bool hand_over(struct context *ctx, struct burst *b, struct packet *p,
 }
 
 /* Takes a fragment. True: @p is now a whole packet, opened; else it has been dealt with. */
-static bool take(struct context *ctx, struct burst *b, struct packet *p)
+static bool reassemble_take(struct context *ctx, struct burst *b, struct packet *p)
 {
 	struct fragment fragment;
 	bool whole, gone = false;
@@ -140,7 +140,7 @@ static void reassemble(struct context *ctx, struct burst *b, struct packet *p)
 	enum drop drop = read_header(p);
 
 	while (drop == DROP_FRAGMENT) {
-		if (!take(ctx, b, p))
+		if (!reassemble_take(ctx, b, p))
 			return;
 		drop = read_header(p);
 	}

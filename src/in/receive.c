@@ -21,8 +21,8 @@
 
 enum { IPV6_MULTICAST = 0xff }; /* first byte of an address: RFC 4291 section 2.7 */
 
-static void take(struct context *ctx, struct burst *b, struct packet *p, uint16_t port,
-		 struct rte_mbuf *m)
+static void receive_open(struct context *ctx, struct burst *b, struct packet *p, uint16_t port,
+			 struct rte_mbuf *m)
 {
 	p->mbuf = m;
 	p->in_port = (uint8_t)port;
@@ -101,7 +101,7 @@ static unsigned poll_port(struct context *ctx, struct burst *b, uint16_t port, u
 			rte_eth_rx_burst(from->ethdev, q, mbufs, (uint16_t)(BURST_MAX - total));
 
 		for (uint16_t k = 0; k < n; k++)
-			take(ctx, b, &b->packets[total + k], port, mbufs[k]);
+			receive_open(ctx, b, &b->packets[total + k], port, mbufs[k]);
 		total += n;
 		if (from->rings != NULL)
 			tell_taken(&from->rings[q], n);

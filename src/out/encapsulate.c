@@ -142,8 +142,8 @@ void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *n
 }
 
 /* By a nexthop that is not resolved. Of IPv6 nothing turns back. */
-static __attribute__((noinline, cold)) void leave(struct context *ctx, struct burst *b,
-						  struct packet *p, const struct nexthop *n)
+static __attribute__((noinline, cold)) void
+encapsulate_leave(struct context *ctx, struct burst *b, struct packet *p, const struct nexthop *n)
 {
 	if (n->kind == NEXTHOP_KIND_HAIRPIN)
 		burst_pass(b, STAGE_HAIRPIN, p);
@@ -159,7 +159,7 @@ static ALWAYS_INLINE void encapsulate_all(struct context *ctx, struct burst *b,
 		const struct nexthop *n = &ctx->nexthops->at[p->nexthop];
 
 		if (__builtin_expect(!n->resolved, 0)) {
-			leave(ctx, b, p, n);
+			encapsulate_leave(ctx, b, p, n);
 			continue;
 		}
 		push(ctx, p, n, y);

@@ -95,7 +95,7 @@ static bool refreshes(const struct context *ctx, const struct packet *p)
 	       (p->probe.dir == FLOW_FORWARD || !ctx->outbound_refresh);
 }
 
-static void count(struct context *ctx, struct flow *f, const struct packet *p)
+static void forward_count(struct context *ctx, struct flow *f, const struct packet *p)
 {
 	enum flow_dir dir = p->probe.dir;
 
@@ -186,7 +186,7 @@ static inline void go_on(struct context *ctx, struct burst *b, struct packet *p,
 			 uint16_t nexthop, const struct family *y, enum look look)
 {
 	p->nexthop = nexthop;
-	count(ctx, f, p);
+	forward_count(ctx, f, p);
 	if (unlikely(look == LOOK_TOO_BIG))
 		burst_fragment(b, p, FRAGMENT_TRANSLATE);
 	else

@@ -56,7 +56,7 @@ static size_t fitting_size(const struct context *ctx, const struct packet *p)
 	return mtu;
 }
 
-static void begin(struct context *ctx, struct packet *p, struct fragmenter *c)
+static void fragment_begin(struct context *ctx, struct packet *p, struct fragmenter *c)
 {
 	if (family_of(p) == &six) {
 		fragmenter6_begin(c, p->data, p->len, identification6_next(ctx));
@@ -109,7 +109,7 @@ static enum drop cut(struct context *ctx, struct packet *p, struct rte_mbuf **fr
 	size_t body, size;
 	struct fragmenter c;
 
-	begin(ctx, p, &c);
+	fragment_begin(ctx, p, &c);
 	body = p->len - c.body;
 	size = fragment_size(ctx, p, c.header_len);
 	if (size == 0 || body > size * FRAGMENTS_MAX)

@@ -264,7 +264,7 @@ void handover_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frame
 	give(ctx, ctx->ports[port].tx_worker, frames, n);
 }
 
-static void take(struct burst *b, struct packet *p, struct rte_mbuf *m)
+static void handover_take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 {
 	uint32_t word = m->hash.usr;
 
@@ -299,7 +299,7 @@ unsigned handover_receive(struct context *ctx, struct burst *b, unsigned have)
 		n = rte_ring_dequeue_burst(ring_of(ctx->handover, from, ctx->index), (void **)mbufs,
 					   BURST_MAX - have, NULL);
 		for (unsigned i = 0; i < n; i++)
-			take(b, &b->packets[have + i], mbufs[i]);
+			handover_take(b, &b->packets[have + i], mbufs[i]);
 		have += n;
 	}
 	ctx->counters.handed_in += have - before;

@@ -10,94 +10,23 @@
  * (RFC 7857 section 3 allows what RFC 4787 REQ-3 forbade). A pool whose mapping is
  * endpoint-independent shares none; there mapping.c says which port.
  *
- * The address is chosen by the inner host, so that one host is seen under one address as long as
- * that has ports (RFC 4787 REQ-2); then under the next one, up to ADDRESSES_MAX. A random port is
- * tried first (RFC 6056 section 3.3.1); if somebody has it, search.c looks for another, and each
- * address gets half of the work that is left.
- *
- * Where there are several sites, each 16th port is a reserve, towards every destination: only a
- * site with less than its fair share of an address's ports comes into it, and only when others are
- * hard to find. So a site that uses up what there is towards one destination leaves something for
- * the others.
+ * Which addresses, and whether ports of the reserve, address.c says. A random port is tried first
+ * (RFC 6056 section 3.3.1); if somebody has it, search.c looks for another, and each address gets
+ * half of the work that is left.
  */
 #include "base/wire.h"
+#include "setup/address.h"
 #include "setup/mapping.h"
 #include "setup/ports.h"
 #include "setup/room.h"
 #include "setup/search.h"
 #include "setup/shortage.h"
 
-enum {
-	ADDRESSES_MAX = 4, /* tried for one flow */
-	PLACE_TRIES = 4,
-};
+enum { PLACE_TRIES = 4 };
 
-static uint32_t fold(const struct addr6 *addr)
+static enum drop egress_search_pool(struct setup *s)
 {
-	uint64_t x = addr->half[0] ^ addr->half[1];
-
-	return (uint32_t)(x ^ x >> 32);
-}
-
-/* The pool's addresses of the flow's family. */
-struct range {
-	uint32_t first, n;
-};
-
-static struct range addresses_of(const struct setup *s)
-{
-	if (s->six != NULL)
-		return (struct range){s->pool->first_address6, s->pool->n_addresses6};
-	return (struct range){s->pool->first_address, s->pool->n_addresses};
-}
-
-/* The one of them that this inner host is seen under. */
-static ALWAYS_INLINE uint32_t address_of_host(const struct setup *s)
-{
-	uint32_t src = s->six != NULL ? fold(&s->six->src) : ntohl(s->flow.src);
-	uint32_t host = (src ^ (uint32_t)s->flow.site << 16) * 0x9e3779b1u;
-
-	return (uint32_t)(((uint64_t)host * addresses_of(s).n) >> 32);
-}
-
-static bool has_reserve(const struct setup *s)
-{
-	return s->ctx->net->n_sites > 1;
-}
-
-/*
- * Has the site less than its fair share, which is this worker's ports of one address by the sites?
- */
-static bool may_use_reserve(const struct setup *s)
-{
-	const struct network *net = s->ctx->net;
-	const struct site_use *use = &s->ctx->sites[s->flow.site];
-	uint32_t index = addresses_of(s).first + address_of_host(s);
-	uint64_t ports = ports_count(s->ctx->egress, &net->addresses[index]);
-	uint64_t flows = s->six != NULL ? use->flows6 : use->counters.flows - use->flows6;
-
-	return has_reserve(s) && flows * net->n_sites < ports;
-}
-
-/* The @i-th address that this host may be seen under: its own, then the ones after it. */
-static uint32_t address_in_turn(const struct setup *s, uint32_t i)
-{
-	struct range range = addresses_of(s);
-	uint32_t k = address_of_host(s) + i;
-
-	return range.first + (k < range.n ? k : k - range.n);
-}
-
-static uint32_t addresses_to_try(const struct setup *s)
-{
-	uint32_t n = addresses_of(s).n;
-
-	return n < ADDRESSES_MAX ? n : ADDRESSES_MAX;
-}
-
-static enum drop search_pool(struct setup *s)
-{
-	bool with_reserve = may_use_reserve(s);
+	bool with_reserve = address_may_use_reserve(s);
 	unsigned looks = room_share(s->ctx), n = addresses_to_try(s);
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -111,9 +40,9 @@ static enum drop search_pool(struct setup *s)
 }
 
 /* Where something is short: the first address that may have a port, or NULL. */
-static const struct egress_address *choose_address(const struct setup *s)
+static const struct egress_address *egress_choose_address(const struct setup *s)
 {
-	bool with_reserve = may_use_reserve(s);
+	bool with_reserve = address_may_use_reserve(s);
 
 	for (uint32_t i = 0; i < addresses_to_try(s); i++) {
 		uint32_t address = address_in_turn(s, i);
@@ -128,7 +57,7 @@ static const struct egress_address *choose_address(const struct setup *s)
  * A random port of first choice; no candidate if chance finds none. One that is left fallow stands
  * for the same one sixteen ports on or back, which is of another part.
  */
-static ALWAYS_INLINE void choose_place(struct setup *s, const struct egress_address *address)
+static ALWAYS_INLINE void egress_choose_place(struct setup *s, const struct egress_address *address)
 {
 	const struct egress_state *e = s->ctx->egress;
 	uint32_t n = ports_part(e, address)->n;
@@ -159,12 +88,12 @@ enum drop egress_choose(struct setup *s)
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		return DROP_NONE; /* depends on what the packets before it take */
 	if (__builtin_expect(shortages_are_known(s->ctx->egress->shortages, s->ctx->now_s), 0))
-		address = choose_address(s);
+		address = egress_choose_address(s);
 	else
-		address = &s->ctx->net->addresses[addresses_of(s).first + address_of_host(s)];
+		address = &s->ctx->net->addresses[address_of_host(s)];
 	if (address == NULL)
 		return DROP_EGRESS_EXHAUSTED;
-	choose_place(s, address);
+	egress_choose_place(s, address);
 	if (!s->has_candidate)
 		return DROP_NONE;
 	search_use_address(s, address);
@@ -173,7 +102,7 @@ enum drop egress_choose(struct setup *s)
 	return DROP_NONE;
 }
 
-static bool is_free(const struct setup *s)
+static bool egress_is_free(const struct setup *s)
 {
 	const struct flow_table *flows = s->six != NULL ? s->ctx->flows6 : s->ctx->flows;
 
@@ -181,44 +110,44 @@ static bool is_free(const struct setup *s)
 	       search_holder(s, s->return_hash) == FLOW_NO_RECORD;
 }
 
-static enum drop take_shared(struct setup *s)
+static enum drop egress_take_shared(struct setup *s)
 {
-	if (s->has_candidate && is_free(s))
+	if (s->has_candidate && egress_is_free(s))
 		return DROP_NONE;
-	return search_pool(s);
+	return egress_search_pool(s);
 }
 
-static enum drop take_mapping(struct setup *s, uint32_t address, uint64_t kept)
+static enum drop egress_take_mapping(struct setup *s, uint32_t address, uint64_t kept)
 {
 	return mappings_take(s->ctx->egress->mappings, s->ctx->flows, s->ctx->net, s->ctx->now_s,
 			     address, kept, &s->flow, &s->slice);
 }
 
 /* No port is of first choice. The others, those of flows that are over, and those that rest. */
-static enum drop take_second_choice(struct setup *s, uint32_t address)
+static enum drop egress_take_second_choice(struct setup *s, uint32_t address)
 {
 	const struct egress_state *e = s->ctx->egress;
-	uint64_t kept = may_use_reserve(s) ? 0 : e->kept;
-	enum drop drop = take_mapping(s, address, kept);
+	uint64_t kept = address_may_use_reserve(s) ? 0 : e->kept;
+	enum drop drop = egress_take_mapping(s, address, kept);
 
 	if (drop != DROP_NONE && room_make(s))
-		drop = take_mapping(s, address, kept);
+		drop = egress_take_mapping(s, address, kept);
 	if (drop == DROP_EGRESS_EXHAUSTED &&
 	    mappings_end_rest(e->mappings, s->ctx->flows, s->ctx->net, kept, &s->flow)) {
 		s->ctx->counters.rests_cut++;
-		drop = take_mapping(s, address, kept);
+		drop = egress_take_mapping(s, address, kept);
 	}
 	return drop;
 }
 
 /* Paired strictly (RFC 4787 REQ-2, REQ-11): never another address because this one is used up. */
-static enum drop take_own(struct setup *s)
+static enum drop egress_take_own(struct setup *s)
 {
-	uint32_t address = s->pool->first_address + address_of_host(s);
-	enum drop drop = take_mapping(s, address, ~s->ctx->egress->first_choice);
+	uint32_t address = address_of_host(s);
+	enum drop drop = egress_take_mapping(s, address, ~s->ctx->egress->first_choice);
 
 	if (drop != DROP_NONE)
-		drop = take_second_choice(s, address);
+		drop = egress_take_second_choice(s, address);
 	if (drop == DROP_NONE)
 		s->return_hash = search_hash(s);
 	return drop;
@@ -226,8 +155,8 @@ static enum drop take_own(struct setup *s)
 
 enum drop egress_take(struct setup *s)
 {
-	enum drop drop =
-		s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT ? take_own(s) : take_shared(s);
+	enum drop drop = s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT ? egress_take_own(s)
+									  : egress_take_shared(s);
 
 	if (drop == DROP_NONE)
 		ports_count_flow(s, 1);
@@ -243,7 +172,7 @@ bool egress_find_home(struct setup *s)
 enum drop egress_take_home(struct setup *s)
 {
 	int address = network_find_address(s->ctx->net, s->flow.nat_src);
-	enum drop drop = take_mapping(s, (uint32_t)address, 0);
+	enum drop drop = egress_take_mapping(s, (uint32_t)address, 0);
 
 	if (drop == DROP_NONE)
 		ports_count_flow(s, 1);
