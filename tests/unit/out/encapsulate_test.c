@@ -3,6 +3,8 @@
  */
 #include "out/stages.h"
 
+#include "base/checksum.h"
+#include "base/wire.h"
 #include "stage.h"
 
 #include <setjmp.h>
@@ -100,6 +102,34 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
+/* IPv6 says what it is in the last header in front of it; its traffic class goes outside, too. */
+static void test_inner_ipv6(void **state)
+{
+	static const struct {
+		uint16_t nexthop;
+		uint8_t outer_len, type_at; /* without Ethernet; where the type stands */
+	} six_rows[] = {{NEXTHOP_UPLINK, 0, 12}, {TUNNEL_B1, 24, 36}, {TUNNEL_B2, 28, 36}};
+	const struct frame in = {.src = SERVER, .dst = HOST, .proto = 17, .payload = 60};
+
+	for (size_t i = 0; i < ARRAY_SIZE(six_rows); i++) {
+		struct stage_bench *b = bench_create(64, 16, 0, 1);
+		struct packet *p = bench_inner(b, &in, TUNNEL_NONE);
+		uint8_t *ip = p->data;
+
+		ip[0] = 0x6a; /* version 6, traffic class ab */
+		ip[1] = 0xb0;
+		p->nexthop = six_rows[i].nexthop;
+		assert_int_equal(bench_run(b, STAGE_ENCAPSULATE6, p), STAGE_TRANSMIT);
+		assert_int_equal(ip - p->data, ETHER_LEN + six_rows[i].outer_len);
+		assert_memory_equal(p->data + six_rows[i].type_at, "\x86\xdd", 2);
+		if (six_rows[i].outer_len > 0) {
+			assert_memory_equal(p->data + ETHER_TYPE, "\x08\0\x45\xab", 4);
+			assert_true(checksum_ok(p->data + ETHER_LEN, IPV4_LEN));
+		}
+		bench_destroy(b);
+	}
+}
+
 /* A nexthop that nobody knows because the port's interface is gone: said so. */
 static void test_closed_port(void **state)
 {
@@ -149,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_inner_ipv6),
 		cmocka_unit_test(test_closed_port),
 		cmocka_unit_test(test_headroom),
 	};
