@@ -123,7 +123,7 @@ static struct snapshot snapshot_of(const struct scene *s, bool closed)
 {
 	struct snapshot snap = {
 		.net = s->bench->net,
-		.adj = s->bench->adj,
+		.nexthops = s->bench->nexthops,
 		.n_ports = 1,
 		.ports = {{.ethdev = s->ethdev, .n_queues = 1, .closed = closed}},
 	};
