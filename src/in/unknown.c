@@ -90,8 +90,7 @@ void unknown_look(struct context *ctx, const struct packet *p, enum drop drop)
 	if (kind == NULL)
 		return;
 	at = read_outer(ip, &t, &total);
-	if (!network_is_local_end6(ctx->net, &t.local) &&
-	    !(addr6_is_mapped(&t.local) && network_is_local_end(ctx->net, addr6_to_ipv4(&t.local))))
+	if (!network_is_end(ctx->net, &t.local))
 		return;
 	if (kind->open(ip + at, total - at, &opened) == DROP_NONE) {
 		t.has_key = opened.has_key;

@@ -54,6 +54,18 @@ bool network_is_local_end6(const struct network *net, const struct addr6 *addr)
 	return address6_slot(net->index, addr)->value == ADDRESS_LOCAL_END;
 }
 
+int network_find_egress(const struct network *net, const struct addr6 *addr)
+{
+	return addr6_is_mapped(addr) ? network_find_address(net, addr6_to_ipv4(addr))
+				     : network_find_address6(net, addr);
+}
+
+bool network_is_end(const struct network *net, const struct addr6 *addr)
+{
+	return addr6_is_mapped(addr) ? network_is_local_end(net, addr6_to_ipv4(addr))
+				     : network_is_local_end6(net, addr);
+}
+
 bool network_forwards_ipv6(const struct network *net)
 {
 	return net->egress6 != NULL || net->n_globals > 0;

@@ -139,6 +139,12 @@ struct egress_address {
 	uint32_t first_slice, n_slices; /* in network.slices, consecutive */
 };
 
+/* IPv4: mapped. */
+static inline struct addr6 egress_address_of(const struct egress_address *a)
+{
+	return a->addr != 0 ? addr6_from_ipv4(a->addr) : a->addr6;
+}
+
 /* Of network.addresses, consecutive: IPv4 ones, then IPv6 ones. */
 struct pool {
 	uint32_t first_address, n_addresses;
@@ -231,6 +237,9 @@ int network_find_address(const struct network *net, be32_t addr);
 /* The same of an IPv6 address. */
 int network_find_address6(const struct network *net, const struct addr6 *addr);
 
+/* The same of an address of either family; IPv4: mapped. */
+int network_find_egress(const struct network *net, const struct addr6 *addr);
+
 /* Whose global prefix is @addr in? The site, or SITE_INTERNET: in none. */
 uint16_t network_find_global(const struct network *net, const struct addr6 *addr);
 
@@ -241,6 +250,9 @@ bool network_has_tunnel_between(const struct network *net, const struct addr6 *l
 /* Is @addr the local end of any tunnel? */
 bool network_is_local_end(const struct network *net, be32_t addr);
 bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
+
+/* The same of an address of either family; IPv4: mapped. */
+bool network_is_end(const struct network *net, const struct addr6 *addr);
 
 /* Can IPv6 of sites leave: by an egress address, or from global prefixes? spec_forwards_ipv6(). */
 bool network_forwards_ipv6(const struct network *net);

@@ -107,8 +107,8 @@ void index_slices(struct network *net)
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct egress_address *a = &net->addresses[i];
 		uint32_t size = net->pools[a->pool].slice_size;
-		uint32_t first = (uint32_t)(a->addr != 0 ? network_find_address(net, a->addr)
-							 : network_find_address6(net, &a->addr6));
+		struct addr6 addr = egress_address_of(a);
+		uint32_t first = (uint32_t)network_find_egress(net, &addr);
 
 		/* All entries of one address share one map; config sees to it that sizes agree. */
 		if (first == i) {

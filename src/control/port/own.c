@@ -17,7 +17,7 @@
 
 static struct prefix6 egress_of(const struct egress_address *a)
 {
-	return (struct prefix6){a->addr != 0 ? addr6_from_ipv4(a->addr) : a->addr6, 128};
+	return (struct prefix6){egress_address_of(a), 128};
 }
 
 static void name_of(const struct own_address *own, char name[IF_NAMESIZE])
@@ -69,8 +69,9 @@ void own_compare(struct alarms *alarms, const struct network *net, const struct 
 
 static bool has_egress(const struct network *net, const struct egress_address *a)
 {
-	return a->addr != 0 ? network_find_address(net, a->addr) >= 0
-			    : network_find_address6(net, &a->addr6) >= 0;
+	struct addr6 addr = egress_address_of(a);
+
+	return network_find_egress(net, &addr) >= 0;
 }
 
 static bool has_global(const struct network *net, const struct prefix6 *prefix)

@@ -59,8 +59,7 @@ int steer_list_make(struct steer_list *out, const struct network *net, size_t po
 
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct egress_address *egress = &net->addresses[i];
-		struct addr6 addr =
-			egress->addr != 0 ? addr6_from_ipv4(egress->addr) : egress->addr6;
+		struct addr6 addr = egress_address_of(egress);
 		bool arp = egress->port == port && addresses_on_link(own, ifindex, &addr);
 
 		list[filled++] = (struct steer_addr){addr, STEER_EGRESS | (arp ? STEER_ARP : 0)};

@@ -51,6 +51,9 @@ static void each_is_found_and_no_other(void **state)
 		struct addr6 addr = egress(i), other = address(1, i);
 		int found = network_find_address6(net, &addr);
 
+		assert_int_equal(network_find_egress(net, &addr), found);
+		assert_int_equal(network_is_end(net, &addr), network_is_local_end6(net, &addr));
+
 		if (i >= ADDRESSES || i % 3 == 0) {
 			assert_int_equal(found, -1);
 		} else {

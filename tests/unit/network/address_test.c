@@ -34,9 +34,12 @@ static void test_addresses(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(address_rows); i++) {
 		be32_t addr = bed_ip(address_rows[i].addr);
+		struct addr6 mapped = addr6_from_ipv4(addr);
 
 		if (network_find_address(net, addr) != address_rows[i].address ||
-		    network_is_local_end(net, addr) != address_rows[i].local_end)
+		    network_is_local_end(net, addr) != address_rows[i].local_end ||
+		    network_find_egress(net, &mapped) != address_rows[i].address ||
+		    network_is_end(net, &mapped) != address_rows[i].local_end)
 			fail_msg("row %zu, %s: %s", i, address_rows[i].addr, address_rows[i].why);
 	}
 	network_destroy(net);
