@@ -19,68 +19,27 @@
 #include "control/announce.h"
 #include "control/api/api.h"
 #include "control/change/change.h"
-#include "control/change/refuse.h"
 #include "control/change/start.h"
-#include "control/epoch.h"
+#include "control/daemon_internal.h"
 #include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/notify.h"
 #include "control/port/life.h"
-#include "control/port/port.h"
-#include "control/publish.h"
 #include "control/rest_watch.h"
 #include "control/settings.h"
 #include "network/network.h"
 #include "path/handover.h"
-#include "worker/worker.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <event2/event.h>
 
-enum {
-	WANTED_PERIOD_US = 20000, /* a host nobody has resolved yet waits this long for us to ask */
-	WANTED_BATCH = 64,
-};
-
-static const int caught_signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-struct daemon {
-	const struct config *config;
-	struct change_start *start;
-	struct change *change;
-	uint64_t started_ns;
-	struct alarms *alarms;
-	struct keepalives *keepalives;
-	struct api_claim *claim;
-	struct event_base *base;
-	struct event *signals[ARRAY_SIZE(caught_signals)];
-	struct event *wanted; /* timer */
-	struct event *watchdog; /* timer; NULL: no service manager watches */
-	struct handover *handover; /* NULL: one worker */
-	struct publisher publisher;
-	const struct network *net; /* of the current snapshot */
-	struct port_set ports;
-	struct worker *workers[WORKERS_MAX];
-	size_t n_workers;
-	struct neighbours *neighbours;
-	struct path_mtus *paths;
-	struct port_life *port_life;
-	struct port_watch *port_watch;
-	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
-	struct ids *nexthop_ids; /* of tunnels and neighbours */
-	struct census *censuses; /* [n_workers] */
-	struct announcer *announcer;
-	struct rest_watch *rest_watch;
-	struct api *api;
-};
+static const int caught_signals[DAEMON_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 static void signal_received(evutil_socket_t sig, short what, void *arg)
 {
@@ -93,20 +52,6 @@ static void signal_received(evutil_socket_t sig, short what, void *arg)
 	}
 	log_info("stopping: %s", strsignal(sig));
 	event_base_loopbreak(d->base);
-}
-
-/* On-link hosts that workers had packets for: let the kernel find them. */
-static void poll_wanted(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *d = arg;
-	struct neighbour_wanted wanted[WANTED_BATCH];
-
-	for (size_t i = 0; i < d->n_workers; i++) {
-		size_t n = worker_take_wanted(d->workers[i], wanted, WANTED_BATCH);
-
-		for (size_t j = 0; j < n; j++)
-			neighbours_want(d->neighbours, &wanted[j]);
-	}
 }
 
 static int start_events(struct daemon *d, struct err_list *errs)
@@ -123,10 +68,6 @@ static int start_events(struct daemon *d, struct err_list *errs)
 	for (size_t i = 0; i < ARRAY_SIZE(caught_signals) && ok; i++) {
 		d->signals[i] = evsignal_new(d->base, caught_signals[i], signal_received, d);
 		ok = d->signals[i] != NULL && event_add(d->signals[i], NULL) == 0;
-	}
-	if (ok) {
-		d->wanted = event_new(d->base, -1, EV_PERSIST, poll_wanted, d);
-		ok = d->wanted != NULL;
 	}
 	if (!ok)
 		err_add(errs, NULL, 0, 0, "cannot start the event loop: %s", strerror(errno));
@@ -149,93 +90,7 @@ static int start_network(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
-/*
- * The core of worker @i: from the last one we may use downwards, as the first ones are where a
- * machine does its own work. -1, any, where there are not enough.
- */
-static int choose_cpu(size_t i, size_t n_workers)
-{
-	cpu_set_t cpus;
-	size_t skip = i;
-
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0 || CPU_COUNT(&cpus) < 2 ||
-	    (size_t)CPU_COUNT(&cpus) < n_workers)
-		return -1;
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
-		if (CPU_ISSET(cpu, &cpus) && skip-- == 0)
-			return cpu;
-	return -1;
-}
-
-static int create_workers(struct daemon *d, struct err_list *errs)
-{
-	struct worker_config w = {
-		.flows_capacity =
-			(d->config->flows_capacity + d->config->workers - 1) / d->config->workers,
-		.flows6_capacity =
-			(d->config->flows_capacity6 + d->config->workers - 1) / d->config->workers,
-		.count = d->config->workers,
-		.snapshot = publisher_current(&d->publisher),
-		.epoch =
-			d->config->port_rest > 0 ? epoch_next(d->config->epoch_file, d->alarms) : 0,
-	};
-
-	if (w.count > 1) {
-		d->handover = handover_create(w.count, NULL);
-		if (d->handover == NULL) {
-			err_add(errs, NULL, 0, 0, "not enough memory for the rings of %u workers",
-				w.count);
-			return -1;
-		}
-		w.handover = d->handover;
-	}
-	for (size_t i = 0; i < d->config->workers; i++) {
-		w.index = i;
-		w.cpu = choose_cpu(i, d->config->workers);
-		d->workers[i] = worker_create(&w);
-		if (d->workers[i] == NULL) {
-			err_add(errs, NULL, 0, 0,
-				"cannot make the table for %" PRIu32
-				" flows of worker %zu: %s; flows.capacity says how many",
-				w.flows_capacity, i, strerror(errno));
-			return -1;
-		}
-		d->n_workers++;
-	}
-	publisher_serve(&d->publisher, d->workers, d->n_workers);
-	return 0;
-}
-
-static void publish_nexthops(struct nexthops *nexthops, void *arg)
-{
-	struct daemon *d = arg;
-
-	publisher_publish(&d->publisher, &(struct publication){.nexthops = nexthops}, NULL);
-}
-
-static bool start_census(void *arg)
-{
-	struct daemon *d = arg;
-
-	for (size_t i = 0; i < d->n_workers; i++)
-		worker_census_start(d->workers[i], &d->censuses[i]);
-	return true;
-}
-
-static bool finish_census(void *arg, uint64_t *used)
-{
-	const struct daemon *d = arg;
-
-	for (size_t i = 0; i < d->n_workers; i++)
-		if (!worker_census_done(&d->censuses[i]))
-			return false;
-	for (size_t i = 0; i < d->n_workers; i++)
-		for (size_t k = 0; k < IDS_WORDS; k++)
-			used[k] |= d->censuses[i].nexthops[k];
-	return true;
-}
-
-static void publish_ports(const struct worker_port *ports, void *arg)
+void daemon_publish_ports(const struct worker_port *ports, void *arg)
 {
 	struct daemon *d = arg;
 
@@ -249,65 +104,6 @@ static void ports_changed(void *arg)
 	neighbours_ports_changed(d->neighbours);
 }
 
-static void paths_changed(void *arg)
-{
-	struct daemon *d = arg;
-
-	neighbours_paths_changed(d->neighbours);
-}
-
-static bool has_kernel_port(const struct daemon *d)
-{
-	for (size_t i = 0; i < d->ports.n; i++)
-		if (d->ports.ports[i].has_kernel)
-			return true;
-	return false;
-}
-
-/* Tunnels work without, where no path MTU is less than theirs. */
-static void watch_paths(struct daemon *d)
-{
-	if (!has_kernel_port(d))
-		return;
-	d->path_watch = path_watch_create(d->base, d->net, d->paths, d->alarms, paths_changed, d);
-	if (d->path_watch == NULL)
-		alarm_raise(d->alarms, ALARM_PATH_MTU_DEAF, "tunnels",
-			    "cannot receive ICMP errors about tunnel packets: %s", strerror(errno));
-}
-
-static int follow_neighbours(struct daemon *d, struct err_list *errs)
-{
-	const struct timeval period = {.tv_usec = WANTED_PERIOD_US};
-	const struct neighbours_users users = {publish_nexthops, start_census, finish_census, d};
-
-	d->censuses = calloc(d->n_workers, sizeof(d->censuses[0]));
-	d->nexthop_ids = nexthop_ids_create(d->net);
-	if (d->censuses == NULL || d->nexthop_ids == NULL) {
-		err_add(errs, NULL, 0, 0, "not enough memory for %zu workers", d->n_workers);
-		return -1;
-	}
-	d->neighbours = neighbours_create(d->base, &d->ports, d->net, d->nexthop_ids, d->paths,
-					  &users, errs);
-	if (d->neighbours == NULL)
-		return -1;
-	event_add(d->wanted, &period);
-	watch_paths(d);
-	return 0;
-}
-
-static int start_workers(struct daemon *d, struct err_list *errs)
-{
-	for (size_t i = 0; i < d->n_workers; i++) {
-		int err = worker_start(d->workers[i]);
-
-		if (err < 0) {
-			err_add(errs, NULL, 0, 0, "cannot start worker %zu: %s", i, strerror(-err));
-			return -1;
-		}
-	}
-	return 0;
-}
-
 static int watch_ports(struct daemon *d, struct err_list *errs)
 {
 	d->port_watch = port_watch_create(d->base, &d->ports, d->workers, d->n_workers);
@@ -317,22 +113,11 @@ static int watch_ports(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
-/* When workers run: neighbours may ask back at once. */
-static int start_announcer(struct daemon *d, struct err_list *errs)
-{
-	if (!has_kernel_port(d))
-		return 0;
-	d->announcer = announcer_create(d->base, &d->ports, d->alarms);
-	if (d->announcer == NULL)
-		err_add(errs, NULL, 0, 0, "cannot announce our addresses to neighbours: %s",
-			strerror(errno));
-	return d->announcer != NULL ? 0 : -1;
-}
-
 /* Last, as its first look may close or open a port. */
 static int hold_ports(struct daemon *d, struct err_list *errs)
 {
-	d->port_life = port_life_create(d->base, &d->ports, publish_ports, ports_changed, d, errs);
+	d->port_life =
+		port_life_create(d->base, &d->ports, daemon_publish_ports, ports_changed, d, errs);
 	return d->port_life != NULL ? 0 : -1;
 }
 
@@ -351,24 +136,6 @@ static int start_keepalives(struct daemon *d, struct err_list *errs)
 	if (d->keepalives != NULL)
 		return 0;
 	err_add(errs, NULL, 0, 0, "not enough memory for the keepalives of tunnels");
-	return -1;
-}
-
-/* A running gateway takes no change yet but of what means nothing to it. */
-static int refuse_live(void *arg, struct config *config, const struct difference *d,
-		       struct err_list *errs, void (*done)(void *arg, int result), void *done_arg)
-{
-	return refuse_items(d, errs);
-}
-
-static int start_changes(struct daemon *d, struct err_list *errs)
-{
-	static const struct change_target target = {.apply = refuse_live};
-
-	d->change = change_create(d->base, d->alarms, d->start, &target, d);
-	if (d->change != NULL)
-		return 0;
-	err_add(errs, NULL, 0, 0, "not enough memory to keep the configuration");
 	return -1;
 }
 
@@ -404,16 +171,16 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (ports_open(&d->ports, d->config, d->net, errs) < 0)
 		return -1;
-	publish_ports(d->ports.worker_ports, d);
-	if (create_workers(d, errs) < 0)
+	daemon_publish_ports(d->ports.worker_ports, d);
+	if (daemon_create_workers(d, errs) < 0)
 		return -1;
-	if (follow_neighbours(d, errs) < 0)
+	if (daemon_follow_kernel(d, errs) < 0)
 		return -1;
-	if (start_workers(d, errs) < 0)
+	if (daemon_start_workers(d, errs) < 0)
 		return -1;
 	if (watch_ports(d, errs) < 0)
 		return -1;
-	if (start_announcer(d, errs) < 0)
+	if (daemon_start_announcer(d, errs) < 0)
 		return -1;
 	if (watch_rests(d, errs) < 0)
 		return -1;
@@ -421,7 +188,7 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (hold_ports(d, errs) < 0)
 		return -1;
-	if (start_changes(d, errs) < 0)
+	if (daemon_start_changes(d, errs) < 0)
 		return -1;
 	return start_api(d, errs);
 }

@@ -160,6 +160,21 @@ static bool allocate_index(struct network *net, uint32_t places)
 	       x->slice_shift != NULL;
 }
 
+/* What was compiled with the spec's numbers of ports gets their slots. */
+static void place_ports(struct network *net, const uint8_t *slots)
+{
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		struct tunnel *t = &net->tunnels[net->tunnel_ids[i]];
+
+		t->port = slots[t->port];
+	}
+	for (uint32_t i = 0; i < net->n_pools; i++)
+		net->pools[i].port = slots[net->pools[i].port];
+	for (uint32_t i = 0; i < net->n_addresses; i++)
+		net->addresses[i].port = slots[net->addresses[i].port];
+	net->uplink6 = slots[net->uplink6];
+}
+
 /* 0 or -errno. */
 static int compile(struct network *net, const struct network_ids *ids)
 {
@@ -175,6 +190,8 @@ static int compile(struct network *net, const struct network_ids *ids)
 	net->n_addresses = 0; /* filled again as they are compiled */
 	network_compile_sites(net);
 	network_compile_pools(net);
+	if (ids != NULL && ids->ports != NULL)
+		place_ports(net, ids->ports);
 	index_tunnels(net);
 	index_tunnels6(net);
 	index_addresses(net);

@@ -112,6 +112,7 @@ struct network_ids {
 	const uint16_t *tunnels; /* of all sites, one after the other, as the spec's */
 	const struct retired_tunnel *retired; /* [n_retired] */
 	size_t n_retired;
+	const uint8_t *ports; /* slot of each port, by the spec's numbers; NULL: the same */
 };
 
 /* Addresses of one site that leave untranslated. No two overlap. */

@@ -63,7 +63,7 @@ static int compare(const struct change *c, const struct config *config, struct d
 	if (err < 0)
 		err_add(errs, NULL, 0, 0, "not enough memory to compare the configurations");
 	else if (c->target->count != NULL)
-		c->target->count(c->arg, out);
+		c->target->count(c->arg, config, out);
 	return err;
 }
 

@@ -29,8 +29,11 @@ enum { CHANGE_CONFIRM_MAX_S = 24 * 3600 };
 
 /* Who carries a change out. */
 struct change_target {
-	/* Fills in flows_ended of each item, by the counters. NULL: nobody can tell. */
-	void (*count)(void *arg, struct difference *d);
+	/*
+	 * Fills in flows_ended of each item of @d, by the counters, if @after ran. NULL: nobody can
+	 * tell.
+	 */
+	void (*count)(void *arg, const struct config *after, struct difference *d);
 	/*
 	 * Begins to apply @config, which is @arg's from now on if that succeeds; the one before
 	 * stays valid until @done is called from the event loop: with 0, or with -errno and all is

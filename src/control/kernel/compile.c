@@ -142,14 +142,15 @@ static void compile_plain_port(struct view *v, uint8_t port)
 	struct view_port *p = &v->ports[port];
 	int row;
 
-	if (p->four.root != NULL)
+	if (p->four.root != NULL && (p->six.root != NULL || !v->with_six))
 		return;
 	row = rows_add(&v->rows, port, &any);
-	if (row == ROWS_NONE || trie_set(&p->four, &any4, (uint32_t)row) != 0)
+	if (row == ROWS_NONE)
 		return;
-	view_use(v, row);
-	if (v->with_six && trie_set(&p->six, &any6, (uint32_t)row) == 0)
+	if (p->four.root == NULL && trie_set(&p->four, &any4, (uint32_t)row) == 0)
 		view_use(v, row);
+	if (v->with_six && p->six.root == NULL && trie_set(&p->six, &any6, (uint32_t)row) == 0)
+		view_use(v, row); /* IPv6 may be wanted later than IPv4 */
 	p->is_plain = true;
 	v->routes_changed = true;
 }

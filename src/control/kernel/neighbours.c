@@ -47,6 +47,7 @@ enum {
 struct neighbours {
 	struct port_set *ports;
 	const struct network *net;
+	const struct network *before; /* until a new one is committed; else NULL */
 	struct neighbours_users users;
 	struct view view;
 	struct search search;
@@ -130,6 +131,65 @@ static int make_table(struct neighbours *n)
 	view_published(&n->view);
 	return 0;
 }
+
+/* --- another network -------------------------------------------------------------------------- */
+
+static void take_network(struct neighbours *n, const struct network *net)
+{
+	bool had_six = n->view.with_six;
+
+	n->net = net;
+	view_take_network(&n->view, net);
+	if (n->view.with_six != had_six)
+		n->dirty |= READ_ROUTES;
+}
+
+struct nexthops *neighbours_prepare(struct neighbours *n, const struct network *net)
+{
+	struct nexthops_spec spec;
+	struct nexthops *nexthops;
+	uint64_t again_ms;
+
+	n->before = n->net;
+	take_network(n, net);
+	view_compile(&n->view, net, mono_ms(), &spec, &again_ms);
+	if (again_ms != 0)
+		plan_at(n, again_ms);
+	nexthops = nexthops_create(&spec);
+	if (nexthops == NULL)
+		neighbours_abort(n);
+	return nexthops;
+}
+
+void neighbours_commit(struct neighbours *n)
+{
+	n->before = NULL;
+	n->published = true;
+	n->last_ms = mono_ms();
+	view_published(&n->view);
+	search_targets(&n->search); /* far ends that are new */
+	tell(n);
+	if (n->dirty != 0)
+		plan_at(n, n->may_read_ms);
+}
+
+void neighbours_abort(struct neighbours *n)
+{
+	if (n->before == NULL)
+		return;
+	take_network(n, n->before);
+	n->before = NULL;
+	n->published = false; /* the table in the view is not the workers' */
+	plan_table(n);
+}
+
+void neighbours_follow_ports(struct neighbours *n, const struct network *before)
+{
+	if (ports_follow_network(n->ports, before, n->net) != 0)
+		n->links_changed = true; /* the next tick tries again */
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int read_dirty(struct neighbours *n)
 {
@@ -423,7 +483,7 @@ struct neighbours *neighbours_create(struct event_base *base, struct port_set *p
 		ret = view_init(&n->view, PORTS_MAX, ids);
 	}
 	if (ret == 0) {
-		n->view.with_six = network_uses_ipv6(net);
+		view_take_network(&n->view, net);
 		n->view.paths = paths;
 		n->view.alarms = ports->alarms;
 		for (size_t i = 0; i < PORTS_MAX; i++)

@@ -47,5 +47,17 @@ void neighbours_ports_changed(struct neighbours *n);
 /* Another @paths: the next table says so. */
 void neighbours_paths_changed(struct neighbours *n);
 
+/*
+ * Another network, in three steps. The table for @net, which is published together with it; NULL if
+ * memory ran out, and all is as before. Then, when all workers have both, neighbours_commit();
+ * or neighbours_abort(), and the network before is still it.
+ */
+struct nexthops *neighbours_prepare(struct neighbours *n, const struct network *net);
+void neighbours_commit(struct neighbours *n);
+void neighbours_abort(struct neighbours *n);
+
+/* After that and ports_commit(): the programs of the ports take the difference to @before. */
+void neighbours_follow_ports(struct neighbours *n, const struct network *before);
+
 /* A worker met a destination on a port's own link that nobody has resolved: find it. */
 void neighbours_want(struct neighbours *n, const struct neighbour_wanted *wanted);

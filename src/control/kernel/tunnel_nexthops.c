@@ -76,6 +76,12 @@ static struct view_tunnel *know(struct view *v, uint16_t id)
 	return &v->tunnels[id];
 }
 
+/* Of those that the network calls so: has nobody else the id by now? */
+static bool is_retired(const struct view *v, uint16_t id)
+{
+	return v->tunnels[id].known || ids_state(v->rows.ids, id) == IDS_RETIRED;
+}
+
 bool view_compile_tunnels(struct view *v, const struct network *net)
 {
 	bool changed = false;
@@ -83,7 +89,7 @@ bool view_compile_tunnels(struct view *v, const struct network *net)
 	for (uint32_t i = 0; i < net->n_tunnels; i++)
 		know(v, net->tunnel_ids[i]);
 	for (size_t i = 0; i < net->n_retired; i++)
-		if (ids_state(v->rows.ids, net->retired[i].id) == IDS_RETIRED)
+		if (is_retired(v, net->retired[i].id))
 			know(v, net->retired[i].id)->substitute = net->retired[i].successor;
 	for (uint16_t id = 1; id <= v->max_tunnel; id++) {
 		struct nexthop n;

@@ -50,6 +50,12 @@ void view_fini(struct view *v)
 	*v = (struct view){0};
 }
 
+void view_take_network(struct view *v, const struct network *net)
+{
+	v->with_six = network_uses_ipv6(net);
+	v->routes_changed = true; /* tunnels look for their routes anew */
+}
+
 int view_port_of(const struct view *v, int ifindex)
 {
 	for (size_t i = 0; i < v->n_ports; i++)

@@ -87,6 +87,9 @@ struct view {
 int view_init(struct view *v, size_t n_ports, struct ids *ids);
 void view_fini(struct view *v);
 
+/* From the next table on the network is @net. Whether routes of IPv6 are wanted: with_six. */
+void view_take_network(struct view *v, const struct network *net);
+
 /* The port of an interface, or -1. */
 int view_port_of(const struct view *v, int ifindex);
 

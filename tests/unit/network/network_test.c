@@ -139,6 +139,35 @@ static void test_bad_ids(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* Ports keep their slots, whatever their places in the file. */
+static void test_ports(void **state)
+{
+	static const uint8_t slots[] = {3, 1, 7};
+	const struct network_ids ids = {.ports = slots};
+	struct spec_tunnel tunnels[] = {
+		{.name = "a", .port = 0, .local = MAPPED(9), .remote = MAPPED(1)},
+		{.name = "b", .port = 2, .local = MAPPED(9), .remote = MAPPED(2)}};
+	struct spec_site site = {.name = "s", .tunnels = tunnels, .n_tunnels = 2};
+	struct spec_address four = {.addr = MAPPED(3), .slices = {2}};
+	struct spec_address six = {.addr = {{1, 1}}, .slices = {2}};
+	struct spec_pool pools[] = {
+		{.slice_size = 2048, .port = 1, .addresses = &four, .n_addresses = 1},
+		{.slice_size = 2048, .port = 2, .addresses = &six, .n_addresses = 1}};
+	const struct network_spec spec = {
+		.sites = &site, .n_sites = 1, .pools = pools, .n_pools = 2};
+	struct network *net = network_create(&spec, &ids);
+
+	assert_non_null(net);
+	assert_int_equal(net->tunnels[1].port, 3);
+	assert_int_equal(net->tunnels[2].port, 7);
+	assert_int_equal(net->pools[0].port, 1);
+	assert_int_equal(net->addresses[0].port, 1);
+	assert_int_equal(net->pools[1].port, 7);
+	assert_int_equal(net->addresses[1].port, 7);
+	assert_int_equal(net->uplink6, 7);
+	network_destroy(net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_bad_ids),
+		cmocka_unit_test(test_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

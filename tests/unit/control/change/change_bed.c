@@ -39,7 +39,7 @@ const char *bed_text(unsigned sites, const char *more)
 	return text;
 }
 
-static void count(void *arg, struct difference *d)
+static void count(void *arg, const struct config *after, struct difference *d)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (d->items[i].what == CHANGE_REMOVED)

@@ -1,0 +1,202 @@
+/* Workers, what they are published, and what they are asked: see daemon_internal.h. */
+#include "control/daemon_internal.h"
+
+#include "base/err.h"
+#include "control/alarm.h"
+#include "control/announce.h"
+#include "control/epoch.h"
+#include "control/kernel/neighbours.h"
+#include "control/kernel/path_watch.h"
+#include "network/nexthop.h"
+#include "path/handover.h"
+#include "worker/census.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+enum {
+	WANTED_PERIOD_US = 20000, /* a host nobody has resolved yet waits this long for us to ask */
+	WANTED_BATCH = 64,
+};
+
+/*
+ * The core of worker @i: from the last one we may use downwards, as the first ones are where a
+ * machine does its own work. -1, any, where there are not enough.
+ */
+static int choose_cpu(size_t i, size_t n_workers)
+{
+	cpu_set_t cpus;
+	size_t skip = i;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0 || CPU_COUNT(&cpus) < 2 ||
+	    (size_t)CPU_COUNT(&cpus) < n_workers)
+		return -1;
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
+		if (CPU_ISSET(cpu, &cpus) && skip-- == 0)
+			return cpu;
+	return -1;
+}
+
+int daemon_create_workers(struct daemon *d, struct err_list *errs)
+{
+	struct worker_config w = {
+		.flows_capacity =
+			(d->config->flows_capacity + d->config->workers - 1) / d->config->workers,
+		.flows6_capacity =
+			(d->config->flows_capacity6 + d->config->workers - 1) / d->config->workers,
+		.count = d->config->workers,
+		.snapshot = publisher_current(&d->publisher),
+		.epoch =
+			d->config->port_rest > 0 ? epoch_next(d->config->epoch_file, d->alarms) : 0,
+	};
+
+	if (w.count > 1) {
+		d->handover = handover_create(w.count, NULL);
+		if (d->handover == NULL) {
+			err_add(errs, NULL, 0, 0, "not enough memory for the rings of %u workers",
+				w.count);
+			return -1;
+		}
+		w.handover = d->handover;
+	}
+	for (size_t i = 0; i < d->config->workers; i++) {
+		w.index = i;
+		w.cpu = choose_cpu(i, d->config->workers);
+		d->workers[i] = worker_create(&w);
+		if (d->workers[i] == NULL) {
+			err_add(errs, NULL, 0, 0,
+				"cannot make the table for %" PRIu32
+				" flows of worker %zu: %s; flows.capacity says how many",
+				w.flows_capacity, i, strerror(errno));
+			return -1;
+		}
+		d->n_workers++;
+	}
+	publisher_serve(&d->publisher, d->workers, d->n_workers);
+	return 0;
+}
+
+int daemon_start_workers(struct daemon *d, struct err_list *errs)
+{
+	for (size_t i = 0; i < d->n_workers; i++) {
+		int err = worker_start(d->workers[i]);
+
+		if (err < 0) {
+			err_add(errs, NULL, 0, 0, "cannot start worker %zu: %s", i, strerror(-err));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- the kernel ------------------------------------------------------------------------------- */
+
+static void publish_nexthops(struct nexthops *nexthops, void *arg)
+{
+	struct daemon *d = arg;
+
+	publisher_publish(&d->publisher, &(struct publication){.nexthops = nexthops}, NULL);
+}
+
+static bool start_census(void *arg)
+{
+	struct daemon *d = arg;
+
+	for (size_t i = 0; i < d->n_workers; i++)
+		worker_census_start(d->workers[i], &d->censuses[i]);
+	return true;
+}
+
+static bool finish_census(void *arg, uint64_t *used)
+{
+	const struct daemon *d = arg;
+
+	for (size_t i = 0; i < d->n_workers; i++)
+		if (!worker_census_done(&d->censuses[i]))
+			return false;
+	for (size_t i = 0; i < d->n_workers; i++)
+		for (size_t k = 0; k < IDS_WORDS; k++)
+			used[k] |= d->censuses[i].nexthops[k];
+	return true;
+}
+
+/* On-link hosts that workers had packets for: let the kernel find them. */
+static void poll_wanted(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct neighbour_wanted wanted[WANTED_BATCH];
+
+	for (size_t i = 0; i < d->n_workers; i++) {
+		size_t n = worker_take_wanted(d->workers[i], wanted, WANTED_BATCH);
+
+		for (size_t j = 0; j < n; j++)
+			neighbours_want(d->neighbours, &wanted[j]);
+	}
+}
+
+static void paths_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	neighbours_paths_changed(d->neighbours);
+}
+
+static bool has_kernel_port(const struct daemon *d)
+{
+	for (size_t i = 0; i < d->ports.n; i++)
+		if (d->ports.ports[i].has_kernel)
+			return true;
+	return false;
+}
+
+/* Tunnels work without, where no path MTU is less than theirs. */
+void daemon_watch_paths(struct daemon *d)
+{
+	if (d->path_watch != NULL || !has_kernel_port(d))
+		return;
+	d->path_watch = path_watch_create(d->base, d->net, d->paths, d->alarms, paths_changed, d);
+	if (d->path_watch == NULL)
+		alarm_raise(d->alarms, ALARM_PATH_MTU_DEAF, "tunnels",
+			    "cannot receive ICMP errors about tunnel packets: %s", strerror(errno));
+}
+
+/* When workers run: neighbours may ask back at once. */
+int daemon_start_announcer(struct daemon *d, struct err_list *errs)
+{
+	if (d->announcer != NULL || !has_kernel_port(d))
+		return 0;
+	d->announcer = announcer_create(d->base, &d->ports, d->alarms);
+	if (d->announcer == NULL)
+		err_add(errs, NULL, 0, 0, "cannot announce our addresses to neighbours: %s",
+			strerror(errno));
+	return d->announcer != NULL ? 0 : -1;
+}
+
+int daemon_follow_kernel(struct daemon *d, struct err_list *errs)
+{
+	const struct timeval period = {.tv_usec = WANTED_PERIOD_US};
+	const struct neighbours_users users = {publish_nexthops, start_census, finish_census, d};
+
+	d->censuses = calloc(d->n_workers, sizeof(d->censuses[0]));
+	d->nexthop_ids = nexthop_ids_create(d->net);
+	if (d->censuses == NULL || d->nexthop_ids == NULL) {
+		err_add(errs, NULL, 0, 0, "not enough memory for %zu workers", d->n_workers);
+		return -1;
+	}
+	d->neighbours = neighbours_create(d->base, &d->ports, d->net, d->nexthop_ids, d->paths,
+					  &users, errs);
+	if (d->neighbours == NULL)
+		return -1;
+	d->wanted = event_new(d->base, -1, EV_PERSIST, poll_wanted, d);
+	if (d->wanted == NULL || event_add(d->wanted, &period) < 0) {
+		err_add(errs, NULL, 0, 0, "not enough memory to look for neighbours");
+		return -1;
+	}
+	daemon_watch_paths(d);
+	return 0;
+}
