@@ -23,6 +23,7 @@ static const struct {
 	{"capacity", figure_capacity, RIG_RINGS, "flows that a table holds, and bytes of each"},
 	{"teardown", figure_teardown, RIG_RINGS, "flows ended a second when all are too old"},
 	{"churn", figure_churn, RIG_RINGS, "longest turn with a full table, ageing and new flows"},
+	{"apply", figure_apply, RIG_RINGS, "longest turn while the network changes"},
 	{"exhaust", figure_exhaust, RIG_RINGS,
 	 "longest turn where egress ports are short, or none"},
 	{"workers", figure_workers, RIG_RINGS,

@@ -77,6 +77,16 @@ class Core:
                          f"{found['ended']} ended, {found['refused']} were refused, "
                          "no live one was lost")
 
+    def apply(self, results):
+        self.say("apply_pause")
+        found = self.run("apply", repeat=2 if self.quick else 4)[0]
+        results.set("apply_pause", flows=found["flows"], value=found["longest_ns"] / 1000,
+                    peer="the same time doing nothing", peer_value=found["nothing_ns"] / 1000,
+                    note=f"longest of {found['turns']} turns with {found['changes']} changes, the "
+                         f"shortest of {found['runs']} equal runs for each; half within "
+                         f"{found['median_ns'] / 1000:.2g} us; {found['once_ns'] / 1000:.0f} us in "
+                         "some one run; no packet and no flow was lost")
+
     def exhaust(self, results):
         self.say("exhaust")
         names = {"nearly": "exhaust", "many": "exhaust_256"}

@@ -19,6 +19,7 @@ void figure_capacity(const struct figure_options *o);
 void figure_teardown(const struct figure_options *o);
 void figure_churn(const struct figure_options *o);
 void figure_exhaust(const struct figure_options *o);
+void figure_apply(const struct figure_options *o);
 void figure_count(const struct figure_options *o);
 void figure_workers(const struct figure_options *o);
 void figure_memif(const struct figure_options *o);

@@ -25,8 +25,8 @@ egress:
 """
 
 
-def site(i, tunnels, prefixes, shift):
-    """The lines of one site; its tunnels are numbered through all sites."""
+def site(i, tunnels, prefixes, shift, local, key):
+    """The lines of one site; its tunnels are numbered through all sites, their keys from @key on."""
     changed = shift and i % shift == 0
     name = f"site-{i}-new" if changed and i % (2 * shift) == 0 else f"site-{i}"
     nets = ", ".join(f"10.{k}.{i & 255}.0/24" for k in range(prefixes + (1 if changed else 0)))
@@ -34,16 +34,17 @@ def site(i, tunnels, prefixes, shift):
     for k in range(tunnels):
         n = i * tunnels + k
         mtu = 1300 if shift and n % shift == 1 else 1400
-        yield (f"      - {{name: tunnel-{n}, local: 192.0.2.1, port: underlay, key: {n}, "
+        yield (f"      - {{name: tunnel-{n}, local: {local}, port: underlay, key: {key + n}, "
                f"mtu: {mtu}, remote: 198.{18 + (n >> 16)}.{n >> 8 & 255}.{n & 255}}}\n")
 
 
-def configuration(sites=5000, tunnels=2, prefixes=4, shift=0, head=HEAD, egress=EGRESS):
-    """A whole file. @head: what comes before the sites, @egress: behind them."""
-    lines = [head, "sites:\n"]
+def configuration(sites=5000, tunnels=2, prefixes=4, shift=0, local="192.0.2.1", key=0, head=HEAD,
+                  first=""):
+    """A whole file. @head: what comes before the sites; @first: sites in front of the others."""
+    lines = [head, "sites:\n", first]
     for i in range(sites):
-        lines += site(i, tunnels, prefixes, shift)
-    return "".join(lines) + egress
+        lines += site(i, tunnels, prefixes, shift, local, key)
+    return "".join(lines) + EGRESS
 
 
 def main():

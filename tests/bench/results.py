@@ -25,6 +25,7 @@ FIGURES = (
     ("start_10m", "s", 3, ("value", "<="), "start of a worker for 10 M flows"),
     ("capacity_1m", "flows", 1000000, ("value", ">="), "flows that a table for 1 M holds"),
     ("teardown_1m", "Mflows/s", None, None, "flows ended when all are too old"),
+    ("apply_pause", "us", 1000, ("value", "<="), "longest turn while the network changes"),
     ("instructions_forward", "instructions", None, None, "a packet of an open flow"),
     ("instructions_setup", "instructions", None, None, "a first packet"),
 )

@@ -127,10 +127,9 @@ void rig_buffers(struct rte_mbuf **mbufs, unsigned n)
 
 static const struct rig_egress usual = {.addresses = 4, .slices = 31, .slice_size = 2048};
 
-static void read_config(struct rig *rig, uint32_t capacity, const struct rig_egress *egress)
+static void read_config(struct rig *rig, const char *yaml)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
-	char *yaml = rig_yaml(capacity, egress);
 
 	rig->config = config_parse("bench.yaml", yaml, strlen(yaml), &errs);
 	if (rig->config == NULL) {
@@ -138,7 +137,6 @@ static void read_config(struct rig *rig, uint32_t capacity, const struct rig_egr
 		rig_fail("the configuration is wrong");
 	}
 	err_list_fini(&errs);
-	free(yaml);
 	rig->net = network_create(&rig->config->network, NULL);
 	if (rig->net == NULL)
 		rig_fail("no memory for the network");
@@ -229,33 +227,36 @@ static void close_port(const struct rig *rig, const struct rig_port *port)
 	}
 }
 
-/* Every port has one default route; its neighbour's id = number of tunnels + port number + 1. */
+/* Every port has one default route; its neighbour's id = highest of a tunnel + port number + 1. */
 static void make_nexthops(struct rig *rig)
 {
-	enum { FIRST = RIG_SITES + 1 };
-	static struct nexthop at[FIRST + RIG_PORTS];
+	uint16_t first = (uint16_t)(rig->net->max_tunnel + 1);
+	struct nexthop *at = calloc(first + RIG_PORTS, sizeof(*at));
 	struct route4 routes[RIG_PORTS] = {0};
 	uint8_t macs[RIG_PORTS][6] = {0};
 
+	if (at == NULL)
+		rig_fail("no memory");
 	for (unsigned i = 0; i < RIG_PORTS; i++) {
 		memcpy(macs[i], describe_port(rig, i, 0).mac, 6);
-		at[FIRST + i] = nexthop_to_neighbour((uint8_t)i, macs[i],
+		at[first + i] = nexthop_to_neighbour((uint8_t)i, macs[i],
 						     rig->config->ports[i].next_hop_mac, 1500);
 		routes[i].port = (uint8_t)i;
-		routes[i].nexthop = (uint16_t)(FIRST + i);
+		routes[i].nexthop = (uint16_t)(first + i);
 	}
-	for (uint16_t t = 1; t <= RIG_SITES; t++)
-		at[t] = nexthop_to_tunnel(rig->net, t, FIRST + RIG_UNDERLAY,
-					  &at[FIRST + RIG_UNDERLAY], rig->net->tunnels[t].mtu);
+	for (uint16_t t = 1; t < first; t++)
+		at[t] = nexthop_to_tunnel(rig->net, t, first + RIG_UNDERLAY,
+					  &at[first + RIG_UNDERLAY], rig->net->tunnels[t].mtu);
 	rig->nexthops = nexthops_create(&(struct nexthops_spec){
 		.at = at,
-		.n = ARRAY_SIZE(at),
+		.n = first + RIG_PORTS,
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = RIG_PORTS,
 		.routes = {.routes = routes, .n_routes = ARRAY_SIZE(routes)},
 	});
 	if (rig->nexthops == NULL)
 		rig_fail("no memory for neighbours");
+	free(at);
 }
 
 /* Each worker has devices of its own. */
@@ -316,26 +317,35 @@ static struct rig *finish(struct rig *rig)
 	return rig;
 }
 
-static struct rig *begin(uint32_t capacity, unsigned workers, const struct rig_egress *egress)
+static struct rig *begin(const char *yaml, unsigned workers)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	if (rig == NULL)
 		rig_fail("no memory");
 	rig->n_workers = workers;
-	read_config(rig, capacity, egress);
+	read_config(rig, yaml);
 	return rig;
 }
 
-struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress)
+struct rig *rig_create_yaml(const char *yaml, unsigned workers)
 {
 	static unsigned serial;
-	struct rig *rig = begin(capacity, workers, egress);
+	struct rig *rig = begin(yaml, workers);
 
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		open_port(rig, i, serial);
 	serial++;
 	return finish(rig);
+}
+
+struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress)
+{
+	char *yaml = rig_yaml(capacity, egress);
+	struct rig *rig = rig_create_yaml(yaml, workers);
+
+	free(yaml);
+	return rig;
 }
 
 struct rig *rig_create(uint32_t capacity, unsigned workers)
@@ -345,8 +355,11 @@ struct rig *rig_create(uint32_t capacity, unsigned workers)
 
 struct rig *rig_create_memif(uint32_t capacity)
 {
-	struct rig *rig = begin(capacity, 1, &usual);
+	char *yaml = rig_yaml(capacity, &usual);
+	struct rig *rig = begin(yaml, 1);
 	uint16_t ethdevs[RIG_PORTS];
+
+	free(yaml);
 
 	rig_memif_ports(ethdevs);
 	for (unsigned i = 0; i < RIG_PORTS; i++)

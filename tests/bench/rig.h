@@ -79,6 +79,10 @@ struct rig *rig_create(uint32_t capacity, unsigned workers);
 /* The same with another pool than the usual one. */
 struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress);
 
+/* The same with another configuration: its ports are RIG_UNDERLAY and RIG_UPLINK, its first sites
+ * those of rig_yaml(). */
+struct rig *rig_create_yaml(const char *yaml, unsigned workers);
+
 /* One worker on the two memif ports of this process. */
 struct rig *rig_create_memif(uint32_t capacity);
 void rig_destroy(struct rig *rig);
