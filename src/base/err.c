@@ -65,9 +65,13 @@ static void print_one(const struct err *e, FILE *out)
 
 void err_sort(struct err_list *list)
 {
-	const struct err **sorted = calloc(list->n + 1, sizeof(struct err *));
-	struct err *copy = calloc(list->n + 1, sizeof(*copy));
+	const struct err **sorted;
+	struct err *copy;
 
+	if (list->n < 2)
+		return;
+	sorted = calloc(list->n, sizeof(struct err *));
+	copy = calloc(list->n, sizeof(*copy));
 	if (sorted == NULL || copy == NULL)
 		out_of_memory();
 	for (size_t i = 0; i < list->n; i++)
