@@ -90,7 +90,8 @@ struct flow {
 	be16_t dport;
 	uint16_t site; /* whose it is: who started it, or was reached by it */
 	uint8_t proto;
-	uint8_t state; /* enum flow_state */
+	uint8_t state : 7; /* enum flow_state */
+	bool is_extended : 1; /* it has an extension line (extension.h) */
 	be32_t nat_src; /* the source the far side sees */
 	be16_t nat_port;
 	uint16_t far; /* realm the return comes from */
@@ -109,6 +110,7 @@ struct flow {
 #define FLOW_NOWHERE UINT16_MAX /* a realm that no packet comes from */
 
 static_assert(sizeof(struct flow) == CACHE_LINE, "a flow is one cache line");
+static_assert(FLOW_STATE_COUNT <= 1 << 7, "a state has seven bits");
 static_assert(offsetof(struct flow, seen_s) == 28, "the decision outgrew its half");
 
 enum { FLOW_BYTES_BITS = 56 };
@@ -166,7 +168,7 @@ bool flow_table_lacks(const struct flow_table *t, uint64_t hash);
 
 /*
  * Adds a flow under both its keys; @flow is copied, its state must not be FLOW_FREE and neither key
- * may be in the table. FLOW_NO_RECORD: the table is full.
+ * may be in the table. A new flow is a plain one. FLOW_NO_RECORD: the table is full.
  */
 uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow);
 

@@ -22,6 +22,7 @@ void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s)
 	index_remove(t, index_ref_hash(t, record), record);
 	t->count--;
 	f->state = FLOW_RESTING;
+	f->is_extended = false;
 	f->seen_s = now_s;
 	f->onramp = f->far;
 	f->far = FLOW_NOWHERE;

@@ -97,6 +97,7 @@ void flow_table_destroy(struct flow_table *t)
 	memory_unmap(t->records, (size_t)t->capacity * sizeof(struct flow));
 	memory_unmap(t->buckets, (size_t)t->n_buckets * sizeof(struct bucket));
 	memory_unmap(t->six, (size_t)t->capacity * sizeof(struct flow6));
+	memory_unmap(t->extensions, (size_t)t->capacity * sizeof(struct flow_extension));
 	explicit_bzero(&t->secret, sizeof(t->secret));
 	free(t);
 }
@@ -144,6 +145,7 @@ void record_give(struct flow_table *t, uint32_t record)
 	struct flow *f = &t->records[record];
 
 	f->state = FLOW_FREE;
+	f->is_extended = false;
 	f->src = t->free_head;
 	t->free_head = record;
 }
@@ -154,7 +156,7 @@ static inline uint32_t insert(struct flow_table *t, const struct flow *flow,
 {
 	uint32_t record = record_take(t);
 
-	assert(flow->state != FLOW_FREE);
+	assert(flow->state != FLOW_FREE && !flow->is_extended);
 	if (record == FLOW_NO_RECORD)
 		return FLOW_NO_RECORD;
 

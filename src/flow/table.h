@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "flow/extension.h"
 #include "flow/flow.h"
 #include "flow/flow6.h"
 #include "flow/hash.h"
@@ -38,6 +39,7 @@ static_assert(sizeof(struct bucket) == CACHE_LINE, "a bucket is one cache line")
 struct flow_table {
 	struct flow *records;
 	struct flow6 *six; /* as records; NULL: a table of IPv4 flows */
+	struct flow_extension *extensions; /* as records; NULL: all flows are plain */
 	struct bucket *buckets;
 	uint32_t n_buckets;
 	uint32_t capacity;
