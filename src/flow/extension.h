@@ -2,8 +2,8 @@
  * Extension lines: what only some flows need.
  *
  * A record is one cache line, and it is full. A table may have a second array of lines under the
- * same record numbers, as addresses of IPv6 have. A bit in the record says whether its line is used:
- * plain flows never touch it, and a table that nobody asked for it has none.
+ * same record numbers, as addresses of IPv6 have. A bit in the record says whether its line is
+ * used: plain flows never touch it, and a table that nobody asked for it has none.
  *
  *   record n    struct flow            64 bytes, every flow
  *               struct flow6           64 bytes, every flow of a table of IPv6

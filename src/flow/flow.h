@@ -21,7 +21,7 @@
  *
  *   0        4        8        10       12       14     15     16
  *   +--------+--------+--------+--------+--------+------+------+
- *   | src    | dst    | sport  | dport  | realm  | proto| zero |
+ *   | src    | dst    | sport  | dport  | realm  | proto|domain|
  *   +--------+--------+--------+--------+--------+------+------+
  *
  * ICMP echo: the identifier stands in sport towards the destination and in dport on the way back;
@@ -34,10 +34,28 @@ struct flow_key {
 	be16_t dport;
 	uint16_t realm;
 	uint8_t proto;
-	uint8_t zero;
+	uint8_t domain; /* enum flow_domain */
 };
 
 static_assert(sizeof(struct flow_key) == 16, "a key is one AES block");
+
+/*
+ * What a hash is about. All are keyed by one secret; the domain is part of what is hashed, so that
+ * nothing is learnt of one from another.
+ */
+enum flow_domain {
+	FLOW_DOMAIN_KEY, /* of packets and flows */
+	FLOW_DOMAIN_FRAGMENTS, /* enum assembly_kind, from here to 15 */
+	FLOW_DOMAIN_ENDPOINT = 16, /* setup/mapping.c: inside, */
+	FLOW_DOMAIN_ENDPOINT_OUTSIDE, /* and outside */
+	FLOW_DOMAIN_SHORTAGE, /* setup/shortage.c */
+	FLOW_DOMAIN_SOURCE, /* path/sources.h */
+	FLOW_DOMAIN_OWNER, /* path/handover.c */
+	FLOW_DOMAIN_IDENTIFICATION, /* out/identification.c */
+	FLOW_DOMAIN_RANDOM,
+};
+
+enum { FLOW_HASH_MAX = 39 }; /* bytes */
 
 enum flow_dir {
 	FLOW_FORWARD, /* from the site */
@@ -184,6 +202,13 @@ struct flow *flow_table_at(const struct flow_table *t, uint32_t record);
 uint32_t flow_table_count(const struct flow_table *t); /* live flows */
 uint32_t flow_table_capacity(const struct flow_table *t);
 uint32_t flow_table_used(const struct flow_table *t); /* records from here on were never used */
+
+/*
+ * The table's keyed hash, for whoever needs one that nobody outside can foretell: of @n bytes, at
+ * most FLOW_HASH_MAX, always as many in one domain; up to 15 are the cheapest.
+ */
+uint64_t flow_table_hash(const struct flow_table *t, enum flow_domain domain, const void *bytes,
+			 size_t n);
 
 /* An unpredictable number (keyed hash of a counter): RFC 6056 wants ports hard to guess. */
 uint64_t flow_table_random(struct flow_table *t);

@@ -21,7 +21,7 @@ struct flow6_key {
 	be16_t dport;
 	uint16_t realm;
 	uint8_t proto;
-	uint8_t zero;
+	uint8_t domain; /* enum flow_domain */
 };
 
 static_assert(sizeof(struct flow6_key) == 40, "a key is two and a half AES blocks");

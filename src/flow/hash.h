@@ -1,5 +1,6 @@
 /*
- * The keyed hash of a flow key: private to flow/.
+ * The keyed hash of a flow key, and of anything else in a domain of its own (flow.h). Outside of
+ * flow/ whoever has no table of flows has a secret of his own.
  *
  * A key is 16 bytes, one AES block. Four AES rounds under round keys made from a random secret
  * leave no structure that somebody outside could use to choose collisions, and cost about 20 cycles
@@ -13,6 +14,7 @@
 #include "flow/flow.h"
 #include "flow/flow6.h"
 
+#include <assert.h>
 #include <string.h>
 
 #ifdef __AES__
@@ -127,3 +129,21 @@ static inline uint64_t flow6_hash(const struct flow_secret *s, const struct flow
 }
 
 #endif
+
+/* See flow_table_hash(). */
+static inline uint64_t flow_hash_bytes(const struct flow_secret *s, enum flow_domain domain,
+				       const void *bytes, size_t n)
+{
+	struct flow_key key = {0};
+	struct flow6_key key6 = {0};
+
+	if (n < sizeof(key)) {
+		memcpy(&key, bytes, n);
+		key.domain = (uint8_t)domain;
+		return flow_hash(s, &key);
+	}
+	assert(n <= FLOW_HASH_MAX);
+	memcpy(&key6, bytes, n);
+	key6.domain = (uint8_t)domain;
+	return flow6_hash(s, &key6);
+}

@@ -265,9 +265,13 @@ uint32_t flow_table_used(const struct flow_table *t)
 
 uint64_t flow_table_random(struct flow_table *t)
 {
-	struct flow_key key = {.realm = UINT16_MAX, .zero = 1}; /* no packet has such a key */
+	uint64_t n = t->random_counter++;
 
-	memcpy(&key, &t->random_counter, sizeof(t->random_counter));
-	t->random_counter++;
-	return flow_hash(&t->secret, &key);
+	return flow_hash_bytes(&t->secret, FLOW_DOMAIN_RANDOM, &n, sizeof(n));
+}
+
+uint64_t flow_table_hash(const struct flow_table *t, enum flow_domain domain, const void *bytes,
+			 size_t n)
+{
+	return flow_hash_bytes(&t->secret, domain, bytes, n);
 }

@@ -129,7 +129,7 @@ void reassembly_destroy(struct reassembly *r)
 
 static bool is_six(const struct assembly *a)
 {
-	return a->key.zero >= ASSEMBLY_INNER6;
+	return a->key.domain >= ASSEMBLY_INNER6;
 }
 
 static enum sender sender_of(uint32_t owner)
@@ -328,15 +328,15 @@ static struct assembly *make_room(struct context *ctx, uint32_t owner, bool know
 
 static bool is_from_internet(const struct flow6_key *key)
 {
-	return key->realm == SITE_INTERNET && !assembly_is_outer(key->zero);
+	return key->realm == SITE_INTERNET && !assembly_is_outer(key->domain);
 }
 
 /* @site: of the flow that a packet from the Internet belongs to, as far as it is known. */
 static uint32_t owner_of(const struct context *ctx, const struct flow6_key *key, uint16_t site)
 {
-	const struct flow6_key source = {.src = key->src, .realm = site, .zero = key->zero};
+	const struct flow6_key source = {.src = key->src, .realm = site, .domain = key->domain};
 
-	if (assembly_is_outer(key->zero))
+	if (assembly_is_outer(key->domain))
 		return OUTER_FIRST + (uint32_t)(hash_of(ctx, &source) % OWNERS_OUTER);
 	if (key->realm == SITE_INTERNET)
 		return INTERNET_FIRST + (uint32_t)(hash_of(ctx, &source) % OWNERS_INTERNET);
@@ -348,7 +348,7 @@ static bool makes_known(const struct packet *p, const struct fragment *f)
 {
 	if (is_from_internet(&f->key))
 		return f->at == 0 && p->site_of_fragment != ADMIT_SITE_ANY;
-	return f->at == 0 || !assembly_is_outer(f->key.zero);
+	return f->at == 0 || !assembly_is_outer(f->key.domain);
 }
 
 static uint16_t site_of(const struct packet *p, const struct fragment *f)
@@ -443,7 +443,7 @@ static bool is_same(const struct assembly *a, const struct fragment *f)
 /* The first of a packet to arrive: may it be one of ours? Of a first fragment that was asked. */
 static bool may_begin(const struct context *ctx, const struct fragment *f)
 {
-	if (assembly_is_outer(f->key.zero))
+	if (assembly_is_outer(f->key.domain))
 		return network_has_tunnel_between(ctx->net, &f->key.dst, &f->key.src);
 	return !is_from_internet(&f->key) || f->at == 0 || admit_later(ctx, f);
 }
@@ -488,7 +488,7 @@ static size_t packet_header(const struct assembly *a)
 /* How large its fragments may be: as large as its source made them, or what every path carries. */
 static uint16_t largest_of(const struct assembly *a)
 {
-	if (a->key.zero != ASSEMBLY_INNER6)
+	if (a->key.domain != ASSEMBLY_INNER6)
 		return 0;
 	return a->largest > IPV6_LEAST_MTU ? a->largest : IPV6_LEAST_MTU;
 }
@@ -517,7 +517,7 @@ static enum drop become_reassembled(struct context *ctx, struct packet *p, struc
 	uint8_t *ip = a->payload - packet_header(a);
 
 	if (len > UINT16_MAX || ip < (uint8_t *)a->m->buf_addr ||
-	    (assembly_is_outer(a->key.zero) && len > OUTER_MAX)) {
+	    (assembly_is_outer(a->key.domain) && len > OUTER_MAX)) {
 		ctx->counters.held--;
 		a->frames--; /* the last one is dropped by whoever holds it */
 		give_up(ctx, a, DROP_FRAGMENT_LIMIT);

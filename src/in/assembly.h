@@ -7,7 +7,7 @@
 #include "in/fragment.h"
 #include "path/context.h"
 
-/* key.zero of a fragment: what was cut. No flow has such a key. */
+/* key.domain of a fragment: what was cut. No flow has such a key. */
 enum assembly_kind {
 	ASSEMBLY_INNER = 2, /* a site's packet, or one from the Internet */
 	ASSEMBLY_OUTER, /* a tunnel's */

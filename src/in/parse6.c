@@ -111,7 +111,7 @@ static void complete_key(const struct packet *p, struct flow6_key *key)
 	key->dport = p->probe.key.dport;
 	key->realm = p->probe.key.realm;
 	key->proto = p->probe.key.proto;
-	key->zero = 0;
+	key->domain = FLOW_DOMAIN_KEY;
 }
 
 static bool hops_expired(const struct context *ctx, const struct packet *p,

@@ -56,7 +56,7 @@ static enum drop read_fragment(const struct context *ctx, const struct packet *p
 		is_six(p) ? fragment6_read(p->data, fragment) : fragment_read(p->data, fragment);
 
 	fragment->key.realm = ctx->net->tunnels[p->onramp].site;
-	fragment->key.zero = (uint8_t)kind_of(ctx, p);
+	fragment->key.domain = (uint8_t)kind_of(ctx, p);
 	return drop;
 }
 
@@ -122,13 +122,13 @@ static bool reassemble_take(struct context *ctx, struct burst *b, struct packet 
 	enum drop drop = read_fragment(ctx, p, &fragment);
 
 	if (drop == DROP_NONE && fragment.at == 0 && p->site_of_fragment == SITE_INTERNET &&
-	    fragment.key.realm == SITE_INTERNET && !assembly_is_outer(fragment.key.zero))
+	    fragment.key.realm == SITE_INTERNET && !assembly_is_outer(fragment.key.domain))
 		drop = ask(ctx, p, &fragment, &gone);
 	if (gone || (drop == DROP_NONE && hand_over(ctx, b, p, &fragment)))
 		return false;
 	if (drop == DROP_NONE)
 		drop = assembly_add(ctx, p, &fragment, &whole);
-	if (drop == DROP_NONE && whole && assembly_is_outer(fragment.key.zero))
+	if (drop == DROP_NONE && whole && assembly_is_outer(fragment.key.domain))
 		drop = open_reassembled(ctx, p);
 	if (drop != DROP_NONE)
 		burst_drop(b, p, drop);

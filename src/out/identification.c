@@ -22,7 +22,6 @@ enum {
 	NUMBERS = 1 << 16, /* of IPv4 */
 	BITS_6 = 32,
 	ROUNDS = 4,
-	KEY_IDENTIFICATION = 0xff, /* key.zero: no flow and no fragment has such a key */
 	HASH_SHIFT = 32 - CONTEXT_IDENTIFICATION_BITS,
 };
 
@@ -67,12 +66,10 @@ uint32_t identification6_next(struct context *ctx)
 	uint32_t left = n >> half & mask, right = n & mask;
 
 	for (uint16_t round = 0; round < ROUNDS; round++) {
-		const struct flow_key key = {
-			.sport = (uint16_t)right,
-			.dport = round,
-			.zero = KEY_IDENTIFICATION,
-		};
-		uint32_t mixed = left ^ ((uint32_t)flow_table_prefetch(ctx->flows, &key) & mask);
+		const uint16_t half_and_round[] = {(uint16_t)right, round};
+		uint64_t hash = flow_table_hash(ctx->flows, FLOW_DOMAIN_IDENTIFICATION,
+						half_and_round, sizeof(half_and_round));
+		uint32_t mixed = left ^ ((uint32_t)hash & mask);
 
 		left = right;
 		right = mixed;

@@ -17,6 +17,7 @@
  */
 #include "path/handover.h"
 
+#include "flow/hash.h"
 #include "path/share.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ enum {
 
 struct handover {
 	uint16_t workers;
-	uint64_t multiplier[2]; /* odd, random: nobody outside chooses the worker */
+	struct flow_secret secret; /* one for all workers; nobody outside chooses one of them */
 	struct remotes **remotes; /* [workers] */
 	struct rte_ring *rings[]; /* [from * workers + to] */
 };
@@ -50,12 +51,13 @@ static struct rte_ring *ring_of(const struct handover *h, uint16_t from, uint16_
 
 static bool make_secret(struct handover *h, const uint64_t *seed)
 {
-	const uint64_t spread = UINT64_C(0x9e3779b97f4a7c15);
+	uint8_t secret[16] = {0};
 
-	if (seed == NULL)
-		return getrandom(h->multiplier, sizeof(h->multiplier), 0) == sizeof(h->multiplier);
-	h->multiplier[0] = (*seed + 1) * spread;
-	h->multiplier[1] = (*seed + 2) * spread;
+	if (seed != NULL)
+		memcpy(secret, seed, sizeof(*seed));
+	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+		return false;
+	flow_secret_init(&h->secret, secret);
 	return true;
 }
 
@@ -74,8 +76,6 @@ struct handover *handover_create(uint16_t workers, const uint64_t *seed)
 		goto fail;
 	if (!make_secret(h, seed))
 		goto fail;
-	h->multiplier[0] |= 1;
-	h->multiplier[1] |= 1;
 
 	for (size_t i = 0; i < n; i++) {
 		if (i / workers == i % workers)
@@ -111,16 +111,23 @@ void handover_destroy(struct handover *h)
 	free(h);
 }
 
-/* The same for both directions of a conversation: only sums and differences without sign. */
-static uint16_t owner_by_hash(const struct handover *h, uint64_t addresses,
-			      const struct flow_key *key)
+/* Of @n bytes that name the flow. */
+static uint16_t owner_of(const struct handover *h, const void *bytes, size_t n)
 {
-	uint64_t x = addresses * h->multiplier[0];
-	uint64_t y = (uint64_t)(uint32_t)(key->sport ^ key->dport ^ key->proto << 16);
+	uint64_t hash = flow_hash_bytes(&h->secret, FLOW_DOMAIN_OWNER, bytes, n);
 
-	x = (x ^ x >> 32) + y * h->multiplier[1];
-	x *= h->multiplier[0];
-	return (uint16_t)((x >> 32) * h->workers >> 32);
+	return (uint16_t)((hash >> 32) * h->workers >> 32);
+}
+
+/* The same for both directions of a conversation: only differences without sign. */
+static uint16_t owner_by_hash(const struct handover *h, const struct flow_key *key)
+{
+	const struct {
+		be32_t addresses;
+		uint16_t ports, proto;
+	} both = {key->src ^ key->dst, key->sport ^ key->dport, key->proto};
+
+	return owner_of(h, &both, sizeof(both));
 }
 
 /*
@@ -129,11 +136,14 @@ static uint16_t owner_by_hash(const struct handover *h, uint64_t addresses,
  */
 static uint16_t owner_by_source(const struct handover *h, const struct flow_key *key)
 {
-	uint64_t x = ((uint64_t)key->src << 32 | (uint64_t)key->realm << 16 | key->sport) *
-		     h->multiplier[0];
+	const struct {
+		be32_t src;
+		uint16_t realm;
+		be16_t sport;
+		uint32_t proto;
+	} source = {key->src, key->realm, key->sport, key->proto};
 
-	x = (x ^ x >> 32 ^ key->proto) * h->multiplier[1];
-	return (uint16_t)((x >> 32) * h->workers >> 32);
+	return owner_of(h, &source, sizeof(source));
 }
 
 /* Of a return to egress address number @address; -1: none of ours. */
@@ -156,21 +166,22 @@ uint16_t handover_owner(const struct context *ctx, const struct packet *p)
 	if (key->realm != SITE_INTERNET)
 		return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT
 			       ? owner_by_source(ctx->handover, key)
-			       : owner_by_hash(ctx->handover, key->src ^ key->dst, key);
+			       : owner_by_hash(ctx->handover, key);
 	return owner_by_port(ctx, network_find_address(ctx->net, key->dst), key->dport);
 }
 
 static uint16_t owner_by_hash6(const struct handover *h, const struct flow6_key *key)
 {
-	uint64_t addresses = (key->src.half[0] ^ key->dst.half[0]) * h->multiplier[1];
-	const struct flow_key rest = {
-		.sport = key->sport,
-		.dport = key->dport,
-		.proto = key->proto,
+	const struct {
+		uint64_t addresses[2];
+		uint32_t ports, proto;
+	} both = {
+		{key->src.half[0] ^ key->dst.half[0], key->src.half[1] ^ key->dst.half[1]},
+		key->sport ^ key->dport,
+		key->proto,
 	};
 
-	addresses = (addresses ^ addresses >> 32) + (key->src.half[1] ^ key->dst.half[1]);
-	return owner_by_hash(h, addresses, &rest);
+	return owner_of(h, &both, sizeof(both));
 }
 
 bool handover_is_foreign6(const struct context *ctx, struct packet *p, const struct flow6_key *key)

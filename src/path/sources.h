@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "flow/hash.h"
 #include "path/context.h"
 
 enum { SOURCE_BITS = 14, SOURCE_ROWS = 2 };
@@ -23,7 +24,7 @@ struct source_count {
 };
 
 struct sources {
-	uint64_t secret, multiplier;
+	struct flow_secret secret;
 	struct source_count rows[SOURCE_ROWS][1 << SOURCE_BITS];
 };
 
@@ -35,11 +36,17 @@ struct source {
 static inline struct source source_find(struct sources *s, const struct flow *flow,
 					const struct flow6 *six)
 {
-	uint64_t h = ((uint64_t)flow->site << 32 | flow->src) ^ s->secret;
+	uint64_t h;
 
-	if (six != NULL)
-		h = ((h ^ six->src.half[0]) * s->multiplier >> 7) + six->src.half[1];
-	h *= s->multiplier;
+	if (six == NULL) {
+		const uint32_t host[] = {flow->site, flow->src};
+
+		h = flow_hash_bytes(&s->secret, FLOW_DOMAIN_SOURCE, host, sizeof(host));
+	} else {
+		const uint64_t host[] = {flow->site, six->src.half[0], six->src.half[1]};
+
+		h = flow_hash_bytes(&s->secret, FLOW_DOMAIN_SOURCE, host, sizeof(host));
+	}
 	return (struct source){
 		{&s->rows[0][h >> (64 - SOURCE_BITS)],
 		 &s->rows[1][h >> (64 - 2 * SOURCE_BITS) & ((1 << SOURCE_BITS) - 1)]}};

@@ -50,12 +50,11 @@ struct site_use *limits_create(void)
 
 struct sources *limits_create_sources(uint64_t random)
 {
+	const uint64_t secret[] = {random, ~random};
 	struct sources *s = memory_lines(sizeof(*s));
 
-	if (s != NULL) {
-		s->secret = random;
-		s->multiplier = (random * UINT64_C(0x9e3779b97f4a7c15) ^ random >> 17) | 1;
-	}
+	if (s != NULL)
+		flow_secret_init(&s->secret, (const uint8_t *)secret);
 	return s;
 }
 

@@ -137,20 +137,20 @@ void mappings_destroy(struct mappings *m)
 	free(m);
 }
 
+enum { HASHED_INSIDE = 14 }; /* bytes: what follows is padding */
+
 /* The chain of @flow's inner endpoint at the egress address that its host is seen under. */
 static uint32_t *chain_of(struct mappings *m, const struct flow_table *flows,
 			  const struct flow *flow)
 {
-	struct flow_key key = {
-		.src = flow->src,
-		.dst = flow->nat_src,
-		.sport = flow->sport,
-		.realm = flow->site,
-		.proto = flow->proto,
-		.zero = 1, /* no packet has such a key */
-	};
+	const struct {
+		be32_t src, nat_src;
+		be16_t sport;
+		uint16_t site, proto;
+	} key = {flow->src, flow->nat_src, flow->sport, flow->site, flow->proto};
+	uint64_t hash = flow_table_hash(flows, FLOW_DOMAIN_ENDPOINT, &key, HASHED_INSIDE);
 
-	return &m->heads[flow_table_prefetch(flows, &key) & m->mask];
+	return &m->heads[hash & m->mask];
 }
 
 /* The link to the mapping of @flow's inner endpoint, or the end of its chain. */
@@ -173,14 +173,14 @@ static uint32_t *find(struct mappings *m, const struct flow_table *flows, const 
 static uint32_t *chain_outside(const struct mappings *m, const struct flow_table *flows,
 			       const struct flow *flow)
 {
-	struct flow_key key = {
-		.dst = flow->nat_src,
-		.dport = flow->nat_port,
-		.proto = flow->proto,
-		.zero = 2, /* nor such a one */
-	};
+	const struct {
+		be32_t nat_src;
+		be16_t nat_port;
+		uint16_t proto;
+	} key = {flow->nat_src, flow->nat_port, flow->proto};
+	uint64_t hash = flow_table_hash(flows, FLOW_DOMAIN_ENDPOINT_OUTSIDE, &key, sizeof(key));
 
-	return &m->heads[m->mask + 1 + (flow_table_prefetch(flows, &key) & m->mask)];
+	return &m->heads[m->mask + 1 + (hash & m->mask)];
 }
 
 static void unlink_outside(struct mappings *m, const struct flow_table *flows, uint32_t number,

@@ -10,26 +10,15 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 struct shortages {
 	struct shortage slots[SHORTAGE_SLOTS];
-	uint32_t multiplier; /* odd, random: nobody outside makes two destinations share a slot */
 	uint32_t until_s; /* nothing is known from then on */
 };
 
 struct shortages *shortages_create(void)
 {
-	struct shortages *all = memory_lines(sizeof(*all));
-
-	if (all == NULL)
-		return NULL;
-	if (getrandom(&all->multiplier, sizeof(all->multiplier), 0) != sizeof(all->multiplier)) {
-		free(all);
-		return NULL;
-	}
-	all->multiplier |= 1;
-	return all;
+	return memory_lines(sizeof(struct shortages));
 }
 
 void shortages_destroy(struct shortages *all)
@@ -47,15 +36,19 @@ static struct addr6 destination_of(const struct setup *s)
 	return s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst);
 }
 
-static struct shortage *slot_of(struct shortages *all, const struct addr6 *dst, be16_t dport,
-				uint32_t address, bool with_reserve)
+/* By the keyed hash: nobody outside makes two destinations share a slot. */
+static struct shortage *slot_of(const struct setup *s, const struct addr6 *dst, uint32_t address,
+				bool with_reserve)
 {
-	uint64_t x = dst->half[0] ^ dst->half[1];
-	uint32_t h = (uint32_t)(x ^ x >> 32) * all->multiplier;
+	const struct {
+		struct addr6 dst;
+		uint32_t address;
+		be16_t dport;
+		uint16_t with_reserve;
+	} key = {*dst, address, s->flow.dport, with_reserve};
+	uint64_t hash = flow_table_hash(s->ctx->flows, FLOW_DOMAIN_SHORTAGE, &key, sizeof(key));
 
-	h = (h ^ h >> 15 ^ dport ^ address << 16) * all->multiplier;
-	h = (h >> 16) * 2 + with_reserve * SHORTAGE_SLOTS / 2;
-	return &all->slots[h & (SHORTAGE_SLOTS - 1)];
+	return &s->ctx->egress->shortages->slots[hash * 2 & (SHORTAGE_SLOTS - 1)];
 }
 
 static bool is_of(const struct shortage *slot, const struct setup *s, const struct addr6 *dst,
@@ -69,8 +62,7 @@ static bool is_of(const struct shortage *slot, const struct setup *s, const stru
 static struct shortage *find(const struct setup *s, uint32_t address, bool with_reserve)
 {
 	struct addr6 dst = destination_of(s);
-	struct shortage *slot =
-		slot_of(s->ctx->egress->shortages, &dst, s->flow.dport, address, with_reserve);
+	struct shortage *slot = slot_of(s, &dst, address, with_reserve);
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (is_of(&slot[i], s, &dst, address, with_reserve))
@@ -100,8 +92,7 @@ struct shortage *shortage_find(const struct setup *s, uint32_t address, bool wit
 struct shortage *shortage_open(const struct setup *s, uint32_t address, bool with_reserve)
 {
 	struct addr6 dst = destination_of(s);
-	struct shortage *slot =
-		slot_of(s->ctx->egress->shortages, &dst, s->flow.dport, address, with_reserve);
+	struct shortage *slot = slot_of(s, &dst, address, with_reserve);
 
 	if (slot[1].used_s < slot[0].used_s)
 		slot++;

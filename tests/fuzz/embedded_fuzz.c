@@ -1,7 +1,7 @@
 /*
- * Any bytes as what an ICMP error embeds, of both families: a key is only made of a sound beginning of
- * a packet, and is that packet's, turned round. What is embedded then becomes what its flow says: nothing
- * changes but an address, a port and the checksums, and those that were right are.
+ * Any bytes as what an ICMP error embeds, of both families: a key is only made of a sound beginning
+ * of a packet, and is that packet's, turned round. What is embedded then becomes what its flow
+ * says: nothing changes but an address, a port and the checksums, and those that were right are.
  *
  * The first byte: bit 0 the error comes from a site, else from the Internet.
  */
@@ -137,7 +137,7 @@ static void check_four(const uint8_t *p, size_t size, enum flow_dir dir)
 	stop_if(key.proto != p[9], "a key of another protocol");
 	stop_if(ntohl(key.src) != look_32(p + 16) || ntohl(key.dst) != look_32(p + 12),
 		"the addresses are not the embedded ones, turned round");
-	stop_if(key.realm != REALM || key.zero != 0, "another realm");
+	stop_if(key.realm != REALM || key.domain != 0, "another realm");
 	check_ports(p + header, ICMP, key.proto, key.sport, key.dport);
 	if (!has_flow(p + header, ICMP, key.proto, dir))
 		return;
@@ -167,7 +167,7 @@ static void check_six(const uint8_t *p, size_t size, enum flow_dir dir)
 	stop_if(key.proto != l.proto, "a key of another protocol");
 	stop_if(memcmp(&key.src, &l.dst, 16) != 0 || memcmp(&key.dst, &l.src, 16) != 0,
 		"the addresses are not the embedded ones, turned round");
-	stop_if(key.realm != REALM || key.zero != 0, "another realm");
+	stop_if(key.realm != REALM || key.domain != 0, "another realm");
 	check_ports(p + l.header, ICMP6, key.proto, key.sport, key.dport);
 	if (!has_flow(p + l.header, ICMP6, key.proto, dir))
 		return;

@@ -134,7 +134,7 @@ static void every_bit_counts(void **state)
 	for (unsigned k = 0; k < 2; k++) {
 		assert_int_equal(find(t, &keys[k], &dir), 0);
 		hash = flow6_table_prefetch(t, &keys[k]);
-		for (size_t bit = 0; bit < 8 * offsetof(struct flow6_key, zero); bit++) {
+		for (size_t bit = 0; bit < 8 * offsetof(struct flow6_key, domain); bit++) {
 			struct flow6_key other = keys[k];
 
 			((uint8_t *)&other)[bit / 8] ^= (uint8_t)(1 << bit % 8);

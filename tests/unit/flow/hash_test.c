@@ -1,6 +1,6 @@
 /*
- * The hash is what hash.h says: AES rounds where the machine has them, here once more in the words of
- * FIPS 197; SipHash-1-3 elsewhere, by numbers of another implementation (CPython's).
+ * The hash is what hash.h says: AES rounds where the machine has them, here once more in the words
+ * of FIPS 197; SipHash-1-3 elsewhere, by numbers of another implementation (CPython's).
  *
  * Both are built and run on every machine: flow_plain/hash is this file without AES.
  */
@@ -168,10 +168,33 @@ static void test_every_bit_counts(void **state)
 	}
 }
 
+/* Equal bytes in two domains have nothing in common; every byte counts, whatever the length. */
+static void test_domains(void **state)
+{
+	struct flow_table *t = flow_table_create(1, (const uint8_t *)"sixteen bytes...");
+	uint8_t bytes[FLOW_HASH_MAX] = {0};
+
+	assert_non_null(t);
+	for (size_t n = 1; n <= FLOW_HASH_MAX; n++) {
+		uint64_t one = flow_table_hash(t, FLOW_DOMAIN_SOURCE, bytes, n);
+
+		assert_int_equal(flow_table_hash(t, FLOW_DOMAIN_SOURCE, bytes, n), one);
+		check_bits(one, flow_table_hash(t, FLOW_DOMAIN_OWNER, bytes, n));
+		check_bits(one, flow_table_hash(t, FLOW_DOMAIN_KEY, bytes, n));
+		for (size_t i = 0; i < n; i++) {
+			bytes[i] ^= 1;
+			check_bits(one, flow_table_hash(t, FLOW_DOMAIN_SOURCE, bytes, n));
+			bytes[i] ^= 1;
+		}
+	}
+	flow_table_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_value),
+		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_every_bit_counts),
 	};
 

@@ -5,8 +5,8 @@
  *   - `displaced` of a bucket is the number of keys that would be at home there and are not
  *   - each live flow has exactly two slots
  *
- * And the tests themselves must have met the rare cases: displaced keys, equal tags in a bucket, both
- * buckets the same one.
+ * And the tests themselves must have met the rare cases: displaced keys, equal tags in a bucket,
+ * both buckets the same one.
  */
 #include "flow/table.h"
 
@@ -171,7 +171,7 @@ static void test_every_field_counts(void **state)
 
 		assert_int_equal(ref_differs(&t, ref, &keys[dir]), 0);
 		assert_int_not_equal(ref_differs(&t, ref ^ REF_RETURN, &keys[dir]), 0);
-		for (size_t bit = 0; bit < 8 * offsetof(struct flow_key, zero); bit++) {
+		for (size_t bit = 0; bit < 8 * offsetof(struct flow_key, domain); bit++) {
 			struct flow_key other = keys[dir];
 
 			((uint8_t *)&other)[bit / 8] ^= (uint8_t)(1 << bit % 8);

@@ -88,7 +88,7 @@ static void every_row(void **state)
 		assert_int_equal(key.dst, htonl(0xcb007101));
 		assert_int_equal(key.realm, 9);
 		assert_int_equal(key.proto, row->proto);
-		assert_int_equal(key.zero, 0);
+		assert_int_equal(key.domain, 0);
 		assert_int_equal(ntohs(key.sport), row->sport);
 		assert_int_equal(ntohs(key.dport), row->dport);
 	}
