@@ -21,36 +21,38 @@
 #define ON_LINK (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST)
 
 static const uint16_t verdicts[] = {
-	[KERNEL_WAYS] = ROUTE_UNKNOWN_HOST, /* without a gateway: on link */
-	[KERNEL_BLACKHOLE] = ROUTE_BLACKHOLE, [KERNEL_UNREACHABLE] = ROUTE_UNREACHABLE,
-	[KERNEL_PROHIBIT] = ROUTE_PROHIBITED, [KERNEL_THROW] = NEXTHOP_NONE,
+	[KERNEL_UNICAST] = ROUTE_UNKNOWN_HOST, /* without a gateway: on link */
+	[KERNEL_BLACKHOLE] = ROUTE_BLACKHOLE,  [KERNEL_UNREACHABLE] = ROUTE_UNREACHABLE,
+	[KERNEL_PROHIBIT] = ROUTE_PROHIBITED,  [KERNEL_THROW] = NEXTHOP_NONE,
 };
 
 /* How good a nexthop is: its neighbour answers, may answer, does not. */
-static int grade(const struct view *v, const struct rib_way *way)
+static int grade(const struct view *v, const struct rib_nexthop *nexthop)
 {
 	const struct neighbour_row *r =
-		way->row == ROWS_NONE ? NULL : rows_neighbour(&v->rows, way->row);
+		nexthop->row == ROWS_NONE ? NULL : rows_neighbour(&v->rows, nexthop->row);
 
 	return r == NULL || r->resolved ? 2 : r->failed ? 0 : 1;
 }
 
-static const struct rib_way *choose(const struct view *v, const struct rib_entry *entry)
+static const struct rib_nexthop *choose(const struct view *v, const struct rib_entry *entry)
 {
-	const struct rib_way *best = NULL;
+	const struct rib_nexthop *best = NULL;
 
-	for (const struct rib_way *way = entry->ways; way != NULL; way = way->next)
-		if (best == NULL || way->order < best->order ||
-		    (way->order == best->order && grade(v, way) > grade(v, best)))
-			best = way;
+	for (const struct rib_nexthop *nexthop = entry->nexthops; nexthop != NULL;
+	     nexthop = nexthop->next)
+		if (best == NULL || nexthop->order < best->order ||
+		    (nexthop->order == best->order && grade(v, nexthop) > grade(v, best)))
+			best = nexthop;
 	return best;
 }
 
-static uint32_t value_of(const struct rib_way *way)
+static uint32_t value_of(const struct rib_nexthop *nexthop)
 {
-	if (way == NULL)
+	if (nexthop == NULL)
 		return TRIE_NONE;
-	return way->row != ROWS_NONE ? (uint32_t)way->row : ROUTES_DIRECT | verdicts[way->kind];
+	return nexthop->row != ROWS_NONE ? (uint32_t)nexthop->row
+					 : ROUTES_DIRECT | verdicts[nexthop->kind];
 }
 
 static int row_of(uint32_t value)
@@ -59,7 +61,7 @@ static int row_of(uint32_t value)
 }
 
 /* A host that stood where a route of a whole length is now. */
-static void make_way(struct view *v, uint8_t port, const struct prefix6 *prefix)
+static void make_room(struct view *v, uint8_t port, const struct prefix6 *prefix)
 {
 	int row = prefix->len == 128 ? rows_find(&v->rows, port, &prefix->addr) : ROWS_NONE;
 
@@ -71,9 +73,9 @@ static void make_way(struct view *v, uint8_t port, const struct prefix6 *prefix)
 static bool compile_entry(struct view *v, uint8_t port, struct rib_entry *entry)
 {
 	struct trie *tree = view_tree(v, port, &entry->prefix.addr);
-	const struct rib_way *way = choose(v, entry);
-	uint32_t value = value_of(way), old = entry->value, before = old;
-	uint32_t mtu = way == NULL ? 0 : way->mtu, old_mtu = entry->mtu;
+	const struct rib_nexthop *nexthop = choose(v, entry);
+	uint32_t value = value_of(nexthop), old = entry->value, before = old;
+	uint32_t mtu = nexthop == NULL ? 0 : nexthop->mtu, old_mtu = entry->mtu;
 	int ret;
 
 	entry->mtu = mtu;
@@ -85,7 +87,7 @@ static bool compile_entry(struct view *v, uint8_t port, struct rib_entry *entry)
 		return true;
 	}
 	if (before == TRIE_NONE) {
-		make_way(v, port, &entry->prefix);
+		make_room(v, port, &entry->prefix);
 		before = trie_cover(tree->root, &entry->prefix);
 	}
 	ret = value == TRIE_NONE ? trie_remove(tree, &entry->prefix)
@@ -109,7 +111,7 @@ static void touch_several(struct rib *rib)
 	for (size_t i = 0; rib->n_several > 0 && i < rib->n_entries; i++) {
 		struct rib_entry *entry = &rib->entries[i];
 
-		if (entry->live && entry->ways != NULL && entry->ways->next != NULL)
+		if (entry->live && entry->nexthops != NULL && entry->nexthops->next != NULL)
 			rib_touch(rib, entry);
 	}
 }

@@ -124,18 +124,18 @@ static bool get_gateway(const struct attrs *attrs, uint8_t family, struct addr6 
 	return attrs->at[RTA_GATEWAY] == NULL || get_address(attrs, RTA_GATEWAY, family, out);
 }
 
-static void add_way(struct kernel_route *route, const struct kernel_way *way)
+static void add_way(struct kernel_route *route, const struct kernel_gateway *way)
 {
-	if (route->n_ways < KERNEL_WAYS_MAX)
-		route->ways[route->n_ways++] = *way;
+	if (route->n_gateways < KERNEL_GATEWAYS_MAX)
+		route->gateways[route->n_gateways++] = *way;
 }
 
-static bool parse_way(const struct rtnexthop *nh, uint8_t family, struct kernel_way *way)
+static bool parse_way(const struct rtnexthop *nh, uint8_t family, struct kernel_gateway *way)
 {
 	struct attrs attrs = {{0}};
 
-	*way = (struct kernel_way){.ifindex = nh->rtnh_ifindex,
-				   .dead = nh->rtnh_flags & RTNH_F_DEAD};
+	*way = (struct kernel_gateway){.ifindex = nh->rtnh_ifindex,
+				       .dead = nh->rtnh_flags & RTNH_F_DEAD};
 	return mnl_attr_parse_payload(RTNH_DATA(nh), nh->rtnh_len - sizeof(*nh), keep_attr,
 				      &attrs) == MNL_CB_OK &&
 	       get_gateway(&attrs, family, &way->gateway);
@@ -150,7 +150,7 @@ static bool parse_ways(const struct nlattr *multipath, uint8_t family, struct ke
 	while (left >= sizeof(struct rtnexthop)) {
 		const struct rtnexthop *nh = (const void *)at;
 		size_t step = RTNH_ALIGN(nh->rtnh_len);
-		struct kernel_way way;
+		struct kernel_gateway way;
 
 		if (nh->rtnh_len < sizeof(*nh) || nh->rtnh_len > left)
 			return false;
@@ -167,7 +167,7 @@ static bool parse_ways(const struct nlattr *multipath, uint8_t family, struct ke
 static bool parse_all_ways(const struct rtmsg *rtm, const struct attrs *attrs,
 			   struct kernel_route *route)
 {
-	struct kernel_way way = {.dead = rtm->rtm_flags & RTNH_F_DEAD};
+	struct kernel_gateway way = {.dead = rtm->rtm_flags & RTNH_F_DEAD};
 	uint32_t oif;
 
 	if (attrs->at[RTA_MULTIPATH] != NULL)
@@ -185,7 +185,7 @@ static bool get_kind(uint8_t type, uint8_t *kind)
 {
 	switch (type) {
 	case RTN_UNICAST:
-		*kind = KERNEL_WAYS;
+		*kind = KERNEL_UNICAST;
 		return true;
 	case RTN_BLACKHOLE:
 		*kind = KERNEL_BLACKHOLE;
@@ -246,7 +246,7 @@ bool netlink_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out)
 		return false;
 
 	out->metric = out->nexthop = out->mtu = 0;
-	out->n_ways = 0;
+	out->n_gateways = 0;
 	out->removed = nlh->nlmsg_type == RTM_DELROUTE;
 	out->replaces = !out->removed && nlh->nlmsg_flags & NLM_F_REPLACE;
 	out->preference = get_preference(&attrs);
@@ -254,7 +254,7 @@ bool netlink_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out)
 	if (get_nested(&attrs, RTA_METRICS, RTAX_MTU, &metrics))
 		get_u32(&metrics, RTAX_MTU, &out->mtu);
 	return get_kind(rtm->rtm_type, &out->kind) && parse_prefix(rtm, &attrs, &out->prefix) &&
-	       (out->kind != KERNEL_WAYS || parse_all_ways(rtm, &attrs, out));
+	       (out->kind != KERNEL_UNICAST || parse_all_ways(rtm, &attrs, out));
 }
 
 static void parse_group(const struct nlattr *attr, struct kernel_nexthop *out)
@@ -262,7 +262,7 @@ static void parse_group(const struct nlattr *attr, struct kernel_nexthop *out)
 	const uint8_t *at = mnl_attr_get_payload(attr);
 	size_t n = mnl_attr_get_payload_len(attr) / sizeof(struct nexthop_grp);
 
-	for (size_t i = 0; i < n && i < KERNEL_WAYS_MAX; i++) {
+	for (size_t i = 0; i < n && i < KERNEL_GATEWAYS_MAX; i++) {
 		struct nexthop_grp member;
 
 		memcpy(&member, at + i * sizeof(member), sizeof(member));

@@ -26,22 +26,22 @@ struct kernel_link {
 	bool up;
 };
 
-/* One of the nexthops of a route. */
-struct kernel_way {
+/* One of the nexthops of a route: the gateway and by which interface. */
+struct kernel_gateway {
 	struct addr6 gateway; /* zero: on link; IPv6 also of an IPv4 route (RFC 8950) */
 	int ifindex;
 	bool dead; /* the kernel does not use it now */
 };
 
 enum kernel_route_kind {
-	KERNEL_WAYS,
+	KERNEL_UNICAST,
 	KERNEL_BLACKHOLE,
 	KERNEL_UNREACHABLE,
 	KERNEL_PROHIBIT,
 	KERNEL_THROW, /* no route, and none of a shorter prefix either */
 };
 
-enum { KERNEL_WAYS_MAX = 64 };
+enum { KERNEL_GATEWAYS_MAX = 64 };
 
 struct kernel_route {
 	struct prefix6 prefix;
@@ -52,17 +52,17 @@ struct kernel_route {
 	bool removed; /* it is gone */
 	bool replaces; /* all of this prefix and metric */
 	uint32_t nexthop; /* number of a nexthop object that has them instead; 0: none */
-	size_t n_ways;
-	struct kernel_way ways[KERNEL_WAYS_MAX];
+	size_t n_gateways;
+	struct kernel_gateway gateways[KERNEL_GATEWAYS_MAX];
 };
 
 /* A nexthop object (ip-nexthop(8)): one nexthop, or a group of others. */
 struct kernel_nexthop {
 	uint32_t id;
 	bool removed, blackhole;
-	struct kernel_way way; /* where there is no group */
+	struct kernel_gateway way; /* where there is no group */
 	size_t n_group;
-	uint32_t group[KERNEL_WAYS_MAX];
+	uint32_t group[KERNEL_GATEWAYS_MAX];
 };
 
 struct kernel_neighbour {
@@ -74,7 +74,7 @@ struct kernel_neighbour {
 
 /*
  * True: @nlh is a route of the main table that is for all packets: added, changed or removed. More
- * nexthops than KERNEL_WAYS_MAX are left out.
+ * nexthops than KERNEL_GATEWAYS_MAX are left out.
  */
 bool netlink_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out);
 bool netlink_parse_nexthop(const struct nlmsghdr *nlh, struct kernel_nexthop *out);

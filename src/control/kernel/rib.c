@@ -4,20 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void free_ways(struct rib_way *way)
+static void free_nexthops(struct rib_nexthop *nexthop)
 {
-	while (way != NULL) {
-		struct rib_way *next = way->next;
+	while (nexthop != NULL) {
+		struct rib_nexthop *next = nexthop->next;
 
-		free(way);
-		way = next;
+		free(nexthop);
+		nexthop = next;
 	}
 }
 
 void rib_fini(struct rib *rib)
 {
 	for (size_t i = 0; i < rib->n_entries; i++)
-		free_ways(rib->entries[i].ways);
+		free_nexthops(rib->entries[i].nexthops);
 	free(rib->entries);
 	free(rib->changed);
 	trie_fini(&rib->index);
@@ -86,51 +86,52 @@ void rib_touch(struct rib *rib, struct rib_entry *entry)
 	entry->changed = true;
 }
 
-static bool same_way(const struct rib_way *a, const struct rib_way *b)
+static bool same_nexthop(const struct rib_nexthop *a, const struct rib_nexthop *b)
 {
 	return a->order == b->order && a->kind == b->kind && a->row == b->row && a->mtu == b->mtu;
 }
 
-int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_way *way, bool bounded)
+int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_nexthop *nexthop,
+	    bool bounded)
 {
 	struct rib_entry *entry = rib_find(rib, prefix);
-	struct rib_way **link, *added;
+	struct rib_nexthop **link, *added;
 
 	if (entry == NULL)
 		entry = make_entry(rib, prefix, bounded);
 	if (entry == NULL)
 		return -ENOMEM;
-	for (link = &entry->ways; *link != NULL; link = &(*link)->next) {
-		if (same_way(*link, way)) {
-			(*link)->generation = way->generation;
+	for (link = &entry->nexthops; *link != NULL; link = &(*link)->next) {
+		if (same_nexthop(*link, nexthop)) {
+			(*link)->generation = nexthop->generation;
 			return 0;
 		}
 	}
 	added = malloc(sizeof(*added));
 	if (added != NULL) {
-		*added = *way;
+		*added = *nexthop;
 		added->next = NULL;
 		*link = added;
-		rib->n_several += entry->ways != added;
+		rib->n_several += entry->nexthops != added;
 	}
-	rib_touch(rib, entry); /* without a way it goes again */
+	rib_touch(rib, entry); /* without a nexthop it goes again */
 	return added != NULL ? 1 : -ENOMEM;
 }
 
 size_t rib_remove(struct rib *rib, struct rib_entry *entry, rib_gone_fn gone, void *arg)
 {
-	struct rib_way **link = &entry->ways;
+	struct rib_nexthop **link = &entry->nexthops;
 	size_t n = 0;
 
 	while (*link != NULL) {
-		struct rib_way *way = *link;
+		struct rib_nexthop *nexthop = *link;
 
-		if (!gone(way, arg)) {
-			link = &way->next;
+		if (!gone(nexthop, arg)) {
+			link = &nexthop->next;
 			continue;
 		}
-		*link = way->next;
-		free(way);
+		*link = nexthop->next;
+		free(nexthop);
 		n++;
 	}
 	if (n > 0)
@@ -143,7 +144,7 @@ void rib_settle(struct rib *rib, uint32_t at)
 	struct rib_entry *entry = &rib->entries[at];
 
 	entry->changed = false;
-	if (entry->ways != NULL || entry->value != TRIE_NONE ||
+	if (entry->nexthops != NULL || entry->value != TRIE_NONE ||
 	    trie_remove(&rib->index, &entry->prefix) != 0)
 		return;
 	entry->live = false;

@@ -1,7 +1,7 @@
 /*
  * Private to control/kernel/: the kernel's routes by one port, with all their nexthops.
  *
- * An entry is a prefix; its ways are the nexthops that the kernel has for it, by metric, in the
+ * An entry is a prefix with the nexthops that the kernel has for it, of any metric, in the
  * order of their arrival. Events and dumps add and remove them one by one. Which of them is used is
  * chosen later, once for however many changes (compile.c). Entries that have changed are in a list
  * of their own.
@@ -13,8 +13,8 @@
 #include "control/kernel/netlink.h"
 #include "network/trie.h"
 
-struct rib_way {
-	struct rib_way *next;
+struct rib_nexthop {
+	struct rib_nexthop *next;
 	uint64_t order; /* metric, preference: lower ones count */
 	int row; /* of its gateway (neighbour_rows.h); ROWS_NONE: none */
 	uint32_t generation; /* of the last dump that had it */
@@ -24,7 +24,7 @@ struct rib_way {
 
 struct rib_entry {
 	struct prefix6 prefix;
-	struct rib_way *ways;
+	struct rib_nexthop *nexthops;
 	uint32_t mtu; /* of the nexthop that was chosen */
 	uint32_t value; /* in the workers' tree; TRIE_NONE: it is not there */
 	uint32_t next_free;
@@ -54,12 +54,14 @@ struct rib_entry *rib_find(struct rib *rib, const struct prefix6 *prefix);
  * Adds a nexthop, or marks it with the generation if it is there. 1: it is new; 0: it was there;
  * -ENOMEM.
  */
-int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_way *way, bool bounded);
+int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_nexthop *nexthop,
+	    bool bounded);
 
 /*
- * Removes the nexthops for which @gone(way, arg) is true; it gives back what they held. How many.
+ * Removes the nexthops for which @gone(nexthop, arg) is true; it gives back what they held. How
+ * many.
  */
-typedef bool (*rib_gone_fn)(const struct rib_way *way, void *arg);
+typedef bool (*rib_gone_fn)(const struct rib_nexthop *nexthop, void *arg);
 size_t rib_remove(struct rib *rib, struct rib_entry *entry, rib_gone_fn gone, void *arg);
 
 /* It is to be looked at by the next table. */

@@ -118,12 +118,12 @@ static uint64_t order_of(const struct kernel_route *route)
 }
 
 /* On-link networks and the shortest prefixes are kept when there are too many. */
-static bool is_bounded(const struct kernel_route *route, const struct kernel_way *way)
+static bool is_bounded(const struct kernel_route *route, const struct kernel_gateway *way)
 {
 	unsigned shortest = is_ipv4(&route->prefix) ? MAPPED_BITS + 8 : 16;
 
 	return route->prefix.len > shortest &&
-	       (route->kind != KERNEL_WAYS || !addr6_is_zero(&way->gateway));
+	       (route->kind != KERNEL_UNICAST || !addr6_is_zero(&way->gateway));
 }
 
 static bool has_room(struct view *v, struct rib *rib, const struct prefix6 *prefix, bool bounded)
@@ -143,20 +143,20 @@ static bool has_room(struct view *v, struct rib *rib, const struct prefix6 *pref
 }
 
 static void add_way(struct view *v, uint8_t port, const struct kernel_route *route,
-		    const struct kernel_way *way)
+		    const struct kernel_gateway *way)
 {
 	struct rib *rib = &v->ports[port].rib;
 	bool bounded = is_bounded(route, way);
-	struct rib_way row = {.order = order_of(route),
-			      .row = ROWS_NONE,
-			      .generation = v->generation,
-			      .mtu = route->mtu,
-			      .kind = route->kind};
+	struct rib_nexthop row = {.order = order_of(route),
+				  .row = ROWS_NONE,
+				  .generation = v->generation,
+				  .mtu = route->mtu,
+				  .kind = route->kind};
 	int added;
 
 	if (!has_room(v, rib, &route->prefix, bounded))
 		return;
-	if (route->kind == KERNEL_WAYS && !addr6_is_zero(&way->gateway)) {
+	if (route->kind == KERNEL_UNICAST && !addr6_is_zero(&way->gateway)) {
 		row.row = rows_add(&v->rows, port, &way->gateway);
 		if (row.row != ROWS_NONE)
 			row.row = rows_with_mtu(&v->rows, row.row, route->mtu);
@@ -180,10 +180,10 @@ struct removal {
 	bool all; /* of the route's metric */
 };
 
-static bool names_way(const struct removal *r, const struct rib_way *way)
+static bool names_way(const struct removal *r, const struct rib_nexthop *way)
 {
-	for (size_t i = 0; i < r->route->n_ways; i++) {
-		const struct kernel_way *w = &r->route->ways[i];
+	for (size_t i = 0; i < r->route->n_gateways; i++) {
+		const struct kernel_gateway *w = &r->route->gateways[i];
 		int row = ROWS_NONE;
 
 		if (w->ifindex != r->v->ports[r->port].ifindex)
@@ -199,7 +199,7 @@ static bool names_way(const struct removal *r, const struct rib_way *way)
 	return false;
 }
 
-static bool is_named(const struct removal *r, const struct rib_way *way)
+static bool is_named(const struct removal *r, const struct rib_nexthop *way)
 {
 	if (r->route == NULL)
 		return way->generation != r->v->generation;
@@ -207,10 +207,10 @@ static bool is_named(const struct removal *r, const struct rib_way *way)
 		return false;
 	if (r->all)
 		return true;
-	return way->kind == r->route->kind && (way->kind != KERNEL_WAYS || names_way(r, way));
+	return way->kind == r->route->kind && (way->kind != KERNEL_UNICAST || names_way(r, way));
 }
 
-static bool is_gone(const struct rib_way *way, void *arg)
+static bool is_gone(const struct rib_nexthop *way, void *arg)
 {
 	const struct removal *r = arg;
 
@@ -232,14 +232,14 @@ static void remove_ways(struct view *v, uint8_t port, const struct kernel_route 
 
 static void add_ways(struct view *v, uint8_t port, const struct kernel_route *route)
 {
-	static const struct kernel_way none;
+	static const struct kernel_gateway none;
 
-	if (route->kind != KERNEL_WAYS) {
+	if (route->kind != KERNEL_UNICAST) {
 		add_way(v, port, route, &none);
 		return;
 	}
-	for (size_t i = 0; i < route->n_ways; i++) {
-		const struct kernel_way *way = &route->ways[i];
+	for (size_t i = 0; i < route->n_gateways; i++) {
+		const struct kernel_gateway *way = &route->gateways[i];
 
 		if (way->ifindex == v->ports[port].ifindex && !way->dead)
 			add_way(v, port, route, way);
@@ -258,8 +258,8 @@ static void expand_one(struct kernel_route *out, const struct kernel_nexthop *ne
 {
 	if (nexthop->blackhole)
 		out->kind = KERNEL_BLACKHOLE;
-	else if (out->n_ways < KERNEL_WAYS_MAX)
-		out->ways[out->n_ways++] = nexthop->way;
+	else if (out->n_gateways < KERNEL_GATEWAYS_MAX)
+		out->gateways[out->n_gateways++] = nexthop->way;
 }
 
 /* The nexthops of an object in place of its number. False: it is not known. */
@@ -268,7 +268,7 @@ static bool expand(const struct view *v, const struct kernel_route *route, struc
 	const struct kernel_nexthop *nexthop = find_nexthop(v, route->nexthop);
 
 	*out = *route;
-	out->n_ways = 0;
+	out->n_gateways = 0;
 	if (nexthop == NULL)
 		return false;
 	if (nexthop->n_group == 0)

@@ -46,8 +46,8 @@ static void tell(uint32_t prefix, uint8_t by, bool removed)
 	struct kernel_route r = {
 		.prefix = {addr6_from_ipv4(htonl(net_of(prefix))), MAPPED_BITS + 24},
 		.removed = removed,
-		.n_ways = 1,
-		.ways = {{gateway(by), IFINDEX, false}},
+		.n_gateways = 1,
+		.gateways = {{gateway(by), IFINDEX, false}},
 	};
 
 	event(&r);
@@ -200,8 +200,8 @@ static void test_routes_are_bounded(void **state)
 	for (uint32_t i = 0; i < VIEW_ROUTES_MAX + 100; i++) {
 		struct kernel_route r = {
 			.prefix = {addr6_from_ipv4(htonl(0x14000000 + (i << 4))), MAPPED_BITS + 28},
-			.n_ways = 1,
-			.ways = {{gateway(1), IFINDEX, false}},
+			.n_gateways = 1,
+			.gateways = {{gateway(1), IFINDEX, false}},
 		};
 
 		event(&r);

@@ -150,11 +150,11 @@ static struct nlmsghdr *make_route(char *buffer, const struct route_row *row)
 }
 
 /* The first way by our interface that the kernel uses. */
-static const struct kernel_way *our_way(const struct kernel_route *route)
+static const struct kernel_gateway *our_way(const struct kernel_route *route)
 {
-	for (size_t i = 0; i < route->n_ways; i++)
-		if (route->ways[i].ifindex == OURS && !route->ways[i].dead)
-			return &route->ways[i];
+	for (size_t i = 0; i < route->n_gateways; i++)
+		if (route->gateways[i].ifindex == OURS && !route->gateways[i].dead)
+			return &route->gateways[i];
 	return NULL;
 }
 
@@ -200,7 +200,7 @@ static const struct {
 	bool good;
 	uint8_t kind;
 } kind_rows[] = {
-	{ RTN_UNICAST, true, KERNEL_WAYS },
+	{ RTN_UNICAST, true, KERNEL_UNICAST },
 	{ RTN_BLACKHOLE, true, KERNEL_BLACKHOLE },
 	{ RTN_UNREACHABLE, true, KERNEL_UNREACHABLE },
 	{ RTN_PROHIBIT, true, KERNEL_PROHIBIT },

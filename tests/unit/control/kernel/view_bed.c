@@ -64,12 +64,12 @@ struct kernel_route route_of(const char *dst, uint8_t len, const char *gateway, 
 	struct kernel_route r = {
 		.prefix = {ip(dst), six ? len : (uint8_t)(MAPPED_BITS + len)},
 		.metric = metric,
-		.n_ways = 1,
-		.ways = {{.ifindex = IFINDEX}},
+		.n_gateways = 1,
+		.gateways = {{.ifindex = IFINDEX}},
 	};
 
 	if (gateway != NULL)
-		r.ways[0].gateway = ip(gateway);
+		r.gateways[0].gateway = ip(gateway);
 	return r;
 }
 

@@ -176,7 +176,7 @@ static void test_refusals(void **state)
 		struct kernel_route six = route_of("2001:db8::", 32, NULL, 5);
 
 		r.kind = six.kind = refusals[i].kind;
-		r.n_ways = six.n_ways = 0;
+		r.n_gateways = six.n_gateways = 0;
 		route("2001:db8::", 16, "192.0.2.1", 0);
 		event(&r);
 		event(&six);
@@ -200,8 +200,8 @@ static struct kernel_route two_ways(const char *first, const char *second)
 {
 	struct kernel_route r = route_of("8.0.0.0", 8, first, 0);
 
-	r.ways[1] = (struct kernel_way){.gateway = ip(second), .ifindex = IFINDEX};
-	r.n_ways = 2;
+	r.gateways[1] = (struct kernel_gateway){.gateway = ip(second), .ifindex = IFINDEX};
+	r.n_gateways = 2;
 	return r;
 }
 
@@ -230,7 +230,7 @@ static void test_several_ways(void **state)
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 5);
 	r.removed = true;
-	r.n_ways = 1; /* one of them goes */
+	r.n_gateways = 1; /* one of them goes */
 	event(&r);
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 6);
@@ -248,7 +248,7 @@ static void test_replaced(void **state)
 	event(&r);
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 7);
-	r.ways[0].ifindex = IFINDEX + 1;
+	r.gateways[0].ifindex = IFINDEX + 1;
 	event(&r);
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 1);
@@ -270,7 +270,7 @@ static void test_nexthop_objects(void **state)
 	struct kernel_nexthop hole = {.id = 4, .blackhole = true};
 	struct kernel_route r = route_of("8.0.0.0", 8, NULL, 0);
 
-	r.n_ways = 0;
+	r.n_gateways = 0;
 	r.nexthop = 9;
 	event(&r);
 	assert_true(v.doubt); /* it is not known: read all again */
