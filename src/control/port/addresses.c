@@ -50,7 +50,10 @@ static int keep_attr(const struct nlattr *attr, void *arg)
 	return MNL_CB_OK;
 }
 
-/* With a peer, IFA_ADDRESS is the peer's: the network is his. IPv6 has no IFA_LOCAL without one. */
+/*
+ * IFA_LOCAL is ours; with a peer, IFA_ADDRESS is the peer's and gives the network. Without a peer,
+ * IPv6 has no IFA_LOCAL.
+ */
 static bool parse(const struct nlmsghdr *nlh, struct own_address *out)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
@@ -146,7 +149,7 @@ static int on_message(const struct nlmsghdr *nlh, void *arg)
 	return d->ret == 0 ? MNL_CB_OK : MNL_CB_STOP;
 }
 
-/* -EINTR: something changed meanwhile. */
+/* -EINTR: the addresses changed during the dump. */
 static int dump(struct mnl_socket *nl, struct addresses *out)
 {
 	_Alignas(struct nlmsghdr) char request[REQUEST_SIZE];
@@ -209,7 +212,7 @@ bool addresses_equal(const struct addresses *a, const struct addresses *b)
 
 const struct own_address *addresses_in(const struct addresses *a, const struct prefix6 *prefix)
 {
-	size_t low = 0, high = a->n; /* the first that is not below the prefix */
+	size_t low = 0, high = a->n; /* index of the first address that is not below the prefix */
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -227,7 +230,7 @@ bool addresses_have(const struct addresses *a, const struct addr6 *addr)
 	return addresses_in(a, &(struct prefix6){*addr, 128}) != NULL;
 }
 
-/* The first of @links that is not below @wanted. */
+/* Index of the first of a->links that is not below @wanted. */
 static size_t find_link(const struct addresses *a, const struct own_address *wanted)
 {
 	size_t low = 0, high = a->n;
@@ -243,7 +246,7 @@ static size_t find_link(const struct addresses *a, const struct own_address *wan
 	return low;
 }
 
-/* A search for each length that the interface has: there are few. */
+/* One search for each prefix length of the interface: there are few. */
 bool addresses_on_link(const struct addresses *a, int ifindex, const struct addr6 *addr)
 {
 	struct own_address wanted = {.ifindex = ifindex};

@@ -1,9 +1,10 @@
 /*
- * What an interface itself lost, as its driver and the kernel count it (RTM_GETSTATS, Linux 4.7).
+ * Losses of the interface itself, as its driver and the kernel count them (RTM_GETSTATS, Linux
+ * 4.7).
  *
- * Receive: no room in the card's ring. Not what the kernel calls dropped there: those are packets
- * of protocols that nobody speaks, as a network has them all the time. Transmit: whatever was
- * handed to the interface and did not leave.
+ * Receive: only packets that found no room in the card's ring. What the kernel counts as dropped on
+ * receive is left out: these are packets of protocols that this machine does not use, and they are
+ * normal on a network. Transmit: every packet that the interface was given and did not send.
  *
  * Control thread.
  */

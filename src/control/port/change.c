@@ -37,7 +37,7 @@ static int slot_of(const struct port_set *set, const struct config_port *config)
 	return -1;
 }
 
-/* One that nobody has, and nobody gets; or -1. */
+/* The first slot that is free and not yet given away by the plan; -1: none. */
 static int empty_slot(const struct port_set *set, uint32_t taken)
 {
 	for (size_t i = 0; i < PORTS_MAX; i++)
@@ -46,7 +46,7 @@ static int empty_slot(const struct port_set *set, uint32_t taken)
 	return -1;
 }
 
-/* Can buffers that were made at the start serve the port? */
+/* Do the buffers that were made at the start suit the port? */
 static int check_buffers(const struct port_set *set, const struct config *config,
 			 const struct config_port *port, struct err_list *errs)
 {
@@ -101,7 +101,7 @@ static int plan_added(const struct port_set *set, const struct config *config,
 	return ret;
 }
 
-/* Removed ports that have the interface of an added one. */
+/* Removed ports whose interface an added port uses. */
 static void plan_order(const struct port_set *set, const struct config *config,
 		       struct port_plan *out)
 {
@@ -117,7 +117,7 @@ static void plan_order(const struct port_set *set, const struct config *config,
 	}
 }
 
-/* While the added ones are open, the removed ones still are, too. */
+/* While added ports are being opened, removed ports are still open. */
 static int check_room(const struct port_set *set, const struct config *config,
 		      struct port_plan *plan, struct err_list *errs)
 {
@@ -132,7 +132,7 @@ static int check_room(const struct port_set *set, const struct config *config,
 		return -ENOTSUP;
 	}
 	if (n > set->room)
-		plan->closed_first = plan->removed; /* their buffers are needed */
+		plan->closed_first = plan->removed; /* the added ports need their buffers */
 	return 0;
 }
 
@@ -151,7 +151,7 @@ int ports_plan(const struct port_set *set, const struct config *config, struct p
 
 /* --- prepare ---------------------------------------------------------------------------------- */
 
-/* The first port with a kernel behind it: which addresses has that? */
+/* Reads the kernel's addresses by the first port that has a kernel behind it. */
 static int need_addresses(struct port_set *set, const struct config_port *config)
 {
 	int ret;
@@ -188,7 +188,7 @@ static int add(struct port_set *set, size_t slot, const struct config *config,
 		port_give_slot(set, slot);
 		return ret;
 	}
-	return 0; /* open; or its interface is missing or down: it will come */
+	return 0; /* it is open; or it waits for its interface */
 }
 
 static int add_all(struct port_set *set, const struct config *config, const struct port_plan *plan,
@@ -228,7 +228,7 @@ int ports_prepare(struct port_set *set, struct port_life *life, const struct con
 	int ret;
 
 	close_all(set, life, plan->closed_first);
-	set->net = net; /* what the programs of the added ones take */
+	set->net = net; /* the addresses that the programs of the added ports steer */
 	ret = add_all(set, config, plan, errs);
 	set->net = before;
 	if (ret == 0 && set->own != NULL)
@@ -246,7 +246,7 @@ void ports_abort(struct port_set *set, struct port_life *life, const struct port
 {
 	give_all(set, life, plan->added);
 	if (plan->closed_first != 0)
-		port_life_look(life); /* opens them again */
+		port_life_look(life); /* opens the removed ports again */
 }
 
 void ports_commit(struct port_set *set, struct port_life *life, const struct config *config,

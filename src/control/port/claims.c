@@ -1,8 +1,9 @@
 /*
- * Sockets that hear other stations claim an address of ours (in/claim.bpf.c).
+ * Sockets that receive the frames in which other stations claim one of our addresses
+ * (in/claim.bpf.c).
  *
- * The program looks into the maps of the port's steer or guard program, so it knows what that one
- * knows. The socket keeps the program, and the program the maps, until the socket is closed. A
+ * The filter program reads the maps of the port's steer or guard program, so both know the same
+ * addresses. The socket keeps the filter program and its maps alive until the socket is closed. A
  * socket for one protocol receives after the guard, and nothing that this machine sends.
  *
  * Control thread.
@@ -56,7 +57,7 @@ bool port_can_hear(const struct port *port)
 	return port->steer != NULL || port->guard != NULL;
 }
 
-/* Bound last: until then it receives nothing. */
+/* Bound last: it receives nothing before it is bound. */
 int port_hear_claims(const struct port *port, uint16_t protocol)
 {
 	const struct sockaddr_ll at = {

@@ -1,8 +1,9 @@
 /*
- * Does anybody but us use the clsact qdisc of an interface?
+ * Do others use the clsact qdisc of an interface?
  *
- * We made it where it was not there, but others may have added filters to it since: they see a
- * qdisc, not whose it is. To remove it would remove their filters, so it is removed empty only.
+ * We create it if it is missing. Others may have added filters to it since then, and they cannot
+ * see who created it. If we removed it, we would remove their filters. So we remove it only when it
+ * is empty.
  *
  * Control thread.
  */
@@ -25,7 +26,7 @@ static int count_row(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-/* Of one direction: TC_H_MIN_INGRESS or _EGRESS. */
+/* Filters of one direction: TC_H_MIN_INGRESS or _EGRESS. */
 static int count_filters(struct mnl_socket *nl, int ifindex, uint32_t direction, size_t *filters)
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE], reply[REPLY_SIZE];

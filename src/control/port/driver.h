@@ -1,4 +1,4 @@
-/* Private to control/port/: what differs between drivers, and the state of one opening. */
+/* Private to control/port/: what differs between drivers, and the state of a port being opened. */
 #pragma once
 
 #include "base/err.h"
@@ -10,16 +10,18 @@ enum { DRIVER_MTU_DEFAULT = ETHER_MTU, DRIVER_MTU_MAX = 9216, DRIVER_ARGS_SIZE =
 struct port_opening;
 
 struct driver {
-	const char *device; /* DPDK's; NULL: made of rings */
+	const char *device; /* name of the DPDK driver; NULL: the port is made of rings */
 	bool swallows; /* DPDK takes packets that it cannot send, and counts them as errors */
-	bool is_modest; /* DPDK believes it to take 1,500 bytes; it takes what its frames hold */
-	const char *advice; /* what to do when it refuses */
+	/* DPDK assumes an MTU of 1,500 bytes; the driver takes what its frames hold */
+	bool is_modest;
+	const char *advice; /* what an operator can do when the driver refuses */
 	int (*prepare)(struct port_opening *o); /* adds its own sentence on failure */
-	int (*finish)(struct port_opening *o); /* queues are there, not started; may be NULL */
+	/* called when the queues exist but are not started; may be NULL */
+	int (*finish)(struct port_opening *o);
 	int (*started)(struct port_opening *o); /* may be NULL */
 };
 
-/* One port while it is being opened. */
+/* A port while it is being opened. */
 struct port_opening {
 	struct port_set *set;
 	struct port *port;
@@ -35,7 +37,8 @@ struct port_opening {
 
 const struct driver *driver_find(enum port_driver driver);
 bool driver_has_kernel(enum port_driver driver);
-uint32_t driver_mtu(const struct config_port *config); /* its own or the interface's, bounded */
+/* configured MTU, or the interface's; bounded */
+uint32_t driver_mtu(const struct config_port *config);
 uint32_t driver_largest_mtu(const struct config *config);
 
 /* driver_kernel.c: af_xdp, af_packet */
@@ -46,18 +49,23 @@ int driver_af_packet_finish(struct port_opening *o);
 void driver_kernel_close(struct port *port, bool keep_lock);
 
 /*
- * Before the device is closed while others run: from here on nothing more comes to it, also where
- * the interface has gone to another network namespace with our program on it.
+ * Called before the device is closed while other ports run. From here on the kernel delivers
+ * nothing more to the device, even if the interface has moved to another network namespace with our
+ * program attached.
  */
 void driver_kernel_let_go(struct port *port);
 
-/* 0: our program is on the interface; -ENOENT; -EBUSY: another is, in @other if it may be known. */
+/*
+ * Is our program on the interface? 0: yes. -ENOENT: no. -EBUSY: another program is; its name is in
+ * @other if it is known.
+ */
 int driver_program_lost(const struct port *port, char other[16]);
 int driver_program_restore(struct port *port); /* 0 or -errno */
 
 /*
- * DPDK's af_xdp driver takes off whatever program is there when it is closed. A descriptor of one
- * that is not ours, -1: none; and puts it back.
+ * DPDK's af_xdp driver detaches whatever program is attached when it is closed.
+ * driver_foreign_program() returns a descriptor of a program that is not ours (-1: none);
+ * driver_foreign_program_back() attaches it again.
  */
 int driver_foreign_program(const struct port *port);
 void driver_foreign_program_back(const struct port *port, int fd);

@@ -1,10 +1,10 @@
 /*
- * Drivers that stand on an interface which the kernel goes on using: af_xdp and af_packet.
+ * Drivers on an interface that the kernel goes on using: af_xdp and af_packet.
  *
- * Both take the interface's lock, clear away what a killed process left, and put a program of ours
- * into the kernel: af_xdp steers our packets to us, af_packet sees all and keeps ours from the
- * kernel. Everything that can be known to fail is found out before DPDK is asked, because its
- * drivers do not say why.
+ * Both lock the interface, remove what a killed process left, and load one of our programs into the
+ * kernel. af_xdp: the program steers our packets to us. af_packet: the socket sees all packets and
+ * the program keeps ours from the kernel. Everything that may fail is checked before DPDK is
+ * called, because its drivers do not report reasons.
  *
  * Control thread.
  */
@@ -26,7 +26,7 @@
 #include <bpf/libbpf.h>
 
 enum {
-	VETH_XDP_MTU_MAX = 3519, /* veth refuses XDP from 3,520 */
+	VETH_XDP_MTU_MAX = 3519, /* veth refuses XDP from an MTU of 3,520 on */
 	PACKET_FRAMES = 2048,
 	PACKET_FRAME_MIN = 2048,
 	PACKET_FRAME_STEP = 64,
@@ -38,7 +38,7 @@ enum {
 	err_add((o)->errs, (o)->file, (o)->port->config->line, 0, "port %s: " fmt,                 \
 		(o)->port->config->name, __VA_ARGS__)
 
-/* With the interface that may have been meant: the name may be a mistake. */
+/* Names the most similar interface: the name may be a typing mistake. */
 static void say_missing(struct port_opening *o)
 {
 	const char *name = o->port->config->interface;
@@ -52,7 +52,7 @@ static void say_missing(struct port_opening *o)
 			       name);
 }
 
-/* -ENODEV, -ENETDOWN: the port's state says so, it is no error. */
+/* -ENODEV and -ENETDOWN are states of the port, not errors. */
 static int check_interface(struct port_opening *o)
 {
 	const struct config_port *config = o->port->config;
@@ -92,7 +92,7 @@ static int take_lock(struct port_opening *o)
 	const char *name = o->port->config->interface;
 
 	if (o->port->lock >= 0)
-		return 0; /* kept while the interface was gone */
+		return 0; /* the lock was kept while the interface was gone */
 	o->port->lock = interface_lock(name);
 	if (o->port->lock >= 0)
 		return 0;
@@ -104,7 +104,10 @@ static int take_lock(struct port_opening *o)
 	return o->port->lock;
 }
 
-/* A program of ours whose process was killed; @exclusive: no other may be there either. */
+/*
+ * Removes a program of ours whose process was killed. @exclusive: fails if another program is
+ * attached.
+ */
 static int clear_away(struct port_opening *o, bool exclusive)
 {
 	const char *name = o->port->config->interface;
@@ -138,7 +141,7 @@ static int claim(struct port_opening *o, bool exclusive)
 	return ret;
 }
 
-/* What XDP cannot do with this interface. */
+/* Checks for what XDP cannot do with this interface. */
 static int check_xdp(struct port_opening *o)
 {
 	const struct interface *in = &o->interface;
@@ -191,7 +194,9 @@ int driver_af_xdp_prepare(struct port_opening *o)
 	return 0;
 }
 
-/* What is ours on the port, and the groups of it, before its program is told. */
+/*
+ * Makes the list of our addresses on the port, and joins their groups, before the program is told.
+ */
 static int list_addresses(struct port_opening *o)
 {
 	static const struct steer_list nothing;
@@ -205,7 +210,7 @@ static int list_addresses(struct port_opening *o)
 	return ret;
 }
 
-/* The program is attached and passes everything; from here on it takes what is ours. */
+/* The program is attached and still passes everything. From here on it takes our packets. */
 int driver_af_xdp_finish(struct port_opening *o)
 {
 	static const struct steer_list nothing;
@@ -221,15 +226,16 @@ int driver_af_xdp_finish(struct port_opening *o)
 		ret = steer_set_mac(steer_maps(port->steer), o->interface.mac);
 	if (ret == 0)
 		ret = steer_write(steer_maps(port->steer), &nothing, &port->steered);
-	port->worker.answer_arp_for_tunnels = true; /* who asks for others is not taken */
+	/* the program does not take requests for other addresses */
+	port->worker.answer_arp_for_tunnels = true;
 	if (ret == 0)
 		ret = steer_queues_show(port->worker.rings, port->steer);
 	return ret;
 }
 
 /*
- * Frames lie in a ring of blocks, one behind the other without gaps, blocks being whole pages: 64
- * frames of a multiple of 64 bytes always are. A frame must not be larger than a buffer (pool.c).
+ * The ring of frames consists of blocks of whole pages; frames fill a block without gaps. 64 frames
+ * of a multiple of 64 bytes always do. A frame must not be larger than a buffer (pool.c).
  */
 int driver_af_packet_prepare(struct port_opening *o)
 {
@@ -288,7 +294,7 @@ void driver_kernel_let_go(struct port *port)
 		return;
 	steer_write(steer_maps(port->steer), &port->steered, &nothing);
 	steer_detach(port->steer, port->ifindex);
-	/* waits for a grace period of RCU: what the program redirected has arrived */
+	/* waits for an RCU grace period: packets that the program redirected have arrived */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
@@ -330,11 +336,11 @@ void driver_kernel_close(struct port *port, bool keep_lock)
 	port->steer = NULL;
 	if (port->lock < 0)
 		return;
-	/* the driver took its program off, unless it failed half-way */
+	/* the driver has detached its program, unless it failed half-way */
 	if (there && port->config->driver == PORT_AF_XDP)
 		ret = steer_remove_stale(port->ifindex, interface_noted_program(port->lock),
 					 program);
-	if (ret != 0 && ret != -EBUSY) /* what is others' stays */
+	if (ret != 0 && ret != -EBUSY) /* other programs stay attached */
 		log_warning("an XDP program is still on interface %s", name);
 	if (there)
 		interface_join(name, port->lock);

@@ -1,11 +1,12 @@
 /*
- * Drivers without an interface that the kernel shares with us: tap, pcap and memory.
+ * Drivers whose interface the kernel does not share with us: tap, pcap and memory.
  *
- * Nobody resolves neighbours there. What leaves goes to one Ethernet address (control/kernel), and
- * we answer ARP for tunnel ends ourselves.
+ * No kernel resolves neighbours on these ports. Packets leave to one Ethernet address
+ * (control/kernel), and we answer ARP for tunnel ends ourselves.
  *
- * A tap interface and our end of it need different addresses; DPDK gives both the same, so ours
- * differs in the last bit. pcap and memory ports get one from their number, the same in every run.
+ * The two ends of a tap interface need different Ethernet addresses. DPDK gives both the same, so
+ * ours differs in the last bit. pcap and memory ports derive theirs from the port number: it is the
+ * same in every run.
  *
  * Control thread.
  */
@@ -62,7 +63,7 @@ int driver_tap_started(struct port_opening *o)
 	return 0;
 }
 
-/* DPDK splits its arguments at these and has no way to quote them. */
+/* DPDK splits its arguments at these characters and cannot quote them. */
 static int check_file(struct port_opening *o, const char *file)
 {
 	if (strpbrk(file, ",=[]()") == NULL)
@@ -134,7 +135,7 @@ static void ring_close(struct rte_ring *ring)
 
 	while (ring != NULL && rte_ring_dequeue(ring, &packet) == 0)
 		rte_pktmbuf_free(packet);
-	rte_ring_free(ring); /* NULL is fine */
+	rte_ring_free(ring); /* accepts NULL */
 }
 
 void driver_memory_close(struct port *port)

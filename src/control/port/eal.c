@@ -1,10 +1,10 @@
 /*
- * Starts DPDK's environment (EAL) the way a daemon beside the kernel needs it.
+ * Starts DPDK's environment (EAL) as a daemon needs it that shares the machine with the kernel.
  *
- * Huge pages if enough are free, else ordinary memory, with a line in the log that says so. The
- * control thread is not pinned: it may run on every core it could run on before. No PCI scan, no
- * files left behind, no telemetry socket. What DPDK and libbpf have to say goes to our log, and the
- * first of it is kept, as the drivers report reasons in no other way.
+ * Uses huge pages if enough are free, otherwise ordinary memory, and logs which. The control thread
+ * is not pinned: it may run on every core it could run on before. No PCI scan, no files left
+ * behind, no telemetry socket. Messages of DPDK and libbpf go to our log. The first error is kept,
+ * because drivers report their reasons only this way.
  *
  * Control thread, once.
  */
@@ -31,11 +31,12 @@
 #include <rte_log.h>
 
 #define MIB ((size_t)1 << 20)
-#define NO_HUGE_PAGES "HOMEWARD_WITHOUT_HUGE_PAGES" /* set for ourselves, when begun again */
+/* set by this process before it executes itself again */
+#define NO_HUGE_PAGES "HOMEWARD_WITHOUT_HUGE_PAGES"
 
 enum {
 	OTHER_BYTES = 96 << 20, /* rings, tables of nexthops, drivers */
-	WORKER_BYTES = 9 << 20, /* packets put together from fragments */
+	WORKER_BYTES = 9 << 20, /* reassembled packets */
 	ARGS_MAX = 16,
 	CORES_TEXT = 8 * 1024,
 	CMDLINE_SIZE = 16 * 1024,
@@ -91,7 +92,7 @@ static int redirect_messages(void)
 	return rte_openlog_stream(stream);
 }
 
-/* Effective capabilities as one number. */
+/* Effective capabilities as a bit mask. */
 static uint64_t read_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -142,7 +143,7 @@ static int check_rights(const struct config *config, struct err_list *errs)
 	return 0;
 }
 
-/* Free huge pages of the size that folder @name ("hugepages-2048kB") stands for, in bytes. */
+/* Free huge pages of the size that directory @name ("hugepages-2048kB") stands for, in bytes. */
 static size_t free_pages(const char *name)
 {
 	char path[300];
@@ -161,7 +162,7 @@ static size_t free_pages(const char *name)
 	return pages * kib * 1024;
 }
 
-/* Of one size: DPDK does not join pages of different sizes. */
+/* The most free bytes of one page size: DPDK does not combine pages of different sizes. */
 static size_t free_huge_bytes(void)
 {
 	DIR *dir = opendir("/sys/kernel/mm/hugepages");
@@ -179,7 +180,7 @@ static size_t free_huge_bytes(void)
 	return most;
 }
 
-/* "0@(0,1,5)": one EAL core that may be any of ours. */
+/* "0@(0,1,5)": one EAL core that may run on any of our CPUs. */
 static void write_cores(char *text, size_t size, const cpu_set_t *cpus)
 {
 	size_t len = (size_t)snprintf(text, size, "--lcores=0@(");
@@ -191,8 +192,8 @@ static void write_cores(char *text, size_t size, const cpu_set_t *cpus)
 }
 
 /*
- * Says which memory it will be. True: huge pages for @need bytes of packets. The flow tables find
- * theirs on their own (base/memory); the advice counts them in.
+ * Logs which memory is used. True: huge pages for @need bytes of packets. Flow tables take their
+ * own memory (base/memory); the advice includes their size.
  */
 static bool choose_memory(size_t need, size_t flows)
 {
@@ -216,7 +217,10 @@ static size_t bytes_needed(const struct config *config, bool huge)
 	       (size_t)config->workers * WORKER_BYTES;
 }
 
-/* Ordinary memory is given freely, and who touches it may be killed: so it is counted before. */
+/*
+ * The kernel grants ordinary memory without having it, and may later kill the process that uses it.
+ * So we check first.
+ */
 static int check_memory(const struct config *config, bool huge, struct err_list *errs)
 {
 	uint64_t need = huge ? 0 : bytes_needed(config, false), have = memory_available();
@@ -233,8 +237,9 @@ static int check_memory(const struct config *config, bool huge, struct err_list 
 }
 
 /*
- * Others took the huge pages between our look and DPDK's. DPDK cannot be initialized twice in a
- * process, so this one begins anew, without. Returns only if that is not possible.
+ * Others took the huge pages between our check and DPDK's allocation. DPDK cannot be initialized
+ * twice in a process, so the process executes itself again, without huge pages. Returns only if
+ * that fails.
  */
 static void begin_without_huge_pages(void)
 {
@@ -255,7 +260,8 @@ static void begin_without_huge_pages(void)
 
 static int start(const struct config *config, const cpu_set_t *cpus, bool huge)
 {
-	static char cores[CORES_TEXT], megabytes[32], prefix[48]; /* EAL keeps pointers */
+	/* EAL keeps pointers to the arguments */
+	static char cores[CORES_TEXT], megabytes[32], prefix[48];
 	char *argv[ARGS_MAX];
 	int argc = 0, ret;
 
@@ -270,7 +276,7 @@ static int start(const struct config *config, const cpu_set_t *cpus, bool huge)
 	argv[argc++] = "--log-level=*:error";
 	argv[argc++] = prefix;
 	argv[argc++] = cores;
-	argv[argc++] = "-m"; /* taken now: later something else may have the pages */
+	argv[argc++] = "-m"; /* allocated at the start: later others may have taken the pages */
 	argv[argc++] = megabytes;
 	if (huge) {
 		argv[argc++] = "--in-memory";
@@ -280,7 +286,8 @@ static int start(const struct config *config, const cpu_set_t *cpus, bool huge)
 	}
 	argv[argc] = NULL;
 	ret = rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
-	rmdir(rte_eal_get_runtime_dir()); /* nothing of ours comes into it */
+	/* EAL makes it, but writes nothing into it with these options */
+	rmdir(rte_eal_get_runtime_dir());
 	return ret;
 }
 

@@ -1,11 +1,12 @@
 /*
- * What the program in the kernel knows of an interface follows the interface: its Ethernet address,
- * and which of our addresses lie in its networks, so that nobody but us can answer for them.
+ * Keeps the program in the kernel up to date with its interface: the interface's Ethernet address,
+ * and which of our addresses lie in its networks, so that only we can answer for them.
  *
- * An event says only that something changed. The kernel's addresses are read anew, once for all
- * ports. If they are what they were, that is all; otherwise the list of what is ours is made anew,
- * and only the difference is written: a change of one address costs one dump and few writes,
- * however many addresses are ours. A packet meets the old or the new of each address, both whole.
+ * An event says only that something changed. The kernel's addresses are read again, once for all
+ * ports. If they are unchanged, nothing else happens. Otherwise the list of our addresses is made
+ * again and only the difference is written. So a change of one address costs one dump and few
+ * writes, however many addresses we have. A packet meets either the old or the new entry of each
+ * address, never a half-written one.
  *
  * Control thread.
  */
@@ -36,8 +37,8 @@ static void tell_gained(const struct steer_change *c, void *arg)
 }
 
 /*
- * An af_packet port hears all who ask: where the kernel has the local ends of tunnels, it answers
- * for them. Workers learn of it by life.c.
+ * An af_packet port sees all ARP requests. Where the kernel has the local ends of tunnels, the
+ * kernel answers for them. life.c tells the workers.
  */
 void port_answer_for_ends(struct port *port)
 {
@@ -49,7 +50,7 @@ void port_answer_for_ends(struct port *port)
 	port->worker.answer_arp_for_tunnels = answer;
 }
 
-/* If memory or the kernel refuses, the next call begins from where this one did. */
+/* If memory runs out or the kernel refuses, the next call starts again from the old list. */
 static int follow_addresses(const struct port_set *set, struct port *port,
 			    const struct network *net)
 {
@@ -85,7 +86,7 @@ static int follow_link(const struct port_set *set, struct port *port)
 	int ret = interface_link(port->ifindex, &link);
 
 	if (ret == -ENODEV)
-		return 0; /* gone: life.c closes the port */
+		return 0; /* the interface is gone: life.c closes the port */
 	if (ret == 0)
 		ret = steer_set_mac(maps_of(port), link.mac);
 	if (ret != 0)
@@ -116,7 +117,7 @@ static int follow(const struct port_set *set, struct port *port, const struct ne
 	return ret;
 }
 
-/* Reads the kernel's addresses. *@changed: they are not what they were. 0 or -errno. */
+/* Reads the kernel's addresses. *@changed: they differ from the last ones. 0 or -errno. */
 static int follow_own(struct port_set *set, const struct network *net, bool *changed)
 {
 	struct addresses now;

@@ -1,12 +1,12 @@
 /*
- * The groups in which our IPv6 neighbours look for our egress addresses.
+ * The multicast groups on which IPv6 neighbours look for our egress addresses.
  *
- * A solicitation is not broadcast as ARP is: it goes to the multicast address of a group made from
- * the last 24 bits of what is asked for (RFC 4291 section 2.7.1), which a network card passes on
- * only if somebody wants it. The kernel does not, since it does not have these addresses. A packet
- * socket that receives nothing can ask for it; the kernel takes that back when the socket is
- * closed, whatever ends the process. The addresses of a whole prefix are in too many groups to ask
- * for each: for one in the uplink's network we ask for all multicast.
+ * ARP requests are broadcast; a neighbour solicitation is not. It goes to the multicast group that
+ * is made from the last 24 bits of the target (RFC 4291 section 2.7.1). A network card passes on a
+ * group only if it was joined. The kernel does not join it, since it does not have these addresses.
+ * A packet socket that receives nothing can join it. The kernel leaves the group when the socket is
+ * closed, however the process ends. The addresses of a whole prefix are in too many groups to join
+ * each: for a prefix in the uplink's network we receive all multicast.
  *
  * Control thread.
  */
@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Two addresses may be in one group: the kernel counts how often each was asked for. */
+/* Two addresses may share a group: the kernel counts how often each group was joined. */
 static int change_membership(const struct port *port, const struct steer_change *c, int option)
 {
 	struct packet_mreq request = {

@@ -1,10 +1,10 @@
 /*
  * The tc guard (in/guard.bpf.c): keeps the packets of an af_packet port from the kernel.
  *
- * From Linux 6.6 it hangs on a link that the kernel removes when this process ends, whatever ends
- * it. Before, it is a filter in the clsact qdisc, with a priority and handle of its own by which
- * the next start finds it after a kill -9; whether the qdisc is ours too is noted in the
- * interface's lock file. A qdisc of ours that others use meanwhile stays (clsact.c).
+ * From Linux 6.6 on it is attached by a link that the kernel removes when this process ends,
+ * however it ends. On older kernels it is a filter in the clsact qdisc. Its priority and handle are
+ * ours alone, so the next start finds it after a kill -9. The interface's lock file notes whether
+ * the qdisc is ours, too. We leave our qdisc in place if others use it meanwhile (clsact.c).
  *
  * Control thread.
  */
@@ -27,7 +27,7 @@ enum {
 
 struct guard {
 	struct guard_bpf *program;
-	int link; /* -1: a filter of clsact */
+	int link; /* -1: attached as a filter of clsact */
 	int ifindex;
 	int lock;
 };
@@ -96,13 +96,17 @@ static int attach(struct guard *g, bool allow_link)
 	return g->link >= 0 ? 0 : attach_filter(g);
 }
 
-/* Whoever has the right may detach a link of others; it stays, without an interface. */
+/*
+ * A privileged process may detach the links of others. The link then stays, without an interface.
+ */
 static bool link_is_there(int link)
 {
 	struct bpf_link_info info = {0};
 	__u32 len = sizeof(info);
 
-	/* headers of Debian 12 have no tcx; it begins with the ifindex, as xdp does */
+	/*
+	 * headers of Debian 12 have no tcx; the struct begins with the ifindex, as that of xdp does
+	 */
 	return bpf_obj_get_info_by_fd(link, &info, &len) == 0 && info.xdp.ifindex != 0;
 }
 
@@ -175,7 +179,7 @@ void guard_destroy(struct guard *g)
 		close(g->link);
 	else
 		guard_remove_stale(g->ifindex, g->lock);
-	guard_bpf__destroy(g->program); /* NULL is fine */
+	guard_bpf__destroy(g->program); /* accepts NULL */
 	free(g);
 }
 

@@ -2,10 +2,11 @@
  * What the kernel says about an interface, by ioctl(2), and the lock that says which process serves
  * it.
  *
- * The lock is flock(2) on a file in /run/homeward, so it ends with the process, whatever ends it.
- * Its name holds the network namespace, because interfaces of two namespaces may be namesakes. The
- * file is removed before the lock is let go; who opened it meanwhile sees that and tries again. It
- * holds what we changed on the interface and have to undo, also after a kill -9.
+ * The lock is flock(2) on a file in /run/homeward, so it ends with the process, however that ends.
+ * Its name contains the network namespace, because interfaces of two namespaces may have the same
+ * name. The file is removed before the lock is released; a process that has opened it meanwhile
+ * notices this and tries again. The file holds what we changed on the interface and must undo, also
+ * after a kill -9.
  *
  * Control thread.
  */
@@ -29,7 +30,7 @@
 #include <linux/sockios.h>
 
 enum {
-	PROGRAM_AT = 4, /* bytes into the lock file */
+	PROGRAM_AT = 4, /* length of the note in the lock file */
 	LOCK_TRIES = 5,
 	LOCK_PAUSE_NS = 2000000,
 };
@@ -42,7 +43,7 @@ static struct ifreq request(const char *name)
 	return ifr;
 }
 
-/* Asked of the driver; what it cannot tell stays 0, and it has a carrier. */
+/* Asks the driver. What the driver does not report stays 0, and the carrier counts as present. */
 static void read_driver(int fd, struct interface *out)
 {
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
@@ -108,7 +109,7 @@ static int lock_path(const char *name, char *path, size_t size)
 	return 0;
 }
 
-/* Is @fd still the file that others would open by @path? */
+/* Is @fd still the file that others open by @path? */
 static bool same_file(int fd, const char *path)
 {
 	struct stat ours, theirs;
@@ -117,7 +118,7 @@ static bool same_file(int fd, const char *path)
 	       ours.st_dev == theirs.st_dev;
 }
 
-/* Another start may hold it for a moment, to see if it is a leftover (leftovers.c). */
+/* Another start may hold the lock for a moment, to see if the file is a leftover (leftovers.c). */
 static int lock_soon(int fd)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
@@ -200,7 +201,7 @@ void interface_note_program(int lock, uint32_t id)
 		log_warning("cannot note in /run/homeward what to undo after a crash");
 }
 
-/* One number of the driver: asked for by @get, set by @set. */
+/* Reads one number of the driver by the ioctl @get; @set is the ioctl that changes it. */
 static bool get_value(int fd, const char *name, uint32_t get, uint32_t *value)
 {
 	struct ethtool_value v = {.cmd = get};

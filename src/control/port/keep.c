@@ -1,11 +1,12 @@
 /*
- * What DPDK's drivers do to an interface when they start, undone.
+ * Restores what DPDK's drivers change on an interface when they start.
  *
- * They take the interface for theirs: af_packet sets its Ethernet address, to what it was, and the
- * kernel then flushes all of its neighbours, those that an operator has set for good and those of a
- * routing daemon (EVPN) among them; both drivers switch promiscuous mode off. Neither can be told
- * not to. So we remember before and put back after. Neighbours that the kernel has found by itself
- * it will find again.
+ * DPDK's drivers treat the interface as their own. af_packet sets its Ethernet address (to the one
+ * it already has), and the kernel then flushes all its neighbours. Among these are permanent ones
+ * that an operator has set and those of a routing daemon (EVPN). Both drivers switch promiscuous
+ * mode off. Neither driver has an option against this. So we note the state before the start and
+ * restore it afterwards. Neighbours that the kernel has learned are not restored: it finds them
+ * again.
  *
  * Control thread.
  */
@@ -33,7 +34,7 @@ struct kept_neighbour {
 	struct ndmsg ndm;
 	uint8_t addr[ADDRESS_MAX], mac[ETHER_ADDR_LEN];
 	uint16_t addr_len;
-	uint8_t protocol; /* who set it; 0: not known */
+	uint8_t protocol; /* who set it (NDA_PROTOCOL); 0: unknown */
 };
 
 static bool is_set_by_somebody(const struct ndmsg *ndm)
@@ -79,7 +80,7 @@ static int keep_row(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-/* Hands all that comes back to @cb. 0 or -errno. */
+/* Sends the request and calls @cb for every reply. 0 or -errno. */
 static int ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -132,7 +133,7 @@ static int put_back(const struct kept_neighbour *k)
 	return ask(nlh, NULL, NULL);
 }
 
-/* With @on as it is to be, if it is not; otherwise asks. */
+/* If @set, sets promiscuous mode to @on. Returns the state before. */
 static bool promiscuous(int ifindex, bool set, bool on)
 {
 	struct ifreq ifr = {0};

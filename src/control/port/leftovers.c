@@ -1,13 +1,13 @@
 /*
- * Lock files of processes that were killed, where nothing is left to undo.
+ * Removes lock files of killed processes if nothing is left to undo.
  *
- * A lock file is removed at a clean stop. After a kill -9 it stays, because it says what the next
- * start on that interface has to undo. If the interface went with its network namespace, no start
- * ever comes; so every start looks at all of them. One goes if nobody holds its lock, no offload or
- * qdisc is noted, and the XDP program that is noted is gone from the kernel (asking needs
- * CAP_SYS_ADMIN; without it the file stays).
+ * A clean stop removes the lock file. After a kill -9 it stays, because it says what the next start
+ * on that interface must undo. If the interface disappeared with its network namespace, no such
+ * start ever comes; so every start looks at all lock files. A file is removed if nobody holds its
+ * lock, it notes no offload and no qdisc, and the XDP program that it notes no longer exists in the
+ * kernel. Asking for the program needs CAP_SYS_ADMIN; without it the file stays.
  *
- * While one is looked at its lock is held; interface_lock() is patient enough for that.
+ * The lock is held while a file is examined; interface_lock() waits long enough for that.
  *
  * Control thread.
  */

@@ -1,12 +1,12 @@
 /*
- * Holds each port to its interface for as long as we run: see life.h.
+ * Keeps each port attached to its interface at run time: see life.h.
  *
- * The kernel says when a link changes, and much changes without a word (offloads, queues, tc
- * programs). So each port is compared with its interface once a second, and 20 ms after the kernel
- * spoke. Comparing costs a dozen questions a port, however many events there were.
+ * The kernel reports link changes, but not changes of offloads, queues or tc programs. So each port
+ * is compared with its interface once a second, and 20 ms after an event of the kernel. One
+ * comparison costs a dozen system calls a port, however many events there were.
  *
- * What is tried again and again (to open a port, to put a program back) waits longer each time: one
- * second, two, four, half a minute at most. An alarm says what is wrong meanwhile.
+ * Attempts to open a port or to attach a program again back off: after one second, then two, four
+ * and so on, up to 30 seconds. Meanwhile an alarm says what is wrong.
  *
  * Control thread, in its event loop.
  */
@@ -36,7 +36,7 @@ enum {
 	EVENTS_PER_TURN = 256,
 };
 
-/* What is not tried every second. */
+/* Backoff of an attempt that failed. */
 struct retry {
 	uint64_t next_ms;
 	uint32_t wait_ms;
@@ -52,7 +52,10 @@ struct port_life {
 	struct retry opening[PORTS_MAX], repairing[PORTS_MAX];
 };
 
-/* True: now. Then the next time comes later; it comes soon again after a while of calm. */
+/*
+ * Is an attempt due now? If so, doubles the delay to the next one. The delay starts again at the
+ * minimum after a quiet time.
+ */
 static bool is_due(struct retry *r)
 {
 	uint64_t now = mono_ms();
@@ -75,7 +78,7 @@ static void publish(struct port_life *w)
 	w->publish(set->worker_ports, w->arg);
 }
 
-/* Workers let go of a port, or take it. */
+/* Publishes the ports to the workers: they stop using a port, or begin to use it. */
 static void set_closed(struct port_life *w, struct port *port, bool closed)
 {
 	if (port->worker.closed == closed)
@@ -95,7 +98,7 @@ static void shut(struct port_life *w, size_t i)
 	w->changed(w->arg);
 }
 
-/* To see that the interface is not @there costs nothing, to try in vain to open it does. */
+/* Checking whether the interface is @there costs nothing; a failed attempt to open it does. */
 static void open_again(struct port_life *w, size_t i, bool there)
 {
 	struct port *port = &w->set->ports[i];
@@ -114,7 +117,7 @@ static void open_again(struct port_life *w, size_t i, bool there)
 		if (w->set->listener.opened != NULL)
 			w->set->listener.opened(w->set->listener.arg, i);
 		w->changed(w->arg);
-	} else if (errs.n > 0) { /* otherwise it is missing or down, and that is said */
+	} else if (errs.n > 0) { /* otherwise the state says that it is missing or down */
 		port_set_state(w->set, port, PORT_CLOSED, "%s", errs.errs[0].text);
 	}
 	err_list_fini(&errs);
@@ -126,7 +129,7 @@ void port_life_close(struct port_life *w, size_t slot)
 
 	if (port_is_open(port))
 		shut(w, slot);
-	port_set_state(w->set, port, PORT_UP, "closed"); /* no alarm outlives it */
+	port_set_state(w->set, port, PORT_UP, "closed"); /* its alarms are cleared with it */
 	w->opening[slot] = w->repairing[slot] = (struct retry){0};
 }
 
@@ -146,8 +149,8 @@ void port_life_opened(struct port_life *w, uint32_t slots)
 /* --- an open port ----------------------------------------------------------------------------- */
 
 /*
- * The program that tells our packets from the kernel's. False: it is not there, and the port's
- * state says so.
+ * Checks the program that separates our packets from the kernel's. False: it is not attached, and
+ * the port's state says so.
  */
 static bool hold_program(struct port_life *w, size_t i)
 {
@@ -232,7 +235,7 @@ static void compare(struct port_life *w, size_t i)
 		return;
 	ret = interface_read(port->config->interface, &in);
 	if (ret != 0 && ret != -ENODEV)
-		return; /* no answer is no change */
+		return; /* no answer counts as no change */
 	if (port_is_open(port) &&
 	    (ret != 0 || in.index != port->ifindex || !port_meter_hears(port)))
 		shut(w, i);
@@ -246,7 +249,7 @@ static void compare(struct port_life *w, size_t i)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* What ports_follow() found since the last publication. */
+/* Publishes what ports_follow() found since the last publication. */
 static bool has_news(const struct port_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
@@ -273,7 +276,7 @@ void port_life_look(struct port_life *w)
 	compare_all(-1, 0, w);
 }
 
-/* What changed does not matter: all is compared. */
+/* The content of the event does not matter: everything is compared. */
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval soon = {.tv_usec = SOON_US};

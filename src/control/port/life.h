@@ -1,10 +1,10 @@
 /*
- * Ports are held to their interfaces while we run.
+ * Keeps ports attached to their interfaces at run time.
  *
- * An interface that goes away, or comes back as another, is closed and opened again while the
- * workers run; one that was not there at the start is opened when it comes. What is taken off it
- * is put on again, and what cannot be cured is the port's state, with an alarm (docs/ports.md has
- * the table).
+ * When an interface disappears, or comes back as another one, its port is closed and opened again
+ * while the workers run. A port whose interface was missing at the start is opened when the
+ * interface appears. When another process detaches our program, we attach it again. What cannot be
+ * repaired becomes the port's state, with an alarm (table in docs/ports.md).
  *
  * Control thread, in its event loop.
  */
@@ -16,25 +16,30 @@ struct event_base;
 struct port_life;
 
 /*
- * Has all workers take a copy of @ports, and returns when they did: nobody uses what is closed
- * there any more.
+ * Gives all workers a copy of @ports. When it returns, all of them have the copy: no worker uses a
+ * port that @ports has as closed.
  */
 typedef void (*port_life_publish_fn)(const struct worker_port *ports, void *arg);
 
-/* A port was opened or closed: its ifindex, MTU or Ethernet address may be another. */
+/* A port was opened or closed: its ifindex, MTU or Ethernet address may have changed. */
 typedef void (*port_life_changed_fn)(void *arg);
 
-/* NULL and a sentence in @errs on failure. @set must outlive it. */
+/* Returns NULL and a sentence in @errs on failure. @set must outlive the result. */
 struct port_life *port_life_create(struct event_base *base, struct port_set *set,
 				   port_life_publish_fn publish, port_life_changed_fn changed,
 				   void *arg, struct err_list *errs);
-void port_life_destroy(struct port_life *w); /* NULL is fine */
+void port_life_destroy(struct port_life *w); /* accepts NULL */
 
-/* For change.h: workers let go of the port in this slot, and it is closed, without an alarm. */
+/*
+ * For change.h: takes the port in this slot away from the workers and closes it, without an alarm.
+ */
 void port_life_close(struct port_life *w, size_t slot);
 
 /* The ports in these slots (bits) were opened, or wait for their interface. */
 void port_life_opened(struct port_life *w, uint32_t slots);
 
-/* Ports came or went: workers and routes are told, and all ports compared with their interfaces. */
+/*
+ * Ports were added or removed: tells workers and routes, and compares all ports with their
+ * interfaces.
+ */
 void port_life_look(struct port_life *w);

@@ -1,8 +1,8 @@
 /*
- * What the kernel says of an interface's link, by rtnetlink(7).
+ * The link state of an interface, by rtnetlink(7).
  *
- * Links that go and come back between two questions are told by the kernel's count of how often the
- * carrier came.
+ * A link that goes down and comes up again between two questions is noticed by the kernel's count
+ * of carrier changes.
  *
  * Control thread.
  */

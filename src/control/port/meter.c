@@ -1,17 +1,19 @@
 /*
- * What was lost between the cable and the workers: the counters of sockets, drivers and interfaces.
+ * Counts what was lost between the cable and the workers, by the counters of sockets, drivers and
+ * interfaces.
  *
- * A frame that finds a ring full is gone before any of our code runs. The kernel counts it, at the
- * socket; DPDK passes on a part of these counts, so we ask the socket itself. It is the driver's:
- * we find it among our open descriptors and keep a copy, which is closed before the device is.
+ * A frame that meets a full ring is lost before any of our code runs. The kernel counts it at the
+ * socket. DPDK reports only a part of these counts, so we ask the socket itself. The socket belongs
+ * to the driver: we find it among our open descriptors and keep a duplicate, which is closed before
+ * the device is.
  *
- * What the kernel had for us must be what workers received, what was lost, and what lies in the
- * ring. The counters are read one after the other while packets come, so received and lost are read
- * before and after: the truth lies in between.
+ * The sum must hold: what the kernel had for us = what workers received + what was lost + what lies
+ * in the ring. The counters are read one after the other while packets arrive. So received and lost
+ * are read twice, before and after; the true value lies between.
  *
  *   af_xdp     took: the steer program; lost: XDP_STATISTICS
- *   af_packet  took and lost: PACKET_STATISTICS, which begins anew each time it is read
- *   others     only what the driver says
+ *   af_packet  took and lost: PACKET_STATISTICS, which restarts at 0 each time it is read
+ *   others     only what the driver reports
  *
  * Control thread.
  */
@@ -32,13 +34,13 @@
 
 enum {
 	DESCRIPTORS_MAX = 4096,
-	ON_THE_WAY = 512, /* counted by the program, not yet in the ring: a burst on each CPU */
+	ON_THE_WAY = 512, /* counted by the program, not yet in the ring: one burst on each CPU */
 };
 
 struct port_meter {
-	int socket; /* the driver's, a copy; -1: it has none */
-	uint64_t heard, heard_lost; /* af_packet: read so far */
-	struct card_losses card; /* when the port was opened */
+	int socket; /* a duplicate of the driver's socket; -1: none */
+	uint64_t heard, heard_lost; /* af_packet: sums of what was read so far */
+	struct card_losses card; /* the interface's counts when the port was opened */
 };
 
 /* clang-format off */
@@ -66,7 +68,10 @@ static int family_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 ? family : -1;
 }
 
-/* We have other packet sockets, too: the driver's is in a group that shares packets by a hash. */
+/*
+ * We have other packet sockets, too. The driver's is the one in a fanout group that distributes by
+ * hash.
+ */
 static bool hears(int fd, int ifindex)
 {
 	struct sockaddr_ll addr = {0};
@@ -85,7 +90,7 @@ static bool is_same(int a, int b)
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino;
 }
 
-/* An AF_XDP socket does not say where it is bound: it is the one that is no other port's. */
+/* An AF_XDP socket does not say where it is bound: we take the one that is no other port's. */
 static bool is_others(const struct port_set *set, int fd)
 {
 	for (size_t i = 0; i < set->n; i++) {
@@ -134,15 +139,15 @@ int port_meter_open(const struct port_set *set, struct port *port)
 }
 
 /*
- * The kernel unbinds a socket for good when its interface goes, also if another comes with the same
- * name and number, or the same comes back from another namespace.
+ * When the interface disappears, the kernel unbinds the socket for good. That also holds if an
+ * interface of the same name and number appears, or the same one returns from another namespace.
  */
 bool port_meter_hears(const struct port *port)
 {
 	const struct port_meter *m = port->meter;
 
 	if (m == NULL || m->socket < 0)
-		return true; /* nobody knows */
+		return true; /* the kernel does not say */
 	if (port->config->driver == PORT_AF_XDP)
 		return recvfrom(m->socket, NULL, 0, MSG_DONTWAIT, NULL, NULL) >= 0 ||
 		       errno != ENXIO;
@@ -209,13 +214,13 @@ static void read_steer(const struct port *port, struct port_stats *s)
 	s->took = c.tunnel + c.egress + c.arp;
 }
 
-/* Of what was taken from the kernel: received, or lost behind the program. */
+/* Of what the kernel had for us: received, or lost behind the program. */
 static uint64_t count_ended(const struct port_stats *s)
 {
 	return s->received + s->lost[PORT_LOSS_RX_DROPPED] + s->lost[PORT_LOSS_RX_RING_FULL];
 }
 
-/* One opening. */
+/* Counts of the current opening. */
 static void read_open(const struct port *port, struct port_stats *s)
 {
 	bool is_xdp = port->config->driver == PORT_AF_XDP;
@@ -268,7 +273,7 @@ void port_read_stats(const struct port *port, struct port_stats *out)
 	add(out, &now);
 }
 
-/* What still waits in the ring is lost with it. */
+/* What still waits in the ring is lost when the port is closed. */
 void port_meter_close(struct port *port)
 {
 	if (port->meter == NULL)

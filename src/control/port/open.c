@@ -1,11 +1,11 @@
 /*
  * Opens and closes ports. What differs between drivers is one row of the table `drivers`: how to
- * prepare (checks, locks, arguments for DPDK) and what to do once the queues are there.
+ * prepare (checks, locks, arguments for DPDK) and what to do once the queues exist.
  *
- *   prepare -> device -> queues -> finish -> started         and back by port_close()
+ *   prepare -> device -> queues -> finish -> started         port_close() undoes all of it
  *
- * A port that failed half-way is closed like a whole one: each part knows whether it is there. A
- * port may be closed and opened again while the others run (watch.c).
+ * port_close() also closes a port that was opened half-way: each part knows whether it exists. A
+ * port may be closed and opened again while the others run (life.c).
  *
  * Control thread.
  */
@@ -26,7 +26,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
-enum { LOST_SHARE = 8 }; /* of the buffers, before it is an alarm */
+enum { LOST_SHARE = 8 }; /* part of the buffers that may be lost before it is an alarm */
 
 static int make_vdev(struct port_opening *o)
 {
@@ -47,7 +47,7 @@ static int make_vdev(struct port_opening *o)
 static int make_queues(struct port_opening *o)
 {
 	struct port *port = o->port;
-	/* 0: the device's own; what the interface takes is the kernel's business */
+	/* 0: DPDK keeps the device's own MTU; the kernel decides what the interface takes */
 	struct rte_eth_conf conf = {.rxmode.mtu = o->driver->is_modest ? 0 : port->worker.mtu};
 	uint16_t ethdev = port->worker.ethdev;
 	uint16_t rx = POOL_DESCRIPTORS, tx = POOL_DESCRIPTORS;
@@ -72,7 +72,7 @@ static int read_mac(struct port_opening *o)
 	return ret;
 }
 
-/* And notes what the driver will leave open. */
+/* Creates the device, and notes which descriptors the driver will leave open. */
 static int make_device(struct port_opening *o)
 {
 	struct strays before = {.n = 0};
@@ -88,7 +88,7 @@ static int make_device(struct port_opening *o)
 	return ret;
 }
 
-/* The driver's own words, and what an operator can do. */
+/* Reports the driver's own message, and what an operator can do. */
 static void refused(struct port_opening *o, int ret)
 {
 	const struct config_port *config = o->port->config;
@@ -106,15 +106,15 @@ static int open_one(struct port_opening *o)
 	int ret = o->driver->prepare(o);
 
 	if (ret != 0)
-		return ret; /* it said why */
+		return ret; /* the driver has added a sentence */
 	if (o->port->has_kernel)
 		interface_keep(o->port->ifindex, &kept);
-	eal_first_message(); /* what was said before is not about this port */
+	eal_first_message(); /* earlier messages are not about this port */
 	ret = make_device(o);
 	if (ret == 0)
 		ret = read_mac(o);
 	if (ret == 0 && o->port->config->driver == PORT_AF_XDP)
-		o->port->socket = rings_find_socket(o->set); /* before the meter copies it */
+		o->port->socket = rings_find_socket(o->set); /* opened before the meter copies it */
 	if (ret == 0)
 		ret = port_meter_open(o->set, o->port);
 	if (ret == 0 && o->driver->finish != NULL)
@@ -151,7 +151,7 @@ static void port_close(const struct port_set *set, struct port *port, bool keep_
 	port->worker.closed = true;
 }
 
-/* Buffers that are lost for good leave fewer for all ports. */
+/* Lost buffers are missing for all ports. */
 static void count_lost(struct port_set *set, unsigned lost)
 {
 	set->lost += lost;
@@ -164,7 +164,7 @@ static void count_lost(struct port_set *set, unsigned lost)
 int port_open(struct port_set *set, size_t i, struct err_list *errs)
 {
 	struct port *port = &set->ports[i];
-	bool keep_lock = port->lock >= 0; /* it has notes of what is to be undone */
+	bool keep_lock = port->lock >= 0; /* its file notes what is to be undone */
 	struct port_opening o = {
 		.set = set,
 		.port = port,
@@ -190,7 +190,7 @@ int port_open(struct port_set *set, size_t i, struct err_list *errs)
 	}
 	count_lost(set, pool_note_end(&port->note, set->pool));
 	if (ret == 0)
-		pool_note_forget(&port->note); /* they are in its rings */
+		pool_note_forget(&port->note); /* buffers still in its rings */
 	port->worker.closed = ret != 0;
 	return ret;
 }
@@ -220,8 +220,8 @@ static int open_all(struct port_set *set, struct err_list *errs)
 		int one = port_open(set, i, errs);
 
 		if (errs->n == before)
-			one = 0; /* it is missing or down: it will come */
-		ret = one != 0 ? one : ret; /* go on: the operator sees all that is wrong */
+			one = 0; /* the interface is missing or down: the port waits for it */
+		ret = one != 0 ? one : ret; /* continue, so that the operator sees all errors */
 		set->worker_ports[i] = port->worker;
 	}
 	return ret;
@@ -298,7 +298,7 @@ static bool any_kernel_port(const struct config *config)
 	return false;
 }
 
-/* That the kernel has now: ports_follow() reads them again. */
+/* The kernel's addresses at present; ports_follow() reads them again. */
 static int read_addresses(struct port_set *set, const struct config *config, struct err_list *errs)
 {
 	int ret = -ENOMEM;
@@ -343,7 +343,7 @@ void ports_close(struct port_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		port_give_slot(set, i);
-	rte_mempool_free(set->pool); /* NULL is fine */
+	rte_mempool_free(set->pool); /* accepts NULL */
 	if (set->own != NULL)
 		addresses_fini(set->own);
 	free(set->own);

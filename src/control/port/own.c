@@ -1,7 +1,7 @@
 /*
- * Addresses that are ours and the kernel's at once: egress addresses, and what lies in a site's
- * global prefix. The kernel answers for such an address, and packets to it never reach the kernel.
- * The start is refused; what comes while we run is an alarm until it is gone.
+ * Finds addresses that both we and the kernel have: egress addresses, and addresses in a site's
+ * global prefix. The kernel must not have them: it would answer ARP and ND for them. At the start
+ * this is an error; at run time it is an alarm until the address is gone.
  *
  * Control thread.
  */
@@ -27,8 +27,8 @@ static void name_of(const struct own_address *own, char name[IF_NAMESIZE])
 }
 
 /*
- * An address of ours, or one in a prefix of ours, that the kernel has now or had before: it answers
- * for it, and packets to it never reach it.
+ * An address of ours, or an address in a prefix of ours, that the kernel has now or had before: the
+ * kernel answers for it, and packets to it do not reach the kernel.
  */
 static void compare_one(struct alarms *alarms, const struct prefix6 *ours,
 			const struct addresses *before, const struct addresses *now)
@@ -76,7 +76,7 @@ static bool has_egress(const struct network *net, const struct egress_address *a
 
 static bool has_global(const struct network *net, const struct prefix6 *prefix)
 {
-	uint32_t low = 0, high = net->n_globals; /* they are sorted */
+	uint32_t low = 0, high = net->n_globals; /* the list is sorted */
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;

@@ -1,19 +1,19 @@
 /*
  * Packet buffers: one pool for all ports, so that a packet leaves by any port without a copy.
  *
- * AF_XDP gives the kernel the pool's memory, and the kernel writes frames straight into it. DPDK's
- * driver registers (number of buffers) x (size of a buffer) from the pool's first page on, so no
- * more than that is known to the kernel: a buffer that lies behind it is refused for ever, on
- * receive and on transmit, and nobody is told. Nor may a buffer cross a page where a card reads it
- * by itself. What lies where depends on the machine's pages:
+ * AF_XDP gives the pool's memory to the kernel, and the kernel writes frames straight into it.
+ * DPDK's driver registers (number of buffers) x (size of a buffer) from the pool's first page on.
+ * The kernel knows no more than that. It refuses every buffer behind it, on receive and on
+ * transmit, without an error. A buffer must not cross a page either if a card reads it by DMA. The
+ * layout depends on the page size:
  *
  *   no af_xdp port   buffers one behind the other
  *   huge pages       the same inside each page; the rest of a page stays empty, so the last buffers
  *                    lie behind what is registered: we keep those back
- *   without          a buffer is one page, so that there are no gaps
+ *   ordinary pages   a buffer is one page, so that there are no gaps
  *
- * AF_XDP wants buffers of at most a page, and 256 bytes in front of the frame besides our own
- * headroom. How many there are says config_buffers().
+ * AF_XDP needs buffers of at most a page, with 256 bytes in front of the frame besides our own
+ * headroom. config_buffers() computes the number of buffers.
  *
  * Control thread.
  */
@@ -33,18 +33,18 @@
 static_assert((int)STEER_RING == (int)POOL_DESCRIPTORS, "the steer program shares this ring");
 
 enum {
-	CACHE = 256, /* buffers a worker keeps for itself */
+	CACHE = 256, /* in the buffer cache of a worker */
 	ROOM_MIN = 2048,
-	HUGE_PAGE = 2 << 20, /* the smallest; larger ones hold no fewer */
-	KEPT_BACK_MAX = 8, /* one of so many buffers */
+	HUGE_PAGE = 2 << 20, /* smallest size; a larger pool does not hold fewer buffers */
+	KEPT_BACK_MAX = 8, /* at most one of this many buffers is kept back; more is an error */
 };
 
-/* How the buffers lie. */
+/* How the buffers are laid out. */
 struct layout {
-	uint16_t room; /* for data, of an mbuf */
-	uint32_t size; /* of a buffer, all headers included */
+	uint16_t room; /* data room of an mbuf */
+	uint32_t size; /* of a buffer, with all headers */
 	unsigned flags; /* of the pool */
-	size_t bytes; /* of all */
+	size_t bytes; /* of all buffers */
 };
 
 bool pool_suits_af_xdp(const struct config *config)
@@ -67,7 +67,7 @@ static uint32_t buffer_size(uint16_t room, unsigned flags)
 	return rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + room, flags, NULL);
 }
 
-/* Room for data that makes a buffer exactly one page. */
+/* The data room that makes a buffer exactly one page. */
 static uint16_t room_of_page(uint32_t page)
 {
 	uint32_t headers = buffer_size(0, RTE_MEMPOOL_F_NO_SPREAD);
@@ -92,8 +92,8 @@ static struct layout layout_of(const struct config *config, uint32_t mtu, bool h
 		l.flags = RTE_MEMPOOL_F_NO_SPREAD;
 		l.room = room_of_page(page);
 		l.size = page;
-		l.bytes = ((size_t)n + 1) * page; /* the first begins at a page */
-	} else { /* no af_xdp port will open: driver_kernel.c */
+		l.bytes = ((size_t)n + 1) * page; /* the first buffer begins at a page */
+	} else { /* no af_xdp port can open: driver_kernel.c refuses */
 		l.bytes = (size_t)n * ((l.size + page - 1) / page * page);
 	}
 	return l;
@@ -113,7 +113,7 @@ uint32_t pool_mtu_max_af_xdp(void)
 	return mtu;
 }
 
-/* What the AF_XDP driver registers with the kernel: it does not ask where buffers really are. */
+/* What the AF_XDP driver registers with the kernel: it does not check where the buffers are. */
 static bool is_registered(const struct rte_mempool *pool, const void *object)
 {
 	const struct rte_mempool_memhdr *first = STAILQ_FIRST(&pool->mem_list);
@@ -126,8 +126,8 @@ static bool is_registered(const struct rte_mempool *pool, const void *object)
 }
 
 /*
- * Takes what the kernel would refuse out of circulation, for ever: taken out and not put back.
- * Nobody else has a buffer yet. 0 or -errno.
+ * Takes the buffers that the kernel would refuse out of the pool and never puts them back. No
+ * buffer is in use yet. 0 or -errno.
  */
 static int keep_back(struct rte_mempool *pool)
 {
@@ -140,7 +140,7 @@ static int keep_back(struct rte_mempool *pool)
 			if (is_registered(pool, objects[i]))
 				objects[good++] = objects[i];
 		if (n - good > n / KEPT_BACK_MAX)
-			ret = -ENOMEM; /* the memory is in many fragments */
+			ret = -ENOMEM; /* the memory is in many parts */
 		rte_mempool_generic_put(pool, objects, good, NULL);
 	}
 	free(objects);

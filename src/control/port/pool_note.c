@@ -1,13 +1,14 @@
 /*
- * Buffers that a device took, and did not give back when making it failed.
+ * Recovers buffers that a device took and did not give back when creating it failed.
  *
  * DPDK's AF_XDP driver takes 2,048 buffers before it attaches the program and binds the socket. If
- * either is refused it forgets them, or leaves them in the rings of a socket that is closed. A port
- * is tried again and again, so a few minutes of that would use up the pool, and with it all ports.
+ * one of these fails, the driver loses the buffers, or leaves them in the rings of a closed socket.
+ * A port is tried again and again, so within a few minutes the pool would be empty for all ports.
  *
- * So the pool has operations of its own: DPDK's, which also note what this thread takes out while a
- * port is being opened. What came back is struck off the note. The rest is given back at the next
- * try, a second or more later: a card may still write into them for a moment.
+ * So the pool has its own operations: those of DPDK, which also note what this thread takes out
+ * while a port is being opened. A buffer that is put back is removed from the note. The rest is
+ * returned to the pool at the next attempt, a second or more later: a card may still write into the
+ * buffers for a moment.
  *
  * Control thread; workers pass through note_dequeue() and note_enqueue(), and note nothing.
  */
@@ -26,7 +27,7 @@ enum { NOTE_MAX = 4 * POOL_DESCRIPTORS };
 
 static const char ops_name[] = "homeward";
 
-static const struct rte_mempool_ops *plain; /* DPDK's */
+static const struct rte_mempool_ops *plain; /* DPDK's operations */
 static _Thread_local struct pool_note *noting; /* NULL: nothing is noted */
 
 static void write_down(struct pool_note *note, void *const *objects, unsigned n)
@@ -82,7 +83,7 @@ const char *pool_note_ops(void)
 		return ops_name;
 	plain = find_ops(best);
 	if (plain == NULL)
-		return best; /* it says itself that it is not there */
+		return best; /* the driver already says that the pool is empty */
 	ops = *plain;
 	snprintf(ops.name, sizeof(ops.name), "%s", ops_name);
 	ops.enqueue = note_enqueue;
@@ -90,7 +91,7 @@ const char *pool_note_ops(void)
 	return rte_mempool_register_ops(&ops) < 0 ? best : ops_name;
 }
 
-/* What this thread has in hand is in the pool, and nowhere else. */
+/* Buffers in this thread's cache go back to the pool, so that they are in one place only. */
 static void empty_cache(struct rte_mempool *pool)
 {
 	struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());

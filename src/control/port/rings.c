@@ -1,20 +1,20 @@
 /*
- * Packet buffers that an AF_XDP socket still has when its port is closed while we run.
+ * Packet buffers that an AF_XDP socket still holds when its port is closed at run time.
  *
- * DPDK's driver closes the socket and forgets what lay in its four rings: some 2,000 buffers of the
- * common pool each time, so that a few returns of an interface would use it up. The rings are
- * memory shared with the kernel (Documentation/networking/af_xdp.rst), so they can be mapped once
- * more, and read just before the socket is closed:
+ * DPDK's driver closes the socket and loses the buffers in its four rings: some 2,000 of the common
+ * pool each time. A few returns of an interface would exhaust the pool. The rings are memory shared
+ * with the kernel (Documentation/networking/af_xdp.rst). So we map them once more and read them
+ * just before the socket is closed:
  *
  *   fill         given to the kernel, not yet taken     completion   sent, not yet taken back
  *   rx           received, not yet taken by a worker    tx           to be sent, not yet taken
  *
- * What the kernel itself holds at that moment is in none of them. How many that are follows from
- * the rings' counts: what it took from fill and did not deliver to rx, and the same of tx and
- * completion. Those buffers are lost for good, and are counted.
+ * Buffers that the kernel itself holds at that moment are in none of the rings. Their number
+ * follows from the rings' counts: what the kernel took from fill and did not deliver to rx, and
+ * what it took from tx and did not deliver to completion. Those buffers are lost for good, and are
+ * counted.
  *
- * The caller has seen to it that no worker uses the rings, and that the kernel delivers nothing
- * more.
+ * The caller makes sure that no worker uses the rings and that the kernel delivers nothing more.
  *
  * Control thread.
  */
@@ -41,8 +41,8 @@ enum {
 enum ring_kind { RING_RX, RING_TX, RING_FILL, RING_COMPLETION, RING_KINDS };
 
 static const struct {
-	unsigned long long at; /* offset under which it is mapped */
-	size_t entry; /* bytes; each begins with the buffer's address */
+	unsigned long long at; /* mmap() offset of the ring */
+	size_t entry; /* bytes; each entry begins with the buffer's address */
 } kinds[RING_KINDS] = {
 	[RING_RX] = {XDP_PGOFF_RX_RING, sizeof(struct xdp_desc)},
 	[RING_TX] = {XDP_PGOFF_TX_RING, sizeof(struct xdp_desc)},
@@ -51,8 +51,8 @@ static const struct {
 };
 
 struct ring {
-	const uint8_t *map; /* NULL: not there */
-	uint32_t entries; /* a power of two */
+	const uint8_t *map; /* NULL: not found */
+	uint32_t entries; /* number of entries, a power of two */
 	struct xdp_ring_offset at;
 };
 
@@ -64,7 +64,7 @@ static bool is_af_xdp(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_XDP;
 }
 
-/* The same socket, under another number perhaps. */
+/* Are both the same socket, perhaps under different descriptors? */
 static bool is_same(int a, int b)
 {
 	struct stat x, y;
@@ -142,7 +142,7 @@ static void take_mapping(struct ring rings[RING_KINDS], const char *line, unsign
 	}
 }
 
-/* Where the driver has mapped the rings of socket @fd. False: not all are there. */
+/* Where the driver has mapped the rings of socket @fd. False: some are missing. */
 static bool find_all(struct ring rings[RING_KINDS], int fd)
 {
 	struct xdp_mmap_offsets at;
@@ -170,7 +170,7 @@ static bool find_all(struct ring rings[RING_KINDS], int fd)
 	return true;
 }
 
-/* NULL: the kernel names something that is no buffer of @pool. */
+/* NULL: the address that the kernel gave is no buffer of @pool. */
 static struct rte_mbuf *buffer_at(const struct rte_mempool *pool, uint64_t addr)
 {
 	const struct rte_mempool_memhdr *first = STAILQ_FIRST(&pool->mem_list);
@@ -208,7 +208,7 @@ static unsigned give_back(const struct ring *ring, enum ring_kind kind,
 	return n;
 }
 
-/* Packets on their way out come back soon: until then the kernel reads their buffers. */
+/* Waits for packets that are being sent: until then the kernel reads their buffers. */
 static uint32_t await_sent(const struct ring *rings)
 {
 	const struct timespec pause = {.tv_nsec = SENT_PAUSE_NS};

@@ -14,7 +14,7 @@
 
 static const struct {
 	const char *name;
-	enum alarm_kind alarm; /* of all but PORT_UP */
+	enum alarm_kind alarm; /* of every state but PORT_UP */
 } states[PORT_STATES] = {
 	[PORT_UP] = {"up"},
 	[PORT_MISSING] = {"missing", ALARM_PORT_MISSING},

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /*
- * Packets that were lost between the cable and a worker, or between a worker and the cable. No
- * worker has seen them come or go wrong, so they are in none of its counters.
+ * Packets lost between the cable and a worker, in either direction. Workers do not see them, so
+ * they are in none of the workers' counters.
  *
  * X(enum name, name for people, what it means and what to look at)
  */
@@ -38,13 +38,13 @@ extern const struct drop_info port_loss_infos[PORT_LOSSES];
 /* Since the start, over all openings of the port. */
 struct port_stats {
 	uint64_t took; /* kernel ports: what the kernel had for us */
-	uint64_t received; /* what workers got of it */
-	uint64_t waiting; /* in rings between them, or on the way */
+	uint64_t received; /* what workers received of it */
+	uint64_t waiting; /* in rings between kernel and worker, or on the way */
 	uint64_t lost[PORT_LOSSES];
-	/* signs, not packets */
+	/* events, not packets */
 	uint64_t rx_invalid; /* receive buffers that the kernel refused */
-	uint64_t fill_ring_empty, tx_ring_empty; /* how often the kernel found nothing in it */
-	uint64_t no_buffer; /* how often the driver had none; the packet waits */
+	uint64_t fill_ring_empty, tx_ring_empty; /* how often the kernel found the ring empty */
+	uint64_t no_buffer; /* how often the driver had no buffer; the packet waits */
 	bool accounted; /* took = received + lost on receive + what the rings hold */
 };
 

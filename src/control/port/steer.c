@@ -1,14 +1,15 @@
 /*
  * The XDP steer program (in/steer.bpf.c) from the daemon's side.
  *
- * The program is inside this executable. DPDK's AF_XDP driver wants a file name, so it gets one in
- * memory: /proc/self/fd/N of a memfd. The driver loads and attaches it; we find its maps among our
- * open descriptors (asking by number would need CAP_SYS_ADMIN). The driver takes the program off at
- * close. What is written into the maps: steer_list.c and steer_write.c.
+ * The program is embedded in this executable. DPDK's AF_XDP driver wants a file name, so it gets a
+ * file in memory: /proc/self/fd/N of a memfd. The driver loads and attaches the program. We find
+ * its maps among our open descriptors (asking the kernel by id would need CAP_SYS_ADMIN). The
+ * driver detaches the program when it closes. steer_list.c and steer_write.c say what is in the
+ * maps.
  *
- * The driver attaches by netlink, so after a kill -9 the program stays, with a map whose socket is
- * gone. The next start knows it by its number, noted in the interface's lock file, or by its name,
- * and takes it off; the lock says that nobody alive owns it.
+ * The driver attaches by netlink, so after a kill -9 the program stays attached, with a map whose
+ * socket is gone. The next start recognises it by its id, noted in the interface's lock file, or by
+ * its name, and detaches it. Holding the lock proves that no living process owns it.
  *
  * Control thread.
  */
@@ -33,7 +34,7 @@ enum { MAPS_MAX = 16, DESCRIPTORS_MAX = 4096 };
 static const char program_name[] = "homeward_steer";
 
 struct steer {
-	__u32 program; /* its number in the kernel */
+	__u32 program; /* id in the kernel */
 	int program_fd;
 	struct steer_maps addrs; /* descriptors */
 	int counts, queues;
@@ -64,7 +65,7 @@ int steer_program_path(char *path, size_t size, int *fd)
 	return 0;
 }
 
-/* Needs CAP_SYS_ADMIN. "": not known. */
+/* Needs CAP_SYS_ADMIN. "": the name is not known. */
 static void read_name(__u32 id, char name[16])
 {
 	struct bpf_prog_info info = {0};
@@ -92,7 +93,7 @@ int steer_remove_stale(int ifindex, uint32_t noted, char name[16])
 	return bpf_xdp_detach(ifindex, 0, NULL);
 }
 
-/* Is descriptor @fd of this process a BPF thing of @kind, "bpf-prog" or "bpf-map"? */
+/* Is descriptor @fd of this process a BPF object of @kind, "bpf-prog" or "bpf-map"? */
 static bool is_bpf(int fd, const char *kind)
 {
 	char path[32], target[64], wanted[64];
@@ -107,7 +108,7 @@ static bool is_bpf(int fd, const char *kind)
 	return strcmp(target, wanted) == 0;
 }
 
-/* The maps of program @id, which this process has open. Their number. */
+/* Lists the maps of program @id, which this process has open. Returns their number. */
 static size_t read_map_ids(int fd, __u32 id, __u32 *ids)
 {
 	struct bpf_prog_info info = {.nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids};
@@ -119,7 +120,7 @@ static size_t read_map_ids(int fd, __u32 id, __u32 *ids)
 	return info.nr_map_ids < MAPS_MAX ? info.nr_map_ids : MAPS_MAX;
 }
 
-/* Keeps a copy of descriptor @fd if it is one of the maps we want. */
+/* Keeps a duplicate of descriptor @fd if it is one of the maps we need. */
 static void keep_map(struct steer *s, int fd, const __u32 *ids, size_t n)
 {
 	struct bpf_map_info info = {0};
@@ -222,7 +223,7 @@ struct steer_queue *steer_queues_create(void)
 	return map_queues(NULL, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
-/* In place of what was there, in one step. */
+/* Replaces the mapping in one step. */
 int steer_queues_show(struct steer_queue *queues, const struct steer *s)
 {
 	struct steer_queue *shown =

@@ -1,6 +1,6 @@
 /*
- * Which addresses are ours on an interface, and what has changed of that: sorted lists, and the
- * difference of two. Nothing here asks the kernel.
+ * Lists, sorted, which addresses are ours on an interface, and compares two lists. Does not ask the
+ * kernel.
  *
  * Control thread.
  */
@@ -19,7 +19,9 @@ static int by_address(const void *a, const void *b)
 					       : addr6_compare(&x->addr, &y->addr);
 }
 
-/* Sorts, and joins the flags of an address that is there twice. Returns how many are left. */
+/*
+ * Sorts the list, and merges the flags of an address that is there twice. Returns the new length.
+ */
 static size_t merge(struct steer_addr *list, size_t n)
 {
 	size_t out = 0;
@@ -34,7 +36,10 @@ static size_t merge(struct steer_addr *list, size_t n)
 	return out;
 }
 
-/* In a network of the interface, and on none of the kernel's: then who asks for it asks us. */
+/*
+ * True if @addr is in a network of the interface and the kernel does not have it: then neighbours
+ * ask us for it.
+ */
 static bool is_missing(const struct addresses *own, int ifindex, const struct addr6 *addr)
 {
 	return addresses_on_link(own, ifindex, addr) && !addresses_have(own, addr);
@@ -105,7 +110,7 @@ bool port_is_ours(const struct port *port, const struct addr6 *addr)
 	return found != NULL && found->flags & (STEER_EGRESS | STEER_ARP);
 }
 
-/* Not those of whole prefixes: nobody could announce them all. */
+/* Without whole prefixes: they have too many addresses to announce. */
 void port_each_answered(const struct port *port, void (*each)(const struct addr6 *addr, void *arg),
 			void *arg)
 {

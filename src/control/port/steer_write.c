@@ -1,9 +1,10 @@
 /*
- * Writes into the maps of a program in the kernel what has changed of a list of addresses. A packet
- * meets each address as it was or as it is.
+ * Writes the changes of a list of addresses into the maps of a program in the kernel. A packet
+ * meets either the old or the new entry of each address.
  *
- * Many changes at once (the start) go by batches, a system call for BATCH of them, where the kernel
- * has that for the kind of map: from Linux 5.6 on, for prefixes later. Otherwise one by one.
+ * Many changes at once (at the start) are written in batches of BATCH, one system call each, where
+ * the kernel supports it for the kind of map: from Linux 5.6 on, for prefixes later. Otherwise one
+ * by one.
  *
  * Control thread.
  */
@@ -23,7 +24,7 @@ struct prefix_key {
 
 static_assert(sizeof(struct prefix_key) == KEY_MAX, "the longest key");
 
-/* One map, and what waits to be written to it. */
+/* A map, and the changes that wait to be written to it. */
 struct waiting {
 	int map;
 	uint32_t key_len, n;
@@ -33,7 +34,7 @@ struct waiting {
 
 struct writer {
 	struct waiting four, six, prefixes6;
-	int ret; /* of the first that failed */
+	int ret; /* first error */
 };
 
 static void keep_error(struct writer *w, int ret)
@@ -49,7 +50,7 @@ static void write_each(struct writer *w, const struct waiting *m)
 						  BPF_ANY));
 }
 
-/* A batch that failed half-way is written again, one by one: to write twice does no harm. */
+/* A batch that failed half-way is written again, one by one: writing an entry twice is harmless. */
 static void flush(struct writer *w, struct waiting *m)
 {
 	uint32_t n = m->n;

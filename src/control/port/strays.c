@@ -1,13 +1,13 @@
 /*
- * Descriptors of BPF that DPDK's AF_XDP driver leaves open when its device is closed.
+ * BPF descriptors that DPDK's AF_XDP driver leaves open when its device is closed.
  *
- * It loads our program from a file and never closes what libbpf opened for it: the program, its
- * maps and their types, a dozen descriptors for each time that a port is opened, or tried in vain.
- * They keep the program and its maps in the kernel, too. So we note what was opened while the
- * device was made, and close it after the device was closed. A number may mean something else by
- * then: what the kernel says of it has to be the same.
+ * The driver loads our program from a file and never closes what libbpf opened for it: the program,
+ * its maps and their types. That is a dozen descriptors for each time that a port is opened, also
+ * without success, and they keep the program and its maps in the kernel. So we note what was opened
+ * while the device was created, and close it after the device. A descriptor number may be in use
+ * for something else by then: so we close it only if the kernel reports the same object as before.
  *
- * Control thread, which alone opens such descriptors.
+ * Control thread; no other thread opens such descriptors.
  */
 #include "control/port/port_internal.h"
 
@@ -38,7 +38,7 @@ static enum stray_kind kind_of(int fd)
 	return STRAY_NONE;
 }
 
-/* Its number in the kernel; 0: not known. */
+/* Id of the object in the kernel; 0: unknown. */
 static __u32 id_of(int fd, enum stray_kind kind)
 {
 	union {

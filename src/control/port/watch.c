@@ -1,9 +1,9 @@
 /*
- * Says when a port begins to lose packets, or gets them cut off or with checksums left undone, and
- * when that has ended.
+ * Raises an alarm when a port begins to lose packets, or to receive truncated packets or packets
+ * with an incomplete checksum; clears it when that has ended.
  *
- * Once a second the counters of each port are read. An alarm stands while one rises, and for
- * QUIET_S seconds after: a loss now and then is one alarm, not many.
+ * The counters of each port are read once a second. An alarm stands while one of them rises, and
+ * for QUIET_S seconds after that. So occasional losses are one alarm, not many.
  *
  * Control thread.
  */
