@@ -112,11 +112,11 @@ static void refuse_restart(const struct change_item *item, struct err_list *errs
 	};
 
 	err_add(errs, NULL, 0, 0,
-		"%s %s%s%s cannot be %s while the daemon runs%s%s: put it into the file that "
+		"%s %s%s%s%s cannot be %s while the daemon runs%s%s: put it into the file that "
 		"homewardd starts with, and restart it",
-		item->kind, item->name, item->detail != NULL ? ", " : "",
-		item->detail != NULL ? item->detail : "", words[item->what],
-		item->why_restart != NULL ? ", as " : "",
+		item->kind, item->name, item->detail != NULL ? " (" : "",
+		item->detail != NULL ? item->detail : "", item->detail != NULL ? ")" : "",
+		words[item->what], item->why_restart != NULL ? ", as " : "",
 		item->why_restart != NULL ? item->why_restart : "");
 }
 
