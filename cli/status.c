@@ -167,6 +167,29 @@ static void print_fragments(const json_t *status, FILE *out)
 			text_count(made).buf, text_count(joined).buf);
 }
 
+/* What changes of the configuration did to flows, if anything. */
+static void print_changes(const json_t *status, FILE *out)
+{
+	const json_t *flows = json_object_get(status, "flows"), *reason;
+	uint64_t moved = client_number(flows, "moved"), ended = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(flows, "ended_by"), i, reason) ended +=
+		client_number(reason, "flows");
+	if (moved + ended == 0)
+		return;
+	fprintf(out, "changes    moved %s, ended %s", text_counted(moved, "flow", "flows").buf,
+		text_count(ended).buf);
+	json_array_foreach(json_object_get(flows, "ended_by"), i, reason)
+	{
+		uint64_t n = client_number(reason, "flows");
+
+		if (n > 0)
+			fprintf(out, ", %s %s", text_count(n).buf, client_text(reason, "reason"));
+	}
+	fputc('\n', out);
+}
+
 /* Rare: a machine whose processors' counters are not to be trusted. */
 static void print_clocks(const json_t *status, FILE *out)
 {
@@ -213,6 +236,7 @@ int status_run(const struct cli *cli)
 	} else {
 		print_head(status, cli->out);
 		print_fragments(status, cli->out);
+		print_changes(status, cli->out);
 		print_clocks(status, cli->out);
 		print_alarms(status, cli->out);
 		fputc('\n', cli->out);

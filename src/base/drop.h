@@ -62,7 +62,7 @@
 	X(ROUTE_PROHIBITED, "route_prohibited", "the kernel's route says: prohibited")             \
 	X(NO_NEIGHBOUR, "no_neighbour",                                                            \
 	  "nexthop is not resolved, or there is no route to the tunnel's far end")                 \
-	X(TUNNEL_GONE, "tunnel_gone", "the flow's tunnel was removed, and none stands in for it")  \
+	X(TUNNEL_GONE, "tunnel_gone", "its tunnel was removed, and none stands in for it")         \
 	X(EGRESS_EXHAUSTED, "egress_exhausted", "no egress port left towards this destination")    \
 	X(TABLE_FULL, "table_full", "flow table at capacity; live flows are kept")                 \
 	X(TTL_EXPIRED, "ttl_expired", "TTL ran out and could not be answered with ICMP")           \

@@ -10,6 +10,7 @@
 #include "worker/worker.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 static void fill(struct snapshot *s, const struct publication *new)
@@ -66,6 +67,26 @@ void publisher_fini(struct publisher *p)
 	*p = (struct publisher){0};
 }
 
+void publisher_drop_next(struct publisher *p, struct worker_next **next)
+{
+	for (size_t i = 0; i < p->n_workers; i++)
+		worker_destroy_next(next[i]);
+}
+
+int publisher_make_next(struct publisher *p, const struct network *net,
+			const struct worker_heirs *heirs, struct worker_next **next)
+{
+	memset(next, 0, p->n_workers * sizeof(next[0]));
+	for (size_t i = 0; i < p->n_workers; i++) {
+		next[i] = worker_create_next(p->workers[i], net, heirs);
+		if (next[i] == NULL) {
+			publisher_drop_next(p, next);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 void publisher_publish(struct publisher *p, const struct publication *new,
 		       struct publication *replaced)
 {
@@ -77,8 +98,10 @@ void publisher_publish(struct publisher *p, const struct publication *new,
 	old = own(p, new);
 	p->current = !p->current;
 	for (size_t i = 0; i < p->n_workers; i++)
-		worker_publish(p->workers[i], next);
+		worker_publish(p->workers[i], next, new->next != NULL ? new->next[i] : NULL);
 	worker_synchronize(p->workers, p->n_workers);
+	for (size_t i = 0; i < p->n_workers && new->next != NULL; i++)
+		worker_destroy_next(new->next[i]);
 	if (replaced != NULL) {
 		*replaced = old;
 		return;

@@ -18,6 +18,8 @@
 #include <stddef.h>
 
 struct worker;
+struct worker_heirs;
+struct worker_next;
 
 /* New parts. NULL: as before. */
 struct publication {
@@ -25,6 +27,8 @@ struct publication {
 	struct nexthops *nexthops; /* the same */
 	const struct settings *settings; /* copied */
 	const struct worker_port *ports; /* [n_ports], copied */
+	/* [n_workers]: what they need for @net, destroyed; NULL: there are no workers yet */
+	struct worker_next *const *next;
 };
 
 struct publisher {
@@ -48,6 +52,14 @@ void publisher_serve(struct publisher *p, struct worker *const *workers, size_t 
 
 /* Destroys the parts of the current snapshot. The workers are destroyed before. */
 void publisher_fini(struct publisher *p); /* one that is all zero is fine */
+
+/*
+ * Makes what all workers need to go on with @net: @next[] has a place for each worker. 0 or
+ * -ENOMEM, and nothing was made. publisher_drop_next(): it is not going to be published.
+ */
+int publisher_make_next(struct publisher *p, const struct network *net,
+			const struct worker_heirs *heirs, struct worker_next **next);
+void publisher_drop_next(struct publisher *p, struct worker_next **next);
 
 static inline const struct snapshot *publisher_current(const struct publisher *p)
 {

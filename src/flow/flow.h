@@ -289,6 +289,9 @@ static inline bool flow_is_over(const struct flow_timers *timers, const struct f
  */
 void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s);
 
+/* The site of a flow that rests is gone: no site may take the port sooner than others. */
+void flow_disown(struct flow *f);
+
 /* It has rested for long enough, or another flow gets its return key: the record is free. */
 void flow_table_wake(struct flow_table *t, uint32_t record);
 

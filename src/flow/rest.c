@@ -35,6 +35,12 @@ void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s)
 	t->rest_last = record;
 }
 
+void flow_disown(struct flow *f)
+{
+	assert(f->state == FLOW_RESTING); /* the site is part of a living flow's key */
+	f->site = 0; /* the Internet, which starts none */
+}
+
 void flow_table_wake(struct flow_table *t, uint32_t record)
 {
 	const struct flow *f = &t->records[record];

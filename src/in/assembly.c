@@ -232,7 +232,7 @@ unsigned reassembly_expire(struct context *ctx, struct burst *b)
 
 		if (a->m == NULL || ctx->now_s - a->born_s <= LIFE_S)
 			continue;
-		if (a->tunnel != TUNNEL_NONE && a->header_len != 0 && !a->mute)
+		if (network_has_tunnel(ctx->net, a->tunnel) && a->header_len != 0 && !a->mute)
 			tell(ctx, b, a);
 		else
 			give_up(ctx, a, DROP_FRAGMENT_TIMEOUT);

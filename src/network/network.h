@@ -198,6 +198,12 @@ static inline bool network_has_site(const struct network *net, uint16_t site)
 	return site <= net->max_site && net->site_specs[site] != NULL;
 }
 
+/* The limits of the site that a flow is of; of one that is gone, nothing is allowed. */
+static inline const struct site_limits *network_limits(const struct network *net, uint16_t site)
+{
+	return &net->sites[site <= net->max_site ? site : SITE_INTERNET].limits;
+}
+
 static inline bool network_has_tunnel(const struct network *net, uint16_t tunnel)
 {
 	return tunnel <= net->max_tunnel && net->tunnels[tunnel].site != SITE_INTERNET;
@@ -228,6 +234,12 @@ uint16_t network_find_tunnel6(const struct network *net, const struct addr6 *loc
 /* The outer addresses of a tunnel; IPv4: mapped. */
 struct addr6 network_tunnel_local(const struct network *net, uint16_t tunnel);
 struct addr6 network_tunnel_remote(const struct network *net, uint16_t tunnel);
+
+/*
+ * By which tunnel do returns to @site go that went by @tunnel? By that one; if it is none of the
+ * site's any more, by its first. TUNNEL_NONE: there is no such site.
+ */
+uint16_t network_onramp(const struct network *net, uint16_t site, uint16_t tunnel);
 
 /* The largest inner packet of a tunnel, bytes, where its outer packets have room for @outer. */
 uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer);

@@ -57,6 +57,15 @@ void network_compile_sites(struct network *net)
 	}
 }
 
+uint16_t network_onramp(const struct network *net, uint16_t site, uint16_t tunnel)
+{
+	if (!network_has_site(net, site) || net->sites[site].n_tunnels == 0)
+		return TUNNEL_NONE;
+	if (tunnel <= net->max_tunnel && net->tunnels[tunnel].site == site)
+		return tunnel;
+	return net->sites[site].tunnels[0];
+}
+
 bool network_source_allowed(const struct network *net, uint16_t site, be32_t src)
 {
 	const struct site *s = &net->sites[site];

@@ -108,6 +108,7 @@ struct network_spec {
 	size_t n_pools;
 	struct spec_limits limits; /* of sites that say nothing else; control/config spreads them */
 	uint16_t workers; /* share the limits; 0: one */
+	bool in_between; /* for a moment only: renewal.h */
 };
 
 void network_spec_fini(struct network_spec *spec);

@@ -30,7 +30,7 @@ static bool may_open_again(const struct context *ctx, const struct flow *f,
 			   const struct flow_segment *s)
 {
 	const struct site_limits limits =
-		site_limits_from_outside(&ctx->net->sites[f->site].limits);
+		site_limits_from_outside(network_limits(ctx->net, f->site));
 
 	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
 	       network_lets_in(ctx->net, f->nat_src, ntohs(f->nat_port)) &&

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/drop.h"
+#include "base/ended.h"
 
 #include <stdint.h>
 
@@ -51,6 +52,8 @@ struct worker_counters {
 	uint64_t drops[DROP_COUNT];
 	uint64_t answers[ANSWER_COUNT]; /* part of tx */
 	uint64_t flows_created, flows_ended;
+	uint64_t flows_ended_by[ENDED_COUNT]; /* of them, by a change */
+	uint64_t flows_moved; /* a change took their tunnel, and they go by another one */
 	uint64_t flows; /* now */
 	uint64_t rests_cut; /* a port was given to another site before it had rested */
 	uint64_t turns, idle_turns;

@@ -275,7 +275,8 @@ void handover_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frame
 	give(ctx, ctx->ports[port].tx_worker, frames, n);
 }
 
-static void handover_take(struct burst *b, struct packet *p, struct rte_mbuf *m)
+static void handover_take(const struct context *ctx, struct burst *b, struct packet *p,
+			  struct rte_mbuf *m)
 {
 	uint32_t word = m->hash.usr;
 
@@ -287,6 +288,8 @@ static void handover_take(struct burst *b, struct packet *p, struct rte_mbuf *m)
 	p->onramp = word & WORD_ASKED ? TUNNEL_NONE : (uint16_t)(word & WORD_TUNNEL_MASK);
 	if (word & WORD_FRAME)
 		burst_transmit(b, p, p->in_port);
+	else if (p->onramp != TUNNEL_NONE && !network_has_tunnel(ctx->net, p->onramp))
+		burst_drop(b, p, DROP_TUNNEL_GONE); /* while it was on its way */
 	else if (word & WORD_ASKED)
 		burst_reassemble(b, p, (uint16_t)(word & WORD_TUNNEL_MASK));
 	else if (word & WORD_FRAGMENTS)
@@ -310,7 +313,7 @@ unsigned handover_receive(struct context *ctx, struct burst *b, unsigned have)
 		n = rte_ring_dequeue_burst(ring_of(ctx->handover, from, ctx->index), (void **)mbufs,
 					   BURST_MAX - have, NULL);
 		for (unsigned i = 0; i < n; i++)
-			handover_take(b, &b->packets[have + i], mbufs[i]);
+			handover_take(ctx, b, &b->packets[have + i], mbufs[i]);
 		have += n;
 	}
 	ctx->counters.handed_in += have - before;

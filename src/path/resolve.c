@@ -35,31 +35,57 @@ static inline bool is_nexthop(uint16_t id)
 	return __builtin_expect((uint16_t)(id - 1) < NEXTHOP_LAST, 1);
 }
 
+static ALWAYS_INLINE enum drop find(struct context *ctx, uint16_t site, uint8_t port, be32_t dst,
+				    uint16_t *nexthop)
+{
+	*nexthop = routes_find(&ctx->nexthops->routes, port, dst);
+	return is_nexthop(*nexthop) ? DROP_NONE : judge4(ctx, site, port, dst, *nexthop);
+}
+
+static ALWAYS_INLINE enum drop find6(struct context *ctx, uint16_t site, uint8_t port,
+				     const struct addr6 *dst, uint16_t *nexthop)
+{
+	*nexthop = routes_find6(&ctx->nexthops->routes, port, dst);
+	return is_nexthop(*nexthop) ? DROP_NONE : judge(ctx, site, port, dst, *nexthop);
+}
+
 enum drop resolve_route(struct context *ctx, uint16_t site, be32_t dst, uint16_t *nexthop)
 {
 	const struct pool *pool = ctx->net->egress;
 
 	*nexthop = NEXTHOP_NONE;
-	if (pool == NULL)
-		return DROP_NO_ROUTE;
-	*nexthop = routes_find(&ctx->nexthops->routes, pool->port, dst);
-	return is_nexthop(*nexthop) ? DROP_NONE : judge4(ctx, site, pool->port, dst, *nexthop);
+	return pool == NULL ? DROP_NO_ROUTE : find(ctx, site, pool->port, dst, nexthop);
 }
 
 enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 *dst,
 			 uint16_t *nexthop)
 {
-	uint8_t port = ctx->net->uplink6;
+	return find6(ctx, site, ctx->net->uplink6, dst, nexthop);
+}
 
-	*nexthop = routes_find6(&ctx->nexthops->routes, port, dst);
-	return is_nexthop(*nexthop) ? DROP_NONE : judge(ctx, site, port, dst, *nexthop);
+/* The port of its egress address, which need not be of the pool for new flows. */
+static uint8_t uplink_of(const struct network *net, const struct flow *f, const struct flow6 *six)
+{
+	int address = six != NULL ? network_find_address6(net, &six->nat_src)
+				  : network_find_address(net, f->nat_src);
+
+	return address >= 0 ? net->addresses[address].port : net->uplink6;
+}
+
+void resolve_follow_uplink(struct context *ctx, struct flow *f, const struct flow6 *six)
+{
+	const struct nexthop *n = &ctx->nexthops->at[f->offramp];
+
+	if (n->kind == NEXTHOP_KIND_NEIGHBOUR && n->port != uplink_of(ctx->net, f, six))
+		resolve_again(ctx, f, six);
 }
 
 enum drop resolve_again(struct context *ctx, struct flow *f, const struct flow6 *six)
 {
+	uint8_t port = uplink_of(ctx->net, f, six);
 	uint16_t nexthop;
-	enum drop drop = six != NULL ? resolve_route6(ctx, f->site, &six->dst, &nexthop)
-				     : resolve_route(ctx, f->site, f->dst, &nexthop);
+	enum drop drop = six != NULL ? find6(ctx, f->site, port, &six->dst, &nexthop)
+				     : find(ctx, f->site, port, f->dst, &nexthop);
 
 	f->offramp = drop == DROP_NONE ? nexthop : NEXTHOP_LOST;
 	return drop;

@@ -31,6 +31,9 @@ enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 
  */
 enum drop resolve_again(struct context *ctx, struct flow *f, const struct flow6 *six);
 
+/* Its egress address may be at another port now: then it leaves there. */
+void resolve_follow_uplink(struct context *ctx, struct flow *f, const struct flow6 *six);
+
 /* Where @f leaves, looked up again if that has moved. Never NULL; it may be one not resolved. */
 const struct nexthop *resolve_offramp(struct context *ctx, struct flow *f, const struct flow6 *six);
 

@@ -163,9 +163,15 @@ enum drop egress_take(struct setup *s)
 	return drop;
 }
 
+/* The endpoint's tunnel, or even its site, may just have been removed. */
 bool egress_find_home(struct setup *s)
 {
-	return mappings_find_home(s->ctx->egress->mappings, s->ctx->flows, &s->flow);
+	struct flow *flow = &s->flow;
+
+	if (!mappings_find_home(s->ctx->egress->mappings, s->ctx->flows, flow))
+		return false;
+	flow->onramp = network_onramp(s->ctx->net, flow->site, flow->onramp);
+	return flow->onramp != TUNNEL_NONE;
 }
 
 /* The endpoint has a mapping: this finds it and counts one more flow. */
@@ -177,6 +183,11 @@ enum drop egress_take_home(struct setup *s)
 	if (drop == DROP_NONE)
 		ports_count_flow(s, 1);
 	return drop;
+}
+
+bool egress_follow_change(struct context *ctx, uint32_t *at, unsigned n)
+{
+	return mappings_follow_change(ctx->egress->mappings, ctx->flows, ctx->net, at, n);
 }
 
 void egress_moved(struct context *ctx, const struct flow *flow)
@@ -228,8 +239,11 @@ bool egress_release(struct context *ctx, const struct flow *flow, const struct f
 	int slice = find_slice(ctx, flow, six);
 	struct flow6 addresses;
 
-	if (slice < 0)
+	if (slice < 0) { /* untranslated, or no longer ours */
+		if (six == NULL)
+			mappings_lose(ctx->egress->mappings, ctx->flows, flow);
 		return false;
+	}
 	if (six != NULL) {
 		addresses = *six;
 		s.six = &addresses;
@@ -242,13 +256,17 @@ void egress_rested(struct context *ctx, const struct flow *flow, const struct fl
 {
 	struct setup s = {.ctx = ctx, .flow = *flow};
 	struct flow6 addresses;
+	int slice;
 
 	if (!shortages_are_known(ctx->egress->shortages, ctx->now_s))
+		return;
+	slice = find_slice(ctx, flow, six);
+	if (slice < 0) /* no longer ours */
 		return;
 	if (six != NULL) {
 		addresses = *six;
 		s.six = &addresses;
 	}
-	s.slice = (uint32_t)find_slice(ctx, flow, six);
+	s.slice = (uint32_t)slice;
 	shortage_port_freed(&s);
 }

@@ -45,7 +45,7 @@ enum {
 
 struct site_use *limits_create(void)
 {
-	return memory_lines((SPEC_SITES_MAX + 1) * sizeof(struct site_use));
+	return calloc(SPEC_SITES_MAX + 1, sizeof(struct site_use));
 }
 
 struct sources *limits_create_sources(uint64_t random)
@@ -229,7 +229,7 @@ static uint32_t max(uint32_t a, uint32_t b)
 /* The site's or the host's, whichever is nearer to one of its limits. */
 static uint32_t pressure_on(struct context *ctx, const struct flow *f, const struct flow6 *six)
 {
-	const struct site_limits *l = &ctx->net->sites[f->site].limits;
+	const struct site_limits *l = network_limits(ctx->net, f->site);
 	const struct site_counters *site = &ctx->sites[f->site].counters;
 	const struct source source = source_find(ctx->sources, f, six);
 	uint32_t level = level_of(site->half_open, l->half_open, l->half_open_16ths);

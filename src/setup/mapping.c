@@ -36,9 +36,10 @@ struct mapping {
 	be16_t nat_port;
 	uint16_t site;
 	uint16_t onramp;
-	uint8_t proto;
+	uint8_t proto; /* 0: the record is free */
 	bool queued; /* it rests, or did when it was queued */
-	uint8_t pad[2];
+	bool lost; /* its port is not ours any more: it is in the queue, and in no chain */
+	uint8_t pad;
 	uint32_t flows;
 	uint32_t next; /* in its chain, or in the free list */
 	uint32_t next_outside; /* in the chain of its outer endpoint */
@@ -57,14 +58,17 @@ struct mappings {
 	struct mapping *entries;
 	uint32_t *heads; /* [mask + 1], by inner endpoint; then as many by outer endpoint */
 	uint32_t mask;
+	uint32_t capacity;
+	uint32_t used; /* records [used, capacity) were never used */
 	uint32_t free; /* list */
 	uint32_t resting_first, resting_last; /* queue, NONE: empty */
 	struct slice_ports *slices; /* as network.slices */
 	uint32_t n_slices;
 };
 
-static bool slices_create(struct mappings *m, const struct network *net, uint16_t index,
-			  uint16_t count)
+/* @from: the ports of these slices will be taken over; NULL: those of none. */
+static bool slices_create(struct mappings *m, const struct network *net, const uint32_t *from,
+			  uint16_t index, uint16_t count)
 {
 	m->slices = calloc(net->n_slices + 1, sizeof(m->slices[0]));
 	if (m->slices == NULL)
@@ -78,6 +82,8 @@ static bool slices_create(struct mappings *m, const struct network *net, uint16_
 			continue;
 		ports->first = share_begin(slice->size, index, count);
 		ports->end = share_begin(slice->size, index + 1u, count);
+		if (from != NULL && from[i] != 0)
+			continue;
 		ports->taken = calloc(PROTO_SETS, slice->size / 8);
 		if (ports->taken == NULL)
 			return false;
@@ -94,11 +100,11 @@ static bool entries_create(struct mappings *m, uint32_t capacity)
 	if (m->entries == NULL || m->heads == NULL)
 		return false;
 	m->mask = heads - 1;
+	m->capacity = capacity;
+	m->free = NONE;
 	m->resting_first = m->resting_last = NONE;
 	for (size_t i = 0; i < (size_t)2 * heads; i++)
 		m->heads[i] = NONE;
-	for (uint32_t i = 0; i < capacity; i++)
-		m->entries[i].next = i + 1 < capacity ? i + 1 : NONE;
 	return true;
 }
 
@@ -111,14 +117,17 @@ static bool is_wanted(const struct network *net)
 	return false;
 }
 
-struct mappings *mappings_create(const struct network *net, uint32_t capacity, uint16_t index,
-				 uint16_t count)
+struct mappings *mappings_create_next(const struct mappings *current, const struct network *net,
+				      const uint32_t *from, uint32_t capacity, uint16_t index,
+				      uint16_t count)
 {
 	struct mappings *m = calloc(1, sizeof(*m));
+	bool has_entries = current != NULL && current->entries != NULL;
 
 	if (m == NULL || !is_wanted(net))
 		return m;
-	if (!slices_create(m, net, index, count) || !entries_create(m, capacity)) {
+	if (!slices_create(m, net, from, index, count) ||
+	    (!has_entries && !entries_create(m, capacity))) {
 		mappings_destroy(m);
 		return NULL;
 	}
@@ -137,36 +146,65 @@ void mappings_destroy(struct mappings *m)
 	free(m);
 }
 
-enum { HASHED_INSIDE = 14 }; /* bytes: what follows is padding */
+enum { HASHED_INSIDE = 10 }; /* bytes: what follows is padding */
 
-/* The chain of @flow's inner endpoint at the egress address that its host is seen under. */
 static uint32_t *chain_of(struct mappings *m, const struct flow_table *flows,
 			  const struct flow *flow)
 {
 	const struct {
-		be32_t src, nat_src;
+		be32_t src;
 		be16_t sport;
 		uint16_t site, proto;
-	} key = {flow->src, flow->nat_src, flow->sport, flow->site, flow->proto};
+	} key = {flow->src, flow->sport, flow->site, flow->proto};
 	uint64_t hash = flow_table_hash(flows, FLOW_DOMAIN_ENDPOINT, &key, HASHED_INSIDE);
 
 	return &m->heads[hash & m->mask];
 }
 
-/* The link to the mapping of @flow's inner endpoint, or the end of its chain. */
-static uint32_t *find(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
+static bool is_of(const struct mapping *e, const struct flow *flow)
 {
-	uint32_t *link = chain_of(m, flows, flow);
+	return e->src == flow->src && e->sport == flow->sport && e->site == flow->site &&
+	       e->proto == flow->proto;
+}
 
-	while (*link != NONE) {
-		struct mapping *e = &m->entries[*link];
+/* The mapping that @flow has, or NONE. */
+static uint32_t find(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
+{
+	uint32_t number = *chain_of(m, flows, flow);
 
-		if (e->src == flow->src && e->sport == flow->sport && e->site == flow->site &&
-		    e->proto == flow->proto && e->nat_src == flow->nat_src)
-			return link;
-		link = &e->next;
+	for (; number != NONE; number = m->entries[number].next) {
+		const struct mapping *e = &m->entries[number];
+
+		if (is_of(e, flow) && e->nat_src == flow->nat_src && e->nat_port == flow->nat_port)
+			break;
 	}
-	return link;
+	return number;
+}
+
+static int slice_of(const struct network *net, const struct mapping *e)
+{
+	int address = network_find_address(net, e->nat_src);
+
+	return address < 0 ? -1 : network_find_slice(net, (uint32_t)address, ntohs(e->nat_port));
+}
+
+/* The one that @flow's endpoint has in @pool, at whatever address its host was seen under then. */
+static uint32_t find_in_pool(struct mappings *m, const struct flow_table *flows,
+			     const struct network *net, uint16_t pool, const struct flow *flow,
+			     uint32_t *slice)
+{
+	uint32_t number = *chain_of(m, flows, flow);
+
+	for (; number != NONE; number = m->entries[number].next) {
+		const struct mapping *e = &m->entries[number];
+		int at = is_of(e, flow) ? slice_of(net, e) : -1;
+
+		if (at >= 0 && net->slices[at].pool == pool) {
+			*slice = (uint32_t)at;
+			break;
+		}
+	}
+	return number;
 }
 
 /* The chain of @flow's outer endpoint. */
@@ -181,16 +219,6 @@ static uint32_t *chain_outside(const struct mappings *m, const struct flow_table
 	uint64_t hash = flow_table_hash(flows, FLOW_DOMAIN_ENDPOINT_OUTSIDE, &key, sizeof(key));
 
 	return &m->heads[m->mask + 1 + (hash & m->mask)];
-}
-
-static void unlink_outside(struct mappings *m, const struct flow_table *flows, uint32_t number,
-			   const struct flow *flow)
-{
-	uint32_t *link = chain_outside(m, flows, flow);
-
-	while (*link != number)
-		link = &m->entries[*link].next_outside;
-	*link = m->entries[number].next_outside;
 }
 
 static uint64_t *taken_of(const struct mappings *m, const struct network *net, uint32_t slice,
@@ -246,14 +274,35 @@ static bool take_port(struct mappings *m, const struct network *net, uint32_t ad
 	return false;
 }
 
-/* The endpoint's first flow: @link is the end of its chain. */
-static void open_mapping(struct mappings *m, const struct flow_table *flows, uint32_t *link,
+static bool has_record(const struct mappings *m)
+{
+	return m->free != NONE || m->used < m->capacity;
+}
+
+static uint32_t take_record(struct mappings *m)
+{
+	uint32_t number = m->free;
+
+	if (number == NONE)
+		return m->used++;
+	m->free = m->entries[number].next;
+	return number;
+}
+
+static void give_record(struct mappings *m, uint32_t number)
+{
+	m->entries[number] = (struct mapping){.next = m->free};
+	m->free = number;
+}
+
+/* The endpoint's first flow. There is a record. */
+static void open_mapping(struct mappings *m, const struct flow_table *flows,
 			 const struct flow *flow)
 {
-	uint32_t number = m->free, *outside = chain_outside(m, flows, flow);
+	uint32_t *inside = chain_of(m, flows, flow), *outside = chain_outside(m, flows, flow);
+	uint32_t number = take_record(m);
 	struct mapping *e = &m->entries[number];
 
-	m->free = e->next;
 	*e = (struct mapping){
 		.src = flow->src,
 		.sport = flow->sport,
@@ -263,34 +312,17 @@ static void open_mapping(struct mappings *m, const struct flow_table *flows, uin
 		.onramp = flow->onramp,
 		.proto = flow->proto,
 		.flows = 1,
-		.next = NONE,
+		.next = *inside,
 		.next_outside = *outside,
 		.next_resting = NONE,
 	};
-	*link = number;
+	*inside = number;
 	*outside = number;
 }
 
-/* Its port is free, and so is its record. */
-static void end_mapping(struct mappings *m, const struct flow_table *flows,
-			const struct network *net, uint32_t slice, const struct flow *flow)
+static struct flow ends_of(const struct mapping *e)
 {
-	uint32_t *link = find(m, flows, flow), number = *link;
-	uint32_t at = (uint32_t)ntohs(flow->nat_port) - net->slices[slice].first_port;
-	struct mapping *e = &m->entries[number];
-
-	taken_of(m, net, slice, flow->proto)[at / WORD_BITS] &= ~(UINT64_C(1) << (at % WORD_BITS));
-	*link = e->next;
-	unlink_outside(m, flows, number, flow);
-	e->next = m->free;
-	m->free = number;
-}
-
-/* As end_mapping(), of a mapping whose flows are gone. */
-static void end_rested(struct mappings *m, const struct flow_table *flows,
-		       const struct network *net, const struct mapping *e)
-{
-	const struct flow flow = {
+	return (struct flow){
 		.src = e->src,
 		.sport = e->sport,
 		.site = e->site,
@@ -298,10 +330,71 @@ static void end_rested(struct mappings *m, const struct flow_table *flows,
 		.nat_port = e->nat_port,
 		.proto = e->proto,
 	};
-	int address = network_find_address(net, e->nat_src);
-	int slice = network_find_slice(net, (uint32_t)address, ntohs(e->nat_port));
+}
 
-	end_mapping(m, flows, net, (uint32_t)slice, &flow);
+static void unlink_inside(struct mappings *m, const struct flow_table *flows, uint32_t number)
+{
+	const struct flow ends = ends_of(&m->entries[number]);
+	uint32_t *link = chain_of(m, flows, &ends);
+
+	while (*link != number)
+		link = &m->entries[*link].next;
+	*link = m->entries[number].next;
+}
+
+static void unlink_outside(struct mappings *m, const struct flow_table *flows, uint32_t number)
+{
+	const struct flow ends = ends_of(&m->entries[number]);
+	uint32_t *link = chain_outside(m, flows, &ends);
+
+	while (*link != number)
+		link = &m->entries[*link].next_outside;
+	*link = m->entries[number].next_outside;
+}
+
+static void unlink_mapping(struct mappings *m, const struct flow_table *flows, uint32_t number)
+{
+	unlink_inside(m, flows, number);
+	unlink_outside(m, flows, number);
+}
+
+/* Its port is free, and so is its record. */
+static void end_mapping(struct mappings *m, const struct flow_table *flows,
+			const struct network *net, uint32_t slice, uint32_t number)
+{
+	const struct mapping *e = &m->entries[number];
+	uint32_t at = (uint32_t)ntohs(e->nat_port) - net->slices[slice].first_port;
+
+	taken_of(m, net, slice, e->proto)[at / WORD_BITS] &= ~(UINT64_C(1) << (at % WORD_BITS));
+	unlink_mapping(m, flows, number);
+	give_record(m, number);
+}
+
+/* The queue of those that rest can not be left but at its head. */
+static void lose_mapping(struct mappings *m, const struct flow_table *flows, uint32_t number)
+{
+	struct mapping *e = &m->entries[number];
+
+	unlink_mapping(m, flows, number);
+	if (e->queued)
+		e->lost = true;
+	else
+		give_record(m, number);
+}
+
+/* It has left the queue, and its flows are gone. */
+static void end_rested(struct mappings *m, const struct flow_table *flows,
+		       const struct network *net, uint32_t number)
+{
+	const struct mapping *e = &m->entries[number];
+	int slice = e->lost ? -1 : slice_of(net, e);
+
+	if (slice >= 0)
+		end_mapping(m, flows, net, (uint32_t)slice, number);
+	else if (e->lost)
+		give_record(m, number);
+	else
+		lose_mapping(m, flows, number);
 }
 
 /* Those that have rested for long enough; the first one anyhow if there is no record left. */
@@ -309,14 +402,15 @@ static void wake(struct mappings *m, const struct flow_table *flows, const struc
 		 uint32_t now_s)
 {
 	for (unsigned i = 0; i < WAKE_MAX && m->resting_first != NONE; i++) {
-		struct mapping *e = &m->entries[m->resting_first];
+		uint32_t number = m->resting_first;
+		struct mapping *e = &m->entries[number];
 
-		if (e->flows == 0 && now_s < e->rests_until_s && m->free != NONE)
+		if (e->flows == 0 && now_s < e->rests_until_s && has_record(m))
 			return;
 		m->resting_first = e->next_resting;
 		e->queued = false;
 		if (e->flows == 0)
-			end_rested(m, flows, net, e);
+			end_rested(m, flows, net, number);
 	}
 }
 
@@ -331,18 +425,19 @@ bool mappings_end_rest(struct mappings *m, const struct flow_table *flows,
 	uint32_t *link = &m->resting_first, before = NONE;
 
 	for (unsigned i = 0; i < CUT_MAX && *link != NONE; i++) {
-		struct mapping *e = &m->entries[*link];
+		uint32_t number = *link;
+		struct mapping *e = &m->entries[number];
 
-		if (e->flows == 0 && e->nat_src == flow->nat_src && e->proto == flow->proto &&
-		    !is_kept(kept, e->nat_port)) {
-			if (m->resting_last == *link)
+		if (e->flows == 0 && !e->lost && e->nat_src == flow->nat_src &&
+		    e->proto == flow->proto && !is_kept(kept, e->nat_port)) {
+			if (m->resting_last == number)
 				m->resting_last = before;
 			*link = e->next_resting;
 			e->queued = false;
-			end_rested(m, flows, net, e);
+			end_rested(m, flows, net, number);
 			return true;
 		}
-		before = *link;
+		before = number;
 		link = &e->next_resting;
 	}
 	return false;
@@ -352,25 +447,25 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 			uint32_t now_s, uint32_t address, uint64_t kept, struct flow *flow,
 			uint32_t *slice)
 {
+	uint32_t number;
 	struct mapping *e;
-	uint32_t *link;
 
 	wake(m, flows, net, now_s);
-	flow->nat_src = net->addresses[address].addr;
-	link = find(m, flows, flow);
-	if (*link == NONE) {
-		if (m->free == NONE)
+	number = find_in_pool(m, flows, net, net->addresses[address].pool, flow, slice);
+	if (number == NONE) {
+		if (!has_record(m))
 			return DROP_TABLE_FULL;
+		flow->nat_src = net->addresses[address].addr;
 		if (!take_port(m, net, address, flow_table_random(flows), kept, flow, slice))
 			return DROP_EGRESS_EXHAUSTED;
-		open_mapping(m, flows, link, flow);
+		open_mapping(m, flows, flow);
 		return DROP_NONE;
 	}
-	e = &m->entries[*link];
+	e = &m->entries[number];
 	e->flows++;
 	e->onramp = flow->onramp;
+	flow->nat_src = e->nat_src;
 	flow->nat_port = e->nat_port;
-	*slice = (uint32_t)network_find_slice(net, address, ntohs(e->nat_port));
 	return DROP_NONE;
 }
 
@@ -393,7 +488,7 @@ static void rest(struct mappings *m, uint32_t number, uint32_t until_s)
 void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
 		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s)
 {
-	uint32_t number = *find(m, flows, flow);
+	uint32_t number = find(m, flows, flow);
 	struct mapping *e = &m->entries[number];
 
 	assert(number != NONE);
@@ -402,7 +497,15 @@ void mappings_give(struct mappings *m, struct flow_table *flows, const struct ne
 	if (rests_until_s != 0)
 		rest(m, number, rests_until_s);
 	else if (!e->queued)
-		end_mapping(m, flows, net, slice, flow);
+		end_mapping(m, flows, net, slice, number);
+}
+
+void mappings_lose(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
+{
+	uint32_t number = m->entries != NULL ? find(m, flows, flow) : NONE;
+
+	if (number != NONE && --m->entries[number].flows == 0)
+		lose_mapping(m, flows, number);
 }
 
 bool mappings_find_home(const struct mappings *m, const struct flow_table *flows, struct flow *flow)
@@ -426,8 +529,70 @@ bool mappings_find_home(const struct mappings *m, const struct flow_table *flows
 
 void mappings_move(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
 {
-	uint32_t number = *find(m, flows, flow);
+	uint32_t number = find(m, flows, flow);
 
 	if (number != NONE)
 		m->entries[number].onramp = flow->onramp;
+}
+
+void mappings_take_over(struct mappings *next, struct mappings *current, const uint32_t *from)
+{
+	for (uint32_t i = 0; i < next->n_slices; i++) {
+		struct slice_ports *before;
+
+		if (from[i] == 0 || from[i] > current->n_slices)
+			continue;
+		before = &current->slices[from[i] - 1];
+		next->slices[i].taken = before->taken;
+		before->taken = NULL;
+	}
+	if (current->entries != NULL) {
+		const struct mappings left = {.slices = current->slices,
+					      .n_slices = current->n_slices};
+
+		current->slices = next->slices;
+		current->n_slices = next->n_slices;
+		*next = *current;
+		*current = left;
+	}
+}
+
+/* No site that comes after it may be given the mapping: the Internet has no inner endpoints. */
+static void disown(struct mappings *m, const struct flow_table *flows, uint32_t number)
+{
+	struct mapping *e = &m->entries[number];
+	struct flow ends;
+	uint32_t *inside;
+
+	unlink_inside(m, flows, number);
+	e->site = SITE_INTERNET;
+	ends = ends_of(e);
+	inside = chain_of(m, flows, &ends);
+	e->next = *inside;
+	*inside = number;
+}
+
+static void follow_change(struct mappings *m, const struct flow_table *flows,
+			  const struct network *net, uint32_t number)
+{
+	struct mapping *e = &m->entries[number];
+
+	if (e->proto == 0 || e->lost)
+		return;
+	if (e->flows == 0 && slice_of(net, e) < 0)
+		lose_mapping(m, flows, number);
+	else if (e->site == SITE_INTERNET)
+		return;
+	else if (!network_has_site(net, e->site))
+		disown(m, flows, number);
+	else
+		e->onramp = network_onramp(net, e->site, e->onramp);
+}
+
+bool mappings_follow_change(struct mappings *m, const struct flow_table *flows,
+			    const struct network *net, uint32_t *at, unsigned n)
+{
+	for (; n > 0 && *at < m->used; n--, (*at)++)
+		follow_change(m, flows, net, *at);
+	return *at >= m->used;
 }

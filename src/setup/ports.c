@@ -22,6 +22,7 @@ static const uint32_t primes[WALKS] = {
 	374761393,  4294967291, 2860486313, 3367900313,
 };
 
+/* What is going to be taken over has its counts of flows already. */
 static bool create_slices(struct egress_state *e, const struct network *net, uint16_t index,
 			  uint16_t count)
 {
@@ -35,6 +36,8 @@ static bool create_slices(struct egress_state *e, const struct network *net, uin
 
 		use->first = share_begin(size, index, count);
 		use->n = share_begin(size, index + 1u, count) - use->first;
+		if (e->from != NULL && e->from[i] != 0)
+			continue;
 		use->flows_of_port = memory_lines(size * sizeof(uint32_t));
 		if (use->flows_of_port == NULL)
 			return false;
@@ -78,34 +81,65 @@ static uint64_t part_ports(uint32_t part)
 	return UINT64_C(0xffff) << PART_PORTS * (part % PORT_PARTS);
 }
 
+static void choose_ports(struct egress_state *e)
+{
+	const struct port_turns *turns = &e->turns;
+
+	if (!turns->taken)
+		e->first_choice = ~e->kept;
+	else if (turns->open_s != 0)
+		e->first_choice = part_ports(turns->own) & ~e->kept;
+	else
+		e->first_choice = ~(part_ports(turns->fallow) | e->kept);
+}
+
+void ports_keep_reserve(struct egress_state *e, const struct network *net)
+{
+	e->kept = kept_ports(net);
+	choose_ports(e);
+}
+
 void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s)
 {
-	e->first_choice = part_ports(epoch) & ~e->kept;
-	e->fallow = (uint8_t)((epoch + 1) % PORT_PARTS);
-	e->open_s = 1 + rest_s; /* the clock begins at 1 */
+	e->turns = (struct port_turns){
+		.taken = true,
+		.own = (uint8_t)(epoch % PORT_PARTS),
+		.fallow = (uint8_t)((epoch + 1) % PORT_PARTS),
+		.open_s = 1 + rest_s, /* the clock begins at 1 */
+	};
+	choose_ports(e);
 }
 
 void egress_tick(struct context *ctx)
 {
 	struct egress_state *e = ctx->egress;
 
-	if (e->open_s == 0 || ctx->now_s <= e->open_s)
+	if (e->turns.open_s == 0 || ctx->now_s <= e->turns.open_s)
 		return;
-	e->open_s = 0;
-	e->first_choice = ~(part_ports(e->fallow) | e->kept);
+	e->turns.open_s = 0;
+	choose_ports(e);
 }
 
 struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
 				   uint16_t count)
 {
+	return ports_create(net, NULL, NULL, capacity, index, count);
+}
+
+struct egress_state *ports_create(const struct network *net, const struct egress_state *before,
+				  uint32_t *from, uint32_t capacity, uint16_t index, uint16_t count)
+{
 	struct egress_state *e = calloc(1, sizeof(*e));
 
-	if (e == NULL)
+	if (e == NULL) {
+		free(from);
 		return NULL;
-	e->mappings = mappings_create(net, capacity, index, count);
+	}
+	e->from = from;
+	e->mappings = mappings_create_next(before != NULL ? before->mappings : NULL, net, from,
+					   capacity, index, count);
 	e->shortages = shortages_create();
-	e->kept = kept_ports(net);
-	e->first_choice = ~e->kept;
+	ports_keep_reserve(e, net);
 	if (e->mappings == NULL || e->shortages == NULL || !create_slices(e, net, index, count) ||
 	    !create_steps(e, net)) {
 		egress_destroy(e);
@@ -122,6 +156,7 @@ void egress_destroy(struct egress_state *e)
 		free(e->slices[i].flows_of_port);
 	free(e->slices);
 	free(e->steps);
+	free(e->from);
 	mappings_destroy(e->mappings);
 	shortages_destroy(e->shortages);
 	free(e);
@@ -129,7 +164,7 @@ void egress_destroy(struct egress_state *e)
 
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice)
 {
-	return e->slices[slice].counters;
+	return slice < e->n_slices ? e->slices[slice].counters : (struct slice_counters){0};
 }
 
 static uint32_t *flows_of_port(const struct setup *s)

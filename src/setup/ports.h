@@ -31,16 +31,24 @@ struct place {
 struct mappings;
 struct shortages;
 
+/* Which parts of the ports are used since this start, and which are left for the next one. */
+struct port_turns {
+	bool taken; /* false: all are used */
+	uint8_t own, fallow; /* parts */
+	uint32_t open_s; /* until then only those of our own part are first choice; 0: it is over */
+};
+
 struct egress_state {
 	struct slice_use *slices; /* as network.slices */
 	uint32_t n_slices;
 	uint64_t kept; /* bit n: ports whose last six bits are n are of the reserve */
 	uint64_t first_choice; /* the same: those that may be taken at once */
-	uint8_t fallow; /* part of the ports that is left for the next start */
-	uint32_t open_s; /* until then only those of our own part are first choice; 0: it is over */
+	struct port_turns turns;
 	struct place (*steps)[WALKS]; /* as network.addresses: how far from one port to the next */
 	struct mappings *mappings; /* of endpoint-independent pools */
 	struct shortages *shortages;
+	/* of one that takes over another: [n_slices] numbers that slices had there, + 1; 0: new */
+	uint32_t *from;
 };
 
 static inline bool ports_are_reserve(uint32_t port)
@@ -122,6 +130,17 @@ static inline struct place ports_next(const struct egress_state *e,
 		slice -= address->n_slices;
 	return (struct place){(uint16_t)slice, (uint16_t)at};
 }
+
+/*
+ * As egress_create(), and to take over @before: the slices of which @from has numbers get their
+ * counts of flows from there. @from is owned, also on failure; NULL, as @before: nothing is.
+ */
+struct egress_state *ports_create(const struct network *net, const struct egress_state *before,
+				  uint32_t *from, uint32_t capacity, uint16_t index,
+				  uint16_t count);
+
+/* Is there a reserve now? It follows the number of sites. */
+void ports_keep_reserve(struct egress_state *e, const struct network *net);
 
 /* The port that @s has chosen: one flow more or less. */
 void ports_count_flow(struct setup *s, int change);

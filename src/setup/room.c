@@ -105,6 +105,22 @@ bool room_end_flow(struct context *ctx, bool six, uint32_t record)
 	return true;
 }
 
+void room_end_for_change(struct context *ctx, bool six, uint32_t record)
+{
+	struct flow_table *t = table_of(ctx, six);
+	struct flow *flow = flow_table_at(t, record);
+	enum flow_end how = (six ? end_flow6 : end_flow4)(ctx, flow, record);
+
+	assert(how != FLOW_END_KEEP);
+	if (how == FLOW_END_REMOVE) {
+		flow_table_remove(t, record);
+		return;
+	}
+	flow_table_rest(t, record, ctx->now_s);
+	if (!network_has_site(ctx->net, flow->site))
+		flow_disown(flow);
+}
+
 static void wake(struct context *ctx, bool six, uint32_t record)
 {
 	struct flow_table *t = table_of(ctx, six);

@@ -236,8 +236,9 @@ static void take_best(struct search *x)
 	struct setup *s = x->s;
 
 	/* Just after a start only the fallow ports are known to have rested. */
-	s->ctx->counters.rests_cut += x->best.rank == RANK_CUT ||
-				      (x->best.rank == RANK_FALLOW && s->ctx->egress->open_s != 0);
+	s->ctx->counters.rests_cut +=
+		x->best.rank == RANK_CUT ||
+		(x->best.rank == RANK_FALLOW && s->ctx->egress->turns.open_s != 0);
 	if (x->best.holder != FLOW_NO_RECORD)
 		room_end_flow(s->ctx, s->six != NULL, x->best.holder);
 	name_port(x, x->best.place);

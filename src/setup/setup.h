@@ -50,6 +50,9 @@ enum drop insert_flow6(struct setup *s);
 bool egress_find_home(struct setup *s);
 enum drop egress_take_home(struct setup *s);
 
+/* After a change, what no flow shows: see mappings_follow_change(). */
+bool egress_follow_change(struct context *ctx, uint32_t *at, unsigned n);
+
 /* The flow's return moved to another tunnel: so do those of its endpoint that are yet to come. */
 void egress_moved(struct context *ctx, const struct flow *flow);
 
@@ -69,6 +72,12 @@ void inbound_open(struct context *ctx, struct burst *b, struct packet *p);
 void room_begin(struct context *ctx, const struct burst *b, unsigned n);
 unsigned room_sweep(struct context *ctx, bool six, unsigned n);
 
+/*
+ * Ends the flow of @record, which a change of the network does not allow; its port rests, if it is
+ * still ours. Between bursts.
+ */
+void room_end_for_change(struct context *ctx, bool six, uint32_t record);
+
 void stage_setup(struct context *ctx, struct burst *b);
 void stage_setup6(struct context *ctx, struct burst *b);
 
@@ -81,7 +90,10 @@ void setup_flow_begun(struct context *ctx, const struct flow *flow);
  */
 bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
-/* A worker's own account of what each site has. free() ends it. NULL if memory ran out. */
+/*
+ * A worker's own account of what each site has, by all numbers that there can be: pages of those
+ * that are not used cost nothing. free() ends it. NULL if memory ran out.
+ */
 struct site_use *limits_create(void);
 void limits_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
@@ -107,6 +119,26 @@ void egress_destroy(struct egress_state *e); /* NULL is fine */
 void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s);
 void egress_tick(struct context *ctx);
 
+/*
+ * Changes. Makes what a worker needs that has @current and is to follow from network @before to
+ * @net; *@next is NULL if slices and addresses are the same. A slice is the same if its address,
+ * ports and mapping are: then it keeps its ports and their flows. An address that stays and whose
+ * slices have another size or mapping must have been gone meanwhile: network_renews(). 0 or
+ * -ENOMEM. Control thread, while no other change is under way.
+ */
+int egress_create_next(struct egress_state **next, const struct egress_state *current,
+		       const struct network *net, const struct network *before, uint32_t capacity,
+		       uint16_t index, uint16_t count);
+
+/*
+ * Moves to @next what both have in common; the rest of @current is for egress_destroy(). Worker:
+ * some nanoseconds a slice, no allocation. @next NULL: @current is all there is. Returns what the
+ * worker has from now on.
+ */
+struct egress_state *egress_take_over(struct egress_state *next, struct egress_state *current,
+				      const struct network *net);
+
+/* Zero of a number that it does not have (yet): the worker may be about to take a network. */
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
 
 /* How many ports of @slice only sites may take that have less than their fair share. Any thread. */

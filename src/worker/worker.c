@@ -27,6 +27,8 @@
 #include "path/handover.h"
 #include "setup/setup.h"
 #include "worker/census.h"
+#include "worker/change_sweep.h"
+#include "worker/next.h"
 #include "worker/pipeline.h"
 #include "worker/query.h"
 
@@ -47,6 +49,7 @@ enum {
 	SWEEP_PER_IDLE_TURN = 64,
 	QUERY_PER_TURN = 256, /* records */
 	CENSUS_PER_TURN = 256, /* the same */
+	CHANGE_PER_TURN = 512, /* the same */
 	IDLE_TURNS_BEFORE_SLEEP = 2000,
 	SLEEP_NS = 50000,
 	SYNCHRONIZE_NS = 20000,
@@ -74,8 +77,10 @@ struct worker {
 
 	/* written by control */
 	_Alignas(CACHE_LINE) const struct snapshot *snapshot;
+	struct worker_next *next; /* for it; written before it is published */
 	struct flow_query *query;
 	struct census *census;
+	struct change_sweep *change_sweep;
 	uint32_t stop;
 
 	/* written by the worker, read by control */
@@ -124,8 +129,11 @@ static void take_settings(struct context *ctx, const struct settings *settings)
 /* Between two bursts, so that no packet sees parts of two snapshots. */
 static __attribute__((noinline)) void take_snapshot(struct worker *w, const struct snapshot *s)
 {
+	struct worker_next *next = __atomic_load_n(&w->next, __ATOMIC_RELAXED);
 	struct context *ctx = &w->ctx;
 
+	if (next != NULL)
+		next_take(next, ctx, s->net);
 	ctx->net = s->net;
 	ctx->nexthops = s->nexthops;
 	take_settings(ctx, &s->settings);
@@ -193,7 +201,7 @@ void worker_read_site(const struct worker *w, uint16_t site, struct site_counter
 
 void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_counters *out)
 {
-	*out = egress_slice(w->ctx.egress, slice);
+	*out = egress_slice(__atomic_load_n(&w->ctx.egress, __ATOMIC_ACQUIRE), slice);
 }
 
 size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out)
@@ -277,6 +285,35 @@ bool worker_census_done(const struct census *c)
 	return __atomic_load_n(&c->done, __ATOMIC_ACQUIRE) != 0;
 }
 
+/* True: there is one. The worker does not sleep meanwhile: somebody waits for it. */
+static bool sweep_change(struct worker *w)
+{
+	struct change_sweep *s = __atomic_load_n(&w->change_sweep, __ATOMIC_ACQUIRE);
+
+	if (s == NULL)
+		return false;
+	if (change_sweep_step(&w->ctx, s, CHANGE_PER_TURN)) {
+		__atomic_store_n(&w->change_sweep, NULL, __ATOMIC_RELAXED);
+		publish_counters(w);
+		__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
+	}
+	return true;
+}
+
+int worker_sweep_start(struct worker *w, struct change_sweep *s)
+{
+	if (__atomic_load_n(&w->change_sweep, __ATOMIC_RELAXED) != NULL)
+		return -EBUSY;
+	memset(s, 0, sizeof(*s));
+	__atomic_store_n(&w->change_sweep, s, __ATOMIC_RELEASE);
+	return 0;
+}
+
+bool worker_sweep_done(const struct change_sweep *s)
+{
+	return __atomic_load_n(&s->done, __ATOMIC_ACQUIRE) != 0;
+}
+
 static unsigned sweep(struct worker *w, unsigned n)
 {
 	struct context *ctx = &w->ctx;
@@ -308,6 +345,7 @@ static void move_clock(struct worker *w)
 unsigned worker_turn(struct worker *w)
 {
 	unsigned received, swept;
+	bool changing;
 
 	move_clock(w);
 	read_published(w);
@@ -319,9 +357,10 @@ unsigned worker_turn(struct worker *w)
 		hand_over_wanted(w);
 	answer_query(w);
 	take_census(w);
+	changing = sweep_change(w);
 
 	w->ctx.counters.turns++;
-	w->idle_turns = received > 0 ? 0 : w->idle_turns + 1;
+	w->idle_turns = received > 0 || changing ? 0 : w->idle_turns + 1;
 	w->ctx.counters.idle_turns += received == 0;
 	if (received > 0 || swept > 0 || w->idle_turns % 64 == 1)
 		publish_counters(w);
@@ -405,12 +444,19 @@ void worker_stop(struct worker *w)
 	w->running = false;
 }
 
+struct worker_next *worker_create_next(struct worker *w, const struct network *net,
+				       const struct worker_heirs *heirs)
+{
+	return next_create(&w->ctx, net, heirs);
+}
+
 /*
  * One that does not run takes it here: the snapshot that it has may be used again soon, and would
  * not be told from the one after this by its address.
  */
-void worker_publish(struct worker *w, const struct snapshot *snapshot)
+void worker_publish(struct worker *w, const struct snapshot *snapshot, struct worker_next *next)
 {
+	__atomic_store_n(&w->next, next, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->snapshot, snapshot, __ATOMIC_RELEASE);
 	if (!w->running)
 		read_published(w);
@@ -504,9 +550,10 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->count = config->count;
 	ctx->handover = config->handover;
 	ctx->moved = egress_moved;
-	ctx->tunnels = memory_lines((SPEC_TUNNELS_MAX + 1) * sizeof(ctx->tunnels[0]));
+	/* by all numbers that there can be: pages of those that are not used cost nothing */
+	ctx->tunnels = calloc(SPEC_TUNNELS_MAX + 1, sizeof(ctx->tunnels[0]));
 	ctx->keepalives_until_ns =
-		memory_lines((SPEC_TUNNELS_MAX + 1) * sizeof(ctx->keepalives_until_ns[0]));
+		calloc(SPEC_TUNNELS_MAX + 1, sizeof(ctx->keepalives_until_ns[0]));
 	ctx->egress = egress_create(config->snapshot->net, config->flows_capacity, config->index,
 				    config->count);
 	ctx->sites = limits_create();

@@ -37,20 +37,40 @@ struct worker_config {
 };
 
 struct census;
+struct change_sweep;
+struct worker_next;
 struct worker;
 
 /* NULL on failure, with errno (ENOMEM: not enough memory for the table). Control thread. */
 struct worker *worker_create(const struct worker_config *config);
 void worker_destroy(struct worker *w); /* stopped before; NULL is fine */
 
+/* Numbers of sites and tunnels that are another's than when they were last used: copied. */
+struct worker_heirs {
+	const uint16_t *sites, *tunnels;
+	size_t n_sites, n_tunnels;
+};
+
+/*
+ * Makes ready what the worker needs to go on with @net. An address whose slices have another size
+ * or mapping than in the network it has must not be in @net (network/renewal.h). What was published
+ * before was taken: worker_synchronize(). NULL if memory ran out. Control thread.
+ *
+ * It goes to worker_publish(), and when the worker has taken it, to worker_destroy_next(); or there
+ * at once, and the worker goes on as it is.
+ */
+struct worker_next *worker_create_next(struct worker *w, const struct network *net,
+				       const struct worker_heirs *heirs);
+void worker_destroy_next(struct worker_next *next); /* NULL is fine */
+
 /*
  * Publishes what the worker reads. Returns at once. A worker that runs takes it at its next turn;
  * one that does not run has taken it when this returns. The snapshot before may be freed after
  * worker_synchronize(), which has to come before the next call. Then nobody uses the device of a
- * port that is closed in @snapshot.
+ * port that is closed in @snapshot. @next: for a network that is new; else NULL.
  * Control thread.
  */
-void worker_publish(struct worker *w, const struct snapshot *snapshot);
+void worker_publish(struct worker *w, const struct snapshot *snapshot, struct worker_next *next);
 
 /* Waits until every running worker has let go of what was published before. Control thread. */
 void worker_synchronize(struct worker *const *workers, size_t n);
@@ -122,6 +142,14 @@ bool worker_query_done(const struct flow_query *q);
  */
 int worker_census_start(struct worker *w, struct census *c);
 bool worker_census_done(const struct census *c);
+
+/*
+ * Which flows does the network that it has now not allow, and end them (change_sweep.h). The
+ * network was published, and worker_synchronize() has returned. @s is zeroed here and stays the
+ * caller's; it must not be freed before it is done. 0, or -EBUSY: one is running. Control thread.
+ */
+int worker_sweep_start(struct worker *w, struct change_sweep *s);
+bool worker_sweep_done(const struct change_sweep *s);
 
 /*
  * On-link destinations that workers could not reach because nobody resolved them yet. Takes up to

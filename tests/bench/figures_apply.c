@@ -123,28 +123,44 @@ static void apply_destroy(struct apply *a)
 	}
 }
 
+/* What the worker needs for the other network is the control thread's work. */
+static struct worker_next *prepare(struct apply *a)
+{
+	static const struct worker_heirs none;
+	struct worker_next *next = worker_create_next(
+		a->rig->workers[0], a->networks[(a->changes + 1) % NETWORKS], &none);
+
+	if (next == NULL) {
+		fprintf(stderr, "no memory for a change\n");
+		exit(EXIT_FAILURE);
+	}
+	return next;
+}
+
 /* The same snapshot with the other network. */
-static void publish(struct apply *a)
+static void publish(struct apply *a, struct worker_next *ready)
 {
 	struct snapshot *next = &a->snapshots[++a->changes % NETWORKS];
 
 	*next = a->rig->snapshots[0];
 	next->generation = 1 + a->changes;
 	next->net = a->networks[a->changes % NETWORKS];
-	worker_publish(a->rig->workers[0], next);
+	worker_publish(a->rig->workers[0], next, ready);
 }
 
 /* One turn; its cycles in the worker. Ends the program if a packet is missing. */
 static uint64_t apply_turn(struct apply *a)
 {
+	struct worker_next *next = a->rest == 0 ? prepare(a) : NULL;
 	uint64_t begin, spent;
 
 	traffic_send_burst(a->traffic, &a->sequence);
 	begin = rte_rdtsc();
 	if (a->rest == 0)
-		publish(a);
+		publish(a, next);
 	worker_turn(a->rig->workers[0]);
 	spent = rte_rdtsc() - begin;
+	worker_destroy_next(next);
 	traffic_collect_burst(a->traffic);
 	a->rest = a->rest == 0 ? REST_TURNS : a->rest - 1;
 	return spent;

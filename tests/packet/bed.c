@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "control/publish.h"
 #include "control/settings.h"
+#include "network/renewal.h"
 #include "path/handover.h"
 
 #include <setjmp.h>
@@ -92,16 +93,17 @@ static void start_dpdk(void)
 	started = true;
 }
 
-static void read_config(struct bed *bed, const char *yaml)
+static struct config *read_config(const char *yaml)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
+	struct config *config = config_parse("test.yaml", yaml, strlen(yaml), &errs);
 
-	bed->config = config_parse("test.yaml", yaml, strlen(yaml), &errs);
-	if (bed->config == NULL) {
+	if (config == NULL) {
 		err_print(&errs, stderr);
 		fail_msg("the test's configuration is wrong");
 	}
 	err_list_fini(&errs);
+	return config;
 }
 
 static void begin_publication(struct bed *bed)
@@ -221,6 +223,11 @@ static void make_neighbours(const struct bed *bed, struct nexthop *at)
 
 static void make_tunnels(const struct bed *bed, struct nexthop *at)
 {
+	for (size_t i = 0; i < bed->net->n_retired; i++)
+		at[bed->net->retired[i].id] =
+			(struct nexthop){.kind = NEXTHOP_KIND_DROP,
+					 .mtu = NEXTHOP_MTU_ANY,
+					 .substitute = bed->net->retired[i].successor};
 	for (uint32_t i = 0; i < bed->net->n_tunnels; i++) {
 		uint16_t id = bed->net->tunnel_ids[i];
 		uint16_t via = bed_neighbour(bed->net->tunnels[id].port, bed->moved);
@@ -318,7 +325,7 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 
 	assert_non_null(bed);
 	start_dpdk();
-	read_config(bed, yaml);
+	bed->config = read_config(yaml);
 	begin_publication(bed);
 	bed->n_workers = bed->config->workers;
 	make_pool(bed, serial);
@@ -329,6 +336,57 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 		&(struct publication){.nexthops = make_nexthops(bed), .ports = bed->worker_ports});
 	make_workers(bed, seed);
 	return bed;
+}
+
+static void sweep(struct bed *bed, struct change_sweep *sum)
+{
+	struct change_sweep sweeps[WORKERS_MAX];
+
+	for (unsigned i = 0; i < bed->n_workers; i++)
+		assert_int_equal(worker_sweep_start(bed->workers[i], &sweeps[i]), 0);
+	for (unsigned i = 0; i < bed->n_workers; i++) {
+		while (!worker_sweep_done(&sweeps[i]))
+			worker_turn(bed->workers[i]);
+		for (unsigned r = 0; r < ENDED_COUNT; r++)
+			sum->ended[r] += sweeps[i].ended[r];
+		sum->moved += sweeps[i].moved;
+	}
+}
+
+static void go_on_with(struct bed *bed, const struct network_spec *spec,
+		       const struct bed_change *change, const struct worker_heirs *heirs,
+		       struct change_sweep *sum)
+{
+	struct worker_next *next[WORKERS_MAX];
+	struct network *net = network_create(spec, &change->ids);
+
+	assert_non_null(net);
+	assert_int_equal(publisher_make_next(&bed->publisher, net, heirs, next), 0);
+	bed->net = net;
+	publish(bed,
+		&(struct publication){.net = net, .nexthops = make_nexthops(bed), .next = next});
+	if (change->meanwhile != NULL)
+		change->meanwhile(change->arg);
+	sweep(bed, sum);
+}
+
+struct change_sweep bed_change(struct bed *bed, const struct bed_change *change)
+{
+	static const struct worker_heirs none;
+	struct config *before = bed->config;
+	struct change_sweep sum = {0};
+	struct renewal r;
+	bool twice;
+
+	bed->config = read_config(change->yaml);
+	assert_int_equal(renewal_create(&r, bed->net, &bed->config->network), 0);
+	twice = renewal_is_needed(bed->net, &bed->config->network);
+	if (twice)
+		go_on_with(bed, &r.spec, change, &change->heirs, &sum);
+	go_on_with(bed, &bed->config->network, change, twice ? &none : &change->heirs, &sum);
+	renewal_destroy(&r);
+	config_destroy(before);
+	return sum;
 }
 
 static void renew_nexthops(struct bed *bed)
@@ -499,28 +557,6 @@ struct worker_counters bed_counters(struct bed *bed)
 		add_counters(&sum, &c);
 	}
 	return sum;
-}
-
-void bed_expect_drops(struct bed *bed, const char *why, enum drop drop, unsigned n)
-{
-	struct worker_counters c = bed_counters(bed);
-
-	for (unsigned d = 1; d < DROP_COUNT; d++) {
-		if (c.drops[d] != (d == drop ? n : 0))
-			fail_msg("%s: %u packets dropped as %s", why, (unsigned)c.drops[d],
-				 drop_infos[d].name);
-	}
-}
-
-void bed_expect_answer(struct bed *bed, const char *why, int answer)
-{
-	struct worker_counters c = bed_counters(bed);
-
-	for (int a = 0; a < ANSWER_COUNT; a++) {
-		if (c.answers[a] != (answer == a + 1))
-			fail_msg("%s: %u packets answered as %s", why, (unsigned)c.answers[a],
-				 answer_infos[a].info.name);
-	}
 }
 
 static void check_worker(struct worker *w)

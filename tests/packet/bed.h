@@ -10,6 +10,7 @@
 
 #include "control/config/config.h"
 #include "network/network.h"
+#include "worker/change_sweep.h"
 #include "worker/worker.h"
 
 #include <stddef.h>
@@ -65,6 +66,18 @@ void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);
 
 /* A port carries IP packets of @mtu bytes from now on, and so do the tunnels over it. */
 void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu);
+
+/* Another configuration, with the same ports and workers. */
+struct bed_change {
+	const char *yaml;
+	struct network_ids ids; /* of its sites and tunnels */
+	struct worker_heirs heirs;
+	void (*meanwhile)(void *arg); /* called when it is published, and not swept yet; or NULL */
+	void *arg;
+};
+
+/* All of it, as the daemon does it; what the sweeps did. */
+struct change_sweep bed_change(struct bed *bed, const struct bed_change *change);
 
 /* The workers let go of port number @port, or take it back. */
 void bed_close(struct bed *bed, unsigned port, bool closed);

@@ -149,6 +149,9 @@ void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
 			sum->answers[a] += one.answers[a];
 		sum->flows_created += one.flows_created;
 		sum->flows_ended += one.flows_ended;
+		for (size_t r = 0; r < ENDED_COUNT; r++)
+			sum->flows_ended_by[r] += one.flows_ended_by[r];
+		sum->flows_moved += one.flows_moved;
 		sum->flows += one.flows;
 		sum->rests_cut += one.rests_cut;
 	}

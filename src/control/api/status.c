@@ -64,6 +64,11 @@ const struct route_field status_fields[] = {
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
 	{"flows.created", FIELD_INTEGER, "since the start"},
 	{"flows.ended", FIELD_INTEGER, "since the start"},
+	{"flows.ended_by[].reason", FIELD_STRING, "name of a reason why a change ends flows"},
+	{"flows.ended_by[].help", FIELD_STRING, "what it means"},
+	{"flows.ended_by[].flows", FIELD_INTEGER, "ended for it"},
+	{"flows.moved", FIELD_INTEGER,
+	 "moved to another tunnel of their site, since a change removed theirs"},
 	{"flows.rests_cut", FIELD_INTEGER,
 	 "egress ports that another site got, towards the same server, before they had rested"},
 	{"packets.rx", FIELD_INTEGER, "received"},
@@ -179,6 +184,18 @@ static json_t *describe_alarm(const struct alarm *alarm)
 			 (json_int_t)((mono_ms() - alarm->since_ms) / 1000));
 }
 
+static json_t *describe_ended(const struct worker_counters *sum)
+{
+	json_t *list = json_array();
+
+	for (size_t i = ENDED_NOT + 1; i < ENDED_COUNT; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:I}", "reason", ended_infos[i].name,
+						"help", ended_infos[i].help, "flows",
+						(json_int_t)sum->flows_ended_by[i]));
+	return list;
+}
+
 void status_answer(const struct api_request *rq, struct api_reply *reply)
 {
 	const struct api_context *ctx = rq->ctx;
@@ -195,14 +212,14 @@ void status_answer(const struct api_request *rq, struct api_reply *reply)
 		json_array_append_new(alarms, describe_alarm(alarms_at(ctx->alarms, i)));
 	sum_counters(ctx, &sum);
 	reply->body = json_pack(
-		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, "
-		"s:I}, "
-		"s:o, s:I, s:b}",
+		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:o, s:I, s:I}, "
+		"s:{s:I, s:I, s:I, s:I}, s:o, s:I, s:b}",
 		"version", HOMEWARD_VERSION, "pid", (int)getpid(), "uptime_s",
 		(json_int_t)((mono_ns() - ctx->started_ns) / NS_PER_S), "config", ctx->config->file,
 		"ports", ports, "workers", workers, "flows", "now", (json_int_t)sum.flows,
 		"capacity", (json_int_t)ctx->config->flows_capacity, "created",
-		(json_int_t)sum.flows_created, "ended", (json_int_t)sum.flows_ended, "rests_cut",
+		(json_int_t)sum.flows_created, "ended", (json_int_t)sum.flows_ended, "ended_by",
+		describe_ended(&sum), "moved", (json_int_t)sum.flows_moved, "rests_cut",
 		(json_int_t)sum.rests_cut, "packets", "rx", (json_int_t)sum.rx, "tx",
 		(json_int_t)sum.tx, "held", (json_int_t)sum.held, "drops",
 		(json_int_t)sum_drops(&sum), "alarms", alarms, "alarms_missed",

@@ -46,6 +46,7 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 	assert_non_null(t.net);
 	t.ctx = (struct context){
 		.net = t.net,
+		.egress = egress_create(t.net, CAPACITY, 0, 1),
 		.flows = flow_table_create(CAPACITY, secret),
 		.sites = limits_create(),
 		.sources = limits_create_sources(77),
@@ -66,6 +67,7 @@ static void tear_down(void)
 	free(t.ctx.sites);
 	free(t.ctx.sources);
 	remotes_destroy(t.ctx.remotes);
+	egress_destroy(t.ctx.egress);
 	network_destroy(t.net);
 }
 

@@ -187,12 +187,12 @@ static void test_published_is_taken(void **state)
 		uint64_t before;
 		int waited = 0;
 
-		worker_publish(s->worker, &s->second);
+		worker_publish(s->worker, &s->second, NULL);
 		worker_synchronize(&s->worker, 1);
 		before = calls(s);
 		pause_us(2000);
 		assert_int_equal(calls(s), before); /* not one turn with the old one */
-		worker_publish(s->worker, &s->first);
+		worker_publish(s->worker, &s->first, NULL);
 		worker_synchronize(&s->worker, 1);
 		while (calls(s) == before && waited++ < PATIENCE_MS)
 			pause_us(1000);
@@ -227,14 +227,14 @@ static void test_turn_is_awaited(void **state)
 		store(&s->gate.inside, 0);
 		store(&s->gate.held, 1);
 		await(&s->gate.inside, "the worker's next turn");
-		worker_publish(s->worker, round % 2 == 0 ? &s->second : &s->first);
+		worker_publish(s->worker, round % 2 == 0 ? &s->second : &s->first, NULL);
 		assert_int_equal(pthread_create(&thread, NULL, wait_for_quiescence, &waiter), 0);
 		pause_us(HELD_MS * 1000L);
 		assert_int_equal(load(&waiter.returned), 0); /* the turn has not ended */
 		store(&s->gate.held, 0);
 		await(&waiter.returned, "the end of worker_synchronize()");
 		pthread_join(thread, NULL);
-		worker_publish(s->worker, &s->first);
+		worker_publish(s->worker, &s->first, NULL);
 		worker_synchronize(&s->worker, 1);
 	}
 }
@@ -244,11 +244,11 @@ static void test_who_does_not_run_is_not_awaited(void **state)
 {
 	struct scene *s = *state;
 
-	worker_publish(s->worker, &s->second);
+	worker_publish(s->worker, &s->second, NULL);
 	worker_synchronize(&s->worker, 1);
 	assert_int_equal(worker_start(s->worker), 0);
 	worker_stop(s->worker);
-	worker_publish(s->worker, &s->first);
+	worker_publish(s->worker, &s->first, NULL);
 	worker_synchronize(&s->worker, 1);
 }
 

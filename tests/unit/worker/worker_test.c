@@ -170,7 +170,7 @@ static void test_thread(void **state)
 		while (!worker_query_done(&q) && waited++ < PATIENCE_MS)
 			pause_ms(1);
 		assert_true(worker_query_done(&q));
-		worker_publish(w, round == 0 ? &other : c.snapshot);
+		worker_publish(w, round == 0 ? &other : c.snapshot, NULL);
 		worker_synchronize(&w, 1);
 		worker_stop(w);
 		turns = turns_of(w);

@@ -1,0 +1,93 @@
+/*
+ * The judgement of one flow: see change.h.
+ *
+ * The questions are those of flow setup (source.c, route.c, egress.c), but for limits: these
+ * hold new flows only. The order is that of what an operator wants to be told: a flow of a removed
+ * site ended because of that, even if its address went, too.
+ */
+#include "setup/change.h"
+
+#include "network/nexthop.h"
+
+/* -1: of none. */
+static int slice_of(const struct network *net, const struct flow *flow, const struct flow6 *six)
+{
+	int address = six != NULL ? network_find_address6(net, &six->nat_src)
+				  : network_find_address(net, flow->nat_src);
+
+	return address < 0 ? -1 : network_find_slice(net, (uint32_t)address, ntohs(flow->nat_port));
+}
+
+bool change_owns_port(const struct network *net, const struct flow *flow, const struct flow6 *six)
+{
+	return slice_of(net, flow, six) >= 0;
+}
+
+static bool is_independent(const struct pool *pool)
+{
+	return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT;
+}
+
+/*
+ * Which worker a forward packet belongs to depends on the mapping of the pool for new flows
+ * (handover.c): a flow of another kind of pool would no longer meet its packets. In between it may
+ * be another pool for a moment.
+ */
+static bool has_other_worker(const struct network *net, int slice)
+{
+	const struct pool *pool = &net->pools[net->slices[slice].pool];
+
+	return net->spec.workers > 1 && !net->spec.in_between &&
+	       is_independent(pool) != is_independent(net->egress);
+}
+
+/* Towards an egress port of ours, and only there, packets turn back in. */
+static bool route_holds(const struct network *net, const struct flow *flow)
+{
+	if (flow->offramp == NEXTHOP_HAIRPIN)
+		return network_find_pool(net, flow->dst, ntohs(flow->dport)) != NULL;
+	return network_find_address(net, flow->dst) < 0 && !network_is_local_end(net, flow->dst);
+}
+
+static enum ended judge4(const struct network *net, const struct flow *flow)
+{
+	int slice = slice_of(net, flow, NULL);
+
+	if (!network_source_allowed(net, flow->site, flow->src))
+		return ENDED_SOURCE_REMOVED;
+	if (slice < 0)
+		return ENDED_SLICE_LOST;
+	if (!route_holds(net, flow))
+		return ENDED_ROUTE_LOST;
+	return has_other_worker(net, slice) ? ENDED_MAPPING_CHANGED : ENDED_NOT;
+}
+
+static enum ended judge6(const struct network *net, const struct flow *flow,
+			 const struct flow6 *six)
+{
+	if (flow6_is_untranslated(flow, six)) {
+		if (network_find_global(net, &six->src) != flow->site)
+			return ENDED_PREFIX_REMOVED;
+	} else {
+		if (!network_source6_allowed(net, flow->site, &six->src) &&
+		    network_find_global(net, &six->src) != flow->site)
+			return ENDED_SOURCE_REMOVED;
+		if (slice_of(net, flow, six) < 0)
+			return ENDED_SLICE_LOST;
+	}
+	if (network_is_ours6(net, &six->dst) ||
+	    network_find_global(net, &six->dst) != SITE_INTERNET)
+		return ENDED_ROUTE_LOST;
+	return ENDED_NOT;
+}
+
+struct change_verdict change_judge(const struct network *net, const struct flow *flow,
+				   const struct flow6 *six)
+{
+	struct change_verdict v = {.ended = ENDED_SITE_REMOVED};
+
+	v.onramp = network_onramp(net, flow->site, flow->onramp);
+	if (v.onramp != TUNNEL_NONE)
+		v.ended = six != NULL ? judge6(net, flow, six) : judge4(net, flow);
+	return v;
+}

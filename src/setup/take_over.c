@@ -1,0 +1,112 @@
+/*
+ * Taking over: a network comes in which pools, addresses and slices have other numbers. What a
+ * worker keeps for each of them moves from the old numbers to the new ones.
+ *
+ * Control finds out which slice was which (egress_state.from) and allocates what is new. The worker
+ * moves pointers and counters, in the turn in which it takes the new network: 31,000 slices in a
+ * fraction of a millisecond. Flows know addresses and ports, not numbers, so no flow is touched;
+ * those of slices that are gone are ended by a sweep (change_sweep.h), and until then find no slice
+ * (egress_release()).
+ *
+ * What is known of shortages is forgotten: it names places among an address's ports, and costs no
+ * more than a search to find out again.
+ */
+#include "setup/mapping.h"
+#include "setup/ports.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static uint8_t mapping_of(const struct network *net, const struct slice *slice)
+{
+	return net->pools[slice->pool].mapping;
+}
+
+/* The number that @slice of @net has in @before; -1: it is new. */
+static int find_before(const struct network *net, const struct network *before,
+		       const struct slice *slice)
+{
+	const struct addr6 *addr6 = &net->addresses[slice->address].addr6;
+	int address = slice->addr != 0 ? network_find_address(before, slice->addr)
+				       : network_find_address6(before, addr6);
+	int found =
+		address < 0 ? -1 : network_find_slice(before, (uint32_t)address, slice->first_port);
+	const struct slice *old = &before->slices[found < 0 ? 0 : found];
+
+	if (found < 0 || old->first_port != slice->first_port || old->size != slice->size ||
+	    mapping_of(before, old) != mapping_of(net, slice))
+		return -1;
+	return found;
+}
+
+static uint32_t *create_from(const struct network *net, const struct network *before)
+{
+	uint32_t *from = calloc(net->n_slices + 1, sizeof(*from));
+
+	for (uint32_t i = 0; from != NULL && i < net->n_slices; i++)
+		from[i] = (uint32_t)(find_before(net, before, &net->slices[i]) + 1);
+	return from;
+}
+
+static bool same_addresses(const struct network *net, const struct network *before)
+{
+	if (net->n_addresses != before->n_addresses || net->n_slices != before->n_slices)
+		return false;
+	for (uint32_t i = 0; i < net->n_addresses; i++) {
+		const struct egress_address *a = &net->addresses[i], *b = &before->addresses[i];
+
+		if (a->addr != b->addr || !addr6_equal(&a->addr6, &b->addr6) ||
+		    a->first_slice != b->first_slice || a->n_slices != b->n_slices)
+			return false;
+	}
+	return true;
+}
+
+static bool is_same(const struct network *net, const struct network *before, const uint32_t *from)
+{
+	for (uint32_t i = 0; i < net->n_slices; i++) {
+		if (from[i] != i + 1)
+			return false;
+	}
+	return same_addresses(net, before);
+}
+
+int egress_create_next(struct egress_state **next, const struct egress_state *current,
+		       const struct network *net, const struct network *before, uint32_t capacity,
+		       uint16_t index, uint16_t count)
+{
+	uint32_t *from = create_from(net, before);
+
+	*next = NULL;
+	if (from == NULL)
+		return -ENOMEM;
+	if (is_same(net, before, from)) {
+		free(from);
+		return 0;
+	}
+	*next = ports_create(net, current, from, capacity, index, count);
+	return *next != NULL ? 0 : -ENOMEM;
+}
+
+struct egress_state *egress_take_over(struct egress_state *next, struct egress_state *current,
+				      const struct network *net)
+{
+	if (next == NULL) {
+		ports_keep_reserve(current, net);
+		return current;
+	}
+	for (uint32_t i = 0; i < next->n_slices; i++) {
+		struct slice_use *before, *use = &next->slices[i];
+
+		if (next->from[i] == 0)
+			continue;
+		before = &current->slices[next->from[i] - 1];
+		use->counters = before->counters;
+		use->flows_of_port = before->flows_of_port;
+		before->flows_of_port = NULL;
+	}
+	mappings_take_over(next->mappings, current->mappings, next->from);
+	next->turns = current->turns;
+	ports_keep_reserve(next, net);
+	return next;
+}
