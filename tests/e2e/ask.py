@@ -1,5 +1,6 @@
 """Short questions to the servers, from a branch's host, and what came back."""
 import contextlib
+import re
 import secrets
 import socket
 import threading
@@ -19,6 +20,19 @@ def split(answer):
     """(token, "address:port") of what an echo server said."""
     address, port, text = answer.split(" ", 2)
     return text.strip(), f"{address}:{port}"
+
+
+def unanswered(host, n, *options):
+    """
+    Pings @n times, 50 a second. Which were not answered, by number, and what was wrong in answers.
+
+    Left alone, ping waits for its last answers no longer than for two of the round trips that it saw:
+    on a busy machine that is less than a worker may have to wait for its core. With a deadline it
+    waits, and sends more meanwhile.
+    """
+    out = host.run("ping", "-n", "-c", n, "-i", "0.02", "-w", 5, *options, check=False).stdout
+    answered = {int(number) for number in re.findall(r"bytes from .* icmp_seq=(\d+)", out)}
+    return sorted(set(range(1, n + 1)) - answered) + re.findall("wrong data.*", out)
 
 
 def udp_socket(branch, port):

@@ -8,7 +8,6 @@ What the gateway sends is taken apart and built again by scapy, which has to com
 import concurrent.futures
 import re
 import socket
-import time
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -17,7 +16,7 @@ from scapy.layers.inet6 import (IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv
 from scapy.layers.l2 import GRE, Ether
 from scapy.packet import Raw
 
-from ask import Sniffer, echo_tcp, echo_udp, tcp_socket, token, udp_socket
+from ask import Sniffer, echo_tcp, echo_udp, tcp_socket, token, udp_socket, unanswered
 from bed import servers
 from bed.daemon import Daemon, configuration
 from bed.netns import wait_until
@@ -79,11 +78,9 @@ def test_ping(net):
     """Both families through it, with the same identifier in both branches."""
     for options in (["-4", SERVER], ["-6", SERVER6]):
         def ping(branch):
-            return branch.host.run("ping", "-n", "-c", 10, "-i", "0.02", "-W", 3, "-e", 77, "-p",
-                                   token(branch)[-12:], *options, check=False).stdout
+            return unanswered(branch.host, 10, "-e", 77, "-p", token(branch)[-12:], *options)
 
-        for out in both(net[0], ping):
-            assert "10 received" in out and "wrong data" not in out, out
+        assert both(net[0], ping) == [[], []]
 
 
 def test_equal_five_tuples(net):
@@ -139,12 +136,10 @@ def test_a_narrow_way(net):
     branch.router.ip("-6", "route", "change", *route, "mtu", 1280)
     try:
         for options in (["-4", SERVER], ["-6", SERVER6]):
-            out = branch.host.run("ping", "-n", "-c", 5, "-i", "0.05", "-W", 3, "-s", 1300, *options,
-                                  check=False).stdout
-            assert "5 received" in out and "wrong data" not in out, out
+            assert unanswered(branch.host, 5, "-s", 1300, *options) == []
     finally:
         branch.router.ip("-6", "route", "change", *route)
-    assert fragments_joined(daemon) - before == 10
+    assert fragments_joined(daemon) - before >= 10
 
 
 def fragments_joined(daemon):
@@ -241,18 +236,21 @@ def test_crafted(net):
     raw.bind(("gateway0", 0))
     local = topology.branches[0].ends[1]
     before = counted(daemon)
+
+    def new():
+        now = counted(daemon)
+        return {k: now[k] - before.get(k, 0) for k in now if now[k] != before.get(k, 0)}
+
     for reason, packet, why in CRAFTED:
         nh = {GRE: 47, Raw: 47, IPv6ExtHdrDestOpt: 60, IPv6ExtHdrHopByHop: 0,
               IPv6ExtHdrFragment: 44}[type(packet)]
         if nh != 47:
             packet.nh = 47
         raw.send(bytes(Ether(dst=mac) / IPv6(dst=local, nh=nh, **FROM_BERLIN) / packet))
-        time.sleep(0.05)
-        after = counted(daemon)
-        new = {k: after[k] - before.get(k, 0) for k in after if after[k] != before.get(k, 0)}
+        after = wait_until(f"a packet that came in: {why}", new)
         in_tunnel = {"rx": 1} if reason in (None, "inner_malformed", "martian") else {}
-        assert new == ({reason: 1} if reason else {}) | in_tunnel, why
-        before = after
+        assert after == ({reason: 1} if reason else {}) | in_tunnel, why
+        before = counted(daemon)
     raw.close()
 
 
