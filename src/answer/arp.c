@@ -1,12 +1,12 @@
 /*
- * ARP (RFC 826): who has our egress address?
+ * ARP (RFC 826): answer requests for our egress addresses.
  *
- * Egress addresses in the uplink's own network are on no interface of the kernel, so that nobody
- * but us receives for them; then nobody but us can answer for them. On ports without a kernel
- * behind (tap, pcap, memory) the same holds for the local ends of tunnels. All else of ARP, asking
- * included, is the kernel's.
+ * Egress addresses in the uplink's own network are on no kernel interface, so that the kernel does
+ * not receive their packets. So the kernel cannot answer for them, and we do. On ports without a
+ * kernel interface (tap, pcap, memory) the same holds for the local ends of tunnels. The kernel
+ * does all other ARP, including requests.
  *
- * The reply is made in the request's own buffer.
+ * The reply is written into the buffer of the request.
  */
 #include "answer/arp.h"
 
@@ -24,7 +24,7 @@ static bool answer_for(const struct context *ctx, uint8_t port, be32_t addr)
 	return ctx->ports[port].answer_arp_for_tunnels && network_is_local_end(ctx->net, addr);
 }
 
-/* Where we hear all, also what our kernel sends: whether somebody else has the address. */
+/* On a promiscuous port we also receive our own kernel's probes for duplicate addresses. */
 static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
 {
 	return memcmp(d + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN) == 0;
@@ -41,7 +41,7 @@ bool arp_answer(const struct context *ctx, struct packet *p)
 		return false;
 	sender = wire_be32(d + ARP_SENDER_IP);
 	target = wire_be32(d + ARP_TARGET_IP);
-	/* A sender that claims the address itself announces a conflict, it does not ask. */
+	/* A sender that claims the address itself announces a conflict; it is not a request. */
 	if (sender == target || is_own_probe(d, mac) || !answer_for(ctx, p->in_port, target))
 		return false;
 

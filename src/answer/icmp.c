@@ -1,18 +1,18 @@
 /*
- * Answer: the gateway itself replies, in the packet's own buffer, the way the packet came.
+ * Answer: the gateway replies by ICMP, in the packet's own buffer, towards the packet's sender.
  *
- *   echo                             RFC 792: the request turned round
- *   time exceeded, unreachable,      RFC 792 and 1191: our header and eight bytes in front, the
- *   fragmentation needed             packet embedded behind
+ *   echo                             RFC 792: a reply made of the request
+ *   time exceeded, unreachable,      RFC 792 and 1191: our IP header and eight bytes, then the
+ *   fragmentation needed             embedded packet
  *   reset                            RFC 9293 section 3.10.7.1: reset.c
  *
  * An error embeds as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
- * address, or, towards the Internet, from the egress address that the packet was sent to. None is
- * sent about an ICMP error, which has its own stages, nor where RFC 1812 section 4.3.2.7 forbids
- * it.
+ * address, or, towards the Internet, from the egress address that the packet was sent to. No error
+ * is sent about an ICMP error, nor where RFC 1812 section 4.3.2.7 forbids it.
  *
- * Errors are rate limited (errors.h); setup asked for those that say a refusal. A packet that would
- * have been answered is then a drop, under the reason for which the error would have been sent.
+ * Errors are rate limited (errors.h); setup has taken the token for an error that reports a
+ * refusal. A packet that gets no answer is dropped under the reason that the error would have
+ * reported.
  */
 #include "answer/stages.h"
 
@@ -25,11 +25,11 @@
 enum {
 	ERROR_MAX = IPV4_LEAST_MTU,
 	ERROR_TTL = IP_HOPS_DEFAULT,
-	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
+	ROOMY = 2048, /* a packet of this size has room for an error in its own data */
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
 };
 
-/* The largest packet that fits where this one was going; RFC 1191 section 4. */
+/* The MTU of the nexthop that the packet was going to (RFC 1191 section 4). */
 static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 {
 	const struct flow *f = flow_table_at(ctx->flows, p->probe.record);
@@ -39,16 +39,16 @@ static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 	return ctx->nexthops->at[f->offramp].mtu;
 }
 
-/* Ours on the side that the packet came from. */
+/* Our address on the side that the packet came from. */
 static be32_t our_address(const struct context *ctx, const struct packet *p)
 {
 	return p->onramp != TUNNEL_NONE ? ctx->net->tunnels[p->onramp].address : p->probe.key.dst;
 }
 
-/* The neighbour by which it goes back to where it came from; false: nobody is known. */
+/* The nexthop back to the sender. False: unknown. */
 static bool route_back(const struct context *ctx, struct packet *p)
 {
-	if (p->in_port == PORT_BACK_IN) { /* the error turns back as the packet did */
+	if (p->in_port == PORT_BACK_IN) { /* the error is hairpinned as the packet was */
 		p->nexthop = NEXTHOP_HAIRPIN;
 		return true;
 	}
@@ -58,7 +58,10 @@ static bool route_back(const struct context *ctx, struct packet *p)
 	return ctx->nexthops->at[p->nexthop].resolved;
 }
 
-/* RFC 1812 section 4.3.2.7: from a host, to a host, and not by a broadcast of the link. */
+/*
+ * RFC 1812 section 4.3.2.7: source and destination must be unicast, and the frame no link
+ * broadcast.
+ */
 static bool can_be_told(const struct packet *p)
 {
 	const uint8_t *ethernet = p->data - ETHER_LEN;
@@ -82,9 +85,9 @@ static void write_header(uint8_t *ip, uint8_t proto, be32_t src, be32_t dst, siz
 }
 
 /*
- * The embedded moves up by what the new headers need more than receive left in front: encapsulation
- * will want the headroom. Moving down never leaves the buffer, since an embedded packet is at most
- * 548 bytes.
+ * Moves the embedded packet towards the end of the buffer, as far as the new headers need more than
+ * receive left in front, since encapsulation needs the headroom. The move stays inside the buffer:
+ * an embedded packet has at most 548 bytes.
  */
 static void make_error(const struct context *ctx, struct packet *p, struct icmp_kind kind)
 {
@@ -93,7 +96,7 @@ static void make_error(const struct context *ctx, struct packet *p, struct icmp_
 	uint16_t mtu = p->answer == ANSWER_TOO_BIG ? fitting_mtu(ctx, p) : 0;
 	uint8_t *ip, *icmp;
 
-	if (p->len >= ROOMY) { /* may fill its buffer: see in/assembly.c */
+	if (p->len >= ROOMY) { /* the packet may fill its buffer: see in/assembly.c */
 		memmove(p->data + ROOMY - ERROR_MAX, p->data, embedded);
 		p->data += ROOMY - ERROR_MAX;
 	}
@@ -127,7 +130,7 @@ static void make_echo_reply(struct packet *p)
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, p->l4));
 }
 
-/* As if from whom it was sent to. */
+/* The source is the packet's destination. */
 static void make_reset(struct packet *p)
 {
 	be32_t from = p->probe.key.dst, to = p->probe.key.src;
@@ -135,7 +138,7 @@ static void make_reset(struct packet *p)
 	write_header(reset_make(p), PROTO_TCP, from, to, IPV4_LEN + TCP_LEN);
 }
 
-/* DROP_NONE if it may be. */
+/* DROP_NONE if the answer may be sent. */
 static enum drop refuse(struct context *ctx, struct packet *p)
 {
 	enum drop drop = p->answer == ANSWER_UNREACHABLE ? (enum drop)p->refusal
@@ -149,7 +152,9 @@ static enum drop refuse(struct context *ctx, struct packet *p)
 	return drop != DROP_NONE ? drop : p->refusal;
 }
 
-/* An echo reply is as long as its request; an error of 576 bytes meets a port that has less. */
+/*
+ * An echo reply is as long as its request, and an error has up to 576 bytes: the MTU may be less.
+ */
 static bool is_too_big(const struct context *ctx, const struct packet *p)
 {
 	return p->len > ctx->nexthops->at[p->nexthop].mtu;

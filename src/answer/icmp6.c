@@ -1,14 +1,15 @@
 /*
  * Answer by ICMPv6 (RFC 4443): as icmp.c.
  *
- * An error embeds as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c). It
- * comes from the tunnel's IPv6 address, and where there is none nobody is told; or, towards the
- * Internet, from the egress address that the packet was sent to. If that was a host's own address,
- * which is not translated, the error comes from the first egress address, or, where there is none,
- * from the host's. It is rate limited (section 2.4 f) together with those of IPv4.
+ * An error embeds as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c).
+ * Towards a site it comes from the tunnel's IPv6 address; a tunnel without one sends no error.
+ * Towards the Internet it comes from the egress address that the packet was sent to. If the packet
+ * was sent to a host's untranslated address, the error comes from the first egress address, or from
+ * the host's address if there is none. Errors are rate limited (section 2.4 f) together with those
+ * of IPv4.
  *
- * Of a protocol that is not translated a site is told as RFC 7915 section 4.2 has it: what is
- * "protocol unreachable" over IPv4 is "parameter problem: unrecognized next header" here.
+ * For a protocol that is not translated, the IPv4 error "protocol unreachable" becomes "parameter
+ * problem: unrecognized next header" (RFC 7915 section 4.2).
  */
 #include "answer/stages.h"
 
@@ -21,7 +22,7 @@ enum {
 	ERROR_MAX = IPV6_LEAST_MTU,
 	ERROR_HOPS = IP_HOPS_DEFAULT,
 	ERROR_HEADERS = IPV6_LEN + ICMP_LEN,
-	ROOMY = 2048, /* a packet of so many bytes has room for an error in itself */
+	ROOMY = 2048, /* a packet of this size has room for an error in its own data */
 };
 
 static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
@@ -33,7 +34,7 @@ static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
 	return ctx->nexthops->at[f->offramp].mtu;
 }
 
-/* Ours on the side that the packet came from; zero: none. */
+/* Our address on the side that the packet came from; zero: none. */
 static struct addr6 our_address(const struct context *ctx, const struct packet *p,
 				const struct flow6_key *key)
 {
@@ -55,8 +56,8 @@ static bool route_back(const struct context *ctx, struct packet *p, const struct
 }
 
 /*
- * Section 2.4 e: only a host, and not about what was sent to a crowd, but for "packet too big",
- * which we have no occasion to say there.
+ * Section 2.4 e: the source must be unicast, and so must the destination. The exception, "packet
+ * too big" for multicast, cannot occur here.
  */
 static bool can_be_told(const struct packet *p, const struct flow6_key *key)
 {
@@ -79,7 +80,9 @@ static void write_header(uint8_t *ip, uint8_t next, const struct addr6 *src,
 	memcpy(ip + IPV6_DST, dst, sizeof(*dst));
 }
 
-/* Where the packet names its protocol: in its header, or in the last one of those that follow. */
+/*
+ * Offset of the byte that names the protocol: in the IPv6 header, or in the last extension header.
+ */
 static uint32_t protocol_place(const struct packet *p)
 {
 	uint32_t place = IPV6_NEXT;
@@ -98,9 +101,9 @@ static uint32_t word_of(const struct context *ctx, const struct packet *p)
 }
 
 /*
- * New headers stand in front of the embedded packet: out of a tunnel its own headers were there,
- * and from the Internet the headroom suffices (path/packet.h). A packet that may fill its buffer
- * (in/assembly.c) has its embedded moved first, as in icmp.c.
+ * New headers are written in front of the embedded packet. For a packet out of a tunnel, the outer
+ * headers were there; for one from the Internet the headroom suffices (path/packet.h). In a packet
+ * that may fill its buffer (in/assembly.c), the embedded packet is moved first, as in icmp.c.
  */
 static void make_error(const struct context *ctx, struct packet *p, const struct addr6 *from,
 		       const struct addr6 *to)
@@ -125,7 +128,10 @@ static void make_error(const struct context *ctx, struct packet *p, const struct
 	p->len = (uint16_t)(ERROR_HEADERS + embedded);
 }
 
-/* The request turned round, without its extension headers: they were meant for its own way. */
+/*
+ * Makes the reply of the request, without its extension headers: they were meant for the request's
+ * path.
+ */
 static void make_echo_reply(struct packet *p, const struct addr6 *from, const struct addr6 *to)
 {
 	uint8_t *icmp = p->data + p->l4, *ip = icmp - IPV6_LEN;
@@ -138,13 +144,13 @@ static void make_echo_reply(struct packet *p, const struct addr6 *from, const st
 	p->len = (uint16_t)(IPV6_LEN + len);
 }
 
-/* As if from whom it was sent to. */
+/* The source is the packet's destination. */
 static void make_reset(struct packet *p, const struct flow6_key *key)
 {
 	write_header(reset_make6(p, key), PROTO_TCP, &key->dst, &key->src, TCP_LEN);
 }
 
-/* As it should: a damaged request would come back with a checksum that says all is well. */
+/* Checks the request's checksum: a damaged request must not be returned with a valid checksum. */
 static bool is_sound(const struct packet *p, const struct flow6_key *key)
 {
 	return icmp6_checksum_ok(&key->src, &key->dst, p->data + p->l4, (size_t)p->len - p->l4);
@@ -175,7 +181,10 @@ static enum drop answer(struct context *ctx, struct packet *p, const struct flow
 	return DROP_NONE;
 }
 
-/* Only an echo reply can be: it is as long as its request. It is ours to cut. */
+/*
+ * Only an echo reply can be too big: it is as long as its request. We are its source, so it is
+ * fragmented.
+ */
 static bool is_too_big(const struct context *ctx, const struct packet *p)
 {
 	return p->onramp != TUNNEL_NONE && (p->len > ctx->nexthops->at[p->nexthop].mtu ||

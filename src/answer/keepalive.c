@@ -1,19 +1,19 @@
 /*
- * GRE keepalives, as Cisco began them and others send them (MikroTik, Huawei): no RFC.
+ * GRE keepalives, as introduced by Cisco and sent by others (MikroTik, Huawei). There is no RFC.
  *
  *   outer   remote > local, GRE with the tunnel's key, payload IP
  *   inner   local > remote, GRE with that key or none, protocol type 0 and no payload
  *
- * A router that knows nothing of keepalives unpacks it and forwards the inner packet, which brings
- * it back. So do we, byte for byte: the far end sees that the tunnel lives in both directions. Over
- * IPv6 both headers are IPv6 ones.
+ * A router without support for keepalives decapsulates the packet and forwards the inner packet,
+ * which returns to the sender. We do the same, byte for byte: the far end sees that the tunnel
+ * works in both directions. Over IPv6 both headers are IPv6 headers.
  *
- * The far end's address is easily forged, and what comes back to it comes from us, whom it trusts.
- * So only what it will throw away is sent back: nothing behind the GRE header, or protocol type 0.
- * It is never larger than what came, and a tunnel has a limit.
+ * The far end's address is easily forged, and the far end trusts packets from us. So only a packet
+ * that the far end will discard is sent back: one without payload behind the GRE header, or with
+ * protocol type 0. It is never larger than the received packet, and each tunnel has a rate limit.
  *
  * The answer to a keepalive of our own (control/keepalive.c) is a packet of the tunnel with
- * protocol type 0. It is counted for its tunnel; then it has done its work.
+ * protocol type 0. It is counted for its tunnel and dropped.
  */
 #include "answer/keepalive.h"
 
@@ -21,12 +21,12 @@
 #include "tunnel/gre.h"
 
 enum {
-	KEEPALIVE_INTERVAL_NS = 100 * 1000 * 1000, /* ten a second of each tunnel, */
-	KEEPALIVE_BURST = 10, /* so many at once */
+	KEEPALIVE_INTERVAL_NS = 100 * 1000 * 1000, /* ten a second for each tunnel */
+	KEEPALIVE_BURST = 10, /* at most this many at once */
 	KEEPALIVE_MAX = 256, /* bytes */
 };
 
-/* Will the far end throw away what is in this GRE packet? */
+/* Will the far end discard the payload of this GRE packet? */
 static bool carries_nothing(const uint8_t *gre, size_t len)
 {
 	struct tunnel_opened header;
@@ -58,7 +58,7 @@ static void send_back(struct context *ctx, struct burst *b, struct packet *p, en
 	}
 	ctx->tunnels[tunnel].keepalives_answered++;
 	ctx->counters.answers[ANSWER_KEEPALIVE]++;
-	p->nexthop = via; /* nothing is put around it */
+	p->nexthop = via; /* no encapsulation */
 	burst_pass(b, to, p);
 }
 
@@ -101,6 +101,6 @@ enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct tu
 	    opened->type != GRE_PROTOCOL_KEEPALIVE)
 		return kind->no_ip;
 	ctx->tunnels[p->onramp].keepalives_heard++;
-	p->onramp = TUNNEL_NONE; /* nothing of the site's was lost */
+	p->onramp = TUNNEL_NONE; /* the drop is not counted for the tunnel */
 	return DROP_KEEPALIVE;
 }

@@ -9,18 +9,18 @@ struct tunnel_kind;
 struct tunnel_opened;
 
 /*
- * Is the inner packet, which parse can not forward, a keepalive of the tunnel's far end? Then it is
- * on its way back, or dropped because there are too many. Parse has checked its IPv4 header and
+ * Is the inner packet, which parse cannot forward, a keepalive of the tunnel's far end? If so, it
+ * is sent back, or dropped when the rate limit is exceeded. Parse has checked its IPv4 header and
  * made the key.
  */
 bool keepalive_answer(struct context *ctx, struct burst *b, struct packet *p);
 
-/* The same of IPv6, of which nothing was checked. */
+/* The same for IPv6. The packet is unchecked. */
 bool keepalive_answer6(struct context *ctx, struct burst *b, struct packet *p);
 
 /*
- * A packet of p->onramp whose payload is not IP: the answer to a keepalive of ours? The reason
- * under which it ends.
+ * Handles a packet of p->onramp whose payload is not IP: it may be the answer to a keepalive of
+ * ours. Returns the drop reason.
  */
 enum drop keepalive_heard(struct context *ctx, struct packet *p, const struct tunnel_kind *kind,
 			  const struct tunnel_opened *opened);

@@ -1,23 +1,23 @@
 /*
- * Neighbour discovery (RFC 4861): who has our IPv6 egress address?
+ * Neighbour discovery (RFC 4861): answer solicitations for our IPv6 egress addresses.
  *
- * As ARP (arp.c): egress addresses in the uplink's own network are on no interface of the kernel,
- * so nobody but us can answer for them; neither are, on ports without a kernel behind, the local
- * ends of tunnels. All else, asking and routers included, is the kernel's.
+ * As ARP (arp.c): egress addresses in the uplink's own network are on no kernel interface, so only
+ * we can answer for them. On ports without a kernel interface the same holds for the local ends of
+ * tunnels. The kernel does all other ND, including solicitations and router discovery.
  *
- * A site's global prefix may be a part of the uplink's own network, too, when the provider routes
- * none: then we answer for every address in it, as a proxy (section 7.2.8) that yields to a
- * neighbour who has the address himself. Whether a host is there its site knows.
+ * A site's global prefix may be part of the uplink's own network, if the provider routes no prefix
+ * to us. Then we answer for every address in it, as a proxy (section 7.2.8) that yields to a
+ * neighbour with the same address. We do not know which of the addresses the site uses.
  *
- * The advertisement is made in the solicitation's own buffer. It names our Ethernet address, so
- * that whoever asked need not ask again.
+ * The advertisement is written into the buffer of the solicitation. It contains our Ethernet
+ * address, so the sender need not ask again.
  */
 #include "answer/nd.h"
 
 #include "base/icmp6.h"
 #include "base/wire_neighbour.h"
 
-/* Section 7.1.1, on every solicitation. Options are only checked for their lengths. */
+/* Checks a solicitation by section 7.1.1. Of options only the lengths are checked. */
 static bool is_sound(const struct packet *p)
 {
 	const uint8_t *d = p->data;
@@ -46,8 +46,8 @@ static bool answer_for(const struct context *ctx, uint8_t port, const struct add
 }
 
 /*
- * Made anew at the end of the solicitation's frame: one without options is shorter, and room is in
- * front. @to: zero if it is for all.
+ * Writes the advertisement at the end of the solicitation's frame: a solicitation without options
+ * is shorter, and the headroom gives the space. @to: zero for all nodes.
  */
 static void make_advertisement(struct packet *p, const uint8_t *mac, const struct addr6 *target,
 			       const struct addr6 *to, bool proxy)
@@ -81,7 +81,7 @@ static void make_advertisement(struct packet *p, const uint8_t *mac, const struc
 	p->len = ND_LEN;
 }
 
-/* Where we hear all, also what our kernel sends: whether somebody else has the address. */
+/* On a promiscuous port we also receive our own kernel's probes for duplicate addresses. */
 static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
 {
 	return memcmp(d + ETHER_SRC, mac, ETHER_ADDR_LEN) == 0;
@@ -100,7 +100,7 @@ bool nd_answer(const struct context *ctx, struct packet *p)
 	if (is_own_probe(d, ctx->nexthops->macs[p->in_port]) ||
 	    !answer_for(ctx, p->in_port, &target))
 		return false;
-	/* From nobody: it wants the address itself, and all shall hear that it is taken. */
+	/* An unspecified source probes for a duplicate address: the answer goes to all nodes. */
 	make_advertisement(p, ctx->nexthops->macs[p->in_port], &target, &src,
 			   network_find_global(ctx->net, &target) != SITE_INTERNET);
 	return true;

@@ -4,8 +4,8 @@
 #include "path/context.h"
 
 /*
- * Is this frame a neighbour solicitation (RFC 4861) for an address that we answer for on this port?
- * Then the advertisement is made in place and true returned. @p->data is at the Ethernet header,
- * and an IPv6 header behind it.
+ * Answers a neighbour solicitation (RFC 4861) for an address that we answer for on this port:
+ * writes the advertisement in place and returns true. False: any other frame. @p->data is at the
+ * Ethernet header, with an IPv6 header behind it.
  */
 bool nd_answer(const struct context *ctx, struct packet *p);

@@ -1,9 +1,9 @@
 /*
- * Reset: a TCP segment that belongs to no flow, as after a restart of the gateway, is answered by a
- * reset, as by a server that knows nothing of the connection (RFC 9293 section 3.10.7.1). So the
- * host in the site connects again at once, instead of retransmitting until its timers end it.
+ * Reset: answer a TCP segment that belongs to no flow by a reset, as a server does for an unknown
+ * connection (RFC 9293 section 3.10.7.1). After a restart of the gateway, hosts then connect again
+ * at once instead of retransmitting until they time out.
  *
- * The answer is made in the segment's own buffer, and is never longer.
+ * The reset is written into the buffer of the segment, and is never longer.
  */
 #include "answer/reset.h"
 
@@ -11,7 +11,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 
-/* The segment at @tcp, which acknowledges something, becomes its answer, but for the checksum. */
+/* Turns the segment at @tcp, which has ACK, into its answer; the checksum is not set. */
 static void turn_round(uint8_t *tcp)
 {
 	be32_t ack = wire_be32(tcp + TCP_ACK_NUMBER);
@@ -25,7 +25,7 @@ static void turn_round(uint8_t *tcp)
 	tcp[TCP_FLAGS] = TCP_RST;
 }
 
-/* @sum: that of the addresses, as they stand in the header. */
+/* @sum: sum of the addresses in network byte order. */
 static void put_checksum(uint8_t *tcp, uint64_t sum)
 {
 	sum += (uint64_t)htons(PROTO_TCP) + htons(TCP_LEN);

@@ -4,8 +4,8 @@
 #include "path/context.h"
 
 /*
- * A TCP segment of no flow, with ACK, becomes the reset that answers it, but for its IP header.
- * Room for that, without options, is in front; the place is returned.
+ * Turns a TCP segment with ACK, which belongs to no flow, into the reset that answers it. The
+ * caller writes the IP header, without options: the returned pointer is its place.
  */
 uint8_t *reset_make(struct packet *p);
 uint8_t *reset_make6(struct packet *p, const struct flow6_key *key);

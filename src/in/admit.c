@@ -1,9 +1,9 @@
 /*
  * Admission of fragments: see admit.h.
  *
- * A first fragment says by which key its flow is found, as the whole packet will: parse.c and
- * parse6.c make the same key of it. It is asked once, at the worker that owns the flow; a later
- * fragment is asked of the counts that all workers keep.
+ * A first fragment gives the key of its flow: the same key that parse.c or parse6.c makes of the
+ * reassembled packet. The worker that owns the flow looks it up, once. A later fragment is checked
+ * against the remotes that every worker keeps (flow/remotes.h).
  */
 #include "in/admit.h"
 
@@ -21,7 +21,7 @@ static enum drop key_icmp(const struct fragment *f, struct flow_key *key)
 		return DROP_NONE;
 	}
 	if (!f->mute)
-		return DROP_NO_FLOW; /* a request: none is for us */
+		return DROP_NO_FLOW; /* an ICMP request: the Internet opens no flow by one */
 	return embedded_key(icmp + ICMP_LEN, f->len - ICMP_LEN, SITE_INTERNET, key);
 }
 
@@ -42,18 +42,18 @@ static enum drop key4(struct packet *p, const struct fragment *f)
 		return key_icmp(f, key);
 	if (key->proto != PROTO_TCP && key->proto != PROTO_UDP)
 		return DROP_PROTOCOL;
-	key->sport = wire_be16(f->payload + TCP_SPORT); /* UDP's are in the same place */
+	key->sport = wire_be16(f->payload + TCP_SPORT); /* UDP has its ports at the same offset */
 	key->dport = wire_be16(f->payload + TCP_DPORT);
 	return DROP_NONE;
 }
 
-/* What stands at @l4, @len bytes: fragment6.c has seen that its header is there. */
+/* @l4 has @len bytes. fragment6.c has checked that the transport header is complete. */
 static enum drop key_transport6(const uint8_t *l4, size_t len, struct flow6_key *key)
 {
 	switch (key->proto) {
 	case PROTO_TCP:
 	case PROTO_UDP:
-	case PROTO_SCTP: /* the ports are in the same place */
+	case PROTO_SCTP: /* same offsets of the ports */
 		key->sport = wire_be16(l4 + TCP_SPORT);
 		key->dport = wire_be16(l4 + TCP_DPORT);
 		return DROP_NONE;
@@ -101,7 +101,7 @@ enum drop admit_key(const struct context *ctx, struct packet *p, const struct fr
 	return drop;
 }
 
-/* Where the Internet may open flows, a first packet may come in fragments, too. */
+/* Where the Internet may open flows, the first packet of a flow may be fragmented, too. */
 static bool may_open(const struct context *ctx, const struct flow_key *key)
 {
 	return (key->proto == PROTO_TCP || key->proto == PROTO_UDP) &&

@@ -1,15 +1,15 @@
 /*
  * Assembly: fragments wait until their packet is complete, then it goes on as one.
  *
- * A flow can only be found, and a packet only be judged, by what stands in its first fragment; so
- * nothing of a packet goes on before all of it is there. Each fragment is copied at once to its
- * place in one large buffer and its own buffer given back: whoever sends fragments can't hold the
- * ports' buffers. What waits is counted as held, frame by frame.
+ * Only the first fragment has what is needed to find the flow and to check the packet. So no
+ * fragment is forwarded before all of them have arrived. Each fragment is copied at once to its
+ * place in one large buffer, and its own buffer is freed: senders of fragments cannot hold the
+ * buffers of the ports. Fragments that wait are counted as held, each as one frame.
  *
- * A packet's fragments are known by realm, addresses, identification and, of IPv4, protocol. The
- * realm is part of the key, as it is of a flow's: equal fragments of two sites never meet. (The key
- * of rte_ip_frag has neither realm nor protocol, nor room for them, and it joins eight fragments at
- * most.) Fragments of tunnel packets have a kind of their own.
+ * Fragments of one packet have the same realm, addresses, identification and, for IPv4, protocol.
+ * The realm is part of the key, as it is part of a flow's key: equal fragments of two sites are
+ * never joined. (rte_ip_frag is not used: its key has no room for realm and protocol, and it joins
+ * at most eight fragments.) Fragments of tunnel packets have a kind of their own.
  *
  * Bounds: REASSEMBLED packets in reassembly, REASSEMBLED_PER_OWNER of each owner; FRAMES_MAX
  * fragments each; LIFE_S seconds. An owner is
@@ -18,16 +18,17 @@
  *   of one from the Internet     its source, and the site whose flow it belongs to
  *   of a tunnel packet           its outer source
  *
- * where addresses count by a hash. Of the two kinds that strangers can send, OUTSIDE_MAX each are
- * in reassembly at most. A packet from outside is known when its first fragment is here and belongs
- * to a flow or a tunnel of ours; before that, its later fragments are held only if their addresses
- * may belong to one (in/admit.h).
+ * Addresses are hashed. At most OUTSIDE_MAX packets from the Internet and OUTSIDE_MAX tunnel
+ * packets are in reassembly, since strangers can send both. A packet from outside is known when its
+ * first fragment has arrived and belongs to a flow or a tunnel. Before that, a later fragment is
+ * held only if a flow or tunnel may have its addresses (in/admit.h).
  *
- * Who wants one more than its share loses its oldest; when all are taken, whoever has most loses
- * its oldest. In both, those that are not known go first, and for one that is not known no known
- * one does: its sender may be anybody. Fragments that overlap end their packet (RFC 5722; of IPv4
- * as well), unless one is just the same again. A site whose packet was not complete in time is
- * told, if its first fragment came (RFC 792, RFC 8200 section 4.5).
+ * An owner that exceeds its share loses its oldest packet. When all places are taken, the owner
+ * with the most packets loses its oldest. In both cases unknown packets go first, and an unknown
+ * packet never displaces a known one: anybody may have sent it. Overlapping fragments end their
+ * packet (RFC 5722, applied to IPv4 as well), unless a fragment is an exact duplicate. When a
+ * site's packet times out and its first fragment has arrived, the site gets an ICMP error (RFC 792,
+ * RFC 8200 section 4.5).
  */
 #include "in/assembly.h"
 
@@ -45,46 +46,46 @@ enum {
 	REASSEMBLED = 64,
 	REASSEMBLED_PER_OWNER = 16,
 	OUTSIDE_MAX = 48,
-	BUFFERS = 2 * REASSEMBLED - 1, /* in reassembly, and about to be sent */
+	BUFFERS = 2 * REASSEMBLED - 1, /* in reassembly, or complete and not yet sent */
 	FRAMES_MAX = 128,
 	LIFE_S = 5,
 	BUCKETS = 64,
 	OWNERS_OUTER = 256,
 	OWNERS_INTERNET = 1024,
-	OUTER_FIRST = SPEC_SITES_MAX + 1, /* behind the sites */
+	OUTER_FIRST = SPEC_SITES_MAX + 1, /* above all site ids */
 	INTERNET_FIRST = OUTER_FIRST + OWNERS_OUTER,
 	OWNERS = INTERNET_FIRST + OWNERS_INTERNET,
 	NONE = UINT16_MAX,
 
-	FAR = 128 + FRAGMENT_HEADER_MAX, /* where payload begins in its buffer, with headroom; */
-	ROOM = UINT16_MAX, /* packets that need all of it begin where the buffer does */
+	FAR = 128 + FRAGMENT_HEADER_MAX, /* offset of the payload in its buffer; leaves headroom */
+	ROOM = UINT16_MAX, /* room for the largest packet, without headroom */
 	OUTER_MAX = 65000, /* bytes of a tunnel packet */
-	TOLD_MAX = IPV6_LEAST_MTU, /* no error embeds more of a packet than that */
+	TOLD_MAX = IPV6_LEAST_MTU, /* an ICMP error embeds at most this much */
 };
 
 static_assert((int)REASSEMBLED <= (int)BURST_MAX,
 	      "all of them may expire at once, and are answered in one burst");
 
-/* Who can send such packets. */
+/* The groups of senders. */
 enum sender { SENDER_SITE, SENDER_OUTER, SENDER_INTERNET, SENDERS };
 
 struct assembly {
-	struct flow6_key key; /* ports: identification; zero: enum assembly_kind */
+	struct flow6_key key; /* ports hold the identification, domain an enum assembly_kind */
 	struct rte_mbuf *m; /* NULL: free */
 	uint8_t *payload; /* in m */
 	uint32_t born_s;
-	uint32_t serial; /* age among those of one second */
-	uint32_t owner; /* a site, or from OUTER_FIRST on a hash: more than 16 bits */
+	uint32_t serial; /* order of arrival within one second */
+	uint32_t owner; /* site id, or OUTER_FIRST + hash of addresses: more than 16 bits */
 	uint16_t tunnel, frames;
-	uint16_t next; /* in its bucket */
+	uint16_t next; /* next assembly in the bucket */
 	uint16_t largest; /* bytes of the largest fragment, headers included */
 	uint16_t first; /* payload bytes of the first fragment */
-	uint16_t header_len; /* of the first fragment; 0: it is not here */
-	bool congested; /* a fragment was marked */
-	bool known; /* a site's, or its first fragment is here */
-	bool mute; /* nobody is told when it expires */
+	uint16_t header_len; /* of the first fragment; 0: not arrived */
+	bool congested; /* a fragment carried the CE mark */
+	bool known; /* from a site, or its first fragment has arrived */
+	bool mute; /* no ICMP error when it expires */
 	struct extent extent;
-	uint8_t header[FRAGMENT_HEADER_MAX]; /* the first fragment's, as it came */
+	uint8_t header[FRAGMENT_HEADER_MAX]; /* headers of the first fragment, unchanged */
 };
 
 struct reassembly {
@@ -93,7 +94,7 @@ struct reassembly {
 	uint32_t swept_s;
 	uint16_t buckets[BUCKETS];
 	uint8_t in_use[OWNERS]; /* assemblies */
-	uint8_t from[SENDERS]; /* of all owners */
+	uint8_t from[SENDERS]; /* assemblies of all owners */
 	struct assembly assemblies[REASSEMBLED];
 };
 
@@ -139,7 +140,7 @@ static enum sender sender_of(uint32_t owner)
 	return owner >= OUTER_FIRST ? SENDER_OUTER : SENDER_SITE;
 }
 
-/* Any table's secret will do. */
+/* The secret of any flow table serves. */
 static uint64_t hash_of(const struct context *ctx, const struct flow6_key *key)
 {
 	return flow6_table_prefetch(ctx->flows, key);
@@ -163,7 +164,7 @@ static void unlink_assembly(struct context *ctx, struct assembly *a)
 	a->m = NULL;
 }
 
-/* @n frames of what has arrived are dropped. */
+/* Counts @n of the assembly's frames as dropped. */
 static void drop_frames(struct context *ctx, const struct assembly *a, unsigned n, enum drop reason)
 {
 	ctx->counters.held -= a->frames;
@@ -172,7 +173,7 @@ static void drop_frames(struct context *ctx, const struct assembly *a, unsigned 
 		ctx->tunnels[a->tunnel].drops += n;
 }
 
-/* All that has arrived of it is dropped. */
+/* Drops all fragments of the assembly that have arrived. */
 static void give_up(struct context *ctx, struct assembly *a, enum drop reason)
 {
 	drop_frames(ctx, a, a->frames, reason);
@@ -180,7 +181,7 @@ static void give_up(struct context *ctx, struct assembly *a, enum drop reason)
 	unlink_assembly(ctx, a);
 }
 
-/* The key by which the answer stages know whom to tell. */
+/* Writes the key by which the answer stages find the receiver of the ICMP error. */
 static void write_key(struct burst *b, struct packet *p, const struct assembly *a)
 {
 	p->probe.key.realm = a->key.realm;
@@ -193,8 +194,7 @@ static void write_key(struct burst *b, struct packet *p, const struct assembly *
 }
 
 /*
- * Its first fragment goes to be answered, in the buffer that was to become the whole; the others
- * are dropped.
+ * Passes the first fragment to the answer stage, in the buffer of the reassembly. Drops the others.
  */
 static void tell(struct context *ctx, struct burst *b, struct assembly *a)
 {
@@ -252,10 +252,10 @@ static struct assembly *assembly_find(const struct context *ctx, const struct fl
 	return NULL;
 }
 
-/* Which assemblies may have to go. */
+/* Which assemblies may be given up. */
 struct choice {
 	uint32_t senders; /* bits of enum sender */
-	bool unknown; /* only those that are not known */
+	bool unknown; /* only unknown ones */
 };
 
 static bool is_among(const struct assembly *a, const struct choice *c)
@@ -263,7 +263,7 @@ static bool is_among(const struct assembly *a, const struct choice *c)
 	return a->m != NULL && c->senders >> sender_of(a->owner) & 1 && !(c->unknown && a->known);
 }
 
-/* The oldest of @owner's among @c; NULL: there is none. */
+/* The oldest assembly of @owner among @c, or NULL. */
 static struct assembly *oldest_of(struct reassembly *r, uint32_t owner, const struct choice *c)
 {
 	struct assembly *oldest = NULL;
@@ -278,7 +278,7 @@ static struct assembly *oldest_of(struct reassembly *r, uint32_t owner, const st
 	return oldest;
 }
 
-/* The oldest among @c of whoever has most; NULL: there is none. */
+/* Among @c, the oldest assembly of the owner that has most, or NULL. */
 static struct assembly *oldest_of_greediest(struct reassembly *r, const struct choice *c)
 {
 	const struct assembly *of = NULL;
@@ -292,7 +292,7 @@ static struct assembly *oldest_of_greediest(struct reassembly *r, const struct c
 	return of == NULL ? NULL : oldest_of(r, of->owner, c);
 }
 
-/* Who has to go for one of @owner's more; NULL: nobody, it is the newcomer that has to. */
+/* The assembly to give up for a new one of @owner. NULL: none; the new packet is refused. */
 static struct assembly *victim_of(struct reassembly *r, uint32_t owner, bool known, bool own,
 				  bool kind)
 {
@@ -307,7 +307,7 @@ static struct assembly *victim_of(struct reassembly *r, uint32_t owner, bool kno
 	return a;
 }
 
-/* A free one for @owner; NULL: there is none for it. */
+/* A free assembly for @owner, or NULL. */
 static struct assembly *make_room(struct context *ctx, uint32_t owner, bool known)
 {
 	struct reassembly *r = ctx->reassembly;
@@ -331,7 +331,7 @@ static bool is_from_internet(const struct flow6_key *key)
 	return key->realm == SITE_INTERNET && !assembly_is_outer(key->domain);
 }
 
-/* @site: of the flow that a packet from the Internet belongs to, as far as it is known. */
+/* @site: the site of the flow that a packet from the Internet belongs to, if known. */
 static uint32_t owner_of(const struct context *ctx, const struct flow6_key *key, uint16_t site)
 {
 	const struct flow6_key source = {.src = key->src, .realm = site, .domain = key->domain};
@@ -343,7 +343,7 @@ static uint32_t owner_of(const struct context *ctx, const struct flow6_key *key,
 	return key->realm;
 }
 
-/* A first fragment from outside says whose it is; all that a site sends is its own. */
+/* A first fragment from outside tells the owner of the packet. A site owns all that it sends. */
 static bool makes_known(const struct packet *p, const struct fragment *f)
 {
 	if (is_from_internet(&f->key))
@@ -356,7 +356,7 @@ static uint16_t site_of(const struct packet *p, const struct fragment *f)
 	return is_from_internet(&f->key) && makes_known(p, f) ? p->site_of_fragment : SITE_INTERNET;
 }
 
-/* NULL: there is no place for it, or no buffer. */
+/* NULL: no free assembly or no buffer. */
 static struct assembly *assembly_begin(struct context *ctx, const struct packet *p,
 				       const struct fragment *f)
 {
@@ -386,8 +386,8 @@ static struct assembly *assembly_begin(struct context *ctx, const struct packet 
 }
 
 /*
- * The first fragment came later than others: now it is known whose the packet is. Its new owner may
- * have its share already and loses its oldest.
+ * The first fragment arrived after others, and tells the owner of the packet. If that owner has its
+ * full share already, it loses its oldest assembly.
  */
 static void become_known(struct context *ctx, struct assembly *a, const struct packet *p,
 			 const struct fragment *f)
@@ -401,12 +401,12 @@ static void become_known(struct context *ctx, struct assembly *a, const struct p
 	if (victim != NULL)
 		give_up(ctx, victim, DROP_FRAGMENT_LIMIT);
 	r->in_use[a->owner]--;
-	r->in_use[owner]++; /* the same kind of sender */
+	r->in_use[owner]++; /* the group of senders is the same */
 	a->owner = owner;
 	a->known = true;
 }
 
-/* Payload that reaches far needs the room that other packets' headers have. */
+/* A long payload is moved down into the headroom. */
 static void move_near(struct assembly *a)
 {
 	uint8_t *buffer = a->m->buf_addr, *near = buffer + (is_six(a) ? IPV6_LEN : IPV4_LEN);
@@ -440,7 +440,10 @@ static bool is_same(const struct assembly *a, const struct fragment *f)
 	return memcmp(a->payload + f->at, f->payload, f->len) == 0;
 }
 
-/* The first of a packet to arrive: may it be one of ours? Of a first fragment that was asked. */
+/*
+ * The first of a packet's fragments to arrive: may the packet be ours? For a first fragment
+ * in/admit.h has answered.
+ */
 static bool may_begin(const struct context *ctx, const struct fragment *f)
 {
 	if (assembly_is_outer(f->key.domain))
@@ -448,7 +451,7 @@ static bool may_begin(const struct context *ctx, const struct fragment *f)
 	return !is_from_internet(&f->key) || f->at == 0 || admit_later(ctx, f);
 }
 
-/* Puts the fragment into its packet. DROP_NONE, or why it is not held. */
+/* Copies the fragment into its assembly. DROP_NONE, or why it is not held. */
 static enum drop hold(struct context *ctx, const struct packet *p, const struct fragment *f,
 		      struct assembly **in)
 {
@@ -485,7 +488,10 @@ static size_t packet_header(const struct assembly *a)
 			 : fragment_packet_header(a->header_len);
 }
 
-/* How large its fragments may be: as large as its source made them, or what every path carries. */
+/*
+ * The size limit for fragments of this packet when it leaves: the source's own size, or at least
+ * the MTU of every path.
+ */
 static uint16_t largest_of(const struct assembly *a)
 {
 	if (a->key.domain != ASSEMBLY_INNER6)
@@ -494,8 +500,8 @@ static uint16_t largest_of(const struct assembly *a)
 }
 
 /*
- * What stands in front of the header is the last fragment's Ethernet header, for those who ask how
- * it came.
+ * The Ethernet header of the last fragment is copied in front: later stages read the sender from
+ * it.
  */
 static void write_reassembled(const struct assembly *a, uint8_t *ip, struct packet *p)
 {
@@ -510,7 +516,7 @@ static void write_reassembled(const struct assembly *a, uint8_t *ip, struct pack
 	memcpy(ip - ETHER_LEN, p->data - ETHER_LEN, ETHER_LEN);
 }
 
-/* @a is complete: @p, its last fragment, becomes the packet. */
+/* @a is complete. @p, the last fragment to arrive, becomes the reassembled packet. */
 static enum drop become_reassembled(struct context *ctx, struct packet *p, struct assembly *a)
 {
 	size_t len = packet_header(a) + a->extent.total;
@@ -519,7 +525,7 @@ static enum drop become_reassembled(struct context *ctx, struct packet *p, struc
 	if (len > UINT16_MAX || ip < (uint8_t *)a->m->buf_addr ||
 	    (assembly_is_outer(a->key.domain) && len > OUTER_MAX)) {
 		ctx->counters.held--;
-		a->frames--; /* the last one is dropped by whoever holds it */
+		a->frames--; /* the caller drops the last one */
 		give_up(ctx, a, DROP_FRAGMENT_LIMIT);
 		return DROP_FRAGMENT_LIMIT;
 	}

@@ -1,17 +1,17 @@
 /*
- * Assembly: where fragments wait until their packet is whole. Private to in/,
- * but for where they wait, which the worker makes.
+ * Assembly: fragments wait here until their packet is complete. Private to in/, except that the
+ * worker creates and destroys struct reassembly.
  */
 #pragma once
 
 #include "in/fragment.h"
 #include "path/context.h"
 
-/* key.domain of a fragment: what was cut. No flow has such a key. */
+/* key.domain of a fragment: which packet was fragmented. No flow has such a key. */
 enum assembly_kind {
-	ASSEMBLY_INNER = 2, /* a site's packet, or one from the Internet */
-	ASSEMBLY_OUTER, /* a tunnel's */
-	ASSEMBLY_INNER6, /* the same of IPv6 */
+	ASSEMBLY_INNER = 2, /* an IPv4 packet of a site or from the Internet */
+	ASSEMBLY_OUTER, /* an outer packet of a tunnel */
+	ASSEMBLY_INNER6, /* an IPv6 packet of a site or from the Internet */
 	ASSEMBLY_OUTER6,
 };
 
@@ -21,20 +21,20 @@ static inline bool assembly_is_outer(uint8_t kind)
 }
 
 /*
- * Puts @p, which is @fragment, into its packet. DROP_NONE: it is there, and @whole says whether @p
- * has become the whole packet, at its IP header; if not, it waits and @p is no more. Else why @p is
- * to be dropped; the rest of its packet may have been dropped with it. A first fragment from the
- * Internet has p->site_of_fragment as admit_first() found it.
+ * Adds @p, parsed as @fragment, to its packet. DROP_NONE: it was added. Then @whole says whether @p
+ * is now the reassembled packet, with @p->data at its IP header; if not, @p was consumed. Any other
+ * value: the reason to drop @p; the other fragments of the packet may have been dropped, too. For a
+ * first fragment from the Internet, p->site_of_fragment is what admit_first() found.
  */
 enum drop assembly_add(struct context *ctx, struct packet *p, const struct fragment *fragment,
 		       bool *whole);
 
-/* Where a worker context's fragments wait. NULL if memory ran out. */
+/* The reassembly of one worker context. NULL if memory ran out. */
 struct reassembly *reassembly_create(void);
 void reassembly_destroy(struct reassembly *r); /* NULL is fine */
 
 /*
- * Gives up what has waited too long. What is left of packets whose site is to be told is in the
- * lists of the answer stages of @b, which was empty. How many packets were given up.
+ * Gives up packets that have waited too long. @b must be empty; first fragments whose site gets an
+ * ICMP error are put into its lists of the answer stages. Returns the number of packets given up.
  */
 unsigned reassembly_expire(struct context *ctx, struct burst *b);

@@ -1,9 +1,9 @@
 /*
- * The claim program: of what reaches the kernel on a port, the frames in which another station says
- * that it has an address for which we answer. For a packet socket of the control thread, which so
- * wakes up for nothing else, however much ARP there is.
+ * The claim program: a socket filter that selects frames in which another station claims an address
+ * for which we answer. A packet socket of the control thread uses it, and so wakes up for no other
+ * ARP or ND traffic.
  *
- * It shares the maps of the port's steer or guard program, which leave such frames to the kernel.
+ * It shares the maps of the port's steer or guard program. Both leave such frames to the kernel.
  */
 #define STEER_LOAD bpf_skb_load_bytes
 #include "in/steer_match.bpf.h"
@@ -16,7 +16,7 @@ struct arp_frame {
 struct nd_frame {
 	struct ethhdr eth;
 	struct ipv6_header ip;
-	struct solicitation nd; /* an advertisement begins as one does */
+	struct solicitation nd; /* an advertisement begins with the same fields */
 } __attribute__((packed));
 
 static __always_inline int is_our_mac(const __u8 *mac)
@@ -51,7 +51,7 @@ static __always_inline int claims_ipv6(struct __sk_buff *skb)
 	       steer_flags6_of(&target) & (STEER_EGRESS | STEER_ARP) && !is_our_mac(f.eth.h_source);
 }
 
-/* How many bytes the socket gets. */
+/* Returns how many bytes of the frame the socket gets; 0: none. */
 SEC("socket")
 int homeward_claim(struct __sk_buff *skb)
 {

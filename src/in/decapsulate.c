@@ -1,16 +1,17 @@
 /*
- * Decapsulate: which tunnel is it? Strip the outer headers.
+ * Decapsulate: find the tunnel of a packet and strip its outer headers.
  *
  *   a tunnel's packet to its local     outer headers, IPv4 or IPv6, are checked and stripped; the
- *   end                                kind of tunnel (tunnel/kinds.h) reads its own
+ *   end                                kind of tunnel (tunnel/kinds.h) reads its own header
  *   IPv4 to an egress address          comes from the Internet: only Ethernet is stripped
  *   IPv6 to an egress address, or to
  *   a global prefix of a site          the same
- *   ARP request for one of ours        answered in place; so is a solicitation, its IPv6 namesake
+ *   ARP request or IPv6 neighbour      answered in place, if it asks for an address of ours
+ *   solicitation
  *   any of these with a priority tag   the same without it
  *
- * Anything else is not ours; on AF_XDP ports the steer program leaves it to the kernel and we never
- * see it.
+ * All other packets are dropped as not ours. On AF_XDP ports the steer program leaves them to the
+ * kernel, so they never arrive here.
  */
 #include "in/stages.h"
 
@@ -27,8 +28,8 @@
 #include "tunnel/kinds.h"
 
 /*
- * The outer IPv4 header: RFC 1122 section 3.2.1. @ip has at least IPV4_LEN bytes, @len in all.
- * Writes the header's length and the packet's, padding cut off.
+ * Checks the outer IPv4 header (RFC 1122 section 3.2.1). @len: bytes at @ip, at least IPV4_LEN.
+ * Writes the length of the header, and of the packet without padding.
  */
 static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t *header,
 					   size_t *total)
@@ -47,7 +48,7 @@ static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t
 	return DROP_NONE;
 }
 
-/* To an egress address: only Ethernet is in front of what the flow knows. */
+/* A packet to an egress address: strips only Ethernet. */
 static enum drop open_return(struct context *ctx, struct packet *p, be32_t dst)
 {
 	if (network_find_address(ctx->net, dst) < 0)
@@ -103,8 +104,8 @@ static ALWAYS_INLINE enum drop open_ipv4(struct context *ctx, struct packet *p, 
 }
 
 /*
- * What is in fragments begins so, as far as a later one knows: Linux puts options in front of a
- * tunnel's own header, and into what is cut.
+ * A fragment header may name one of these as the first header of the fragmented part: Linux puts
+ * destination options in front of a tunnel's own header, and fragments them with it.
  */
 static bool may_be_tunnel(uint8_t next)
 {
@@ -112,8 +113,9 @@ static bool may_be_tunnel(uint8_t next)
 }
 
 /*
- * The outer IPv6 header and those behind it (RFC 8200), @len bytes at @ip, at least IPV6_LEN.
- * Writes the kind of tunnel, where its header is, and the packet's length, padding cut off.
+ * Checks the outer IPv6 header and its extension headers (RFC 8200). @len: bytes at @ip, at least
+ * IPV6_LEN. Writes the kind of tunnel, the offset of its header, and the length of the packet
+ * without padding.
  */
 static enum drop check_outer6(const uint8_t *ip, size_t len, const struct tunnel_kind **kind,
 			      uint8_t *header, size_t *total)
@@ -138,7 +140,7 @@ static enum drop check_outer6(const uint8_t *ip, size_t len, const struct tunnel
 	return *kind != NULL ? ipv6_check_options(ip, chain.l4) : DROP_NOT_OURS;
 }
 
-/* To a local end: as open_tunnel(), over IPv6. */
+/* As open_tunnel(), for outer IPv6 to a local end. */
 static enum drop open_tunnel6(struct context *ctx, struct packet *p, const struct addr6 *local,
 			      enum stage *next)
 {
@@ -193,26 +195,26 @@ static enum drop open_ipv6(struct context *ctx, struct packet *p, enum stage *ne
 	return DROP_NONE;
 }
 
-/* The fragments of one packet are of one protocol: it is a tunnel's. */
+/* All fragments of one packet have one protocol, here that of a tunnel. */
 enum drop decapsulate_reassembled(struct context *ctx, struct packet *p, enum stage *next)
 {
 	bool six = p->data[IPV6_VERSION] >> 4 == 6;
-	struct addr6 local = addr6_read(p->data + IPV6_DST); /* of IPv4: not looked at */
+	struct addr6 local = addr6_read(p->data + IPV6_DST); /* not used for IPv4 */
 
-	p->data -= ETHER_LEN; /* nothing is read there */
+	p->data -= ETHER_LEN; /* only moves the pointer; nothing is read there */
 	p->len += ETHER_LEN;
 	*next = STAGE_PARSE;
 	return six ? open_tunnel6(ctx, p, &local, next) : open_ipv4(ctx, p, next);
 }
 
-/* Over IPv6 only what is for a local end is looked at so closely. */
+/* Over IPv6 only a packet to a local end gets this check. */
 static bool is_for_tunnel(const struct context *ctx, const uint8_t *ip)
 {
 	return ip[IPV6_VERSION] >> 4 == 6 ||
 	       network_is_local_end(ctx->net, wire_be32(ip + IPV4_DST));
 }
 
-/* The kind whose open() gives this reason where the payload is no IP; NULL: none. */
+/* The kind whose open() returns this reason if the payload is not IP, or NULL. */
 static const struct tunnel_kind *kind_without_ip(enum drop drop)
 {
 	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
@@ -221,7 +223,9 @@ static const struct tunnel_kind *kind_without_ip(enum drop drop)
 	return NULL;
 }
 
-/* Over IPv4, and no IP inside: an answer to a keepalive? The headers were checked. */
+/*
+ * Is this IPv4 packet without IP inside an answer to a keepalive of ours? Its headers were checked.
+ */
 static enum drop hear_keepalive(struct context *ctx, struct packet *p,
 				const struct tunnel_kind *kind)
 {
@@ -235,7 +239,7 @@ static enum drop hear_keepalive(struct context *ctx, struct packet *p,
 	return keepalive_heard(ctx, p, kind, &opened);
 }
 
-/* Off the fast path: fragments of tunnel packets wait for the others. */
+/* Off the fast path: passes fragments of tunnel packets to reassembly. */
 static __attribute__((noinline, cold)) void decapsulate_leave(struct context *ctx, struct burst *b,
 							      struct packet *p, enum drop drop)
 {
@@ -274,7 +278,10 @@ static __attribute__((noinline)) void sort_ipv6(struct context *ctx, struct burs
 	pass(ctx, b, p, drop, next);
 }
 
-/* Off the fast path: no IP behind the Ethernet header. False: it was, behind a priority tag. */
+/*
+ * Off the fast path: a frame whose Ethernet header does not say IP. False: it had a priority tag
+ * with IP behind it, and the tag is gone.
+ */
 static __attribute__((noinline, cold)) bool sort_rare(struct context *ctx, struct burst *b,
 						      struct packet *p)
 {

@@ -4,7 +4,7 @@
 #include "path/context.h"
 
 /*
- * What the stage does with one packet, for stage_reassemble(), @p->data at the outer IP header.
- * @next: STAGE_PARSE, or STAGE_PARSE6.
+ * Processes one packet, for stage_reassemble(). @p->data is at the outer IP header. Writes to @next
+ * STAGE_PARSE or STAGE_PARSE6.
  */
 enum drop decapsulate_reassembled(struct context *ctx, struct packet *p, enum stage *next);

@@ -1,14 +1,13 @@
 /*
- * Quote: which flow is an ICMP error about?
+ * Embedded: find the flow that an ICMP error is about.
  *
- * An error names no ports of its own; it carries the beginning of the packet that caused it. That
- * packet went the other way, so its key turned round is the error's key, and the flow table says
- * the rest (RFC 5508 section 4.2). An embedded holds at least an IPv4 header and eight bytes (RFC
- * 792), which is all that is needed.
+ * An ICMP error has no ports. It embeds the beginning of the packet that caused it. The embedded
+ * packet travelled in the opposite direction, so its key with both ends swapped finds the flow (RFC
+ * 5508 section 4.2). An error embeds at least an IPv4 header and eight bytes (RFC 792), which is
+ * enough.
  *
- * An error is about a flow but not of it: nothing in the record changes, so that nobody keeps a
- * flow alive or ends it with errors (RFC 5508 REQ-6). None is ever answered (RFC 1122 section
- * 3.2.2).
+ * An error does not change the record of its flow, so nobody can keep a flow alive or end it by
+ * errors (RFC 5508 REQ-6). An error is never answered (RFC 1122 section 3.2.2).
  */
 #include "in/stages.h"
 
@@ -40,7 +39,10 @@ static enum drop read_ports(const uint8_t *l4, struct flow_key *key)
 	return ports || request || reply ? DROP_NONE : DROP_ICMP_EMBEDDED;
 }
 
-/* RFC 5508 REQ-3, with its a) and b); c) leaves the embedded transport's checksum alone. */
+/*
+ * RFC 5508 REQ-3, items a and b. By item c the checksum of the embedded transport header is not
+ * checked.
+ */
 enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow_key *key)
 {
 	size_t header;
@@ -51,7 +53,7 @@ enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, stru
 	if (header < IPV4_LEN || len < header + TRANSPORT_EMBEDDED_MIN ||
 	    !checksum_ok(embedded, header))
 		return DROP_ICMP_EMBEDDED;
-	/* Only the first fragment of a packet says which flow it belongs to. */
+	/* Only the first fragment of a packet has the ports of its flow. */
 	if (wire_16(embedded + IPV4_FRAGMENT) & IPV4_OFFSET)
 		return DROP_ICMP_EMBEDDED;
 
@@ -78,7 +80,7 @@ static enum drop read_error(const struct context *ctx, struct packet *p)
 			    &p->probe.key);
 	if (drop != DROP_NONE)
 		return drop;
-	/* An error goes to whoever sent what it is about. */
+	/* The destination of an error must be the source of the embedded packet. */
 	if (p->probe.key.dst != wire_be32(p->data + IPV4_DST))
 		return DROP_ICMP_EMBEDDED;
 	return p->data[IPV4_TTL] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;

@@ -3,14 +3,14 @@
 
 #include "path/context.h"
 
-/* Is it an ICMP error that is about a packet? @p's IPv4 header was checked and @p->l4 set. */
+/* Is @p an ICMP error that embeds a packet? Its IPv4 header was checked and @p->l4 is set. */
 bool embedded_is_error(const struct packet *p);
 
 /*
- * The key of the packets that answer the one embedded in @len bytes at @embedded, in @realm.
- * DROP_NONE, or why it can't be told.
+ * Makes the key, in @realm, of packets in the opposite direction of the embedded packet. @len:
+ * bytes at @embedded. DROP_NONE, or why there is no key.
  */
 enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow_key *key);
 
-/* The same of an ICMPv6 error; @embedded has @len bytes. */
+/* As embedded_key(), for an ICMPv6 error. */
 enum drop embedded6_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow6_key *key);

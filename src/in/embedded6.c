@@ -1,9 +1,9 @@
 /*
- * Quote of ICMPv6: which flow is an ICMPv6 error about? As embedded.c, by RFC 4443.
+ * Embedded, ICMPv6: find the flow that an ICMPv6 error is about. As embedded.c, by RFC 4443.
  *
- * The embedded packet's extension headers are walked as those of a packet; what is cut off before
- * its ports tells nothing, nor does a later fragment: of the fragments that we make the first one
- * does. "Packet too big" is the error that matters most: nobody on the way fragments.
+ * The extension headers of the embedded packet are walked as those of any packet. No flow can be
+ * found if the embedded packet ends before its ports, or is a later fragment. "Packet too big" is
+ * the error that matters most, since IPv6 routers never fragment.
  */
 #include "in/stages.h"
 
@@ -14,7 +14,7 @@
 #include "path/handover.h"
 #include "tunnel/ipv6.h"
 
-/* A protocol without ports may be that of a flow, too: one that nothing was translated of. */
+/* A flow that is not translated may have a protocol without ports. */
 static enum drop read_ports(const uint8_t *l4, struct flow6_key *key)
 {
 	bool ports = key->proto == PROTO_TCP || key->proto == PROTO_UDP || key->proto == PROTO_SCTP;
@@ -58,7 +58,7 @@ static enum drop read_error(const struct context *ctx, struct packet *p, struct 
 	drop = embedded6_key(icmp + ICMP_LEN, len - ICMP_LEN, p->probe.key.realm, key);
 	if (drop != DROP_NONE)
 		return drop;
-	/* An error goes to whoever sent what it is about. */
+	/* The destination of an error must be the source of the embedded packet. */
 	if (!addr6_equal(&key->dst, &dst))
 		return DROP_ICMP_EMBEDDED;
 	return p->data[IPV6_HOPS] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;

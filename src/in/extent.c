@@ -7,7 +7,7 @@ bool extent_is_sound(size_t at, size_t len, bool last)
 	       (last || len % EXTENT_UNIT == 0);
 }
 
-/* The bits of word number @word that units @from up to @to are. */
+/* The bits of word @word that stand for units @from up to, not including, @to. */
 static uint64_t mask_of(size_t word, size_t from, size_t to)
 {
 	uint64_t mask = UINT64_MAX;
@@ -19,7 +19,7 @@ static uint64_t mask_of(size_t word, size_t from, size_t to)
 	return mask;
 }
 
-/* How many of the units are there: none 0, all 2, else 1. */
+/* How many of the units have arrived: 0 none, 1 some, 2 all. */
 static unsigned cover(const struct extent *e, size_t from, size_t to)
 {
 	bool some = false, all = true;

@@ -1,8 +1,8 @@
 /*
  * Extent: which bytes of a packet's payload have arrived, fragment by fragment. Private to in/.
  *
- * IPv4 counts payload in units of eight bytes (RFC 791 section 3.1), so one bit for each unit says
- * it all. Fragments may come in any order; none may overlap another.
+ * IPv4 counts payload in units of eight bytes (RFC 791 section 3.1), so one bit for each unit is
+ * enough. Fragments may come in any order; none may overlap another.
  */
 #pragma once
 
@@ -21,20 +21,20 @@ enum {
 struct extent {
 	uint64_t units[EXTENT_WORDS];
 	uint32_t have; /* bytes */
-	uint32_t end; /* of what has arrived */
+	uint32_t end; /* end of the highest byte that has arrived */
 	uint32_t total; /* 0: the last fragment has not arrived */
 };
 
 enum extent_verdict {
-	EXTENT_NEW, /* noted */
-	EXTENT_AGAIN, /* all of it was there before: the same fragment again, or a lie */
-	EXTENT_CLASH, /* overlaps, or disagrees about where the packet ends */
+	EXTENT_NEW, /* new; it is recorded */
+	EXTENT_AGAIN, /* all of it had arrived before: a duplicate, or forged */
+	EXTENT_CLASH, /* overlaps, or contradicts the known end of the packet */
 };
 
-/* Is this a possible fragment of a packet? @last: no more fragments follow it. */
+/* Are offset and length valid for a fragment? @last: no fragment follows it. */
 bool extent_is_sound(size_t at, size_t len, bool last);
 
-/* A sound fragment of @len bytes at @at has arrived. */
+/* Records a valid fragment (extent_is_sound()) of @len bytes at @at. */
 enum extent_verdict extent_add(struct extent *e, size_t at, size_t len, bool last);
 
 static inline bool extent_is_complete(const struct extent *e)

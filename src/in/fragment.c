@@ -1,8 +1,8 @@
 /*
  * Fragments of IPv4 packets (RFC 791 section 3.2): see fragment.h.
  *
- * The protocol is part of what fragments are known by. A TCP header cut in two is refused, in the
- * first fragment and in the one that would hold the rest (RFC 1858).
+ * The protocol is part of the key of fragments. A TCP header that is split over two fragments is
+ * refused: both the first fragment and the one with the rest (RFC 1858).
  */
 #include "in/fragment.h"
 
@@ -10,14 +10,14 @@
 #include "base/wire.h"
 #include "in/extent.h"
 
-/* RFC 1858 sections 3.2.1 and 4.2: ports and flags stand in one fragment. */
+/* RFC 1858 sections 3.2.1 and 4.2: ports and flags must be in one fragment. */
 static bool is_tiny(uint8_t proto, const struct fragment *f)
 {
 	return proto == PROTO_TCP &&
 	       ((f->at == 0 && f->len < TCP_LEN) || (f->at > 0 && f->at < TCP_LEN));
 }
 
-/* RFC 1122 section 3.2.2: no error about an error, nor about what may be one. */
+/* RFC 1122 section 3.2.2: no error about an error, or about a packet that may be an error. */
 static bool is_mute(uint8_t proto, const struct fragment *f)
 {
 	uint8_t type = f->payload[ICMP_TYPE];

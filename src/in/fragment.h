@@ -1,6 +1,6 @@
 /*
- * A fragment: one fragment, as its headers say, and the header of the packet that the fragments
- * make. Private to in/. Pure functions on bytes: fragment.c for IPv4, fragment6.c for IPv6.
+ * Fragment: reads the headers of a fragment, and makes the header of the reassembled packet.
+ * Private to in/. Pure functions on bytes: fragment.c for IPv4, fragment6.c for IPv6.
  */
 #pragma once
 
@@ -15,34 +15,37 @@ enum { FRAGMENT_HEADER_MAX = 256 };
 
 struct fragment {
 	/*
-	 * Of which packet: addresses (of IPv4: mapped) and protocol; ports: the identification's
-	 * two halves. The realm and what else tells packets apart is the caller's to write.
+	 * Key of the packet: addresses (IPv4: mapped) and protocol; the ports hold the two halves
+	 * of the identification. The caller writes the other fields, such as the realm.
 	 */
 	struct flow6_key key;
-	const uint8_t *header; /* all that is in front of the payload, */
-	size_t header_len; /* at most FRAGMENT_HEADER_MAX; of IPv6 the fragment header is its end */
+	const uint8_t *header; /* all headers in front of the payload */
+	size_t header_len; /* at most FRAGMENT_HEADER_MAX; IPv6: ends with the fragment header */
 	const uint8_t *payload;
-	size_t at, len; /* where in the packet's payload it belongs; sound as extent.h has it */
+	size_t at, len; /* offset and length in the packet's payload; valid by extent.h */
 	bool last; /* no more fragments follow it */
-	bool congested; /* marked on the way (RFC 3168 section 5.3) */
-	bool mute; /* a first fragment of what is never answered: an ICMP error */
+	bool congested; /* it carries the CE mark (RFC 3168 section 5.3) */
+	bool mute; /* a first fragment of an ICMP error: never answered */
 };
 
 /*
- * Reads the fragment at @ip, whose header parse_header() found sound, or parse6_header(). The
- * fragment points into it. DROP_FRAGMENT: it can't be a part of any packet, or hides what decisions
- * are made on; of IPv6 also other reasons for which ipv6_walk() refuses a packet.
+ * Reads the fragment at @ip, whose header parse_header() or parse6_header() has checked. @f points
+ * into it. DROP_FRAGMENT: it cannot be part of any packet, or it hides headers that decisions are
+ * made on. For IPv6 also the reasons of ipv6_walk().
  */
 enum drop fragment_read(const uint8_t *ip, struct fragment *fragment);
 enum drop fragment6_read(const uint8_t *ip, struct fragment *fragment);
 
-/* How much of a first fragment's header of @header_len bytes is the whole packet's. */
+/*
+ * Length of the reassembled packet's header, made of a first fragment's header of @header_len
+ * bytes.
+ */
 size_t fragment_packet_header(size_t header_len);
 size_t fragment6_packet_header(size_t header_len);
 
 /*
- * Writes the whole packet's header to @ip: fragment_packet_header() bytes made of the first
- * fragment's @header. @payload bytes are behind it; both together are at most 65,535.
+ * Writes the header of the reassembled packet to @ip: fragment_packet_header() bytes, made of the
+ * first fragment's @header. @payload bytes follow it; both together are at most 65,535.
  */
 void fragment_write_header(uint8_t *ip, const uint8_t *header, size_t header_len, size_t payload,
 			   bool congested);

@@ -3,10 +3,10 @@
  *
  *   | IPv6, per-hop headers | fragment header | a part of the rest |
  *
- * The headers in front of the fragment header are the whole packet's; the fragment header says
- * which part follows, and what kind of header the rest begins with. Fragments are known by
- * addresses and identification alone. The first one has to hold all headers up to and including the
- * transport's (RFC 7112), so that nobody can hide one; what is behind a second fragment header is
+ * The headers in front of the fragment header belong to the reassembled packet. The fragment header
+ * says which part follows, and which kind of header the fragmented part begins with. The key of
+ * fragments is addresses and identification alone. The first one has to hold all headers up to and
+ * including the transport's (RFC 7112), so that none can be hidden. A second fragment header is
  * refused.
  */
 #include "in/fragment.h"
@@ -15,7 +15,7 @@
 #include "in/extent.h"
 #include "tunnel/ipv6.h"
 
-/* The transport header at @l4, of which @len bytes are there: is all of it? */
+/* Is the transport header at @l4 complete within @len bytes? */
 static bool has_transport(uint8_t proto, const uint8_t *l4, size_t len)
 {
 	switch (proto) {
@@ -28,11 +28,11 @@ static bool has_transport(uint8_t proto, const uint8_t *l4, size_t len)
 	case PROTO_SCTP:
 		return len >= SCTP_LEN;
 	default:
-		return true; /* decided on by addresses, or refused by parse6 */
+		return true; /* forwarded by addresses alone, or refused by parse6 */
 	}
 }
 
-/* All headers are in the first fragment? @len: of the whole fragment at @ip. */
+/* Are all headers in the first fragment? @len: bytes of the fragment at @ip. */
 static enum drop check_first(const uint8_t *ip, size_t len, struct fragment *f)
 {
 	struct ipv6_chain c;
@@ -96,7 +96,7 @@ void fragment6_write_header(uint8_t *ip, const uint8_t *header, size_t header_le
 	size_t whole = fragment6_packet_header(header_len);
 	struct ipv6_chain c;
 
-	ipv6_walk(header, header_len, false, &c); /* as before: up to the fragment header */
+	ipv6_walk(header, header_len, false, &c); /* checked: up to the fragment header */
 	memcpy(ip, header, whole);
 	ip[c.names_fragment] = header[c.fragment];
 	wire_put_be16(ip + IPV6_LENGTH, htons((uint16_t)(whole - IPV6_LEN + payload)));

@@ -1,9 +1,9 @@
 /*
  * The tc guard program: for AF_PACKET ports, where the kernel sees a copy of every packet.
  *
- * AF_PACKET sockets are served before tc ingress, so what is dropped here has reached us already.
- * Without it the kernel would answer packets to our egress addresses and GRE to our tunnel ends
- * with ICMP errors, or forward them.
+ * AF_PACKET sockets get packets before tc ingress, so packets that are dropped here have reached us
+ * already. Without this program the kernel would answer packets to our egress addresses and GRE to
+ * our tunnel ends with ICMP errors, or forward them.
  */
 #define STEER_LOAD bpf_skb_load_bytes
 #include "in/steer_match.bpf.h"

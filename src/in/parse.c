@@ -2,9 +2,9 @@
  * Parse: is the inner packet sound, and by what key is it looked up?
  *
  * The checks are those of RFC 1812 section 5.2.2 for IPv4, and for TCP, UDP and ICMP that the
- * header is there and as long as it says. Checksums of the transport are left to the end hosts:
- * rewriting updates them by difference, so that an error stays an error. But those that a neighbour
- * left undone are finished first (in/partial.c).
+ * header is there and as long as it says. Transport checksums are left to the end hosts: rewriting
+ * updates them by difference, so a wrong checksum stays wrong. A checksum that a neighbour left
+ * unfinished is finished first (in/partial.c).
  */
 #include "in/stages.h"
 
@@ -19,9 +19,9 @@
 #include "path/handover.h"
 
 /*
- * A header that is not of IPv4's usual length. Options are not for us but two: a source route (RFC
- * 791 section 3.1) would lead the packet where no flow of ours is about, so it is refused as RFC
- * 7126 sections 4.3 and 4.4 say.
+ * An IPv4 header with options. They are ignored, except for the two source routes (RFC 791 section
+ * 3.1): a source route would send the packet past its flow, so it is refused (RFC 7126 sections 4.3
+ * and 4.4).
  */
 static __attribute__((noinline)) enum drop check_options(const uint8_t *ip, size_t len,
 							 size_t *header)
@@ -123,14 +123,17 @@ static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p
 	}
 }
 
-/* RFC 1812 section 5.3.1; a packet for the gateway itself has arrived and may have no hops left. */
+/*
+ * RFC 1812 section 5.3.1. A packet to the gateway itself is not forwarded, so its TTL may be used
+ * up.
+ */
 static bool ttl_expired(const struct context *ctx, const struct packet *p)
 {
 	return p->data[IPV4_TTL] <= 1 && p->onramp != TUNNEL_NONE &&
 	       p->probe.key.dst != ctx->net->tunnels[p->onramp].address;
 }
 
-/* Of a protocol that is not translated; ICMP that is no query is a matter of its own link. */
+/* A protocol that is not translated. ICMP messages other than queries are local to a link. */
 static void refuse_protocol(struct context *ctx, struct burst *b, struct packet *p)
 {
 	if (p->onramp == TUNNEL_NONE || p->probe.key.proto == PROTO_ICMP ||
@@ -143,7 +146,7 @@ static void refuse_protocol(struct context *ctx, struct burst *b, struct packet 
 	burst_answer(b, p, ANSWER_PROTOCOL);
 }
 
-/* Off the fast path: what can't be looked up by its own header, and what is refused. */
+/* Off the fast path: fragments, ICMP errors and packets that are refused. */
 static void parse_leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)

@@ -3,8 +3,8 @@
 
 #include "path/context.h"
 
-/* What the stages do with one packet, for stage_reassemble(). */
-enum drop parse_header(struct packet *p); /* DROP_FRAGMENT: sound, but a fragment */
+/* Parse one packet, for stage_reassemble(). */
+enum drop parse_header(struct packet *p); /* DROP_FRAGMENT: a valid fragment */
 void parse_packet(struct context *ctx, struct burst *b, struct packet *p);
-enum drop parse6_header(struct packet *p); /* the same of IPv6 */
+enum drop parse6_header(struct packet *p); /* the same for IPv6 */
 void parse6_packet(struct context *ctx, struct burst *b, struct packet *p);

@@ -4,8 +4,8 @@
  * Extension headers are walked over (tunnel/ipv6.h). There is no header checksum. A UDP checksum of
  * zero means none, as tunnels use it (RFC 6935).
  *
- * Where nothing is translated no port is needed: a flow of a protocol that we do not know is a pair
- * of addresses. Not so ICMP: what is neither echo nor an error stays on its link.
+ * A flow that is not translated needs no ports: for an unknown protocol the pair of addresses is
+ * its key. ICMPv6 is an exception: messages other than echo and errors stay on their link.
  */
 #include "in/stages.h"
 
@@ -31,7 +31,7 @@ static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)
 	return DROP_NONE;
 }
 
-/* From a site by a global prefix of its own, or from the Internet to somebody's. */
+/* From a site with a source in its global prefix, or from the Internet to any global prefix. */
 static bool is_untranslated(const struct context *ctx, const struct packet *p,
 			    const struct flow6_key *key)
 {
@@ -104,7 +104,9 @@ static enum drop parse(const struct context *ctx, struct packet *p, struct flow6
 	}
 }
 
-/* All but the addresses is in the packet's own probe, where what both families share reads it. */
+/*
+ * All but the addresses is in the packet's own probe, too: code for both families reads it there.
+ */
 static void complete_key(const struct packet *p, struct flow6_key *key)
 {
 	key->sport = p->probe.key.sport;
@@ -121,7 +123,7 @@ static bool hops_expired(const struct context *ctx, const struct packet *p,
 	       !addr6_equal(&key->dst, &ctx->net->tunnel_addresses6[p->onramp]);
 }
 
-/* RFC 4443 section 2.1: errors are the types below 128; of those we know four. */
+/* RFC 4443 section 2.1: errors are the types below 128; we know four of them. */
 static bool is_error(const struct packet *p)
 {
 	const uint8_t *icmp = p->data + p->l4;
@@ -130,7 +132,7 @@ static bool is_error(const struct packet *p)
 	       icmp[ICMP_TYPE] >= ICMPV6_UNREACHABLE && icmp[ICMP_TYPE] <= ICMPV6_PARAMETER;
 }
 
-/* As in parse.c. Over a global prefix every protocol goes. */
+/* As in parse.c. With a global prefix every protocol is forwarded. */
 static void refuse_protocol(struct context *ctx, struct burst *b, struct packet *p)
 {
 	uint16_t site = p->probe.key.realm;
@@ -145,7 +147,7 @@ static void refuse_protocol(struct context *ctx, struct burst *b, struct packet 
 	burst_answer6(b, p, ANSWER_PROTOCOL);
 }
 
-/* Off the fast path: what can't be looked up by its own headers, and what is refused. */
+/* Off the fast path: fragments, ICMPv6 errors and packets that are refused. */
 static void parse6_leave(struct context *ctx, struct burst *b, struct packet *p, enum drop drop)
 {
 	if (drop == DROP_FRAGMENT)

@@ -1,11 +1,11 @@
-/* Checksums that a neighbour left undone: see partial.h. */
+/* Partial checksums: see partial.h. */
 #include "in/partial.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "tunnel/ipv6.h"
 
-/* The transport of a packet: where it is, and the sum of the addresses in front of it. */
+/* The transport header of a packet, and the sum of its addresses. */
 struct transport {
 	uint8_t *l4;
 	size_t len;
@@ -40,7 +40,7 @@ static bool find_ipv6(uint8_t *ip, size_t len, struct transport *t)
 	return true;
 }
 
-/* Where the checksum is, and of how many bytes. NULL: it has none. */
+/* Finds the checksum field, and how many bytes it covers. NULL: there is none. */
 static uint8_t *find_field(struct transport *t)
 {
 	if (t->proto == PROTO_TCP)
@@ -71,15 +71,18 @@ bool partial_finish(uint8_t *ip, size_t len)
 	memcpy(&sum, field, sizeof(sum));
 	if (sum != pseudo_sum(&t))
 		return false;
-	/* the field holds the pseudo-header's sum, so that it is in this one */
+	/* the field holds the sum of the pseudo-header, so this sum includes it */
 	sum = checksum_apply_nonzero(UINT16_MAX, checksum_add(0, t.l4, t.len));
 	if (memcmp(field, &sum, sizeof(sum)) == 0)
-		return false; /* finished, and equal by chance */
+		return false; /* finished; equal by chance */
 	memcpy(field, &sum, sizeof(sum));
 	return true;
 }
 
-/* Finishes one, and has its port's others looked at, too. */
+/*
+ * Finishes the checksum of one packet. If it was partial, all packets of its port are checked from
+ * now on.
+ */
 static void look_at(struct context *ctx, struct packet *p)
 {
 	if (!partial_finish(p->data, p->len))

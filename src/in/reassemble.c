@@ -1,14 +1,14 @@
 /*
- * Reassemble: fragments wait until their packet is whole, then it goes on as one.
+ * Reassemble: fragments wait until their packet is complete; then the reassembled packet goes on.
  *
- * The stage knows what was cut: a packet of a site or from the Internet, or the tunnel's packet
- * around it; of either family. A tunnel's whole packet is opened here, and may hold a fragment once
- * more; then it is parsed here, too, since no packet goes back. Where fragments wait, and what
- * bounds them, is in assembly.c; how they are read, in fragment.c and fragment6.c.
+ * Fragments are of an inner packet (of a site or from the Internet) or of an outer packet (of a
+ * tunnel), of either family. A reassembled outer packet is decapsulated and parsed here, since no
+ * packet goes back to an earlier stage; the inner packet may be a fragment again. assembly.c holds
+ * the fragments and bounds them; fragment.c and fragment6.c read them.
  *
- * Fragments of a packet may come to different workers: the owner of its key puts it together.
- * Whether a first fragment from the Internet belongs to a flow is known to the flow's owner: it
- * goes there first.
+ * Fragments of one packet may arrive at different workers; the worker that owns their key
+ * reassembles them. A first fragment from the Internet goes to the owner of its flow first, which
+ * alone knows whether the flow exists.
  */
 #include "in/stages.h"
 
@@ -25,7 +25,7 @@ static bool is_six(const struct packet *p)
 	return p->data[IPV6_VERSION] >> 4 == 6;
 }
 
-/* DROP_FRAGMENT: a sound one. */
+/* DROP_FRAGMENT: a valid fragment. */
 static enum drop read_header(struct packet *p)
 {
 	return is_six(p) ? parse6_header(p) : parse_header(p);
@@ -60,7 +60,10 @@ static enum drop read_fragment(const struct context *ctx, const struct packet *p
 	return drop;
 }
 
-/* A tunnel's packet: @p becomes the one inside, of the family that GRE says. */
+/*
+ * Decapsulates a reassembled tunnel packet: @p becomes the inner packet, of the family that the
+ * tunnel's header names.
+ */
 static enum drop open_reassembled(struct context *ctx, struct packet *p)
 {
 	enum stage next = STAGE_PARSE;
@@ -69,7 +72,7 @@ static enum drop open_reassembled(struct context *ctx, struct packet *p)
 	if (drop != DROP_NONE)
 		return drop;
 	if (next == STAGE_PARSE6 && ctx->flows6 == NULL)
-		return DROP_NO_IPV6; /* as parse6 says of what is whole */
+		return DROP_NO_IPV6; /* parse6 gives the same reason */
 	return p->len < IPV4_LEN || is_six(p) != (next == STAGE_PARSE6) ? DROP_INNER_MALFORMED
 									: DROP_NONE;
 }
@@ -82,8 +85,8 @@ static bool is_foreign(const struct context *ctx, struct packet *p, const struct
 }
 
 /*
- * Asks whose flow a first fragment from the Internet belongs to; p->site_of_fragment says it
- * afterwards. @gone: another worker has it now, to find out.
+ * Finds the flow of a first fragment from the Internet and writes its site to p->site_of_fragment.
+ * @gone: the fragment was handed to the worker that owns the flow.
  */
 static enum drop ask(struct context *ctx, struct packet *p, const struct fragment *fragment,
 		     bool *gone)
@@ -100,7 +103,7 @@ static enum drop ask(struct context *ctx, struct packet *p, const struct fragmen
 	return DROP_NONE;
 }
 
-/* Gives the fragment to the worker that puts its packet together, if that is another one. */
+/* Hands the fragment to the worker that reassembles its packet, if that is another one. */
 static bool hand_over(struct context *ctx, struct burst *b, struct packet *p,
 		      const struct fragment *fragment)
 {
@@ -114,7 +117,9 @@ static bool hand_over(struct context *ctx, struct burst *b, struct packet *p,
 	return true;
 }
 
-/* Takes a fragment. True: @p is now a whole packet, opened; else it has been dealt with. */
+/*
+ * Takes a fragment. True: @p is now the reassembled packet, decapsulated. False: @p was consumed.
+ */
 static bool reassemble_take(struct context *ctx, struct burst *b, struct packet *p)
 {
 	struct fragment fragment;

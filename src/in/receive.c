@@ -1,13 +1,13 @@
 /*
  * Receive: a burst from the ports and from other workers.
  *
- * These are the sources. Who is first takes turns, so that a flooded one does not starve the
- * others: a burst may be full before the last is asked. A frame that came in several buffers is
- * made one here, or it is dropped: behind this stage a packet is one fragment of memory with
- * HEADROOM_MIN bytes in front.
+ * Ports and other workers are the sources. A burst may be full before the last source is polled, so
+ * the first source rotates: a flooded one does not starve the others. A frame in several buffers is
+ * copied into one, or dropped: after this stage a packet is contiguous, with HEADROOM_MIN bytes of
+ * headroom.
  *
- * An af_packet port hands over all that its interface hears, also for other stations; elsewhere the
- * card or the steer program has seen to it, and nobody looks again.
+ * An af_packet port delivers all frames that its interface receives, also those for other stations.
+ * On other ports the NIC or the steer program filters them, and they are not checked again.
  */
 #include "in/receive.h"
 
@@ -43,8 +43,8 @@ static void receive_open(struct context *ctx, struct burst *b, struct packet *p,
 }
 
 /*
- * To our Ethernet address; or to a group, if it may ask for an address of ours: packets that were
- * sent to a group ask nothing (RFC 1122 section 3.3.6).
+ * Is the frame for us: to our Ethernet address, or an ARP or ND request to a group? IP packets in
+ * frames to a group are not forwarded (RFC 1122 section 3.3.6).
  */
 static bool is_for_us(const struct context *ctx, const struct packet *p)
 {
@@ -52,14 +52,14 @@ static bool is_for_us(const struct context *ctx, const struct packet *p)
 
 	if (p->len < ETHER_LEN ||
 	    memcmp(d + ETHER_DST, ctx->nexthops->macs[p->in_port], ETHER_ADDR_LEN) == 0)
-		return true; /* or too short for anything: that is said later */
+		return true; /* or too short: a later stage drops it */
 	return d[ETHER_DST] & ETHER_GROUP &&
 	       (wire_16(d + ETHER_TYPE) == ETHER_ARP ||
 		(wire_16(d + ETHER_TYPE) == ETHER_IPV6 && p->len >= ETHER_LEN + IPV6_LEN &&
 		 d[ETHER_LEN + IPV6_DST] == IPV6_MULTICAST));
 }
 
-/* Those of the list from number @first on that are for others are dropped. */
+/* Drops the packets from number @first on that are for other stations. */
 static void sort_out(const struct context *ctx, struct burst *b, unsigned first)
 {
 	unsigned kept = first;
@@ -78,8 +78,8 @@ static void sort_out(const struct context *ctx, struct burst *b, unsigned first)
 }
 
 /*
- * Tells the program in the kernel how many packets this worker took from a ring, @n now. What the
- * kernel lost on the way into it looks as if it still waited, until the ring is found empty.
+ * Tells the steer program that this worker took @n more packets from a ring. Packets that the
+ * kernel lost on the way into the ring count as waiting until the ring is found empty.
  */
 static void tell_taken(struct steer_queue *ring, uint16_t n)
 {
@@ -89,7 +89,7 @@ static void tell_taken(struct steer_queue *ring, uint16_t n)
 		__atomic_store_n(&ring->taken, taken, __ATOMIC_RELAXED);
 }
 
-/* All queues of one port that are this worker's; the burst has @have packets already. */
+/* Polls this worker's queues of one port. The burst has @have packets already. */
 static unsigned poll_port(struct context *ctx, struct burst *b, uint16_t port, unsigned have)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
@@ -113,7 +113,7 @@ static unsigned poll_port(struct context *ctx, struct burst *b, uint16_t port, u
 	return total - have;
 }
 
-/* Number n_ports is not a port: what other workers handed over. */
+/* Source number n_ports is not a port, but the hand-over from other workers. */
 static uint16_t count_sources(const struct context *ctx)
 {
 	return (uint16_t)(ctx->n_ports + (ctx->handover != NULL));

@@ -1,14 +1,14 @@
 /*
- * The XDP steer program: takes from an interface what is Homeward's and leaves the rest to the
- * kernel, SSH and ARP included.
+ * The XDP steer program: takes Homeward's packets from an interface and leaves all others to the
+ * kernel, such as SSH and ARP.
  *
  * It is loaded by DPDK's AF_XDP driver, which puts its socket into xsks_map; the daemon then fills
- * steer_addrs. Until that is done everything passes, as if we were not there. What is ours never
- * falls through to the kernel, which would answer it with a reset or an ICMP error: if nobody
- * listens on the queue, or the ring is nearly full (steer_share.bpf.h), it is dropped and counted.
+ * steer_addrs. Until then all packets pass to the kernel. A packet of ours never reaches the
+ * kernel, which would answer it with a reset or an ICMP error: if no socket listens on the queue,
+ * or the ring is nearly full (steer_share.bpf.h), the packet is dropped and counted.
  *
- * Dies with the interface, or when the driver takes it off at close. After a kill -9 it stays,
- * passes nothing of ours to the kernel, and the next start replaces it.
+ * The program is removed with the interface, or by the driver at close. After a kill -9 it stays
+ * and still keeps our packets from the kernel, until the next start replaces it.
  */
 #define STEER_LOAD bpf_xdp_load_bytes
 #include "in/steer_match.bpf.h"
@@ -21,7 +21,7 @@ struct {
 	__type(value, __u32);
 } xsks_map SEC(".maps");
 
-/* Ours: into the ring of its queue, or dropped. What it is counted as. */
+/* Puts a packet of ours into the ring of its queue, or drops it. Returns the counter to raise. */
 static __always_inline __u32 give(struct xdp_md *ctx, __u32 what)
 {
 	__u32 queue = ctx->rx_queue_index;

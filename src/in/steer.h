@@ -1,20 +1,19 @@
 /*
  * What the two kernel-side programs (steer.bpf.c, guard.bpf.c) and the daemon agree on: the maps.
  *
- *   steer_addrs      IPv4 address -> enum steer_flags: what is ours
+ *   steer_addrs      IPv4 address -> enum steer_flags: which packets are ours
  *   steer_addrs6     the same for IPv6
- *   steer_prefixes6  IPv6 prefix -> the same for all that is in it
- *   steer_mac        0 -> the interface's Ethernet address; zero: not known, any will do
+ *   steer_prefixes6  IPv6 prefix -> the same for every address in it
+ *   steer_mac        0 -> the interface's Ethernet address; zero: unknown, all frames match
  *   steer_counts     enum steer_count -> packets, per CPU
- *   steer_queues     receive queue -> struct steer_queue, in memory that the worker sees, too
+ *   steer_queues     receive queue -> struct steer_queue, memory shared with the worker
  *
  * Included by BPF programs: constants and plain structs only.
  */
 #pragma once
 
 enum steer_flags {
-	STEER_TUNNEL_END =
-		1, /* what tunnels carry to this address is ours, the rest is the kernel's */
+	STEER_TUNNEL_END = 1, /* tunnel packets to this address are ours, others are the kernel's */
 	STEER_EGRESS = 2, /* every IP packet to this address or prefix is ours */
 	STEER_ARP = 4, /* we answer ARP, or neighbour solicitations, for it */
 };
@@ -24,22 +23,22 @@ enum steer_count {
 	STEER_TOOK_EGRESS,
 	STEER_TOOK_ARP,
 	STEER_PASSED, /* left to the kernel */
-	STEER_LOST, /* ours, but nobody listens on its queue: dropped, never given to the kernel */
-	STEER_CROWDED, /* ours, but its sender had its share of a ring that is nearly full */
+	STEER_LOST, /* ours, but no socket on its queue: dropped, never passed to the kernel */
+	STEER_CROWDED, /* ours, but its sender has used up its share of a nearly full ring */
 	STEER_COUNTS,
 };
 
 enum {
 	STEER_ADDRS_MAX = 131072,
 	STEER_QUEUES_MAX = 64,
-	/* of a receive ring: packets */
+	/* sizes of a receive ring, in packets */
 	STEER_RING = 2048,
-	STEER_CALM = STEER_RING / 4 * 3, /* below that everybody may add to it */
-	STEER_EPOCH = 1024, /* when the worker has taken so many shares begin anew */
+	STEER_CALM = STEER_RING / 4 * 3, /* below this fill level nobody is limited */
+	STEER_EPOCH = 1024, /* shares are reset when the worker has taken this many packets */
 	STEER_SHARE_MIN = 16,
 };
 
-/* How full a receive ring is: put - taken. Each on a cache line of its own. */
+/* Fill level of a receive ring: put - taken. Each on its own cache line. */
 struct steer_queue {
 	unsigned long long put; /* written by the program in the kernel */
 	unsigned long long to_line[7];

@@ -1,13 +1,13 @@
 /*
  * Is this frame ours? Shared by the XDP steer program and the tc guard program.
  *
- * Only IP and ARP in plain Ethernet are looked at: what is in a VLAN, is cut short or is not IP at
- * all belongs to the kernel. A tag of VLAN 0 is none (in/tag.h). Every fragment of an IPv4 packet
- * carries its protocol and addresses, so they need no special case. IPv6 has other headers in front
- * of a tunnel's; every fragment says what begins in its packet's first one, so a walk that takes
- * the fragment header for any other finds them all.
+ * Only IP and ARP in untagged Ethernet frames can be ours: frames in a VLAN, truncated frames and
+ * other protocols belong to the kernel. A tag of VLAN 0 does not count (in/tag.h). Every fragment
+ * of an IPv4 packet carries its protocol and addresses, so fragments need no special case. In IPv6,
+ * extension headers may precede the tunnel's header. Every IPv6 fragment names the first header of
+ * the fragmented part, so a walk that treats the fragment header as any other finds all fragments.
  *
- * Who includes this defines STEER_LOAD, the helper that copies bytes of its context.
+ * The file that includes this defines STEER_LOAD, the helper that copies bytes of its context.
  */
 #pragma once
 
@@ -60,7 +60,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64); /* as on the wire, two bytes of zero behind it */
+	__type(value, __u64); /* as on the wire, then two zero bytes */
 } steer_mac SEC(".maps");
 
 struct {
@@ -73,8 +73,8 @@ struct {
 enum { ARP_REQUEST = 1 };
 
 /*
- * The ARP packet of Ethernet and IPv4, RFC 826. Not from <linux/if_arp.h>: that asks for the C
- * library's headers, which Debian has not for this target.
+ * The ARP packet of Ethernet and IPv4, RFC 826. Not from <linux/if_arp.h>, which needs C library
+ * headers that Debian lacks for this target.
  */
 struct arp_ipv4 {
 	__be16 hardware, protocol;
@@ -86,7 +86,7 @@ struct arp_ipv4 {
 	__be32 target;
 } __attribute__((packed));
 
-/* RFC 8200 section 3 and RFC 4861 section 4.3, as far as we look. */
+/* RFC 8200 section 3 and RFC 4861 section 4.3, the fields that we read. */
 struct ipv6_header {
 	__u8 version, rest[5];
 	__u8 next, hops;
@@ -100,23 +100,23 @@ struct solicitation {
 	struct steer_ipv6 target;
 };
 
-/* How every header begins that may stand in front of a tunnel's, RFC 8200 section 4. */
+/* How every extension header begins (RFC 8200 section 4). */
 struct extension {
-	__u8 next, units; /* of 8 bytes, without the first; a fragment header has 0 there */
+	__u8 next, units; /* units of 8 bytes beyond the first 8; 0 in a fragment header */
 };
 
-enum { EXTENSIONS_END = 255 }; /* from the IPv6 header on */
+enum { EXTENSIONS_END = 255 }; /* bytes from the IPv6 header on */
 
 struct tag {
 	__be16 vlan; /* and priority */
 	__be16 type; /* of what follows */
 };
 
-/* What is behind Ethernet, or behind priority tags. */
+/* The layer-3 header behind Ethernet and priority tags. */
 struct steer_frame {
 	__be16 type;
 	void *l3;
-	__u32 at; /* where l3 is in the frame */
+	__u32 at; /* offset of l3 in the frame */
 };
 
 static __always_inline void steer_count(__u32 what)
@@ -144,7 +144,10 @@ static __always_inline __u32 steer_flags6_of(const struct steer_ipv6 *addr)
 	return flags ? *flags : 0;
 }
 
-/* Asked last: without global prefixes the map is empty, which costs the kernel's packets a call. */
+/*
+ * Looked up last. Without global prefixes the map is empty, and the lookup costs the kernel's
+ * packets one call.
+ */
 static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
 {
 	struct steer_prefix6 key = {.len = 128};
@@ -164,8 +167,8 @@ static __always_inline int is_tunnel(__u8 protocol)
 
 /*
  * Is there a tunnel's header behind the extension headers of an IPv6 packet, the first of kind
- * @next? What is cut short is not. By the helper: without CAP_PERFMON the verifier lets nobody add
- * to a packet's pointer.
+ * @next? A truncated packet has none. The helper reads the bytes, since without CAP_PERFMON the
+ * verifier forbids variable offsets into the packet.
  */
 static __always_inline int leads_to_tunnel(void *ctx, __u32 l3_at, __u8 next)
 {
@@ -181,14 +184,14 @@ static __always_inline int leads_to_tunnel(void *ctx, __u32 l3_at, __u8 next)
 		if (at > EXTENSIONS_END || STEER_LOAD(ctx, l3_at + at, &h, sizeof(h)) != 0)
 			return 0;
 		if (next == NEXT_FRAGMENT && h.next == NEXT_OPTIONS)
-			return 1; /* they may be behind another fragment's: Linux puts them there */
+			return 1; /* Linux may put the tunnel's header into another fragment */
 		at += next == NEXT_FRAGMENT ? 8 : (h.units + 1) * 8;
 		next = h.next;
 	}
 	return 0;
 }
 
-/* A solicitation is sent to a group that its target is in, or to the target itself. */
+/* A solicitation is sent to the solicited-node group of its target, or to the target itself. */
 static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *end)
 {
 	struct ipv6_header *ip = l3;
@@ -226,7 +229,7 @@ static __always_inline __u32 match_ipv4(void *l3, void *end)
 	return STEER_PASSED;
 }
 
-/* A sender that says it has an address of ours does not ask: claim.bpf.c sees it. */
+/* A sender that claims an address of ours does not ask for it: claim.bpf.c handles it. */
 static __always_inline __u32 match_arp(void *l3, void *end)
 {
 	struct arp_ipv4 *arp = l3;
@@ -243,8 +246,8 @@ static __always_inline __u32 match_arp(void *l3, void *end)
 }
 
 /*
- * A card or switch may give us what is for another station: that is the kernel's to drop, as RFC
- * 1122 section 3.3.6 has what was sent to all but asks nothing.
+ * A NIC or switch may deliver frames for another station; the kernel drops them. It also drops IP
+ * packets in broadcast or multicast frames (RFC 1122 section 3.3.6).
  */
 static __always_inline int is_for_us(const struct ethhdr *eth, __u32 what)
 {
@@ -291,7 +294,10 @@ static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *e
 	return STEER_PASSED;
 }
 
-/* STEER_PASSED or which kind of ours it is. @data to @end: the first bytes of the frame in @ctx. */
+/*
+ * Returns STEER_PASSED, or which kind of our packets it is. @data to @end: first bytes of the frame
+ * in @ctx.
+ */
 static __always_inline __u32 steer_match(void *ctx, void *data, void *end)
 {
 	struct ethhdr *eth = data;

@@ -1,19 +1,19 @@
 /*
- * Who may use the last quarter of a receive ring.
+ * Shares of the last quarter of a receive ring.
  *
- * When a worker gets no CPU for some milliseconds, or is slower than what comes, its ring fills,
- * and what comes then is lost, whoever sent it: one flooding site takes its neighbours' packets
- * along. So the ring is shared as switches share their buffers. While it is less than three
- * quarters full everything goes in. Above that a sender may add half as many packets as there is
- * room left, until the worker has taken STEER_EPOCH more: the fuller the ring the less, but
- * STEER_SHARE_MIN always. A flood meets its bound at once; who sends little does not.
+ * When a worker gets no CPU for some milliseconds, or packets arrive faster than it forwards, its
+ * ring fills and later packets are lost, whoever sent them: one flooding site would cause loss for
+ * all others. So the ring is shared as switches share their buffers. Below three quarters full, all
+ * packets are accepted. Above that, a sender may add half as many packets as there is room left,
+ * and at least STEER_SHARE_MIN, until the worker has taken STEER_EPOCH more packets. A flood
+ * reaches its limit at once; a slow sender never does.
  *
- * The program counts what it puts into a ring, and the worker, in a page that both see, what it
- * took (in/receive.c). What is lost in between looks as if it waited, until the worker finds the
- * ring empty and says so.
+ * The program counts the packets that it puts into a ring, and the worker those that it took
+ * (in/receive.c), in a page that both share. Packets lost in between count as waiting until the
+ * worker finds the ring empty.
  *
- * A sender is an outer source address and, as sites may share one, a GRE key; outside of tunnels a
- * pair of addresses. They are hashed: two of them may share a share.
+ * A sender is an outer source address and a GRE key, since sites may share an address; outside of
+ * tunnels it is a pair of addresses. Senders are hashed: two of them may fall into one share.
  */
 #pragma once
 
@@ -32,7 +32,7 @@ struct {
 
 struct share {
 	__u32 epoch;
-	__u32 packets; /* in it */
+	__u32 packets; /* packets that the sender added */
 };
 
 struct {
@@ -74,7 +74,7 @@ static __always_inline __u32 sender_of_ipv6(void *l3, void *end)
 	return sum;
 }
 
-/* Other frames are all of one sender. */
+/* All other frames count as one sender. */
 static __always_inline __u32 sender_of(struct ethhdr *eth, void *end)
 {
 	struct steer_frame f;
@@ -89,7 +89,7 @@ static __always_inline __u32 sender_of(struct ethhdr *eth, void *end)
 	return 0;
 }
 
-/* Has the sender of this frame to leave what is left of queue @q to others? */
+/* Has the sender of this frame used up its share of queue @q? */
 static __always_inline int steer_is_crowded(struct steer_queue *q, struct ethhdr *eth, void *end)
 {
 	__u64 taken = q->taken, waiting = q->put - taken, room;

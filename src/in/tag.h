@@ -1,7 +1,6 @@
 /*
- * Priority tags. A tag of VLAN 0 says how urgent a frame is, and not that it is in a VLAN (IEEE
- * 802.1Q section 6.9): such a frame is an untagged one. in/steer_match.bpf.h does the same in the
- * kernel.
+ * Priority tags. A tag of VLAN 0 gives a frame a priority, but puts it into no VLAN (IEEE 802.1Q
+ * section 6.9): the frame is handled as untagged. in/steer_match.bpf.h does the same in the kernel.
  */
 #pragma once
 
@@ -17,8 +16,8 @@ static inline bool tag_is(const struct packet *p)
 }
 
 /*
- * Takes the priority tags off the frame at @p->data, which has an Ethernet header. True: an
- * untagged frame is left. What is in a VLAN stays so; a tag of VLAN 0 in front of it may be gone.
+ * Removes the priority tags of the frame at @p->data, which has an Ethernet header. True: the frame
+ * is now untagged. A tag of another VLAN stays; a tag of VLAN 0 in front of it may be gone.
  */
 static inline bool tag_remove(struct packet *p)
 {

@@ -1,14 +1,14 @@
 /*
- * Transport headers, the same over IPv4 and IPv6. Of a packet: is the header there and as long as
- * it says? Writes ports, and TCP flags. @l4 has @len bytes. Of an embedded packet: which are its
- * answers?
+ * Transport headers, the same over IPv4 and IPv6. For a packet: checks that the header is complete
+ * and writes ports and TCP flags; @l4 has @len bytes. For an embedded packet: writes the ports of
+ * packets in the opposite direction.
  */
 #pragma once
 
 #include "base/wire.h"
 #include "path/packet.h"
 
-/* Why the packet @p, which is shorter than its IP header says, is dropped. */
+/* The drop reason of packet @p, which is shorter than its IP header says. */
 static inline enum drop truncated(const struct packet *p)
 {
 	return p->onramp == TUNNEL_NONE ? DROP_TRUNCATED : DROP_INNER_MALFORMED;
@@ -38,11 +38,12 @@ static inline enum drop transport_udp(struct packet *p, const uint8_t *l4, size_
 	return DROP_NONE;
 }
 
-enum { TRANSPORT_EMBEDDED_MIN = 8 }; /* bytes of an embedded header that say enough (RFC 792) */
+enum { TRANSPORT_EMBEDDED_MIN = 8 }; /* bytes of an embedded header that suffice (RFC 792) */
 
 /*
- * The ports of the answers to what is embedded at @l4, at least TRANSPORT_EMBEDDED_MIN bytes: it
- * has @ports, or is a @request or @reply of ICMP, or has nothing to tell flows apart by.
+ * Writes the ports of packets in the opposite direction of the one embedded at @l4, at least
+ * TRANSPORT_EMBEDDED_MIN bytes. The embedded packet has @ports, or is an ICMP @request or @reply,
+ * or has no ports at all.
  */
 static inline void transport_embedded(const uint8_t *l4, bool ports, bool request, bool reply,
 				      be16_t *sport, be16_t *dport)

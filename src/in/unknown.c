@@ -1,4 +1,4 @@
-/* Tunnels that nobody knows: see unknown.h. */
+/* Unknown tunnels: see unknown.h. */
 #include "in/unknown.h"
 
 #include "base/wire.h"
@@ -20,7 +20,7 @@ static bool is_forgotten(const struct unknown_tunnel *t, uint32_t now_s)
 	return t->packets == 0 || now_s - t->seen_s > UNKNOWN_FORGET_S;
 }
 
-/* Its own place, or else the place that it may take. */
+/* The entry of this tunnel, or else the entry to replace. */
 static struct unknown_tunnel *find_place(struct unknown_tunnels *all,
 					 const struct unknown_tunnel *t, uint32_t now_s)
 {
@@ -60,8 +60,8 @@ void unknown_note(struct context *ctx, const struct unknown_tunnel *tunnel)
 }
 
 /*
- * Fills in the outer addresses. Writes the packet's length; returns where the tunnel's own header
- * begins, or the packet's end.
+ * Fills in the outer addresses and the packet's length. Returns the offset of the tunnel's own
+ * header, or of the packet's end.
  */
 static size_t read_outer(const uint8_t *ip, struct unknown_tunnel *t, size_t *total)
 {
@@ -99,7 +99,7 @@ void unknown_look(struct context *ctx, const struct packet *p, enum drop drop)
 	unknown_note(ctx, &t);
 }
 
-/* False: it was written meanwhile. */
+/* False: the worker wrote it meanwhile. */
 static bool copy(const struct unknown_tunnels *all, struct unknown_tunnel *out)
 {
 	uint64_t before = __atomic_load_n(&all->sequence, __ATOMIC_ACQUIRE);
@@ -111,7 +111,7 @@ static bool copy(const struct unknown_tunnels *all, struct unknown_tunnel *out)
 
 size_t unknown_read(const struct context *ctx, struct unknown_tunnel *out)
 {
-	enum { TRIES = 1000 }; /* a flood of them may be written without an end */
+	enum { TRIES = 1000 }; /* bounded, since during a flood the worker may write all the time */
 	uint32_t now_s = __atomic_load_n(&ctx->now_s, __ATOMIC_RELAXED);
 	size_t n = 0;
 	int tries = 0;

@@ -1,11 +1,11 @@
 /*
- * The last few tunnels that send to us and that no configuration knows, so that an operator sees
- * who it is: a counter says only that there is somebody.
+ * The last tunnels that sent to us and are not configured. They show an operator which far end is
+ * missing in the configuration; a counter alone would not.
  *
- * Bounded: UNKNOWN_TUNNELS of each worker. A new one takes the place of one that was silent for
- * UNKNOWN_FORGET_S, or else of the one with the fewest packets: a flood from ever new addresses
- * does not push out a site that keeps trying. Written by the worker, off the fast path; any thread
- * takes copies.
+ * Bounded: UNKNOWN_TUNNELS of each worker. A new one replaces one that was silent for
+ * UNKNOWN_FORGET_S, or else the one with the fewest packets. So a flood from ever new addresses
+ * does not displace a site that keeps trying. Written by the worker, off the fast path; any thread
+ * may copy them.
  */
 #pragma once
 
@@ -30,8 +30,8 @@ struct unknown_tunnel {
 	uint32_t key; /* host order */
 	uint32_t seen_s; /* the worker's clock */
 	uint8_t has_key;
-	uint8_t reason; /* enum drop: why it is none of ours */
-	uint8_t port; /* it came in by */
+	uint8_t reason; /* enum drop: why it is unknown */
+	uint8_t port; /* port that it came in by */
 	uint8_t pad[5];
 };
 
@@ -40,17 +40,17 @@ struct unknown_tunnels {
 	struct unknown_tunnel list[UNKNOWN_TUNNELS];
 };
 
-/* Counts one packet of @tunnel, whose packets and seen_s are not looked at. */
+/* Counts one packet of @tunnel; ignores its packets and seen_s. */
 void unknown_note(struct context *ctx, const struct unknown_tunnel *tunnel);
 
 /*
- * A packet is dropped by decapsulation: if it is of a tunnel that nobody knows, counts it. @p is as
- * it was received, with its Ethernet header, and its outer header has been checked.
+ * Counts @p, which decapsulation drops, if its tunnel is unknown. @p is as received, with its
+ * Ethernet header; its outer header was checked.
  */
 void unknown_look(struct context *ctx, const struct packet *p, enum drop drop);
 
 /*
- * Copies those seen in the last UNKNOWN_FORGET_S to @out, which has room for UNKNOWN_TUNNELS; how
- * many. seen_s of the copies says how many seconds ago.
+ * Copies those seen in the last UNKNOWN_FORGET_S to @out, which has room for UNKNOWN_TUNNELS;
+ * returns how many. seen_s of the copies is the time since then, in seconds.
  */
 size_t unknown_read(const struct context *ctx, struct unknown_tunnel *out);

@@ -1,10 +1,10 @@
 /*
- * Encapsulate: outer headers of the tunnel, if it goes into one, and Ethernet.
+ * Encapsulate: put the outer headers of the tunnel, if any, and Ethernet in front.
  *
- * A tunnel's headers were made when the network was compiled; a packet adds its length, its TOS
- * byte (DSCP and ECN), an identification where routers may fragment it (RFC 6864), and what that
- * does to the checksum. Over IPv6 it adds a flow label, by which routers spread flows over several
- * paths and keep the packets of each together (RFC 6438).
+ * The headers of a tunnel were made when the network was compiled. For each packet the stage adds
+ * the length, the TOS byte (DSCP and ECN), an identification where routers may fragment the packet
+ * (RFC 6864), and updates the checksum. Over IPv6 it adds a flow label, by which routers spread
+ * flows over several paths and keep the packets of one flow on one path (RFC 6438).
  */
 #include "out/stages.h"
 
@@ -19,7 +19,7 @@
 enum {
 	HEADER_LEAST = IPV4_LEN + 4, /* of any kind of tunnel over IPv4 */
 	LABEL_BITS = 20,
-	CLASS_SHIFT = 20, /* in the first word of IPv6 */
+	CLASS_SHIFT = 20, /* position of the traffic class in the first word */
 	VERSION_6 = 6u << 28,
 };
 
@@ -27,13 +27,16 @@ static_assert(TUNNEL_HEADER_IPV4 == HEADER_LEAST + 4, "it is copied in two parts
 
 #define LABEL_MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio (Knuth, 6.4) */
 
-/* RFC 2983 section 3.1, RFC 6040 section 4.1. In IPv6 it begins in the middle of a byte. */
+/*
+ * RFC 2983 section 3.1, RFC 6040 section 4.1. The IPv6 traffic class begins in the middle of a
+ * byte.
+ */
 static ALWAYS_INLINE uint8_t traffic_class(const uint8_t *ip, const struct family *y)
 {
 	return y->six ? (uint8_t)(wire_16(ip) >> 4) : ip[IPV4_TOS];
 }
 
-/* @header: the tunnel's own, behind the outer IP header. Made, it says IPv4. */
+/* @header: the tunnel's own header, behind the outer IP header. Its ready-made type is IPv4. */
 static ALWAYS_INLINE void put_type(const struct tunnel *t, uint8_t *header, const struct family *y)
 {
 	if (y->six)
@@ -60,7 +63,7 @@ static ALWAYS_INLINE void push_ipv4(const struct tunnel *t, struct packet *p,
 	p->len = len;
 }
 
-/* Not zero, which would say that there is none (RFC 6437 section 3). */
+/* Never zero, which would mean "no label" (RFC 6437 section 3). */
 static uint32_t flow_label(const struct packet *p)
 {
 	uint32_t label = (uint32_t)(p->probe.hash * LABEL_MULTIPLIER >> (64 - LABEL_BITS));
@@ -117,7 +120,7 @@ static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p, uin
 		push_ipv4(t, p, y);
 }
 
-/* A header's type is IPv4's, but for tunnels over IPv6. */
+/* The Ethernet type of a ready-made header is IPv4, except for tunnels over IPv6. */
 static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const struct nexthop *n,
 			       const struct family *y)
 {
@@ -141,7 +144,7 @@ void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *n
 	push(ctx, p, nexthop, &family6);
 }
 
-/* By a nexthop that is not resolved. Of IPv6 nothing turns back. */
+/* Handles a nexthop that is not resolved. IPv6 packets are never hairpinned. */
 static __attribute__((noinline, cold)) void
 encapsulate_leave(struct context *ctx, struct burst *b, struct packet *p, const struct nexthop *n)
 {

@@ -3,6 +3,6 @@
 
 #include "path/context.h"
 
-/* What the stages do with one packet, for stage_fragment(). @nexthop is resolved. */
+/* Encapsulate one packet, for stage_fragment(). @nexthop is resolved. */
 void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
 void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *nexthop);

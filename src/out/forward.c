@@ -1,7 +1,7 @@
 /*
- * Forward: the stage that applies what setup decided. Where the packet goes (a return to the flow's
- * on-ramp, no route asked), what it does to the flow (TCP state, counters, last-seen, a site's
- * change of tunnels), and whether it may go at all (hops left, size).
+ * Forward: apply what setup decided for the flow. The stage finds the nexthop (for a return the
+ * flow's on-ramp, without a route lookup), updates the flow (TCP state, counters, last-seen, the
+ * site's current tunnel), and checks TTL and size of the packet.
  */
 #include "out/stages.h"
 
@@ -13,7 +13,7 @@
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* The same five-tuple starts anew: what it counted was another connection's. */
+/* The same five-tuple begins a new connection: resets the flow's counters. */
 static void restart(struct flow *f, const struct packet *p)
 {
 	memset(f->packets, 0, sizeof(f->packets));
@@ -23,8 +23,8 @@ static void restart(struct flow *f, const struct packet *p)
 }
 
 /*
- * May the other side begin the connection anew? If the Internet may open flows to that port, and
- * the site may have one more half-open connection.
+ * May the far side begin the connection again? Yes, if the Internet may open flows to the port and
+ * the site's limit allows one more half-open connection.
  */
 static bool may_open_again(const struct context *ctx, const struct flow *f,
 			   const struct flow_segment *s)
@@ -45,7 +45,7 @@ static bool fits(const struct context *ctx, const struct packet *p, const struct
 	return flow_tcp_fits(f, p->probe.dir, s);
 }
 
-/* One half-open connection more or less. */
+/* Counts one half-open connection more or less. */
 static void count_half_open(struct context *ctx, const struct flow *f, const struct packet *p,
 			    int change)
 {
@@ -57,7 +57,10 @@ static void count_half_open(struct context *ctx, const struct flow *f, const str
 	source_add(&source, 0, (uint32_t)change);
 }
 
-/* Rare: only here does a flow's state change, and with it what its site has half open. */
+/*
+ * Rare: the only place where packets change a flow's state, and its site's count of half-open
+ * connections.
+ */
 static void move_state(struct context *ctx, struct flow *f, const struct packet *p)
 {
 	const struct flow_segment segment = flow_tcp_read(p->data + p->l4, (size_t)p->len - p->l4);
@@ -67,7 +70,7 @@ static void move_state(struct context *ctx, struct flow *f, const struct packet 
 		return;
 	f->state = flow_tcp_next(before, p->probe.dir, p->tcp_flags);
 	if (f->state != before)
-		f->seen_s = ctx->now_s; /* another state is another timeout, from now on */
+		f->seen_s = ctx->now_s; /* the timeout of the new state starts now */
 	flow_tcp_learn(f, before, p->probe.dir, &segment);
 	if (before == FLOW_TCP_CLOSED && flow_is_half_open(f->state))
 		restart(f, p);
@@ -87,7 +90,7 @@ static void forward_tcp(struct context *ctx, struct flow *f, const struct packet
 
 /*
  * Does the packet keep its flow alive (RFC 4787 REQ-6)? A reset does not (RFC 7857 section 7.1): it
- * may be a host's answer to packets that somebody outside sends on, for ever.
+ * may be a host's answer to packets that somebody outside keeps sending.
  */
 static bool refreshes(const struct context *ctx, const struct packet *p)
 {
@@ -103,7 +106,7 @@ static void forward_count(struct context *ctx, struct flow *f, const struct pack
 	f->bytes[dir] += p->len + ((uint64_t)(f->packets[dir] == 0) << FLOW_BYTES_BITS);
 	if (f->seen_s != ctx->now_s && refreshes(ctx, p))
 		f->seen_s = ctx->now_s;
-	if (p->tcp_flags != 0) /* parse: TCP, and no other */
+	if (p->tcp_flags != 0) /* parse sets it for TCP only */
 		forward_tcp(ctx, f, p);
 }
 
@@ -115,8 +118,8 @@ static inline void answer(struct burst *b, struct packet *p, const struct family
 }
 
 /*
- * Larger than the MTU? A reassembled IPv6 packet is also too big if it is larger than the fragments
- * that its source made: the source knows a smaller path MTU.
+ * Is the packet larger than the MTU? A reassembled IPv6 packet is also too big if it is larger than
+ * the fragments that its source made, since the source knows a smaller path MTU.
  */
 static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct family *y)
 {
@@ -124,8 +127,9 @@ static inline bool is_too_big(const struct packet *p, uint16_t mtu, const struct
 }
 
 /*
- * RFC 1191 section 4 if it says DF; else it leaves in fragments. IPv6 only if it came in fragments
- * (RFC 8200 section 5).
+ * A packet that is too big gets ICMP "fragmentation needed" if DF is set (RFC 1191 section 4);
+ * otherwise it leaves in fragments. An IPv6 packet is fragmented only if it arrived in fragments
+ * (RFC 8200 section 5); otherwise it gets "packet too big".
  */
 static inline bool refuse_too_big(struct burst *b, struct packet *p, const struct family *y)
 {
@@ -142,7 +146,7 @@ static void move(struct context *ctx, struct flow *f, uint16_t onramp)
 		ctx->moved(ctx, f);
 }
 
-/* Routes have changed: the flow's nexthop is another one, or the packet is answered or dropped. */
+/* Routes have changed: gives the flow its new nexthop, or answers or drops the packet. */
 static bool resolve(struct context *ctx, struct burst *b, struct packet *p, struct flow *f,
 		    const struct family *y)
 {
@@ -161,9 +165,9 @@ static bool resolve(struct context *ctx, struct burst *b, struct packet *p, stru
 enum look { LOOK_DONE, LOOK_FITS, LOOK_TOO_BIG };
 
 /*
- * A packet that looks too big for the nexthop in its flow: it is, or the nexthop has moved, or
- * nobody has its id. A moved one has an MTU of 0, so that all other packets pass without a
- * question. LOOK_DONE: the packet has been answered or dropped.
+ * The packet exceeds the MTU of its flow's nexthop: it is too big, or the nexthop has moved, or its
+ * id is not in use. A moved nexthop has an MTU of 0, so packets of other flows need no check of
+ * their own. LOOK_DONE: the packet has been answered or dropped.
  */
 static __attribute__((noinline)) enum look look_again(struct context *ctx, struct burst *b,
 						      struct packet *p, struct flow *f,
@@ -216,7 +220,10 @@ static inline void forward_out(struct context *ctx, struct burst *b, struct pack
 		if (look == LOOK_DONE)
 			return;
 	}
-	/* Another tunnel of the same site (the site is in the key): the return moves there. */
+	/*
+	 * The packet came by another tunnel of the same site (the site is in the key): returns use
+	 * that one now.
+	 */
 	if (unlikely(f->onramp != p->onramp))
 		move(ctx, f, p->onramp);
 	go_on(ctx, b, p, f, f->offramp, y, look);
@@ -229,7 +236,10 @@ static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
 		struct packet *p = b->list[y->forward][i];
 		struct flow *f = flow_table_at(flows, p->probe.record);
 
-		/* Forward, parse let it through only as one for the gateway itself. */
+		/*
+		 * In the forward direction parse lets a TTL this low pass only for packets to the
+		 * gateway itself.
+		 */
 		if (unlikely(p->data[y->ttl_at] <= 1))
 			answer(b, p, y, ANSWER_TTL_EXPIRED);
 		else if (p->probe.dir == FLOW_RETURN)

@@ -1,20 +1,20 @@
 /*
- * Fragment: a packet that is larger than its MTU, and may be fragmented, leaves as fragments. IPv4
- * may be where DF is clear; IPv6 only if it came in fragments: only its source fragments it (RFC
- * 8200 section 5).
+ * Fragment: a packet that is larger than the MTU, and may be fragmented, leaves as fragments. An
+ * IPv4 packet may be fragmented if DF is clear. An IPv6 packet may be only if it arrived in
+ * fragments, since only its source fragments it (RFC 8200 section 5).
  *
- * The only stage that makes packets. It takes what follow or answer passed to it, translates it if
- * that has not been done, copies it fragment by fragment into buffers of their own, and sends the
- * fragments itself, since a burst has no room for them: encapsulated and transmitted like any
- * packet, by the same functions. If buffers run out, nothing of it leaves. (One of rte_ip_frag's
- * two functions makes chains of buffers, which not every port sends; the other is not yet stable in
- * DPDK 22.11.)
+ * The only stage that makes packets. It takes packets from forward and answer, translates them
+ * where that has not been done, and copies each fragment into a buffer of its own. A burst has no
+ * room for the fragments, so the stage encapsulates and transmits them itself, by the functions of
+ * those stages. If buffers run out, no fragment of the packet leaves. (rte_ip_frag is not used: one
+ * of its two functions makes chains of buffers, which not every port can send; the other is not yet
+ * stable in DPDK 22.11.)
  *
- * Law 3: k fragments are k - 1 packets more than came in, counted as fragments_made.
+ * Law 3: k fragments of one packet add k - 1 packets, counted as fragments_made.
  *
- * Towards the Internet many hosts share one address, and fragments of two packets with the same
- * identification would be put together (RFC 6864 section 5.3.1); so they take on one of ours. Those
- * of IPv6 always do: theirs went with the fragment header when they were put together.
+ * Towards the Internet many hosts share one address. Fragments of two packets with the same
+ * identification could be joined (RFC 6864 section 5.3.1), so they get an identification of ours.
+ * IPv6 fragments always do: reassembly removed the fragment header with the original one.
  */
 #include "out/stages.h"
 
@@ -32,7 +32,7 @@ enum {
 	FRAGMENTS_MAX = 128, /* 65,535 bytes through the smallest MTU, 576 */
 };
 
-/* What differs between the families. */
+/* Differences between the families. */
 struct family {
 	void (*rewrite)(struct context *ctx, struct packet *p);
 	void (*encapsulate)(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
@@ -68,14 +68,14 @@ static void fragment_begin(struct context *ctx, struct packet *p, struct fragmen
 	fragmenter_begin(c, p->data);
 }
 
-/* One fragment: @len bytes of what is cut from @at on, ready to leave. */
+/* Makes one fragment, ready to leave: @len bytes of the fragmented part from @at on. */
 static void make_fragment(struct context *ctx, const struct packet *p, const struct fragmenter *c,
 			  size_t at, size_t len, struct rte_mbuf *m)
 {
 	const struct family *y = family_of(p);
 	uint8_t *ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(c->header_len + len));
 	struct packet fragment = {
-		.probe = p->probe, /* its hash is the flow's */
+		.probe = p->probe, /* its hash is that of the flow */
 		.mbuf = m,
 		.data = ip,
 		.len = m->data_len,
@@ -91,7 +91,7 @@ static void make_fragment(struct context *ctx, const struct packet *p, const str
 	m->pkt_len = fragment.len;
 }
 
-/* How much payload goes into one fragment: what fits the MTU and a buffer. */
+/* Payload bytes of one fragment: limited by the MTU and by the buffer. */
 static size_t fragment_size(const struct context *ctx, const struct packet *p, size_t header)
 {
 	struct rte_mempool *pool = reassembled_pool(p->mbuf);
@@ -102,7 +102,7 @@ static size_t fragment_size(const struct context *ctx, const struct packet *p, s
 	return fits < header + 8 ? 0 : (fits - header) & ~(size_t)7;
 }
 
-/* Cuts @p: the fragments, ready to leave. Writes how many. */
+/* Fragments @p: makes all fragments, ready to leave, and writes how many. */
 static enum drop cut(struct context *ctx, struct packet *p, struct rte_mbuf **fragments,
 		     unsigned *n)
 {

@@ -1,12 +1,12 @@
 /*
- * Cut: see fragmenter.h.
+ * Fragmenter: see fragmenter.h.
  *
  *   IPv4   | header | slice |                                    RFC 791 section 3.2
  *   IPv6   | IPv6, per-hop headers | fragment header | slice |   RFC 8200 section 4.5
  *
- * Options of IPv4 that are not to be copied stand in the first fragment only. What stands in front
- * of IPv6's fragment header is what routers on the way may read: all up to the routing header, or
- * up to the hop-by-hop options. The rest of the headers is in the first slice.
+ * IPv4 options without the copied flag are in the first fragment only. In front of the IPv6
+ * fragment header are the headers that routers read: all up to the routing header, or up to the
+ * hop-by-hop options. The other headers are in the first slice.
  */
 #include "out/fragmenter.h"
 
@@ -27,7 +27,8 @@ void fragmenter_begin(struct fragmenter *c, const uint8_t *ip)
 }
 
 /*
- * Options that are not to be copied (RFC 791 section 3.1) become "no operation" in later fragments.
+ * In later fragments, replaces options without the copied flag (RFC 791 section 3.1) by "no
+ * operation".
  */
 static void blank_options(uint8_t *ip, size_t header)
 {
@@ -55,7 +56,7 @@ void fragmenter_write(const struct fragmenter *c, uint8_t *ip, size_t at, size_t
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, c->header_len));
 }
 
-/* Which byte of the headers says what kind @body, which is no fragment header, begins with? */
+/* Offset of the byte that names the first header of @body, where there is no fragment header. */
 static size_t find_name(const uint8_t *ip, size_t body)
 {
 	size_t name = IPV6_NEXT, at = IPV6_LEN;
@@ -71,7 +72,7 @@ void fragmenter6_begin(struct fragmenter *c, const uint8_t *ip, size_t len, uint
 	struct ipv6_chain chain;
 	size_t name;
 
-	ipv6_walk(ip, len, true, &chain); /* parse6 has done so: all headers are there */
+	ipv6_walk(ip, len, true, &chain); /* parse6 has checked that all headers are there */
 	name = find_name(ip, chain.per_hop);
 	c->body = chain.per_hop;
 	c->header_len = c->body + IPV6_FRAGMENT_LEN;

@@ -1,12 +1,12 @@
 /*
- * Hairpin: what leaves for one of our own egress ports comes back in (RFC 4787 REQ-9).
+ * Hairpin: a packet to one of our own egress ports comes back in (RFC 4787 REQ-9).
  *
- * Its flow is one like any other, but that its off-ramp is NEXTHOP_HAIRPIN. With its own egress
- * address and port as source (REQ-9a) it goes through the stages once more, from parse on, as if
- * the Internet had sent it (worker/pipeline.c): the port that it is sent to belongs to a flow of
- * the other host, which may be another site's or its own, or to another worker, or to nobody.
+ * Its flow is an ordinary one whose off-ramp is NEXTHOP_HAIRPIN. The packet gets its egress address
+ * and port as source (REQ-9a) and passes the stages once more, from parse on, as if the Internet
+ * had sent it (worker/pipeline.c). The destination port may belong to a flow of the same site or of
+ * another one, to another worker, or to no flow.
  *
- * To the hosts it is one gateway, so the TTL that was taken is given back.
+ * The packet passes one gateway, so its TTL must fall by one only: the first decrement is undone.
  */
 #include "out/stages.h"
 
@@ -22,7 +22,7 @@ static void give_back_hop(uint8_t *ip)
 		      checksum_apply(wire_be16(ip + IPV4_CHECKSUM), checksum_delta16(0, one_hop)));
 }
 
-/* They stay in the list: the pipeline begins again with it. */
+/* The packets stay in the list, with which the pipeline begins again. */
 void stage_hairpin(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_HAIRPIN]; i++) {

@@ -1,18 +1,18 @@
 /*
  * Identifications of the fragments that we make, and of tunnel packets that a router may fragment.
  *
- * Two packets with the same addresses, protocol and identification may be reassembled into one, so
- * an identification must not come again while fragments of the packet before may live (RFC 6864
- * section 4.2; RFC 8200 section 4.5). Workers share nothing, so each has a part of the numbers that
- * no other worker uses:
+ * Fragments of two packets with the same addresses, protocol and identification may be reassembled
+ * into one packet. So an identification must not be used again while fragments of the earlier
+ * packet may live (RFC 6864 section 4.2; RFC 8200 section 4.5). Workers share no state, so each has
+ * its own part of the numbers:
  *
  *   IPv4   65,536 / workers numbers, counted separately for each of 1,024 hashes of the
  *          destination, so that packets to one destination do not use up the numbers of others
  *   IPv6   at least 2^32 / 4 / workers numbers
  *
- * A worker gives each number of its part once before it gives any again. Counters of IPv4 begin at
- * random. Those of IPv6 are hidden by a keyed permutation, so that nobody can foretell them (RFC
- * 7739): a Feistel network of four rounds (Luby and Rackoff, 1988).
+ * A worker uses every number of its part before it uses one again. IPv4 counters begin at a random
+ * number. IPv6 counters pass through a keyed permutation, so that nobody can predict the numbers
+ * (RFC 7739): a Feistel network of four rounds (Luby and Rackoff, 1988).
  */
 #include "out/identification.h"
 
@@ -25,9 +25,12 @@ enum {
 	HASH_SHIFT = 32 - CONTEXT_IDENTIFICATION_BITS,
 };
 
-static const uint32_t hash_multiplier = 2654435761; /* 2^32 by the golden ratio: Knuth, 6.4 */
+static const uint32_t hash_multiplier = 2654435761; /* 2^32 / golden ratio (Knuth, 6.4) */
 
-/* An even number of bits that can say which worker: the rest has two halves of equal size. */
+/*
+ * Bits for the worker's index. An even number, so that the other bits have two halves of equal
+ * size.
+ */
 static uint8_t index_bits(uint16_t count)
 {
 	uint8_t bits = 0;
@@ -41,7 +44,7 @@ void identification_init(struct context *ctx)
 {
 	const uint32_t part = NUMBERS / ctx->count;
 
-	ctx->identification_part = (uint16_t)part; /* of one worker: 0, all of them */
+	ctx->identification_part = (uint16_t)part; /* 0 stands for all 65,536, with one worker */
 	ctx->identification6_half = (uint8_t)((BITS_6 - index_bits(ctx->count)) / 2);
 	for (size_t i = 0; i < ARRAY_SIZE(ctx->identifications); i++)
 		ctx->identifications[i] = (uint16_t)(flow_table_random(ctx->flows) % part);
@@ -74,6 +77,6 @@ uint32_t identification6_next(struct context *ctx)
 		left = right;
 		right = mixed;
 	}
-	/* of one worker the index is 0, and nothing is left to shift it to */
+	/* with one worker the index is 0, and the shift would be by 32 */
 	return (uint32_t)((uint64_t)ctx->index << 2 * half) | left << half | right;
 }

@@ -1,11 +1,11 @@
-/* Numbers of fragments: see identification.c. */
+/* Identifications of fragments: see identification.c. */
 #pragma once
 
 #include "path/context.h"
 
 /*
- * An identification for a packet of ours to @dst that is a fragment or may become some. No worker
- * gives one that another has, nor the same again before 65,536 / workers others (of IPv6 2^30 /
+ * An identification for a packet to @dst that is a fragment, or that routers may fragment. No two
+ * workers give the same one. A worker repeats one only after 65,536 / workers others (IPv6: 2^30 /
  * workers).
  */
 void identification_init(struct context *ctx); /* ctx->flows, index and count are set */

@@ -1,5 +1,5 @@
 /*
- * MSS clamp: no segment that does not fit the tunnel, or the port to the Internet, is ever sent.
+ * MSS clamp: keeps both ends from sending TCP segments larger than the MTU of the flow's nexthops.
  *
  * Only SYN segments carry the option, so this is off the fast path.
  */
@@ -10,7 +10,7 @@
 #include "base/wire.h"
 #include "path/resolve.h"
 
-enum { MSS_MIN = 48 }; /* less is taken for an attack (CVE-2019-11479) */
+enum { MSS_MIN = 48 }; /* a smaller one counts as an attack (CVE-2019-11479) */
 
 static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 {
@@ -18,7 +18,7 @@ static void clamp_option(uint8_t *tcp, uint8_t *value, uint16_t mss)
 	be16_t checksum = wire_be16(tcp + TCP_CHECKSUM);
 	uint8_t before[4] = {0}, after[4] = {0};
 	size_t word = (size_t)(value - tcp) & ~(size_t)1;
-	size_t len = word == (size_t)(value - tcp) ? 2 : 4; /* at an odd place it spans two words */
+	size_t len = word == (size_t)(value - tcp) ? 2 : 4; /* at an odd offset: spans two words */
 
 	if (old <= mss)
 		return;
@@ -34,7 +34,7 @@ uint16_t mss_of(struct context *ctx, struct flow *f, const struct flow6 *six, ui
 	uint16_t mtu = ctx->nexthops->at[f->onramp].mtu;
 	const struct nexthop *out = resolve_offramp(ctx, f, six);
 
-	if (out->mtu != 0 && out->mtu < mtu) /* 0: there is no route just now */
+	if (out->mtu != 0 && out->mtu < mtu) /* 0: no route at the moment */
 		mtu = out->mtu;
 	return mtu > headers + MSS_MIN ? (uint16_t)(mtu - headers) : MSS_MIN;
 }

@@ -1,12 +1,11 @@
 /*
- * Rewrite: the packet takes on the addresses that its flow says.
+ * Rewrite: translate the addresses and ports of a packet as its flow says.
  *
  *   forward   source address and port (or ICMP identifier) become the egress ones
  *   return    destination address and port become the private ones
  *
- * and the TTL goes down by one. Checksums follow by difference (RFC 1624): what arrived damaged
- * leaves damaged. ICMP has no pseudo header, and a UDP checksum of zero means there is none
- * (RFC 768).
+ * The TTL is decremented. Checksums are updated by difference (RFC 1624), so a wrong one stays
+ * wrong. ICMP has no pseudo header, and a UDP checksum of zero means there is none (RFC 768).
  */
 #include "out/stages.h"
 
@@ -20,7 +19,7 @@
 
 enum { HEADERS = IPV4_LEN + TCP_LEN };
 
-/* What changes: an address at @ip_at of the IPv4 header, and a port. */
+/* The fields to change: an address at offset @ip_at of the IPv4 header, and a port. */
 struct change {
 	be32_t old_addr, new_addr;
 	struct port_change port;

@@ -3,6 +3,6 @@
 
 #include "path/context.h"
 
-/* What the stages do with one packet, for stage_fragment(). */
+/* Translate one packet, for stage_fragment(). */
 void rewrite(struct context *ctx, struct packet *p);
 void rewrite6(struct context *ctx, struct packet *p);

@@ -1,9 +1,8 @@
 /*
  * Rewrite of IPv6: as rewrite.c, with addresses of 128 bits and no header checksum.
  *
- * The transport's checksum covers the addresses, that of ICMPv6 included (RFC 8200 section 8.1). A
- * packet of a flow that is not translated loses a hop and is else as it came, whatever its
- * protocol.
+ * Every transport checksum covers the addresses, also that of ICMPv6 (RFC 8200 section 8.1). In a
+ * flow that is not translated only the hop limit changes, whatever the protocol.
  */
 #include "out/stages.h"
 
@@ -15,7 +14,7 @@
 
 enum { HEADERS = IPV6_LEN + TCP_LEN };
 
-/* Writes the new address; what that does to checksums. */
+/* Writes the new address. Returns the difference for checksums. */
 static uint64_t rewrite_address(uint8_t *ip, const struct flow6 *six, enum flow_dir dir)
 {
 	bool back = dir == FLOW_RETURN;

@@ -1,14 +1,14 @@
 /*
- * Rewrite embedded: an ICMP error takes on the addresses that its flow says, inside and out.
+ * Rewrite embedded: translate an ICMP error and its embedded packet as the flow says.
  *
  *   from the Internet   embedded source and the error's destination become the private host;
- *                       whoever made the error keeps its address (RFC 5508 REQ-4)
+ *                       the error's source is kept (RFC 5508 REQ-4)
  *   from a site         embedded destination and the error's source become the flow's egress
- *                       address, which is all that the Internet may see of the site (REQ-5)
+ *                       address, so that the site's addresses stay hidden (REQ-5)
  *
- * Where nothing was translated the error's source stays as it is. The embedded packet's checksums
- * follow by difference, as far as they are in the embedded packet; the error's own ones were
- * verified when it came in and are made anew.
+ * If the embedded packet was not translated, the error's source is kept. Checksums inside the
+ * embedded packet are updated by difference, if they are present. The error's own checksum was
+ * verified on arrival and is computed anew.
  */
 #include "out/stages.h"
 
@@ -18,7 +18,7 @@
 #include "out/transport.h"
 #include "path/resolve.h"
 
-/* What changes in the embedded packet: the side of the packet that our flow translated. */
+/* The fields of the embedded packet that change: the end that our flow translates. */
 struct swap {
 	be32_t old_addr, new_addr;
 	struct port_change port;
@@ -89,7 +89,7 @@ uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
 		n = resolve_offramp(ctx, f, six);
 		p->nexthop = f->offramp;
 	}
-	return n->resolved ? n->mtu : UINT16_MAX; /* if not: encapsulation will say */
+	return n->resolved ? n->mtu : UINT16_MAX; /* otherwise encapsulation gives the reason */
 }
 
 void stage_rewrite_embedded(struct context *ctx, struct burst *b)
@@ -100,7 +100,7 @@ void stage_rewrite_embedded(struct context *ctx, struct burst *b)
 		bool too_big = p->len > embedded_nexthop(ctx, p, f, NULL);
 
 		if (too_big && wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF) {
-			burst_drop(b, p, DROP_TOO_BIG); /* no error about an error */
+			burst_drop(b, p, DROP_TOO_BIG); /* no ICMP error about an error */
 			continue;
 		}
 		rewrite_error(p, f, p->probe.dir);

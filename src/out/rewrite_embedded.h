@@ -9,10 +9,10 @@
  */
 void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum flow_dir dir);
 
-/* The same of IPv6. @embedded is one that embedded6_key() could read. */
+/* The same for IPv6. embedded6_key() has accepted @embedded. */
 void rewrite_embedded6(uint8_t *embedded, size_t len, const struct flow *f, const struct flow6 *six,
 		       enum flow_dir dir);
 
-/* Gives @p the nexthop of @f's packets in its direction. Returns how much fits. */
+/* Sets @p->nexthop to that of @f's packets in the direction of @p. Returns its MTU. */
 uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
 			  const struct flow6 *six);

@@ -1,10 +1,10 @@
 /*
- * Rewrite embedded of ICMPv6: as rewrite_embedded.c. An error takes on the addresses that its flow
- * says, inside and out; its own checksum was verified when it came in and is made anew.
+ * Rewrite embedded of ICMPv6: as rewrite_embedded.c. The error's own checksum was verified on
+ * arrival and is computed anew.
  *
- * In a flow that is not translated the embedded packet is right as it is. So is the source of an
- * error from the site, if it too lies in one of the site's global prefixes: the router that made
- * it. Otherwise it becomes the host's, as nobody out there may see the site's other addresses.
+ * In a flow that is not translated the embedded packet is not changed. The source of an error from
+ * the site, which is a router there, is kept if it is in one of the site's global prefixes.
+ * Otherwise it becomes the address of the host, so that the site's other addresses stay hidden.
  */
 #include "out/stages.h"
 

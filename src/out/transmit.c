@@ -1,9 +1,9 @@
 /*
- * Transmit and drop: the two ends of a packet's way through us.
+ * Transmit and drop: the last two stages of a packet.
  *
- * Every packet of a burst comes to exactly one of them: it leaves by a port and is counted as sent,
- * or its buffer is freed and its reason counted (law 3). What a port does not take is not tried
- * again: a full ring is a drop with a name, waiting would hold up everybody else.
+ * Every packet of a burst reaches exactly one of them: it leaves by a port and is counted as sent,
+ * or its buffer is freed and the drop reason is counted (law 3). A packet that a port does not take
+ * is dropped and not retried: waiting for a full ring would delay all others.
  */
 #include "out/stages.h"
 
@@ -38,7 +38,7 @@ static void drop_frames(struct context *ctx, struct rte_mbuf **frames, unsigned 
 	rte_pktmbuf_free_bulk(frames, n);
 }
 
-/* Or hands them to the worker that may. */
+/* Transmits on a port, or hands the frames to the worker that transmits there. */
 void transmit_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n)
 {
 	if (ctx->ports[port].tx_worker == ctx->index)
@@ -49,7 +49,7 @@ void transmit_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frame
 		handover_frames(ctx, port, frames, n);
 }
 
-/* Sends what was gathered for one port. */
+/* Sends the packets gathered for one port. */
 static void flush(struct context *ctx, uint16_t port)
 {
 	struct context_port *to = &ctx->ports[port];
@@ -83,7 +83,7 @@ void stage_transmit(struct context *ctx, struct burst *b)
 	}
 }
 
-/* Whose packet it is: the tunnel's that it came out of, or that it was to go into. */
+/* The tunnel whose counters count the packet: the one it came out of, or was to go into. */
 static uint16_t tunnel_of(const struct context *ctx, const struct packet *p)
 {
 	return p->onramp != TUNNEL_NONE ? p->onramp : ctx->nexthops->at[p->nexthop].tunnel;

@@ -1,6 +1,6 @@
 /*
  * Rewriting the transport header, the same over IPv4 and IPv6: a port, or an echo's identifier, and
- * the checksum by difference (RFC 1624). What arrived damaged leaves damaged.
+ * the checksum by difference (RFC 1624). A wrong checksum stays wrong.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 #include "base/wire.h"
 #include "flow/flow.h"
 
-/* @l4_at: where the port stands, as TCP and UDP have it. */
+/* @l4_at: offset of the port in a TCP or UDP header. */
 struct port_change {
 	be16_t old_port, new_port;
 	uint8_t l4_at;
@@ -21,7 +21,10 @@ static ALWAYS_INLINE struct port_change port_change_of(const struct flow *f, enu
 	return (struct port_change){f->sport, f->nat_port, TCP_SPORT};
 }
 
-/* @addr_delta: of the addresses, which stand in the pseudo header of all but ICMP over IPv4. */
+/*
+ * @addr_delta: difference of the addresses, which are in every pseudo-header. ICMP over IPv4 has
+ * none.
+ */
 static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const struct port_change *c,
 					    uint64_t addr_delta)
 {
@@ -42,7 +45,7 @@ static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const st
 			return;
 		value = checksum_apply_nonzero(wire_be16(checksum), addr_delta + port_delta);
 		break;
-	default: /* echo: parse lets nothing else through */
+	default: /* echo; parse refuses other messages */
 		wire_put_be16(l4 + ICMP_ID, c->new_port);
 		checksum = l4 + ICMP_CHECKSUM;
 		value = checksum_apply_nonzero(
@@ -53,7 +56,8 @@ static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const st
 }
 
 /*
- * The same for a packet embedded by an error that travels in direction @dir: it went the other way.
+ * The same for a packet embedded in an error that travels in direction @dir; the embedded packet
+ * travelled in the opposite direction.
  */
 static inline struct port_change embedded_port_change(const struct flow *f, enum flow_dir dir)
 {
@@ -63,8 +67,8 @@ static inline struct port_change embedded_port_change(const struct flow *f, enum
 }
 
 /*
- * Rewrites an embedded transport header of which there are @len bytes, at least eight: all that we
- * change but the checksum of TCP, which may be cut off.
+ * Rewrites an embedded transport header of @len bytes, at least eight. They hold all fields that
+ * change, except the TCP checksum, which may be missing.
  */
 static inline void transport_rewrite_embedded(uint8_t *l4, size_t len, uint8_t proto,
 					      const struct port_change *c, uint64_t addr_delta)

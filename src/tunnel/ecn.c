@@ -1,8 +1,8 @@
 /*
  * ECN: figure 4 of RFC 6040 as a table, outer by inner.
  *
- * Going in, encapsulation copies the field (section 4.1, normal mode). Coming out, a packet that
- * was marked between the two ends must carry the mark on, or be dropped, which says the same.
+ * Encapsulation copies the field (section 4.1, normal mode). At decapsulation, a packet that was
+ * marked inside the tunnel must carry the mark on, or be dropped, which signals the same.
  */
 #include "tunnel/ecn.h"
 
@@ -27,9 +27,11 @@ enum drop ecn_open(uint8_t outer_tos, uint8_t *inner, size_t len)
 	unsigned shift;
 	uint8_t ecn;
 
-	if (len < IPV4_LEN) /* parse will say so */
+	if (len < IPV4_LEN) /* parse drops it */
 		return DROP_NONE;
-	/* The same byte in both families; in IPv6 what is left of it is the flow label. */
+	/*
+	 * The same byte in both families; in IPv6 the rest of the byte belongs to the flow label.
+	 */
 	shift = inner[IPV6_VERSION] >> 4 == 6 ? 4 : 0;
 	ecn = leaving[outer_tos & IPV4_ECN][inner[IPV4_TOS] >> shift & IPV4_ECN];
 	if (ecn == DROP)

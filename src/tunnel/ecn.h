@@ -1,4 +1,4 @@
-/* Explicit congestion notification through a tunnel: RFC 6040, what leaves it. */
+/* Explicit congestion notification at decapsulation (RFC 6040). */
 #pragma once
 
 #include "base/drop.h"
@@ -6,14 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Does the outer header say anything that the inner one has to learn? Congested, or ECT(1). */
+/* Does the outer ECN field (CE or ECT(1)) affect the inner packet? */
 static inline int ecn_is_news(uint8_t outer_tos)
 {
 	return outer_tos & 1;
 }
 
 /*
- * Tells the IP packet at @inner, @len bytes as yet unchecked, what its outer header said, its
- * checksum included. DROP_ECN: it was marked on the way and cannot say so.
+ * Applies the outer ECN field to the IP packet at @inner, @len unchecked bytes, and updates its
+ * checksum. DROP_ECN: the outer header has CE, but the inner packet is Not-ECT.
  */
 enum drop ecn_open(uint8_t outer_tos, uint8_t *inner, size_t len);

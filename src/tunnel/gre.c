@@ -30,16 +30,16 @@ enum {
 	GRE_WORD = 4,
 };
 
-/* Protocol types of what is not a packet in plain GRE. */
+/* Protocol types of payloads that are not plain IP packets. */
 enum {
 	GRE_TRANSPARENT_ETHERNET = 0x6558, /* RFC 7637 and gretap */
 	GRE_ERSPAN_2 = 0x88be, /* types I and II */
 	GRE_ERSPAN_3 = 0x22eb,
-	GRE_PPP = 0x880b, /* of version 1: RFC 2637 */
-	GRE_EOIP = 0x6400, /* of version 1 */
+	GRE_PPP = 0x880b, /* GRE version 1: RFC 2637 */
+	GRE_EOIP = 0x6400, /* GRE version 1 */
 };
 
-/* What is it that we do not take? Off the fast path. */
+/* The drop reason of a header that we do not accept. Off the fast path. */
 static __attribute__((noinline, cold)) enum drop name_stranger(uint16_t flags, uint16_t protocol)
 {
 	if ((flags & GRE_VERSION) == 1 && protocol == GRE_PPP)

@@ -1,10 +1,10 @@
 /*
  * The walk over extension headers: see ipv6.h.
  *
- * Hop-by-hop and destination options are walked over, not read: no option means anything to us, and
- * a node that forwards may pass them by (sections 4 and 4.3). Only who opens a tunnel packet, being
- * its destination, has to look whether one forbids to go on. The walk is bounded in headers and
- * bytes. Refused by name:
+ * Hop-by-hop and destination options are skipped: no option concerns us, and a node that forwards
+ * may ignore them (sections 4 and 4.3). Only the destination of a packet, which is the gateway for
+ * tunnel packets, must check whether an option demands a discard. The walk is bounded in headers
+ * and bytes. It refuses:
  *
  *   routing header   type 0 (RFC 5095), and others that have segments left: the destination that we
  *                    see is not the flow's
@@ -27,7 +27,7 @@ enum {
 	OPTION_IF_UNKNOWN = 0xc0, /* bits of its type; 0: skip it, else discard, section 4.2 */
 };
 
-/* How long is the extension header at @h, of kind @next? 0: longer than the packet. */
+/* How long is the extension header at @h, of kind @next? 0: it exceeds the packet. */
 static size_t header_len(const uint8_t *h, size_t left, uint8_t next)
 {
 	size_t len;
@@ -38,7 +38,7 @@ static size_t header_len(const uint8_t *h, size_t left, uint8_t next)
 	return len <= left ? len : 0;
 }
 
-/* The fragment header at @at, which the byte at @named names. */
+/* Reads the fragment header at @at. The byte at @named names it. */
 static enum drop note_fragment(const uint8_t *ip, size_t at, size_t named, bool first,
 			       struct ipv6_chain *c)
 {
@@ -73,7 +73,7 @@ enum drop ipv6_walk(const uint8_t *ip, size_t len, bool first, struct ipv6_chain
 		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_FRAGMENT &&
 		    next != NEXT_OPTIONS)
 			return end_at(at, next, c);
-		if (next == NEXT_HOP_BY_HOP && n > 0) /* only the first, section 4.1 */
+		if (next == NEXT_HOP_BY_HOP && n > 0) /* as the first header only, section 4.1 */
 			return DROP_EXTENSION;
 		header = header_len(h, len - at, next);
 		if (header == 0)
@@ -93,7 +93,7 @@ enum drop ipv6_walk(const uint8_t *ip, size_t len, bool first, struct ipv6_chain
 	return DROP_EXTENSION;
 }
 
-/* The options between @at and @end: does each fit, and may it be skipped? */
+/* Checks the options between @at and @end: does each fit, and may it be skipped? */
 static bool may_skip_options(const uint8_t *at, const uint8_t *end)
 {
 	while (at < end) {
@@ -122,7 +122,7 @@ enum drop ipv6_check_options(const uint8_t *ip, size_t len)
 		const uint8_t *h = ip + at;
 		size_t header = header_len(h, len - at, next);
 
-		if (header == 0) /* not what ipv6_walk() found */
+		if (header == 0) /* contradicts ipv6_walk() */
 			return DROP_EXTENSION;
 		if ((next == NEXT_HOP_BY_HOP || next == NEXT_OPTIONS) &&
 		    !may_skip_options(h + OPTIONS_AT, h + header))

@@ -1,9 +1,9 @@
 /*
- * What a kind of tunnel is: a row of the table in tunnel/kinds.h, which all ask that would know how
- * packets of a tunnel look. A kind is made of functions on bytes, and knows no networks.
+ * A kind of tunnel: a row of the table in tunnel/kinds.h. All knowledge of the packet format of a
+ * tunnel is here. A kind has functions on bytes, and does not know the network.
  *
- * A packet of a kind is an outer IP header, which names the kind by its protocol, the kind's own
- * header, and the inner packet.
+ * A tunnel packet has an outer IP header, whose protocol names the kind, then the kind's own
+ * header, then the inner packet.
  */
 #pragma once
 
@@ -25,13 +25,13 @@ enum tunnel_type {
 };
 /* clang-format on */
 
-/* Outer headers of any kind are no longer than these, in bytes. */
+/* Largest outer headers of any kind, in bytes. */
 enum {
 	TUNNEL_HEADER_IPV4 = 28,
 	TUNNEL_HEADER_MAX = 48, /* over IPv6 */
 };
 
-/* What tells a tunnel from others of its kind, and what its outer header says besides. */
+/* The fields that identify a tunnel within its kind, and other fields of its outer header. */
 struct tunnel_outside {
 	struct addr6 local, remote; /* IPv4: mapped; both of one family */
 	uint32_t key; /* host order */
@@ -40,7 +40,7 @@ struct tunnel_outside {
 	uint8_t ttl; /* or hop limit */
 };
 
-/* What the kind's own header says. */
+/* The fields of the kind's own header. */
 struct tunnel_opened {
 	uint32_t key; /* host order */
 	uint16_t type; /* Ethernet type of the payload */
@@ -49,35 +49,35 @@ struct tunnel_opened {
 };
 
 struct tunnel_kind {
-	uint8_t protocol; /* in the outer IP header */
-	uint8_t type_at; /* in its own header, where the Ethernet type of the payload is */
+	uint8_t protocol; /* number in the outer IP header */
+	uint8_t type_at; /* offset in its own header of the payload's Ethernet type */
 	bool has_keepalives; /* answer/keepalive.h */
 	uint8_t unknown; /* enum drop: no tunnel has these ends and this key */
 	uint8_t no_ip; /* enum drop: the payload is neither IPv4 nor IPv6 */
 
-	/* What encapsulation adds to a packet: bytes of the outer IP header and the kind's own. */
+	/* Overhead in bytes: the outer IP header and the kind's own header. */
 	uint8_t (*overhead)(bool over_ipv6, bool has_key);
 
 	/*
-	 * Writes as many bytes of outer headers and returns how many. The outer length is zero and
-	 * an IPv4 checksum is that of a zero length: encapsulation adds both, the TOS or traffic
-	 * class, and the type of an inner packet that is not IPv4. With df no router may fragment
-	 * the outer packet.
+	 * Writes overhead() bytes of outer headers and returns their number. The outer length is
+	 * zero, and an IPv4 checksum is that of a zero length. Encapsulation fills in both, the TOS
+	 * or traffic class, and the type of an inner packet that is not IPv4. With df no router may
+	 * fragment the outer packet.
 	 */
 	uint8_t (*make_header)(uint8_t *out, const struct tunnel_outside *ends);
 
 	/*
 	 * Reads the kind's own header at @p, @len bytes up to the end of the outer packet.
-	 * DROP_NONE, or why not; with no_ip @out is written, too.
+	 * DROP_NONE, or the drop reason. With no_ip @out is written, too.
 	 */
 	enum drop (*open)(const uint8_t *p, size_t len, struct tunnel_opened *out);
 
-	/* The same of a packet of ours that an ICMP error embeds: @p may end behind 8 bytes. */
+	/* The same for a packet of ours, embedded in an ICMP error: @p may end after 8 bytes. */
 	bool (*match_embedded)(const uint8_t *p, size_t len, struct tunnel_opened *out);
 
 	/*
-	 * Does this reason of open(), or unknown, say that a far end wants a tunnel that we do not
-	 * have? For in/unknown.h.
+	 * Does this drop reason (one of open()'s, or unknown) mean that the far end uses a tunnel
+	 * that is not configured? For in/unknown.h.
 	 */
 	bool (*is_stranger)(enum drop drop);
 };

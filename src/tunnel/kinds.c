@@ -1,4 +1,4 @@
-/* The names of the kinds of tunnel: what the configuration may say, and the API does. */
+/* The names of the kinds of tunnel, in the configuration and the API. */
 #include "tunnel/kinds.h"
 
 #define X(id, name, protocol) [TUNNEL_##id] = name,

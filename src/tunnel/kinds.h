@@ -1,9 +1,9 @@
 /*
  * THE table of the kinds of tunnel.
  *
- * It stands in a header so that the packet path is compiled for each kind: a stage goes through the
- * rows, and for a row known at compile time its fields are constants and its functions are called
- * directly. A new kind is a file, a row here and one in kind_list.h.
+ * It is in a header so that the packet path is compiled for each kind: a stage loops over the rows,
+ * and since the rows are known at compile time, their fields are constants and their functions are
+ * called directly. A new kind is a file, a row here and one in kind_list.h.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ static const struct tunnel_kind tunnel_kinds[TUNNEL_TYPES] = {
 
 extern const char *const tunnel_kind_names[]; /* by enum tunnel_type; NULL ends it */
 
-/* The kind whose packets have this protocol in their outer IP header; NULL: none. */
+/* The kind with this protocol in the outer IP header, or NULL. */
 static ALWAYS_INLINE const struct tunnel_kind *tunnel_kind_of(uint8_t protocol)
 {
 	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
@@ -37,7 +37,7 @@ static ALWAYS_INLINE const struct tunnel_kind *tunnel_kind_of(uint8_t protocol)
 	return NULL;
 }
 
-/* The kind that drops under this reason what it does not know (is_stranger()); NULL: none. */
+/* The kind whose is_stranger() is true for this drop reason, or NULL. */
 static inline const struct tunnel_kind *tunnel_kind_of_stranger(enum drop drop)
 {
 	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
