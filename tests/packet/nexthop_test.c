@@ -216,6 +216,7 @@ static void test_census(void **state)
 	}
 	take_census(&c);
 	assert_true(has(&c, bed_neighbour(UPLINK, false)));
+	assert_true(has(&c, 1)); /* the tunnel by which they came */
 	assert_false(has(&c, bed_neighbour(UPLINK, true)));
 	bed_move(bed, BED_ANOTHER);
 	take_census(&c);

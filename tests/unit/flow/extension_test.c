@@ -86,6 +86,7 @@ static void lives_with_its_record(void **state)
 		flow_table_at(t, record)->state = FLOW_OTHER; /* another state, the same line */
 		assert_ptr_equal(flow_table_extension(t, record), e);
 		flow_table_remove(t, record);
+		assert_null(flow_table_extension(t, record));
 		assert_int_equal(insert(t, 3, is_six), record);
 		assert_null(flow_table_extension(t, record)); /* the next one is plain */
 		assert_int_equal(flow_table_extend(t, record)->bytes[63],
