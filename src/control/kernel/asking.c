@@ -1,4 +1,6 @@
-/* Who is looked for: see asking.h. Lists are short and walked from end to end. */
+/*
+ * Which addresses are being resolved: see asking.h. Lists are short, so they are searched linearly.
+ */
 #include "control/kernel/asking.h"
 
 #include <string.h>
@@ -41,7 +43,7 @@ static size_t count(const struct asking *a, uint16_t site)
 	return n;
 }
 
-/* The oldest of whoever has most, if that is more than @than. */
+/* The oldest row of the site that has most rows, if it has more than @than. */
 static size_t find_greediest(const struct asking *a, size_t than)
 {
 	size_t found = a->n;

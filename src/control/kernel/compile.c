@@ -1,17 +1,17 @@
 /*
- * From what has changed to the next table of nexthops.
+ * Makes the next table of nexthops from what has changed.
  *
- * Each prefix that has changed is given what the kernel would choose now. Where that differs from
- * before, the flows to addresses in the prefix may have to be rerouted. They used the neighbour
- * that it led to, or that of the shorter prefix above it, and flows to other prefixes use it, too.
- * So the neighbour's nexthop is `moved` as a whole: it takes another id, and each of its flows
- * looks up its route again at its next packet (path/resolve.h). That is one lookup a flow, and most
- * find the same neighbour. While routes change all the time it is done once a second at most, so
- * that there are few lookups for each packet; but at once for a neighbour that no route leads to
- * any more.
+ * Each changed prefix gets the nexthop that the kernel would choose now. If that differs from
+ * before, the flows to addresses in the prefix may have to be rerouted. Until now these flows used
+ * the neighbour of this prefix, or that of the next shorter prefix. Flows to other prefixes use the
+ * same neighbour. So the whole nexthop of that neighbour becomes `moved`: the neighbour takes
+ * another id, and each flow looks up its route again at its next packet (path/resolve.h). That is
+ * one lookup a flow, and most find the same neighbour. While routes keep changing this is done once
+ * a second at most, so that there are few lookups for each packet. It is done at once for a
+ * neighbour that no route leads to any more.
  *
- * Of several nexthops of one metric the first one that is resolved is used; one that does not
- * answer is skipped.
+ * Among several nexthops of one metric the first resolved one is used; one that does not answer is
+ * skipped.
  */
 #include "control/kernel/view.h"
 
@@ -26,7 +26,7 @@ static const uint16_t verdicts[] = {
 	[KERNEL_PROHIBIT] = ROUTE_PROHIBITED,  [KERNEL_THROW] = NEXTHOP_NONE,
 };
 
-/* How good a nexthop is: its neighbour answers, may answer, does not. */
+/* Quality of a nexthop: its neighbour answers, may answer, or does not answer. */
 static int grade(const struct view *v, const struct rib_nexthop *nexthop)
 {
 	const struct neighbour_row *r =
@@ -60,7 +60,7 @@ static int row_of(uint32_t value)
 	return value & ROUTES_DIRECT ? ROWS_NONE : (int)value;
 }
 
-/* A host that stood where a route of a whole length is now. */
+/* Removes a host at whose place there is now a route of full length. */
 static void make_room(struct view *v, uint8_t port, const struct prefix6 *prefix)
 {
 	int row = prefix->len == 128 ? rows_find(&v->rows, port, &prefix->addr) : ROWS_NONE;
@@ -69,7 +69,7 @@ static void make_room(struct view *v, uint8_t port, const struct prefix6 *prefix
 		view_drop_host(v, row);
 }
 
-/* False: no memory; it stays as it was. */
+/* False: out of memory; the entry is unchanged. */
 static bool compile_entry(struct view *v, uint8_t port, struct rib_entry *entry)
 {
 	struct trie *tree = view_tree(v, port, &entry->prefix.addr);
@@ -132,11 +132,11 @@ static void compile_rib(struct view *v, uint8_t port)
 		if (compile_entry(v, port, &rib->entries[at]))
 			rib_settle(rib, at);
 		else
-			rib_touch(rib, &rib->entries[at]); /* at a place before i + 1 */
+			rib_touch(rib, &rib->entries[at]); /* it moves to a place before i + 1 */
 	}
 }
 
-/* Everything goes to one neighbour. */
+/* Sends all packets to one neighbour. */
 static void compile_plain_port(struct view *v, uint8_t port)
 {
 	const struct addr6 any = {{0}};
@@ -157,7 +157,7 @@ static void compile_plain_port(struct view *v, uint8_t port)
 	v->routes_changed = true;
 }
 
-/* Such a port was removed while the gateway runs. */
+/* The port was removed at run time. */
 static void leave_plain_port(struct view *v, uint8_t port)
 {
 	const struct addr6 any = {{0}};
@@ -167,7 +167,7 @@ static void leave_plain_port(struct view *v, uint8_t port)
 
 	if (trie_find(p->four.root, &any4) != TRIE_NONE) {
 		if (trie_remove(&p->four, &any4) != 0)
-			return; /* no memory: the next table tries again */
+			return; /* out of memory: the next table tries again */
 		view_unuse(v, row);
 	}
 	if (trie_find(p->six.root, &any6) != TRIE_NONE) {
@@ -181,7 +181,7 @@ static void leave_plain_port(struct view *v, uint8_t port)
 
 /* --- neighbours ------------------------------------------------------------------------------- */
 
-/* May flows be asked to look again? If not, when. */
+/* May flows look up their routes again now? If not, when? */
 static bool may_move(const struct view *v, uint64_t now_ms, uint64_t *when_ms)
 {
 	uint64_t pace = (uint64_t)VIEW_PACE_MS << v->pace;
@@ -190,7 +190,10 @@ static bool may_move(const struct view *v, uint64_t now_ms, uint64_t *when_ms)
 	return now_ms >= *when_ms;
 }
 
-/* Rows that routes have left take another number. When to do it if not now; 0: there are none. */
+/*
+ * Gives a new id to rows that routes no longer lead to. Returns when to do it if not now; 0:
+ * nothing to do.
+ */
 static uint64_t compile_moves(struct view *v, uint64_t now_ms)
 {
 	uint64_t when_ms;
@@ -261,7 +264,7 @@ static bool compile_rows(struct view *v)
 	return changed;
 }
 
-/* The ports' own addresses: they may be changed while we run. */
+/* Addresses of the ports themselves: they may change at run time. */
 static bool compile_macs(struct view *v)
 {
 	bool changed = false;

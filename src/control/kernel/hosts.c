@@ -1,9 +1,9 @@
 /*
- * On-link hosts: an address in a network of the link's own that somebody has packets for.
+ * On-link hosts: addresses in a network of the link that flows have packets for.
  *
- * It stands in the workers' tree as a prefix of its whole length, below the network. It goes when
- * the network does, when a longer route covers it, or when no flow has gone there for some
- * censuses; when there are too many, one that no flow had at the last census makes room.
+ * A host is in the workers' tree as a prefix of full length, below its network. It is removed when
+ * its network is, when a route of full length covers it, or when no flow went there for some
+ * censuses. When there are too many, a host that had no flow at the last census makes room.
  */
 #include "control/kernel/view.h"
 
@@ -36,14 +36,15 @@ void view_drop_host(struct view *v, int base)
 	struct prefix6 key = whole(&r->addr);
 
 	if (trie_remove(view_tree(v, r->port, &r->addr), &key) != 0)
-		return; /* no memory: later */
+		return; /* out of memory: tried later */
 	r->host = false;
-	v->rows.rows[r->host_row].moved = true; /* its flows look again, if others use it, too */
+	/* flows look up their routes again, if others use the row, too */
+	v->rows.rows[r->host_row].moved = true;
 	v->n_hosts--;
 	view_unuse(v, r->host_row);
 }
 
-/* One that no flow had at the last census. */
+/* A host that had no flow at the last census. */
 static bool make_room(struct view *v)
 {
 	int best = ROWS_NONE;

@@ -1,4 +1,4 @@
-/* Neighbours and their numbers: see neighbour_rows.h. */
+/* Neighbours and their nexthop ids: see neighbour_rows.h. */
 #include "control/kernel/neighbour_rows.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ static bool grow(struct neighbour_rows *h)
 	return true;
 }
 
-/* A row that is nobody yet; ROWS_NONE: there are too many. */
+/* A free row; ROWS_NONE: there are too many. */
 static int find_free_row(struct neighbour_rows *h)
 {
 	if (h->free_row != NO_FREE_ROW)
@@ -164,9 +164,9 @@ bool rows_is_resolved(const struct neighbour_row *row)
 }
 
 /*
- * While the kernel looks a neighbour up again (it forgot it, or asks anew) the address stays that
- * it had; only when the kernel says it failed is it unresolved. Otherwise a garbage collection in
- * the kernel would cost packets. And what has failed has until somebody answers.
+ * While the kernel resolves a neighbour again (after it forgot it, or to confirm it), the row keeps
+ * its address. It becomes unresolved only when the kernel reports a failure. Otherwise a garbage
+ * collection in the kernel would cost packets. A failed neighbour stays failed until it answers.
  */
 bool rows_learn(struct neighbour_rows *h, int row, const struct kernel_neighbour *neighbour)
 {
@@ -185,7 +185,7 @@ bool rows_learn(struct neighbour_rows *h, int row, const struct kernel_neighbour
 	return r->refs > 0 && (r->resolved != was_resolved || r->failed != was_failed);
 }
 
-/* Packets have it no longer than a burst: it needs no rest. */
+/* Packets keep this id for one burst at most, so it needs no waiting time. */
 void rows_retire(struct neighbour_rows *h, int row)
 {
 	uint16_t id;

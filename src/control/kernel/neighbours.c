@@ -1,15 +1,17 @@
 /*
- * Follows the kernel's routes, links and neighbours; hands out tables of nexthops.
+ * Follows the kernel's routes, links and neighbours; makes and publishes tables of nexthops.
  *
- * Routes and neighbours are read once, and then changed as events say (view.c), so that a change
- * costs the same whether the kernel has ten routes or 200,000. A table is made of what has changed
- * at most every 50 ms. All is read again where events do not suffice: some were lost (ENOBUFS); a
- * link or an address of ours changed, with which the kernel drops IPv4 routes without an event; one
- * was not understood; and every ten minutes, in case. Reading takes its time, so it is done the
- * more rarely the longer it takes: a twentieth of this thread at most.
+ * Routes and neighbours are read once and then changed by events (view.c), so a change costs the
+ * same with ten routes and with 200,000. A table is made from the changes, at most every 50 ms.
+ * Everything is read again where events are not enough: after events were lost (ENOBUFS); after a
+ * change of a link or of a local address, because the kernel then drops IPv4 routes without an
+ * event; after an event that was not understood; and every ten minutes as a precaution. Reading
+ * takes time, so it is done less often the longer it takes: a twentieth of this thread's time at
+ * most.
  *
- * Ids of nexthops are given back by a census of the workers' flows (worker/census.h), one a second
- * where there are some to give back, and one a minute to see which on-link hosts are in use.
+ * A census of the workers' flows (worker/census.h) finds which nexthop ids may be given again. It
+ * runs once a second while ids wait for it, and once a minute to see which on-link hosts are in
+ * use.
  *
  * Control thread, in its event loop.
  */
@@ -36,12 +38,12 @@ enum {
 	TICK_MS = 1000,
 	PATIENCE_MS = 300, /* at the start */
 	PATIENCE_STEP_MS = 5,
-	CENSUS_MS = 60000, /* between two, for hosts alone */
+	CENSUS_MS = 60000, /* between two tables that only add hosts */
 	READ_AGAIN_MS = 600000,
-	READ_SHARE = 20, /* reading may take one part in so many of the time */
+	READ_SHARE = 20, /* reading may take this part of the time */
 	EVENTS_BUFFER = 64 * 1024,
 	EVENTS_PER_TURN = 2048,
-	SOCKET_BUFFER = 64 << 20, /* the kernel's memory only as far as events wait */
+	SOCKET_BUFFER = 64 << 20, /* uses kernel memory only while events wait */
 };
 
 struct neighbours {
@@ -53,11 +55,12 @@ struct neighbours {
 	struct search search;
 	struct mnl_socket *events, *questions;
 	struct event *on_event, *on_pause, *on_tick;
-	unsigned dirty; /* to be read: READ_* */
+	unsigned dirty; /* what to read again: READ_* */
 	bool links_changed; /* of any interface */
-	uint64_t last_ms; /* of the last table */
-	uint64_t read_ms, may_read_ms; /* the last time; not before */
-	uint64_t census_ms; /* of the last one's beginning */
+	uint64_t last_ms; /* when the last table was made */
+	/* when the last reading ended; when the next one may start */
+	uint64_t read_ms, may_read_ms;
+	uint64_t census_ms; /* when the last census began */
 	bool in_census, published;
 	_Alignas(struct nlmsghdr) char buffer[EVENTS_BUFFER];
 };
@@ -124,7 +127,7 @@ static int make_table(struct neighbours *n)
 	if (!changed && n->published)
 		return 0;
 	nexthops = nexthops_create(&spec);
-	n->published = nexthops != NULL; /* if not, again at the next tick */
+	n->published = nexthops != NULL; /* if it did not succeed, it is tried at the next tick */
 	if (nexthops == NULL)
 		return -ENOMEM;
 	n->users.publish(nexthops, n->users.arg);
@@ -167,7 +170,7 @@ void neighbours_commit(struct neighbours *n)
 	n->published = true;
 	n->last_ms = mono_ms();
 	view_published(&n->view);
-	search_targets(&n->search); /* far ends that are new */
+	search_targets(&n->search); /* resolves new far ends */
 	tell(n);
 	if (n->dirty != 0)
 		plan_at(n, n->may_read_ms);
@@ -225,7 +228,7 @@ static void on_pause(evutil_socket_t fd, short what, void *arg)
 	if (make_table(n) != 0)
 		log_warning("not enough memory for a new table of routes: the old one stays");
 	if (n->dirty != 0 && (ret == 0 || ret == -EAGAIN))
-		plan_at(n, n->may_read_ms); /* other errors: at the next tick */
+		plan_at(n, n->may_read_ms); /* other errors: tried at the next tick */
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -285,7 +288,7 @@ static int on_message(const struct nlmsghdr *nlh, void *arg)
 	case RTM_DELLINK:
 		on_link(n, nlh);
 		break;
-	case RTM_DELADDR: /* routes that name it as source go with it */
+	case RTM_DELADDR: /* the kernel removes routes with this source address */
 		n->dirty |= READ_ROUTES;
 		n->links_changed = true;
 		break;
@@ -306,7 +309,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		ssize_t len = recv(fd, n->buffer, sizeof(n->buffer), MSG_DONTWAIT);
 
 		if (len < 0 && errno == ENOBUFS)
-			n->dirty |= READ_ALL; /* some were lost */
+			n->dirty |= READ_ALL; /* events were lost */
 		else if (len <= 0)
 			break;
 		else
@@ -327,7 +330,7 @@ static bool census_is_due(const struct neighbours *n, uint64_t now)
 	       (n->view.n_hosts > 0 && now - n->census_ms >= CENSUS_MS);
 }
 
-/* Whoever has no flows has an empty census. */
+/* Without flows the census is empty. */
 static void take_census(struct neighbours *n)
 {
 	static uint64_t used[IDS_WORDS];
@@ -372,9 +375,8 @@ void neighbours_want(struct neighbours *n, const struct neighbour_wanted *w)
 
 static void describe_port(struct view_port *vp, const struct port *port)
 {
-	/* A slot that nobody has is as a port whose interface is gone. */
-	vp->has_kernel =
-		!port_is_there(port) || port->has_kernel; /* what is known of its routes stays */
+	/* A free slot is like a port whose interface is gone. */
+	vp->has_kernel = !port_is_there(port) || port->has_kernel; /* its routes stay known */
 	vp->mtu = port->worker.mtu;
 	vp->mtu6 = 0;
 	memcpy(vp->mac, port->worker.mac, sizeof(vp->mac));
@@ -384,7 +386,7 @@ static void describe_port(struct view_port *vp, const struct port *port)
 		memcpy(vp->next_hop, port->config->next_hop_mac, sizeof(vp->next_hop));
 	} else if (port->config->driver == PORT_TAP) {
 		memcpy(vp->next_hop, port->worker.mac, sizeof(vp->next_hop));
-		vp->next_hop[5] ^= 1; /* control/port made ours so from the interface's */
+		vp->next_hop[5] ^= 1; /* control/port derived our address from the interface's */
 	} else {
 		memset(vp->next_hop, 0xff, sizeof(vp->next_hop));
 	}
@@ -406,8 +408,8 @@ void neighbours_paths_changed(struct neighbours *n)
 }
 
 /*
- * Neighbours answer within a millisecond or not at all: with a little patience at the start the
- * very first packets know where to go.
+ * A neighbour answers within a millisecond or not at all. By waiting a little at the start, the
+ * first packets find resolved nexthops.
  */
 static int await_targets(struct neighbours *n)
 {
@@ -423,7 +425,9 @@ static int await_targets(struct neighbours *n)
 	return ret != 0 && ret != -EAGAIN ? ret : make_table(n);
 }
 
-/* --- life and death --------------------------------------------------------------------------- */
+/*
+ * --- create and destroy -------------------------------------------------------------------------
+ */
 
 static int open_sockets(struct neighbours *n, struct event_base *base)
 {
@@ -437,7 +441,8 @@ static int open_sockets(struct neighbours *n, struct event_base *base)
 	if (n->events == NULL || n->questions == NULL)
 		return -errno;
 	fd = mnl_socket_get_fd(n->events);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)); /* else the default */
+	/* on failure: the default size */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 
 	n->on_event = event_new(base, fd, EV_READ | EV_PERSIST, on_event, n);
 	n->on_pause = event_new(base, -1, 0, on_pause, n);
@@ -450,7 +455,7 @@ static int open_sockets(struct neighbours *n, struct event_base *base)
 
 static int start(struct neighbours *n, struct event_base *base)
 {
-	int ret = open_sockets(n, base); /* listen first: what changes meanwhile is not missed */
+	int ret = open_sockets(n, base); /* listen before reading, so that no change is missed */
 
 	if (ret != 0)
 		return ret;
@@ -458,7 +463,7 @@ static int start(struct neighbours *n, struct event_base *base)
 	n->dirty = READ_ALL;
 	do
 		ret = read_dirty(n);
-	while (ret == -EAGAIN); /* it changed meanwhile */
+	while (ret == -EAGAIN); /* the table changed meanwhile */
 	if (ret == 0)
 		ret = make_table(n);
 	if (ret == 0) {

@@ -1,8 +1,8 @@
 /*
- * Routes and neighbours, followed from the kernel by netlink (rtnetlink(7)).
+ * Follows routes and neighbours of the kernel by netlink (rtnetlink(7)).
  *
- * Reads routes, links and neighbours of our ports once, then listens. Each change that concerns a
- * nexthop makes a new table of them.
+ * Reads the routes, links and neighbours of our ports once, then listens to events. A change that
+ * concerns a nexthop makes a new table of nexthops.
  *
  * Control thread.
  */
@@ -18,46 +18,51 @@ struct event_base;
 struct neighbours;
 struct path_mtus;
 
-/* Who goes by the tables. */
+/* The users of the tables. */
 struct neighbours_users {
-	/* Takes ownership. All workers have @nexthops on return; those before are destroyed. */
+	/*
+	 * Takes ownership. On return all workers use @nexthops and the previous table is destroyed.
+	 */
 	void (*publish)(struct nexthops *nexthops, void *arg);
 
-	/* Which nexthops do flows have? NULL: there are no flows. False: it could not begin. */
+	/*
+	 * Starts to collect the nexthops that flows have. NULL: there are no flows. False: it could
+	 * not start.
+	 */
 	bool (*census_start)(void *arg);
-	/* False: it is not done. What each worker has is added to @used, [IDS_WORDS]. */
+	/* False: not finished. Adds the nexthops of each worker to @used, [IDS_WORDS]. */
 	bool (*census_done)(void *arg, uint64_t *used);
 	void *arg;
 };
 
 /*
- * Builds the first table (published before this returns) and adds itself to @base. NULL and a
- * sentence in @errs on failure. @net, @ids and @paths must outlive it; @ids are those of nexthops,
+ * Builds the first table, publishes it before it returns, and adds itself to @base. NULL and a
+ * sentence in @errs on failure. @net, @ids and @paths must outlive the result. @ids: nexthop ids,
  * of which the tunnels of @net have taken theirs.
  */
 struct neighbours *neighbours_create(struct event_base *base, struct port_set *ports,
 				     const struct network *net, struct ids *ids,
 				     struct path_mtus *paths, const struct neighbours_users *users,
 				     struct err_list *errs);
-void neighbours_destroy(struct neighbours *n); /* NULL is fine */
+void neighbours_destroy(struct neighbours *n); /* accepts NULL */
 
-/* Ports were opened or closed. */
+/* Call it after ports were opened or closed. */
 void neighbours_ports_changed(struct neighbours *n);
 
-/* Another @paths: the next table says so. */
+/* @paths has changed: the next table contains it. */
 void neighbours_paths_changed(struct neighbours *n);
 
 /*
- * Another network, in three steps. The table for @net, which is published together with it; NULL if
- * memory ran out, and all is as before. Then, when all workers have both, neighbours_commit();
- * or neighbours_abort(), and the network before is still it.
+ * Changes the network in steps. neighbours_prepare() makes the table for @net, to be published
+ * together with @net; NULL if memory ran out, and nothing has changed. When all workers have both,
+ * call neighbours_commit(). neighbours_abort() goes back to the previous network instead.
  */
 struct nexthops *neighbours_prepare(struct neighbours *n, const struct network *net);
 void neighbours_commit(struct neighbours *n);
 void neighbours_abort(struct neighbours *n);
 
-/* After that and ports_commit(): the programs of the ports take the difference to @before. */
+/* After both commits: writes the difference to @before into the programs of the ports. */
 void neighbours_follow_ports(struct neighbours *n, const struct network *before);
 
-/* A worker met a destination on a port's own link that nobody has resolved: find it. */
+/* A worker met an on-link destination that is not resolved: finds it. */
 void neighbours_want(struct neighbours *n, const struct neighbour_wanted *wanted);

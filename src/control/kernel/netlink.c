@@ -29,7 +29,7 @@ static int keep_attr(const struct nlattr *attr, void *arg)
 	return MNL_CB_OK;
 }
 
-/* All attributes behind a fixed header of @header bytes. False: the message is too short for it. */
+/* Reads all attributes behind a fixed header of @header bytes. False: the message is too short. */
 static bool parse_attrs(const struct nlmsghdr *nlh, size_t header, struct attrs *attrs)
 {
 	memset(attrs, 0, sizeof(*attrs));
@@ -47,7 +47,7 @@ static bool get_u32(const struct attrs *attrs, int type, uint32_t *out)
 	return true;
 }
 
-/* The attribute @inner within the attribute @outer. False: one of them is not there. */
+/* Finds the attribute @inner within the attribute @outer. False: one of them is missing. */
 static bool get_nested(const struct attrs *attrs, int outer, int inner, struct attrs *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -56,7 +56,7 @@ static bool get_nested(const struct attrs *attrs, int outer, int inner, struct a
 	       out->at[inner] != NULL;
 }
 
-/* The kernel's MTU of IPv6 on a link: by its own configuration, or by a router. 0: no IPv6. */
+/* The IPv6 MTU of a link, from its configuration or from a router. 0: IPv6 is off. */
 static uint32_t get_mtu6(const struct attrs *attrs)
 {
 	struct attrs families, six;
@@ -124,24 +124,25 @@ static bool get_gateway(const struct attrs *attrs, uint8_t family, struct addr6 
 	return attrs->at[RTA_GATEWAY] == NULL || get_address(attrs, RTA_GATEWAY, family, out);
 }
 
-static void add_way(struct kernel_route *route, const struct kernel_gateway *way)
+static void add_gateway(struct kernel_route *route, const struct kernel_gateway *gateway)
 {
 	if (route->n_gateways < KERNEL_GATEWAYS_MAX)
-		route->gateways[route->n_gateways++] = *way;
+		route->gateways[route->n_gateways++] = *gateway;
 }
 
-static bool parse_way(const struct rtnexthop *nh, uint8_t family, struct kernel_gateway *way)
+static bool parse_gateway(const struct rtnexthop *nh, uint8_t family,
+			  struct kernel_gateway *gateway)
 {
 	struct attrs attrs = {{0}};
 
-	*way = (struct kernel_gateway){.ifindex = nh->rtnh_ifindex,
-				       .dead = nh->rtnh_flags & RTNH_F_DEAD};
+	*gateway = (struct kernel_gateway){.ifindex = nh->rtnh_ifindex,
+					   .dead = nh->rtnh_flags & RTNH_F_DEAD};
 	return mnl_attr_parse_payload(RTNH_DATA(nh), nh->rtnh_len - sizeof(*nh), keep_attr,
 				      &attrs) == MNL_CB_OK &&
-	       get_gateway(&attrs, family, &way->gateway);
+	       get_gateway(&attrs, family, &gateway->gateway);
 }
 
-/* One that is understood does not suffer from one that is not. False: the lengths lie. */
+/* A nexthop that is not understood is skipped; the others are kept. False: a length is wrong. */
 static bool parse_ways(const struct nlattr *multipath, uint8_t family, struct kernel_route *route)
 {
 	const uint8_t *at = mnl_attr_get_payload(multipath);
@@ -150,12 +151,12 @@ static bool parse_ways(const struct nlattr *multipath, uint8_t family, struct ke
 	while (left >= sizeof(struct rtnexthop)) {
 		const struct rtnexthop *nh = (const void *)at;
 		size_t step = RTNH_ALIGN(nh->rtnh_len);
-		struct kernel_gateway way;
+		struct kernel_gateway gateway;
 
 		if (nh->rtnh_len < sizeof(*nh) || nh->rtnh_len > left)
 			return false;
-		if (parse_way(nh, family, &way))
-			add_way(route, &way);
+		if (parse_gateway(nh, family, &gateway))
+			add_gateway(route, &gateway);
 		if (step >= left)
 			return true;
 		at += step;
@@ -167,17 +168,17 @@ static bool parse_ways(const struct nlattr *multipath, uint8_t family, struct ke
 static bool parse_all_ways(const struct rtmsg *rtm, const struct attrs *attrs,
 			   struct kernel_route *route)
 {
-	struct kernel_gateway way = {.dead = rtm->rtm_flags & RTNH_F_DEAD};
+	struct kernel_gateway gateway = {.dead = rtm->rtm_flags & RTNH_F_DEAD};
 	uint32_t oif;
 
 	if (attrs->at[RTA_MULTIPATH] != NULL)
 		return parse_ways(attrs->at[RTA_MULTIPATH], rtm->rtm_family, route);
 	if (!get_u32(attrs, RTA_OIF, &oif))
 		return get_u32(attrs, RTA_NH_ID, &route->nexthop);
-	way.ifindex = (int)oif;
-	if (!get_gateway(attrs, rtm->rtm_family, &way.gateway))
+	gateway.ifindex = (int)oif;
+	if (!get_gateway(attrs, rtm->rtm_family, &gateway.gateway))
 		return false;
-	add_way(route, &way);
+	add_gateway(route, &gateway);
 	return true;
 }
 
@@ -281,7 +282,7 @@ bool netlink_parse_nexthop(const struct nlmsghdr *nlh, struct kernel_nexthop *ou
 		return false;
 	*out = (struct kernel_nexthop){.removed = nlh->nlmsg_type == RTM_DELNEXTHOP,
 				       .blackhole = attrs.at[NHA_BLACKHOLE] != NULL,
-				       .way.dead = nhm->nh_flags & RTNH_F_DEAD};
+				       .gateway.dead = nhm->nh_flags & RTNH_F_DEAD};
 	if (!get_u32(&attrs, NHA_ID, &out->id))
 		return false;
 	if (attrs.at[NHA_GROUP] != NULL) {
@@ -289,9 +290,9 @@ bool netlink_parse_nexthop(const struct nlmsghdr *nlh, struct kernel_nexthop *ou
 		return true;
 	}
 	get_u32(&attrs, NHA_OIF, &oif);
-	out->way.ifindex = (int)oif;
+	out->gateway.ifindex = (int)oif;
 	return attrs.at[NHA_GATEWAY] == NULL ||
-	       get_address(&attrs, NHA_GATEWAY, nhm->nh_family, &out->way.gateway);
+	       get_address(&attrs, NHA_GATEWAY, nhm->nh_family, &out->gateway.gateway);
 }
 
 bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct kernel_neighbour *out)
@@ -341,7 +342,7 @@ struct mnl_socket *netlink_open(unsigned groups)
 	return nl;
 }
 
-/* Sends @nlh and hands all that comes back to @cb. -EAGAIN: a dump in which something changed. */
+/* Sends @nlh and calls @cb for every reply. -EAGAIN: the table changed during the dump. */
 static int ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	static _Alignas(struct nlmsghdr) char reply[REPLY_SIZE];
@@ -357,9 +358,9 @@ static int ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *a
 		if (len < 0)
 			return -errno;
 		ret = mnl_cb_run(reply, (size_t)len, serial, mnl_socket_get_portid(nl), cb, arg);
-		if (ret < 0 && errno == EINTR) /* NLM_F_DUMP_INTR */
+		if (ret < 0 && errno == EINTR) /* the kernel has set NLM_F_DUMP_INTR */
 			return -EAGAIN;
-		if (ret < 0 && errno == ESRCH) /* the rest of an answer that we gave up on */
+		if (ret < 0 && errno == ESRCH) /* a late reply to an earlier request */
 			ret = MNL_CB_OK;
 	}
 	return ret < 0 ? -errno : 0;

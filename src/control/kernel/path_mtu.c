@@ -1,13 +1,13 @@
 /*
  * The MTU of tunnels: see path_mtu.h.
  *
- * What the port and the route carry comes from the kernel and is true. What routers say is not so:
- * anybody can send us an ICMP error, so one is believed only if it quotes what we may have sent:
- * the outer addresses and the key of a tunnel, DF set, no larger than the tunnel lets out, and
- * larger than what is said to fit. Who gets all that right can still make packets small, but not
- * smaller than every path must take (576 bytes, RFC 791; 1,280 where a site has IPv6, RFC 8200),
- * and not for longer than ten minutes. The MTU only goes down until then, so a thousand such errors
- * change no more than a thousand bytes.
+ * The MTUs of the port and the route come from the kernel and can be trusted. What routers report
+ * cannot: anybody can send us an ICMP error. So an error is believed only if it embeds a packet
+ * that we may have sent: the outer addresses and the key of a tunnel, DF set, no larger than what
+ * the tunnel sends, and larger than the MTU that the error reports. An attacker who gets all of
+ * this right can make packets smaller, but not smaller than every path must carry (576 bytes, RFC
+ * 791; 1,280 where a site has IPv6, RFC 8200), and for ten minutes at most. Until then the MTU only
+ * decreases, so a flood of such errors changes it a thousand times at most.
  */
 #include "control/kernel/path_mtu.h"
 
@@ -24,14 +24,14 @@ const char *const mtu_bound_names[] = {
 };
 
 struct path {
-	uint16_t mtu; /* of inner packets, by routers on the way; 0: none said anything */
-	uint16_t port, route; /* of outer packets; 0: no bound */
+	uint16_t mtu; /* inner packets, as routers on the path reported; 0: no report */
+	uint16_t port, route; /* outer packets; 0: no bound */
 	uint64_t until_s;
 };
 
 struct path_mtus {
 	const struct network *net;
-	struct path *paths; /* [SPEC_TUNNELS_MAX + 1], by tunnel: unused pages cost nothing */
+	struct path *paths; /* [SPEC_TUNNELS_MAX + 1], by tunnel: unused pages use no memory */
 	uint32_t n_known;
 };
 
@@ -58,7 +58,7 @@ void path_mtus_destroy(struct path_mtus *p)
 	free(p);
 }
 
-/* What was learned of the path of @id is true in @net, too. */
+/* Copies what was learned of the path of tunnel @id to @net. */
 static bool keeps_path(const struct path_mtus *p, const struct network *net, uint16_t id)
 {
 	const struct network *old = p->net;
@@ -119,13 +119,16 @@ uint16_t path_mtu_floor(const struct network *net, uint16_t tunnel)
 	return network_tunnel_has_ipv6(net, tunnel) ? IPV6_LEAST_MTU : IPV4_LEAST_MTU;
 }
 
-/* What a quote says of the packet it begins with. */
+/* What an embedded packet tells about the packet that we sent. */
 struct quoted {
-	uint32_t size; /* of the whole packet */
-	uint16_t tunnel; /* whose packet it is */
+	uint32_t size; /* length of the whole packet */
+	uint16_t tunnel; /* the tunnel that sent it */
 };
 
-/* The header of the tunnel's kind, as we make it, @header bytes behind the quote's begin. */
+/*
+ * Reads the header of the tunnel's kind, as we make it, @header bytes behind the begin of the
+ * quote.
+ */
 static bool read_kind(uint8_t protocol, const uint8_t *quote, size_t len, size_t header,
 		      struct tunnel_opened *out)
 {
@@ -175,7 +178,8 @@ static struct quoted read_embedded(const struct network *net, const uint8_t *quo
 }
 
 /*
- * Routers older than RFC 1191 do not say what fits: the next smaller of common sizes (section 7.1).
+ * Routers older than RFC 1191 do not report an MTU: the next smaller common size is used (section
+ * 7.1).
  */
 static uint32_t guess_mtu(uint32_t size)
 {
@@ -214,7 +218,7 @@ uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, u
 	if (q.tunnel == TUNNEL_NONE || t->outer == OUTER_IPV4_FRAGMENTABLE)
 		return TUNNEL_NONE;
 	if (t->outer == OUTER_IPV6 && mtu < IPV6_LEAST_MTU)
-		mtu = IPV6_LEAST_MTU; /* every link has that much (RFC 8201 section 4) */
+		mtu = IPV6_LEAST_MTU; /* every link carries this much (RFC 8201 section 4) */
 	else if (mtu == 0)
 		mtu = guess_mtu(q.size);
 	if (q.size <= mtu || q.size > (uint32_t)t->mtu + t->header_len)

@@ -1,13 +1,13 @@
 /*
- * How large a packet may be that goes into a tunnel: the smallest of
+ * Computes the largest packet that fits into a tunnel: the smallest of
  *
- *   tunnel   its `mtu`: what the operator believes to fit
+ *   tunnel   its `mtu`, which the operator has set
  *   port     what the port carries, without the outer headers
- *   route    the same of the kernel's route to the far end, where it names an MTU
- *   path     the same of what routers on the way say (RFC 1191, RFC 8201)
+ *   route    the MTU of the kernel's route to the far end, if it has one, without the outer headers
+ *   path     what routers on the path report (RFC 1191, RFC 8201), without the outer headers
  *
- * Each may change at any time. Whoever sends larger packets through the tunnel is told (RFC 2003
- * section 5.1, RFC 4459 section 3.2).
+ * Each may change at any time. A host that sends larger packets through the tunnel gets an ICMP
+ * too-big error (RFC 2003 section 5.1, RFC 4459 section 3.2).
  *
  * Control thread. Workers see the result in the next table of nexthops.
  */
@@ -21,7 +21,7 @@
 
 struct path_mtus;
 
-/* Which of them is the smallest; of equal ones the first. */
+/* Which of them is the smallest; among equal ones the first. */
 enum mtu_bound { MTU_BY_TUNNEL, MTU_BY_PORT, MTU_BY_ROUTE, MTU_BY_PATH };
 
 extern const char *const mtu_bound_names[];
@@ -33,37 +33,42 @@ struct tunnel_mtu {
 
 enum { PATH_MTU_KEPT_S = 600 }; /* RFC 1191 section 6.3 */
 
-/* Nothing is known as yet. NULL if memory ran out. @net must outlive it, or be replaced. */
+/* Nothing is learned yet. NULL if memory ran out. @net must outlive the result, or be replaced. */
 struct path_mtus *path_mtus_create(const struct network *net);
-void path_mtus_destroy(struct path_mtus *p); /* NULL is fine */
+void path_mtus_destroy(struct path_mtus *p); /* accepts NULL */
 
 /*
- * From now on the network is @net. What was learned stays with the tunnels whose ends and port are
- * as they were; nothing refers to the network before.
+ * From now on the network is @net. A tunnel whose ends and port are unchanged keeps what was
+ * learned. The previous network is no longer used.
  */
 void path_mtus_follow(struct path_mtus *p, const struct network *net);
 
 /*
- * A router says that of the packet which @quote begins with (@len bytes, from its IP header on)
- * only
- * @mtu bytes fit. Returns the tunnel whose MTU is smaller now; TUNNEL_NONE: nothing has changed, as
- * when the quote can't be of a packet that we sent. @now_s: any clock that only goes forward.
+ * A router reports that only @mtu bytes fit. @quote is the embedded packet (@len bytes, from its IP
+ * header on). Returns the tunnel whose MTU became smaller; TUNNEL_NONE: nothing has changed, for
+ * example because we cannot have sent the embedded packet. @now_s: any monotonic clock.
  */
 uint16_t path_mtu_learn(struct path_mtus *p, const uint8_t *quote, size_t len, uint32_t mtu,
 			uint64_t now_s);
 
-/* Forgets what is older than PATH_MTU_KEPT_S: the way may have changed. Did anything change? */
+/*
+ * Forgets what is older than PATH_MTU_KEPT_S, because the path may have changed. True: something
+ * changed.
+ */
 bool path_mtus_age(struct path_mtus *p, uint64_t now_s);
 
 /*
- * What carries the outer packets of @tunnel has room for this many bytes: its port, and the route
- * to its far end (0: it names no MTU).
+ * What carries the outer packets of @tunnel has room for this many bytes. The port gives one bound,
+ * the route to the far end the other (0: the route has no MTU).
  */
 void path_mtus_set_lower(struct path_mtus *p, uint16_t tunnel, uint16_t port, uint16_t route);
 
-/* The largest inner packet that fits; of @p NULL the tunnel's own `mtu`. */
+/* The largest inner packet that fits; with @p NULL the tunnel's own `mtu`. */
 struct tunnel_mtu path_mtu_of(const struct path_mtus *p, const struct network *net,
 			      uint16_t tunnel);
 
-/* What every packet of the site behind @tunnel must find: 576 bytes, or 1,280 if it has IPv6. */
+/*
+ * The least that every packet to the site behind @tunnel must find: 576 bytes, or 1,280 if it has
+ * IPv6.
+ */
 uint16_t path_mtu_floor(const struct network *net, uint16_t tunnel);

@@ -1,15 +1,15 @@
 /*
- * Hears what routers say about the size of our tunnel packets: see path_watch.h.
+ * Receives what routers report about the size of our tunnel packets: see path_watch.h.
  *
- * Such an error is addressed to the tunnel's own end, an address of the kernel's: neither the steer
- * program nor a worker ever sees it. The kernel checks it, finds that it quotes a protocol of
- * tunnels, and puts it into the error queue of a raw socket for that (IP_RECVERR of ip(7),
- * IPV6_RECVERR of ipv6(7)), with the quote and the size. The packets themselves are not wanted
- * there: a filter lets none of them in. The queue is bounded by the kernel, and each turn of the
- * event loop reads a bounded number, so a flood of errors costs little here and nothing on the
- * packet path.
+ * Such an error is addressed to the tunnel's local end, which is an address of the kernel: neither
+ * the steer program nor a worker sees it. The kernel checks the error, finds that the embedded
+ * packet has the protocol of a tunnel, and puts it into the error queue of a raw socket for that
+ * protocol (IP_RECVERR of ip(7), IPV6_RECVERR of ipv6(7)), with the embedded packet and the MTU. A
+ * filter keeps the packets themselves out of the socket. The kernel bounds the queue, and each turn
+ * of the event loop reads a bounded number of errors. So a flood of errors costs little here and
+ * nothing on the packet path.
  *
- * Each family stands for itself: on a kernel without IPv6 the errors about IPv4 are heard.
+ * The families are independent: on a kernel without IPv6, errors about IPv4 are still received.
  */
 #include "control/kernel/path_watch.h"
 
@@ -48,7 +48,7 @@ static const struct family families[] = {
 	{"IPv6", AF_INET6, SOL_IPV6, IPV6_RECVERR, IPV6_HDRINCL, SO_EE_ORIGIN_ICMP6},
 };
 
-/* One socket for each family and kind of tunnel: kind by kind, family by family. */
+/* One socket for each family and kind of tunnel, sorted by kind, then by family. */
 enum { EARS = ARRAY_SIZE(families) * TUNNEL_TYPES };
 
 static const struct family *family_of(size_t ear)
@@ -63,7 +63,7 @@ struct path_watch {
 	struct path_mtus *paths;
 	path_changed_fn changed;
 	void *arg;
-	int fds[EARS]; /* -1: there is no such tunnel */
+	int fds[EARS]; /* -1: no such tunnel exists */
 	struct event *on_error[EARS], *on_age;
 };
 
@@ -75,7 +75,7 @@ static uint64_t now_s(void)
 	return (uint64_t)t.tv_sec;
 }
 
-/* What the kernel says about a quote. NULL: nothing, or of something else. */
+/* What the kernel reports about an embedded packet. NULL: nothing, or something else. */
 static const struct sock_extended_err *find_too_big(struct msghdr *msg, const struct family *y)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
@@ -101,7 +101,7 @@ static bool learn(struct path_watch *w, const uint8_t *quote, size_t len, uint32
 	return true;
 }
 
-/* One error of the queue. False: there is none. */
+/* Reads one error of the queue. False: the queue is empty. */
 static bool take_error(struct path_watch *w, size_t ear, bool *changed)
 {
 	_Alignas(struct cmsghdr) char control[512];
@@ -132,7 +132,7 @@ static void on_error(evutil_socket_t fd, short what, void *arg)
 
 	while (w->fds[ear] != fd)
 		ear++;
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); /* or it would wake us again */
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); /* otherwise it would wake us again */
 	for (int i = 0; i < ERRORS_PER_TURN && take_error(w, ear, &changed); i++)
 		;
 	if (changed)
@@ -156,7 +156,8 @@ static int open_socket(const struct family *y, int protocol)
 
 	if (fd >= 0 &&
 	    (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
-	     setsockopt(fd, y->level, y->hdrincl, &on, sizeof(on)) != 0 || /* whole quotes */
+	     /* the whole embedded packet */
+	     setsockopt(fd, y->level, y->hdrincl, &on, sizeof(on)) != 0 ||
 	     setsockopt(fd, y->level, y->recverr, &on, sizeof(on)) != 0)) {
 		int error = errno;
 
@@ -178,7 +179,7 @@ static bool has_tunnel(const struct network *net, int domain, enum tunnel_type t
 	return false;
 }
 
-/* A family that this machine cannot hear is left out. False with errno: memory ran out. */
+/* A family that this machine does not support is left out. False with errno: out of memory. */
 static bool listen_to(struct path_watch *w, size_t ear)
 {
 	const struct family *y = family_of(ear);
@@ -205,7 +206,7 @@ static void stop_listening(struct path_watch *w, size_t ear)
 	w->fds[ear] = -1;
 }
 
-/* Listens for the kinds of tunnels that there are, and for no others. */
+/* Opens sockets for the kinds of tunnels that exist, and only for these. */
 static bool listen_as_needed(struct path_watch *w)
 {
 	bool ok = true;
@@ -221,7 +222,7 @@ static bool listen_as_needed(struct path_watch *w)
 	return ok;
 }
 
-/* Of a family that no tunnel goes over, nothing needs to be heard. */
+/* A family that no tunnel uses needs no socket. */
 static void clear_alarms(struct path_watch *w)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {

@@ -1,5 +1,5 @@
 /*
- * Hears from the kernel what routers say about the size of our tunnel packets (path_mtu.h).
+ * Receives from the kernel what routers report about the size of our tunnel packets (path_mtu.h).
  *
  * Control thread, in its event loop.
  */
@@ -14,15 +14,14 @@ struct path_watch;
 typedef void (*path_changed_fn)(void *arg);
 
 /*
- * Keeps @paths true from now on and calls @changed whenever it has become another. A family that
- * cannot be heard (a kernel without IPv6, no right to open a raw socket) is left out, and an alarm
- * stands.
- * NULL with errno if memory ran out. @net and @paths must outlive it, @net or be replaced.
+ * Keeps @paths up to date from now on and calls @changed after each change. A family that cannot be
+ * received (a kernel without IPv6, no right to open a raw socket) is left out, with an alarm. NULL
+ * with errno if memory ran out. @net and @paths must outlive the result; @net may be replaced.
  */
 struct path_watch *path_watch_create(struct event_base *base, const struct network *net,
 				     struct path_mtus *paths, struct alarms *alarms,
 				     path_changed_fn changed, void *arg);
-void path_watch_destroy(struct path_watch *w); /* NULL is fine */
+void path_watch_destroy(struct path_watch *w); /* accepts NULL */
 
-/* From now on the network is @net; @paths have followed it already. NULL is fine. */
+/* From now on the network is @net; @paths has it already. Accepts NULL. */
 void path_watch_follow(struct path_watch *w, const struct network *net);

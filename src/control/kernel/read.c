@@ -6,7 +6,7 @@
 
 #include <linux/rtnetlink.h>
 
-enum { LOOPBACK_IFINDEX = 1 }; /* in every network namespace */
+enum { LOOPBACK_IFINDEX = 1 }; /* the same number in every network namespace */
 
 static void on_route(const struct kernel_route *route, void *arg)
 {
@@ -31,14 +31,14 @@ static int read_link(struct view_port *vp, struct port *port, struct mnl_socket 
 	if (ret != 0)
 		return ret;
 	memcpy(vp->mac, link.mac, sizeof(vp->mac));
-	/* never more than buffers are made for: 1,500 bytes, or what it was at the start */
+	/* never more than the buffers are made for: 1,500 bytes, or the MTU at the start */
 	vp->mtu = link.mtu < port->worker.mtu ? (uint16_t)link.mtu : port->worker.mtu;
 	port->mtu = vp->mtu;
 	vp->mtu6 = link.mtu6 < vp->mtu ? (uint16_t)link.mtu6 : 0;
 	return 0;
 }
 
-/* An interface that is gone has no rows; the kernel may say so by an error. */
+/* An interface that is gone has no rows; the kernel may return an error for it. */
 static int unless_gone(int ret)
 {
 	return ret == -ENODEV ? 0 : ret;
@@ -61,7 +61,7 @@ static int dump_ports(struct view *view, struct mnl_socket *nl, uint8_t family, 
 	return ret;
 }
 
-/* They leave by no interface; a blackhole that is a nexthop object by the loopback one. */
+/* They leave by no interface; a blackhole nexthop object leaves by the loopback interface. */
 static int dump_refusals(struct view *view, struct mnl_socket *nl, uint8_t family)
 {
 	static const uint8_t types[] = {RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW};
@@ -77,7 +77,7 @@ static int read_routes(struct view *view, struct mnl_socket *nl)
 	int ret;
 
 	view_forget_nexthops(view);
-	netlink_dump_nexthops(nl, on_nexthop, view); /* a kernel without them: no matter */
+	netlink_dump_nexthops(nl, on_nexthop, view); /* ignored: a kernel without nexthop objects */
 	view_dump_routes(view);
 	ret = dump_ports(view, nl, AF_INET, READ_ROUTES);
 	if (ret == 0)

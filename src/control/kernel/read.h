@@ -1,10 +1,10 @@
-/* Private to control/kernel/: fills the view from the kernel. Control thread. */
+/* Private to control/kernel/: reads the view from the kernel. Control thread. */
 #pragma once
 
 #include "control/kernel/view.h"
 #include "control/port/port.h"
 
-/* What to read anew; bits. */
+/* What to read again; bits. */
 enum {
 	READ_LINKS = 1,
 	READ_ROUTES = 2,
@@ -13,12 +13,12 @@ enum {
 };
 
 /*
- * Reads that of all ports that the kernel shares. Nothing of the view is emptied before: rows that
- * the kernel does not have any more go when all is read. 0, or -errno of the last that failed: then
- * rows stay that may be gone, and it is to be done again.
+ * Reads it for all ports that the kernel shares. The view is not emptied before: rows that the
+ * kernel no longer has are removed at the end. 0, or -errno of the last error: then removed rows
+ * may remain, and the call must be repeated.
  */
 int read_kernel(struct view *view, const struct port_set *ports, struct mnl_socket *nl,
 		unsigned what);
 
-/* Which interfaces the ports stand on: they may have been made again under another number. */
+/* Finds the interfaces of the ports again: their ifindex may have changed. */
 void read_ports(struct view *view, const struct port_set *ports);

@@ -44,7 +44,7 @@ static void *grow(void *array, size_t n, size_t *room, size_t size)
 	return bigger;
 }
 
-/* The list of changes has room for every entry: to touch one cannot fail. */
+/* The list of changes has room for every entry, so adding to it cannot fail. */
 static bool make_room(struct rib *rib)
 {
 	uint32_t *changed =
@@ -114,7 +114,7 @@ int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_next
 		*link = added;
 		rib->n_several += entry->nexthops != added;
 	}
-	rib_touch(rib, entry); /* without a nexthop it goes again */
+	rib_touch(rib, entry); /* removed again, since it has no nexthop */
 	return added != NULL ? 1 : -ENOMEM;
 }
 

@@ -1,4 +1,4 @@
-/* Questions to the kernel: see search.h. */
+/* Requests to the kernel to resolve neighbours: see search.h. */
 #include "control/kernel/search.h"
 
 #include "base/log.h"
@@ -24,14 +24,17 @@ static void resolve(const struct search *s, uint8_t port, const struct addr6 *ad
 		log_debug("cannot ask for a neighbour on port number %u: %s", port, strerror(-ret));
 }
 
-/* Unknown, failed or stale: the kernel is to ask. In other states it is at it, or sure. */
+/*
+ * Unknown, failed or stale: the kernel must be asked. In other states it is resolving it, or has
+ * confirmed it.
+ */
 static bool needs_asking(const struct neighbour_row *r)
 {
 	return (r->state & (NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT |
 			    NUD_NOARP)) == 0;
 }
 
-/* Packets go there, or would if another nexthop failed. */
+/* Packets go to it, or would go to it if another nexthop failed. */
 static bool is_target(const struct search *s, size_t i)
 {
 	const struct neighbour_row *r = &s->view->rows.rows[i];
@@ -62,7 +65,7 @@ void search_targets(struct search *s)
 	ask_round(s, true, ask_round(s, false, QUESTIONS_A_SECOND));
 }
 
-/* What is not there takes no place in the kernel's table. */
+/* An address that was not found must not stay in the kernel's table. */
 static void forget(const struct search *s, const struct asking_row *gone)
 {
 	int row = rows_find(&s->view->rows, gone->port, &gone->addr);

@@ -1,11 +1,11 @@
 /*
- * Private to control/kernel/: has the kernel look for neighbours.
+ * Private to control/kernel/: makes the kernel resolve neighbours.
  *
- * The kernel resolves neighbours when it has packets for them; it does not see ours. So it is told
- * that there is traffic for them (NTF_USE): it then asks by ARP or by solicitations as if the
- * packets were its own. Once a second for each neighbour in use that is not known or has not been
- * confirmed lately, gateways and ends of tunnels first; and at once for on-link hosts that sites
- * want, as many as asking.h allows.
+ * The kernel resolves a neighbour when it has packets for it, but it does not see our packets. So
+ * we tell it that the neighbour is used (NTF_USE). It then sends ARP requests or neighbour
+ * solicitations as if the packets were its own. This is done once a second for each neighbour in
+ * use that is unknown or not confirmed recently, gateways and tunnel ends first. On-link hosts that
+ * sites want are asked for at once, as many as asking.h allows.
  */
 #pragma once
 
@@ -16,20 +16,20 @@ struct search {
 	struct view *view;
 	struct mnl_socket *nl;
 	struct asking asking;
-	size_t next; /* row: round robin */
+	size_t next; /* next row, round robin */
 };
 
 void search_init(struct search *s, struct view *view, struct mnl_socket *nl);
 
-/* Once a second: neighbours in use. */
+/* Call it once a second: asks for neighbours in use. */
 void search_targets(struct search *s);
 
-/* A site wants an on-link host. True: it is there, and reachable with the next table. */
+/* A site wants an on-link host. True: it is known, and reachable with the next table. */
 bool search_want(struct search *s, uint8_t port, uint16_t site, const struct addr6 *addr,
 		 uint64_t now_ms);
 
-/* Hosts that have been found become reachable; those that have not in time are given up. */
+/* Makes hosts reachable that were found; gives up those that were not found in time. */
 void search_take_found(struct search *s, uint64_t now_ms);
 
-/* Is everything resolved that packets go to? */
+/* Are all neighbours resolved that packets go to? */
 bool search_is_complete(const struct search *s);

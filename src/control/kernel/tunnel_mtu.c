@@ -1,15 +1,14 @@
 /*
- * The lower layer of each tunnel, folded into its MTU: what its port and the route to its far end
- * carry, without the outer headers.
+ * The MTU that the port of a tunnel and the route to its far end allow, without the outer headers.
  *
- * The neighbour towards the far end says it: its MTU is the port's, or less where the route names
- * less. So this comes after the rows, in each new table.
+ * The neighbour towards the far end has it: its MTU is the port's, or less if the route names less.
+ * So this follows after the rows, in each new table.
  */
 #include "control/alarm.h"
 #include "control/kernel/path_mtu.h"
 #include "control/kernel/view.h"
 
-/* Where no route leads, what the port carries. */
+/* Without a route: the MTU of the port. */
 static void set_lower(struct view *v, const struct network *net, uint16_t id)
 {
 	uint16_t via = view_tunnel_via(v, id), port = 0, route = 0;
@@ -24,7 +23,7 @@ static void set_lower(struct view *v, const struct network *net, uint16_t id)
 	path_mtus_set_lower(v->paths, id, port, route);
 }
 
-/* Is that less than every packet must find, though the tunnel's own `mtu` is not? */
+/* Is it less than every packet must find, although the tunnel's own `mtu` is not? */
 static bool is_too_narrow(const struct network *net, uint16_t id, uint16_t mtu)
 {
 	uint16_t own = net->tunnels[id].mtu;
@@ -32,7 +31,7 @@ static bool is_too_narrow(const struct network *net, uint16_t id, uint16_t mtu)
 	return mtu < own && mtu < path_mtu_floor(net, id) && own >= path_mtu_floor(net, id);
 }
 
-/* One alarm for all: many tunnels share a port, and it is the port that is too narrow. */
+/* One alarm for all tunnels: many share a port, and the cause is the port's MTU. */
 static void tell(const struct view *v, const struct network *net, unsigned n, uint16_t first)
 {
 	struct tunnel_mtu mtu = path_mtu_of(v->paths, net, first);

@@ -1,17 +1,17 @@
 /*
- * Tunnels as nexthops: by which neighbour do their outer packets leave, and what is behind their
- * ids?
+ * Tunnels as nexthops: finds the neighbour that their outer packets go to, and writes what is
+ * behind their ids.
  *
- * Behind a tunnel's id is the Ethernet header of the neighbour towards its far end, so that a
- * packet looks at one nexthop and at the tunnel's own headers. A tunnel that a network has no
- * longer keeps its id until no flow has it: meanwhile its substitute stands in, or packets to it
- * are dropped.
+ * Behind a tunnel's id is the Ethernet header of the neighbour towards its far end, so a packet
+ * needs only the nexthop and the tunnel's own headers. A tunnel that was removed from the network
+ * keeps its id until no flow has it. Until then its substitute is used, or packets to it are
+ * dropped.
  */
 #include "control/kernel/view.h"
 
 #include <string.h>
 
-/* Where packets to the far end of a tunnel go. */
+/* The row that packets to the far end of a tunnel go by. */
 static int row_of(struct view *v, const struct network *net, uint16_t id)
 {
 	const struct addr6 remote = network_tunnel_remote(net, id);
@@ -76,7 +76,7 @@ static struct view_tunnel *know(struct view *v, uint16_t id)
 	return &v->tunnels[id];
 }
 
-/* Of those that the network calls so: has nobody else the id by now? */
+/* True for a retired tunnel of the network whose id has no new owner yet. */
 static bool is_retired(const struct view *v, uint16_t id)
 {
 	return v->tunnels[id].known || ids_state(v->rows.ids, id) == IDS_RETIRED;

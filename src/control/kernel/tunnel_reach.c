@@ -1,14 +1,14 @@
 /*
- * Which tunnels cannot be reached: the kernel has no route to their far end by their port, or the
- * nexthop of that route does not answer.
+ * Finds tunnels that cannot be reached: the kernel has no route to their far end by their port, or
+ * the nexthop of that route does not answer.
  *
- * The usual causes: an interface that went down took its static routes along, and nobody added them
- * again; a router on the link is off. Packets to such a tunnel are dropped as no_neighbour.
+ * Usual causes: an interface went down, the kernel removed its static routes, and nobody added them
+ * again; or a router on the link is off. Packets to such a tunnel are dropped as no_neighbour.
  */
 #include "control/alarm.h"
 #include "control/kernel/view.h"
 
-/* Why not; NULL: it can be reached, or its port has no interface now, which is an alarm already. */
+/* Why it cannot be reached; NULL: it can, or its port has no interface, which has its own alarm. */
 static const char *unreachable(const struct view *v, const struct network *net, uint16_t id)
 {
 	uint8_t port = net->tunnels[id].port;
@@ -23,7 +23,7 @@ static const char *unreachable(const struct view *v, const struct network *net, 
 		       : NULL;
 }
 
-/* One alarm for all: many tunnels share a route. */
+/* One alarm for all tunnels: many share a route. */
 void view_tell_unreachable(const struct view *v, const struct network *net)
 {
 	const char *first_reason = NULL;

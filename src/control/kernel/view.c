@@ -1,14 +1,15 @@
 /*
- * Events and dumps become rows: see view.h.
+ * Turns events and dumps into rows: see view.h.
  *
- * An event adds nexthops to a prefix or removes some. That is right for both families: IPv4 has
- * several routes of one prefix and metric, each with nexthops of its own; IPv6 has one, whose
- * nexthops are added and removed singly (RTA_MULTIPATH has all of them each time). A packet may
- * take any of them. NLM_F_REPLACE removes all of the prefix and metric first, on every port: the
- * new route may leave by an interface that is none of ours. Weights and sources are ignored.
+ * An event adds nexthops to a prefix or removes some. That is right for both families. IPv4 may
+ * have several routes of one prefix and metric, each with its own nexthops. IPv6 has one route,
+ * whose nexthops are added and removed one by one (RTA_MULTIPATH lists all of them each time). A
+ * packet may take any of them. NLM_F_REPLACE removes all nexthops of the prefix and metric first,
+ * on every port, because the new route may leave by an interface that is not ours. Weights and
+ * sources are ignored.
  *
- * A refusal (blackhole, unreachable, prohibit, throw) leaves by no interface: it is one of every
- * port.
+ * A route that refuses packets (blackhole, unreachable, prohibit, throw) leaves by no interface, so
+ * it counts on every port.
  */
 #include "control/kernel/view.h"
 
@@ -117,13 +118,13 @@ static uint64_t order_of(const struct kernel_route *route)
 	return (uint64_t)route->metric << 8 | route->preference;
 }
 
-/* On-link networks and the shortest prefixes are kept when there are too many. */
-static bool is_bounded(const struct kernel_route *route, const struct kernel_gateway *way)
+/* When there are too many routes, on-link networks and the shortest prefixes are kept. */
+static bool is_bounded(const struct kernel_route *route, const struct kernel_gateway *gateway)
 {
 	unsigned shortest = is_ipv4(&route->prefix) ? MAPPED_BITS + 8 : 16;
 
 	return route->prefix.len > shortest &&
-	       (route->kind != KERNEL_UNICAST || !addr6_is_zero(&way->gateway));
+	       (route->kind != KERNEL_UNICAST || !addr6_is_zero(&gateway->gateway));
 }
 
 static bool has_room(struct view *v, struct rib *rib, const struct prefix6 *prefix, bool bounded)
@@ -142,11 +143,11 @@ static bool has_room(struct view *v, struct rib *rib, const struct prefix6 *pref
 	return false;
 }
 
-static void add_way(struct view *v, uint8_t port, const struct kernel_route *route,
-		    const struct kernel_gateway *way)
+static void add_nexthop(struct view *v, uint8_t port, const struct kernel_route *route,
+			const struct kernel_gateway *gateway)
 {
 	struct rib *rib = &v->ports[port].rib;
-	bool bounded = is_bounded(route, way);
+	bool bounded = is_bounded(route, gateway);
 	struct rib_nexthop row = {.order = order_of(route),
 				  .row = ROWS_NONE,
 				  .generation = v->generation,
@@ -156,8 +157,8 @@ static void add_way(struct view *v, uint8_t port, const struct kernel_route *rou
 
 	if (!has_room(v, rib, &route->prefix, bounded))
 		return;
-	if (route->kind == KERNEL_UNICAST && !addr6_is_zero(&way->gateway)) {
-		row.row = rows_add(&v->rows, port, &way->gateway);
+	if (route->kind == KERNEL_UNICAST && !addr6_is_zero(&gateway->gateway)) {
+		row.row = rows_add(&v->rows, port, &gateway->gateway);
 		if (row.row != ROWS_NONE)
 			row.row = rows_with_mtu(&v->rows, row.row, route->mtu);
 		if (row.row == ROWS_NONE) {
@@ -175,52 +176,55 @@ static void add_way(struct view *v, uint8_t port, const struct kernel_route *rou
 
 struct removal {
 	struct view *v;
-	const struct kernel_route *route; /* NULL: whatever is older than the generation */
+	const struct kernel_route *route; /* NULL: matches what is older than the generation */
 	uint8_t port;
-	bool all; /* of the route's metric */
+	bool all; /* removes all nexthops of the metric */
 };
 
-static bool names_way(const struct removal *r, const struct rib_nexthop *way)
+static bool names_nexthop(const struct removal *r, const struct rib_nexthop *nexthop)
 {
 	for (size_t i = 0; i < r->route->n_gateways; i++) {
-		const struct kernel_gateway *w = &r->route->gateways[i];
+		const struct kernel_gateway *gateway = &r->route->gateways[i];
 		int row = ROWS_NONE;
 
-		if (w->ifindex != r->v->ports[r->port].ifindex)
+		if (gateway->ifindex != r->v->ports[r->port].ifindex)
 			continue;
-		if (!addr6_is_zero(&w->gateway)) {
-			row = rows_find(&r->v->rows, r->port, &w->gateway);
+		if (!addr6_is_zero(&gateway->gateway)) {
+			row = rows_find(&r->v->rows, r->port, &gateway->gateway);
 			if (row == ROWS_NONE)
 				continue;
 		}
-		if (row == (way->row == ROWS_NONE ? way->row : r->v->rows.rows[way->row].base))
+		if (row ==
+		    (nexthop->row == ROWS_NONE ? nexthop->row : r->v->rows.rows[nexthop->row].base))
 			return true;
 	}
 	return false;
 }
 
-static bool is_named(const struct removal *r, const struct rib_nexthop *way)
+static bool is_named(const struct removal *r, const struct rib_nexthop *nexthop)
 {
 	if (r->route == NULL)
-		return way->generation != r->v->generation;
-	if (way->order >> 8 != r->route->metric) /* RTA_PREF is not in every message */
+		return nexthop->generation != r->v->generation;
+	if (nexthop->order >> 8 != r->route->metric) /* some messages lack RTA_PREF */
 		return false;
 	if (r->all)
 		return true;
-	return way->kind == r->route->kind && (way->kind != KERNEL_UNICAST || names_way(r, way));
+	return nexthop->kind == r->route->kind &&
+	       (nexthop->kind != KERNEL_UNICAST || names_nexthop(r, nexthop));
 }
 
-static bool is_gone(const struct rib_nexthop *way, void *arg)
+static bool is_gone(const struct rib_nexthop *nexthop, void *arg)
 {
 	const struct removal *r = arg;
 
-	if (!is_named(r, way))
+	if (!is_named(r, nexthop))
 		return false;
-	unref(r->v, way->row);
+	unref(r->v, nexthop->row);
 	return true;
 }
 
-static void remove_ways(struct view *v, uint8_t port, const struct kernel_route *route, bool all)
+static void remove_nexthops(struct view *v, uint8_t port, const struct kernel_route *route,
+			    bool all)
 {
 	struct removal removal = {v, route, port, all};
 	struct rib *rib = &v->ports[port].rib;
@@ -230,19 +234,19 @@ static void remove_ways(struct view *v, uint8_t port, const struct kernel_route 
 		rib_remove(rib, entry, is_gone, &removal);
 }
 
-static void add_ways(struct view *v, uint8_t port, const struct kernel_route *route)
+static void add_nexthops(struct view *v, uint8_t port, const struct kernel_route *route)
 {
 	static const struct kernel_gateway none;
 
 	if (route->kind != KERNEL_UNICAST) {
-		add_way(v, port, route, &none);
+		add_nexthop(v, port, route, &none);
 		return;
 	}
 	for (size_t i = 0; i < route->n_gateways; i++) {
-		const struct kernel_gateway *way = &route->gateways[i];
+		const struct kernel_gateway *gateway = &route->gateways[i];
 
-		if (way->ifindex == v->ports[port].ifindex && !way->dead)
-			add_way(v, port, route, way);
+		if (gateway->ifindex == v->ports[port].ifindex && !gateway->dead)
+			add_nexthop(v, port, route, gateway);
 	}
 }
 
@@ -259,10 +263,10 @@ static void expand_one(struct kernel_route *out, const struct kernel_nexthop *ne
 	if (nexthop->blackhole)
 		out->kind = KERNEL_BLACKHOLE;
 	else if (out->n_gateways < KERNEL_GATEWAYS_MAX)
-		out->gateways[out->n_gateways++] = nexthop->way;
+		out->gateways[out->n_gateways++] = nexthop->gateway;
 }
 
-/* The nexthops of an object in place of its number. False: it is not known. */
+/* Replaces the id of a nexthop object by its nexthops. False: the object is unknown. */
 static bool expand(const struct view *v, const struct kernel_route *route, struct kernel_route *out)
 {
 	const struct kernel_nexthop *nexthop = find_nexthop(v, route->nexthop);
@@ -299,9 +303,9 @@ void view_take_route(struct view *v, const struct kernel_route *route)
 		if (!v->ports[i].has_kernel)
 			continue;
 		if (route->removed || route->replaces)
-			remove_ways(v, (uint8_t)i, route, !route->removed);
+			remove_nexthops(v, (uint8_t)i, route, !route->removed);
 		if (!route->removed)
-			add_ways(v, (uint8_t)i, route);
+			add_nexthops(v, (uint8_t)i, route);
 	}
 }
 
@@ -331,7 +335,7 @@ void view_take_nexthop(struct view *v, const struct kernel_nexthop *nexthop)
 {
 	struct kernel_nexthop *there = (struct kernel_nexthop *)find_nexthop(v, nexthop->id);
 
-	v->doubt = true; /* routes by it are not told: they are read again */
+	v->doubt = true; /* the kernel does not report routes by it: they are read again */
 	if (nexthop->removed) {
 		if (there != NULL)
 			*there = v->nexthops[--v->n_nexthops];

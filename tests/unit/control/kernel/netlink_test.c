@@ -271,7 +271,7 @@ static void test_nexthop_objects(void **state)
 		}
 		assert_true(netlink_parse_nexthop(nlh, &nexthop));
 		assert_int_equal(nexthop.id, 7);
-		assert_int_equal(nexthop.way.ifindex, kind == 0 ? OURS : 0);
+		assert_int_equal(nexthop.gateway.ifindex, kind == 0 ? OURS : 0);
 		assert_int_equal(nexthop.n_group, kind == 1 ? 2 : 0);
 		assert_int_equal(nexthop.group[1], kind == 1 ? 5 : 0);
 		assert_int_equal(nexthop.blackhole, kind == 2);

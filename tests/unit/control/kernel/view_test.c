@@ -264,8 +264,8 @@ static void test_ipv6_gateway_of_an_ipv4_route(void **state)
 
 static void test_nexthop_objects(void **state)
 {
-	struct kernel_nexthop one = {.id = 1, .way = {ip("192.0.2.5"), IFINDEX, false}};
-	struct kernel_nexthop two = {.id = 2, .way = {ip("192.0.2.6"), IFINDEX, false}};
+	struct kernel_nexthop one = {.id = 1, .gateway = {ip("192.0.2.5"), IFINDEX, false}};
+	struct kernel_nexthop two = {.id = 2, .gateway = {ip("192.0.2.6"), IFINDEX, false}};
 	struct kernel_nexthop group = {.id = 9, .n_group = 2, .group = {1, 2}};
 	struct kernel_nexthop hole = {.id = 4, .blackhole = true};
 	struct kernel_route r = route_of("8.0.0.0", 8, NULL, 0);
