@@ -1,4 +1,4 @@
-/* The checks that need more than one setting: order, and what they share. See check.h. */
+/* Checks that need more than one setting: order, and what settings share. See check.h. */
 #include "control/config/check.h"
 
 #include "base/nearest.h"
@@ -59,7 +59,7 @@ uint16_t check_port_of(struct checker *checker, const char *noun, const struct t
 	uint16_t port;
 
 	if (checker->config->n_ports == 0 || item->kind != TREE_MAP)
-		return SPEC_PORT_ANY; /* that was reported */
+		return SPEC_PORT_ANY; /* an error was already reported */
 	if (node == NULL) {
 		if (checker->config->n_ports == 1)
 			return 0;
@@ -77,7 +77,7 @@ uint16_t check_port_of(struct checker *checker, const char *noun, const struct t
 	return port;
 }
 
-/* Also fills in what lies in the directory unless the file says otherwise. */
+/* Puts the epoch file into this directory unless the file sets its path. */
 static void check_state(struct checker *checker)
 {
 	enum { ROOM = CONFIG_PATH_SIZE - sizeof("/epoch") };

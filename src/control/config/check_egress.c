@@ -1,8 +1,8 @@
 /*
- * Egress pools: slices are read here, where their size is known; no two entries of one address may
- * own the same slice, or two flows could get the same port.
+ * Egress pools. Slices are read here, because their size is known only now. No two entries of one
+ * address may own the same slice: otherwise two flows could get the same port.
  *
- * To find overlaps, all entries are sorted by address; entries of one address are neighbours then,
+ * To find overlaps, all entries are sorted by address. Then entries of one address are adjacent,
  * and the slices seen so far are one bit set.
  */
 #include "control/config/check.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One address as listed in one pool. */
+/* An address as listed in one pool. */
 struct entry {
 	const struct spec_pool *pool;
 	const struct spec_address *address;
@@ -84,7 +84,7 @@ static bool read_slices(struct checker *checker, const struct tree_node *item, u
 	bool sound = true;
 
 	if (slice_size == 0)
-		return false; /* that was reported */
+		return false; /* an error was already reported */
 	if (list == NULL) {
 		for (uint32_t k = first_slice(slice_size); k < spec_n_slices(slice_size); k++)
 			address->slices[k / 64] |= UINT64_C(1) << (k % 64);
@@ -123,7 +123,7 @@ static const struct entry *find_owner(const struct entry *run, uint32_t slice)
 	return run;
 }
 
-/* The first of @n entries whose slices have a size: a wrong one was reported, and is no measure. */
+/* The first of @n entries whose slice size is valid; a wrong size was already reported. */
 static const struct entry *find_measure(const struct entry *run, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -169,7 +169,7 @@ static void check_run(struct checker *checker, const struct entry *run, size_t n
 	}
 }
 
-/* Both families in one order; zero: it could not be read. */
+/* Both families in one order; zero: the address could not be read. */
 static struct addr6 address_of(const struct entry *e)
 {
 	return e->address->addr;
@@ -211,7 +211,7 @@ static void check_overlaps(struct checker *checker, struct entry *entries, size_
 	}
 }
 
-/* Reads the slices of one pool and adds its addresses to @entries. How many they were. */
+/* Reads the slices of one pool and adds its addresses to @entries. Returns how many it added. */
 static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 			 const struct tree_node *pool_item, struct entry *entries)
 {
@@ -238,7 +238,7 @@ static size_t check_pool(struct checker *checker, struct spec_pool *pool,
 	return pool->n_addresses;
 }
 
-/* Without an address to leave from, a table for IPv6 would only cost memory. */
+/* Without an IPv6 egress address, a table for IPv6 would only cost memory. */
 static void choose_capacity6(struct checker *checker)
 {
 	struct config *config = checker->config;

@@ -1,12 +1,11 @@
 /*
- * Global prefixes: what leaves untranslated must come back to one site and to nothing else, so no
- * two of them overlap, no egress address lies in one, and no tunnel's address in another site's. No
- * tunnel's end lies in one either: what is sent to the prefix comes here, so the tunnel would run
- * through itself. They are of the space that is given out to be unique, 2000::/3 (RFC 4291 section
- * 2.4).
+ * Global prefixes. What leaves untranslated must come back to exactly one site. So global prefixes
+ * do not overlap, contain no egress address, and contain no tunnel address of another site. They
+ * contain no tunnel end either: packets to the prefix come to this gateway, so the tunnel would run
+ * through itself. They must be global unicast, 2000::/3 (RFC 4291 section 2.4).
  *
- * Two prefixes overlap only if one contains the other. Sorted by address and length, whatever
- * contains a prefix stands in front of it; of the ones that nothing contains, none overlap.
+ * Two prefixes overlap only if one contains the other. Sorted by address and length, a prefix
+ * stands behind every prefix that contains it. The outermost prefixes do not overlap.
  */
 #include "control/config/check.h"
 #include "control/config/config.h"
@@ -22,7 +21,7 @@ struct entry {
 	const struct tree_node *node;
 };
 
-/* Sorted, none contains another. */
+/* Sorted; none contains another. */
 struct entries {
 	struct entry *list;
 	size_t n;
@@ -35,7 +34,7 @@ static bool is_global(const struct prefix6 *prefix)
 	return prefix->len >= space.len && prefix6_contains(&space, &prefix->addr);
 }
 
-/* The ones that could be read and may be global. */
+/* Those that could be read and are allowed to be global. */
 static size_t read_prefixes(struct checker *checker, const struct spec_site *site,
 			    const struct tree_node *item, struct entry *list)
 {
@@ -77,7 +76,7 @@ static int compare_entries(const void *a, const void *b)
 	return compare_places(x->node, y->node);
 }
 
-/* Said where the later of the two stands in the file. */
+/* Reported at the place of the later of the two. */
 static void report_overlap(struct checker *checker, const struct entry *a, const struct entry *b)
 {
 	bool swapped = compare_places(a->node, b->node) > 0;
@@ -94,7 +93,7 @@ static void report_overlap(struct checker *checker, const struct entry *a, const
 			  before->node->line);
 }
 
-/* Leaves only those that no other contains. */
+/* Keeps only those that no other prefix contains. */
 static void check_overlaps(struct checker *checker, struct entries *e)
 {
 	size_t n = 0;
@@ -126,7 +125,7 @@ static const struct entry *find(const struct entries *e, const struct addr6 *add
 	return &e->list[low - 1];
 }
 
-/* @what: "an egress address". Nothing to say if @addr lies in a prefix of @own. */
+/* @what: "an egress address". No error if a prefix of @own contains @addr. */
 static void check_address(struct checker *checker, const struct entries *e,
 			  const struct addr6 *addr, const struct spec_site *own,
 			  const struct tree_node *node, const char *what)
@@ -155,7 +154,7 @@ static void check_egress(struct checker *checker, const struct entries *e)
 	}
 }
 
-/* A site's own network may hold our address in it. */
+/* A site's own network may contain our address in it. */
 static void check_tunnels(struct checker *checker, const struct entries *e)
 {
 	const struct network_spec *spec = &checker->config->network;

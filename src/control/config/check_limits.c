@@ -1,9 +1,9 @@
 /*
- * Limits: what a site does not say follows from the file's limits, and those from the capacity.
+ * Limits. A site's missing limits are derived from the file's limits, and these from the capacity.
  *
- * A site alone may use the whole table. As soon as there is another one, none may use more than
- * half of it unless the operator says so; and of its flows only a quarter may be half-open TCP
- * connections, which cost an attacker one packet each and nothing to keep.
+ * A single site may use the whole table. With several sites, none may use more than half of it
+ * unless the operator sets a limit. Only a quarter of a site's flows may be half-open TCP
+ * connections: each costs an attacker one packet and no state.
  */
 #include "control/config/check.h"
 #include "control/config/config.h"
@@ -11,7 +11,7 @@
 
 enum { SOURCE_FLOWS_MIN = 1024, SOURCE_HALF_OPEN_MIN = 256 };
 
-/* At least one: 0 would be no limit. */
+/* At least one: 0 would mean no limit. */
 static uint32_t part(uint32_t of, uint32_t parts)
 {
 	return of < parts ? 1 : of / parts;
@@ -28,7 +28,7 @@ static void note_capacity(struct checker *checker)
 	checker->config->capacity_column = node->column;
 }
 
-/* Half of @of, where that is not too few for one busy host. */
+/* Half of @of, if that is enough for one busy host. */
 static uint32_t half(uint32_t of, uint32_t least)
 {
 	uint32_t half = of / 2 > least ? of / 2 : least;
@@ -36,7 +36,7 @@ static uint32_t half(uint32_t of, uint32_t least)
 	return half < of ? half : of;
 }
 
-/* What one host of a site may have: so much that one host alone can not lock out the others. */
+/* The limit of one host of a site: a single host must not be able to exclude the others. */
 static void limit_sources(struct spec_limits *limits, const struct spec_limits *all)
 {
 	if (limits->source_flows == 0)
@@ -49,7 +49,7 @@ static void limit_sources(struct spec_limits *limits, const struct spec_limits *
 						   : half(limits->half_open, SOURCE_HALF_OPEN_MIN);
 }
 
-/* What a site does not say follows from what @all have. */
+/* Fills in a site's missing limits from @all. */
 static void limit_site(struct spec_limits *limits, const struct spec_limits *all)
 {
 	if (limits->flows == 0)

@@ -1,6 +1,6 @@
 /*
- * Ports: which settings go with which driver is said by the rows of the schema; an interface or a
- * file serves one port only.
+ * Ports: an interface or a file serves one port only. The schema's rows say which settings go with
+ * which driver.
  */
 #include "control/config/check.h"
 #include "control/config/config.h"
@@ -59,7 +59,7 @@ static void check_unique(struct checker *checker, struct seen *seen, const char 
 			  what, text, before->line);
 }
 
-/* For what the machine says later about the interface or the file. */
+/* For later errors of the machine about the interface or the file. */
 static void note_place(struct config_port *port, const struct tree_node *item,
 		       const struct tree_node *interface)
 {

@@ -1,6 +1,6 @@
 /*
- * Sites and tunnels: names are unique in the whole file; so are the outer addresses and key of a
- * tunnel, by which its packets are told from others.
+ * Sites and tunnels. Names are unique in the whole file. The outer addresses and key of a tunnel
+ * are unique, too: they say to which tunnel a packet belongs.
  */
 #include "base/wire.h"
 #include "control/config/check.h"
@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* What must be unique of a tunnel. Addresses that could not be read are zero. */
+/* The values of a tunnel that must be unique. Addresses that could not be read are zero. */
 struct ends {
 	struct addr6 local, remote;
 	uint32_t key, has_key;
@@ -26,7 +26,7 @@ static const char *end_text(const struct addr6 *end, char buf[static INET6_ADDRS
 				    : inet_ntop(AF_INET6, end, buf, INET6_ADDRSTRLEN);
 }
 
-/* Can these two be a tunnel at all? */
+/* Can these two addresses be the ends of one tunnel? */
 static bool check_pair(struct checker *checker, const struct ends *ends,
 		       const struct tree_node *item)
 {
@@ -76,8 +76,8 @@ static void check_ends(struct checker *checker, struct seen *seen, const struct 
 }
 
 /*
- * What is left of Ethernet's 1,500 bytes, or of the port's where the file says so. How much an
- * interface carries only the machine can tell: config_note_mtus().
+ * Computed from Ethernet's 1,500 bytes, or from the port's MTU in the file. Only the machine knows
+ * how much an interface carries: config_note_mtus().
  */
 static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 		      const struct tree_node *item)
@@ -112,7 +112,7 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 
 enum { KEEPALIVE_RETRIES = 3 };
 
-/* They are sent by the kernel, which has the tunnel's end for its own. */
+/* The kernel sends them, so it must have the tunnel's end as its address. */
 static void check_keepalive(struct checker *checker, struct spec_tunnel *tunnel,
 			    const struct tree_node *item)
 {
@@ -145,7 +145,7 @@ static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 			  "may fragment on the way (RFC 8200)");
 }
 
-/* A prefix of either family as bytes. False: it could not be read. */
+/* A prefix of either family as a key of bytes. False: it could not be read. */
 static bool read_prefix(const struct tree_node *node, struct prefix6 *out)
 {
 	struct prefix4 four;

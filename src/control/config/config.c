@@ -1,9 +1,9 @@
 /*
- * The configuration file: read, as a tree, as structs, checked. See config.h.
+ * Reads the configuration file: text, tree, structs, checks. See config.h.
  *
  *   text -> tree.c -> tree with places -> parse.c by schema.c -> structs -> check*.c
  *
- * Every part adds its errors to one list and goes on; only a file that is not YAML ends early.
+ * Every step adds its errors to one list and goes on. Only a file that is not YAML ends early.
  */
 #include "control/config/config.h"
 
@@ -55,7 +55,10 @@ static void read_tree(struct report *report, struct config *config, const struct
 	check_config(report, config, root);
 }
 
-/* @here: asks the machine, too, whatever the file's own errors, so that all come in one go. */
+/*
+ * @here: also asks the machine, even after errors of the file, so that all errors are reported
+ * together.
+ */
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs)
 {
 	struct report report = {.file = name, .errs = errs};
@@ -85,8 +88,8 @@ struct config *config_parse(const char *name, const char *text, size_t len, stru
 }
 
 /*
- * All of @file, at most one byte more than is allowed, with room for a NUL. NULL and errno if it
- * can not be read.
+ * Reads all of @file, at most one byte more than is allowed, with room for a NUL. NULL and errno if
+ * it cannot be read.
  */
 static char *read_all(FILE *file, size_t *len)
 {

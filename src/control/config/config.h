@@ -1,8 +1,9 @@
 /*
- * The configuration file, read and checked as a whole.
+ * Reads and checks the configuration file as a whole.
  *
- * One YAML file. Each setting is one row of the tables in schema.c, from which parsing, checking,
- * printing and docs/configuration.md come. All errors are reported, not the first.
+ * It is one YAML file. Each setting is one row of the tables in schema.c; parsing, checking,
+ * printing and docs/configuration.md are derived from them. All errors are reported, not only the
+ * first.
  *
  * Control thread only.
  */
@@ -17,7 +18,7 @@
 #include <stdio.h>
 
 enum {
-	CONFIG_PATH_SIZE = 108, /* as long as sun_path */
+	CONFIG_PATH_SIZE = 108, /* size of sun_path */
 	CONFIG_FILE_MAX = 64 << 20, /* bytes of a file */
 	CONFIG_RING = 2048, /* frames of a receive or transmit queue of a port */
 };
@@ -30,18 +31,21 @@ enum port_driver {
 	PORT_MEMORY,
 };
 
-const char *config_driver_name(enum port_driver driver); /* as in the file */
+const char *config_driver_name(enum port_driver driver); /* as spelled in the file */
 
-/* Does the port share its interface with the kernel, which has neighbours and routes for it? */
+/*
+ * Does the port share its interface with the kernel, so that the kernel has its neighbours and
+ * routes?
+ */
 static inline bool config_driver_has_kernel(enum port_driver driver)
 {
 	return driver == PORT_AF_XDP || driver == PORT_AF_PACKET;
 }
 
-/* Whose packets keep a flow alive? */
+/* Packets of which side keep a flow alive? */
 enum config_refresh { REFRESH_BOTH, REFRESH_OUTBOUND };
 
-/* Are segments of no flow answered by a reset? */
+/* Does a TCP segment without a flow get a reset? */
 enum config_reset { RESET_UNKNOWN, RESET_NONE };
 
 enum config_transport {
@@ -52,16 +56,18 @@ enum config_transport {
 struct config_port {
 	char name[SPEC_NAME_SIZE];
 	enum port_driver driver;
-	char interface[16]; /* af_xdp, af_packet: a kernel interface; tap: the one to make */
-	char rx_file[CONFIG_PATH_SIZE]; /* pcap: replayed; empty: nothing comes in */
-	char tx_file[CONFIG_PATH_SIZE]; /* pcap: written; empty: thrown away */
+	/* af_xdp, af_packet: a kernel interface; tap: the interface to create */
+	char interface[16];
+	char rx_file[CONFIG_PATH_SIZE]; /* pcap: file to replay; empty: no packets come in */
+	char tx_file[CONFIG_PATH_SIZE]; /* pcap: file to write; empty: packets are discarded */
 	bool has_next_hop_mac;
-	uint8_t next_hop_mac[6]; /* pcap, memory: where every packet is sent. tap: the interface */
-	uint16_t mtu; /* bytes of IP packet; 0: the interface's own */
+	/* pcap, memory: destination of every packet. tap: address of the interface */
+	uint8_t next_hop_mac[6];
+	uint16_t mtu; /* bytes of IP packet; 0: MTU of the interface */
 	unsigned line, column; /* of interface or rx-file, for later errors */
 };
 
-/* A timer of one destination port. */
+/* Idle timeout of one destination port. */
 struct config_port_timer {
 	enum config_transport protocol;
 	uint16_t port;
@@ -69,10 +75,10 @@ struct config_port_timer {
 };
 
 struct config {
-	char *file; /* its name, for messages */
+	char *file; /* file name, for messages */
 	uint32_t flows_capacity; /* records in all workers together */
 	unsigned capacity_line, capacity_column; /* for later errors; 0: the default */
-	uint32_t flows_capacity6; /* the same of IPv6 flows; 0: no IPv6 */
+	uint32_t flows_capacity6; /* records of IPv6 flows; 0: no IPv6 */
 	bool has_flows_capacity6;
 	uint16_t workers;
 	enum config_refresh refresh;
@@ -88,55 +94,60 @@ struct config {
 	struct config_port_timer *port_timers;
 	size_t n_port_timers;
 	uint16_t port_rest; /* seconds */
-	char epoch_file[CONFIG_PATH_SIZE]; /* which start this is (epoch.h) */
+	char epoch_file[CONFIG_PATH_SIZE]; /* counts the starts (epoch.h) */
 	char api_socket[CONFIG_PATH_SIZE];
 	char state_directory[CONFIG_PATH_SIZE]; /* revisions (change/revisions.h) */
 	struct config_port *ports;
 	size_t n_ports;
-	uint16_t spare_ports; /* that may be added while it runs */
+	uint16_t spare_ports; /* ports that may be added at run time */
 	struct network_spec network;
 };
 
 struct err_list;
 
 /*
- * Reads and checks @path. NULL if there was any error; then @errs holds at least one sentence, each
- * with file, line and column. Asks the file only, never the machine: works without rights.
+ * Reads and checks @path. NULL on any error; then @errs holds at least one sentence, each with
+ * file, line and column. Reads only the file, never the state of the machine: needs no privileges.
  */
 struct config *config_load(const char *path, struct err_list *errs);
 
 /*
- * The text of @path, of *@len bytes and a NUL, for the caller to free; one byte more than
- * CONFIG_FILE_MAX at most. NULL and a sentence in @errs if it cannot be read.
+ * Reads the text of @path: *@len bytes and a NUL, freed by the caller. It may be one byte longer
+ * than CONFIG_FILE_MAX. NULL and a sentence in @errs if it cannot be read.
  */
 char *config_read(const char *path, size_t *len, struct err_list *errs);
 
-/* The same from memory; @name stands for the file in messages. @len bytes, need not end in NUL. */
+/*
+ * Like config_load(), from memory; @name is the file name in messages. @len bytes; no NUL is needed
+ * at the end.
+ */
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs);
 
 /*
- * What only the machine can tell: is a TAP name free, can a capture file be read, is there memory
- * for the flow tables. Adds a sentence for each that fails, with its place in the file. An
- * interface that is not there is no error: its port waits. Returns 0 or -ENODEV.
+ * Checks what depends on the machine: is a TAP name free, can a capture file be read, is there
+ * memory for the flow tables? Adds a sentence for each error, with its place in the file. A missing
+ * interface is no error: its port waits. Returns 0 or -ENODEV.
  */
 int config_check_machine(const struct config *config, struct err_list *errs);
 
-/* Which ports would wait for their interface now? Adds a sentence for each. */
+/*
+ * Adds a sentence for each port whose interface is missing at present, so that the port would wait.
+ */
 void config_note_interfaces(const struct config *config, struct err_list *notes);
 
-/* The interface of this machine whose name is most like @name. False: none is. */
+/* Finds the interface of this machine whose name is most similar to @name. False: none is. */
 bool config_nearest_interface(const char *name, char near[16]);
 
 /*
- * Which tunnels have an `mtu` that the interface of their port does not carry as it is now? Adds a
- * sentence for each; none of them is an error: the tunnel takes smaller packets, and the
- * interface may be another one when it runs.
+ * Adds a sentence for each tunnel whose `mtu` is larger than its port's interface carries at
+ * present. This is no error: the tunnel takes smaller packets, and the interface may change before
+ * the start.
  */
 void config_note_mtus(const struct config *config, struct err_list *notes);
 
 /*
- * Packet buffers: what can be in flight. Both queues and the kernel's two rings of each port, and
- * what a worker holds in its cache, its bursts and its hand-over ring.
+ * Number of packet buffers, enough for all packets in flight: both queues and the kernel's two
+ * rings of each port; and for each worker its cache, its bursts and its hand-over ring.
  */
 uint32_t config_buffers(const struct config *config);
 
@@ -144,22 +155,25 @@ uint32_t config_buffers(const struct config *config);
 uint64_t config_ordinary_memory(const struct config *config, uint64_t huge);
 
 /*
- * The part of it about memory: do the flow tables fit into so many bytes of free memory and free
- * huge pages? 0, or -ENOMEM and a sentence that says how much is needed.
+ * The memory check of config_check_machine(): do the flow tables fit into this many bytes of free
+ * memory and free huge pages? 0, or -ENOMEM and a sentence that says how much is needed.
  */
 int config_check_memory(const struct config *config, uint64_t memory, uint64_t huge,
 			struct err_list *errs);
 
-/* What a site may have at most that says nothing about it. */
+/* Limits of a site that sets none itself. */
 struct spec_limits config_silent_limits(const struct config *config);
 
-void config_destroy(struct config *config); /* NULL is fine */
+void config_destroy(struct config *config); /* accepts NULL */
 
 /*
- * The whole configuration in YAML, defaults written out, always in the same order: config_parse()
- * reads it as the same configuration.
+ * Prints the whole configuration in YAML, defaults included, always in the same order.
+ * config_parse() reads the result as the same configuration.
  */
 void config_print(const struct config *config, FILE *out);
 
-/* The reference of all settings in Markdown: docs/configuration.md holds it between markers. */
+/*
+ * Prints the reference of all settings in Markdown. docs/configuration.md contains it between
+ * markers.
+ */
 void config_write_reference(FILE *out);

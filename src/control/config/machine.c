@@ -1,9 +1,9 @@
 /*
- * What only the machine can tell about a configuration: are its capture files there, has a TAP
- * interface another owner, are two names one interface, and is there memory for its flows? The file
- * may be right, and the same file may pass later.
+ * Checks of a configuration that depend on the machine. Are its capture files there, does a TAP
+ * interface belong to somebody else, do two names mean one interface, is there memory for its
+ * flows? If such a check fails, the file may still be right and pass later.
  *
- * Needs no rights but those to read the files.
+ * Needs no privileges but those to read the files.
  */
 #include "base/err.h"
 #include "base/memory.h"
@@ -51,14 +51,14 @@ void config_note_interfaces(const struct config *config, struct err_list *notes)
 	}
 }
 
-/* An interface may have several names: two ports must not have the same one in disguise. */
+/* An interface may have several names. Two ports must not use one interface under two names. */
 static void check_kernel_interface(const struct config *config, const struct config_port *port,
 				   struct err_list *errs)
 {
 	unsigned index = if_nametoindex(port->interface);
 
 	if (index == 0)
-		return; /* it may come: control/port waits for it */
+		return; /* the interface may appear later: control/port waits for it */
 	for (const struct config_port *p = config->ports; p < port; p++) {
 		if (p->interface[0] != '\0' && if_nametoindex(p->interface) == index)
 			err_add(errs, config->file, port->line, port->column,

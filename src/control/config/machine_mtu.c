@@ -1,4 +1,4 @@
-/* What the machine's interfaces carry, and tunnels that want more: see config.h. */
+/* Compares the MTUs of the machine's interfaces with those that tunnels need: see config.h. */
 #include "base/err.h"
 #include "control/config/config.h"
 
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* 0: there is no such interface here. */
+/* 0: this interface does not exist. */
 static uint32_t interface_mtu(int fd, const char *name)
 {
 	struct ifreq ifr = {0};
@@ -33,7 +33,7 @@ static void note_tunnel(const struct config *config, const struct spec_tunnel *t
 
 void config_note_mtus(const struct config *config, struct err_list *notes)
 {
-	uint32_t has[UINT8_MAX + 1] = {0}; /* a port is a byte in the snapshot */
+	uint32_t has[UINT8_MAX + 1] = {0}; /* the snapshot stores a port in a byte */
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)

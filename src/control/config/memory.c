@@ -1,9 +1,10 @@
 /*
  * Do the flow tables, and the mappings of endpoint-independent pools, fit into the machine?
  *
- * Asked before anything is started: the kernel gives address space freely, and kills somebody once
- * it is touched. The answer goes by base/memory.c, which takes reserved huge pages for a table if
- * they suffice for all of it and ordinary memory otherwise, and leaves the machine a little.
+ * This is checked before anything starts, because the kernel grants address space without having
+ * memory for it, and kills a process once the memory is used. The check follows base/memory.c: a
+ * table uses reserved huge pages if they are enough for all of it, and ordinary memory otherwise. A
+ * little memory is left to the machine.
  */
 #include "base/err.h"
 #include "control/config/config.h"

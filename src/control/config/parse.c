@@ -1,9 +1,9 @@
 /*
- * Tree to structs, by the tables.
+ * Fills structs from a tree, by the tables.
  *
- * A setting is read by the function of its type. What is missing gets its default, read by the same
- * function. Names of ports and slices of addresses need what may stand further down in the file:
- * they are only looked at here, and read by check*.c.
+ * The function of its type reads a setting. A missing setting gets its default, read by the same
+ * function. Port names and the slices of addresses may depend on later parts of the file: here only
+ * their syntax is checked, and check*.c reads them.
  */
 #include "control/config/parse.h"
 
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns 0, or -EINVAL when an error was reported. */
+/* Returns 0, or -EINVAL if an error was reported. */
 typedef int (*parse_fn)(struct report *report, const struct setting *setting,
 			const struct tree_node *node, void *base);
 
@@ -86,7 +86,7 @@ static int parse_name(struct report *report, const struct setting *setting,
 	return 0;
 }
 
-/* A name that becomes an interface must be one the kernel would take. */
+/* A name for a new interface must be one that the kernel accepts. */
 static int parse_interface(struct report *report, const struct setting *setting,
 			   const struct tree_node *node, void *base)
 {
@@ -183,14 +183,16 @@ static int parse_mac(struct report *report, const struct setting *setting,
 	return 0;
 }
 
-/* Only whether it could be one: check.c knows the ports when all are read. */
+/* Checks only the syntax: check.c knows the ports when all are read. */
 static int parse_port(struct report *report, const struct setting *setting,
 		      const struct tree_node *node, void *base)
 {
 	return value_is_name(node->text, SPEC_NAME_SIZE - 1) ? 0 : refuse(report, setting, node);
 }
 
-/* Slices mean something once the pool's slice-size is known: see check_egress.c. */
+/*
+ * Checks only the syntax: slices are read when the pool's slice-size is known, see check_egress.c.
+ */
 static int parse_slices(struct report *report, const struct setting *setting,
 			const struct tree_node *node, void *base)
 {
@@ -209,7 +211,10 @@ static bool is_fitting(struct report *report, const struct setting *setting,
 	return node->n >= setting->min && node->n <= setting->max;
 }
 
-/* @n zeroed items at *@at, a pointer in some struct. Reports and returns NULL without memory. */
+/*
+ * @n zeroed items at *@at, a pointer in some struct. When memory runs out, reports it and returns
+ * NULL.
+ */
 static void *make_items(struct report *report, const struct setting *setting,
 			const struct tree_node *node, size_t n, size_t item_size, void *at)
 {
@@ -222,7 +227,10 @@ static void *make_items(struct report *report, const struct setting *setting,
 	return items;
 }
 
-/* Allocates one zeroed item for each of @node's and lets the struct know. NULL: reported. */
+/*
+ * Allocates one zeroed item for each item of @node and stores the array in the struct. NULL: an
+ * error was reported.
+ */
 static void *make_array(struct report *report, const struct setting *setting,
 			const struct tree_node *node, size_t item_size, void *base)
 {
@@ -301,7 +309,7 @@ static void parse_prefix6(struct report *report, const struct tree_node *node,
 	report_prefix(report, node, rc, AF_INET6, &prefix->addr, prefix->len);
 }
 
-/* Two arrays, one a family; either may be empty. */
+/* Two arrays, one for each family; either may be empty. */
 static int parse_prefixes(struct report *report, const struct setting *setting,
 			  const struct tree_node *node, void *base)
 {
@@ -412,7 +420,7 @@ static void report_unknown(struct report *report, const struct block *block,
 		report_at(report, key, "%s is not a setting of %s", shown, block->noun);
 }
 
-/* A port is no port until its name is found. */
+/* A port has no index until its name is looked up. */
 static void forget_ports(const struct block *block, void *base)
 {
 	uint16_t any = SPEC_PORT_ANY;
@@ -423,7 +431,7 @@ static void forget_ports(const struct block *block, void *base)
 	}
 }
 
-/* A setting that the file does not have. @node is NULL where there is no block to have it. */
+/* A setting that is missing in the file. @node is NULL if its block is missing, too. */
 static void parse_missing(struct report *report, const struct setting *setting,
 			  const struct block *block, const struct tree_node *node, void *base)
 {

@@ -1,4 +1,4 @@
-/* Walks a tree by the tables of the schema and fills structs. Private to control/config. */
+/* Fills structs from a tree, by the tables of the schema. Private to control/config. */
 #pragma once
 
 struct block;
@@ -6,10 +6,9 @@ struct report;
 struct tree_node;
 
 /*
- * Reads the map @node (NULL: nothing but defaults) as @block says into @base, a zeroed struct of
- * the block's kind; arrays are
- * allocated. Each thing that is wrong becomes one error, and its field stays as it was: zero, or
- * SPEC_PORT_ANY for a port. Arrays have one item for each item of the file, good or bad.
+ * Reads the map @node (NULL: all defaults) by the rows of @block into @base, a zeroed struct of the
+ * block's type. Allocates arrays. Each fault becomes one error, and its field is left unchanged:
+ * zero, or SPEC_PORT_ANY for a port. Arrays have one item for each item of the file, valid or not.
  */
 void parse_block(struct report *report, const struct block *block, const struct tree_node *node,
 		 void *base);

@@ -1,7 +1,7 @@
 /*
- * A configuration back to YAML, by the tables: see config_print().
+ * Prints a configuration as YAML, by the tables: see config_print().
  *
- * Settings that are optional and were not there are left out; defaults are written like any value.
+ * Optional settings that were missing are left out; defaults are written like any value.
  */
 #include "control/config/print.h"
 
@@ -86,7 +86,7 @@ bool config_is_set(const struct setting *setting, const void *base)
 	case SETTING_INTERFACE:
 		return *(const char *)field_of(base, setting->offset) != '\0';
 	case SETTING_NUMBER:
-	case SETTING_DURATION: /* where there is a default, 0 was in the file */
+	case SETTING_DURATION: /* if the setting has a default, a 0 came from the file */
 		return load_number(setting, base) != 0 || setting->fallback != NULL;
 	case SETTING_BLOCK:
 		for (size_t i = 0; i < setting->block->n; i++)
@@ -116,7 +116,7 @@ static void print_address(const struct printer *p, int family, const void *addr)
 	fputs(inet_ntop(family, addr, text, sizeof(text)), p->out);
 }
 
-/* In quotes: to YAML a colon at the end, as of 2001:db8::, is the sign of a mapping. */
+/* Quoted, because to YAML a colon at the end, as of 2001:db8::, means a map. */
 static void print_address6(const struct printer *p, const void *addr)
 {
 	fputc('"', p->out);
@@ -141,7 +141,7 @@ static void print_prefix(const struct printer *p, const struct prefix4 *prefix)
 	fprintf(p->out, "/%u", prefix->len);
 }
 
-/* In quotes: in a list, a colon at the beginning, as of ::/0, is one, too. */
+/* Quoted, because in a list a colon at the beginning, as of ::/0, means a map, too. */
 static void print_prefix6(const struct printer *p, const struct prefix6 *prefix)
 {
 	fputc('"', p->out);
@@ -279,7 +279,7 @@ void config_print_value(const struct config *config, const struct setting *setti
 	print_value(&p, setting, base, 0);
 }
 
-/* @in_item: the first setting stands on the line of its dash. */
+/* @in_item: the first setting is on the line of its dash. */
 static void print_block(const struct printer *p, const struct block *block, const void *base,
 			unsigned indent, bool in_item)
 {

@@ -1,5 +1,5 @@
 /*
- * One setting in the words of the file.
+ * Prints one setting as the file spells it.
  *
  * Private to control/config and control/change.
  */

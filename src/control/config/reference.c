@@ -1,5 +1,6 @@
 /*
- * The reference of all settings in Markdown, by the tables: one chapter a block, one row a setting.
+ * Prints the reference of all settings in Markdown, by the tables: one chapter a block, one row a
+ * setting.
  */
 #include "control/config/config.h"
 #include "control/config/schema.h"
@@ -34,7 +35,7 @@ static void write_default(FILE *out, const struct setting *setting)
 		fprintf(out, "%s%s", setting->needed_by != 0 ? "; " : "", setting->fallback_words);
 }
 
-/* A block says nothing of its own: its settings do. */
+/* A block itself has no row; its settings have. */
 static void write_change(FILE *out, const struct setting *setting)
 {
 	if (setting->restart != NULL)

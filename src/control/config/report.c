@@ -46,7 +46,7 @@ bool report_is_full(const struct report *report)
 	return report->n > REPORT_MAX;
 }
 
-/* U+0080 to U+009F: some terminals obey them like the control characters of ASCII. */
+/* U+0080 to U+009F: some terminals interpret them like ASCII control characters. */
 static bool is_c1(const char *text)
 {
 	return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
@@ -68,7 +68,7 @@ const char *report_shown(const char *text, char buf[static REPORT_SHOWN_SIZE])
 		buf[n++] = is_control(text) ? '?' : *text;
 		text += is_c1(text);
 	}
-	/* Cut between characters of UTF-8, not inside one. */
+	/* Cuts between two UTF-8 characters, not inside one. */
 	if (((unsigned char)*text & 0xc0) == 0x80) {
 		while (((unsigned char)buf[n - 1] & 0xc0) == 0x80)
 			n--;

@@ -1,8 +1,8 @@
 /*
- * Where the parts of the configuration reader put their errors: sentences with a place in the file.
+ * Collects the errors of the configuration reader: sentences with a place in the file.
  *
- * A file of garbage could cause an error for every few bytes. After REPORT_MAX of them one
- * sentence says so, and further ones are only counted.
+ * A corrupt file could cause an error every few bytes. After REPORT_MAX errors one sentence says
+ * so, and further errors are only counted.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ struct tree_node;
 
 enum {
 	REPORT_MAX = 1000,
-	REPORT_SHOWN_SIZE = 48, /* of a text from the file, when it is quoted in a sentence */
+	REPORT_SHOWN_SIZE = 48, /* length of a text from the file that is quoted in a sentence */
 };
 
 struct report {
@@ -27,15 +27,15 @@ struct report {
 void report_at(struct report *report, const struct tree_node *node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same for a bare place; line 0: about the file as a whole. */
+/* Adds one sentence about a place; line 0: about the whole file. */
 void report_place(struct report *report, unsigned line, unsigned column, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* True once no further sentence will be kept: callers may spare the work to find good words. */
+/* True if further sentences are no longer kept: then callers need not write them. */
 bool report_is_full(const struct report *report);
 
 /*
- * @text as it may stand in a sentence: quoted, cut when long, control characters as '?'. Written
- * to @buf, which is returned.
+ * Quotes @text for a sentence: shortens it when long, and prints control characters as '?'. Writes
+ * to @buf and returns it.
  */
 const char *report_shown(const char *text, char buf[static REPORT_SHOWN_SIZE]);

@@ -1,11 +1,10 @@
 /*
- * THE tables of settings: one row each, from which all else about it follows.
+ * THE tables of settings: one row each, from which everything else is derived.
  *
- * The chapters are in schema_flows.c, schema_ports.c, schema_sites.c and schema_egress.c; here is
- * the file as a whole. To add a setting: add a field to its struct and a row there, with what a
- * change of it does, then let the test of the reference tell how to bring docs/configuration.md up
- * to date. Only what a row cannot say (two settings that must agree, names that must be known) is
- * in check*.c.
+ * The chapters are in schema_flows.c, schema_ports.c, schema_sites.c and schema_egress.c; this file
+ * has the top level. To add a setting: add a field to its struct and a row in the table, with the
+ * effect of a change. Then the test of the reference says how to update docs/configuration.md. What
+ * a row cannot express (two settings that must agree, names that must be known) is in check*.c.
  */
 #include "control/config/schema_rows.h"
 #include "control/config/value.h"

@@ -1,5 +1,5 @@
 /*
- * How a table of settings is written: see schema.h. Each chapter of the file has its own source,
+ * Macros for the tables of settings: see schema.h. Each chapter of the file has its own source,
  * schema_*.c.
  *
  * Private to those.
@@ -12,7 +12,7 @@
 
 #include <assert.h>
 
-/* Where a row's value lands. */
+/* Offset of a row's value. */
 #define AT(type, field)                                                                            \
 	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
 #define COUNT(type, field) .count_offset = offsetof(struct type, field)
@@ -23,7 +23,7 @@
 
 enum {
 	CAPACITY_MAX = FLOW_CAPACITY_MAX,
-	NEW_FLOWS_MAX = 100000000, /* a second: ten nanoseconds each */
+	NEW_FLOWS_MAX = 100000000, /* for one second: ten nanoseconds each */
 	DURATION_MAX_S = 18 * 3600, /* fits 16 bits */
 };
 

@@ -1,6 +1,6 @@
 /*
- * A set of keys as the balanced tree of the C library: no hash, so no file can be made to collide;
- * a few microseconds a key even with all 65,000 tunnels in it.
+ * A set of keys in the C library's balanced tree. It uses no hash, so a file cannot cause
+ * collisions. A key costs a few microseconds even with all 65,000 tunnels in it.
  */
 #include "control/config/seen.h"
 

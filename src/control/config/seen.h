@@ -1,7 +1,7 @@
 /*
- * Which keys were met before, and where: finds what is listed twice.
+ * Remembers keys and where they were first seen: finds duplicates.
  *
- * A key is some bytes; the place is the node where it stood first.
+ * A key is a string of bytes; the place is the node where it was first seen.
  */
 #pragma once
 
@@ -10,19 +10,20 @@
 struct tree_node;
 
 struct seen {
-	void *root; /* tsearch(3) */
+	void *root; /* root of a tsearch(3) tree */
 };
 
 enum { SEEN_KEY_MAX = 112 };
 
 /*
- * Notes that @key (@len bytes, at most SEEN_KEY_MAX) stands at @place. Returns the place where it
- * was seen before, and keeps that one; or NULL if it is new. Out of memory ends the process.
+ * Adds @key (@len bytes, at most SEEN_KEY_MAX), seen at @place. Returns NULL if the key is new.
+ * Otherwise keeps and returns the place where it was first seen. Ends the process when memory runs
+ * out.
  */
 const struct tree_node *seen_add(struct seen *seen, const void *key, size_t len,
 				 const struct tree_node *place);
 
-/* The place where @key was seen, or NULL. */
+/* The place where @key was first seen, or NULL. */
 const struct tree_node *seen_find(const struct seen *seen, const void *key, size_t len);
 
 void seen_fini(struct seen *seen);

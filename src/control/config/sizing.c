@@ -1,10 +1,9 @@
 /*
  * Sizing: see sizing.h.
  *
- * A port towards one destination is in use for as long as its flow lives, and then rests. So the
- * ports that are needed are those of the flows that live, and new flows a second times the seconds
- * of rest. Ports that are given away only in need (setup/ports.h) are planned with where nothing
- * has to rest.
+ * A port towards one destination is in use while its flow lives, and then rests. So the number of
+ * ports is: live flows, plus new flows a second times the seconds of rest. The second result
+ * assumes no rest, since ports that rest are given away when no others are left (setup/ports.h).
  */
 #include "control/config/sizing.h"
 
@@ -16,20 +15,23 @@
 
 static_assert((int)SIZING_CAPACITY_MAX == (int)FLOW_CAPACITY_MAX, "what flows.capacity takes");
 
-enum { HEADROOM = 4 /* one of so many flows more */ };
+enum { HEADROOM = 4 /* reserve: one more for this many flows */ };
 
 static uint64_t divide_up(uint64_t a, uint64_t b)
 {
 	return (a + b - 1) / b;
 }
 
-/* Of a rate in thousandths, in so many seconds. */
+/* Events in @seconds at a rate in thousandths a second. */
 static uint64_t in_seconds(uint64_t milli, uint64_t seconds)
 {
 	return divide_up(milli * seconds, SIZING_MILLI);
 }
 
-/* Ports of a slice that serve everybody. Slices are multiples of 64 ports, the masks' period. */
+/*
+ * Ports of a slice that all flows can use. Slices are multiples of 64 ports, the period of the
+ * masks.
+ */
 static uint32_t planned_ports(uint32_t slice_size, bool has_reserve, bool has_fallow)
 {
 	uint32_t n = 0;
@@ -47,7 +49,7 @@ static uint64_t table_bytes(uint64_t capacity, uint32_t workers)
 	return workers * flow_table_bytes((uint32_t)divide_up(capacity, workers));
 }
 
-/* @flows of one destination are spread over the workers, each of which has its part of a slice. */
+/* @flows of one destination are spread over the workers; each worker has its part of a slice. */
 static uint64_t slices_for(const struct sizing_need *need, uint64_t flows, uint32_t workers)
 {
 	return divide_up(divide_up(flows, workers), need->worker_ports);
@@ -70,7 +72,8 @@ static void compute_need(const struct config *config, const struct sizing_demand
 			 const struct sizing *s, bool rests, struct sizing_need *need)
 {
 	uint64_t rest_s = rests ? config->port_rest : 0, workers = config->workers;
-	uint64_t port_rest_s = d->sites > 1 ? rest_s : 0; /* the same site may have it at once */
+	/* the same site may have the port at once */
+	uint64_t port_rest_s = d->sites > 1 ? rest_s : 0;
 	const struct sizing_dns dns = sizing_dns(config);
 	uint64_t answered_s = dns.answered_s;
 	uint64_t peak = divide_up(s->flows * d->peak_percent, 100);

@@ -1,13 +1,13 @@
 /*
- * YAML to tree.
+ * Turns YAML into a tree.
  *
- * libyaml's events become nodes; a stack of the open lists and maps says where the next one goes.
- * Of YAML we take what a configuration needs: one document of maps, lists and texts. Anchors,
- * aliases, merge keys and tags are refused by name; a dozen lines of aliases can stand for billions
- * of nodes, and who reads the file should see what it says.
+ * libyaml's events become nodes; a stack of the open lists and maps gives the parent of the next
+ * node. Of YAML we accept what a configuration needs: one document of maps, lists and texts.
+ * Anchors, aliases, merge keys and tags are refused by name: a dozen lines of aliases can expand to
+ * billions of nodes, and a reader of the file should see what it says.
  *
- * Nodes and texts come from blocks that are only ever freed together. Depth and number of nodes are
- * bounded. The first syntax error ends the reading: what follows it cannot be trusted.
+ * Nodes and texts are allocated from blocks that are freed together. Depth and number of nodes are
+ * bounded. The first syntax error ends the reading, because the rest cannot be trusted.
  */
 #include "control/config/tree.h"
 
@@ -28,7 +28,7 @@ struct block {
 };
 
 struct tree {
-	struct block *blocks; /* the first one has room */
+	struct block *blocks; /* the first block has room */
 	struct tree_node *root;
 	size_t n_nodes;
 };
@@ -36,10 +36,10 @@ struct tree {
 struct builder {
 	struct tree *tree;
 	struct report *report;
-	struct tree_node *open[TREE_DEPTH_MAX]; /* lists and maps not ended yet */
+	struct tree_node *open[TREE_DEPTH_MAX]; /* lists and maps that are still open */
 	struct tree_node *key[TREE_DEPTH_MAX]; /* a map's key whose value comes next, or NULL */
 	size_t depth;
-	bool done; /* the end of the stream was seen */
+	bool done; /* the end of the stream was reached */
 };
 
 static void *tree_alloc(struct tree *tree, size_t size)
@@ -101,7 +101,7 @@ static struct tree_node *node_create(struct builder *b, const yaml_event_t *even
 	return node;
 }
 
-/* Hangs @node where the open list or map wants it: as the next item, key or value. */
+/* Adds @node to the open list or map: as the next item, key or value. */
 static int attach(struct builder *b, const yaml_event_t *event, struct tree_node *node)
 {
 	struct tree_node *parent;
@@ -221,7 +221,7 @@ static int add_event(struct builder *b, const yaml_event_t *event)
 	}
 }
 
-/* The reader knows only an offset in bytes of what it could not read. */
+/* The reader gives only the offset in bytes of what it could not read. */
 static void report_unreadable(struct report *report, const yaml_parser_t *parser, const char *text,
 			      size_t len)
 {
@@ -261,7 +261,7 @@ static void report_syntax(struct report *report, const yaml_parser_t *parser, co
 		report_place(report, line, column, "this is not YAML: %s", problem);
 }
 
-/* libyaml would count the mark as a column, and misread the first block. */
+/* libyaml would count the byte order mark as a column, and misread the first block. */
 static size_t byte_order_mark(const char *text, size_t len)
 {
 	return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

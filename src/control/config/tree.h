@@ -11,7 +11,7 @@
 struct report;
 
 enum tree_kind {
-	TREE_TEXT, /* a scalar; what it means is for the schema to say */
+	TREE_TEXT, /* a scalar; the schema decides what it means */
 	TREE_LIST,
 	TREE_MAP,
 };
@@ -20,9 +20,9 @@ struct tree_node {
 	enum tree_kind kind;
 	bool quoted; /* text: "..." or '...' */
 	unsigned line, column; /* from 1; column in characters */
-	const char *text; /* TREE_TEXT: NUL at the end and nowhere else */
+	const char *text; /* TREE_TEXT: NUL-terminated, without any other NUL */
 	struct tree_node *key; /* of a value in a map: a TREE_TEXT */
-	struct tree_node *first, *last; /* values of a list or map, in order of the file */
+	struct tree_node *first, *last; /* values of a list or map, in the order of the file */
 	struct tree_node *next; /* sibling */
 	size_t n; /* values */
 };
@@ -34,14 +34,14 @@ enum {
 
 struct tree;
 
-/* NULL if @text is not what we read as YAML; then @report got at least one sentence. */
+/* NULL if @text is not YAML that we accept; then @report has at least one sentence. */
 struct tree *tree_parse(struct report *report, const char *text, size_t len);
-void tree_destroy(struct tree *tree); /* NULL is fine */
+void tree_destroy(struct tree *tree); /* accepts NULL */
 
-/* The top node, or NULL if the file says nothing. */
+/* The top node; NULL if the file is empty. */
 const struct tree_node *tree_root(const struct tree *tree);
 
-/* The (first) value of @key in a map. NULL: not there, or @node is NULL or no map. */
+/* The (first) value of @key in a map. NULL: not found, or @node is NULL or not a map. */
 const struct tree_node *tree_get(const struct tree_node *node, const char *key);
 
 /* "a list", "a map" or "a text". */

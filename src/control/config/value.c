@@ -1,7 +1,7 @@
 /*
  * The types of values: see value.h.
  *
- * Strict on purpose: 010 is eight to some programs and ten to others, so it is refused here.
+ * It is strict on purpose: some programs read 010 as eight and others as ten, so it is refused.
  */
 #include "control/config/value.h"
 
@@ -21,7 +21,7 @@ static int digit_value(char c)
 	return 99;
 }
 
-/* Reads digits of @base at *@text and moves it behind them. */
+/* Reads digits of @base at *@text and moves *@text behind them. */
 static int take_digits(const char **text, unsigned base, uint64_t *value)
 {
 	const char *p = *text;
@@ -106,7 +106,7 @@ int value_address6(const char *text, struct addr6 *addr)
 	return inet_pton(AF_INET6, text, addr) == 1 ? 0 : -EINVAL;
 }
 
-/* The address in front of the slash, and the length behind it, at most @max. */
+/* The address before the slash, and the length after it, at most @max. */
 static int split_prefix(const char *text, char addr[static INET6_ADDRSTRLEN], uint8_t max,
 			uint8_t *len)
 {

@@ -1,8 +1,8 @@
 /*
- * Texts to values and back: the types a setting may have.
+ * Converts texts to values and back, for all types of settings.
  *
- * Each value_*() takes one text from the file and returns 0, or -EINVAL if it is not of this type
- * and the value is left alone. Nothing here knows of settings, ranges or places.
+ * Each value_*() takes one text of the file and returns 0, or -EINVAL if it is not of this type;
+ * then the value is unchanged. Settings, ranges and places are not known here.
  */
 #pragma once
 
@@ -13,43 +13,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decimal or 0x and hexadecimal, no sign, no leading zeros, at most 2^64 - 1. */
+/* Decimal, or hexadecimal with 0x; no sign, no leading zeros, at most 2^64 - 1. */
 int value_number(const char *text, uint64_t *value);
 
-/* Seconds: 90, 90s, 5m, 2h4m, 1h0m30s: hours, minutes, seconds in this order. */
+/* Seconds: 90, 90s, 5m, 2h4m, 1h0m30s; hours, minutes and seconds in this order. */
 int value_duration(const char *text, uint64_t *seconds);
 
 /* a.b.c.d, nothing else. */
 int value_address(const char *text, be32_t *addr);
 
-/*
- * a.b.c.d/len. -EDOM: bits of the host are set; then @prefix holds the right one, without them.
- */
+/* a.b.c.d/len. -EDOM: host bits are set; then @prefix holds the prefix without them. */
 int value_prefix(const char *text, struct prefix4 *prefix);
 
-/* The same of IPv6, in the forms of RFC 4291 section 2.2 and 2.3. */
+/* The same for IPv6, in the forms of RFC 4291 section 2.2 and 2.3. */
 int value_address6(const char *text, struct addr6 *addr);
 int value_prefix6(const char *text, struct prefix6 *prefix);
 
 /* Six bytes in hexadecimal with colons between. */
 int value_mac(const char *text, uint8_t mac[6]);
 
-/* A number or two with a dash between: "5" is 5 to 5, "5-7" is 5 to 7. */
+/* A number, or two with a dash between: "5" is 5 to 5, "5-7" is 5 to 7. */
 int value_range(const char *text, uint64_t *first, uint64_t *last);
 
 /* Letters, digits, '.', '_' and '-', 1 to @max of them. */
 bool value_is_name(const char *text, size_t max);
 
 /*
- * Printable ASCII without ',', '[' and ']', 1 to @max characters: DPDK's device arguments have no
- * way to quote those three.
+ * Printable ASCII without ',', '[' and ']', 1 to @max characters: DPDK's device arguments cannot
+ * quote these three.
  */
 bool value_is_path(const char *text, size_t max);
 
-/* Why @addr can not be the address of one machine: "a multicast address"; NULL if it can. */
+/* Why @addr cannot be the address of one host, such as "a multicast address"; NULL if it can. */
 const char *value_not_unicast(be32_t addr);
 const char *value_not_unicast6(const struct addr6 *addr);
 
-/* The shortest text that value_duration() reads as @seconds: 2h4m. */
+/* The shortest text that value_duration() reads as @seconds, such as 2h4m. */
 enum { VALUE_DURATION_SIZE = 32 };
 const char *value_duration_text(uint64_t seconds, char buf[static VALUE_DURATION_SIZE]);
