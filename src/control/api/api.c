@@ -1,9 +1,9 @@
 /*
- * The API: a server on a Unix socket, the table of routes.
+ * The API: a server on a Unix socket, and the table of routes.
  *
- * A connection hands each request to api_answer(): its path is looked up, its arguments are read by
- * the route's rows, the route answers. Whatever goes wrong is {"error": "a sentence"}. Clients are
- * local but need not be friendly: sizes and times are bounded (connection.c).
+ * A connection passes each request to api_answer(). It looks up the path, reads the arguments by
+ * the route's rows, and calls the route. Every error is answered by {"error": "a sentence"}.
+ * Clients are local but may be hostile: sizes and times are bounded (connection.c).
  */
 #include "control/api/api.h"
 
@@ -33,7 +33,7 @@ static void refuse_path(const char *path, struct api_reply *reply)
 			    path);
 }
 
-/* Takes @url apart. -EINVAL: it is none. @query is "" if there is none. */
+/* Splits @url. -EINVAL: it is not a URL. @query is "" if there is none. */
 static int split_url(const char *url, char path[PATH_MAX_LEN + 1], const char **query)
 {
 	struct http_parser_url parts;
@@ -46,7 +46,7 @@ static int split_url(const char *url, char path[PATH_MAX_LEN + 1], const char **
 	memcpy(path, url + parts.field_data[UF_PATH].off, parts.field_data[UF_PATH].len);
 	path[parts.field_data[UF_PATH].len] = '\0';
 	*query = "";
-	/* a fragment is never sent; if it is, it is an argument we do not know */
+	/* clients never send a fragment; one that is sent counts as an unknown argument */
 	if ((parts.field_set & (1 << UF_QUERY)) != 0)
 		*query = url + parts.field_data[UF_QUERY].off;
 	return 0;
@@ -106,7 +106,7 @@ void api_answer(struct api *api, const struct api_call *call, struct api_reply *
 	args_fini(rq.args, route_n_args(route));
 }
 
-/* Once a second. */
+/* Runs once a second. */
 static void sample_load(evutil_socket_t fd, short what, void *arg)
 {
 	struct api *api = arg;

@@ -1,9 +1,10 @@
 /*
  * The API: HTTP and JSON on a Unix socket, one table of routes (route.c).
  *
- * Local only; who may connect is the socket's file permission (0660), and whoever may connect may
- * change the configuration. Answers from the control thread's own knowledge, from workers'
- * counters, and, for flows, from a query that the workers answer between bursts. Control thread.
+ * Local only. The socket's file permission (0660) decides who may connect, and every client that
+ * may connect may change the configuration. Answers come from the control thread's own state, from
+ * workers' counters, and, for flows, from a query that the workers answer between bursts. Control
+ * thread.
  */
 #pragma once
 
@@ -27,20 +28,20 @@ struct api_context {
 	const struct port_set *ports;
 	struct worker *const *workers;
 	size_t n_workers;
-	const struct path_mtus *paths; /* of tunnels; NULL: nothing is known */
+	const struct path_mtus *paths; /* path MTUs of tunnels; NULL: nothing is known */
 	struct alarms *alarms;
-	const struct keepalives *keepalives; /* NULL: none are sent */
+	const struct keepalives *keepalives; /* NULL: no keepalives are sent */
 	struct change *change; /* of the configuration */
 	uint64_t started_ns; /* mono_ns() */
 };
 
 /*
- * One daemon a socket: takes a lock beside @path before anything is started, so that a second
- * daemon is refused while it can still do no harm. A killed daemon's lock is free. NULL and a
- * sentence in @errs on failure.
+ * One daemon per socket: takes a lock beside @path before anything is started, so that a second
+ * daemon is refused before it can do harm. The lock of a killed daemon is free. NULL and a sentence
+ * in @errs on failure.
  */
 struct api_claim *api_claim(const char *path, struct err_list *errs);
-void api_release(struct api_claim *claim); /* after api_destroy(); NULL is fine */
+void api_release(struct api_claim *claim); /* after api_destroy(); accepts NULL */
 
 /*
  * Listens on the configured socket, which must be claimed. NULL and a sentence in @errs on failure.
@@ -49,11 +50,11 @@ void api_release(struct api_claim *claim); /* after api_destroy(); NULL is fine 
 struct api *api_create(struct event_base *base, const struct api_context *ctx,
 		       struct err_list *errs);
 
-/* From now on these run; nothing refers to those before. */
+/* From now on this configuration and network run; the API no longer refers to the previous ones. */
 void api_follow(struct api *api, const struct config *config, const struct network *net);
 
 /*
- * Ends listings of flows under way, so the workers must still run. Closes and removes the socket.
- * NULL is fine.
+ * Ends listings of flows that are in progress, so the workers must still run. Closes and removes
+ * the socket. Accepts NULL.
  */
 void api_destroy(struct api *api);

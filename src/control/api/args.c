@@ -1,9 +1,9 @@
 /*
- * Arguments of a route.
+ * Reads the arguments of a route.
  *
- * libevent takes the query apart and undoes the percent signs; each pair is then looked up in the
- * route's rows and read by its type's row in types[]. The first thing wrong ends it: unlike a
- * configuration file a URL is short.
+ * libevent splits the query and decodes percent signs. Each pair is then looked up in the route's
+ * rows and read by the row of its type in types[]. The first error ends the reading: a URL is
+ * short, unlike a configuration file.
  */
 #include "control/api/args.h"
 
@@ -160,7 +160,7 @@ int args_parse(const char *query, const struct route_arg *rows, size_t n, struct
 	memset(args, 0, n * sizeof(*args));
 	if (query == NULL || query[0] == '\0')
 		return 0;
-	/* a decoded NUL would end a value early and make it look like another one */
+	/* a decoded NUL would end a value early, so that it looks like another value */
 	if (strstr(query, "%00") != NULL || evhttp_parse_query_str(query, &pairs) < 0) {
 		snprintf(error, ARGS_ERROR_SIZE, "arguments must look like ?name=value&name=value");
 		return -EINVAL;

@@ -1,8 +1,8 @@
 /*
- * What may stand behind the question mark: arguments of a route, described by a table of rows.
+ * Arguments in the query of a URL, described by a table of rows.
  *
- * Everything here comes from outside: a name that is not in the table, a value out of range or an
- * argument given twice is refused with a sentence.
+ * Everything here comes from outside. An unknown name, a value out of range or an argument given
+ * twice is refused with a sentence.
  */
 #pragma once
 
@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 enum {
-	ARGS_MAX = 8, /* rows a route */
+	ARGS_MAX = 8, /* rows of a route */
 	ARGS_ERROR_SIZE = 256,
 };
 
 enum arg_type {
-	ARG_NAME, /* of a site or tunnel; 404 if there is none */
+	ARG_NAME, /* name of a site or tunnel; 404 if there is none */
 	ARG_TEXT,
 	ARG_PREFIX, /* address or prefix, of either family */
 	ARG_NUMBER, /* min to max */
@@ -33,21 +33,21 @@ struct route_arg {
 	const char *help;
 };
 
-/* Value of one row; which of the fields is set follows from its type. */
+/* Value of one row; the type says which field is set. */
 struct arg {
 	bool given;
 	uint32_t number; /* ARG_NUMBER, ARG_PROTOCOL, ARG_FLAG */
-	struct prefix6 prefix; /* IPv4: mapped */
+	struct prefix6 prefix; /* IPv4: v4-mapped */
 	char *text; /* owned */
 };
 
 /*
- * Reads the query part of a URL (NULL: none) into @args, one for each of the @n rows. On error
- * -EINVAL and a sentence in @error. Call args_fini() in either case.
+ * Reads the query of a URL (NULL: none) into @args, one for each of the @n rows. On error -EINVAL
+ * and a sentence in @error. Call args_fini() in either case.
  */
 int args_parse(const char *query, const struct route_arg *rows, size_t n, struct arg *args,
 	       char error[ARGS_ERROR_SIZE]);
 void args_fini(struct arg *args, size_t n);
 
-/* Whole of @text is a decimal number from @min to @max. */
+/* True if all of @text is a decimal number from @min to @max. */
 bool args_read_number(const char *text, uint32_t min, uint32_t max, uint32_t *out);

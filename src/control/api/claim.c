@@ -1,11 +1,12 @@
 /*
- * One daemon a socket.
+ * One daemon per socket.
  *
- * A lock on a file beside the socket says whose it is. The kernel drops the lock with the process,
- * however it ends, so what a killed daemon leaves behind is never in the way. Nobody but us may
- * open the file: a lock needs no more than that. Who holds it /proc/locks knows; the number inside
- * may be of a process that has ended. The file is removed at a clean stop: whoever waited for it in
- * that moment holds the lock of a file without a name, notices that and begins again.
+ * A lock on a file beside the socket says which daemon owns the socket. The kernel releases the
+ * lock when the process ends, however it ends, so a killed daemon leaves nothing that blocks the
+ * next one. The file is accessible to our user only: a lock needs no more. /proc/locks names the
+ * process that holds the lock; the process id in the file may be out of date. A clean stop removes
+ * the file. A process that was waiting for the lock then holds the lock of a removed file; it
+ * notices that and starts again.
  */
 #include "base/err.h"
 #include "control/api/server.h"
@@ -26,7 +27,9 @@ struct api_claim {
 	char path[CONFIG_PATH_SIZE + 8];
 };
 
-/* The folder of @path, made if it is missing: systemd does it for us, a shell does not. */
+/*
+ * The directory of @path; creates it if it is missing. systemd does that for us, a shell does not.
+ */
 static int make_folder(const char *path, struct err_list *errs)
 {
 	char copy[CONFIG_PATH_SIZE + 8];
@@ -42,7 +45,7 @@ static int make_folder(const char *path, struct err_list *errs)
 	return 0;
 }
 
-/* The process that holds a flock(2) on the file of @fd; 0: nobody can say. */
+/* The process that holds a flock(2) on the file of @fd; 0: unknown. */
 static long find_holder(int fd)
 {
 	FILE *locks = fopen("/proc/locks", "re");
@@ -66,7 +69,7 @@ out:
 	return holder;
 }
 
-/* The name of a process, "" if it has none any more. */
+/* The name of a process; "" if it has ended. */
 static void read_name(long pid, char *name, size_t size)
 {
 	char path[64];
@@ -100,7 +103,7 @@ static void refuse_claim(int fd, const char *path, const char *socket_path, stru
 			path);
 }
 
-/* Is the file we locked still the one with the name? */
+/* Is the file that we locked still the one at the path? */
 static bool same_file(int fd, const char *path)
 {
 	struct stat ours, named;

@@ -1,9 +1,10 @@
 /*
- * /v1/config: what runs, and how to change it. See control/change/change.h.
+ * /v1/config: shows and changes the configuration. See control/change/change.h.
  *
- * The texts of configurations come as bodies of requests. What is refused is answered with all
- * sentences, each with its place in the file, and has changed nothing. Applying takes longer than
- * an answer: it is answered when it has begun, and GET /v1/config says how it goes on.
+ * The text of a configuration comes as the body of a request. A refusal is answered with all
+ * sentences, each with its place in the file, and has changed nothing. Applying may take longer
+ * than an answer: the request is answered when it has begun, and GET /v1/config reports the
+ * progress.
  */
 #include "base/clean.h"
 #include "base/err.h"
@@ -128,7 +129,7 @@ static json_t *json_sentence(const struct err *e)
 			 (int)e->column, "error", e->text);
 }
 
-/* What was refused: nothing has changed. Frees @errs. */
+/* Answers a refusal: nothing has changed. Frees @errs. */
 static void refuse(struct api_reply *reply, int status, struct err_list *errs)
 {
 	json_t *list = json_array();
@@ -203,7 +204,7 @@ static void add_changes(json_t *body, const struct difference *d, bool counts)
 	json_object_set_new(body, "changes", list);
 }
 
-/* What the request says of a text, and who says it; @row: of the argument "file". */
+/* Reads the text, the file name and the comment of a request; @row: that of the argument "file". */
 static struct change_request request_of(const struct api_request *rq, size_t row)
 {
 	return (struct change_request){
@@ -281,7 +282,7 @@ void config_diff_answer(const struct api_request *rq, struct api_reply *reply)
 	difference_fini(&d);
 }
 
-/* 202: it has begun; 200: it is done already, or nothing was to be done. */
+/* 202: it has begun; 200: it is done already, or there was nothing to do. */
 static void reply_change(const struct api_request *rq, struct api_reply *reply,
 			 enum change_result result, struct err_list *errs)
 {
@@ -292,7 +293,7 @@ static void reply_change(const struct api_request *rq, struct api_reply *reply,
 		refuse_result(reply, result, errs);
 		return;
 	}
-	err_list_fini(errs); /* an alarm has said it */
+	err_list_fini(errs); /* an alarm reports it */
 	change_status(change, &status);
 	reply->status = status.state == CHANGE_APPLYING ? 202 : 200;
 	reply->body = json_state(&status);

@@ -1,14 +1,16 @@
 /*
- * One client of the API: HTTP/1.1 in, HTTP/1.1 out.
+ * One client of the API: HTTP/1.1 requests and answers.
  *
- * http_parser reads, a bufferevent waits, so that nobody else has to. What a client may cost is
- * bounded: so much input is read (the socket holds the rest), one request is under way, so much
- * output is ready before the client has read it. A long answer (stream.h) is made a turn of the
- * event loop at a time. Every refusal is JSON, also of what is no HTTP at all.
+ * http_parser parses; a bufferevent waits, so that the control thread never blocks. The cost of a
+ * client is bounded: a limited amount of input is read (the socket holds the rest), one request is
+ * processed at a time, and a limited amount of output waits for the client. A long answer
+ * (stream.h) is made in steps, one per turn of the event loop. Every refusal is JSON, even if the
+ * request is not HTTP.
  *
- * A connection lives from connection_open() until connection_close(): the client has left, has been
- * answered and wants no more, or has made no progress for TIMEOUT_S. Progress is a connection made,
- * an answer finished, or a part of one read: bytes that trickle in are none.
+ * A connection lives from connection_open() until connection_close(). It is closed when the client
+ * has left, when the last answer is sent, or when it has made no progress for TIMEOUT_S. Progress
+ * is: the connection was made, an answer was finished, or a part of an answer was read. Bytes that
+ * trickle in are no progress.
  */
 #include "base/mono.h"
 #include "control/api/server.h"
@@ -28,12 +30,12 @@
 enum {
 	URL_MAX = 2048,
 	HEADERS_MAX = 8192, /* bytes, with the request line */
-	BODY_MAX = 4096, /* where nobody needs one */
-	BODY_ROOM = 16 * 1024, /* to begin with */
-	OUTPUT_HIGH = 64 * 1024, /* no more is made ready, */
-	OUTPUT_LOW = 16 * 1024, /* until no more than this is left */
-	TURN_NS = 500 * 1000, /* of one answer, before others have their turn */
-	WAIT_US = 1000, /* for a worker */
+	BODY_MAX = 4096, /* for routes that need no body */
+	BODY_ROOM = 16 * 1024, /* first size */
+	OUTPUT_HIGH = 64 * 1024, /* above this no more output is made, */
+	OUTPUT_LOW = 16 * 1024, /* until it has fallen to this */
+	TURN_NS = 500 * 1000, /* output of one answer before other clients get their turn */
+	WAIT_US = 1000, /* waiting time for a worker */
 	TIMEOUT_S = 30,
 	WHO_SIZE = 64,
 };
@@ -42,26 +44,26 @@ struct connection {
 	TAILQ_ENTRY(connection) entry; /* in api->connections */
 	struct api *api;
 	struct bufferevent *bev;
-	struct event *turn; /* goes on with the stream */
+	struct event *turn; /* timer: continues the stream */
 	struct event *deadline;
-	struct evbuffer *part; /* of the stream, not yet framed */
-	struct stream *stream; /* NULL: all is in the output */
+	struct evbuffer *part; /* output of the stream, not yet framed */
+	struct stream *stream; /* NULL: the whole answer is in the output */
 	http_parser parser;
 	uint64_t progress_ms;
 	size_t body_len, body_max;
-	char *body; /* NULL: thrown away, or nothing yet */
-	size_t body_room; /* part of api->bodies */
-	int refused; /* status, found while reading; 0: none */
-	bool keep_body; /* somebody wants it */
-	bool busy; /* a request is under way */
+	char *body; /* NULL: the body is ignored, or has not begun */
+	size_t body_room; /* its part of api->bodies */
+	int refused; /* HTTP status of an error found while reading; 0: none */
+	bool keep_body; /* the route takes the body */
+	bool busy; /* a request is being processed */
 	bool keep; /* another request may follow */
 	bool chunked;
-	bool half_closed; /* the client sends no more */
+	bool half_closed; /* the client has shut down its side */
 	size_t url_len;
 	char url[URL_MAX + 1];
 };
 
-/* Who has waited longest stands first. */
+/* The connection that has waited longest is first. */
 static void note_progress(struct connection *c)
 {
 	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
@@ -87,13 +89,13 @@ static void start_stream(struct connection *c, struct stream *stream)
 {
 	c->stream = stream;
 	c->chunked = c->parser.http_major > 1 || c->parser.http_minor > 0;
-	c->keep = c->keep && c->chunked; /* or its end is the connection's end */
+	c->keep = c->keep && c->chunked; /* false: the end of the connection ends the answer */
 	write_head(c, 200, NULL, c->chunked ? "Transfer-Encoding: chunked\r\n" : "");
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
 	event_active(c->turn, EV_TIMEOUT, 0);
 }
 
-/* Takes over what is in @reply. */
+/* Takes ownership of what is in @reply. */
 static void send_reply(struct connection *c, struct api_reply *reply)
 {
 	char length[64];
@@ -144,7 +146,7 @@ static void handle_request(struct connection *c)
 	send_reply(c, &reply);
 }
 
-/* What we cannot read ends the connection: where the next request would begin nobody knows. */
+/* A request that cannot be parsed ends the connection: the begin of the next one is unknown. */
 static void refuse(struct connection *c)
 {
 	enum http_errno err = HTTP_PARSER_ERRNO(&c->parser);
@@ -195,7 +197,7 @@ static int take_headers(http_parser *parser)
 	return c->refused != 0 ? -1 : 0;
 }
 
-/* Room for @len bytes and a NUL; all bodies together have a bound, too. */
+/* Makes room for @len bytes and a NUL. All bodies together are bounded, too. */
 static bool make_room(struct connection *c, size_t len)
 {
 	size_t room = c->body_room > 0 ? c->body_room : BODY_ROOM;
@@ -281,7 +283,7 @@ static void read_requests(struct connection *c)
 		connection_close(c);
 }
 
-/* The whole answer has been read by the client, or at least by its socket. */
+/* The whole answer was read by the client, or at least by its socket. */
 static void answered(struct connection *c)
 {
 	if (!c->keep) {
@@ -292,7 +294,7 @@ static void answered(struct connection *c)
 	read_requests(c);
 }
 
-/* Moves what the stream has written into the output. */
+/* Moves the stream's output into the connection's. */
 static void send_part(struct connection *c)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
@@ -340,7 +342,7 @@ static void take_turn(evutil_socket_t fd, short what, void *arg)
 		end_stream(c);
 	else if (step == STEP_WAIT)
 		event_add(c->turn, &later);
-	else if (!is_output_full(c)) /* or written() goes on */
+	else if (!is_output_full(c)) /* otherwise written() continues */
 		event_add(c->turn, &at_once);
 }
 
@@ -364,7 +366,10 @@ static void was_written(struct bufferevent *bev, void *arg)
 		event_active(c->turn, EV_TIMEOUT, 0);
 }
 
-/* A client that has said all may still want the answer; if it is gone, writing will tell. */
+/*
+ * A client that has shut down its side may still wait for the answer; if it has left, writing
+ * fails.
+ */
 static void was_ended(struct bufferevent *bev, short what, void *arg)
 {
 	struct connection *c = arg;

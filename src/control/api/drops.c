@@ -21,11 +21,11 @@ const struct route_field drops_fields[] = {
 	{NULL},
 };
 
-/* One row of either list. */
+/* A row of either list. */
 struct row {
 	const char *name_field;
 	const struct drop_info *info;
-	size_t offset; /* of its count in struct worker_counters */
+	size_t offset; /* offset of its count in struct worker_counters */
 };
 
 static uint64_t count_at(const struct worker_counters *c, size_t offset)

@@ -1,6 +1,6 @@
 /*
  * GET /v1/egress: pools, their addresses and our slices of them, with the ports in use. A pool may
- * have thousands of addresses, so a step of the answer is one of them.
+ * have thousands of addresses, so each step of the answer writes one address.
  */
 #include "control/api/stream.h"
 #include "setup/setup.h"
@@ -56,12 +56,12 @@ static json_t *describe_address(const struct api_context *ctx, uint32_t index)
 struct egress_list {
 	struct stream stream;
 	const struct api_context *ctx;
-	uint64_t generation; /* of the network that it began with */
+	uint64_t generation; /* version of the network at the start of the answer */
 	bool begun;
-	uint32_t pool, address; /* next; an address counts from 0 in its pool */
+	uint32_t pool, address; /* what comes next; addresses are counted in their pool */
 };
 
-/* What stands before a pool's addresses. */
+/* Writes what precedes a pool's addresses. */
 static enum step begin_pool(const struct egress_list *l, struct evbuffer *out)
 {
 	const struct network *net = l->ctx->net;
@@ -86,7 +86,7 @@ static enum step egress_step(struct stream *s, struct evbuffer *out)
 	const struct pool *pool = &net->pools[l->pool];
 
 	if (l->generation != l->ctx->generation)
-		return STEP_FAILED; /* its pools and addresses are others now */
+		return STEP_FAILED; /* pools and addresses have changed meanwhile */
 	if (!l->begun)
 		evbuffer_add_printf(out, "{\"pools\":[");
 	l->begun = true;

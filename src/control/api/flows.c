@@ -1,14 +1,15 @@
 /*
  * GET /v1/flows: live flows, a page at a time.
  *
- * Only a worker may look into its flow table, so a page is a stream (stream.h) over queries: the
- * query is handed to the first worker, and its flows are written; then it goes on there or with the
- * next worker, until the page is full or all have been asked. A worker answers one query at a time;
- * the listings of several clients take turns. A cursor is "worker.record": where the next page goes
- * on. It stays good while flows come and go; a flow that lives through the listing is listed once.
+ * Only a worker may read its flow table. So a page is a stream (stream.h) of queries: the first
+ * worker gets the query, and its flows are written. Then the page continues there or with the next
+ * worker, until it is full or all workers have been asked. A worker answers one query at a time;
+ * listings of several clients take turns. A cursor is "worker.record", where the next page begins.
+ * It stays valid while flows come and go. A flow that lives during the whole listing is listed
+ * once.
  *
  * If a client leaves while a worker has its query, the listing waits in api->left until the worker
- * has let go of it.
+ * has returned the query.
  */
 #include "base/protocol.h"
 #include "control/api/server.h"
@@ -78,10 +79,10 @@ struct flows_job {
 	struct stream stream;
 	struct flows_job *next; /* in api->left */
 	struct api *api;
-	size_t worker; /* asked now */
+	size_t worker; /* the worker that is asked now */
 	uint32_t limit;
 	uint32_t n; /* flows written */
-	uint32_t written; /* of the answer to the last query */
+	uint32_t written; /* size of the answer to the last query */
 	bool begun;
 	bool running; /* the worker has the query */
 	struct flow_query query;
@@ -116,7 +117,7 @@ static json_t *describe_flow(const struct network *net, const struct flow_view *
 		"expires_s", (json_int_t)view->expires_s);
 }
 
-/* Some of the flows that the worker found. */
+/* Writes some of the flows that the worker found. */
 static enum step job_write(struct flows_job *job, struct evbuffer *out)
 {
 	const struct network *net = job->api->ctx.net;
@@ -132,7 +133,7 @@ static enum step job_write(struct flows_job *job, struct evbuffer *out)
 	return step;
 }
 
-/* Hands the query to the next worker. False: it is busy, try again. */
+/* Passes the query to the next worker. False: it is busy, try again. */
 static bool job_ask(struct flows_job *job)
 {
 	job->query.limit = job->limit - job->n;
@@ -224,7 +225,7 @@ static int read_cursor(const struct api_context *ctx, const char *text, struct f
 	return 0;
 }
 
-/* Arguments into filter, limit and cursor. On error fills @reply. */
+/* Turns arguments into filter, limit and cursor. On error fills @reply. */
 static int job_read_args(struct flows_job *job, const struct api_request *rq,
 			 struct api_reply *reply)
 {

@@ -1,10 +1,10 @@
 /*
- * The API's socket: whose it is, and who is let in.
+ * The API's socket: who owns it, and which clients are accepted.
  *
- * Two things may run out. Connections: at CONNECTIONS_MAX we stop accepting, and end whoever has
- * made no progress for longest. Descriptors: accept() then fails at once for as long as a client
- * waits, so we stop accepting for a second, and an alarm says why. Either way clients wait in the
- * backlog and nothing spins.
+ * Two resources may be exhausted. Connections: at CONNECTIONS_MAX we stop accepting, and close the
+ * connection that has made no progress for longest. Descriptors: accept() fails at once while a
+ * client waits, so we stop accepting for a second, and an alarm says why. In both cases clients
+ * wait in the backlog and the event loop does not spin.
  */
 #include "base/err.h"
 #include "base/log.h"
@@ -24,7 +24,8 @@
 
 enum {
 	BACKLOG = 64,
-	STALLED_MS = 1000, /* without progress for so long: others may have its place */
+	/* after this time without progress a connection may be closed for another one */
+	STALLED_MS = 1000,
 	ROOM_RETRY_MS = 100,
 	DESCRIPTORS_RETRY_MS = 1000,
 };
@@ -36,7 +37,7 @@ static socklen_t make_address(struct sockaddr_un *addr, const char *path)
 	return sizeof(*addr);
 }
 
-/* Only the kernel knows whether somebody listens: of whatever kind, and however busy. */
+/* Only the kernel knows whether a process listens, of any socket type, however busy. */
 static bool somebody_listens(const char *path)
 {
 	struct sockaddr_un addr;
@@ -102,7 +103,7 @@ static void pause_listener(struct api *api, unsigned ms)
 	event_add(api->listener.retry, &later);
 }
 
-/* Is there room for one more? If not, pauses. */
+/* Is there room for another connection? If not, pauses. */
 static bool have_room(struct api *api)
 {
 	if (api->n_connections < CONNECTIONS_MAX || connection_evict(api, STALLED_MS))
@@ -125,7 +126,7 @@ void listen_room(struct api *api)
 {
 	const struct timeval now = {0};
 
-	/* out of descriptors: the one that is free now may be all there is; wait as planned */
+	/* out of descriptors: do not take the last free one; wait as planned */
 	if (api->listener.paused && api->n_connections == CONNECTIONS_MAX - 1)
 		event_add(api->listener.retry, &now);
 }
@@ -152,7 +153,7 @@ static void accept_failed(struct evconnlistener *events, void *arg)
 	pause_listener(api, DESCRIPTORS_RETRY_MS);
 }
 
-/* Is the file that clients see our socket? */
+/* Is the file at the path our socket? */
 static bool is_ours(const struct api *api)
 {
 	struct stat st;
@@ -161,7 +162,7 @@ static bool is_ours(const struct api *api)
 	       st.st_ino == api->listener.ino;
 }
 
-/* In place of the listener before, if there was one. */
+/* Replaces the previous listener, if there was one. */
 static int begin(struct api *api, struct err_list *errs)
 {
 	struct listener *l = &api->listener;
@@ -202,7 +203,7 @@ int listen_start(struct api *api, struct err_list *errs)
 	return -1;
 }
 
-/* What cleans up folders takes sockets for old files, too. */
+/* Programs that clean up directories may delete sockets as old files. */
 void listen_hold(struct api *api)
 {
 	struct err_list errs = ERR_LIST_EMPTY;

@@ -1,9 +1,9 @@
 /*
- * GET /v1/openapi.json: the API described by itself, OpenAPI 3.1.
+ * GET /v1/openapi.json: the API describes itself in OpenAPI 3.1.
  *
- * Nothing is written here twice: paths, arguments and fields come from the rows of the routes, so
- * a new route is described as soon as it works. Field paths such as "ports[].name" become nested
- * schemas. Refusals look alike everywhere, so they are components that the routes refer to.
+ * Everything is derived from the rows of the routes: paths, arguments and fields. So a new route is
+ * described as soon as it works. Field paths such as "ports[].name" become nested schemas. All
+ * errors have the same form, so they are components that the routes refer to.
  */
 #include "base/protocol.h"
 #include "control/api/route.h"
@@ -25,13 +25,13 @@ const struct route_field openapi_fields[] = {
 	{NULL},
 };
 
-/* What a route may answer instead of 200: the rows of components/responses. */
+/* Statuses other than 200 that a route may answer: the rows of components/responses. */
 static const struct refusal {
 	const char *status;
-	const char *name; /* of the component */
+	const char *name; /* name of the component */
 	const char *description;
-	bool for_names; /* only of a route that is asked for a site or tunnel */
-	bool for_changes; /* only of a route that does something */
+	bool for_names; /* only for routes with the name of a site or tunnel */
+	bool for_changes; /* only for routes that change something */
 } refusals[] = {
 	{"400", "bad_argument", "an argument is unknown, given twice, or out of range"},
 	{"404", "unknown_name", "no site or tunnel has this name", true},
@@ -58,13 +58,13 @@ static json_t *field_type(const struct route_field *field)
 	return json_string(types[field->type].type);
 }
 
-/* An empty schema of an object; every field put into it is required unless it is optional. */
+/* An empty schema of an object. Fields added to it are required unless they are optional. */
 static json_t *object_schema(void)
 {
 	return json_pack("{s:s, s:{}, s:[]}", "type", "object", "properties", "required");
 }
 
-/* The schema of property @name of @object, made if it is not there yet. Borrowed. */
+/* The schema of property @name of @object; created if it is missing. Borrowed. */
 static json_t *property(json_t *object, const char *name, bool optional)
 {
 	json_t *properties = json_object_get(object, "properties");
@@ -80,7 +80,7 @@ static json_t *property(json_t *object, const char *name, bool optional)
 	return schema;
 }
 
-/* Turns the empty @schema into a list and returns the schema of its items. Borrowed. */
+/* Turns the empty @schema into that of a list and returns the schema of its items. Borrowed. */
 static json_t *items_of(json_t *schema)
 {
 	json_t *items = json_object_get(schema, "items");
@@ -113,7 +113,7 @@ static void add_field(json_t *object, const struct route_field *field)
 		}
 		if (*at == '\0')
 			break;
-		at++; /* the dot */
+		at++; /* skips the dot */
 		if (json_object_size(schema) == 0) {
 			json_t *fresh = object_schema();
 
@@ -204,7 +204,7 @@ static const char *method_word(const struct route *route)
 	return route->method == ROUTE_GET ? "get" : "post";
 }
 
-/* "get_tunnels_unknown" of GET "/v1/tunnels/unknown": generated clients call it so. */
+/* "get_tunnels_unknown" for GET "/v1/tunnels/unknown": names functions of generated clients. */
 static json_t *operation_id(const struct route *route)
 {
 	char id[OPERATION_ID_SIZE];

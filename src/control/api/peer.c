@@ -1,7 +1,7 @@
 /*
- * Who is at the other end of a connection, as the kernel says.
+ * Who is the client of a connection, as the kernel reports it.
  *
- * The name of a user is looked up in /etc/passwd alone: a directory service might make us wait.
+ * The name of a user is looked up in /etc/passwd only: a directory service might block us.
  */
 #include "control/api/server.h"
 

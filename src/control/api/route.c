@@ -1,8 +1,8 @@
 /*
- * The table of routes, and what every handler needs.
+ * The table of routes, and functions for all handlers.
  *
- * A route is a row here and a file of its name beside it. All of it runs in the control thread;
- * counters are the workers' own and are summed by the reader.
+ * A route is a row here and a file of its name in this directory. All of it runs in the control
+ * thread. Counters belong to the workers and are summed by the reader.
  */
 #include "control/api/route.h"
 
@@ -76,7 +76,7 @@ void reply_error(struct api_reply *reply, int status, const char *fmt, ...)
 	json_decref(reply->body);
 	reply->status = status;
 	reply->body = json_pack("{s:s}", "error", text);
-	if (reply->body == NULL) /* the sentence quotes something that is not UTF-8 */
+	if (reply->body == NULL) /* the sentence quotes text that is not UTF-8 */
 		reply->body = json_pack("{s:s}", "error", "not UTF-8");
 }
 
@@ -139,7 +139,7 @@ void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
 		worker_read_counters(ctx->workers[i], &one);
 		sum->rx += one.rx;
 		sum->tx += one.tx;
-		/* on their way between workers; in and out are read at different moments */
+		/* packets on their way between workers; in and out are read at different moments */
 		sum->handed_in += one.handed_in;
 		sum->handed_out += one.handed_out;
 		sum->held += one.held;

@@ -1,8 +1,7 @@
 /*
- * Routes: which path is answered by what, with which arguments and which fields. Private to
- * control/api.
+ * Routes: for each path its handler, arguments and fields. Private to control/api.
  *
- * The table in route.c is all there is to declare: the server, the argument parser, the OpenAPI
+ * The table in route.c is the only declaration: the server, the argument parser, the OpenAPI
  * description and its test read it.
  */
 #pragma once
@@ -22,12 +21,12 @@ enum field_type {
 	FIELD_INTEGER_OR_NULL,
 	FIELD_NUMBER,
 	FIELD_BOOLEAN,
-	FIELD_OBJECT, /* anything: only the description of the API itself */
+	FIELD_OBJECT, /* anything; used only by the description of the API itself */
 };
 
 /*
- * One field of an answer. Its path says where: "flows.now" is in an object, "ports[].name" in each
- * object of a list, "prefixes[]" is a list of plain values.
+ * A field of an answer, with its path: "flows.now" is in an object, "ports[].name" in each object
+ * of a list, "prefixes[]" is a list of plain values.
  */
 struct route_field {
 	const char *path;
@@ -39,7 +38,7 @@ struct route_field {
 enum route_method {
 	ROUTE_GET,
 	ROUTE_POST,
-	ROUTE_POST_TEXT, /* with the text of a configuration as its body */
+	ROUTE_POST_TEXT, /* POST with the text of a configuration as body */
 };
 
 struct api_request {
@@ -49,14 +48,14 @@ struct api_request {
 	struct arg args[ARGS_MAX]; /* by row of the route's args */
 	const char *body; /* ROUTE_POST_TEXT: @body_len bytes and a NUL */
 	size_t body_len;
-	const char *who; /* not ROUTE_GET: the user at the other end */
+	const char *who; /* not for ROUTE_GET: the user of the client */
 };
 
 struct api_reply {
-	int status; /* of HTTP; 200 unless a handler says otherwise */
-	json_t *body; /* NULL: memory ran out */
+	int status; /* HTTP status; 200 unless a handler sets another */
+	json_t *body; /* NULL: out of memory */
 	struct stream *stream; /* instead of a body, with status 200: stream.h */
-	const char *allow; /* 405: the method that the path has */
+	const char *allow; /* for 405: the method that the path supports */
 };
 
 struct route {
@@ -79,15 +78,15 @@ const char *route_method_name(const struct route *route); /* "GET", "POST" */
 void reply_error(struct api_reply *reply, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Fragments of answers. */
+/* Parts of answers. */
 json_t *json_address(be32_t addr);
 json_t *json_prefix(const struct prefix4 *p);
 json_t *json_address6(const struct addr6 *addr);
 json_t *json_prefix6(const struct prefix6 *p);
-json_t *json_end(const struct addr6 *end); /* of a tunnel; IPv4: mapped */
+json_t *json_end(const struct addr6 *end); /* outer address of a tunnel; IPv4: v4-mapped */
 json_t *json_u64(uint64_t value);
 
-/* Of the port in a slot. */
+/* Describes the port in a slot. */
 const char *port_name(const struct api_context *ctx, uint8_t slot);
 
 /* Sums over all workers. */
@@ -97,11 +96,14 @@ void sum_port(const struct api_context *ctx, uint16_t port, struct port_counters
 void sum_site(const struct api_context *ctx, uint16_t site, struct site_counters *sum);
 void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_counters *sum);
 
-/* Number of a site or tunnel by name; 0 and a sentence with the nearest name in @reply: none. */
+/*
+ * Finds a site or tunnel by name. 0: there is none, and @reply has a sentence with the most similar
+ * name.
+ */
 uint16_t find_site(const struct network *net, const char *name, struct api_reply *reply);
 uint16_t find_tunnel(const struct network *net, const char *name, struct api_reply *reply);
 
-/* The rows of route.c; each is in the file named by the last word of its path. */
+/* The rows of route.c; each handler is in the file named by the last word of its path. */
 extern const struct route_arg tunnels_args[], flows_args[], drops_args[], config_args[],
 	config_check_args[], config_apply_args[], config_rollback_args[];
 extern const struct route_field status_fields[], sites_fields[], tunnels_fields[], flows_fields[],

@@ -1,10 +1,10 @@
 /*
- * The server's own state, and what its files ask of each other. Private to control/api.
+ * The server's state, and functions that its files share. Private to control/api.
  *
- *   api.c          starts and stops; finds the route and asks it
- *   listen.c       the socket: whose it is, who is let in
- *   connection.c   one client: HTTP in, HTTP out
- *   peer.c         who it is
+ *   api.c          starts and stops; finds the route and calls it
+ *   listen.c       the socket: who owns it, which clients are accepted
+ *   connection.c   one client: HTTP requests and answers
+ *   peer.c         the user of a client
  */
 #pragma once
 
@@ -24,61 +24,63 @@ TAILQ_HEAD(connection_list, connection);
 /* The listening socket. */
 struct listener {
 	struct evconnlistener *events;
-	struct event *retry; /* listens again */
+	struct event *retry; /* timer: listens again */
 	bool paused;
-	dev_t dev; /* of the socket's file, as long as it is ours */
+	dev_t dev; /* of the socket's file, while it is ours */
 	ino_t ino;
 };
 
 struct api {
 	struct event_base *base;
-	struct event *sampler; /* once a second: how busy are the workers */
+	struct event *sampler; /* timer, once a second: measures the load of the workers */
 	struct api_context ctx;
 	struct listener listener;
-	struct connection_list connections; /* who has waited longest for progress comes first */
+	/* sorted: the one without progress for longest is first */
+	struct connection_list connections;
 	size_t n_connections;
 	struct load {
-		uint64_t turns, idle_turns; /* at the last sample */
+		uint64_t turns, idle_turns; /* at the last measurement */
 	} loads[WORKERS_MAX];
 	double busy[WORKERS_MAX];
-	size_t bodies; /* bytes of the bodies that are being received */
-	struct flows_job *left; /* listings whose client has left while a worker was asked */
+	size_t bodies; /* bytes of all bodies that are being received */
+	struct flows_job *left; /* listings whose client left while a worker had the query */
 };
 
-/* What a client has asked. */
+/* The request of a client. */
 struct api_call {
 	const char *method, *url;
 	const char *body; /* NULL: none */
 	size_t body_len;
-	const char *who; /* peer_name() */
+	const char *who; /* from peer_name() */
 };
 
-/* Answers, or refuses. */
+/* Answers the request, or refuses it. */
 void api_answer(struct api *api, const struct api_call *call, struct api_reply *reply);
 
-/* How many bytes a body sent to @url may have. 0: it is thrown away. */
+/* The largest body that @url takes, bytes. 0: a body is ignored. */
 size_t api_body_max(const char *url);
 
-/* The user at the other end of @fd. */
+/* The user of the client at @fd. */
 void peer_name(int fd, char *who, size_t size);
 
 /*
- * May we have a socket at @path? 0: nothing is there, or what a killed daemon left. -1 and a
- * sentence in @errs: something else is there, or another program listens.
+ * May we create a socket at @path? 0: nothing is there, or only the socket of a killed daemon. -1
+ * and a sentence in @errs: another file is there, or another program listens.
  */
 int listen_check(const char *path, struct err_list *errs);
 
 int listen_start(struct api *api, struct err_list *errs); /* 0, or -1 and a sentence */
-void listen_hold(struct api *api); /* the socket is where clients look for it, or an alarm */
+/* checks that clients find our socket at its path; otherwise raises an alarm */
+void listen_hold(struct api *api);
 void listen_stop(struct api *api); /* removes the socket, if it is still ours */
-void listen_room(struct api *api); /* a connection has ended */
+void listen_room(struct api *api); /* call it when a connection has ended */
 
-/* Takes over @fd, also on failure: -ENOMEM. */
+/* Takes over @fd, even on failure: -ENOMEM. */
 int connection_open(struct api *api, int fd);
 void connection_close(struct connection *c);
 
-/* Ends whoever has waited longest for progress, if that is at least @ms. */
+/* Closes the connection without progress for longest, if that is at least @ms. */
 bool connection_evict(struct api *api, uint64_t ms);
 
-/* Frees listings whose worker has answered. @wait: waits for it; the workers must still run. */
+/* Frees listings whose worker has answered. @wait: waits for that; the workers must still run. */
 void flows_reap(struct api *api, bool wait);

@@ -1,4 +1,4 @@
-/* GET /v1/sites: each site, the traffic of its tunnels together, its flows and their limits. */
+/* GET /v1/sites: each site with the sum of its tunnels' traffic, its flows and their limits. */
 #include "control/api/stream.h"
 
 const struct route_field sites_fields[] = {

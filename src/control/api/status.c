@@ -1,4 +1,4 @@
-/* GET /v1/status: the daemon at a glance, and whether law 3 holds. */
+/* GET /v1/status: a summary of the daemon's state, and whether law 3 holds. */
 #include "base/clock.h"
 #include "base/mono.h"
 #include "control/alarm.h"
@@ -109,7 +109,7 @@ static json_t *describe_losses(const struct port_stats *stats)
 	return list;
 }
 
-/* What no worker has seen. */
+/* What was lost before or after the workers. */
 static json_t *describe_outside(const struct port *port, bool *accounted)
 {
 	struct port_steer_counts kernel;

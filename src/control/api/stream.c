@@ -1,4 +1,4 @@
-/* Lists of items that have numbers: see stream.h. */
+/* Lists of items that have ids: see stream.h. */
 #include "control/api/stream.h"
 
 #include <stdlib.h>
@@ -6,14 +6,14 @@
 
 #include <event2/buffer.h>
 
-enum { REAL_DIGITS = 6 }; /* reals are shares: more digits mean nothing */
+enum { REAL_DIGITS = 6 }; /* reals are shares, which need no more digits */
 
 struct list {
 	struct stream stream;
 	const struct api_context *ctx;
 	const char *field;
 	uint32_t n, next;
-	bool some; /* are written */
+	bool some; /* the opening bytes are written */
 	bool (*is_there)(const struct network *net, uint16_t id);
 	json_t *(*describe)(const struct api_context *ctx, uint16_t id);
 	uint16_t ids[]; /* [n] */

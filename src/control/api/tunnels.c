@@ -44,7 +44,7 @@ static const char *const keepalive_names[] = {
 	[KEEPALIVE_SILENT] = "silent",
 };
 
-/* Zero: there is none. */
+/* A zero address: there is none. */
 static json_t *json_inside6(const struct addr6 *addr)
 {
 	return addr6_is_zero(addr) ? json_null() : json_address6(addr);

@@ -1,4 +1,4 @@
-/* GET /v1/tunnels/unknown: who sends us tunnel packets that no configured tunnel takes. */
+/* GET /v1/tunnels/unknown: senders of tunnel packets that belong to no configured tunnel. */
 #include "in/unknown.h"
 #include "control/api/route.h"
 
@@ -24,7 +24,7 @@ static bool same(const struct unknown_tunnel *a, const struct unknown_tunnel *b)
 	       a->port == b->port;
 }
 
-/* Adds what one worker knows to the @n of @all; how many there are then. */
+/* Adds one worker's entries to the @n entries of @all; returns their new number. */
 static size_t merge(struct unknown_tunnel *all, size_t n, const struct unknown_tunnel *one)
 {
 	for (size_t i = 0; i < n; i++) {
