@@ -1,9 +1,9 @@
 /*
- * The list of alarms that stand, and a short memory of what was logged: see alarm.h.
+ * The list of standing alarms, and a short memory of what was logged: see alarm.h.
  *
- * Alarms are few, so the list is an array in the order of their beginning and is searched from end
- * to end. What was logged is remembered apart from it: an alarm that flaps is logged once per
- * ALARM_QUIET_MS, with the number of times that it was not.
+ * Alarms are few, so the list is an array in the order of their beginning and is searched linearly.
+ * What was logged is remembered separately: an alarm that flaps is logged once per ALARM_QUIET_MS,
+ * with the number of times that it was not logged.
  */
 #include "control/alarm.h"
 
@@ -28,9 +28,9 @@ const struct alarm_info alarm_infos[ALARM_KINDS] = {
 struct logged {
 	enum alarm_kind kind;
 	char subject[ALARM_SUBJECT_SIZE];
-	uint64_t at_ms; /* 0: free */
-	uint64_t held_back; /* times since then that it began and was not logged */
-	bool quiet; /* its present beginning was not logged, so its end is not */
+	uint64_t at_ms; /* when it was logged; 0: the row is free */
+	uint64_t held_back; /* how often it began since then without being logged */
+	bool quiet; /* its present beginning was not logged, so its end is not logged either */
 };
 
 struct alarms {
@@ -71,7 +71,7 @@ static struct alarm *find(const struct alarms *a, enum alarm_kind kind, const ch
 	return NULL;
 }
 
-/* What was logged of this alarm; the row that was logged longest ago if there is none. */
+/* The row that remembers this alarm; otherwise the row that was logged longest ago. */
 static struct logged *find_logged(struct alarms *a, enum alarm_kind kind, const char *subject)
 {
 	struct logged *oldest = &a->logged[0];
@@ -151,7 +151,7 @@ void alarm_raise(struct alarms *a, enum alarm_kind kind, const char *subject, co
 		begin(a, kind, subject, text);
 }
 
-/* Ends the alarm at @i. */
+/* Ends alarm @i. */
 static void end(struct alarms *a, size_t i)
 {
 	const struct alarm *alarm = &a->list[i];

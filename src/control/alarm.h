@@ -1,11 +1,11 @@
 /*
- * Alarms: conditions that an operator must know of, from the moment they begin until they end.
+ * Alarms: conditions that an operator must know about, from their beginning to their end.
  *
- * An alarm is a row of ALARM_LIST about a subject: the name of a port or tunnel, an address. It is
- * raised when the condition begins, and cleared when it ends; both are logged once. While it stands
- * it is listed in /v1/status and by `homeward status`. A row's help says what to do about it.
+ * An alarm is a row of ALARM_LIST about a subject, such as the name of a port or tunnel, or an
+ * address. It is raised when the condition begins and cleared when it ends; both are logged once.
+ * While it stands, /v1/status and `homeward status` list it. A row's help says what to do about it.
  *
- * At most ALARMS_MAX stand at once; what does not fit is counted. An alarm that comes and goes is
+ * At most ALARMS_MAX alarms stand at once; further ones are only counted. An alarm that flaps is
  * logged every ALARM_QUIET_MS at most.
  *
  * Control thread.
@@ -96,7 +96,7 @@ enum alarm_kind {
 /* clang-format on */
 
 enum alarm_severity {
-	ALARM_SEVERITY_WARNING, /* works, but not as it should */
+	ALARM_SEVERITY_WARNING, /* works, but with limits */
 	ALARM_SEVERITY_ERROR, /* packets are lost */
 };
 
@@ -111,39 +111,39 @@ extern const struct alarm_info alarm_infos[ALARM_KINDS];
 struct alarm {
 	enum alarm_kind kind;
 	char subject[ALARM_SUBJECT_SIZE];
-	char text[ALARM_TEXT_SIZE]; /* what was seen, one sentence */
+	char text[ALARM_TEXT_SIZE]; /* one sentence: what was seen */
 	uint64_t since_ms; /* mono_ms() */
 };
 
 struct alarms;
 
 struct alarms *alarms_create(void); /* NULL on failure */
-void alarms_destroy(struct alarms *a); /* NULL is fine */
+void alarms_destroy(struct alarms *a); /* accepts NULL */
 
 /*
- * The condition holds: @subject, cut off if it is longer than ALARM_SUBJECT_SIZE, and one sentence.
- * An alarm that stands already takes the new sentence and is not logged again.
- * A NULL @a, as tests have, only logs.
+ * The condition holds. @subject is truncated to ALARM_SUBJECT_SIZE; the rest is one sentence. An
+ * alarm that stands already takes the new sentence and is not logged again. With @a NULL, as in
+ * tests, it is only logged.
  */
 void alarm_raise(struct alarms *a, enum alarm_kind kind, const char *subject, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The condition holds no more. Nothing happens if the alarm does not stand. */
+/* The condition no longer holds. Does nothing if the alarm does not stand. */
 void alarm_clear(struct alarms *a, enum alarm_kind kind, const char *subject);
 
-/* The same for every subject. */
+/* Clears the alarm for every subject. */
 void alarm_clear_all(struct alarms *a, enum alarm_kind kind);
 
 bool alarm_stands(const struct alarms *a, enum alarm_kind kind, const char *subject);
 
 /*
- * The alarms that stand, in the order in which they began: their number, and the @i-th of them,
- * which is valid until the next call that changes @a.
+ * The standing alarms, in the order in which they began: their number, and the @i-th of them, which
+ * is valid until the next call that changes @a.
  */
 size_t alarms_count(const struct alarms *a);
 const struct alarm *alarms_at(const struct alarms *a, size_t i);
 
-/* How many alarms were not listed since the start, because ALARMS_MAX stood. */
+/* How many alarms were not listed since the start, because ALARMS_MAX others stood. */
 uint64_t alarms_missed(const struct alarms *a);
 
 const char *alarm_severity_name(enum alarm_severity severity);

@@ -1,10 +1,10 @@
 /*
  * Announcements and conflicts: see announce.h.
  *
- * Frames are sent by a packet socket of the control thread: the kernel puts them into the
- * interface's queue beside those of the workers, on af_xdp and af_packet ports alike. They are no
- * packets of workers and are counted apart. A frame that cannot be sent is not sent again: each
- * address has three times.
+ * The control thread sends the frames by a packet socket. The kernel puts them into the interface's
+ * queue beside those of the workers, on af_xdp and af_packet ports alike. They are counted apart
+ * from workers' packets. A frame that cannot be sent is not repeated: each address is announced
+ * three times.
  */
 #include "control/announce.h"
 
@@ -28,7 +28,7 @@
 
 enum {
 	TICK_US = 20000,
-	FRAMES_PER_TICK = 20, /* of a port: 1,000 a second */
+	FRAMES_PER_TICK = 20, /* frames of a port in one tick: 1,000 a second */
 	CLAIMS_PER_TURN = 64,
 	CONFLICTS_MAX = 64,
 	DEFEND_MS = 10000, /* RFC 5227 section 2.4: DEFEND_INTERVAL */
@@ -47,18 +47,18 @@ struct announced_port {
 	struct announce_queue queue;
 };
 
-/* Another station that says it has an address of ours. */
+/* Another station that claims one of our addresses. */
 struct conflict {
 	struct addr6 addr;
 	size_t port;
-	uint64_t seen_ms, defended_ms, probed_ms; /* last; 0: never */
+	uint64_t seen_ms, defended_ms, probed_ms; /* when we last defended the address; 0: never */
 };
 
 struct announcer {
 	struct event_base *base;
 	struct port_set *ports;
 	struct alarms *alarms;
-	int fd; /* sends */
+	int fd; /* socket that sends */
 	struct event *on_tick, *on_second;
 	struct announced_port *list; /* [PORTS_MAX] */
 	struct conflict conflicts[CONFLICTS_MAX];
@@ -69,7 +69,7 @@ struct announcer {
 
 typedef size_t (*make_frame_fn)(const struct addr6 *addr, const uint8_t *mac, uint8_t *out);
 
-/* 0 or -errno. */
+/* Sends a frame. 0 or -errno. */
 static int send_frame(struct announcer *a, size_t number, make_frame_fn make,
 		      const struct addr6 *addr)
 {
@@ -91,7 +91,7 @@ static int send_frame(struct announcer *a, size_t number, make_frame_fn make,
 	return 0;
 }
 
-/* What is due, as much as a tick may send. */
+/* Sends what is due, up to the limit of a tick. */
 static void send_due(struct announcer *a, struct announced_port *p, uint64_t now_ms)
 {
 	const struct port *port = &a->ports->ports[p->number];
@@ -102,13 +102,14 @@ static void send_due(struct announcer *a, struct announced_port *p, uint64_t now
 		if (!announce_queue_take(&p->queue, now_ms, &addr, &nth))
 			return;
 		if (!port_answers(port, &addr))
-			continue; /* no longer ours */
+			continue; /* the address is no longer ours */
 		if (nth == 0) {
 			send_frame(a, p->number, claim_probe, &addr);
 			sent++;
 		}
 		if (send_frame(a, p->number, claim_announce, &addr) == -ENETDOWN) {
-			announce_queue_clear(&p->queue); /* announced when the link comes up */
+			/* announced again when the link comes up */
+			announce_queue_clear(&p->queue);
 			return;
 		}
 		sent++;
@@ -124,7 +125,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = 0; i < a->ports->n; i++) {
 		send_due(a, &a->list[i], now);
 		if (announce_queue_is_empty(&a->list[i].queue))
-			announce_queue_clear(&a->list[i].queue); /* its memory */
+			announce_queue_clear(&a->list[i].queue); /* releases its memory */
 		else
 			done = false;
 	}
@@ -155,7 +156,7 @@ static void print_addr(const struct addr6 *addr, char text[INET6_ADDRSTRLEN])
 		inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
 }
 
-/* NULL: too many stand already. */
+/* NULL: too many conflicts stand already. */
 static struct conflict *find_conflict(struct announcer *a, size_t port, const struct addr6 *addr)
 {
 	for (size_t i = 0; i < a->n_conflicts; i++) {
@@ -202,7 +203,7 @@ static void conflict_end(struct announcer *a, size_t i)
 	a->conflicts[i] = a->conflicts[--a->n_conflicts];
 	for (size_t j = 0; j < a->n_conflicts; j++)
 		if (addr6_equal(&a->conflicts[j].addr, &addr))
-			return; /* on another port it goes on */
+			return; /* the conflict remains on another port */
 	print_addr(&addr, text);
 	alarm_clear(a->alarms, ALARM_ADDRESS_CONFLICT, text);
 }
@@ -225,7 +226,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* Two ports of ours may be on one link. */
+/* Two of our ports may be on one link. */
 static bool is_ours(const struct announcer *a, const uint8_t *mac)
 {
 	for (size_t i = 0; i < a->ports->n; i++)
@@ -234,7 +235,10 @@ static bool is_ours(const struct announcer *a, const uint8_t *mac)
 	return false;
 }
 
-/* The program let through only what claims an address of ours; that of a moment ago. */
+/*
+ * The program passes only frames that claim our addresses, but its list may be slightly out of
+ * date.
+ */
 static void on_claim(evutil_socket_t fd, short what, void *arg)
 {
 	struct announced_port *p = arg;

@@ -1,8 +1,8 @@
 /*
  * The queue of announcements: see announce_queue.h.
  *
- * The gap between two times is the same for all addresses, so what is moved to the next ring comes
- * in the order of its time there, too: each is a plain ring.
+ * All addresses have the same gaps between their announcements. So entries that move to the next
+ * ring arrive there in the order of their time, and each ring is a plain FIFO.
  */
 #include "control/announce_queue.h"
 
@@ -11,7 +11,7 @@
 
 enum { ROOM_FIRST = 64 };
 
-/* Before the second and the third time. */
+/* Gaps before the second and the third announcement. */
 static const uint64_t gaps_ms[ANNOUNCE_TIMES] = {0, 1000, 2000};
 
 static int grow(struct announce_ring *r)
@@ -51,7 +51,7 @@ static bool pop(struct announce_ring *r, uint64_t now_ms, struct addr6 *addr)
 	return true;
 }
 
-/* Without memory for the next time this one was the last. */
+/* If memory runs out for the next announcement, this one was the last. */
 bool announce_queue_take(struct announce_queue *q, uint64_t now_ms, struct addr6 *addr,
 			 unsigned *nth)
 {

@@ -1,7 +1,7 @@
 /*
- * Private to announce.c: which address is to be announced next, and when. Each is announced
- * ANNOUNCE_TIMES times with growing gaps, since a frame may be lost and nobody says so. Addresses
- * that wait for their first time go first.
+ * Private to announce.c: which address is announced next, and when. Each is announced
+ * ANNOUNCE_TIMES times with growing gaps, since a lost frame is not reported. Addresses that wait
+ * for their first announcement go first.
  *
  * Control thread.
  */
@@ -20,15 +20,15 @@ struct announce_queue {
 			uint64_t due_ms;
 		} * entries;
 		size_t first, n, room;
-	} rings[ANNOUNCE_TIMES]; /* by how often each was announced */
+	} rings[ANNOUNCE_TIMES]; /* by the number of announcements so far */
 };
 
 /* 0 or -ENOMEM. */
 int announce_queue_add(struct announce_queue *q, const struct addr6 *addr, uint64_t now_ms);
 
-/* Takes the next one whose time has come; @nth: from 0. False: there is none yet. */
+/* Takes the next address whose time has come; @nth: from 0. False: none is due. */
 bool announce_queue_take(struct announce_queue *q, uint64_t now_ms, struct addr6 *addr,
 			 unsigned *nth);
 
 bool announce_queue_is_empty(const struct announce_queue *q);
-void announce_queue_clear(struct announce_queue *q); /* also one that is all zero; frees all */
+void announce_queue_clear(struct announce_queue *q); /* frees all; accepts a zeroed queue */

@@ -1,4 +1,4 @@
-/* Frames that say who has an address: see claim.h. */
+/* Frames that claim an address: see claim.h. */
 #include "control/claim.h"
 
 #include "base/icmp6.h"
@@ -9,7 +9,8 @@
 
 static_assert((int)ND_LEN == (int)CLAIM_FRAME_MAX, "the longest: an advertisement with one option");
 
-static const uint8_t arp_ipv4[] = {0, 1, 8, 0, 6, 4}; /* Ethernet and IPv4, and their lengths */
+/* hardware type Ethernet, protocol IPv4, and their address lengths */
+static const uint8_t arp_ipv4[] = {0, 1, 8, 0, 6, 4};
 
 static void put_ethernet(uint8_t *out, const uint8_t *dst, const uint8_t *mac, uint16_t type)
 {
@@ -19,7 +20,7 @@ static void put_ethernet(uint8_t *out, const uint8_t *dst, const uint8_t *mac, u
 	wire_put_be16(out + ETHER_TYPE, htons(type));
 }
 
-/* A request with the sender @sender for @target. */
+/* An ARP request by @sender for @target. */
 static size_t put_arp(uint8_t *out, const uint8_t *mac, be32_t sender, be32_t target)
 {
 	static const uint8_t all[ETHER_ADDR_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -33,7 +34,7 @@ static size_t put_arp(uint8_t *out, const uint8_t *mac, be32_t sender, be32_t ta
 	return ARP_LEN;
 }
 
-/* ICMPv6 of @type about @target, with the option if there is room for one. */
+/* An ICMPv6 message of @type about @target, with the option if there is room for one. */
 static size_t put_nd(uint8_t *out, const uint8_t *mac, const struct addr6 *src,
 		     const struct addr6 *dst, uint8_t type, const struct addr6 *target)
 {
@@ -99,7 +100,10 @@ static bool read_arp(const uint8_t *frame, size_t len, struct addr6 *addr, uint8
 	return sender != 0;
 }
 
-/* RFC 4861 section 7.1.2; options are not read: who sent the frame claims the address. */
+/*
+ * Hop limit by RFC 4861 section 7.1.2. Options are not read: the sender of the frame claims the
+ * address.
+ */
 static bool read_nd(const uint8_t *frame, size_t len, struct addr6 *addr, uint8_t *mac)
 {
 	struct addr6 src, dst;

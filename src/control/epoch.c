@@ -1,8 +1,8 @@
 /*
  * The epoch: see epoch.h.
  *
- * A file that is missing is a first start. One that says anything but a number is as good as none:
- * it is written anew.
+ * A missing file means a first start. A file that does not contain a number is ignored and written
+ * anew.
  */
 #include "control/epoch.h"
 
@@ -31,7 +31,7 @@ static uint32_t random_number(void)
 	return number;
 }
 
-/* False: there is no number. */
+/* False: the file contains no number. */
 static bool read_number(const char *path, uint32_t *number)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
@@ -49,7 +49,7 @@ static bool read_number(const char *path, uint32_t *number)
 	return errno == 0 && end != text && (*end == '\0' || *end == '\n');
 }
 
-/* systemd makes the folder; a shell does not. */
+/* systemd creates the directory; a shell does not. */
 static void make_folder(const char *path)
 {
 	char copy[PATH_MAX];
@@ -74,7 +74,7 @@ static int write_number(const char *path, uint32_t number)
 	snprintf(new_path, sizeof(new_path), "%s.new", path);
 	snprintf(text, sizeof(text), "%u\n", number);
 	make_folder(path);
-	unlink(new_path); /* of a start that was cut short */
+	unlink(new_path); /* left by an interrupted start */
 	fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -1;

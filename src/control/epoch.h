@@ -1,9 +1,9 @@
 /*
- * The epoch: which start of the daemon is this?
+ * The epoch counts the starts of the daemon.
  *
- * A daemon that starts does not know which egress ports its predecessor used. Each leaves a part of
- * them unused, in turn, and the next one begins with that part (setup/ports.c). All that must be
- * remembered is a number, in a file.
+ * A daemon that starts does not know which egress ports its predecessor used. So each start leaves
+ * another part of the ports unused, in turn, and the next start begins with that part
+ * (setup/ports.c). Only a number has to be remembered, in a file.
  *
  * Control thread, at start.
  */
@@ -14,7 +14,7 @@
 struct alarms;
 
 /*
- * The number in file @path plus one, which is written to it, by way of a new file beside it. If
- * that fails, the alarm "epoch" is raised, and the number is a random one.
+ * Returns the number in file @path plus one, after writing it to the file (by a new file and
+ * rename). If that fails, raises the alarm "epoch" and returns a random number.
  */
 uint32_t epoch_next(const char *path, struct alarms *alarms);

@@ -1,16 +1,17 @@
 /*
  * Keepalives of our own: see keepalive.h.
  *
- * A keepalive is a packet of the tunnel whose inner packet is addressed to ourselves and carries
- * nothing (answer/keepalive.c has its form): a far end that unpacks and forwards it, as it does
- * with everything else, sends it back. So no agreement is needed, and both directions are tried.
+ * A keepalive is a packet of the tunnel whose inner packet is addressed to ourselves and carries no
+ * data (answer/keepalive.c has its form). A far end that decapsulates and forwards it, as it does
+ * with every packet, sends it back. So no agreement with the far end is needed, and both directions
+ * are tested.
  *
- * They are sent by raw sockets of the kernel, which owns the tunnels' addresses and has the routes.
- * The answers come to the workers as all that comes out of a tunnel does, and are counted there.
- * The packet path makes no packets.
+ * They are sent by raw sockets of the kernel, which has the tunnels' addresses and routes. The
+ * answers reach the workers like every packet of a tunnel and are counted there. The packet path
+ * creates no keepalives.
  *
- * One timer for all tunnels: each time it looks which ones are due. A tunnel whose answers stay
- * away @retries times in a row is silent: an alarm, until the next answer.
+ * One timer serves all tunnels and checks which ones are due. After @retries missing answers in a
+ * row a tunnel is silent: an alarm stands until the next answer.
  */
 #include "control/keepalive.h"
 
@@ -36,12 +37,12 @@ enum { TICK_MS = 100, PACKET_MAX = 2 * TUNNEL_HEADER_MAX, TTL = 255 };
 struct tunnel_life {
 	uint16_t interval_s; /* 0: none are sent */
 	uint8_t retries;
-	uint8_t unanswered; /* in a row */
+	uint8_t unanswered; /* missing answers in a row */
 	uint8_t state; /* enum keepalive_state */
-	bool sent; /* one is on its way */
-	int error; /* of the last one, if it could not be sent */
+	bool sent; /* a keepalive was sent and not yet answered */
+	int error; /* errno of the last one, if it could not be sent */
 	uint64_t due_ms;
-	uint64_t heard; /* answers, when it was looked last */
+	uint64_t heard; /* answers at the last check */
 };
 
 struct keepalives {
@@ -52,12 +53,12 @@ struct keepalives {
 	struct event *tick;
 	int fd4, fd6; /* -1: could not be opened, or nothing is sent */
 	struct tunnel_life
-		*lives; /* [SPEC_TUNNELS_MAX + 1], by tunnel: unused pages cost nothing */
-	uint16_t *ids; /* [n] of SPEC_TUNNELS_MAX: those that have one */
+		*lives; /* [SPEC_TUNNELS_MAX + 1], by tunnel: unused pages use no memory */
+	uint16_t *ids; /* [n] of SPEC_TUNNELS_MAX: tunnels with keepalives */
 	size_t n;
 };
 
-/* The outer and the inner headers are made by the same function, with the ends swapped. */
+/* Makes the outer and the inner headers; for the inner ones the ends are swapped. */
 static struct tunnel_outside ends_of(const struct network *net, uint16_t tunnel, bool back)
 {
 	const struct tunnel *t = &net->tunnels[tunnel];
@@ -73,7 +74,7 @@ static struct tunnel_outside ends_of(const struct network *net, uint16_t tunnel,
 	};
 }
 
-/* gre_make_header() leaves the length to whoever knows it. */
+/* gre_make_header() leaves the length to its caller. */
 static void complete_ipv4(uint8_t *ip, size_t len)
 {
 	wire_put_be16(ip + IPV4_LENGTH, htons((uint16_t)len));
@@ -116,7 +117,7 @@ static uint64_t count_heard(const struct keepalives *k, uint16_t tunnel)
 	return sum;
 }
 
-/* 0 or -errno. What cannot be sent counts as lost on the path, too. */
+/* 0 or -errno. A keepalive that cannot be sent counts like one lost on the path. */
 static int send_one(const struct keepalives *k, uint16_t tunnel)
 {
 	bool six = k->net->tunnels[tunnel].outer == OUTER_IPV6;
@@ -188,7 +189,9 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 
 /* --- which tunnels ---------------------------------------------------------------------------- */
 
-/* What the far end said belongs to it, whatever the tunnel is called and whatever else changes. */
+/*
+ * The state belongs to the far end. It is kept if the tunnel gets another name or other settings.
+ */
 static bool has_same_ends(const struct network *a, const struct network *b, uint16_t id)
 {
 	struct addr6 local = network_tunnel_local(a, id), remote = network_tunnel_remote(a, id);
@@ -199,7 +202,7 @@ static bool has_same_ends(const struct network *a, const struct network *b, uint
 	       a->tunnels[id].has_key == b->tunnels[id].has_key;
 }
 
-/* Its life goes on in @net. */
+/* The tunnel in @net that continues this state. */
 static bool goes_on(const struct keepalives *k, const struct network *net, uint16_t id)
 {
 	return k->lives[id].interval_s != 0 && network_has_tunnel(net, id) &&
@@ -207,7 +210,7 @@ static bool goes_on(const struct keepalives *k, const struct network *net, uint1
 	       has_same_ends(k->net, net, id);
 }
 
-/* Of @net, before it is taken: lives that do not go on end, with their alarms. */
+/* Before @net is used: ends states that do not continue in @net, and clears their alarms. */
 static void end_lives(struct keepalives *k, const struct network *net)
 {
 	for (size_t i = 0; i < k->n; i++) {
@@ -222,7 +225,7 @@ static void end_lives(struct keepalives *k, const struct network *net)
 	}
 }
 
-/* Spread over their interval, so that many tunnels do not all send at once. */
+/* Spreads them over their interval, so that many tunnels do not send at the same time. */
 static void begin_life(struct keepalives *k, uint16_t id, uint16_t interval_s, uint64_t now)
 {
 	k->lives[id] = (struct tunnel_life){
@@ -268,7 +271,7 @@ static void close_senders(struct keepalives *k)
 	k->fd4 = k->fd6 = -1;
 }
 
-/* Sends if there is somebody to send to. 0 or -ENOMEM. */
+/* Sends the keepalives that are due. 0 or -ENOMEM. */
 static int run(struct keepalives *k)
 {
 	static const struct timeval period = {.tv_usec = TICK_MS * 1000};
@@ -296,7 +299,9 @@ void keepalives_follow(struct keepalives *k, const struct network *net)
 		log_warning("not enough memory for the keepalives of tunnels");
 }
 
-/* --- life and death --------------------------------------------------------------------------- */
+/*
+ * --- create and destroy -------------------------------------------------------------------------
+ */
 
 struct keepalives *keepalives_create(struct event_base *base, const struct network *net,
 				     struct worker *const *workers, size_t n_workers,

@@ -1,7 +1,7 @@
 /*
  * The readiness and watchdog protocol of sd_notify(3): one datagram to the socket named by
- * $NOTIFY_SOCKET, where a leading "@" stands for the NUL of an abstract name. Nobody answers; if
- * nobody listens, the daemon runs all the same.
+ * $NOTIFY_SOCKET, where a leading "@" stands for the NUL of an abstract name. There are no answers.
+ * The daemon also runs if no process listens.
  */
 #include "control/notify.h"
 
@@ -36,7 +36,7 @@ void notify_service_manager(const char *state)
 	close(fd);
 }
 
-/* Microseconds; 0: nobody watches, or somebody watches another process. */
+/* Microseconds; 0: no watchdog, or it watches another process. */
 static uint64_t watchdog_interval_us(void)
 {
 	const char *interval = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");

@@ -1,5 +1,5 @@
 /*
- * Tells the service manager how we are: sd_notify(3), without its library. Does nothing unless a
+ * Tells the service manager our state: sd_notify(3), without its library. Does nothing unless a
  * service manager asked for it ($NOTIFY_SOCKET). Control thread.
  */
 #pragma once
@@ -7,12 +7,14 @@
 struct event;
 struct event_base;
 
-/* @state as "READY=1". Never waits: what the service manager has no room for is lost. */
+/*
+ * @state such as "READY=1". Never blocks: if the service manager has no room, the message is lost.
+ */
 void notify_service_manager(const char *state);
 
 /*
- * Says from the event loop that it turns, twice in each interval of $WATCHDOG_USEC: a loop that is
- * stuck falls silent, and the service manager starts us again. The timer, to be freed by
- * event_free(); NULL if nobody asked for it.
+ * Sends a sign of life from the event loop, twice in each interval of $WATCHDOG_USEC. If the loop
+ * is stuck, the service manager restarts us. Returns the timer, to be freed by event_free(); NULL
+ * if no watchdog was asked for.
  */
 struct event *notify_watchdog(struct event_base *base);

@@ -1,9 +1,9 @@
 /*
  * Publication: see publish.h.
  *
- * The two snapshots take turns. One that no worker reads is filled and published, and when every
- * worker has passed a quiescent point, none reads the other. So neither is written while anybody
- * reads it, and a worker always meets another address than the one that it has.
+ * The two snapshots take turns. The one that no worker reads is filled and published. When every
+ * worker has passed a quiescent point, no worker reads the other one. So no snapshot is written
+ * while it is read, and a worker always sees a pointer that differs from its previous one.
  */
 #include "control/publish.h"
 
@@ -26,7 +26,7 @@ static void fill(struct snapshot *s, const struct publication *new)
 	s->generation++;
 }
 
-/* Takes the parts that are owned, and says which they replace. */
+/* Takes ownership of the new parts, and returns the parts that they replace. */
 static struct publication own(struct publisher *p, const struct publication *new)
 {
 	struct publication replaced = {0};

@@ -1,9 +1,9 @@
 /*
- * Who has which number: see registry.h.
+ * The ids of sites and tunnels: see registry.h.
  *
- * The registry knows names and ends of what was configured last, as a small specification of its
- * own. So it asks the same question as the difference does, "which of these is which of those?",
- * and gets the same answer, at the start from a file, later from what runs.
+ * The registry keeps the names and ends of the last configuration as a small specification. So it
+ * uses the same matching of old and new owners as the difference does, and gets the same answer: at
+ * the start from a file, later from the running configuration.
  */
 #include "control/registry_internal.h"
 
@@ -31,7 +31,7 @@ void registry_book_fini(struct registry_book *book)
 	*book = (struct registry_book){0};
 }
 
-/* By what a tunnel is known, and no more. */
+/* What identifies a tunnel, and no more. */
 static struct spec_tunnel brief(const struct spec_tunnel *t)
 {
 	struct spec_tunnel b = {
@@ -46,7 +46,7 @@ static struct spec_tunnel brief(const struct spec_tunnel *t)
 	return b;
 }
 
-/* Without numbers. False: memory ran out. */
+/* Copies without ids. False: out of memory. */
 static bool write_book(struct registry_book *book, const struct network_spec *spec)
 {
 	book->n_tunnels = count_tunnels(spec);
@@ -84,7 +84,7 @@ struct registry *registry_create(struct ids *nexthops)
 	return r;
 }
 
-/* What a plan has, of which the commit has taken what it keeps. */
+/* Frees a plan, except for what the commit has taken from it. */
 static void forget_plan(struct registry *r)
 {
 	registry_book_fini(&r->next);
@@ -157,7 +157,10 @@ static int number_sites(struct registry *r, const struct match_side *after)
 	return 0;
 }
 
-/* Is tunnel @t of the plan the one of the book that it matches? Not if its site is another. */
+/*
+ * Is tunnel @t of the plan the same as the one of the book that it matches? Not if its site
+ * differs.
+ */
 static bool is_kept(const struct registry *r, const struct match *m, uint32_t t)
 {
 	uint32_t before = m->after.tunnels[t];
@@ -209,10 +212,10 @@ static void find_gone(struct registry *r, const struct match *m)
 			retire_in_plan(r, r->retired[i].id, r->retired[i].site);
 }
 
-/* The site's first tunnel takes the flows of those that are gone. */
+/* The site's first tunnel takes over the flows of removed ones. */
 static int find_successors(struct registry *r)
 {
-	uint16_t *first = calloc(SPEC_SITES_MAX + 1, sizeof(first[0])); /* tunnel, by site */
+	uint16_t *first = calloc(SPEC_SITES_MAX + 1, sizeof(first[0])); /* successor, by site */
 	bool *is_there = calloc(SPEC_SITES_MAX + 1, sizeof(is_there[0]));
 	size_t t = 0;
 
@@ -232,7 +235,8 @@ static int find_successors(struct registry *r)
 		struct registry_retired *x = &r->next_retired[i];
 
 		if (!is_there[x->site])
-			x->site = SITE_INTERNET; /* for good: a site of this number is another */
+			/* for good: the site with this id is another one */
+			x->site = SITE_INTERNET;
 		r->retired_tunnels[i] = (struct retired_tunnel){
 			x->id, x->site, x->site != SITE_INTERNET ? first[x->site] : TUNNEL_NONE};
 	}

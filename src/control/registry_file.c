@@ -1,14 +1,14 @@
 /*
- * The registry as a file, so that a restart keeps the numbers:
+ * The registry as a file, so that a restart keeps the ids:
  *
  *   homeward-identities 1
  *   site 3 berlin
  *   tunnel 7 198.51.100.1 198.51.100.10 42 b1         of the site above it; "-": it has no key
  *   end 2
  *
- * The last line counts the ones before it, so that a file that was cut off is no shorter file. A
- * field that is not as it was written is damage, and so is a number or a name that is there twice:
- * then nothing of the file is used, for what is wrong in one place may be wrong in others.
+ * The last line holds the number of lines between the first and itself, so a truncated file is
+ * detected. A field that differs from what we write is damage, and so is a duplicate id or name. A
+ * damaged file is not used at all: if one line is wrong, others may be, too.
  */
 #include "control/registry_internal.h"
 
@@ -73,7 +73,7 @@ static int open_new(const char *path)
 {
 	int fd;
 
-	unlink(path); /* of a save that was cut short */
+	unlink(path); /* left by an interrupted save */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? -errno : fd;
 }
@@ -126,7 +126,7 @@ struct reader {
 	bool ended;
 };
 
-/* Numbers as we write them: no sign, no zero in front. */
+/* Numbers as we write them: no sign, no leading zeros. */
 static bool read_number(const char *text, uint64_t max, uint64_t *number)
 {
 	char again[24];
@@ -163,7 +163,7 @@ static bool read_ends(const char *local, const char *remote, struct spec_tunnel 
 	       addr6_is_mapped(&t->local) == addr6_is_mapped(&t->remote);
 }
 
-/* Room for one more. The rest of the new room is zero. */
+/* Makes room for one more item. The rest of the new room is zeroed. */
 static void *grow(void *list, size_t n, size_t *room, size_t size)
 {
 	size_t more = *room == 0 ? 16 : *room * 2;
@@ -198,7 +198,7 @@ static bool has_room_for_site(struct reader *x)
 	return true;
 }
 
-/* 0, -EBADMSG or -ENOMEM; so with those below. */
+/* 0, -EBADMSG or -ENOMEM; so do the functions below. */
 static int read_site(struct reader *x)
 {
 	struct registry_book *book = &x->book;
@@ -217,7 +217,7 @@ static int read_site(struct reader *x)
 	return 0;
 }
 
-/* In the site that was read last. */
+/* The tunnel belongs to the site that was read last. */
 static int add_tunnel(struct reader *x, const struct spec_tunnel *t, uint16_t id)
 {
 	struct registry_book *book = &x->book;
@@ -269,7 +269,7 @@ static int read_last(struct reader *x)
 		       : -EBADMSG;
 }
 
-/* Single spaces between words; cuts @line up. */
+/* Expects single spaces between words; splits @line in place. */
 static bool split(struct reader *x, char *line)
 {
 	x->n_words = 0;
@@ -281,7 +281,7 @@ static bool split(struct reader *x, char *line)
 	return true;
 }
 
-/* A line that is too long, or has a NUL in it, seems to have no end. */
+/* A line that is too long, or contains a NUL, counts as a line without an end. */
 static int read_line(struct reader *x, char *line, size_t len)
 {
 	if (x->ended || len == 0 || line[len - 1] != '\n')
@@ -329,7 +329,7 @@ static int check_names(const char **names, size_t n)
 	return 0;
 }
 
-/* No two sites have one name, nor two tunnels. */
+/* Checks that no two sites have the same name, and no two tunnels. */
 static int check_book(const struct registry_book *book)
 {
 	const char **names = calloc(book->spec.n_sites + book->n_tunnels + 1, sizeof(names[0]));

@@ -1,33 +1,34 @@
-/* What the two halves of the registry share: registry.c and registry_file.c. */
+/* What registry.c and registry_file.c share. */
 #pragma once
 
 #include "control/registry.h"
 
-/* A tunnel that is gone, and its number is not free yet. */
+/* A removed tunnel whose id is not free yet. */
 struct registry_retired {
-	uint16_t id, site; /* SITE_INTERNET: the site is gone, too */
+	uint16_t id, site; /* SITE_INTERNET: the site is removed, too */
 };
 
-/* Who is known: names and ends alone, in the order of @spec. */
+/* The known owners: only names and ends, in the order of @spec. */
 struct registry_book {
 	struct network_spec spec; /* owned */
-	uint16_t *sites, *tunnels; /* their numbers, as network_ids has them */
+	uint16_t *sites, *tunnels; /* their ids, as network_ids has them */
 	size_t n_tunnels;
 };
 
 struct registry {
 	struct ids *nexthops, *sites;
-	struct registry_book book; /* as committed */
-	bool committed; /* since the start: workers have seen the book's numbers */
+	struct registry_book book; /* the last commit */
+	bool committed; /* since the start: workers may have seen the book's ids */
 	struct registry_retired *retired;
 	size_t n_retired;
 
 	/* between a plan and its end */
 	bool planned;
-	struct registry_book next; /* its spec's sites and tunnels are owned */
+	struct registry_book next; /* the spec's sites and tunnels are owned */
 	struct registry_retired *next_retired;
 	size_t n_next_retired;
-	struct retired_tunnel *retired_tunnels; /* the same, with successors: lent to the network */
+	/* like @gone, with successors: lent to the network */
+	struct retired_tunnel *retired_tunnels;
 	uint16_t *new_sites, *new_tunnels;
 	size_t n_new_sites, n_new_tunnels;
 	uint16_t *gone_sites, *gone_tunnels;

@@ -1,8 +1,8 @@
 /*
- * Ports that did not rest: see rest_watch.h.
+ * Ports that did not rest long enough: see rest_watch.h.
  *
- * Workers count them. Once a second the sum is looked at; the alarm stands for as long as one was
- * counted in the last QUIET_S seconds.
+ * Workers count them. Once a second the sum is compared; the alarm stands while one was counted in
+ * the last QUIET_S seconds.
  */
 #include "control/rest_watch.h"
 
@@ -21,8 +21,8 @@ struct rest_watch {
 	struct worker *const *workers;
 	size_t n;
 	struct alarms *alarms;
-	uint64_t seen; /* in all */
-	unsigned quiet_s; /* since one was counted */
+	uint64_t seen; /* sum at the last look */
+	unsigned quiet_s; /* seconds since the sum rose */
 };
 
 static uint64_t count(const struct rest_watch *w)

@@ -13,9 +13,9 @@ struct event_base;
 struct rest_watch;
 struct worker;
 
-/* The workers stay the caller's. NULL if memory ran out. */
+/* The caller owns the workers. NULL if memory ran out. */
 struct rest_watch *rest_watch_create(struct event_base *base, struct worker *const *workers,
 				     size_t n, struct alarms *alarms);
-/* Once a second, by itself: so many were counted in all. */
+/* Takes the sum that was counted; a timer calls it once a second. */
 void rest_watch_note(struct rest_watch *w, uint64_t now);
-void rest_watch_destroy(struct rest_watch *w); /* NULL is fine */
+void rest_watch_destroy(struct rest_watch *w); /* accepts NULL */

@@ -1,4 +1,4 @@
-/* The configuration's words about time and answers, as workers need them: see settings.h. */
+/* Converts the configuration's timeouts and choices of answers for workers: see settings.h. */
 #include "control/settings.h"
 
 #include "base/wire.h"

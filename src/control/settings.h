@@ -1,8 +1,8 @@
-/* What the configuration sets for workers while packets pass. */
+/* Settings that workers use while packets pass. */
 #pragma once
 
 #include "control/config/config.h"
 #include "path/snapshot.h"
 
-/* All but what is the workers' own. Any thread. */
+/* Fills in everything except what a worker sets itself. Any thread. */
 struct settings settings_of(const struct config *config);
