@@ -1,14 +1,13 @@
 /*
- * Ageing: a hand sweeps the records in order, some of them after each burst.
+ * Ageing: the sweep visits the records in order, some of them after each burst.
  *
- * There is no timer and no list by age: a record says when it was last seen, and its state says how
- * long it may rest. Walking records in order is what memory does best, and the work of one step is
- * bounded by the number the caller gives. A flow ends up to one turn of the hand later than its
- * timeout, never earlier.
+ * There is no timer and no list by age: a record stores when it was last seen, and its state gives
+ * the timeout. Sequential access is the fastest for memory, and the caller bounds the work of one
+ * step. A flow ends at most one full sweep later than its timeout, never earlier.
  */
 #include "flow/table.h"
 
-/* Half open, and kept for a shorter time than others now. */
+/* A half-open flow whose timeout is shortened now. */
 static bool is_pressed(const struct flow_table *t, const struct flow *f, uint32_t now_s,
 		       const struct flow_timers *timers, void *arg)
 {

@@ -1,16 +1,15 @@
 /*
- * Extension lines: what only some flows need.
+ * Extension lines: data that only some flows need.
  *
  * A record is one cache line, and it is full. A table may have a second array of lines under the
- * same record numbers, as addresses of IPv6 have. A bit in the record says whether its line is
- * used: plain flows never touch it, and a table that nobody asked for it has none.
+ * same record numbers, like the addresses of IPv6. A bit in the record says whether its line is
+ * used: plain flows never touch theirs. The array is optional.
  *
  *   record n    struct flow            64 bytes, every flow
  *               struct flow6           64 bytes, every flow of a table of IPv6
- *               struct flow_extension  64 bytes, flows that were given one
+ *               struct flow_extension  64 bytes, extended flows
  *
- * A line lives with its record: it is given while the flow lives, and gone when the flow ends or
- * rests.
+ * A line belongs to its record. A live flow can get it, and loses it when the flow ends or rests.
  */
 #pragma once
 
@@ -23,12 +22,14 @@ struct flow_extension {
 static_assert(sizeof(struct flow_extension) == CACHE_LINE, "an extension is one cache line");
 
 /*
- * Gives the table its array, allocated and touched now as the records were. Once, right after
+ * Allocates the array of a table and touches its memory, as for the records. Call once, right after
  * flow_table_create() or flow6_table_create(). 0 or -ENOMEM.
  */
 int flow_table_allow_extensions(struct flow_table *t);
 
-/* Gives a live flow its line, zeroed, or the one that it has. NULL: the table has none. */
+/*
+ * Gives a live flow a zeroed line, or returns the line that it has. NULL: the table has no array.
+ */
 struct flow_extension *flow_table_extend(struct flow_table *t, uint32_t record);
 
 /* The line of a record; NULL: it is a plain flow. */

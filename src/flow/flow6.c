@@ -1,8 +1,8 @@
 /*
  * IPv6 flows: see flow6.h. Keys, and the lookup of a burst.
  *
- * The lookup is that of lookup.c; verifying a candidate needs both lines of its record, which lie
- * in two arrays and are asked for together.
+ * The lookup is that of lookup.c; verifying a candidate needs both lines of its record, which are
+ * in two arrays and are prefetched together.
  */
 #include "flow/flow6.h"
 

@@ -1,19 +1,19 @@
 /*
  * IPv6 flows: the same record, table and life as IPv4 flows, and a second cache line for addresses.
  *
- *   struct flow     all but the addresses, which are zero there: state, ports, decision, counters
+ *   struct flow     all but the addresses, which are zero here: state, ports, decision, counters
  *   struct flow6    the three addresses
  *
  * A table made by flow6_table_create() has both under one record number: 128 bytes a flow and 16 of
- * the index. All that does not look at addresses (flow_table_at(), ageing, TCP, counting, the list
- * of free records) is that of flow.h and works on both kinds of tables.
+ * the index. All functions that do not read addresses (flow_table_at(), ageing, TCP, counting, the
+ * free list) are those of flow.h and work on both kinds of tables.
  */
 #pragma once
 
 #include "base/addr6.h"
 #include "flow/flow.h"
 
-/* As struct flow_key. ICMPv6 echo has its identifier where ICMP has. */
+/* As struct flow_key. The identifier of ICMPv6 echo is where that of ICMP is. */
 struct flow6_key {
 	struct addr6 src;
 	struct addr6 dst;
@@ -41,13 +41,13 @@ struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16
 uint64_t flow6_table_bytes(uint32_t capacity);
 
 /*
- * Finds all @keys of a burst; what was found is written to @probes, hash included. @n at most 64.
- * The keys in the probes are not looked at.
+ * Finds all @keys of a burst, @n at most 64. Writes the results and hashes to @probes. Ignores the
+ * keys in the probes.
  */
 void flow6_table_lookup(struct flow_table *t, const struct flow6_key **keys,
 			struct flow_probe **probes, unsigned n);
 
-/* As their namesakes of flow.h. */
+/* As the functions without the 6 in flow.h. */
 uint64_t flow6_table_prefetch(const struct flow_table *t, const struct flow6_key *key);
 bool flow6_table_has_hashed(const struct flow_table *t, const struct flow6_key *key, uint64_t hash);
 uint32_t flow6_table_holder(const struct flow_table *t, const struct flow6_key *key, uint64_t hash);
@@ -55,7 +55,7 @@ uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow
 				   const struct flow6 *six, uint64_t forward_hash,
 				   uint64_t return_hash);
 
-/* Does the far side see the starter as it is? Then nothing of a packet is rewritten. */
+/* Does the far side see the site's own address? Then packets are not translated. */
 static inline bool flow6_is_untranslated(const struct flow *f, const struct flow6 *six)
 {
 	return addr6_equal(&six->src, &six->nat_src) && f->sport == f->nat_port;

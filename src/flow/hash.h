@@ -1,13 +1,13 @@
 /*
- * The keyed hash of a flow key, and of anything else in a domain of its own (flow.h). Outside of
- * flow/ whoever has no table of flows has a secret of his own.
+ * The keyed hash of flow keys, and of other data in other domains (flow.h). Code outside of flow/
+ * that has no flow table uses a secret of its own.
  *
  * A key is 16 bytes, one AES block. Four AES rounds under round keys made from a random secret
- * leave no structure that somebody outside could use to choose collisions, and cost about 20 cycles
- * of latency, which a burst overlaps. A key of IPv6 is two and a half blocks, chained: what the
- * blocks before came to is added to the next one before its rounds (CBC-MAC). Machines without AES
- * instructions use SipHash-1-3 (Aumasson and Bernstein, 2012), the same promise at some more
- * cycles.
+ * leave no structure by which an attacker could choose collisions. They cost about 20 cycles of
+ * latency, which overlap within a burst. An IPv6 key is two and a half blocks, chained: the result
+ * of one block is added to the next block before its rounds (CBC-MAC). Machines without AES
+ * instructions use SipHash-1-3 (Aumasson and Bernstein, 2012), which promises the same at a few
+ * more cycles.
  */
 #pragma once
 
@@ -91,7 +91,7 @@ static inline void flow_sip_round(uint64_t v[4])
 	v[2] = flow_rotl(v[2], 32);
 }
 
-/* @m: @n words, the last of them holding the length in bytes in its highest one. */
+/* @m: @n words. The highest byte of the last word holds the length in bytes. */
 static inline uint64_t flow_sip(const struct flow_secret *s, const uint64_t *m, size_t n)
 {
 	uint64_t v[4] = {

@@ -1,10 +1,9 @@
 /*
  * The index: from a key's hash to the flow's record, by buckets of one cache line (table.h).
  *
- * At capacity two thirds of all slots are taken. A key whose two buckets are both full makes room
- * by moving one of the 24 neighbours to that one's other bucket (cuckoo hashing, Pagh and Rodler
- * 2001, depth one: with 24 chances it fails less often than a table can be filled in a lifetime; if
- * it does fail, the flow is refused like in a full table).
+ * At capacity two thirds of all slots are taken. If both buckets of a key are full, one of their 24
+ * keys is moved to its own other bucket (cuckoo hashing, Pagh and Rodler 2001, depth one). All 24
+ * attempts practically never fail; if they do, the flow is refused as in a full table.
  *
  * One writer, no locks: see flow.h.
  */
@@ -26,7 +25,7 @@ static void slot_set(struct bucket *b, unsigned slot, uint64_t hash, uint32_t re
 	b->ref[slot] = ref;
 }
 
-/* Slot number, or BUCKET_SLOTS if the bucket is full. */
+/* A free slot, or BUCKET_SLOTS if the bucket is full. */
 static unsigned slot_free(const struct bucket *b)
 {
 	unsigned mask = bucket_match(b, 0);
@@ -63,7 +62,7 @@ uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref)
 	return flow_hash(&t->secret, &key);
 }
 
-/* Moves one key of @b to its other bucket. The slot it left, or BUCKET_SLOTS. */
+/* Moves one key of @b to its other bucket. Returns the slot it left, or BUCKET_SLOTS. */
 static unsigned make_room(struct flow_table *t, struct bucket *b)
 {
 	for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
@@ -104,7 +103,7 @@ void index_add(struct flow_table *t, uint64_t hash, uint32_t ref)
 		return;
 	}
 	slot = slot_free(second);
-	assert(slot < BUCKET_SLOTS); /* index_has_room() said so */
+	assert(slot < BUCKET_SLOTS); /* checked by index_has_room() */
 	slot_set(second, slot, hash, ref);
 	first->displaced++;
 }

@@ -1,13 +1,13 @@
 /*
- * The lookup of a burst: which flow does each packet belong to?
+ * The lookup of a burst: finds the flow of each packet.
  *
  * A table of a million flows lies in main memory: each packet costs two cache misses, its bucket
- * and its record. One after the other they would cost some 100 ns each; a burst asks for all
- * buckets, then for all records, and only then looks, so that the misses overlap.
+ * and its record. In sequence they would cost about 100 ns each. A burst prefetches all buckets,
+ * then all records, and only then reads them, so that the misses overlap.
  *
  *   1  hash every key, prefetch every first bucket
  *   2  compare tags (one SIMD compare a bucket), prefetch the first candidate's record
- *   3  verify; the rare rest (tag equal by chance, key in its second bucket) goes the long way
+ *   3  verify; the rare other cases (tag of another key, key in its second bucket) search both
  */
 #include "flow/table.h"
 

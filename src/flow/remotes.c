@@ -1,4 +1,4 @@
-/* See remotes.h: what happens to a packet is there, inline; here is the rest. */
+/* See remotes.h, which has the packet path's part inline. */
 #include "flow/remotes.h"
 
 #include "base/memory.h"

@@ -1,12 +1,11 @@
 /*
- * Remotes: from whom may something come? For each pair of an address of ours and one of the
- * Internet, how many flows there are between them.
+ * Remotes: counts the flows between each pair of an egress address and an Internet address.
  *
- * A later fragment has no ports, so no flow can be found for it; but it belongs to one only if its
- * two addresses have one. The counts are kept by a hash of the pair, without the pair: two pairs
- * may share a count, so the answer "no" is certain and "yes" is not. A count that reached its
- * maximum stays there. The multiplier is random: nobody outside can choose an address that shares
- * a count with somebody's.
+ * A later fragment has no ports, so its flow cannot be found; but it can belong to a flow only if
+ * some flow has its two addresses. A count is found by a hash of the pair, and the pair is not
+ * stored. Two pairs may share a count, so "no flow" is certain and "a flow" is not. A count at its
+ * maximum stays there. The multiplier is random, so nobody outside can choose an address that
+ * shares a count with another.
  *
  * One for each worker, which alone writes it; any worker reads.
  */
@@ -19,7 +18,7 @@
 #include <stdint.h>
 
 enum {
-	REMOTES_BITS = 17, /* 128 KiB: it stays in a core's second cache */
+	REMOTES_BITS = 17, /* 128 KiB: fits into the level-2 cache of a core */
 	REMOTES_PLACES = 1 << REMOTES_BITS,
 	REMOTES_FULL = UINT8_MAX,
 };
@@ -29,7 +28,7 @@ struct remotes {
 	uint64_t multiplier; /* odd */
 };
 
-/* From @seed, so that a test repeats; 0: random. NULL if memory ran out. */
+/* @seed makes tests reproducible; 0: random. NULL if memory ran out. */
 struct remotes *remotes_create(uint64_t seed);
 void remotes_destroy(struct remotes *r); /* NULL is fine */
 
@@ -51,7 +50,7 @@ static inline uint32_t remotes_place6(const struct remotes *r, const struct addr
 	return (uint32_t)(x >> (64 - REMOTES_BITS));
 }
 
-/* A flow of the pair at @place begins; its worker. */
+/* Counts a new flow of the pair at @place. Owning worker. */
 static inline void remotes_add(struct remotes *r, uint32_t place)
 {
 	uint8_t n = r->counts[place];
@@ -59,7 +58,7 @@ static inline void remotes_add(struct remotes *r, uint32_t place)
 	__atomic_store_n(&r->counts[place], (uint8_t)(n + (n < REMOTES_FULL)), __ATOMIC_RELAXED);
 }
 
-/* And ends. */
+/* Counts the end of a flow. Owning worker. */
 static inline void remotes_remove(struct remotes *r, uint32_t place)
 {
 	uint8_t n = r->counts[place];

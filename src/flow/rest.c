@@ -1,14 +1,13 @@
 /*
- * Rest: a flow has ended, and nobody else gets its port towards the same server yet.
+ * Rest: after a flow has ended, its port towards the same server is not used again for a while.
  *
- * The server does not know that the flow has ended here, and what it still sends must meet no other
- * host. So the record stays, as the holder of its return key. It takes nothing from the flows that
- * live: packets do not find it (it is indexed under its return key, but the realm in the record is
- * one that no packet comes from), it counts nowhere, and if there is no free record, the oldest of
- * those that rest is taken.
+ * The server does not know that the flow has ended here, and its late packets must not reach
+ * another host. So the record stays and holds its return key. It does not affect live flows:
+ * packets do not find it (it is indexed under its return key, but with a realm that no packet comes
+ * from), no counter counts it, and if no record is free, the oldest resting one is taken.
  *
- * All rest equally long, so a list in the order in which they ended is one in the order in which
- * they wake. It goes through the records themselves.
+ * All flows rest for the same time, so a list in the order of their ends is also in the order of
+ * expiry. The list is linked through the records themselves.
  */
 #include "flow/table.h"
 
@@ -37,8 +36,8 @@ void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s)
 
 void flow_disown(struct flow *f)
 {
-	assert(f->state == FLOW_RESTING); /* the site is part of a living flow's key */
-	f->site = 0; /* the Internet, which starts none */
+	assert(f->state == FLOW_RESTING); /* the site is part of a live flow's key */
+	f->site = 0; /* the Internet, which owns no flow */
 }
 
 void flow_table_wake(struct flow_table *t, uint32_t record)

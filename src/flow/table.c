@@ -1,11 +1,10 @@
 /*
  * The flow table: records and their life.
  *
- * A record is born by flow_table_insert(), found by every packet of its flow, and ends in
- * flow_table_remove(), called by the sweeping hand or by whoever undoes a setup. Free records form
- * a list through themselves; records that were never used follow `used`, so that a young table
- * stays dense. The table never grows and never forgets a live flow: when it is full, insertion says
- * so.
+ * flow_table_insert() makes a record, every packet of the flow finds it, and flow_table_remove()
+ * ends it, called by the sweep or when a setup is undone. Free records are linked in a list.
+ * Records from `used` on were never used, so a new table stays dense. The table never grows and
+ * never evicts a live flow: when it is full, insertion fails.
  *
  * All of it belongs to one worker.
  */
@@ -132,7 +131,10 @@ static uint32_t record_take(struct flow_table *t)
 
 	if (record != FLOW_NO_RECORD) {
 		t->free_head = t->records[record].src;
-		/* The next one will be wanted soon; it left the cache long ago. */
+		/*
+		 * Prefetches the next free record, which will be needed soon and has left the
+		 * cache.
+		 */
 		if (t->free_head != FLOW_NO_RECORD)
 			__builtin_prefetch(&t->records[t->free_head], 1);
 		return record;
@@ -150,7 +152,10 @@ void record_give(struct flow_table *t, uint32_t record)
 	t->free_head = record;
 }
 
-/* Addresses come before the index: to make room it may hash the new record's own key. */
+/*
+ * Addresses are written before the index, which may hash the new record's own key when it makes
+ * room.
+ */
 static inline uint32_t insert(struct flow_table *t, const struct flow *flow,
 			      const struct flow6 *six, uint64_t forward_hash, uint64_t return_hash)
 {

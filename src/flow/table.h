@@ -9,8 +9,8 @@
  * key's direction in the top bit. Each flow has two references, one for each key. There are four
  * flows, eight references, for each bucket of twelve when the table is full: 16 bytes a flow.
  *
- * A key lives in its first bucket, or in its second when the first was full; then the first one
- * counts it in `displaced`, so that a miss reads the second bucket only if something lives there.
+ * A key lives in its first bucket, or in its second when the first was full; then the first bucket
+ * counts it in `displaced`, so that a miss reads the second bucket only if a key is there.
  */
 #pragma once
 
@@ -29,7 +29,7 @@ enum {
 
 struct bucket {
 	uint8_t tag[BUCKET_SLOTS];
-	uint16_t displaced; /* keys of ours that live in their second bucket */
+	uint16_t displaced; /* keys of this first bucket that are in their second one */
 	uint8_t pad[2];
 	uint32_t ref[BUCKET_SLOTS];
 };
@@ -38,8 +38,8 @@ static_assert(sizeof(struct bucket) == CACHE_LINE, "a bucket is one cache line")
 
 struct flow_table {
 	struct flow *records;
-	struct flow6 *six; /* as records; NULL: a table of IPv4 flows */
-	struct flow_extension *extensions; /* as records; NULL: all flows are plain */
+	struct flow6 *six; /* indexed as records; NULL: a table of IPv4 flows */
+	struct flow_extension *extensions; /* indexed as records; may be NULL */
 	struct bucket *buckets;
 	uint32_t n_buckets;
 	uint32_t capacity;
@@ -47,7 +47,7 @@ struct flow_table {
 	uint32_t used; /* records [used, capacity) were never used */
 	uint32_t free_head; /* FLOW_NO_RECORD: empty list */
 	uint32_t hand; /* the sweep's next record */
-	uint32_t rest_first, rest_last; /* list of those that rest; FLOW_NO_RECORD: empty */
+	uint32_t rest_first, rest_last; /* list of resting records; FLOW_NO_RECORD: empty */
 	uint64_t random_counter;
 	struct flow_secret secret;
 };
@@ -87,13 +87,13 @@ static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, con
 	       (uint32_t)(f->site ^ key->realm);
 }
 
-/* Where the return of a flow comes from, or came from if it rests. */
+/* The realm of a flow's return; also for a resting flow. */
 static inline uint16_t record_far(const struct flow *f)
 {
 	return f->far == FLOW_NOWHERE ? f->onramp : f->far;
 }
 
-/* As ref_differs(), of return keys alone: those of flows that rest are seen, too. */
+/* As ref_differs(), for return keys only; resting flows are found, too. */
 static inline uint32_t ref_differs_resting(const struct flow_table *t, uint32_t ref,
 					   const void *arg)
 {
@@ -105,18 +105,18 @@ static inline uint32_t ref_differs_resting(const struct flow_table *t, uint32_t 
 	       (uint32_t)(record_far(f) ^ key->realm) | (uint32_t) !(ref & REF_RETURN);
 }
 
-void record_give(struct flow_table *t, uint32_t record); /* table.c: is free again */
+void record_give(struct flow_table *t, uint32_t record); /* table.c: puts it into the free list */
 
 /* index.c */
 void index_add(struct flow_table *t, uint64_t hash, uint32_t ref);
 bool index_has_room(struct flow_table *t, uint64_t hash);
-uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref); /* of the key it stands for */
+uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref); /* of @ref's key */
 void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref);
 
 /* The reference under which @key is in the table, or FLOW_NO_RECORD. */
 uint32_t index_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
 
-/* flow6.c: the hash of the key that @ref stands for, in a table of IPv6 flows */
+/* flow6.c: the of @ref's key, in a table of IPv6 flows */
 uint64_t flow6_ref_hash(const struct flow_table *t, uint32_t ref);
 
 static inline void lookup_answer(struct flow_probe *p, uint32_t ref)
@@ -125,7 +125,7 @@ static inline void lookup_answer(struct flow_probe *p, uint32_t ref)
 	p->record = ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
 }
 
-/* Bit i: slot i of @b carries @tag. */
+/* Bit i is set if slot i of @b has @tag. */
 static inline unsigned bucket_match(const struct bucket *b, uint8_t tag);
 
 #ifdef __SSE2__
@@ -152,7 +152,7 @@ static inline unsigned bucket_match(const struct bucket *b, uint8_t tag)
 
 #endif
 
-/* Is @key that of the flow that @ref names? Zero if yes. */
+/* Zero if @key is that of the flow that @ref names. */
 typedef uint32_t (*ref_differs_fn)(const struct flow_table *t, uint32_t ref, const void *key);
 
 static ALWAYS_INLINE uint32_t bucket_find(const struct flow_table *t, const struct bucket *b,
@@ -169,7 +169,7 @@ static ALWAYS_INLINE uint32_t bucket_find(const struct flow_table *t, const stru
 	return FLOW_NO_RECORD;
 }
 
-/* The search, made once for each kind of key: @differs is inlined. */
+/* The search, compiled once for each kind of key: @differs is inlined. */
 static ALWAYS_INLINE uint32_t index_find_by(const struct flow_table *t, uint64_t hash,
 					    ref_differs_fn differs, const void *key)
 {
@@ -182,8 +182,8 @@ static ALWAYS_INLINE uint32_t index_find_by(const struct flow_table *t, uint64_t
 }
 
 /*
- * Step 2 of a lookup (lookup.c), whatever the keys. refs[i] is the first candidate, its record on
- * the way; or FLOW_NO_RECORD when the tag is not in the first bucket.
+ * Step 2 of a lookup (lookup.c), for either kind of key. refs[i] is the first candidate, whose
+ * record is prefetched, or FLOW_NO_RECORD if the tag is not in the first bucket.
  */
 static ALWAYS_INLINE void lookup_choose_candidates(const struct flow_table *t,
 						   struct flow_probe **probes, unsigned n,

@@ -1,9 +1,8 @@
 /*
- * TCP, as seen from the middle: one table, state x direction x what the segment says.
+ * TCP connection tracking: one table, state x direction x kind of segment.
  *
- * We follow the connection only as far as we must know how long to remember it (RFC 5382 REQ-5,
- * RFC 7857 section 2): opening, established, closing. Segments are never refused here; that is for
- * the two ends.
+ * The state is only as detailed as the timeouts need it (RFC 5382 REQ-5, RFC 7857 section 2):
+ * opening, established, closing. Segments are never refused here; the two ends check them.
  */
 #include "flow/flow.h"
 
@@ -12,14 +11,14 @@ enum segment {
 	SEG_SYN_ACK,
 	SEG_FIN,
 	SEG_RST,
-	SEG_OTHER, /* data or plain acknowledgement */
+	SEG_OTHER, /* data or only ACK */
 	SEG_COUNT,
 };
 
-#define OPEN FLOW_TCP_SYN_SENT
-#define CALL FLOW_TCP_SYN_RECEIVED
-#define ANSW FLOW_TCP_SYN_ACK_RECEIVED
-#define ACPT FLOW_TCP_SYN_ACK_SENT
+#define SYNS FLOW_TCP_SYN_SENT
+#define SYNR FLOW_TCP_SYN_RECEIVED
+#define SAKR FLOW_TCP_SYN_ACK_RECEIVED
+#define SAKS FLOW_TCP_SYN_ACK_SENT
 #define ESTA FLOW_TCP_ESTABLISHED
 #define FINF FLOW_TCP_FIN_SENT
 #define FINR FLOW_TCP_FIN_RECEIVED
@@ -30,37 +29,37 @@ enum { STATES = FLOW_TCP_CLOSED - FLOW_TCP_SYN_SENT + 1 };
 /* clang-format off */
 static const uint8_t next[STATES][2][SEG_COUNT] = {
 	/*                SYN   SYN+ACK FIN   RST   other */
-	[OPEN - OPEN] = {
-		/* forward */ { OPEN, OPEN, CLOS, CLOS, OPEN }, /* SYN again; nothing agreed yet */
-		/* return  */ { ANSW, ANSW, CLOS, CLOS, OPEN }, /* a bare SYN: simultaneous open */
+	[SYNS - SYNS] = {
+		/* forward */ { SYNS, SYNS, CLOS, CLOS, SYNS }, /* SYN again */
+		/* return  */ { SAKR, SAKR, CLOS, CLOS, SYNS }, /* only SYN: simultaneous open */
 	},
-	[CALL - OPEN] = {
-		/* forward */ { ANSW, ACPT, CLOS, CLOS, CALL }, /* a bare SYN: both opened */
-		/* return  */ { CALL, CALL, CLOS, CLOS, CALL },
+	[SYNR - SYNS] = {
+		/* forward */ { SAKR, SAKS, CLOS, CLOS, SYNR }, /* only SYN: simultaneous open */
+		/* return  */ { SYNR, SYNR, CLOS, CLOS, SYNR },
 	},
-	[ANSW - OPEN] = {
-		/* forward */ { ANSW, ESTA, FINF, CLOS, ESTA }, /* third; SYN+ACK: both opened */
-		/* return  */ { ANSW, ANSW, FINR, CLOS, ANSW }, /* SYN+ACK again: third was lost */
+	[SAKR - SYNS] = {
+		/* forward */ { SAKR, ESTA, FINF, CLOS, ESTA }, /* third; SYN+ACK: simultaneous */
+		/* return  */ { SAKR, SAKR, FINR, CLOS, SAKR }, /* SYN+ACK again: third was lost */
 	},
-	[ACPT - OPEN] = {
-		/* forward */ { ACPT, ACPT, ACPT, CLOS, ACPT }, /* SYN+ACK again: not enough */
-		/* return  */ { ACPT, ACPT, FINR, CLOS, ESTA }, /* the third segment */
+	[SAKS - SYNS] = {
+		/* forward */ { SAKS, SAKS, SAKS, CLOS, SAKS }, /* SYN+ACK again: not yet */
+		/* return  */ { SAKS, SAKS, FINR, CLOS, ESTA }, /* the third segment */
 	},
-	[ESTA - OPEN] = {
-		/* forward */ { ESTA, ESTA, FINF, CLOS, ESTA }, /* a stray SYN ends nothing */
+	[ESTA - SYNS] = {
+		/* forward */ { ESTA, ESTA, FINF, CLOS, ESTA }, /* SYN: no change */
 		/* return  */ { ESTA, ESTA, FINR, CLOS, ESTA },
 	},
-	[FINF - OPEN] = {
+	[FINF - SYNS] = {
 		/* forward */ { FINF, FINF, FINF, CLOS, FINF }, /* FIN again */
-		/* return  */ { FINF, FINF, CLOS, CLOS, FINF }, /* half closed, the other goes on */
+		/* return  */ { FINF, FINF, CLOS, CLOS, FINF }, /* half closed */
 	},
-	[FINR - OPEN] = {
+	[FINR - SYNS] = {
 		/* forward */ { FINR, FINR, CLOS, CLOS, FINR },
 		/* return  */ { FINR, FINR, FINR, CLOS, FINR },
 	},
-	[CLOS - OPEN] = {
-		/* forward */ { OPEN, CLOS, CLOS, CLOS, CLOS }, /* the five-tuple starts anew */
-		/* return  */ { CALL, CLOS, CLOS, CLOS, CLOS }, /* stragglers; SYN: it may open */
+	[CLOS - SYNS] = {
+		/* forward */ { SYNS, CLOS, CLOS, CLOS, CLOS }, /* SYN: a new connection */
+		/* return  */ { SYNR, CLOS, CLOS, CLOS, CLOS }, /* SYN of the far side */
 	},
 };
 /* clang-format on */

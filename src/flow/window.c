@@ -1,40 +1,39 @@
 /*
- * Window: does a TCP segment fit what is known of its connection?
+ * Window: does a TCP segment fit the known state of its connection?
  *
- * Whoever knows a connection's addresses and ports can send a reset that looks as if it came from
- * the other side, without seeing a single packet of it. The ends look at the sequence number
- * (RFC 5961); so do we, or such a reset would end the flow here while the ends talk on. A segment
- * that does not fit is forwarded all the same, for the ends to judge; it changes no state.
+ * An attacker who knows the addresses and ports of a connection can forge a reset without seeing
+ * its packets. The ends check the sequence number (RFC 5961). We must, too: otherwise a forged
+ * reset would end the flow here while the ends go on. A segment that does not fit is still
+ * forwarded, since the ends decide; but it changes no state.
  *
- * What is kept is what the site itself said. The other side can't write it, so a stranger on the
- * Internet must guess against it:
+ * The kept values come from the site's own segments. The far side cannot write them, so an attacker
+ * on the Internet must guess them:
  *
  *   half open       tcp_ack     first sequence number of the site, that of its SYN
- *                   tcp_seq     how many it has sent from there on: SYN, data with it, FIN
- *   (called)        tcp_ack     what the site has to acknowledge: nothing of it was seen yet
+ *                   tcp_seq     how many it has sent since: SYN, data, FIN
+ *   SYN_RECEIVED    tcp_ack     the number that the site has to acknowledge
  *   established     tcp_ack     what its last segment acknowledged
  *                   tcp_seq     high half of that segment's sequence number
  *                   tcp_window  high byte of its window field
- *   always          tcp_scales  both sides' window scales, from their SYNs (RFC 7323 section 2.2)
+ *   always          tcp_scales  window scales of both sides, from their SYNs (RFC 7323 section 2.2)
  *
- * From it follows what may be on its way between the two when a segment comes by:
+ * These values bound the sequence numbers in flight when a segment arrives:
  *
- *   towards the site     what its last segment has room for: its window, scaled
- *   from the site        what the other side may have room for: the largest window that its scale
- *                        can say. Its real window is not kept, since strangers could write it
+ *   towards the site     the window of its last segment, scaled
+ *   from the site        the largest window that the far side's scale allows. Its real window is
+ *                        not kept, since attackers could forge it
  *
- * and to both 64 KiB are added, for segments that overtook each other. So these fit:
+ * 64 KiB are added to both, for reordered segments. So these segments fit:
  *
- *   answer to a SYN      acknowledges the SYN, or more, but nothing that was not sent
- *   third segment        acknowledges the SYN+ACK, or more, where the other side began
- *   reset                exactly the number that the site expects
- *   reset or FIN + ACK   a number inside the site's window, and acknowledges what may be on its way
+ *   answer to a SYN      acknowledges at least the SYN, and nothing that was not sent
+ *   third segment        acknowledges at least the SYN+ACK, if the far side began
+ *   reset                has exactly the sequence number that the site expects
+ *   reset or FIN + ACK   is inside the site's window, and acknowledges data in flight
  *
  * The chance of one blind guess at the last row is the product of two shares of the number space.
- * Site window 64 KiB, other side's scale 7 (Linux): 2^-15 * 2^-8. Site window 6 MiB: 2^-9 * 2^-8.
- * The worst that two ends can agree on, both scale 14 with a window that is used up to a GiB: one
- * in eight. A wrong guess that fits ends nothing by itself: the flow then has the timeout of closed
- * connections, which its packets go on renewing.
+ * Site window 64 KiB, far side's scale 7 (Linux): 2^-15 * 2^-8. Site window 6 MiB: 2^-9 * 2^-8.
+ * The worst case, both scales 14 and a window of a GiB: one in eight. A guess that fits does not
+ * end the flow: the flow gets the timeout of closed connections, and its packets keep renewing it.
  */
 #include "flow/window.h"
 
@@ -86,7 +85,7 @@ static void set_scale(struct flow *f, enum flow_dir dir, uint8_t scale)
 		f->tcp_scales = (uint8_t)((f->tcp_scales & 0x0f) | scale << 4);
 }
 
-/* In force only if both SYNs had one. */
+/* Window scales apply only if both SYNs had one. */
 static uint8_t agreed_scale(const struct flow *f, enum flow_dir dir)
 {
 	bool both = scale_of(f, FLOW_FORWARD) != FLOW_SCALE_NONE &&
@@ -95,7 +94,7 @@ static uint8_t agreed_scale(const struct flow *f, enum flow_dir dir)
 	return both ? scale_of(f, dir) : 0;
 }
 
-/* How much may be on its way to the site; and from it. */
+/* How much may be in flight to the site, and from it. */
 static uint32_t window_of_site(const struct flow *f)
 {
 	uint32_t field = (uint32_t)f->tcp_window << 8 | 0xff;
@@ -108,7 +107,7 @@ static uint32_t window_of_other(const struct flow *f)
 	return (UINT32_C(0xffff) << agreed_scale(f, FLOW_RETURN)) + WINDOW_SLACK;
 }
 
-/* Is @n near what the site sent last? Of that the high half is known. */
+/* Is @n near the site's last sequence number, of which the high half is known? */
 static bool is_near_sent(const struct flow *f, uint32_t n)
 {
 	uint32_t window = window_of_other(f);
@@ -121,7 +120,7 @@ static uint32_t first_sent(const struct flow *f)
 	return ntohl(f->tcp_ack);
 }
 
-/* Nothing but a SYN or a reset goes without ACK before the connection is there. */
+/* Before the connection is established, only a SYN or a reset may lack ACK. */
 static bool is_premature(const struct flow_segment *s)
 {
 	return !(s->flags & (TCP_SYN | TCP_RST | TCP_ACK));
@@ -130,7 +129,7 @@ static bool is_premature(const struct flow_segment *s)
 static bool fits_forward(const struct flow *f, const struct flow_segment *s)
 {
 	if (f->state == FLOW_TCP_SYN_RECEIVED ||
-	    s->flags & TCP_SYN) /* a SYN brings its own number */
+	    s->flags & TCP_SYN) /* a SYN has an initial number */
 		return true;
 	if (flow_is_half_open(f->state))
 		return !is_premature(s) &&
@@ -143,7 +142,7 @@ static bool is_bare_syn(const struct flow_segment *s)
 	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 }
 
-/* The site has only sent its SYN or its SYN+ACK as yet, perhaps with data. */
+/* So far the site has sent only its SYN or SYN+ACK, perhaps with data. */
 static bool fits_half_open(const struct flow *f, const struct flow_segment *s)
 {
 	uint32_t sent = ntohs(f->tcp_seq);
@@ -153,8 +152,8 @@ static bool fits_half_open(const struct flow *f, const struct flow_segment *s)
 	return sent > 0 && is_within(s->ack, first_sent(f) + 1, 0, sent - 1);
 }
 
-/* Nobody but who sent the SYN knows its number. */
-static bool fits_called(const struct flow *f, const struct flow_segment *s)
+/* Only the sender of the SYN and those on the path know its number. */
+static bool fits_syn_received(const struct flow *f, const struct flow_segment *s)
 {
 	return is_bare_syn(s) || (s->flags & TCP_RST && s->seq == ntohl(f->tcp_ack));
 }
@@ -164,26 +163,26 @@ static bool fits_return(const struct flow *f, const struct flow_segment *s)
 	uint32_t expected = ntohl(f->tcp_ack), window = window_of_site(f);
 
 	if (f->state == FLOW_TCP_SYN_RECEIVED)
-		return fits_called(f, s);
+		return fits_syn_received(f, s);
 	if (flow_is_half_open(f->state))
 		return fits_half_open(f, s);
 	if (!(s->flags & TCP_ACK))
 		return s->flags & TCP_RST && s->seq == expected;
-	/* A FIN may come again when it was acknowledged already; a reset is new. */
+	/* A FIN may be repeated after it was acknowledged; a reset may not. */
 	return is_within(s->seq, expected, s->flags & TCP_RST ? 0 : window, window) &&
 	       is_near_sent(f, s->ack);
 }
 
 bool flow_tcp_fits(const struct flow *f, enum flow_dir dir, const struct flow_segment *s)
 {
-	if ((s->flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN)) /* of a scanner */
+	if ((s->flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN)) /* sent by a scanner */
 		return false;
 	if (!(s->flags & (TCP_SYN | TCP_FIN | TCP_RST)) && !flow_is_half_open(f->state))
 		return true; /* changes nothing */
 	return dir == FLOW_FORWARD ? fits_forward(f, s) : fits_return(f, s);
 }
 
-/* The site has sent up to the end of @s; where it begins anew, from its SYN on. */
+/* Records that the site has sent up to the end of @s; after a new SYN, counted from that SYN. */
 static void learn_sent(struct flow *f, uint8_t before, const struct flow_segment *s)
 {
 	bool anew = s->flags & TCP_SYN && (before == FLOW_TCP_SYN_RECEIVED ||
@@ -224,13 +223,13 @@ static void learn_forward(struct flow *f, uint8_t before, const struct flow_segm
 		learn_established(f, s->seq, s->ack, s->window);
 }
 
-/* Of a SYN that answers the site's, or is the very one that called it. */
+/* For a SYN of the far side: one that answers the site's SYN, or that opens the flow. */
 static void learn_other_scale(struct flow *f, uint8_t before, const struct flow_segment *s)
 {
 	bool answers = s->flags & TCP_ACK && flow_is_half_open(before);
-	bool called = before == FLOW_TCP_SYN_RECEIVED && s->seq + 1 == ntohl(f->tcp_ack);
+	bool opens = before == FLOW_TCP_SYN_RECEIVED && s->seq + 1 == ntohl(f->tcp_ack);
 
-	if (s->flags & TCP_SYN && (answers || called || before == FLOW_TCP_SYN_SENT))
+	if (s->flags & TCP_SYN && (answers || opens || before == FLOW_TCP_SYN_SENT))
 		set_scale(f, FLOW_RETURN, s->scale);
 }
 
@@ -243,7 +242,7 @@ static void learn_return(struct flow *f, uint8_t before, const struct flow_segme
 		return;
 	}
 	learn_other_scale(f, before, s);
-	/* The site will say more; until then its window is taken for a large one. */
+	/* The site's window is not known yet: assume a large one until its next segment. */
 	if (flow_is_half_open(before) && !flow_is_half_open(f->state))
 		learn_established(f, first_sent(f) + ntohs(f->tcp_seq), s->seq, UINT8_MAX);
 }

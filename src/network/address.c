@@ -1,6 +1,5 @@
 /*
- * Which IPv4 addresses are ours: egress addresses, and the local ends of tunnels. (address6.c: the
- * same of IPv6.)
+ * The table of our IPv4 addresses: egress addresses and local ends of tunnels. (address6.c: IPv6.)
  */
 #include "network/index.h"
 #include "network/network.h"
@@ -32,7 +31,7 @@ bool network_is_local_end(const struct network *net, be32_t addr)
 	return address_slot(net->index, addr)->value == ADDRESS_LOCAL_END;
 }
 
-/* An address that is both is refused by config: the later entry would hide the earlier. */
+/* config refuses an address that is both: the later entry would replace the earlier one. */
 void index_addresses(struct network *net)
 {
 	struct network_index *x = net->index;
@@ -52,7 +51,7 @@ void index_addresses(struct network *net)
 		if (net->addresses[i].addr == 0)
 			continue;
 		slot = address_slot(x, net->addresses[i].addr);
-		if (slot->value < 0) /* one that is listed twice is known by its first entry */
+		if (slot->value < 0) /* if an address is listed twice, its first entry counts */
 			*slot = (struct address_slot){
 				.addr = net->addresses[i].addr,
 				.value = (int32_t)i,

@@ -1,7 +1,7 @@
 /*
  * The IPv6 half of the snapshot's lookups: our addresses, and the sources of sites.
  *
- * One table by open addressing, as that of address.c; what comes from the wire is only looked up.
+ * One table with open addressing, as in address.c. Addresses from the wire are only looked up.
  */
 #include "network/index.h"
 #include "network/network.h"
@@ -37,7 +37,7 @@ void index_addresses6(struct network *net)
 		const struct egress_address *a = &net->addresses[i];
 		struct address6_slot *slot = address6_slot(x, &a->addr6);
 
-		if (a->addr == 0 && slot->value == ADDRESS_EMPTY) /* known by its first entry */
+		if (a->addr == 0 && slot->value == ADDRESS_EMPTY) /* its first entry counts */
 			*slot = (struct address6_slot){.addr = a->addr6, .value = (int32_t)i};
 	}
 }

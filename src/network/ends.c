@@ -1,8 +1,8 @@
 /*
- * The pairs of outer addresses that tunnels have, whatever their keys: a later fragment of a tunnel
- * packet has no GRE header, and belongs to a tunnel only if its addresses are such a pair.
+ * The pairs of outer addresses of all tunnels, without keys. A later fragment of a tunnel packet
+ * has no GRE header; it can belong to a tunnel only if some tunnel has its pair of addresses.
  *
- * Sorted once, found by bisection: fragments are rare.
+ * Sorted once, found by binary search: fragments are rare.
  */
 #include "network/index.h"
 #include "network/network.h"

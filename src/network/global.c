@@ -1,9 +1,9 @@
 /*
- * The global prefixes of sites: whose is this IPv6 address?
+ * The global prefixes of sites: which site has an IPv6 address?
  *
- * No two overlap (control/config sees to it), so among them, sorted, only the last one that begins
- * at or before an address can contain it: one binary search. Where no site has any, which is the
- * usual thing, it is one comparison.
+ * No two prefixes overlap (control/config ensures it). In the sorted array only the last prefix
+ * that begins at or before an address can contain it: one binary search. Without global prefixes,
+ * which is the usual case, it is one comparison.
  */
 #include "network/index.h"
 #include "network/network.h"
@@ -42,7 +42,7 @@ bool network_make_globals(struct network *net)
 
 uint16_t network_find_global(const struct network *net, const struct addr6 *addr)
 {
-	uint32_t low = 0, high = net->n_globals; /* the one we look for is in front of high */
+	uint32_t low = 0, high = net->n_globals; /* the prefix is below high */
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;

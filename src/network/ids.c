@@ -1,10 +1,10 @@
 /*
- * Numbers and their lives: see ids.h.
+ * Ids and their life cycle: see ids.h.
  *
- * What workers have is known by a serial, which each publication raises by one. A retired number
- * remembers the serial of the first publication without it, and a census the serial at its
- * beginning: the census proves something only of numbers whose serial is not above its own, and
- * whose rest was over. Both are compared by their difference, since they may go round.
+ * Each publication raises a serial by one. A retired number keeps the serial of the first
+ * publication without it, and a census the serial at its beginning. A census can free only numbers
+ * whose serial is not above its own and whose rest is over. Serials are compared by their
+ * difference, since they wrap.
  */
 #include "network/ids.h"
 
@@ -19,8 +19,8 @@ struct number {
 
 struct ids {
 	uint32_t serial; /* of the last publication */
-	uint32_t census_serial; /* of the last one before the census began, */
-	uint32_t census_s; /* and when it did */
+	uint32_t census_serial; /* of the last publication before the census began */
+	uint32_t census_s; /* when the census began */
 	uint16_t first, last;
 	uint16_t lowest; /* none below it is free */
 	uint16_t max; /* none above it is used or retired */
@@ -121,7 +121,10 @@ void ids_census_begin(struct ids *ids, uint32_t now_s)
 	ids->census_s = now_s;
 }
 
-/* May a census free it that began at @now_s, after publication @serial? No flow took it since. */
+/*
+ * May a census that began at @now_s, after publication @serial, free the number? No flow can have
+ * taken it since.
+ */
 static bool may_end(const struct number *n, uint32_t serial, uint32_t now_s)
 {
 	return n->state == IDS_RETIRED && (int32_t)(serial - n->serial) >= 0 &&

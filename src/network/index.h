@@ -2,8 +2,7 @@
  * The snapshot's lookup tables: private to network/.
  *
  * Open addressing with linear probing, at most half full, built once. Keys are few and chosen by
- * the operator; what comes from the wire is only looked up, so a probe is bounded by what was
- * built.
+ * the operator. Values from the wire are only looked up, so the tables bound the length of a probe.
  */
 #pragma once
 
@@ -47,7 +46,7 @@ enum {
 	ADDRESS_LOCAL_END = -2,
 };
 
-/* Ids by name, 0: empty. At most half full, too. */
+/* Ids by name; 0: empty. At most half full, too. */
 struct name_index {
 	uint16_t *ids;
 	uint32_t mask;
@@ -56,13 +55,13 @@ struct name_index {
 struct network_index {
 	struct tunnel_slot *tunnels; /* over IPv4 */
 	struct tunnel6_slot *tunnels6; /* over IPv6 */
-	struct tunnel_ends *ends; /* [n_ends], sorted by remote end: of all tunnels */
+	struct tunnel_ends *ends; /* [n_ends], of all tunnels, sorted by remote end */
 	uint32_t n_ends;
 	struct address_slot *addresses; /* egress addresses and local ends */
-	struct address6_slot *addresses6; /* the same of IPv6 */
-	uint32_t *slices; /* all addresses' slice maps: slice number + 1, 0 is not ours */
-	uint32_t *slice_base; /* [n_addresses]: where an address's map begins */
-	uint8_t *slice_shift; /* [n_addresses]: port >> shift is the place in the map */
+	struct address6_slot *addresses6; /* the same for IPv6 */
+	uint32_t *slices; /* slice maps of all addresses: slice number + 1; 0: not ours */
+	uint32_t *slice_base; /* [n_addresses]: start of each address's map */
+	uint8_t *slice_shift; /* [n_addresses]: port >> shift is the index in the map */
 	uint8_t tunnel_shift, address_shift; /* hash >> shift is a slot */
 	uint8_t tunnel6_shift, address6_shift;
 	uint32_t tunnel_mask, address_mask;
@@ -75,13 +74,13 @@ struct network_index {
 struct network;
 struct spec_tunnel;
 
-/* global.c: makes net->globals. False: memory ran out. */
+/* global.c: builds net->globals. False: memory ran out. */
 bool network_make_globals(struct network *net);
 
-/* ends.c: makes index->ends, when tunnels are compiled. False: memory ran out. */
+/* ends.c: builds index->ends, after the tunnels are compiled. False: memory ran out. */
 bool network_make_ends(struct network *net);
 
-/* site.c: sites and their tunnels; tunnel.c: one of those. */
+/* site.c: all sites and their tunnels. tunnel.c: one tunnel. */
 void network_compile_sites(struct network *net);
 void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_tunnel *spec,
 			    uint16_t site);
@@ -89,7 +88,10 @@ void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_
 /* pool.c: pools, addresses and slices. */
 void network_compile_pools(struct network *net);
 
-/* Each fills a table that is there and has room: see the files of these names. pool.c: slices. */
+/*
+ * Each fills a table that is allocated and large enough: see the files of these names. pool.c:
+ * slices.
+ */
 void index_addresses(struct network *net);
 void index_addresses6(struct network *net);
 void index_tunnels(struct network *net);

@@ -1,11 +1,14 @@
-/* Sites and tunnels by name: asked by people, so not on the packet path, but by many at once. */
+/*
+ * Sites and tunnels by name. Not on the packet path, but fast, since a request may ask for many
+ * names.
+ */
 #include "network/index.h"
 #include "network/network.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a, then spread over the high bits. */
+/* FNV-1a, multiplied so that the high bits are well mixed. */
 static uint64_t hash_name(const char *name)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);

@@ -1,10 +1,10 @@
 /*
- * The network, compiled from what the operator asked for: numbers, memory, and the order in which
- * the rest is made.
+ * Compiles the network from the operator's specification: ids, memory, and the order of the other
+ * steps.
  *
- * Everything a packet needs is computed once, idea by idea: site.c, tunnel.c, tunnel6.c, pool.c,
- * address.c, address6.c, global.c, ends.c, names.c. Ids come from outside and index arrays, so here
- * each is checked, before anything is written by it. See network.h for who may call what.
+ * Everything that a packet needs is computed once: site.c, tunnel.c, tunnel6.c, pool.c, address.c,
+ * address6.c, global.c, ends.c, names.c. Ids come from outside and index arrays, so each is checked
+ * here before its first use.
  */
 #include "network/network.h"
 
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Smallest power of two that leaves a table of @n keys half empty, as a number of bits. */
+/* Bits of the smallest table size that is at most half full with @n keys. */
 static unsigned table_bits(size_t n)
 {
 	unsigned bits = 3;
@@ -33,7 +33,7 @@ static void *lines(size_t n, size_t size)
 	return mem;
 }
 
-/* @from, or 1 to @n. NULL: memory ran out. */
+/* A copy of @from, or the numbers 1 to @n if it is NULL. NULL: memory ran out. */
 static uint16_t *copy_ids(const uint16_t *from, uint32_t n, uint32_t *max)
 {
 	uint16_t *ids = calloc(n + 1, sizeof(ids[0]));
@@ -45,7 +45,7 @@ static uint16_t *copy_ids(const uint16_t *from, uint32_t n, uint32_t *max)
 	return ids;
 }
 
-/* No id is 0 or more than @max, none is there twice. */
+/* Is every id at least 1, at most @max, and unique? */
 static int check_ids(const uint16_t *ids, uint32_t n, uint32_t max)
 {
 	uint64_t *seen = calloc((UINT16_MAX + 1) / 64, sizeof(seen[0]));
@@ -100,7 +100,7 @@ static int number(struct network *net, const struct network_ids *ids)
 	return ret == 0 ? copy_retired(net, ids) : ret;
 }
 
-/* How much room pools need: all slices, and places in their maps. */
+/* Counts all slices of the pools and all entries of their maps. */
 static void count_slices(struct network *net, uint32_t *slices, uint32_t *places)
 {
 	const struct network_spec *spec = &net->spec;
@@ -160,7 +160,7 @@ static bool allocate_index(struct network *net, uint32_t places)
 	       x->slice_shift != NULL;
 }
 
-/* What was compiled with the spec's numbers of ports gets their slots. */
+/* Replaces the spec's port numbers by the slots of the ports. */
 static void place_ports(struct network *net, const uint8_t *slots)
 {
 	for (uint32_t i = 0; i < net->n_tunnels; i++) {
@@ -187,7 +187,7 @@ static int compile(struct network *net, const struct network_ids *ids)
 	if (!allocate(net, slices) || !allocate_index(net, places) || !network_make_globals(net))
 		return -ENOMEM;
 
-	net->n_addresses = 0; /* filled again as they are compiled */
+	net->n_addresses = 0; /* counted up again while they are compiled */
 	network_compile_sites(net);
 	network_compile_pools(net);
 	if (ids != NULL && ids->ports != NULL)

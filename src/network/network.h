@@ -7,9 +7,9 @@
  *   site 0     the Internet; sites begin at 1
  *   tunnel 0   none; tunnels begin at 1
  *
- * Ids of sites and tunnels are stable: flows keep them, and so does every later network, whatever
- * the order of the file. They need not be consecutive: arrays by id have holes, whose tunnels have
- * site 0. Whoever wants all tunnels goes through tunnel_ids.
+ * Ids of sites and tunnels are stable: flows store them, and every later network keeps them,
+ * whatever the order in the file. They need not be consecutive: arrays by id have holes, which have
+ * site 0 in the tunnels. To visit all tunnels, use tunnel_ids.
  *
  * All lookups: any worker, no locks, no allocation.
  */
@@ -29,7 +29,7 @@ enum {
 	TUNNEL_NONE = 0,
 };
 
-/* What stands around a tunnel's packets. All but the first are rare. */
+/* The outer header of a tunnel's packets. All but the first are rare. */
 enum tunnel_outer {
 	OUTER_IPV4,
 	OUTER_IPV4_FRAGMENTABLE, /* DF is clear: each packet needs an identification */
@@ -40,7 +40,7 @@ enum tunnel_outer {
 struct tunnel {
 	uint8_t header[TUNNEL_HEADER_IPV4]; /* outer headers, total length 0, checksum to match */
 	uint8_t header_len;
-	uint8_t port; /* index of the port it lives on */
+	uint8_t port; /* index of the port of its outer packets */
 	uint16_t mtu; /* largest inner packet */
 	uint16_t site;
 	be32_t address; /* source of ICMP errors towards this site */
@@ -54,7 +54,9 @@ struct tunnel {
 
 static_assert(sizeof(struct tunnel) == CACHE_LINE, "a packet needs more than one line of a tunnel");
 
-/* The outer headers of a tunnel over IPv6, apart, so that those over IPv4 do not pay for them. */
+/*
+ * The outer headers of a tunnel over IPv6. They are separate, so that tunnels over IPv4 stay small.
+ */
 struct tunnel_header6 {
 	uint8_t bytes[TUNNEL_HEADER_MAX]; /* traffic class, flow label and payload length are 0 */
 	uint8_t pad[16];
@@ -62,21 +64,21 @@ struct tunnel_header6 {
 
 static_assert(sizeof(struct tunnel_header6) == CACHE_LINE, "one more line for a tunnel over IPv6");
 
-/* One worker's share of what a site may have. None: UINT32_MAX, and an interval of 0. */
+/* One worker's share of a site's limits. No limit: UINT32_MAX, and an interval of 0. */
 struct site_limits {
 	uint32_t flows;
 	uint32_t half_open;
-	uint32_t source_flows; /* of one host; */
-	uint32_t source_half_open; /* the same */
-	uint64_t interval_ns; /* between two new flows, in the long run */
-	uint64_t burst_ns; /* how far ahead of the clock they may run: a second's worth */
-	/* 16 * 2^32 / limit: by them a count becomes sixteenths of its limit without a division */
+	uint32_t source_flows; /* of one host */
+	uint32_t source_half_open; /* of one host */
+	uint64_t interval_ns; /* average interval between two new flows */
+	uint64_t burst_ns; /* how far ahead of the clock new flows may run: one second's worth */
+	/* 16 * 2^32 / limit: a multiplication gives a count in sixteenths of its limit */
 	uint64_t flows_16ths, half_open_16ths, source_flows_16ths, source_half_open_16ths;
 };
 
 /*
- * As far as the Internet may go that opens flows to a site: to the half of each, so that whoever
- * floods it from there leaves it the other half for what it begins itself.
+ * The limit for flows that the Internet opens to a site: half of the site's limit. So a flood from
+ * the Internet leaves the other half to flows that the site opens.
  */
 static inline struct site_limits site_limits_from_outside(const struct site_limits *l)
 {
@@ -99,23 +101,25 @@ struct site {
 	uint16_t n_tunnels;
 };
 
-/* A tunnel that is gone, whose flows are not: until they are swept, its id must lead somewhere. */
+/*
+ * A removed tunnel that may still have flows. Until they are swept, its id leads to the successor.
+ */
 struct retired_tunnel {
 	uint16_t id;
-	uint16_t site; /* SITE_INTERNET: is gone, too */
-	uint16_t successor; /* the first tunnel that the site has; TUNNEL_NONE: it has none */
+	uint16_t site; /* SITE_INTERNET: the site is removed, too */
+	uint16_t successor; /* the first tunnel of the site; TUNNEL_NONE: none */
 };
 
-/* Which numbers the sites and tunnels of a spec have. */
+/* The ids of the sites and tunnels of a spec. */
 struct network_ids {
-	const uint16_t *sites; /* [spec.n_sites], as the spec's */
-	const uint16_t *tunnels; /* of all sites, one after the other, as the spec's */
+	const uint16_t *sites; /* [spec.n_sites], in the order of the spec */
+	const uint16_t *tunnels; /* of all sites, in the order of the spec */
 	const struct retired_tunnel *retired; /* [n_retired] */
 	size_t n_retired;
-	const uint8_t *ports; /* slot of each port, by the spec's numbers; NULL: the same */
+	const uint8_t *ports; /* slot of each port, by its number in the spec; NULL: the number */
 };
 
-/* Addresses of one site that leave untranslated. No two overlap. */
+/* A prefix of one site whose addresses are not translated. No two overlap. */
 struct global_prefix {
 	struct prefix6 prefix;
 	uint16_t site;
@@ -123,7 +127,7 @@ struct global_prefix {
 
 /* One aligned range of ports on one address, owned by this gateway. */
 struct slice {
-	be32_t addr; /* 0: an IPv6 one */
+	be32_t addr; /* 0: an IPv6 address */
 	uint16_t first_port; /* host order */
 	uint16_t pool;
 	uint32_t size; /* ports */
@@ -132,10 +136,10 @@ struct slice {
 
 struct egress_address {
 	struct addr6 addr6;
-	be32_t addr; /* 0: it is the IPv6 one */
+	be32_t addr; /* 0: the IPv6 address is used */
 	uint16_t pool;
 	uint8_t port; /* uplink */
-	/* the first entry of an address: may the Internet open flows to one of its ports? */
+	/* in the first entry of an address: may the Internet open flows to any of its ports? */
 	bool lets_in;
 	uint32_t first_slice, n_slices; /* in network.slices, consecutive */
 };
@@ -146,7 +150,7 @@ static inline struct addr6 egress_address_of(const struct egress_address *a)
 	return a->addr != 0 ? addr6_from_ipv4(a->addr) : a->addr6;
 }
 
-/* Of network.addresses, consecutive: IPv4 ones, then IPv6 ones. */
+/* The pool's entries in network.addresses, consecutive: IPv4, then IPv6. */
 struct pool {
 	uint32_t first_address, n_addresses;
 	uint32_t first_address6, n_addresses6;
@@ -157,23 +161,23 @@ struct pool {
 };
 
 struct network {
-	struct network_spec spec; /* names and all else only people ask for; borrowed */
-	struct tunnel *tunnels; /* [max_tunnel + 1], by id; of no tunnel: site 0 */
+	struct network_spec spec; /* names and other data not needed by packets; borrowed */
+	struct tunnel *tunnels; /* [max_tunnel + 1], by id; site 0: no tunnel has the id */
 	struct addr6 *tunnel_addresses6; /* [max_tunnel + 1]: our IPv6 address inside; zero: none */
 	struct tunnel_header6 *headers6; /* [max_tunnel + 1]; zero: over IPv4 */
 	const struct spec_tunnel **tunnel_specs; /* [max_tunnel + 1]; NULL: no tunnel */
-	uint16_t *tunnel_ids; /* [n_tunnels]: all of them, as the spec's, site by site */
+	uint16_t *tunnel_ids; /* [n_tunnels]: all of them, in the order of the spec, site by site */
 	uint32_t n_tunnels, max_tunnel;
 	struct site *sites; /* [max_site + 1], by id */
 	const struct spec_site **site_specs; /* [max_site + 1]; NULL: no site */
-	uint16_t *site_ids; /* [n_sites]: all of them, as the spec's */
+	uint16_t *site_ids; /* [n_sites]: all of them, in the order of the spec */
 	uint32_t n_sites, max_site;
 	struct retired_tunnel *retired; /* [n_retired] */
 	size_t n_retired;
 	struct pool *pools;
 	uint32_t n_pools;
-	const struct pool *egress, *egress6; /* of the default routes; NULL: no such address */
-	uint8_t uplink6; /* the port by which IPv6 leaves, with or without an address of ours */
+	const struct pool *egress, *egress6; /* of the default routes; NULL: none of the family */
+	uint8_t uplink6; /* the uplink of IPv6, also without an egress address */
 	struct global_prefix *globals; /* sorted */
 	uint32_t n_globals;
 	struct egress_address *addresses;
@@ -184,10 +188,10 @@ struct network {
 };
 
 /*
- * @spec is borrowed and must outlive the network. @ids: NULL numbers sites and tunnels from 1 on,
- * in the order of the spec. NULL on failure, with errno: ENOMEM, or EINVAL where an id is 0, given
- * twice, or more than SPEC_SITES_MAX or SPEC_TUNNELS_MAX, by which workers bound what they keep.
- * Control thread.
+ * @spec is borrowed and must outlive the network. @ids may be NULL: then sites and tunnels are
+ * numbered from 1 in the order of the spec. NULL on failure, with errno: ENOMEM, or EINVAL if an id
+ * is 0, not unique, or above SPEC_SITES_MAX or SPEC_TUNNELS_MAX, the bounds of the arrays of
+ * workers. Control thread.
  */
 struct network *network_create(const struct network_spec *spec, const struct network_ids *ids);
 void network_destroy(struct network *net); /* NULL is fine */
@@ -198,7 +202,7 @@ static inline bool network_has_site(const struct network *net, uint16_t site)
 	return site <= net->max_site && net->site_specs[site] != NULL;
 }
 
-/* The limits of the site that a flow is of; of one that is gone, nothing is allowed. */
+/* The limits of a flow's site. A removed site is allowed nothing. */
 static inline const struct site_limits *network_limits(const struct network *net, uint16_t site)
 {
 	return &net->sites[site <= net->max_site ? site : SITE_INTERNET].limits;
@@ -209,20 +213,20 @@ static inline bool network_has_tunnel(const struct network *net, uint16_t tunnel
 	return tunnel <= net->max_tunnel && net->tunnels[tunnel].site != SITE_INTERNET;
 }
 
-/* Any id: one that the network does not have is "removed". */
+/* The name by id. Any id: "removed" if the network does not have it. */
 const char *network_site_name(const struct network *net, uint16_t site);
 const char *network_tunnel_name(const struct network *net, uint16_t tunnel);
 
-/* The site or tunnel of this name; SITE_INTERNET, TUNNEL_NONE: there is none. */
+/* The site or tunnel of this name; SITE_INTERNET or TUNNEL_NONE if there is none. */
 uint16_t network_find_site(const struct network *net, const char *name);
 uint16_t network_find_tunnel_name(const struct network *net, const char *name);
 
-/* What the operator asked for; NULL: no tunnel has this id. */
+/* The tunnel's specification; NULL: no tunnel has this id. */
 const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_t tunnel);
 
 /*
- * Which tunnel do these outer addresses and key (host order; 0 and has_key false: none) belong to?
- * @local is the packet's destination. TUNNEL_NONE: none.
+ * The tunnel with these outer addresses and key, or TUNNEL_NONE. @key: host order; without a key 0,
+ * and @has_key false. @local is the packet's destination.
  */
 uint16_t network_find_tunnel(const struct network *net, be32_t local, be32_t remote, bool has_key,
 			     uint32_t key);
@@ -236,27 +240,27 @@ struct addr6 network_tunnel_local(const struct network *net, uint16_t tunnel);
 struct addr6 network_tunnel_remote(const struct network *net, uint16_t tunnel);
 
 /*
- * By which tunnel do returns to @site go that went by @tunnel? By that one; if it is none of the
- * site's any more, by its first. TUNNEL_NONE: there is no such site.
+ * The tunnel for returns to @site that used @tunnel: the same tunnel if it still belongs to the
+ * site, else the site's first tunnel. TUNNEL_NONE: there is no such site.
  */
 uint16_t network_onramp(const struct network *net, uint16_t site, uint16_t tunnel);
 
-/* The largest inner packet of a tunnel, bytes, where its outer packets have room for @outer. */
+/* The largest inner packet of a tunnel, in bytes, if its outer packets may have @outer bytes. */
 uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer);
 
 /* Is @addr one of our egress addresses? Its index in addresses, or -1. */
 int network_find_address(const struct network *net, be32_t addr);
 
-/* The same of an IPv6 address. */
+/* The same for an IPv6 address. */
 int network_find_address6(const struct network *net, const struct addr6 *addr);
 
-/* The same of an address of either family; IPv4: mapped. */
+/* The same for an address of either family; IPv4: mapped. */
 int network_find_egress(const struct network *net, const struct addr6 *addr);
 
-/* Whose global prefix is @addr in? The site, or SITE_INTERNET: in none. */
+/* The site whose global prefix contains @addr, or SITE_INTERNET. */
 uint16_t network_find_global(const struct network *net, const struct addr6 *addr);
 
-/* Has any tunnel, with whatever key, these outer addresses? IPv4: mapped. */
+/* Does any tunnel, of any key, have these outer addresses? IPv4: mapped. */
 bool network_has_tunnel_between(const struct network *net, const struct addr6 *local,
 				const struct addr6 *remote);
 
@@ -264,37 +268,40 @@ bool network_has_tunnel_between(const struct network *net, const struct addr6 *l
 bool network_is_local_end(const struct network *net, be32_t addr);
 bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
 
-/* The same of an address of either family; IPv4: mapped. */
+/* The same for an address of either family; IPv4: mapped. */
 bool network_is_end(const struct network *net, const struct addr6 *addr);
 
-/* Can IPv6 of sites leave: by an egress address, or from global prefixes? spec_forwards_ipv6(). */
+/*
+ * Is IPv6 of sites forwarded: with an egress address, or from global prefixes?
+ * spec_forwards_ipv6().
+ */
 bool network_forwards_ipv6(const struct network *net);
 
 /*
- * Is there IPv6 anywhere: forwarded, or around tunnels? Whoever would save the work where there is
- * none asks here.
+ * Is IPv6 in use at all: forwarded, or as outer header of tunnels? If not, IPv6 work can be
+ * skipped.
  */
 bool network_uses_ipv6(const struct network *net);
 
 /*
- * May hosts behind @tunnel use IPv6? Those of a site that lists prefixes do if any of them is of
- * IPv6; those of one that lists none may where IPv6 is translated, or ends at the gateway.
+ * May hosts behind @tunnel use IPv6? If the site lists prefixes, one of them must be IPv6. If it
+ * lists none, IPv6 must be translated, or end at the gateway.
  */
 bool network_tunnel_has_ipv6(const struct network *net, uint16_t tunnel);
 
 /* Is @addr an egress address or the local end of a tunnel? */
 bool network_is_ours6(const struct network *net, const struct addr6 *addr);
 
-/* The owned slice that holds @port (host order) of address number @address; -1: not ours. */
+/* The owned slice that contains @port (host order) of address number @address; -1: not ours. */
 int network_find_slice(const struct network *net, uint32_t address, uint16_t port);
 
-/* The pool whose slice holds @port (host order) of @addr; NULL: not ours. */
+/* The pool whose slice contains @port (host order) of @addr; NULL: not ours. */
 const struct pool *network_find_pool(const struct network *net, be32_t addr, uint16_t port);
 
-/* May the Internet open flows to @port (host order) of @addr, if somebody has it? */
+/* May the Internet open flows to @port (host order) of @addr, if a mapping has it? */
 bool network_lets_in(const struct network *net, be32_t addr, uint16_t port);
 
-/* The same of any port of @addr. */
+/* The same for any port of @addr. */
 bool network_address_lets_in(const struct network *net, be32_t addr);
 
 /* May @src (inner source) come from @site? */

@@ -1,10 +1,10 @@
 /*
  * The table of nexthops: see nexthop.h.
  *
- * It has room for every id, so that no index needs a check; memory that no id in use lies in is
- * never touched. Substitutes are resolved here: a tunnel that is down or gone gets the content of
- * the first of its substitutes, and of theirs, that works; if none does, of the first that is there
- * at all, which may be itself. A chain that ends in itself leads to nothing.
+ * The table has room for every id, so no index needs a check; pages without an id in use are never
+ * touched. Substitutes are resolved here. A tunnel that is down or removed gets the content of the
+ * first nexthop along its chain of substitutes that works. If none works, it gets the content of
+ * the first that exists, which may be itself. A chain that is a loop leads to nothing.
  */
 #include "network/nexthop.h"
 
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { UNKNOWN = 0, ON_THE_WAY = UINT16_MAX, NOTHING = UINT16_MAX - 1 }; /* of a memo */
+enum { UNKNOWN = 0, ON_THE_WAY = UINT16_MAX, NOTHING = UINT16_MAX - 1 }; /* values in a memo */
 
 static_assert((int)NOTHING > (int)NEXTHOP_HAIRPIN, "no nexthop has these ids");
 
@@ -79,8 +79,8 @@ static bool is_up(const struct nexthop *n)
 }
 
 /*
- * The first from @id on, along the substitutes, that is as asked; NOTHING: there is none. What was
- * found is noted in @memo for all on the way, so that each is walked once.
+ * The first nexthop from @id on, along the substitutes, that satisfies the test; NOTHING: none. The
+ * result is stored in @memo for all nexthops on the way, so that each is visited once.
  */
 static uint16_t find(const struct nexthop *at, uint16_t *memo, uint16_t id,
 		     bool (*is_good)(const struct nexthop *n))
@@ -100,7 +100,7 @@ static uint16_t find(const struct nexthop *at, uint16_t *memo, uint16_t id,
 	return found;
 }
 
-/* Those that work themselves, or have no substitute, stay as they are. */
+/* A nexthop that works, or has no substitute, is not changed. */
 static bool needs_substitute(const struct nexthop *n)
 {
 	return n->substitute != NEXTHOP_NONE && (n->down || n->kind == NEXTHOP_KIND_DROP);
@@ -115,7 +115,7 @@ static void stand_in(struct nexthop *n, const struct nexthop *other)
 	n->substitute = substitute;
 }
 
-/* What is copied is never changed itself: it works, or nobody stands in for it. */
+/* The source of a copy is never itself a copy: it works, or has no substitute. */
 static void resolve_substitutes(struct nexthop *at, size_t n, uint16_t *up, uint16_t *there)
 {
 	for (size_t id = 1; id < n; id++) {
@@ -150,7 +150,7 @@ static int substitute_all(struct nexthop *at, size_t n)
 
 /* --- table ------------------------------------------------------------------------------------ */
 
-/* Of the ids that nobody gives. */
+/* Fills in the reserved ids. */
 static void set_reserved(struct nexthop *at)
 {
 	at[NEXTHOP_NONE] = (struct nexthop){0};
@@ -159,7 +159,7 @@ static void set_reserved(struct nexthop *at)
 		(struct nexthop){.kind = NEXTHOP_KIND_HAIRPIN, .mtu = NEXTHOP_MTU_ANY};
 }
 
-/* Its size is larger than what is ever touched of it. */
+/* Most of its memory is never touched. */
 static struct nexthops *allocate(void)
 {
 	void *t = mmap(NULL, sizeof(struct nexthops), PROT_READ | PROT_WRITE,

@@ -1,22 +1,22 @@
 /*
- * Nexthops: where does a packet go on?
+ * Nexthops: where a packet is sent.
  *
  * One object for both directions of a flow, and for neighbours and tunnels alike:
  *
  *   flow.onramp, flow.offramp -> struct nexthop -> Ethernet bytes, port, MTU, whose headers
  *
- * A flow keeps ids of 16 bits. What is behind an id changes without the flow: a neighbour's
- * Ethernet address, the MTU of a path, the tunnel that stands in for one that is down. When routes
- * have changed, the neighbour that packets went by is `moved`: a flow that has its id looks up its
- * route again (path/resolve.h), at its next packet.
+ * A flow stores ids of 16 bits. The object behind an id may change without the flow: a neighbour's
+ * Ethernet address, a path MTU, the substitute of a tunnel that is down. When routes to a neighbour
+ * have changed, its nexthop is `moved`: a flow that has its id looks up its route again at its next
+ * packet (path/resolve.h).
  *
- * Neighbours and tunnels share one space of ids (ids.h): a tunnel's id is its number in
- * network.tunnels. Every id of 16 bits may be looked up: behind one that nobody has there is
- * nothing, which never resolves.
+ * Neighbours and tunnels share one space of ids (ids.h): a tunnel's id is its index in
+ * network.tunnels. Every 16-bit id may be looked up: an id that is not in use has a nexthop that
+ * never resolves.
  *
- * The control thread makes a table of them from what it knows of kernel and network
- * (control/kernel), publishes it like the network and destroys it when every worker has let go.
- * Nothing is written in between: workers read without locks.
+ * The control thread makes a table of nexthops from the kernel's state and the network
+ * (control/kernel), publishes it as part of a snapshot, and destroys it when no worker uses it any
+ * more. A published table never changes: workers read it without locks.
  */
 #pragma once
 
@@ -30,67 +30,67 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reserved ids lie at the top, so that tunnels are numbered from 1, as people would. */
+/* Reserved ids are at the top, so that tunnels are numbered from 1. */
 enum {
-	NEXTHOP_NONE = 0, /* never given */
-	NEXTHOP_LAST = 0xffed, /* of neighbours and tunnels; the first is 1 */
-	NEXTHOP_LOST = 0xffee, /* of flows that have no route now: moved for ever */
-	NEXTHOP_HAIRPIN = 0xffef, /* back in: to one of our own egress addresses (out/hairpin.c) */
+	NEXTHOP_NONE = 0, /* never in use */
+	NEXTHOP_LAST = 0xffed, /* last id of neighbours and tunnels; the first is 1 */
+	NEXTHOP_LOST = 0xffee, /* of flows without a route; always moved */
+	NEXTHOP_HAIRPIN = 0xffef, /* to one of our own egress addresses (out/hairpin.c) */
 	NEXTHOP_IDS = 1 << 16,
-	NEXTHOP_MTU_MAX = 65000, /* so that headers fit in front of a packet that fills a buffer */
-	NEXTHOP_MTU_ANY = UINT16_MAX, /* of what ends here */
+	NEXTHOP_MTU_MAX = 65000, /* leaves room for headers in a full buffer */
+	NEXTHOP_MTU_ANY = UINT16_MAX, /* no limit: packets are not sent */
 };
 
 static_assert((int)SPEC_TUNNELS_MAX <= (int)NEXTHOP_LAST, "every tunnel is a nexthop");
 static_assert((int)NEXTHOP_HAIRPIN < (int)ROUTE_VERDICTS, "a verdict is no nexthop");
 
 enum nexthop_kind {
-	NEXTHOP_KIND_NONE, /* nobody has this id */
+	NEXTHOP_KIND_NONE, /* the id is not in use */
 	NEXTHOP_KIND_NEIGHBOUR,
 	NEXTHOP_KIND_TUNNEL,
 	NEXTHOP_KIND_HAIRPIN,
-	NEXTHOP_KIND_DROP, /* a tunnel that is gone */
+	NEXTHOP_KIND_DROP, /* a removed tunnel */
 };
 
 /*
- * Where a substitute stands in, all is the substitute's but `via` and `substitute`: packets pay
- * nothing for a failover, and counters count the tunnel that was used.
+ * While a substitute is in use, all fields are those of the substitute, except `via` and
+ * `substitute`. So a failover costs packets nothing, and counters count the tunnel that is used.
  */
 struct nexthop {
-	uint8_t ethernet[14]; /* header, ready made: its type is the outer one, or IPv4's */
-	uint16_t mtu; /* bytes of IP packet, inside a tunnel; 0: moved */
-	uint16_t tunnel; /* whose headers go in front; TUNNEL_NONE: none */
-	uint16_t via; /* a tunnel's own neighbour, whoever stands in; NEXTHOP_NONE: no route */
-	uint16_t substitute; /* stands in while it is down or gone; NEXTHOP_NONE: nobody */
+	uint8_t ethernet[14]; /* ready-made header; its type is that of the outer header, or IPv4 */
+	uint16_t mtu; /* bytes of IP packet, for a tunnel of the inner one; 0: moved */
+	uint16_t tunnel; /* its headers are put in front; TUNNEL_NONE: none */
+	uint16_t via; /* a tunnel's own neighbour, also with a substitute; NEXTHOP_NONE: no route */
+	uint16_t substitute; /* used while this one is down or removed; NEXTHOP_NONE: none */
 	uint8_t port; /* index of the port */
 	uint8_t kind; /* enum nexthop_kind */
-	bool resolved : 1; /* packets can leave by it */
-	bool moved : 1; /* some or all routes to it lead elsewhere: look up again */
-	bool down : 1; /* known not to work: the substitute stands in */
+	bool resolved : 1; /* packets can be sent */
+	bool moved : 1; /* routes to it have changed: look up again */
+	bool down : 1; /* known not to work: the substitute is used */
 	uint8_t pad[7];
 };
 
 static_assert(sizeof(struct nexthop) == 32, "two nexthops a cache line");
 
-/* A destination on the link of @port that a flow of @site waits for. */
+/* An on-link destination behind @port that a flow of @site needs. */
 struct neighbour_wanted {
 	struct addr6 addr; /* IPv4: mapped */
 	uint16_t site;
 	uint8_t port;
 };
 
-/* What the control thread found; copied, but for the nodes of trees. */
+/* Input from the control thread. All is copied, except the nodes of the trees. */
 struct nexthops_spec {
 	const struct nexthop *at; /* [n], by id */
 	size_t n;
-	const uint8_t (*macs)[6]; /* [n_macs], by port: its own Ethernet address */
+	const uint8_t (*macs)[6]; /* [n_macs], by port: the port's own Ethernet address */
 	size_t n_macs;
 	struct routes_spec routes;
 };
 
 struct nexthops {
 	struct routes routes;
-	uint8_t (*macs)[6]; /* by port: what we answer ARP and solicitations with */
+	uint8_t (*macs)[6]; /* by port: our Ethernet address in ARP and ND answers */
 	_Alignas(CACHE_LINE) struct nexthop at[NEXTHOP_IDS];
 };
 
@@ -98,19 +98,19 @@ struct nexthops {
 struct nexthops *nexthops_create(const struct nexthops_spec *spec);
 void nexthops_destroy(struct nexthops *t); /* NULL is fine */
 
-/* A neighbour behind @port. @dst NULL: its Ethernet address is not known yet. */
+/* A neighbour behind @port. @dst NULL: its Ethernet address is unknown. */
 struct nexthop nexthop_to_neighbour(uint8_t port, const uint8_t src[6], const uint8_t *dst,
 				    uint16_t mtu);
 
 struct ids;
 struct network;
 
-/* Ids of nexthops, of which the tunnels of @net have taken theirs. NULL if memory ran out. */
+/* Makes the ids of nexthops; those of the tunnels of @net are in use. NULL if memory ran out. */
 struct ids *nexthop_ids_create(const struct network *net);
 
 /*
- * Tunnel @id of @net, whose outer packets go by the neighbour @via with the id @via_id; NULL: no
- * route. Of the two MTUs this is the inner one.
+ * The nexthop of tunnel @id of @net. Its outer packets go by the neighbour @via with id @via_id;
+ * NULL: no route. Its MTU is that of inner packets.
  */
 struct nexthop nexthop_to_tunnel(const struct network *net, uint16_t id, uint16_t via_id,
 				 const struct nexthop *via, uint16_t mtu);

@@ -1,4 +1,4 @@
-/* Egress pools: their addresses and slices, and whose is a port? */
+/* Egress pools: their addresses and slices, and the slice of a port. */
 #include "network/index.h"
 #include "network/network.h"
 
@@ -48,7 +48,7 @@ static void compile_slices(struct network *net, const struct spec_pool *pool, ui
 	}
 }
 
-/* The addresses of one family. How many they are. */
+/* Compiles the addresses of one family. Returns how many. */
 static uint32_t compile_addresses(struct network *net, const struct spec_pool *spec, uint16_t pool,
 				  bool six)
 {
@@ -110,7 +110,10 @@ void index_slices(struct network *net)
 		struct addr6 addr = egress_address_of(a);
 		uint32_t first = (uint32_t)network_find_egress(net, &addr);
 
-		/* All entries of one address share one map; config sees to it that sizes agree. */
+		/*
+		 * All entries of one address share one map; config ensures that their slice sizes
+		 * agree.
+		 */
 		if (first == i) {
 			x->slice_base[i] = base;
 			base += 65536 / size;

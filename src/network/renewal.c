@@ -1,8 +1,8 @@
 /*
  * Renewal: see renewal.h.
  *
- * Whole addresses are left out, not slices: all slices of an address have one size, and an address
- * that changes its mapping with one of them changes it for the hosts that are seen under it.
+ * Whole addresses are left out, not single slices: all slices of an address have one size, and a
+ * changed mapping of one slice concerns all hosts behind the address.
  */
 #include "network/renewal.h"
 
@@ -15,7 +15,7 @@ static int find(const struct network *net, const struct spec_address *a)
 					 : network_find_address6(net, &a->addr);
 }
 
-/* Has the slice that @current has at @port, if it has one, the mapping of @pool? */
+/* Does the slice of @current at @port, if any, have the mapping of @pool? */
 static bool same_mapping(const struct network *current, uint32_t address, uint16_t port,
 			 const struct spec_pool *pool)
 {

@@ -1,24 +1,27 @@
 /*
- * Renewal: an address stays, and its slices get another size or another mapping.
+ * Renewal: the slices of an address get another size or another mapping.
  *
- * A flow knows its address and port, not of which slice they are: the old ones and the new ones
- * can not be told apart. So there is a network in between without the address. When it is
- * published and the flows of the address are swept, the wanted one can come.
+ * A flow stores its address and port, not its slice, so flows of old and of new slices cannot be
+ * told apart. Therefore an intermediate network without the address is published first. When the
+ * flows of the address are swept, the wanted network follows.
  */
 #pragma once
 
 #include "network/network.h"
 
 struct renewal {
-	struct network_spec spec; /* the wanted one, but for some addresses; the rest is borrowed */
+	struct network_spec spec; /* the wanted spec without some addresses; the rest is borrowed */
 	struct spec_pool *pools;
 	struct spec_address *addresses;
 };
 
-/* Does @wanted, after @current, need one in between? */
+/* Does the change from @current to @wanted need an intermediate network? */
 bool renewal_is_needed(const struct network *current, const struct network_spec *wanted);
 
-/* Makes its spec; names and all else are @wanted's. 0 or -ENOMEM. Control thread. */
+/*
+ * Makes the spec of the intermediate network; borrows all else from @wanted. 0 or -ENOMEM. Control
+ * thread.
+ */
 int renewal_create(struct renewal *r, const struct network *current,
 		   const struct network_spec *wanted);
-void renewal_destroy(struct renewal *r); /* one that was made; what was made of it is gone */
+void renewal_destroy(struct renewal *r); /* @r was made; networks made from it are destroyed */

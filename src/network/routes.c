@@ -1,13 +1,13 @@
 /*
- * Routes: an immutable answer to "where does this destination go?".
+ * Routes: an immutable table from destinations to nexthops.
  *
- * They are trees of prefixes (trie.h), two a port: one of IPv4, one of IPv6. A host on the link
- * that somebody asked for is a prefix of its whole length below the link's own. What a prefix leads
- * to is not a nexthop but a row of @ids, which says the nexthop: so a neighbour gets another id, as
- * it must when routes have moved away from it, without a change of all the routes that lead to it.
+ * Each port has two trees of prefixes (trie.h), for IPv4 and for IPv6. A resolved on-link host is a
+ * prefix of full length below the prefix of the link. A prefix leads to a row of @ids, and the row
+ * to a nexthop. So a neighbour can get a new id, as it must when routes have moved away from it,
+ * without a change of all routes that lead to it.
  *
- * The control thread has trees that follow the kernel and lends their roots; tests give rows, of
- * which trees are made.
+ * The control thread keeps trees that follow the kernel and lends their roots. Tests give rows,
+ * from which trees are built.
  */
 #include "network/routes.h"
 
@@ -66,7 +66,7 @@ static int add_routes(struct trie *own, const struct routes_spec *spec)
 	return ret;
 }
 
-/* A host is there only as long as its address is on the link. */
+/* A host counts only while its address is on-link. */
 static int add_host(struct trie *tree, const struct route_host *h)
 {
 	struct prefix6 host = {h->addr, 128};

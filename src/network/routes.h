@@ -1,13 +1,13 @@
 /*
- * Routes: by which nexthop does a destination leave a port?
+ * Routes: from a destination to the nexthop behind a port.
  *
- * The kernel keeps them; the control thread follows it by netlink (control/kernel). They are part
- * of the table of nexthops (nexthop.h), and live with it.
+ * The routes are the kernel's; the control thread reads them by netlink (control/kernel). They are
+ * part of the table of nexthops (nexthop.h).
  *
- *   destination -> routes_find() -> nexthop id, or what the route says instead
+ *   destination -> routes_find() -> nexthop id, or a verdict
  *
- * A destination on the port's own link has a nexthop of its own, made when somebody first asks:
- * until then the answer is ROUTE_UNKNOWN_HOST, and the worker asks the control thread to find out.
+ * An on-link destination has a nexthop of its own, made on first use. Until then the answer is
+ * ROUTE_UNKNOWN_HOST, and the worker asks the control thread to resolve it.
  */
 #pragma once
 
@@ -19,19 +19,19 @@
 #include <stdint.h>
 
 enum {
-	ROUTE_VERDICTS = 0xfff0, /* from here on no nexthop, but what a route says */
-	ROUTE_PROHIBITED = 0xfffc, /* discard, and say so */
-	ROUTE_UNREACHABLE = 0xfffd, /* the same */
-	ROUTE_BLACKHOLE = 0xfffe, /* discard, and tell nobody */
-	ROUTE_UNKNOWN_HOST = 0xffff, /* on link, not resolved yet: ask */
+	ROUTE_VERDICTS = 0xfff0, /* values from here on are verdicts, not nexthops */
+	ROUTE_PROHIBITED = 0xfffc, /* discard, with an ICMP error */
+	ROUTE_UNREACHABLE = 0xfffd, /* discard, with an ICMP error */
+	ROUTE_BLACKHOLE = 0xfffe, /* discard silently */
+	ROUTE_UNKNOWN_HOST = 0xffff, /* on-link, not resolved yet */
 };
 
 enum { ROUTES_PORTS = UINT8_MAX + 1 };
 
-/* What a value in the trees means: a row of ids, or a nexthop or verdict itself. */
+/* Values in the trees: the number of a row of ids, or a nexthop or verdict itself. */
 #define ROUTES_DIRECT UINT32_C(0x80000000)
 
-/* A nexthop or verdict; ROUTE_UNKNOWN_HOST: the prefix is on link. */
+/* A nexthop or verdict; ROUTE_UNKNOWN_HOST: the prefix is on-link. */
 struct route4 {
 	struct prefix4 prefix;
 	uint8_t port;
@@ -44,7 +44,7 @@ struct route6 {
 	uint16_t nexthop;
 };
 
-/* A host of an on-link prefix. IPv4: mapped. */
+/* A host in an on-link prefix. IPv4: mapped. */
 struct route_host {
 	struct addr6 addr;
 	uint8_t port;
@@ -55,8 +55,8 @@ struct trie;
 struct trie_node;
 
 /*
- * Trees of routes and hosts, by port. They are the control thread's, which changes them without
- * disturbing the tables that were made from them before (trie.h).
+ * Trees of routes and hosts, by port. The control thread owns them. Its changes do not affect
+ * tables that were made from them before (trie.h).
  */
 struct routes_trees {
 	const struct trie_node *four[ROUTES_PORTS], *six[ROUTES_PORTS];
@@ -65,22 +65,22 @@ struct routes_trees {
 };
 
 struct routes_spec {
-	const struct routes_trees *trees; /* instead of rows; NULL: make them of rows */
+	const struct routes_trees *trees; /* instead of rows; NULL: build them from rows */
 	const struct route4 *routes;
 	size_t n_routes;
 	const struct route6 *routes6;
 	size_t n_routes6;
-	const struct route_host *hosts; /* on-link destinations resolved so far */
+	const struct route_host *hosts; /* on-link hosts that are resolved */
 	size_t n_hosts;
 };
 
 struct routes {
 	const struct trie_node *four[ROUTES_PORTS], *six[ROUTES_PORTS];
-	uint16_t *ids; /* nexthops by row: what the trees lead to */
-	struct trie *own; /* trees that were made of rows; NULL: they are somebody else's */
+	uint16_t *ids; /* nexthops by row; values in the trees are rows */
+	struct trie *own; /* trees built from rows; NULL: the trees are borrowed */
 };
 
-/* 0 or -ENOMEM. @r is zeroed memory, and is to be finished in any case. Control thread. */
+/* 0 or -ENOMEM. @r is zeroed memory; call routes_fini() also after a failure. Control thread. */
 int routes_init(struct routes *r, const struct routes_spec *spec);
 void routes_fini(struct routes *r);
 

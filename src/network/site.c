@@ -1,9 +1,9 @@
-/* Sites: what one worker lets each of them have, and where its sources may come from. */
+/* Sites: their limits for one worker, and the check of their source addresses. */
 #include "base/clock.h"
 #include "network/index.h"
 #include "network/network.h"
 
-/* Rounded up, so that every worker may open something. */
+/* Rounded up, so that every worker's share is at least one. */
 static uint32_t share(uint32_t limit, uint32_t workers)
 {
 	return limit == 0 ? UINT32_MAX : (limit - 1) / workers + 1;

@@ -1,4 +1,4 @@
-/* What an operator asked for: see spec.h. */
+/* The network specification: see spec.h. */
 #include "network/spec.h"
 
 #include "base/wire.h"

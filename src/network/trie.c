@@ -1,8 +1,8 @@
 /*
  * Changes of the tree: see trie.h.
  *
- * Memory for a change is put aside before its first step, so that none can fail half-way. A node
- * made since the last commit is known to nobody else and is changed in place: the first table of
+ * Memory for a change is reserved before its first step, so that no change fails half-way. A node
+ * made since the last commit is unknown to readers and is changed in place: the first table of
  * 100,000 routes copies nothing.
  */
 #include "network/trie.h"
@@ -49,7 +49,7 @@ static void discard(struct trie *t, const struct trie_node *gone)
 	t->old = node;
 }
 
-/* The node behind @link as one that may be written to: itself, or a copy that takes its place. */
+/* Returns a writable node behind @link: the node itself, or a copy that replaces it. */
 static struct trie_node *own(struct trie *t, const struct trie_node **link)
 {
 	struct trie_node *copy;
@@ -69,7 +69,7 @@ static unsigned leading_zeros(uint64_t bits)
 	return bits == 0 ? 64 : (unsigned)__builtin_clzll(bits);
 }
 
-/* How many bits @a and @b begin with that are the same; @most at most. */
+/* Length of the common prefix of @a and @b in bits, at most @most. */
 static unsigned common_bits(const struct addr6 *a, const struct addr6 *b, unsigned most)
 {
 	unsigned n = leading_zeros(be64toh(a->half[0] ^ b->half[0]));
@@ -137,7 +137,7 @@ static struct trie_node *make(struct trie *t, const struct prefix6 *prefix, unsi
 	return node;
 }
 
-/* The leaf goes where @link leads, above what is there or beside it. */
+/* Puts the leaf at @link, above the node that is there or beside it. */
 static void hang(struct trie *t, const struct trie_node **link, const struct prefix6 *prefix,
 		 uint32_t value)
 {
@@ -181,7 +181,7 @@ int trie_set(struct trie *t, const struct prefix6 *given, uint32_t value)
 	return 0;
 }
 
-/* A fork with one way is none: what hangs there takes its place. */
+/* A fork with one child is replaced by the child. */
 static void prune(struct trie *t, const struct trie_node **link)
 {
 	const struct trie_node *node = *link;
@@ -240,7 +240,7 @@ void trie_release(struct trie *t)
 	t->old = NULL;
 }
 
-static void free_tree(const struct trie_node *node) /* at most 129 deep */
+static void free_tree(const struct trie_node *node) /* recursion is at most 129 deep */
 {
 	if (node == NULL)
 		return;

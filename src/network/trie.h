@@ -1,16 +1,16 @@
 /*
  * A tree of prefixes that readers may walk while it changes.
  *
- * Path-compressed and binary: a lookup meets about log2(n) nodes. A node that readers may know is
- * never written to. A change copies the nodes between it and the root, some twenty for 100,000
- * prefixes, and shares all others, so that it costs the same however large the tree is. (DPDK's
+ * Path-compressed and binary: a lookup meets about log2(n) nodes. A node that readers may see is
+ * never written to. A change copies the nodes on the path to the root, about twenty for 100,000
+ * prefixes, and shares all others, so its cost hardly depends on the size of the tree. (DPDK's
  * rte_rib changes its nodes in place: it would have to be rebuilt, or kept twice.)
  *
- *   trie_set(), trie_remove()      the control thread's, any number of times
- *   trie_commit()                  what is there now may be shown to readers: by its root
- *   trie_release()                 no reader has an older root any more: old nodes are freed
+ *   trie_set(), trie_remove()      by the control thread, any number of times
+ *   trie_commit()                  the current tree may be given to readers, by its root
+ *   trie_release()                 no reader has an older root; frees old nodes
  *
- * Addresses are IPv6 ones; a tree of IPv4 holds mapped ones, and nothing else, so that no IPv6
+ * Addresses are IPv6 addresses. A tree of IPv4 contains mapped addresses only, so that no IPv6
  * prefix covers them.
  */
 #pragma once
@@ -26,9 +26,9 @@
 struct trie_node {
 	struct addr6 addr; /* bits behind len are zero */
 	const struct trie_node *child[2]; /* by the bit behind the prefix */
-	uint32_t value; /* TRIE_NONE: a fork only */
-	uint32_t epoch; /* of the writer; readers do not look */
-	struct trie_node *next; /* the writer's: among old ones */
+	uint32_t value; /* TRIE_NONE: the node is only a fork */
+	uint32_t epoch; /* used by the writer only */
+	struct trie_node *next; /* list of old nodes; used by the writer only */
 	uint8_t len;
 };
 
@@ -46,7 +46,7 @@ void trie_fini(struct trie *t); /* no reader may be left */
 /* @value is not TRIE_NONE. 0, or -ENOMEM: nothing has changed. */
 int trie_set(struct trie *t, const struct prefix6 *prefix, uint32_t value);
 
-/* 0, also if it was not there; -ENOMEM: nothing has changed. */
+/* 0, also if the prefix was absent; -ENOMEM: nothing has changed. */
 int trie_remove(struct trie *t, const struct prefix6 *prefix);
 
 const struct trie_node *trie_commit(struct trie *t);
@@ -55,7 +55,7 @@ void trie_release(struct trie *t);
 /* The value of exactly this prefix, or TRIE_NONE. */
 uint32_t trie_find(const struct trie_node *root, const struct prefix6 *prefix);
 
-/* The value of the longest prefix that contains @prefix and is shorter, or TRIE_NONE. */
+/* The value of the longest shorter prefix that contains @prefix, or TRIE_NONE. */
 uint32_t trie_cover(const struct trie_node *root, const struct prefix6 *prefix);
 
 static inline unsigned trie_bit(const struct addr6 *addr, unsigned at)
@@ -73,7 +73,7 @@ static inline bool trie_covers(const struct trie_node *node, const struct addr6 
 	       ((addr->half[1] ^ node->addr.half[1]) & addr6_half_mask(len - 64)) == 0;
 }
 
-/* The value of the longest prefix that @addr is in, or TRIE_NONE. Any worker. */
+/* The value of the longest prefix that contains @addr, or TRIE_NONE. Any worker. */
 static inline uint32_t trie_lookup(const struct trie_node *node, const struct addr6 *addr)
 {
 	uint32_t best = TRIE_NONE;

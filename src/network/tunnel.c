@@ -1,6 +1,6 @@
 /*
- * Tunnels: their outer headers are made here, once, with their checksums; and which tunnel is it,
- * by outer IPv4? (tunnel6.c: by outer IPv6.)
+ * Tunnels: makes their outer headers once, with checksums, and finds a tunnel by outer IPv4.
+ * (tunnel6.c: by outer IPv6.)
  */
 #include "base/wire.h"
 #include "network/index.h"
@@ -9,7 +9,7 @@
 
 enum {
 	OUTER_TTL = 64,
-	DUMMY_ADDRESS = 0xc0000008, /* 192.0.0.8, of who has no other: RFC 7600 */
+	DUMMY_ADDRESS = 0xc0000008, /* 192.0.0.8, for nodes without another address: RFC 7600 */
 };
 
 static uint32_t hash_tunnel(const struct network_index *x, be32_t local, be32_t remote,
@@ -52,7 +52,7 @@ static uint8_t outer_of(const struct spec_tunnel *spec)
 	return spec->outer_df == OUTER_DF_SET ? OUTER_IPV4 : OUTER_IPV4_FRAGMENTABLE;
 }
 
-/* What ICMP errors come from where the operator did not say. */
+/* The default source of ICMP errors. */
 static be32_t default_address(const struct spec_tunnel *spec)
 {
 	return spec_is_over_ipv6(spec) ? htonl(DUMMY_ADDRESS) : addr6_to_ipv4(&spec->local);

@@ -1,8 +1,8 @@
 /*
- * Tunnels over IPv6: which one is it, and what are its ends?
+ * Tunnels over IPv6: finds a tunnel by outer IPv6, and gives its ends.
  *
- * A table of its own, by open addressing as that of tunnel.c, so that a packet of outer IPv4
- * looks at nothing here. The addresses themselves stand in the ready-made headers.
+ * A separate table with open addressing, as in tunnel.c, so that packets with outer IPv4 do not
+ * touch it. The addresses themselves are in the ready-made headers.
  */
 #include "base/wire.h"
 #include "network/index.h"
@@ -19,7 +19,7 @@ static uint32_t first_slot(const struct network_index *x, const struct tunnel6_s
 	return (uint32_t)(h >> x->tunnel6_shift);
 }
 
-/* The slot of this key, or the empty one where it belongs. */
+/* The slot of this key, or the empty slot where it belongs. */
 static struct tunnel6_slot *find_slot(const struct network_index *x, const struct tunnel6_slot *key)
 {
 	for (uint32_t i = first_slot(x, key);; i++) {

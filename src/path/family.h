@@ -1,9 +1,9 @@
 /*
- * What differs between the families of inner packets.
+ * Differences between the families of inner packets.
  *
- * A stage that exists for both is one function, always inlined, that takes one of these two rows;
- * its two callers name the row. So each is compiled as if it were written for its family alone: the
- * fields are constants, and what depends on them costs nothing.
+ * A stage for both families is one always-inlined function that takes one of these two rows; its
+ * two callers name the row. So the compiler makes a version for each family, in which the fields
+ * are constants and cost nothing.
  */
 #pragma once
 
@@ -12,8 +12,8 @@
 
 struct family {
 	enum stage forward, rewrite, answer, encapsulate;
-	uint16_t type; /* Ethernet's */
-	uint8_t ttl_at; /* or hop limit: offset in the IP header */
+	uint16_t type; /* Ethernet type */
+	uint8_t ttl_at; /* offset of TTL or hop limit in the IP header */
 	bool six;
 };
 

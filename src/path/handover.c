@@ -1,19 +1,18 @@
 /*
  * Hand-over: see handover.h.
  *
- * What goes through a ring is the packet's buffer, opened as far as parse had come: its data begins
- * at the inner header (or, for a finished frame, at Ethernet), and a 32-bit word in the buffer says
- * the rest:
+ * A ring carries the packet's buffer. Its data begins at the inner header, or at Ethernet for a
+ * finished frame. A 32-bit word in the buffer holds the rest:
  *
- *   31        30        29        28    24 23     16 15             0
- *   +--------+---------+---------+--------+---------+----------------+
- *   | frame  | fragments  | asked   | 0      | port    | tunnel         |
- *   +--------+---------+---------+--------+---------+----------------+
+ *   31        30          29        28    24 23     16 15             0
+ *   +--------+-----------+---------+--------+---------+----------------+
+ *   | frame  | fragments | asked   | 0      | port    | tunnel         |
+ *   +--------+-----------+---------+--------+---------+----------------+
  *
- * The owner parses once more, which costs less than carrying a parsed packet through memory would.
- * Fragments begin with the stage reassemble, and so does a packet of IPv6 that came in fragments,
- * since only there it is known how large they were. A fragment whose flow's owner was asked
- * (in/admit.h) has the site instead of the tunnel, and goes there, too.
+ * The owner parses the packet again, which costs less than copying a parsed packet through memory.
+ * Fragments enter at the stage reassemble. So does a reassembled IPv6 packet, since only that stage
+ * knows the size of its fragments. A first fragment whose flow was found by the flow's owner
+ * (in/admit.h) carries the site instead of the tunnel, and enters there, too.
  */
 #include "path/handover.h"
 
@@ -39,7 +38,7 @@ enum {
 
 struct handover {
 	uint16_t workers;
-	struct flow_secret secret; /* one for all workers; nobody outside chooses one of them */
+	struct flow_secret secret; /* of all workers; nobody outside can choose the worker */
 	struct remotes **remotes; /* [workers] */
 	struct rte_ring *rings[]; /* [from * workers + to] */
 };
@@ -111,7 +110,7 @@ void handover_destroy(struct handover *h)
 	free(h);
 }
 
-/* Of @n bytes that name the flow. */
+/* The worker by a hash of @n bytes that identify the flow. */
 static uint16_t owner_of(const struct handover *h, const void *bytes, size_t n)
 {
 	uint64_t hash = flow_hash_bytes(&h->secret, FLOW_DOMAIN_OWNER, bytes, n);
@@ -119,7 +118,7 @@ static uint16_t owner_of(const struct handover *h, const void *bytes, size_t n)
 	return (uint16_t)((hash >> 32) * h->workers >> 32);
 }
 
-/* The same for both directions of a conversation: only differences without sign. */
+/* Symmetric: the result is the same for both directions of a flow. */
 static uint16_t owner_by_hash(const struct handover *h, const struct flow_key *key)
 {
 	const struct {
@@ -131,8 +130,9 @@ static uint16_t owner_by_hash(const struct handover *h, const struct flow_key *k
 }
 
 /*
- * In an endpoint-independent pool all flows of an inner endpoint have one port, which one worker
- * owns: the destination must not matter. Packets from the Internet go by that port.
+ * In an endpoint-independent pool all flows of an inner endpoint share one port, which one worker
+ * owns. So the hash must not include the destination. The port determines the worker of packets
+ * from the Internet.
  */
 static uint16_t owner_by_source(const struct handover *h, const struct flow_key *key)
 {
@@ -146,7 +146,7 @@ static uint16_t owner_by_source(const struct handover *h, const struct flow_key 
 	return owner_of(h, &source, sizeof(source));
 }
 
-/* Of a return to egress address number @address; -1: none of ours. */
+/* The owner of a return to egress address number @address; -1: not an egress address. */
 static uint16_t owner_by_port(const struct context *ctx, int address, be16_t dport)
 {
 	const struct network *net = ctx->net;
@@ -154,7 +154,7 @@ static uint16_t owner_by_port(const struct context *ctx, int address, be16_t dpo
 	int slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
 
 	if (slice < 0)
-		return ctx->index; /* nobody's: it will be no_flow here */
+		return ctx->index; /* no owner: it is dropped here as no_flow */
 	return share_owner(port, net->slices[slice].size, ctx->count);
 }
 
@@ -188,7 +188,7 @@ bool handover_is_foreign6(const struct context *ctx, struct packet *p, const str
 {
 	int address = key->realm == SITE_INTERNET ? network_find_address6(ctx->net, &key->dst) : -1;
 
-	if (address < 0) /* from a site, or to one's global prefix */
+	if (address < 0) /* from a site, or to a global prefix */
 		p->owner = owner_by_hash6(ctx->handover, key);
 	else
 		p->owner = owner_by_port(ctx, address, key->dport);
@@ -289,19 +289,19 @@ static void handover_take(const struct context *ctx, struct burst *b, struct pac
 	if (word & WORD_FRAME)
 		burst_transmit(b, p, p->in_port);
 	else if (p->onramp != TUNNEL_NONE && !network_has_tunnel(ctx->net, p->onramp))
-		burst_drop(b, p, DROP_TUNNEL_GONE); /* while it was on its way */
+		burst_drop(b, p, DROP_TUNNEL_GONE); /* removed while the packet was in the ring */
 	else if (word & WORD_ASKED)
 		burst_reassemble(b, p, (uint16_t)(word & WORD_TUNNEL_MASK));
 	else if (word & WORD_FRAGMENTS)
 		burst_reassemble(b, p, SITE_INTERNET);
-	else /* parse, over there, saw that it is one or the other */
+	else /* parse of the sending worker has checked that it is IPv4 or IPv6 */
 		burst_pass(b, p->data[0] >> 4 == 6 ? STAGE_PARSE6 : STAGE_PARSE, p);
 }
 
 unsigned handover_receive(struct context *ctx, struct burst *b, unsigned have)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
-	uint16_t from = (uint16_t)(ctx->counters.turns % ctx->count); /* they take turns, too */
+	uint16_t from = (uint16_t)(ctx->counters.turns % ctx->count); /* the first ring rotates */
 	unsigned before = have;
 
 	for (uint16_t asked = 0; asked < ctx->count && have < BURST_MAX; asked++) {

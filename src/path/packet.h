@@ -1,8 +1,9 @@
 /*
- * What one packet carries from stage to stage: one cache line; and the burst that carries packets.
+ * struct packet: the state of one packet between stages, one cache line. struct burst: the packets
+ * in process.
  *
- * A stage gets its packets as a list and puts each into the list of a later stage: that is its
- * verdict. A packet is in exactly one list at any time.
+ * A stage takes its list of packets and moves each packet to the list of a later stage. A packet is
+ * in exactly one list at any time.
  */
 #pragma once
 
@@ -17,11 +18,11 @@
 
 enum {
 	BURST_MAX = 64, /* packets */
-	PORT_BACK_IN = 0xff, /* came in by no port: out/hairpin.c */
-	HEADROOM_MIN = 64, /* bytes in front of what comes in: Ethernet and a tunnel's headers */
+	PORT_BACK_IN = 0xff, /* in_port of a hairpinned packet: out/hairpin.c */
+	HEADROOM_MIN = 64, /* bytes in front of a frame, for Ethernet and outer headers */
 };
 
-/* In the order in which a burst meets them; worker/pipeline.c has a row for each. */
+/* In the order of processing; worker/pipeline.c has a row for each. */
 enum stage {
 	STAGE_DECAPSULATE,
 	STAGE_PARSE,
@@ -54,20 +55,20 @@ enum stage {
 struct rte_mbuf;
 
 /*
- * Each field: which stage writes it. Fields that share a place are named for their list: a packet
- * is in one list, and what is written for it is read by its stage alone.
+ * The comment of a field names the stage that writes it. Fields in a union belong to one list each:
+ * only the stage of that list reads them.
  */
 struct packet {
 	struct flow_probe probe; /* parse: key; lookup, setup: record and direction */
-	uint8_t *data; /* where it begins now: Ethernet; from decapsulate to rewrite, IP */
-	struct rte_mbuf *mbuf; /* its buffer: receive and transmit alone look inside */
+	uint8_t *data; /* current start: Ethernet; from decapsulate to rewrite, IP */
+	struct rte_mbuf *mbuf; /* its buffer; used by receive and transmit only */
 	uint16_t len; /* bytes from data on */
 	uint16_t onramp; /* decapsulate: the tunnel it came out of; TUNNEL_NONE: none */
-	uint16_t nexthop; /* forward, answer: where it goes on; receive: NEXTHOP_NONE */
+	uint16_t nexthop; /* forward, answer: its nexthop; receive: NEXTHOP_NONE */
 	uint8_t l4; /* parse: offset of the transport header from data */
 	uint8_t tcp_flags; /* parse */
-	uint8_t in_port; /* receive: came in by it; hairpin: PORT_BACK_IN */
-	uint8_t out_port; /* encapsulate, and who passes it to transmit: leaves by it */
+	uint8_t in_port; /* receive: port it came in by; hairpin: PORT_BACK_IN */
+	uint8_t out_port; /* port it leaves by; written by the stage that passes it to transmit */
 	union {
 		uint8_t drop; /* to STAGE_DROP: enum drop */
 		uint8_t answer; /* to STAGE_ANSWER, STAGE_ANSWER6: enum answer */
@@ -76,17 +77,18 @@ struct packet {
 	};
 	union {
 		uint16_t owner; /* to STAGE_HANDOVER: the worker it belongs to */
-		uint16_t refusal; /* to STAGE_ANSWER: enum drop, if nobody can be told */
+		uint16_t refusal; /* to STAGE_ANSWER: drop reason if no answer can be sent */
 	};
 	union {
 		/*
-		 * To STAGE_REASSEMBLE: the site whose flow a first fragment from the Internet
-		 * belongs to; 0: that was not asked.
+		 * To STAGE_REASSEMBLE: the site of the flow of a first fragment from the Internet;
+		 * 0: not looked up yet.
 		 */
 		uint16_t site_of_fragment;
 		/*
-		 * parse6: 0; reassemble: of an IPv6 packet that came in fragments the size that its
-		 * source is known to send, headers included. It leaves in fragments no larger.
+		 * parse6: 0; reassemble: for a reassembled IPv6 packet, the largest size that its
+		 * source is known to send, headers included. Its fragments are no larger when it
+		 * leaves.
 		 */
 		uint16_t fragment_limit;
 	};
@@ -99,10 +101,10 @@ struct burst {
 	uint16_t n[STAGE_COUNT];
 	struct packet *list[STAGE_COUNT][BURST_MAX];
 	struct packet packets[BURST_MAX];
-	struct flow6_key keys6[BURST_MAX]; /* parse6: of the IPv6 ones among packets */
+	struct flow6_key keys6[BURST_MAX]; /* parse6: keys of IPv6 packets, indexed as packets */
 };
 
-/* The key of an IPv6 packet; all but the addresses is in p->probe.key, too. */
+/* The key of an IPv6 packet. p->probe.key has the same values, without the addresses. */
 static inline struct flow6_key *burst_key6(struct burst *b, const struct packet *p)
 {
 	return &b->keys6[p - b->packets];
@@ -119,31 +121,31 @@ static inline void burst_drop(struct burst *b, struct packet *p, enum drop reaso
 	burst_pass(b, STAGE_DROP, p);
 }
 
-/* @site: as the flow's owner found; SITE_INTERNET: it was not asked. */
+/* @site: as found by the flow's owner; SITE_INTERNET: not looked up yet. */
 static inline void burst_reassemble(struct burst *b, struct packet *p, uint16_t site)
 {
 	p->site_of_fragment = site;
 	burst_pass(b, STAGE_REASSEMBLE, p);
 }
 
-/* What the worker that gets it does with it first: fragments have no key yet. */
+/* The first stage at the receiving worker: fragments have no key yet. */
 enum handover_to { HANDOVER_TO_PARSE, HANDOVER_TO_REASSEMBLE };
 
-/* To the worker p->owner. */
+/* Passes @p to STAGE_HANDOVER, for the worker p->owner. */
 static inline void burst_handover(struct burst *b, struct packet *p, enum handover_to to)
 {
 	p->handover_to = to;
 	burst_pass(b, STAGE_HANDOVER, p);
 }
 
-/* Out as it is, a finished frame. */
+/* Passes @p to STAGE_TRANSMIT: it is a finished frame. */
 static inline void burst_transmit(struct burst *b, struct packet *p, uint8_t port)
 {
 	p->out_port = port;
 	burst_pass(b, STAGE_TRANSMIT, p);
 }
 
-/* To STAGE_FRAGMENT: has the packet still to be translated? */
+/* To STAGE_FRAGMENT: must the packet still be translated? */
 enum fragment_how { FRAGMENT_AS_IS, FRAGMENT_TRANSLATE };
 
 static inline void burst_fragment(struct burst *b, struct packet *p, enum fragment_how how)

@@ -1,9 +1,8 @@
 /*
- * Reassembled packets: packets put together from fragments, in buffers larger than any that a port
- * fills.
+ * Reassembled packets are in buffers larger than those of the ports.
  *
- * Such a buffer's private area names the pool of the fragments' buffers: when the packet is cut
- * again the fragments are to be like any other packet. Other buffers have no private area.
+ * The private area of such a buffer names the pool of the ports' buffers: when the packet is
+ * fragmented again, the fragments use buffers of that pool. Other buffers have no private area.
  */
 #pragma once
 
@@ -11,7 +10,7 @@
 
 struct reassembled {
 	struct rte_mempool *pool;
-	uint16_t largest; /* of IPv6: what packet.h says; 0: of anything else */
+	uint16_t largest; /* IPv6: as in packet.h; IPv4: 0 */
 	uint8_t room[118]; /* bytes in front of a packet that fills the buffer */
 };
 
@@ -20,7 +19,7 @@ static inline bool reassembled_is(const struct rte_mbuf *m)
 	return m->priv_size == sizeof(struct reassembled);
 }
 
-/* Where to take buffers from for fragments of what @m holds. */
+/* The pool for buffers of fragments of @m. */
 static inline struct rte_mempool *reassembled_pool(struct rte_mbuf *m)
 {
 	return reassembled_is(m) ? ((struct reassembled *)rte_mbuf_to_priv(m))->pool : m->pool;

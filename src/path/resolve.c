@@ -1,9 +1,9 @@
-/* The routes' answer as a nexthop or as a reason: see resolve.h. */
+/* Resolve: turns the routes' answer into a nexthop or a drop reason. See resolve.h. */
 #include "path/resolve.h"
 
 #include "path/wanted.h"
 
-/* No nexthop, but what the route says. Rare. */
+/* The drop reason of a verdict. Rare. */
 static __attribute__((noinline, cold)) enum drop
 judge(struct context *ctx, uint16_t site, uint8_t port, const struct addr6 *dst, uint16_t verdict)
 {
@@ -63,7 +63,7 @@ enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 
 	return find6(ctx, site, ctx->net->uplink6, dst, nexthop);
 }
 
-/* The port of its egress address, which need not be of the pool for new flows. */
+/* The port of the flow's egress address. Its pool need not be the one for new flows. */
 static uint8_t uplink_of(const struct network *net, const struct flow *f, const struct flow6 *six)
 {
 	int address = six != NULL ? network_find_address6(net, &six->nat_src)

@@ -1,5 +1,5 @@
 /*
- * The shares of a slice: as equal as they can be, in the order of the workers. Both ways are one
+ * The shares of a slice: as equal as possible, in the order of the workers. Both functions need one
  * multiplication, since the size of a slice is a power of two.
  */
 #include "path/share.h"
@@ -13,6 +13,6 @@ uint16_t share_owner(uint16_t port, uint32_t size, uint16_t count)
 {
 	uint32_t offset = port & (size - 1);
 
-	/* The largest index whose part begins at or before offset. */
+	/* The largest index whose part begins at or before the offset. */
 	return (uint16_t)((((uint64_t)offset + 1) * count - 1) >> __builtin_ctz(size));
 }

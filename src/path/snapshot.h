@@ -1,16 +1,16 @@
 /*
- * The snapshot: all that workers read of the operator's intent and of the kernel's state.
+ * The snapshot: all that workers read of the configuration and of the kernel's state.
  *
- * The control thread makes it and publishes it as one pointer (worker_publish()). From then on
- * nobody writes to it. A worker that meets a new one at the start of a turn takes its parts into
- * its context, so a packet never sees two of them. It is used again when all workers have passed a
- * quiescent point (control/publish.c).
+ * The control thread makes it and publishes it as one pointer (worker_publish()). A published
+ * snapshot is never written. A worker that finds a new one at the start of a turn copies pointers
+ * to its parts into its context, so a packet never sees two snapshots. The memory of a snapshot is
+ * used again when all workers have passed a quiescent point (control/publish.c).
  *
  *   snapshot 7 ── network 3, table 41, settings, ports
  *   snapshot 8 ── network 3, table 42, settings, ports       the network is the same object
  *
  * The network and the table of nexthops and routes are large and are shared between generations;
- * what is small is copied into each.
+ * small parts are copied into each.
  */
 #pragma once
 
@@ -33,17 +33,17 @@ struct worker_port {
 	uint16_t mtu;
 	uint16_t n_queues; /* receive and transmit; 0 means 1 */
 	uint8_t mac[6];
-	struct steer_queue *rings; /* [STEER_QUEUES_MAX], how full each is; NULL: nobody asks */
-	bool hears_all; /* the device hands over what is for other stations, too */
+	struct steer_queue *rings; /* [STEER_QUEUES_MAX], fill level of each; NULL: not shared */
+	bool hears_all; /* the device is promiscuous: it delivers frames for other stations, too */
 	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */
-	bool closed; /* there is no device, or it carries nothing: workers leave it alone */
-	bool empty; /* nobody has this slot: no packet is sent to it */
+	bool closed; /* there is no device, or it is stopped: workers do not use it */
+	bool empty; /* the slot has no port: no packet is sent to it */
 };
 
-/* What can be set while packets pass, besides the network. */
+/* Settings that can change while packets pass, besides the network. */
 struct settings {
-	struct flow_timers timers; /* half_open_s is the workers' own */
-	uint16_t rest_s; /* of an egress port towards the same server; 0: none */
+	struct flow_timers timers; /* each worker sets half_open_s */
+	uint16_t rest_s; /* how long an egress port rests towards the same server; 0: no rest */
 	bool outbound_refresh; /* returns do not keep a flow alive */
 	bool reset_unknown; /* segments of no flow are answered by a reset */
 };

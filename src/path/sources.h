@@ -1,15 +1,15 @@
 /*
- * Sources: how many flows has each host of a site?
+ * Sources: counts the flows of each host of a site.
  *
- * One host that floods must not use up what its whole site may have. Hosts are counted without a
- * table of them, which whoever invents source addresses would fill: there are two rows of counters,
- * a host has one in each, by a secret hash, and its count is the smaller of the two (a count-min
- * sketch). So the count is never too low. It is too high by what others have that share both
- * counters: with k hosts that flood, another one is taken for a flooder with a chance of
- * (k / 16,384)^2, one in 268 million where k is 1.
+ * One flooding host must not use up the limits of its whole site. There is no table of hosts, since
+ * forged source addresses would fill it. Instead there are two rows of counters. A host has one
+ * counter in each row, chosen by a secret hash, and its count is the smaller of the two (a
+ * count-min sketch). So the count is never too low. It is too high if other hosts share both
+ * counters: with k flooding hosts, another host is mistaken for a flooding one with a probability
+ * of (k / 16,384)^2, one in 268 million for k = 1.
  *
- * Each worker counts its own. A host is a source address, of IPv6, too: one that changes it is
- * many, and only the limits of its site hold it.
+ * Each worker counts its own flows. A host is one source address, also in IPv6. A host that changes
+ * its address counts as many hosts, and only the limits of its site bound it.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ struct sources {
 	struct source_count rows[SOURCE_ROWS][1 << SOURCE_BITS];
 };
 
-/* A host's place in each row. */
+/* Index of a host's counter in each row. */
 struct source {
 	struct source_count *count[SOURCE_ROWS];
 };
@@ -52,7 +52,7 @@ static inline struct source source_find(struct sources *s, const struct flow *fl
 		 &s->rows[1][h >> (64 - 2 * SOURCE_BITS) & ((1 << SOURCE_BITS) - 1)]}};
 }
 
-/* At least as many as the host has. */
+/* At least the number of the host's flows. */
 static inline uint32_t source_flows(const struct source *source)
 {
 	uint32_t a = source->count[0]->flows, b = source->count[1]->flows;

@@ -11,8 +11,8 @@ static unsigned count(const struct context *ctx, uint16_t site)
 }
 
 /*
- * Places take turns, so the site that has most is met most. Two passes over the list, however many
- * packets a flood has.
+ * The entry to examine rotates, so the site with most entries is found most often. The work is at
+ * most two passes over the list, however large a flood is.
  */
 static void displace(struct context *ctx, const struct neighbour_wanted *entry)
 {

@@ -1,9 +1,9 @@
 /*
- * On-link destinations that nobody has resolved: a worker gathers them for the control thread.
+ * On-link destinations that are not resolved: a worker gathers them for the control thread.
  *
- * The list is short and is taken every few milliseconds. When it is full, a site that has more in
- * it gives one up for a site that has fewer: a site that scans the link does not keep the others
- * from reaching new hosts (law 5).
+ * The list is short, and control takes it every few milliseconds. When it is full, a site with more
+ * entries loses one to a site with fewer: a site that scans the link does not keep other sites from
+ * reaching new hosts (law 5).
  */
 #pragma once
 

@@ -1,15 +1,15 @@
 /*
- * The judgement of one flow: see change.h.
+ * The effect of a change on one flow: see change.h.
  *
- * The questions are those of flow setup (source.c, route.c, egress.c), but for limits: these
- * hold new flows only. The order is that of what an operator wants to be told: a flow of a removed
- * site ended because of that, even if its address went, too.
+ * The checks are those of flow setup (source.c, route.c, egress.c), without limits, which concern
+ * new flows only. The order decides the reason that is reported: a flow of a removed site ends for
+ * that reason, even if its address was removed, too.
  */
 #include "setup/change.h"
 
 #include "network/nexthop.h"
 
-/* -1: of none. */
+/* -1: no slice. */
 static int slice_of(const struct network *net, const struct flow *flow, const struct flow6 *six)
 {
 	int address = six != NULL ? network_find_address6(net, &six->nat_src)
@@ -29,9 +29,9 @@ static bool is_independent(const struct pool *pool)
 }
 
 /*
- * Which worker a forward packet belongs to depends on the mapping of the pool for new flows
- * (handover.c): a flow of another kind of pool would no longer meet its packets. In between it may
- * be another pool for a moment.
+ * The mapping of the pool for new flows determines the worker of a forward packet (handover.c).
+ * Packets of a flow from a pool with another mapping would reach the wrong worker. An intermediate
+ * network may have another pool for a moment.
  */
 static bool has_other_worker(const struct network *net, int slice)
 {
@@ -41,7 +41,7 @@ static bool has_other_worker(const struct network *net, int slice)
 	       is_independent(pool) != is_independent(net->egress);
 }
 
-/* Towards an egress port of ours, and only there, packets turn back in. */
+/* Only packets to an egress port of ours are hairpinned. */
 static bool route_holds(const struct network *net, const struct flow *flow)
 {
 	if (flow->offramp == NEXTHOP_HAIRPIN)

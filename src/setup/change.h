@@ -1,9 +1,9 @@
 /*
- * What does a change of the network do to a flow? The table in docs/changes.md, as a function.
+ * The effect of a change of the network on a flow: the table in docs/changes.md as a function.
  *
- * Flows are not asked when the network changes, and no packet pays for it. A sweep looks at each
- * once (change_sweep.h), and so is done with what was true when the flow was set up and is not now:
- * its site, its source, its egress port, the tunnel it came by.
+ * A change of the network costs packets nothing. Instead a sweep visits each flow once
+ * (worker/change_sweep.h) and checks whether the decisions of its setup still hold: its site, its
+ * source, its egress port and its tunnel.
  */
 #pragma once
 
@@ -12,13 +12,13 @@
 #include "network/network.h"
 
 struct change_verdict {
-	enum ended ended; /* ENDED_NOT: the flow lives on, */
-	uint16_t onramp; /* and its returns go by this tunnel */
+	enum ended ended; /* ENDED_NOT: the flow goes on */
+	uint16_t onramp; /* then its returns use this tunnel */
 };
 
-/* @flow lives; @six: its addresses if it is IPv6, else NULL. Looks at nothing else. Any thread. */
+/* @flow is live. @six: the addresses of an IPv6 flow, else NULL. Reads nothing else. Any thread. */
 struct change_verdict change_judge(const struct network *net, const struct flow *flow,
 				   const struct flow6 *six);
 
-/* Is the egress port of a flow, or of one that rests, of a slice of ours? */
+/* Does the egress port of a live or resting flow belong to a slice of ours? */
 bool change_owns_port(const struct network *net, const struct flow *flow, const struct flow6 *six);

@@ -1,15 +1,15 @@
 /*
- * Taking over: a network comes in which pools, addresses and slices have other numbers. What a
- * worker keeps for each of them moves from the old numbers to the new ones.
+ * Taking over: in a new network pools, addresses and slices may have other numbers. The worker's
+ * state for each of them moves from the old numbers to the new ones.
  *
- * Control finds out which slice was which (egress_state.from) and allocates what is new. The worker
- * moves pointers and counters, in the turn in which it takes the new network: 31,000 slices in a
- * fraction of a millisecond. Flows know addresses and ports, not numbers, so no flow is touched;
- * those of slices that are gone are ended by a sweep (change_sweep.h), and until then find no slice
- * (egress_release()).
+ * Control maps new slices to old ones (egress_state.from) and allocates the state of new slices.
+ * The worker moves pointers and counters in the turn in which it takes the new network: 31,000
+ * slices in a fraction of a millisecond. Flows store addresses and ports, not numbers, so no flow
+ * changes. A sweep ends the flows of removed slices (worker/change_sweep.h); until then they have
+ * no slice (egress_release()).
  *
- * What is known of shortages is forgotten: it names places among an address's ports, and costs no
- * more than a search to find out again.
+ * Shortages are forgotten: they refer to positions in the port order of an address, and one search
+ * finds them again.
  */
 #include "setup/mapping.h"
 #include "setup/ports.h"
@@ -22,7 +22,7 @@ static uint8_t mapping_of(const struct network *net, const struct slice *slice)
 	return net->pools[slice->pool].mapping;
 }
 
-/* The number that @slice of @net has in @before; -1: it is new. */
+/* The number in @before of the slice with number @slice in @net; -1: it is new. */
 static int find_before(const struct network *net, const struct network *before,
 		       const struct slice *slice)
 {

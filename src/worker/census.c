@@ -1,10 +1,10 @@
-/* Record after record: see census.h. */
+/* Census: visits the records of flows. See census.h. */
 #include "worker/census.h"
 
 #include "path/context.h"
 #include "path/resolve.h"
 
-enum { RENEWAL_COST = 16 }; /* a look at the routes costs as much as so many records */
+enum { RENEWAL_COST = 16 }; /* a route lookup costs as much as this many records */
 
 static void look(struct context *ctx, struct flow_table *t, struct census *c, unsigned *n)
 {
@@ -13,7 +13,7 @@ static void look(struct context *ctx, struct flow_table *t, struct census *c, un
 	if (f->state == FLOW_FREE)
 		return;
 	ids_mark(c->sites, f->site);
-	if (f->state == FLOW_RESTING) { /* none any more: nothing will follow it */
+	if (f->state == FLOW_RESTING) { /* no nexthop: no packet is forwarded by it */
 		ids_mark(c->sites, f->onramp); /* the realm of its return: flow.h */
 		return;
 	}

@@ -1,16 +1,16 @@
 /*
- * A census: one look at every flow, a bounded number of records a turn.
+ * A census: visits every flow once, a bounded number of records in each turn.
  *
- * Which nexthops and sites do flows have? An id may be given again only when no flow has it any
- * more (network/ids.h), and only the worker may look at its table. A flow whose off-ramp has moved
- * is given its new one meanwhile (path/resolve.h). So after a census that began when a nexthop had
- * already moved, a flow has it only if it was counted: nobody takes one that has moved. What rests
- * of a flow that has ended (flow/rest.c) needs no nexthop and asks for none, but it still keeps its
- * port for its site. Mappings (setup/mapping.h) have the ids of their flows, and what a change took
- * from those its sweep took from them.
+ * It finds the nexthops and sites that flows refer to. An id may be used again only when no flow
+ * has it (network/ids.h), and only the worker may read its flow table. The census also gives a flow
+ * whose off-ramp has moved its new one (path/resolve.h). No flow takes a nexthop that has moved. So
+ * after a census that began when a nexthop had already moved, a flow has that nexthop only if the
+ * census counted it. A resting flow (flow/rest.c) needs no nexthop, but still keeps its port for
+ * its site. Mappings (setup/mapping.h) have the ids of their flows; the sweep of a change removes
+ * ids from both.
  *
- * The control thread makes one, hands it over by worker_census_start() and keeps it until it is
- * done.
+ * The control thread makes a census, passes it to worker_census_start() and must keep it until it
+ * is done.
  */
 #pragma once
 
@@ -23,12 +23,12 @@
 struct context;
 
 struct census {
-	uint64_t nexthops[IDS_WORDS]; /* of flows, either direction: ids_has() */
-	uint64_t sites[IDS_WORDS]; /* of flows, and of what rests of them */
+	uint64_t nexthops[IDS_WORDS]; /* of flows, both directions: ids_has() */
+	uint64_t sites[IDS_WORDS]; /* of flows, including resting ones */
 	uint32_t at; /* the next record */
-	bool six; /* of the table of IPv6 */
+	bool six; /* the next record is in the IPv6 table */
 	uint32_t done; /* set by the worker with release */
 };
 
-/* Looks at up to @n records. True: that was the last. Worker. */
+/* Visits up to @n records. True: the census is complete. Worker. */
 bool census_step(struct context *ctx, struct census *c, unsigned n);

@@ -1,7 +1,8 @@
 /*
  * Sweeps: see change_sweep.h.
  *
- * Flows first, then mappings: one that loses its last flow rests, and what rests is looked at, too.
+ * Flows first, then mappings: a mapping that loses its last flow rests, and resting mappings are
+ * visited, too.
  */
 #include "worker/change_sweep.h"
 
@@ -12,8 +13,8 @@
 enum {
 	PART_FLOWS,
 	PART_FLOWS6,
-	PART_MAPPINGS, /* last: ended flows leave some at rest */
-	END_COST = 8, /* to end a flow costs as much as to look at so many */
+	PART_MAPPINGS, /* last: ended flows leave resting mappings */
+	END_COST = 8, /* ending a flow costs as much as visiting this many records */
 };
 
 static void end(struct context *ctx, struct change_sweep *s, bool six, enum ended why)
@@ -72,7 +73,7 @@ static bool step_flows(struct context *ctx, struct change_sweep *s, unsigned *n)
 
 bool change_sweep_step(struct context *ctx, struct change_sweep *s, unsigned n)
 {
-	room_begin(ctx, NULL, 0); /* nothing is on its way */
+	room_begin(ctx, NULL, 0); /* no packet is in flight */
 	for (; s->part < PART_MAPPINGS; s->part++, s->at = 0) {
 		if (!step_flows(ctx, s, &n))
 			return false;

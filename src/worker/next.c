@@ -1,9 +1,8 @@
 /*
- * To another network: see next.h.
+ * Change to another network: see next.h.
  *
- * What a worker keeps by the numbers of sites and tunnels stays where it is: these are stable, and
- * its arrays have a place for each that there can be. Only what is kept by address and slice moves
- * (setup/take_over.c).
+ * State by site or tunnel number stays in place: these numbers are stable, and the arrays have an
+ * entry for every possible number. Only state by address and slice moves (setup/take_over.c).
  */
 #include "worker/next.h"
 
@@ -61,7 +60,7 @@ void next_take(struct worker_next *next, struct context *ctx, const struct netwo
 	struct egress_state *before = ctx->egress, *now;
 
 	now = egress_take_over(next->egress, before, net);
-	__atomic_store_n(&ctx->egress, now, __ATOMIC_RELEASE); /* readers of counters follow it */
+	__atomic_store_n(&ctx->egress, now, __ATOMIC_RELEASE); /* counters are read by it */
 	next->left = now != before ? before : NULL;
 	next->egress = NULL;
 	for (size_t i = 0; i < next->n_sites; i++)

@@ -1,6 +1,6 @@
 /*
- * What a worker needs to go on with another network: made by the control thread, taken by the
- * worker in the turn in which it takes the network.
+ * What a worker needs to change to another network. The control thread makes it; the worker takes
+ * it in the same turn as the network.
  *
  * Private to the worker; control has worker_create_next() (worker.h).
  */
@@ -12,15 +12,18 @@ struct context;
 struct egress_state;
 
 struct worker_next {
-	struct egress_state *egress; /* ports of slices with other numbers; NULL: as before */
-	struct egress_state *left; /* what the worker had; NULL: not taken, or still in use */
-	uint16_t *sites, *tunnels; /* numbers that have another owner now */
+	struct egress_state *egress; /* for the new numbers of slices; NULL: unchanged */
+	struct egress_state *left; /* the previous egress state; NULL: not taken, or still in use */
+	uint16_t *sites, *tunnels; /* numbers that have a new owner */
 	size_t n_sites, n_tunnels;
 };
 
-/* For the worker of @ctx, which has another network now. NULL if memory ran out. Control thread. */
+/*
+ * For the worker of @ctx, which still uses the previous network. NULL if memory ran out. Control
+ * thread.
+ */
 struct worker_next *next_create(const struct context *ctx, const struct network *net,
 				const struct worker_heirs *heirs);
 
-/* Moves what stays and forgets what numbers with another owner stood for. Worker. */
+/* Moves the state that stays, and clears the state of numbers with a new owner. Worker. */
 void next_take(struct worker_next *next, struct context *ctx, const struct network *net);

@@ -1,13 +1,13 @@
 /*
- * THE table of stages: what a packet meets, in this order, start to end on one core.
+ * THE table of stages. A packet passes them in this order, from start to end on one core.
  *
  * receive() fills the first list. Each stage then takes its list and passes every packet on to a
- * later stage; no packet goes back. That is all there is to the control flow of the packet path,
- * and the runner is a loop over the table.
+ * later stage; no packet goes back. This is the whole control flow of the packet path; the runner
+ * is a loop over the table.
  *
- * Packets that turned back (out/hairpin.c) begin once more with parse, when all others are gone.
- * Then they are returns, which go into a tunnel; an error about one of them turns back in its turn,
- * and there are no errors about errors: three rounds at most.
+ * Hairpinned packets (out/hairpin.c) begin again with parse, when all other packets are done. Then
+ * they are returns, which go into a tunnel. An ICMP error about one of them is hairpinned once
+ * more, and there are no errors about errors: at most three rounds.
  */
 #include "worker/pipeline.h"
 

@@ -8,15 +8,16 @@
 struct stage_info {
 	const char *name;
 	void (*run)(struct context *ctx, struct burst *b);
-	const char *help; /* what it takes in, what it passes on */
+	const char *help; /* its input and its output */
 };
 
 extern const struct stage_info pipeline[STAGE_COUNT];
 
-/* Receives one burst and takes every packet of it to its end. Returns how many there were. */
+/* Receives one burst and processes all its packets. Returns the number of packets. */
 unsigned pipeline_run(struct context *ctx, struct burst *b);
 
 /*
- * Gives up fragments that have waited too long, and says so. Returns how many packets they were of.
+ * Gives up packets whose fragments have waited too long, and sends the ICMP errors. Returns the
+ * number of packets given up.
  */
 unsigned pipeline_expire(struct context *ctx, struct burst *b);

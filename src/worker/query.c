@@ -1,12 +1,11 @@
 /*
  * Flow queries: see query.h.
  *
- * The worker itself looks, between bursts, because nobody else may read its table. A page costs the
- * packets of one turn a few microseconds at most, whatever the size of the table.
+ * The worker itself reads its table, between bursts, because no other thread may. A query delays
+ * the packets of one turn by a few microseconds at most, whatever the size of the table.
  *
  * Cursor: the number of the next record to look at, plus one, so that 0 can mean both "from the
- * start" and "that was the end". The records of the table of IPv6 flows come last; for those
- * CURSOR_SIX is added.
+ * start" and "that was the end". The records of the IPv6 table come last, with CURSOR_SIX added.
  */
 #include "worker/query.h"
 
@@ -58,7 +57,7 @@ static void view(struct flow_view *out, const struct flow *f, const struct flow6
 	out->expires_s = out->idle_s < timeout_s ? timeout_s - out->idle_s : 0;
 }
 
-/* Looks on in one table from record @at; how far it came. */
+/* Searches one table from record @at. Returns the next record. */
 static uint32_t look(const struct context *ctx, const struct flow_table *t,
 		     const struct flow_timers *timers, struct flow_query *q, uint32_t at,
 		     unsigned *n)

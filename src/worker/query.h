@@ -7,8 +7,8 @@
 #include "worker/worker.h"
 
 /*
- * Looks at up to @n records from the query's cursor on. True when the page is full or the table's
- * end reached; then cursor is where to go on, or 0 at the end.
+ * Searches up to @n records from the query's cursor on. True: the page is full or the table's end
+ * is reached; the cursor then says where to continue, or is 0 at the end.
  */
 bool query_step(const struct context *ctx, const struct flow_timers *timers, struct flow_query *q,
 		unsigned n);

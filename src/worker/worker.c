@@ -4,16 +4,16 @@
  *   turn:  clock -> what control published -> one burst -> some ageing -> a query's next records
  *          -> copy of the counters -> quiescent
  *
- * Life: worker_create() allocates everything; worker_start() makes the thread; from then on only
- * that thread touches the ctx, until worker_stop() has joined it.
+ * Life cycle: worker_create() allocates everything; worker_start() makes the thread. From then on
+ * only that thread uses the context, until worker_stop() has joined it.
  *
  * Sharing, and who writes:
  *   snapshot      control (release), worker compares it with the one it has each turn (acquire)
- *   published     worker, under a sequence number that is odd while it writes; anybody copies
- *   query         control sets it, worker answers and clears it; so with a census
+ *   published     worker, under a sequence number that is odd while it writes; any thread copies
+ *   query         control sets it, worker answers and clears it; a census likewise
  *   wanted        worker fills it when it is empty, control empties it
  *   stop          control
- * What control replaced may be freed after the worker passed a quiescent point (QSBR).
+ * A snapshot that control replaced may be freed after the worker passed a quiescent point (QSBR).
  */
 #include "worker/worker.h"
 
@@ -45,15 +45,15 @@
 #include <time.h>
 
 enum {
-	SWEEP_PER_BURST = 8, /* records: a million-flow table is walked in half a second of load */
+	SWEEP_PER_BURST = 8, /* records; a million flows take half a second under load */
 	SWEEP_PER_IDLE_TURN = 64,
 	QUERY_PER_TURN = 256, /* records */
-	CENSUS_PER_TURN = 256, /* the same */
-	CHANGE_PER_TURN = 512, /* the same */
+	CENSUS_PER_TURN = 256, /* records */
+	CHANGE_PER_TURN = 512, /* records */
 	IDLE_TURNS_BEFORE_SLEEP = 2000,
 	SLEEP_NS = 50000,
 	SYNCHRONIZE_NS = 20000,
-	ANCHOR_TURNS = 4096, /* a power of two: 20 ms of load, half a second of sleep */
+	ANCHOR_TURNS = 4096, /* a power of two; 20 ms under load, half a second when idle */
 };
 
 struct wanted_box {
@@ -66,18 +66,18 @@ struct worker {
 	struct burst burst;
 	struct clock clock;
 	uint64_t ticks; /* read last */
-	uint64_t held_ticks; /* where a held clock stands; 0: it runs */
-	uint64_t held_ns; /* and the system's, then */
+	uint64_t held_ticks; /* value of a held clock; 0: the clock runs */
+	uint64_t held_ns; /* the system's clock at that time */
 	uint32_t idle_turns; /* in a row */
-	const struct snapshot *taken; /* whose parts are in the context */
+	const struct snapshot *taken; /* its parts are in the context */
 	int cpu;
 	bool poll;
 	pthread_t thread;
-	bool running; /* control's own */
+	bool running; /* used by control only */
 
 	/* written by control */
 	_Alignas(CACHE_LINE) const struct snapshot *snapshot;
-	struct worker_next *next; /* for it; written before it is published */
+	struct worker_next *next; /* for the snapshot; written before it is published */
 	struct flow_query *query;
 	struct census *census;
 	struct change_sweep *change_sweep;
@@ -90,7 +90,7 @@ struct worker {
 	struct rte_rcu_qsbr *qsbr;
 };
 
-/* The next owner of a slot counts from 0. */
+/* The next port in a slot counts from 0. */
 static void take_slot(struct context *ctx, uint16_t slot, bool empty)
 {
 	struct context_port *to = &ctx->ports[slot];
@@ -98,11 +98,11 @@ static void take_slot(struct context *ctx, uint16_t slot, bool empty)
 	if (to->empty && !empty)
 		memset(&ctx->port_counters[slot], 0, sizeof(ctx->port_counters[slot]));
 	if (!empty && slot >= ctx->n_ports)
-		ctx->n_ports = (uint16_t)(slot + 1); /* never less: packets may be on the way */
+		ctx->n_ports = (uint16_t)(slot + 1); /* never decreases: packets may be in flight */
 	to->empty = empty;
 }
 
-/* A port that is closed has no queue to receive from, and nobody transmits for it. */
+/* A closed port has no queue to receive from, and no worker transmits on it. */
 static void take_port(struct context *ctx, uint16_t slot, const struct worker_port *port)
 {
 	struct context_port *to = &ctx->ports[slot];
@@ -150,7 +150,7 @@ static void read_published(struct worker *w)
 		take_snapshot(w, s);
 }
 
-/* Copies word by word: readers on other cores may see any of them, so each store is one store. */
+/* Copies word by word, each by one atomic store: readers on other cores may read concurrently. */
 static void copy_words(uint64_t *to, const uint64_t *from, size_t bytes)
 {
 	for (size_t i = 0; i < bytes / sizeof(*to); i++)
@@ -225,7 +225,7 @@ size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t
 	uint32_t have = __atomic_load_n(&w->wanted.n, __ATOMIC_ACQUIRE);
 
 	if (have > n)
-		have = (uint32_t)n; /* the rest is forgotten; packets will ask again */
+		have = (uint32_t)n; /* the rest is discarded; later packets ask again */
 	memcpy(out, w->wanted.wanted, have * sizeof(*out));
 	if (have > 0)
 		__atomic_store_n(&w->wanted.n, 0, __ATOMIC_RELEASE);
@@ -285,7 +285,7 @@ bool worker_census_done(const struct census *c)
 	return __atomic_load_n(&c->done, __ATOMIC_ACQUIRE) != 0;
 }
 
-/* True: there is one. The worker does not sleep meanwhile: somebody waits for it. */
+/* True: a sweep is running. The worker does not sleep then, since control waits for it. */
 static bool sweep_change(struct worker *w)
 {
 	struct change_sweep *s = __atomic_load_n(&w->change_sweep, __ATOMIC_ACQUIRE);
@@ -318,19 +318,19 @@ static unsigned sweep(struct worker *w, unsigned n)
 {
 	struct context *ctx = &w->ctx;
 
-	room_begin(ctx, NULL, 0); /* nothing is on its way */
+	room_begin(ctx, NULL, 0); /* no packet is in flight */
 	egress_tick(ctx);
 	return room_sweep(ctx, false, n) + room_sweep(ctx, true, n);
 }
 
-/* Off the fast path: what the system's clock says. Linux reads it without a system call. */
+/* Off the fast path: reads the system's clock. Linux does it without a system call. */
 static __attribute__((noinline)) void anchor_clock(struct worker *w, uint64_t ticks)
 {
 	clock_anchor(&w->clock, ticks, w->held_ticks == 0 ? mono_ns() : w->held_ns);
 	w->ctx.counters.clock_steps = w->clock.steps;
 }
 
-/* Every so many turns it is anchored whatever the counter says, which may stand still. */
+/* Every ANCHOR_TURNS turns the clock is anchored, whatever the counter says: it may stand still. */
 static void move_clock(struct worker *w)
 {
 	uint64_t ticks = w->held_ticks == 0 ? rte_rdtsc() : w->held_ticks;
@@ -382,7 +382,7 @@ void worker_hold_clock(struct worker *w, uint64_t ns)
 	}
 	w->held_ticks += (uint64_t)((double)ns * (double)w->clock.ticks_per_s / NS_PER_S);
 	w->held_ns += ns;
-	anchor_clock(w, w->held_ticks); /* to the nanosecond */
+	anchor_clock(w, w->held_ticks); /* exact to the nanosecond */
 	move_clock(w);
 }
 
@@ -451,8 +451,8 @@ struct worker_next *worker_create_next(struct worker *w, const struct network *n
 }
 
 /*
- * One that does not run takes it here: the snapshot that it has may be used again soon, and would
- * not be told from the one after this by its address.
+ * A worker that does not run takes the snapshot here. The memory of its old snapshot may be used
+ * again soon; the next snapshot could have the same address and would not be noticed as new.
  */
 void worker_publish(struct worker *w, const struct snapshot *snapshot, struct worker_next *next)
 {
@@ -462,7 +462,7 @@ void worker_publish(struct worker *w, const struct snapshot *snapshot, struct wo
 		read_published(w);
 }
 
-/* Asleep, not spinning: a worker that has no core to run on just now may want this one. */
+/* Sleeps instead of spinning: a worker without a core may need this one. */
 void worker_synchronize(struct worker *const *workers, size_t n)
 {
 	const struct timespec rest = {.tv_nsec = SYNCHRONIZE_NS};
@@ -502,7 +502,7 @@ static bool create_table(struct context *ctx, const struct worker_config *config
 	return ctx->flows != NULL && (ctx->flows6 != NULL || config->flows6_capacity == 0);
 }
 
-/* Other workers read it, too: they find it with the rings. */
+/* Other workers read it, too: they find it by the hand-over rings. */
 static bool create_remotes(struct context *ctx, const struct worker_config *config)
 {
 	uint64_t seed = 0;
@@ -526,7 +526,7 @@ static bool create_qsbr(struct worker *w)
 	return w->qsbr != NULL && rte_rcu_qsbr_init(w->qsbr, 1) == 0;
 }
 
-/* After the tables, whose secret it uses. */
+/* After the flow tables, whose secret it uses. */
 static bool create_sources(struct context *ctx)
 {
 	ctx->sources = limits_create_sources(flow_table_random(ctx->flows));
@@ -550,7 +550,7 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->count = config->count;
 	ctx->handover = config->handover;
 	ctx->moved = egress_moved;
-	/* by all numbers that there can be: pages of those that are not used cost nothing */
+	/* one entry for every possible number; pages without used numbers cost nothing */
 	ctx->tunnels = calloc(SPEC_TUNNELS_MAX + 1, sizeof(ctx->tunnels[0]));
 	ctx->keepalives_until_ns =
 		calloc(SPEC_TUNNELS_MAX + 1, sizeof(ctx->keepalives_until_ns[0]));
