@@ -51,7 +51,7 @@ def quote(text, indent=4):
 
 
 def check(check):
-    """One line for a check: what was asked, and whether all of it came home."""
+    """One line for a check: the program, and whether all of its replies came back."""
     mark = paint("ok  ", GREEN) if check.ok else paint("FAIL", RED, BOLD)
     say(f"  {mark} {branch(check.branch)}  {check.title:34} {check.detail}")
     if not check.ok:
@@ -59,7 +59,7 @@ def check(check):
 
 
 def ports(flow):
-    """A flow's inside, the same for both branches."""
+    """Inner addresses and ports of a flow, the same in both branches."""
     if flow["protocol"] == "icmp":
         return (f"icmp {flow['source']} id {flow['source_port']}", flow["destination"])
     return (f"{flow['protocol']:4} {flow['source']}:{flow['source_port']}",
@@ -67,7 +67,7 @@ def ports(flow):
 
 
 def side_by_side(flows, names):
-    """The flows whose inside is the same in all branches, with the outside that tells them apart.
+    """Prints the flows with equal inner addresses and ports in all branches, and their egress ports.
 
     Returns how many there are.
     """

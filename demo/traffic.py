@@ -1,8 +1,8 @@
 """Real programs in both branches at once, and whether each got its own answers.
 
 A round runs one program in all branches at the same moment, with the same source port to the same
-destination. Whatever a branch asks carries its own token, or mark; the check is that it gets exactly
-its own back.
+destination. Each question carries a token of its branch; the check is that each branch gets back
+exactly its own tokens.
 """
 import concurrent.futures
 import dataclasses
@@ -20,7 +20,7 @@ REQUESTS, PINGS, IPERF_S = 20, 5, 6
 
 @dataclasses.dataclass
 class Check:
-    """One program in one branch: what came of it."""
+    """The result of one program in one branch."""
 
     branch: str
     title: str
@@ -107,8 +107,8 @@ def iperf(branch):
 
 
 def traceroute(branch):
-    """By UDP: with -I one socket serves all probes, and where the kernel marks an error on it just
-    after traceroute has read that, traceroute never gets to the replies that wait behind it."""
+    """By UDP. With -I one socket serves all probes. If the kernel sets an error on that socket just
+    after traceroute has read it, traceroute never reads the replies that wait behind the error."""
     out = run(branch, "traceroute", "-n", "-N", 1, "-q", 1, "-w", 2, "-m", 5, SERVER)
     hops = re.findall(r"^\s*\d+\s+(\S+)", out, re.M)
     wanted = ["10.0.1.1", branch.inner, SERVER]

@@ -3,8 +3,8 @@
 
     confine.py UNIT RUNDIR STATEDIR PROGRAM CONFIGURATION
 
-Each setting of [Service] is a row of SETTINGS, done as systemd.exec(5) describes it; one without a row
-ends the run, so that nobody adds a restriction that no test has seen. RUNDIR becomes
+Each setting of [Service] is a row of SETTINGS, done as systemd.exec(5) describes it; a setting without a row
+ends the run, so every new restriction must be tested. RUNDIR becomes
 /run/homeward, and STATEDIR the folder of StateDirectory=.
 """
 import ctypes

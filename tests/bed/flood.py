@@ -1,4 +1,4 @@
-"""Many frames in little time: as fast as the kernel takes them from one thread."""
+"""Many frames in a short time: as fast as the kernel accepts them from one thread."""
 import ctypes
 import errno
 import socket

@@ -1,4 +1,4 @@
-"""Network namespaces: make them, join them, run things in them, and leave nothing behind."""
+"""Network namespaces: create and join them, run programs in them, and remove all of them."""
 import contextlib
 import ctypes
 import os

@@ -1,7 +1,7 @@
-"""A /run/homeward of our own, so that runs beside each other do not meet in its locks.
+"""A private /run/homeward, so that parallel runs do not share its locks.
 
-Only this process and what it starts see it. Network namespaces stay where `ip netns` of the whole
-machine sees them: who takes down what a killed run left has to find them.
+Only this process and its children see it. Network namespaces stay visible to `ip netns` of the whole
+machine, so that the rest of a killed run can be found and removed.
 """
 import ctypes
 import os

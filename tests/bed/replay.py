@@ -1,4 +1,4 @@
-"""homewardd without a network: a capture file comes in, another goes out, and it can be asked."""
+"""homewardd without a network: it reads a capture file, writes another one, and answers the API."""
 import json
 import signal
 import socket

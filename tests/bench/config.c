@@ -1,11 +1,11 @@
 /*
- * What the control thread pays for a large configuration, step by step.
+ * The time that the control thread needs for a large configuration, step by step.
  *
  *   bench-config FILE [OTHER]
  *
- * Reads FILE and OTHER, tells them apart, gives OTHER its numbers and compiles a network of it;
- * prints the shortest of five runs of each step in milliseconds of CPU, as JSON. Without OTHER the
- * difference is that of FILE and itself: none.
+ * Reads FILE and OTHER, compares them, gives ids to OTHER and compiles a network of it. Prints the
+ * shortest of five runs of each step in milliseconds of CPU, as JSON. Without OTHER it compares
+ * FILE with itself.
  */
 #include "control/config/config.h"
 #include "base/err.h"

@@ -4,8 +4,8 @@
  *   64 sites with all the flows, and 5,000 sites with 10,000 tunnels of which a tenth is another one
  *   in the next network
  *
- * What a worker that does not run takes within the call of control counts as part of the turn. All
- * runs are equal, as in stint.h.
+ * The benchmark's worker has no thread, so it takes the network within the call of control; that
+ * time is part of the turn. All runs are equal, as in stint.h.
  */
 #include "figures.h"
 

@@ -1,5 +1,5 @@
 /*
- * Exhaust: how long is a turn whose first packets hardly find a port, or none?
+ * Exhaust: how long is a turn whose first packets find few free ports, or none?
  *
  *   nearly   one server; 99 % of the ports of 16 addresses towards it are taken, then all
  *   many     256 servers, no port left towards any of them

@@ -6,7 +6,7 @@
  * Two ports as in a machine with two NICs: tunnels on one, the Internet on the other. SITES sites
  * with the same private addresses, each with one keyed GRE tunnel.
  *
- * Anything that fails ends the program with a sentence: a benchmark has nobody to return it to.
+ * An error ends the program with a sentence: a benchmark has no caller that could handle it.
  */
 #pragma once
 

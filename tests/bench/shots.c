@@ -1,8 +1,8 @@
 /*
  * Shots: see shots.h.
  *
- * Flows and their packets follow from the number alone, so that nothing has to be stored for a flow but
- * what only the gateway knows: its egress address and port.
+ * Flows and their packets are computed from the number of the flow. Only what the gateway chooses
+ * is stored for a flow: its egress address and port.
  */
 #include "shots.h"
 

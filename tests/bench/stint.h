@@ -1,10 +1,10 @@
 /*
  * Stints: turns that are timed one by one, and of which the longest counts.
  *
- * The thread has real-time priority, in stints of some milliseconds with a rest between them. Still
- * there are interrupts, and a hypervisor. So all is done several times, turn by turn the same: a pause
- * that the worker makes comes back in the same turn of each run. Of each turn the shortest run counts,
- * of all turns the longest.
+ * The thread has real-time priority, in stints of some milliseconds with a rest between them.
+ * Interrupts and the hypervisor still take time from it. So the same turns are run several times: a
+ * pause that the worker causes appears in the same turn of each run. For each turn the shortest run
+ * counts; of all turns, the longest.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-"""Short questions to the servers, from a branch's host, and what came back."""
+"""Short questions to the servers from a branch's host, and the answers."""
 import contextlib
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""What the recipes share: a bed with a running gateway, and the laws checked after every recipe."""
+"""What the tests share: a bed with a running gateway, and the laws checked after every test."""
 import os
 import pathlib
 import sys

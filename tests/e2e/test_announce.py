@@ -1,4 +1,4 @@
-"""Neighbours are told which addresses are ours, and another station that has one is noticed.
+"""Our addresses are announced to neighbours, and another station with one of them is detected.
 
     gateway eth0 192.0.2.1 ------+
     egress 192.0.2.100,          |
@@ -6,8 +6,8 @@
     tunnel end 192.0.2.101       |
                                  +------ rival eth0
 
-The router believes what it heard for hours (base_reachable_time), and sends nothing: its entries are
-right within seconds only if somebody tells it. The switch keeps its link up when the gateway's goes.
+The router keeps its neighbour entries for hours (base_reachable_time), and sends nothing: they are
+right within seconds only after an announcement. The switch keeps its link up when the gateway's goes down.
 """
 import re
 import socket

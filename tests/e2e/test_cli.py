@@ -1,4 +1,4 @@
-"""homewardd and homeward as somebody at a terminal meets them."""
+"""homewardd and homeward at a terminal: output, errors, exit status."""
 import json
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""homeward config: what is refused changes nothing, what is applied is kept, what is not confirmed is undone.
+"""homeward config: a refused change changes nothing, an applied one is kept, an unconfirmed one is undone.
 
 What a change does to flows is in other recipes. Here texts differ in a comment, which any gateway takes,
 or in the number of workers, which none takes while it runs.

@@ -1,4 +1,4 @@
-"""The control thread waits for nobody: not for who reads the log, not for who asks."""
+"""The control thread does not wait for the reader of the log or for clients of the API."""
 import fcntl
 import os
 import pathlib

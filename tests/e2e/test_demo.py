@@ -1,4 +1,4 @@
-"""The demo is a test, too: every answer right, and nothing left behind."""
+"""The demo as a test: every answer is right, and nothing is left behind."""
 import subprocess
 
 from bed import netns

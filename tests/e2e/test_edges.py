@@ -1,4 +1,4 @@
-"""What a careful neighbour expects of a gateway: ICMP, MSS, its kernel left alone, nothing unasked.
+"""What a neighbour expects of a gateway: ICMP, MSS, an unchanged kernel, no unexpected packets.
 
     host ---- router ==GRE== gateway ---- internet
     10.0.1.10 10.0.1.1       10.255.0.1   203.0.113.1, servers 198.51.100.80

@@ -1,4 +1,4 @@
-"""Hosts with an address of their own in the world, beside one that both branches have, on real interfaces.
+"""Hosts with a globally unique address beside one that both branches have, on real interfaces.
 
     fd00::10, 2001:db8:b::10      berlin-host -- berlin ==GRE== gateway ---- internet 2001:db8::80
     fd00::10, 2001:db8:ff:0:c::10 madrid-host -- madrid ==GRE==/   egress 2001:db8:ff::10

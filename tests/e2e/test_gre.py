@@ -1,4 +1,4 @@
-"""GRE as RFC 2784 and RFC 2890 have it: what is accepted, and the name under which the rest is dropped.
+"""GRE by RFC 2784 and RFC 2890: which packets are accepted, and the drop reason of the others.
 
     branch router 192.0.2.18 ==GRE== 192.0.2.1 gateway
 """

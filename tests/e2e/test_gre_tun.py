@@ -1,4 +1,4 @@
-"""The GRE endpoint that stands in for the kernel's, tested before anything relies on it.
+"""The GRE endpoint that replaces the kernel's GRE in the tests (tests/tools/gre-tun.c).
 
     left ---------------- right
     192.0.2.1             192.0.2.2      underlay

@@ -5,8 +5,8 @@
     madrid 10.0.1.10:P ==GRE==/
 
 The pool is endpoint-independent, so a host can ask a third party (the echo server) for its outside
-address and port, and tell others. What berlin sends comes out of madrid's tunnel here, on purpose: the
-branches do not mark their packets, and the tokens say who is meant.
+address and port, and tell others. Packets from berlin leave by madrid's tunnel here, on purpose: the
+branches do not mark their packets, and tokens name the receiver.
 """
 import errno
 import itertools

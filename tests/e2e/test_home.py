@@ -1,4 +1,4 @@
-"""Law 1: a reply goes to the branch that asked, though nothing inside tells the branches apart.
+"""Law 1: a reply goes to the branch that asked, although both use the same inner addresses.
 
     berlin 10.0.1.10:P ==GRE== gateway ---- 198.51.100.80
     madrid 10.0.1.10:P ==GRE==/

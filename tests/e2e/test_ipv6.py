@@ -3,7 +3,7 @@
     fd00::10 berlin-host -- berlin ==GRE== gateway ---- internet 2001:db8::80
     fd00::10 madrid-host -- madrid ==GRE==/   egress 2001:db8:ff::10, on the uplink's own network
 
-The kernel of the Internet finds the egress address by neighbour discovery; nobody but the daemon
+The kernel of the Internet finds the egress address by neighbour discovery; only the daemon
 answers for it.
 """
 import concurrent.futures
@@ -100,7 +100,7 @@ def test_first_hop_shows_itself(six):
 
 
 def test_second_hop_shows_itself(six):
-    """A router's error finds home by the packet that it quotes; here the server's own machine's."""
+    """A router's error is matched by its embedded packet; here the server's machine sends it."""
     for branch in six[0].branches:
         s = branch.host.run("/usr/bin/python3", "-c", f"""
 import socket

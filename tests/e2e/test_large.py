@@ -1,4 +1,4 @@
-"""Large frames: 9,000 bytes on every link, so that nothing is cut and nothing is refused.
+"""Large frames: 9,000 bytes on every link; no packet is fragmented or refused.
 
     host ---- berlin ==GRE, inner packets up to 8,900==> gateway ---- internet
 

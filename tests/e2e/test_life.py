@@ -1,4 +1,4 @@
-"""Start, stop, killed and started again; configurations that are refused."""
+"""Start, stop, kill and restart; configurations that are refused."""
 import fcntl
 import os
 import pathlib

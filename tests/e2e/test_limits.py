@@ -1,4 +1,4 @@
-"""A site runs into its limits: by a capture file, and what the operator sees; by a host, and what it sees."""
+"""A site reaches its limits: by a capture file, with the operator's view; by a host, with the host's view."""
 import errno
 
 import pytest

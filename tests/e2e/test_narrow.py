@@ -1,4 +1,4 @@
-"""An underlay that carries less than Ethernet: tunnels take what it leaves, while it changes, too.
+"""An underlay with a smaller MTU than Ethernet: tunnels use the MTU that remains, also when it changes.
 
     host ---- berlin ==GRE==(gateway0 1450 or less underlay0)== gateway ---- internet
     host ---- madrid ==GRE over IPv6==/

@@ -1,4 +1,4 @@
-"""Routes and neighbours are the kernel's, and followed: a neighbour keeps its number, not its address.
+"""Routes and neighbours are read from the kernel: a neighbour keeps its id when its address changes.
 
 `port-echo` prints the table of nexthops it was given last; the topology is in bed/echo.py.
 """

@@ -1,4 +1,4 @@
-"""Frames of the real world: partial checksums, as every veth has them, giants, tags and fragments.
+"""Frames of real networks: partial checksums, as on every veth, very large frames, tags and fragments.
 
     host ---- berlin ==GRE==> carrier ---- gateway ---- internet       offloads as Linux has them
 """

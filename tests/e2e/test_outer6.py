@@ -3,7 +3,7 @@
     10.0.1.10 berlin-host -- berlin 2001:db8:b::2 ==GRE over IPv6== 2001:db8:f::1 gateway -- internet
     fd00::10  madrid-host -- madrid 2001:db8:d::2 or 192.0.2.34 ==GRE==/
 
-What the gateway sends is taken apart and built again by scapy, which has to come to the same bytes.
+Packets of the gateway are parsed and built again by scapy, with the same bytes as result.
 """
 import concurrent.futures
 import re

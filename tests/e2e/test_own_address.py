@@ -1,4 +1,4 @@
-"""An egress address that the kernel gets while the daemon runs is an alarm until it is gone.
+"""If the kernel gets an egress address while the daemon runs, an alarm stands until it is removed.
 
 The usual bed: tests/bed/topology.py.
 """

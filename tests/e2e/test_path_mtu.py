@@ -1,9 +1,9 @@
-"""The way to a site gets narrower while a transfer runs through it: the transfer completes.
+"""The path MTU to a site becomes smaller during a transfer: the transfer completes.
 
     host ---- berlin ==GRE==(carrier: 1330 bytes from now on)== gateway ---- internet
 
-The carrier says so to the gateway's outer address; the gateway believes it, as it quotes a packet of the
-tunnel, and from then on tells the server that its packets are too big. Madrid's way stays as it was.
+The carrier sends ICMP errors to the gateway's outer address. The gateway accepts them, as they embed a packet
+of the tunnel, and from then on sends "too big" to the server. Madrid's path does not change.
 """
 import hashlib
 import socket

@@ -1,7 +1,7 @@
 """What may change under a port while the daemon runs: the table in docs/ports.md, row by row.
 
-The uplink's interface is deleted, made again, renamed, moved, set down; its program is taken off and
-replaced. Each time the port says how it is, the daemon goes on, and in the end the same flow goes on, too.
+The uplink's interface is deleted, made again, renamed, moved, set down; its program is removed and
+replaced. Each time the port shows its state, the daemon goes on, and at the end the same flow goes on, too.
 """
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Ports on real interfaces: what is ours comes to us, the rest stays with the kernel.
+"""Ports on real interfaces: the gateway takes its packets, the rest stays with the kernel.
 
 `port-echo` opens the port as the daemon does and sends back what comes to an egress address; the
 topology is in bed/echo.py.

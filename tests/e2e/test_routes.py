@@ -1,4 +1,4 @@
-"""Where packets go is what `ip route get` says, in every situation of a table.
+"""Packets go where `ip route get` says, in every row of a table.
 
     gw eth0 192.0.2.1/24, 2001:db8:7::1/64 --- peer; gateways are rows of the neighbour table:
     192.0.2.N and fe80::N have 02:00:00:00:00:NN, and nobody is there

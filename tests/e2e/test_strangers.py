@@ -3,7 +3,7 @@
     host ---- berlin ==GRE==\\
     host ---- madrid ==GRE==== gateway ---- internet: a server that pauses between the halves, and a flood
 
-The flood has a source of its own for each fragment, first and later ones in turn, of both families.
+Each fragment of the flood has another source; first and later ones take turns, in both families.
 """
 import concurrent.futures
 import socket

@@ -1,4 +1,4 @@
-"""200,000 packets through AF_XDP ports: every one arrives, or is counted under a name.
+"""200,000 packets through AF_XDP ports: each one arrives, or is counted under a reason.
 
     flood ==GRE==> underlay0  homewardd  uplink0 ----> an nft counter in the Internet
 

@@ -1,12 +1,12 @@
-"""What lies on the way? traceroute and tracepath from two branches with the same addresses, at once.
+"""Traceroute and tracepath from two branches with the same addresses, at the same time.
 
     host ---- berlin ==GRE== gateway ---- internet ----(1,300 bytes)---- far
     10.0.1.10 10.0.1.1       10.255.0.1   203.0.113.1                    198.51.100.202
     fd00::10  fd00::1        fd00:ff::1   2001:db8:ff::1                 2001:db8:fa::2
 
 Every hop shows itself to both branches: the router of the branch, the gateway by its address in the
-branch's own tunnel, the router of the Internet, the far end. Routers limit no errors here, as what they
-leave out would look like a fault of the gateway.
+branch's own tunnel, the router of the Internet, the far end. Routers do not limit errors here, as a missing
+one would look like a fault of the gateway.
 """
 import re
 

@@ -1,7 +1,7 @@
-"""Routes change under flows that exist, and one site scans the network of the uplink.
+"""Routes of open flows change, and one site scans the network of the uplink.
 
     uplink0 203.0.113.2/24, 198.18.0.1/16 --- internet 203.0.113.1, 198.18.9.1 to .10
-    203.0.113.77 has an Ethernet address, and nobody is there
+    203.0.113.77 has an Ethernet address, but no host
 """
 import concurrent.futures
 import errno

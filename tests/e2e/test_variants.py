@@ -1,4 +1,4 @@
-"""The usual bed in other clothes: several workers, other drivers, a gateway whose card is replaced.
+"""The usual bed with several workers, other drivers, and a gateway whose card is replaced.
 
     berlin 10.0.1.10:P ==GRE== gateway ---- 198.51.100.80
     madrid 10.0.1.10:P ==GRE==/

@@ -1,5 +1,6 @@
 /*
- * Any bytes as a frame: what claim_read() believes is whole, and says what its bytes say.
+ * Any bytes as a frame: a frame that claim_read() accepts is complete, and its fields are those of
+ * its bytes.
  */
 #include "base/wire.h"
 #include "control/claim.h"

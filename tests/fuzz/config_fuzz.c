@@ -1,6 +1,6 @@
 /*
- * Any bytes as a configuration file: never a crash, always either a configuration or an error with a
- * place, and what is printed of a good one is read again as the same.
+ * Any bytes as a configuration file: never a crash, always either a configuration or an error with
+ * line and column. A printed configuration is read again as the same one.
  */
 #include "base/err.h"
 #include "control/config/config.h"

@@ -1,7 +1,8 @@
 /*
- * Any bytes as what an ICMP error embeds, of both families: a key is only made of a sound beginning
- * of a packet, and is that packet's, turned round. What is embedded then becomes what its flow
- * says: nothing changes but an address, a port and the checksums, and those that were right are.
+ * Any bytes as the embedded packet of an ICMP error, of both families: a key is made only of a
+ * valid start of a packet, and is the reversed key of that packet. Then the embedded packet is
+ * translated: only an address, a port and the checksums change, and checksums that were right stay
+ * right.
  *
  * The first byte: bit 0 the error comes from a site, else from the Internet.
  */

@@ -1,5 +1,6 @@
 /*
- * Any bytes as a GRE header: what gre_open() accepts lies within them and says what it says.
+ * Any bytes as a GRE header: a header that gre_open() accepts lies within them, and its fields are
+ * those of its bytes.
  */
 #include "tunnel/gre.h"
 

@@ -1,6 +1,6 @@
 /*
- * See judge.h. What was seen leaving by the uplink is remembered, newest first: a conversation that
- * has ended makes room for another one under the same address and port.
+ * See judge.h. Flows that left by the uplink are stored, newest first: a flow that has ended makes
+ * room for another one with the same address and port.
  */
 #include "judge.h"
 

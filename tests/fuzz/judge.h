@@ -1,9 +1,9 @@
 /*
- * The judge of packet_fuzz.c: is what left the gateway explained by what came in?
+ * The judge of packet_fuzz.c: do the frames that leave follow from those that came in?
  *
- * Whatever came in, every frame that leaves is sound, comes from an address of ours with a port of our
- * slices or goes into a tunnel of ours; a checksum that was right is right; and an answer, or an error,
- * goes to the site that the question came from, as it was seen leaving by the uplink.
+ * For any input, every frame that leaves is valid. It has an address of ours and a port of our
+ * slices as source, or goes into a tunnel of ours. A checksum that was right stays right. An
+ * answer, or an error, goes to the site whose packet left by the uplink before.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* See look.h. Plain and slow on purpose. */
+/* See look.h. Simple and slow on purpose. */
 #include "look.h"
 
 #include <string.h>

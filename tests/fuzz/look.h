@@ -1,5 +1,5 @@
 /*
- * What a packet says about itself, read by code that shares nothing with the data plane.
+ * The fields of a packet, read by code that shares nothing with the data plane.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* See make.h. Bytes out of range mean something, too: no input is wasted. */
+/* See make.h. Bytes out of range also have a meaning, so every input is used. */
 #include "make.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Any bytes as the head of a revision: what is taken is what we would have written, and may be shown
- * on a terminal.
+ * Any bytes as the head of a revision: an accepted head is exactly what the daemon would write, and
+ * is safe to print on a terminal.
  */
 #include "base/clean.h"
 #include "control/change/revision.h"

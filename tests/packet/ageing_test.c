@@ -1,8 +1,8 @@
 /*
  * How long is a flow remembered, and when is its egress port free again?
  *
- * Each row brings a flow into a state; it must still be there when its time is just over, and gone
- * a second later. The clock is held and moved by the test.
+ * Each row brings a flow into a state. It must still exist when its timeout is just reached, and be
+ * gone a second later. The test controls the clock.
  *
  * A port of a closed TCP connection rests (RFC 7857 section 2 keeps the state of a reset connection
  * for four minutes, TIME-WAIT lasts two maximum segment lifetimes, four minutes as well). Other

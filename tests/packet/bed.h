@@ -3,8 +3,8 @@
  *
  *   test --bed_send()--> [ port ring ] -> worker_turn() -> [ port ring ] --bed_take()--> test
  *
- * The configuration is the operator's YAML. After each scenario bed_check() holds the laws that
- * must hold at any moment: every packet accounted for, every buffer given back.
+ * The configuration is the operator's YAML. After each scenario bed_check() checks the laws that
+ * hold at any moment: every packet is accounted for, every buffer is given back.
  */
 #pragma once
 

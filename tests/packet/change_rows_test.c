@@ -5,8 +5,9 @@
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20 (m1) -----------------------+--- [ gateway ] --- uplink
  *     pool internet: 203.0.113.1, slice 1                                                   --- other
  *
- * Berlin's host writes to the server by b1. Then the configuration changes, and the server answers: by
- * which tunnel does it come home, or why did the flow end? And its next packet: by which port?
+ * Berlin's host sends to the server by b1. Then the configuration changes, and the server answers.
+ * By which tunnel does the answer go, or why did the flow end? By which port does the next packet
+ * leave?
  */
 #include "bed.h"
 #include "frame.h"

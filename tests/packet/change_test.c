@@ -1,6 +1,6 @@
 /*
- * Changes, as a property: what a change does not concern goes on, what it does ends, each under its
- * reason, and no number is left behind.
+ * Changes, as a property: flows that a change does not concern go on, the others end under their
+ * reason, and all ids and ports are given back.
  *
  *    50 sites with the same hosts and up to 3 tunnels each (plan.h)
  *         \ | /
@@ -8,8 +8,8 @@
  *           |        change, and change their order and names, again and again
  *      16 servers
  *
- * A model knows each flow, and from the plan what becomes of it: the rules of docs/changes.md, written
- * once more. After each change
+ * A model knows each flow, and computes from the plan what a change does to it, by the rules of
+ * docs/changes.md. After each change
  *
  *   flows that ended, by reason, flows that moved, and flows that are left are as many as it says;
  *   what is left, by site and by slice, and the ports that they use, too;

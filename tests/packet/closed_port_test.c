@@ -1,10 +1,10 @@
 /*
- * A port of a closed TCP connection, where no other is left: who may have it, and when.
+ * A port of a closed TCP connection, when no other port is left: which site may have it, and when.
  *
- * A SYN of the same site may, if its sequence number is higher than the last one of the old
- * connection (RFC 6191, RFC 6888 REQ-8 A), or the server would take it for a late segment. Another
- * site's has to wait for as long as ports rest, besides. Numbers are known by their high half, so
- * higher means by more than 65,536.
+ * A SYN of the same site may have it if its sequence number is higher than the last one of the old
+ * connection (RFC 6191, RFC 6888 REQ-8 A); the server takes a lower one for a late segment. A SYN
+ * of another site must also wait until the port has rested. Only the high half of sequence numbers
+ * is stored, so higher means by more than 65,536.
  */
 #include "bed.h"
 #include "frame.h"

@@ -1,5 +1,6 @@
 /*
- * Errors that the gateway itself makes: about what, to whom, from where, and how many.
+ * Errors that the gateway itself sends: about which packets, to whom, from which address, and how
+ * many.
  *
  *     berlin 10.0.1.0/24 --- GRE 198.51.100.10, ours 10.255.0.1 ---+
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20, key 7 -------------+--- [ gateway ] uplink

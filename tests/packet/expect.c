@@ -1,5 +1,5 @@
 /*
- * What the bed's counters should say: see bed.h.
+ * The expected values of the bed's counters: see bed.h.
  */
 #include "bed.h"
 

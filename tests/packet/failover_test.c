@@ -1,6 +1,7 @@
 /*
- * A tunnel is down or gone, and another stands in: quiet flows' returns go by that one from the
- * next table on. No flow is touched, and what was sent is counted for the tunnel that was used.
+ * A tunnel is down or gone, and has a substitute: from the next table on, return packets of quiet
+ * flows go by the substitute. No flow changes, and packets are counted for the tunnel that was
+ * used.
  *
  *     berlin 10.0.1.0/24 --- b1, GRE 198.51.100.10 ---+
  *                        --- b2, GRE 198.51.100.11 ---+---[ gateway ]--- uplink

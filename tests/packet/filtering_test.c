@@ -1,12 +1,12 @@
 /*
- * Who may send to a port that an inner endpoint has (RFC 4787 section 5).
+ * Who may send to an egress port in use (RFC 4787 section 5).
  *
  *     berlin 10.0.1.0/24 --- GRE 198.51.100.10 (b1) and .11 (b2) ---+
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20 ---------------------+--- [ gateway ] --- 203.0.113.1
  *                                                                                        slice 1
  *
- * Berlin's host has written to the server from port 5000, so it has an egress port. Then a stranger
- * sends something there: each row is such a packet and what becomes of it.
+ * Berlin's host has sent to the server from port 5000, so it has an egress port. Then a stranger
+ * sends a packet to that port: each row is such a packet and its verdict.
  */
 #include "bed.h"
 #include "frame.h"

@@ -1,11 +1,11 @@
 /*
- * Some hosts of a site flood, its others do not notice, and when the flood is over its hosts open
- * connections at once.
+ * Some hosts of a site flood, and its other hosts do not notice. When the flood is over, all hosts
+ * can open connections at once.
  *
  *     flooders 10.0.1.1 ... ---+-- berlin --- GRE ---[ gateway ]--- servers
  *     others 10.0.2.1 ... -----+
  *
- * The clock is held and moved by the test. Nobody answers the flood.
+ * The test controls the clock. No packet of the flood is answered.
  */
 #include "bed.h"
 #include "frame.h"

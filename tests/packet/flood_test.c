@@ -4,10 +4,10 @@
  *     attacker --- 1,000,000 first packets a second: SYN scan, UDP scan, both ---+
  *     neighbour -- talks over its flows, opens new ones -------------------------+-- [ gateway ]
  *
- * Both use the same hosts and ports. The clock is held and moved by the test, so the rate is what it
- * says on every machine. Of the neighbour's packets not one may be missing, in either direction; of
- * the attacker's, those beyond its limits are dropped under the limit's name, but for the few that it is
- * told of by ICMP, and nothing else is dropped at all. Law 3 holds.
+ * Both use the same hosts and ports. The test controls the clock, so the rate is the same on every
+ * machine. Every packet of the neighbour must arrive, in both directions. Packets of the attacker
+ * over its limits are dropped under the limit's name, except a few that are answered by ICMP. No
+ * other packet is dropped. Law 3 holds.
  */
 #include "bed.h"
 #include "frame.h"

@@ -1,6 +1,6 @@
 /*
- * Fragments of IPv6: each row is a packet, how its source cut it, in which order the fragments come, and
- * what leaves. Who is where: parcel.h.
+ * Fragments of IPv6: each row is a packet, how its source fragmented it, in which order the
+ * fragments arrive, and what leaves. The topology is in parcel.h.
  */
 #include "parcel.h"
 

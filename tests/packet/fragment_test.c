@@ -1,6 +1,6 @@
 /*
- * Fragments: each row is a packet, how it is cut, in which order the fragments come, and whether the
- * packet goes on as a whole.
+ * Fragments: each row is a packet, how it is fragmented, in which order the fragments arrive, and
+ * whether the reassembled packet is forwarded.
  */
 #include "parcel.h"
 

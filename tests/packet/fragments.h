@@ -1,5 +1,6 @@
 /*
- * Fragments for tests: packets cut and put together by code that shares nothing with the data plane.
+ * Fragments for tests: packets are fragmented and reassembled by code that shares nothing with the
+ * data plane.
  */
 #pragma once
 

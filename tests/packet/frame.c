@@ -1,4 +1,4 @@
-/* Frames for tests: see frame.h. Plain and slow on purpose. */
+/* Frames for tests: see frame.h. Simple and slow on purpose. */
 #include "frame.h"
 
 #include <string.h>

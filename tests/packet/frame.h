@@ -1,6 +1,6 @@
 /*
- * Frames for tests: built and taken apart by code that shares nothing with the data plane, its
- * checksum included, so that one mistake cannot hide another.
+ * Frames for tests: built and parsed by code that shares nothing with the data plane, not even the
+ * checksum, so a mistake in one is seen by the other.
  */
 #pragma once
 

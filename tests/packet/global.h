@@ -1,5 +1,5 @@
 /*
- * The gateway of the tests of global prefixes, and packets that are turned round.
+ * The gateway of the tests of global prefixes, and packets with source and destination exchanged.
  *
  *     berlin fd00::/64, 2001:db8:b::/48, 2001:db8:b1::/64 --- GRE 198.51.100.10 ----+
  *                                                         \-- GRE 198.51.100.11 ----+

@@ -1,6 +1,6 @@
 /*
- * Flows of global prefixes: ICMPv6 errors about them, which are forwarded as they are in both
- * directions, and their life. The picture is in global.h.
+ * Flows of global prefixes: their lifetime, and ICMPv6 errors about them, which are forwarded
+ * untranslated in both directions. The picture is in global.h.
  */
 #include "fragments.h"
 #include "global.h"

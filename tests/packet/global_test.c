@@ -1,7 +1,8 @@
 /*
- * Global prefixes: each row is a packet, and whether it goes on as it is, is translated, answered or
- * dropped. What goes on as it is must come out byte for byte, but for a hop; so must the return, out
- * of the tunnel that the packet came by; and a packet that only looks like the return must not. The picture is in global.h.
+ * Global prefixes: each row is a packet, and whether it is forwarded untranslated, translated,
+ * answered or dropped. An untranslated packet must leave byte by byte as it came, except for its
+ * hop limit. So must the return packet, by the tunnel of the forward packet. A packet that only
+ * looks like the return must be dropped. The picture is in global.h.
  */
 #include "global.h"
 

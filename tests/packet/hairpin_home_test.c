@@ -1,9 +1,9 @@
 /*
- * Home, as a property, where packets turn back in: any of 64 endpoints, equal ones of two sites among
- * them, writes to any other by its egress port. Each packet arrives at the endpoint that has this port
- * and nowhere else, from the egress port of its sender, which is of our slices (laws 1 to 3).
+ * Home, as a property, with hairpin: any of 64 endpoints, some of them equal in two sites, sends to
+ * any other by its egress port. Each packet arrives only at the endpoint that has this port, and
+ * its source is the egress port of its sender, which is in our slices (laws 1 to 3).
  *
- * HAIRPIN_SEED=n plays another game.
+ * HAIRPIN_SEED=n repeats the run of that seed.
  */
 #include "hairpin_bed.h"
 

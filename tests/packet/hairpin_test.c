@@ -1,8 +1,8 @@
 /*
- * Hairpin: a host reaches another one by the egress address and port that it has (RFC 4787 REQ-9,
- * RFC 5382 REQ-8, RFC 5508 REQ-7).
+ * Hairpin: a host reaches another one by the egress address and port of the other one (RFC 4787
+ * REQ-9, RFC 5382 REQ-8, RFC 5508 REQ-7).
  *
- * The network is drawn in hairpin_bed.h. Nothing of all this is seen at the uplink.
+ * The network is drawn in hairpin_bed.h. None of these packets leaves by the uplink.
  */
 #include "fragments.h"
 #include "hairpin_bed.h"

@@ -1,5 +1,6 @@
 /*
- * Two workers whose queues never run empty: what they hand to each other still gets its turn.
+ * Two workers whose queues are never empty: packets that they hand to each other are still
+ * processed.
  *
  *     berlin 10.0.1.0/24 --- GRE, a queue for each worker ---+--- [ worker 0 | worker 1 ] uplink
  *

@@ -10,9 +10,9 @@
  *           |
  *      16 servers: each answers each packet, in random order, some twice, some never
  *
- * Every packet carries a token that names its flow. After each run: no packet at a wrong site, none
- * changed but as it should be, every egress port inside our slices (law 2), no two flows under one
- * return key, every packet accounted for (law 3).
+ * Every packet carries a token that names its flow. After each run: no packet was at a wrong site,
+ * every packet was changed only as it should be, every egress port is in our slices (law 2), no two
+ * flows have the same return key, and every packet is accounted for (law 3).
  *
  * HOME_SEED=n repeats a run, HOME_FLOWS=n makes it longer.
  */

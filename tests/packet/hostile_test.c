@@ -1,7 +1,7 @@
 /*
- * Bad input: lengths that lie, headers beyond the packet, source routes, martians, land packets,
- * checksums, hops that ran out, broadcasts, tunnels in tunnels. Each row is a packet, and the one name
- * under which it is dropped, or the answer that the RFCs ask for. IPv4 first, IPv6 after it.
+ * Bad input: wrong lengths, headers beyond the packet, source routes, martians, land packets,
+ * checksums, expired TTLs, broadcasts, tunnels in tunnels. Each row is a packet, and the reason
+ * under which it is dropped, or the answer that the RFCs require. IPv4 first, then IPv6.
  *
  *     berlin 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.10, no key --+
  *     lisbon (any source) ------------- GRE 198.51.100.20, key 8 ---+--- [ gateway ] --- uplink

@@ -5,9 +5,9 @@
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20, key 7 -----+--- 198.51.100.1 [ gateway ] uplink
  *                                                                   egress 203.0.113.1, slice 1
  *
- * Both sites run the same flow, from the same host and port to the same server, so that an error that
- * went by addresses alone would have an even chance to go astray. What is embedded is taken from the
- * wire, where whoever makes the error sees it.
+ * Both sites run the same flow, from the same host and port to the same server. So an error that is
+ * matched by addresses alone would go to the wrong site in half of the cases. The embedded packet
+ * is taken from the wire, as a router sees it.
  */
 #include "bed.h"
 #include "frame.h"

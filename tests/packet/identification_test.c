@@ -1,6 +1,6 @@
 /*
- * Three workers fragment towards one server: no identification comes twice, whichever worker made
- * the fragments.
+ * Three workers fragment packets to one server: no identification is used twice, also not by
+ * different workers.
  *
  *     berlin 10.0.1.0/24 --- GRE, MTU 8000 ---+--- [ worker 0 | 1 | 2 ] uplink, MTU 1500
  */

@@ -1,6 +1,6 @@
 /*
- * GRE keepalives: those of the far end come back byte by byte, and nothing else does; answers to ours are
- * counted.
+ * GRE keepalives: those of the far end are sent back byte by byte, and no other packet is; answers
+ * to ours are counted.
  *
  *     berlin  198.51.100.10 no key, 198.51.100.11 key 7, 2001:db8::10 ---+--- 198.51.100.1,
  *     madrid  198.51.100.20 --------------------------------------------+     2001:db8::1 [ gateway ]

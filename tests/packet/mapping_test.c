@@ -5,9 +5,9 @@
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20 ---+--- [ gateway ] --- 203.0.113.1, ports 1024-1087
  *                                                                      203.0.113.2, the same
  *
- * A slice of 64 ports is used up in no time. A pool of one address has room for 64 endpoints of each
- * protocol if it shares no port, and for any number if it does. Where there are two sites, four of the
- * ports are for whom the other one would leave none.
+ * A slice of 64 ports is soon used up. A pool of one address has room for 64 endpoints of each
+ * protocol if it shares no port, and for any number if it does. With two sites, four of the ports
+ * are reserved for the site that has less than its fair share.
  */
 #include "bed.h"
 #include "frame.h"

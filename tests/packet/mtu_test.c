@@ -1,6 +1,6 @@
 /*
- * Sizes: each row is a packet, the way out it meets, and what leaves: one packet, so many fragments, or
- * an answer that names the size that fits.
+ * Sizes: each row is a packet, the MTU of its nexthop, and what leaves: one packet, a number of
+ * fragments, or an ICMP error with the size that fits.
  *
  *     berlin --- GRE, MTU 1476 ---+
  *     madrid --- GRE, MTU 576 ----+--- [ gateway ] --- uplink, MTU 1500

@@ -1,6 +1,7 @@
 /*
- * Flows follow the routes: each at its next packet, or by a census if it is quiet. What a route
- * refuses is dropped by name or answered, a flow's packet like a first one.
+ * Flows follow a change of routes: each at its next packet, or by a census if it is quiet. Packets
+ * that a route refuses are dropped under a reason or answered, those of an open flow like first
+ * packets.
  *
  *     berlin 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.10 ---[ gateway ]--- uplink, next hop ..:bb
  *                                                             203.0.113.1, 2001:db8:1::1

@@ -1,6 +1,6 @@
 /*
- * Fragments of tunnel packets over IPv6: each row is a tunnel packet, how it was cut on the site's
- * side, and whether what it carries goes on. Who is where: parcel.h.
+ * Fragments of tunnel packets over IPv6: each row is a tunnel packet, how the site's side
+ * fragmented it, and whether the inner packet is forwarded. The topology is in parcel.h.
  */
 #include "parcel.h"
 

@@ -1,5 +1,6 @@
 /*
- * Tunnels over IPv6: what stands around the packets that go into one, and how large they may be.
+ * Tunnels over IPv6: the outer headers of packets that go into one, and how large these packets may
+ * be.
  *
  *     berlin 10.0.1.0/24 --- GRE 2001:db8:f::10, no key --+
  *     madrid 10.0.1.0/24 --- GRE 2001:db8:f::20, key 7 ---+--- 2001:db8:f::1 [ gateway ] uplink

@@ -1,6 +1,6 @@
 /*
- * Tunnels over IPv6: each row is a packet that comes out of one, and what becomes of it. What goes in
- * is in outer6_out_test.c.
+ * Tunnels over IPv6: each row is a packet from a tunnel and its verdict. Packets into a tunnel are
+ * in outer6_out_test.c.
  *
  *     berlin 10.0.1.0/24 --- GRE 2001:db8:f::10, no key --+
  *     madrid 10.0.1.0/24 --- GRE 2001:db8:f::20, key 7 ---+--- 2001:db8:f::1 [ gateway ] uplink

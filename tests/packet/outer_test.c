@@ -1,5 +1,5 @@
 /*
- * The outer header: what a tunnel packet says of the packet inside, and what is learnt from it.
+ * The outer header: what is copied to it from the inner packet, and back from it.
  *
  *     berlin --- GRE, as it comes: DF, TTL 64 ------------------+
  *     madrid --- GRE, outer-df: false, outer-ttl: 9 ------------+--- [ gateway ] --- uplink

@@ -1,6 +1,6 @@
 /*
- * A neighbour that leaves checksums undone, as a veth does: what leaves the gateway is right, both
- * ways and of both families, inside tunnels too. The port says how many there were.
+ * A neighbour that leaves checksums undone, as a veth does: packets leave the gateway with right
+ * checksums, in both directions and both families, also inside tunnels. The port counts them.
  */
 #include "parcel.h"
 

@@ -1,7 +1,7 @@
 /*
  * Plans: see plan.h.
  *
- * What a change does not need to be sensible it need not be: all that the configuration allows.
+ * Changes need not make sense to an operator: everything that the configuration allows may happen.
  */
 #include "plan.h"
 

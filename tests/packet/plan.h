@@ -1,12 +1,13 @@
 /*
- * Plans: configurations that a test makes up, changes at random, and knows all about.
+ * Plans: configurations that a test makes, changes at random, and knows in full.
  *
  *    50 sites or so, all with the same hosts 10.0.1.10 to .25; of IPv6 those of model6.h
  *    1 to 3 tunnels each, with outer addresses 198.18.x.y, every other one with a key
  *    up to 3 pools of 203.0.113.n, with slices of 1,024 to 4,096 ports
  *
- * Who is who is told by serial numbers that never come again. Ids are given as control gives them,
- * but for the rest: one that is gone may be another's after the very next change.
+ * Sites and tunnels are identified by serial numbers that are never used again. Ids are given as
+ * the control thread gives them, but without its waiting time: an id that was given up may have a
+ * new owner after the next change.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * A port whose interface is gone: workers let go of it, every packet that was to leave by it is counted as
- * port_down, and when it is back the same flows go on.
+ * A port whose interface is gone: workers stop using it, every packet for it is counted as
+ * port_down, and when the interface is back the same flows go on.
  *
  *     berlin 10.0.1.0/24 --- GRE, a queue for each worker ---+--- [ workers ] uplink
  *

@@ -1,8 +1,9 @@
 /*
- * Protocols without a flow: every number but those of TCP, UDP and ICMP is refused under the name
- * `protocol`, from a site and from the Internet, whatever follows the IP header, and nothing of it
- * is remembered. A site is told by ICMP protocol unreachable, the first few times. GRE from the Internet is taken for a tunnel's and refused under a name of GRE. In IPv6
- * the numbers of extension headers (RFC 8200 section 4) are no protocols.
+ * Protocols without a flow: every number except those of TCP, UDP and ICMP is refused as
+ * `protocol`, from a site and from the Internet, with any content, and no state is kept. The first
+ * packets of a site are answered by ICMP protocol unreachable. GRE from the Internet is handled as
+ * a tunnel packet and refused under a reason of GRE. In IPv6 the numbers of extension headers (RFC
+ * 8200 section 4) are not protocols.
  *
  *     berlin --- GRE 198.51.100.10 --- 198.51.100.1 [ gateway ] uplink, egress 203.0.113.1
  */

@@ -1,6 +1,6 @@
 /*
- * IPv6 packets that came in fragments: what keeps them apart, what bounds them, how they are judged and
- * how they leave. Rows of fragments are in fragment6_test.c; who is where, in parcel.h.
+ * Reassembled packets of IPv6: their keys, their bounds, their verdicts and how they leave. Rows of
+ * fragments are in fragment6_test.c; the topology is in parcel.h.
  */
 #include "parcel.h"
 

@@ -1,7 +1,7 @@
 /*
- * What a site is told when a first packet is refused: ICMP destination unreachable. For want of something,
- * or over a limit, "host unreachable", as that passes (RFC 6888 REQ-11); for a source that is not its
- * own, "administratively prohibited" (RFC 5508 REQ-8).
+ * Refused first packets of a site are answered by ICMP destination unreachable. If a resource is
+ * missing or a limit is reached, the code is "host unreachable", as the condition may end (RFC 6888
+ * REQ-11). If the source is not allowed, it is "administratively prohibited" (RFC 5508 REQ-8).
  *
  *     berlin 10.0.1.0/24 --- GRE 198.51.100.10, ours 10.255.0.1, fd00::1 ---+
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20 -----------------------------+--- [ gateway ]

@@ -1,6 +1,6 @@
 /*
- * TCP segments of a site that belong to no flow: answered by a reset, as their own far end would that
- * knows nothing of the connection (RFC 9293 section 3.10.7.1), and by none if they are resets.
+ * TCP segments of a site that belong to no flow are answered by a reset, as by a server that knows
+ * nothing of the connection (RFC 9293 section 3.10.7.1). Resets are not answered.
  *
  *     berlin 10.0.1.0/24, fd00::/64 --- GRE 198.51.100.10, 2001:db8::10 ---+--- [ gateway ]
  *     madrid, any source -------------- GRE 198.51.100.20 -----------------+

@@ -1,6 +1,6 @@
 /*
- * A server that never stops sending: what it sends to a session that we have forgotten reaches no
- * host of another site.
+ * A server that never stops sending: packets to a session that has ended reach no host of another
+ * site.
  *
  *   expiry    random flows of two sites towards one server, which answers on every port that it ever
  *             saw. Where a port changes sites, the flow before was over for as long as ports rest.

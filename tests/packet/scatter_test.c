@@ -1,10 +1,10 @@
 /*
- * Fragments as a property: packets of both families, both sites and both directions, each cut as dice
- * have it, their fragments sent in any order among each other, some twice.
+ * Fragments, as a property: packets of both families, both sites and both directions are fragmented
+ * at random, and their fragments are sent in random order, some twice.
  *
- * A packet leaves when its last fragment has come and not before, whole in what it says, for the right
- * host; one that lost a fragment, or of which two overlapped, never does. In the end nothing is held, and
- * every packet and buffer is accounted for (law 3).
+ * A packet leaves only when its last fragment has arrived, with the right content, to the right
+ * host. A packet with a lost fragment or with overlapping ones never leaves. At the end nothing is
+ * held, and every packet and buffer is accounted for (law 3).
  *
  * SCATTER_SEED=n repeats a run, SCATTER_ROUNDS=n makes it longer.
  */

@@ -1,6 +1,7 @@
 /*
- * Who is a frame for? A port that hears all that is on its cable takes what is for its own Ethernet
- * address, and what asks all or a group for an address of ours. Other ports get nothing else.
+ * For which station is a frame? A promiscuous port accepts frames to its own Ethernet address, and
+ * broadcast or multicast frames that ask for an address of ours. On other ports the card sorts out
+ * all other frames.
  *
  *     underlay 02:00:00:00:00:01, a card that sorts
  *     uplink   02:00:00:00:00:02, hears all              egress 203.0.113.1, 2001:db8:1::1

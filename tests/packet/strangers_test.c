@@ -1,6 +1,6 @@
 /*
- * Strangers and fragments: between the two halves of each answer others send fragments to the same
- * address. Answers arrive as if they had not.
+ * Strangers and fragments: between the two fragments of each answer, strangers send fragments to
+ * the same address. All answers still arrive.
  *
  *     berlin, madrid --- GRE ---+--- [ gateway ] uplink --- 192.0.2.80, and strangers
  */

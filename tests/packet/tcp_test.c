@@ -1,6 +1,6 @@
 /*
- * TCP connections through the gateway: a row is a segment, who sent it, and the state of its flow
- * afterwards. Every segment is delivered, whatever it does to the state: judging it is for the ends.
+ * TCP connections through the gateway: a row is a segment, its sender, and the state of its flow
+ * afterwards. Every segment is delivered, also if it does not fit: the ends decide.
  *
  * Numbers are relative to where each side began, as a capture shows them; every transcript runs with
  * several beginnings, so that numbers wrap at different places. A segment has 8 bytes of data if its

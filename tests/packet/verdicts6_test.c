@@ -1,5 +1,5 @@
 /*
- * One IPv6 packet, one verdict: each row is a packet and what becomes of it.
+ * One IPv6 packet, one verdict: each row is a packet and its verdict.
  *
  *     berlin fd00::/64 --- GRE 198.51.100.10, no key, ours fd00::1 ---+
  *     madrid fd00::/64 --- GRE 198.51.100.20, key 7 ------------------+--- [ gateway ] uplink

@@ -1,5 +1,5 @@
 /*
- * One packet, one verdict: each row is a packet and what becomes of it.
+ * One packet, one verdict: each row is a packet and its verdict.
  *
  *     berlin 10.0.1.0/24 --- GRE 198.51.100.10, no key  ---+
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20, key 7 -----+--- 198.51.100.1 [ gateway ] uplink

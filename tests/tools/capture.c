@@ -1,9 +1,9 @@
 /*
- * See capture.h. libpcap reads the file; all else is done here, slowly and by itself, so that it
- * shares no mistake with the data plane.
+ * See capture.h. libpcap reads the file. All other work is done here, slowly and without code of
+ * the data plane, so that no mistake is shared with it.
  *
- * A conversation is found by a walk over a hash of its five-tuple, which is the same for both
- * directions. Who sends its first packet began it; TCP must begin with a SYN.
+ * A conversation is found by a hash of its five-tuple, which is the same for both directions. The
+ * sender of its first packet is the client; TCP must begin with a SYN.
  */
 #include "capture.h"
 

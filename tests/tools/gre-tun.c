@@ -2,16 +2,16 @@
  * A GRE endpoint for the far side of a tunnel, where the kernel has no GRE of its own.
  *
  * Packets that the kernel routes into a TUN interface leave as GRE (RFC 2784, RFC 2890) from a raw
- * socket, over IPv4 or IPv6 as the addresses are; GRE that comes in is checked and given to the kernel through the TUN interface. It is the
- * other implementation that ours is tested against, so it shares no code with src/.
+ * socket, over IPv4 or IPv6. Received GRE is checked and given to the kernel through the TUN
+ * interface. The gateway is tested against this implementation, so it shares no code with src/.
  *
  * One thread for each direction, a batch of packets a system call where the kernel offers that. Both
  * end with the process: SIGINT and SIGTERM print the counters, one "name value" a line, and exit.
  * The TUN interface disappears with the process.
  *
- * Strict where a careful peer is: another key, a missing key, a wrong checksum or a header cut short
- * is counted and dropped. The sequence number of what comes in is not enforced: RFC 2890 leaves that
- * to the receiver.
+ * It is as strict as a careful peer: packets with another key, a missing key, a wrong checksum or a
+ * truncated header are counted and dropped. Received sequence numbers are not enforced: RFC 2890
+ * leaves that to the receiver.
  */
 #include <arpa/inet.h>
 #include <err.h>

@@ -4,7 +4,7 @@
  *
  *     guard-hold INTERFACE EGRESS-ADDRESS
  *
- * Says "ready", and takes it off on SIGTERM.
+ * Prints "ready"; removes the guard on SIGTERM.
  */
 #include "control/port/port_internal.h"
 #include "in/steer.h"
