@@ -262,7 +262,7 @@ static void only_outbound_packets_keep_it(void **state)
 	tear_down();
 }
 
-/* Nobody outside keeps a closed connection by having its host answer with resets. */
+/* An outside host cannot keep a closed connection alive by making its host answer with resets. */
 static void resets_do_not_keep_it(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);
@@ -338,7 +338,7 @@ static void a_closed_port_rests(void **state)
 	tear_down();
 }
 
-/* The hand has not come by yet, and the table is full of what is over: no first packet is refused. */
+/* The sweep has not run yet, and the table is full of expired flows: no first packet is refused. */
 static void what_is_over_makes_room(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);

@@ -428,7 +428,9 @@ void bed_close(struct bed *bed, unsigned port, bool closed)
 	publish(bed, &(struct publication){.ports = bed->worker_ports});
 }
 
-/* With AddressSanitizer: who reads behind the frame is stopped, until the next bed_run() is over. */
+/*
+ * With AddressSanitizer: a read behind the frame ends the test, until the next bed_run() is over.
+ */
 static void fence(struct bed *bed, struct rte_mbuf *m)
 {
 #ifdef __SANITIZE_ADDRESS__

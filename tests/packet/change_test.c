@@ -279,7 +279,7 @@ static void open_flows(void)
 	run.opened += n;
 }
 
-/* Home, by the tunnel that the model says, and as it should be. */
+/* At the right site, by the tunnel that the model expects, with the right content. */
 static void check_at_home(const struct frame *out)
 {
 	const struct flow_model *m = model_of(out->token);
@@ -417,7 +417,7 @@ static void check_numbers(void)
 	bed_check(run.bed);
 }
 
-/* Who is new has counted nothing, whoever had the number before. */
+/* A new owner begins with counters of 0, whatever the former owner of the id had counted. */
 static void check_new(const struct plan *before)
 {
 	for (unsigned i = 0; i < run.plan.n_sites; i++) {

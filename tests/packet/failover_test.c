@@ -109,7 +109,7 @@ static void answer(uint16_t flow, uint16_t payload)
 	bed_run(bed);
 }
 
-/* By which tunnel does each flow's answer come home? 0: by none. */
+/* By which tunnel does each flow's answer go? 0: by none. */
 static uint16_t comes_home(uint16_t flow)
 {
 	struct frame out;
@@ -167,7 +167,7 @@ static void substitute_stands_in(void **state)
 	all_come_home_by(B1);
 }
 
-/* What fits is what fits the substitute. */
+/* The MTU is that of the substitute. */
 static void mtu_is_the_substitutes(void **state)
 {
 	struct frame out;
@@ -184,7 +184,7 @@ static void mtu_is_the_substitutes(void **state)
 	assert_int_equal(out.dport, 1300);
 }
 
-/* Too large for anything: a tunnel that is gone says nothing of MTUs. */
+/* Too large for any MTU: for a tunnel that is gone no too big is sent. */
 static void what_is_gone_answers_nobody(void **state)
 {
 	struct frame out;

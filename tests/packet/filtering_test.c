@@ -81,7 +81,7 @@ static void send_frame(unsigned port, const struct frame *f)
 	bed_run(bed);
 }
 
-/* What comes out of @port, if anything does. */
+/* The packet that comes out of @port, if there is one. */
 static bool take(unsigned port, struct frame *out)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -260,7 +260,7 @@ static void strangers_find_the_host(void **state)
 	}
 }
 
-/* The same flow from both sides in one burst is one flow, whoever is first. */
+/* The same flow from both sides in one burst is one flow, whichever side is first. */
 static void both_begin_at_once(void **state)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -299,14 +299,14 @@ struct limit_row {
 	enum drop drop; /* the others */
 };
 
-/* What the host itself has open counts, too: one flow, half-open if it is TCP. */
+/* The host's own flow counts, too: one flow, half-open if it is TCP. */
 static const struct limit_row limit_rows[] = {
 	{"flows", "flows: 5", UDP, 2, DROP_SITE_FLOWS},
 	{"half-open connections", "half-open: 3", TCP, 1, DROP_HALF_OPEN},
 	{"flows a second", "new-flows-per-second: 8", UDP, 3, DROP_SITE_RATE},
 };
 
-/* Law 5: what the Internet opens counts as the site's own, and only that site pays, with half. */
+/* Law 5: flows that the Internet opens count as the site's own, up to half of its limits. */
 static void limits_hold(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(limit_rows); i++) {
@@ -422,7 +422,7 @@ static void a_connection_from_outside(void **state)
 	stop();
 }
 
-/* A connection that nobody accepted is forgotten like any other that did not open. */
+/* A connection that was not accepted ends like any other that did not open. */
 static void half_open_from_outside_ends(void **state)
 {
 	struct frame f, out;
@@ -493,7 +493,7 @@ static void strangers_follow_a_site_that_moved(void **state)
 	}
 }
 
-/* When the mapping ends, its port is closed; who has it next is somebody else's neighbour. */
+/* When the mapping ends, its port is closed; its next owner has peers of its own. */
 static void the_door_closes_with_the_mapping(void **state)
 {
 	struct frame f, out;
@@ -511,7 +511,7 @@ static void the_door_closes_with_the_mapping(void **state)
 	stop();
 }
 
-/* RFC 6888 REQ-8: nobody hears for two minutes what was meant for another. */
+/* RFC 6888 REQ-8: for two minutes no other host gets packets that were for the former owner. */
 static void a_port_rests(void **state)
 {
 	static const struct {

@@ -131,7 +131,7 @@ static void pass(uint64_t ns)
 		worker_turn(bed_worker(bed, 0));
 }
 
-/* A tenth of a second's flood at once: little of it finds the place of what is over. */
+/* A tenth of a second's flood at once: few of its packets find an expired flow. */
 static void is_refused(const struct row *row)
 {
 	struct site_counters before, after;

@@ -175,7 +175,10 @@ static void at_uplink(const struct frame *f)
 	};
 }
 
-/* Nothing answers the flood, so what goes into a tunnel is the neighbour's, or says what is refused. */
+/*
+ * The flood is not answered, so packets into a tunnel are the neighbour's, or ICMP errors about
+ * refusals.
+ */
 static void at_underlay(const struct frame *f)
 {
 	if (f->proto == ICMP) {
@@ -233,7 +236,7 @@ static void open_flow(void)
 	talk(i, ACK, ACK);
 }
 
-/* Returns of no flow: every port of our egress address, from hosts that nobody has asked. */
+/* Returns of no flow: to every port of our egress address, from hosts to which no site has sent. */
 static struct frame internet_frame(uint32_t n, bool tcp)
 {
 	return (struct frame){

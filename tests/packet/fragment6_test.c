@@ -230,7 +230,7 @@ static void check_counters(struct bed *bed, const struct row *row, unsigned sent
 	assert_int_equal(c.answers[ANSWER_FRAGMENT_TIMEOUT], row->told);
 }
 
-/* The error that says so (RFC 4443 section 3.3), with the first fragment as far as it fits. */
+/* The error (RFC 4443 section 3.3) embeds as much of the first fragment as fits. */
 static void check_told(struct bed *bed, const struct row *row)
 {
 	static const struct ip6 host = PARCEL_HOST6, inside = PARCEL_INSIDE6;

@@ -177,7 +177,7 @@ static void check_counters(struct bed *bed, const struct row *row, unsigned sent
 	assert_int_equal(c.answers[ANSWER_FRAGMENT_TIMEOUT], row->told);
 }
 
-/* The error that says so, with the first fragment as far as it fits. */
+/* The error embeds as much of the first fragment as fits. */
 static void check_told(struct bed *bed, const struct row *row)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -289,7 +289,7 @@ static void keys_differ(void **state)
 	bed_destroy(bed);
 }
 
-/* berlin fills its part with packets that never become whole; madrid and the Internet go on. */
+/* berlin fills its part with packets that are never complete; madrid and the Internet go on. */
 static void a_site_has_its_part(void **state)
 {
 	static struct parcel berlin, madrid;
@@ -325,7 +325,10 @@ static void a_site_has_its_part(void **state)
 	bed_destroy(bed);
 }
 
-/* Errors about nothing but what may have one: not an error, nor what came from the Internet. */
+/*
+ * Errors only about packets that may have one: not about an error, not about packets from the
+ * Internet.
+ */
 static void who_is_not_told(void **state)
 {
 	static const struct {
@@ -369,7 +372,7 @@ static void too_many_pieces(void **state)
 	bed_destroy(bed);
 }
 
-/* The largest packets there are, both ways, through fragments of 1,400 bytes. */
+/* The largest packets, in both directions, in fragments of 1,400 bytes. */
 static void largest(void **state)
 {
 	static const size_t sizes[] = {20000, 65000, 65300, 65400, 65471, 65500, 65534, 65535};
@@ -413,7 +416,10 @@ static void ping_of_death(void **state)
 	bed_destroy(bed);
 }
 
-/* Fragments inside fragments: the tunnel's packet is cut, and what it carries is a fragment. */
+/*
+ * Fragments inside fragments: the tunnel's packet is fragmented, and its inner packet is a
+ * fragment.
+ */
 static void both_at_once(void **state)
 {
 	static struct parcel outer;
@@ -445,7 +451,10 @@ static void both_at_once(void **state)
 	bed_destroy(bed);
 }
 
-/* What is whole is judged as any packet: here it has no hops left, is too big, or starts nothing. */
+/*
+ * A reassembled packet is handled like any other: here its TTL has expired, it is too big, or it
+ * may start no flow.
+ */
 static void wholes_are_judged(void **state)
 {
 	static const struct {

@@ -155,7 +155,7 @@ static bool add(struct fragments *p, const uint8_t *frame, size_t len, const cha
 	return true;
 }
 
-/* The header checksum of the fragment as it came: frame_parse() looks at the whole's only. */
+/* The header checksum of the fragment: frame_parse() checks only that of the reassembled packet. */
 static bool sums_up(const uint8_t *ip)
 {
 	uint8_t copy[20];

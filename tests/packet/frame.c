@@ -326,7 +326,7 @@ static bool parse_l4(const uint8_t *l4, size_t len, struct frame *f, const char 
 	       sum16(pseudo_of(f, len), l4, len) == 0xffff;
 }
 
-/* The transport header of an IPv6 packet, which may be cut off behind @len bytes. */
+/* The transport header of an IPv6 packet, which may be truncated after @len bytes. */
 static size_t parse_ip6(const uint8_t *ip, size_t len, struct frame *f)
 {
 	size_t at = 40;
@@ -360,7 +360,7 @@ static bool parse_inner6(const uint8_t *ip, size_t len, struct frame *f, const c
 	return parse_l4(ip + at, len - at, f, why);
 }
 
-/* What the outer header says; its length. */
+/* The fields of the outer header; its length. */
 static size_t parse_outer(const uint8_t *ip, struct frame *f)
 {
 	f->outer_six = ip[0] >> 4 == 6;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* An error about a packet of a flow: who makes it, and under which address it goes on. */
+/* An error about a packet of a flow: its sender, and its source address after translation. */
 struct error_row {
 	const char *why;
 	bool from_site;
@@ -214,7 +214,7 @@ static void a_flow_that_ended_lets_nothing_in(void **state)
 	bed_destroy(bed);
 }
 
-/* The one thing in a packet that is changed: it must fit the tunnel, both ways. */
+/* The only field that is changed: it must fit the tunnel, in both directions. */
 static void the_mss_fits_the_tunnel(void **state)
 {
 	struct bed *bed = global_bed(1);
@@ -297,7 +297,7 @@ static void without_an_address_of_ours(void **state)
 	bed_destroy(bed);
 }
 
-/* The packet @ip in three fragments, the last one first, around it what @around says. */
+/* The packet @ip in three fragments, the last one first, in the outer headers of @around. */
 static void put_in_pieces(struct bed *bed, unsigned port, const struct frame *around,
 			  const uint8_t *ip, size_t len, uint32_t id)
 {
@@ -312,7 +312,7 @@ static void put_in_pieces(struct bed *bed, unsigned port, const struct frame *ar
 	bed_run(bed);
 }
 
-/* What came out by @port is the packet @ip again, a hop further. */
+/* The packet that came out by @port is @ip with one hop less. */
 static void expect_whole(struct bed *bed, unsigned port, const uint8_t *ip, size_t len)
 {
 	static struct fragments fragments;

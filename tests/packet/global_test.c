@@ -171,7 +171,7 @@ static uint64_t dropped(struct bed *bed, enum drop drop)
 	return bed_counters(bed).drops[drop];
 }
 
-/* What looks like the return but for one thing is nobody's. */
+/* A packet that differs from the return in one field belongs to no flow. */
 static void send_lookalikes(struct bed *bed, const struct row *row, const uint8_t *back, size_t len)
 {
 	uint8_t proto, ip[BED_FRAME_MAX];

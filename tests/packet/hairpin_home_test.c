@@ -37,7 +37,10 @@ static bool is_ours(uint32_t addr, uint16_t port)
 	return addr >= IP(203, 0, 113, 1) && addr <= IP(203, 0, 113, 2) && port / 2048 == 1;
 }
 
-/* The token says from whom to whom; everybody hears only what was sent to it, by its sender's name. */
+/*
+ * The token names sender and receiver; each endpoint gets only packets for itself, from its
+ * sender's egress port.
+ */
 static void check_delivered(const struct frame *out)
 {
 	const struct end *to = &run.ends[out->token % ENDS];

@@ -137,7 +137,7 @@ static void who_was_written_to_gets_through(void **state)
 	}
 }
 
-/* A whole connection: who is called knows it by its state. */
+/* A complete connection: the state of the flow at the called host. */
 static void a_connection(void **state)
 {
 	static const struct {
@@ -191,7 +191,7 @@ struct refused_row {
 	uint8_t proto;
 };
 
-/* Where there is no hairpin the host is told so, as of any place that it can not reach. */
+/* Without hairpin the host gets ICMP unreachable, as for any address that it cannot reach. */
 static const struct refused_row refused[] = {
 	{"another gateway's slice", INDEPENDENT, {IP(203, 0, 113, 1), 9000}, UDP},
 	{"a port of services", INDEPENDENT, {IP(203, 0, 113, 1), 80}, TCP},
@@ -221,7 +221,7 @@ static void where_it_ends(void **state)
 	}
 }
 
-/* An identifier can't say both who asks and who is asked: the address itself answers. */
+/* An identifier cannot name both sender and receiver: the gateway answers for the address. */
 static void a_ping_is_answered(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000};
@@ -263,7 +263,7 @@ static void hops(void **state)
 	stop();
 }
 
-/* What the ICMP error taken last embeds. */
+/* The embedded packet of the ICMP error taken last. */
 static struct frame embedded_of_error(void)
 {
 	size_t len = taken.len;
@@ -276,7 +276,7 @@ static struct frame embedded_of_error(void)
 	return embedded;
 }
 
-/* The error taken last is for @a, about what it sent to @to. */
+/* The error taken last is for @a, about a packet that it sent to @to. */
 static void check_error(const struct frame *out, const struct end *a, uint8_t proto,
 			const struct outside *to)
 {
@@ -385,7 +385,10 @@ static void send_error(const struct end *to_site, uint32_t by, uint8_t type, uin
 	bed_run(bed);
 }
 
-/* RFC 5508 REQ-7: errors about hairpinned packets, both ways, from the host and from its router. */
+/*
+ * RFC 5508 REQ-7: errors about hairpinned packets, in both directions, from the host and from its
+ * router.
+ */
 static void errors_come_back(void **state)
 {
 	static const struct {
@@ -426,7 +429,7 @@ static void errors_come_back(void **state)
 	}
 }
 
-/* What b may have is b's limit, not a's; and a's flow ends by itself. */
+/* The flow of b counts against b's limit, not a's; and a's flow ends by itself. */
 static void a_mapping_of_each(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000}, b = {MADRID, HOST, 5000};

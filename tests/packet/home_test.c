@@ -249,7 +249,7 @@ static struct flow_model *model_of(uint64_t token)
 	return m;
 }
 
-/* What left for the Internet: is it what it should be? Then a server answers, perhaps. */
+/* Is the packet that left for the Internet right? Then a server answers, perhaps. */
 static void at_uplink(const uint8_t *bytes, size_t len)
 {
 	struct frame out;
@@ -293,7 +293,7 @@ static void at_uplink(const uint8_t *bytes, size_t len)
 		};
 }
 
-/* What went into a tunnel: is it the site that started the flow? */
+/* Did the packet go into a tunnel of the site that started the flow? */
 static void at_underlay(const uint8_t *bytes, size_t len)
 {
 	struct frame out;

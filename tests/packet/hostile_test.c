@@ -50,7 +50,7 @@ static const char yaml[] =
 	"     {address: '2001:db8:1::1', slices: [1]}]}\n"
 	"flows: {capacity: 4096}\n";
 
-/* A byte that is not as frame.c builds it: @at counts from one, 0 is none. */
+/* A byte that differs from what frame.c builds: @at counts from one, 0 is none. */
 struct poke {
 	uint8_t at, value;
 };
@@ -325,7 +325,7 @@ static void poke(uint8_t *bytes, const struct poke *pokes, size_t n)
 			bytes[pokes[i].at - 1] = pokes[i].value;
 }
 
-/* Between the header and what it carries. */
+/* Between the header and its payload. */
 static size_t insert_options(const struct row *row, uint8_t *ip, size_t len)
 {
 	memmove(ip + 20 + row->n_options, ip + 20, len - 20);

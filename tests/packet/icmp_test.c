@@ -167,7 +167,7 @@ static struct frame first_packet(const struct row *row, bool madrid)
 	return f;
 }
 
-/* What came out by @port, which must be something; its bytes in @raw. */
+/* The packet that came out by @port; there must be one; its bytes in @raw. */
 static size_t take_one(struct bed *bed, const struct row *row, unsigned port, uint8_t *raw,
 		       struct frame *f)
 {
@@ -279,7 +279,7 @@ static size_t build_error(const struct scene *s, uint8_t *frame, size_t *embedde
 	return len;
 }
 
-/* The error as it came out at the other side, and what it embeds there. */
+/* The error as it came out at the other side, and its embedded packet. */
 static void check_delivered(struct scene *s, size_t embedded_packet)
 {
 	const struct row *row = s->row;
@@ -367,7 +367,7 @@ static void every_row(void **state)
 	}
 }
 
-/* An error for a port that no flow has, and one about a flow of somebody else's. */
+/* An error for a port without a flow, and one about a flow of another host. */
 static void about_nothing(void **state)
 {
 	const struct row row = {"about no flow", INTERNET, UNREACHABLE, 3, UDP};

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 enum { UNDERLAY, UPLINK, UDP = 17, WORKERS = 3, FLOWS = 60, PACKETS = 45000, AT_ONCE = 15 };
-enum { NUMBERS = 65536, PIECES = 2, ID_AT = 14 + 4, OFFSET_AT = 14 + 6 };
+enum { NUMBERS = 65536, FRAGMENTS = 2, ID_AT = 14 + 4, OFFSET_AT = 14 + 6 };
 
 static const char yaml[] =
 	"workers: 3\n"
@@ -71,7 +71,7 @@ static void test_no_number_comes_twice(void **state)
 		bed_run(bed);
 		n += take_all(bed, seen);
 	}
-	assert_int_equal(n, PACKETS * PIECES);
+	assert_int_equal(n, PACKETS * FRAGMENTS);
 	for (unsigned w = 0; w < WORKERS; w++) {
 		struct worker_counters c;
 

@@ -179,7 +179,7 @@ static size_t build_inner(const struct inner *i, uint8_t *ip)
 	return len;
 }
 
-/* Did the packet of the row come back as it was? */
+/* Did the packet of the row come back unchanged? */
 static bool play(const struct row *row)
 {
 	uint8_t inner[512], bytes[BED_FRAME_MAX];
@@ -221,7 +221,7 @@ static void every_row(void **state)
 	}
 }
 
-/* Ten at once and ten a second of each tunnel. Who sends more is told nothing. */
+/* Ten at once and ten a second for each tunnel. More are not answered. */
 static void there_is_a_limit(void **state)
 {
 	static const struct row madrid = {

@@ -85,7 +85,7 @@ static void send_frame(unsigned port, const struct frame *f)
 	bed_run(bed);
 }
 
-/* What comes out of @port, if anything does. */
+/* The packet that comes out of @port, if there is one. */
 static bool take(unsigned port, struct frame *out)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -112,7 +112,7 @@ static struct frame packet_of(uint32_t remote, uint8_t proto, uint16_t sport)
 	};
 }
 
-/* Sends it and says how it left; false: it was refused, and perhaps the host was told. */
+/* Sends it and says how it left; false: it was refused, perhaps with an ICMP error. */
 static bool leaves(const struct frame *f, struct frame *out)
 {
 	send_frame(UNDERLAY, f);
@@ -206,13 +206,15 @@ static uint64_t drops(enum drop reason)
 	return bed_counters(bed).drops[reason];
 }
 
-/* Dropped under that name, or told. */
+/* Dropped under that reason, or answered by ICMP. */
 static uint64_t exhausted(void)
 {
 	return drops(DROP_EGRESS_EXHAUSTED) + bed_counters(bed).answers[ANSWER_EXHAUSTED];
 }
 
-/* Exhausted means that none is left; who has one may still talk to whom he likes. */
+/*
+ * Exhausted means that no port is left; an endpoint that has one may still send to any destination.
+ */
 static void no_port_is_shared(void **state)
 {
 	start_sites(1, INDEPENDENT, 1, 1);
@@ -223,7 +225,7 @@ static void no_port_is_shared(void **state)
 	stop();
 }
 
-/* Law 5: a site that takes what it can get leaves something for the other. */
+/* Law 5: a site that takes all that it can get leaves ports for the other. */
 static void some_ports_are_kept_for_others(void **state)
 {
 	unsigned taken;
@@ -292,7 +294,7 @@ static void a_mapping_lives_while_any_flow_does(void **state)
 	stop();
 }
 
-/* In both mappings, with the filtering that is the default: who was not written to gets nothing in, and nobody else either. */
+/* In both mappings, with the default filtering: a host to which nothing was sent cannot send in. */
 static void only_who_was_asked_may_answer(void **state)
 {
 	static const struct {

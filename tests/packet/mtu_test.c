@@ -321,7 +321,7 @@ static void an_underlay_gets_narrow(void **state)
 	bed_destroy(bed);
 }
 
-/* The MSS of a SYN, both ways, is what fits the tunnel. */
+/* The MSS of a SYN fits the tunnel, in both directions. */
 static void mss_is_clamped(void **state)
 {
 	static const struct {
@@ -359,7 +359,7 @@ static void mss_is_clamped(void **state)
 	}
 }
 
-/* A router on the way to berlin takes less: from now on so does the tunnel, until it takes more again. */
+/* A router on the path to berlin has a smaller MTU: the tunnel uses it until it is larger again. */
 static void a_path_gets_narrow(void **state)
 {
 	static const struct {
@@ -419,7 +419,7 @@ static void mss_fits_narrow_ports(void **state)
 	bed_destroy(bed);
 }
 
-/* A SYN says so, too. */
+/* A SYN shows it, too. */
 static void mss_fits_a_narrow_path(void **state)
 {
 	const struct row row = {"mss", usual, BERLIN, OUT, TCP};

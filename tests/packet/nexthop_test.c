@@ -107,7 +107,7 @@ static void test_flows_follow(void **state)
 	assert_int_equal(bed_counters(bed).flows, 2); /* the same ones */
 }
 
-/* Too large for the neighbour of before and of now: told so, as ever. */
+/* Too large for the old neighbour and the new one: answered with too big. */
 static void test_too_big_all_the_same(void **state)
 {
 	struct frame large = four;
@@ -164,7 +164,7 @@ static void expect_refusal(size_t i, bool is_six, const struct worker_counters *
 	assert_int_equal(f.icmp_code, is_six ? rows[i].code6 : rows[i].code);
 }
 
-/* A flow that exists, and a first packet; and the flow goes on when there is a route again. */
+/* An open flow, and a first packet; the flow goes on when there is a route again. */
 static void test_refusals(void **state)
 {
 	const struct frame *families[] = {&four, &six};
@@ -206,7 +206,7 @@ static void take_census(struct census *c)
 		worker_turn(bed_worker(bed, 0));
 }
 
-/* Quiet flows are given their new nexthop; and whoever has none now is not counted for the old one. */
+/* Quiet flows get their new nexthop; a flow that has none now is not counted for the old one. */
 static void test_census(void **state)
 {
 	static struct census c;
@@ -253,7 +253,7 @@ static void test_census_without_what_rests(void **state)
 	assert_int_equal(worker_take_wanted(bed_worker(bed, 0), wanted, CONTEXT_WANTED_MAX), 0);
 }
 
-/* A SYN goes out; its answer comes back when routes have moved to @to: the MSS it is let say. */
+/* A SYN goes out; its answer comes back after routes have moved to @to. The MSS of the answer. */
 static uint16_t answered_mss(const struct frame *family, int to)
 {
 	struct frame syn = *family, out, back;

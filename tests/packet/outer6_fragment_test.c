@@ -145,7 +145,10 @@ static void every_row(void **state)
 	}
 }
 
-/* Fragments inside fragments: the tunnel's packets are cut, and what they carry are fragments. */
+/*
+ * Fragments inside fragments: the tunnel's packets are fragmented, and their inner packets are
+ * fragments.
+ */
 static void both_at_once(void **state)
 {
 	for (unsigned six = 0; six < 2; six++) {
@@ -208,7 +211,10 @@ static void several_workers(void **state)
 	with_four_workers(no_ipv6_flows, false);
 }
 
-/* Where no IPv6 is forwarded, a fragment of it that was cut once more is not even kept. */
+/*
+ * If no IPv6 is forwarded, a fragment of an IPv6 packet is not held, also if it came in fragments
+ * itself.
+ */
 static void without_ipv6_flows(void **state)
 {
 	struct bed *bed = bed_create(one_worker_no_ipv6, 1);
@@ -233,7 +239,7 @@ static void without_ipv6_flows(void **state)
 	bed_destroy(bed);
 }
 
-/* Whoever sends fragments to a tunnel's end, from a thousand addresses, does not disturb a site's. */
+/* Fragments from a thousand addresses to a tunnel's end do not disturb those of a site. */
 static void strangers_leave_room(void **state)
 {
 	enum { WAITING = 12, SOURCE = 8 };

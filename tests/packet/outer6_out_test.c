@@ -65,7 +65,7 @@ static const char yaml[] =
 #define UDP6_TO_SERVER                                                                             \
 	.six = true, .src6 = HOST6, .dst6 = SERVER6, .sport = 5000, .dport = 53, .proto = UDP
 
-/* Sends @in by @at and reads what came out by @to, which must be something. */
+/* Sends @in by @at and reads the packet that came out by @to; there must be one. */
 static void pass(struct bed *bed, const struct frame *in, unsigned at, unsigned to,
 		 struct frame *out)
 {
@@ -97,7 +97,7 @@ static struct frame answer_to(const struct frame *mapped, uint16_t size)
 	};
 }
 
-/* Two sites at one outer address, and one over IPv4: what goes back stands in the right headers. */
+/* Two sites at one outer address, and one over IPv4: returns get the right outer headers. */
 static void each_home_by_its_headers(void **state)
 {
 	const struct frame sites[] = {
@@ -175,7 +175,7 @@ static void labels(void **state)
 	label_of_a_flow(true);
 }
 
-/* What the gateway says itself belongs to the flow that it is about. */
+/* The gateway's own errors have the label of the flow that they are about. */
 static void label_of_answers(bool six)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -208,7 +208,10 @@ static void labels_of_answers(void **state)
 	label_of_answers(true);
 }
 
-/* A packet that is cut before it goes in: each fragment has headers and the flow's label. */
+/*
+ * A packet that is fragmented before encapsulation: each fragment has outer headers and the flow's
+ * label.
+ */
 static void pieces_have_the_label(void **state)
 {
 	struct frame first = {FROM_BERLIN, UDP_TO_SERVER}, mapped, back, out, whole;
@@ -245,7 +248,10 @@ static const struct size_row sizes[] = {
 	{"as configured", {FROM_SPAIN(8), TCP_TO_SERVER}, 1000},
 };
 
-/* What just fits goes in, one byte more is answered with the size, and SYNs are told before. */
+/*
+ * A packet that just fits is encapsulated, one byte more is answered with the size, and the MSS of
+ * SYNs is clamped.
+ */
 static void sizes_follow_the_tunnel(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -276,7 +282,7 @@ static void sizes_follow_the_tunnel(void **state)
 	}
 }
 
-/* Inner IPv6 that does not fit is answered with "packet too big", always. */
+/* Inner IPv6 that does not fit is always answered with "packet too big". */
 static void sizes_of_ipv6(void **state)
 {
 	struct frame first = {OUTER(BERLIN), UDP6_TO_SERVER}, mapped, back, out;

@@ -375,7 +375,7 @@ static void every_row(void **state)
 	}
 }
 
-/* Sends @in by @at and reads what came out by @to, which must be something. */
+/* Sends @in by @at and reads the packet that came out by @to; there must be one. */
 static void pass(struct bed *bed, const struct frame *in, unsigned at, unsigned to,
 		 struct frame *out)
 {
@@ -391,7 +391,7 @@ static void pass(struct bed *bed, const struct frame *in, unsigned at, unsigned 
 		fail_msg("came out with a wrong %s", why);
 }
 
-/* Who asks for the tunnel's end is told where it is; on ports without a kernel nobody else would. */
+/* Requests for the tunnel's end are answered; on ports without a kernel nobody else would do it. */
 static void neighbours_find_the_end(void **state)
 {
 	static const struct {

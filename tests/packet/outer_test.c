@@ -70,7 +70,7 @@ static struct frame from(uint32_t site, enum family family, uint8_t tos, uint8_t
 	};
 }
 
-/* Sends one packet; what came out by @to, its bytes in @raw. False: nothing. */
+/* Sends one packet; the packet that came out by @to, its bytes in @raw. False: none. */
 static bool pass(struct bed *bed, const struct frame *in, unsigned at, unsigned to, uint8_t *raw,
 		 struct frame *out)
 {
@@ -198,7 +198,7 @@ static void tos_goes_in(void **state)
 	check_tos(SIX);
 }
 
-/* A tunnel packet that may be cut underway has an identification of its own. */
+/* A tunnel packet that routers may fragment has an identification of its own. */
 static void identifications(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);

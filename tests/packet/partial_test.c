@@ -35,7 +35,7 @@ static struct port_counters count(struct bed *bed, uint16_t port)
 	return sum;
 }
 
-/* Takes what left by @port; frame_parse() looks at its checksums. */
+/* Takes the packet that left by @port; frame_parse() checks its checksums. */
 static struct frame take(struct bed *bed, unsigned port, const char *why)
 {
 	uint8_t frame[BED_FRAME_MAX];

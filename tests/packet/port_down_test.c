@@ -71,7 +71,7 @@ static unsigned take_all(struct bed *bed)
 	return n;
 }
 
-/* What waits in the queue of a closed port is not received: its device may be gone. */
+/* Packets in the queue of a closed port are not received: its device may be gone. */
 static void check_not_received(struct bed *bed)
 {
 	static const uint8_t bytes[64];

@@ -51,7 +51,7 @@ static void sites_do_not_mix(void **state)
 	parcel_send_piece(bed, &berlin, last.at, last.end);
 	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
-	/* Outside they have one address: what leaves differs. */
+	/* Outside they have one address: their packets differ. */
 	assert_int_equal(fragments.n, 2);
 	assert_int_not_equal(fragments.id, id);
 	bed_check(bed);
@@ -149,7 +149,7 @@ static void a_site_has_its_part(void **state)
 	bed_destroy(bed);
 }
 
-/* The largest packets there are, both ways. Their source believes in 1,448 bytes, and so do we. */
+/* The largest packets, in both directions. Their source assumes 1,448 bytes, and so do we. */
 static void largest(void **state)
 {
 	static const size_t sizes[] = {20000, 65000, 65100, 65200, 65495, 65528, 65535};
@@ -174,7 +174,7 @@ static void largest(void **state)
 	bed_destroy(bed);
 }
 
-/* Fragments are cut as small as the source cut them, but not into more than we join. */
+/* Fragments are as small as those of the source, but no more than can be reassembled. */
 static void many_pieces(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -191,7 +191,10 @@ static void many_pieces(void **state)
 	bed_destroy(bed);
 }
 
-/* What is whole is judged as any packet. Here it has no hops left, starts nothing, or is a ping. */
+/*
+ * A reassembled packet is handled like any other. Here its TTL has expired, it may start no flow,
+ * or it is a ping.
+ */
 static void wholes_are_judged(void **state)
 {
 	static const struct {
@@ -258,7 +261,7 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Nobody can foretell the next one (RFC 7739), and none comes twice. */
+/* The next one cannot be predicted (RFC 7739), and none is used twice. */
 static void identifications(void **state)
 {
 	enum { N = 4096 };

@@ -254,7 +254,9 @@ static void a_full_table(void **state)
 	stop();
 }
 
-/* Refusals may say no more than half of all that may be said: a flood keeps no other error back. */
+/*
+ * Errors about refusals use at most half of the rate limit: a flood does not suppress other errors.
+ */
 static void a_flood_leaves_room(void **state)
 {
 	const struct row *row = &rows[0];

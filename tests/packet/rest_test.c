@@ -79,7 +79,7 @@ static const struct row {
 static struct bed *bed;
 static uint32_t now_s;
 
-/* Of a port: whose flow was kept alive last, and when. */
+/* Of a port: the site whose flow was kept alive last, and when. */
 static struct last {
 	uint8_t site; /* 0: nobody had it yet; 1 berlin, 2 madrid */
 	uint32_t at_s;
@@ -154,7 +154,7 @@ static uint16_t open_flow(const struct row *row, uint8_t site, uint16_t sport)
 	return send_and_take(UNDERLAY, &f, UPLINK, &out) ? out.sport : 0;
 }
 
-/* What the server goes on sending; the site that it reaches, or 0. */
+/* A packet that the server still sends; the site that it reaches, or 0. */
 static uint8_t send_return(const struct row *row, uint16_t port)
 {
 	const struct frame f = {
@@ -224,7 +224,7 @@ static void after_expiry(void **state)
 		wait_for(REST + 2);
 		for (uint16_t step = 0; step < STEPS; step++) {
 			wait_for(1 + dice_roll(&dice, STEP_MAX));
-			/* What it keeps alive for ever would leave no port. */
+			/* Flows that are always kept alive would leave no port. */
 			if (!is_both || step % 32 == 0)
 				send_to_all(row);
 			if (dice_roll(&dice, 2) == 0)
@@ -240,7 +240,7 @@ static void after_expiry(void **state)
 
 enum { WIDE = 2048, BEFORE = 900, AFTER = 450, RUNS = 6 };
 
-/* A run uses many ports towards the server; the next one begins with none of them. */
+/* A run uses many ports towards the server; the next run begins with other ones. */
 static void run_once(const struct row *row, uint32_t run, bool *used)
 {
 	uint8_t site = (uint8_t)(1 + run % 2);

@@ -22,7 +22,7 @@
 enum {
 	FLOWS = 12, /* two sites, two families, three protocols */
 	PACKETS = 10, /* at a time */
-	PIECES = 100, /* of each */
+	FRAGMENTS = 100, /* of each */
 	ROUNDS_DEFAULT = 150,
 	MTU = 1500,
 };
@@ -42,7 +42,7 @@ struct scattered {
 	bool returns, dead;
 	size_t size; /* of fragments */
 	unsigned n, left; /* fragments */
-	bool sent[PIECES];
+	bool sent[FRAGMENTS];
 };
 
 static struct {
@@ -91,7 +91,7 @@ static void make_packet(struct scattered *s, unsigned serial)
 	s->frame = s->returns ? m->back : m->out;
 	s->frame.token = ++run.token;
 	s->size = 24 + 8 * random_below(one_in(3) ? 170 : 40);
-	total = s->size * (1 + random_below(PIECES - 4)) + 1 + random_below((uint32_t)s->size);
+	total = s->size * (1 + random_below(FRAGMENTS - 4)) + 1 + random_below((uint32_t)s->size);
 	total = total > 60000 ? 60000 : total;
 	parcel_size(&s->frame, 64 + total);
 	parcel_pack(&s->parcel, &s->frame,
@@ -105,7 +105,7 @@ static void make_packet(struct scattered *s, unsigned serial)
 	memset(s->sent, 0, sizeof(s->sent));
 }
 
-/* What came out is this packet, and nothing else did. */
+/* Exactly this packet came out. */
 static void take_whole(const struct scattered *s)
 {
 	static struct fragments fragments;
@@ -191,7 +191,7 @@ static void go_on(struct scattered *s)
 	nothing_came(s);
 }
 
-/* The errors about what did not become whole. */
+/* The errors about packets that were not complete in time. */
 static void take_late(void)
 {
 	uint8_t frame[BED_FRAME_MAX];

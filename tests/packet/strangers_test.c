@@ -78,7 +78,7 @@ static struct ip6 stranger6(void)
 	return addr;
 }
 
-/* One fragment more, from somebody else. */
+/* One fragment more, from another sender. */
 static void send_one(struct bed *bed, enum attack attack, const struct frame *answer)
 {
 	static struct parcel parcel;

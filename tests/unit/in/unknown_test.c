@@ -102,7 +102,7 @@ static void test_forgotten(void **state)
 	assert_int_equal(packets_of(4, 0), 1); /* begins anew */
 }
 
-/* Whoever reads while it is written tries again, and gives up if that does not end. */
+/* A reader that meets a write tries again, and gives up if that does not end. */
 static void test_being_written(void **state)
 {
 	struct unknown_tunnel found[UNKNOWN_TUNNELS];

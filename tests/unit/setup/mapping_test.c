@@ -296,7 +296,7 @@ static void a_rest_is_cut(void **state)
 	mappings_destroy(m);
 }
 
-/* Whoever may not have a port gains nothing by the end of its rest. */
+/* A site that may not have a port gains nothing by the end of its rest. */
 static void the_rest_of_kept_ports_goes_on(void **state)
 {
 	struct flow held[2], f = endpoint(900, PROTO_UDP);

@@ -214,7 +214,7 @@ static void *wait_for_quiescence(void *arg)
 	return NULL;
 }
 
-/* Whoever is in the middle of a turn may still use what was published before. */
+/* A worker in the middle of a turn may still use the former snapshot. */
 static void test_turn_is_awaited(void **state)
 {
 	struct scene *s = *state;
