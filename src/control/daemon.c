@@ -18,6 +18,7 @@
 #include "control/alarm.h"
 #include "control/announce.h"
 #include "control/api/api.h"
+#include "control/apply.h"
 #include "control/change/change.h"
 #include "control/change/start.h"
 #include "control/daemon_internal.h"
@@ -26,8 +27,8 @@
 #include "control/kernel/path_watch.h"
 #include "control/notify.h"
 #include "control/port/life.h"
+#include "control/registry.h"
 #include "control/rest_watch.h"
-#include "control/settings.h"
 #include "network/network.h"
 #include "path/handover.h"
 
@@ -72,22 +73,6 @@ static int start_events(struct daemon *d, struct err_list *errs)
 	if (!ok)
 		err_add(errs, NULL, 0, 0, "cannot start the event loop: %s", strerror(errno));
 	return ok ? 0 : -1;
-}
-
-static int start_network(struct daemon *d, struct err_list *errs)
-{
-	struct network *net = network_create(&d->config->network, NULL);
-	struct settings settings = settings_of(d->config);
-
-	if (net != NULL) {
-		publisher_init(&d->publisher, net, &settings, PORTS_MAX);
-		d->net = net;
-		d->paths = path_mtus_create(net);
-	}
-	if (d->paths != NULL)
-		return 0;
-	err_add(errs, NULL, 0, 0, "not enough memory for %zu sites", d->config->network.n_sites);
-	return -1;
 }
 
 void daemon_publish_ports(const struct worker_port *ports, void *arg)
@@ -167,7 +152,7 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (port_eal_init(d->config, errs) < 0)
 		return -1;
-	if (start_network(d, errs) < 0)
+	if (daemon_start_network(d, errs) < 0)
 		return -1;
 	if (ports_open(&d->ports, d->config, d->net, errs) < 0)
 		return -1;
@@ -212,8 +197,10 @@ static void daemon_stop(struct daemon *d)
 	handover_destroy(d->handover);
 	free(d->censuses);
 	ports_close(&d->ports);
-	ids_destroy(d->nexthop_ids);
 	publisher_fini(&d->publisher);
+	registry_destroy(d->registry);
+	ids_destroy(d->nexthop_ids);
+	apply_destroy(d->apply);
 	api_release(d->claim);
 	if (d->wanted != NULL)
 		event_free(d->wanted);

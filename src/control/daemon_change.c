@@ -1,22 +1,145 @@
-/* Who follows when the configuration changes: see daemon_internal.h. */
+/*
+ * The configuration changes while we run: see daemon_internal.h.
+ *
+ * The engine (change/) decides, apply.c carries out, and here is who holds pointers to what runs.
+ * The identities of sites and tunnels outlive us: they are in a file beside the revisions.
+ */
 #include "control/daemon_internal.h"
 
 #include "base/err.h"
+#include "base/log.h"
+#include "base/mono.h"
+#include "control/api/api.h"
+#include "control/apply.h"
 #include "control/change/change.h"
-#include "control/change/refuse.h"
+#include "control/change/start.h"
+#include "control/kernel/path_mtu.h"
+#include "control/kernel/path_watch.h"
+#include "control/registry.h"
+#include "control/settings.h"
+#include "network/nexthop.h"
 
-/* A running gateway takes no change yet but of what means nothing to it. */
-static int refuse_live(void *arg, struct config *config, const struct difference *d,
-		       struct err_list *errs, void (*done)(void *arg, int result), void *done_arg)
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PATH_SIZE = CONFIG_PATH_SIZE + 16 };
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+static void path_of(const struct daemon *d, char path[PATH_SIZE])
 {
-	return refuse_items(d, errs);
+	snprintf(path, PATH_SIZE, "%s/identities", d->config->state_directory);
+}
+
+static void save_identities(void *arg)
+{
+	struct daemon *d = arg;
+	char path[PATH_SIZE];
+	int ret;
+
+	path_of(d, path);
+	ret = registry_save(d->registry, path);
+	if (ret != 0)
+		log_warning("cannot write %s: %s; sites and tunnels get other numbers at the next "
+			    "start",
+			    path, strerror(-ret));
+}
+
+static void load_identities(struct daemon *d)
+{
+	char path[PATH_SIZE];
+	unsigned line = 0;
+	int ret;
+
+	path_of(d, path);
+	ret = registry_load(d->registry, path, &line);
+	if (ret == -EBADMSG)
+		log_warning("%s is damaged in line %u: sites and tunnels get other numbers", path,
+			    line);
+	else if (ret != 0 && ret != -ENOENT)
+		log_warning("cannot read %s: %s; sites and tunnels get other numbers", path,
+			    strerror(-ret));
+}
+
+/* The first network; NULL: no memory, or no numbers. */
+static struct network *make_network(struct daemon *d)
+{
+	struct registry_plan plan;
+	struct network *net;
+
+	d->nexthop_ids = ids_create(1, NEXTHOP_LAST);
+	if (d->nexthop_ids != NULL)
+		d->registry = registry_create(d->nexthop_ids);
+	if (d->registry == NULL)
+		return NULL;
+	load_identities(d);
+	if (registry_plan(d->registry, &d->config->network, &plan) != 0)
+		return NULL;
+	net = network_create(&d->config->network, &plan.ids);
+	if (net == NULL)
+		return NULL;
+	registry_commit(d->registry, (uint32_t)(mono_ms() / 1000));
+	save_identities(d);
+	return net;
+}
+
+int daemon_start_network(struct daemon *d, struct err_list *errs)
+{
+	struct settings settings = settings_of(d->config);
+	struct network *net = make_network(d);
+
+	if (net != NULL) {
+		publisher_init(&d->publisher, net, &settings, PORTS_MAX);
+		d->net = net;
+		d->paths = path_mtus_create(net);
+	}
+	if (d->paths != NULL)
+		return 0;
+	err_add(errs, NULL, 0, 0, "not enough memory for %zu sites", d->config->network.n_sites);
+	return -1;
+}
+
+/* --- changes ---------------------------------------------------------------------------------- */
+
+/* The first port with a kernel behind it may have come. */
+static void follow(void *arg, const struct config *config, const struct network *net)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct daemon *d = arg;
+
+	d->config = config;
+	d->net = net;
+	path_watch_follow(d->path_watch, net);
+	daemon_watch_paths(d);
+	daemon_start_announcer(d, &errs);
+	err_log(&errs);
+	err_list_fini(&errs);
+	api_follow(d->api, config, net);
 }
 
 int daemon_start_changes(struct daemon *d, struct err_list *errs)
 {
-	static const struct change_target target = {.apply = refuse_live};
+	const struct apply_parts parts = {
+		.publisher = &d->publisher,
+		.registry = d->registry,
+		.workers = d->workers,
+		.n_workers = d->n_workers,
+		.ports = &d->ports,
+		.port_life = d->port_life,
+		.neighbours = d->neighbours,
+		.paths = d->paths,
+		.keepalives = d->keepalives,
+		.follow = follow,
+		.done = save_identities,
+		.arg = d,
+	};
 
-	d->change = change_create(d->base, d->alarms, d->start, &target, d);
+	d->apply = apply_create(d->base, &parts, d->start->config);
+	if (d->apply != NULL) {
+		d->change = change_create(d->base, d->alarms, d->start, &apply_target, d->apply);
+		d->start->config = NULL; /* it is the apply's */
+	}
 	if (d->change != NULL)
 		return 0;
 	err_add(errs, NULL, 0, 0, "not enough memory to keep the configuration");

@@ -3,7 +3,7 @@
  *
  *   daemon.c          starts in order, stops in reverse
  *   daemon_workers.c  workers, and what is published to them
- *   daemon_change.c   who follows when the configuration changes
+ *   daemon_change.c   the network: the first one, and those that come when the file changes
  */
 #pragma once
 
@@ -14,14 +14,17 @@
 
 enum { DAEMON_SIGNALS = 3 };
 
+struct apply;
 struct census;
 struct event;
 struct ids;
 struct nexthops;
+struct registry;
 
 struct daemon {
 	const struct config *config; /* that runs */
 	struct change_start *start;
+	struct apply *apply; /* carries changes out, and owns the configuration that runs */
 	struct change *change;
 	uint64_t started_ns;
 	struct alarms *alarms;
@@ -43,6 +46,7 @@ struct daemon {
 	struct port_watch *port_watch;
 	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
 	struct ids *nexthop_ids; /* of tunnels and neighbours */
+	struct registry *registry; /* who has which */
 	struct census *censuses; /* [n_workers] */
 	struct announcer *announcer;
 	struct rest_watch *rest_watch;
@@ -52,6 +56,9 @@ struct daemon {
 /* Each: 0, or -1 and a sentence in @errs. */
 int daemon_create_workers(struct daemon *d, struct err_list *errs);
 int daemon_start_workers(struct daemon *d, struct err_list *errs);
+
+/* Numbers of all, and the first snapshot. */
+int daemon_start_network(struct daemon *d, struct err_list *errs);
 
 /* Neighbours, routes and paths: the first table is published. Workers exist, and do not run. */
 int daemon_follow_kernel(struct daemon *d, struct err_list *errs);

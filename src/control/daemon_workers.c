@@ -2,11 +2,13 @@
 #include "control/daemon_internal.h"
 
 #include "base/err.h"
+#include "base/mono.h"
 #include "control/alarm.h"
 #include "control/announce.h"
 #include "control/epoch.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
+#include "control/registry.h"
 #include "network/nexthop.h"
 #include "path/handover.h"
 #include "worker/census.h"
@@ -103,10 +105,12 @@ static void publish_nexthops(struct nexthops *nexthops, void *arg)
 	publisher_publish(&d->publisher, &(struct publication){.nexthops = nexthops}, NULL);
 }
 
+/* One census for all: of nexthops, and of sites. */
 static bool start_census(void *arg)
 {
 	struct daemon *d = arg;
 
+	ids_census_begin(registry_sites(d->registry), (uint32_t)(mono_ms() / 1000));
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_census_start(d->workers[i], &d->censuses[i]);
 	return true;
@@ -114,14 +118,18 @@ static bool start_census(void *arg)
 
 static bool finish_census(void *arg, uint64_t *used)
 {
+	uint64_t sites[IDS_WORDS] = {0};
 	const struct daemon *d = arg;
 
 	for (size_t i = 0; i < d->n_workers; i++)
 		if (!worker_census_done(&d->censuses[i]))
 			return false;
 	for (size_t i = 0; i < d->n_workers; i++)
-		for (size_t k = 0; k < IDS_WORDS; k++)
+		for (size_t k = 0; k < IDS_WORDS; k++) {
 			used[k] |= d->censuses[i].nexthops[k];
+			sites[k] |= d->censuses[i].sites[k];
+		}
+	ids_census_end(registry_sites(d->registry), sites);
 	return true;
 }
 
@@ -183,8 +191,7 @@ int daemon_follow_kernel(struct daemon *d, struct err_list *errs)
 	const struct neighbours_users users = {publish_nexthops, start_census, finish_census, d};
 
 	d->censuses = calloc(d->n_workers, sizeof(d->censuses[0]));
-	d->nexthop_ids = nexthop_ids_create(d->net);
-	if (d->censuses == NULL || d->nexthop_ids == NULL) {
+	if (d->censuses == NULL) {
 		err_add(errs, NULL, 0, 0, "not enough memory for %zu workers", d->n_workers);
 		return -1;
 	}
