@@ -14,7 +14,7 @@ import pytest
 from bed.daemon import configuration, site
 from bed.netns import link, wait_until
 from bed.servers import IPERF
-from bed.topology import EGRESS, SERVER
+from bed.topology import EGRESS, GATEWAY_UPLINK, SERVER
 
 ECHO = 7
 OTHER_EGRESS = "203.0.113.11"
@@ -290,6 +290,21 @@ def test_needs_a_restart(bed, gateway):
     said = apply(gateway, configuration(bed.topology, gateway.socket).replace("workers: 1", "workers: 2"),
                  status=2)
     assert "restart" in said
+
+
+def test_the_kernels_address(bed, gateway):
+    """What only the machine can tell is found before anything changes: here, an address of its own."""
+    talk, usual = Talk(bed.berlin), configuration(bed.topology, gateway.socket)
+    more = usual + f"      - address: {GATEWAY_UPLINK}\n        slices: [3]\n"
+    said = apply(gateway, more.replace(site(bed.madrid), ""), status=2)
+    assert "belongs to the kernel" in said
+    assert len(gateway.ask("sites")["sites"]) == 2
+    addresses = [a["address"] for p in gateway.ask("egress")["pools"] for a in p["addresses"]]
+    assert addresses == [EGRESS]
+    assert talk.lives()
+    apply(gateway, only(bed, bed.berlin))  # and the next change is fine
+    assert [s["name"] for s in gateway.ask("sites")["sites"]] == ["berlin"]
+    talk.close()
 
 
 def test_confirm(bed, gateway):
