@@ -329,10 +329,12 @@ bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
 	bool changed;
 
 	compile_routes(v, net);
+	view_forget_tunnels(v); /* before a neighbour takes such an id */
 	v->is_short = false;
 	*again_ms = compile_moves(v, now_ms);
 	if (!grow_ids(v)) {
 		*again_ms = now_ms + VIEW_PACE_MS;
+		*spec = (struct nexthops_spec){0};
 		return false;
 	}
 	changed = compile_rows(v);

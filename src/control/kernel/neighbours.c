@@ -111,6 +111,12 @@ static void tell(const struct neighbours *n)
 		alarm_clear(v->alarms, ALARM_NEXTHOPS_EXHAUSTED, "nexthops");
 }
 
+/* NULL: memory ran out, now or when @spec was made. */
+static struct nexthops *create_table(const struct nexthops_spec *spec)
+{
+	return spec->at == NULL ? NULL : nexthops_create(spec);
+}
+
 static int make_table(struct neighbours *n)
 {
 	uint64_t now = mono_ms(), again_ms;
@@ -126,7 +132,7 @@ static int make_table(struct neighbours *n)
 	tell(n);
 	if (!changed && n->published)
 		return 0;
-	nexthops = nexthops_create(&spec);
+	nexthops = create_table(&spec);
 	n->published = nexthops != NULL; /* if it did not succeed, it is tried at the next tick */
 	if (nexthops == NULL)
 		return -ENOMEM;
@@ -158,7 +164,7 @@ struct nexthops *neighbours_prepare(struct neighbours *n, const struct network *
 	view_compile(&n->view, net, mono_ms(), &spec, &again_ms);
 	if (again_ms != 0)
 		plan_at(n, again_ms);
-	nexthops = nexthops_create(&spec);
+	nexthops = create_table(&spec);
 	if (nexthops == NULL)
 		neighbours_abort(n);
 	return nexthops;

@@ -29,6 +29,14 @@ static int row_of(struct view *v, const struct network *net, uint16_t id)
 				: rows_with_mtu(&v->rows, row, view_link_mtu(v, port, &remote));
 }
 
+static struct view_tunnel *know(struct view *v, uint16_t id)
+{
+	v->tunnels[id].known = true;
+	if (id > v->max_tunnel)
+		v->max_tunnel = id;
+	return &v->tunnels[id];
+}
+
 static void route(struct view *v, uint16_t id, int row)
 {
 	int before = v->tunnels[id].row;
@@ -40,8 +48,10 @@ static void route(struct view *v, uint16_t id, int row)
 
 void view_route_tunnels(struct view *v, const struct network *net)
 {
-	for (uint32_t i = 0; i < net->n_tunnels; i++)
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		know(v, net->tunnel_ids[i]);
 		route(v, net->tunnel_ids[i], row_of(v, net, net->tunnel_ids[i]));
+	}
 	for (uint16_t id = 1; id <= v->max_tunnel; id++)
 		if (v->tunnels[id].known && !network_has_tunnel(net, id))
 			route(v, id, ROWS_NONE);
@@ -68,26 +78,17 @@ static struct nexthop nexthop_of(const struct view *v, const struct network *net
 	return n;
 }
 
-static struct view_tunnel *know(struct view *v, uint16_t id)
-{
-	v->tunnels[id].known = true;
-	if (id > v->max_tunnel)
-		v->max_tunnel = id;
-	return &v->tunnels[id];
-}
-
-/* True for a retired tunnel of the network whose id has no new owner yet. */
+/* True for a retired tunnel of the network whose id has had no new owner. */
 static bool is_retired(const struct view *v, uint16_t id)
 {
-	return v->tunnels[id].known || ids_state(v->rows.ids, id) == IDS_RETIRED;
+	return v->tunnels[id].known || (ids_state(v->rows.ids, id) == IDS_RETIRED &&
+					v->rows.out[id].kind != NEXTHOP_KIND_NEIGHBOUR);
 }
 
 bool view_compile_tunnels(struct view *v, const struct network *net)
 {
 	bool changed = false;
 
-	for (uint32_t i = 0; i < net->n_tunnels; i++)
-		know(v, net->tunnel_ids[i]);
 	for (size_t i = 0; i < net->n_retired; i++)
 		if (is_retired(v, net->retired[i].id))
 			know(v, net->retired[i].id)->substitute = net->retired[i].successor;

@@ -163,8 +163,8 @@ uint32_t view_link_mtu(struct view *v, uint8_t port, const struct addr6 *addr);
 struct trie *view_tree(struct view *v, uint8_t port, const struct addr6 *addr);
 
 /*
- * Makes the next table in @v and describes it in @spec, which borrows from @v. True: it differs.
- * @again_ms: when to call it again without an event; 0: never.
+ * Makes the next table in @v and describes it in @spec, which borrows from @v; spec->at is NULL if
+ * memory ran out. True: it differs. @again_ms: when to call it again without an event; 0: never.
  */
 bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
 		  struct nexthops_spec *spec, uint64_t *again_ms);

@@ -105,14 +105,56 @@ static void is_gone_and_another_stands_in(void **state)
 	assert_false(compile()); /* though the network still names it */
 }
 
+/* A route below the default one: whoever that leads to takes another id, the lowest that is free. */
+static void move_default(const char *dst)
+{
+	route(dst, 8, "192.0.2.30", 0);
+	neighbour("192.0.2.30", 30, NUD_REACHABLE);
+	compile();
+}
+
+/* The network names those that were retired for as long as it lives: their ids may be others'. */
+static void is_gone_and_its_id_is_given_again(void **state)
+{
+	const uint16_t none[] = {0};
+
+	compile();
+	net.retired = &(struct retired_tunnel){.id = 3, .site = 1, .successor = 2};
+	net.n_retired = 1;
+	lose_tunnel_3();
+	census(none);
+	move_default("8.0.0.0");
+	assert_int_equal(way("9.9.9.9"), 3);
+	assert_neighbour(3, true, 1);
+	move_default("9.0.0.0");
+	assert_moved(3); /* what went to that neighbour goes into no tunnel */
+}
+
+/* A network was prepared and given up: the ids of its tunnels are free at once. */
+static void never_was(void **state)
+{
+	compile();
+	net.n_tunnels = net.max_tunnel = 2;
+	view_take_network(&v, &net);
+	ids_give_back(ids, 3);
+	move_default("8.0.0.0");
+	assert_int_equal(way("9.9.9.9"), 3);
+	assert_neighbour(3, true, 1);
+	assert_false(compile());
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(follows_its_neighbour),	     CASE(has_an_id_of_its_own),
-		CASE(substitute_stands_in),	     CASE(is_gone),
+		CASE(follows_its_neighbour),
+		CASE(has_an_id_of_its_own),
+		CASE(substitute_stands_in),
+		CASE(is_gone),
 		CASE(is_gone_and_another_stands_in),
+		CASE(is_gone_and_its_id_is_given_again),
+		CASE(never_was),
 	};
 
 	return cmocka_run_group_tests_name("control/kernel/tunnel_nexthops", tests, NULL, NULL);
