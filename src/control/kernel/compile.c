@@ -191,28 +191,30 @@ static bool may_move(const struct view *v, uint64_t now_ms, uint64_t *when_ms)
 }
 
 /*
- * Gives a new id to rows that routes no longer lead to. Returns when to do it if not now; 0:
- * nothing to do.
+ * Gives a new id to rows that routes no longer lead to, while there are free ones: without an id a
+ * row leads nowhere. Returns when to do it if not now; 0: nothing to do.
  */
 static uint64_t compile_moves(struct view *v, uint64_t now_ms)
 {
 	uint64_t when_ms;
 	bool now = may_move(v, now_ms, &when_ms), some = false;
+	size_t n_free = ids_n_free(v->rows.ids);
 
 	for (size_t i = 0; i < v->rows.n_rows; i++) {
 		struct neighbour_row *r = &v->rows.rows[i];
 
 		if (!r->live || !r->moved)
 			continue;
-		some = some || r->id != 0;
-		if (!now && r->id != 0)
+		r->moved = r->id != NEXTHOP_NONE;
+		if (!r->moved)
 			continue;
+		some = true;
+		v->is_short = v->is_short || n_free == 0;
+		if (!now || n_free == 0)
+			continue;
+		n_free--;
 		r->moved = false;
-		if (r->id == 0)
-			continue;
-		v->is_short = ids_n_free(v->rows.ids) == 0;
-		if (!v->is_short)
-			rows_retire(&v->rows, (int)i);
+		rows_retire(&v->rows, (int)i);
 	}
 	if (!some)
 		return 0;

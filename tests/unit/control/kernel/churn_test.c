@@ -120,6 +120,35 @@ static void test_a_day_of_churn(void **state)
 	assert_false(v.is_short);
 }
 
+/* Nobody gives up the last id that it has: its flows, and the tunnels behind it, would go nowhere. */
+static void test_few_numbers_are_left(void **state)
+{
+	const uint16_t none[] = {0};
+	uint16_t other;
+
+	route("10.0.0.0", 8, "192.0.2.10", 0);
+	route("20.0.0.0", 8, "192.0.2.20", 0);
+	neighbour("192.0.2.10", 10, NUD_REACHABLE);
+	neighbour("192.0.2.20", 20, NUD_REACHABLE);
+	compile();
+	census(none);
+	other = way("20.2.0.1");
+	while (ids_n_free(ids) > 1)
+		assert_int_not_equal(ids_take(ids), IDS_NONE);
+	route("10.1.0.0", 16, "192.0.2.1", 0);
+	route("20.1.0.0", 16, "192.0.2.1", 0);
+	compile();
+	assert_true(v.is_short);
+	assert_neighbour(way("10.2.0.1"), true, 10);
+	assert_int_equal(way("20.2.0.1"), other);
+	assert_neighbour(other, true, 20);
+	census(none); /* one is free again: now the other's flows are asked to look, too */
+	compile();
+	assert_false(v.is_short);
+	assert_moved(other);
+	assert_neighbour(way("20.2.0.1"), true, 20);
+}
+
 /* A number that a flow still has is not given to anybody. */
 static void test_numbers_of_flows_are_kept(void **state)
 {
@@ -277,6 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_day_of_churn),
+		CASE(test_few_numbers_are_left),
 		CASE(test_numbers_of_flows_are_kept),
 		CASE(test_census_from_before),
 		CASE(test_storms_are_paced),
