@@ -70,7 +70,7 @@ struct nexthop nexthop_to_tunnel(const struct network *net, uint16_t id, uint16_
 
 static bool is_there(const struct nexthop *n)
 {
-	return n->kind == NEXTHOP_KIND_NEIGHBOUR || n->kind == NEXTHOP_KIND_TUNNEL;
+	return n->kind == NEXTHOP_KIND_TUNNEL;
 }
 
 static bool is_up(const struct nexthop *n)

@@ -213,6 +213,28 @@ static void any_chain(void **state)
 	}
 }
 
+/* What is for a site's far end never leaves by a neighbour that has the substitute's id by now. */
+static void no_neighbour_stands_in(void **state)
+{
+	struct tunnel tunnels[2] = {0};
+	const struct network net = {.tunnels = tunnels, .n_tunnels = 1};
+	struct nexthop at[4] = {
+		[2] = {.kind = NEXTHOP_KIND_DROP, .substitute = 3, .mtu = NEXTHOP_MTU_ANY},
+		[3] = nexthop_to_neighbour(0, ours, theirs, 1500),
+	};
+	struct nexthops *t;
+
+	at[1] = nexthop_to_tunnel(&net, 1, 3, &at[3], 1400);
+	at[1].down = true;
+	at[1].substitute = 3;
+	t = create(at, 4);
+	assert_int_equal(t->at[1].kind, NEXTHOP_KIND_TUNNEL);
+	assert_int_equal(t->at[1].tunnel, 1);
+	assert_int_equal(t->at[2].kind, NEXTHOP_KIND_DROP);
+	assert_false(t->at[2].resolved);
+	nexthops_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +243,7 @@ int main(void)
 		cmocka_unit_test(tunnels_take_their_ids),
 		cmocka_unit_test(substitutes_stand_in),
 		cmocka_unit_test(any_chain),
+		cmocka_unit_test(no_neighbour_stands_in),
 	};
 
 	return cmocka_run_group_tests_name("network/nexthop", tests, NULL, NULL);
