@@ -93,7 +93,7 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
  * so k hosts that flood leave one part in k + 1 to the others (dynamic thresholds, Choudhury and
  * Hahne 1998). A host with few is not held to that.
  */
-static inline bool source_has_all(const struct setup *s, const struct source *source,
+static inline bool source_has_all(bool half_open, const struct source *source,
 				  const struct site_use *use, const struct site_limits *limits)
 {
 	uint32_t n = source_flows(source);
@@ -101,38 +101,47 @@ static inline bool source_has_all(const struct setup *s, const struct source *so
 	if (n >= limits->source_flows ||
 	    (n >= FEW_FLOWS && n >= limits->flows - use->counters.flows))
 		return true;
-	if (!flow_is_half_open(s->flow.state))
+	if (!half_open)
 		return false;
 	n = source_half_open(source);
 	return n >= limits->source_half_open ||
 	       (n >= FEW_HALF_OPEN && n >= limits->half_open - use->counters.half_open);
 }
 
-static ALWAYS_INLINE enum drop may_not(struct setup *s, const struct source *source,
-				       struct site_use *use, const struct site_limits *limits)
+/* All but the record. */
+static ALWAYS_INLINE enum drop may_not(const struct context *ctx, bool half_open,
+				       const struct source *source, struct site_use *use,
+				       const struct site_limits *limits)
+{
+	if (use->counters.flows >= limits->flows)
+		return DROP_SITE_FLOWS;
+	if (half_open && use->counters.half_open >= limits->half_open)
+		return DROP_HALF_OPEN;
+	if (source_has_all(half_open, source, use, limits))
+		return DROP_SOURCE_FLOWS;
+	if (!take_token(use, limits, ctx->now_ns))
+		return DROP_SITE_RATE;
+	return DROP_NONE;
+}
+
+static enum drop ask_again(const struct setup *s, const struct source *source, struct site_use *use,
+			   const struct site_limits *limits)
 {
 	enum drop drop = refuse_record(s, use);
 
 	if (drop != DROP_NONE)
 		return drop;
-	if (use->counters.flows >= limits->flows)
-		return DROP_SITE_FLOWS;
-	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= limits->half_open)
-		return DROP_HALF_OPEN;
-	if (source_has_all(s, source, use, limits))
-		return DROP_SOURCE_FLOWS;
-	if (!take_token(use, limits, s->ctx->now_ns))
-		return DROP_SITE_RATE;
-	return DROP_NONE;
+	return may_not(s->ctx, flow_is_half_open(s->flow.state), source, use, limits);
 }
 
 /* Who is refused because there are too many flows looks whether some are over. */
-static __attribute__((noinline, cold)) enum drop
-refuse(struct setup *s, const struct source *source, struct site_use *use,
-       const struct site_limits *limits, enum drop drop)
+static __attribute__((noinline, cold)) enum drop refuse(struct setup *s, struct source source,
+							struct site_use *use, enum drop drop)
 {
+	const struct site_limits *limits = &s->ctx->net->sites[s->flow.site].limits;
+
 	if (drop != DROP_SITE_RATE && room_make(s))
-		drop = may_not(s, source, use, limits);
+		drop = ask_again(s, &source, use, limits);
 	if (drop != DROP_NONE) {
 		use->counters.refused += drop != DROP_TABLE_FULL;
 		use->counters.refused_source += drop == DROP_SOURCE_FLOWS;
@@ -141,11 +150,11 @@ refuse(struct setup *s, const struct source *source, struct site_use *use,
 }
 
 /* One more or one less. */
-static ALWAYS_INLINE void count_flow(struct context *ctx, const struct source *source,
-				     const struct flow *flow, bool six, int change)
+static ALWAYS_INLINE void count_flow(struct context *ctx, struct site_use *use,
+				     const struct source *source, bool is_half_open, bool six,
+				     int change)
 {
-	struct site_use *use = &ctx->sites[flow->site];
-	int half_open = flow_is_half_open(flow->state) ? change : 0;
+	int half_open = is_half_open ? change : 0;
 
 	*(six ? &ctx->flows6_taken : &ctx->flows_taken) += (uint32_t)change;
 	use->flows6 += (uint64_t)(six ? change : 0);
@@ -156,17 +165,20 @@ static ALWAYS_INLINE void count_flow(struct context *ctx, const struct source *s
 
 enum drop limits_take(struct setup *s)
 {
-	struct site_use *use = &s->ctx->sites[s->flow.site];
-	const struct source source = source_find(s->ctx->sources, &s->flow, s->six);
-	const struct site_limits *limits = &s->ctx->net->sites[s->flow.site].limits;
-	enum drop drop = may_not(s, &source, use, limits);
+	struct context *ctx = s->ctx;
+	struct site_use *use = &ctx->sites[s->flow.site];
+	enum drop drop = refuse_record(s, use); /* first: few values outlive its call */
+	const struct source source = source_find(ctx->sources, &s->flow, s->six);
+	bool half_open = flow_is_half_open(s->flow.state);
 
+	if (drop == DROP_NONE)
+		drop = may_not(ctx, half_open, &source, use, &ctx->net->sites[s->flow.site].limits);
 	if (__builtin_expect(drop != DROP_NONE, 0)) {
-		drop = refuse(s, &source, use, limits, drop);
+		drop = refuse(s, source, use, drop);
 		if (drop != DROP_NONE)
 			return drop;
 	}
-	count_flow(s->ctx, &source, &s->flow, s->six != NULL, 1);
+	count_flow(ctx, use, &source, half_open, s->six != NULL, 1);
 	return DROP_NONE;
 }
 
@@ -179,7 +191,7 @@ static enum drop refuse_from_outside(const struct setup *s, const struct site_us
 		return DROP_SITE_FLOWS;
 	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= half->half_open)
 		return DROP_HALF_OPEN;
-	if (source_has_all(s, &source, use, half))
+	if (source_has_all(flow_is_half_open(s->flow.state), &source, use, half))
 		return DROP_SOURCE_FLOWS;
 	return use->spent_until_ns > s->ctx->now_ns + half->burst_ns ? DROP_SITE_RATE : DROP_NONE;
 }
@@ -204,7 +216,8 @@ void limits_release(struct context *ctx, const struct flow *flow, const struct f
 {
 	const struct source source = source_find(ctx->sources, flow, six);
 
-	count_flow(ctx, &source, flow, six != NULL, -1);
+	count_flow(ctx, &ctx->sites[flow->site], &source, flow_is_half_open(flow->state),
+		   six != NULL, -1);
 }
 
 /* What never became a flow gives its token back, too. */

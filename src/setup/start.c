@@ -9,7 +9,7 @@
 
 #include "base/wire.h"
 
-enum drop start_check_tcp(uint8_t flags)
+static ALWAYS_INLINE enum drop check_tcp(uint8_t flags)
 {
 	flags &= TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
 	if (flags == TCP_SYN)
@@ -17,6 +17,11 @@ enum drop start_check_tcp(uint8_t flags)
 	if (flags & TCP_SYN && flags & (TCP_FIN | TCP_RST))
 		return DROP_TCP_FLAGS;
 	return flags & (TCP_SYN | TCP_ACK | TCP_RST) ? DROP_NO_FLOW : DROP_TCP_FLAGS;
+}
+
+enum drop start_check_tcp(uint8_t flags)
+{
+	return check_tcp(flags);
 }
 
 enum drop start_check(struct setup *s)
@@ -31,7 +36,7 @@ enum drop start_check(struct setup *s)
 
 	switch (key->proto) {
 	case PROTO_TCP:
-		drop = start_check_tcp(p->tcp_flags);
+		drop = check_tcp(p->tcp_flags);
 		if (drop != DROP_NONE)
 			return drop;
 		state = FLOW_TCP_SYN_SENT;
