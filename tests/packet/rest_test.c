@@ -5,6 +5,8 @@
  *   expiry    random flows of two sites towards one server, which answers on every port that it ever
  *             saw. Where a port changes sites, the flow before was over for as long as ports rest.
  *   restart   the ports of a run are not those that the next one begins with
+ *
+ * REST_SEED=n runs it with other ports.
  */
 #include "../unit/dice.h"
 #include "bed.h"
@@ -13,6 +15,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -77,6 +80,7 @@ static const struct row {
 };
 
 static struct bed *bed;
+static uint64_t seed = 7;
 static uint32_t now_s;
 
 /* Of a port: the site whose flow was kept alive last, and when. */
@@ -93,7 +97,7 @@ static void start(const struct row *row, unsigned slice_size, uint32_t epoch)
 		 row->six ? "2001:db8:2::1" : "203.0.113.1",
 		 slice_size == SLICE ? FIRST_PORT / SLICE : 1);
 	bed_epoch = epoch;
-	bed = bed_create(text, 7);
+	bed = bed_create(text, seed);
 	worker_hold_clock(bed_worker(bed, 0), 0);
 	now_s = 0;
 }
@@ -238,7 +242,11 @@ static void after_expiry(void **state)
 	}
 }
 
-enum { WIDE = 2048, BEFORE = 900, AFTER = 450, RUNS = 6 };
+/*
+ * Of the 480 ports that a run begins with, a quarter is left. Where they are nearly all taken, 64
+ * looks may find none, and a port that has not rested is the next best (search.c).
+ */
+enum { WIDE = 2048, BEFORE = 900, AFTER = 360, RUNS = 6 };
 
 /* A run uses many ports towards the server; the next run begins with other ones. */
 static void run_once(const struct row *row, uint32_t run, bool *used)
@@ -278,10 +286,13 @@ static void after_a_restart(void **state)
 
 int main(void)
 {
+	const char *text = getenv("REST_SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(after_expiry),
 		cmocka_unit_test(after_a_restart),
 	};
 
+	if (text != NULL)
+		seed = strtoull(text, NULL, 0);
 	return cmocka_run_group_tests_name("rest", tests, NULL, NULL);
 }
