@@ -1,9 +1,9 @@
 /*
- * homeward check FILE: is this a configuration the daemon would take?
+ * homeward check FILE: would the daemon accept this configuration?
  *
- * Reads the file with the daemon's own reader, without the daemon and without rights. An interface
- * that is not here, or carries less than a tunnel's mtu, is a note and no error: the file may be
- * for another machine.
+ * Reads the file with the daemon's own reader, without the daemon and without privileges. If an
+ * interface is missing on this machine, or carries less than a tunnel's mtu, that is a note and no
+ * error: the file may be for another machine.
  */
 #include "base/clean.h"
 #include "base/err.h"

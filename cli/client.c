@@ -1,8 +1,8 @@
 /*
  * HTTP over the Unix socket with libcurl, JSON with jansson.
  *
- * The daemon is trusted to be ours but not to be well: answers are bounded, types are checked where
- * fields are read, and its sentences are cleaned before a terminal sees them.
+ * The daemon is trusted, but it may have errors: the size of answers is bounded, types are checked
+ * where fields are read, and sentences are cleaned before they reach a terminal.
  */
 #include "client.h"
 
@@ -23,10 +23,10 @@ enum {
 	ANSWER_MAX = 256 << 20, /* bytes */
 	URL_SIZE = 4096,
 	SENTENCE_SIZE = 1024,
-	RETRY_NS = 50 * 1000 * 1000, /* a daemon that has no room for one more client */
+	RETRY_NS = 50 * 1000 * 1000, /* if the daemon has no room for another client */
 };
 
-/* Of a POST. */
+/* of a POST */
 struct text_body {
 	const char *text;
 	size_t len;
@@ -78,8 +78,8 @@ static void explain(const struct cli *cli, CURLcode code, int os_error)
 }
 
 /*
- * Why libcurl did not connect, asked of the kernel: errno. libcurl takes EAGAIN for a connection
- * that is on its way. If it works now there was no room a moment ago.
+ * Returns errno of connect(), to find out why libcurl did not connect. libcurl takes EAGAIN for a
+ * connection in progress. If connect() works now, there was no room a moment ago.
  */
 static int find_error(const struct cli *cli)
 {
@@ -95,8 +95,8 @@ static int find_error(const struct cli *cli)
 }
 
 /*
- * A socket with a full backlog refuses at once: ask again, as long as the timeout allows.
- * *@os_error: why there was no connection.
+ * A socket with a full backlog refuses at once: tries again until the timeout. *@os_error: why
+ * there was no connection.
  */
 static CURLcode perform(const struct cli *cli, CURL *curl, int *os_error)
 {
@@ -116,7 +116,7 @@ static CURLcode perform(const struct cli *cli, CURL *curl, int *os_error)
 	}
 }
 
-/* Without "Expect: 100-continue" or a wait for it. NULL: out of memory. */
+/* Sends no "Expect: 100-continue", and does not wait for it. NULL: out of memory. */
 static struct curl_slist *set_body(CURL *curl, const struct text_body *body)
 {
 	struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
@@ -127,7 +127,7 @@ static struct curl_slist *set_body(CURL *curl, const struct text_body *body)
 	return headers;
 }
 
-/* @body NULL: GET. 0: @b is the answer, *@status its status. */
+/* @body NULL: GET. Returns 0 with the answer in @b and its status in *@status. */
 static int fetch(const struct cli *cli, const char *path, const struct text_body *body,
 		 struct buffer *b, long *status)
 {
@@ -145,7 +145,8 @@ static int fetch(const struct cli *cli, const char *path, const struct text_body
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* bytes a second, for */
+	/* bytes a second; aborts if it is slower for */
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)cli->timeout_s);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, b);
@@ -162,7 +163,7 @@ static int fetch(const struct cli *cli, const char *path, const struct text_body
 	return code == CURLE_OK ? 0 : -EIO;
 }
 
-/* The answer to a question, whatever it is; NULL after a sentence. */
+/* The answer to a GET, whatever its content; NULL after a sentence. */
 static json_t *ask(const struct cli *cli, const char *path, const struct text_body *body,
 		   long *status)
 {
@@ -173,8 +174,7 @@ static json_t *ask(const struct cli *cli, const char *path, const struct text_bo
 	if (fetch(cli, path, body, &b, status) == 0) {
 		json = json_loadb(b.data != NULL ? b.data : "", b.len, 0, NULL);
 		if (!json_is_object(json)) {
-			fprintf(cli->err, "homeward: what answers on %s does not speak JSON\n",
-				cli->socket);
+			fprintf(cli->err, "homeward: the answer on %s is not JSON\n", cli->socket);
 			json_decref(json);
 			json = NULL;
 		}
@@ -204,7 +204,7 @@ json_t *client_get(const struct cli *cli, const char *path)
 	return json;
 }
 
-/* One of several errors of a file: "file:line:column: sentence". */
+/* Prints one of several errors of a file: "file:line:column: sentence". */
 static void print_place(const struct cli *cli, const json_t *error)
 {
 	char sentence[SENTENCE_SIZE], file[SENTENCE_SIZE];
@@ -296,10 +296,10 @@ uint64_t client_number(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
-/* Fifteen digits are what a double holds of any decimal: 9.6 stays 9.6. */
+/* A double holds any decimal of fifteen digits: 9.6 stays 9.6. */
 #define DUMP_FLAGS (JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
 
-/* jansson escapes all control characters but DEL. */
+/* jansson escapes all control characters except DEL. */
 static int write_ascii(const char *text, size_t len, void *arg)
 {
 	for (size_t i = 0; i < len; i++) {

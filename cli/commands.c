@@ -41,7 +41,7 @@ const struct command cli_commands[] = {
 	{"config history", .help = "revisions that are kept: when, by whom, why",
 	 .run = config_history_run},
 	{"config rollback", .operand = "REVISION", .operand_optional = true,
-	 .help = "run REVISION again, or what ran before", .run = config_rollback_run},
+	 .help = "run REVISION again, or the previous one", .run = config_rollback_run},
 	{"config confirm", .help = "keep the revision that runs on trial",
 	 .run = config_confirm_run},
 	{"size", .help = "slices, flows and bytes that a number of users needs",

@@ -1,8 +1,8 @@
 /*
- * homeward config: the configuration that runs, and its changes.
+ * homeward config: the running configuration, and its changes.
  *
- * The daemon reads, compares and applies; here a file is sent, and what came of it is said. "-" is
- * the standard input. Applying is waited for: until the last flow has been looked at.
+ * The daemon reads, compares and applies. The command sends a file and prints the result. "-" is
+ * the standard input. After "apply" the command waits until every flow has been checked.
  */
 #include "control/config/config.h"
 #include "base/clean.h"
@@ -21,7 +21,7 @@ enum {
 	URL_SIZE = 2048,
 	LINE_SIZE = 1024,
 	CONFIRM_MAX_S = 24 * 3600,
-	POLL_NS = 20 * 1000 * 1000, /* while it is applied */
+	POLL_NS = 20 * 1000 * 1000, /* between two questions while a change is applied */
 };
 
 const struct cli_option config_apply_options[] = {
@@ -35,7 +35,7 @@ static const struct table_column history_columns[] = {
 	{"WHO", TABLE_LEFT},	   {"COMMENT", TABLE_LEFT}, {NULL},
 };
 
-/* The file of the command line. NULL after a sentence. */
+/* Reads the file of the command line. NULL after a sentence. */
 static char *read_operand(const struct cli *cli, size_t *len)
 {
 	const char *path = strcmp(cli->operand, "-") == 0 ? "/dev/stdin" : cli->operand;
@@ -53,8 +53,10 @@ static char *read_operand(const struct cli *cli, size_t *len)
 	return text;
 }
 
-/* Sends the file of the command line to @url, which is completed. NULL and *@status: see
- * client_post(). */
+/*
+ * Sends the file of the command line to @url, after adding the query. NULL and *@status: see
+ * client_post().
+ */
 static json_t *send_file(const struct cli *cli, char url[static URL_SIZE], int *status)
 {
 	size_t len;
@@ -114,7 +116,7 @@ static void print_changes(const json_t *answer, FILE *out)
 	fputc('\n', out);
 }
 
-/* Asks until nothing is applied any more. What /v1/config says then; NULL after a sentence. */
+/* Asks until no change is in progress. Returns the answer of /v1/config; NULL after a sentence. */
 static json_t *wait_applied(const struct cli *cli)
 {
 	const struct timespec pause = {.tv_nsec = POLL_NS};
@@ -155,7 +157,10 @@ static void print_state(const json_t *state, FILE *out)
 		fprintf(out, "revision %" PRIu64 " runs\n", revision);
 }
 
-/* Says what a change that has begun, @answer, has come to. Takes @answer over. */
+/*
+ * Waits for the change that the daemon has begun (@answer), and prints its result. Takes ownership
+ * of @answer.
+ */
 static int finish_change(const struct cli *cli, json_t *answer)
 {
 	json_t *state = wait_applied(cli);

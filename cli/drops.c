@@ -1,8 +1,8 @@
 /*
  * homeward drops: why packets were not delivered, the most frequent reason first.
  *
- * Workers know what they dropped. What was lost before a worker had it, or after, the ports know:
- * for people both stand together, so that nobody reads that nothing was lost while something was.
+ * Workers count what they dropped. Ports count what was lost before or after the workers. People
+ * see both in one table, so that no loss is hidden.
  */
 #include "client.h"
 #include "table.h"
@@ -45,7 +45,7 @@ static int more_first(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* How many rows were printed. */
+/* Prints the drops; returns the number of rows. */
 static size_t print_list(const json_t *list, const char *name_field, bool all,
 			 const struct table_column *columns, FILE *out)
 {
@@ -70,7 +70,7 @@ static size_t print_list(const json_t *list, const char *name_field, bool all,
 	return shown;
 }
 
-/* Lost outside of the workers; how many rows were printed. */
+/* Prints what was lost outside of the workers; returns the number of rows. */
 static size_t print_lost(const json_t *ports, bool all, FILE *out)
 {
 	struct table *t = table_create(lost_columns);

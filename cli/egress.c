@@ -1,4 +1,4 @@
-/* homeward egress: one line a slice. */
+/* homeward egress: one line per slice. */
 #include "list.h"
 #include "text.h"
 

@@ -1,8 +1,9 @@
 /*
- * homeward flows: who talks to whom, and leaves from where.
+ * homeward flows: source, destination and egress address of each flow.
  *
- * One page, or with --all one page after the other as they come: memory stays that of one page
- * however many flows there are. With --json --all the pages become one list, a flow a line.
+ * Prints one page, or with --all one page after the other as they arrive: so memory holds one page,
+ * however many flows there are. With --json --all the pages become one list, with one flow per
+ * line.
  */
 #include "base/protocol.h"
 #include "client.h"
@@ -49,7 +50,7 @@ static bool has_ports(const char *protocol)
 	return strcmp(protocol, "tcp") == 0 || strcmp(protocol, "udp") == 0;
 }
 
-/* An ICMP destination has no port, nor has what is known by its addresses alone. */
+/* ICMP destinations have no port; neither have flows that are known by their addresses only. */
 static void cell_end(struct table *t, const json_t *flow, const char *address, const char *port)
 {
 	unsigned number = client_number(flow, port);
@@ -119,7 +120,7 @@ static int run_page(const struct cli *cli)
 	return CLI_EXIT_OK;
 }
 
-/* Prints one page and leaves in @more what asks for the next; "" after the last. */
+/* Prints one page. @more becomes the query of the next page; "" after the last one. */
 static int print_page(const struct cli *cli, char more[CURSOR_SIZE], uint64_t *n)
 {
 	json_t *page = client_get_filtered(cli, "/v1/flows", filters, more);
@@ -137,7 +138,7 @@ static int print_page(const struct cli *cli, char more[CURSOR_SIZE], uint64_t *n
 	json_decref(page);
 	if (len < CURSOR_SIZE && strspn(more, "cursor=.0123456789") == len)
 		return CLI_EXIT_OK;
-	fprintf(cli->err, "homeward: the daemon sent a strange cursor\n");
+	fprintf(cli->err, "homeward: the daemon sent an invalid cursor\n");
 	return CLI_EXIT_FAILED;
 }
 

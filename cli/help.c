@@ -10,7 +10,9 @@ struct usage {
 	char text[64];
 };
 
-/* The word and what follows it: "check FILE", "help [COMMAND]"; @between stands behind the word. */
+/*
+ * The command and its argument: "check FILE", "help [COMMAND]"; @between comes after the command.
+ */
 static struct usage usage_of(const struct command *c, const char *between)
 {
 	bool open = c->operand_optional;
@@ -45,7 +47,7 @@ static void print_command(const struct command *c, FILE *out)
 	print_options(cli_options, out);
 }
 
-/* Is it in @group? NULL: all are. */
+/* Does the command belong to @group? NULL: every command does. */
 static bool is_in_group(const struct command *c, const char *group)
 {
 	size_t len = group != NULL ? strlen(group) : 0;
@@ -82,7 +84,9 @@ static json_t *describe_command(const struct command *c)
 			 describe_options(c->options));
 }
 
-/* One command, or all of them with the options of every command: for completion in shells. */
+/*
+ * Prints one command, or all of them with the options of every command, for completion in shells.
+ */
 static json_t *describe(const struct command *command, const char *group)
 {
 	json_t *list;

@@ -1,4 +1,4 @@
-/* Most commands are one list of the API and one table: asks, fills, prints. */
+/* For commands that print one list of the API as one table. */
 #pragma once
 
 #include "client.h"
@@ -7,17 +7,18 @@
 struct list {
 	const char *path;
 	const char *const *filters; /* options that go into the query; ends with NULL */
-	const char *field; /* of the answer: the list */
+	const char *field; /* name of the list in the answer */
 	const struct table_column *columns;
-	void (*fill)(struct table *t, const json_t *item); /* the cells of one row, or of several */
-	const char *empty; /* said instead of a table without rows */
+	/* adds the cells of one row, or of several */
+	void (*fill)(struct table *t, const json_t *item);
+	const char *empty; /* printed instead of an empty table */
 };
 
-/* Exit status. */
+/* Gets the list, fills the table and prints it. Returns the exit status. */
 int list_run(const struct cli *cli, const struct list *list);
 
-/* A text of @item, "-" if it has none. */
+/* A text of @item; "-" if it is missing. */
 const char *list_text(const json_t *item, const char *name);
 
-/* Four cells: packets and bytes out of @item's rx_ and tx_ fields. */
+/* Adds four cells: packets and bytes of @item's rx_ and tx_ fields. */
 void list_cells_traffic(struct table *t, const json_t *item);

@@ -1,4 +1,4 @@
-/* homeward: reads the command line, runs one command, says how it went by its exit status. */
+/* homeward: reads the command line, runs one command, reports the result by its exit status. */
 #include "cli.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	status = run(&cli);
 	curl_global_cleanup();
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		if (errno != EPIPE) /* somebody's `head` has seen enough */
+		if (errno != EPIPE) /* the reader has closed the pipe, such as `head` */
 			fprintf(stderr, "homeward: cannot write: %s\n", strerror(errno));
 		return status != CLI_EXIT_OK ? status : CLI_EXIT_FAILED;
 	}

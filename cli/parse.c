@@ -1,8 +1,8 @@
 /*
- * From argv to struct cli, by the tables in commands.c.
+ * Parses argv into struct cli, by the tables in commands.c.
  *
- * Options may stand before and behind the command, as --name VALUE or --name=VALUE. Whatever is not
- * known is refused with the nearest known word.
+ * Options may stand before or after the command, as --name VALUE or --name=VALUE. An unknown word
+ * is refused, and the error suggests the most similar known one.
  */
 #include "base/nearest.h"
 #include "cli.h"
@@ -85,7 +85,7 @@ static int set_global(struct cli *cli, const char *name, const char *value)
 	return 0;
 }
 
-/* Reads one option at argv[*i], and its value, which may be the next word. */
+/* Reads the option at argv[*i], and its value, which may be the next argument. */
 static int take_option(struct cli *cli, int argc, char *const *argv, int *i)
 {
 	const char *name = argv[*i] + 2, *value = strchr(name, '=');
@@ -134,7 +134,7 @@ int cli_refuse_command(const struct cli *cli, const char *word)
 	return -EINVAL;
 }
 
-/* The command whose second word is @word: of the group that was named. */
+/* Finds the command whose second word is @word in the group that was named. */
 static int take_second_word(struct cli *cli, const char *word)
 {
 	char words[WORDS_SIZE];
@@ -147,7 +147,7 @@ static int take_second_word(struct cli *cli, const char *word)
 	return 0;
 }
 
-/* Behind "help": a command, of one word or two. */
+/* Reads the argument of "help": a command, of one word or two. */
 static int take_topic(struct cli *cli, const char *word)
 {
 	char words[WORDS_SIZE];
@@ -184,7 +184,7 @@ static int take_word(struct cli *cli, const char *word)
 	return 0;
 }
 
-/* The second word is missing. */
+/* Reports that the second word is missing. */
 static int refuse_group(const struct cli *cli)
 {
 	size_t len = strlen(cli->group);

@@ -1,4 +1,4 @@
-/* homeward sites: one line a site: what came from it, what went home to it, and its flows. */
+/* homeward sites: one line per site, with its traffic in both directions and its flows. */
 #include "list.h"
 #include "text.h"
 
@@ -14,7 +14,7 @@ static const struct table_column columns[] = {
 
 enum { SHOWN = 3, JOINED_SIZE = 256 };
 
-/* The first few of a list, and how many more there are. */
+/* The first few items of a list, and the number of the others. */
 static void join(const json_t *list, const char *none, char out[JOINED_SIZE])
 {
 	size_t n = json_array_size(list), len = 0;
@@ -30,7 +30,7 @@ static void join(const json_t *list, const char *none, char out[JOINED_SIZE])
 		snprintf(out + len, JOINED_SIZE - len, " and %zu more", n - SHOWN);
 }
 
-/* Prefixes; what leaves untranslated stands behind. */
+/* Lists the prefixes, and then those that leave untranslated. */
 static void cell_sources(struct table *t, const json_t *site)
 {
 	const json_t *global = json_object_get(site, "global_prefixes");

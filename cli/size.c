@@ -1,8 +1,8 @@
 /*
- * homeward size: how many slices, flows and bytes do so many users need, and what does one slice
- * carry? The arithmetic is that of control/config/sizing.c; docs/sizing.md explains it.
+ * homeward size: how many slices, flows and bytes does a number of users need, and what does one
+ * slice carry? The arithmetic is in control/config/sizing.c; docs/sizing.md explains it.
  *
- * Needs no daemon. Timeouts, workers and slice size are those of --config, or the defaults.
+ * Needs no daemon. Timeouts, workers and slice size come from --config, or are the defaults.
  */
 #include "base/err.h"
 #include "cli.h"
@@ -28,14 +28,16 @@ const struct cli_option size_options[] = {
 	{NULL},
 };
 
-/* What a file has to say; all else is default. */
+/* The least that a file must contain; all else has a default. */
 static const char smallest[] =
 	"ports: [{name: underlay, interface: eth0}, {name: uplink, interface: eth1}]\n"
 	"sites:\n"
 	"- {name: a, tunnels: [{name: a, port: underlay, local: 192.0.2.1, remote: 192.0.2.2}]}\n"
 	"egress: [{name: e, port: uplink, addresses: [{address: 198.51.100.1}]}]\n";
 
-/* Option @name, with up to three decimals if @unit is SIZING_MILLI. -EINVAL after a sentence. */
+/*
+ * Reads option @name, with up to three decimals if @unit is SIZING_MILLI. -EINVAL after a sentence.
+ */
 static int read_number(const struct cli *cli, const char *name, uint64_t min, uint64_t max,
 		       unsigned unit, uint64_t *value)
 {
@@ -101,7 +103,7 @@ static struct config *read_config(const struct cli *cli)
 	return config;
 }
 
-/* 0.5; 12; 15.4: three digits at most, and none behind the point from 100 on. */
+/* Prints 0.5, 12, 15.4: three digits at most; from 100 on without decimals. */
 static struct text rate_text(uint64_t milli)
 {
 	struct text t;

@@ -1,4 +1,4 @@
-/* homeward status: is it well? A head of four lines, then ports and workers. */
+/* homeward status: a summary of four lines, then ports and workers. */
 #include "base/clean.h"
 #include "client.h"
 #include "table.h"
@@ -72,7 +72,7 @@ static size_t add_losses(struct table *t, const json_t *port)
 	return n;
 }
 
-/* Where no worker saw them. */
+/* Where packets were lost that no worker saw. */
 static void print_losses(const json_t *ports, FILE *out)
 {
 	struct table *t = table_create(loss_columns);
@@ -150,7 +150,10 @@ static void print_head(const json_t *status, FILE *out)
 			text_count(sum_lost(status)).buf);
 }
 
-/* Without these the packets of a gateway that cuts or joins do not seem to add up. */
+/*
+ * Fragmentation and reassembly change the number of packets. Without these lines the packets would
+ * not seem to add up.
+ */
 static void print_fragments(const json_t *status, FILE *out)
 {
 	uint64_t made = 0, joined = 0;
@@ -163,7 +166,7 @@ static void print_fragments(const json_t *status, FILE *out)
 		joined += client_number(worker, "fragments_joined");
 	}
 	if (made + joined > 0)
-		fprintf(out, "fragments  %s more by cutting, %s fewer by joining\n",
+		fprintf(out, "fragments  %s more by fragmentation, %s fewer by reassembly\n",
 			text_count(made).buf, text_count(joined).buf);
 }
 
@@ -190,7 +193,7 @@ static void print_changes(const json_t *status, FILE *out)
 	fputc('\n', out);
 }
 
-/* Rare: a machine whose processors' counters are not to be trusted. */
+/* Rare: on a machine whose CPU time stamp counters are unreliable. */
 static void print_clocks(const json_t *status, FILE *out)
 {
 	uint64_t steps = 0;
@@ -201,12 +204,12 @@ static void print_clocks(const json_t *status, FILE *out)
 		client_number(worker, "clock_steps");
 	if (steps > 0)
 		fprintf(out,
-			"clock      the processors' counters were wrong %s, the system's "
-			"clock was followed\n",
+			"clock      the processors' counters were wrong %s, the system's clock was "
+			"used\n",
 			text_counted(steps, "time", "times").buf);
 }
 
-/* What an operator must know of, before the numbers. */
+/* Alarms come before the numbers. */
 static void print_alarms(const json_t *status, FILE *out)
 {
 	json_t *alarm;

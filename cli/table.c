@@ -1,8 +1,8 @@
 /*
  * Aligned columns.
  *
- * Cells are kept as text until all are known, then a column is as wide as its widest cell. Every
- * cell is cleaned on its way in: nothing printed through a table can steer a terminal.
+ * Cells are kept as text until all are known. Then each column gets the width of its widest cell.
+ * Every cell is cleaned when it is added: no text in a table can control the terminal.
  */
 #include "table.h"
 
@@ -87,7 +87,7 @@ static void pad(size_t n, FILE *out)
 static void print_row(const struct table *t, const size_t *widths, const char *const *cells,
 		      FILE *out)
 {
-	size_t owed = 0; /* blanks, printed only if something follows */
+	size_t owed = 0; /* blanks that are printed only if a cell follows */
 
 	for (size_t c = 0; c < t->n_columns; c++) {
 		size_t gap = widths[c] - text_width(cells[c]);

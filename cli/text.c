@@ -1,4 +1,4 @@
-/* Numbers and names as people like to read them: see text.h. */
+/* Numbers and names in a form for people: see text.h. */
 #include "text.h"
 
 #include <inttypes.h>

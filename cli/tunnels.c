@@ -1,4 +1,4 @@
-/* homeward tunnels: one line a tunnel, with its two ends and its traffic. */
+/* homeward tunnels: one line per tunnel, with its two ends and its traffic. */
 #include "list.h"
 #include "text.h"
 #include "unknown.h"
@@ -7,8 +7,7 @@
 
 const struct cli_option tunnels_options[] = {
 	{"site", "NAME", "only the tunnels of this site"},
-	{"unknown", NULL,
-	 "instead: senders whose packets no tunnel takes, as configuration to paste"},
+	{"unknown", NULL, "list senders whose packets no tunnel takes, as configuration to paste"},
 	{NULL},
 };
 

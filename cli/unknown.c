@@ -1,8 +1,8 @@
 /*
- * homeward tunnels --unknown: who sends tunnel packets that no configuration knows, as YAML.
+ * homeward tunnels --unknown: senders of tunnel packets that match no configured tunnel, as YAML.
  *
- * What is printed can be pasted below `sites:` as it is; what cannot be a tunnel of ours is a
- * comment that says what it is.
+ * The output can be pasted below `sites:` unchanged. A sender that cannot be one of our tunnels is
+ * printed as a comment that says why.
  */
 #include "unknown.h"
 

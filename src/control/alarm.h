@@ -31,13 +31,15 @@ enum {
 	  "the API accepts no new client; raise the limit of open files (LimitNOFILE= of the "     \
 	  "unit)")                                                                                 \
 	X(API_SOCKET, "api_socket", WARNING,                                                       \
-	  "no new client finds the API: take away what is in its place, or make its folder")       \
+	  "clients cannot find the API: remove the file in the place of its socket, or make its "  \
+	  "directory")                                                                             \
 	X(ADDRESS_IN_KERNEL, "address_in_kernel", ERROR,                                           \
-	  "the kernel answers for an address that is ours: take it off the interface")             \
+	  "the kernel answers for one of our addresses: remove it from the interface")             \
 	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                             \
-	  "another station answers for an address of ours: take it away there or from our file")   \
+	  "another station answers for one of our addresses: remove it there, or from our "        \
+	  "configuration")                                                                         \
 	X(EPOCH, "epoch", WARNING,                                                                 \
-	  "make the file of `flows.epoch-file` writable; without it ports do not rest over the "   \
+	  "make the file of `flows.epoch-file` writable; without it ports do not rest across the " \
 	  "next start")                                                                            \
 	X(CONFIG_STORE, "config_store", WARNING,                                                   \
 	  "make `state-directory` writable and give it room; until then the configuration cannot " \
@@ -45,20 +47,22 @@ enum {
 	X(CONFIG_TRIAL, "config_trial", WARNING,                                                   \
 	  "`homeward config confirm` keeps it; `homeward config rollback` undoes it at once")      \
 	X(CONFIG_UNDONE, "config_undone", WARNING,                                                 \
-	  "`homeward config history` has its number: look what was wrong with it, and apply it "   \
+	  "`homeward config history` shows its number: find out what was wrong, and apply it "     \
 	  "again")                                                                                 \
 	X(PORTS_SHORT, "ports_short", WARNING,                                                     \
-	  "what servers still send may reach another site's host: give the pool more slices "      \
+	  "late packets of servers may reach a host of another site: give the pool more slices "   \
 	  "(`homeward size` says how many), or flows shorter timeouts")                            \
 	X(PORT_BEHIND, "port_behind", ERROR,                                                       \
-	  "the port still works with its addresses before the change; it is tried again each "     \
-	  "second")                                                                                \
+	  "the port still uses the addresses from before the change; the update is tried again "   \
+	  "every second")                                                                          \
 	X(PORT_LOSSES, "port_losses", ERROR,                                                       \
 	  "see LOST of `homeward status`; docs/ports.md says what each loss means")                \
 	X(PARTIAL_CHECKSUMS, "partial_checksums", WARNING,                                         \
-	  "at the other end of the cable, its container, namespace or host: ethtool -K IF tx off") \
+	  "run at the other end of the cable, in its container, namespace or host: ethtool -K IF " \
+	  "tx off")                                                                                \
 	X(FRAMES_TRUNCATED, "frames_truncated", ERROR,                                             \
-	  "a neighbour's giant packets: ethtool -K IF tso off gso off there; else docs/ports.md")  \
+	  "a neighbour sends packets above the MTU: ethtool -K IF tso off gso off there; see "     \
+	  "docs/ports.md")                                                                         \
 	X(PORT_BUFFERS, "port_buffers", ERROR,                                                     \
 	  "the port slowly runs out of buffers: please report this, and restart")                  \
 	X(PATH_MTU_DEAF, "path_mtu_deaf", WARNING,                                                 \
@@ -80,7 +84,7 @@ enum {
 	X(PORT_DOWN, "port_down", ERROR,                                                           \
 	  "set the interface up (ip link set NAME up), and look at its cable and switch")          \
 	X(PORT_BYPASSED, "port_bypassed", ERROR,                                                   \
-	  "take the other program off (ip link set dev NAME xdp off), or set driver: af_packet")   \
+	  "detach the other program (ip link set dev NAME xdp off), or set driver: af_packet")     \
 	X(PORT_DEGRADED, "port_degraded", ERROR,                                                   \
 	  "do what the sentence says, or restart homewardd")                                       \
 	X(POOL_SHRUNK, "pool_shrunk", WARNING,                                                     \

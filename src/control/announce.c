@@ -183,9 +183,9 @@ static void conflict_seen(struct announcer *a, size_t port, const struct addr6 *
 		return;
 	print_addr(addr, text);
 	alarm_raise(a->alarms, ALARM_ADDRESS_CONFLICT, text,
-		    "the station %02x:%02x:%02x:%02x:%02x:%02x on port %s says that it has %s",
-		    mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
-		    a->ports->ports[port].config->name, text);
+		    "the station %02x:%02x:%02x:%02x:%02x:%02x on port %s claims %s", mac[0],
+		    mac[1], mac[2], mac[3], mac[4], mac[5], a->ports->ports[port].config->name,
+		    text);
 	c->seen_ms = now;
 	if (c->probed_ms == 0)
 		c->probed_ms = now;
@@ -299,7 +299,7 @@ void announce_port(struct announcer *a, size_t port)
 		ret = watch(p, i);
 	if (ret != 0) {
 		unwatch(p);
-		log_warning("port %s: cannot hear who else has its addresses: %s",
+		log_warning("port %s: cannot receive other stations' claims of its addresses: %s",
 			    a->ports->ports[port].config->name, strerror(-ret));
 	}
 	announce_all(p);

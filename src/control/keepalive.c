@@ -299,9 +299,7 @@ void keepalives_follow(struct keepalives *k, const struct network *net)
 		log_warning("not enough memory for the keepalives of tunnels");
 }
 
-/*
- * --- create and destroy -------------------------------------------------------------------------
- */
+/* --- create and destroy ----------------------------------------------------------------------- */
 
 struct keepalives *keepalives_create(struct event_base *base, const struct network *net,
 				     struct worker *const *workers, size_t n_workers,

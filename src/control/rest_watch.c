@@ -46,8 +46,8 @@ void rest_watch_note(struct rest_watch *w, uint64_t now)
 		alarm_clear(w->alarms, ALARM_PORTS_SHORT, "egress");
 	else if (now != 0 && w->quiet_s == 0)
 		alarm_raise(w->alarms, ALARM_PORTS_SHORT, "egress",
-			    "so many ports were given to another site, towards the same server, "
-			    "before they had rested: %" PRIu64,
+			    "ports given to another site, towards the same server, before they had "
+			    "rested: %" PRIu64,
 			    now);
 }
 

@@ -105,4 +105,4 @@ def test_a_packet_larger_than_any_frame(net):
                                                  "-s", 20000, SERVER, check=False)):
         pass
     wait_until("the pings to arrive whole", lambda: asked() == before + 6)
-    assert "more by cutting" in daemon.homeward("status").stdout
+    assert "more by fragmentation" in daemon.homeward("status").stdout

@@ -267,7 +267,7 @@ def take_program_off(life):
 
 
 def count_restored(life):
-    return life.daemon.log_text().count("took our program off")
+    return life.daemon.log_text().count("our program was removed")
 
 
 def test_program_taken_off(life, flow):

@@ -68,7 +68,7 @@ static void refuse_method(const struct route *route, struct api_reply *reply)
 	if (route->method == ROUTE_GET)
 		reply_error(reply, 405, "%s can only be read: GET", route->path);
 	else
-		reply_error(reply, 405, "%s does something: POST", route->path);
+		reply_error(reply, 405, "%s makes a change: POST", route->path);
 	reply->allow = route_method_name(route);
 }
 

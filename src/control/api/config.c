@@ -20,7 +20,8 @@ enum { TIME_SIZE = 32, NAME_SIZE = 256 };
 #define CHANGE_FIELDS                                                                              \
 	{"added", FIELD_INTEGER, "sites, tunnels, pools, addresses, ports and settings"},          \
 		{"changed", FIELD_INTEGER, "the same"}, {"removed", FIELD_INTEGER, "the same"},    \
-		{"flows_ended", FIELD_INTEGER_OR_NULL, "by all of it; null: nobody can tell"},     \
+		{"flows_ended", FIELD_INTEGER_OR_NULL,                                             \
+		 "flows that the whole change ends; null: unknown"},                               \
 		{"changes[].change", FIELD_STRING, "added, changed or removed"},                   \
 		{"changes[].kind", FIELD_STRING,                                                   \
 		 "site, tunnel, pool, address, slices, port or "                                   \
@@ -36,18 +37,19 @@ enum { TIME_SIZE = 32, NAME_SIZE = 256 };
 #define STATE_FIELDS                                                                               \
 	{"state", FIELD_STRING, "idle, applying, or awaiting confirmation"},                       \
 	{                                                                                          \
-		"revision", FIELD_INTEGER_OR_NULL, "that runs; null: it could not be saved"        \
+		"revision", FIELD_INTEGER_OR_NULL,                                                 \
+			"the revision that runs; null: it could not be saved"                      \
 	}
 
 const struct route_field config_fields[] = {
 	STATE_FIELDS,
 	{"applying", FIELD_INTEGER_OR_NULL, "the revision that is being applied"},
 	{"who", FIELD_STRING_OR_NULL, "whose change is being applied or awaits confirmation"},
-	{"since", FIELD_STRING_OR_NULL, "when that change came"},
+	{"since", FIELD_STRING_OR_NULL, "time of that change"},
 	{"confirm_s", FIELD_INTEGER_OR_NULL, "seconds left to confirm it"},
-	{"failed", FIELD_INTEGER_OR_NULL, "the revision that could not be applied at last"},
+	{"failed", FIELD_INTEGER_OR_NULL, "the last revision that could not be applied"},
 	{"reasons[]", FIELD_STRING, "why not"},
-	{"text", FIELD_STRING, "of the configuration that runs; not with text=false", true},
+	{"text", FIELD_STRING, "text of the configuration that runs; not with text=false", true},
 	{NULL},
 };
 
@@ -66,7 +68,7 @@ const struct route_field config_confirm_fields[] = {STATE_FIELDS, {NULL}};
 const struct route_field config_history_fields[] = {
 	{"revisions[].revision", FIELD_INTEGER, "its number"},
 	{"revisions[].state", FIELD_STRING, "running, applied, trial, undone, saved or damaged"},
-	{"revisions[].time", FIELD_STRING_OR_NULL, "when it came; null: damaged"},
+	{"revisions[].time", FIELD_STRING_OR_NULL, "time of the change; null: damaged"},
 	{"revisions[].who", FIELD_STRING, "whose it is"},
 	{"revisions[].comment", FIELD_STRING, "why"},
 	{"revisions[].bytes", FIELD_INTEGER, "of its text"},

@@ -60,7 +60,8 @@ int listen_check(const char *path, struct err_list *errs)
 	if (lstat(path, &st) < 0)
 		return 0;
 	if (!S_ISSOCK(st.st_mode)) {
-		err_add(errs, NULL, 0, 0, "%s is in the way of the API: it is not a socket", path);
+		err_add(errs, NULL, 0, 0, "the API needs the path %s, but it is not a socket",
+			path);
 		return -1;
 	}
 	if (!somebody_listens(path))
@@ -211,7 +212,8 @@ void listen_hold(struct api *api)
 	if (is_ours(api))
 		return;
 	if (begin(api, &errs) == 0) {
-		log_warning("somebody removed %s; it is there again", api->ctx.config->api_socket);
+		log_warning("another program removed %s; it has been made again",
+			    api->ctx.config->api_socket);
 		alarm_clear(api->ctx.alarms, ALARM_API_SOCKET, "api");
 	} else {
 		alarm_raise(api->ctx.alarms, ALARM_API_SOCKET, "api", "%s", errs.errs[0].text);

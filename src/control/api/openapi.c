@@ -19,7 +19,7 @@ const struct route_field openapi_fields[] = {
 	{"info", FIELD_OBJECT, "title, version and license"},
 	{"servers[].url", FIELD_STRING, "where the paths begin"},
 	{"servers[].description", FIELD_STRING, "how to get there"},
-	{"security[]", FIELD_OBJECT, "none: whoever may open the socket may ask"},
+	{"security[]", FIELD_OBJECT, "none: every user who may open the socket may ask"},
 	{"paths", FIELD_OBJECT, "the routes"},
 	{"components", FIELD_OBJECT, "what routes have in common: refusals"},
 	{NULL},
@@ -37,7 +37,7 @@ static const struct refusal {
 	{"404", "unknown_name", "no site or tunnel has this name", true},
 	{"409", "busy", "another change is under way: the error says whose", false, true},
 	{"422", "refused", "the text has errors, or no running daemon takes it", false, true},
-	{"507", "unsaved", "it cannot be saved, so it is not applied", false, true},
+	{"507", "unsaved", "the configuration cannot be saved, so it is not applied", false, true},
 	{"default", "refusal", "anything else: the error says what"},
 };
 
@@ -187,10 +187,11 @@ static json_t *describe_replies(const struct route *route)
 		add_field(answer, f);
 	replies = json_pack("{s:o}", "200", describe_reply("the answer", answer));
 	if (route->fields == config_apply_fields)
-		json_object_set_new(replies, "202",
-				    describe_reply("the same, and it has begun: "
-						   "/v1/config says how it goes on",
-						   json_deep_copy(answer)));
+		json_object_set_new(
+			replies, "202",
+			describe_reply(
+				"as 200, but it has only begun: /v1/config says how far it is",
+				json_deep_copy(answer)));
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		if ((!refusals[i].for_names || takes_name(route)) &&
 		    (!refusals[i].for_changes || route->method != ROUTE_GET))
@@ -237,7 +238,7 @@ static json_t *describe_components(void)
 {
 	static const struct route_field fields[] = {
 		{"error", FIELD_STRING, "what is wrong"},
-		{"errors[].file", FIELD_STRING, "of a configuration: all that is wrong", true},
+		{"errors[].file", FIELD_STRING, "all errors of a configuration", true},
 		{"errors[].line", FIELD_INTEGER, "from 1; 0: the file as a whole", true},
 		{"errors[].column", FIELD_INTEGER, "the same", true},
 		{"errors[].error", FIELD_STRING, "one sentence", true},

@@ -8,7 +8,7 @@ const struct route_field unknown_fields[] = {
 	{"tunnels[].reason", FIELD_STRING, "drop reason under which its packets are counted"},
 	{"tunnels[].port", FIELD_STRING, "port it comes in by"},
 	{"tunnels[].local", FIELD_STRING, "outer address of the gateway"},
-	{"tunnels[].remote", FIELD_STRING, "outer address of who sends"},
+	{"tunnels[].remote", FIELD_STRING, "outer address of the sender"},
 	{"tunnels[].key", FIELD_INTEGER_OR_NULL, "key of RFC 2890; null: none, or not read"},
 	{"tunnels[].packets", FIELD_INTEGER, "since it was first seen"},
 	{"tunnels[].last_s", FIELD_INTEGER, "seconds since the last packet"},

@@ -51,8 +51,8 @@ static size_t read_prefixes(struct checker *checker, const struct spec_site *sit
 			list[n++] = (struct entry){prefix, site, node};
 		else
 			report_at(checker->report, node,
-				  "%s is not globally unique, only prefixes in 2000::/3 are: what "
-				  "others may have, too, belongs in \"prefixes\"",
+				  "%s is not globally unique, only prefixes in 2000::/3 are: "
+				  "prefixes that others may have, too, belong in \"prefixes\"",
 				  node->text);
 	}
 	return n;

@@ -92,7 +92,7 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 		switch (port->driver) {
 		case PORT_AF_XDP:
 		case PORT_AF_PACKET:
-			if (port->interface[0] != '\0') /* or the file has an error there */
+			if (port->interface[0] != '\0') /* empty: the file has an error */
 				check_kernel_interface(config, port, errs);
 			break;
 		case PORT_TAP:
@@ -109,7 +109,7 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 			break;
 		}
 	}
-	if (config->workers > 0) /* or the file has an error there */
+	if (config->workers > 0) /* 0: the file has an error */
 		config_check_memory(config, memory_available(), memory_huge_available(), errs);
 	return errs->n == before ? 0 : -ENODEV;
 }

@@ -35,7 +35,7 @@ static const struct setting file_rows[] = {
 	}, {
 		.name = "state-directory", .type = SETTING_PATH, AT(config, state_directory),
 		.fallback = "/var/lib/homeward",
-		.restart = "the state of the running daemon lies in it",
+		.restart = "it holds the state of the running daemon",
 		.help = "Where the daemon keeps its state. No two daemons may have the same.",
 	}, {
 		.name = "ports", .type = SETTING_LIST, AT(config, ports), COUNT(config, n_ports),
@@ -46,14 +46,14 @@ static const struct setting file_rows[] = {
 		.name = "spare-ports", .type = SETTING_NUMBER, AT(config, spare_ports),
 		.min = 0, .max = PORTS_MAX, .fallback = "1", .unit = "ports",
 		.restart = "packet buffers are made at the start",
-		.help = "So many more ports may be added while the gateway runs: packet buffers "
-			"for them are made at the start (8,192 each).",
+		.help = "How many ports may be added while the gateway runs. Packet buffers for "
+			"them are made at the start (8,192 each).",
 	}, {
 		.name = "sites", .type = SETTING_LIST, AT(config, network.sites),
 		COUNT(config, network.n_sites), .min = 1, .max = SPEC_SITES_MAX, .required = true,
 		.block = &schema_site,
 		.reloadable = true,
-		.help = "The customer places and their tunnels.",
+		.help = "The customers' sites and their tunnels.",
 	}, {
 		.name = "egress", .type = SETTING_LIST, AT(config, network.pools),
 		COUNT(config, network.n_pools), .min = 1, .max = POOLS_MAX, .required = true,

@@ -40,29 +40,30 @@ static const struct setting pool_rows[] = {
 		.name = "slice-size", .type = SETTING_NUMBER, AT(spec_pool, slice_size),
 		.min = 64, .max = 32768, .power_of_two = true, .fallback = "2048", .unit = "ports",
 		.reloadable = true, .effect = EFFECT_SLICE,
-		.help = "How many ports a slice has. All gateways that share an address must "
-			"agree.",
+		.help = "How many ports a slice has. All gateways that share an address must have "
+			"the same value.",
 	}, {
 		.name = "mapping", .type = SETTING_CHOICE, AT(spec_pool, mapping),
 		.choices = pool_mapping_names, .fallback = "address-and-port-dependent",
 		.reloadable = true, .effect = EFFECT_SLICE,
-		.help = "How a source port of a site is seen outside. The default shares egress "
-			"ports between destinations; `endpoint-independent` gives each source port "
-			"one of its own, the same towards everybody (RFC 4787). That is for IPv4 "
-			"only.",
+		.help = "How source ports of sites get egress ports. By default flows to several "
+			"destinations share an egress port; `endpoint-independent` gives each "
+			"source port an egress port of its own, the same towards every "
+			"destination (RFC 4787). That is for IPv4 only.",
 	}, {
 		.name = "filtering", .type = SETTING_CHOICE, AT(spec_pool, filtering),
 		.choices = pool_filtering_names, .fallback = "address-and-port-dependent",
 		.reloadable = true, .effect = EFFECT_NEXT,
 		.help = "Who may send to an egress port that a source port of a site has. By "
-			"default only whom it was used to write to; `endpoint-independent` lets "
-			"everybody on the Internet in, and needs the mapping of that name.",
+			"default only destinations that the source port has sent to; "
+			"`endpoint-independent` accepts every sender on the Internet, and needs "
+			"the mapping of that name.",
 	}, {
 		.name = "addresses", .type = SETTING_LIST, AT(spec_pool, addresses),
 		COUNT(spec_pool, n_addresses), .min = 1, .max = ADDRESSES_MAX, .required = true,
 		.block = &schema_address,
 		.reloadable = true,
-		.help = "The addresses flows leave from.",
+		.help = "The public addresses of the pool.",
 	},
 };
 

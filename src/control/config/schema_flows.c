@@ -12,7 +12,7 @@ static const struct setting port_timer_rows[] = {
 		.name = "protocol", .type = SETTING_CHOICE, AT(config_port_timer, protocol),
 		.choices = transports, .required = true,
 		.reloadable = true, .effect = EFFECT_IDLE,
-		.help = "Of UDP, or of TCP connections that are open.",
+		.help = "UDP, or TCP connections that are open.",
 	}, {
 		.name = "port", .type = SETTING_NUMBER, AT(config_port_timer, port),
 		.min = 1, .max = 65535, .required = true,
@@ -67,12 +67,12 @@ static const struct setting timeout_rows[] = {
 		.name = "dns", .type = SETTING_DURATION, AT(config, timeout_dns),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "30s",
 		.reloadable = true, .effect = EFFECT_IDLE,
-		.help = "UDP to port 53, while a question is not answered (RFC 4787 REQ-5a).",
+		.help = "UDP to port 53, while a query has no answer (RFC 4787 REQ-5a).",
 	}, {
 		.name = "dns-answered", .type = SETTING_DURATION, AT(config, timeout_dns_answered),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "5s",
 		.reloadable = true, .effect = EFFECT_IDLE,
-		.help = "The same when as many answers as questions have passed.",
+		.help = "UDP to port 53, when as many answers as queries have passed.",
 	}, {
 		.name = "icmp", .type = SETTING_DURATION, AT(config, timeout_icmp),
 		.min = 1, .max = DURATION_MAX_S, .fallback = "60s",
@@ -83,8 +83,8 @@ static const struct setting timeout_rows[] = {
 		COUNT(config, n_port_timers), .min = 1, .max = FLOW_PORT_TIMERS_MAX,
 		.block = &port_timer_block,
 		.reloadable = true, .effect = EFFECT_IDLE,
-		.help = "Other timeouts for flows to some destination ports (RFC 4787 REQ-5a). "
-			"They go before all others, `dns` too.",
+		.help = "Timeouts for flows to single destination ports (RFC 4787 REQ-5a). They "
+			"override all other timeouts, `dns` included.",
 	},
 };
 
@@ -126,7 +126,8 @@ static const struct setting default_limit_rows[] = {
 		.min = 1, .max = CAPACITY_MAX, .unit = "flows",
 		.fallback_words = "half of the site's `half-open`, but 256 at least",
 		.reloadable = true, .effect = EFFECT_LIMIT,
-		.help = "How many of them may be TCP connections that are not yet established.",
+		.help = "How many of a host's flows may be TCP connections that are not yet "
+			"established.",
 	},
 };
 
@@ -147,40 +148,42 @@ static const struct setting flow_rows[] = {
 		.fallback_words = "a quarter of `capacity` if a pool has an IPv6 address or a site "
 				  "a global prefix, or else 0",
 		.restart = "the memory of the tables is taken at the start",
-		.help = "How many IPv6 flows fit, besides. About 144 bytes a flow. With 0 no IPv6 "
-			"is forwarded.",
+		.help = "How many IPv6 flows fit in addition, at about 144 bytes a flow. With 0 "
+			"no IPv6 is forwarded.",
 	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &default_limit_block,
 		.reloadable = true,
-		.help = "What every site may have that says nothing else. Each worker has an equal "
+		.help = "Limits of every site that sets none itself. Each worker has an equal "
 			"part of a limit, rounded up.",
 	}, {
 		.name = "refresh", .type = SETTING_CHOICE, AT(config, refresh),
 		.choices = refresh_names, .fallback = "both",
 		.reloadable = true, .effect = EFFECT_NEXT,
-		.help = "Whose packets keep a flow alive: those of `both` directions, or only "
-			"`outbound` ones, those of the site that started it (RFC 4787 REQ-6).",
+		.help = "Which packets keep a flow alive: those of `both` directions, or only "
+			"`outbound` ones, from the site that started it (RFC 4787 REQ-6).",
 	}, {
 		.name = "reset-unknown", .type = SETTING_CHOICE, AT(config, reset_unknown),
 		.choices = reset_unknown, .fallback = "true",
 		.reloadable = true, .effect = EFFECT_NEXT,
 		.help = "`true` answers TCP segments of a site that belong to no flow by a reset, "
-			"as after a restart of the gateway, so that hosts connect again at once; "
-			"at most 1000 a second towards a site by each worker. `false` drops them.",
+			"so that hosts connect again at once, for example after a restart of the "
+			"gateway. Each worker sends a site at most 1000 a second. `false` drops "
+			"such segments.",
 	}, {
 		.name = "port-rest", .type = SETTING_DURATION, AT(config, port_rest),
 		.min = 0, .max = DURATION_MAX_S, .fallback = "2m",
 		.reloadable = true,
-		.help = "How long an egress port rests, when its flow has ended, before another "
-			"site gets it towards the same server (RFC 6888 REQ-8): what the server "
-			"still sends reaches nobody. Less if no other port is left, which the "
-			"alarm `ports_short` says. With 0 ports do not rest, nor after a start.",
+		.help = "How long an egress port rests after its flow has ended, before another "
+			"site may get it towards the same server (RFC 6888 REQ-8). Meanwhile late "
+			"packets of the server are dropped. If no other port is left it rests for "
+			"less, and the alarm `ports_short` says so. With 0 ports do not rest, not "
+			"even after a start.",
 	}, {
 		.name = "epoch-file", .type = SETTING_PATH, AT(config, epoch_file),
 		.fallback_words = "`epoch` in `state-directory`",
-		.restart = "the start is counted in it",
-		.help = "Where the daemon counts its starts, so that each begins with ports that "
-			"the one before left unused.",
+		.restart = "the daemon counts its start in it",
+		.help = "The file in which the daemon counts its starts, so that each start "
+			"begins with ports that the previous one left unused.",
 	}, {
 		.name = "timeouts", .type = SETTING_BLOCK, .block = &timeout_block,
 		.reloadable = true,
@@ -196,7 +199,7 @@ static const struct setting api_rows[] = {
 	{
 		.name = "socket", .type = SETTING_PATH, AT(config, api_socket),
 		.fallback = "/run/homeward/api.sock",
-		.restart = "whoever talks to the daemon would lose it",
+		.restart = "clients of the daemon would lose it",
 		.help = "The Unix socket on which the daemon answers the command line.",
 	},
 };

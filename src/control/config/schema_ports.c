@@ -24,9 +24,9 @@ static const struct setting port_rows[] = {
 		.name = "driver", .type = SETTING_CHOICE, AT(config_port, driver),
 		.choices = drivers, .fallback = "af_xdp",
 		.reloadable = true,
-		.help = "How packets come and go: `af_xdp` and `af_packet` share an interface with "
-			"the kernel, `tap` makes a new one, `pcap` reads and writes capture files, "
-			"`memory` is for tests.",
+		.help = "How packets are received and sent: `af_xdp` and `af_packet` share an "
+			"interface with the kernel, `tap` makes a new one, `pcap` reads and "
+			"writes capture files, `memory` is for tests.",
 	}, {
 		.name = "interface", .type = SETTING_INTERFACE, AT(config_port, interface),
 		.needed_by = KERNEL_DRIVERS | BIT(PORT_TAP),
@@ -56,7 +56,7 @@ static const struct setting port_rows[] = {
 		.fallback_words = "with `tap` the new interface",
 		.reloadable = true,
 		.help = "The Ethernet address to which every packet is sent. With a kernel driver "
-			"the kernel knows it.",
+			"the kernel resolves it.",
 	},
 };
 

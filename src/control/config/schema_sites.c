@@ -33,7 +33,7 @@ static const struct setting tunnel_rows[] = {
 	{
 		.name = "name", .type = SETTING_NAME, AT(spec_tunnel, name), .required = true,
 		.reloadable = true,
-		.help = "Its name. No other tunnel may have it, of whatever site.",
+		.help = "Its name. No other tunnel of any site may have it.",
 	}, {
 		.name = "type", .type = SETTING_CHOICE, AT(spec_tunnel, type),
 		.choices = tunnel_kind_names, .fallback = "gre",
@@ -74,14 +74,14 @@ static const struct setting tunnel_rows[] = {
 			"`mtu` is less than 1500",
 		.unit = "bytes",
 		.reloadable = true, .effect = EFFECT_PATH,
-		.help = "The largest packet inside the tunnel. Where the port, the route to "
-			"`remote` or the path carries less, that holds.",
+		.help = "The largest packet inside the tunnel. If the port, the route to `remote` "
+			"or the path carries less, that is used.",
 	}, {
 		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
 		.choices = outer_df, .fallback = "true",
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "Don't fragment, in the outer IPv4 header: `false` lets routers fragment "
-			"the tunnel's packets. Nobody may fragment IPv6 ones.",
+			"the tunnel's packets. Routers never fragment IPv6 packets.",
 	}, {
 		.name = "outer-ttl", .type = SETTING_NUMBER, AT(spec_tunnel, outer_ttl),
 		.min = 1, .max = 255, .fallback = "64", .unit = "hops",
@@ -95,8 +95,8 @@ static const struct setting tunnel_rows[] = {
 	}, {
 		.name = "keepalive", .type = SETTING_BLOCK, .block = &keepalive_block,
 		.reloadable = true,
-		.help = "GRE keepalives, as Cisco's: sent to the far end, which sends them back "
-			"without knowing of it. Those of the far end are always answered.",
+		.help = "GRE keepalives like Cisco's: the far end sends them back without any "
+			"support for them. Keepalives of the far end are always answered.",
 	},
 };
 
@@ -141,7 +141,8 @@ static const struct setting limit_rows[] = {
 		.fallback_words = "that of `flows.limits`, or half of its `half-open`, but 256 "
 				  "at least",
 		.reloadable = true, .effect = EFFECT_LIMIT,
-		.help = "How many of them may be TCP connections that are not yet established.",
+		.help = "How many of a host's flows may be TCP connections that are not yet "
+			"established.",
 	},
 };
 
@@ -168,9 +169,9 @@ static const struct setting site_rows[] = {
 		COUNT(spec_site, n_global_prefixes), .min = 1, .max = PREFIXES_MAX,
 		.fallback_words = "none: everything is translated",
 		.reloadable = true, .effect = EFFECT_PREFIX,
-		.help = "The site's IPv6 networks that are its own in the whole world and are "
-			"routed to this gateway. Sources in them are allowed besides `prefixes`, "
-			"and leave untranslated.",
+		.help = "The site's globally unique IPv6 networks, which are routed to this "
+			"gateway. Sources in them are allowed in addition to `prefixes`, and "
+			"leave untranslated.",
 	}, {
 		.name = "tunnels", .type = SETTING_LIST, AT(spec_site, tunnels),
 		COUNT(spec_site, n_tunnels), .min = 1, .max = SPEC_TUNNELS_MAX, .required = true,
@@ -180,7 +181,7 @@ static const struct setting site_rows[] = {
 	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &limit_block,
 		.reloadable = true,
-		.help = "What it may have at most, so that it can not disturb other sites.",
+		.help = "Limits of the site, so that it can not disturb other sites.",
 	},
 };
 

@@ -28,10 +28,10 @@ struct sizing_demand {
 	uint64_t peak_percent; /* percentage of flows that go to one destination */
 };
 
-enum sizing_way {
+enum sizing_plan {
 	SIZING_RESTED, /* each port rests before another site gets it */
 	SIZING_LEAST, /* flows find a port */
-	SIZING_WAYS,
+	SIZING_PLANS,
 };
 
 struct sizing_need {
@@ -54,7 +54,7 @@ struct sizing {
 	uint64_t new_milli, dns_milli;
 	uint32_t slice_size, slices_of_address;
 	uint64_t buffers, buffer_bytes; /* without huge pages */
-	struct sizing_need needs[SIZING_WAYS];
+	struct sizing_need needs[SIZING_PLANS];
 };
 
 /* Seconds that a flow of UDP to port 53 is kept, whichever setting gives them. */

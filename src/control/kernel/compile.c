@@ -132,7 +132,7 @@ static void compile_rib(struct view *v, uint8_t port)
 		if (compile_entry(v, port, &rib->entries[at]))
 			rib_settle(rib, at);
 		else
-			rib_touch(rib, &rib->entries[at]); /* it moves to a place before i + 1 */
+			rib_touch(rib, &rib->entries[at]); /* the loop has passed its new place */
 	}
 }
 
@@ -342,7 +342,7 @@ bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,
 	changed = compile_rows(v);
 	view_fold_mtus(v, net);
 	changed = view_compile_tunnels(v, net) || changed;
-	view_tell_unreachable(v, net);
+	view_alarm_unreachable(v, net);
 	changed = compile_macs(v) || changed;
 	changed = commit_trees(v) || changed;
 	v->trees.ids = v->ids;

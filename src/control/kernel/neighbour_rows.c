@@ -141,10 +141,10 @@ static void free_row_with_mtu(struct neighbour_rows *h, int row)
 	*link = h->rows[row].next;
 	free_row(h, row);
 	h->rows[base].refs--;
-	rows_let_go(h, base);
+	rows_free_unused(h, base);
 }
 
-void rows_let_go(struct neighbour_rows *h, int row)
+void rows_free_unused(struct neighbour_rows *h, int row)
 {
 	struct neighbour_row *r = &h->rows[row];
 	struct prefix6 key = whole(&r->addr);

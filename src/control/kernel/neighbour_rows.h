@@ -75,11 +75,11 @@ const struct neighbour_row *rows_neighbour(const struct neighbour_rows *h, int r
 bool rows_is_resolved(const struct neighbour_row *row);
 
 /*
- * Retires the row's id; accepts ROWS_NONE. rows_let_go() frees a row that is not in use and that
- * the kernel does not know.
+ * Retires the row's id; accepts ROWS_NONE. rows_free_unused() frees a row that is not in use and
+ * that the kernel does not know.
  */
 void rows_retire(struct neighbour_rows *h, int row);
-void rows_let_go(struct neighbour_rows *h, int row);
+void rows_free_unused(struct neighbour_rows *h, int row);
 
 /* Gives the row an id if it needs one. False: no id is free. */
 bool rows_number(struct neighbour_rows *h, int row);

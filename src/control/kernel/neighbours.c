@@ -87,7 +87,7 @@ static void plan_at(struct neighbours *n, uint64_t due)
 static void plan_table(struct neighbours *n)
 {
 	if (event_pending(n->on_pause, EV_TIMEOUT, NULL))
-		event_del(n->on_pause); /* it may be for later */
+		event_del(n->on_pause); /* it may be set to a later time */
 	plan_at(n, 0);
 }
 
@@ -431,9 +431,7 @@ static int await_targets(struct neighbours *n)
 	return ret != 0 && ret != -EAGAIN ? ret : make_table(n);
 }
 
-/*
- * --- create and destroy -------------------------------------------------------------------------
- */
+/* --- create and destroy ----------------------------------------------------------------------- */
 
 static int open_sockets(struct neighbours *n, struct event_base *base)
 {

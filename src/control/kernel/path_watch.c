@@ -95,7 +95,7 @@ static bool learn(struct path_watch *w, const uint8_t *quote, size_t len, uint32
 
 	if (tunnel == TUNNEL_NONE)
 		return false;
-	log_debug("tunnel %s: a router on its way takes packets of %u bytes: its MTU is %u now",
+	log_debug("tunnel %s: a router on its path takes packets of %u bytes: its MTU is %u now",
 		  network_tunnel_name(w->net, tunnel), mtu,
 		  path_mtu_of(w->paths, w->net, tunnel).mtu);
 	return true;
@@ -242,7 +242,7 @@ void path_watch_follow(struct path_watch *w, const struct network *net)
 	w->net = net;
 	clear_alarms(w);
 	if (!listen_as_needed(w))
-		log_warning("not enough memory to hear ICMP errors about all tunnel packets");
+		log_warning("not enough memory to receive ICMP errors about all tunnel packets");
 }
 
 static bool start_ageing(struct path_watch *w)

@@ -40,8 +40,8 @@ static void tell(const struct view *v, const struct network *net, unsigned n, ui
 		alarm_clear(v->alarms, ALARM_TUNNEL_NARROW, "tunnels");
 	else
 		alarm_raise(v->alarms, ALARM_TUNNEL_NARROW, "tunnels",
-			    "%u tunnels take less than every packet must find; the first, %s, "
-			    "takes %u bytes, by its %s, not %u",
+			    "%u tunnels carry less than IP requires; the first, %s, carries %u "
+			    "bytes because of its %s, not %u",
 			    n, network_tunnel_name(net, first), mtu.mtu, mtu_bound_names[mtu.bound],
 			    path_mtu_floor(net, first));
 }

@@ -24,7 +24,7 @@ static const char *unreachable(const struct view *v, const struct network *net, 
 }
 
 /* One alarm for all tunnels: many share a route. */
-void view_tell_unreachable(const struct view *v, const struct network *net)
+void view_alarm_unreachable(const struct view *v, const struct network *net)
 {
 	const char *first_reason = NULL;
 	uint16_t first = TUNNEL_NONE;

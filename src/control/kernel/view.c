@@ -93,7 +93,7 @@ static void unref(struct view *v, int row)
 	if (row == ROWS_NONE)
 		return;
 	v->rows.rows[row].refs--;
-	rows_let_go(&v->rows, row);
+	rows_free_unused(&v->rows, row);
 }
 
 void view_use(struct view *v, int row)
@@ -108,7 +108,7 @@ void view_unuse(struct view *v, int row)
 		return;
 	if (--v->rows.rows[row].uses == 0)
 		rows_retire(&v->rows, row);
-	rows_let_go(&v->rows, row);
+	rows_free_unused(&v->rows, row);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
@@ -170,7 +170,7 @@ static void add_nexthop(struct view *v, uint8_t port, const struct kernel_route 
 	if (added == 1)
 		ref(v, row.row);
 	else if (row.row != ROWS_NONE)
-		rows_let_go(&v->rows, row.row);
+		rows_free_unused(&v->rows, row.row);
 	v->n_left_out += added < 0;
 }
 
@@ -376,7 +376,7 @@ void view_take_neighbour(struct view *v, const struct kernel_neighbour *neighbou
 	v->rows.rows[row].generation = v->generation;
 	if (rows_learn(&v->rows, row, neighbour))
 		v->reconsider = true;
-	rows_let_go(&v->rows, row);
+	rows_free_unused(&v->rows, row);
 }
 
 void view_dump_neighbours(struct view *v)
@@ -395,7 +395,7 @@ void view_dumped_neighbours(struct view *v, bool whole)
 			continue;
 		if (rows_learn(&v->rows, (int)i, &gone))
 			v->reconsider = true;
-		rows_let_go(&v->rows, (int)i);
+		rows_free_unused(&v->rows, (int)i);
 	}
 }
 

@@ -154,7 +154,7 @@ void view_forget_tunnels(struct view *v); /* those whose ids are free */
 void view_fold_mtus(struct view *v, const struct network *net);
 
 /* Raises and clears the alarm about tunnels whose far end cannot be reached (tunnel_reach.c). */
-void view_tell_unreachable(const struct view *v, const struct network *net);
+void view_alarm_unreachable(const struct view *v, const struct network *net);
 
 /* The MTU of the on-link route that contains @addr; 0: it has none. */
 uint32_t view_link_mtu(struct view *v, uint8_t port, const struct addr6 *addr);

@@ -15,7 +15,7 @@ static const struct driver drivers[] = {
 	[PORT_AF_PACKET] =
 		{
 			.device = "net_af_packet",
-			.is_modest = true,
+			.keeps_own_mtu = true,
 			.swallows = true,
 			.advice = "",
 			.prepare = driver_af_packet_prepare,

@@ -13,7 +13,7 @@ struct driver {
 	const char *device; /* name of the DPDK driver; NULL: the port is made of rings */
 	bool swallows; /* DPDK takes packets that it cannot send, and counts them as errors */
 	/* DPDK assumes an MTU of 1,500 bytes; the driver takes what its frames hold */
-	bool is_modest;
+	bool keeps_own_mtu;
 	const char *advice; /* what an operator can do when the driver refuses */
 	int (*prepare)(struct port_opening *o); /* adds its own sentence on failure */
 	/* called when the queues exist but are not started; may be NULL */
@@ -53,7 +53,7 @@ void driver_kernel_close(struct port *port, bool keep_lock);
  * nothing more to the device, even if the interface has moved to another network namespace with our
  * program attached.
  */
-void driver_kernel_let_go(struct port *port);
+void driver_kernel_stop(struct port *port);
 
 /*
  * Is our program on the interface? 0: yes. -ENOENT: no. -EBUSY: another program is; its name is in
@@ -65,10 +65,10 @@ int driver_program_restore(struct port *port); /* 0 or -errno */
 /*
  * DPDK's af_xdp driver detaches whatever program is attached when it is closed.
  * driver_foreign_program() returns a descriptor of a program that is not ours (-1: none);
- * driver_foreign_program_back() attaches it again.
+ * driver_foreign_program_attach() attaches it again.
  */
 int driver_foreign_program(const struct port *port);
-void driver_foreign_program_back(const struct port *port, int fd);
+void driver_foreign_program_attach(const struct port *port, int fd);
 
 /* driver_other.c: tap, pcap, memory */
 int driver_tap_prepare(struct port_opening *o);

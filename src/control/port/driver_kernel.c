@@ -116,7 +116,7 @@ static int clear_away(struct port_opening *o, bool exclusive)
 				     program);
 
 	guard_remove_stale(o->port->ifindex, o->port->lock);
-	interface_join(name, o->port->lock);
+	interface_gro_restore(name, o->port->lock);
 	if (ret == -EBUSY && !exclusive)
 		return 0;
 	if (ret == -EBUSY)
@@ -267,7 +267,7 @@ int driver_af_packet_finish(struct port_opening *o)
 		return -errno;
 	port_answer_for_ends(port);
 	port->worker.hears_all = true;
-	interface_split(o->interface.name, port->lock);
+	interface_gro_off(o->interface.name, port->lock);
 	return steer_set_mac(guard_maps(port->guard), o->interface.mac);
 }
 
@@ -284,7 +284,7 @@ int driver_program_restore(struct port *port)
 				   : guard_attach_again(port->guard);
 }
 
-void driver_kernel_let_go(struct port *port)
+void driver_kernel_stop(struct port *port)
 {
 	static const struct steer_list nothing;
 
@@ -309,7 +309,7 @@ int driver_foreign_program(const struct port *port)
 	return bpf_prog_get_fd_by_id(id);
 }
 
-void driver_foreign_program_back(const struct port *port, int fd)
+void driver_foreign_program_attach(const struct port *port, int fd)
 {
 	if (fd < 0)
 		return;
@@ -343,7 +343,7 @@ void driver_kernel_close(struct port *port, bool keep_lock)
 	if (ret != 0 && ret != -EBUSY) /* other programs stay attached */
 		log_warning("an XDP program is still on interface %s", name);
 	if (there)
-		interface_join(name, port->lock);
+		interface_gro_restore(name, port->lock);
 	if (keep_lock)
 		return;
 	interface_unlock(port->config->interface, port->lock);

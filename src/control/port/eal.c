@@ -253,7 +253,7 @@ static void begin_without_huge_pages(void)
 		argv[n++] = text + at;
 	if (n == 0 || len == sizeof(text) - 1 || setenv(NO_HUGE_PAGES, "1", 1) != 0)
 		return;
-	log_warning("memory: the huge pages that were free are taken now: begins again without");
+	log_warning("memory: other programs took the free huge pages: starting again without them");
 	log_stop();
 	execv("/proc/self/exe", argv);
 }

@@ -66,6 +66,6 @@ void port_join_groups(struct port *port, const struct steer_list *before)
 
 	steer_compare(before, &port->steered, address_changed, &j);
 	if (j.ret != 0)
-		log_warning("interface %s may not pass on who asks for our IPv6 addresses: %s",
+		log_warning("interface %s may not receive solicitations for our IPv6 addresses: %s",
 			    port->config->interface, strerror(-j.ret));
 }

@@ -224,7 +224,7 @@ static void set_value(int fd, const char *name, uint32_t set, uint32_t value)
 		log_warning("interface %s: cannot change offloads: %s", name, strerror(errno));
 }
 
-void interface_split(const char *name, int lock)
+void interface_gro_off(const char *name, int lock)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	uint32_t value;
@@ -242,7 +242,7 @@ void interface_split(const char *name, int lock)
 	close(fd);
 }
 
-void interface_join(const char *name, int lock)
+void interface_gro_restore(const char *name, int lock)
 {
 	unsigned notes = interface_notes(lock);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -259,7 +259,7 @@ void interface_join(const char *name, int lock)
 	close(fd);
 }
 
-bool interface_is_split(const char *name)
+bool interface_gro_is_off(const char *name)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	uint32_t value;

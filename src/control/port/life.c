@@ -160,23 +160,23 @@ static bool hold_program(struct port_life *w, size_t i)
 
 	if (ret == -EBUSY) {
 		port_set_state(w->set, port, PORT_BYPASSED,
-			       "another XDP program (%s) has taken the place of ours on interface "
-			       "%s: packets go past this port",
+			       "another XDP program (%s) has replaced ours on interface %s: "
+			       "packets bypass this port",
 			       other[0] != '\0' ? other : "not ours", port->config->interface);
 		return false;
 	}
 	if (ret != 0 && is_due(&w->repairing[i])) {
 		ret = driver_program_restore(port);
 		if (ret == 0)
-			log_warning("port %s: somebody took our program off interface %s; it is "
-				    "there again",
+			log_warning("port %s: our program was removed from interface %s; it is "
+				    "attached again",
 				    port->config->name, port->config->interface);
 	}
 	if (ret != 0)
-		port_set_state(w->set, port, PORT_BYPASSED,
-			       "somebody took our program off interface %s: packets go past this "
-			       "port",
-			       port->config->interface);
+		port_set_state(
+			w->set, port, PORT_BYPASSED,
+			"our program was removed from interface %s: packets bypass this port",
+			port->config->interface);
 	return ret == 0;
 }
 
@@ -186,12 +186,12 @@ static bool hold_offloads(struct port_life *w, size_t i)
 	struct port *port = &w->set->ports[i];
 	const char *name = port->config->interface;
 
-	if (port->guard == NULL || interface_is_split(name))
+	if (port->guard == NULL || interface_gro_is_off(name))
 		return true;
 	if (is_due(&w->repairing[i])) {
-		interface_split(name, port->lock);
-		if (interface_is_split(name)) {
-			log_warning("port %s: somebody switched GRO or LRO on; it is off again",
+		interface_gro_off(name, port->lock);
+		if (interface_gro_is_off(name)) {
+			log_warning("port %s: GRO or LRO was switched on; it is off again",
 				    port->config->name);
 			return true;
 		}
@@ -237,7 +237,7 @@ static void compare(struct port_life *w, size_t i)
 	if (ret != 0 && ret != -ENODEV)
 		return; /* no answer counts as no change */
 	if (port_is_open(port) &&
-	    (ret != 0 || in.index != port->ifindex || !port_meter_hears(port)))
+	    (ret != 0 || in.index != port->ifindex || !port_meter_is_bound(port)))
 		shut(w, i);
 	if (!port_is_open(port)) {
 		open_again(w, i, ret == 0 && in.up);
@@ -303,7 +303,7 @@ static int start(struct port_life *w, struct event_base *base)
 	if (w->on_link == NULL || w->on_soon == NULL || w->on_tick == NULL ||
 	    event_add(w->on_link, NULL) != 0 || event_add(w->on_tick, &tick) != 0)
 		return -ENOMEM;
-	compare_all(-1, 0, w); /* what changed since the ports were opened */
+	compare_all(-1, 0, w); /* finds changes since the ports were opened */
 	return 0;
 }
 

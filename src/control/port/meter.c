@@ -142,7 +142,7 @@ int port_meter_open(const struct port_set *set, struct port *port)
  * When the interface disappears, the kernel unbinds the socket for good. That also holds if an
  * interface of the same name and number appears, or the same one returns from another namespace.
  */
-bool port_meter_hears(const struct port *port)
+bool port_meter_is_bound(const struct port *port)
 {
 	const struct port_meter *m = port->meter;
 

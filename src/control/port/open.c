@@ -48,7 +48,7 @@ static int make_queues(struct port_opening *o)
 {
 	struct port *port = o->port;
 	/* 0: DPDK keeps the device's own MTU; the kernel decides what the interface takes */
-	struct rte_eth_conf conf = {.rxmode.mtu = o->driver->is_modest ? 0 : port->worker.mtu};
+	struct rte_eth_conf conf = {.rxmode.mtu = o->driver->keeps_own_mtu ? 0 : port->worker.mtu};
 	uint16_t ethdev = port->worker.ethdev;
 	uint16_t rx = POOL_DESCRIPTORS, tx = POOL_DESCRIPTORS;
 	int ret = rte_eth_dev_configure(ethdev, 1, 1, &conf);
@@ -139,7 +139,7 @@ static void port_close(const struct port_set *set, struct port *port, bool keep_
 		rte_eth_dev_close(port->worker.ethdev);
 		rte_eal_hotplug_remove("vdev", port->vdev);
 	}
-	driver_foreign_program_back(port, foreign);
+	driver_foreign_program_attach(port, foreign);
 	driver_memory_close(port);
 	driver_kernel_close(port, keep_lock);
 	strays_close(&port->strays);
@@ -183,7 +183,7 @@ int port_open(struct port_set *set, size_t i, struct err_list *errs)
 	if (o.program_fd >= 0)
 		close(o.program_fd);
 	if (ret != 0) {
-		driver_kernel_let_go(port);
+		driver_kernel_stop(port);
 		port_close(set, port, keep_lock);
 	} else {
 		port_set_state(set, port, PORT_UP, "works");
@@ -200,7 +200,7 @@ void port_shut(struct port_set *set, size_t i)
 	struct port *port = &set->ports[i];
 	unsigned lost = 0, reclaimed = 0;
 
-	driver_kernel_let_go(port);
+	driver_kernel_stop(port);
 	if (port->config->driver == PORT_AF_XDP)
 		reclaimed = rings_reclaim(port->socket, set->pool, &lost);
 	log_debug("port %s: closed; %u buffers came back, %u are lost", port->config->name,

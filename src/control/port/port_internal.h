@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* --- open.c ---------------------------------------------------------------------------------- */
+/* --- open.c ----------------------------------------------------------------------------------- */
 
 /*
  * Opens port @i, which must be closed. 0, or -errno: then it is closed again and @errs may say why.
@@ -23,7 +23,7 @@ int port_take_slot(struct port_set *set, size_t i, const struct config_port *con
 /* Closes the port for good and frees its slot. No worker may use it. Accepts a free slot. */
 void port_give_slot(struct port_set *set, size_t i);
 
-/* --- state.c --------------------------------------------------------------------------------- */
+/* --- state.c ---------------------------------------------------------------------------------- */
 
 bool port_is_open(const struct port *port);
 
@@ -48,7 +48,7 @@ void rings_close_strays(const struct port_set *set);
  */
 unsigned rings_reclaim(int fd, const struct rte_mempool *pool, unsigned *lost);
 
-/* --- interface.c: what the kernel says about an interface ------------------------------------ */
+/* --- interface.c: what the kernel says about an interface ------------------------------------- */
 
 struct interface {
 	char name[16];
@@ -94,16 +94,14 @@ uint32_t interface_noted_program(int lock);
 void interface_note_program(int lock, uint32_t id);
 
 /*
- * interface_split() switches GRO and LRO off: we need packets as they were on the cable. It notes
- * what was on; interface_join() switches that on again.
+ * interface_gro_off() switches GRO and LRO off: we need packets as they were on the cable. It notes
+ * what was on; interface_gro_restore() switches that on again.
  */
-void interface_split(const char *name, int lock);
-void interface_join(const char *name, int lock);
-bool interface_is_split(const char *name); /* also works where the driver does not say */
+void interface_gro_off(const char *name, int lock);
+void interface_gro_restore(const char *name, int lock);
+bool interface_gro_is_off(const char *name); /* also works where the driver does not say */
 
-/*
- * --- keep.c: what DPDK's drivers change when they start -----------------------------------------
- */
+/* --- keep.c: what DPDK's drivers change when they start --------------------------------------- */
 
 struct kept_neighbour;
 
@@ -117,9 +115,7 @@ struct interface_kept {
 void interface_keep(int ifindex, struct interface_kept *kept);
 void interface_put_back(struct interface_kept *kept); /* and forgets what was kept */
 
-/*
- * --- steer_list.c, steer_write.c: which addresses are ours --------------------------------------
- */
+/* --- steer_list.c, steer_write.c: which addresses are ours ------------------------------------ */
 
 struct steer_addr {
 	struct addr6 addr; /* IPv4: v4-mapped */
@@ -238,7 +234,7 @@ bool clsact_is_used(int ifindex);
 /* The port's queues exist now. 0 or -errno. */
 int port_meter_open(const struct port_set *set, struct port *port);
 /* false: the socket is no longer bound to an interface */
-bool port_meter_hears(const struct port *port);
+bool port_meter_is_bound(const struct port *port);
 void port_meter_close(struct port *port); /* the counts are kept; the port may be closed */
 
 /* card.c: what the interface lost since it was created; it does not start at 0 for us */
@@ -247,7 +243,7 @@ struct card_losses {
 };
 int card_read_losses(int ifindex, struct card_losses *out); /* 0 or -errno */
 
-/* --- eal.c ----------------------------------------------------------------------------------- */
+/* --- eal.c ------------------------------------------------------------------------------------ */
 
 /* May this process serve a port of this driver? 0, or -EPERM and a sentence in @errs. */
 int port_check_rights(const struct config_port *port, const char *file, struct err_list *errs);

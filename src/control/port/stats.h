@@ -14,15 +14,16 @@
 #define PORT_LOSS_LIST(X)                                                                          \
 	X(NO_LISTENER, "no_listener", "ours, but no socket listened on the queue")                 \
 	X(CROWDED, "crowded",                                                                      \
-	  "its sender has flooded a ring nearly full; what is left is for others")                 \
+	  "its sender has filled most of a ring; the rest is kept for other senders")              \
 	X(RX_RING_FULL, "rx_ring_full",                                                            \
 	  "the receive ring was full: the worker got too little CPU")                              \
 	X(RX_DROPPED, "rx_dropped",                                                                \
-	  "no buffer free for it, the worker got too little CPU; or longer than a buffer")         \
+	  "no buffer was free, the worker got too little CPU; or it was longer than a buffer")     \
 	X(RX_MISSED, "rx_missed", "the interface itself had no room for it")                       \
 	X(TX_INVALID, "tx_invalid", "the kernel refused the buffer that it was sent from")         \
 	X(TX_FAILED, "tx_failed", "the driver could not send it")                                  \
-	X(TX_DROPPED, "tx_dropped", "the interface could not send it; the kernel's own, too")
+	X(TX_DROPPED, "tx_dropped",                                                                \
+	  "the interface could not send it; includes the kernel's own packets")
 
 /* clang-format off */
 enum port_loss {

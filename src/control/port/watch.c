@@ -109,8 +109,9 @@ static void look_at_checksums(struct rise *rise, uint64_t partial, const char *n
 
 	if (turn == IT_RISES)
 		alarm_raise(alarms, ALARM_PARTIAL_CHECKSUMS, name,
-			    "a neighbour left the checksums of %" PRIu64
-			    " packets undone; they are finished here, but the first may be lost",
+			    "a neighbour sent %" PRIu64
+			    " packets with incomplete checksums; they are completed here, but the "
+			    "first may be lost",
 			    partial);
 	else if (turn == IT_HAS_ENDED)
 		alarm_clear(alarms, ALARM_PARTIAL_CHECKSUMS, name);
@@ -123,8 +124,7 @@ static void look_at_truncated(struct rise *rise, uint64_t cut, const char *name,
 
 	if (turn == IT_RISES)
 		alarm_raise(alarms, ALARM_FRAMES_TRUNCATED, name,
-			    "%" PRIu64 " packets were larger than a frame and came in cut off",
-			    cut);
+			    "%" PRIu64 " packets were larger than a frame and were truncated", cut);
 	else if (turn == IT_HAS_ENDED)
 		alarm_clear(alarms, ALARM_FRAMES_TRUNCATED, name);
 }

@@ -481,7 +481,8 @@ static void test_narrow_tunnels_are_reported(void **state)
 	compile();
 	assert_int_equal(alarms_count(alarms), 1);
 	assert_non_null(strstr(alarms_at(alarms, 0)->text, "2 tunnels"));
-	assert_non_null(strstr(alarms_at(alarms, 0)->text, "t1, takes 575 bytes, by its port"));
+	assert_non_null(
+		strstr(alarms_at(alarms, 0)->text, "t1, carries 575 bytes because of its port"));
 	v.ports[0].mtu = 1500;
 	compile();
 	assert_int_equal(alarms_count(alarms), 0);
