@@ -272,9 +272,9 @@ json_t *client_get_filtered(const struct cli *cli, const char *path, const char 
 			    const char *more)
 {
 	char url[URL_SIZE / 2];
+	bool has_more = more != NULL && more[0] != '\0';
 
-	snprintf(url, sizeof(url), "%s%s%s", path, more != NULL ? "?" : "",
-		 more != NULL ? more : "");
+	snprintf(url, sizeof(url), "%s%s%s", path, has_more ? "?" : "", has_more ? more : "");
 	for (size_t i = 0; names[i] != NULL; i++) {
 		const char *value = cli_value(cli, names[i]);
 
