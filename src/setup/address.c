@@ -1,12 +1,12 @@
 /*
- * The address that a flow leaves with is chosen by the inner host, so that one host is seen under
- * one address as long as that has ports (RFC 4787 REQ-2); then under the next one, up to
+ * The inner host determines the egress address of a flow, so that a host keeps one address as long
+ * as that address has free ports (RFC 4787 REQ-2). Then the next addresses are tried, up to
  * ADDRESSES_MAX.
  *
- * Where there are several sites, each 16th port is a reserve, towards every destination: only a
- * site with less than its fair share of an address's ports comes into it, and only when others are
- * hard to find. So a site that uses up what there is towards one destination leaves something for
- * the others.
+ * With several sites, every 16th port is in a reserve, for each destination. Only a site with less
+ * than its fair share of an address's ports may use the reserve, and only when other ports are hard
+ * to find. So a site that exhausts the other ports towards one destination leaves the reserve to
+ * other sites.
  */
 #include "setup/address.h"
 
@@ -29,7 +29,7 @@ uint32_t address_in_turn(const struct setup *s, uint32_t i)
 	return range.first + (k < range.n ? k : k - range.n);
 }
 
-/* The fair share is this worker's ports of one address by the sites. */
+/* The fair share: this worker's ports of one address divided by the number of sites. */
 bool address_may_use_reserve(const struct setup *s)
 {
 	const struct network *net = s->ctx->net;

@@ -1,6 +1,4 @@
-/*
- * Which egress addresses is a host seen under? Private to setup/.
- */
+/* The egress addresses of a host. Private to setup/. */
 #pragma once
 
 #include "setup/setup.h"
@@ -17,7 +15,7 @@ static inline struct address_range address_range_of(const struct setup *s)
 	return (struct address_range){s->pool->first_address, s->pool->n_addresses};
 }
 
-/* Which of them, 0 to n - 1, is the host's own. */
+/* Index, 0 to n - 1, of the host's own address among them. */
 static ALWAYS_INLINE uint32_t address_place_of_host(const struct setup *s)
 {
 	uint64_t half = s->six != NULL ? s->six->src.half[0] ^ s->six->src.half[1] : 0;
@@ -27,13 +25,16 @@ static ALWAYS_INLINE uint32_t address_place_of_host(const struct setup *s)
 	return (uint32_t)(((uint64_t)host * address_range_of(s).n) >> 32);
 }
 
-/* The number of the host's own. */
+/* The number of the host's own address in network.addresses. */
 static ALWAYS_INLINE uint32_t address_of_host(const struct setup *s)
 {
 	return address_range_of(s).first + address_place_of_host(s);
 }
 
-/* How many are tried for one flow; and the @i-th of them: the host's own, then those after it. */
+/*
+ * How many addresses are tried for one flow, and the @i-th of them: the host's own first, then the
+ * following ones.
+ */
 uint32_t addresses_to_try(const struct setup *s);
 uint32_t address_in_turn(const struct setup *s, uint32_t i);
 

@@ -1,18 +1,18 @@
 /*
- * Step: which address and port does the flow leave with?
+ * Step: choose the egress address and port of the flow.
  *
- * Only ports of our own slices, and of those only this worker's part (law 2). There is no list of
- * free ports: the flow table is the allocator. A candidate is free if its return key
+ * Only ports in our own slices, and in this worker's part of them, are used (law 2). There is no
+ * list of free ports: the flow table is the allocator. A candidate is free if its return key
  *
  *   (the Internet, remote address and port, egress address, candidate port, protocol)
  *
- * is not in the table, so that a port serves as many flows as there are different destinations
- * (RFC 7857 section 3 allows what RFC 4787 REQ-3 forbade). A pool whose mapping is
- * endpoint-independent shares none; there mapping.c says which port.
+ * is not in the table. So one port can serve one flow to each destination (RFC 7857 section 3
+ * allows it; RFC 4787 REQ-3 did not). A pool with endpoint-independent mapping does not share
+ * ports; there mapping.c chooses the port.
  *
- * Which addresses, and whether ports of the reserve, address.c says. A random port is tried first
- * (RFC 6056 section 3.3.1); if somebody has it, search.c looks for another, and each address gets
- * half of the work that is left.
+ * address.c chooses the addresses, and decides about the reserve. A random port is tried first (RFC
+ * 6056 section 3.3.1). If it is in use, search.c looks for another, and each address gets half of
+ * the remaining work.
  */
 #include "base/wire.h"
 #include "setup/address.h"
@@ -40,7 +40,7 @@ static __attribute__((noinline)) enum drop egress_search_pool(struct setup *s)
 	return DROP_EGRESS_EXHAUSTED;
 }
 
-/* Where something is short: the first address that may have a port, or NULL. */
+/* When ports are scarce: the first address that may have a free port, or NULL. */
 static const struct egress_address *egress_choose_address(const struct setup *s)
 {
 	bool with_reserve = address_may_use_reserve(s);
@@ -55,8 +55,8 @@ static const struct egress_address *egress_choose_address(const struct setup *s)
 }
 
 /*
- * A random port of first choice; no candidate if chance finds none. One that is left fallow stands
- * for the same one sixteen ports on or back, which is of another part.
+ * Chooses a random port of first choice; no candidate if random tries find none. For a fallow port,
+ * takes the port sixteen higher or lower instead, which is in another part.
  */
 static ALWAYS_INLINE void egress_choose_place(struct setup *s, const struct egress_address *address)
 {
@@ -87,7 +87,7 @@ enum drop egress_choose(struct setup *s)
 	const struct egress_address *address;
 
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
-		return DROP_NONE; /* depends on what the packets before it take */
+		return DROP_NONE; /* the choice depends on the ports that earlier packets take */
 	if (__builtin_expect(shortages_are_known(s->ctx->egress->shortages, s->ctx->now_s), 0))
 		address = egress_choose_address(s);
 	else
@@ -124,7 +124,10 @@ static enum drop egress_take_mapping(struct setup *s, uint32_t address, uint64_t
 			     address, kept, &s->flow, &s->slice);
 }
 
-/* No port is of first choice. The others, those of flows that are over, and those that rest. */
+/*
+ * No port of first choice is free. Tries second choices: other ports, ports of flows whose timeout
+ * is over, and resting ports.
+ */
 static enum drop egress_take_second_choice(struct setup *s, uint32_t address)
 {
 	const struct egress_state *e = s->ctx->egress;
@@ -164,7 +167,7 @@ enum drop egress_take(struct setup *s)
 	return drop;
 }
 
-/* The endpoint's tunnel, or even its site, may just have been removed. */
+/* The endpoint's tunnel, or its site, may have been removed. */
 bool egress_find_home(struct setup *s)
 {
 	struct flow *flow = &s->flow;
@@ -199,7 +202,7 @@ void egress_moved(struct context *ctx, const struct flow *flow)
 		mappings_move(ctx->egress->mappings, ctx->flows, flow);
 }
 
-/* @is_over: of a flow that was; else of one that never became one. True: its record has to rest. */
+/* @is_over: the flow has ended; false: its setup failed. True: its record must rest. */
 static bool give_back(struct setup *s, bool is_over)
 {
 	struct context *ctx = s->ctx;
@@ -220,11 +223,11 @@ static bool give_back(struct setup *s, bool is_over)
 
 void egress_undo(struct setup *s)
 {
-	if (!s->is_global) /* that took none */
+	if (!s->is_global) /* an untranslated flow has no port */
 		give_back(s, false);
 }
 
-/* Which slice a flow's port is of must be found again; a setup knows it. -1: of none. */
+/* Finds the slice of a flow's port; only setup has its number at hand. -1: none. */
 static int find_slice(const struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
 	int address = six != NULL ? network_find_address6(ctx->net, &six->nat_src)
@@ -240,7 +243,7 @@ bool egress_release(struct context *ctx, const struct flow *flow, const struct f
 	int slice = find_slice(ctx, flow, six);
 	struct flow6 addresses;
 
-	if (slice < 0) { /* untranslated, or no longer ours */
+	if (slice < 0) { /* untranslated, or its slice was removed */
 		if (six == NULL)
 			mappings_lose(ctx->egress->mappings, ctx->flows, flow);
 		return false;
@@ -262,7 +265,7 @@ void egress_rested(struct context *ctx, const struct flow *flow, const struct fl
 	if (!shortages_are_known(ctx->egress->shortages, ctx->now_s))
 		return;
 	slice = find_slice(ctx, flow, six);
-	if (slice < 0) /* no longer ours */
+	if (slice < 0) /* its slice was removed */
 		return;
 	if (six != NULL) {
 		addresses = *six;

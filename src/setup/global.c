@@ -1,17 +1,17 @@
 /*
- * Global prefixes: what a site has that is unique in the world leaves for the Internet as it is.
+ * Global prefixes: globally unique IPv6 addresses of a site are not translated.
  *
- * The flow is one like any other, with limits, state and a way home; its translation is the
- * identity. No egress port is taken, and none is needed to tell flows apart: a global prefix
- * belongs to one site (control/config), so the return key
+ * The flow is an ordinary one, with limits, state and an on-ramp; its translation is the identity.
+ * It takes no egress port, and needs none to be unique: a global prefix belongs to one site
+ * (control/config), so the return key
  *
  *   (the Internet, remote address and port, own address and port, protocol)
  *
- * is as unique as the forward key is. No egress address lies in a global prefix either. What comes
- * from the Internet without a flow is dropped as everything is: the prefix is reached by answers
- * only.
+ * is as unique as the forward key. No egress address is in a global prefix. A packet from the
+ * Internet without a flow is dropped, as for egress addresses: only answers reach the prefix.
  *
- * These are the steps "choose" and "take" of IPv6; what is not global goes on to egress.c.
+ * These are the steps "choose" and "take" of IPv6. A source that is not global is passed to
+ * egress.c.
  */
 #include "setup/setup.h"
 

@@ -1,19 +1,19 @@
 /*
- * Flow setup from outside: the first packet from the Internet to an egress port that somebody has.
+ * Flow setup from outside: the first packet from the Internet to the egress port of a mapping.
  *
- * Only where the pool says "filtering: endpoint-independent" (RFC 4787 section 5). The port has one
- * inner endpoint, and that is where the flow goes: home is the site of the endpoint, by the tunnel
- * by which it was heard of last. The record is the same as if the site had begun, and so are the
- * limits: what the Internet opens counts as the site's own. Only the TCP state says who began.
+ * Only in a pool with "filtering: endpoint-independent" (RFC 4787 section 5). The port has one
+ * inner endpoint, which gets the flow: its site, by the tunnel of the endpoint's last flow. The
+ * record is the same as if the site had begun the flow, and it counts for the site's limits. Only
+ * the TCP state tells which side began.
  *
- * A port that nobody has is as closed as ever: no_flow. So is every ICMP query: its identifier
- * names no service, and RFC 5508 REQ-1 asks for those from inside only. Nobody outside is told of a
- * refusal.
+ * A packet to a port without a mapping is dropped: no_flow. So is every ICMP query: its identifier
+ * names no service, and RFC 5508 REQ-1 concerns only queries from inside. Refusals are not reported
+ * to the outside.
  */
 #include "base/wire.h"
 #include "setup/room.h"
 
-/* From our own ports come only packets that we turned back ourselves. */
+/* Only hairpinned packets have one of our own ports as source. */
 static bool is_forged(const struct context *ctx, const struct packet *p)
 {
 	const struct flow_key *key = &p->probe.key;
@@ -22,7 +22,7 @@ static bool is_forged(const struct context *ctx, const struct packet *p)
 	       network_find_pool(ctx->net, key->src, ntohs(key->sport)) != NULL;
 }
 
-/* By the transport: FLOW_FREE if it starts nothing. */
+/* The first state of the flow, by the transport; FLOW_FREE: the packet cannot open a flow. */
 static uint8_t first_state(const struct packet *p)
 {
 	if (p->probe.key.proto == PROTO_UDP)
@@ -54,7 +54,7 @@ static enum drop start(struct setup *s)
 	return egress_find_home(s) ? DROP_NONE : DROP_NO_FLOW;
 }
 
-/* What was looked up is the return key; the other one has no hash yet. */
+/* The lookup has hashed the return key; the forward key has no hash yet. */
 static enum drop insert(struct setup *s)
 {
 	struct flow_table *flows = s->ctx->flows;
@@ -64,7 +64,7 @@ static enum drop insert(struct setup *s)
 	flow_forward_key(&s->flow, &forward);
 	hash = flow_table_prefetch(flows, &forward);
 	if (flow_table_has_hashed(flows, &forward, hash))
-		return DROP_NO_FLOW; /* leaves by another port of ours */
+		return DROP_NO_FLOW; /* the destination is behind another port of ours */
 	s->flow.seen_s = s->ctx->now_s;
 	s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
 	if (s->record == FLOW_NO_RECORD && room_wake_oldest(s->ctx, false))
@@ -113,7 +113,7 @@ void inbound_open(struct context *ctx, struct burst *b, struct packet *p)
 	struct flow_probe *probe = &p->probe;
 	enum drop drop;
 
-	flow_table_lookup(ctx->flows, &probe, 1); /* a packet before it may have opened it */
+	flow_table_lookup(ctx->flows, &probe, 1); /* may be open by an earlier packet */
 	if (probe->record == FLOW_NO_RECORD) {
 		drop = run_steps(&s);
 		if (drop != DROP_NONE) {

@@ -1,30 +1,29 @@
 /*
- * Step: may this site have one more flow?
+ * Step: check the limits of the site for one more flow.
  *
- * Four questions, the cheap ones first: is there a record for it; has it its number of flows; its
- * number of half-open TCP connections; does it open flows too fast? But for the first, each is
- * about this site alone, so a flood from one site costs the others nothing.
+ * Four checks, the cheap ones first: a free record, the site's number of flows, its number of
+ * half-open TCP connections, and its rate of new flows. All but the first concern this site alone,
+ * so a flood from one site does not affect others.
  *
- * The rate is a token bucket of one number (GCRA, ITU-T I.371): until when the site has spent its
- * tokens. It may run ahead of the clock by one second's worth. No refill pass, no timer, no
- * division.
+ * The rate is a token bucket of one number (GCRA, ITU-T I.371): the time until which the site has
+ * spent its tokens. It may be ahead of the clock by one second's worth. It needs no refill, no
+ * timer and no division.
  *
- * The last part of the table is a reserve. Into it comes only who has less than the fair share,
- * which is the capacity by the number of sites: however many flows the others were allowed, and
- * however many they have, a site that was quiet can open some.
+ * The last part of the table is a reserve. Only a site with less than its fair share (the capacity
+ * divided by the number of sites) may use it. So a site with few flows can open some, however many
+ * flows the other sites have.
  *
- * Where the Internet may open flows to a site, it finds the site's limits half as high: nobody out
- * there shows who he is, and what the site begins itself must not wait for him.
+ * For flows that the Internet opens to a site, the site's limits are half as high: unknown senders
+ * outside must not use up what the site needs for its own flows.
  *
- * Of a site's flows and half-open connections one host may have a part only (path/sources.h), so
- * that one that floods does not lock out the others. And half-open connections, which cost a
- * flooder one packet each, are kept the shorter the nearer their site or their host is to a limit:
- * from the half of it on, the time goes down evenly to two seconds. Established ones are never
- * touched.
+ * One host may have only a part of its site's flows and half-open connections (path/sources.h), so
+ * that a flooding host does not block the others. A half-open connection costs a flooding host one
+ * packet. So when the site or the host is above half of a limit, the timeout of its half-open
+ * connections shrinks linearly, down to two seconds. Established connections are not affected.
  *
- * The numbers are this worker's share of the site's (network.c), and so are the counts; the worker
- * alone writes them. Flows are taken off when they end, half-open ones also when they are answered
- * (out/forward.c).
+ * Limits are this worker's share of the site's limits (network/site.c). Counts are this worker's,
+ * too; it alone writes them. A flow is subtracted when it ends; a half-open connection also when it
+ * is established (out/forward.c).
  */
 #include "setup/setup.h"
 
@@ -36,11 +35,11 @@
 #include <string.h>
 
 enum {
-	RESERVE_PARTS = 16, /* the last of so many parts of the table */
-	FEW_FLOWS = 1024, /* of one host; control/config/check_limits.c knows these two as well */
+	RESERVE_PARTS = 16, /* the reserve is one part in this many of the table */
+	FEW_FLOWS = 1024, /* of one host; control/config/check_limits.c uses both values, too */
 	FEW_HALF_OPEN = 256,
-	CALM_16THS = 8, /* up to so many sixteenths of a limit nobody is in a hurry */
-	HURRIED_S = 2, /* least time that a half-open connection has to become established */
+	CALM_16THS = 8, /* up to this many sixteenths of a limit, timeouts are not shortened */
+	HURRIED_S = 2, /* minimum timeout of a half-open connection */
 };
 
 struct site_use *limits_create(void)
@@ -58,10 +57,7 @@ struct sources *limits_create_sources(uint64_t random)
 	return s;
 }
 
-/*
- * May the site have one of the records that are left? Each family has a table of its own, and a
- * share of one says nothing of the other.
- */
+/* May the site have one of the free records? Each family has its own table and its own shares. */
 static ALWAYS_INLINE enum drop refuse_record(const struct setup *s, const struct site_use *use)
 {
 	const struct context *ctx = s->ctx;
@@ -77,7 +73,7 @@ static ALWAYS_INLINE enum drop refuse_record(const struct setup *s, const struct
 	return DROP_NONE;
 }
 
-/* Takes a token if there is one. */
+/* Takes a token. False: there is none. */
 static bool take_token(struct site_use *use, const struct site_limits *limits, uint64_t now_ns)
 {
 	uint64_t from_ns = use->spent_until_ns > now_ns ? use->spent_until_ns : now_ns;
@@ -220,7 +216,7 @@ void limits_release(struct context *ctx, const struct flow *flow, const struct f
 		   six != NULL, -1);
 }
 
-/* What never became a flow gives its token back, too. */
+/* Undoes the step for a flow that was not made; also gives its token back. */
 void limits_undo(struct setup *s)
 {
 	limits_release(s->ctx, &s->flow, s->six);
@@ -228,7 +224,7 @@ void limits_undo(struct setup *s)
 		s->ctx->net->sites[s->flow.site].limits.interval_ns;
 }
 
-/* How many sixteenths of @limit are @n? */
+/* @n in sixteenths of @limit. */
 static uint32_t level_of(uint64_t n, uint32_t limit, uint64_t sixteenths)
 {
 	return (uint32_t)((n < limit ? n : limit) * sixteenths >> 32);
@@ -239,7 +235,7 @@ static uint32_t max(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
-/* The site's or the host's, whichever is nearer to one of its limits. */
+/* The larger fill level of the site and the host, in sixteenths of a limit. */
 static uint32_t pressure_on(struct context *ctx, const struct flow *f, const struct flow6 *six)
 {
 	const struct site_limits *l = network_limits(ctx->net, f->site);

@@ -1,15 +1,15 @@
 /*
  * Endpoint-independent mappings: see mapping.h.
  *
- * Two chained hashes find a mapping, by its inner endpoint and by its outer one; each counts its
- * flows and ends with the last one, so that nothing ages here. It knows by which tunnel its
- * endpoint was heard of last: where the Internet may open flows, they go there. There a port also
- * rests before somebody else gets it (RFC 6888 REQ-8), or he would hear what was meant for another:
- * mappings without flows wait in a queue, and each new flow looks at the first few. Which ports are
- * taken is one bit for each port and protocol: unlike in a pool that shares ports the whole part of
- * an address can be searched, 64 ports at a step, and "exhausted" means that really none is left.
+ * Two chained hashes find a mapping by its inner and by its outer endpoint. A mapping counts its
+ * flows and ends with the last one, so it has no timeout. It stores the tunnel of its endpoint's
+ * last flow: flows that the Internet opens go there. If the Internet may open flows, a port also
+ * rests before another endpoint gets it (RFC 6888 REQ-8), since late packets would reach the wrong
+ * host: mappings without flows wait in a queue, and each new flow checks the first few. A bitmap
+ * for each protocol has the ports in use. So, unlike in a pool that shares ports, the whole part of
+ * an address can be searched, 64 ports in one step, and "exhausted" means that no port is free.
  *
- * The hash is the flow table's, keyed: a site that chooses its endpoints can not choose collisions.
+ * The hash is the flow table's keyed hash: a site can choose its endpoints, but not collisions.
  * Memory is bounded by the number of flows, since a mapping has at least one.
  */
 #include "setup/mapping.h"
@@ -23,8 +23,8 @@
 enum {
 	PROTO_SETS = 3, /* TCP, UDP, ICMP */
 	WORD_BITS = 64,
-	WAKE_MAX = 4, /* resting mappings looked at for one flow */
-	CUT_MAX = 64, /* the same, if no port is left */
+	WAKE_MAX = 4, /* resting mappings checked for one flow */
+	CUT_MAX = 64, /* the same if the ports are exhausted */
 };
 
 #define NONE UINT32_MAX
@@ -37,21 +37,21 @@ struct mapping {
 	uint16_t site;
 	uint16_t onramp;
 	uint8_t proto; /* 0: the record is free */
-	bool queued; /* it rests, or did when it was queued */
-	bool lost; /* its port is not ours any more: it is in the queue, and in no chain */
+	bool queued; /* it is in the queue of resting mappings */
+	bool lost; /* its slice was removed: it is in the queue, and in no chain */
 	uint8_t pad;
 	uint32_t flows;
-	uint32_t next; /* in its chain, or in the free list */
-	uint32_t next_outside; /* in the chain of its outer endpoint */
-	uint32_t next_resting; /* in the queue */
+	uint32_t next; /* next in its chain or in the free list */
+	uint32_t next_outside; /* next in the chain of its outer endpoint */
+	uint32_t next_resting; /* next in the queue */
 	uint32_t rests_until_s;
 };
 
 static_assert(sizeof(struct mapping) == MAPPING_BYTES, "as control counts it");
 
 struct slice_ports {
-	uint64_t *taken; /* [PROTO_SETS][size / WORD_BITS]; NULL: a pool that shares */
-	uint32_t first, end; /* this worker's: offsets into the slice */
+	uint64_t *taken; /* [PROTO_SETS][size / WORD_BITS]; NULL: a pool that shares ports */
+	uint32_t first, end; /* this worker's ports: offsets into the slice */
 };
 
 struct mappings {
@@ -60,13 +60,13 @@ struct mappings {
 	uint32_t mask;
 	uint32_t capacity;
 	uint32_t used; /* records [used, capacity) were never used */
-	uint32_t free; /* list */
+	uint32_t free; /* head of the free list */
 	uint32_t resting_first, resting_last; /* queue, NONE: empty */
-	struct slice_ports *slices; /* as network.slices */
+	struct slice_ports *slices; /* indexed as network.slices */
 	uint32_t n_slices;
 };
 
-/* @from: the ports of these slices will be taken over; NULL: those of none. */
+/* @from: slices whose ports will be taken over; NULL: none. */
 static bool slices_create(struct mappings *m, const struct network *net, const uint32_t *from,
 			  uint16_t index, uint16_t count)
 {
@@ -146,7 +146,7 @@ void mappings_destroy(struct mappings *m)
 	free(m);
 }
 
-enum { HASHED_INSIDE = 10 }; /* bytes: what follows is padding */
+enum { HASHED_INSIDE = 10 }; /* bytes; the rest is padding */
 
 static uint32_t *chain_of(struct mappings *m, const struct flow_table *flows,
 			  const struct flow *flow)
@@ -167,7 +167,7 @@ static bool is_of(const struct mapping *e, const struct flow *flow)
 	       e->proto == flow->proto;
 }
 
-/* The mapping that @flow has, or NONE. */
+/* The mapping of @flow, or NONE. */
 static uint32_t find(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
 {
 	uint32_t number = *chain_of(m, flows, flow);
@@ -188,7 +188,7 @@ static int slice_of(const struct network *net, const struct mapping *e)
 	return address < 0 ? -1 : network_find_slice(net, (uint32_t)address, ntohs(e->nat_port));
 }
 
-/* The one that @flow's endpoint has in @pool, at whatever address its host was seen under then. */
+/* The mapping of @flow's inner endpoint in @pool, at any egress address, or NONE. */
 static uint32_t find_in_pool(struct mappings *m, const struct flow_table *flows,
 			     const struct network *net, uint16_t pool, const struct flow *flow,
 			     uint32_t *slice)
@@ -230,7 +230,8 @@ static uint64_t *taken_of(const struct mappings *m, const struct network *net, u
 }
 
 /*
- * The first free port at or after offset @from and before @end, none of those in @kept; @end: none.
+ * Offset of the first free port from @from up to, not including, @end, without those in @kept.
+ * @end: none.
  */
 static uint32_t next_free(const uint64_t *taken, uint64_t kept, uint32_t from, uint32_t end)
 {
@@ -246,14 +247,14 @@ static uint32_t next_free(const uint64_t *taken, uint64_t kept, uint32_t from, u
 	return end;
 }
 
-/* Takes a free port of @address for @flow's protocol; begins at a random place. */
+/* Takes a free port of @address for @flow's protocol; begins at a random offset. */
 static bool take_port(struct mappings *m, const struct network *net, uint32_t address,
 		      uint64_t random, uint64_t kept, struct flow *flow, uint32_t *slice)
 {
 	const struct egress_address *a = &net->addresses[address];
 	uint32_t k = (uint32_t)(((random & UINT32_MAX) * a->n_slices) >> 32);
 
-	/* Once more round to the slice where it began, for the ports before that place. */
+	/* At the end returns to the first slice, for the ports before that offset. */
 	for (uint32_t i = 0; i <= a->n_slices; i++) {
 		uint32_t number = a->first_slice + k;
 		const struct slice_ports *ports = &m->slices[number];
@@ -295,7 +296,7 @@ static void give_record(struct mappings *m, uint32_t number)
 	m->free = number;
 }
 
-/* The endpoint's first flow. There is a record. */
+/* Makes the mapping for the endpoint's first flow. A record is free. */
 static void open_mapping(struct mappings *m, const struct flow_table *flows,
 			 const struct flow *flow)
 {
@@ -358,7 +359,7 @@ static void unlink_mapping(struct mappings *m, const struct flow_table *flows, u
 	unlink_outside(m, flows, number);
 }
 
-/* Its port is free, and so is its record. */
+/* Ends a mapping: frees its port and its record. */
 static void end_mapping(struct mappings *m, const struct flow_table *flows,
 			const struct network *net, uint32_t slice, uint32_t number)
 {
@@ -370,7 +371,7 @@ static void end_mapping(struct mappings *m, const struct flow_table *flows,
 	give_record(m, number);
 }
 
-/* The queue of those that rest can not be left but at its head. */
+/* Resting mappings leave the queue only at its head. */
 static void lose_mapping(struct mappings *m, const struct flow_table *flows, uint32_t number)
 {
 	struct mapping *e = &m->entries[number];
@@ -382,7 +383,7 @@ static void lose_mapping(struct mappings *m, const struct flow_table *flows, uin
 		give_record(m, number);
 }
 
-/* It has left the queue, and its flows are gone. */
+/* Ends a mapping that has left the queue and has no flows. */
 static void end_rested(struct mappings *m, const struct flow_table *flows,
 		       const struct network *net, uint32_t number)
 {
@@ -397,7 +398,7 @@ static void end_rested(struct mappings *m, const struct flow_table *flows,
 		lose_mapping(m, flows, number);
 }
 
-/* Those that have rested for long enough; the first one anyhow if there is no record left. */
+/* Ends mappings whose rest is over; also the first one, if no record is free. */
 static void wake(struct mappings *m, const struct flow_table *flows, const struct network *net,
 		 uint32_t now_s)
 {
@@ -557,7 +558,7 @@ void mappings_take_over(struct mappings *next, struct mappings *current, const u
 	}
 }
 
-/* No site that comes after it may be given the mapping: the Internet has no inner endpoints. */
+/* A later site must not get the mapping: the Internet has no inner endpoints. */
 static void disown(struct mappings *m, const struct flow_table *flows, uint32_t number)
 {
 	struct mapping *e = &m->entries[number];

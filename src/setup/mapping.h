@@ -1,9 +1,9 @@
 /*
  * Mappings of endpoint-independent pools (RFC 4787 REQ-1): one inner endpoint (site, source address
- * and port, protocol) has one egress address and port towards everybody, and has it alone.
+ * and port, protocol) has one exclusive egress address and port towards all destinations.
  *
- * Private to setup/: egress.c asks. One table a worker, written by it alone. control/ asks how
- * large they are.
+ * Private to setup/; used by egress.c. control/ uses the sizes. One table for each worker, which
+ * alone writes it.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ static inline uint32_t mappings_heads(uint32_t capacity)
 	return heads;
 }
 
-/* How much mappings_create() allocates for endpoints, if a pool has any. */
+/* Bytes that mappings_create() allocates for endpoints, if a pool is endpoint-independent. */
 static inline uint64_t mappings_bytes(uint32_t capacity)
 {
 	return (uint64_t)capacity * MAPPING_BYTES +
@@ -32,9 +32,9 @@ static inline uint64_t mappings_bytes(uint32_t capacity)
 
 /*
  * For up to @capacity endpoints on part @index of @count of each slice. NULL if memory ran out.
- * Pools that share ports take nothing of it. Where @current is going to be moved to another network
+ * Pools that share ports need no memory. If @current will be moved to another network
  * (egress_create_next()), what mappings_take_over() will move is not allocated; @from: as
- * egress_state.from. Both NULL: nothing is. Control thread.
+ * egress_state.from. Both are NULL otherwise. Control thread.
  */
 struct mappings *mappings_create_next(const struct mappings *current, const struct network *net,
 				      const uint32_t *from, uint32_t capacity, uint16_t index,
@@ -48,50 +48,50 @@ static inline struct mappings *mappings_create(const struct network *net, uint32
 
 void mappings_destroy(struct mappings *m); /* NULL is fine */
 
-/* Moves all mappings, and which ports of the slices in @from are taken. Worker. */
+/* Moves all mappings, and the bitmaps of ports of the slices in @from. Worker. */
 void mappings_take_over(struct mappings *next, struct mappings *current, const uint32_t *from);
 
 /*
- * Gives @flow the egress address and port of its inner endpoint: those it has, or a free port of
- * @address (found from a random place, RFC 6056), but none of @kept (bit n: those whose last six
- * bits are n). Writes its slice. DROP_NONE, or why there is none: DROP_EGRESS_EXHAUSTED,
- * DROP_TABLE_FULL. @flows hashes. The endpoint is from now on reached by the flow's on-ramp.
+ * Gives @flow the egress address and port of its inner endpoint: those of its mapping, or a free
+ * port of @address, searched from a random port (RFC 6056), except ports in @kept (bit n: ports
+ * whose last six bits are n). Writes the slice. DROP_NONE, DROP_EGRESS_EXHAUSTED or
+ * DROP_TABLE_FULL. @flows gives the hash. The endpoint's tunnel becomes the flow's on-ramp.
  */
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
 			uint32_t now_s, uint32_t address, uint64_t kept, struct flow *flow,
 			uint32_t *slice);
 
 /*
- * Undoes it. With its last flow the endpoint's mapping ends; but nobody else gets its port before
- * @rests_until_s, unless there is no memory left for mappings. 0: at once.
+ * Undoes mappings_take(). The mapping ends with its last flow, but its port is not used by others
+ * before @rests_until_s (0: at once), unless mappings are exhausted.
  */
 void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
 		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s);
 
-/* The same for a flow whose slice is gone; if it has no mapping, nothing. */
+/* The same for a flow whose slice was removed. Does nothing if the flow has no mapping. */
 void mappings_lose(struct mappings *m, const struct flow_table *flows, const struct flow *flow);
 
 /*
- * No port is left for @flow at its egress address: the one that has rested longest, and is none of
- * @kept, rests no more. False: none rests, as far as was looked.
+ * Called when no port is free for @flow at its egress address: frees the port that has rested
+ * longest and is not in @kept. False: none was found.
  */
 bool mappings_end_rest(struct mappings *m, const struct flow_table *flows,
 		       const struct network *net, uint64_t kept, const struct flow *flow);
 
 /*
- * Whose is @flow->nat_src and nat_port, for its protocol? Then writes the inner endpoint: site,
- * src, sport, and onramp. False: nobody's.
+ * Finds the inner endpoint of @flow->nat_src and nat_port for the flow's protocol, and writes it:
+ * site, src, sport, and onramp. False: there is none.
  */
 bool mappings_find_home(const struct mappings *m, const struct flow_table *flows,
 			struct flow *flow);
 
-/* The inner endpoint of @flow is from now on reached by @flow->onramp. */
+/* Sets the tunnel of @flow's inner endpoint to @flow->onramp. */
 void mappings_move(struct mappings *m, const struct flow_table *flows, const struct flow *flow);
 
 /*
- * After a change, and after its flows were swept: those that rest on slices that are gone end, what
- * rests of a site that is gone is nobody's, and endpoints whose tunnel is gone get another of their
- * site. Looks at up to @n records from @at on, which is moved. True: that was the last.
+ * After a change, when flows have been swept: ends resting mappings on removed slices, clears the
+ * site of resting mappings of removed sites, and gives endpoints of removed tunnels another tunnel
+ * of their site. Visits up to @n records from @at on and advances @at. True: all are done.
  */
 bool mappings_follow_change(struct mappings *m, const struct flow_table *flows,
 			    const struct network *net, uint32_t *at, unsigned n);

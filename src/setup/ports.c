@@ -1,11 +1,11 @@
 /*
  * Ports of the slices: see ports.h.
  *
- * An address's ports are looked at in an order that jumps: from each to the one a step further,
- * round and round. The step shares no divisor with the number of ports (it is a prime larger than
- * that, by it), so the order meets every port once in each round. It may be left and taken up
- * again anywhere. Neighbours in it are far apart: where many ports in a row are taken, a search
- * does not have to go through all of them.
+ * A search visits the ports of an address in steps: from each port to the one a fixed step further,
+ * modulo their number. The step has no common divisor with the number of ports (it is a larger
+ * prime, modulo that number), so each round visits every port once. A search can stop and continue
+ * at any port. Successive ports are far apart, so a long run of ports in use does not delay the
+ * search.
  */
 #include "setup/ports.h"
 
@@ -16,13 +16,13 @@
 
 #include <stdlib.h>
 
-/* Larger than the ports of an address. */
+/* Primes, larger than the number of ports of an address. */
 static const uint32_t primes[WALKS] = {
 	2654435761, 2246822519, 3266489917, 668265263,
 	374761393,  4294967291, 2860486313, 3367900313,
 };
 
-/* What is going to be taken over has its counts of flows already. */
+/* Slices that will be taken over already have their counts of flows. */
 static bool create_slices(struct egress_state *e, const struct network *net, uint16_t index,
 			  uint16_t count)
 {
@@ -64,7 +64,7 @@ static bool create_steps(struct egress_state *e, const struct network *net)
 	return true;
 }
 
-/* Where there are several sites, the reserve is kept. */
+/* There is a reserve if there are several sites. */
 static uint64_t kept_ports(const struct network *net)
 {
 	uint64_t bits = 0;
@@ -105,7 +105,7 @@ void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s)
 		.taken = true,
 		.own = (uint8_t)(epoch % PORT_PARTS),
 		.fallow = (uint8_t)((epoch + 1) % PORT_PARTS),
-		.open_s = 1 + rest_s, /* the clock begins at 1 */
+		.open_s = 1 + rest_s, /* the clock starts at 1 */
 	};
 	choose_ports(e);
 }

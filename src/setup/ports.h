@@ -1,8 +1,8 @@
 /*
- * Ports: this worker's part of the slices, how many flows each port has, and the order in which the
- * ports of an address are looked at.
+ * Ports: this worker's part of the slices, the number of flows of each port, and the order in which
+ * a search visits the ports of an address.
  *
- * Private to setup/. One struct egress_state a worker, written by it alone.
+ * Private to setup/. One struct egress_state for each worker, which alone writes it.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 #include "setup/setup.h"
 
 enum {
-	RESERVE_EVERY = 16, /* each so many-th port is only for sites with few flows */
-	WALKS = 8, /* orders of an address's ports */
-	PORT_PARTS = 4, /* by two bits of the port: parts of all slices, for starts in turn */
-	PART_PORTS = 16, /* so many in a row are of one part, the next ones of the next */
+	RESERVE_EVERY = 16, /* one port in this many is reserved for sites with few flows */
+	WALKS = 8, /* different orders of an address's ports */
+	PORT_PARTS = 4, /* by two bits of the port: parts of every slice, for successive starts */
+	PART_PORTS = 16, /* consecutive ports of one part, before the next part begins */
 };
 
 struct slice_use {
@@ -24,30 +24,30 @@ struct slice_use {
 
 /* One of this worker's ports of an address. */
 struct place {
-	uint16_t slice; /* of the address: 0 to its n_slices - 1 */
-	uint16_t at; /* of this worker's part of it: 0 to n - 1 */
+	uint16_t slice; /* index within the address: 0 to its n_slices - 1 */
+	uint16_t at; /* index within this worker's part: 0 to n - 1 */
 };
 
 struct mappings;
 struct shortages;
 
-/* Which parts of the ports are used since this start, and which are left for the next one. */
+/* The parts of the ports for this start and for the next one. */
 struct port_turns {
-	bool taken; /* false: all are used */
-	uint8_t own, fallow; /* parts */
-	uint32_t open_s; /* until then only those of our own part are first choice; 0: it is over */
+	bool taken; /* false: all parts are used */
+	uint8_t own, fallow; /* the part of this start, the part left for the next */
+	uint32_t open_s; /* until then only our own part is first choice; 0: no longer */
 };
 
 struct egress_state {
 	struct slice_use *slices; /* as network.slices */
 	uint32_t n_slices;
-	uint64_t kept; /* bit n: ports whose last six bits are n are of the reserve */
-	uint64_t first_choice; /* the same: those that may be taken at once */
+	uint64_t kept; /* bit n: ports whose last six bits are n are in the reserve */
+	uint64_t first_choice; /* the same for ports of first choice */
 	struct port_turns turns;
-	struct place (*steps)[WALKS]; /* as network.addresses: how far from one port to the next */
+	struct place (*steps)[WALKS]; /* indexed as network.addresses: step between ports */
 	struct mappings *mappings; /* of endpoint-independent pools */
 	struct shortages *shortages;
-	/* of one that takes over another: [n_slices] numbers that slices had there, + 1; 0: new */
+	/* when it takes over another one: [n_slices] old number of each slice, + 1; 0: new */
 	uint32_t *from;
 };
 
@@ -56,15 +56,15 @@ static inline bool ports_are_reserve(uint32_t port)
 	return port % RESERVE_EVERY == RESERVE_EVERY - 1;
 }
 
-/* Is it one of the reserve, and is there one? */
+/* Is there a reserve, and is the port in it? */
 static inline bool ports_are_kept(const struct egress_state *e, uint32_t port)
 {
 	return e->kept >> (port & 63) & 1;
 }
 
 /*
- * Has a port to rest that this flow had? Not if its connection was closed: it has rested for as
- * long as `tcp-closed` says.
+ * Must the port of an ended flow rest? Not after a closed connection, since it has rested for the
+ * timeout `tcp-closed`.
  */
 static inline bool ports_have_to_rest(const struct context *ctx, const struct flow *flow)
 {
@@ -77,7 +77,7 @@ static inline bool ports_are_first_choice(const struct egress_state *e, uint32_t
 	return e->first_choice >> (port & 63) & 1;
 }
 
-/* The part that this worker has of each slice of @address: all slices of a pool are alike. */
+/* This worker's part of each slice of @address: the same in all slices of a pool. */
 static inline const struct slice_use *ports_part(const struct egress_state *e,
 						 const struct egress_address *address)
 {
@@ -99,7 +99,7 @@ static inline uint16_t ports_number(const struct context *ctx, const struct egre
 	return (uint16_t)(slice->first_port + ports_part(ctx->egress, address)->first + place.at);
 }
 
-/* By a random number of 64 bits. */
+/* A port of this worker by a random number of 64 bits. */
 static inline struct place ports_random(const struct egress_state *e,
 					const struct egress_address *address, uint64_t random)
 {
@@ -112,8 +112,8 @@ static inline struct place ports_random(const struct egress_state *e,
 }
 
 /*
- * The next one: a step is added, place by place as two digits of a number. Every port of the
- * address comes once before the first one comes again.
+ * The next port of a search: adds the step, as numbers with two digits. Every port of the address
+ * is visited once before any is visited again.
  */
 static inline struct place ports_next(const struct egress_state *e,
 				      const struct egress_address *address, struct place place,
@@ -132,18 +132,18 @@ static inline struct place ports_next(const struct egress_state *e,
 }
 
 /*
- * As egress_create(), and to take over @before: the slices of which @from has numbers get their
- * counts of flows from there. @from is owned, also on failure; NULL, as @before: nothing is.
+ * As egress_create(), to take over @before: slices with a number in @from get their counts of flows
+ * from there. Takes ownership of @from, also on failure. Both may be NULL: nothing is taken over.
  */
 struct egress_state *ports_create(const struct network *net, const struct egress_state *before,
 				  uint32_t *from, uint32_t capacity, uint16_t index,
 				  uint16_t count);
 
-/* Is there a reserve now? It follows the number of sites. */
+/* Sets whether there is a reserve, by the number of sites. */
 void ports_keep_reserve(struct egress_state *e, const struct network *net);
 
-/* The port that @s has chosen: one flow more or less. */
+/* Counts one flow more or less on the port that @s has chosen. */
 void ports_count_flow(struct setup *s, int change);
 
-/* Asks memory for what that will write. */
+/* Prefetches what that will write. */
 void ports_prefetch(const struct setup *s);

@@ -1,16 +1,17 @@
 /*
  * Room: see room.h.
  *
- * A packet that met its flow at lookup knows it by its record's number until the end of the burst.
- * Such a record must not be given to another flow meanwhile, or the packet would follow that one:
- * so before the first flow of a burst is ended, the numbers that its packets carry are noted, by
- * ten bits each. Two numbers that look alike only mean that a flow ends a burst later.
+ * After lookup, a packet refers to its flow by record number until the end of the burst. Such a
+ * record must not be given to another flow meanwhile, or the packet would be forwarded by that
+ * flow. So before the first flow is ended in a burst, the record numbers of the burst's packets are
+ * marked in a bitmap, by ten bits of the number. If two numbers share a bit, a flow only ends one
+ * burst later.
  */
 #include "setup/room.h"
 
 #include <string.h>
 
-/* Bit of @record: word and bit in it. */
+/* The word of the bitmap that holds the bit of @record. */
 static uint64_t *met_word(struct room *r, bool six, uint32_t record)
 {
 	return &r->met[six][record >> 6 & 15];
@@ -27,7 +28,7 @@ static void note_list(struct room *r, bool six, enum stage stage)
 	}
 }
 
-/* The lists in which packets wait that know their flow's record. */
+/* Marks the packets of the lists whose packets refer to a flow's record. */
 static void note_met(struct room *r, bool six)
 {
 	memset(r->met[six], 0, sizeof(r->met[six]));

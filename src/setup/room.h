@@ -1,10 +1,9 @@
 /*
- * Room: flows whose time is over make place for new ones when those come, not only when the hand
- * comes by.
+ * Room: new flows can replace flows whose timeout is over, before the sweep ends those.
  *
- * Private to setup/, but for the worker's hand. All work is bounded for each burst: LOOKS_PER_BURST
- * records or ports are looked at for all its first packets together, and each has an equal share,
- * so that none waits for another's.
+ * Private to setup/, except for the worker's sweep. Work is bounded for each burst: all its first
+ * packets together visit at most LOOKS_PER_BURST records or ports, in equal shares, so that no
+ * packet uses up the share of another.
  */
 #pragma once
 
@@ -16,20 +15,20 @@ enum {
 	SWEEPS_PER_BURST = 256,
 };
 
-/* How many looks a first packet of this burst has: LOOKS_PER_BURST if it is the only one. */
+/* The looks of one first packet of this burst: LOOKS_PER_BURST if it is the only one. */
 unsigned room_share(const struct context *ctx);
 
 /*
- * Ends the flow of record @record, and gives all back that setup took for it; nothing of it rests.
- * A flow that rests ends its rest. False: a packet of this burst has met it, and it lives on.
+ * Ends the flow of @record, without rest, and releases all that setup took for it. Ends the rest of
+ * a resting flow. False: a packet of this burst refers to it; the flow goes on.
  */
 bool room_end_flow(struct context *ctx, bool six, uint32_t record);
 
-/* Would it? */
+/* Would room_end_flow() end it? */
 bool room_may_end(struct context *ctx, bool six, uint32_t record);
 
-/* There is no free record: a port rests less than it should. False: none rests. */
+/* When no record is free: ends the longest rest early. False: no record rests. */
 bool room_wake_oldest(struct context *ctx, bool six);
 
-/* For a packet that was refused: has the hand come to flows that were over? Then try again. */
+/* For a packet that was refused: sweeps its share of records. True: flows ended, so try again. */
 bool room_make(struct setup *s);

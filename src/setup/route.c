@@ -1,17 +1,17 @@
 /*
- * Step: by which nexthop does the flow leave?
+ * Step: choose the nexthop of the flow.
  *
- * The default route is the first egress pool with an address of the flow's family, by its uplink.
- * What leaves untranslated needs no such address, but leaves by the same uplink. Private
- * destinations have no route: they must not leak to the Internet, and neither must packets to our
- * own outer addresses, nor those of one site to a global prefix of another: sites do not meet.
- * Packets to our own egress addresses turn back. Behind the uplink the kernel's routes say which
- * neighbour is the nexthop (path/resolve.h).
+ * The default route is the uplink of the first egress pool with an address of the flow's family.
+ * Untranslated flows need no such address, but use the same uplink. Private destinations have no
+ * route, since they must not leak to the Internet. Our own outer addresses have none either, and
+ * neither do global prefixes of other sites: sites are isolated. Packets to our own egress
+ * addresses are hairpinned. Behind the uplink the kernel's routes determine the nexthop
+ * (path/resolve.h).
  */
 #include "path/resolve.h"
 #include "setup/setup.h"
 
-/* @addr in host order. Both numbers are known at compile time: this is one comparison. */
+/* @addr in host order. Prefix and length are constants: one comparison. */
 static ALWAYS_INLINE bool is_in(uint32_t addr, uint32_t prefix, unsigned len)
 {
 	return (addr ^ prefix) >> (32 - len) == 0;
@@ -27,9 +27,8 @@ static bool is_private(be32_t addr)
 }
 
 /*
- * Hairpin (RFC 4787 REQ-9): to an egress port of ours, of a pool that is endpoint-independent. It
- * goes out by no neighbour, but back in (out/hairpin.c). A port of somebody else's slice has no
- * route.
+ * Hairpin (RFC 4787 REQ-9): to an egress port of ours in an endpoint-independent pool. The packet
+ * comes back in (out/hairpin.c). A port of a slice that we do not own has no route.
  */
 static enum drop turn_back(struct setup *s)
 {
@@ -56,7 +55,7 @@ enum drop route_choose(struct setup *s)
 	return resolve_route(s->ctx, s->flow.site, dst, &s->flow.offramp);
 }
 
-/* RFC 4193, unique local, and what came before it (RFC 3879). */
+/* Unique local addresses (RFC 4193) and their predecessor, site-local (RFC 3879). */
 static bool is_private6(const struct addr6 *addr)
 {
 	uint64_t high = be64toh(addr->half[0]);

@@ -1,22 +1,21 @@
 /*
  * Search: see search.h.
  *
- * Ports of an address are looked at in an order that meets each once (ports.c), from a random
- * place on (RFC 6056 section 3.3.1). A port is free if nobody has its return key, or if the flow
- * that has it is over. A packet looks at no more than its share of the burst's work (room.h).
- * Where that was not enough, the place is remembered with the destination (shortage.h), and the
- * next packet goes on from there: all ports are looked at in some number of packets, none twice.
- * When that was in vain, nobody searches again in the same second, but ports that become free are
- * heard of at once.
+ * A search visits each port of an address once (ports.c), from a random port on (RFC 6056 section
+ * 3.3.1). A port is free if its return key is not in the table, or if the timeout of its flow is
+ * over. A packet visits no more ports than its share of the burst's work (room.h). If that was not
+ * enough, the position is stored with the destination (shortage.h), and the next packet continues
+ * there: so several packets together visit all ports, none twice. If no port was found, there is no
+ * new search in the same second, but ports that become free are used at once.
  *
- * There are ports that may be taken and should not be, if there are others. They are second
- * choices: the best of them is taken when ENOUGH others were looked at. A port that rests is one
- * of them; the site that had it last may have it again at once, since what a server still sends to
- * it meets no other site's host (RFC 6888 REQ-8 B).
+ * Some ports may be taken, but only if there are no better ones. They are second choices: the best
+ * of them is taken after ENOUGH other ports were visited. A resting port is one of them, except for
+ * the site that had it last: late packets of the server then reach no other site (RFC 6888 REQ-8
+ * B).
  *
- * So may a connection that begins where one of the same site was closed, as a host may itself (RFC
- * 6191, RFC 9293 section 3.6.1): its SYN has a higher number than the last segment of the old one,
- * or the server would take it for a late one.
+ * A port of a closed connection of the same site may also be taken, as a host may do itself (RFC
+ * 6191, RFC 9293 section 3.6.1). The new SYN must have a higher sequence number than the old
+ * connection's last segment, or the server would treat it as a late segment.
  */
 #include "setup/search.h"
 
@@ -26,25 +25,25 @@
 
 enum {
 	AHEAD = 8, /* candidates whose cache misses overlap */
-	ENOUGH = 64, /* looks: if there were many free ports, one would have been among them */
+	ENOUGH = 64, /* looks before a second choice is taken: free ports are few then */
 };
 
-/* Better ones come later. */
+/* In ascending order of preference. */
 enum rank {
 	RANK_TAKEN,
-	RANK_CUT, /* it rests, of another site: the one that ended first */
-	RANK_CLOSED, /* of another site's connection that was closed long enough ago */
+	RANK_CUT, /* it rests from another site; the longest rest first */
+	RANK_CLOSED, /* of another site's connection, closed for long enough */
 	RANK_RESERVE,
-	RANK_FALLOW, /* not used, so that it has rested when we start anew */
-	RANK_OWN, /* it rests, but was the same site's */
+	RANK_FALLOW, /* left unused, so that it has rested at the next start */
+	RANK_OWN, /* it rests, from the same site */
 	RANK_FREE,
 };
 
 struct candidate {
 	struct place place;
 	uint8_t rank; /* enum rank */
-	uint32_t holder; /* a flow that may end, or has and rests; or FLOW_NO_RECORD */
-	uint32_t ended_s; /* ago */
+	uint32_t holder; /* a flow to end, or a resting one; or FLOW_NO_RECORD */
+	uint32_t ended_s; /* time since its end */
 	uint64_t hash;
 };
 
@@ -52,8 +51,8 @@ struct search {
 	struct setup *s;
 	const struct egress_address *address;
 	bool with_reserve;
-	unsigned looks; /* made */
-	unsigned first_choices; /* of them */
+	unsigned looks; /* ports visited */
+	unsigned first_choices; /* of those visited */
 	struct candidate best;
 };
 
@@ -83,7 +82,7 @@ uint32_t search_holder(const struct setup *s, uint64_t hash)
 	return flow_table_holder(s->ctx->flows, &key, hash);
 }
 
-/* The high half of the numbers is what a record has: it must be higher by more than one. */
+/* A record has only the high half of a sequence number: it must be higher by more than one. */
 static bool search_is_newer(const struct setup *s, const struct flow *f)
 {
 	const uint8_t *tcp;
@@ -101,7 +100,7 @@ static void name_port(struct search *x, struct place place)
 	x->s->flow.nat_port = htons(ports_number(x->s->ctx, x->address, place));
 }
 
-/* Of a port that nobody has: the flow names it. */
+/* The rank of an unused port, which is in the flow. */
 static enum rank rank_of_port(const struct search *x)
 {
 	const struct egress_state *e = x->s->ctx->egress;
@@ -112,7 +111,7 @@ static enum rank rank_of_port(const struct search *x)
 	return ports_are_kept(e, port) ? RANK_RESERVE : RANK_FALLOW;
 }
 
-/* Of a port that has rested for @rested_s since @f ended. */
+/* The rank of a port that has rested for @rested_s since @f ended. */
 static enum rank rank_of_resting(const struct search *x, const struct flow *f, uint32_t rested_s)
 {
 	if (rested_s > x->s->ctx->rest_s)
@@ -120,7 +119,7 @@ static enum rank rank_of_resting(const struct search *x, const struct flow *f, u
 	return f->site == x->s->flow.site ? RANK_OWN : RANK_CUT;
 }
 
-/* The closed connection @f has the port. How long it has been closed is its rest. */
+/* The rank of a port of the closed connection @f. The time since the close counts as rest. */
 static enum rank rank_of_closed(const struct search *x, const struct flow *f)
 {
 	if (!search_is_newer(x->s, f))
@@ -130,7 +129,7 @@ static enum rank rank_of_closed(const struct search *x, const struct flow *f)
 	return x->s->ctx->now_s - f->seen_s > x->s->ctx->rest_s ? RANK_CLOSED : RANK_TAKEN;
 }
 
-/* Of a port that flow @f has, or had. Writes how long ago it ended. */
+/* The rank of a port of flow @f, live or resting. Writes the time since its end. */
 static enum rank rank_of_holder(const struct search *x, const struct flow *f, uint32_t *ended_s)
 {
 	const struct context *ctx = x->s->ctx;
@@ -178,7 +177,10 @@ static bool is_content(const struct search *x)
 	       (x->best.rank > RANK_TAKEN && x->first_choices >= ENOUGH);
 }
 
-/* The next few places of @walk that may be had; how many. What was passed over is a look, too. */
+/*
+ * The next few ports of @walk that may be taken; returns how many. Ports passed over count as
+ * looks.
+ */
 static unsigned gather(struct search *x, struct shortage *walk, unsigned most, struct place *places)
 {
 	const struct egress_state *e = x->s->ctx->egress;
@@ -193,7 +195,7 @@ static unsigned gather(struct search *x, struct shortage *walk, unsigned most, s
 	return n;
 }
 
-/* Looks on from where @walk came to, until @most places were looked at in all. */
+/* Continues @walk until @most ports were visited in all. */
 static void look_on(struct search *x, struct shortage *walk, unsigned most)
 {
 	while (x->looks < most && walk->left > 0 && !is_content(x)) {
@@ -210,7 +212,7 @@ static void look_on(struct search *x, struct shortage *walk, unsigned most)
 	}
 }
 
-/* What became free since all were taken. */
+/* Tries the ports that became free since the search failed. */
 static void look_at_freed(struct search *x, struct shortage *known)
 {
 	while (known->n_freed > 0 && x->best.rank < RANK_OWN) {
@@ -230,12 +232,12 @@ void search_use_address(struct setup *s, const struct egress_address *address)
 		s->flow.nat_src = address->addr;
 }
 
-/* The best that was found is the flow's from now on. */
+/* Gives the best port found to the flow. */
 static void take_best(struct search *x)
 {
 	struct setup *s = x->s;
 
-	/* Just after a start only the fallow ports are known to have rested. */
+	/* Just after a start only the ports of our own part are known to have rested. */
 	s->ctx->counters.rests_cut +=
 		x->best.rank == RANK_CUT ||
 		(x->best.rank == RANK_FALLOW && s->ctx->egress->turns.open_s != 0);
@@ -246,7 +248,7 @@ static void take_best(struct search *x)
 	s->return_hash = x->best.hash;
 }
 
-/* Has all been looked at? In vain: not again in this second. */
+/* Have all ports been visited without success? Then no new search in this second. */
 static void end_round(const struct search *x, struct shortage *walk)
 {
 	walk->found |= x->best.rank > RANK_TAKEN;
@@ -268,7 +270,7 @@ static void begin_walk(const struct search *x, uint32_t address, struct shortage
 	walk->left = ports_count(e, x->address);
 }
 
-/* Round after round, until there is a port, or none, or @most places were looked at. */
+/* Continues until a port is found, none is left, or @most ports were visited. */
 static void walk_on(struct search *x, struct shortage *walk, unsigned most)
 {
 	while (x->looks < most && walk->none_s != x->s->ctx->now_s && x->best.rank == RANK_TAKEN) {
@@ -277,7 +279,7 @@ static void walk_on(struct search *x, struct shortage *walk, unsigned most)
 	}
 }
 
-/* Nothing is known of the destination; if the search is short, nothing need be. */
+/* The destination has no shortage entry; a short search needs none. */
 static void search_anew(struct search *x, uint32_t address, unsigned most)
 {
 	struct shortage walk = {0}, *kept;

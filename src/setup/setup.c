@@ -2,15 +2,15 @@
  * Flow setup: THE table of steps.
  *
  * Runs for packets that belong to no flow. Each packet goes through the steps in order; the first
- * that refuses ends it, and the steps before it are undone in reverse. What is decided here is
- * never asked again for the life of the flow.
+ * that refuses ends it, and the steps before it are undone in reverse. These decisions hold for the
+ * life of the flow.
  *
- * All packets of a burst go through the first steps before one of them goes on: choosing an egress
- * port asks memory for what taking it will look at, and the misses of a burst overlap. From
- * FIRST_ALONE on one packet is finished before the next: it takes a port and a record that the next
- * must see taken. A packet that may belong to a flow which this very burst makes is kept out of the
- * first round and goes through all steps alone, if it still has to. So do all where the Internet
- * may open flows as well (inbound.c): the same flow could begin from both sides in one burst.
+ * All packets of a burst pass the first steps before any goes on: choosing an egress port
+ * prefetches what taking it will read, so the cache misses of a burst overlap. From FIRST_ALONE on,
+ * each packet is finished before the next one, which must see the port and record that it took. A
+ * packet that may belong to a flow made by this burst is not in the first round; it passes all
+ * steps alone, if it still has no flow. So do all packets if the Internet may open flows
+ * (inbound.c): one flow could begin from both sides in one burst.
  */
 #include "setup/setup.h"
 
@@ -41,7 +41,10 @@ static const struct step {
 
 enum { STEPS = ARRAY_SIZE(steps), FIRST_ALONE = 5 };
 
-/* Refusals that the sender is told about; all others are silent: none of them is ARP. */
+/*
+ * Refusals that the sender gets an answer for. All others are silent: their entry is 0, ANSWER_ARP,
+ * which is no refusal.
+ */
 static const uint8_t answers[DROP_COUNT] = {
 	[DROP_NO_ROUTE] = ANSWER_UNREACHABLE,
 	[DROP_PORT_DOWN] = ANSWER_UNREACHABLE,
@@ -65,7 +68,10 @@ static void undo_steps(struct setup *s, size_t n)
 	}
 }
 
-/* Steps from @first up to @end; a refusal undoes all that were run, earlier ones included. */
+/*
+ * Runs the steps from @first up to, not including, @end. A refusal undoes all steps that were run,
+ * also those before @first.
+ */
 static ALWAYS_INLINE enum drop run_steps(struct setup *s, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++) {
@@ -79,7 +85,7 @@ static ALWAYS_INLINE enum drop run_steps(struct setup *s, size_t first, size_t e
 	return DROP_NONE;
 }
 
-/* Of the flow's two addresses outside. */
+/* Place in the remotes of the flow's two outer addresses. */
 static ALWAYS_INLINE uint32_t remotes_of(const struct remotes *r, const struct flow *flow,
 					 const struct flow6 *six)
 {
@@ -100,7 +106,7 @@ void setup_flow_begun(struct context *ctx, const struct flow *flow)
 	begun(ctx, flow, NULL);
 }
 
-/* If there is no other record, that of the port which has rested longest. */
+/* If no record is free, takes the one that has rested longest. */
 static bool is_full(const struct setup *s)
 {
 	return s->record == FLOW_NO_RECORD && !room_wake_oldest(s->ctx, s->six != NULL);
@@ -144,7 +150,10 @@ enum drop insert_flow6(struct setup *s)
 	return DROP_NONE;
 }
 
-/* Where packets to an egress address turn back, a ping has no port to say to whom. */
+/*
+ * Where packets to an egress address are hairpinned, a ping has no port that leads to a host: the
+ * gateway answers.
+ */
 static bool is_hairpin_ping(const struct context *ctx, be32_t dst)
 {
 	const struct pool *pool = ctx->net->egress;
@@ -153,7 +162,7 @@ static bool is_hairpin_ping(const struct context *ctx, be32_t dst)
 	       network_find_address(ctx->net, dst) >= 0;
 }
 
-/* A ping to our own address, inside the tunnel or an egress one, is for the gateway itself. */
+/* A ping to our own address, inside the tunnel or an egress one, is answered by the gateway. */
 static bool is_for_gateway(const struct context *ctx, const struct packet *p)
 {
 	return p->onramp != TUNNEL_NONE && p->probe.key.proto == PROTO_ICMP &&
@@ -181,7 +190,7 @@ bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct
 	return rests;
 }
 
-/* A segment of a site's host, in a connection that we know nothing of. Never a reset. */
+/* A segment from a site that belongs to no known connection. A reset is never answered. */
 static bool is_mid_stream(const struct setup *s)
 {
 	const struct packet *p = s->p;
@@ -195,7 +204,10 @@ static bool is_mid_stream(const struct setup *s)
 	       network_source6_allowed(s->ctx->net, p->probe.key.realm, &s->six->src);
 }
 
-/* ANSWER_ARP: none. A flood that is refused is a drop after one look at the clock. */
+/*
+ * ANSWER_ARP: no answer. Errors are rate limited, so refused packets of a flood are dropped
+ * quickly.
+ */
 static enum answer choose_answer(const struct setup *s, enum drop drop)
 {
 	struct context *ctx = s->ctx;
@@ -225,7 +237,7 @@ static void refuse(struct burst *b, const struct setup *s, enum drop drop)
 		burst_answer6(b, s->p, answer);
 }
 
-/* Flows of this burst, by some bits of their hash: may an earlier packet open the same flow? */
+/* Flows of this burst, by some bits of their hash. May an earlier packet open the same flow? */
 struct seen {
 	uint64_t bits[16];
 };
@@ -239,7 +251,7 @@ static bool seen_before(struct seen *seen, uint64_t hash)
 	return before;
 }
 
-/* A flow begins to be made. False: the packet is for the gateway itself and was answered. */
+/* Begins the setup of a flow. False: the packet was for the gateway and was answered. */
 static ALWAYS_INLINE bool begin(struct context *ctx, struct burst *b, struct packet *p,
 				struct setup *s, struct flow6 *six)
 {
@@ -260,7 +272,7 @@ static ALWAYS_INLINE bool begin(struct context *ctx, struct burst *b, struct pac
 	return false;
 }
 
-/* The first steps for the whole burst. Writes who goes on, returns how many. */
+/* Runs the first steps for the whole burst. Writes the packets that go on, returns their number. */
 static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum stage stage,
 				      struct setup *setups, struct flow6 *sixes)
 {

@@ -1,79 +1,80 @@
 /*
- * Flow setup: what happens once, at a flow's first packet.
+ * Flow setup: the decisions made once, at a flow's first packet.
  *
- * The steps and their order are the table in setup.c. A step looks at the packet and adds its part
- * of the decision to the flow being made; a step that refuses undoes the ones before it.
+ * The steps and their order are the table in setup.c. A step reads the packet and adds its decision
+ * to the new flow. If a step refuses, the steps before it are undone.
  */
 #pragma once
 
 #include "path/context.h"
 
-/* One flow in the making. */
+/* One flow during setup. */
 struct setup {
 	struct context *ctx;
 	struct packet *p;
-	uint32_t next_step; /* setup.c: where the packet goes on alone */
+	uint32_t next_step; /* setup.c: the step at which the packet continues */
 	struct flow flow; /* written step by step */
-	struct flow6 *six; /* its addresses if it is IPv6, also step by step; NULL: IPv4 */
-	const struct pool *pool; /* route: the egress it leaves by; NULL: untranslated */
+	struct flow6 *six; /* addresses of an IPv6 flow, also written step by step; NULL: IPv4 */
+	const struct pool *pool; /* route: its egress pool; NULL: untranslated */
 	uint32_t slice; /* choose, take: the slice of the egress port */
-	bool is_global; /* source: in a global prefix, so it leaves untranslated (IPv6) */
+	bool is_global; /* source: in a global prefix, so it is not translated (IPv6) */
 	bool has_candidate; /* choose: a port to try first */
-	uint64_t return_hash; /* choose, take: of the flow's return key */
-	uint32_t record; /* insert: where the flow is now */
+	uint64_t return_hash; /* choose, take: hash of the flow's return key */
+	uint32_t record; /* insert: the record of the flow */
 };
 
-/* A step: DROP_NONE to go on, or why the flow may not be. */
+/* A step returns DROP_NONE, or the reason to refuse the flow. */
 enum drop start_check(struct setup *s); /* may this packet start a flow? */
-enum drop start_check_tcp(uint8_t flags); /* the part of it about a TCP segment's flags */
+enum drop start_check_tcp(uint8_t flags); /* the check of a TCP segment's flags */
 enum drop limits_take(struct setup *s); /* may its site have one more flow? */
-enum drop limits_take_from_outside(struct setup *s); /* the same, begun by the Internet */
+enum drop limits_take_from_outside(struct setup *s); /* the same, opened by the Internet */
 void limits_undo(struct setup *s);
 enum drop source_check(struct setup *s); /* may this site use that source? */
 enum drop source6_check(struct setup *s);
 enum drop route_choose(struct setup *s); /* by which nexthop? */
 enum drop route6_choose(struct setup *s);
-enum drop egress_choose(struct setup *s); /* which address and port might it leave with? */
-enum drop egress_take(struct setup *s); /* that one, or the next that is free */
-enum drop global_choose(struct setup *s); /* IPv6: or none, if it leaves untranslated */
+enum drop egress_choose(struct setup *s); /* candidate for the egress address and port */
+enum drop egress_take(struct setup *s); /* takes the candidate, or another free port */
+enum drop global_choose(struct setup *s); /* the same for IPv6; no port if untranslated */
 enum drop global_take(struct setup *s);
 void egress_undo(struct setup *s);
 bool egress_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 void egress_rested(struct context *ctx, const struct flow *flow, const struct flow6 *six);
-enum drop insert_flow(struct setup *s); /* both directions into the table */
+enum drop insert_flow(struct setup *s); /* inserts both keys into the table */
 enum drop insert_flow6(struct setup *s);
 
 /*
- * From outside (inbound.c): whose is the egress port that s->flow names? Then its inner endpoint is
- * written; and what it takes.
+ * From outside (inbound.c): finds the inner endpoint of the egress port in s->flow and writes it to
+ * s->flow; then takes the port for one more flow.
  */
 bool egress_find_home(struct setup *s);
 enum drop egress_take_home(struct setup *s);
 
-/* After a change, what no flow shows: see mappings_follow_change(). */
+/* After a change, for state that is not in flows: see mappings_follow_change(). */
 bool egress_follow_change(struct context *ctx, uint32_t *at, unsigned n);
 
-/* The flow's return moved to another tunnel: so do those of its endpoint that are yet to come. */
+/* The flow has a new on-ramp: its endpoint's later flows from outside use that tunnel, too. */
 void egress_moved(struct context *ctx, const struct flow *flow);
 
-/* May the Internet open flows here? */
+/* May the Internet open flows at all? */
 bool inbound_is_open(const struct context *ctx);
 
 /*
- * A packet from the Internet that belongs to no flow: it opens one and follows it, or is dropped.
+ * Handles a packet from the Internet without a flow: opens one and forwards the packet, or drops
+ * it.
  */
 void inbound_open(struct context *ctx, struct burst *b, struct packet *p);
 
 /*
- * Room (room.c). Begins a burst's account: @n first packets, while those of @b are on their way
- * (NULL: none are). The hand looks at @n records of a table, and wakes up to @n whose rest is over;
- * how many flows it ended.
+ * Room (room.c). room_begin() begins a burst with @n first packets, while packets of @b are in
+ * flight (NULL: none). The sweeps visit @n records of a table and end up to @n rests that are over;
+ * they return how many flows ended.
  */
 void room_begin(struct context *ctx, const struct burst *b, unsigned n);
 unsigned room_sweep(struct context *ctx, bool six, unsigned n);
 
 /*
- * Ends the flow of @record, which a change of the network does not allow; its port rests, if it is
+ * Ends the flow of @record, which a new network does not allow. Its port rests if its slice is
  * still ours. Between bursts.
  */
 void room_end_for_change(struct context *ctx, bool six, uint32_t record);
@@ -81,65 +82,67 @@ void room_end_for_change(struct context *ctx, bool six, uint32_t record);
 void stage_setup(struct context *ctx, struct burst *b);
 void stage_setup6(struct context *ctx, struct burst *b);
 
-/* A flow of IPv4 is in the table: it is counted. */
+/* Counts a new IPv4 flow that is in the table. */
 void setup_flow_begun(struct context *ctx, const struct flow *flow);
 
 /*
- * What setup took for a flow is given back: call for each flow that ends (setup.c). @six: its
- * addresses if it is IPv6, or NULL. True: its port has to rest.
+ * Releases all that setup took for a flow (setup.c). Call it for each flow that ends. @six: the
+ * addresses of an IPv6 flow, or NULL. True: the port must rest.
  */
 bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
 /*
- * A worker's own account of what each site has, by all numbers that there can be: pages of those
- * that are not used cost nothing. free() ends it. NULL if memory ran out.
+ * A worker's use of each site, one entry for every possible site number; pages without used numbers
+ * cost nothing. Release with free(). NULL if memory ran out.
  */
 struct site_use *limits_create(void);
 void limits_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
-/* The same of its hosts; @random is a secret. free() ends it, too. */
+/* The same for hosts; @random is a secret. Release with free(). */
 struct sources *limits_create_sources(uint64_t random);
 
-/* For struct flow_timers: how long is this half-open flow of @arg, a worker context, kept now? */
+/*
+ * For struct flow_timers: the current timeout of this half-open flow. @arg is the worker context.
+ */
 uint16_t limits_half_open_s(void *arg, const struct flow_table *t, const struct flow *f);
 
 /*
- * A worker's own account of egress ports in use. It owns part @index of @count of every slice.
- * Room for @capacity flows. NULL if memory ran out.
+ * A worker's egress ports in use. It owns part @index of @count of every slice. Room for @capacity
+ * flows. NULL if memory ran out.
  */
 struct egress_state *egress_create(const struct network *net, uint32_t capacity, uint16_t index,
 				   uint16_t count);
 void egress_destroy(struct egress_state *e); /* NULL is fine */
 
 /*
- * Start number @epoch: ports towards the same server that the start before may have used rest for
- * @rest_s before they are used (ports.c). Called before the first packet; without it all ports are
- * used at once. Then egress_tick() each turn.
+ * Start number @epoch: ports that the previous start may have used rest for @rest_s before they are
+ * used (ports.c). Call it before the first packet, then egress_tick() each turn. Without it all
+ * ports are used at once.
  */
 void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s);
 void egress_tick(struct context *ctx);
 
 /*
- * Changes. Makes what a worker needs that has @current and is to follow from network @before to
- * @net; *@next is NULL if slices and addresses are the same. A slice is the same if its address,
- * ports and mapping are: then it keeps its ports and their flows. An address that stays and whose
- * slices have another size or mapping must have been gone meanwhile: network_renews(). 0 or
- * -ENOMEM. Control thread, while no other change is under way.
+ * Makes the egress state for a worker with @current that changes from network @before to @net;
+ * *@next is NULL if slices and addresses are unchanged. A slice is unchanged if its address, ports
+ * and mapping are; then its ports keep their flows. If an address has slices of another size or
+ * mapping, a network without the address must have been in between: network/renewal.h. 0 or
+ * -ENOMEM. Control thread, one change at a time.
  */
 int egress_create_next(struct egress_state **next, const struct egress_state *current,
 		       const struct network *net, const struct network *before, uint32_t capacity,
 		       uint16_t index, uint16_t count);
 
 /*
- * Moves to @next what both have in common; the rest of @current is for egress_destroy(). Worker:
- * some nanoseconds a slice, no allocation. @next NULL: @current is all there is. Returns what the
- * worker has from now on.
+ * Moves the state of unchanged slices to @next; call egress_destroy() for the rest of @current.
+ * Worker; some nanoseconds for each slice, no allocation. @next NULL: @current stays in use.
+ * Returns the state to use from now on.
  */
 struct egress_state *egress_take_over(struct egress_state *next, struct egress_state *current,
 				      const struct network *net);
 
-/* Zero of a number that it does not have (yet): the worker may be about to take a network. */
+/* Zero for an unknown slice number: the worker may not have taken the new network yet. */
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
 
-/* How many ports of @slice only sites may take that have less than their fair share. Any thread. */
+/* How many ports of @slice are in the reserve. Any thread. */
 uint32_t egress_kept_ports(const struct network *net, const struct slice *slice);

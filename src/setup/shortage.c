@@ -1,9 +1,9 @@
 /*
  * Shortages: see shortage.h.
  *
- * A table of fixed size. A shortage has one of two neighbouring slots; if both are taken, it gets
- * the one that was met with longer ago. Whoever is forgotten so is searched for anew: that costs
- * work, which is bounded elsewhere, and nothing else.
+ * A table of fixed size. A shortage has one of two neighbouring slots; if both are taken, it
+ * replaces the one that was used longer ago. A shortage that is lost only costs a new search, whose
+ * work is bounded elsewhere.
  */
 #include "setup/shortage.h"
 
@@ -13,7 +13,7 @@
 
 struct shortages {
 	struct shortage slots[SHORTAGE_SLOTS];
-	uint32_t until_s; /* nothing is known from then on */
+	uint32_t until_s; /* the entry expires then */
 };
 
 struct shortages *shortages_create(void)
@@ -36,7 +36,7 @@ static struct addr6 destination_of(const struct setup *s)
 	return s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst);
 }
 
-/* By the keyed hash: nobody outside makes two destinations share a slot. */
+/* By a keyed hash: an attacker cannot make two destinations share a slot. */
 static struct shortage *slot_of(const struct setup *s, const struct addr6 *dst, uint32_t address,
 				bool with_reserve)
 {
@@ -107,7 +107,7 @@ struct shortage *shortage_open(const struct setup *s, uint32_t address, bool wit
 	return slot;
 }
 
-/* If more came than there is room for, all ports are looked at again. */
+/* If more ports became free than there is room for, a new search visits all ports. */
 static void note_freed(const struct setup *s, uint32_t address, bool with_reserve,
 		       struct place place)
 {

@@ -1,11 +1,10 @@
 /*
- * Step: may this site use that source address?
+ * Step: check the source address of the site.
  *
- * Addresses that are never a host's (RFC 6890) are refused from everybody; a site that lists its
- * prefixes may use no others (RFC 2827). Nor may link-local addresses pass, which never leave
- * their link (RFC 3927 section 7, RFC 4291 section 2.5.6). Different sites may list the same ones,
- * but for global prefixes: what is in one of these is its site's alone and leaves untranslated
- * (global.c).
+ * Addresses that no host can have (RFC 6890) are refused for all sites. So are link-local
+ * addresses, which must not leave their link (RFC 3927 section 7, RFC 4291 section 2.5.6). A site
+ * that lists its prefixes may use no others (RFC 2827). Different sites may list the same prefixes,
+ * except global ones: those belong to one site and are not translated (global.c).
  */
 #include "setup/setup.h"
 

@@ -1,9 +1,9 @@
 /*
- * Step: may this packet start a flow?
+ * Step: check that this packet may start a flow.
  *
- * TCP SYN, UDP, ICMP echo or timestamp request, and any other protocol where nothing is translated;
- * and only from a tunnel: what the Internet may open is in inbound.c. A TCP segment in mid-stream
- * has lost its flow for good.
+ * A TCP SYN, UDP, an ICMP echo or timestamp request, and any other protocol if the flow is not
+ * translated. The packet must come from a tunnel; inbound.c handles flows from the Internet. A TCP
+ * segment without SYN never starts a flow.
  */
 #include "setup/setup.h"
 
@@ -49,12 +49,12 @@ enum drop start_check(struct setup *s)
 			return DROP_NO_FLOW;
 		state = FLOW_ICMP;
 		break;
-	case PROTO_ICMPV6: /* over IPv6 only: parse refuses it elsewhere */
+	case PROTO_ICMPV6: /* only over IPv6: parse refuses it over IPv4 */
 		if (p->data[p->l4 + ICMP_TYPE] != ICMPV6_ECHO_REQUEST)
 			return DROP_NO_FLOW;
 		state = FLOW_ICMP;
 		break;
-	default: /* parse6 lets it through where nothing is translated */
+	default: /* parse6 accepts it only if the flow is not translated */
 		if (s->six == NULL)
 			return DROP_PROTOCOL;
 		state = FLOW_OTHER;
