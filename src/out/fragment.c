@@ -103,8 +103,8 @@ static size_t fragment_size(const struct context *ctx, const struct packet *p, s
 }
 
 /* Fragments @p: makes all fragments, ready to leave, and writes how many. */
-static enum drop cut(struct context *ctx, struct packet *p, struct rte_mbuf **fragments,
-		     unsigned *n)
+static enum drop make_fragments(struct context *ctx, struct packet *p, struct rte_mbuf **fragments,
+				unsigned *n)
 {
 	size_t body, size;
 	struct fragmenter c;
@@ -136,7 +136,7 @@ static enum drop send_fragments(struct context *ctx, struct packet *p)
 		return transmit_not_resolved(ctx, nexthop);
 	if (p->fragment_how == FRAGMENT_TRANSLATE)
 		family_of(p)->rewrite(ctx, p);
-	drop = cut(ctx, p, fragments, &n);
+	drop = make_fragments(ctx, p, fragments, &n);
 	if (drop != DROP_NONE)
 		return drop;
 	ctx->counters.fragments_made += n - 1;

@@ -27,7 +27,7 @@ bool room_end_flow(struct context *ctx, bool six, uint32_t record);
 /* Would room_end_flow() end it? */
 bool room_may_end(struct context *ctx, bool six, uint32_t record);
 
-/* When no record is free: ends the longest rest early. False: no record rests. */
+/* When no record is free: ends the oldest rest early. False: no record rests. */
 bool room_wake_oldest(struct context *ctx, bool six);
 
 /* For a packet that was refused: sweeps its share of records. True: flows ended, so try again. */

@@ -67,8 +67,8 @@ void inbound_open(struct context *ctx, struct burst *b, struct packet *p);
 
 /*
  * Room (room.c). room_begin() begins a burst with @n first packets, while packets of @b are in
- * flight (NULL: none). The sweeps visit @n records of a table and end up to @n rests that are over;
- * they return how many flows ended.
+ * flight (NULL: none). room_sweep() visits @n records of a table, ends up to @n rests that are
+ * over, and returns how many flows it ended.
  */
 void room_begin(struct context *ctx, const struct burst *b, unsigned n);
 unsigned room_sweep(struct context *ctx, bool six, unsigned n);
