@@ -1,5 +1,5 @@
 /*
- * ARP: whom do we answer, and with what?
+ * ARP: which requests are answered, and with what?
  *
  * 198.18.0.1 asks on a port for an address. On the underlay we may speak for tunnel ends, on the
  * uplink we may not.

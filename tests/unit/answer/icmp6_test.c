@@ -1,4 +1,7 @@
-/* What the gateway itself says by ICMPv6: to whom, from where, how much it embeds, and how often. */
+/*
+ * ICMPv6 errors of the gateway itself: to whom, from which address, how much they embed, and how
+ * often.
+ */
 #include "stage.h"
 
 #include "answer/stages.h"

@@ -1,6 +1,4 @@
-/*
- * Answers of the gateway itself: what is said, to whom, by which way, and when nothing may be said.
- */
+/* ICMP answers of the gateway itself: type, receiver, nexthop, and when none may be sent. */
 #include "answer/stages.h"
 
 #include "stage.h"

@@ -1,5 +1,5 @@
 /*
- * Keepalive: what becomes of one inside the gateway. Which packets are keepalives is in
+ * Keepalive: how one is handled inside the gateway. Which packets are keepalives is in
  * tests/packet/keepalive_test.c.
  */
 #include "answer/keepalive.h"

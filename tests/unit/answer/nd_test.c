@@ -1,4 +1,4 @@
-/* Neighbour solicitations: who asks, for what, is it sound; and the advertisement, byte by byte. */
+/* Neighbour solicitations: sender, target, validity; and the advertisement, byte by byte. */
 #include "stage.h"
 
 #include "answer/nd.h"

@@ -1,6 +1,6 @@
 /*
- * Reset: a segment turned round, whatever stood in front of it. Which segments are answered is in
- * tests/packet/reset_test.c.
+ * Reset: a segment becomes a reset to its sender, with any headers in front. Which segments are
+ * answered is in tests/packet/reset_test.c.
  */
 #include "answer/reset.h"
 

@@ -1,4 +1,4 @@
-/* Which addresses may be a host's, of both families: at the borders of each block. */
+/* Which addresses may belong to a host, of both families: at the borders of each block. */
 #include "base/addr4.h"
 #include "base/addr6.h"
 

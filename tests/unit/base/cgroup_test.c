@@ -1,6 +1,6 @@
 /*
- * What control groups leave: trees of files as the kernel has them, and what must come out. Rows of
- * "file content" are made in a folder of their own.
+ * Free memory of control groups: trees of files as the kernel has them, and the expected result.
+ * Rows of "file content" are written to a folder of their own.
  */
 #include "base/memory.h"
 

@@ -1,4 +1,4 @@
-/* Names of others: what a terminal may be shown of them. */
+/* Foreign names: which characters may be shown on a terminal. */
 #include "base/clean.h"
 
 #include "base/types.h"

@@ -1,6 +1,6 @@
 /*
- * The worker's clock against plain arithmetic: at the frequencies of real counters, and with counters
- * that are not to be trusted.
+ * The worker's clock against plain arithmetic: at the frequencies of real counters, and with
+ * counters that are wrong.
  */
 #include "base/clock.h"
 

@@ -1,4 +1,4 @@
-/* The tables of drop reasons and answers: names that can be told apart, messages as the RFCs say. */
+/* The tables of drop reasons and answers: names are unique, messages are as in the RFCs. */
 #include "base/drop.h"
 
 #include "base/types.h"

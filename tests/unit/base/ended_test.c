@@ -1,4 +1,4 @@
-/* Why changes end flows: names that can be told apart, each with a sentence. */
+/* Reasons why changes end flows: names are unique, each has a sentence. */
 #include "base/ended.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Big memory: zeroed, aligned, and refused where the machine has not that much. */
+/* Big memory: zeroed, aligned, and refused if the machine has not enough. */
 #include "base/memory.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Which known word is offered for a mistyped one. */
+/* Which known word is proposed for a mistyped one. */
 #include "base/nearest.h"
 
 #include "base/types.h"

@@ -1,4 +1,4 @@
-/* Names of protocols: each is read as the number it stands for, and help lists every one of them. */
+/* Names of protocols: each is read as its number, and help lists every one of them. */
 #include "base/protocol.h"
 
 #include "base/types.h"

@@ -1,4 +1,4 @@
-/* homeward help says what homeward --help says, and of each command what --help says behind it. */
+/* homeward help prints the same as homeward --help, also for each command. */
 #include "base/types.h"
 #include "cli.h"
 

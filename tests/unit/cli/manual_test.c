@@ -1,6 +1,6 @@
 /*
- * docs/man/homeward.1 says of commands and options what the tables say: every one of them, word by
- * word, and no others. Its path is the first argument.
+ * docs/man/homeward.1 has the commands and options of the tables: all of them, word by word, and no
+ * others. Its path is the first argument.
  */
 #include "cli.h"
 

@@ -1,4 +1,4 @@
-/* Command lines, good and bad; and what the tables of commands promise. */
+/* Command lines, good and bad; and the rules that the tables of commands follow. */
 #include "base/err.h"
 #include "base/types.h"
 #include "cli.h"

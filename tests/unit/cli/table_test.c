@@ -1,4 +1,4 @@
-/* What a table looks like, to the blank. */
+/* The exact output of tables, blanks included. */
 #include "table.h"
 
 #include <setjmp.h>

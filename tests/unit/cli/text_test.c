@@ -1,4 +1,4 @@
-/* Numbers and names as people like to read them. */
+/* Numbers and names in the form that people read. */
 #include "text.h"
 
 #include "base/types.h"

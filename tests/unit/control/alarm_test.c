@@ -1,4 +1,4 @@
-/* Alarms: when they stand, what is logged, and what happens when there are too many. */
+/* Alarms: when they stand, what is logged, and what happens if there are too many. */
 #include "control/alarm.h"
 
 #include <setjmp.h>

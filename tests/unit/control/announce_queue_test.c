@@ -1,5 +1,6 @@
 /*
- * The queue of announcements: each address three times, with growing gaps, whatever comes between.
+ * The queue of announcements: each address is announced three times, with growing gaps, also if
+ * others come in between.
  */
 #include "control/announce_queue.h"
 

@@ -1,6 +1,4 @@
-/*
- * Frames that say who has an address: ours byte by byte, and which of others' are believed.
- */
+/* Frames that claim an address: ours byte by byte, and which frames of others are accepted. */
 #include "control/claim.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,4 @@
-/*
- * The epoch: each start has the number after the last one's, whatever the file looks like.
- */
+/* The epoch: each start has the number after that of the last one, with any content of the file. */
 #include "control/epoch.h"
 
 #include "base/types.h"

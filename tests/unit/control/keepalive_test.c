@@ -1,7 +1,7 @@
 /*
- * A keepalive of ours, byte by byte: outer to the far end, inner back to us and empty. And what a
- * change of the network does to a tunnel that is silent, since nothing can be sent. How it lives is
- * in tests/e2e/test_keepalive.py.
+ * A keepalive of ours, byte by byte: outer header to the far end, inner header back to us, no
+ * payload. And the effect of a new network on a silent tunnel, as nothing can be sent. Sending is
+ * tested in tests/e2e/test_keepalive.py.
  */
 #include "control/alarm.h"
 #include "control/keepalive.h"

@@ -1,4 +1,4 @@
-/* What the service manager is told, and when it is not told anything. */
+/* Messages to the service manager, and when none is sent. */
 #include "control/notify.h"
 
 #include "base/types.h"

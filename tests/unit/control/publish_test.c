@@ -1,6 +1,6 @@
 /*
- * Publications one after the other: what is new is there, what is not named is the same object, and
- * what was replaced is destroyed, once (AddressSanitizer watches). What threads see of it is in
+ * Publications one after the other: new parts are there, other parts are the same objects, and
+ * replaced parts are destroyed once (AddressSanitizer watches). What threads see is in
  * tests/unit/worker/threads_test.c.
  */
 #include "control/publish.h"

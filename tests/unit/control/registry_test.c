@@ -1,5 +1,5 @@
 /*
- * Who keeps which number through a change, and from a file.
+ * Which id a site or tunnel keeps through a change, and from a file.
  *
  * A specification is written as sites with their tunnels, "berlin:b1@1,b2@2 madrid:m1@3": tunnel b1
  * of berlin has the far end 198.51.100.1, and so on; "~" in front of the number: over IPv6; "#7"

@@ -1,6 +1,4 @@
-/*
- * Ageing: never early, at most one turn of the hand late, and a bounded step.
- */
+/* Ageing: never early, at most one round of the sweep late, and a bounded step. */
 #include "flow/flow.h"
 
 #include "flows.h"

@@ -1,6 +1,6 @@
 /*
- * Somebody outside who knows the code, but not the secret, chooses flows that all fall into the same
- * buckets. Without a key that would ruin the table; with one it is like any other traffic.
+ * An attacker who knows the code, but not the secret, chooses flows that all have the same buckets.
+ * Without a secret that would ruin the table; with one it is like any other traffic.
  *
  * What is counted is what a lookup costs, not time: how many keys live in their second bucket (a
  * second cache line for everybody in that bucket), how full the fullest bucket is, and whether a

@@ -1,4 +1,4 @@
-/* Extension lines: only flows that were given one have one, and no longer than they live. */
+/* Extension lines: a flow has one only if it was given one, and only while it lives. */
 #include "flow/extension.h"
 
 #include "flow/flow6.h"

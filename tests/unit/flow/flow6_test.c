@@ -1,5 +1,5 @@
 /*
- * The table of IPv6 flows: found under both keys, told apart by each field, and never lost while
+ * The table of IPv6 flows: found by both keys, distinguished by each field, and never lost while
  * others come and go.
  */
 #include "dice.h"

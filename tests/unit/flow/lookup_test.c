@@ -1,6 +1,4 @@
-/*
- * A burst asks for all its keys at once: the answers are those of asking for one after the other.
- */
+/* A burst looks up all its keys at once: the results are those of single look-ups. */
 #include "flow/table.h"
 
 #include "flows.h"

@@ -1,6 +1,4 @@
-/*
- * Rest: no packet finds a flow that rests, and nobody gets its return key; oldest first.
- */
+/* Rest: no packet finds a resting flow, and no other flow gets its return key; oldest first. */
 #include "flow/flow.h"
 
 #include "flows.h"

@@ -1,5 +1,5 @@
 /*
- * The flow table against a list that does the same in the stupidest way.
+ * The flow table against a simple list.
  *
  * Whatever the order of insertions and removals, each live flow is found under both its keys, no
  * other is, and a full table refuses without losing anybody.

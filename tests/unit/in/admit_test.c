@@ -1,5 +1,5 @@
 /*
- * Admission of fragments from the Internet: each row is a first fragment, and what is said of it. Then
+ * Admission of fragments from the Internet: each row is a first fragment and its verdict. Then
  * later ones, by their addresses alone.
  */
 #include "in/admit.h"

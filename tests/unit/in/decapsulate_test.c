@@ -1,6 +1,4 @@
-/*
- * Frames from the wire: which tunnel are they of, and which are not ours?
- */
+/* Frames from the wire: to which tunnel do they belong, and which are not ours? */
 #include "in/stages.h"
 #include "in/unknown.h"
 

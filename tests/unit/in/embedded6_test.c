@@ -1,4 +1,7 @@
-/* Which flow does an embedded IPv6 packet belong to? The key of its answers; cut at every length. */
+/*
+ * Which flow does an embedded IPv6 packet belong to? The key of its answers; truncated at every
+ * length.
+ */
 #include "stage.h"
 
 #include "in/embedded.h"

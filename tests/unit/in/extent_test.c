@@ -1,4 +1,4 @@
-/* Extent: against a plain array of bytes, with random fragments; and at its edges. */
+/* Extent: compared with a plain array of bytes, with random fragments; and at its edges. */
 #include "in/extent.h"
 
 #include <setjmp.h>

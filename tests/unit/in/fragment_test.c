@@ -1,4 +1,7 @@
-/* Fragments of IPv4 as rows: what part of which packet, or why not; and the whole's header. */
+/*
+ * Fragments of IPv4 as rows: which part of which packet, or why not; and the header of the
+ * reassembled packet.
+ */
 #include "in/fragment.h"
 
 #include "base/wire.h"

@@ -1,6 +1,4 @@
-/*
- * Lookup: a packet meets its flow in either direction, and no other site's.
- */
+/* Lookup: a packet finds its flow in either direction, and never one of another site. */
 #include "in/stages.h"
 
 #include "stage.h"

@@ -1,4 +1,4 @@
-/* Each row an inner IPv6 packet, the list it goes to, and the key by which it is looked up. */
+/* Each row is an inner IPv6 packet, the list it goes to, and its flow key. */
 #include "stage.h"
 
 #include "in/stages.h"

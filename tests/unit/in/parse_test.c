@@ -1,5 +1,5 @@
 /*
- * Inner packets: which are sound, and by what key they are looked up.
+ * Inner packets: which are valid, and their flow keys.
  *
  * A row is a packet, what is done to its bytes, and where it goes. Offsets count from the IPv4
  * header.

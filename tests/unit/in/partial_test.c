@@ -1,4 +1,4 @@
-/* Checksums that a neighbour left undone are finished, and no others are touched. */
+/* Checksums that a neighbour left undone are finished; others do not change. */
 #include "in/partial.h"
 
 #include "frame.h"

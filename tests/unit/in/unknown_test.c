@@ -1,4 +1,4 @@
-/* The last few tunnels that nobody knows: who is remembered, who is pushed out, who is forgotten. */
+/* The list of the last unknown tunnels: which are kept, replaced and forgotten. */
 #include "in/unknown.h"
 
 #include "path/context.h"

@@ -1,6 +1,4 @@
-/*
- * IPv6 egress addresses found among many, IPv4 ones untouched beside them, and the sources of sites.
- */
+/* IPv6 egress addresses are found among many, beside IPv4 ones; and the sources of sites. */
 #include "network/network.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Which IPv4 addresses are ours, and as what. */
+/* Which IPv4 addresses are ours, and of which use. */
 #include "spec_bed.h"
 
 #include <setjmp.h>

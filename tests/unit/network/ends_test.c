@@ -1,4 +1,4 @@
-/* Pairs of outer addresses: of tunnels of both families, whatever their keys. */
+/* Pairs of outer addresses: of tunnels of both families, with any key. */
 #include "network/network.h"
 
 #include <setjmp.h>

@@ -1,4 +1,7 @@
-/* Numbers are given again only when they were published away, have rested, and no flow has them. */
+/*
+ * Ids are given again only when a new table without them was published, they have rested, and no
+ * flow has them.
+ */
 #include "network/ids.h"
 
 #include <setjmp.h>

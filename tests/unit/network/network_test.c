@@ -1,4 +1,4 @@
-/* The compiled network: numbers and names, and what is decided for each tunnel. */
+/* The compiled network: ids and names, and the properties of each tunnel. */
 #include "spec_bed.h"
 
 #include <errno.h>

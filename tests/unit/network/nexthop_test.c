@@ -1,4 +1,4 @@
-/* The table of nexthops: every id may be looked up, and substitutes stand in. */
+/* The table of nexthops: every id may be looked up, and substitutes are used. */
 #include "network/nexthop.h"
 
 #include "base/wire.h"

@@ -1,4 +1,4 @@
-/* Whose is a port: every port of every address. */
+/* The owner of a port: every port of every address. */
 #include "spec_bed.h"
 
 #include <setjmp.h>

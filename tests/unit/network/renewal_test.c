@@ -1,4 +1,4 @@
-/* Renewal: which addresses have to be gone for a moment, and that all others stay. */
+/* Renewal: which addresses must be removed first, and that all others stay. */
 #include "network/renewal.h"
 
 #include "spec_bed.h"

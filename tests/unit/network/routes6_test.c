@@ -1,4 +1,4 @@
-/* IPv6 routes: the longest prefix, by port; hosts on link; IPv4 beside them. */
+/* IPv6 routes: the longest prefix, by port; on-link hosts; IPv4 beside them. */
 #include "network/routes.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Where the sources of a site may come from. */
+/* Which sources a site may use. */
 #include "spec_bed.h"
 
 #include <setjmp.h>

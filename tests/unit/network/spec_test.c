@@ -1,6 +1,6 @@
 /*
- * A specification gives back all it owns: the leak checker of the ASan build is the judge. And what
- * follows from it alone: overhead, MTU, slices.
+ * A specification frees all it owns: the leak checker of the ASan build checks it. And values
+ * computed from it alone: overhead, MTU, slices.
  */
 #include "network/spec.h"
 

@@ -1,6 +1,6 @@
 /*
- * The tree against a list of prefixes that is searched from end to end, through thousands of random
- * changes; and older roots, which must go on saying what they said.
+ * The tree against a list that is searched in full, through thousands of random changes; older
+ * roots must not change.
  */
 #include "dice.h"
 #include "network/trie.h"

@@ -1,4 +1,4 @@
-/* Tunnels over IPv6: found among many by every field, beside tunnels over IPv4 that are untouched. */
+/* Tunnels over IPv6: found among many by every field, beside tunnels over IPv4. */
 #include "dice.h"
 #include "network/network.h"
 

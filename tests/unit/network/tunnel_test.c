@@ -1,4 +1,4 @@
-/* Tunnels by their outer IPv4 addresses and key: each is found, and nothing else. */
+/* Tunnels by their outer IPv4 addresses and key: each is found, and no other. */
 #include "spec_bed.h"
 
 #include "dice.h"

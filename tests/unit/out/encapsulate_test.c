@@ -1,6 +1,4 @@
-/*
- * Encapsulate: which bytes come in front, and which packets cannot leave.
- */
+/* Encapsulate: which bytes are put in front, and which packets cannot leave. */
 #include "out/stages.h"
 
 #include "base/checksum.h"

@@ -1,6 +1,4 @@
-/*
- * Forward: where a packet of a known flow goes, and what it leaves behind in the flow.
- */
+/* Forward: the nexthop of a packet of a known flow, and its effect on the flow. */
 #include "out/stages.h"
 
 #include "stage.h"

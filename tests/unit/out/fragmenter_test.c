@@ -1,4 +1,4 @@
-/* Packets are cut into fragments of every size, and put together again by hand: nothing is lost. */
+/* Packets are fragmented in every size, and reassembled by hand: no byte is lost. */
 #include "out/fragmenter.h"
 
 #include "base/wire.h"

@@ -1,6 +1,6 @@
 /*
- * Hairpin: from encapsulate it goes back, as if it had come from the Internet, with its hop given
- * back.
+ * Hairpin: from encapsulate a packet goes back to parse as if it had come from the Internet, with its
+ * former TTL.
  */
 #include "out/stages.h"
 

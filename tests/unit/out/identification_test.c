@@ -1,5 +1,6 @@
 /*
- * Identifications: over all workers none comes again before the workers' parts are used up.
+ * Identifications: no worker uses one again before its part is used up, and no two workers use the
+ * same.
  */
 #include "out/identification.h"
 

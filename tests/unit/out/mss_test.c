@@ -1,5 +1,5 @@
 /*
- * The MSS clamp: options as they come and as they should not.
+ * The MSS clamp: valid and invalid options.
  *
  * A row is what stands behind the 20 bytes of a SYN, before and after. The header lies in memory of
  * exactly its size, and its sum must be as good after as before.

@@ -1,6 +1,6 @@
 /*
- * IPv6 packets take on the addresses of their flow, both ways; checksums that were right are right,
- * damaged ones stay damaged, and nothing else changes.
+ * IPv6 packets get the addresses of their flow, in both directions; checksums that were right stay
+ * right, wrong ones stay wrong, and nothing else changes.
  */
 #include "stage.h"
 

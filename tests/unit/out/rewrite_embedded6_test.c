@@ -1,4 +1,7 @@
-/* An embedded IPv6 packet becomes what its sender sent, checksums included, as far as it is there. */
+/*
+ * An embedded IPv6 packet becomes what its sender sent, with its checksums, as far as it is
+ * embedded.
+ */
 #include "stage.h"
 
 #include "out/rewrite_embedded.h"

@@ -1,4 +1,4 @@
-/* Rewrite embedded: the embedded packet is translated, and there and back again is what it was. */
+/* Rewrite embedded: the embedded packet is translated; translated back it is unchanged. */
 #include "out/rewrite_embedded.h"
 
 #include "base/checksum.h"

@@ -1,5 +1,6 @@
 /*
- * Rewriting by difference gives what a full recomputation would: random packets, both directions.
+ * Rewriting by difference has the same result as a full recomputation: random packets, both
+ * directions.
  *
  * frame_parse() computes every checksum anew, by code of its own.
  */

@@ -1,6 +1,4 @@
-/*
- * Shares: each port of a slice has exactly one owner, and both functions agree on whom.
- */
+/* Shares: each port of a slice has exactly one owner, and both functions agree on it. */
 #include "path/share.h"
 
 #include <setjmp.h>

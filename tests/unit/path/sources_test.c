@@ -1,4 +1,4 @@
-/* Sources: the counts of many hosts against what they really have. */
+/* Sources: the counts of many hosts compared with their real numbers. */
 #include "path/sources.h"
 #include "setup/setup.h"
 

@@ -1,5 +1,6 @@
 /*
- * Which addresses a host is seen under, and whose the reserve is. Ports are in egress_test.c.
+ * Under which addresses a host is seen, and which sites may use the reserve. Ports are in
+ * egress_test.c.
  *
  * The pool has two IPv4 addresses, numbers 0 and 1, and one of IPv6, number 2.
  */

@@ -1,5 +1,5 @@
 /*
- * Egress ports: every one of ours may be used, none of others ever is, and each comes back.
+ * Egress ports: every port of ours may be used, no other ever is, and each is given back.
  *
  * 203.0.113.1 has slice 1, 203.0.113.2 slices 2 and 3, of 64 ports each: 192 in all.
  */

@@ -1,4 +1,4 @@
-/* What leaves as it is takes no port of ours and gives none back; what does not, goes on to egress. */
+/* An untranslated flow takes no port of ours and gives none back; other flows go on to egress. */
 #include "setup/setup.h"
 
 #include "stage.h"

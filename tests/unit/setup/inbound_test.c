@@ -1,6 +1,6 @@
 /*
- * Flows from outside, by themselves: what is taken for one, and that a refusal gives all of it
- * back. Who is let in is shown row by row in tests/packet/filtering_test.c.
+ * Flows from outside: what they take, and that a refusal gives all of it back. The rows of who is
+ * let in are in tests/packet/filtering_test.c.
  */
 #include "setup/setup.h"
 

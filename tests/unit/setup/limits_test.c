@@ -1,6 +1,6 @@
 /*
- * The step that holds a site to its limits, on a worker context of its own: what it takes, what it refuses and
- * under which name, what comes back.
+ * The step that holds a site to its limits, in a worker context of its own: what it takes, what it
+ * refuses and under which reason, what is given back.
  */
 #include "flow/remotes.h"
 #include "path/sources.h"

@@ -1,5 +1,5 @@
 /*
- * Mappings and changes: an endpoint keeps its port, and nobody gets one that rests.
+ * Mappings and changes: an endpoint keeps its port, and no endpoint gets a port that rests.
  *
  *     before    203.0.113.1: 21, 22    203.0.113.2: 23
  *     after     203.0.113.3: 25        203.0.113.2: 23        203.0.113.1: 22, 24

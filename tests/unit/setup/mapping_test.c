@@ -1,4 +1,4 @@
-/* Mappings by themselves: parts of workers that end within a word, chains, and what is given back. */
+/* Mappings alone: parts of workers that end within a word, chains, and what is given back. */
 #include "setup/mapping.h"
 #include "setup/ports.h"
 

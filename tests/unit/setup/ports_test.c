@@ -1,6 +1,4 @@
-/*
- * Ports: whose they are, and an order in which each comes once.
- */
+/* Ports: their owners, and an order that visits each port once. */
 #include "setup/ports.h"
 
 #include "path/share.h"

@@ -1,5 +1,6 @@
 /*
- * Room: who is over ends where a first packet asks, unless a packet of the burst has met it.
+ * Room: expired flows end when a first packet needs room, unless a packet of the burst belongs to
+ * them.
  */
 #include "setup/room.h"
 

@@ -1,5 +1,5 @@
 /*
- * Routes: which destinations may be reached, by which neighbour, and who is asked for.
+ * Routes: which destinations may be reached, by which neighbour, and which neighbours are wanted.
  */
 #include "setup/setup.h"
 

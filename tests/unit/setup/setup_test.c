@@ -1,6 +1,4 @@
-/*
- * The steps together: a flow is made whole or not at all, and once.
- */
+/* All steps together: a flow is made completely or not at all, and once. */
 #include "setup/setup.h"
 
 #include "stage.h"

@@ -1,6 +1,4 @@
-/*
- * Shortages: each is found under all that names it and nothing else, for as long as it is kept.
- */
+/* Shortages: each is found by all that names it and nothing else, while it is kept. */
 #include "setup/shortage.h"
 
 #include "stage.h"

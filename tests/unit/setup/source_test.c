@@ -1,6 +1,4 @@
-/*
- * Sources: which addresses a flow may begin with.
- */
+/* Sources: with which addresses a flow may begin. */
 #include "setup/setup.h"
 
 #include "stage.h"

@@ -1,6 +1,4 @@
-/*
- * Who may start a flow: by protocol, flags, and where the packet came from.
- */
+/* Which packets may start a flow: by protocol, flags, and side. */
 #include "setup/setup.h"
 
 #include "stage.h"

@@ -1,4 +1,4 @@
-/* Extension headers as rows: what is behind them, and where; cut at every length. */
+/* Extension headers as rows: what is behind them, and where; truncated at every length. */
 #include "tunnel/ipv6.h"
 
 #include "base/types.h"

@@ -1,6 +1,4 @@
-/*
- * The table of the kinds of tunnel: rows are whole, can be told apart, and keep what kind.h bounds.
- */
+/* The table of the kinds of tunnel: rows are complete and unique, and keep the bounds of kind.h. */
 #include "tunnel/kinds.h"
 
 #include "base/wire.h"

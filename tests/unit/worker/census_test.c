@@ -1,6 +1,6 @@
 /*
- * A census finds every number that a flow has, of both families, and no other; it looks at no more
- * records at a time than it may.
+ * A census finds every id that a flow has, of both families, and no other; it reads no more records
+ * at a time than allowed.
  */
 #include "stage.h"
 

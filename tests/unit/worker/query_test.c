@@ -1,6 +1,6 @@
 /*
- * A query finds the flows that its filter says, of both families, each once, page by page, and looks at
- * no more records at a time than it may.
+ * A query finds the flows that match its filter, of both families, each once, page by page. It
+ * reads no more records at a time than allowed.
  */
 #include "stage.h"
 

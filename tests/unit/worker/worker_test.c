@@ -1,6 +1,6 @@
 /*
- * A worker from control's side: made and ended, started and stopped, asked; with no port to receive
- * from. What it does with packets is in tests/packet.
+ * A worker as the control thread sees it: created and destroyed, started and stopped, asked;
+ * without a port to receive from. Packets are tested in tests/packet.
  */
 #include "stage.h"
 

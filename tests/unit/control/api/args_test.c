@@ -1,4 +1,4 @@
-/* What may stand behind the question mark, and how it is refused. */
+/* Arguments behind the question mark: which are accepted, and how others are refused. */
 #include "control/api/args.h"
 
 #include <setjmp.h>

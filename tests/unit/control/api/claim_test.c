@@ -1,4 +1,4 @@
-/* Whose is the socket? One daemon's, and never another program's. */
+/* The socket belongs to one daemon, and is never taken from another program. */
 #include "base/err.h"
 #include "base/types.h"
 #include "control/api/api.h"

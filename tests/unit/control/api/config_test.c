@@ -1,6 +1,6 @@
 /*
- * /v1/config on a real socket, with the engine behind it and a target that applies whatever it gets.
- * Both run in a thread of their own; the test is a client.
+ * /v1/config on a real socket, with the engine behind it and a target that applies everything. Both
+ * run in a thread of their own; the test is a client.
  */
 #include "change_bed.h"
 

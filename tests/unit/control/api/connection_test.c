@@ -1,6 +1,6 @@
 /*
- * Clients of all kinds on a real socket: what is no HTTP, who sends in drops, who reads slowly, who
- * is one of too many. The server runs in a thread of its own.
+ * Clients of all kinds on a real socket: no HTTP, single bytes, slow readers, too many at once. The
+ * server runs in a thread of its own.
  */
 #include "base/err.h"
 #include "control/api/api.h"

@@ -1,7 +1,4 @@
-/*
- * Two workers that count what they are told to, and own a row of flows: all that the API sees of a
- * data plane.
- */
+/* Two workers with prepared counters and a row of flows: all that the API sees of a data plane. */
 #pragma once
 
 #include "worker/worker.h"

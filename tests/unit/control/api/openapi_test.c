@@ -1,7 +1,7 @@
 /*
- * The description of the API as linters and generators of clients want it: every operation has a
- * name of its own, a summary and its refusals; what is referred to is there, and nothing else is.
- * That answers are as described is for server_test.c.
+ * The description of the API as linters and client generators require it: every operation has a
+ * unique name, a summary and its errors; every reference has a definition, and every definition is
+ * used. server_test.c checks that answers match their description.
  */
 #include "base/types.h"
 #include "control/api/route.h"

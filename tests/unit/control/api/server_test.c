@@ -1,6 +1,6 @@
 /*
- * The server on a real socket: refusals, pages, and the promise of /v1/openapi.json kept by every
- * other path. The server runs in a thread of its own; the test is a client.
+ * The server on a real socket: refusals, pages, and that every path answers as /v1/openapi.json
+ * says. The server runs in a thread of its own; the test is a client.
  */
 #include "base/err.h"
 #include "control/alarm.h"

@@ -1,5 +1,6 @@
 /*
- * A daemon's worth of the engine: a file, a state directory, and a target that does as it is told.
+ * The engine with what it needs of a daemon: a file, a state directory, and a target that the test
+ * controls.
  */
 #pragma once
 

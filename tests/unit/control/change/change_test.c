@@ -1,6 +1,6 @@
 /*
- * Changes against a fake target: what is refused changes nothing, what is applied is kept, what is
- * not confirmed is undone, whatever happens in between.
+ * Changes against a fake target: a refused change changes nothing, an applied one is kept, an
+ * unconfirmed one is undone, whatever happens in between.
  */
 #include "change_bed.h"
 

@@ -1,6 +1,6 @@
 /*
- * What is said of two configurations, row by row; and that no setting of the tables can be changed
- * without being said.
+ * The difference of two configurations, row by row; and that a change of any setting of the tables
+ * is reported.
  */
 #include "control/change/difference.h"
 

@@ -1,4 +1,7 @@
-/* The bytes of a revision: what is written is read as the same, and nothing else is read. */
+/*
+ * The bytes of a revision: a written revision is read as the same one, and nothing else is
+ * accepted.
+ */
 #include "control/change/revision.h"
 
 #include "base/types.h"

@@ -1,5 +1,6 @@
 /*
- * The kept revisions, in a folder under /tmp: what is found again, whatever has become of the files.
+ * The kept revisions, in a folder under /tmp: which are found again if files are missing or
+ * damaged.
  */
 #include "control/change/revisions.h"
 

@@ -1,5 +1,5 @@
 /*
- * Pairs of files: cases/NAME.yaml and what becomes of it, cases/NAME.ok.
+ * Pairs of files: cases/NAME.yaml and its expected result, cases/NAME.ok.
  *
  * That is the configuration in canonical YAML, or the errors. A canonical print must be read again
  * as the same. Every .yaml is one test.

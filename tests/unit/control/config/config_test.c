@@ -1,7 +1,4 @@
-/*
- * What pairs of files can not show: in which field each setting lands, files that can not be read,
- * size and speed.
- */
+/* What pairs of files cannot show: the field of each setting, unreadable files, size and speed. */
 #include "control/config/config.h"
 
 #include "base/err.h"

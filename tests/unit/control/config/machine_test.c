@@ -1,4 +1,4 @@
-/* What the machine is asked: the loopback interface is on every one. */
+/* Checks that ask the machine: the loopback interface is on every one. */
 #include "base/err.h"
 #include "control/config/config.h"
 

@@ -1,6 +1,6 @@
 /*
- * docs/configuration.md says what the program does: what stands between its markers is the example
- * file and the reference as the program writes it now, and the example is a good configuration.
+ * docs/configuration.md is up to date: between its markers are the example file and the reference
+ * as the program writes it now, and the example is a valid configuration.
  *
  *   reference_test DOCS_FOLDER            compare
  *   reference_test DOCS_FOLDER --update   write it anew between the markers

@@ -1,4 +1,4 @@
-/* How many slices, flows and bytes: worked out by hand, and compared with what workers do. */
+/* Numbers of slices, flows and bytes: computed by hand, and compared with workers. */
 #include "base/err.h"
 #include "control/config/sizing.h"
 #include "flow/flow.h"

@@ -1,4 +1,4 @@
-/* Texts to values: what each type takes and what not. */
+/* Texts to values: what each type accepts and refuses. */
 #include "control/config/value.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
-/* Sites that scan, and sites that want one host: who is looked for, and who is not again. */
+/*
+ * Sites that scan, and sites that need one host: which hosts are resolved, and which are not tried
+ * again.
+ */
 #include "control/kernel/asking.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /*
- * A day of BGP: prefixes come and go, gateways and hosts with them, and no number is lost; what
- * there is too much of is left out, and not what is needed most. See view_bed.h.
+ * A day of BGP: prefixes come and go, gateways and hosts with them, and no id is lost. If there are
+ * too many, the least needed are left out. See view_bed.h.
  */
 #include "dice.h"
 #include "view_bed.h"

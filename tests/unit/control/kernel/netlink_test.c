@@ -1,5 +1,5 @@
 /*
- * Messages as the kernel writes them, and as it never would: each row changes one thing of a good
+ * Messages as the kernel writes them, and invalid ones: each row changes one field of a valid
  * route, neighbour or link.
  */
 #include "control/kernel/netlink.h"

@@ -1,6 +1,6 @@
 /*
- * What routers say of our tunnel packets: each row is an ICMP error's quote and the size it names,
- * and what the tunnel's MTU is then. All but the first rows may be anybody's and change nothing.
+ * ICMP errors about our tunnel packets: each row is an embedded packet and the MTU that the error
+ * names, and the tunnel's MTU afterwards. All but the first rows may be forged and change nothing.
  */
 #include "base/checksum.h"
 #include "base/wire.h"

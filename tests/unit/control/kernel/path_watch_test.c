@@ -1,6 +1,7 @@
 /*
- * Who hears what routers say: a machine with both families, and a kernel without IPv6, where
- * socket(2) refuses the family. In a network namespace of its own, over its loopback interface.
+ * The sockets that receive ICMP errors: on a machine with both families, and on a kernel without
+ * IPv6, where socket(2) refuses the family. In a network namespace of its own, over its loopback
+ * interface.
  */
 #include "base/checksum.h"
 #include "base/wire.h"

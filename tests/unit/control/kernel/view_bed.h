@@ -1,5 +1,5 @@
 /*
- * A kernel made of calls, and the table that is made of what it says.
+ * A fake kernel, and the table of nexthops that is made from it.
  *
  *   port 0: the kernel's, 192.0.2.0/24 on link, default by 192.0.2.1 (MAC ..:01)
  *   port 1: no kernel behind it, everything to 02:..:77

@@ -1,4 +1,4 @@
-/* What a table says of routes and neighbours as they change, and which hops move: see view_bed.h. */
+/* The table as routes and neighbours change, and which nexthops are moved: see view_bed.h. */
 #include "control/alarm.h"
 #include "control/kernel/path_mtu.h"
 #include "view_bed.h"

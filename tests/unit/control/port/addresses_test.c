@@ -1,6 +1,6 @@
 /*
- * The index of the kernel's addresses: what a message says, and that a search finds what a walk
- * through all of them finds.
+ * The index of the kernel's addresses: how a message is read, and that a search finds the same as a
+ * walk through all of them.
  */
 #include "control/port/addresses.h"
 

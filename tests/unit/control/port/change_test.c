@@ -1,6 +1,6 @@
 /*
- * Ports are added and removed: which slots they get, what is refused, and that a change that fails
- * leaves all as it was. Ports in memory stand for all drivers; interfaces: tests/e2e.
+ * Ports are added and removed: which slots they get, what is refused, and that a failed change
+ * changes nothing. Memory ports are used for all drivers; interfaces are tested in tests/e2e.
  */
 #include "base/err.h"
 #include "control/alarm.h"

@@ -1,6 +1,6 @@
 /*
- * An address that is ours and the kernel's: refused at the start, an alarm while we run, until it
- * is gone.
+ * An address of ours that the kernel also has: refused at the start, an alarm at run time, until it
+ * is removed.
  */
 #include "base/err.h"
 #include "control/alarm.h"

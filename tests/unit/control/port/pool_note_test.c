@@ -1,4 +1,4 @@
-/* Buffers that a driver took while its port could not be opened come back, and none comes twice. */
+/* Buffers that a driver took while its port could not be opened are freed, and none twice. */
 #include "control/port/port_internal.h"
 
 #include <pthread.h>

@@ -1,6 +1,5 @@
 /*
- * The packet buffers without huge pages: the kernel knows every one of them, and none crosses a
- * page.
+ * Packet buffers without huge pages: all are registered with the kernel, and none crosses a page.
  */
 #include "control/port/port_internal.h"
 

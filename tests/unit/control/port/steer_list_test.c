@@ -1,6 +1,6 @@
 /*
  * Which addresses are ours on an interface, and for which of them we answer: rows of a network, the
- * kernel's addresses, and what comes out.
+ * kernel's addresses, and the expected list.
  */
 #include "control/port/addresses.h"
 #include "control/port/port_internal.h"

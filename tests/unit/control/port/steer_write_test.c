@@ -1,6 +1,6 @@
 /*
- * What is written into the maps of the programs in the kernel: the difference, all of it and no
- * more, by batches or, where the kernel has none, one by one.
+ * Writes to the maps of the kernel's programs: exactly the difference, by batches or, if the kernel
+ * has none, one by one.
  *
  * The maps are arrays here; bpf_map_*() of libbpf are wrapped.
  */
