@@ -58,7 +58,7 @@ def hide(path):
 
 
 class Confinement:
-    """What the settings ask for, put into force in the order in which systemd does it."""
+    """Applies the settings in the order in which systemd does it."""
 
     def __init__(self, settings):
         self.settings = settings

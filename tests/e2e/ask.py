@@ -17,7 +17,7 @@ def token(branch):
 
 
 def split(answer):
-    """(token, "address:port") of what an echo server said."""
+    """(token, "address:port") of the answer of an echo server."""
     address, port, text = answer.split(" ", 2)
     return text.strip(), f"{address}:{port}"
 

@@ -28,7 +28,7 @@ WITHIN_S = 30  # two seconds are meant; the machine may be slow
 
 
 class Bed:
-    """A gateway with a daemon, and who is on its link."""
+    """A gateway with a daemon, and the stations on its link."""
 
     def __init__(self, prefix, build, folder, driver):
         self.build, self.folder, self.driver = build, folder, driver
@@ -82,7 +82,7 @@ egress:
         return f"{self.folder}/{name}.log"
 
     def mislead(self, *addresses):
-        """The router believes something wrong."""
+        """Gives the router a wrong neighbour entry."""
         for address in addresses:
             self.router.ip("neigh", "replace", address, "lladdr", WRONG, "dev", "eth0", "nud",
                            "reachable")
@@ -132,7 +132,7 @@ def test_at_the_start(bed):
 
 
 def claim(address):
-    """How another station says that it has @address."""
+    """The frame by which another station claims @address."""
     eth = Ether(src=CLAIMER, dst="ff:ff:ff:ff:ff:ff")
     if ":" not in address:
         return [eth / ARP(op=2, hwsrc=CLAIMER, psrc=address, hwdst=WRONG, pdst="192.0.2.2"),
@@ -152,7 +152,7 @@ def is_defence(frame, address, ours):
 @pytest.mark.parametrize("address", [EGRESS, EGRESS6])
 @pytest.mark.parametrize("kind", [0, 1])
 def test_conflict(bed, address, kind):
-    """Noticed; defended once, however often it is said."""
+    """The conflict is detected; the address is defended once, however often it is claimed."""
     frames = claim(address)
     if kind >= len(frames):
         pytest.skip("there is one way to say it")
@@ -214,7 +214,7 @@ def test_an_address_becomes_ours(bed):
 
 
 def test_conflict_ends(bed):
-    """Another station has an address and says nothing: our probes find it, until it is gone."""
+    """Another station has an address and announces nothing: our probes find it until it is gone."""
     if bed.driver != "af_xdp":
         pytest.skip("the same for both")
     bed.rival.ip("addr", "add", f"{EGRESS}/32", "dev", "eth0")

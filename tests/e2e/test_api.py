@@ -83,7 +83,7 @@ def test_filters(replay, query, n):
 
 
 def test_egress_filter(replay):
-    """The question of every abuse desk: who had this port?"""
+    """Which host had this port? An abuse desk asks this."""
     known = replay.get("/v1/flows?site=madrid&limit=1")[1]["flows"][0]
     found = pages(replay, f"address={known['egress']}&port={known['egress_port']}")
     assert known["source_port"] in [f["source_port"] for f in found]
@@ -151,7 +151,7 @@ def test_many_clients_at_once(replay):
 
 
 def test_rude_clients(replay):
-    """Who leaves in the middle, talks nonsense or says nothing is nobody else's trouble."""
+    """Clients that leave early, send nonsense or send nothing do not disturb others."""
     silent = replay.connect()
     for _ in range(100):
         s = replay.connect()

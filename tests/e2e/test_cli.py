@@ -33,7 +33,7 @@ def fresh(build, tmp_path):
 
 
 def test_flows(replay):
-    """Both branches side by side: inside they cannot be told apart, outside they can."""
+    """Both branches side by side: equal inside, different outside."""
     lines = replay.homeward("flows", "--port", "10000").stdout.splitlines()
     assert lines[0].split() == ["SITE", "TUNNEL", "PROTO", "SOURCE", "DESTINATION", "EGRESS", "STATE",
                                 "PACKETS", "OUT/IN", "BYTES", "OUT/IN", "IDLE"]
@@ -74,7 +74,7 @@ def test_tables(replay):
 
 
 def test_unknown_tunnels(replay, tmp_path):
-    """Who sends what no tunnel takes is listed, and what is listed can be pasted."""
+    """Senders of packets that match no tunnel are listed, as configuration to paste."""
     listed = replay.homeward("tunnels", "--unknown").stdout
     assert "# 1 packet, the last" in listed
     assert "remote: 192.0.2.99" in listed and "local: 192.0.2.1" in listed and "port: wire" in listed
@@ -119,7 +119,7 @@ def test_daemon_not_there(fresh):
 
 
 def test_terminal_is_safe(fresh):
-    """Whatever answers on the socket: nothing it says can steer the terminal."""
+    """No answer on the socket can send control characters to the terminal."""
     evil = '{"sites":[{"name":"a\\u001b[2J\\u009b\x7f","tunnels":[],"prefixes":[]}]}'
     answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(evil)}\r\n\r\n{evil}".encode()
     for args in (["sites"], ["sites", "--json"]):
@@ -193,7 +193,7 @@ def test_killed_and_started_again(fresh):
 
 
 def test_too_many_flows_for_the_machine(fresh):
-    """Said at once, not after filling what there is. The daemon sees a machine with 64 MiB free."""
+    """Reported at once, before memory is used up. The daemon sees a machine with 64 MiB free."""
     fresh.file.write_text(configuration(fresh.folder).replace("65536", "16777216"))
     (fresh.folder / "meminfo").write_text(
         "MemAvailable: 65536 kB\nHugePages_Free: 0\nHugepagesize: 2048 kB\n")
@@ -279,7 +279,7 @@ def test_no_folder_of_dpdk_is_left(fresh, tmp_path):
 
 
 def test_socket_removed(fresh):
-    """It is made again; what is in its place is left alone, and said."""
+    """It is made again; another file at its path stays, and an alarm names it."""
     fresh.start()
     fresh.socket.unlink()
     wait_until("a socket", fresh.answers, 10)
@@ -296,7 +296,7 @@ def test_socket_removed(fresh):
 
 @pytest.mark.parametrize("makes_room", [True, False])
 def test_no_room_for_a_client(build, tmp_path, makes_room):
-    """A backlog that is full: homeward waits for room, as long as --timeout says."""
+    """The backlog is full: homeward waits for room until --timeout."""
     path = str(tmp_path / "api.sock")
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as other:
         listener.bind(path)

@@ -136,7 +136,7 @@ def test_not_confirmed(replay):
 
 
 def test_killed_on_trial(replay):
-    """Also if the file that it starts with was edited to be what is on trial."""
+    """Also if the file that it starts with was edited to be equal to the revision on trial."""
     write(replay, "a", replay.file.name)
     config(replay, "apply", replay.file, "--confirm", "1h")
     restart(replay)
@@ -152,7 +152,7 @@ def test_killed_on_trial(replay):
 
 
 def test_power_loss(replay):
-    """The newest revision is cut short, another one half written: both are named, the one before runs."""
+    """The newest revision is truncated, another is half written: both are named, and the one before runs."""
     for comment in ("a", "b"):
         config(replay, "apply", write(replay, comment))
     folder = pathlib.Path(replay.folder) / "state" / "revisions"
@@ -214,7 +214,7 @@ def test_storm_of_signals(replay):
 
 
 def test_two_daemons(build, replay, tmp_path_factory):
-    """Of one state directory: the second one runs by its file, says so, and is not changed."""
+    """Two daemons with one state directory: the second one runs its file, says so, and takes no change."""
     second = Replay(build, tmp_path_factory.mktemp("second"))
     text_of_second = second.file.read_text(encoding="utf-8")
     second.file.write_text(text_of_second.replace(

@@ -136,7 +136,7 @@ def test_out_of_descriptors(running):
 
 
 def test_the_command_line_gives_up(running):
-    """A daemon that is stopped holds nobody for longer than --timeout says."""
+    """If the daemon is stopped, homeward waits no longer than --timeout."""
     running.process.send_signal(signal.SIGSTOP)
     r = running.homeward("--timeout", "1", "status", check=False)
     running.process.send_signal(signal.SIGCONT)

@@ -37,7 +37,7 @@ def test_gateway_answers_ping_in_the_tunnel(bed):
 
 @pytest.mark.parametrize("destination", ["10.0.2.1", "172.16.5.5", "192.168.1.1", "100.64.0.1"])
 def test_private_destination_is_refused(bed, destination):
-    """No route: the host hears so at once, from the gateway's address in its tunnel."""
+    """No route: the host gets an ICMP error at once, from the gateway's address in its tunnel."""
     out = bed.madrid.host.run("ping", "-n", "-c", 1, "-W", 3, destination, check=False).stdout
     assert re.search(rf"From {bed.madrid.inner} icmp_seq=1 Destination (Net|Host) Unreachable|"
                      rf"From {bed.madrid.inner} icmp_seq=1 .*[Uu]nreachable|"
@@ -45,7 +45,7 @@ def test_private_destination_is_refused(bed, destination):
 
 
 def test_foreign_source_is_refused(bed):
-    """An address outside the site's prefixes gets no flow, and is told so (RFC 5508 REQ-8)."""
+    """An address outside the site's prefixes gets no flow, but an ICMP error (RFC 5508 REQ-8)."""
     before = bed.daemon.answered().get("prohibited", 0)
     host = bed.berlin.host
     host.ip("addr", "add", "10.0.9.9/32", "dev", "eth0")
@@ -59,7 +59,7 @@ def test_foreign_source_is_refused(bed):
 
 
 def test_mss_is_clamped(bed):
-    """The host offers 1460 for its 1500-byte link; the server sees what fits the tunnel."""
+    """The host offers 1460 for its 1500-byte link; the server sees the MSS that fits the tunnel."""
     with Sniffer(bed.internet, "uplink0") as server, Sniffer(bed.berlin.host, "eth0") as host:
         tcp_socket(bed.berlin, 21000, (SERVER, HTTP)).close()
     syn = [p for p in ip_packets(server) if TCP in p and p[TCP].flags == "S"]
@@ -69,7 +69,7 @@ def test_mss_is_clamped(bed):
 
 
 def test_rewritten_packets_are_valid(bed):
-    """What the Internet sees: egress address, TTL one hop lower, checksums that hold."""
+    """Seen from the Internet: egress address, TTL one less, right checksums."""
     with Sniffer(bed.internet, "uplink0") as sniffer:
         s = udp_socket(bed.berlin, 21500)
         _, seen = echo_udp(s, token(bed.berlin))

@@ -72,7 +72,7 @@ def fetch(branch, source, port):
 
 
 def test_curl(world):
-    """The server sees who asked; nothing of ours stands between."""
+    """The server sees the host's own address."""
     topology, daemon = world
     before = egress_flows(daemon)
     assert both(topology, lambda b: fetch(b, own(b), 30000)) == [PAGE, PAGE]
@@ -150,7 +150,7 @@ def test_unasked_packets_stay_out(world):
 
 
 def test_found_by_its_neighbours(world):
-    """Who is in the uplink's own network is asked for; the daemon answers for the host, as a proxy."""
+    """The prefix is part of the uplink's own network: the daemon answers solicitations for the host, as a proxy."""
     topology, daemon = world
     topology.internet.ip("-6", "neigh", "flush", "all")
     before = daemon.answered().get("neighbour", 0)
@@ -163,7 +163,7 @@ def test_found_by_its_neighbours(world):
 
 
 def test_sites_do_not_meet(world):
-    """The gateway says so, and the packet goes nowhere."""
+    """The gateway sends an ICMP error and drops the packet."""
     here, there = world[0].branches
     out = here.host.run("ping", "-6", "-n", "-c", 1, "-W", 3, "-I", own(here), own(there),
                         check=False).stdout
@@ -177,7 +177,7 @@ def test_the_kernel_keeps_its_own(world):
 
 
 def test_a_prefix_with_an_address_of_the_kernel_is_refused(world):
-    """Or the gateway's own address would not be reached any more."""
+    """Otherwise the gateway's own address could not be reached any more."""
     topology, daemon = world
     other = Daemon(topology, "other")
     with open(daemon.file, encoding="utf-8") as f:
@@ -191,7 +191,7 @@ def test_a_prefix_with_an_address_of_the_kernel_is_refused(world):
 
 
 def test_shown(world):
-    """`homeward` says what is global, to people and to programs."""
+    """`homeward` shows global prefixes, as text and as JSON."""
     topology, daemon = world
     sites = {s["name"]: s for s in daemon.ask("sites")["sites"]}
     assert {n: s["global_prefixes"] for n, s in sites.items()} == {
@@ -201,7 +201,7 @@ def test_shown(world):
 
 
 def test_without_an_ipv6_address_of_ours(prefix, build, tmp_path):
-    """No pool has one: the way out is the kernel's IPv6 route all the same."""
+    """No pool has an IPv6 address: packets still leave by the kernel's IPv6 route."""
     topology = Topology(f"{prefix}-glp", str(build), [berlin(), madrid()], str(tmp_path))
     add_ipv6(topology, tmp_path)
     add_global(topology)

@@ -74,7 +74,7 @@ def udp_endpoint(branch, port):
 
 
 def knock(bed, s, place):
-    """Nobody hears it, but from now on @place may answer."""
+    """No program receives it, but from now on @place may answer."""
     before = bed.daemon.drops().get("no_flow", 0)
     s.sendto(b"knock", place)
     wait_until("the knock", lambda: bed.daemon.drops().get("no_flow", 0) > before)
@@ -167,7 +167,7 @@ def test_tcp_service(hairpin):
 
 
 def test_icmp_error_comes_back(hairpin):
-    """Nobody listens there any more: the sender hears so from the egress address."""
+    """The port is closed: the sender gets an ICMP error from the egress address."""
     bed, is_open = hairpin
     theirs, their_place = udp_endpoint(bed.madrid, 26300)
     mine, my_place = udp_endpoint(bed.berlin, 26301)

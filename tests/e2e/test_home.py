@@ -75,7 +75,7 @@ def test_many_flows(bed):
 
 
 def test_flows_side_by_side(bed):
-    """The list shows both, told apart by the site, and the filters take only theirs."""
+    """The list shows both flows with their sites, and filters select only those of one site."""
     sockets = [udp_socket(b, 30500) for b in bed.branches]
     seen = {b.name: echo_udp(s, token(b))[1] for b, s in zip(bed.branches, sockets)}
     flows = bed.daemon.flows("--port", "30500", "--protocol", "udp")

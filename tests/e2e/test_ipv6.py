@@ -92,7 +92,7 @@ def test_curl(six):
 
 
 def test_first_hop_shows_itself(six):
-    """What traceroute asks: who is there when no hops are left?"""
+    """A hop limit that expires at the gateway, as traceroute sends it."""
     for branch in six[0].branches:
         out = branch.host.run("ping", "-6", "-n", "-c", 1, "-W", 3, "-t", 2, SERVER6,
                               check=False).stdout
@@ -124,7 +124,7 @@ def test_the_gateway_answers_for_itself(six):
 
 
 def test_found_by_its_neighbours(six):
-    """The egress address was solicited, and the daemon said whose it is."""
+    """The egress address was solicited, and the daemon answered."""
     topology, daemon = six
     topology.internet.ip("-6", "neigh", "flush", "all")
     test_ping(six)

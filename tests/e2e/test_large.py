@@ -59,7 +59,7 @@ def net(prefix, build, tmp_path_factory):
 
 @pytest.mark.parametrize("server, headers", [(SERVER, 28), (SERVER6, 48)], ids=["IPv4", "IPv6"])
 def test_ping_as_large_as_the_tunnel(net, server, headers):
-    """With DF, from both branches at once; a byte more is told to be too big by the branch's router."""
+    """With DF, from both branches at once; a packet of one byte more gets too big from the branch's router."""
     def ping(branch, size):
         return branch.host.run("ping", "-n", "-M", "do", "-c", 5, "-i", "0.05", "-W", 3, "-s",
                                size - headers, server, check=False).stdout
@@ -72,7 +72,7 @@ def test_ping_as_large_as_the_tunnel(net, server, headers):
 
 @pytest.mark.parametrize("server", [SERVER, f"[{SERVER6}]"], ids=["IPv4", "IPv6"])
 def test_segments_as_large_as_the_tunnel(net, server):
-    """TCP agrees on what fits, and a page comes whole, in few packets."""
+    """TCP uses the MSS that fits, and a page arrives complete, in few packets."""
     topology, daemon = net
     before = daemon.ask("status")["packets"]["rx"]
 
@@ -89,7 +89,7 @@ def test_segments_as_large_as_the_tunnel(net, server):
 
 
 def test_a_packet_larger_than_any_frame(net):
-    """20,000 bytes in fragments: the gateway joins them, and cuts them again for its uplink.
+    """20,000 bytes in fragments: the gateway reassembles them, and fragments again for its uplink.
 
     The answers, in fragments, are another matter: the kernel joins them before an af_packet port sees
     them, and then they are larger than its frames (docs/ports.md).

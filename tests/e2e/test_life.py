@@ -46,7 +46,7 @@ def test_clean_stop(bed):
 
 
 def test_killed_and_started_again(bed):
-    """Nothing that a killed daemon leaves behind is in the way of the next."""
+    """A daemon starts although a killed one left things behind."""
     for port in (22010, 22011):
         bed.daemon.kill()
         bed.daemon.start()
@@ -58,7 +58,7 @@ PROGRAM_GONE = 0x7fffffff
 
 
 def test_leftovers(bed):
-    """Lock files of killed daemons go at the next start, but those that are held or say what to undo."""
+    """The next start removes lock files of killed daemons, except files that are held or name what to undo."""
     files = {name: LOCKS / f"port-{os.getpid()}-{name}.lock" for name in ("gone", "held", "notes")}
     for name, path in files.items():
         path.write_bytes(struct.pack("=B3xI", name == "notes", PROGRAM_GONE))

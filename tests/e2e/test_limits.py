@@ -25,7 +25,7 @@ def limited(build, folder, limits):
 
 
 def test_berlin_uses_up_the_ports(build, tmp_path):
-    """64 ports, of which four are kept for who has few flows: the others are full, and it is said."""
+    """64 ports, of which four are reserved for sites with few flows: the others are used up, and this is shown."""
     replay = Replay(build, tmp_path, EACH)
     text = replay.file.read_text()
     text = text.replace("  - name: madrid\n", "  - name: madrid\n    prefixes: [10.9.9.0/24]\n")
@@ -90,7 +90,7 @@ def test_madrid_is_held_and_berlin_is_not(build, tmp_path, limits, reason):
 
 
 def test_connect_ends_at_once(bed):
-    """Linux believes ICMP host unreachable about a SYN: connect() fails, it does not time out."""
+    """Linux accepts ICMP host unreachable about a SYN: connect() fails at once, without a timeout."""
     usual = configuration(bed.topology, bed.daemon.socket)
     bed.daemon.stop()
     bed.daemon.configure(usual.replace("  - name: berlin\n",

@@ -60,7 +60,7 @@ def set_mtu(topology, mtu):
 
 
 def fitting(outer, bound):
-    """What `tunnels` has to say where outer packets have so many bytes."""
+    """The expected output of `tunnels` for this size of outer packets."""
     return {name: (outer - n, bound) for name, n in OVERHEAD.items()}
 
 
@@ -73,7 +73,7 @@ def wait_for(daemon, expected):
 
 
 def start_downloads(topology):
-    """One of each family through each tunnel. What servers learned of earlier sizes is forgotten."""
+    """One of each family through each tunnel. Path MTUs that servers learnt before are forgotten."""
     topology.internet.ip("route", "flush", "cache")
     topology.internet.ip("-6", "route", "flush", "cache")
     return [Download(b, a) for b in topology.branches for a in (SERVER, SERVER6)]
@@ -85,7 +85,7 @@ def check(downloads):
 
 
 def test_narrow_from_the_start(net):
-    """SYNs carry the MSS that fits: downloads pass, and nobody has to be told."""
+    """SYNs have the MSS that fits: downloads pass without ICMP errors."""
     topology, daemon = net
     assert says(daemon) == fitting(1450, "port")
     check(start_downloads(topology))
@@ -112,7 +112,7 @@ def test_narrower_during_a_download_and_wide_again(net):
 
 
 def test_route_that_names_an_mtu(net):
-    """`ip route ... mtu`, as operators set it where they know the way: only that tunnel is bound."""
+    """`ip route ... mtu`, as operators set it if they know the path: only that tunnel is limited."""
     topology, daemon = net
     route = ["192.0.2.18/32", "via", "192.0.2.14"]
     topology.gateway.ip("route", "add", *route, "mtu", "1400")
@@ -137,7 +137,7 @@ def test_too_narrow_for_ipv6_is_reported(net):
 
 
 def test_check_notes_what_the_machine_carries(net):
-    """An `mtu` that the interface does not carry is no error of the file; `check` says so, though."""
+    """An `mtu` larger than the interface's is no error of the file, but `check` reports it."""
     topology, daemon = net
     result = topology.gateway.run(f"{topology.build}/cli/homeward", "check", daemon.file)
     assert "is good" in result.stdout

@@ -55,7 +55,7 @@ def test_follows_the_default_gateway(pair, echo):
 
 
 def test_finds_a_silent_gateway(pair, echo):
-    """Nobody but us needs the gateway: we have the kernel ask, also after it was away."""
+    """Only we need the gateway: we let the kernel resolve it, also after it was away."""
     gw, peer = pair
     e = echo("af_xdp:eth0", *OURS)
     wait_until("the gateway", lambda: e.hop()["resolved"])

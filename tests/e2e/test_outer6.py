@@ -84,7 +84,7 @@ def test_ping(net):
 
 
 def test_equal_five_tuples(net):
-    """Ten rounds in turns: each token comes home, from an egress port of its own."""
+    """Ten rounds in turn: each token comes back to its sender, by an egress port of its own."""
     for open_socket, echo in ((udp_socket, echo_udp), (tcp_socket, echo_tcp)):
         sockets = [open_socket(b, 30000) for b in net[0].branches]
         seen = [set(), set()]
@@ -128,7 +128,7 @@ def test_tunnels_are_shown(net):
 
 
 def test_a_narrow_way(net):
-    """A branch's router cuts what is too big for its own way; here that is put together."""
+    """A branch's router fragments packets that are too big for its path; the gateway reassembles them."""
     topology, daemon = net
     branch = topology.branches[0]
     route = ("2001:db8:f::/64", "via", branch.carrier6)
@@ -229,7 +229,7 @@ def counted(daemon):
 
 
 def test_crafted(net):
-    """Each is taken from the kernel, and judged by name; what is right comes out of the tunnel."""
+    """Each packet is taken from the kernel and counted under its reason; valid ones are decapsulated."""
     topology, daemon = net
     mac = re.search(r"link/ether (\S+)", topology.gateway.ip("link", "show", "underlay0").stdout)[1]
     raw = topology.carrier.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -271,7 +271,7 @@ def uplink_does_not_ask(net):
 
 
 def test_neighbours_find_the_end(net):
-    """Who asks for an end that is on no interface is told by the daemon, others by the kernel."""
+    """The daemon answers for a tunnel end that is on no interface, the kernel for the others."""
     topology, daemon = net
     local = topology.branches[0].ends[1]
     uplink_does_not_ask(net)
@@ -289,7 +289,7 @@ def test_neighbours_find_the_end(net):
 
 
 def test_the_end_may_lose_its_interface(net):
-    """Then it is the daemon who answers for it, as soon as the kernel does not, and not for longer."""
+    """Then the daemon answers for it, exactly while the kernel does not."""
     topology, daemon = net
     gateway = topology.gateway
     if topology.branches[0].ends[1] == ELSEWHERE:

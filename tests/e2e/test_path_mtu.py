@@ -64,7 +64,7 @@ def path_mtus(daemon):
 
 
 class Download:
-    """A page that is read when the test says so, and not before."""
+    """A page that is read only when the test continues."""
 
     def __init__(self, branch, address):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -106,7 +106,7 @@ def test_transfer_survives_a_path_that_shrinks(net):
 
 
 def test_new_connections_begin_with_what_fits(net):
-    """The MSS of a SYN is that of the narrow way: nobody has to be told.
+    """The MSS of a SYN fits the small path MTU: no ICMP error is needed.
 
     The server has to forget first: it knows one path to the egress address, whoever is behind it.
     """
@@ -128,7 +128,7 @@ def test_new_connections_begin_with_what_fits(net):
 
 
 def test_errors_that_embedded_nothing_of_ours_are_not_believed(net):
-    """Somebody on the way says that madrid's packets are too big, but does not know its key."""
+    """A forged error says that madrid's packets are too big, but has not its key."""
     from scapy.layers.inet import GRE, ICMP, IP
     topology, daemon = net
     raw = topology.carrier.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)

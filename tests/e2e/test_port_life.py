@@ -41,7 +41,7 @@ def life(request, prefix, build, tmp_path_factory):
 
 @pytest.fixture
 def flow(life):
-    """A conversation of berlin's; flow() says by which address and port it leaves, once it answers."""
+    """A UDP flow of berlin; flow() returns its egress address and port, once it answers."""
     s = udp_socket(life.branches[0], 23000)
     s.settimeout(0.5)
 
@@ -93,7 +93,7 @@ def make_uplink(life):
 
 
 def told_or_dropped(life):
-    """Packets for a port that is gone: their senders are told by ICMP, as far as its rate allows."""
+    """Packets for a port that is gone: their senders get ICMP errors, within the rate limit."""
     return life.daemon.drops().get("port_down", 0) + life.daemon.answered().get("unreachable", 0)
 
 
@@ -137,7 +137,7 @@ def test_another_with_the_same_number(life, flow):
 
 
 def test_cannot_be_opened(life, flow):
-    """A peer with more queues than we have allows no XDP: said with its cure, until it is cured."""
+    """A peer with more queues than ours allows no XDP: the alarm names the cure, and stands until then."""
     if life.driver != "af_xdp":
         pytest.skip("af_packet takes it")
     egress = flow.works()
@@ -220,7 +220,7 @@ def test_renamed(life, flow):
 
 
 def test_moved_to_another_namespace(life, flow):
-    """And back: whatever was left on it is not in the way."""
+    """And back: programs that were left on it do not prevent the start."""
     egress = flow.works()
     life.gateway.ip("link", "set", "uplink0", "netns", life.carrier.name)
     await_state(life, "missing")
@@ -281,7 +281,7 @@ def test_program_taken_off(life, flow):
 
 
 def test_program_replaced(life, flow, tmp_path):
-    """What is somebody else's is left alone; the port says that packets go past it."""
+    """Another program's XDP program stays; the port shows that packets bypass it."""
     if life.driver != "af_xdp":
         pytest.skip("af_packet has no XDP program")
     egress = flow.works()
@@ -299,7 +299,7 @@ def test_program_replaced(life, flow, tmp_path):
 
 
 def test_queues(life, flow):
-    """What comes by a second queue is lost: said while it is so; a port that comes back so is not opened."""
+    """Packets of a second queue are lost: an alarm stands meanwhile; a port that comes back so is not opened."""
     if life.driver != "af_xdp":
         pytest.skip("af_packet hears all queues")
     egress = flow.works()

@@ -141,7 +141,7 @@ def test_kernel_never_answers_for_ours(pair, echo, driver):
 
 
 def kernel_answers_gre(gw, peer):
-    """With "protocol unreachable", as a kernel without GRE does when nobody takes it away."""
+    """With "protocol unreachable", as a kernel without GRE does if the gateway does not take the packet."""
     raw = Cable(peer)
     raw.send(Ether(src=mac(peer), dst=mac(gw)) / IP(src=PEER, dst=GW) / GRE() / IP() / UDP())
     return raw.received(lambda f: f.src == mac(gw) and ICMP in f) > 0
@@ -149,7 +149,7 @@ def kernel_answers_gre(gw, peer):
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_interface_is_left_as_it_is(pair, echo, driver):
-    """Neighbours that somebody has set stay, and so does promiscuous mode."""
+    """Permanent neighbours stay, and so does promiscuous mode."""
     gw, _ = pair
     gw.ip("neigh", "add", "192.0.2.77", "lladdr", "02:00:00:00:00:77", "dev", "eth0", "nud", "permanent")
     gw.ip("neigh", "add", "192.0.2.78", "lladdr", "02:00:00:00:00:78", "dev", "eth0", "extern_learn")
@@ -229,7 +229,7 @@ def test_refusals_say_what_to_do(pair, tools):
 
 
 def compile_bpf(folder, section):
-    """A program of somebody else's, which lets everything pass: 2 for XDP, 0 for tc."""
+    """A foreign program that lets every packet pass: returns 2 for XDP, 0 for tc."""
     source = folder / "other.c"
     source.write_text(f'__attribute__((section("{section}"), used)) '
                       f'int other_prog(void *c) {{ return {2 if section == "xdp" else 0}; }}\n')
@@ -265,7 +265,7 @@ def steer_counts(e):
 
 
 def counted(e, frames, cable, what):
-    """How much @what of the steer counters grows by these frames."""
+    """By how much the steer counter @what grows by these frames."""
     before = steer_counts(e)[what]
     for frame in frames:
         cable.send(frame)
@@ -275,7 +275,7 @@ def counted(e, frames, cable, what):
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_other_stations_frames(pair, echo, driver):
-    """What a switch floods, and what was sent to all, is the kernel's to drop; ARP may ask all."""
+    """Flooded and broadcast frames are left to the kernel; ARP requests may be broadcast."""
     gw, peer = pair
     e = echo(f"{driver}:eth0", *OURS)
     cable = Cable(peer)
@@ -316,7 +316,7 @@ def test_follows_the_interface(pair, echo, driver):
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_few_rights_are_enough(pair, tools, tmp_path, driver):
-    """The four that the documentation names; also to clear away after a kill."""
+    """The four capabilities of the documentation are enough, also to clean up after a kill."""
     gw, peer = pair
 
     def start(log):
@@ -390,7 +390,7 @@ def hold_guard(gw, tools, log):
 
 
 def test_guard_of_older_kernels(pair, tools, tmp_path):
-    """As a filter of clsact: works, goes, and is replaced after a kill; what is others' stays."""
+    """As a filter of clsact: it works, is removed, and is replaced after a kill; filters of others stay."""
     gw, peer = pair
     cable = Cable(peer)
     frame = Ether(src=mac(peer), dst=mac(gw)) / IP(src=PEER, dst=ROUTED, ttl=1) / UDP()

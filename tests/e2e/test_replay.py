@@ -98,7 +98,7 @@ def interleaved(rng):
 
 
 def odd_ones():
-    """(what it is called when it is left out, packet)"""
+    """(reason why it is left out, packet)"""
     four, six = IP(src="10.1.0.5", dst="192.0.2.80"), IPv6(src="fd00:1::5", dst="2001:db8::80")
     yield "not IP", ARP()
     yield "begun before", four / TCP(sport=1, dport=2, flags="A")

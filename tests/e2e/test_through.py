@@ -130,7 +130,7 @@ def test_nothing_is_lost_in_silence(net, pages, workers):
 
 @pytest.mark.parametrize("driver", ["af_xdp", "af_packet"])
 def test_losses_are_told(net, driver):
-    """A daemon that stands still for a moment: its rings overflow, and it says how many were lost."""
+    """A daemon that stops for a moment: its rings overflow, and it reports the number of lost frames."""
     with running(net, driver, ("driver: af_xdp", f"driver: {driver}")) as daemon:
         assert "LOST" in daemon.homeward("status").stdout
         assert lost(daemon.ask("status")["ports"][0]) == {}

@@ -73,7 +73,7 @@ def forget_paths(net):
 
 
 def hops_of(out):
-    """The addresses that traceroute shows, a hop each; a star where nobody answered."""
+    """The addresses that traceroute shows, one for each hop; a star for no answer."""
     return re.findall(r"^\s*\d+\s+(\S+)", out, re.M)
 
 

@@ -66,7 +66,7 @@ def net(prefix, build, tmp_path_factory):
 
 
 def test_restrictions_hold(net):
-    """Few capabilities, a seccomp filter, and no way back: what the rest of this file works with."""
+    """Few capabilities, a seccomp filter, no new privileges: the conditions of this file."""
     with open(f"/proc/{net[1].process.pid}/status", encoding="ascii") as f:
         status = dict(re.findall(r"^(\w+):\s+(.*)$", f.read(), re.M))
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
@@ -85,7 +85,7 @@ def test_flows_come_home(net, open_socket, echo):
 
 
 def test_path_mtu(net):
-    """The kernel hands over what routers say of tunnel packets: for IPv4 and for IPv6."""
+    """The kernel passes on ICMP errors about tunnel packets, for IPv4 and for IPv6."""
     topology, daemon = net
     overhead = {"berlin": 28, "madrid": 48}
     for branch in topology.branches:
@@ -97,7 +97,7 @@ def test_path_mtu(net):
 
 
 def test_killed_and_started_again(net):
-    """What was left in the runtime directory is undone, and starts are counted."""
+    """Notes in the runtime directory are undone, and starts are counted."""
     def starts():
         with open(os.path.join(net[1].statedir, "epoch"), encoding="ascii") as f:
             return int(f.read())

@@ -48,7 +48,7 @@ def test_equal_five_tuples(variant, open_socket, echo):
 
 
 def test_router_gets_another_card(bed):
-    """The uplink's router changes its Ethernet address and says so: flows that are open go on."""
+    """The uplink's router changes its Ethernet address and announces it: open flows go on."""
     s = udp_socket(bed.berlin, 24500)
     seen = echo_udp(s, token(bed.berlin))[1]
     bed.internet.ip("link", "set", "uplink0", "address", "02:00:00:00:00:77")
