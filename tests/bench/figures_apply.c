@@ -2,16 +2,17 @@
  * Apply: how long is a turn while the network changes, and does every packet come out?
  *
  *   64 sites with all the flows, and 5,000 sites with 10,000 tunnels of which a tenth is another one
- *   in the next network
+ *   in the next network; an egress address comes or goes in front of the others
  *
- * The benchmark's worker has no thread, so it takes the network within the call of control; that
- * time is part of the turn. All runs are equal, as in stint.h.
+ * One network follows the other as soon as the sweep after it is over. What a worker that does not
+ * run takes within the call of control counts as part of the turn. All runs are equal, as in stint.h.
  */
 #include "figures.h"
 
 #include "base/err.h"
 #include "stint.h"
 #include "traffic.h"
+#include "worker/change_sweep.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,7 +38,10 @@ struct apply {
 	struct sequence sequence;
 	struct config *configs[NETWORKS];
 	struct network *networks[NETWORKS];
+	struct change_sweep sweep;
 	struct snapshot snapshots[NETWORKS];
+	struct worker_next *next; /* of the network that is due, or swept after */
+	enum { RESTING, DUE, SWEEPING } state;
 	unsigned rest; /* turns until the next change is due */
 	uint64_t changes;
 };
@@ -61,18 +65,21 @@ static void print_sites(FILE *out, unsigned which)
 	}
 }
 
-/* The rig's own configuration, with the sites behind its own. */
+/* The rig's own configuration, with the sites behind its own, and in the second network an address. */
 static char *make_yaml(unsigned which, uint32_t flows)
 {
 	/* the last sixteenth of the table is for sites with few flows */
 	char *own = rig_yaml(flows / 8 * 9, &egress), *text = NULL;
-	char *at = strstr(own, "egress:\n");
+	char *at = strstr(own, "egress:\n"), *addresses = strstr(at, "      - {address");
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
 	fwrite(own, 1, (size_t)(at - own), out);
 	print_sites(out, which);
-	fputs(at, out);
+	fwrite(at, 1, (size_t)(addresses - at), out);
+	if (which == 7)
+		fputs("      - {address: 203.0.113.200, slices: [1-31]}\n", out);
+	fputs(addresses, out);
 	fclose(out);
 	free(own);
 	return text;
@@ -117,52 +124,77 @@ static void apply_destroy(struct apply *a)
 	traffic_free_sequence(&a->sequence);
 	traffic_destroy(a->traffic);
 	rig_destroy(a->rig);
+	worker_destroy_next(a->next);
 	for (unsigned i = 0; i < NETWORKS; i++) {
 		network_destroy(a->networks[i]);
 		config_destroy(a->configs[i]);
 	}
 }
 
-/* What the worker needs for the other network is the control thread's work. */
-static struct worker_next *prepare(struct apply *a)
+/* The numbers of what is another one in the next network. */
+static struct worker_heirs list_heirs(uint16_t *sites, uint16_t *tunnels)
 {
-	static const struct worker_heirs none;
-	struct worker_next *next = worker_create_next(
-		a->rig->workers[0], a->networks[(a->changes + 1) % NETWORKS], &none);
+	struct worker_heirs heirs = {.sites = sites, .tunnels = tunnels};
 
-	if (next == NULL) {
-		fprintf(stderr, "no memory for a change\n");
-		exit(EXIT_FAILURE);
+	for (unsigned i = 0; i < SITES; i += CHANGED) {
+		sites[heirs.n_sites++] = (uint16_t)(RIG_SITES + i + 1);
+		for (unsigned k = 0; k < TUNNELS; k++)
+			tunnels[heirs.n_tunnels++] = (uint16_t)(RIG_SITES + i * TUNNELS + k + 1);
 	}
-	return next;
+	return heirs;
+}
+
+/* What control does beforehand, and no turn waits for. */
+static void prepare(struct apply *a)
+{
+	const struct network *net = a->networks[(a->changes + 1) % NETWORKS];
+	uint16_t sites[SITES], tunnels[SITES * TUNNELS];
+	struct worker_heirs heirs = list_heirs(sites, tunnels);
+
+	a->next = worker_create_next(a->rig->workers[0], net, &heirs);
+	if (a->next == NULL)
+		rig_fail("no memory for the next network");
 }
 
 /* The same snapshot with the other network. */
-static void publish(struct apply *a, struct worker_next *ready)
+static void publish(struct apply *a)
 {
 	struct snapshot *next = &a->snapshots[++a->changes % NETWORKS];
 
 	*next = a->rig->snapshots[0];
 	next->generation = 1 + a->changes;
 	next->net = a->networks[a->changes % NETWORKS];
-	worker_publish(a->rig->workers[0], next, ready);
+	worker_publish(a->rig->workers[0], next, a->next);
+	worker_sweep_start(a->rig->workers[0], &a->sweep);
+	a->state = SWEEPING;
+}
+
+static void advance(struct apply *a)
+{
+	if (a->state == SWEEPING && worker_sweep_done(&a->sweep)) {
+		worker_destroy_next(a->next);
+		a->next = NULL;
+		a->state = RESTING;
+		a->rest = REST_TURNS;
+	} else if (a->state == RESTING && --a->rest == 0) {
+		prepare(a);
+		a->state = DUE;
+	}
 }
 
 /* One turn; its cycles in the worker. Ends the program if a packet is missing. */
 static uint64_t apply_turn(struct apply *a)
 {
-	struct worker_next *next = a->rest == 0 ? prepare(a) : NULL;
 	uint64_t begin, spent;
 
 	traffic_send_burst(a->traffic, &a->sequence);
 	begin = rte_rdtsc();
-	if (a->rest == 0)
-		publish(a, next);
+	if (a->state == DUE)
+		publish(a);
 	worker_turn(a->rig->workers[0]);
 	spent = rte_rdtsc() - begin;
-	worker_destroy_next(next);
 	traffic_collect_burst(a->traffic);
-	a->rest = a->rest == 0 ? REST_TURNS : a->rest - 1;
+	advance(a);
 	return spent;
 }
 
