@@ -491,6 +491,11 @@ const struct network *bed_network(struct bed *bed)
 	return bed->net;
 }
 
+const struct nexthops *bed_nexthops(struct bed *bed)
+{
+	return publisher_current(&bed->publisher)->nexthops;
+}
+
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
 {
 	struct bed_port *to = &bed->ports[port];

@@ -34,6 +34,7 @@ void bed_destroy(struct bed *bed);
 struct worker *bed_worker(struct bed *bed, unsigned i); /* `workers: n` in the YAML */
 unsigned bed_workers(const struct bed *bed);
 const struct network *bed_network(struct bed *bed);
+const struct nexthops *bed_nexthops(struct bed *bed); /* of the current snapshot */
 
 /*
  * Puts a frame (from Ethernet on) into port number @port. Not yet processed. Port 0 has a queue for
