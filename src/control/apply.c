@@ -239,7 +239,6 @@ static void finish(struct apply *a)
 	struct apply_job job = a->job;
 
 	registry_commit(a->parts.registry, now_s());
-	ids_published(registry_sites(a->parts.registry));
 	a->config = job.config;
 	a->job = (struct apply_job){0};
 	a->parts.done(a->parts.arg);

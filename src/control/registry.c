@@ -303,7 +303,7 @@ static void give_up(struct ids *ids, const uint16_t *gone, size_t n, bool seen, 
 {
 	for (size_t i = 0; i < n; i++) {
 		if (seen)
-			ids_retire(ids, gone[i], now_s + REGISTRY_REST_S);
+			ids_retire_unread(ids, gone[i], now_s + REGISTRY_REST_S);
 		else
 			ids_give_back(ids, gone[i]);
 	}

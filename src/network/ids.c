@@ -110,6 +110,12 @@ void ids_retire(struct ids *ids, uint16_t id, uint32_t until_s)
 	ids->n_retired++;
 }
 
+void ids_retire_unread(struct ids *ids, uint16_t id, uint32_t until_s)
+{
+	ids_retire(ids, id, until_s);
+	ids->numbers[id].serial = ids->serial;
+}
+
 void ids_published(struct ids *ids)
 {
 	ids->serial++;

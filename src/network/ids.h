@@ -53,6 +53,12 @@ void ids_give_back(struct ids *ids, uint16_t id);
 void ids_retire(struct ids *ids, uint16_t id, uint32_t until_s);
 
 /*
+ * The same of a number that no worker reads any more: what was published before leads nowhere to
+ * it. No other publication has to follow before it is free again.
+ */
+void ids_retire_unread(struct ids *ids, uint16_t id, uint32_t until_s);
+
+/*
  * To be called when all workers use a snapshot made after the last ids_retire(), and none from
  * before.
  */
