@@ -58,7 +58,7 @@ enum {
 	NONE = UINT16_MAX,
 
 	FAR = 128 + FRAGMENT_HEADER_MAX, /* offset of the payload in its buffer; leaves headroom */
-	ROOM = UINT16_MAX, /* room for the largest packet, without headroom */
+	ROOM = UINT16_MAX, /* bytes of a buffer: the largest packet, without headroom */
 	OUTER_MAX = 65000, /* bytes of a tunnel packet */
 	TOLD_MAX = IPV6_LEAST_MTU, /* an ICMP error embeds at most this much */
 };
@@ -406,7 +406,7 @@ static void become_known(struct context *ctx, struct assembly *a, const struct p
 	a->known = true;
 }
 
-/* A long payload is moved down into the headroom. */
+/* Moves a long payload down, into the headroom. */
 static void move_near(struct assembly *a)
 {
 	uint8_t *buffer = a->m->buf_addr, *near = buffer + (is_six(a) ? IPV6_LEN : IPV4_LEN);
@@ -489,8 +489,8 @@ static size_t packet_header(const struct assembly *a)
 }
 
 /*
- * The size limit for fragments of this packet when it leaves: the source's own size, or at least
- * the MTU of every path.
+ * The size limit for fragments of this packet when it leaves: its largest fragment, or the minimum
+ * MTU of IPv6 if that is more. 0: IPv4.
  */
 static uint16_t largest_of(const struct assembly *a)
 {

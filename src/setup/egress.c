@@ -144,7 +144,9 @@ static enum drop egress_take_second_choice(struct setup *s, uint32_t address)
 	return drop;
 }
 
-/* Paired strictly (RFC 4787 REQ-2, REQ-11): never another address because this one is used up. */
+/*
+ * Pairing is strict (RFC 4787 REQ-2, REQ-11): no other address is tried if this one is exhausted.
+ */
 static __attribute__((noinline)) enum drop egress_take_own(struct setup *s)
 {
 	uint32_t address = address_of_host(s);

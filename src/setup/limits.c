@@ -85,9 +85,9 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
 }
 
 /*
- * Has the host all that one may have? Besides its limit that is as many as are left of its site's:
- * so k hosts that flood leave one part in k + 1 to the others (dynamic thresholds, Choudhury and
- * Hahne 1998). A host with few is not held to that.
+ * Has the host reached its limit? A host may not have more than its own limit, nor more than its
+ * site has left. So k flooding hosts leave one part in k + 1 to the others (dynamic thresholds,
+ * Choudhury and Hahne 1998). The second rule does not apply to a host with few flows.
  */
 static inline bool source_has_all(bool half_open, const struct source *source,
 				  const struct site_use *use, const struct site_limits *limits)
@@ -130,7 +130,7 @@ static enum drop ask_again(const struct setup *s, const struct source *source, s
 	return may_not(s->ctx, flow_is_half_open(s->flow.state), source, use, limits);
 }
 
-/* Who is refused because there are too many flows looks whether some are over. */
+/* A refusal because of too many flows sweeps for flows whose timeout is over. */
 static __attribute__((noinline, cold)) enum drop refuse(struct setup *s, struct source source,
 							struct site_use *use, enum drop drop)
 {
@@ -145,7 +145,7 @@ static __attribute__((noinline, cold)) enum drop refuse(struct setup *s, struct 
 	return drop;
 }
 
-/* One more or one less. */
+/* Counts one flow more or less. */
 static ALWAYS_INLINE void count_flow(struct context *ctx, struct site_use *use,
 				     const struct source *source, bool is_half_open, bool six,
 				     int change)
