@@ -180,7 +180,7 @@ bool egress_find_home(struct setup *s)
 	return flow->onramp != TUNNEL_NONE;
 }
 
-/* The endpoint has a mapping: this finds it and counts one more flow. */
+/* The port has a mapping: this finds it and counts one more flow. */
 enum drop egress_take_home(struct setup *s)
 {
 	int address = network_find_address(s->ctx->net, s->flow.nat_src);

@@ -161,10 +161,13 @@ static uint32_t *chain_of(struct mappings *m, const struct flow_table *flows,
 	return &m->heads[hash & m->mask];
 }
 
+/* Has it the inner endpoint of @flow, and the outer one if that names one? */
 static bool is_of(const struct mapping *e, const struct flow *flow)
 {
 	return e->src == flow->src && e->sport == flow->sport && e->site == flow->site &&
-	       e->proto == flow->proto;
+	       e->proto == flow->proto &&
+	       (flow->nat_port == 0 ||
+		(e->nat_src == flow->nat_src && e->nat_port == flow->nat_port));
 }
 
 /* The mapping of @flow, or NONE. */
@@ -175,7 +178,7 @@ static uint32_t find(struct mappings *m, const struct flow_table *flows, const s
 	for (; number != NONE; number = m->entries[number].next) {
 		const struct mapping *e = &m->entries[number];
 
-		if (is_of(e, flow) && e->nat_src == flow->nat_src && e->nat_port == flow->nat_port)
+		if (is_of(e, flow))
 			break;
 	}
 	return number;
@@ -353,12 +356,6 @@ static void unlink_outside(struct mappings *m, const struct flow_table *flows, u
 	*link = m->entries[number].next_outside;
 }
 
-static void unlink_mapping(struct mappings *m, const struct flow_table *flows, uint32_t number)
-{
-	unlink_inside(m, flows, number);
-	unlink_outside(m, flows, number);
-}
-
 /* Ends a mapping: frees its port and its record. */
 static void end_mapping(struct mappings *m, const struct flow_table *flows,
 			const struct network *net, uint32_t slice, uint32_t number)
@@ -367,7 +364,8 @@ static void end_mapping(struct mappings *m, const struct flow_table *flows,
 	uint32_t at = (uint32_t)ntohs(e->nat_port) - net->slices[slice].first_port;
 
 	taken_of(m, net, slice, e->proto)[at / WORD_BITS] &= ~(UINT64_C(1) << (at % WORD_BITS));
-	unlink_mapping(m, flows, number);
+	unlink_inside(m, flows, number);
+	unlink_outside(m, flows, number);
 	give_record(m, number);
 }
 
@@ -376,7 +374,8 @@ static void lose_mapping(struct mappings *m, const struct flow_table *flows, uin
 {
 	struct mapping *e = &m->entries[number];
 
-	unlink_mapping(m, flows, number);
+	unlink_inside(m, flows, number);
+	unlink_outside(m, flows, number);
 	if (e->queued)
 		e->lost = true;
 	else
@@ -454,6 +453,8 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 	wake(m, flows, net, now_s);
 	number = find_in_pool(m, flows, net, net->addresses[address].pool, flow, slice);
 	if (number == NONE) {
+		if (flow->nat_port != 0)
+			return DROP_NO_FLOW;
 		if (!has_record(m))
 			return DROP_TABLE_FULL;
 		flow->nat_src = net->addresses[address].addr;

@@ -56,6 +56,9 @@ void mappings_take_over(struct mappings *next, struct mappings *current, const u
  * port of @address, searched from a random port (RFC 6056), except ports in @kept (bit n: ports
  * whose last six bits are n). Writes the slice. DROP_NONE, DROP_EGRESS_EXHAUSTED or
  * DROP_TABLE_FULL. @flows gives the hash. The endpoint's tunnel becomes the flow's on-ramp.
+ *
+ * If @flow has an egress port, found by mappings_find_home(), it keeps that port: an endpoint can
+ * have two mappings in one pool. DROP_NO_FLOW: the mapping has ended since, with its last flow.
  */
 enum drop mappings_take(struct mappings *m, struct flow_table *flows, const struct network *net,
 			uint32_t now_s, uint32_t address, uint64_t kept, struct flow *flow,

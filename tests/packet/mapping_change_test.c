@@ -125,7 +125,7 @@ static bool take(unsigned out_port, struct frame *out)
 }
 
 /* Of the host with this address at any site; its egress port. */
-static uint16_t open_flow(uint32_t remote, uint16_t sport)
+static uint16_t open_flow(uint32_t remote, uint16_t sport, uint16_t dport)
 {
 	const struct frame f = {
 		.outer_src = remote,
@@ -133,7 +133,7 @@ static uint16_t open_flow(uint32_t remote, uint16_t sport)
 		.src = HOST,
 		.dst = SERVER,
 		.sport = sport,
-		.dport = 53,
+		.dport = dport,
 		.proto = UDP,
 	};
 	struct frame out;
@@ -188,6 +188,33 @@ static void change(const struct row *row, const struct step *step)
 	stranger_writes(&expected);
 }
 
+/* A stranger, to an egress port of berlin's host. */
+static void write_and_be_answered(uint16_t sport, uint32_t egress, uint16_t to)
+{
+	const struct frame f = {
+		.src = STRANGER, .dst = egress, .sport = sport, .dport = to, .proto = UDP};
+	struct frame out, answer;
+
+	send_frame(UPLINK, &f);
+	assert_true(take(UNDERLAY, &out));
+	assert_int_equal(out.outer_dst, BERLIN);
+	assert_int_equal(out.dst, HOST);
+	assert_int_equal(out.dport, 5000);
+	answer = (struct frame){
+		.outer_src = BERLIN,
+		.outer_dst = GATEWAY,
+		.src = HOST,
+		.dst = STRANGER,
+		.sport = 5000,
+		.dport = sport,
+		.proto = UDP,
+	};
+	send_frame(UNDERLAY, &answer);
+	assert_true(take(UPLINK, &out));
+	assert_int_equal(out.src, egress);
+	assert_int_equal(out.sport, to);
+}
+
 static void wait_for(uint32_t seconds)
 {
 	for (unsigned w = 0; w < bed_workers(bed); w++) {
@@ -200,7 +227,7 @@ static void wait_for(uint32_t seconds)
 /* Who has berlin's number now has the same host and port, and does not get what was berlin's. */
 static void check_heir(const struct row *row)
 {
-	if (open_flow(LISBON, 5000) == port)
+	if (open_flow(LISBON, 5000, 53) == port)
 		fail_msg("%s: another site's host has the port at once", row->why);
 }
 
@@ -208,13 +235,13 @@ static void check_heir(const struct row *row)
 static void check_owner(const struct row *row)
 {
 	bool stayed = strcmp(row->steps[0].slices, "17") != 0;
-	uint16_t his = open_flow(BERLIN_2, 5000);
+	uint16_t his = open_flow(BERLIN_2, 5000, 53);
 
 	if (stayed && his != port)
 		fail_msg("%s: the host has port %u, and had %u", row->why, his, port);
 	wait_for(REST + 2); /* what rests wakes, and ends nothing of his */
 	for (uint16_t i = 0; i < FLOWS; i++)
-		if (open_flow(MADRID, (uint16_t)(6000 + i)) == his)
+		if (open_flow(MADRID, (uint16_t)(6000 + i), 53) == his)
 			fail_msg("%s: two hosts have port %u", row->why, his);
 }
 
@@ -227,7 +254,7 @@ static void run_row(const struct row *row, unsigned workers)
 	bed = bed_create(yaml, 1);
 	for (unsigned w = 0; w < workers; w++)
 		worker_hold_clock(bed_worker(bed, w), 0);
-	port = open_flow(BERLIN, 5000);
+	port = open_flow(BERLIN, 5000, 53);
 	if (row->rests)
 		wait_for(TIMEOUT + 2);
 	assert_int_equal(bed_counters(bed).flows, row->rests ? 0 : 1);
@@ -237,6 +264,48 @@ static void run_row(const struct row *row, unsigned workers)
 		check_heir(row);
 	else
 		check_owner(row);
+	bed_check(bed);
+	bed_destroy(bed);
+}
+
+/*
+ * A host has a port of each of two pools, one after the other the pool for new flows. Then one pool has
+ * both addresses: who writes to either port gets to the host, and the host's answer leaves by that one.
+ */
+static void two_pools_become_one(void **state)
+{
+	static const char yaml[] =
+		"flows: {capacity: 4096, timeouts: {udp: 300s}}\n"
+		"ports:\n"
+		"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
+		"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
+		"sites:\n" BOTH "egress:\n";
+	static const char pool[] = "  - {name: %s, port: uplink, mapping: endpoint-independent,\n"
+				   "     filtering: endpoint-independent, addresses: [%s]}\n";
+	static const char *const addresses[] = {"{address: 203.0.113.1, slices: [1]}",
+						"{address: 203.0.113.2, slices: [1]}"};
+	static const uint16_t sites[] = {1, 2}, tunnels[] = {1, 2, 3};
+	char one[512], two[1024], text[4096];
+	const struct bed_change c = {.yaml = text, .ids = {.sites = sites, .tunnels = tunnels}};
+	uint16_t ports[2];
+
+	snprintf(one, sizeof(one), pool, "one", addresses[0]);
+	snprintf(two, sizeof(two), pool, "two", addresses[1]);
+	snprintf(text, sizeof(text), "%s%s%s", yaml, one, two);
+	bed = bed_create(text, 1);
+	worker_hold_clock(bed_worker(bed, 0), 0);
+	ports[0] = open_flow(BERLIN, 5000, 53);
+	snprintf(text, sizeof(text), "%s%s%s", yaml, two, one);
+	bed_change(bed, &c);
+	ports[1] = open_flow(BERLIN, 5000, 54);
+	snprintf(one, sizeof(one), "%s, %s", addresses[0], addresses[1]);
+	snprintf(two, sizeof(two), pool, "two", one);
+	snprintf(text, sizeof(text), "%s%s", yaml, two);
+	bed_change(bed, &c);
+	for (unsigned i = 0; i < 2; i++)
+		write_and_be_answered((uint16_t)(700 + i), EGRESS + i, ports[i]);
+	wait_for(TIMEOUT + 2);
+	assert_int_equal(bed_counters(bed).flows, 0);
 	bed_check(bed);
 	bed_destroy(bed);
 }
@@ -258,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_with_one_worker),
 		cmocka_unit_test(rows_with_two_workers),
+		cmocka_unit_test(two_pools_become_one),
 	};
 
 	return cmocka_run_group_tests_name("mapping_change", tests, NULL, NULL);
