@@ -417,7 +417,10 @@ static void check_numbers(void)
 	bed_check(run.bed);
 }
 
-/* A new owner begins with counters of 0, whatever the former owner of the id had counted. */
+/*
+ * Who is new has counted nothing, whoever had the number before. But flows may have been moved to a
+ * site's first tunnel, and have had returns since.
+ */
 static void check_new(const struct plan *before)
 {
 	for (unsigned i = 0; i < run.plan.n_sites; i++) {
@@ -431,7 +434,7 @@ static void check_new(const struct plan *before)
 				struct tunnel_counters c;
 
 				worker_read_tunnel(bed_worker(run.bed, w), t->id, &c);
-				packets += c.rx_packets + c.tx_packets;
+				packets += c.rx_packets + (k == 0 ? 0 : c.tx_packets);
 			}
 			if (t->serial >= before->serial)
 				assert_int_equal(packets, 0);
@@ -439,8 +442,11 @@ static void check_new(const struct plan *before)
 	}
 }
 
-/* Takes those that should end out of the model; how many that should move. */
-static uint32_t foresee(const struct plan *before, uint32_t *ends)
+/*
+ * Takes those that should end out of the model; how many that should move. Adds to @may_move those that
+ * end, and may have moved before that: a change that renews an address is two.
+ */
+static uint32_t foresee(const struct plan *before, uint32_t *ends, uint32_t *may_move)
 {
 	uint32_t moved = 0;
 	unsigned kept = 0;
@@ -452,6 +458,7 @@ static uint32_t foresee(const struct plan *before, uint32_t *ends)
 
 		ends[why]++;
 		if (why != ENDED_NOT) {
+			*may_move += why != ENDED_SITE_REMOVED && find_tunnel(&run.plan, m) == NULL;
 			run.ended[run.n_ended++] = *m;
 			continue;
 		}
@@ -495,12 +502,12 @@ static void meanwhile(void *arg)
 static void change(void)
 {
 	struct worker_counters was = bed_counters(run.bed), is;
-	uint32_t ends[ENDED_COUNT] = {0}, moved;
+	uint32_t ends[ENDED_COUNT] = {0}, moved, may_move = 0;
 	struct plan before = run.plan;
 	struct change_sweep sum;
 
 	plan_change(&run.plan, &run.random);
-	moved = foresee(&before, ends);
+	moved = foresee(&before, ends, &may_move);
 	sum = plan_apply(run.bed, &before, &run.plan, meanwhile, NULL);
 	is = bed_counters(run.bed);
 	for (unsigned r = ENDED_NOT + 1; r < ENDED_COUNT; r++) {
@@ -510,7 +517,7 @@ static void change(void)
 		assert_int_equal(is.flows_ended_by[r] - was.flows_ended_by[r], ends[r]);
 		run.ends[r] += ends[r];
 	}
-	assert_int_equal(sum.moved, moved);
+	assert_in_range(sum.moved, moved, moved + may_move);
 	assert_int_equal(is.flows_ended - was.flows_ended, run.n_ended);
 	run.moved += moved;
 	check_new(&before);
