@@ -95,14 +95,29 @@ static void drain(struct bed *bed)
 }
 
 /* Packets of running flows; the beds stay until the process ends. */
+static struct scene *scenes[2];
+
+/* Their tables lie in pages that LeakSanitizer does not search for pointers. */
+static void destroy_scenes(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(scenes); i++) {
+		if (scenes[i] != NULL)
+			bed_destroy(scenes[i]->bed);
+		free(scenes[i]);
+	}
+}
+
 static struct scene *scene_of(unsigned kind)
 {
-	static struct scene *scenes[2];
+	static bool begun;
 	struct scene *s = scenes[kind];
 	char text[4096];
 
 	if (s != NULL)
 		return s;
+	if (!begun)
+		atexit(destroy_scenes);
+	begun = true;
 	setenv("CMOCKA_TEST_ABORT", "1", 1); /* what the bed asserts is a finding */
 	s = scenes[kind] = calloc(1, sizeof(*s));
 	stop_if(s == NULL, "no memory");
