@@ -129,7 +129,7 @@ void port_life_close(struct port_life *w, size_t slot)
 
 	if (port_is_open(port))
 		shut(w, slot);
-	port_set_state(w->set, port, PORT_UP, "closed"); /* its alarms are cleared with it */
+	port_end_alarms(w->set, port);
 	w->opening[slot] = w->repairing[slot] = (struct retry){0};
 }
 

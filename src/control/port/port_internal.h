@@ -31,6 +31,12 @@ bool port_is_open(const struct port *port);
 void port_set_state(struct port_set *set, struct port *port, enum port_state state, const char *fmt,
 		    ...) __attribute__((format(printf, 4, 5)));
 
+/*
+ * The port is removed: its alarms end. An alarm about the state of another port of the same name
+ * stays.
+ */
+void port_end_alarms(struct port_set *set, struct port *port);
+
 /* --- rings.c: buffers of an AF_XDP socket ----------------------------------------------------- */
 
 /* Returns the AF_XDP socket of this process that belongs to no open port; -1: none. */

@@ -53,3 +53,30 @@ void port_set_state(struct port_set *set, struct port *port, enum port_state sta
 	if (before != PORT_UP && before != state)
 		alarm_clear(set->alarms, states[before].alarm, name);
 }
+
+/* Another port of that name: a port that is replaced is there beside its heir for a moment. */
+static const struct port *find_namesake(const struct port_set *set, const struct port *port)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct port *other = &set->ports[i];
+
+		if (other != port && port_is_there(other) &&
+		    strcmp(other->config->name, port->config->name) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+void port_end_alarms(struct port_set *set, struct port *port)
+{
+	static const enum alarm_kind counted[] = {ALARM_PORT_LOSSES, ALARM_PORT_BUFFERS,
+						  ALARM_PARTIAL_CHECKSUMS, ALARM_FRAMES_TRUNCATED};
+	const struct port *heir = find_namesake(set, port);
+
+	if (port->state != PORT_UP && (heir == NULL || heir->state != port->state))
+		alarm_clear(set->alarms, states[port->state].alarm, port->config->name);
+	port->state = PORT_UP;
+	port->reason[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(counted); i++)
+		alarm_clear(set->alarms, counted[i], port->config->name);
+}

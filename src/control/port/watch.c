@@ -54,7 +54,7 @@ enum turn { IT_RISES, IT_STANDS, IT_HAS_ENDED };
 
 static enum turn follow(struct rise *r, uint64_t now)
 {
-	bool rises = now > r->last;
+	bool rises = now > r->last || (now < r->last && now > 0); /* less: of another port */
 
 	r->last = now;
 	if (rises) {

@@ -35,6 +35,7 @@
 #define XDP "- {name: x, driver: af_xdp, interface: no-such0}\n"
 #define LARGE "- {name: l, driver: memory, mtu: 9000, next-hop-mac: '02:00:00:00:00:09'}\n"
 #define MISSING "- {name: m, driver: af_packet, interface: no-such0}\n"
+#define B_MISSING "- {name: b, driver: af_packet, interface: no-such0}\n"
 #define BAD "- {name: p, driver: pcap, rx-file: /no/such/file, next-hop-mac: '02:00:00:00:00:09'}\n"
 
 static struct event_base *base;
@@ -170,6 +171,66 @@ static void slots_are_kept(void **state)
 	network_destroy(net_before);
 }
 
+/* Takes the next configuration of the test; the one before is forgotten by then. */
+static void go_on_with(const char *text, struct config **config, struct network **net)
+{
+	struct config *next = parse(text);
+	struct network *next_net = network_create(&next->network, NULL);
+
+	if (apply(next, next_net) != 0)
+		fail_msg("%s", last_error);
+	config_destroy(*config);
+	network_destroy(*net);
+	*config = next;
+	*net = next_net;
+}
+
+/* The alarms of a port end with it, but not those of another one that has its name now. */
+static void alarms_end_with_their_port(void **state)
+{
+	struct config *config = NULL;
+	struct network *net = NULL;
+
+	alarm_raise(set.alarms, ALARM_PORT_LOSSES, "b", "lost some");
+	alarm_raise(set.alarms, ALARM_PARTIAL_CHECKSUMS, "a", "some are partial");
+	go_on_with(FILE_WITH(A), &config, &net);
+	assert_int_equal(alarms_count(set.alarms), 1);
+	assert_string_equal(alarms_at(set.alarms, 0)->subject, "a");
+	alarm_clear(set.alarms, ALARM_PARTIAL_CHECKSUMS, "a");
+
+	go_on_with(FILE_WITH(A B), &config, &net);
+	go_on_with(FILE_WITH(A B_MISSING), &config, &net);
+	assert_int_equal(alarms_count(set.alarms), 1); /* the new b waits for its interface */
+	go_on_with(FILE_WITH(A MISSING), &config, &net);
+	go_on_with(FILE_WITH(A B_MISSING), &config, &net);
+	assert_int_equal(alarms_count(set.alarms), 1);
+	assert_string_equal(alarms_at(set.alarms, 0)->subject, "b");
+	go_on_with(FILE_WITH(A B), &config, &net);
+	assert_int_equal(alarms_count(set.alarms), 0);
+
+	assert_int_equal(apply(start, start_net), 0);
+	config_destroy(config);
+	network_destroy(net);
+}
+
+/* One that waits is replaced by one that waits, too. */
+static void the_one_who_waits_is_named(void **state)
+{
+	static const char other[] = FILE_WITH(A "- {name: b, driver: af_packet, "
+						"interface: no-such1}\n");
+	struct config *config = NULL;
+	struct network *net = NULL;
+
+	go_on_with(FILE_WITH(A B_MISSING), &config, &net);
+	go_on_with(other, &config, &net);
+	assert_int_equal(alarms_count(set.alarms), 1);
+	assert_non_null(strstr(alarms_at(set.alarms, 0)->text, "no-such1"));
+
+	assert_int_equal(apply(start, start_net), 0);
+	config_destroy(config);
+	network_destroy(net);
+}
+
 static void refused_is_as_before(void **state)
 {
 	static const struct {
@@ -210,6 +271,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(slots_are_kept, open_set, close_set),
 		cmocka_unit_test_setup_teardown(refused_is_as_before, open_set, close_set),
+		cmocka_unit_test_setup_teardown(alarms_end_with_their_port, open_set, close_set),
+		cmocka_unit_test_setup_teardown(the_one_who_waits_is_named, open_set, close_set),
 	};
 	struct err_list errs = ERR_LIST_EMPTY;
 	struct config *config = parse(FILE_WITH(A B));
