@@ -179,6 +179,10 @@ static int number_tunnels(struct registry *r, const struct match *m)
 			continue;
 		}
 		id = ids_take(r->nexthops);
+		if (id > SPEC_TUNNELS_MAX) { /* the ids above it are for neighbours only */
+			ids_give_back(r->nexthops, id);
+			return -ENOSPC;
+		}
 		if (id == IDS_NONE)
 			return -ENOSPC;
 		r->next.tunnels[t] = r->new_tunnels[r->n_new_tunnels++] = id;

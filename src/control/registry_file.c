@@ -246,7 +246,7 @@ static int read_tunnel(struct reader *x)
 	if (x->n_words != 6 || x->book.spec.n_sites == 0)
 		return -EBADMSG;
 	t.has_key = strcmp(x->words[4], "-") != 0;
-	if (!read_number(x->words[1], UINT16_MAX, &id) ||
+	if (!read_number(x->words[1], SPEC_TUNNELS_MAX, &id) ||
 	    !read_ends(x->words[2], x->words[3], &t) ||
 	    (t.has_key && !read_number(x->words[4], UINT32_MAX, &key)) ||
 	    !read_name(x->words[5], t.name) || !ids_take_given(x->r->nexthops, (uint16_t)id))

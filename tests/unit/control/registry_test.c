@@ -6,6 +6,7 @@
  * behind it: with key 7.
  */
 #include "control/registry.h"
+#include "network/nexthop.h"
 
 #include "network/spec.h"
 
@@ -291,6 +292,22 @@ static void test_abort(void **state)
 	network_spec_fini(&many);
 }
 
+/* A network has no tunnel with an id above SPEC_TUNNELS_MAX, a neighbour may have one. */
+static void test_last_ids_are_neighbours(void **state)
+{
+	struct network_spec one = parse("a:a1@1");
+	struct registry_plan plan;
+	struct bed b = {.nexthops = ids_create(SPEC_TUNNELS_MAX + 1, SPEC_TUNNELS_MAX + 3)};
+
+	b.r = registry_create(b.nexthops);
+	assert_non_null(b.r);
+	assert_int_equal(registry_plan(b.r, &one, &plan), -ENOSPC);
+	assert_int_equal(ids_n_free(b.nexthops), 3);
+	assert_int_equal(ids_take(b.nexthops), SPEC_TUNNELS_MAX + 1);
+	end(&b);
+	network_spec_fini(&one);
+}
+
 /* --- the file --------------------------------------------------------------------------------- */
 
 static char path[64];
@@ -418,6 +435,22 @@ static void test_damage(void **state)
 	check_damage("a line without end", text, sizeof(text), 2);
 }
 
+/* The daemon's pool of ids is larger than what a tunnel may have. */
+static void test_id_of_a_neighbour(void **state)
+{
+	static const char text[] =
+		HEAD "site 1 a\ntunnel 65001 192.0.2.1 198.51.100.1 - t1\nend 2\n";
+	struct bed b = {.nexthops = ids_create(1, NEXTHOP_LAST)};
+	unsigned line = 0;
+
+	write_text(text, sizeof(text) - 1);
+	b.r = registry_create(b.nexthops);
+	assert_non_null(b.r);
+	assert_int_equal(registry_load(b.r, path, &line), -EBADMSG);
+	assert_int_equal(line, 3);
+	end(&b);
+}
+
 /* A good file that is cut off anywhere is a damaged one. */
 static void test_cut(void **state)
 {
@@ -467,8 +500,10 @@ int main(void)
 		cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_site_follows),
 		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_last_ids_are_neighbours),
 		cmocka_unit_test_setup_teardown(test_restart, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_damage, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_id_of_a_neighbour, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_cut, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_unwritable, make_folder, remove_folder),
 	};
