@@ -17,6 +17,7 @@ static const struct {
 } figures[] = {
 	{"forward", figure_forward, RIG_RINGS,
 	 "packets of open flows, both directions, beside a pass-through"},
+	{"clock", figure_clock, RIG_RINGS, "how fast the time stamp counter runs"},
 	{"stages", figure_stages, RIG_RINGS, "cycles a packet in each stage"},
 	{"setup", figure_setup, RIG_RINGS, "first packets of new flows until the table is full"},
 	{"start", figure_start, RIG_RINGS, "seconds to make a worker"},

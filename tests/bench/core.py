@@ -24,6 +24,9 @@ class Core:
             raise RuntimeError(f"{' '.join(args)}: {done.stderr.strip()}")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def clock(self, results):
+        results.machine["tsc_mhz"] = self.run("clock")[0]["tsc_mhz"]
+
     def forward(self, results):
         rounds = 1 if self.quick else 5
         found = {name: [] for name, _ in SIZES}
@@ -37,8 +40,25 @@ class Core:
                         peer="pass-through", peer_value=median(f["through"] for f in found[name]),
                         note=f"{median(f['gross'] for f in found[name]):.2f} Mpps with the generator "
                              f"in the loop; memory: {found[name][0]['memory']}")
-        results.set("growth_10m", flows=10000000,
-                    value=results.rows["forward_1m"].value / results.rows["forward_10m"].value)
+        self.growth(results)
+        self.record_limit(results, found["forward_1m"])
+
+    @staticmethod
+    def growth(results):
+        for name, flows, few, many in (("growth_64k", 65536, "forward_1k", "forward_64k"),
+                                       ("growth_1m", 1000000, "forward_1k", "forward_1m"),
+                                       ("growth_10m", 10000000, "forward_1m", "forward_10m")):
+            results.set(name, flows=flows, value=results.rows[few].value / results.rows[many].value)
+
+    @staticmethod
+    def record_limit(results, found):
+        """Each repeat has measured both, one after the other."""
+        ratios = [f["cycles"] / f["limit_cycles"] for f in found]
+        results.set("record_limit", flows=1000000, value=median(f["cycles"] for f in found),
+                    spread=spread(ratios), peer="hash, bucket and record alone",
+                    peer_value=median(f["limit_cycles"] for f in found),
+                    note=f"a record whose number is known: "
+                         f"{median(f['record_cycles'] for f in found):.1f} clocks")
 
     def stages(self, results):
         for name, flows in SIZES:
@@ -48,7 +68,9 @@ class Core:
     def setup(self, results):
         self.say("setup_1m")
         rates = [f["net"] for f in self.run("setup", repeat=3 if self.quick else 9)]
-        results.set("setup_1m", flows=1000000, value=median(rates), spread=spread(rates))
+        opened = results.rows.get("forward_1m")
+        results.set("setup_1m", flows=1000000, value=median(rates), spread=spread(rates),
+                    peer="packets of forward_1m", peer_value=opened.value if opened else None)
 
     def table(self, results):
         self.say("capacity_1m, flow_bytes")
@@ -102,7 +124,7 @@ class Core:
         self.say("workers_2, handover")
         runs = self.run("workers", repeat=1 if self.quick else 5)
         two = [f["two"] for f in runs]
-        results.set("workers_2", flows=1000000, value=median(two), spread=spread(two),
+        results.set("workers_2", flows=1000000, value=median(two), spread=spread(two), workers=2,
                     peer="one worker", peer_value=median(f["one"] for f in runs))
         cost = [f["handover_ns"] for f in runs]
         results.set("handover", flows=1000000, value=median(cost),

@@ -12,6 +12,7 @@ struct figure_options {
 };
 
 void figure_forward(const struct figure_options *o);
+void figure_clock(const struct figure_options *o);
 void figure_stages(const struct figure_options *o);
 void figure_setup(const struct figure_options *o);
 void figure_start(const struct figure_options *o);

@@ -7,6 +7,7 @@
 #include "figures.h"
 
 #include "flow/table.h"
+#include "limit.h"
 #include "loop.h"
 #include "stages.h"
 #include "worker/pipeline.h"
@@ -18,6 +19,7 @@
 enum {
 	SEQUENCE_MIN = 1 << 16,
 	STAGE_RUNS = 301,
+	LIMIT_FLOWS = 1000000, /* more would leave no huge pages to the gateway */
 };
 
 struct open_flows {
@@ -57,22 +59,34 @@ static double mpps(double cycles_a_packet)
 	return (double)rte_get_tsc_hz() / cycles_a_packet / 1e6;
 }
 
+void figure_clock(const struct figure_options *o)
+{
+	(void)o;
+	printf("{\"tsc_mhz\": %.3f}\n", (double)rte_get_tsc_hz() / 1e6);
+}
+
 void figure_forward(const struct figure_options *o)
 {
 	struct open_flows f = open_flows(o);
+	struct limit *limit = o->flows <= LIMIT_FLOWS ? limit_create(o->flows) : NULL;
 
 	loop_run(f.traffic, &f.sequence, LOOP_HOMEWARD, 2ULL * o->flows); /* warm */
 	for (unsigned i = 0; i < o->repeat; i++) {
 		struct loop_result a = loop_run(f.traffic, &f.sequence, LOOP_HOMEWARD, o->packets);
 		struct loop_result b = loop_run(f.traffic, &f.sequence, LOOP_THROUGH, o->packets);
+		struct limit_result c = {0};
 
+		if (limit != NULL)
+			c = limit_run(limit, o->packets / 2);
 		printf("{\"flows\": %u, \"memory\": \"%s\", \"gross\": %.3f, \"net\": %.3f, "
 		       "\"through\": %.3f, \"cycles\": %.2f, \"through_cycles\": %.2f, "
-		       "\"longest_cycles\": %" PRIu64 "}\n",
+		       "\"limit_cycles\": %.2f, \"record_cycles\": %.2f, \"longest_cycles\": "
+		       "%" PRIu64 "}\n",
 		       o->flows, f.memory, mpps(a.cycles), mpps(a.inside), mpps(b.cycles), a.inside,
-		       b.cycles, a.longest);
+		       b.cycles, c.table, c.record, a.longest);
 		fflush(stdout);
 	}
+	limit_destroy(limit);
 	close_flows(&f);
 }
 

@@ -24,7 +24,7 @@ static uint32_t random_below(uint64_t *state, uint32_t n)
 	return (uint32_t)(((random_next(state) >> 32) * n) >> 32);
 }
 
-static void shuffle(uint32_t *order, uint32_t n, uint64_t *random)
+void numbers_shuffle(uint32_t *order, uint32_t n, uint64_t *random)
 {
 	for (uint32_t i = n; i > 1; i--) {
 		uint32_t k = random_below(random, i), kept = order[i - 1];
@@ -75,8 +75,8 @@ struct sequence traffic_make_sequence(const struct traffic *t, uint32_t at_least
 		uint32_t i = (uint32_t)(k % t->n_flows);
 
 		if (i == 0) {
-			shuffle(forward, t->n_flows, &random);
-			shuffle(back, t->n_flows, &random);
+			numbers_shuffle(forward, t->n_flows, &random);
+			numbers_shuffle(back, t->n_flows, &random);
 		}
 		shot_forward(forward[i], &s.shots[at]);
 		shot_return(back[i], &t->mappings[back[i]], &s.shots[at + PER_DIRECTION]);

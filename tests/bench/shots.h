@@ -66,6 +66,7 @@ void shot_verify(const struct rte_mbuf *m, enum flow_dir dir, const struct mappi
 
 /* Into random order, the same in each run. */
 void shots_shuffle(struct shot *shots, uint32_t n);
+void numbers_shuffle(uint32_t *order, uint32_t n, uint64_t *random); /* *@random: the seed */
 
 static inline uint32_t shot_flow(const struct shot *shot)
 {
