@@ -20,6 +20,9 @@ static const struct {
 	{"clock", figure_clock, RIG_RINGS, "how fast the time stamp counter runs"},
 	{"stages", figure_stages, RIG_RINGS, "cycles a packet in each stage"},
 	{"setup", figure_setup, RIG_RINGS, "first packets of new flows until the table is full"},
+	{"tunnels", figure_tunnels, RIG_RINGS, "forward with many tunnels beside forward with 64"},
+	{"setup-many", figure_setup_many, RIG_RINGS,
+	 "setup with many sites, and with many routes, beside setup with 64 and one"},
 	{"start", figure_start, RIG_RINGS, "seconds to make a worker"},
 	{"capacity", figure_capacity, RIG_RINGS, "flows that a table holds, and bytes of each"},
 	{"teardown", figure_teardown, RIG_RINGS, "flows ended a second when all are too old"},
@@ -39,8 +42,8 @@ static const struct {
 
 static void usage(FILE *out)
 {
-	fputs("bench-core FIGURE [--flows N] [--packets N] [--repeat N] [--cpu N] [--socket "
-	      "NAME]\n\n",
+	fputs("bench-core FIGURE [--flows N] [--packets N] [--repeat N] [--tunnels N] [--cpu N] "
+	      "[--socket NAME]\n\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
 		fprintf(out, "  %-24s %s\n", figures[i].name, figures[i].help);
@@ -59,13 +62,18 @@ static uint64_t number(const char *text)
 static struct figure_options parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"flows", required_argument, NULL, 'f'},  {"packets", required_argument, NULL, 'p'},
-		{"repeat", required_argument, NULL, 'r'}, {"socket", required_argument, NULL, 's'},
-		{"cpu", required_argument, NULL, 'c'},	  {0},
+		{"flows", required_argument, NULL, 'f'},
+		{"packets", required_argument, NULL, 'p'},
+		{"repeat", required_argument, NULL, 'r'},
+		{"socket", required_argument, NULL, 's'},
+		{"cpu", required_argument, NULL, 'c'},
+		{"tunnels", required_argument, NULL, 't'},
+		{0},
 	};
 	struct figure_options o = {.flows = 1000000,
 				   .packets = 10000000,
 				   .repeat = 5,
+				   .tunnels = 10000,
 				   .cpu = 1,
 				   .cpu2 = 0,
 				   .socket = "homeward-bench"};
@@ -85,6 +93,11 @@ static struct figure_options parse(int argc, char **argv)
 			break;
 		case 'r':
 			o.repeat = (unsigned)n;
+			break;
+		case 't':
+			if (n < 2 || n % 2 != 0 || n > SPEC_TUNNELS_MAX)
+				rig_fail("tunnels: an even number up to %d", SPEC_TUNNELS_MAX);
+			o.tunnels = (unsigned)n;
 			break;
 		case 's':
 			o.socket = optarg;

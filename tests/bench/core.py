@@ -60,6 +60,16 @@ class Core:
                     note=f"a record whose number is known: "
                          f"{median(f['record_cycles'] for f in found):.1f} clocks")
 
+    def tunnels(self, results):
+        for name, tunnels in (("forward_tunnels_10k", 10000), ("forward_tunnels_60k", 60000)):
+            self.say(name)
+            found = self.run("tunnels", tunnels=tunnels, repeat=1 if self.quick else 5)
+            ratios = [f["ratio"] for f in found]
+            results.set(name, flows=found[0]["flows"], value=median(ratios), spread=spread(ratios),
+                        note=f"{median(f['cycles'] for f in found):.0f} cycles a packet, with 64 "
+                             f"tunnels {median(f['few_cycles'] for f in found):.0f}; "
+                             f"{median(f['net'] for f in found):.2f} Mpps")
+
     def stages(self, results):
         for name, flows in SIZES:
             self.say(f"stages of {name}")
@@ -71,6 +81,17 @@ class Core:
         opened = results.rows.get("forward_1m")
         results.set("setup_1m", flows=1000000, value=median(rates), spread=spread(rates),
                     peer="packets of forward_1m", peer_value=opened.value if opened else None)
+
+    def setup_many(self, results):
+        self.say("setup_sites_10k, setup_routes_100k")
+        found = self.run("setup-many", repeat=2 if self.quick else 9)
+        usual = median(f["usual"] for f in found)
+        for name, key in (("setup_sites_10k", "sites"), ("setup_routes_100k", "routes")):
+            ratios = [f[key] / f["usual"] for f in found]
+            results.set(name, flows=found[0]["flows"], value=usual * median(ratios),
+                        spread=spread(ratios), peer="64 sites, one route", peer_value=usual)
+        far = median(f["routes_servers"] / f["usual"] for f in found)
+        results.rows["setup_routes_100k"].note = f"{far:.2f} x with 65,536 servers instead of 4,096"
 
     def table(self, results):
         self.say("capacity_1m, flow_bytes")

@@ -7,6 +7,7 @@ struct figure_options {
 	uint32_t flows;
 	uint64_t packets; /* a repeat */
 	unsigned repeat;
+	unsigned tunnels; /* of the large network */
 	int cpu, cpu2; /* the second one for the second worker */
 	const char *socket; /* memif: names it */
 };
@@ -15,6 +16,8 @@ void figure_forward(const struct figure_options *o);
 void figure_clock(const struct figure_options *o);
 void figure_stages(const struct figure_options *o);
 void figure_setup(const struct figure_options *o);
+void figure_tunnels(const struct figure_options *o);
+void figure_setup_many(const struct figure_options *o);
 void figure_start(const struct figure_options *o);
 void figure_capacity(const struct figure_options *o);
 void figure_teardown(const struct figure_options *o);

@@ -69,7 +69,7 @@ static void print_sites(FILE *out, unsigned which)
 static char *make_yaml(unsigned which, uint32_t flows)
 {
 	/* the last sixteenth of the table is for sites with few flows */
-	char *own = rig_yaml(flows / 8 * 9, &egress), *text = NULL;
+	char *own = rig_yaml(flows / 8 * 9, &egress, &shape_usual), *text = NULL;
 	char *at = strstr(own, "egress:\n"), *addresses = strstr(at, "      - {address");
 	size_t len;
 	FILE *out = open_memstream(&text, &len);

@@ -206,7 +206,7 @@ static void generate(const struct figure_options *o, bool through)
 	g->mappings = view.mappings = calloc(o->flows, sizeof(*g->mappings));
 	if (g->mappings == NULL)
 		rig_fail("no memory");
-	shots_templates(&g->templates);
+	shots_templates(&g->templates, &shape_usual);
 	rig_memif_ports(g->ethdevs);
 	for (unsigned d = 0; d < 2; d++)
 		rig_buffers(g->frames[d], RIG_BURST);

@@ -225,7 +225,7 @@ static struct side *side_create(struct rig *rig, unsigned index, int cpu, uint32
 	s->rig = rig;
 	s->index = index;
 	s->cpu = cpu;
-	shots_templates(&s->templates);
+	shots_templates(&s->templates, &shape_usual);
 	for (uint32_t i = 0; i < n_flows; i++) {
 		if (owner_of(rig, i) == index)
 			flows[s->n++] = i;

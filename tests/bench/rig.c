@@ -26,7 +26,7 @@ enum {
 	BUFFERS_MEMIF = 8191,
 	BUFFERS_CACHED = 256, /* those given back last are used first */
 	BUFFER_SIZE = 512 + RTE_PKTMBUF_HEADROOM,
-	HUGE_PAGES_FOR_DPDK = 16,
+	HUGE_PAGES_FOR_DPDK = 24,
 };
 
 static struct rte_mempool *pool;
@@ -100,7 +100,7 @@ void rig_start_dpdk(int cpu, enum rig_start how, const char *socket)
 		(char *)"--log-level=error",
 		(char *)"--force-max-simd-bitwidth=256",
 		(char *)"-m",
-		(char *)"16",
+		(char *)"48",
 		(char *)(huge ? "--in-memory" : "--no-huge"),
 		vdevs[0],
 		vdevs[1],
@@ -227,13 +227,34 @@ static void close_port(const struct rig *rig, const struct rig_port *port)
 	}
 }
 
-/* Every port has one default route; its neighbour's id = highest of a tunnel + port number + 1. */
+/* Every port has a default route, and the uplink those of the shape. */
+static struct route4 *make_routes(const struct rig *rig, uint16_t first, size_t *n)
+{
+	struct route4 *routes;
+
+	*n = RIG_PORTS + rig->shape.routes;
+	routes = calloc(*n, sizeof(*routes));
+	if (routes == NULL)
+		rig_fail("no memory for routes");
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		routes[i] = (struct route4){.port = (uint8_t)i, .nexthop = (uint16_t)(first + i)};
+	for (unsigned i = 0; i < rig->shape.routes; i++)
+		routes[RIG_PORTS + i] = (struct route4){
+			.prefix = shape_route(i),
+			.port = RIG_UPLINK,
+			.nexthop = (uint16_t)(first + RIG_UPLINK),
+		};
+	return routes;
+}
+
+/* The neighbour of a port has the id: highest of a tunnel + port number + 1. */
 static void make_nexthops(struct rig *rig)
 {
 	uint16_t first = (uint16_t)(rig->net->max_tunnel + 1);
 	struct nexthop *at = calloc(first + RIG_PORTS, sizeof(*at));
-	struct route4 routes[RIG_PORTS] = {0};
 	uint8_t macs[RIG_PORTS][6] = {0};
+	struct route4 *routes;
+	size_t n;
 
 	if (at == NULL)
 		rig_fail("no memory");
@@ -241,21 +262,21 @@ static void make_nexthops(struct rig *rig)
 		memcpy(macs[i], describe_port(rig, i, 0).mac, 6);
 		at[first + i] = nexthop_to_neighbour((uint8_t)i, macs[i],
 						     rig->config->ports[i].next_hop_mac, 1500);
-		routes[i].port = (uint8_t)i;
-		routes[i].nexthop = (uint16_t)(first + i);
 	}
 	for (uint16_t t = 1; t < first; t++)
 		at[t] = nexthop_to_tunnel(rig->net, t, first + RIG_UNDERLAY,
 					  &at[first + RIG_UNDERLAY], rig->net->tunnels[t].mtu);
+	routes = make_routes(rig, first, &n);
 	rig->nexthops = nexthops_create(&(struct nexthops_spec){
 		.at = at,
 		.n = first + RIG_PORTS,
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = RIG_PORTS,
-		.routes = {.routes = routes, .n_routes = ARRAY_SIZE(routes)},
+		.routes = {.routes = routes, .n_routes = n},
 	});
 	if (rig->nexthops == NULL)
 		rig_fail("no memory for neighbours");
+	free(routes);
 	free(at);
 }
 
@@ -317,21 +338,22 @@ static struct rig *finish(struct rig *rig)
 	return rig;
 }
 
-static struct rig *begin(const char *yaml, unsigned workers)
+static struct rig *begin(const char *yaml, unsigned workers, const struct shape *shape)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	if (rig == NULL)
 		rig_fail("no memory");
 	rig->n_workers = workers;
+	rig->shape = *shape;
 	read_config(rig, yaml);
 	return rig;
 }
 
-struct rig *rig_create_yaml(const char *yaml, unsigned workers)
+static struct rig *create(const char *yaml, unsigned workers, const struct shape *shape)
 {
 	static unsigned serial;
-	struct rig *rig = begin(yaml, workers);
+	struct rig *rig = begin(yaml, workers, shape);
 
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		open_port(rig, i, serial);
@@ -339,9 +361,23 @@ struct rig *rig_create_yaml(const char *yaml, unsigned workers)
 	return finish(rig);
 }
 
+struct rig *rig_create_yaml(const char *yaml, unsigned workers)
+{
+	return create(yaml, workers, &shape_usual);
+}
+
+struct rig *rig_create_shape(uint32_t capacity, const struct shape *shape)
+{
+	char *yaml = rig_yaml(capacity, &usual, shape);
+	struct rig *rig = create(yaml, 1, shape);
+
+	free(yaml);
+	return rig;
+}
+
 struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress)
 {
-	char *yaml = rig_yaml(capacity, egress);
+	char *yaml = rig_yaml(capacity, egress, &shape_usual);
 	struct rig *rig = rig_create_yaml(yaml, workers);
 
 	free(yaml);
@@ -355,8 +391,8 @@ struct rig *rig_create(uint32_t capacity, unsigned workers)
 
 struct rig *rig_create_memif(uint32_t capacity)
 {
-	char *yaml = rig_yaml(capacity, &usual);
-	struct rig *rig = begin(yaml, 1);
+	char *yaml = rig_yaml(capacity, &usual, &shape_usual);
+	struct rig *rig = begin(yaml, 1, &shape_usual);
 	uint16_t ethdevs[RIG_PORTS];
 
 	free(yaml);

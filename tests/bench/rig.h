@@ -3,8 +3,8 @@
  *
  *   generator --> [ ring ] -> worker_turn() -> [ ring ] --> generator, all on one thread
  *
- * Two ports as in a machine with two NICs: tunnels on one, the Internet on the other. SITES sites
- * with the same private addresses, each with one keyed GRE tunnel.
+ * Two ports as in a machine with two NICs: tunnels on one, the Internet on the other. RIG_SITES sites
+ * with the same private addresses, each with one keyed GRE tunnel, or a network of another shape.
  *
  * An error ends the program with a sentence: a benchmark has no caller that could handle it.
  */
@@ -12,6 +12,7 @@
 
 #include "control/config/config.h"
 #include "network/network.h"
+#include "shape.h"
 #include "worker/worker.h"
 
 #include <stdint.h>
@@ -41,6 +42,7 @@ struct rig_port {
 };
 
 struct rig {
+	struct shape shape;
 	struct config *config;
 	struct network *net;
 	struct nexthops *nexthops;
@@ -71,13 +73,16 @@ struct rig_egress {
 };
 
 /* The configuration; free() it. */
-char *rig_yaml(uint32_t capacity, const struct rig_egress *egress);
+char *rig_yaml(uint32_t capacity, const struct rig_egress *egress, const struct shape *shape);
 
 /* @workers workers with room for @capacity flows each; same secret in each run. */
 struct rig *rig_create(uint32_t capacity, unsigned workers);
 
 /* The same with another pool than the usual one. */
 struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress);
+
+/* One worker in a network of another shape. */
+struct rig *rig_create_shape(uint32_t capacity, const struct shape *shape);
 
 /* The same with another configuration: its ports are RIG_UNDERLAY and RIG_UPLINK, its first sites
  * those of rig_yaml(). */

@@ -8,7 +8,29 @@
 
 enum { CAPACITY_MIN = 1024 /* a configuration may not ask for less */ };
 
-char *rig_yaml(uint32_t capacity, const struct rig_egress *egress)
+static void print_address(FILE *out, uint32_t addr)
+{
+	fprintf(out, "%u.%u.%u.%u", addr >> 24, addr >> 16 & 255, addr >> 8 & 255, addr & 255);
+}
+
+static void print_tunnel(FILE *out, unsigned tunnel)
+{
+	fprintf(out, "      - {name: t%u, key: %u, local: 198.51.100.1, remote: ", tunnel, tunnel);
+	print_address(out, shape_remote(tunnel));
+	fputs(", port: underlay}\n", out);
+}
+
+static void print_sites(FILE *out, const struct shape *shape)
+{
+	for (unsigned t = 0; t < shape->tunnels; t++) {
+		if (t % shape->tunnels_per_site == 0)
+			fprintf(out, "  - name: s%u\n    prefixes: [10.0.0.0/8]\n    tunnels:\n",
+				t / shape->tunnels_per_site);
+		print_tunnel(out, t);
+	}
+}
+
+char *rig_yaml(uint32_t capacity, const struct rig_egress *egress, const struct shape *shape)
 {
 	char *text = NULL;
 	size_t size;
@@ -24,12 +46,7 @@ char *rig_yaml(uint32_t capacity, const struct rig_egress *egress)
 		"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
 		"sites:\n",
 		capacity);
-	for (unsigned s = 0; s < RIG_SITES; s++)
-		fprintf(out,
-			"  - name: s%u\n    prefixes: [10.0.0.0/8]\n    tunnels:\n"
-			"      - {name: t%u, key: %u, local: 198.51.100.1, remote: 192.0.2.%u, "
-			"port: underlay}\n",
-			s, s, s, s + 1);
+	print_sites(out, shape);
 	fprintf(out,
 		"egress:\n  - name: internet\n    port: uplink\n    slice-size: %u\n    "
 		"addresses:\n",

@@ -64,6 +64,7 @@ struct sequence traffic_make_sequence(const struct traffic *t, uint32_t at_least
 	uint32_t rounds = (at_least / 2 + t->n_flows - 1) / t->n_flows;
 	uint64_t per_direction = (uint64_t)t->n_flows * (rounds == 0 ? 1 : rounds);
 	struct sequence s = {.n_bursts = (uint32_t)(per_direction / PER_DIRECTION)};
+	const struct shape *shape = &t->rig->shape;
 	uint64_t random = 1;
 
 	s.bytes = ((uint64_t)s.n_bursts + 1) * RIG_BURST * sizeof(struct shot);
@@ -78,8 +79,8 @@ struct sequence traffic_make_sequence(const struct traffic *t, uint32_t at_least
 			numbers_shuffle(forward, t->n_flows, &random);
 			numbers_shuffle(back, t->n_flows, &random);
 		}
-		shot_forward(forward[i], &s.shots[at]);
-		shot_return(back[i], &t->mappings[back[i]], &s.shots[at + PER_DIRECTION]);
+		shot_forward_in(shape, forward[i], &s.shots[at]);
+		shot_return_in(shape, back[i], &t->mappings[back[i]], &s.shots[at + PER_DIRECTION]);
 	}
 	free(forward);
 	free(back);

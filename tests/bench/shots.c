@@ -13,26 +13,8 @@
 
 enum {
 	GRE_LEN = 8, /* with key */
-	HOSTS = 4000,
-	SERVERS = 4096,
-	FIRST_PORT = 10000,
 	SERVER_PORT = 443,
 };
-
-static uint32_t flow_src(uint32_t flow)
-{
-	return UINT32_C(0x0a000001) + flow / RIG_SITES % HOSTS;
-}
-
-static uint32_t flow_dst(uint32_t flow)
-{
-	return UINT32_C(0x08080000) + (flow * UINT32_C(0x9e3779b1) >> 20) % SERVERS;
-}
-
-static uint16_t flow_sport(uint32_t flow)
-{
-	return (uint16_t)(FIRST_PORT + flow / RIG_SITES / HOSTS);
-}
 
 static void make_shot(struct shot *shot, be32_t src, be32_t dst, be16_t sport, be16_t dport,
 		      uint32_t flow)
@@ -58,24 +40,39 @@ static void make_shot(struct shot *shot, be32_t src, be32_t dst, be16_t sport, b
 	wire_put_be16(udp + UDP_CHECKSUM, (uint16_t)~checksum_fold(sum));
 }
 
+static void make_forward(const struct shape *s, uint32_t flow, uint32_t server, struct shot *shot)
+{
+	make_shot(shot, htonl(shape_src(s, flow)), htonl(server), htons(shape_sport(s, flow)),
+		  htons(SERVER_PORT), flow);
+}
+
+void shot_forward_in(const struct shape *s, uint32_t flow, struct shot *shot)
+{
+	make_forward(s, flow, shape_dst(s, flow), shot);
+}
+
 void shot_forward(uint32_t flow, struct shot *shot)
 {
-	make_shot(shot, htonl(flow_src(flow)), htonl(flow_dst(flow)), htons(flow_sport(flow)),
-		  htons(SERVER_PORT), flow);
+	shot_forward_in(&shape_usual, flow, shot);
 }
 
 void shot_forward_to(uint32_t flow, uint32_t server, struct shot *shot)
 {
-	make_shot(shot, htonl(flow_src(flow)), htonl(server), htons(flow_sport(flow)),
-		  htons(SERVER_PORT), flow);
+	make_forward(&shape_usual, flow, server, shot);
+}
+
+void shot_return_in(const struct shape *s, uint32_t flow, const struct mapping *m,
+		    struct shot *shot)
+{
+	make_shot(shot, htonl(shape_dst(s, flow)), m->addr, htons(SERVER_PORT), m->port, flow);
 }
 
 void shot_return(uint32_t flow, const struct mapping *m, struct shot *shot)
 {
-	make_shot(shot, htonl(flow_dst(flow)), m->addr, htons(SERVER_PORT), m->port, flow);
+	shot_return_in(&shape_usual, flow, m, shot);
 }
 
-static void make_forward_template(uint8_t *frame, unsigned site)
+static void make_forward_template(uint8_t *frame, unsigned tunnel)
 {
 	uint8_t *ip = frame + ETHER_LEN, *gre = ip + IPV4_LEN;
 
@@ -84,19 +81,26 @@ static void make_forward_template(uint8_t *frame, unsigned site)
 	wire_put_be16(ip + IPV4_LENGTH, htons(IPV4_LEN + GRE_LEN + INNER_LEN));
 	ip[IPV4_TTL] = 64;
 	ip[IPV4_PROTO] = PROTO_GRE;
-	wire_put_be32(ip + IPV4_SRC, htonl(IP(192, 0, 2, 1) + site));
+	wire_put_be32(ip + IPV4_SRC, htonl(shape_remote(tunnel)));
 	wire_put_be32(ip + IPV4_DST, htonl(IP(198, 51, 100, 1)));
 	wire_put_be16(ip + IPV4_CHECKSUM, checksum_make(ip, IPV4_LEN));
 	gre[0] = 0x20; /* with key */
 	wire_put_be16(gre + 2, htons(ETHER_IPV4));
-	wire_put_be32(gre + 4, htonl(site));
+	wire_put_be32(gre + 4, htonl(tunnel));
 }
 
-void shots_templates(struct templates *t)
+void shot_put_tunnel(uint8_t *frame, unsigned tunnel)
+{
+	memset(frame, 0, HEAD_FORWARD);
+	make_forward_template(frame, tunnel);
+}
+
+void shots_templates(struct templates *t, const struct shape *s)
 {
 	memset(t, 0, sizeof(*t));
-	for (unsigned s = 0; s < RIG_SITES; s++)
-		make_forward_template(t->heads[s], s);
+	t->tunnels = s->tunnels;
+	for (unsigned i = 0; i < RIG_SITES; i++)
+		make_forward_template(t->heads[i], i);
 	memcpy(t->heads[TEMPLATE_INTERNET], "\x02\0\0\0\0\x02\x02\0\0\0\0\xbb\x08\0", ETHER_LEN);
 }
 
@@ -116,8 +120,8 @@ uint32_t shot_learn(const struct rte_mbuf *m, struct mapping *mappings, uint32_t
 	return flow;
 }
 
-void shot_verify(const struct rte_mbuf *m, enum flow_dir dir, const struct mapping *mappings,
-		 uint32_t n_flows)
+void shot_verify(const struct rte_mbuf *m, enum flow_dir dir, const struct shape *s,
+		 const struct mapping *mappings, uint32_t n_flows)
 {
 	const struct mapping *map;
 	struct frame f;
@@ -132,13 +136,14 @@ void shot_verify(const struct rte_mbuf *m, enum flow_dir dir, const struct mappi
 		rig_fail("a frame of no flow came out");
 	map = &mappings[flow];
 	if (dir == FLOW_FORWARD)
-		good = f.outer_dst == 0 && f.src == ntohl(map->addr) && f.dst == flow_dst(flow) &&
-		       f.sport == ntohs(map->port) && f.dport == SERVER_PORT;
+		good = f.outer_dst == 0 && f.src == ntohl(map->addr) &&
+		       f.dst == shape_dst(s, flow) && f.sport == ntohs(map->port) &&
+		       f.dport == SERVER_PORT;
 	else
-		good = f.has_key && f.key == flow % RIG_SITES &&
-		       f.outer_dst == IP(192, 0, 2, 1) + flow % RIG_SITES &&
-		       f.src == flow_dst(flow) && f.dst == flow_src(flow) &&
-		       f.sport == SERVER_PORT && f.dport == flow_sport(flow);
+		good = f.has_key && f.key == flow % s->tunnels &&
+		       f.outer_dst == shape_remote(flow % s->tunnels) &&
+		       f.src == shape_dst(s, flow) && f.dst == shape_src(s, flow) &&
+		       f.sport == SERVER_PORT && f.dport == shape_sport(s, flow);
 	if (!good || f.proto != PROTO_UDP || f.ttl != 63)
 		rig_fail("flow %u: a frame came out with the wrong headers", flow);
 }

@@ -29,7 +29,7 @@ struct traffic *traffic_create(struct rig *rig, uint32_t n_flows)
 	t->mappings = memory_map((size_t)n_flows * sizeof(t->mappings[0]), NULL);
 	if (t->mappings == NULL)
 		rig_fail("no memory for %u flows", n_flows);
-	shots_templates(&t->templates);
+	shots_templates(&t->templates, &rig->shape);
 	for (unsigned d = 0; d < 2; d++)
 		rig_buffers(t->free[d], BUFFERS_PER_DIRECTION);
 	return t;
@@ -106,7 +106,7 @@ void traffic_send_first(struct traffic *t, uint32_t from, unsigned n)
 
 	t->next_free[FLOW_FORWARD] = 0; /* all are home */
 	for (unsigned i = 0; i < n; i++)
-		shot_forward(from + i, &shots[i]);
+		shot_forward_in(&t->rig->shape, from + i, &shots[i]);
 	traffic_send(t, FLOW_FORWARD, shots, n);
 }
 
@@ -161,6 +161,6 @@ void traffic_verify(struct traffic *t, struct sequence *s)
 	traffic_collect_burst(t);
 	for (unsigned d = 0; d < 2; d++) {
 		for (unsigned i = 0; i < PER_DIRECTION; i++)
-			shot_verify(mbufs[d][i], d, t->mappings, t->n_flows);
+			shot_verify(mbufs[d][i], d, &t->rig->shape, t->mappings, t->n_flows);
 	}
 }
