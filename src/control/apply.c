@@ -111,15 +111,11 @@ static void drop_network(struct apply *a, struct prepared *p)
 	network_destroy(p->net);
 }
 
-/* The same. */
+/* 0, or -ENOMEM. */
 static int make_nexthops(struct apply *a, struct prepared *p)
 {
-	path_mtus_follow(a->parts.paths, p->net);
 	p->nexthops = neighbours_prepare(a->parts.neighbours, p->net);
-	if (p->nexthops != NULL)
-		return 0;
-	path_mtus_follow(a->parts.paths, current(a));
-	return -ENOMEM;
+	return p->nexthops != NULL ? 0 : -ENOMEM;
 }
 
 /* 0, or -errno and sentences in @errs: all is as before. Ports first: nexthops lead to them. */
@@ -167,6 +163,7 @@ static void publish(struct apply *a, const struct prepared *p, struct stopwatch 
 						.next = a->next},
 			  &replaced);
 	took(watch, "publication");
+	path_mtus_follow(parts->paths, p->net);
 	neighbours_commit(parts->neighbours);
 	ports_commit(parts->ports, parts->port_life, a->job.config, p->net, &a->job.ports);
 	a->job.ports.added = a->job.ports.removed = a->job.ports.closed_first = 0;

@@ -58,12 +58,14 @@ void path_mtus_destroy(struct path_mtus *p)
 	free(p);
 }
 
-/* Copies what was learned of the path of tunnel @id to @net. */
+/* Is what was learned of the path of tunnel @id still true in @net? */
 static bool keeps_path(const struct path_mtus *p, const struct network *net, uint16_t id)
 {
 	const struct network *old = p->net;
 	struct addr6 local, remote, old_local, old_remote;
 
+	if (net == old)
+		return true;
 	if (!network_has_tunnel(old, id) || !network_has_tunnel(net, id))
 		return false;
 	local = network_tunnel_local(net, id);
@@ -81,10 +83,10 @@ void path_mtus_follow(struct path_mtus *p, const struct network *net)
 	uint32_t max = p->net->max_tunnel > net->max_tunnel ? p->net->max_tunnel : net->max_tunnel;
 
 	for (uint32_t id = 1; id <= max; id++) {
-		if (keeps_path(p, net, (uint16_t)id))
+		if (p->paths[id].mtu == 0 || keeps_path(p, net, (uint16_t)id))
 			continue;
-		p->n_known -= p->paths[id].mtu != 0;
-		p->paths[id] = (struct path){0};
+		p->n_known--;
+		p->paths[id].mtu = 0;
 	}
 	p->net = net;
 }
@@ -109,7 +111,7 @@ struct tunnel_mtu path_mtu_of(const struct path_mtus *p, const struct network *n
 		least = (struct tunnel_mtu){port, MTU_BY_PORT};
 	if (path->route != 0 && route < least.mtu)
 		least = (struct tunnel_mtu){route, MTU_BY_ROUTE};
-	if (path->mtu != 0 && path->mtu < least.mtu)
+	if (path->mtu != 0 && path->mtu < least.mtu && keeps_path(p, net, tunnel))
 		least = (struct tunnel_mtu){path->mtu, MTU_BY_PATH};
 	return least;
 }

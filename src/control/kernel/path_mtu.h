@@ -38,8 +38,8 @@ struct path_mtus *path_mtus_create(const struct network *net);
 void path_mtus_destroy(struct path_mtus *p); /* accepts NULL */
 
 /*
- * From now on the network is @net. A tunnel whose ends and port are unchanged keeps what was
- * learned. The previous network is no longer used.
+ * All workers have @net. A tunnel whose ends and port are unchanged keeps what was learned; for
+ * others it is forgotten. The previous network is no longer used.
  */
 void path_mtus_follow(struct path_mtus *p, const struct network *net);
 
@@ -63,7 +63,10 @@ bool path_mtus_age(struct path_mtus *p, uint64_t now_s);
  */
 void path_mtus_set_lower(struct path_mtus *p, uint16_t tunnel, uint16_t port, uint16_t route);
 
-/* The largest inner packet that fits; with @p NULL the tunnel's own `mtu`. */
+/*
+ * The largest inner packet that fits into @tunnel of @net, which may be a network that is not
+ * published yet; with @p NULL the tunnel's own `mtu`.
+ */
 struct tunnel_mtu path_mtu_of(const struct path_mtus *p, const struct network *net,
 			      uint16_t tunnel);
 

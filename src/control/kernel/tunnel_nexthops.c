@@ -4,8 +4,7 @@
  *
  * Behind a tunnel's id is the Ethernet header of the neighbour towards its far end, so a packet
  * needs only the nexthop and the tunnel's own headers. A tunnel that was removed from the network
- * keeps its id until no flow has it. Until then its substitute is used, or packets to it are
- * dropped.
+ * keeps its id until no flow has it. Until then packets to it go by its successor, or are dropped.
  */
 #include "control/kernel/view.h"
 
@@ -68,11 +67,14 @@ static struct nexthop nexthop_of(const struct view *v, const struct network *net
 {
 	const struct view_tunnel *t = &v->tunnels[id];
 	uint16_t via = view_tunnel_via(v, id);
-	struct nexthop n = {.kind = NEXTHOP_KIND_DROP, .mtu = NEXTHOP_MTU_ANY};
+	struct nexthop n;
 
-	if (network_has_tunnel(net, id))
-		n = nexthop_to_tunnel(net, id, via, via == NEXTHOP_NONE ? NULL : &v->rows.out[via],
-				      t->mtu);
+	if (!network_has_tunnel(net, id))
+		return (struct nexthop){.kind = NEXTHOP_KIND_DROP,
+					.mtu = NEXTHOP_MTU_ANY,
+					.substitute = t->successor,
+					.down = t->down};
+	n = nexthop_to_tunnel(net, id, via, via == NEXTHOP_NONE ? NULL : &v->rows.out[via], t->mtu);
 	n.substitute = t->substitute;
 	n.down = t->down;
 	return n;
@@ -91,7 +93,7 @@ bool view_compile_tunnels(struct view *v, const struct network *net)
 
 	for (size_t i = 0; i < net->n_retired; i++)
 		if (is_retired(v, net->retired[i].id))
-			know(v, net->retired[i].id)->substitute = net->retired[i].successor;
+			know(v, net->retired[i].id)->successor = net->retired[i].successor;
 	for (uint16_t id = 1; id <= v->max_tunnel; id++) {
 		struct nexthop n;
 

@@ -43,7 +43,8 @@ struct view_port {
 struct view_tunnel {
 	int row; /* the row that its packets go by; ROWS_NONE: no route */
 	uint16_t mtu; /* of inner packets */
-	uint16_t substitute; /* used while the tunnel is down or gone; NEXTHOP_NONE: none */
+	uint16_t substitute; /* used while the tunnel is down; NEXTHOP_NONE: none */
+	uint16_t successor; /* used when the tunnel has been removed; NEXTHOP_NONE: none */
 	bool down; /* a monitor reports that it does not work */
 	bool known;
 };

@@ -100,7 +100,7 @@ static void is_gone_and_another_stands_in(void **state)
 	assert_tunnel(3, 2, true);
 	assert_int_equal(table->at[3].ethernet[5], 1);
 	census(none); /* nobody meant it: what stood in is forgotten, too */
-	assert_int_equal(v.tunnels[3].substitute, NEXTHOP_NONE);
+	assert_int_equal(v.tunnels[3].successor, NEXTHOP_NONE);
 	assert_false(v.tunnels[3].known);
 	assert_false(compile()); /* though the network still names it */
 }
@@ -143,6 +143,29 @@ static void never_was(void **state)
 	assert_false(compile());
 }
 
+/* A network without the tunnel was prepared and given up: nothing stands in for the tunnel later. */
+static void is_there_again(void **state)
+{
+	struct retired_tunnel retired = {.id = 3, .site = 1, .successor = 2};
+
+	compile();
+	net.retired = &retired;
+	net.n_retired = 1;
+	net.n_tunnels = net.max_tunnel = 2;
+	v.routes_changed = true;
+	assert_true(compile());
+	assert_tunnel(3, 2, true);
+	net.n_retired = 0;
+	net.n_tunnels = net.max_tunnel = 3;
+	v.routes_changed = true;
+	assert_true(compile());
+	assert_tunnel(3, 3, true);
+	assert_int_equal(table->at[3].substitute, NEXTHOP_NONE);
+	v.tunnels[3].down = true;
+	assert_true(compile());
+	assert_tunnel(3, 3, true);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
 
 int main(void)
@@ -155,6 +178,7 @@ int main(void)
 		CASE(is_gone_and_another_stands_in),
 		CASE(is_gone_and_its_id_is_given_again),
 		CASE(never_was),
+		CASE(is_there_again),
 	};
 
 	return cmocka_run_group_tests_name("control/kernel/tunnel_nexthops", tests, NULL, NULL);
