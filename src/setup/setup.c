@@ -215,6 +215,8 @@ static enum answer choose_answer(const struct setup *s, enum drop drop)
 
 	if (drop == DROP_NO_FLOW && ctx->reset_unknown && is_mid_stream(s))
 		return errors_may_reset(ctx, realm) ? ANSWER_RESET : ANSWER_ARP;
+	if (drop == DROP_NO_ROUTE && ctx->net->spec.in_between)
+		return ANSWER_ARP; /* the egress address is back soon: let the sender try again */
 	if (resolve_answer(drop) >= 0 || answers[drop] == ANSWER_ARP)
 		return (enum answer)answers[drop];
 	return errors_may_refuse(ctx, realm) ? (enum answer)answers[drop] : ANSWER_ARP;

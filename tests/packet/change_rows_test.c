@@ -358,11 +358,62 @@ static void on_the_way_between_workers(void **state)
 	bed_destroy(bed);
 }
 
+struct meantime {
+	struct bed *bed;
+	uint16_t sport;
+	unsigned drops[2]; /* after the first publication, and after the second one */
+	unsigned calls;
+};
+
+/* A host opens another flow. */
+static void open_flow(void *arg)
+{
+	struct meantime *m = arg;
+	struct frame f = first;
+
+	assert_true(m->calls < ARRAY_SIZE(m->drops));
+	f.sport = m->sport++;
+	send_frame(m->bed, UNDERLAY, &f);
+	bed_run(m->bed);
+	m->drops[m->calls++] = (unsigned)bed_counters(m->bed).drops[DROP_NO_ROUTE];
+}
+
+/*
+ * While its slices get another size, the only egress address is away. New flows wait for it: their
+ * first packets are dropped, and no ICMP error makes a host give up.
+ */
+static void no_error_while_the_address_is_away(void **state)
+{
+	const uint16_t sites[] = {1, 2}, tunnels[] = {1, 2, 3};
+	struct meantime m = {.sport = 6000};
+	struct bed_change change = {
+		.ids = {.sites = sites, .tunnels = tunnels}, .meanwhile = open_flow, .arg = &m};
+	char yaml[4096];
+	struct frame f;
+
+	write_yaml(yaml, sizeof(yaml), S_BERLIN S_MADRID, INTERNET, 1);
+	m.bed = bed_create(yaml, 1);
+	write_yaml(yaml, sizeof(yaml), S_BERLIN S_MADRID,
+		   POOL("internet", "port: uplink, slice-size: 1024", A1), 1);
+	change.yaml = yaml;
+	bed_change(m.bed, &change);
+	assert_int_equal(m.calls, 2);
+	assert_int_equal(m.drops[0], 1);
+	assert_int_equal(m.drops[1], 1);
+	assert_true(take_frame(m.bed, UPLINK, &f));
+	assert_false(take_frame(m.bed, UPLINK, &f));
+	assert_false(take_frame(m.bed, UNDERLAY, &f));
+	assert_int_equal(bed_counters(m.bed).answers[ANSWER_UNREACHABLE], 0);
+	bed_check(m.bed);
+	bed_destroy(m.bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_of_the_table),
 		cmocka_unit_test(on_the_way_between_workers),
+		cmocka_unit_test(no_error_while_the_address_is_away),
 	};
 
 	return cmocka_run_group_tests_name("change_rows", tests, NULL, NULL);
