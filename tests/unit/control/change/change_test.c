@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
 #define ONE bed_text(1, "")
 #define TWO bed_text(2, "")
@@ -170,6 +171,12 @@ static void test_busy(void **state)
 	bed_expect(b, TWO, 2);
 }
 
+/* No timer is left that could undo what runs. */
+static void expect_no_timer(const struct bed *b)
+{
+	assert_int_equal(event_base_get_num_events(b->base, EVENT_BASE_COUNT_ADDED), 0);
+}
+
 static void test_confirmed(void **state)
 {
 	struct bed *b = start(state);
@@ -187,6 +194,7 @@ static void test_confirmed(void **state)
 	assert_true(bed_says(b, "revision 2 of root (20"));
 	assert_true(bed_says(b, "awaits confirmation"));
 	assert_int_equal(bed_confirm(b), CHANGE_BEGUN);
+	expect_no_timer(b);
 	assert_false(alarms(b, ALARM_CONFIG_TRIAL));
 	assert_int_equal(bed_state(b, 2), REVISION_APPLIED);
 	bed_expect(b, TWO, 2);
@@ -205,6 +213,7 @@ static void test_not_confirmed(void **state)
 	bed_run_ms(b, 1200);
 	bed_settle(b);
 	bed_expect(b, ONE, 3);
+	expect_no_timer(b);
 	assert_int_equal(bed_state(b, 2), REVISION_UNDONE);
 	r = revisions_find(change_history(b->change), 3);
 	assert_string_equal(r->who, "confirm timeout");
@@ -301,12 +310,32 @@ static void test_rollback_on_trial(void **state)
 	bed_expect(b, ONE, 3);
 	assert_int_equal(bed_state(b, 2), REVISION_UNDONE);
 	assert_false(alarms(b, ALARM_CONFIG_TRIAL));
-	bed_run_ms(b, 1200); /* the timer is off */
-	bed_expect(b, ONE, 3);
+	expect_no_timer(b);
 	assert_int_equal(bed_apply(b, TWO, 60), CHANGE_BEGUN);
 	assert_int_equal(bed_rollback(b, 2), CHANGE_BEGUN); /* to another one */
 	bed_expect(b, TWO, 5);
+	expect_no_timer(b);
 	assert_int_equal(bed_state(b, 4), REVISION_UNDONE);
+}
+
+/* The time is over while an operator's rollback is being applied, which then does not succeed. */
+static void test_late_while_rolled_back(void **state)
+{
+	struct bed *b = start(state);
+
+	assert_int_equal(bed_apply(b, TWO, 1), CHANGE_BEGUN);
+	b->holds = true;
+	assert_int_equal(bed_rollback(b, 0), CHANGE_BEGUN);
+	bed_run_ms(b, 1200);
+	expect_no_timer(b); /* it is being undone */
+	b->result = -ENOMEM;
+	bed_finish(b);
+	bed_expect(b, TWO, 2);
+	assert_int_not_equal(event_base_get_num_events(b->base, EVENT_BASE_COUNT_ADDED), 0);
+	b->result = 0;
+	assert_int_equal(bed_confirm(b), CHANGE_BEGUN);
+	expect_no_timer(b);
+	assert_int_equal(bed_state(b, 2), REVISION_APPLIED);
 }
 
 /* To go back fails: it is tried again, and a restart goes back anyway. */
@@ -497,6 +526,7 @@ int main(void)
 		TEST(test_killed_with_edited_file),
 		TEST(test_rollback),
 		TEST(test_rollback_on_trial),
+		TEST(test_late_while_rolled_back),
 		TEST(test_cannot_go_back),
 		TEST(test_edited_file),
 		TEST(test_damaged),
