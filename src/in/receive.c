@@ -97,14 +97,15 @@ static unsigned poll_port(struct context *ctx, struct burst *b, uint16_t port, u
 	unsigned total = have, first = b->n[STAGE_DECAPSULATE];
 
 	for (uint16_t q = ctx->index; q < from->n_queues && total < BURST_MAX; q += ctx->count) {
-		uint16_t n =
-			rte_eth_rx_burst(from->ethdev, q, mbufs, (uint16_t)(BURST_MAX - total));
+		struct port_queue at = from->queues[q];
+		uint16_t n = rte_eth_rx_burst(at.ethdev, at.number, mbufs,
+					      (uint16_t)(BURST_MAX - total));
 
 		for (uint16_t k = 0; k < n; k++)
 			receive_open(ctx, b, &b->packets[total + k], port, mbufs[k]);
 		total += n;
 		if (from->rings != NULL)
-			tell_taken(&from->rings[q], n);
+			tell_taken(&from->rings[at.of_nic], n);
 	}
 	if (unlikely(from->hears_all))
 		sort_out(ctx, b, first);

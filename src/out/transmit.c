@@ -16,11 +16,12 @@
 static void send_burst(struct context *ctx, uint16_t port, struct rte_mbuf **frames, uint16_t n)
 {
 	struct port_counters *c = &ctx->port_counters[port];
+	struct port_queue by = ctx->ports[port].tx_queue;
 	uint16_t sent;
 
 	for (uint16_t i = 0; i < n; i++)
 		c->tx_bytes += frames[i]->pkt_len;
-	sent = rte_eth_tx_burst(ctx->ports[port].ethdev, ctx->index, frames, n);
+	sent = rte_eth_tx_burst(by.ethdev, by.number, frames, n);
 	ctx->counters.tx += sent;
 	c->tx_packets += sent;
 	if (likely(sent == n))

@@ -11,6 +11,7 @@
 #include "network/nexthop.h"
 #include "path/counters.h"
 #include "path/packet.h"
+#include "path/snapshot.h"
 
 enum {
 	CONTEXT_WANTED_MAX = 64,
@@ -31,9 +32,9 @@ struct rte_mbuf;
 struct steer_queue;
 
 struct context_port {
-	uint16_t ethdev; /* DPDK port id */
 	uint16_t n_queues; /* 0: the port is closed; worker (q mod workers) owns queue q */
 	uint16_t tx_worker; /* the worker that transmits for this one; itself if it has a queue */
+	struct port_queue tx_queue; /* of this worker, if it has one */
 	struct steer_queue
 		*rings; /* their fill levels, shared with the steer program; NULL: none */
 	bool empty; /* the slot has no port */
@@ -42,6 +43,7 @@ struct context_port {
 	uint32_t partial_until_s; /* until then every checksum is checked: in/partial.c */
 	uint16_t n_tx;
 	struct rte_mbuf *tx[BURST_MAX]; /* transmit: packets to send at the end of the burst */
+	struct port_queue queues[PORT_QUEUES_MAX]; /* [n_queues] */
 };
 
 /* What a site uses of this worker; compared with its limits (setup/limits.c). */

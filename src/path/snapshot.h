@@ -23,15 +23,26 @@
 
 enum {
 	PORTS_MAX = 32,
+	PORT_QUEUES_MAX = 64, /* of one port */
 };
 
 struct steer_queue; /* in/steer.h */
 
-/* A DPDK port as workers see it. Index in an array: its slot (control/port/port.h). */
+/* A queue of a port, for receiving and transmitting. */
+struct port_queue {
+	uint16_t ethdev; /* the DPDK port that has it */
+	uint16_t number; /* its number there */
+	uint16_t of_nic; /* its number at the interface */
+};
+
+/* A port as workers see it. Index in an array: its slot (control/port/port.h). */
 struct worker_port {
 	uint16_t ethdev; /* DPDK port id */
 	uint16_t mtu;
-	uint16_t n_queues; /* receive and transmit; 0 means 1 */
+	uint16_t n_queues; /* that packets are received from; 0 means 1 */
+	uint16_t n_tx; /* that packets are sent by, the first ones; 0: all */
+	/* [n_queues], unchanged while the port is open; NULL: those of @ethdev, in order */
+	const struct port_queue *queues;
 	uint8_t mac[6];
 	struct steer_queue *rings; /* [STEER_QUEUES_MAX], fill level of each; NULL: not shared */
 	bool hears_all; /* the device is promiscuous: it delivers frames for other stations, too */

@@ -31,6 +31,7 @@
 #include "worker/next.h"
 #include "worker/pipeline.h"
 #include "worker/query.h"
+#include "worker/take_port.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -89,33 +90,6 @@ struct worker {
 	struct wanted_box wanted;
 	struct rte_rcu_qsbr *qsbr;
 };
-
-/* The next port in a slot counts from 0. */
-static void take_slot(struct context *ctx, uint16_t slot, bool empty)
-{
-	struct context_port *to = &ctx->ports[slot];
-
-	if (to->empty && !empty)
-		memset(&ctx->port_counters[slot], 0, sizeof(ctx->port_counters[slot]));
-	if (!empty && slot >= ctx->n_ports)
-		ctx->n_ports = (uint16_t)(slot + 1); /* never decreases: packets may be in flight */
-	to->empty = empty;
-}
-
-/* A closed port has no queue to receive from, and no worker transmits on it. */
-static void take_port(struct context *ctx, uint16_t slot, const struct worker_port *port)
-{
-	struct context_port *to = &ctx->ports[slot];
-	uint16_t queues = port->n_queues == 0 ? 1 : port->n_queues;
-
-	take_slot(ctx, slot, port->empty);
-	to->ethdev = port->ethdev;
-	to->n_queues = port->closed ? 0 : queues;
-	to->tx_worker = port->closed ? CONTEXT_TX_NOBODY : ctx->index % queues;
-	to->rings = port->rings;
-	to->hears_all = port->hears_all;
-	to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;
-}
 
 static void take_settings(struct context *ctx, const struct settings *settings)
 {

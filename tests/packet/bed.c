@@ -5,6 +5,7 @@
  * without huge pages and without touching the machine.
  */
 #include "bed.h"
+#include "bed_ports.h"
 
 #include "base/err.h"
 #include "control/publish.h"
@@ -36,7 +37,6 @@
 #endif
 
 enum {
-	RING_SIZE = 1024,
 	BUFFERS = 8191,
 	BUFFERS_LARGE = 1023,
 	BUFFER_SIZE = 2048 + RTE_PKTMBUF_HEADROOM,
@@ -45,13 +45,6 @@ enum {
 	ETHERNET = 14,
 	FIRST_NEIGHBOUR = 30000, /* its id: tunnels are below */
 	FENCED_MAX = 1024, /* buffers with poison behind the frame */
-};
-
-struct bed_port {
-	struct rte_ring *in[WORKERS_MAX], *out[WORKERS_MAX]; /* [n_queues] */
-	uint16_t n_queues;
-	unsigned next; /* queue that gets the next frame */
-	uint16_t ethdev;
 };
 
 struct bed {
@@ -136,46 +129,14 @@ static void make_pool(struct bed *bed, unsigned serial)
 	assert_non_null(bed->pool);
 }
 
-static struct rte_ring *make_ring(const char *kind, unsigned serial, unsigned port, unsigned queue)
-{
-	char name[RTE_RING_NAMESIZE];
-	struct rte_ring *ring;
-
-	snprintf(name, sizeof(name), "%s-%u-%u-%u", kind, serial, port, queue);
-	ring = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, 0);
-	assert_non_null(ring);
-	return ring;
-}
-
-static void make_device(struct bed *bed, struct bed_port *port, const char *name)
-{
-	const struct rte_eth_conf conf = {0};
-	uint16_t n = port->n_queues;
-	int ethdev = rte_eth_from_rings(name, port->in, n, port->out, n, 0);
-
-	assert_true(ethdev >= 0);
-	port->ethdev = (uint16_t)ethdev;
-	assert_int_equal(rte_eth_dev_configure(port->ethdev, n, n, &conf), 0);
-	for (uint16_t q = 0; q < n; q++) {
-		assert_int_equal(rte_eth_rx_queue_setup(port->ethdev, q, 512, 0, NULL, bed->pool),
-				 0);
-		assert_int_equal(rte_eth_tx_queue_setup(port->ethdev, q, 512, 0, NULL), 0);
-	}
-	assert_int_equal(rte_eth_dev_start(port->ethdev), 0);
-}
+unsigned bed_queues = 1;
 
 static void open_port(struct bed *bed, unsigned i, unsigned serial)
 {
 	struct bed_port *port = &bed->ports[i];
-	char name[RTE_RING_NAMESIZE];
 
-	port->n_queues = i == 0 ? (uint16_t)bed->n_workers : 1;
-	for (unsigned q = 0; q < port->n_queues; q++) {
-		port->in[q] = make_ring("in", serial, i, q);
-		port->out[q] = make_ring("out", serial, i, q);
-	}
-	snprintf(name, sizeof(name), "port-%u-%u", serial, i);
-	make_device(bed, port, name);
+	port->n_queues = i == 0 ? (uint16_t)bed->n_workers : (uint16_t)bed_queues;
+	bed_port_open(port, serial, i, bed->pool);
 	bed->worker_ports[i] = (struct worker_port){
 		.ethdev = port->ethdev,
 		.mtu = mtu_of(bed, i),
@@ -452,16 +413,6 @@ static void open_fences(struct bed *bed)
 	bed->n_fenced = 0;
 }
 
-static void close_port(struct bed_port *port)
-{
-	rte_eth_dev_stop(port->ethdev);
-	rte_eth_dev_close(port->ethdev);
-	for (unsigned q = 0; q < port->n_queues; q++) {
-		rte_ring_free(port->in[q]);
-		rte_ring_free(port->out[q]);
-	}
-}
-
 void bed_destroy(struct bed *bed)
 {
 	open_fences(bed); /* of a test that turned the workers itself */
@@ -469,7 +420,7 @@ void bed_destroy(struct bed *bed)
 		worker_destroy(bed->workers[i]);
 	handover_destroy(bed->handover);
 	for (unsigned i = 0; i < bed->config->n_ports; i++)
-		close_port(&bed->ports[i]);
+		bed_port_close(&bed->ports[i]);
 	publisher_fini(&bed->publisher);
 	config_destroy(bed->config);
 	rte_mempool_free(bed->pool);
@@ -496,19 +447,32 @@ const struct nexthops *bed_nexthops(struct bed *bed)
 	return publisher_current(&bed->publisher)->nexthops;
 }
 
-void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
+void bed_send_to(struct bed *bed, unsigned port, unsigned queue, const void *frame, size_t len)
 {
 	struct bed_port *to = &bed->ports[port];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(bed->pool);
 	char *room;
 
 	assert_non_null(m);
+	assert_true(queue < to->n_queues);
 	room = rte_pktmbuf_append(m, (uint16_t)len);
 	assert_non_null(room);
 	memcpy(room, frame, len);
 	fence(bed, m);
-	assert_int_equal(rte_ring_enqueue(to->in[to->next], m), 0);
+	assert_int_equal(rte_ring_enqueue(to->in[queue], m), 0);
+}
+
+void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
+{
+	struct bed_port *to = &bed->ports[port];
+
+	bed_send_to(bed, port, to->next, frame, len);
 	to->next = to->next + 1 < to->n_queues ? to->next + 1 : 0;
+}
+
+unsigned bed_sent_by(struct bed *bed, unsigned port, unsigned queue)
+{
+	return rte_ring_count(bed->ports[port].out[queue]);
 }
 
 void bed_run(struct bed *bed)

@@ -36,11 +36,18 @@ unsigned bed_workers(const struct bed *bed);
 const struct network *bed_network(struct bed *bed);
 const struct nexthops *bed_nexthops(struct bed *bed); /* of the current snapshot */
 
+/* Queues of each port but the first, which has one for each worker. Set it before bed_create(). */
+extern unsigned bed_queues;
+
 /*
- * Puts a frame (from Ethernet on) into port number @port. Not yet processed. Port 0 has a queue for
- * each worker, which take turns; the others have one.
+ * Puts a frame (from Ethernet on) into port number @port. Not yet processed. The queues of a port
+ * take turns; bed_send_to() chooses the queue.
  */
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len);
+void bed_send_to(struct bed *bed, unsigned port, unsigned queue, const void *frame, size_t len);
+
+/* How many frames have left by a queue of a port and are not taken yet. */
+unsigned bed_sent_by(struct bed *bed, unsigned port, unsigned queue);
 
 /* Runs the workers, in turn on this thread, until nothing comes in. */
 void bed_run(struct bed *bed);

@@ -145,9 +145,13 @@ bool config_nearest_interface(const char *name, char near[16]);
  */
 void config_note_mtus(const struct config *config, struct err_list *notes);
 
+/* Buffers that the rings of one more queue of such a port hold. */
+uint32_t config_queue_buffers(enum port_driver driver);
+
 /*
- * Number of packet buffers, enough for all packets in flight: both queues and the kernel's two
- * rings of each port; and for each worker its cache, its bursts and its hand-over ring.
+ * Number of packet buffers, enough for all packets in flight: the queues of each port, one for each
+ * worker, and the kernel's rings; and for each worker its cache, its bursts and its hand-over ring.
+ * An interface with more queues than workers needs more (control/port/pool.c).
  */
 uint32_t config_buffers(const struct config *config);
 

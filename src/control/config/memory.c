@@ -16,7 +16,12 @@
 
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
-enum { BUFFERS_PER_PORT = 4 * CONFIG_RING, BUFFERS_PER_WORKER = 4096 };
+enum {
+	BUFFERS_PER_PORT = 4 * CONFIG_RING, /* with one queue */
+	/* rings to receive and to fill hold one ring's worth together */
+	BUFFERS_PER_QUEUE = 3 * CONFIG_RING,
+	BUFFERS_PER_WORKER = 4096,
+};
 
 struct left {
 	uint64_t memory, huge; /* bytes */
@@ -66,10 +71,22 @@ static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct lef
 	return true;
 }
 
+uint32_t config_queue_buffers(enum port_driver driver)
+{
+	return driver == PORT_AF_PACKET || driver == PORT_PCAP ? 0 : BUFFERS_PER_QUEUE;
+}
+
 uint32_t config_buffers(const struct config *config)
 {
-	return BUFFERS_PER_PORT * (uint32_t)(config->n_ports + config->spare_ports) +
-	       BUFFERS_PER_WORKER * (uint32_t)config->workers - 1;
+	uint32_t more = (uint32_t)config->workers - 1; /* queues of a port */
+	uint32_t sum = BUFFERS_PER_WORKER * (uint32_t)config->workers - 1, each, largest = 0;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		each = config_queue_buffers(config->ports[i].driver);
+		largest = each > largest ? each : largest;
+		sum += BUFFERS_PER_PORT + more * each;
+	}
+	return sum + config->spare_ports * (BUFFERS_PER_PORT + more * largest);
 }
 
 uint64_t config_ordinary_memory(const struct config *config, uint64_t huge)

@@ -7,6 +7,7 @@ static const struct driver drivers[] = {
 	[PORT_AF_XDP] =
 		{
 			.device = "net_af_xdp",
+			.queues_max = 1,
 			.advice = "; if another program uses its queue 0, stop that; if the "
 				  "interface cannot do XDP, set driver: af_packet",
 			.prepare = driver_af_xdp_prepare,
@@ -15,6 +16,7 @@ static const struct driver drivers[] = {
 	[PORT_AF_PACKET] =
 		{
 			.device = "net_af_packet",
+			.queues_max = 16, /* RTE_PMD_AF_PACKET_MAX_RINGS */
 			.keeps_own_mtu = true,
 			.swallows = true,
 			.advice = "",
@@ -24,6 +26,7 @@ static const struct driver drivers[] = {
 	[PORT_TAP] =
 		{
 			.device = "net_tap",
+			.queues_max = 16, /* RTE_PMD_TAP_MAX_QUEUES */
 			.advice = "; is /dev/net/tun there, and the name free?",
 			.prepare = driver_tap_prepare,
 			.started = driver_tap_started,
@@ -31,6 +34,7 @@ static const struct driver drivers[] = {
 	[PORT_PCAP] =
 		{
 			.device = "net_pcap",
+			.queues_max = 1,
 			.swallows = true,
 			.advice = "; can its files be read and written?",
 			.prepare = driver_pcap_prepare,
@@ -38,6 +42,7 @@ static const struct driver drivers[] = {
 		},
 	[PORT_MEMORY] =
 		{
+			.queues_max = DRIVER_MEMORY_QUEUES,
 			.advice = "",
 			.prepare = driver_memory_prepare,
 			.finish = driver_own_mac,

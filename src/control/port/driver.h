@@ -11,6 +11,11 @@ struct port_opening;
 
 struct driver {
 	const char *device; /* name of the DPDK driver; NULL: the port is made of rings */
+	/*
+	 * It gets a receive and a transmit queue for each worker, but at most this many. 0: its
+	 * prepare() says how many.
+	 */
+	uint16_t queues_max;
 	bool swallows; /* DPDK takes packets that it cannot send, and counts them as errors */
 	/* DPDK assumes an MTU of 1,500 bytes; the driver takes what its frames hold */
 	bool keeps_own_mtu;
@@ -31,9 +36,13 @@ struct port_opening {
 	const struct network *net;
 	struct err_list *errs;
 	struct interface interface; /* kernel ports */
+	uint16_t n_queues; /* to be made, receive and transmit */
 	int program_fd; /* the XDP program as a file; -1: none */
 	char args[DRIVER_ARGS_SIZE]; /* for DPDK */
 };
+
+/* queues.c: makes the DPDK device of the port and its queues. 0 or -errno. */
+int queues_make(struct port_opening *o);
 
 const struct driver *driver_find(enum port_driver driver);
 bool driver_has_kernel(enum port_driver driver);

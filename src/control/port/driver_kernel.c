@@ -250,8 +250,8 @@ int driver_af_packet_prepare(struct port_opening *o)
 		block = frame * (PAGE / PACKET_FRAME_STEP);
 	}
 	snprintf(o->args, sizeof(o->args),
-		 "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
-		 o->interface.name, frame, block, PACKET_FRAMES);
+		 "iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u,qdisc_bypass=1",
+		 o->interface.name, o->n_queues, frame, block, PACKET_FRAMES);
 	return 0;
 }
 

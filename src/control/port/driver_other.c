@@ -106,22 +106,30 @@ int driver_memory_prepare(struct port_opening *o)
 	return 0;
 }
 
+static struct rte_ring *memory_ring(const char *kind, unsigned port, unsigned queue)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "memory%u_%s%u", port, kind, queue);
+	return rte_ring_create(name, MEMORY_SLOTS, SOCKET_ID_ANY, 0);
+}
+
 int driver_memory_device(struct port_opening *o)
 {
 	struct port *port = o->port;
 	char name[22];
 	unsigned index = (unsigned)o->index;
+	uint16_t n = o->n_queues;
 	int ethdev;
 
-	snprintf(name, sizeof(name), "memory%u_rx", index);
-	port->memory_rx = rte_ring_create(name, MEMORY_SLOTS, SOCKET_ID_ANY, 0);
-	snprintf(name, sizeof(name), "memory%u_tx", index);
-	port->memory_tx = rte_ring_create(name, MEMORY_SLOTS, SOCKET_ID_ANY, 0);
-	if (port->memory_rx == NULL || port->memory_tx == NULL)
-		return -ENOMEM;
-
+	for (unsigned q = 0; q < n; q++) {
+		port->memory_rx[q] = memory_ring("rx", index, q);
+		port->memory_tx[q] = memory_ring("tx", index, q);
+		if (port->memory_rx[q] == NULL || port->memory_tx[q] == NULL)
+			return -ENOMEM;
+	}
 	snprintf(name, sizeof(name), "memory%u", index);
-	ethdev = rte_eth_from_rings(name, &port->memory_rx, 1, &port->memory_tx, 1, SOCKET_ID_ANY);
+	ethdev = rte_eth_from_rings(name, port->memory_rx, n, port->memory_tx, n, SOCKET_ID_ANY);
 	if (ethdev < 0)
 		return -rte_errno;
 	port->worker.ethdev = (uint16_t)ethdev;
@@ -140,8 +148,9 @@ static void ring_close(struct rte_ring *ring)
 
 void driver_memory_close(struct port *port)
 {
-	ring_close(port->memory_rx);
-	ring_close(port->memory_tx);
-	port->memory_rx = NULL;
-	port->memory_tx = NULL;
+	for (unsigned q = 0; q < DRIVER_MEMORY_QUEUES; q++) {
+		ring_close(port->memory_rx[q]);
+		ring_close(port->memory_tx[q]);
+		port->memory_rx[q] = port->memory_tx[q] = NULL;
+	}
 }

@@ -38,7 +38,8 @@ enum {
 };
 
 struct port_meter {
-	int socket; /* a duplicate of the driver's socket; -1: none */
+	int sockets[PORT_QUEUES_MAX]; /* duplicates of the driver's sockets */
+	unsigned n;
 	uint64_t heard, heard_lost; /* af_packet: sums of what was read so far */
 	struct card_losses card; /* the interface's counts when the port was opened */
 };
@@ -96,8 +97,9 @@ static bool is_others(const struct port_set *set, int fd)
 	for (size_t i = 0; i < set->n; i++) {
 		const struct port_meter *m = set->ports[i].meter;
 
-		if (m != NULL && m->socket >= 0 && is_same(m->socket, fd))
-			return true;
+		for (unsigned q = 0; m != NULL && q < m->n; q++)
+			if (is_same(m->sockets[q], fd))
+				return true;
 	}
 	return false;
 }
@@ -111,15 +113,27 @@ static bool is_drivers(const struct port_set *set, const struct port *port, int 
 	return family == AF_PACKET && hears(fd, port->ifindex);
 }
 
-static int find_socket(const struct port_set *set, const struct port *port)
+static bool is_kept(const struct port_meter *m, int fd)
+{
+	for (unsigned q = 0; q < m->n; q++)
+		if (is_same(m->sockets[q], fd))
+			return true;
+	return false;
+}
+
+static void find_sockets(struct port_meter *m, const struct port_set *set, const struct port *port)
 {
 	long end = sysconf(_SC_OPEN_MAX);
 
 	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
-	for (int fd = 0; fd < end; fd++)
-		if (is_drivers(set, port, fd))
-			return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return -1;
+	for (int fd = 0; fd < end && m->n < PORT_QUEUES_MAX; fd++) {
+		int copy = is_drivers(set, port, fd) && !is_kept(m, fd)
+				   ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+				   : -1;
+
+		if (copy >= 0)
+			m->sockets[m->n++] = copy;
+	}
 }
 
 int port_meter_open(const struct port_set *set, struct port *port)
@@ -128,10 +142,11 @@ int port_meter_open(const struct port_set *set, struct port *port)
 
 	if (m == NULL)
 		return -ENOMEM;
-	m->socket = driver_has_kernel(port->config->driver) ? find_socket(set, port) : -1;
-	if (port->has_kernel && m->socket < 0)
-		log_warning("port %s: losses in its rings are not counted: no socket found",
-			    port->config->name);
+	if (port->has_kernel)
+		find_sockets(m, set, port);
+	if (port->has_kernel && m->n < port->worker.n_queues)
+		log_warning("port %s: losses in its rings are not counted: %u of %u sockets found",
+			    port->config->name, m->n, port->worker.n_queues);
 	if (port->has_kernel)
 		card_read_losses(port->ifindex, &m->card);
 	port->meter = m;
@@ -142,39 +157,55 @@ int port_meter_open(const struct port_set *set, struct port *port)
  * When the interface disappears, the kernel unbinds the socket for good. That also holds if an
  * interface of the same name and number appears, or the same one returns from another namespace.
  */
+static bool socket_is_bound(const struct port *port, int fd)
+{
+	if (port->config->driver == PORT_AF_XDP)
+		return recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) >= 0 || errno != ENXIO;
+	return hears(fd, port->ifindex);
+}
+
 bool port_meter_is_bound(const struct port *port)
 {
 	const struct port_meter *m = port->meter;
 
-	if (m == NULL || m->socket < 0)
-		return true; /* the kernel does not say */
-	if (port->config->driver == PORT_AF_XDP)
-		return recvfrom(m->socket, NULL, 0, MSG_DONTWAIT, NULL, NULL) >= 0 ||
-		       errno != ENXIO;
-	return hears(m->socket, port->ifindex);
+	for (unsigned q = 0; m != NULL && q < m->n; q++)
+		if (!socket_is_bound(port, m->sockets[q]))
+			return false;
+	return true;
 }
 
-static void read_xdp_socket(const struct port_meter *m, struct port_stats *s)
+static void add_xdp_socket(int fd, struct port_stats *s)
 {
 	struct xdp_statistics x = {0};
 	socklen_t len = sizeof(x);
 
-	if (m->socket < 0 || getsockopt(m->socket, SOL_XDP, XDP_STATISTICS, &x, &len) != 0)
+	if (getsockopt(fd, SOL_XDP, XDP_STATISTICS, &x, &len) != 0)
 		return;
-	s->lost[PORT_LOSS_RX_DROPPED] = x.rx_dropped;
-	s->lost[PORT_LOSS_RX_RING_FULL] = x.rx_ring_full;
-	s->lost[PORT_LOSS_TX_INVALID] = x.tx_invalid_descs;
-	s->rx_invalid = x.rx_invalid_descs;
-	s->fill_ring_empty = x.rx_fill_ring_empty_descs;
-	s->tx_ring_empty = x.tx_ring_empty_descs;
+	s->lost[PORT_LOSS_RX_DROPPED] += x.rx_dropped;
+	s->lost[PORT_LOSS_RX_RING_FULL] += x.rx_ring_full;
+	s->lost[PORT_LOSS_TX_INVALID] += x.tx_invalid_descs;
+	s->rx_invalid += x.rx_invalid_descs;
+	s->fill_ring_empty += x.rx_fill_ring_empty_descs;
+	s->tx_ring_empty += x.tx_ring_empty_descs;
 }
 
-static void read_packet_socket(struct port_meter *m, struct port_stats *s)
+static void read_xdp_sockets(const struct port_meter *m, struct port_stats *s)
 {
-	struct tpacket_stats p = {0};
-	socklen_t len = sizeof(p);
+	s->lost[PORT_LOSS_RX_DROPPED] = s->lost[PORT_LOSS_RX_RING_FULL] = 0;
+	s->lost[PORT_LOSS_TX_INVALID] = 0;
+	s->rx_invalid = s->fill_ring_empty = s->tx_ring_empty = 0;
+	for (unsigned q = 0; q < m->n; q++)
+		add_xdp_socket(m->sockets[q], s);
+}
 
-	if (m->socket >= 0 && getsockopt(m->socket, SOL_PACKET, PACKET_STATISTICS, &p, &len) == 0) {
+static void read_packet_sockets(struct port_meter *m, struct port_stats *s)
+{
+	for (unsigned q = 0; q < m->n; q++) {
+		struct tpacket_stats p = {0};
+		socklen_t len = sizeof(p);
+
+		if (getsockopt(m->sockets[q], SOL_PACKET, PACKET_STATISTICS, &p, &len) != 0)
+			continue;
 		m->heard += p.tp_packets;
 		m->heard_lost += p.tp_drops;
 	}
@@ -224,25 +255,25 @@ static uint64_t count_ended(const struct port_stats *s)
 static void read_open(const struct port *port, struct port_stats *s)
 {
 	bool is_xdp = port->config->driver == PORT_AF_XDP;
-	uint64_t before;
+	uint64_t before, room;
 
 	*s = (struct port_stats){0};
 	read_device(port, s);
 	if (is_xdp)
-		read_xdp_socket(port->meter, s);
+		read_xdp_sockets(port->meter, s);
 	before = is_xdp ? count_ended(s) : s->received;
 	if (is_xdp)
 		read_steer(port, s);
 	else if (port->has_kernel)
-		read_packet_socket(port->meter, s);
+		read_packet_sockets(port->meter, s);
 	else
 		s->took = before;
 	if (is_xdp)
-		read_xdp_socket(port->meter, s);
+		read_xdp_sockets(port->meter, s);
 	read_device(port, s);
 	read_card(port, s);
-	s->accounted =
-		s->took >= before && s->took <= count_ended(s) + POOL_DESCRIPTORS + ON_THE_WAY;
+	room = (uint64_t)port->worker.n_queues * (POOL_DESCRIPTORS + ON_THE_WAY);
+	s->accounted = s->took >= before && s->took <= count_ended(s) + room;
 	s->waiting = s->took > count_ended(s) ? s->took - count_ended(s) : 0;
 }
 
@@ -280,8 +311,8 @@ void port_meter_close(struct port *port)
 		return;
 	port_read_stats(port, &port->before);
 	port->before.lost[PORT_LOSS_RX_DROPPED] += port->before.waiting;
-	if (port->meter->socket >= 0)
-		close(port->meter->socket);
+	for (unsigned q = 0; q < port->meter->n; q++)
+		close(port->meter->sockets[q]);
 	free(port->meter);
 	port->meter = NULL;
 }

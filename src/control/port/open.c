@@ -28,40 +28,6 @@
 
 enum { LOST_SHARE = 8 }; /* part of the buffers that may be lost before it is an alarm */
 
-static int make_vdev(struct port_opening *o)
-{
-	struct port *port = o->port;
-	int ret;
-
-	if (o->driver->device == NULL)
-		return driver_memory_device(o);
-	snprintf(port->vdev, sizeof(port->vdev), "%s_%zu", o->driver->device, o->index);
-	ret = rte_eal_hotplug_add("vdev", port->vdev, o->args);
-	if (ret == 0)
-		ret = rte_eth_dev_get_port_by_name(port->vdev, &port->worker.ethdev);
-	if (ret != 0)
-		port->vdev[0] = '\0';
-	return ret;
-}
-
-static int make_queues(struct port_opening *o)
-{
-	struct port *port = o->port;
-	/* 0: DPDK keeps the device's own MTU; the kernel decides what the interface takes */
-	struct rte_eth_conf conf = {.rxmode.mtu = o->driver->keeps_own_mtu ? 0 : port->worker.mtu};
-	uint16_t ethdev = port->worker.ethdev;
-	uint16_t rx = POOL_DESCRIPTORS, tx = POOL_DESCRIPTORS;
-	int ret = rte_eth_dev_configure(ethdev, 1, 1, &conf);
-
-	if (ret == 0)
-		ret = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
-	if (ret == 0)
-		ret = rte_eth_rx_queue_setup(ethdev, 0, rx, SOCKET_ID_ANY, NULL, o->set->pool);
-	if (ret == 0)
-		ret = rte_eth_tx_queue_setup(ethdev, 0, tx, SOCKET_ID_ANY, NULL);
-	return ret;
-}
-
 static int read_mac(struct port_opening *o)
 {
 	struct rte_ether_addr mac;
@@ -69,22 +35,6 @@ static int read_mac(struct port_opening *o)
 
 	if (ret == 0)
 		memcpy(o->port->worker.mac, mac.addr_bytes, sizeof(o->port->worker.mac));
-	return ret;
-}
-
-/* Creates the device, and notes which descriptors the driver will leave open. */
-static int make_device(struct port_opening *o)
-{
-	struct strays before = {.n = 0};
-	int ret;
-
-	if (o->port->has_kernel)
-		strays_look(&before);
-	ret = make_vdev(o);
-	if (ret == 0)
-		ret = make_queues(o);
-	if (o->port->has_kernel)
-		strays_note(&o->port->strays, &before);
 	return ret;
 }
 
@@ -110,7 +60,7 @@ static int open_one(struct port_opening *o)
 	if (o->port->has_kernel)
 		interface_keep(o->port->ifindex, &kept);
 	eal_first_message(); /* earlier messages are not about this port */
-	ret = make_device(o);
+	ret = queues_make(o);
 	if (ret == 0)
 		ret = read_mac(o);
 	if (ret == 0 && o->port->config->driver == PORT_AF_XDP)
@@ -170,6 +120,7 @@ int port_open(struct port_set *set, size_t i, struct err_list *errs)
 		.port = port,
 		.index = i,
 		.driver = driver_find(port->config->driver),
+		.n_queues = queues_wanted(set->config, port->config),
 		.file = set->config->file,
 		.net = set->net,
 		.errs = errs,

@@ -60,7 +60,10 @@ enum port_state {
 	PORT_STATES,
 };
 
-enum { PORT_REASON_SIZE = 384 };
+enum {
+	PORT_REASON_SIZE = 384,
+	DRIVER_MEMORY_QUEUES = 16, /* as many as a device of DPDK's ring driver has */
+};
 
 /* Private to control/port/: buffers that a device took when it could not be made (pool_note.c). */
 struct pool_note {
@@ -82,8 +85,8 @@ struct port {
 	char reason[PORT_REASON_SIZE]; /* one sentence; empty if the port is up */
 	uint16_t mtu; /* MTU of the interface at present; buffers are made for worker.mtu */
 	bool has_kernel; /* the kernel answers ARP and keeps routes on this interface */
-	struct rte_ring *memory_rx; /* memory driver: the test puts packets in here */
-	struct rte_ring *memory_tx; /* memory driver: the test takes packets out here */
+	/* memory driver, by queue: what comes in, and what goes out */
+	struct rte_ring *memory_rx[DRIVER_MEMORY_QUEUES], *memory_tx[DRIVER_MEMORY_QUEUES];
 	struct worker_port worker; /* what workers see */
 
 	/* private to control/port/ */

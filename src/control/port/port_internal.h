@@ -23,6 +23,11 @@ int port_take_slot(struct port_set *set, size_t i, const struct config_port *con
 /* Closes the port for good and frees its slot. No worker may use it. Accepts a free slot. */
 void port_give_slot(struct port_set *set, size_t i);
 
+/* --- queues.c --------------------------------------------------------------------------------- */
+
+/* How many queues to receive and to transmit a port gets, if its device has as many. */
+uint16_t queues_wanted(const struct config *config, const struct config_port *port);
+
 /* --- state.c ---------------------------------------------------------------------------------- */
 
 bool port_is_open(const struct port *port);

@@ -1,0 +1,94 @@
+/*
+ * The DPDK device of a port, and its queues.
+ *
+ * Each worker receives from a queue of its own and transmits by one, so that no packet needs
+ * another worker only to be received or sent. If the driver or the device has fewer queues, the
+ * workers without one hand frames to a worker that has one (path/handover.h). If an interface has
+ * more queues than there are workers, a worker receives from several: all must be served, since the
+ * interface chooses the queue.
+ *
+ * Control thread.
+ */
+#include "control/port/driver.h"
+
+#include <stdio.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+
+uint16_t queues_wanted(const struct config *config, const struct config_port *port)
+{
+	uint16_t max = driver_find(port->driver)->queues_max;
+
+	return config->workers < max ? (uint16_t)config->workers : max;
+}
+
+static int make_vdev(struct port_opening *o)
+{
+	struct port *port = o->port;
+	int ret;
+
+	if (o->driver->device == NULL)
+		return driver_memory_device(o);
+	snprintf(port->vdev, sizeof(port->vdev), "%s_%zu", o->driver->device, o->index);
+	ret = rte_eal_hotplug_add("vdev", port->vdev, o->args);
+	if (ret == 0)
+		ret = rte_eth_dev_get_port_by_name(port->vdev, &port->worker.ethdev);
+	if (ret != 0)
+		port->vdev[0] = '\0';
+	return ret;
+}
+
+/* The device may have fewer queues than its driver can. */
+static int limit_queues(struct port_opening *o)
+{
+	struct rte_eth_dev_info info;
+	int ret = rte_eth_dev_info_get(o->port->worker.ethdev, &info);
+
+	if (ret != 0)
+		return ret;
+	if (info.max_rx_queues < o->n_queues)
+		o->n_queues = info.max_rx_queues;
+	if (info.max_tx_queues < o->n_queues)
+		o->n_queues = info.max_tx_queues;
+	return 0;
+}
+
+static int setup_queues(struct port_opening *o)
+{
+	struct port *port = o->port;
+	/* 0: DPDK keeps the device's own MTU; the kernel decides what the interface takes */
+	struct rte_eth_conf conf = {.rxmode.mtu = o->driver->keeps_own_mtu ? 0 : port->worker.mtu};
+	uint16_t ethdev = port->worker.ethdev, n = o->n_queues;
+	uint16_t rx = POOL_DESCRIPTORS, tx = POOL_DESCRIPTORS;
+	int ret = rte_eth_dev_configure(ethdev, n, n, &conf);
+
+	if (ret == 0)
+		ret = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
+	for (uint16_t q = 0; q < n && ret == 0; q++) {
+		ret = rte_eth_rx_queue_setup(ethdev, q, rx, SOCKET_ID_ANY, NULL, o->set->pool);
+		if (ret == 0)
+			ret = rte_eth_tx_queue_setup(ethdev, q, tx, SOCKET_ID_ANY, NULL);
+	}
+	port->worker.n_queues = n;
+	return ret;
+}
+
+/* Also notes which descriptors the driver will leave open. */
+int queues_make(struct port_opening *o)
+{
+	struct strays before = {.n = 0};
+	int ret;
+
+	if (o->port->has_kernel)
+		strays_look(&before);
+	ret = make_vdev(o);
+	if (ret == 0)
+		ret = limit_queues(o);
+	if (ret == 0)
+		ret = setup_queues(o);
+	if (o->port->has_kernel)
+		strays_note(&o->port->strays, &before);
+	return ret;
+}
