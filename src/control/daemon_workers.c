@@ -65,6 +65,7 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 			return -1;
 		}
 		w.handover = d->handover;
+		w.secret = handover_secret(d->handover);
 	}
 	for (size_t i = 0; i < d->config->workers; i++) {
 		w.index = i;

@@ -2,8 +2,8 @@
  * Flows: finds the flow of a packet and the decisions made for it.
  *
  * The public header of flow/: key, record, table, TCP state and ageing. The folder compiles and is
- * tested without DPDK. A table belongs to one worker thread, which alone reads and writes it; there
- * are no locks and no atomics.
+ * tested without DPDK. A table belongs to one worker thread, which alone writes it, without locks.
+ * Other workers only ask whether a key is in it (ask.h).
  */
 #pragma once
 
@@ -159,7 +159,8 @@ struct flow_table;
 
 /*
  * A table for exactly @capacity flows, 80 bytes each, allocated and touched now: huge pages where
- * the machine has them. @secret keys the hash (16 bytes, copied). NULL with errno on failure.
+ * the machine has them. @secret keys the hash (16 bytes, copied): the same for all tables of a
+ * gateway, so that one hash serves for all. NULL with errno on failure.
  */
 struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16]);
 void flow_table_destroy(struct flow_table *t); /* NULL is fine */
@@ -215,6 +216,9 @@ uint64_t flow_table_hash(const struct flow_table *t, enum flow_domain domain, co
  * guess.
  */
 uint64_t flow_table_random(struct flow_table *t);
+
+/* Gives each of the tables with one secret random numbers of its own. Right after its creation. */
+void flow_table_set_stream(struct flow_table *t, uint16_t number);
 
 /* The two keys of a flow. */
 void flow_forward_key(const struct flow *f, struct flow_key *key);

@@ -51,27 +51,11 @@ struct flow6 *flow6_at(const struct flow_table *t, uint32_t record)
 	return &t->six[record];
 }
 
-/* Zero if @key belongs to the flow that @ref names. */
-static inline uint32_t ref6_differs(const struct flow_table *t, uint32_t ref, const void *arg)
+static inline uint32_t ref6_differs(const struct flow_table *t, uint32_t ref, const void *key)
 {
-	const struct flow *f = &t->records[ref & ~REF_RETURN];
-	const struct flow6 *six = &t->six[ref & ~REF_RETURN];
-	const struct flow6_key *key = arg;
-	uint64_t addresses;
-	uint32_t rest;
+	uint32_t record = ref & ~REF_RETURN;
 
-	if (ref & REF_RETURN) {
-		addresses = addr6_differs(&six->dst, &key->src) |
-			    addr6_differs(&six->nat_src, &key->dst);
-		rest = (uint32_t)(f->dport ^ key->sport) | (uint32_t)(f->nat_port ^ key->dport) |
-		       (uint32_t)(f->far ^ key->realm);
-	} else {
-		addresses =
-			addr6_differs(&six->src, &key->src) | addr6_differs(&six->dst, &key->dst);
-		rest = (uint32_t)(f->sport ^ key->sport) | (uint32_t)(f->dport ^ key->dport) |
-		       (uint32_t)(f->site ^ key->realm);
-	}
-	return rest | (uint32_t)(f->proto ^ key->proto) | (uint32_t)(addresses != 0);
+	return record6_differs(&t->records[record], &t->six[record], ref, key);
 }
 
 /* As ref_differs_resting(). */

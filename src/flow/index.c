@@ -5,7 +5,7 @@
  * keys is moved to its own other bucket (cuckoo hashing, Pagh and Rodler 2001, depth one). All 24
  * attempts practically never fail; if they do, the flow is refused as in a full table.
  *
- * One writer, no locks: see flow.h.
+ * One writer, no locks. Other workers read meanwhile (ask.h): the order of the stores matters.
  */
 #include "flow/table.h"
 
@@ -21,8 +21,19 @@ static struct bucket *second_of(const struct flow_table *t, uint64_t hash)
 
 static void slot_set(struct bucket *b, unsigned slot, uint64_t hash, uint32_t ref)
 {
-	b->tag[slot] = hash_tag(hash);
-	b->ref[slot] = ref;
+	__atomic_store_n(&b->ref[slot], ref, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->tag[slot], hash_tag(hash), __ATOMIC_RELEASE);
+}
+
+static void slot_clear(struct bucket *b, unsigned slot)
+{
+	__atomic_store_n(&b->tag[slot], 0, __ATOMIC_RELEASE);
+}
+
+static void count_displaced(struct bucket *first, int change)
+{
+	__atomic_store_n(&first->displaced, (uint16_t)(first->displaced + change),
+			 __ATOMIC_RELEASE);
 }
 
 /* A free slot, or BUCKET_SLOTS if the bucket is full. */
@@ -62,50 +73,75 @@ uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref)
 	return flow_hash(&t->secret, &key);
 }
 
+/*
+ * Moves a key from @slot of @b to its other bucket: it is in both before it leaves @b, and then the
+ * move has been counted.
+ */
+static void move(struct flow_table *t, struct bucket *b, unsigned slot, struct bucket *other,
+		 unsigned room, uint64_t hash)
+{
+	struct bucket *first = first_of(t, hash);
+
+	slot_set(other, room, hash, b->ref[slot]);
+	if (b == first)
+		count_displaced(first, 1);
+	__atomic_store_n(&t->moves, t->moves + 1, __ATOMIC_RELEASE);
+	slot_clear(b, slot);
+	if (b != first)
+		count_displaced(first, -1);
+}
+
 /* Moves one key of @b to its other bucket. Returns the slot it left, or BUCKET_SLOTS. */
 static unsigned make_room(struct flow_table *t, struct bucket *b)
 {
 	for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-		uint32_t ref = b->ref[slot];
-		uint64_t hash = index_ref_hash(t, ref);
+		uint64_t hash = index_ref_hash(t, b->ref[slot]);
 		struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
 		struct bucket *other = b == first ? second : first;
 		unsigned room = slot_free(other);
 
 		if (other == b || room == BUCKET_SLOTS)
 			continue;
-		slot_set(other, room, hash, ref);
-		b->tag[slot] = 0;
-		if (b == first)
-			first->displaced++;
-		else
-			first->displaced--;
+		move(t, b, slot, other, room, hash);
 		return slot;
 	}
 	return BUCKET_SLOTS;
 }
 
-bool index_has_room(struct flow_table *t, uint64_t hash)
+/* Both buckets of the key are full: moves another key out of one of them. */
+static __attribute__((noinline, cold)) bool add_with_room(struct flow_table *t, uint64_t hash,
+							  uint32_t ref)
 {
 	struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
+	unsigned slot = make_room(t, first);
 
-	return slot_free(first) < BUCKET_SLOTS || slot_free(second) < BUCKET_SLOTS ||
-	       make_room(t, first) < BUCKET_SLOTS || make_room(t, second) < BUCKET_SLOTS;
+	if (slot < BUCKET_SLOTS) {
+		slot_set(first, slot, hash, ref);
+		return true;
+	}
+	slot = make_room(t, second);
+	if (slot == BUCKET_SLOTS)
+		return false;
+	count_displaced(first, 1);
+	slot_set(second, slot, hash, ref);
+	return true;
 }
 
-void index_add(struct flow_table *t, uint64_t hash, uint32_t ref)
+bool index_add(struct flow_table *t, uint64_t hash, uint32_t ref)
 {
 	struct bucket *first = first_of(t, hash), *second = second_of(t, hash);
 	unsigned slot = slot_free(first);
 
 	if (slot < BUCKET_SLOTS) {
 		slot_set(first, slot, hash, ref);
-		return;
+		return true;
 	}
 	slot = slot_free(second);
-	assert(slot < BUCKET_SLOTS); /* checked by index_has_room() */
+	if (slot == BUCKET_SLOTS)
+		return add_with_room(t, hash, ref);
+	count_displaced(first, 1);
 	slot_set(second, slot, hash, ref);
-	first->displaced++;
+	return true;
 }
 
 void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref)
@@ -114,13 +150,13 @@ void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref)
 	unsigned slot = slot_of(first, hash, ref);
 
 	if (slot < BUCKET_SLOTS) {
-		first->tag[slot] = 0;
+		slot_clear(first, slot);
 		return;
 	}
 	slot = slot_of(second, hash, ref);
 	assert(slot < BUCKET_SLOTS);
-	second->tag[slot] = 0;
-	first->displaced--;
+	slot_clear(second, slot);
+	count_displaced(first, -1);
 }
 
 uint32_t index_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)

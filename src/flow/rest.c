@@ -24,7 +24,7 @@ void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s)
 	f->is_extended = false;
 	f->seen_s = now_s;
 	f->onramp = f->far;
-	f->far = FLOW_NOWHERE;
+	__atomic_store_n(&f->far, FLOW_NOWHERE, __ATOMIC_RELAXED); /* others may ask: ask.h */
 	f->packets[NEXT] = FLOW_NO_RECORD;
 	f->packets[BEFORE] = t->rest_last;
 	if (t->rest_last == FLOW_NO_RECORD)
@@ -37,7 +37,8 @@ void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s)
 void flow_disown(struct flow *f)
 {
 	assert(f->state == FLOW_RESTING); /* the site is part of a live flow's key */
-	f->site = 0; /* the Internet, which owns no flow */
+	/* the Internet, which owns no flow; others may ask: ask.h */
+	__atomic_store_n(&f->site, 0, __ATOMIC_RELAXED);
 }
 
 void flow_table_wake(struct flow_table *t, uint32_t record)

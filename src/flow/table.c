@@ -6,7 +6,7 @@
  * Records from `used` on were never used, so a new table stays dense. The table never grows and
  * never evicts a live flow: when it is full, insertion fails.
  *
- * All of it belongs to one worker.
+ * All of it belongs to one worker; others may ask whether a key is in it (ask.h).
  */
 #include "flow/table.h"
 
@@ -148,16 +148,30 @@ void record_give(struct flow_table *t, uint32_t record)
 
 	f->state = FLOW_FREE;
 	f->is_extended = false;
-	f->src = t->free_head;
+	__atomic_store_n(&f->src, t->free_head, __ATOMIC_RELAXED); /* others may read it as a key */
 	t->free_head = record;
 }
 
+/* What the keys are made of is written by atomics: others may still read the former flow's. */
+static ALWAYS_INLINE void record_write(struct flow_table *t, uint32_t record,
+				       const struct flow *flow, const struct flow6 *six)
+{
+	enum { KEYS = offsetof(struct flow, onramp) };
+	struct flow *at = &t->records[record];
+
+	words_write(at, flow, KEYS);
+	memcpy((uint8_t *)at + KEYS, (const uint8_t *)flow + KEYS, sizeof(*at) - KEYS);
+	if (six != NULL)
+		words_write(&t->six[record], six, sizeof(*six));
+}
+
 /*
- * Addresses are written before the index, which may hash the new record's own key when it makes
+ * The record is written before the index, which may hash the new record's own key when it makes
  * room.
  */
-static inline uint32_t insert(struct flow_table *t, const struct flow *flow,
-			      const struct flow6 *six, uint64_t forward_hash, uint64_t return_hash)
+static ALWAYS_INLINE uint32_t insert(struct flow_table *t, const struct flow *flow,
+				     const struct flow6 *six, uint64_t forward_hash,
+				     uint64_t return_hash)
 {
 	uint32_t record = record_take(t);
 
@@ -165,15 +179,11 @@ static inline uint32_t insert(struct flow_table *t, const struct flow *flow,
 	if (record == FLOW_NO_RECORD)
 		return FLOW_NO_RECORD;
 
-	t->records[record] = *flow;
-	if (six != NULL)
-		t->six[record] = *six;
-	if (!index_has_room(t, forward_hash))
+	record_write(t, record, flow, six);
+	if (!index_add(t, forward_hash, record))
 		goto no_room;
-	index_add(t, forward_hash, record);
-	if (!index_has_room(t, return_hash))
+	if (!index_add(t, return_hash, record | REF_RETURN))
 		goto no_room_back;
-	index_add(t, return_hash, record | REF_RETURN);
 	t->count++;
 	return record;
 
@@ -266,6 +276,11 @@ uint32_t flow_table_capacity(const struct flow_table *t)
 uint32_t flow_table_used(const struct flow_table *t)
 {
 	return t->used;
+}
+
+void flow_table_set_stream(struct flow_table *t, uint16_t number)
+{
+	t->random_counter = (uint64_t)number << 48;
 }
 
 uint64_t flow_table_random(struct flow_table *t)

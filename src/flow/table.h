@@ -11,6 +11,10 @@
  *
  * A key lives in its first bucket, or in its second when the first was full; then the first bucket
  * counts it in `displaced`, so that a miss reads the second bucket only if a key is there.
+ *
+ * Other workers read buckets and the keys in records while the owner writes them (ask.h). So these
+ * are written by atomics: on x86 plain stores in the order of the program. The owner reads its own
+ * table without.
  */
 #pragma once
 
@@ -43,7 +47,10 @@ struct flow_table {
 	struct bucket *buckets;
 	uint32_t n_buckets;
 	uint32_t capacity;
-	uint32_t count; /* live */
+	uint32_t moves; /* of keys to their other bucket; read by other workers (ask.c) */
+
+	/* on a cache line that no other worker reads */
+	_Alignas(CACHE_LINE) uint32_t count; /* live */
 	uint32_t used; /* records [used, capacity) were never used */
 	uint32_t free_head; /* FLOW_NO_RECORD: empty list */
 	uint32_t hand; /* the sweep's next record */
@@ -69,13 +76,23 @@ static inline uint32_t hash_second(const struct flow_table *t, uint64_t hash)
 	return (uint32_t)(((hash >> 32) * t->n_buckets) >> 32);
 }
 
-/*
- * Does @key belong to the flow that @ref names? Zero if yes: one compare at the end, no branches.
- */
-static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, const void *arg)
+/* Writes what other workers read: @bytes, a multiple of eight. */
+static ALWAYS_INLINE void words_write(void *to, const void *from, size_t bytes)
 {
-	const struct flow *f = &t->records[ref & ~REF_RETURN];
-	const struct flow_key *key = arg;
+	const uint64_t *words = from;
+	uint64_t *at = to;
+
+#pragma GCC unroll 8
+	for (size_t i = 0; i < bytes / sizeof(*at); i++)
+		__atomic_store_n(&at[i], words[i], __ATOMIC_RELAXED);
+}
+
+/*
+ * Does @key belong to the flow @f, found by @ref? Zero if yes: one compare at the end, no branches.
+ */
+static inline uint32_t record_differs(const struct flow *f, uint32_t ref,
+				      const struct flow_key *key)
+{
 	uint32_t proto = f->proto ^ key->proto;
 
 	if (ref & REF_RETURN)
@@ -85,6 +102,32 @@ static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, con
 	return proto | (f->src ^ key->src) | (f->dst ^ key->dst) |
 	       (uint32_t)(f->sport ^ key->sport) | (uint32_t)(f->dport ^ key->dport) |
 	       (uint32_t)(f->site ^ key->realm);
+}
+
+static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, const void *key)
+{
+	return record_differs(&t->records[ref & ~REF_RETURN], ref, key);
+}
+
+/* The same for an IPv6 flow with addresses @six. */
+static inline uint32_t record6_differs(const struct flow *f, const struct flow6 *six, uint32_t ref,
+				       const struct flow6_key *key)
+{
+	uint64_t addresses;
+	uint32_t rest;
+
+	if (ref & REF_RETURN) {
+		addresses = addr6_differs(&six->dst, &key->src) |
+			    addr6_differs(&six->nat_src, &key->dst);
+		rest = (uint32_t)(f->dport ^ key->sport) | (uint32_t)(f->nat_port ^ key->dport) |
+		       (uint32_t)(f->far ^ key->realm);
+	} else {
+		addresses =
+			addr6_differs(&six->src, &key->src) | addr6_differs(&six->dst, &key->dst);
+		rest = (uint32_t)(f->sport ^ key->sport) | (uint32_t)(f->dport ^ key->dport) |
+		       (uint32_t)(f->site ^ key->realm);
+	}
+	return rest | (uint32_t)(f->proto ^ key->proto) | (uint32_t)(addresses != 0);
 }
 
 /* The realm of a flow's return; also for a resting flow. */
@@ -108,8 +151,7 @@ static inline uint32_t ref_differs_resting(const struct flow_table *t, uint32_t 
 void record_give(struct flow_table *t, uint32_t record); /* table.c: puts it into the free list */
 
 /* index.c */
-void index_add(struct flow_table *t, uint64_t hash, uint32_t ref);
-bool index_has_room(struct flow_table *t, uint64_t hash);
+bool index_add(struct flow_table *t, uint64_t hash, uint32_t ref); /* false: there is no room */
 uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref); /* of @ref's key */
 void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref);
 
@@ -125,32 +167,37 @@ static inline void lookup_answer(struct flow_probe *p, uint32_t ref)
 	p->record = ref == FLOW_NO_RECORD ? FLOW_NO_RECORD : ref & ~REF_RETURN;
 }
 
-/* Bit i is set if slot i of @b has @tag. */
-static inline unsigned bucket_match(const struct bucket *b, uint8_t tag);
+/* Bit i is set if slot i has @tag. @tags: the front of a bucket, sixteen bytes, aligned to them. */
+static inline unsigned tags_match(const uint8_t *tags, uint8_t tag);
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 
-static inline unsigned bucket_match(const struct bucket *b, uint8_t tag)
+static inline unsigned tags_match(const uint8_t *tags, uint8_t tag)
 {
-	__m128i tags = _mm_load_si128((const __m128i *)b);
-	__m128i same = _mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag));
+	__m128i front = _mm_load_si128((const __m128i *)tags);
+	__m128i same = _mm_cmpeq_epi8(front, _mm_set1_epi8((char)tag));
 
 	return (unsigned)_mm_movemask_epi8(same) & ((1u << BUCKET_SLOTS) - 1);
 }
 
 #else
 
-static inline unsigned bucket_match(const struct bucket *b, uint8_t tag)
+static inline unsigned tags_match(const uint8_t *tags, uint8_t tag)
 {
 	unsigned mask = 0;
 
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++)
-		mask |= (unsigned)(b->tag[i] == tag) << i;
+		mask |= (unsigned)(tags[i] == tag) << i;
 	return mask;
 }
 
 #endif
+
+static inline unsigned bucket_match(const struct bucket *b, uint8_t tag)
+{
+	return tags_match(b->tag, tag);
+}
 
 /* Zero if @key is that of the flow that @ref names. */
 typedef uint32_t (*ref_differs_fn)(const struct flow_table *t, uint32_t ref, const void *key);

@@ -38,7 +38,8 @@ enum {
 
 struct handover {
 	uint16_t workers;
-	struct flow_secret secret; /* of all workers; nobody outside can choose the worker */
+	uint8_t bytes[16]; /* the secret of all flow tables */
+	struct flow_secret secret; /* made of it; nobody outside can choose the worker */
 	struct remotes **remotes; /* [workers] */
 	struct rte_ring *rings[]; /* [from * workers + to] */
 };
@@ -50,13 +51,11 @@ static struct rte_ring *ring_of(const struct handover *h, uint16_t from, uint16_
 
 static bool make_secret(struct handover *h, const uint64_t *seed)
 {
-	uint8_t secret[16] = {0};
-
 	if (seed != NULL)
-		memcpy(secret, seed, sizeof(*seed));
-	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+		memcpy(h->bytes, seed, sizeof(*seed));
+	else if (getrandom(h->bytes, sizeof(h->bytes), 0) != sizeof(h->bytes))
 		return false;
-	flow_secret_init(&h->secret, secret);
+	flow_secret_init(&h->secret, h->bytes);
 	return true;
 }
 
@@ -107,6 +106,7 @@ void handover_destroy(struct handover *h)
 		rte_ring_free(h->rings[i]);
 	}
 	free(h->remotes);
+	explicit_bzero(h->bytes, sizeof(h->bytes));
 	free(h);
 }
 
@@ -211,6 +211,11 @@ bool handover_fragment_is_foreign(const struct context *ctx, struct packet *p,
 struct remotes **handover_remotes(struct handover *h)
 {
 	return h->remotes;
+}
+
+const uint8_t *handover_secret(const struct handover *h)
+{
+	return h->bytes;
 }
 
 static uint32_t word_of(const struct packet *p)

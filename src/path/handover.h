@@ -26,8 +26,8 @@ struct handover;
 struct remotes;
 
 /*
- * Rings between @workers workers, and the secret of their common hash: random, or made of @seed so
- * that tests are reproducible. NULL on failure. Control thread.
+ * Rings between @workers workers, and the secret of all their flow tables: random, or made of @seed
+ * so that tests are reproducible. NULL on failure. Control thread.
  */
 struct handover *handover_create(uint16_t workers, const uint64_t *seed);
 void handover_destroy(struct handover *h); /* NULL is fine; frees packets still in the rings */
@@ -50,6 +50,9 @@ void handover_fragment(struct context *ctx, struct packet *p, uint16_t site);
 
 /* [workers]: each worker writes its own entry when it is created; all read. */
 struct remotes **handover_remotes(struct handover *h);
+
+/* 16 bytes for the hash of every worker's tables, so that one hash serves for all of them. */
+const uint8_t *handover_secret(const struct handover *h);
 
 /* The same for IPv6, with key @key. */
 bool handover_is_foreign6(const struct context *ctx, struct packet *p, const struct flow6_key *key);

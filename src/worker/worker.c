@@ -465,14 +465,16 @@ static bool create_table(struct context *ctx, const struct worker_config *config
 {
 	uint8_t secret[16];
 
-	if (config->seed != NULL)
-		memcpy(secret, config->seed, sizeof(secret));
+	if (config->secret != NULL)
+		memcpy(secret, config->secret, sizeof(secret));
 	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
 		return false;
 	ctx->flows = flow_table_create(config->flows_capacity, secret);
 	if (ctx->flows != NULL && config->flows6_capacity > 0)
 		ctx->flows6 = flow6_table_create(config->flows6_capacity, secret);
 	explicit_bzero(secret, sizeof(secret));
+	if (ctx->flows != NULL)
+		flow_table_set_stream(ctx->flows, ctx->index);
 	return ctx->flows != NULL && (ctx->flows6 != NULL || config->flows6_capacity == 0);
 }
 
@@ -481,8 +483,8 @@ static bool create_remotes(struct context *ctx, const struct worker_config *conf
 {
 	uint64_t seed = 0;
 
-	if (config->seed != NULL)
-		memcpy(&seed, config->seed, sizeof(seed));
+	if (config->secret != NULL)
+		memcpy(&seed, config->secret, sizeof(seed));
 	ctx->remotes = remotes_create(seed);
 	ctx->all_remotes = &ctx->remotes;
 	if (ctx->handover != NULL) {

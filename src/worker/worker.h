@@ -33,7 +33,7 @@ struct worker_config {
 	struct handover *handover; /* shared by all; NULL if there is one worker */
 	int cpu; /* CPU to run on; -1: any */
 	bool poll; /* never sleep: benchmarks */
-	const uint8_t *seed; /* 16 bytes for reproducible tests; NULL: random */
+	const uint8_t *secret; /* 16 bytes: handover_secret(), or a seed for tests; NULL: random */
 };
 
 struct census;

@@ -307,7 +307,7 @@ static void make_workers(struct rig *rig)
 		.handover = rig->handover,
 		.cpu = -1,
 		.poll = true,
-		.seed = secret,
+		.secret = secret,
 	};
 	uint64_t begin;
 

@@ -254,7 +254,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		.snapshot = publisher_current(&bed->publisher),
 		.cpu = -1,
 		.epoch = bed_epoch,
-		.seed = secret,
+		.secret = secret,
 	};
 
 	memcpy(secret, &seed, sizeof(seed));
@@ -262,10 +262,10 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		bed->handover = handover_create((uint16_t)bed->n_workers, &seed);
 		assert_non_null(bed->handover);
 		config.handover = bed->handover;
+		config.secret = handover_secret(bed->handover);
 	}
 	for (unsigned i = 0; i < bed->n_workers; i++) {
 		config.index = (uint16_t)i;
-		secret[15] = (uint8_t)i;
 		bed->workers[i] = worker_create(&config);
 		assert_non_null(bed->workers[i]);
 	}

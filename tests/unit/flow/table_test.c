@@ -204,20 +204,26 @@ static void test_refused_sizes(void **state)
 	assert_int_equal(flow_table_bytes(1000000), 80000000);
 }
 
-/* RFC 6056: as often set as not, each bit; and another secret gives other numbers. */
+/*
+ * RFC 6056: as often set as not, each bit; and another secret gives other numbers, as another
+ * stream of the same secret does.
+ */
 static void test_random(void **state)
 {
 	enum { ROLLS = 10000 };
 	const uint8_t other_secret[16] = "another secret";
 	struct flow_table *t = flow_table_create(4, flows_secret);
 	struct flow_table *other = flow_table_create(4, other_secret);
+	struct flow_table *stream = flow_table_create(4, flows_secret);
 	unsigned ones[64] = {0}, same = 0;
 	uint64_t before = 0;
 
+	flow_table_set_stream(stream, 1);
 	for (unsigned i = 0; i < ROLLS; i++) {
 		uint64_t r = flow_table_random(t);
 
-		same += r == before || r == flow_table_random(other);
+		same += r == before || r == flow_table_random(other) ||
+			r == flow_table_random(stream);
 		before = r;
 		for (unsigned bit = 0; bit < 64; bit++)
 			ones[bit] += r >> bit & 1;
@@ -227,6 +233,7 @@ static void test_random(void **state)
 		assert_in_range(ones[bit], ROLLS / 2 - 300, ROLLS / 2 + 300); /* 6 sigma */
 	flow_table_destroy(t);
 	flow_table_destroy(other);
+	flow_table_destroy(stream);
 }
 
 static void test_state_names(void **state)

@@ -142,7 +142,7 @@ static int setup(void **state)
 		.count = 1,
 		.cpu = -1,
 		.poll = true,
-		.seed = seed,
+		.secret = seed,
 	};
 
 	memset(&s, 0, sizeof(s));

@@ -38,7 +38,7 @@ static struct worker_config config_of(const struct stage_bench *b)
 		.count = 1,
 		.snapshot = &first,
 		.cpu = -1,
-		.seed = seed,
+		.secret = seed,
 	};
 }
 
