@@ -21,7 +21,8 @@
 
 enum {
 	ANSWER_MAX = 256 << 20, /* bytes */
-	URL_SIZE = 4096,
+	LINE_MAX_LEN = 1 << 20, /* of a list that comes line by line */
+	URL_SIZE = 4096 - 64, /* with the host's name */
 	SENTENCE_SIZE = 1024,
 	RETRY_NS = 50 * 1000 * 1000, /* if the daemon has no room for another client */
 };
@@ -37,10 +38,17 @@ struct buffer {
 	size_t len, room;
 };
 
-static size_t keep(char *data, size_t size, size_t n, void *arg)
-{
-	struct buffer *b = arg;
+/* What to do with an answer: keep it, or take its lines as they come. */
+struct sink {
+	struct buffer buffer; /* the whole answer; or a line that is not yet complete */
+	CURL *curl;
+	bool (*take)(char *line, size_t len, void *arg); /* NULL: keep all */
+	void *arg;
+	bool stopped; /* @take wants no more */
+};
 
+static size_t keep(struct buffer *b, const char *data, size_t n)
+{
 	if (n > ANSWER_MAX - b->len)
 		return 0;
 	if (b->len + n > b->room) {
@@ -55,6 +63,47 @@ static size_t keep(char *data, size_t size, size_t n, void *arg)
 	memcpy(b->data + b->len, data, n);
 	b->len += n;
 	return n;
+}
+
+static bool take_line(struct sink *s, char *line, size_t len)
+{
+	s->stopped = s->stopped || !s->take(line, len, s->arg);
+	return !s->stopped;
+}
+
+/* The last line of @data may be incomplete; it is kept. */
+static size_t take_lines(struct sink *s, char *data, size_t n)
+{
+	char *at = data, *end = data + n, *newline;
+
+	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		size_t len = (size_t)(newline - at);
+
+		if (s->buffer.len > 0) {
+			if (keep(&s->buffer, at, len) != len ||
+			    !take_line(s, s->buffer.data, s->buffer.len))
+				return 0;
+			s->buffer.len = 0;
+		} else if (!take_line(s, at, len)) {
+			return 0;
+		}
+		at = newline + 1;
+	}
+	if (s->buffer.len + (size_t)(end - at) > LINE_MAX_LEN)
+		return 0;
+	return keep(&s->buffer, at, (size_t)(end - at)) == (size_t)(end - at) ? n : 0;
+}
+
+/* For libcurl. A refusal is kept, whatever was asked for. */
+static size_t receive(char *data, size_t size, size_t n, void *arg)
+{
+	struct sink *s = arg;
+	long status = 0;
+
+	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (s->take == NULL || status != 200)
+		return keep(&s->buffer, data, n);
+	return take_lines(s, data, n);
 }
 
 static void explain(const struct cli *cli, CURLcode code, int os_error)
@@ -127,13 +176,13 @@ static struct curl_slist *set_body(CURL *curl, const struct text_body *body)
 	return headers;
 }
 
-/* @body NULL: GET. Returns 0 with the answer in @b and its status in *@status. */
+/* @body NULL: GET. Returns 0 with the answer in @s and its status in *@status. */
 static int fetch(const struct cli *cli, const char *path, const struct text_body *body,
-		 struct buffer *b, long *status)
+		 struct sink *s, long *status)
 {
 	struct curl_slist *headers = NULL;
 	CURL *curl = curl_easy_init();
-	char url[URL_SIZE];
+	char url[URL_SIZE + 64];
 	CURLcode code;
 	int os_error = 0;
 
@@ -148,14 +197,15 @@ static int fetch(const struct cli *cli, const char *path, const struct text_body
 	/* bytes a second; aborts if it is slower for */
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)cli->timeout_s);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, b);
+	s->curl = curl;
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, s);
 	if (body != NULL)
 		headers = set_body(curl, body);
 	code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
 	if (code == CURLE_OK)
 		code = perform(cli, curl, &os_error);
-	if (code != CURLE_OK)
+	if (code != CURLE_OK && !s->stopped)
 		explain(cli, code, os_error);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_cleanup(curl);
@@ -163,23 +213,28 @@ static int fetch(const struct cli *cli, const char *path, const struct text_body
 	return code == CURLE_OK ? 0 : -EIO;
 }
 
+static json_t *read_answer(const struct cli *cli, const struct buffer *b)
+{
+	json_t *json = json_loadb(b->data != NULL ? b->data : "", b->len, 0, NULL);
+
+	if (json_is_object(json))
+		return json;
+	fprintf(cli->err, "homeward: the answer on %s is not JSON\n", cli->socket);
+	json_decref(json);
+	return NULL;
+}
+
 /* The answer to a GET, whatever its content; NULL after a sentence. */
 static json_t *ask(const struct cli *cli, const char *path, const struct text_body *body,
 		   long *status)
 {
-	struct buffer b = {0};
+	struct sink s = {0};
 	json_t *json = NULL;
 
 	*status = 0;
-	if (fetch(cli, path, body, &b, status) == 0) {
-		json = json_loadb(b.data != NULL ? b.data : "", b.len, 0, NULL);
-		if (!json_is_object(json)) {
-			fprintf(cli->err, "homeward: the answer on %s is not JSON\n", cli->socket);
-			json_decref(json);
-			json = NULL;
-		}
-	}
-	free(b.data);
+	if (fetch(cli, path, body, &s, status) == 0)
+		json = read_answer(cli, &s.buffer);
+	free(s.buffer.data);
 	return json;
 }
 
@@ -268,20 +323,55 @@ int client_add_query(const struct cli *cli, char *url, size_t size, const char *
 	return -ENOSPC;
 }
 
-json_t *client_get_filtered(const struct cli *cli, const char *path, const char *const *names,
-			    const char *more)
+/* @path with the command's options of these @names. False after a sentence. */
+static bool make_url(const struct cli *cli, char url[static URL_SIZE], const char *path,
+		     const char *const *names)
 {
-	char url[URL_SIZE / 2];
-	bool has_more = more != NULL && more[0] != '\0';
-
-	snprintf(url, sizeof(url), "%s%s%s", path, has_more ? "?" : "", has_more ? more : "");
+	snprintf(url, URL_SIZE, "%s", path);
 	for (size_t i = 0; names[i] != NULL; i++) {
 		const char *value = cli_value(cli, names[i]);
 
-		if (value != NULL && client_add_query(cli, url, sizeof(url), names[i], value) < 0)
-			return NULL;
+		if (value != NULL && client_add_query(cli, url, URL_SIZE, names[i], value) < 0)
+			return false;
 	}
+	return true;
+}
+
+json_t *client_get_page(const struct cli *cli, const char *path, const char *const *names,
+			unsigned limit, const char *cursor)
+{
+	char url[URL_SIZE], number[16];
+
+	snprintf(number, sizeof(number), "%u", limit);
+	if (!make_url(cli, url, path, names) ||
+	    client_add_query(cli, url, sizeof(url), "limit", number) < 0 ||
+	    (cursor != NULL && client_add_query(cli, url, sizeof(url), "cursor", cursor) < 0))
+		return NULL;
 	return client_get(cli, url);
+}
+
+int client_get_lines(const struct cli *cli, const char *path, const char *const *names,
+		     bool (*take)(char *line, size_t len, void *arg), void *arg)
+{
+	struct sink s = {.take = take, .arg = arg};
+	char url[URL_SIZE];
+	long status = 0;
+	json_t *json;
+	int err;
+
+	if (!make_url(cli, url, path, names) ||
+	    client_add_query(cli, url, sizeof(url), "format", "ndjson") < 0)
+		return -EIO;
+	err = fetch(cli, url, NULL, &s, &status);
+	if (err == 0 && status != 200) {
+		json = read_answer(cli, &s.buffer);
+		if (json != NULL)
+			print_error(cli, json);
+		json_decref(json);
+		err = -EIO;
+	}
+	free(s.buffer.data);
+	return err;
 }
 
 const char *client_text(const json_t *object, const char *name)
@@ -309,11 +399,6 @@ static int write_ascii(const char *text, size_t len, void *arg)
 			fputc(text[i], arg);
 	}
 	return 0;
-}
-
-void client_print_json_line(const json_t *json, FILE *out)
-{
-	json_dump_callback(json, write_ascii, out, DUMP_FLAGS);
 }
 
 void client_print_json(const json_t *json, FILE *out)

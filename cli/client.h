@@ -25,11 +25,19 @@ int client_add_query(const struct cli *cli, char *url, size_t size, const char *
 		     const char *value);
 
 /*
- * Makes the URL of @command's path, with the given options of the command as its query. @names:
- * names of the options that go into the query, ending with NULL. @more: further query, or NULL.
+ * Gets a page of a list. @names: names of the command's options that go into the query as they were
+ * given, ending with NULL. @cursor: next_cursor of the page before, or NULL.
  */
-json_t *client_get_filtered(const struct cli *cli, const char *path, const char *const *names,
-			    const char *more);
+json_t *client_get_page(const struct cli *cli, const char *path, const char *const *names,
+			unsigned limit, const char *cursor);
+
+/*
+ * Gets the lines of a list that has no end in sight, with format=ndjson, and calls @take for each,
+ * without its newline. @take returns false to end. 0 if all lines were taken; -EIO after a sentence
+ * to cli->err, or if @take ended it.
+ */
+int client_get_lines(const struct cli *cli, const char *path, const char *const *names,
+		     bool (*take)(char *line, size_t len, void *arg), void *arg);
 
 /* Fields of an answer: "" and 0 if a field is missing or of another type. */
 const char *client_text(const json_t *object, const char *name);
@@ -40,4 +48,3 @@ uint64_t client_number(const json_t *object, const char *name);
  * state.
  */
 void client_print_json(const json_t *json, FILE *out);
-void client_print_json_line(const json_t *json, FILE *out); /* on one line, without a newline */

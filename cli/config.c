@@ -296,6 +296,11 @@ static void fill_history(struct table *t, const json_t *revision)
 	table_cell(t, "%s", client_text(revision, "comment"));
 }
 
+const struct cli_option config_history_options[] = {
+	LIST_LIMIT("print at most COUNT revisions"),
+	{NULL},
+};
+
 int config_history_run(const struct cli *cli)
 {
 	static const char *const filters[] = {NULL};

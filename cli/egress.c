@@ -4,6 +4,11 @@
 
 #include <inttypes.h>
 
+const struct cli_option egress_options[] = {
+	LIST_LIMIT("print the slices of at most COUNT addresses"),
+	{NULL},
+};
+
 static const struct table_column columns[] = {
 	{"POOL", TABLE_LEFT},	 {"UPLINK", TABLE_LEFT},
 	{"ADDRESS", TABLE_LEFT}, {"PORTS", TABLE_RIGHT},
@@ -41,8 +46,15 @@ static void fill(struct table *t, const json_t *pool)
 int egress_run(const struct cli *cli)
 {
 	static const char *const filters[] = {NULL};
-	static const struct list list = {"/v1/egress", filters, "pools",
-					 columns,      fill,	"no egress pools"};
+	static const struct list list = {
+		.path = "/v1/egress",
+		.filters = filters,
+		.field = "pools",
+		.inner = "addresses",
+		.columns = columns,
+		.fill = fill,
+		.empty = "no egress pools",
+	};
 
 	return list_run(cli, &list);
 }

@@ -1,18 +1,23 @@
 /*
  * homeward flows: source, destination and egress address of each flow.
  *
- * Prints one page, or with --all one page after the other as they arrive: so memory holds one page,
- * however many flows there are. With --json --all the pages become one list, with one flow per
- * line.
+ * Prints some flows, or with --all all of them. All flows come line by line, and are printed as
+ * they come: so memory holds a table of a thousand, however many there are. With --json they become
+ * one list, with one flow per line, as the daemon has written it.
  */
 #include "base/protocol.h"
-#include "client.h"
-#include "table.h"
+#include "list.h"
 #include "text.h"
 
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { PAGE_OF_ALL = 1000, CURSOR_SIZE = 128 };
+enum {
+	FLOWS_DEFAULT = 100,
+	ROWS = 1000, /* of a table */
+	PROGRESS_MS = 200,
+};
 
 const struct cli_option flows_options[] = {
 	{"site", "NAME", "only flows that this site started"},
@@ -22,13 +27,12 @@ const struct cli_option flows_options[] = {
 	{"port", "PORT",
 	 "only flows with this port or ICMP identifier: source, destination or egress"},
 	{"protocol", "PROTOCOL", "only this protocol: " PROTOCOL_WORDS},
-	{"limit", "COUNT", "flows a page, 1 to 1000; 100 if not given"},
-	{"all", NULL, "all flows, page after page"},
+	LIST_LIMIT("print at most COUNT flows; 100 if not given"),
+	{"all", NULL, "print all flows, as they are found"},
 	{NULL},
 };
 
-static const char *const filters[] = {"site",	  "tunnel", "address", "port",
-				      "protocol", "limit",  NULL};
+static const char *const filters[] = {"site", "tunnel", "address", "port", "protocol", NULL};
 
 static const struct table_column columns[] = {
 	{"SITE", TABLE_LEFT, 8},
@@ -78,96 +82,126 @@ static void fill(struct table *t, const json_t *flow)
 	table_cell(t, "%s", text_duration(client_number(flow, "idle_s")).buf);
 }
 
-static void print_table(const json_t *flows, bool titles, FILE *out)
+/* What is printed of --all. */
+struct dump {
+	const struct cli *cli;
+	uint64_t n; /* flows so far */
+	json_t *rows; /* of the next table; NULL: with --json */
+	bool titles; /* are printed */
+	bool shows_progress;
+	uint64_t shown_ms;
+};
+
+static uint64_t now_ms(void)
 {
-	struct table *t = table_create(columns);
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* On a terminal, unless the flows themselves go there. */
+static void show_progress(struct dump *d)
+{
+	uint64_t now = now_ms();
+
+	if (!d->shows_progress || now - d->shown_ms < PROGRESS_MS)
+		return;
+	d->shown_ms = now;
+	fprintf(d->cli->err, "\r%s flows", text_count(d->n).buf);
+	fflush(d->cli->err);
+}
+
+static void print_rows(struct dump *d)
+{
+	struct table *t;
 	json_t *flow;
 	size_t i;
 
-	json_array_foreach(flows, i, flow) fill(t, flow);
-	table_print(t, titles, out);
+	if (json_array_size(d->rows) == 0)
+		return;
+	t = table_create(columns);
+	json_array_foreach(d->rows, i, flow) fill(t, flow);
+	table_print(t, !d->titles, d->cli->out);
 	table_destroy(t);
+	json_array_clear(d->rows);
+	d->titles = true;
 }
 
-static void print_lines(const json_t *flows, bool first, FILE *out)
+/* The daemon writes plain ASCII; nothing else reaches a terminal. */
+static void print_line(struct dump *d, char *line, size_t len)
 {
+	for (size_t i = 0; i < len; i++)
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '?';
+	fputs(d->n == 0 ? "\n" : ",\n", d->cli->out);
+	fwrite(line, 1, len, d->cli->out);
+}
+
+static bool take_flow(char *line, size_t len, void *arg)
+{
+	struct dump *d = arg;
 	json_t *flow;
-	size_t i;
 
-	json_array_foreach(flows, i, flow)
-	{
-		fputs(first && i == 0 ? "\n" : ",\n", out);
-		client_print_json_line(flow, out);
+	if (d->rows == NULL) {
+		print_line(d, line, len);
+	} else {
+		flow = json_loadb(line, len, 0, NULL);
+		if (flow == NULL) {
+			fprintf(d->cli->err, "homeward: the answer on %s is not JSON\n",
+				d->cli->socket);
+			return false;
+		}
+		json_array_append_new(d->rows, flow);
+		if (json_array_size(d->rows) == ROWS)
+			print_rows(d);
 	}
+	d->n++;
+	show_progress(d);
+	return !ferror(d->cli->out);
 }
 
-static int run_page(const struct cli *cli)
-{
-	json_t *page = client_get_filtered(cli, "/v1/flows", filters, NULL);
-	const json_t *flows = json_object_get(page, "flows");
-
-	if (page == NULL)
-		return CLI_EXIT_FAILED;
-	if (cli->json)
-		client_print_json(page, cli->out);
-	else if (json_array_size(flows) == 0)
-		fprintf(cli->out, "no flows\n");
-	else
-		print_table(flows, true, cli->out);
-	if (!cli->json && json_is_string(json_object_get(page, "next_cursor")))
-		fprintf(cli->out, "there are more; --all shows all\n");
-	json_decref(page);
-	return CLI_EXIT_OK;
-}
-
-/* Prints one page. @more becomes the query of the next page; "" after the last one. */
-static int print_page(const struct cli *cli, char more[CURSOR_SIZE], uint64_t *n)
-{
-	json_t *page = client_get_filtered(cli, "/v1/flows", filters, more);
-	const json_t *flows = json_object_get(page, "flows");
-	const char *next = client_text(page, "next_cursor");
-	size_t len = snprintf(more, CURSOR_SIZE, "%s%s", next[0] != '\0' ? "cursor=" : "", next);
-
-	if (page == NULL)
-		return CLI_EXIT_FAILED;
-	if (cli->json)
-		print_lines(flows, *n == 0, cli->out);
-	else if (json_array_size(flows) > 0)
-		print_table(flows, *n == 0, cli->out);
-	*n += json_array_size(flows);
-	json_decref(page);
-	if (len < CURSOR_SIZE && strspn(more, "cursor=.0123456789") == len)
-		return CLI_EXIT_OK;
-	fprintf(cli->err, "homeward: the daemon sent an invalid cursor\n");
-	return CLI_EXIT_FAILED;
-}
-
+/* The end of a JSON list is printed only if the list is complete. */
 static int run_all(const struct cli *cli)
 {
-	char limit[32], more[CURSOR_SIZE] = "";
-	struct cli pages = *cli;
-	uint64_t n = 0;
-	int status;
+	struct dump d = {
+		.cli = cli,
+		.rows = cli->json ? NULL : json_array(),
+		.shows_progress = isatty(fileno(cli->err)) && !isatty(fileno(cli->out)),
+	};
+	int err;
 
-	if (cli_value(cli, "limit") == NULL) {
-		snprintf(limit, sizeof(limit), "%d", PAGE_OF_ALL);
-		for (size_t i = 0; flows_options[i].name != NULL; i++)
-			if (strcmp(flows_options[i].name, "limit") == 0)
-				pages.values[i] = limit;
-	}
 	if (cli->json)
 		fputs("{\"flows\": [", cli->out);
-	do
-		status = print_page(&pages, more, &n);
-	while (status == CLI_EXIT_OK && more[0] != '\0' && !ferror(cli->out));
-	if (cli->json)
+	err = client_get_lines(cli, "/v1/flows", filters, take_flow, &d);
+	if (d.shown_ms != 0)
+		fputs("\r\033[K", cli->err);
+	print_rows(&d);
+	if (cli->json && err == 0)
 		fputs("\n], \"next_cursor\": null}\n", cli->out);
-	else if (status == CLI_EXIT_OK && n == 0)
+	else if (err == 0 && d.n == 0)
 		fprintf(cli->out, "no flows\n");
-	return status;
+	json_decref(d.rows);
+	return err == 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
 
 int flows_run(const struct cli *cli)
 {
-	return cli_value(cli, "all") != NULL ? run_all(cli) : run_page(cli);
+	static const struct list list = {
+		.path = "/v1/flows",
+		.filters = filters,
+		.field = "flows",
+		.columns = columns,
+		.fill = fill,
+		.empty = "no flows",
+		.more = "there are more; --all shows all",
+		.limit = FLOWS_DEFAULT,
+	};
+
+	if (cli_value(cli, "all") == NULL)
+		return list_run(cli, &list);
+	if (cli_value(cli, "limit") == NULL)
+		return run_all(cli);
+	fprintf(cli->err, "homeward: --all and --limit exclude each other\n");
+	return CLI_EXIT_WRONG;
 }

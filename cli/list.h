@@ -4,6 +4,12 @@
 #include "client.h"
 #include "table.h"
 
+/* A row for the options of every such command. */
+#define LIST_LIMIT(help)                                                                           \
+	{                                                                                          \
+		"limit", "COUNT", help                                                             \
+	}
+
 struct list {
 	const char *path;
 	const char *const *filters; /* options that go into the query; ends with NULL */
@@ -12,9 +18,15 @@ struct list {
 	/* adds the cells of one row, or of several */
 	void (*fill)(struct table *t, const json_t *item);
 	const char *empty; /* printed instead of an empty table */
+	const char *more; /* printed if the limit left some out */
+	unsigned limit; /* of items if there is no --limit; 0: none */
+	const char *inner; /* NULL: items are counted; else the list in each that is */
 };
 
-/* Gets the list, fills the table and prints it. Returns the exit status. */
+/*
+ * Gets the list, page by page, up to --limit, fills the table and prints it. Returns the exit
+ * status.
+ */
 int list_run(const struct cli *cli, const struct list *list);
 
 /* A text of @item; "-" if it is missing. */

@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+const struct cli_option sites_options[] = {
+	LIST_LIMIT("print at most COUNT sites"),
+	{NULL},
+};
+
 static const struct table_column columns[] = {
 	{"SITE", TABLE_LEFT},	       {"TUNNELS", TABLE_LEFT},	     {"SOURCES", TABLE_LEFT},
 	{"PACKETS FROM", TABLE_RIGHT}, {"BYTES FROM", TABLE_RIGHT},  {"PACKETS TO", TABLE_RIGHT},

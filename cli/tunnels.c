@@ -7,6 +7,7 @@
 
 const struct cli_option tunnels_options[] = {
 	{"site", "NAME", "only the tunnels of this site"},
+	LIST_LIMIT("print at most COUNT tunnels"),
 	{"unknown", NULL, "list senders whose packets no tunnel takes, as configuration to paste"},
 	{NULL},
 };

@@ -10,7 +10,8 @@
  * Sharing, and who writes:
  *   snapshot      control (release), worker compares it with the one it has each turn (acquire)
  *   published     worker, under a sequence number that is odd while it writes; any thread copies
- *   query         control sets it, worker answers and clears it; a census likewise
+ *   queries       control adds them (query.h)
+ *   census        control sets it, worker answers and clears it; a sweep likewise
  *   wanted        worker fills it when it is empty, control empties it
  *   stop          control
  * A snapshot that control replaced may be freed after the worker passed a quiescent point (QSBR).
@@ -48,7 +49,6 @@
 enum {
 	SWEEP_PER_BURST = 8, /* records; a million flows take half a second under load */
 	SWEEP_PER_IDLE_TURN = 64,
-	QUERY_PER_TURN = 256, /* records */
 	CENSUS_PER_TURN = 256, /* records */
 	CHANGE_PER_TURN = 512, /* records */
 	IDLE_TURNS_BEFORE_SLEEP = 2000,
@@ -79,7 +79,7 @@ struct worker {
 	/* written by control */
 	_Alignas(CACHE_LINE) const struct snapshot *snapshot;
 	struct worker_next *next; /* for the snapshot; written before it is published */
-	struct flow_query *query;
+	struct queries queries; /* their inbox */
 	struct census *census;
 	struct change_sweep *change_sweep;
 	uint32_t stop;
@@ -206,33 +206,15 @@ size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t
 	return have;
 }
 
-static void answer_query(struct worker *w)
+void worker_query_start(struct worker *w, struct flow_query *q)
 {
-	struct flow_query *q = __atomic_load_n(&w->query, __ATOMIC_ACQUIRE);
-
-	if (q == NULL || !query_step(&w->ctx, &w->ctx.timers, q, QUERY_PER_TURN))
-		return;
-	__atomic_store_n(&w->query, NULL, __ATOMIC_RELAXED);
-	__atomic_store_n(&q->done, 1, __ATOMIC_RELEASE);
+	queries_add(&w->queries, q);
 }
 
-int worker_query_start(struct worker *w, struct flow_query *q)
+/* True: a query has work. The worker does not sleep then, since a client waits. */
+static bool answer_queries(struct worker *w)
 {
-	struct flow_query *none = NULL;
-
-	q->n = 0;
-	q->done = 0;
-	if (q->limit == 0 || q->limit > FLOW_QUERY_MAX)
-		q->limit = FLOW_QUERY_MAX;
-	if (!__atomic_compare_exchange_n(&w->query, &none, q, false, __ATOMIC_RELEASE,
-					 __ATOMIC_RELAXED))
-		return -EBUSY;
-	return 0;
-}
-
-bool worker_query_done(const struct flow_query *q)
-{
-	return __atomic_load_n(&q->done, __ATOMIC_ACQUIRE) != 0;
+	return queries_are_there(&w->queries) && queries_step(&w->queries, &w->ctx, &w->ctx.timers);
 }
 
 static void take_census(struct worker *w)
@@ -319,7 +301,7 @@ static void move_clock(struct worker *w)
 unsigned worker_turn(struct worker *w)
 {
 	unsigned received, swept;
-	bool changing;
+	bool asked, changing;
 
 	move_clock(w);
 	read_published(w);
@@ -329,12 +311,12 @@ unsigned worker_turn(struct worker *w)
 		swept += pipeline_expire(&w->ctx, &w->burst);
 	if (w->ctx.n_wanted > 0)
 		hand_over_wanted(w);
-	answer_query(w);
+	asked = answer_queries(w);
 	take_census(w);
 	changing = sweep_change(w);
 
 	w->ctx.counters.turns++;
-	w->idle_turns = received > 0 || changing ? 0 : w->idle_turns + 1;
+	w->idle_turns = received > 0 || changing || asked ? 0 : w->idle_turns + 1;
 	w->ctx.counters.idle_turns += received == 0;
 	if (received > 0 || swept > 0 || w->idle_turns % 64 == 1)
 		publish_counters(w);

@@ -12,15 +12,13 @@
 #include "in/unknown.h"
 #include "path/counters.h"
 #include "path/snapshot.h"
+#include "worker/query.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-	WORKERS_MAX = 32,
-	FLOW_QUERY_MAX = 256, /* flows in one page of a query */
-};
+enum { WORKERS_MAX = 32 };
 
 struct handover;
 
@@ -105,41 +103,8 @@ void worker_read_slice(const struct worker *w, uint32_t slice, struct slice_coun
 /* Unknown tunnels: see unknown_read(). Any thread. */
 size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out);
 
-/* Filter of flows: all fields that are set must match. */
-struct flow_filter {
-	bool has_site, has_tunnel, has_address, has_port, has_proto;
-	uint16_t site;
-	uint16_t tunnel; /* on-ramp */
-	struct prefix6 address; /* source, destination or egress address; IPv4: mapped */
-	uint16_t port; /* source, destination or egress port (or ICMP id), host order */
-	uint8_t proto;
-};
-
-struct flow_view {
-	struct flow flow;
-	struct flow6 six; /* the addresses of an IPv6 flow */
-	bool is_six;
-	uint32_t idle_s;
-	uint32_t expires_s;
-};
-
-/*
- * A page of flows. Set filter, cursor (0 at first) and limit; call worker_query_start(); poll
- * worker_query_done(); then read flows[], n and cursor (0: no more flows). The worker visits a
- * bounded number of records in each turn, so a query over a million flows takes some milliseconds.
- * The caller owns it and must not free it before it is done.
- */
-struct flow_query {
-	struct flow_filter filter;
-	uint32_t cursor;
-	uint32_t limit; /* at most FLOW_QUERY_MAX */
-	uint32_t n;
-	uint32_t done; /* private: set by the worker with release */
-	struct flow_view flows[FLOW_QUERY_MAX];
-};
-
-int worker_query_start(struct worker *w, struct flow_query *q); /* 0, or -EBUSY: one is running */
-bool worker_query_done(const struct flow_query *q);
+/* Starts a query of the worker's flows: query.h. Any number may run. Control thread. */
+void worker_query_start(struct worker *w, struct flow_query *q);
 
 /*
  * Starts a census of the worker's flows (census.h). Zeroes @c first. The caller owns @c and must

@@ -1,4 +1,6 @@
 """The API of a daemon that replays a capture file: true descriptions, pages, clients of all kinds."""
+import json
+import subprocess
 import threading
 
 import pytest
@@ -135,8 +137,52 @@ def test_a_cursor_from_anywhere_is_harmless(replay):
         assert replay.get(f"/v1/flows?cursor=0.{record}")[0] == 200
 
 
+def test_lines(replay):
+    """Real curl gets all flows, one a line; filters are the same as of pages."""
+    def lines(query):
+        done = subprocess.run(["curl", "-sSi", "--unix-socket", replay.socket,
+                               f"http://x/v1/flows?format=ndjson{query}"], stdout=subprocess.PIPE,
+                              check=True, timeout=20)
+        head, body = done.stdout.decode().split("\r\n\r\n", 1)
+        assert "HTTP/1.1 200" in head and "Content-Type: application/x-ndjson" in head
+        return [json.loads(line) for line in body.splitlines()]
+
+    def key(flow):
+        return flow["site"], flow["protocol"], flow["source_port"]
+
+    every = lines("")
+    assert len(every) == ALL
+    assert sorted(map(key, every)) == sorted(map(key, pages(replay, "limit=100")))
+    assert set(every[0]) == set(pages(replay, "limit=1&site=berlin")[0])
+    assert len(lines("&site=berlin&protocol=udp")) == EACH
+    assert lines("&port=1") == []
+    assert replay.get("/v1/flows?format=ndjson&limit=5")[0] == 400
+    assert replay.get("/v1/flows?format=xml")[0] == 400
+
+
+@pytest.mark.parametrize("path, field, names", [
+    ("/v1/sites", "sites", ["berlin", "madrid"]),
+    ("/v1/tunnels", "tunnels", ["berlin-gre", "madrid-gre"]),
+    ("/v1/egress", "pools", ["internet"]),
+    ("/v1/config/history", "revisions", None),
+])
+def test_pages_of_lists(replay, path, field, names):
+    """Every list has pages, and the pages of one item each have what the list has."""
+    _, whole = replay.get(path)
+    assert whole["next_cursor"] is None
+    found, cursor = [], ""
+    while cursor is not None:
+        status, page = replay.get(f"{path}?limit=1{cursor}")
+        assert status == 200 and len(page[field]) <= 1
+        found += page[field]
+        cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+    assert found == whole[field]
+    assert names is None or [item["name"] for item in found] == names
+    assert replay.get(f"{path}?cursor=x")[0] == 400
+
+
 def test_many_clients_at_once(replay):
-    """A worker answers one listing at a time: the others wait, none is refused."""
+    """Listings of one worker take turns, none is refused."""
     seen = []
 
     def client():

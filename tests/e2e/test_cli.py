@@ -51,8 +51,8 @@ def test_ping_has_no_port(replay):
 def test_pages(replay):
     short = replay.homeward("flows", "--limit", "5").stdout.splitlines()
     assert len(short) == 1 + 5 + 1 and "--all" in short[-1]
-    assert len(replay.homeward("flows", "--all", "--limit", "7").stdout.splitlines()) == 1 + ALL
-    every = json.loads(replay.homeward("flows", "--all", "--json", "--limit", "7").stdout)
+    assert len(replay.homeward("flows", "--all").stdout.splitlines()) == 1 + ALL
+    every = json.loads(replay.homeward("flows", "--all", "--json").stdout)
     assert len(every["flows"]) == ALL and every["next_cursor"] is None
 
 
@@ -103,7 +103,10 @@ def test_json_of_the_rest(replay, args):
     (["flows", "--sit", "x"], 2, "did you mean --site?"),
     (["help", "flow"], 2, "did you mean flows?"),
     (["flows", "--site", "berlni"], 1, "did you mean berlin?"),
-    (["flows", "--limit", "5000"], 1, "limit must be a number from 1 to 1000"),
+    (["flows", "--limit", "0"], 2, "--limit must be a number from 1 to"),
+    (["sites", "--limit", "x"], 2, "--limit must be a number from 1 to"),
+    (["flows", "--limit", "5", "--all"], 2, "exclude each other"),
+    (["flows", "--all", "--site", "berlni"], 1, "did you mean berlin?"),
     (["flows", "--address", "x&y=z"], 1, "address must be an IPv4 or IPv6 address or prefix"),
 ])
 def test_refusals(replay, args, status, sentence):

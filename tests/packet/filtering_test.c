@@ -343,16 +343,16 @@ static void limits_hold(void **state)
 
 static uint8_t state_towards(uint16_t remote_port)
 {
-	static struct flow_query query;
+	struct flow_query query = {.filter = {.has_port = true, .port = remote_port}};
 	struct worker *w = bed_worker(bed, 0);
+	const struct flow_view *views;
+	uint32_t n;
 
-	memset(&query, 0, sizeof(query));
-	query.filter.has_port = true;
-	query.filter.port = remote_port;
-	assert_int_equal(worker_query_start(w, &query), 0);
-	while (!worker_query_done(&query))
+	worker_query_start(w, &query);
+	while (!query_ended(&query))
 		worker_turn(w);
-	return query.n == 1 ? query.flows[0].flow.state : FLOW_FREE;
+	views = query_peek(&query, &n);
+	return n == 1 ? views[0].flow.state : FLOW_FREE;
 }
 
 /* clang-format off */

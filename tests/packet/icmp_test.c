@@ -324,15 +324,18 @@ static struct flow_query query;
 static struct flow flow_of(struct scene *s)
 {
 	struct worker *w = bed_worker(s->bed, 0);
+	const struct flow_view *views;
+	uint32_t n;
 
 	memset(&query, 0, sizeof(query));
 	query.filter.has_site = true;
 	query.filter.site = s->madrid ? 2 : 1;
-	assert_int_equal(worker_query_start(w, &query), 0);
-	while (!worker_query_done(&query))
+	worker_query_start(w, &query);
+	while (!query_ended(&query))
 		worker_turn(w);
-	assert_int_equal(query.n, 1);
-	return query.flows[0].flow;
+	views = query_peek(&query, &n);
+	assert_int_equal(n, 1);
+	return views[0].flow;
 }
 
 static void check_row(const struct row *row, bool madrid)

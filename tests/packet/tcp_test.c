@@ -336,13 +336,16 @@ static const char *transcript;
 static struct flow flow_now(void)
 {
 	struct worker *w = bed_worker(run.bed, 0);
+	const struct flow_view *views;
+	uint32_t n;
 
 	memset(&run.query, 0, sizeof(run.query));
-	assert_int_equal(worker_query_start(w, &run.query), 0);
-	while (!worker_query_done(&run.query))
+	worker_query_start(w, &run.query);
+	while (!query_ended(&run.query))
 		worker_turn(w);
-	assert_int_equal(run.query.n, 1);
-	return run.query.flows[0].flow;
+	views = query_peek(&run.query, &n);
+	assert_int_equal(n, 1);
+	return views[0].flow;
 }
 
 static struct frame segment_of(const struct row *row)

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/nearest.h"
+#include "control/api/pump.h"
 #include "control/api/server.h"
 
 #include <errno.h>
@@ -140,7 +141,8 @@ struct api *api_create(struct event_base *base, const struct api_context *ctx,
 	api->ctx = *ctx;
 	TAILQ_INIT(&api->connections);
 	api->sampler = event_new(base, -1, EV_PERSIST, sample_load, api);
-	if (api->sampler == NULL) {
+	api->pump = pump_create(base);
+	if (api->sampler == NULL || api->pump == NULL) {
 		err_add(errs, NULL, 0, 0, "not enough memory for the API");
 		api_destroy(api);
 		return NULL;
@@ -168,6 +170,7 @@ void api_destroy(struct api *api)
 	while (!TAILQ_EMPTY(&api->connections))
 		connection_close(TAILQ_FIRST(&api->connections));
 	flows_reap(api, true);
+	pump_destroy(api->pump);
 	if (api->sampler != NULL)
 		event_free(api->sampler);
 	free(api);

@@ -86,6 +86,12 @@ static bool read_flag(const struct route_arg *row, const char *text, struct arg 
 	return arg->number || strcmp(text, "false") == 0;
 }
 
+static bool read_format(const struct route_arg *row, const char *text, struct arg *arg)
+{
+	arg->number = strcmp(text, "ndjson") == 0;
+	return arg->number || strcmp(text, "json") == 0;
+}
+
 static const struct {
 	bool (*read)(const struct route_arg *row, const char *text, struct arg *arg);
 	const char *wanted;
@@ -96,6 +102,7 @@ static const struct {
 	[ARG_NUMBER] = {read_number, NULL},
 	[ARG_PROTOCOL] = {read_protocol, PROTOCOL_WORDS},
 	[ARG_FLAG] = {read_flag, "true or false"},
+	[ARG_FORMAT] = {read_format, "json or ndjson"},
 };
 
 static int refuse_value(const struct route_arg *row, char error[ARGS_ERROR_SIZE])

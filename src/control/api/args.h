@@ -24,6 +24,7 @@ enum arg_type {
 	ARG_NUMBER, /* min to max */
 	ARG_PROTOCOL, /* a name of base/protocol.h or 0 to 255 */
 	ARG_FLAG, /* true or false */
+	ARG_FORMAT, /* of the answer: json (0) or ndjson (1) */
 };
 
 struct route_arg {
@@ -36,7 +37,7 @@ struct route_arg {
 /* Value of one row; the type says which field is set. */
 struct arg {
 	bool given;
-	uint32_t number; /* ARG_NUMBER, ARG_PROTOCOL, ARG_FLAG */
+	uint32_t number; /* ARG_NUMBER, ARG_PROTOCOL, ARG_FLAG, ARG_FORMAT */
 	struct prefix6 prefix; /* IPv4: v4-mapped */
 	char *text; /* owned */
 };

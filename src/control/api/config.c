@@ -8,7 +8,7 @@
  */
 #include "base/clean.h"
 #include "base/err.h"
-#include "control/api/route.h"
+#include "control/api/list.h"
 #include "control/change/change.h"
 
 #include <inttypes.h>
@@ -72,6 +72,7 @@ const struct route_field config_history_fields[] = {
 	{"revisions[].who", FIELD_STRING, "whose it is"},
 	{"revisions[].comment", FIELD_STRING, "why"},
 	{"revisions[].bytes", FIELD_INTEGER, "of its text"},
+	PAGE_FIELDS,
 	{NULL},
 };
 
@@ -97,6 +98,11 @@ const struct route_arg config_apply_args[] = {
 
 const struct route_arg config_rollback_args[] = {
 	{"revision", ARG_NUMBER, 1, UINT32_MAX, "otherwise the one that ran before"},
+	{NULL},
+};
+
+const struct route_arg config_history_args[] = {
+	PAGE_ARGS("all"),
 	{NULL},
 };
 
@@ -351,14 +357,32 @@ static json_t *json_revision(const struct revision *r, uint32_t runs)
 			 "who", r->who, "comment", r->comment, "bytes", (json_int_t)r->text_len);
 }
 
+/* A cursor is the number of the next revision. */
 void config_history_answer(const struct api_request *rq, struct api_reply *reply)
 {
 	const struct revisions *kept = change_history(rq->ctx->change);
+	struct page page = page_of(rq->args);
+	json_t *list, *next = json_null();
+	uint32_t from = UINT32_MAX;
 	struct change_status status;
-	json_t *list = json_array();
+	size_t i;
 
+	if (page.cursor != NULL && !args_read_number(page.cursor, 1, UINT32_MAX, &from)) {
+		page_refuse(reply);
+		return;
+	}
 	change_status(rq->ctx->change, &status);
-	for (size_t i = kept != NULL ? revisions_count(kept) : 0; i-- > 0;)
-		json_array_append_new(list, json_revision(revisions_at(kept, i), status.revision));
-	reply->body = json_pack("{s:o}", "revisions", list);
+	list = json_array();
+	for (i = kept != NULL ? revisions_count(kept) : 0; i-- > 0;) {
+		const struct revision *r = revisions_at(kept, i);
+
+		if (r->number > from)
+			continue;
+		if (page.limit > 0 && json_array_size(list) == page.limit) {
+			next = json_sprintf("%" PRIu32, r->number);
+			break;
+		}
+		json_array_append_new(list, json_revision(r, status.revision));
+	}
+	reply->body = json_pack("{s:o, s:o}", "revisions", list, "next_cursor", next);
 }

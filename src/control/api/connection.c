@@ -4,19 +4,20 @@
  * http_parser parses; a bufferevent waits, so that the control thread never blocks. The cost of a
  * client is bounded: a limited amount of input is read (the socket holds the rest), one request is
  * processed at a time, and a limited amount of output waits for the client. A long answer
- * (stream.h) is made in steps, one per turn of the event loop. Every refusal is JSON, even if the
- * request is not HTTP.
+ * (stream.h) is made in steps by the pump, while there is room for output. Every refusal is JSON,
+ * even if the request is not HTTP.
  *
  * A connection lives from connection_open() until connection_close(). It is closed when the client
  * has left, when the last answer is sent, or when it has made no progress for TIMEOUT_S. Progress
  * is: the connection was made, an answer was finished, or a part of an answer was read. Bytes that
- * trickle in are no progress.
+ * trickle in are no progress. A stream may have more patience with its reader.
  */
 #include "base/mono.h"
+#include "control/api/pump.h"
 #include "control/api/server.h"
-#include "control/api/stream.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +35,19 @@ enum {
 	BODY_ROOM = 16 * 1024, /* first size */
 	OUTPUT_HIGH = 64 * 1024, /* above this no more output is made, */
 	OUTPUT_LOW = 16 * 1024, /* until it has fallen to this */
-	TURN_NS = 500 * 1000, /* output of one answer before other clients get their turn */
-	WAIT_US = 1000, /* waiting time for a worker */
+	WRITE_MAX = 64 * 1024, /* of one system call */
 	TIMEOUT_S = 30,
 	WHO_SIZE = 64,
+	REAL_DIGITS = 6, /* reals are shares, which need no more digits */
 };
+
+#define JSON_TYPE "application/json"
 
 struct connection {
 	TAILQ_ENTRY(connection) entry; /* in api->connections */
 	struct api *api;
 	struct bufferevent *bev;
-	struct event *turn; /* timer: continues the stream */
+	struct pump_client pumped; /* while the stream has room for output */
 	struct event *deadline;
 	struct evbuffer *part; /* output of the stream, not yet framed */
 	struct stream *stream; /* NULL: the whole answer is in the output */
@@ -66,7 +69,8 @@ struct connection {
 /* The connection that has waited longest is first. */
 static void note_progress(struct connection *c)
 {
-	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
+	bool is_patient = c->stream != NULL && c->stream->patience_s > 0;
+	const struct timeval timeout = {.tv_sec = is_patient ? c->stream->patience_s : TIMEOUT_S};
 
 	c->progress_ms = mono_ms();
 	TAILQ_REMOVE(&c->api->connections, c, entry);
@@ -74,15 +78,14 @@ static void note_progress(struct connection *c)
 	event_add(c->deadline, &timeout);
 }
 
-static void write_head(struct connection *c, int status, const char *allow, const char *length)
+/* @more: further headers, each with its end of line. */
+static void write_head(struct connection *c, int status, const char *type, const char *more)
 {
 	evbuffer_add_printf(bufferevent_get_output(c->bev),
-			    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-			    "Cache-Control: no-store\r\n%s%s%s%s%s\r\n",
-			    status, http_status_str((enum http_status)status),
-			    allow != NULL ? "Allow: " : "", allow != NULL ? allow : "",
-			    allow != NULL ? "\r\n" : "", c->keep ? "" : "Connection: close\r\n",
-			    length);
+			    "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+			    "Cache-Control: no-store\r\n%s%s\r\n",
+			    status, http_status_str((enum http_status)status), type,
+			    c->keep ? "" : "Connection: close\r\n", more);
 }
 
 static void start_stream(struct connection *c, struct stream *stream)
@@ -90,15 +93,29 @@ static void start_stream(struct connection *c, struct stream *stream)
 	c->stream = stream;
 	c->chunked = c->parser.http_major > 1 || c->parser.http_minor > 0;
 	c->keep = c->keep && c->chunked; /* false: the end of the connection ends the answer */
-	write_head(c, 200, NULL, c->chunked ? "Transfer-Encoding: chunked\r\n" : "");
+	write_head(c, 200, stream->type != NULL ? stream->type : JSON_TYPE,
+		   c->chunked ? "Transfer-Encoding: chunked\r\n" : "");
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
-	event_active(c->turn, EV_TIMEOUT, 0);
+	pump_join(c->api->pump, &c->pumped);
+}
+
+static int write_part(const char *text, size_t len, void *arg)
+{
+	return evbuffer_add(arg, text, len);
+}
+
+/* Writes @json, a whole answer, and releases it. */
+static void write_json(struct evbuffer *out, json_t *json)
+{
+	json_dump_callback(json, write_part, out, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
+	json_decref(json);
+	evbuffer_add(out, "\n", 1);
 }
 
 /* Takes ownership of what is in @reply. */
 static void send_reply(struct connection *c, struct api_reply *reply)
 {
-	char length[64];
+	char more[64];
 	size_t len;
 
 	if (reply->stream != NULL) {
@@ -107,11 +124,12 @@ static void send_reply(struct connection *c, struct api_reply *reply)
 	}
 	if (reply->body == NULL)
 		reply_error(reply, 500, "out of memory");
-	stream_json(c->part, reply->body, 0);
-	evbuffer_add(c->part, "\n", 1);
+	write_json(c->part, reply->body);
 	len = evbuffer_get_length(c->part);
-	snprintf(length, sizeof(length), "Content-Length: %zu\r\n", len);
-	write_head(c, reply->status, reply->allow, length);
+	snprintf(more, sizeof(more), "%s%s%sContent-Length: %zu\r\n",
+		 reply->allow != NULL ? "Allow: " : "", reply->allow != NULL ? reply->allow : "",
+		 reply->allow != NULL ? "\r\n" : "", len);
+	write_head(c, reply->status, JSON_TYPE, more);
 	if (c->parser.method == HTTP_HEAD)
 		evbuffer_drain(c->part, len);
 	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
@@ -320,30 +338,37 @@ static void end_stream(struct connection *c)
 
 static bool is_output_full(const struct connection *c)
 {
-	return evbuffer_get_length(bufferevent_get_output(c->bev)) + evbuffer_get_length(c->part) >=
-	       OUTPUT_HIGH;
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) >= OUTPUT_HIGH;
 }
 
-static void take_turn(evutil_socket_t fd, short what, void *arg)
+static struct connection *of_pumped(struct pump_client *client)
 {
-	const struct timeval at_once = {0}, later = {.tv_usec = WAIT_US};
-	struct connection *c = arg;
-	uint64_t until_ns = mono_ns() + TURN_NS;
-	enum step step = STEP_MORE;
+	return (struct connection *)((char *)client - offsetof(struct connection, pumped));
+}
 
-	while (step == STEP_MORE && !is_output_full(c) && mono_ns() < until_ns)
-		step = c->stream->step(c->stream, c->part);
-	if (step == STEP_FAILED) {
+/* One step of the stream; see pump.h. */
+static enum pump_result make_step(struct pump_client *client, struct writer *w)
+{
+	struct connection *c = of_pumped(client);
+	enum step step;
+
+	writer_init(w, c->part);
+	w->comma = c->stream->comma;
+	step = c->stream->step(c->stream, w);
+	writer_flush(w);
+	c->stream->comma = w->comma;
+	if (step == STEP_FAILED || w->failed) {
 		connection_close(c);
-		return;
+		return PUMP_LEFT;
 	}
 	send_part(c);
-	if (step == STEP_DONE)
+	if (step == STEP_DONE) {
 		end_stream(c);
-	else if (step == STEP_WAIT)
-		event_add(c->turn, &later);
-	else if (!is_output_full(c)) /* otherwise written() continues */
-		event_add(c->turn, &at_once);
+		return PUMP_LEFT;
+	}
+	if (is_output_full(c))
+		return PUMP_LEFT; /* was_written() continues */
+	return step == STEP_WAIT ? PUMP_WAIT : PUMP_MORE;
 }
 
 static void was_read(struct bufferevent *bev, void *arg)
@@ -362,8 +387,7 @@ static void was_written(struct bufferevent *bev, void *arg)
 		return;
 	}
 	note_progress(c);
-	if (!event_pending(c->turn, EV_TIMEOUT, NULL))
-		event_active(c->turn, EV_TIMEOUT, 0);
+	pump_join(c->api->pump, &c->pumped);
 }
 
 /*
@@ -398,10 +422,10 @@ int connection_open(struct api *api, int fd)
 	TAILQ_INSERT_TAIL(&api->connections, c, entry);
 	api->n_connections++;
 	c->bev = bufferevent_socket_new(api->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	c->turn = evtimer_new(api->base, take_turn, c);
+	c->pumped.step = make_step;
 	c->deadline = evtimer_new(api->base, timed_out, c);
 	c->part = evbuffer_new();
-	if (c->bev == NULL || c->turn == NULL || c->deadline == NULL || c->part == NULL) {
+	if (c->bev == NULL || c->deadline == NULL || c->part == NULL) {
 		if (c->bev == NULL)
 			close(fd);
 		connection_close(c);
@@ -411,6 +435,7 @@ int connection_open(struct api *api, int fd)
 	begin_request(c);
 	bufferevent_setcb(c->bev, was_read, was_written, was_ended, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, HEADERS_MAX);
+	bufferevent_set_max_single_write(c->bev, WRITE_MAX);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	return 0;
 }
@@ -421,13 +446,12 @@ void connection_close(struct connection *c)
 
 	TAILQ_REMOVE(&api->connections, c, entry);
 	api->n_connections--;
+	pump_leave(api->pump, &c->pumped);
 	if (c->stream != NULL)
 		c->stream->end(c->stream);
 	drop_body(c);
 	if (c->part != NULL)
 		evbuffer_free(c->part);
-	if (c->turn != NULL)
-		event_free(c->turn);
 	if (c->deadline != NULL)
 		event_free(c->deadline);
 	if (c->bev != NULL)

@@ -1,19 +1,20 @@
 /*
- * GET /v1/flows: live flows, a page at a time.
+ * GET /v1/flows: live flows, a page at a time, or all of them with one flow a line.
  *
- * Only a worker may read its flow table. So a page is a stream (stream.h) of queries: the first
- * worker gets the query, and its flows are written. Then the page continues there or with the next
- * worker, until it is full or all workers have been asked. A worker answers one query at a time;
- * listings of several clients take turns. A cursor is "worker.record", where the next page begins.
- * It stays valid while flows come and go. A flow that lives during the whole listing is listed
- * once.
+ * Only a worker may read its flow table. So the answer is a stream (stream.h) of queries
+ * (worker/query.h): the first worker gets one, and its flows are written as they are found. Then
+ * the next worker is asked, until the page is full or all workers have been asked. The worker finds
+ * flows while control writes, and no more than the client reads.
+ *
+ * A cursor is "worker.record", where the next page begins. It stays valid while flows come and go:
+ * a flow keeps its record, so one that lives during the whole listing is listed exactly once.
  *
  * If a client leaves while a worker has its query, the listing waits in api->left until the worker
- * has returned the query.
+ * has let go of the query.
  */
 #include "base/protocol.h"
+#include "control/api/list.h"
 #include "control/api/server.h"
-#include "control/api/stream.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,14 +22,12 @@
 #include <string.h>
 #include <time.h>
 
-#include <event2/buffer.h>
-
 enum {
 	PAGE_DEFAULT = 100,
-	PAGE_MAX = 1000,
 	FLOWS_A_STEP = 16,
 	TICK_NS = 1000 * 1000,
 	CURSOR_SIZE = 32,
+	LINES_PATIENCE_S = 600, /* somebody may read them in a pager */
 };
 
 enum {
@@ -39,6 +38,7 @@ enum {
 	ROW_PROTOCOL,
 	ROW_LIMIT,
 	ROW_CURSOR,
+	ROW_FORMAT,
 };
 
 const struct route_arg flows_args[] = {
@@ -49,8 +49,9 @@ const struct route_arg flows_args[] = {
 	[ROW_PORT] = {"port", ARG_NUMBER, 0, 65535,
 		      "only flows with this source, destination or egress port"},
 	[ROW_PROTOCOL] = {"protocol", ARG_PROTOCOL, 0, 0, "only this protocol: " PROTOCOL_WORDS},
-	[ROW_LIMIT] = {"limit", ARG_NUMBER, 1, PAGE_MAX, "flows a page; 100 if not given"},
-	[ROW_CURSOR] = {"cursor", ARG_TEXT, 0, 0, "next_cursor of the page before"},
+	PAGE_ARGS("100"),
+	[ROW_FORMAT] = {"format", ARG_FORMAT, 0, 0,
+			"json: a page; ndjson: all flows, one a line, without limit and cursor"},
 	{NULL},
 };
 
@@ -71,7 +72,7 @@ const struct route_field flows_fields[] = {
 	{"flows[].bytes_in", FIELD_INTEGER, "inner bytes to the site"},
 	{"flows[].idle_s", FIELD_INTEGER, "seconds since the last packet"},
 	{"flows[].expires_s", FIELD_INTEGER, "seconds until it ends if no packet comes"},
-	{"next_cursor", FIELD_STRING_OR_NULL, "where the next page begins; null: this is the last"},
+	PAGE_FIELDS,
 	{NULL},
 };
 
@@ -80,110 +81,140 @@ struct flows_job {
 	struct flows_job *next; /* in api->left */
 	struct api *api;
 	size_t worker; /* the worker that is asked now */
-	uint32_t limit;
-	uint32_t n; /* flows written */
-	uint32_t written; /* size of the answer to the last query */
+	uint32_t limit; /* 0: all */
+	uint32_t n; /* flows written; counted only if there is a limit */
+	bool lines; /* a flow is a line */
 	bool begun;
 	bool running; /* the worker has the query */
 	struct flow_query query;
 };
 
-static json_t *describe_address(const struct flow_view *view, be32_t four, const struct addr6 *six)
+static void write_ends(struct writer *w, const struct flow_view *view)
 {
-	return view->is_six ? json_address6(six) : json_address(four);
+	const struct flow *f = &view->flow;
+
+	if (view->is_six)
+		writer_address(w, "source", &view->six.src);
+	else
+		writer_address4(w, "source", f->src);
+	writer_number(w, "source_port", ntohs(f->sport));
+	if (view->is_six)
+		writer_address(w, "destination", &view->six.dst);
+	else
+		writer_address4(w, "destination", f->dst);
+	writer_number(w, "destination_port", ntohs(f->dport));
+	if (view->is_six)
+		writer_address(w, "egress", &view->six.nat_src);
+	else
+		writer_address4(w, "egress", f->nat_src);
+	writer_number(w, "egress_port", ntohs(f->nat_port));
 }
 
-static json_t *describe_flow(const struct network *net, const struct flow_view *view)
+static void write_flow(struct writer *w, const struct network *net, const struct flow_view *view)
 {
 	const struct flow *f = &view->flow;
 	const char *known = protocol_name(f->proto);
 	char proto[8];
 
 	snprintf(proto, sizeof(proto), "%u", f->proto);
-	return json_pack(
-		"{s:s, s:s, s:s, s:o, s:i, s:o, s:i, s:o, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"site", network_site_name(net, f->site), "tunnel",
-		network_tunnel_name(net, f->onramp), "protocol", known != NULL ? known : proto,
-		"source", describe_address(view, f->src, &view->six.src), "source_port",
-		(int)ntohs(f->sport), "destination", describe_address(view, f->dst, &view->six.dst),
-		"destination_port", (int)ntohs(f->dport), "egress",
-		describe_address(view, f->nat_src, &view->six.nat_src), "egress_port",
-		(int)ntohs(f->nat_port), "state",
-		f->state < FLOW_STATE_COUNT ? flow_state_names[f->state] : "unknown", "packets_out",
-		(json_int_t)flow_packets(f, FLOW_FORWARD), "packets_in",
-		(json_int_t)flow_packets(f, FLOW_RETURN), "bytes_out",
-		(json_int_t)flow_bytes(f, FLOW_FORWARD), "bytes_in",
-		(json_int_t)flow_bytes(f, FLOW_RETURN), "idle_s", (json_int_t)view->idle_s,
-		"expires_s", (json_int_t)view->expires_s);
+	writer_open(w, NULL, '{');
+	writer_text(w, "site", network_site_name(net, f->site));
+	writer_text(w, "tunnel", network_tunnel_name(net, f->onramp));
+	writer_text(w, "protocol", known != NULL ? known : proto);
+	write_ends(w, view);
+	writer_text(w, "state",
+		    f->state < FLOW_STATE_COUNT ? flow_state_names[f->state] : "unknown");
+	writer_number(w, "packets_out", flow_packets(f, FLOW_FORWARD));
+	writer_number(w, "packets_in", flow_packets(f, FLOW_RETURN));
+	writer_number(w, "bytes_out", flow_bytes(f, FLOW_FORWARD));
+	writer_number(w, "bytes_in", flow_bytes(f, FLOW_RETURN));
+	writer_number(w, "idle_s", view->idle_s);
+	writer_number(w, "expires_s", view->expires_s);
+	writer_close(w, '}');
 }
 
-/* Writes some of the flows that the worker found. */
-static enum step job_write(struct flows_job *job, struct evbuffer *out)
+/* Writes some of the @n flows that the worker found. */
+static void job_write(struct flows_job *job, const struct flow_view *views, uint32_t n,
+		      struct writer *w)
 {
-	const struct network *net = job->api->ctx.net;
-	enum step step = STEP_MORE;
-
-	for (int i = 0; i < FLOWS_A_STEP && job->written < job->query.n && step == STEP_MORE; i++) {
-		const struct flow_view *view = &job->query.flows[job->written++];
-
-		if (job->n++ > 0)
-			evbuffer_add(out, ",", 1);
-		step = stream_json(out, describe_flow(net, view), 0);
+	if (n > FLOWS_A_STEP)
+		n = FLOWS_A_STEP;
+	for (uint32_t i = 0; i < n; i++) {
+		write_flow(w, job->api->ctx.net, &views[i]);
+		if (job->lines)
+			writer_line(w);
 	}
-	return step;
+	query_take(&job->query, n);
+	if (job->limit > 0)
+		job->n += n;
 }
 
-/* Passes the query to the next worker. False: it is busy, try again. */
-static bool job_ask(struct flows_job *job)
+static void job_ask(struct flows_job *job)
 {
-	job->query.limit = job->limit - job->n;
-	job->query.n = 0;
-	job->query.done = 0;
-	job->written = 0;
-	job->running = worker_query_start(job->api->ctx.workers[job->worker], &job->query) == 0;
-	return job->running;
+	job->query.limit = job->limit > 0 ? job->limit - job->n : 0;
+	worker_query_start(job->api->ctx.workers[job->worker], &job->query);
+	job->running = true;
 }
 
-static void job_write_end(const struct flows_job *job, struct evbuffer *out)
+static void job_begin(struct flows_job *job, struct writer *w)
 {
-	if (job->worker < job->api->ctx.n_workers)
-		evbuffer_add_printf(out, "],\"next_cursor\":\"%zu.%u\"}\n", job->worker,
-				    job->query.cursor);
-	else
-		evbuffer_add_printf(out, "],\"next_cursor\":null}\n");
+	job->begun = true;
+	if (job->lines)
+		return;
+	writer_open(w, NULL, '{');
+	writer_open(w, "flows", '[');
 }
 
-static enum step job_step(struct stream *s, struct evbuffer *out)
+static void job_finish(const struct flows_job *job, struct writer *w)
+{
+	char cursor[CURSOR_SIZE];
+	bool last = job->worker == job->api->ctx.n_workers;
+
+	if (job->lines)
+		return;
+	snprintf(cursor, sizeof(cursor), "%zu.%u", job->worker, job->query.cursor);
+	writer_close(w, ']');
+	writer_text(w, "next_cursor", last ? NULL : cursor);
+	writer_close(w, '}');
+	writer_line(w);
+}
+
+/* The order matters: what a query found before it ended is there when it has ended. */
+static enum step job_step(struct stream *s, struct writer *w)
 {
 	struct flows_job *job = (struct flows_job *)s;
+	bool ended = job->running && query_ended(&job->query);
+	uint32_t n;
+	const struct flow_view *views = query_peek(&job->query, &n);
 
 	if (!job->begun)
-		evbuffer_add_printf(out, "{\"flows\":[");
-	job->begun = true;
-	if (job->running) {
-		if (!worker_query_done(&job->query))
-			return STEP_WAIT;
-		job->running = false;
-		if (job->query.cursor == 0)
-			job->worker++;
+		job_begin(job, w);
+	if (n > 0) {
+		job_write(job, views, n, w);
+		return STEP_MORE;
 	}
-	if (job->written < job->query.n)
-		return job_write(job, out);
-	if (job->worker >= job->api->ctx.n_workers || job->n >= job->limit) {
-		job_write_end(job, out);
+	if (job->running && !ended)
+		return STEP_WAIT;
+	job->running = false;
+	if (ended && job->query.cursor == 0)
+		job->worker++;
+	if (job->worker == job->api->ctx.n_workers || (job->limit > 0 && job->n == job->limit)) {
+		job_finish(job, w);
 		return STEP_DONE;
 	}
-	return job_ask(job) && worker_query_done(&job->query) ? STEP_MORE : STEP_WAIT;
+	job_ask(job);
+	return STEP_WAIT;
 }
 
 static void job_end(struct stream *s)
 {
 	struct flows_job *job = (struct flows_job *)s;
 
-	if (!job->running || worker_query_done(&job->query)) {
+	if (!job->running || query_ended(&job->query)) {
 		free(job);
 		return;
 	}
+	query_cancel(&job->query);
 	job->next = job->api->left;
 	job->api->left = job;
 }
@@ -196,9 +227,9 @@ void flows_reap(struct api *api, bool wait)
 	while (*at != NULL) {
 		struct flows_job *job = *at;
 
-		while (wait && !worker_query_done(&job->query))
+		while (wait && !query_ended(&job->query))
 			nanosleep(&pause, NULL);
-		if (worker_query_done(&job->query)) {
+		if (query_ended(&job->query)) {
 			*at = job->next;
 			free(job);
 		} else {
@@ -222,6 +253,30 @@ static int read_cursor(const struct api_context *ctx, const char *text, struct f
 		return -EINVAL;
 	job->worker = worker;
 	job->query.cursor = record;
+	return 0;
+}
+
+/* A page, or all flows as lines. */
+static int job_read_page(struct flows_job *job, const struct api_request *rq,
+			 struct api_reply *reply)
+{
+	struct page page = page_of(&rq->args[ROW_LIMIT]);
+
+	job->lines = rq->args[ROW_FORMAT].number == 1;
+	if (job->lines && (page.limit > 0 || page.cursor != NULL)) {
+		reply_error(reply, 400, "format=ndjson lists all flows: no limit, no cursor");
+		return -EINVAL;
+	}
+	if (page.cursor != NULL && read_cursor(rq->ctx, page.cursor, job) < 0) {
+		page_refuse(reply);
+		return -EINVAL;
+	}
+	job->limit = page.limit > 0 ? page.limit : PAGE_DEFAULT;
+	if (job->lines) {
+		job->limit = 0;
+		job->stream.type = "application/x-ndjson";
+		job->stream.patience_s = LINES_PATIENCE_S;
+	}
 	return 0;
 }
 
@@ -252,12 +307,7 @@ static int job_read_args(struct flows_job *job, const struct api_request *rq,
 		if (filter->tunnel == 0)
 			return -ENOENT;
 	}
-	job->limit = a[ROW_LIMIT].given ? a[ROW_LIMIT].number : PAGE_DEFAULT;
-	if (a[ROW_CURSOR].given && read_cursor(rq->ctx, a[ROW_CURSOR].text, job) < 0) {
-		reply_error(reply, 400, "cursor must be the next_cursor of the page before");
-		return -EINVAL;
-	}
-	return 0;
+	return job_read_page(job, rq, reply);
 }
 
 void flows_answer(const struct api_request *rq, struct api_reply *reply)

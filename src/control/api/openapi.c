@@ -138,6 +138,8 @@ static json_t *arg_schema(const struct route_arg *arg)
 				 (json_int_t)arg->min, "maximum", (json_int_t)arg->max);
 	case ARG_FLAG:
 		return json_pack("{s:s}", "type", "boolean");
+	case ARG_FORMAT:
+		return json_pack("{s:s, s:[s, s]}", "type", "string", "enum", "json", "ndjson");
 	case ARG_PROTOCOL:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", protocol);
 	case ARG_NAME:
@@ -171,12 +173,20 @@ static json_t *reference(const char *kind, const char *name)
 	return json_pack("{s:o}", "$ref", json_sprintf("#/components/%s/%s", kind, name));
 }
 
-static bool takes_name(const struct route *route)
+static bool takes(const struct route *route, enum arg_type type)
 {
 	for (size_t i = 0; i < route_n_args(route); i++)
-		if (route->args[i].type == ARG_NAME)
+		if (route->args[i].type == type)
 			return true;
 	return false;
+}
+
+/* With format=ndjson the items of the list are lines; OpenAPI 3.1 can only call that a string. */
+static void add_lines(json_t *reply)
+{
+	json_object_set_new(json_object_get(reply, "content"), "application/x-ndjson",
+			    json_pack("{s:{s:s, s:s}}", "schema", "type", "string", "description",
+				      "one item of the list a line"));
 }
 
 static json_t *describe_replies(const struct route *route)
@@ -186,6 +196,8 @@ static json_t *describe_replies(const struct route *route)
 	for (const struct route_field *f = route->fields; f->path != NULL; f++)
 		add_field(answer, f);
 	replies = json_pack("{s:o}", "200", describe_reply("the answer", answer));
+	if (takes(route, ARG_FORMAT))
+		add_lines(json_object_get(replies, "200"));
 	if (route->fields == config_apply_fields)
 		json_object_set_new(
 			replies, "202",
@@ -193,7 +205,7 @@ static json_t *describe_replies(const struct route *route)
 				"as 200, but it has only begun: /v1/config says how far it is",
 				json_deep_copy(answer)));
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
-		if ((!refusals[i].for_names || takes_name(route)) &&
+		if ((!refusals[i].for_names || takes(route, ARG_NAME)) &&
 		    (!refusals[i].for_changes || route->method != ROUTE_GET))
 			json_object_set_new(replies, refusals[i].status,
 					    reference("responses", refusals[i].name));

@@ -104,8 +104,9 @@ uint16_t find_site(const struct network *net, const char *name, struct api_reply
 uint16_t find_tunnel(const struct network *net, const char *name, struct api_reply *reply);
 
 /* The rows of route.c; each handler is in the file named by the last word of its path. */
-extern const struct route_arg tunnels_args[], flows_args[], drops_args[], config_args[],
-	config_check_args[], config_apply_args[], config_rollback_args[];
+extern const struct route_arg sites_args[], tunnels_args[], flows_args[], egress_args[],
+	drops_args[], config_args[], config_check_args[], config_apply_args[],
+	config_rollback_args[], config_history_args[];
 extern const struct route_field status_fields[], sites_fields[], tunnels_fields[], flows_fields[],
 	egress_fields[], drops_fields[], unknown_fields[], openapi_fields[], config_fields[],
 	config_check_fields[], config_diff_fields[], config_apply_fields[], config_confirm_fields[],

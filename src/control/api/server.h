@@ -4,6 +4,7 @@
  *   api.c          starts and stops; finds the route and calls it
  *   listen.c       the socket: who owns it, which clients are accepted
  *   connection.c   one client: HTTP requests and answers
+ *   pump.c         long answers, in turns
  *   peer.c         the user of a client
  */
 #pragma once
@@ -19,6 +20,7 @@ struct connection;
 struct event;
 struct evconnlistener;
 struct flows_job;
+struct pump;
 TAILQ_HEAD(connection_list, connection);
 
 /* The listening socket. */
@@ -42,6 +44,7 @@ struct api {
 		uint64_t turns, idle_turns; /* at the last measurement */
 	} loads[WORKERS_MAX];
 	double busy[WORKERS_MAX];
+	struct pump *pump; /* makes the long answers of the connections */
 	size_t bodies; /* bytes of all bodies that are being received */
 	struct flows_job *left; /* listings whose client left while a worker had the query */
 };

@@ -1,5 +1,10 @@
 /* GET /v1/sites: each site with the sum of its tunnels' traffic, its flows and their limits. */
-#include "control/api/stream.h"
+#include "control/api/list.h"
+
+const struct route_arg sites_args[] = {
+	PAGE_ARGS("all"),
+	{NULL},
+};
 
 const struct route_field sites_fields[] = {
 	{"sites[].name", FIELD_STRING, "of the site"},
@@ -24,60 +29,105 @@ const struct route_field sites_fields[] = {
 	{"sites[].limits.flows_per_source", FIELD_INTEGER, "flows that one of its hosts may have"},
 	{"sites[].limits.half_open_per_source", FIELD_INTEGER,
 	 "of them: TCP connections not yet established"},
+	PAGE_FIELDS,
 	{NULL},
 };
 
-static json_t *describe_limits(const struct spec_limits *limits)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "flows", (json_int_t)limits->flows,
-			 "new_flows_per_second", (json_int_t)limits->new_flows_per_second,
-			 "half_open", (json_int_t)limits->half_open, "flows_per_source",
-			 (json_int_t)limits->source_flows, "half_open_per_source",
-			 (json_int_t)limits->source_half_open);
-}
-
-static json_t *describe_site(const struct api_context *ctx, uint16_t id)
+static void write_prefix(const struct api_context *ctx, uint32_t id, uint32_t i, struct writer *w)
 {
 	const struct site *site = &ctx->net->sites[id];
-	const struct spec_site *spec = ctx->net->site_specs[id];
-	json_t *prefixes = json_array(), *globals = json_array(), *tunnels = json_array();
+	struct prefix6 prefix;
+
+	if (i < site->n_prefixes)
+		prefix = (struct prefix6){addr6_from_ipv4(site->prefixes[i].addr),
+					  (uint8_t)(MAPPED_BITS + site->prefixes[i].len)};
+	else
+		prefix = site->prefixes6[i - site->n_prefixes];
+	writer_prefix(w, NULL, &prefix);
+}
+
+static void write_global(const struct api_context *ctx, uint32_t id, uint32_t i, struct writer *w)
+{
+	writer_prefix(w, NULL, &ctx->net->site_specs[id]->global_prefixes[i]);
+}
+
+static void write_tunnel_name(const struct api_context *ctx, uint32_t id, uint32_t i,
+			      struct writer *w)
+{
+	writer_text(w, NULL, network_tunnel_name(ctx->net, ctx->net->sites[id].tunnels[i]));
+}
+
+static void write_traffic(const struct api_context *ctx, uint16_t id, struct writer *w)
+{
+	const struct site *site = &ctx->net->sites[id];
 	struct tunnel_counters sum = {0}, one;
-	struct site_counters flows;
 
-	for (uint32_t i = 0; i < site->n_prefixes; i++)
-		json_array_append_new(prefixes, json_prefix(&site->prefixes[i]));
-	for (uint32_t i = 0; i < site->n_prefixes6; i++)
-		json_array_append_new(prefixes, json_prefix6(&site->prefixes6[i]));
-	for (size_t i = 0; i < spec->n_global_prefixes; i++)
-		json_array_append_new(globals, json_prefix6(&spec->global_prefixes[i]));
 	for (uint16_t i = 0; i < site->n_tunnels; i++) {
-		uint16_t tunnel = site->tunnels[i];
-
-		json_array_append_new(tunnels, json_string(network_tunnel_name(ctx->net, tunnel)));
-		sum_tunnel(ctx, tunnel, &one);
+		sum_tunnel(ctx, site->tunnels[i], &one);
 		sum.rx_packets += one.rx_packets;
 		sum.rx_bytes += one.rx_bytes;
 		sum.tx_packets += one.tx_packets;
 		sum.tx_bytes += one.tx_bytes;
 		sum.drops += one.drops;
 	}
+	writer_number(w, "rx_packets", sum.rx_packets);
+	writer_number(w, "rx_bytes", sum.rx_bytes);
+	writer_number(w, "tx_packets", sum.tx_packets);
+	writer_number(w, "tx_bytes", sum.tx_bytes);
+	writer_number(w, "drops", sum.drops);
+}
+
+static void write_flows(const struct api_context *ctx, uint16_t id, struct writer *w)
+{
+	const struct spec_limits *limits = &ctx->net->site_specs[id]->limits;
+	struct site_counters flows;
+
 	sum_site(ctx, id, &flows);
-	return json_pack(
-		"{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"name", network_site_name(ctx->net, id), "prefixes", prefixes, "global_prefixes",
-		globals, "tunnels", tunnels, "rx_packets", (json_int_t)sum.rx_packets, "rx_bytes",
-		(json_int_t)sum.rx_bytes, "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
-		(json_int_t)sum.tx_bytes, "drops", (json_int_t)sum.drops, "flows",
-		(json_int_t)flows.flows, "half_open", (json_int_t)flows.half_open, "refused",
-		(json_int_t)flows.refused, "refused_source", (json_int_t)flows.refused_source,
-		"refused_no_room", (json_int_t)flows.no_room, "limits",
-		describe_limits(&spec->limits));
+	writer_number(w, "flows", flows.flows);
+	writer_number(w, "half_open", flows.half_open);
+	writer_number(w, "refused", flows.refused);
+	writer_number(w, "refused_source", flows.refused_source);
+	writer_number(w, "refused_no_room", flows.no_room);
+	writer_open(w, "limits", '{');
+	writer_number(w, "flows", limits->flows);
+	writer_number(w, "new_flows_per_second", limits->new_flows_per_second);
+	writer_number(w, "half_open", limits->half_open);
+	writer_number(w, "flows_per_source", limits->source_flows);
+	writer_number(w, "half_open_per_source", limits->source_half_open);
+	writer_close(w, '}');
+}
+
+static bool write_site(const struct api_context *ctx, uint16_t id, uint32_t part, struct writer *w)
+{
+	const struct site *site = &ctx->net->sites[id];
+	const struct list_inner lists[] = {
+		{"prefixes", site->n_prefixes + site->n_prefixes6, write_prefix},
+		{"global_prefixes", (uint32_t)ctx->net->site_specs[id]->n_global_prefixes,
+		 write_global},
+		{"tunnels", site->n_tunnels, write_tunnel_name},
+	};
+
+	if (part == 0) {
+		writer_open(w, NULL, '{');
+		writer_text(w, "name", network_site_name(ctx->net, id));
+	}
+	if (!list_write_inner(ctx, id, lists, ARRAY_SIZE(lists), part, w))
+		return false;
+	write_traffic(ctx, id, w);
+	write_flows(ctx, id, w);
+	writer_close(w, '}');
+	return true;
+}
+
+static uint32_t max_site(const struct network *net)
+{
+	return net->max_site;
 }
 
 void sites_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	const struct network *net = rq->ctx->net;
+	static const struct list_kind kind = {"sites", max_site, network_has_site, write_site};
+	struct page page = page_of(rq->args);
 
-	reply_list(rq, reply, "sites", net->site_ids, net->n_sites, network_has_site,
-		   describe_site);
+	reply_list(rq, reply, &kind, SITE_INTERNET, &page);
 }

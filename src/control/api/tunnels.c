@@ -1,11 +1,12 @@
 /* GET /v1/tunnels: each tunnel, its ends and its traffic. */
-#include "control/api/stream.h"
+#include "control/api/list.h"
 #include "control/keepalive.h"
 #include "control/kernel/path_mtu.h"
 #include "tunnel/kinds.h"
 
 const struct route_arg tunnels_args[] = {
 	{"site", ARG_NAME, 0, 0, "only the tunnels of this site"},
+	PAGE_ARGS("all"),
 	{NULL},
 };
 
@@ -36,6 +37,7 @@ const struct route_field tunnels_fields[] = {
 	 "silent"},
 	{"tunnels[].keepalives_answered", FIELD_INTEGER, "keepalives of the far end, sent back"},
 	{"tunnels[].keepalives_heard", FIELD_INTEGER, "answers to ours"},
+	PAGE_FIELDS,
 	{NULL},
 };
 
@@ -46,52 +48,78 @@ static const char *const keepalive_names[] = {
 	[KEEPALIVE_SILENT] = "silent",
 };
 
-/* A zero address: there is none. */
-static json_t *json_inside6(const struct addr6 *addr)
-{
-	return addr6_is_zero(addr) ? json_null() : json_address6(addr);
-}
-
-static json_t *describe_tunnel(const struct api_context *ctx, uint16_t id)
+static void write_ends(const struct api_context *ctx, uint16_t id, struct writer *w)
 {
 	const struct tunnel *t = &ctx->net->tunnels[id];
+	const struct addr6 *inside6 = &ctx->net->tunnel_addresses6[id];
 	struct addr6 local = network_tunnel_local(ctx->net, id);
 	struct addr6 remote = network_tunnel_remote(ctx->net, id);
-	struct tunnel_mtu mtu = path_mtu_of(ctx->paths, ctx->net, id);
+
+	writer_address(w, "local", &local);
+	writer_address(w, "remote", &remote);
+	if (t->has_key)
+		writer_number(w, "key", t->key);
+	else
+		writer_text(w, "key", NULL);
+	writer_address4(w, "address", t->address);
+	if (addr6_is_zero(inside6))
+		writer_text(w, "address6", NULL);
+	else
+		writer_address(w, "address6", inside6);
+}
+
+static void write_traffic(const struct api_context *ctx, uint16_t id, struct writer *w)
+{
 	struct tunnel_counters c;
 
 	sum_tunnel(ctx, id, &c);
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:I, s:I, "
-			 "s:I, s:I, s:I, s:s, s:I, s:I}",
-			 "name", network_tunnel_name(ctx->net, id), "site",
-			 network_site_name(ctx->net, t->site), "type", tunnel_kind_names[t->type],
-			 "port", port_name(ctx, t->port), "local", json_end(&local), "remote",
-			 json_end(&remote), "key", t->has_key ? json_integer(t->key) : json_null(),
-			 "address", json_address(t->address), "address6",
-			 json_inside6(&ctx->net->tunnel_addresses6[id]), "mtu", (int)t->mtu,
-			 "path_mtu", (int)mtu.mtu, "mtu_bound", mtu_bound_names[mtu.bound],
-			 "rx_packets", (json_int_t)c.rx_packets, "rx_bytes", (json_int_t)c.rx_bytes,
-			 "tx_packets", (json_int_t)c.tx_packets, "tx_bytes", (json_int_t)c.tx_bytes,
-			 "drops", (json_int_t)c.drops, "keepalive",
-			 keepalive_names[keepalives_of(ctx->keepalives, id)], "keepalives_answered",
-			 (json_int_t)c.keepalives_answered, "keepalives_heard",
-			 (json_int_t)c.keepalives_heard);
+	writer_number(w, "rx_packets", c.rx_packets);
+	writer_number(w, "rx_bytes", c.rx_bytes);
+	writer_number(w, "tx_packets", c.tx_packets);
+	writer_number(w, "tx_bytes", c.tx_bytes);
+	writer_number(w, "drops", c.drops);
+	writer_text(w, "keepalive", keepalive_names[keepalives_of(ctx->keepalives, id)]);
+	writer_number(w, "keepalives_answered", c.keepalives_answered);
+	writer_number(w, "keepalives_heard", c.keepalives_heard);
+}
+
+static bool write_tunnel(const struct api_context *ctx, uint16_t id, uint32_t part,
+			 struct writer *w)
+{
+	const struct tunnel *t = &ctx->net->tunnels[id];
+	struct tunnel_mtu mtu = path_mtu_of(ctx->paths, ctx->net, id);
+
+	writer_open(w, NULL, '{');
+	writer_text(w, "name", network_tunnel_name(ctx->net, id));
+	writer_text(w, "site", network_site_name(ctx->net, t->site));
+	writer_text(w, "type", tunnel_kind_names[t->type]);
+	writer_text(w, "port", port_name(ctx, t->port));
+	write_ends(ctx, id, w);
+	writer_number(w, "mtu", t->mtu);
+	writer_number(w, "path_mtu", mtu.mtu);
+	writer_text(w, "mtu_bound", mtu_bound_names[mtu.bound]);
+	write_traffic(ctx, id, w);
+	writer_close(w, '}');
+	return true;
+}
+
+static uint32_t max_tunnel(const struct network *net)
+{
+	return net->max_tunnel;
 }
 
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	const struct network *net = rq->ctx->net;
+	static const struct list_kind kind = {"tunnels", max_tunnel, network_has_tunnel,
+					      write_tunnel};
 	const struct arg *by_site = &rq->args[0];
-	const uint16_t *ids = net->tunnel_ids;
-	uint32_t n = net->n_tunnels;
+	struct page page = page_of(&rq->args[1]);
+	uint16_t site = SITE_INTERNET;
 
 	if (by_site->given) {
-		uint16_t site = find_site(net, by_site->text, reply);
-
-		if (site == 0)
+		site = find_site(rq->ctx->net, by_site->text, reply);
+		if (site == SITE_INTERNET)
 			return;
-		ids = net->sites[site].tunnels;
-		n = net->sites[site].n_tunnels;
 	}
-	reply_list(rq, reply, "tunnels", ids, n, network_has_tunnel, describe_tunnel);
+	reply_list(rq, reply, &kind, site, &page);
 }

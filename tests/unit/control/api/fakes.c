@@ -1,8 +1,6 @@
 /* See fakes.h. A query is answered on the spot; its cursor is the number of the next flow. */
 #include "fakes.h"
 
-#include <errno.h>
-
 struct worker fake_workers[FAKE_WORKERS];
 
 void worker_read_counters(const struct worker *w, struct worker_counters *out)
@@ -58,25 +56,16 @@ static void fill(const struct worker *w, uint32_t i, struct flow_view *view)
 	};
 }
 
-int worker_query_start(struct worker *w, struct flow_query *q)
+void worker_query_start(struct worker *w, struct flow_query *q)
 {
-	if (w->busy > 0) {
-		w->busy--;
-		return -EBUSY;
-	}
-	while (q->n < q->limit && q->cursor < w->n_flows) {
+	q->put = q->taken = q->cancelled = 0;
+	while ((q->limit == 0 || q->put < q->limit) && q->cursor < w->n_flows) {
 		uint32_t i = q->cursor++;
 
 		if (!q->filter.has_site || q->filter.site == 1 + i % 2)
-			fill(w, i, &q->flows[q->n++]);
+			fill(w, i, &q->flows[q->put++]);
 	}
 	if (q->cursor >= w->n_flows)
 		q->cursor = 0;
-	q->done = 1;
-	return 0;
-}
-
-bool worker_query_done(const struct flow_query *q)
-{
-	return q->done;
+	q->ended = 1;
 }

@@ -13,8 +13,7 @@ struct worker {
 	struct site_counters site; /* of each site */
 	struct unknown_tunnel unknown[2];
 	size_t n_unknown;
-	uint32_t n_flows;
-	unsigned busy; /* refuse this many queries */
+	uint32_t n_flows; /* not more than a query has room for */
 };
 
 extern struct worker fake_workers[FAKE_WORKERS];

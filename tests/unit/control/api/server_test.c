@@ -278,11 +278,9 @@ static void test_pages(void **state)
 		{"limit=1000&site=paris", FAKE_FLOWS, "every other flow is from paris"},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		fake_workers[0].busy = 5;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (count_flows(rows[i].query) != rows[i].flows)
 			fail_msg("?%s: %s", rows[i].query, rows[i].why);
-	}
 }
 
 static void test_numbers(void **state)
