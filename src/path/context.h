@@ -21,7 +21,7 @@ enum {
 
 static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
 
-struct egress_state; /* setup/egress.c */
+struct egress_state; /* setup/egress.h */
 struct sources; /* sources.h */
 struct remotes; /* flow/remotes.h */
 

@@ -1,7 +1,7 @@
 /*
  * The effect of a change on one flow: see change.h.
  *
- * The checks are those of flow setup (source.c, route.c, egress.c), without limits, which concern
+ * The checks are those of flow setup (source.c, route.c, choice.c), without limits, which concern
  * new flows only. The order decides the reason that is reported: a flow of a removed site ends for
  * that reason, even if its address was removed, too.
  */

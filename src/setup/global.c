@@ -11,16 +11,16 @@
  * Internet without a flow is dropped, as for egress addresses: only answers reach the prefix.
  *
  * These are the steps "choose" and "take" of IPv6. A source that is not global is passed to
- * egress.c.
+ * choice.c.
  */
 #include "setup/setup.h"
 
-enum drop global_choose(struct setup *s)
+enum drop global_propose(struct setup *s)
 {
 	struct flow6_key key;
 
 	if (!s->is_global)
-		return egress_choose(s);
+		return choice_propose(s);
 	s->six->nat_src = s->six->src;
 	s->flow.nat_port = s->flow.sport;
 	flow6_return_key(&s->flow, s->six, &key);
@@ -30,5 +30,5 @@ enum drop global_choose(struct setup *s)
 
 enum drop global_take(struct setup *s)
 {
-	return s->is_global ? DROP_NONE : egress_take(s);
+	return s->is_global ? DROP_NONE : choice_take(s);
 }

@@ -51,7 +51,7 @@ static enum drop start(struct setup *s)
 	s->flow.proto = key->proto;
 	if (s->flow.state == FLOW_TCP_SYN_RECEIVED)
 		s->flow.tcp_ack = htonl(ntohl(wire_be32(p->data + p->l4 + TCP_SEQ)) + 1);
-	return egress_find_home(s) ? DROP_NONE : DROP_NO_FLOW;
+	return endpoint_find_home(s) ? DROP_NONE : DROP_NO_FLOW;
 }
 
 /* The lookup has hashed the return key; the forward key has no hash yet. */
@@ -81,7 +81,7 @@ static const struct {
 	void (*undo)(struct setup *s);
 } steps[] = {
 	{start, NULL},	      {limits_take_from_outside, limits_undo}, {source_check, NULL},
-	{route_choose, NULL}, {egress_take_home, egress_undo},	       {insert, NULL},
+	{route_choose, NULL}, {endpoint_take_home, release_undo},      {insert, NULL},
 };
 
 static enum drop run_steps(struct setup *s)

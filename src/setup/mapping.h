@@ -2,7 +2,7 @@
  * Mappings of endpoint-independent pools (RFC 4787 REQ-1): one inner endpoint (site, source address
  * and port, protocol) has one exclusive egress address and port towards all destinations.
  *
- * Private to setup/; used by egress.c. control/ uses the sizes. One table for each worker, which
+ * Private to setup/; used by endpoint.c. control/ uses the sizes. One table for each worker, which
  * alone writes it.
  */
 #pragma once

@@ -1,54 +1,17 @@
 /*
- * Ports: this worker's part of the slices, the number of flows of each port, and the order in which
- * a search visits the ports of an address.
+ * Ports: the order in which a search visits the ports of an address, the reserve, and the parts
+ * that successive starts leave unused.
  *
- * Private to setup/. One struct egress_state for each worker, which alone writes it.
+ * Private to setup/.
  */
 #pragma once
 
-#include "network/network.h"
-#include "setup/setup.h"
+#include "setup/egress.h"
 
 enum {
 	RESERVE_EVERY = 16, /* one port in this many is reserved for sites with few flows */
-	WALKS = 8, /* different orders of an address's ports */
 	PORT_PARTS = 4, /* by two bits of the port: parts of every slice, for successive starts */
 	PART_PORTS = 16, /* consecutive ports of one part, before the next part begins */
-};
-
-struct slice_use {
-	struct slice_counters counters;
-	uint32_t *flows_of_port; /* [size of slice] */
-	uint32_t first, n; /* this worker's ports: offsets into the slice */
-};
-
-/* One of this worker's ports of an address. */
-struct place {
-	uint16_t slice; /* index within the address: 0 to its n_slices - 1 */
-	uint16_t at; /* index within this worker's part: 0 to n - 1 */
-};
-
-struct mappings;
-struct shortages;
-
-/* The parts of the ports for this start and for the next one. */
-struct port_turns {
-	bool taken; /* false: all parts are used */
-	uint8_t own, fallow; /* the part of this start, the part left for the next */
-	uint32_t open_s; /* until then only our own part is first choice; 0: no longer */
-};
-
-struct egress_state {
-	struct slice_use *slices; /* as network.slices */
-	uint32_t n_slices;
-	uint64_t kept; /* bit n: ports whose last six bits are n are in the reserve */
-	uint64_t first_choice; /* the same for ports of first choice */
-	struct port_turns turns;
-	struct place (*steps)[WALKS]; /* indexed as network.addresses: step between ports */
-	struct mappings *mappings; /* of endpoint-independent pools */
-	struct shortages *shortages;
-	/* when it takes over another one: [n_slices] old number of each slice, + 1; 0: new */
-	uint32_t *from;
 };
 
 static inline bool ports_are_reserve(uint32_t port)
@@ -131,19 +94,8 @@ static inline struct place ports_next(const struct egress_state *e,
 	return (struct place){(uint16_t)slice, (uint16_t)at};
 }
 
-/*
- * As egress_create(), to take over @before: slices with a number in @from get their counts of flows
- * from there. Takes ownership of @from, also on failure. Both may be NULL: nothing is taken over.
- */
-struct egress_state *ports_create(const struct network *net, const struct egress_state *before,
-				  uint32_t *from, uint32_t capacity, uint16_t index,
-				  uint16_t count);
+/* Computes the steps of all addresses, after slices_create(). False: memory ran out. */
+bool ports_create_steps(struct egress_state *e, const struct network *net);
 
 /* Sets whether there is a reserve, by the number of sites. */
 void ports_keep_reserve(struct egress_state *e, const struct network *net);
-
-/* Counts one flow more or less on the port that @s has chosen. */
-void ports_count_flow(struct setup *s, int change);
-
-/* Prefetches what that will write. */
-void ports_prefetch(const struct setup *s);

@@ -126,7 +126,7 @@ static void wake(struct context *ctx, bool six, uint32_t record)
 {
 	struct flow_table *t = table_of(ctx, six);
 
-	egress_rested(ctx, flow_table_at(t, record), six ? flow6_at(t, record) : NULL);
+	release_rested(ctx, flow_table_at(t, record), six ? flow6_at(t, record) : NULL);
 	flow_table_wake(t, record);
 }
 

@@ -33,8 +33,8 @@ static const struct step {
 	{"limits", limits_take,   limits_take,   limits_undo},
 	{"source", source_check,  source6_check, NULL},
 	{"route",  route_choose,  route6_choose, NULL},
-	{"choose", egress_choose, global_choose, NULL},
-	{"take",   egress_take,   global_take,   egress_undo},
+	{"choose", choice_propose, global_propose, NULL},
+	{"take",   choice_take,   global_take,   release_undo},
 	{"insert", insert_flow,   insert_flow6,  NULL},
 };
 /* clang-format on */
@@ -182,7 +182,7 @@ static bool is_for_gateway6(const struct context *ctx, const struct packet *p,
 
 bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
-	bool rests = egress_release(ctx, flow, six);
+	bool rests = release_port(ctx, flow, six);
 
 	limits_release(ctx, flow, six);
 	remotes_remove(ctx->remotes, remotes_of(ctx->remotes, flow, six));

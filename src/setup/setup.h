@@ -33,28 +33,36 @@ enum drop source_check(struct setup *s); /* may this site use that source? */
 enum drop source6_check(struct setup *s);
 enum drop route_choose(struct setup *s); /* by which nexthop? */
 enum drop route6_choose(struct setup *s);
-enum drop egress_choose(struct setup *s); /* candidate for the egress address and port */
-enum drop egress_take(struct setup *s); /* takes the candidate, or another free port */
-enum drop global_choose(struct setup *s); /* the same for IPv6; no port if untranslated */
+enum drop choice_propose(struct setup *s); /* candidate for the egress address and port */
+enum drop choice_take(struct setup *s); /* takes the candidate, or another free port */
+enum drop global_propose(struct setup *s); /* the same for IPv6; no port if untranslated */
 enum drop global_take(struct setup *s);
-void egress_undo(struct setup *s);
-bool egress_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
-void egress_rested(struct context *ctx, const struct flow *flow, const struct flow6 *six);
+void release_undo(struct setup *s); /* gives the port back */
 enum drop insert_flow(struct setup *s); /* inserts both keys into the table */
 enum drop insert_flow6(struct setup *s);
+
+/* In an endpoint-independent pool: takes the port of the inner endpoint's mapping, or a new one. */
+enum drop endpoint_take(struct setup *s);
 
 /*
  * From outside (inbound.c): finds the inner endpoint of the egress port in s->flow and writes it to
  * s->flow; then takes the port for one more flow.
  */
-bool egress_find_home(struct setup *s);
-enum drop egress_take_home(struct setup *s);
+bool endpoint_find_home(struct setup *s);
+enum drop endpoint_take_home(struct setup *s);
 
 /* After a change, for state that is not in flows: see mappings_follow_change(). */
-bool egress_follow_change(struct context *ctx, uint32_t *at, unsigned n);
+bool endpoint_follow_change(struct context *ctx, uint32_t *at, unsigned n);
 
 /* The flow has a new on-ramp: its endpoint's later flows from outside use that tunnel, too. */
-void egress_moved(struct context *ctx, const struct flow *flow);
+void endpoint_moved(struct context *ctx, const struct flow *flow);
+
+/*
+ * Gives back the port of a flow that has ended (@six: its addresses if it is IPv6). True: the port
+ * must rest, so the flow's record stays; call release_rested() when the rest is over.
+ */
+bool release_port(struct context *ctx, const struct flow *flow, const struct flow6 *six);
+void release_rested(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
 /* May the Internet open flows at all? */
 bool inbound_is_open(const struct context *ctx);
@@ -116,11 +124,11 @@ void egress_destroy(struct egress_state *e); /* NULL is fine */
 
 /*
  * Start number @epoch: ports that the previous start may have used rest for @rest_s before they are
- * used (ports.c). Call it before the first packet, then egress_tick() each turn. Without it all
+ * used (ports.c). Call it before the first packet, then ports_tick() each turn. Without it all
  * ports are used at once.
  */
-void egress_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s);
-void egress_tick(struct context *ctx);
+void ports_begin(struct egress_state *e, uint32_t epoch, uint32_t rest_s);
+void ports_tick(struct context *ctx);
 
 /*
  * Makes the egress state for a worker with @current that changes from network @before to @net;
@@ -145,4 +153,4 @@ struct egress_state *egress_take_over(struct egress_state *next, struct egress_s
 struct slice_counters egress_slice(const struct egress_state *e, uint32_t slice);
 
 /* How many ports of @slice are in the reserve. Any thread. */
-uint32_t egress_kept_ports(const struct network *net, const struct slice *slice);
+uint32_t ports_kept_in_slice(const struct network *net, const struct slice *slice);

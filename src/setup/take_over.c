@@ -6,13 +6,14 @@
  * The worker moves pointers and counters in the turn in which it takes the new network: 31,000
  * slices in a fraction of a millisecond. Flows store addresses and ports, not numbers, so no flow
  * changes. A sweep ends the flows of removed slices (worker/change_sweep.h); until then they have
- * no slice (egress_release()).
+ * no slice (release_port()).
  *
  * Shortages are forgotten: they refer to positions in the port order of an address, and one search
  * finds them again.
  */
 #include "setup/mapping.h"
 #include "setup/ports.h"
+#include "setup/slices.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ int egress_create_next(struct egress_state **next, const struct egress_state *cu
 		free(from);
 		return 0;
 	}
-	*next = ports_create(net, current, from, capacity, index, count);
+	*next = egress_create_from(net, current, from, capacity, index, count);
 	return *next != NULL ? 0 : -ENOMEM;
 }
 
@@ -95,16 +96,7 @@ struct egress_state *egress_take_over(struct egress_state *next, struct egress_s
 		ports_keep_reserve(current, net);
 		return current;
 	}
-	for (uint32_t i = 0; i < next->n_slices; i++) {
-		struct slice_use *before, *use = &next->slices[i];
-
-		if (next->from[i] == 0)
-			continue;
-		before = &current->slices[next->from[i] - 1];
-		use->counters = before->counters;
-		use->flows_of_port = before->flows_of_port;
-		before->flows_of_port = NULL;
-	}
+	slices_take_over(next, current);
 	mappings_take_over(next->mappings, current->mappings, next->from);
 	next->turns = current->turns;
 	ports_keep_reserve(next, net);

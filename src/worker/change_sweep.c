@@ -78,5 +78,5 @@ bool change_sweep_step(struct context *ctx, struct change_sweep *s, unsigned n)
 		if (!step_flows(ctx, s, &n))
 			return false;
 	}
-	return egress_follow_change(ctx, &s->at, n);
+	return endpoint_follow_change(ctx, &s->at, n);
 }

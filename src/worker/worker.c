@@ -275,7 +275,7 @@ static unsigned sweep(struct worker *w, unsigned n)
 	struct context *ctx = &w->ctx;
 
 	room_begin(ctx, NULL, 0); /* no packet is in flight */
-	egress_tick(ctx);
+	ports_tick(ctx);
 	return room_sweep(ctx, false, n) + room_sweep(ctx, true, n);
 }
 
@@ -507,7 +507,7 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->index = config->index;
 	ctx->count = config->count;
 	ctx->handover = config->handover;
-	ctx->moved = egress_moved;
+	ctx->moved = endpoint_moved;
 	/* one entry for every possible number; pages without used numbers cost nothing */
 	ctx->tunnels = calloc(SPEC_TUNNELS_MAX + 1, sizeof(ctx->tunnels[0]));
 	ctx->keepalives_until_ns =
@@ -530,7 +530,7 @@ struct worker *worker_create(const struct worker_config *config)
 	identification_init(ctx);
 	read_published(w);
 	if (ctx->rest_s > 0)
-		egress_begin(ctx->egress, config->epoch, ctx->rest_s);
+		ports_begin(ctx->egress, config->epoch, ctx->rest_s);
 	move_clock(w);
 	return w;
 }

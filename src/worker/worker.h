@@ -26,7 +26,7 @@ struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
 	uint32_t flows6_capacity; /* the same for IPv6; 0: IPv6 is not forwarded */
 	const struct snapshot *snapshot; /* the first one */
-	uint32_t epoch; /* number of this start of the gateway: egress_begin() */
+	uint32_t epoch; /* number of this start of the gateway: ports_begin() */
 	uint16_t index, count; /* index of this worker, and the number of workers */
 	struct handover *handover; /* shared by all; NULL if there is one worker */
 	int cpu; /* CPU to run on; -1: any */

@@ -195,7 +195,7 @@ static void write_slice(const struct api_context *ctx, uint32_t entry, uint32_t 
 	writer_number(w, "first_port", slice->first_port);
 	writer_number(w, "last_port", slice->first_port + slice->size - 1);
 	writer_number(w, "ports_in_use", c.ports);
-	writer_number(w, "ports_kept", egress_kept_ports(ctx->net, slice));
+	writer_number(w, "ports_kept", ports_kept_in_slice(ctx->net, slice));
 	writer_number(w, "flows", c.flows);
 	writer_close(w, '}');
 }

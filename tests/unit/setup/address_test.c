@@ -1,6 +1,6 @@
 /*
  * Under which addresses a host is seen, and which sites may use the reserve. Ports are in
- * egress_test.c.
+ * choice_test.c.
  *
  * The pool has two IPv4 addresses, numbers 0 and 1, and one of IPv6, number 2.
  */

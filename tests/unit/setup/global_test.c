@@ -48,7 +48,7 @@ static void leaves_as_it_is(void **state)
 	struct setup s = begin(b, &six, (struct ip6)GLOBAL6, true);
 	struct flow6_key back;
 
-	assert_int_equal(global_choose(&s), DROP_NONE);
+	assert_int_equal(global_propose(&s), DROP_NONE);
 	assert_int_equal(global_take(&s), DROP_NONE);
 	assert_true(flow6_is_untranslated(&s.flow, &six));
 	flow6_return_key(&s.flow, &six, &back);
@@ -56,9 +56,9 @@ static void leaves_as_it_is(void **state)
 	assert_int_equal(back.dport, s.flow.sport);
 	assert_int_equal(s.return_hash, flow6_table_prefetch(b->ctx.flows6, &back));
 	assert_int_equal(flows_of_slices(b), 0);
-	egress_undo(&s);
+	release_undo(&s);
 	assert_int_equal(flows_of_slices(b), 0);
-	egress_release(&b->ctx, &s.flow, &six);
+	release_port(&b->ctx, &s.flow, &six);
 	assert_int_equal(flows_of_slices(b), 0);
 	bench_destroy(b);
 }
@@ -70,11 +70,11 @@ static void the_rest_is_translated(void **state)
 	struct setup s = begin(b, &six, (struct ip6)HOST6, false);
 	struct addr6 egress = bench_addr6((struct ip6)EGRESS6);
 
-	assert_int_equal(global_choose(&s), DROP_NONE);
+	assert_int_equal(global_propose(&s), DROP_NONE);
 	assert_int_equal(global_take(&s), DROP_NONE);
 	assert_true(addr6_equal(&six.nat_src, &egress));
 	assert_int_equal(flows_of_slices(b), 1);
-	egress_undo(&s);
+	release_undo(&s);
 	assert_int_equal(flows_of_slices(b), 0);
 	bench_destroy(b);
 }

@@ -37,7 +37,7 @@ static struct stage_bench *make(struct flow *first)
 		.state = FLOW_UDP,
 		.onramp = TUNNEL_B2,
 	};
-	assert_int_equal(egress_take(&s), DROP_NONE);
+	assert_int_equal(choice_take(&s), DROP_NONE);
 	*first = s.flow;
 	return b;
 }

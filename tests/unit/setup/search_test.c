@@ -5,6 +5,7 @@
 
 #include "dice.h"
 #include "setup/room.h"
+#include "setup/slices.h"
 #include "stage.h"
 
 #include <setjmp.h>
@@ -38,7 +39,7 @@ static void fill_address(struct stage_bench *b, uint32_t address, uint16_t dport
 				.nat_src = a->addr,
 				.nat_port = htons((uint16_t)(slice->first_port + i)),
 			};
-			ports_count_flow(&s, 1);
+			slices_count_flow(&s, 1);
 			assert_int_not_equal(flow_table_insert(b->ctx.flows, &s.flow),
 					     FLOW_NO_RECORD);
 		}

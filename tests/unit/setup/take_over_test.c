@@ -5,6 +5,7 @@
  *     after     203.0.113.3: 25        203.0.113.2: 23        203.0.113.1: 22, 24
  */
 #include "setup/ports.h"
+#include "setup/slices.h"
 
 #include "base/mono.h"
 #include "slices_bed.h"
@@ -20,7 +21,7 @@ static void count(struct egress_state *e, const struct network *net, unsigned ad
 
 	s.flow.nat_port = htons((uint16_t)(slice * SIZE + port));
 	for (int i = 0; i < (n < 0 ? -n : n); i++)
-		ports_count_flow(&s, n < 0 ? -1 : 1);
+		slices_count_flow(&s, n < 0 ? -1 : 1);
 }
 
 static void expect(struct egress_state *e, const struct network *net, unsigned address,
@@ -94,7 +95,7 @@ static void test_same_slices_are_left_alone(void **state)
 	two_sites.n_sites = 2;
 	b = make(&two_sites);
 	assert_non_null(e);
-	egress_begin(e, 6, REST);
+	ports_begin(e, 6, REST);
 	assert_int_equal(e->kept, 0);
 	assert_int_equal(egress_create_next(&next, e, b->net, a->net, CAPACITY, 0, 1), 0);
 	assert_null(next);
@@ -120,12 +121,12 @@ static void test_turns_are_kept(void **state)
 	uint64_t choice;
 
 	assert_non_null(e);
-	egress_begin(e, 1, REST);
+	ports_begin(e, 1, REST);
 	choice = e->first_choice;
 	e = change(e, b->net, a->net);
 	assert_int_equal(e->first_choice, choice);
 	ctx.egress = e;
-	egress_tick(&ctx);
+	ports_tick(&ctx);
 	assert_int_equal(e->first_choice, ~(UINT64_C(0xffff) << 32)); /* all but those of start 2 */
 	egress_destroy(e);
 	unmake(a);

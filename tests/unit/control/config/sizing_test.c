@@ -148,9 +148,9 @@ static void test_ports_of_a_worker(void **state)
 
 			for (uint32_t port = 0; port < 64 && sites > 1; port++)
 				e.kept |= (uint64_t)ports_are_reserve(port) << port;
-			egress_begin(&e, epoch, config->port_rest);
+			ports_begin(&e, epoch, config->port_rest);
 			ctx.egress = &e;
-			egress_tick(&ctx);
+			ports_tick(&ctx);
 			assert_int_equal(__builtin_popcountll(e.first_choice) * 2048 / 64,
 					 s.needs[SIZING_RESTED].ports);
 			assert_int_equal(__builtin_popcountll(~e.kept) * 2048 / 64,
