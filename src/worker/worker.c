@@ -348,6 +348,22 @@ void worker_step_counter(struct worker *w, int64_t seconds)
 	move_clock(w);
 }
 
+/*
+ * Enters before the thread exists: on a busy machine it may begin long after worker_start() has
+ * returned, and worker_synchronize() must wait for it.
+ */
+static void enter(struct worker *w)
+{
+	rte_rcu_qsbr_thread_register(w->qsbr, 0);
+	rte_rcu_qsbr_thread_online(w->qsbr, 0);
+}
+
+static void leave(struct worker *w)
+{
+	rte_rcu_qsbr_thread_offline(w->qsbr, 0);
+	rte_rcu_qsbr_thread_unregister(w->qsbr, 0);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -355,8 +371,6 @@ static void *worker_main(void *arg)
 
 	rte_thread_register();
 	prctl(PR_SET_TIMERSLACK, 1UL);
-	rte_rcu_qsbr_thread_register(w->qsbr, 0);
-	rte_rcu_qsbr_thread_online(w->qsbr, 0);
 
 	while (__atomic_load_n(&w->stop, __ATOMIC_RELAXED) == 0) {
 		worker_turn(w);
@@ -365,8 +379,7 @@ static void *worker_main(void *arg)
 			nanosleep(&rest, NULL);
 	}
 
-	rte_rcu_qsbr_thread_offline(w->qsbr, 0);
-	rte_rcu_qsbr_thread_unregister(w->qsbr, 0);
+	leave(w);
 	rte_thread_unregister();
 	return NULL;
 }
@@ -376,9 +389,12 @@ int worker_start(struct worker *w)
 	int ret;
 
 	w->stop = 0;
+	enter(w);
 	ret = pthread_create(&w->thread, NULL, worker_main, w);
-	if (ret != 0)
+	if (ret != 0) {
+		leave(w);
 		return -ret;
+	}
 	if (w->cpu >= 0) {
 		cpu_set_t cpus;
 

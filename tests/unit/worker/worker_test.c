@@ -188,6 +188,23 @@ static void test_thread(void **state)
 	bench_destroy(next);
 }
 
+/* A thread that has not begun yet will read what was published: it is awaited, too. */
+static void test_start_is_awaited(void **state)
+{
+	struct worker_config c = config_of(*state);
+
+	for (int round = 0; round < 20; round++) {
+		struct worker *w = worker_create(&c);
+
+		assert_non_null(w);
+		assert_int_equal(worker_start(w), 0);
+		worker_synchronize(&w, 1);
+		assert_int_not_equal(turns_of(w), 0);
+		worker_stop(w);
+		worker_destroy(w);
+	}
+}
+
 /* A reader sees one moment: all turns were idle ones, in every copy. */
 static void test_consistent_copy(void **state)
 {
@@ -216,6 +233,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_query, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_thread, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_start_is_awaited, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_consistent_copy, setup, teardown),
 	};
 
