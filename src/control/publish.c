@@ -2,8 +2,8 @@
  * Publication: see publish.h.
  *
  * The two snapshots take turns. The one that no worker reads is filled and published. When every
- * worker has passed a quiescent point, no worker reads the other one. So no snapshot is written
- * while it is read, and a worker always sees a pointer that differs from its previous one.
+ * worker has taken it, no worker reads the other one. So no snapshot is written while it is read,
+ * and a worker always sees a pointer that differs from its previous one.
  */
 #include "control/publish.h"
 

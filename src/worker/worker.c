@@ -14,7 +14,9 @@
  *   census        control sets it, worker answers and clears it; a sweep likewise
  *   wanted        worker fills it when it is empty, control empties it
  *   stop          control
- * A snapshot that control replaced may be freed after the worker passed a quiescent point (QSBR).
+ *   taken         worker, when it has taken the snapshot (release), control waits for it (acquire)
+ * A snapshot that control replaced may be freed after the worker has taken the next one and passed
+ * a quiescent point (QSBR).
  */
 #include "worker/worker.h"
 
@@ -70,7 +72,7 @@ struct worker {
 	uint64_t held_ticks; /* value of a held clock; 0: the clock runs */
 	uint64_t held_ns; /* the system's clock at that time */
 	uint32_t idle_turns; /* in a row */
-	const struct snapshot *taken; /* its parts are in the context */
+	const struct snapshot *taken; /* its parts are in the context; read by control, too */
 	int cpu;
 	bool poll;
 	pthread_t thread;
@@ -113,7 +115,7 @@ static __attribute__((noinline)) void take_snapshot(struct worker *w, const stru
 	take_settings(ctx, &s->settings);
 	for (uint16_t i = 0; i < s->n_ports; i++)
 		take_port(ctx, i, &s->ports[i]);
-	w->taken = s;
+	__atomic_store_n(&w->taken, s, __ATOMIC_RELEASE);
 }
 
 static void read_published(struct worker *w)
@@ -434,7 +436,16 @@ void worker_publish(struct worker *w, const struct snapshot *snapshot, struct wo
 		read_published(w);
 }
 
-/* Sleeps instead of spinning: a worker without a core may need this one. */
+bool worker_has_taken(const struct worker *w)
+{
+	return __atomic_load_n(&w->taken, __ATOMIC_ACQUIRE) == w->snapshot;
+}
+
+/*
+ * A turn that has ended may have begun before the publication: then the worker has yet to take it,
+ * and reads the next state that goes with it. Sleeps instead of spinning: a worker without a core
+ * may need this one.
+ */
 void worker_synchronize(struct worker *const *workers, size_t n)
 {
 	const struct timespec rest = {.tv_nsec = SYNCHRONIZE_NS};
@@ -445,7 +456,8 @@ void worker_synchronize(struct worker *const *workers, size_t n)
 			tokens[i] = rte_rcu_qsbr_start(workers[i]->qsbr);
 	for (size_t i = 0; i < n; i++)
 		while (workers[i]->running &&
-		       rte_rcu_qsbr_check(workers[i]->qsbr, tokens[i], false) == 0)
+		       (rte_rcu_qsbr_check(workers[i]->qsbr, tokens[i], false) == 0 ||
+			!worker_has_taken(workers[i])))
 			nanosleep(&rest, NULL);
 }
 

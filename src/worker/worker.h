@@ -69,7 +69,12 @@ void worker_destroy_next(struct worker_next *next); /* NULL is fine */
  */
 void worker_publish(struct worker *w, const struct snapshot *snapshot, struct worker_next *next);
 
-/* Waits until no running worker uses a snapshot published before the last one. Control thread. */
+bool worker_has_taken(const struct worker *w); /* the last snapshot; control thread */
+
+/*
+ * Waits until every running worker has taken the last snapshot: it uses no earlier one, and what
+ * was passed beside it may be destroyed. Control thread.
+ */
 void worker_synchronize(struct worker *const *workers, size_t n);
 
 int worker_start(struct worker *w); /* 0 or -errno */

@@ -30,6 +30,7 @@ enum {
 	PATIENCE_MS = 20000,
 	HELD_MS = 100, /* long enough for a call that does not wait to have returned */
 	COPIES = 200000,
+	IDLE_CALLS = 10000, /* then it sleeps */
 };
 
 /* The receive queue: what its callback does, and how often it was asked. */
@@ -46,7 +47,7 @@ struct scene {
 	uint16_t ethdev;
 	struct rte_ring *ring;
 	struct rte_mempool *pool;
-	struct snapshot first, second;
+	struct snapshot first, second, third; /* in the second one the port is closed */
 	struct worker *worker;
 };
 
@@ -133,7 +134,7 @@ static struct snapshot snapshot_of(const struct scene *s, bool closed)
 	return snap;
 }
 
-static int setup(void **state)
+static int setup_worker(void **state, bool poll)
 {
 	static struct scene s;
 	static const uint8_t seed[16] = "tests of threads";
@@ -141,7 +142,7 @@ static int setup(void **state)
 		.flows_capacity = CAPACITY,
 		.count = 1,
 		.cpu = -1,
-		.poll = true,
+		.poll = poll,
 		.secret = seed,
 	};
 
@@ -150,11 +151,23 @@ static int setup(void **state)
 	make_port(&s);
 	s.first = snapshot_of(&s, false);
 	s.second = snapshot_of(&s, true);
+	s.third = snapshot_of(&s, false);
 	config.snapshot = &s.first;
 	s.worker = worker_create(&config);
 	assert_non_null(s.worker);
 	*state = &s;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_worker(state, true);
+}
+
+/* An idle worker sleeps between two turns. */
+static int setup_sleepy(void **state)
+{
+	return setup_worker(state, false);
 }
 
 static int teardown(void **state)
@@ -239,6 +252,40 @@ static void test_turn_is_awaited(void **state)
 	}
 }
 
+static void *wait_for_taking(void *arg)
+{
+	struct waiter *w = arg;
+
+	worker_synchronize(&w->scene->worker, 1);
+	store(&w->returned, worker_has_taken(w->scene->worker) ? 1 : 2);
+	return NULL;
+}
+
+/* The end of a turn that began before the publication is not enough. */
+static void test_taking_is_awaited(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(worker_start(s->worker), 0);
+	while (calls(s) < IDLE_CALLS)
+		pause_us(1000);
+	for (int round = 0; round < 20; round++) {
+		struct waiter waiter = {.scene = s};
+		pthread_t thread;
+
+		store(&s->gate.inside, 0);
+		store(&s->gate.held, 1);
+		await(&s->gate.inside, "the worker's next turn");
+		worker_publish(s->worker, round % 2 == 0 ? &s->third : &s->first, NULL);
+		assert_int_equal(pthread_create(&thread, NULL, wait_for_taking, &waiter), 0);
+		pause_us(1000);
+		store(&s->gate.held, 0);
+		await(&waiter.returned, "the end of worker_synchronize()");
+		pthread_join(thread, NULL);
+		assert_int_equal(waiter.returned, 1);
+	}
+}
+
 /* A worker that was stopped, or never started, holds nothing. */
 static void test_who_does_not_run_is_not_awaited(void **state)
 {
@@ -287,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_published_is_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_turn_is_awaited, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_taking_is_awaited, setup_sleepy, teardown),
 		cmocka_unit_test_setup_teardown(test_who_does_not_run_is_not_awaited, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_copy_is_one_moment, setup, teardown),
