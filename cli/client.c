@@ -1,5 +1,5 @@
 /*
- * HTTP over the Unix socket with libcurl, JSON with jansson.
+ * The daemon's API: requests over HTTP (http.c), JSON with jansson.
  *
  * The daemon is trusted, but it may have errors: the size of answers is bounded, types are checked
  * where fields are read, and sentences are cleaned before they reach a terminal.
@@ -7,24 +7,18 @@
 #include "client.h"
 
 #include "base/clean.h"
+#include "http.h"
 #include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <curl/curl.h>
 
 enum {
 	ANSWER_MAX = 256 << 20, /* bytes */
 	LINE_MAX_LEN = 1 << 20, /* of a list that comes line by line */
-	URL_SIZE = 4096 - 64, /* with the host's name */
+	URL_SIZE = 4096,
 	SENTENCE_SIZE = 1024,
-	RETRY_NS = 50 * 1000 * 1000, /* if the daemon has no room for another client */
 };
 
 /* of a POST */
@@ -41,7 +35,6 @@ struct buffer {
 /* What to do with an answer: keep it, or take its lines as they come. */
 struct sink {
 	struct buffer buffer; /* the whole answer; or a line that is not yet complete */
-	CURL *curl;
 	bool (*take)(char *line, size_t len, void *arg); /* NULL: keep all */
 	void *arg;
 	bool stopped; /* @take wants no more */
@@ -94,29 +87,39 @@ static size_t take_lines(struct sink *s, char *data, size_t n)
 	return keep(&s->buffer, at, (size_t)(end - at)) == (size_t)(end - at) ? n : 0;
 }
 
-/* For libcurl. A refusal is kept, whatever was asked for. */
-static size_t receive(char *data, size_t size, size_t n, void *arg)
+/* A refusal is kept, whatever was asked for. */
+static bool receive(char *data, size_t n, int status, void *arg)
 {
 	struct sink *s = arg;
-	long status = 0;
 
-	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (s->take == NULL || status != 200)
-		return keep(&s->buffer, data, n);
-	return take_lines(s, data, n);
+		return keep(&s->buffer, data, n) == n;
+	return take_lines(s, data, n) == n;
 }
 
-static void explain(const struct cli *cli, CURLcode code, int os_error)
+static const char *describe(int error)
 {
-	if (code == CURLE_OPERATION_TIMEDOUT || os_error == EAGAIN)
+	switch (error) {
+	case -EPROTO:
+		return "its answer was cut short, or is no HTTP";
+	case -ECANCELED:
+		return "its answer is too long";
+	default:
+		return strerror(-error);
+	}
+}
+
+static void explain(const struct cli *cli, const struct http_call *call, int error)
+{
+	if (error == -ETIMEDOUT || error == -EAGAIN)
 		fprintf(cli->err,
 			"homeward: the daemon has not answered on %s for %u s: it is busy or "
 			"stopped; --timeout waits longer\n",
 			cli->socket, cli->timeout_s);
-	else if (code != CURLE_COULDNT_CONNECT)
+	else if (call->connected)
 		fprintf(cli->err, "homeward: the daemon did not answer on %s: %s\n", cli->socket,
-			curl_easy_strerror(code));
-	else if (os_error == EACCES || os_error == EPERM)
+			describe(error));
+	else if (error == -EACCES || error == -EPERM)
 		fprintf(cli->err,
 			"homeward: not allowed to open %s: run as root or join its group\n",
 			cli->socket);
@@ -126,91 +129,25 @@ static void explain(const struct cli *cli, CURLcode code, int os_error)
 			cli->socket);
 }
 
-/*
- * Returns errno of connect(), to find out why libcurl did not connect. libcurl takes EAGAIN for a
- * connection in progress. If connect() works now, there was no room a moment ago.
- */
-static int find_error(const struct cli *cli)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
-
-	if (fd < 0)
-		return errno;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", cli->socket);
-	error = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 ? EAGAIN : errno;
-	close(fd);
-	return error;
-}
-
-/*
- * A socket with a full backlog refuses at once: tries again until the timeout. *@os_error: why
- * there was no connection.
- */
-static CURLcode perform(const struct cli *cli, CURL *curl, int *os_error)
-{
-	const struct timespec pause = {.tv_nsec = RETRY_NS};
-	struct timespec now, until;
-	CURLcode code;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += cli->timeout_s;
-	for (;;) {
-		code = curl_easy_perform(curl);
-		*os_error = code == CURLE_COULDNT_CONNECT ? find_error(cli) : 0;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (*os_error != EAGAIN || now.tv_sec >= until.tv_sec)
-			return code;
-		nanosleep(&pause, NULL);
-	}
-}
-
-/* Sends no "Expect: 100-continue", and does not wait for it. NULL: out of memory. */
-static struct curl_slist *set_body(CURL *curl, const struct text_body *body)
-{
-	struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
-
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->text);
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
-	return headers;
-}
-
 /* @body NULL: GET. Returns 0 with the answer in @s and its status in *@status. */
 static int fetch(const struct cli *cli, const char *path, const struct text_body *body,
 		 struct sink *s, long *status)
 {
-	struct curl_slist *headers = NULL;
-	CURL *curl = curl_easy_init();
-	char url[URL_SIZE + 64];
-	CURLcode code;
-	int os_error = 0;
+	struct http_call call = {
+		.socket = cli->socket,
+		.path = path,
+		.body = body != NULL ? body->text : NULL,
+		.len = body != NULL ? body->len : 0,
+		.timeout_s = cli->timeout_s,
+		.take = receive,
+		.arg = s,
+	};
+	int ret = http_call(&call);
 
-	if (curl == NULL) {
-		fprintf(cli->err, "homeward: out of memory\n");
-		return -ENOMEM;
-	}
-	snprintf(url, sizeof(url), "http://localhost%s", path);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	/* bytes a second; aborts if it is slower for */
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)cli->timeout_s);
-	s->curl = curl;
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, s);
-	if (body != NULL)
-		headers = set_body(curl, body);
-	code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->socket);
-	if (code == CURLE_OK)
-		code = perform(cli, curl, &os_error);
-	if (code != CURLE_OK && !s->stopped)
-		explain(cli, code, os_error);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
-	curl_easy_cleanup(curl);
-	curl_slist_free_all(headers);
-	return code == CURLE_OK ? 0 : -EIO;
+	*status = call.status;
+	if (ret != 0 && !s->stopped)
+		explain(cli, &call, ret);
+	return ret == 0 ? 0 : -EIO;
 }
 
 static json_t *read_answer(const struct cli *cli, const struct buffer *b)
@@ -310,14 +247,12 @@ json_t *client_post(const struct cli *cli, const char *path, const char *body, s
 int client_add_query(const struct cli *cli, char *url, size_t size, const char *name,
 		     const char *value)
 {
-	char *escaped = curl_easy_escape(NULL, value, 0);
 	size_t len = strlen(url);
-	int n = escaped == NULL ? -1
-				: snprintf(url + len, size - len, "%c%s=%s",
-					   strchr(url, '?') != NULL ? '&' : '?', name, escaped);
+	int n = snprintf(url + len, size - len, "%c%s=", strchr(url, '?') != NULL ? '&' : '?',
+			 name);
 
-	curl_free(escaped);
-	if (n >= 0 && (size_t)n < size - len)
+	if (n >= 0 && (size_t)n < size - len &&
+	    http_escape(value, url + len + n, size - len - (size_t)n))
 		return 0;
 	fprintf(cli->err, "homeward: the value of --%s is too long\n", name);
 	return -ENOSPC;

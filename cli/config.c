@@ -21,7 +21,9 @@ enum {
 	URL_SIZE = 2048,
 	LINE_SIZE = 1024,
 	CONFIRM_MAX_S = 24 * 3600,
-	POLL_NS = 20 * 1000 * 1000, /* between two questions while a change is applied */
+	/* between two questions while a change is applied: twice as long each time */
+	POLL_FIRST_NS = 1000 * 1000,
+	POLL_LAST_NS = 20 * 1000 * 1000,
 };
 
 const struct cli_option config_apply_options[] = {
@@ -119,7 +121,7 @@ static void print_changes(const json_t *answer, FILE *out)
 /* Asks until no change is in progress. Returns the answer of /v1/config; NULL after a sentence. */
 static json_t *wait_applied(const struct cli *cli)
 {
-	const struct timespec pause = {.tv_nsec = POLL_NS};
+	struct timespec pause = {.tv_nsec = POLL_FIRST_NS};
 
 	for (;;) {
 		json_t *state = client_get(cli, "/v1/config?text=false");
@@ -128,6 +130,7 @@ static json_t *wait_applied(const struct cli *cli)
 			return state;
 		json_decref(state);
 		nanosleep(&pause, NULL);
+		pause.tv_nsec = pause.tv_nsec < POLL_LAST_NS / 2 ? 2 * pause.tv_nsec : POLL_LAST_NS;
 	}
 }
 

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 static int run(const struct cli *cli)
 {
 	if (cli->version) {
@@ -33,9 +31,7 @@ int main(int argc, char **argv)
 
 	if (cli_parse(&cli, argc, argv) < 0)
 		return CLI_EXIT_WRONG;
-	curl_global_init(CURL_GLOBAL_NOTHING);
 	status = run(&cli);
-	curl_global_cleanup();
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		if (errno != EPIPE) /* the reader has closed the pipe, such as `head` */
 			fprintf(stderr, "homeward: cannot write: %s\n", strerror(errno));
