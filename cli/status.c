@@ -209,6 +209,17 @@ static void print_clocks(const json_t *status, FILE *out)
 			text_counted(steps, "time", "times").buf);
 }
 
+/* A turn of the control thread that lasts much longer delays everything else that it does. */
+static void print_control(const json_t *status, FILE *out)
+{
+	const json_t *control = json_object_get(status, "control");
+	double longest = (double)client_number(control, "longest_turn_us");
+	double recent = (double)client_number(control, "recent_turn_us");
+
+	fprintf(out, "control    longest turn %.1f ms, %.1f ms in the last minutes\n",
+		longest / 1000, recent / 1000);
+}
+
 /* Alarms come before the numbers. */
 static void print_alarms(const json_t *status, FILE *out)
 {
@@ -241,6 +252,7 @@ int status_run(const struct cli *cli)
 		print_fragments(status, cli->out);
 		print_changes(status, cli->out);
 		print_clocks(status, cli->out);
+		print_control(status, cli->out);
 		print_alarms(status, cli->out);
 		fputc('\n', cli->out);
 		print_ports(json_object_get(status, "ports"), cli->out);

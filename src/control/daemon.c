@@ -137,6 +137,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.keepalives = d->keepalives,
 		.change = d->change,
 		.started_ns = d->started_ns,
+		.loop = &d->loop,
 	};
 
 	d->api = api_create(d->base, &ctx, errs);
@@ -252,7 +253,7 @@ int daemon_run(struct change_start *start)
 		say_what_runs(&d);
 		d.watchdog = notify_watchdog(d.base);
 		notify_service_manager("READY=1");
-		event_base_dispatch(d.base);
+		loop_run(&d.loop, d.base);
 		notify_service_manager("STOPPING=1");
 		say_what_was(&d);
 	}

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "control/config/config.h"
+#include "control/loop.h"
 #include "control/port/port.h"
 #include "control/publish.h"
 #include "worker/worker.h"
@@ -31,6 +32,7 @@ struct daemon {
 	struct keepalives *keepalives;
 	struct api_claim *claim;
 	struct event_base *base;
+	struct loop loop;
 	struct event *signals[DAEMON_SIGNALS];
 	struct event *wanted; /* timer */
 	struct event *watchdog; /* timer; NULL: no service manager watches */

@@ -16,6 +16,7 @@
 struct alarms;
 struct change;
 struct keepalives;
+struct loop;
 struct event_base;
 struct path_mtus;
 struct api;
@@ -33,6 +34,7 @@ struct api_context {
 	const struct keepalives *keepalives; /* NULL: no keepalives are sent */
 	struct change *change; /* of the configuration */
 	uint64_t started_ns; /* mono_ns() */
+	const struct loop *loop; /* of the control thread */
 };
 
 /*

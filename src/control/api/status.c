@@ -3,6 +3,7 @@
 #include "base/mono.h"
 #include "control/alarm.h"
 #include "control/api/route.h"
+#include "control/loop.h"
 
 #include <unistd.h>
 
@@ -60,6 +61,9 @@ const struct route_field status_fields[] = {
 	{"workers[].clock_steps", FIELD_INTEGER,
 	 "times its processor's counter stepped or ran at a wrong speed; the system's clock was "
 	 "used"},
+	{"control.longest_turn_us", FIELD_INTEGER,
+	 "CPU time, in microseconds, of the longest turn of the control thread since the start"},
+	{"control.recent_turn_us", FIELD_INTEGER, "the same in the last minute or two"},
 	{"flows.now", FIELD_INTEGER, "live flows"},
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
 	{"flows.created", FIELD_INTEGER, "since the start"},
@@ -224,4 +228,8 @@ void status_answer(const struct api_request *rq, struct api_reply *reply)
 		(json_int_t)sum.tx, "held", (json_int_t)sum.held, "drops",
 		(json_int_t)sum_drops(&sum), "alarms", alarms, "alarms_missed",
 		(json_int_t)alarms_missed(ctx->alarms), "accounted", (int)accounted);
+	json_object_set_new(reply->body, "control",
+			    json_pack("{s:I, s:I}", "longest_turn_us",
+				      (json_int_t)(ctx->loop->longest_ns / 1000), "recent_turn_us",
+				      (json_int_t)(loop_recent_ns(ctx->loop) / 1000)));
 }

@@ -7,6 +7,7 @@
 #include "control/api/api.h"
 #include "control/change/change.h"
 #include "control/change/start.h"
+#include "control/loop.h"
 #include "fakes.h"
 
 #include <pthread.h>
@@ -297,6 +298,9 @@ static void test_numbers(void **state)
 	assert_int_equal(drops, 20);
 	assert_int_equal(now, 2 * FAKE_FLOWS);
 	assert_true(accounted);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(got, "control"),
+							    "longest_turn_us")),
+			 1500);
 	json_decref(got);
 
 	fake_workers[1].counters.rx++; /* a packet vanished without a name */
@@ -383,7 +387,9 @@ static void *serve(void *arg)
 static int start(void **state)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
+	static const struct loop loop = {.longest_ns = 1500000};
 	struct api_context ctx = {
+		.loop = &loop,
 		.config = &config,
 		.ports = &port_set,
 		.workers = workers,
