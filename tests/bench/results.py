@@ -37,6 +37,11 @@ FIGURES = (
     ("apply_one", "ms", 50, ("value", "<="), "apply a change of one tunnel"),
     ("apply_lost", "packets", 0, ("value", "<="), "lost of other sites meanwhile"),
     ("apply_pause", "us", 1000, ("value", "<="), "longest turn while the network changes"),
+    ("flows_dump_1m", "s", 5, ("value", "<="), "list 1 M flows as JSON"),
+    ("tunnels_list_10k", "ms", 100, ("value", "<="), "list 10,000 tunnels"),
+    ("sites_list_10k", "ms", 100, ("value", "<="), "list 10,000 sites"),
+    ("lists_lost", "packets", 0, ("value", "<="), "lost while 1 M flows are listed"),
+    ("lists_turn", "ms", 20, ("value", "<="), "longest turn of the control thread meanwhile"),
     ("instructions_forward", "instructions", 1.05, ("ratio", "<="), "a packet of an open flow"),
     ("instructions_setup", "instructions", 1.05, ("ratio", "<="), "a first packet"),
 )
