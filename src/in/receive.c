@@ -15,6 +15,7 @@
 #include "in/steer.h"
 #include "in/tag.h"
 #include "path/handover.h"
+#include "path/memif.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -89,6 +90,14 @@ static void tell_taken(struct steer_queue *ring, uint16_t n)
 		__atomic_store_n(&ring->taken, taken, __ATOMIC_RELAXED);
 }
 
+static uint16_t receive_queue(const struct context_port *from, struct port_queue at,
+			      struct rte_mbuf **mbufs, unsigned n)
+{
+	if (unlikely(from->memif != NULL))
+		return memif_receive(&from->memif[at.number], mbufs, (uint16_t)n);
+	return rte_eth_rx_burst(at.ethdev, at.number, mbufs, (uint16_t)n);
+}
+
 /* Polls this worker's queues of one port. The burst has @have packets already. */
 static unsigned poll_port(struct context *ctx, struct burst *b, uint16_t port, unsigned have)
 {
@@ -98,8 +107,7 @@ static unsigned poll_port(struct context *ctx, struct burst *b, uint16_t port, u
 
 	for (uint16_t q = ctx->index; q < from->n_queues && total < BURST_MAX; q += ctx->count) {
 		struct port_queue at = from->queues[q];
-		uint16_t n = rte_eth_rx_burst(at.ethdev, at.number, mbufs,
-					      (uint16_t)(BURST_MAX - total));
+		uint16_t n = receive_queue(from, at, mbufs, BURST_MAX - total);
 
 		for (uint16_t k = 0; k < n; k++)
 			receive_open(ctx, b, &b->packets[total + k], port, mbufs[k]);

@@ -9,19 +9,28 @@
 
 #include "out/transmit.h"
 #include "path/handover.h"
+#include "path/memif.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+static uint16_t send_queue(const struct context_port *to, struct rte_mbuf **frames, uint16_t n)
+{
+	struct port_queue by = to->tx_queue;
+
+	if (unlikely(to->memif != NULL))
+		return memif_send(&to->memif[by.number], frames, n);
+	return rte_eth_tx_burst(by.ethdev, by.number, frames, n);
+}
+
 static void send_burst(struct context *ctx, uint16_t port, struct rte_mbuf **frames, uint16_t n)
 {
 	struct port_counters *c = &ctx->port_counters[port];
-	struct port_queue by = ctx->ports[port].tx_queue;
 	uint16_t sent;
 
 	for (uint16_t i = 0; i < n; i++)
 		c->tx_bytes += frames[i]->pkt_len;
-	sent = rte_eth_tx_burst(by.ethdev, by.number, frames, n);
+	sent = send_queue(&ctx->ports[port], frames, n);
 	ctx->counters.tx += sent;
 	c->tx_packets += sent;
 	if (likely(sent == n))

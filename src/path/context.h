@@ -28,6 +28,7 @@ struct remotes; /* flow/remotes.h */
 struct handover; /* handover.c */
 struct reassembly; /* in/assembly.c */
 struct unknown_tunnels; /* in/unknown.c */
+struct memif_queue; /* memif.h */
 struct rte_mbuf;
 struct steer_queue;
 
@@ -35,6 +36,7 @@ struct context_port {
 	uint16_t n_queues; /* 0: the port is closed; worker (q mod workers) owns queue q */
 	uint16_t tx_worker; /* the worker that transmits for this one; itself if it has a queue */
 	struct port_queue tx_queue; /* of this worker, if it has one */
+	struct memif_queue *memif; /* [n_queues]; NULL: a DPDK port */
 	struct steer_queue
 		*rings; /* their fill levels, shared with the steer program; NULL: none */
 	bool empty; /* the slot has no port */

@@ -26,6 +26,7 @@ enum {
 	PORT_QUEUES_MAX = 64, /* of one port */
 };
 
+struct memif_queue; /* memif.h */
 struct steer_queue; /* in/steer.h */
 
 /* A queue of a port, for receiving and transmitting. */
@@ -44,6 +45,7 @@ struct worker_port {
 	/* [n_queues], unchanged while the port is open; NULL: those of @ethdev, in order */
 	const struct port_queue *queues;
 	uint8_t mac[6];
+	struct memif_queue *memif; /* [n_queues]; NULL: a DPDK port */
 	struct steer_queue *rings; /* [STEER_QUEUES_MAX], fill level of each; NULL: not shared */
 	bool hears_all; /* the device is promiscuous: it delivers frames for other stations, too */
 	bool answer_arp_for_tunnels; /* no kernel answers for tunnel ends on this port */

@@ -41,6 +41,7 @@ void take_port(struct context *ctx, uint16_t slot, const struct worker_port *por
 	to->tx_worker = port->closed ? CONTEXT_TX_NOBODY : ctx->index % n_tx;
 	if (to->tx_worker == ctx->index)
 		to->tx_queue = to->queues[ctx->index];
+	to->memif = port->memif;
 	to->rings = port->rings;
 	to->hears_all = port->hears_all;
 	to->answer_arp_for_tunnels = port->answer_arp_for_tunnels;

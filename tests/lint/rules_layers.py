@@ -7,7 +7,7 @@ from tree import Problem, numbered
 DRAWING = "docs/architecture.md"  # its section "The house" draws the folders, the highest first
 CLI_MAY = ("base/", "control/config/", "cli/")
 RTE_MAY = re.compile(
-    r"^src/(main|path/(packet|reassembled|handover)|in/(receive|assembly|reassemble|steer\w*)|"
+    r"^src/(main|path/(packet|reassembled|handover|memif)|in/(receive|assembly|reassemble|steer\w*)|"
     r"out/(fragment|transmit)|control/port\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
 TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/answer/", "src/tunnel/",
