@@ -13,7 +13,7 @@ const struct route_field status_fields[] = {
 	{"uptime_s", FIELD_INTEGER, "seconds since it started"},
 	{"config", FIELD_STRING, "the configuration file"},
 	{"ports[].name", FIELD_STRING, "name in the configuration"},
-	{"ports[].driver", FIELD_STRING, "af_xdp, af_packet, tap, pcap or memory"},
+	{"ports[].driver", FIELD_STRING, "af_xdp, af_packet, tap, pcap, memory or memif"},
 	{"ports[].interface", FIELD_STRING_OR_NULL, "kernel interface behind it"},
 	{"ports[].state", FIELD_STRING, "up, missing, closed, down, bypassed or degraded"},
 	{"ports[].reason", FIELD_STRING_OR_NULL, "why it is not up, one sentence"},

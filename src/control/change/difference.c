@@ -92,7 +92,9 @@ static const struct config_port *find_port(const struct config *config, const ch
 
 static void say_port(struct items *items, struct draft *draft, const struct config_port *port)
 {
-	const char *what = port->interface[0] != '\0' ? port->interface : port->rx_file;
+	const char *what = port->interface[0] != '\0' ? port->interface
+			   : port->socket[0] != '\0'  ? port->socket
+						      : port->rx_file;
 
 	draft_say(items, draft, "%s%s%s", config_driver_name(port->driver),
 		  what[0] != '\0' ? " " : "", what);

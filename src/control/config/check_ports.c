@@ -1,6 +1,6 @@
 /*
- * Ports: an interface or a file serves one port only. The schema's rows say which settings go with
- * which driver.
+ * Ports: an interface, a file or a socket serves one port only. The schema's rows say which
+ * settings go with which driver.
  */
 #include "control/config/check.h"
 #include "control/config/config.h"
@@ -18,7 +18,7 @@ static bool driver_is_known(const struct tree_node *item)
 		return false;
 	if (node == NULL)
 		return true; /* the default */
-	for (unsigned d = PORT_AF_XDP; d <= PORT_MEMORY; d++) {
+	for (unsigned d = PORT_AF_XDP; d < PORT_DRIVERS; d++) {
 		if (node->kind == TREE_TEXT && strcmp(node->text, config_driver_name(d)) == 0)
 			return true;
 	}
@@ -59,12 +59,14 @@ static void check_unique(struct checker *checker, struct seen *seen, const char 
 			  what, text, before->line);
 }
 
-/* For later errors of the machine about the interface or the file. */
+/* For later errors of the machine about the interface, the file or the socket. */
 static void note_place(struct config_port *port, const struct tree_node *item,
 		       const struct tree_node *interface)
 {
 	const struct tree_node *place = interface != NULL ? interface : tree_get(item, "rx-file");
 
+	if (place == NULL)
+		place = tree_get(item, "socket");
 	if (place == NULL)
 		place = item;
 	port->line = place->line;
@@ -75,7 +77,7 @@ void check_ports(struct checker *checker)
 {
 	struct config *config = checker->config;
 	const struct tree_node *item = check_items(checker->root, "ports", config->n_ports);
-	struct seen names = {0}, interfaces = {0}, files = {0};
+	struct seen names = {0}, interfaces = {0}, files = {0}, sockets = {0};
 
 	for (size_t i = 0; i < config->n_ports; i++, item = item->next) {
 		struct config_port *port = &config->ports[i];
@@ -87,8 +89,10 @@ void check_ports(struct checker *checker)
 			check_driver(checker, port, item);
 		check_unique(checker, &interfaces, port->interface, interface, "interface");
 		check_unique(checker, &files, port->tx_file, tree_get(item, "tx-file"), "tx-file");
+		check_unique(checker, &sockets, port->socket, tree_get(item, "socket"), "socket");
 	}
 	seen_fini(&names);
 	seen_fini(&interfaces);
 	seen_fini(&files);
+	seen_fini(&sockets);
 }

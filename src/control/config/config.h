@@ -21,6 +21,7 @@ enum {
 	CONFIG_PATH_SIZE = 108, /* size of sun_path */
 	CONFIG_FILE_MAX = 64 << 20, /* bytes of a file */
 	CONFIG_RING = 2048, /* frames of a receive or transmit queue of a port */
+	CONFIG_MEMIF_RING = 1024, /* the same of a memif, unless the file says more */
 };
 
 enum port_driver {
@@ -29,6 +30,8 @@ enum port_driver {
 	PORT_TAP,
 	PORT_PCAP,
 	PORT_MEMORY,
+	PORT_MEMIF,
+	PORT_DRIVERS,
 };
 
 const char *config_driver_name(enum port_driver driver); /* as spelled in the file */
@@ -53,6 +56,9 @@ enum config_transport {
 	TRANSPORT_TCP,
 };
 
+/* memif: who listens on the socket, and who makes the shared memory? */
+enum config_memif_role { MEMIF_SERVER, MEMIF_CLIENT };
+
 struct config_port {
 	char name[SPEC_NAME_SIZE];
 	enum port_driver driver;
@@ -60,11 +66,16 @@ struct config_port {
 	char interface[16];
 	char rx_file[CONFIG_PATH_SIZE]; /* pcap: file to replay; empty: no packets come in */
 	char tx_file[CONFIG_PATH_SIZE]; /* pcap: file to write; empty: packets are discarded */
+	char socket[CONFIG_PATH_SIZE]; /* memif: by which the two ends find each other */
+	bool has_role;
+	enum config_memif_role role; /* of a memif */
+	uint32_t id; /* memif: the same at both ends */
+	uint16_t ring_size; /* memif: frames of a ring; 0: CONFIG_MEMIF_RING */
 	bool has_next_hop_mac;
-	/* pcap, memory: destination of every packet. tap: address of the interface */
+	/* destination of every packet. tap: if it is not that of the interface */
 	uint8_t next_hop_mac[6];
 	uint16_t mtu; /* bytes of IP packet; 0: MTU of the interface */
-	unsigned line, column; /* of interface or rx-file, for later errors */
+	unsigned line, column; /* of interface, rx-file or socket, for later errors */
 };
 
 /* Idle timeout of one destination port. */

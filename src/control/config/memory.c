@@ -73,7 +73,9 @@ static bool tables_fit(uint32_t capacity, bool six, uint32_t workers, struct lef
 
 uint32_t config_queue_buffers(enum port_driver driver)
 {
-	return driver == PORT_AF_PACKET || driver == PORT_PCAP ? 0 : BUFFERS_PER_QUEUE;
+	return driver == PORT_AF_PACKET || driver == PORT_PCAP || driver == PORT_MEMIF
+		       ? 0 /* frames are copied */
+		       : BUFFERS_PER_QUEUE;
 }
 
 uint32_t config_buffers(const struct config *config)

@@ -13,7 +13,7 @@ static void write_drivers(FILE *out, unsigned mask)
 {
 	const char *comma = "";
 
-	for (unsigned d = PORT_AF_XDP; d <= PORT_MEMORY; d++) {
+	for (unsigned d = PORT_AF_XDP; d < PORT_DRIVERS; d++) {
 		if ((mask >> d & 1) == 0)
 			continue;
 		fprintf(out, "%s`%s`", comma, config_driver_name(d));

@@ -7,11 +7,20 @@
 
 enum {
 	KERNEL_DRIVERS = BIT(PORT_AF_XDP) | BIT(PORT_AF_PACKET),
+	/* no kernel and no interface knows where packets go */
+	BLIND_DRIVERS = BIT(PORT_PCAP) | BIT(PORT_MEMORY) | BIT(PORT_MEMIF),
 };
 
 static const char *const drivers[] = {
 	[PORT_AF_XDP] = "af_xdp", [PORT_AF_PACKET] = "af_packet", [PORT_TAP] = "tap",
-	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",	  NULL,
+	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",	  [PORT_MEMIF] = "memif",
+	[PORT_DRIVERS] = NULL,
+};
+
+static const char *const roles[] = {
+	[MEMIF_SERVER] = "server",
+	[MEMIF_CLIENT] = "client",
+	NULL,
 };
 
 /* clang-format off */
@@ -26,7 +35,8 @@ static const struct setting port_rows[] = {
 		.reloadable = true,
 		.help = "How packets are received and sent: `af_xdp` and `af_packet` share an "
 			"interface with the kernel, `tap` makes a new one, `pcap` reads and "
-			"writes capture files, `memory` is for tests.",
+			"writes capture files, `memif` shares memory with another process, "
+			"`memory` is for tests.",
 	}, {
 		.name = "interface", .type = SETTING_INTERFACE, AT(config_port, interface),
 		.needed_by = KERNEL_DRIVERS | BIT(PORT_TAP),
@@ -49,10 +59,35 @@ static const struct setting port_rows[] = {
 		.reloadable = true,
 		.help = "The capture file to which packets that leave are written.",
 	}, {
+		.name = "socket", .type = SETTING_PATH, AT(config_port, socket),
+		.needed_by = BIT(PORT_MEMIF), .taken_by = BIT(PORT_MEMIF),
+		.reloadable = true,
+		.help = "The Unix socket by which the two ends of a memif find each other. No "
+			"other port may have it.",
+	}, {
+		.name = "role", .type = SETTING_CHOICE, AT(config_port, role),
+		HAS(config_port, has_role), .choices = roles,
+		.needed_by = BIT(PORT_MEMIF), .taken_by = BIT(PORT_MEMIF),
+		.reloadable = true,
+		.help = "`server` listens on the socket. `client` connects to it, and makes the "
+			"shared memory.",
+	}, {
+		.name = "id", .type = SETTING_NUMBER, AT(config_port, id),
+		.min = 0, .max = UINT32_MAX, .fallback_words = "0", .taken_by = BIT(PORT_MEMIF),
+		.reloadable = true,
+		.help = "The number of the memif. Both ends must have the same.",
+	}, {
+		.name = "ring-size", .type = SETTING_NUMBER, AT(config_port, ring_size),
+		.min = 64, .max = 16384, .power_of_two = true, .fallback_words = "1024",
+		.unit = "frames", .taken_by = BIT(PORT_MEMIF),
+		.reloadable = true,
+		.help = "How many frames a ring of a memif has. The rings are smaller if the peer "
+			"wants that.",
+	}, {
 		.name = "next-hop-mac", .type = SETTING_MAC, AT(config_port, next_hop_mac),
 		HAS(config_port, has_next_hop_mac),
-		.needed_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY),
-		.taken_by = BIT(PORT_PCAP) | BIT(PORT_MEMORY) | BIT(PORT_TAP),
+		.needed_by = BLIND_DRIVERS,
+		.taken_by = BLIND_DRIVERS | BIT(PORT_TAP),
 		.fallback_words = "with `tap` the new interface",
 		.reloadable = true,
 		.help = "The Ethernet address to which every packet is sent. With a kernel driver "

@@ -22,8 +22,9 @@ static bool is_same_port(const struct config_port *a, const struct config_port *
 {
 	return strcmp(a->name, b->name) == 0 && a->driver == b->driver &&
 	       strcmp(a->interface, b->interface) == 0 && strcmp(a->rx_file, b->rx_file) == 0 &&
-	       strcmp(a->tx_file, b->tx_file) == 0 && a->mtu == b->mtu &&
-	       a->has_next_hop_mac == b->has_next_hop_mac &&
+	       strcmp(a->tx_file, b->tx_file) == 0 && strcmp(a->socket, b->socket) == 0 &&
+	       a->role == b->role && a->id == b->id && a->ring_size == b->ring_size &&
+	       a->mtu == b->mtu && a->has_next_hop_mac == b->has_next_hop_mac &&
 	       memcmp(a->next_hop_mac, b->next_hop_mac, sizeof(a->next_hop_mac)) == 0;
 }
 
@@ -101,19 +102,28 @@ static int plan_added(const struct port_set *set, const struct config *config,
 	return ret;
 }
 
-/* Removed ports whose interface an added port uses. */
+static bool is_same_name(const char *a, const char *b)
+{
+	return a[0] != '\0' && strcmp(a, b) == 0;
+}
+
+/* Removed ports whose interface or socket an added port uses. */
 static void plan_order(const struct port_set *set, const struct config *config,
 		       struct port_plan *out)
 {
 	for (size_t i = 0; i < config->n_ports; i++) {
-		const char *name = config->ports[i].interface;
+		const struct config_port *port = &config->ports[i];
 
-		if (!bit_of(out->added, out->slots[i]) || name[0] == '\0')
+		if (!bit_of(out->added, out->slots[i]))
 			continue;
-		for (size_t k = 0; k < set->n; k++)
+		for (size_t k = 0; k < set->n; k++) {
+			const struct config_port *other = set->ports[k].config;
+
 			if (bit_of(out->removed, k) &&
-			    strcmp(set->ports[k].config->interface, name) == 0)
+			    (is_same_name(port->interface, other->interface) ||
+			     is_same_name(port->socket, other->socket)))
 				out->closed_first |= UINT32_C(1) << k;
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 /* The table of drivers: one row each. See driver.h. */
 #include "control/port/driver.h"
 
+#include "control/port/memif.h"
+
 #include <assert.h>
 
 static const struct driver drivers[] = {
@@ -46,6 +48,13 @@ static const struct driver drivers[] = {
 			.advice = "",
 			.prepare = driver_memory_prepare,
 			.finish = driver_own_mac,
+		},
+	[PORT_MEMIF] =
+		{
+			.queues_max = MEMIF_QUEUES_MAX,
+			.advice = "",
+			.prepare = driver_memif_prepare,
+			.open = driver_memif_open,
 		},
 };
 

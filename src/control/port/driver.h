@@ -10,7 +10,8 @@ enum { DRIVER_MTU_DEFAULT = ETHER_MTU, DRIVER_MTU_MAX = 9216, DRIVER_ARGS_SIZE =
 struct port_opening;
 
 struct driver {
-	const char *device; /* name of the DPDK driver; NULL: the port is made of rings */
+	/* name of the DPDK driver; NULL: the port is made of rings, or has no device of DPDK */
+	const char *device;
 	/*
 	 * It gets a receive and a transmit queue for each worker, but at most this many. 0: its
 	 * prepare() says how many.
@@ -24,6 +25,8 @@ struct driver {
 	/* called when the queues exist but are not started; may be NULL */
 	int (*finish)(struct port_opening *o);
 	int (*started)(struct port_opening *o); /* may be NULL */
+	/* a port without a device of DPDK: instead of all that follows prepare() */
+	int (*open)(struct port_opening *o);
 };
 
 /* A port while it is being opened. */
@@ -87,3 +90,17 @@ int driver_memory_prepare(struct port_opening *o);
 int driver_memory_device(struct port_opening *o);
 int driver_own_mac(struct port_opening *o);
 void driver_memory_close(struct port *port);
+/* MTU and the like of a port without a kernel behind it */
+void driver_prepare_plain(struct port_opening *o);
+
+/* driver_memif.c */
+int driver_memif_prepare(struct port_opening *o);
+int driver_memif_open(struct port_opening *o);
+void driver_memif_close(struct port *port);
+/*
+ * Serves the peer. @changed is called when workers must see the port as it is now, and returns when
+ * they do. Also sets the port's state.
+ */
+typedef void (*driver_changed_fn)(void *arg);
+void driver_memif_serve(struct port_set *set, struct port *port, driver_changed_fn changed,
+			void *arg);

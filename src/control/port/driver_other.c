@@ -25,7 +25,7 @@
 
 enum { MEMORY_SLOTS = 4096 };
 
-static void prepare_plain(struct port_opening *o)
+void driver_prepare_plain(struct port_opening *o)
 {
 	o->port->worker.mtu = (uint16_t)driver_mtu(o->port->config);
 	o->port->worker.answer_arp_for_tunnels = true;
@@ -36,7 +36,7 @@ int driver_tap_prepare(struct port_opening *o)
 	struct interface in;
 	const struct config_port *config = o->port->config;
 
-	prepare_plain(o);
+	driver_prepare_plain(o);
 	if (interface_read(config->interface, &in) == 0) {
 		err_add(o->errs, o->file, config->line, 0,
 			"port %s: interface %s is there already: take another name, or remove it "
@@ -79,7 +79,7 @@ int driver_pcap_prepare(struct port_opening *o)
 	const struct config_port *config = o->port->config;
 	bool rx = config->rx_file[0] != '\0', tx = config->tx_file[0] != '\0';
 
-	prepare_plain(o);
+	driver_prepare_plain(o);
 	if (check_file(o, config->rx_file) != 0 || check_file(o, config->tx_file) != 0)
 		return -EINVAL;
 	if (!rx && !tx) {
@@ -102,7 +102,7 @@ int driver_own_mac(struct port_opening *o)
 
 int driver_memory_prepare(struct port_opening *o)
 {
-	prepare_plain(o);
+	driver_prepare_plain(o);
 	return 0;
 }
 

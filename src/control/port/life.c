@@ -48,7 +48,7 @@ struct port_life {
 	port_life_changed_fn changed;
 	void *arg;
 	struct mnl_socket *links;
-	struct event *on_link, *on_soon, *on_tick;
+	struct event *on_link, *on_soon, *on_tick, *on_peers;
 	struct retry opening[PORTS_MAX], repairing[PORTS_MAX];
 };
 
@@ -109,10 +109,11 @@ static void open_again(struct port_life *w, size_t i, bool there)
 		return;
 	ret = port_open(w->set, i, &errs);
 	if (ret == 0) {
-		log_info("port %s: open on interface %s", port->config->name,
+		log_info("port %s: open%s%s", port->config->name,
+			 port->config->interface[0] != '\0' ? " on interface " : "",
 			 port->config->interface);
 		w->opening[i] = (struct retry){0};
-		port->worker.closed = false;
+		port->worker.closed = port->memif != NULL;
 		publish(w);
 		if (w->set->listener.opened != NULL)
 			w->set->listener.opened(w->set->listener.arg, i);
@@ -225,14 +226,34 @@ static void hold(struct port_life *w, size_t i, const struct interface *in)
 		port_set_state(w->set, port, PORT_UP, "works");
 }
 
+static void publish_any(void *arg)
+{
+	publish(arg);
+}
+
+/* A port without an interface is closed only if a change that would have removed it failed. */
+static void compare_plain(struct port_life *w, size_t i)
+{
+	struct port *port = &w->set->ports[i];
+
+	if (!port_is_open(port))
+		open_again(w, i, true);
+	if (port->memif != NULL)
+		driver_memif_serve(w->set, port, publish_any, w);
+}
+
 static void compare(struct port_life *w, size_t i)
 {
 	struct port *port = &w->set->ports[i];
 	struct interface in;
 	int ret;
 
-	if (!port_is_there(port) || port->config->interface[0] == '\0')
+	if (!port_is_there(port))
 		return;
+	if (port->config->interface[0] == '\0') {
+		compare_plain(w, i);
+		return;
+	}
 	ret = interface_read(port->config->interface, &in);
 	if (ret != 0 && ret != -ENODEV)
 		return; /* no answer counts as no change */
@@ -290,6 +311,16 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 		event_add(w->on_soon, &soon);
 }
 
+/* A peer of a memif port has come, has left, or says something. */
+static void on_peers(evutil_socket_t fd, short what, void *arg)
+{
+	struct port_life *w = arg;
+
+	for (size_t i = 0; i < w->set->n; i++)
+		if (w->set->ports[i].memif != NULL)
+			driver_memif_serve(w->set, &w->set->ports[i], publish_any, w);
+}
+
 static int start(struct port_life *w, struct event_base *base)
 {
 	const struct timeval tick = {.tv_sec = TICK_S};
@@ -300,6 +331,9 @@ static int start(struct port_life *w, struct event_base *base)
 	w->on_link = event_new(base, mnl_socket_get_fd(w->links), EV_READ | EV_PERSIST, on_link, w);
 	w->on_soon = event_new(base, -1, 0, compare_all, w);
 	w->on_tick = event_new(base, -1, EV_PERSIST, compare_all, w);
+	w->on_peers = event_new(base, w->set->peers, EV_READ | EV_PERSIST, on_peers, w);
+	if (w->on_peers == NULL || event_add(w->on_peers, NULL) != 0)
+		return -ENOMEM;
 	if (w->on_link == NULL || w->on_soon == NULL || w->on_tick == NULL ||
 	    event_add(w->on_link, NULL) != 0 || event_add(w->on_tick, &tick) != 0)
 		return -ENOMEM;
@@ -336,6 +370,8 @@ void port_life_destroy(struct port_life *w)
 		event_free(w->on_soon);
 	if (w->on_tick != NULL)
 		event_free(w->on_tick);
+	if (w->on_peers != NULL)
+		event_free(w->on_peers);
 	if (w->links != NULL)
 		mnl_socket_close(w->links);
 	free(w);

@@ -13,12 +13,14 @@
  *
  *   af_xdp     took: the steer program; lost: XDP_STATISTICS
  *   af_packet  took and lost: PACKET_STATISTICS, which restarts at 0 each time it is read
+ *   memif      the queues' own counts: a frame that is too long is lost
  *   others     only what the driver reports
  *
  * Control thread.
  */
 #include "base/log.h"
 #include "control/port/driver.h"
+#include "control/port/memif.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,10 +215,24 @@ static void read_packet_sockets(struct port_meter *m, struct port_stats *s)
 	s->lost[PORT_LOSS_RX_RING_FULL] = m->heard_lost;
 }
 
+static void read_memif(const struct memif *memif, struct port_stats *s)
+{
+	struct memif_counts c;
+
+	memif_read_counts(memif, &c);
+	s->received = c.received;
+	s->lost[PORT_LOSS_RX_DROPPED] = c.too_long;
+	s->no_buffer = c.no_buffer;
+}
+
 static void read_device(const struct port *port, struct port_stats *s)
 {
 	struct rte_eth_stats e;
 
+	if (port->memif != NULL) {
+		read_memif(port->memif, s);
+		return;
+	}
 	if (rte_eth_stats_get(port->worker.ethdev, &e) != 0)
 		return;
 	s->received = e.ipackets;

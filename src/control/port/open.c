@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <rte_bus_vdev.h>
@@ -57,6 +58,8 @@ static int open_one(struct port_opening *o)
 
 	if (ret != 0)
 		return ret; /* the driver has added a sentence */
+	if (o->driver->open != NULL)
+		return o->driver->open(o);
 	if (o->port->has_kernel)
 		interface_keep(o->port->ifindex, &kept);
 	eal_first_message(); /* earlier messages are not about this port */
@@ -84,13 +87,14 @@ static void port_close(const struct port_set *set, struct port *port, bool keep_
 	int foreign = driver_foreign_program(port);
 
 	port_meter_close(port);
-	if (port_is_open(port)) {
+	if (port->vdev[0] != '\0') {
 		rte_eth_dev_stop(port->worker.ethdev);
 		rte_eth_dev_close(port->worker.ethdev);
 		rte_eal_hotplug_remove("vdev", port->vdev);
 	}
 	driver_foreign_program_attach(port, foreign);
 	driver_memory_close(port);
+	driver_memif_close(port);
 	driver_kernel_close(port, keep_lock);
 	strays_close(&port->strays);
 	port->vdev[0] = '\0';
@@ -136,13 +140,13 @@ int port_open(struct port_set *set, size_t i, struct err_list *errs)
 	if (ret != 0) {
 		driver_kernel_stop(port);
 		port_close(set, port, keep_lock);
-	} else {
+	} else if (port->memif == NULL) { /* it has set its state */
 		port_set_state(set, port, PORT_UP, "works");
 	}
 	count_lost(set, pool_note_end(&port->note, set->pool));
 	if (ret == 0)
 		pool_note_forget(&port->note); /* buffers still in its rings */
-	port->worker.closed = ret != 0;
+	port->worker.closed = ret != 0 || port->memif != NULL; /* until its peer has come */
 	return ret;
 }
 
@@ -217,6 +221,9 @@ static int set_init(struct port_set *set, const struct config *config, const str
 	int ret = 0;
 
 	*set = (struct port_set){.alarms = set->alarms};
+	set->peers = epoll_create1(EPOLL_CLOEXEC);
+	if (set->peers < 0)
+		return -errno;
 	set->ports = calloc(PORTS_MAX, sizeof(set->ports[0]));
 	set->worker_ports = calloc(PORTS_MAX, sizeof(set->worker_ports[0]));
 	if (set->ports == NULL || set->worker_ports == NULL)
@@ -300,5 +307,7 @@ void ports_close(struct port_set *set)
 	free(set->own);
 	free(set->ports);
 	free(set->worker_ports);
+	if (set->peers > 0)
+		close(set->peers);
 	*set = (struct port_set){0};
 }

@@ -14,6 +14,7 @@
 
 struct alarms;
 struct event_base;
+struct memif;
 struct port_meter;
 struct rte_ring;
 struct addresses;
@@ -91,6 +92,7 @@ struct port {
 
 	/* private to control/port/ */
 	char vdev[32]; /* DPDK's name of the device; empty: no device */
+	struct memif *memif; /* instead of a device; NULL: none */
 	int lock; /* lock held while we serve the interface; -1: none */
 	int socket; /* af_xdp: a descriptor of DPDK's driver; -1: not found */
 	int groups; /* socket that joins multicast groups for IPv6 (groups.c); -1: none */
@@ -138,6 +140,7 @@ struct port_set {
 	unsigned lost; /* buffers that the kernel kept when ports were closed */
 	struct alarms *alarms; /* set by the caller that opens the ports; NULL: only logged */
 	struct addresses *own; /* private to control/port/: the kernel's addresses */
+	int peers; /* private to control/port/: epoll of the sockets of memif ports */
 	struct port_listener listener;
 };
 

@@ -32,7 +32,7 @@ const char *port_state_name(enum port_state state)
 
 bool port_is_open(const struct port *port)
 {
-	return port->vdev[0] != '\0';
+	return port->vdev[0] != '\0' || port->memif != NULL;
 }
 
 void port_set_state(struct port_set *set, struct port *port, enum port_state state, const char *fmt,
