@@ -15,6 +15,8 @@ ALL = 2 * EACH + 2
 @pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
 def replay(request, build, tmp_path_factory):
     r = Replay(build, tmp_path_factory.mktemp("api"), EACH, request.param)
+    long = "flows:\n  timeouts: {dns: 1h, icmp: 1h}\n"  # they live as long as the tests last
+    r.file.write_text(r.file.read_text().replace("flows:\n", long))
     r.start()
     wait_until("the flows", lambda: r.get("/v1/status")[1]["flows"]["now"] == ALL, 10)
     yield r
@@ -158,6 +160,15 @@ def test_lines(replay):
     assert lines("&port=1") == []
     assert replay.get("/v1/flows?format=ndjson&limit=5")[0] == 400
     assert replay.get("/v1/flows?format=xml")[0] == 400
+
+
+def test_curl_asks_before_it_sends(replay):
+    """curl waits for a second before a large body, unless it is told to go on."""
+    done = subprocess.run(["curl", "-sSv", "--unix-socket", replay.socket, "-H", "Expect: 100-continue",
+                           "--data-binary", f"@{replay.file}", "http://x/v1/config/check"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True, timeout=20)
+    assert b"< HTTP/1.1 100 Continue" in done.stderr and b"< HTTP/1.1 200 OK" in done.stderr
+    assert json.loads(done.stdout)["sites"] == 2
 
 
 @pytest.mark.parametrize("path, field, names", [

@@ -13,6 +13,7 @@
  * trickle in are no progress. A stream may have more patience with its reader.
  */
 #include "base/mono.h"
+#include "control/api/expect.h"
 #include "control/api/pump.h"
 #include "control/api/server.h"
 
@@ -62,6 +63,7 @@ struct connection {
 	bool keep; /* another request may follow */
 	bool chunked;
 	bool half_closed; /* the client has shut down its side */
+	struct expect expect;
 	size_t url_len;
 	char url[URL_MAX + 1];
 };
@@ -200,19 +202,48 @@ static int take_url(http_parser *parser, const char *text, size_t len)
 	return 0;
 }
 
+static int take_header_name(http_parser *parser, const char *text, size_t len)
+{
+	struct connection *c = parser->data;
+
+	expect_name(&c->expect, text, len);
+	return 0;
+}
+
+static int take_header_value(http_parser *parser, const char *text, size_t len)
+{
+	struct connection *c = parser->data;
+
+	expect_value(&c->expect, text, len);
+	return 0;
+}
+
+/* An HTTP/1.0 client would take it for the answer. */
+static void consent(struct connection *c)
+{
+	if (c->expect.is_asked && (c->parser.http_major > 1 || c->parser.http_minor > 0))
+		evbuffer_add_printf(bufferevent_get_output(c->bev),
+				    "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
 static int take_headers(http_parser *parser)
 {
 	struct connection *c = parser->data;
 	bool announced = (parser->flags & F_CONTENTLENGTH) != 0;
 	size_t kept;
 
+	expect_end(&c->expect);
 	c->url[c->url_len] = '\0';
 	kept = parser->method == HTTP_POST ? api_body_max(c->url) : 0;
 	c->keep_body = kept > 0;
 	c->body_max = kept > 0 ? kept : BODY_MAX;
 	if (announced && parser->content_length > c->body_max)
 		c->refused = 413;
-	return c->refused != 0 ? -1 : 0;
+	if (c->refused != 0)
+		return -1;
+	if (announced || (parser->flags & F_CHUNKED) != 0)
+		consent(c);
+	return 0;
 }
 
 /* Makes room for @len bytes and a NUL. All bodies together are bounded, too. */
@@ -265,6 +296,8 @@ static int take_end(http_parser *parser)
 
 static const http_parser_settings parser_settings = {
 	.on_url = take_url,
+	.on_header_field = take_header_name,
+	.on_header_value = take_header_value,
 	.on_headers_complete = take_headers,
 	.on_body = take_body,
 	.on_message_complete = take_end,
@@ -277,6 +310,7 @@ static void begin_request(struct connection *c)
 	c->url_len = 0;
 	c->body_len = 0;
 	c->refused = 0;
+	c->expect = (struct expect){0};
 	c->busy = false;
 	note_progress(c);
 }

@@ -216,6 +216,56 @@ static void test_byte_by_byte(void **state)
 	close(fd);
 }
 
+/* curl asks before it sends a large body, and waits for a second if nobody answers. */
+static void test_expect(void **state)
+{
+	static const struct {
+		const char *head, *first, *why;
+	} asks[] = {
+		{"POST /v1/config/check HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n",
+		 "HTTP/1.1 100 Continue\r\n\r\n", "it may"},
+		{"POST /v1/config/check HTTP/1.1\r\nX: y\r\nexpect:100-Continue\r\n"
+		 "Transfer-Encoding: chunked\r\n",
+		 "HTTP/1.1 100 Continue\r\n\r\n", "in other letters"},
+		{"POST /v1/config/check HTTP/1.1\r\nExpect: 100-continue\r\n"
+		 "Content-Length: 99999999\r\n",
+		 "HTTP/1.1 413 ", "it is too large"},
+		{"GET /v1/drops HTTP/1.1\r\nExpect: 100-continue\r\n", "HTTP/1.1 200 ", "no body"},
+		{"POST /v1/config/check HTTP/1.1\r\nExpect: 100-continued\r\n"
+		 "Content-Length: 0\r\n",
+		 "HTTP/1.1 422 ", "another word"},
+		{"POST /v1/config/check HTTP/1.1\r\nExpected: 100-continue\r\n"
+		 "Content-Length: 0\r\n",
+		 "HTTP/1.1 422 ", "another header"},
+		{"POST /v1/config/check HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 0\r\n",
+		 "HTTP/1.1 422 ", "an old client does not know it"},
+	};
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		fd = dial();
+		for (const char *at = asks[i].head; *at != '\0'; at++)
+			assert_int_equal(send(fd, at, 1, MSG_NOSIGNAL), 1);
+		say(fd, "\r\n");
+		hear(fd, "\r\n\r\n");
+		if (strncmp(answer, asks[i].first, strlen(asks[i].first)) != 0)
+			fail_msg("%s: %.200s", asks[i].why, answer);
+		close(fd);
+	}
+
+	/* the body follows, and then the answer to it; the next request has no such header */
+	fd = dial();
+	say(fd, asks[0].head);
+	say(fd, "\r\n");
+	hear(fd, asks[0].first);
+	say(fd, "sites: []");
+	hear(fd, "HTTP/1.1 422 Unprocessable Entity\r\n");
+	say(fd, "POST /v1/config/check HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
+	hear(fd, "HTTP/1.1 422 Unprocessable Entity\r\n");
+	assert_null(strstr(answer, "100 Continue"));
+	close(fd);
+}
+
 /* Joins the chunks of answer[] in place; the number of sites in it. */
 static size_t count_sites(void)
 {
@@ -377,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_byte_by_byte),
+		cmocka_unit_test(test_expect),
 		cmocka_unit_test(test_slow_readers),
 		cmocka_unit_test(test_old_client_of_a_long_answer),
 		cmocka_unit_test(test_too_many),
