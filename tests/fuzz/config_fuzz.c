@@ -1,9 +1,12 @@
 /*
  * Any bytes as a configuration file: never a crash, always either a configuration or an error with
- * line and column. A printed configuration is read again as the same one.
+ * line and column. A printed configuration is read again as the same one. The two readers of YAML
+ * agree.
  */
 #include "base/err.h"
 #include "control/config/config.h"
+#include "control/config/report.h"
+#include "control/config/tree.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -62,11 +65,44 @@ static void check_round_trip(const struct config *config)
 	config_destroy(again);
 }
 
+static bool same(const struct tree_node *a, const struct tree_node *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	if (a->kind != b->kind || a->quoted != b->quoted || a->line != b->line ||
+	    a->column != b->column || !same(a->key, b->key) ||
+	    (a->kind == TREE_TEXT && strcmp(a->text, b->text) != 0))
+		return false;
+	a = a->first;
+	b = b->first;
+	for (; a != NULL && b != NULL; a = a->next, b = b->next)
+		if (!same(a, b))
+			return false;
+	return a == b;
+}
+
+/* What the simple reader accepts, libyaml reads as the same. */
+static void check_readers(const char *text, size_t size)
+{
+	struct tree *simple = tree_parse_simple(text, size), *yaml;
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct report report = {.file = "fuzz", .errs = &errs};
+
+	if (simple == NULL)
+		return;
+	yaml = tree_parse_yaml(&report, text, size);
+	stop_if(yaml == NULL, "the simple reader accepts what is wrong");
+	stop_if(!same(tree_root(simple), tree_root(yaml)), "the readers differ");
+	tree_destroy(yaml);
+	tree_destroy(simple);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
 	struct config *config = config_parse("fuzz", (const char *)data, size, &errs);
 
+	check_readers((const char *)data, size);
 	if (config == NULL) {
 		check_errors(&errs, size);
 	} else {

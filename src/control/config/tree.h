@@ -36,6 +36,11 @@ struct tree;
 
 /* NULL if @text is not YAML that we accept; then @report has at least one sentence. */
 struct tree *tree_parse(struct report *report, const char *text, size_t len);
+
+/* The same by libyaml alone, and by the simple reader alone: NULL without a sentence. For tests. */
+struct tree *tree_parse_yaml(struct report *report, const char *text, size_t len);
+struct tree *tree_parse_simple(const char *text, size_t len);
+
 void tree_destroy(struct tree *tree); /* accepts NULL */
 
 /* The top node; NULL if the file is empty. */
