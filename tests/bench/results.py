@@ -27,6 +27,7 @@ FIGURES = (
     ("workers_2", "Mpps", 1.8, ("ratio", ">="), "two workers against one"),
     ("veth_testpmd", "Mpps", 0.95, ("ratio", ">="), "AF_XDP on veth, against testpmd macswap"),
     ("memif_1m", "Mpps", 0.4, ("ratio", ">="), "1 M flows by memif from another process"),
+    ("vpp", "clocks", 7, ("ratio", ">="), "VPP's nat44-ed and GRE, against ours: 1 M flows"),
     ("veth_kernel", "Mpps", 2, ("ratio", ">="), "1 M flows on veth, against the kernel"),
     ("veth_kernel_64k", "Mpps", None, None, "64 k flows on veth, against the kernel"),
     ("handover", "ns", None, None, "more for a packet that changes workers"),

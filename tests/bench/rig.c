@@ -110,8 +110,10 @@ void rig_start_dpdk(int cpu, enum rig_start how, const char *socket)
 
 	snprintf(cpus, sizeof(cpus), "%d", cpu);
 	for (unsigned i = 0; i < RIG_PORTS; i++)
-		snprintf(vdevs[i], sizeof(vdevs[i]), "--vdev=net_memif%u,role=%s,id=%u,socket=%s",
-			 i, how == RIG_MEMIF_SERVER ? "server" : "client", i, socket);
+		snprintf(vdevs[i], sizeof(vdevs[i]),
+			 "--vdev=net_memif%u,role=%s,id=%u,socket=%s,socket-abstract=%s", i,
+			 how == RIG_MEMIF_SERVER ? "server" : "client", i, socket,
+			 socket[0] == '/' ? "no" : "yes");
 	if (rte_eal_init(n, args) < 0)
 		rig_fail("DPDK does not start");
 	make_pool(memif);

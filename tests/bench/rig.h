@@ -61,7 +61,8 @@ enum rig_start {
 	RIG_MEMIF_CLIENT, /* the generator */
 };
 
-/* Starts DPDK on @cpu, once a process. @socket: names the memif, for both ends the same. */
+/* Starts DPDK on @cpu, once a process. @socket: names the memif, or is its path; the same for both
+ * ends. */
 void rig_start_dpdk(int cpu, enum rig_start how, const char *socket);
 
 /* "hugetlbfs" or "transparent": where tables of @bytes would lie if they were made now. */
