@@ -47,12 +47,35 @@ static int compare_keys(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
+static bool is_same(const struct key *x, const struct key *y)
+{
+	return x->len == y->len && memcmp(x->bytes, y->bytes, x->len) == 0;
+}
+
+/*
+ * Most changes leave most of a file as it is: what both lists begin with is matched as it stands.
+ * How much that is.
+ */
+static size_t join_beginning(const struct work *a, uint32_t *of_a, const struct work *b,
+			     uint32_t *of_b)
+{
+	size_t n = 0;
+
+	for (; n < a->n && n < b->n && is_same(&a->keys[n], &b->keys[n]); n++) {
+		of_a[a->keys[n].index] = b->keys[n].index;
+		of_b[b->keys[n].index] = a->keys[n].index;
+	}
+	return n;
+}
+
 /* Sorts both lists; who has the same key on the other side is told so. */
 static void join(struct work *a, uint32_t *of_a, struct work *b, uint32_t *of_b)
 {
-	qsort(a->keys, a->n, sizeof(a->keys[0]), compare_keys);
-	qsort(b->keys, b->n, sizeof(b->keys[0]), compare_keys);
-	for (size_t i = 0, k = 0; i < a->n && k < b->n;) {
+	size_t same = join_beginning(a, of_a, b, of_b);
+
+	qsort(a->keys + same, a->n - same, sizeof(a->keys[0]), compare_keys);
+	qsort(b->keys + same, b->n - same, sizeof(b->keys[0]), compare_keys);
+	for (size_t i = same, k = same; i < a->n && k < b->n;) {
 		struct key x = a->keys[i], y = b->keys[k];
 		int order;
 

@@ -16,6 +16,7 @@
 
 #include "base/clean.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,26 +38,43 @@ const char *revision_state_name(enum revision_state state)
 	return state_names[state];
 }
 
-/* The polynomial with its bits reversed, as usual. */
-static void make_table(uint64_t table[static 256])
+enum { AT_ONCE = 8 }; /* bytes of a sum: one after the other, a large file takes milliseconds */
+
+/* The polynomial with its bits reversed, as usual; tables[k]: of a byte with k bytes after it. */
+static void make_tables(uint64_t tables[static AT_ONCE][256])
 {
 	for (uint64_t byte = 0; byte < 256; byte++) {
-		table[byte] = byte;
+		uint64_t sum = byte;
+
 		for (int bit = 0; bit < 8; bit++)
-			table[byte] = table[byte] >> 1 ^
-				      (table[byte] & 1 ? UINT64_C(0xc96c5795d7870f42) : 0);
+			sum = sum >> 1 ^ (sum & 1 ? UINT64_C(0xc96c5795d7870f42) : 0);
+		tables[0][byte] = sum;
 	}
+	for (unsigned k = 1; k < AT_ONCE; k++)
+		for (unsigned byte = 0; byte < 256; byte++) {
+			uint64_t sum = tables[k - 1][byte];
+
+			tables[k][byte] = tables[0][sum & 0xff] ^ sum >> 8;
+		}
 }
 
 uint64_t revision_sum(const char *text, size_t len)
 {
-	static uint64_t table[256];
-	uint64_t sum = UINT64_MAX;
+	static uint64_t tables[AT_ONCE][256];
+	uint64_t sum = UINT64_MAX, word;
+	size_t i = 0;
 
-	if (table[1] == 0)
-		make_table(table);
-	for (size_t i = 0; i < len; i++)
-		sum = table[(sum ^ (uint8_t)text[i]) & 0xff] ^ sum >> 8;
+	if (tables[0][1] == 0)
+		make_tables(tables);
+	for (; i + AT_ONCE <= len; i += AT_ONCE) {
+		memcpy(&word, text + i, sizeof(word));
+		word = le64toh(word) ^ sum;
+		sum = 0;
+		for (unsigned k = 0; k < AT_ONCE; k++)
+			sum ^= tables[AT_ONCE - 1 - k][word >> 8 * k & 0xff];
+	}
+	for (; i < len; i++)
+		sum = tables[0][(sum ^ (uint8_t)text[i]) & 0xff] ^ sum >> 8;
 	sum = ~sum;
 	return sum != 0 ? sum : 1;
 }

@@ -139,7 +139,8 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 const struct setting *schema_find(const struct block *block, const char *name)
 {
 	for (size_t i = 0; i < block->n; i++) {
-		if (strcmp(block->settings[i].name, name) == 0)
+		if (block->settings[i].name[0] == name[0] &&
+		    strcmp(block->settings[i].name, name) == 0)
 			return &block->settings[i];
 	}
 	return NULL;

@@ -206,7 +206,7 @@ const struct tree_node *tree_get(const struct tree_node *node, const char *key)
 	if (node == NULL || node->kind != TREE_MAP)
 		return NULL;
 	for (const struct tree_node *v = node->first; v != NULL; v = v->next) {
-		if (strcmp(v->key->text, key) == 0)
+		if (v->key->text[0] == key[0] && strcmp(v->key->text, key) == 0)
 			return v;
 	}
 	return NULL;

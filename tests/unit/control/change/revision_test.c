@@ -32,6 +32,31 @@ static void test_sum(void **state)
 	assert_true(revision_sum("", 0) != 0);
 }
 
+static uint64_t sum_by_bits(const uint8_t *bytes, size_t n)
+{
+	uint64_t sum = UINT64_MAX;
+
+	for (size_t i = 0; i < 8 * n; i++) {
+		uint64_t bit = (sum ^ bytes[i / 8] >> i % 8) & 1;
+
+		sum = sum >> 1 ^ (bit ? UINT64_C(0xc96c5795d7870f42) : 0);
+	}
+	return ~sum;
+}
+
+/* Eight bytes at once, and what is left of them. */
+static void test_sum_of_any_length(void **state)
+{
+	uint8_t bytes[64];
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 167 + 200);
+	for (size_t from = 0; from < 8; from++)
+		for (size_t n = 1; from + n <= sizeof(bytes); n++)
+			assert_true(revision_sum((char *)bytes + from, n) ==
+				    sum_by_bits(bytes + from, n));
+}
+
 static void test_round(void **state)
 {
 	char head[REVISION_HEAD_MAX + 4];
@@ -126,9 +151,9 @@ static void test_foreign(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sum),	cmocka_unit_test(test_round),
-		cmocka_unit_test(test_longest), cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_sum),    cmocka_unit_test(test_sum_of_any_length),
+		cmocka_unit_test(test_round),  cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
