@@ -17,7 +17,7 @@
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 
-enum { PEERS = 12, BURST = 16, TURNS = 2000 };
+enum { PEERS = 12, BURST = 16, TURNS = 2000, POLLS = 100 /* before it looks */ };
 
 static char folder[] = "/tmp/memif-port-XXXXXX";
 static struct config_port port_config = {
@@ -55,8 +55,8 @@ static void *work(void *arg)
 			mine = published;
 			__atomic_store_n(&taken, now, __ATOMIC_RELEASE);
 		}
-		for (uint16_t q = 0; q < mine.n_queues && !mine.closed; q++)
-			poll_queue(&mine.memif[q]);
+		for (uint16_t i = 0; i < POLLS * mine.n_queues && !mine.closed; i++)
+			poll_queue(&mine.memif[i % mine.n_queues]);
 		if (mine.closed)
 			sched_yield();
 	}
