@@ -4,11 +4,22 @@
 #include "table.h"
 #include "text.h"
 
+#include <string.h>
+
 static const struct table_column port_columns[] = {
-	{"PORT", TABLE_LEFT},	   {"DRIVER", TABLE_LEFT},	 {"INTERFACE", TABLE_LEFT},
-	{"STATE", TABLE_LEFT},	   {"MTU", TABLE_RIGHT},	 {"PACKETS IN", TABLE_RIGHT},
-	{"BYTES IN", TABLE_RIGHT}, {"PACKETS OUT", TABLE_RIGHT}, {"BYTES OUT", TABLE_RIGHT},
-	{"PASSED", TABLE_RIGHT},   {"LOST", TABLE_RIGHT},	 {NULL},
+	{"PORT", TABLE_LEFT},
+	{"DRIVER", TABLE_LEFT},
+	{"INTERFACE", TABLE_LEFT},
+	{"STATE", TABLE_LEFT},
+	{"QUEUES", TABLE_LEFT},
+	{"MTU", TABLE_RIGHT},
+	{"PACKETS IN", TABLE_RIGHT},
+	{"BYTES IN", TABLE_RIGHT},
+	{"PACKETS OUT", TABLE_RIGHT},
+	{"BYTES OUT", TABLE_RIGHT},
+	{"PASSED", TABLE_RIGHT},
+	{"LOST", TABLE_RIGHT},
+	{NULL},
 };
 
 static const struct table_column loss_columns[] = {
@@ -26,6 +37,44 @@ static const struct table_column worker_columns[] = {
 	{"DROPPED", TABLE_RIGHT},     {NULL},
 };
 
+/* "4", and for af_xdp whether the kernel copies each frame. */
+static void put_queues(struct table *t, const json_t *port)
+{
+	const json_t *queues = json_object_get(port, "queues"), *queue;
+	size_t n = json_array_size(queues), copies = 0, direct = 0, i;
+
+	json_array_foreach(queues, i, queue)
+	{
+		copies += strcmp(client_text(queue, "mode"), "copy") == 0;
+		direct += strcmp(client_text(queue, "mode"), "zero_copy") == 0;
+	}
+	if (copies + direct == 0)
+		table_cell(t, "%zu", n);
+	else if (copies == 0)
+		table_cell(t, "%zu zero copy", n);
+	else if (direct == 0)
+		table_cell(t, "%zu copy", n);
+	else
+		table_cell(t, "%zu zero copy, %zu copy", direct, copies);
+}
+
+/* What could be better. */
+static void print_hints(const json_t *ports, FILE *out)
+{
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port)
+	{
+		char name[TEXT_SIZE], hint[4 * TEXT_SIZE];
+
+		clean_text(client_text(port, "name"), name, sizeof(name));
+		clean_text(client_text(port, "hint"), hint, sizeof(hint));
+		if (hint[0] != '\0')
+			fprintf(out, "hint       %s: %s\n", name, hint);
+	}
+}
+
 static void print_ports(const json_t *ports, FILE *out)
 {
 	struct table *t = table_create(port_columns);
@@ -40,6 +89,7 @@ static void print_ports(const json_t *ports, FILE *out)
 		table_cell(t, "%s", client_text(port, "driver"));
 		table_cell(t, "%s", interface[0] != '\0' ? interface : "-");
 		table_cell(t, "%s", client_text(port, "state"));
+		put_queues(t, port);
 		table_cell(t, "%u", (unsigned)client_number(port, "mtu"));
 		table_cell(t, "%s", text_count(client_number(port, "rx_packets")).buf);
 		table_cell(t, "%s", text_bytes(client_number(port, "rx_bytes")).buf);
@@ -254,6 +304,7 @@ int status_run(const struct cli *cli)
 		print_clocks(status, cli->out);
 		print_control(status, cli->out);
 		print_alarms(status, cli->out);
+		print_hints(json_object_get(status, "ports"), cli->out);
 		fputc('\n', cli->out);
 		print_ports(json_object_get(status, "ports"), cli->out);
 		print_losses(json_object_get(status, "ports"), cli->out);

@@ -2,13 +2,16 @@
  * The XDP steer program: takes Homeward's packets from an interface and leaves all others to the
  * kernel, such as SSH and ARP.
  *
- * It is loaded by DPDK's AF_XDP driver, which puts its socket into xsks_map; the daemon then fills
- * steer_addrs. Until then all packets pass to the kernel. A packet of ours never reaches the
- * kernel, which would answer it with a reset or an ICMP error: if no socket listens on the queue,
- * or the ring is nearly full (steer_share.bpf.h), the packet is dropped and counted.
+ * The daemon loads it, writes addresses into its maps and a socket for each receive queue into
+ * xsks_map, and attaches it. A packet of ours never reaches the kernel, which would answer it with
+ * a reset or an ICMP error: if no socket listens on the queue, or the ring is nearly full
+ * (steer_share.bpf.h), the packet is dropped and counted.
  *
- * The program is removed with the interface, or by the driver at close. After a kill -9 it stays
- * and still keeps our packets from the kernel, until the next start replaces it.
+ * A socket accepts only frames of its own queue; the kernel drops all others. So the program cannot
+ * choose the worker (docs/ports.md).
+ *
+ * The program is removed with the interface, or by the daemon. After a kill -9 it stays and still
+ * keeps our packets from the kernel, until the next start replaces it.
  */
 #define STEER_LOAD bpf_xdp_load_bytes
 #include "in/steer_match.bpf.h"
@@ -27,7 +30,7 @@ static __always_inline __u32 give(struct xdp_md *ctx, __u32 what)
 	__u32 queue = ctx->rx_queue_index;
 	struct steer_queue *q = bpf_map_lookup_elem(&steer_queues, &queue);
 
-	if (q && steer_is_crowded(q, (void *)(long)ctx->data, (void *)(long)ctx->data_end))
+	if (q && steer_is_crowded(q, queue, (void *)(long)ctx->data, (void *)(long)ctx->data_end))
 		return STEER_CROWDED;
 	if (bpf_redirect_map(&xsks_map, queue, XDP_DROP) != XDP_REDIRECT)
 		return STEER_LOST;

@@ -31,6 +31,7 @@ enum steer_count {
 enum {
 	STEER_ADDRS_MAX = 131072,
 	STEER_QUEUES_MAX = 64,
+	STEER_SHARES = 4096, /* of each queue */
 	/* sizes of a receive ring, in packets */
 	STEER_RING = 2048,
 	STEER_CALM = STEER_RING / 4 * 3, /* below this fill level nobody is limited */

@@ -13,14 +13,15 @@
  * worker finds the ring empty.
  *
  * A sender is an outer source address and a GRE key, since sites may share an address; outside of
- * tunnels it is a pair of addresses. Senders are hashed: two of them may fall into one share.
+ * tunnels it is a pair of addresses. Senders are hashed: two of them may fall into one share. Each
+ * ring has shares of its own.
  */
 #pragma once
 
 #include "in/steer.h"
 #include "in/steer_match.bpf.h"
 
-enum { SHARES = 4096, SHARES_SHIFT = 20, GRE_HAS_KEY = 0x2000, GRE_HAS_CHECKSUM = 0x8000 };
+enum { SHARES_SHIFT = 20, GRE_HAS_KEY = 0x2000, GRE_HAS_CHECKSUM = 0x8000 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -37,7 +38,7 @@ struct share {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SHARES);
+	__uint(max_entries, STEER_SHARES); /* the daemon makes as many for each queue */
 	__type(key, __u32);
 	__type(value, struct share);
 } steer_shares SEC(".maps");
@@ -90,7 +91,8 @@ static __always_inline __u32 sender_of(struct ethhdr *eth, void *end)
 }
 
 /* Has the sender of this frame used up its share of queue @q? */
-static __always_inline int steer_is_crowded(struct steer_queue *q, struct ethhdr *eth, void *end)
+static __always_inline int steer_is_crowded(struct steer_queue *q, __u32 queue, struct ethhdr *eth,
+					    void *end)
 {
 	__u64 taken = q->taken, waiting = q->put - taken, room;
 	__u32 epoch = taken / STEER_EPOCH, slot;
@@ -99,7 +101,7 @@ static __always_inline int steer_is_crowded(struct steer_queue *q, struct ethhdr
 	if ((__s64)waiting < STEER_CALM)
 		return 0;
 	room = waiting < STEER_RING ? STEER_RING - waiting : 0;
-	slot = (sender_of(eth, end) * 0x9e3779b1u) >> SHARES_SHIFT;
+	slot = queue * STEER_SHARES + ((sender_of(eth, end) * 0x9e3779b1u) >> SHARES_SHIFT);
 	share = bpf_map_lookup_elem(&steer_shares, &slot);
 	if (!share)
 		return 0;

@@ -76,6 +76,7 @@ class Daemon:
         self.socket = os.path.join(topology.folder, f"{name}.sock")
         self.log = topology.log(name)
         self.process = None
+        self.env = {}  # besides ours
 
     def configure(self, text):
         assert "state-directory:" in text or self.has_own_state, "it would write to the machine's /var/lib"
@@ -88,7 +89,7 @@ class Daemon:
 
     def start(self):
         """Returns when the daemon answers."""
-        self.process = self.ns.start(*self.command(), log=self.log)
+        self.process = self.ns.start(*self.command(), log=self.log, env={**os.environ, **self.env})
         try:
             wait_until("homewardd to answer", self.answers, START_S)
         except (TimeoutError, DaemonFailed) as e:

@@ -137,10 +137,15 @@ def delete_all(prefix):
         delete(name)
 
 
-def link(a, a_if, a_address, b, b_if, b_address):
-    """Joins two namespaces by a pair of interfaces with an address each ("192.0.2.1/24")."""
-    command("ip", "link", "add", a_if, "netns", a.name, "type", "veth",
-            "peer", "name", b_if, "netns", b.name)
+def link(a, a_if, a_address, b, b_if, b_address, queues=None):
+    """
+    Joins two namespaces by a pair of interfaces with an address each ("192.0.2.1/24").
+
+    @queues: how many queues to receive and to transmit each of them has; None: one.
+    """
+    many = ["numrxqueues", queues, "numtxqueues", queues] if queues else []
+    command("ip", "link", "add", a_if, "netns", a.name, *many, "type", "veth",
+            "peer", "name", b_if, "netns", b.name, *many)
     for ns, name, address in ((a, a_if, a_address), (b, b_if, b_address)):
         if address:
             ns.ip("addr", "add", address, "dev", name)

@@ -75,10 +75,16 @@ def madrid(**kw):
 
 
 class Topology:
-    """All namespaces of the picture above; @prefix begins their names."""
+    """All namespaces of the picture above; @prefix begins their names.
 
-    def __init__(self, prefix, build, branches, folder):
+    @queues: of the interfaces on the way to and from the gateway. A veth receives by the queue by
+    which its peer sends. The peer chooses that by a hash of the flow, or by the queue by which the
+    packet came, if it forwards it.
+    """
+
+    def __init__(self, prefix, build, branches, folder, queues=None):
         self.prefix, self.build, self.folder = prefix, os.path.abspath(build), folder
+        self.queues = queues
         self.branches = branches
         self.kernel_gre = False
         os.makedirs(folder, exist_ok=True)
@@ -103,9 +109,9 @@ class Topology:
 
     def join_gateway(self):
         link(self.gateway, "underlay0", f"{GATEWAY_OUTER}/28", self.carrier, "gateway0",
-             "192.0.2.14/28")
+             "192.0.2.14/28", self.queues)
         link(self.gateway, "uplink0", f"{GATEWAY_UPLINK}/24", self.internet, "uplink0",
-             f"{INTERNET_UPLINK}/24")
+             f"{INTERNET_UPLINK}/24", self.queues)
         self.gateway.ip("route", "add", "192.0.2.0/24", "via", "192.0.2.14")
         self.gateway.ip("route", "add", "default", "via", INTERNET_UPLINK)
         self.internet.ip("addr", "add", f"{SERVER}/32", "dev", "lo")
@@ -116,7 +122,7 @@ class Topology:
         branch.router = self.namespace(branch.name, forwards=True)
         branch.host = self.namespace(f"{branch.name}-host")
         link(branch.router, "wan0", f"{branch.outer}/28", self.carrier, f"{branch.name}0",
-             f"{branch.carrier}/28")
+             f"{branch.carrier}/28", self.queues)
         link(branch.router, "lan0", f"{HOST_ROUTER}/24", branch.host, "eth0", f"{HOST}/24")
         branch.host.ip("route", "add", "default", "via", HOST_ROUTER)
         branch.router.ip("route", "add", f"{branch.gateway4}/32", "via", branch.carrier)

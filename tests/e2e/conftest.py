@@ -48,14 +48,15 @@ def prefix(request):
 class Bed:
     """Branches, servers and a gateway that runs."""
 
-    def __init__(self, prefix, build, folder, branches):
-        self.topology = Topology(prefix, str(build), branches, str(folder))
+    def __init__(self, prefix, build, folder, branches, queues=None, change=lambda text: text):
+        """@change makes the text of another configuration."""
+        self.topology = Topology(prefix, str(build), branches, str(folder), queues)
         self.branches = branches
         self.gateway, self.internet = self.topology.gateway, self.topology.internet
         self.carrier = self.topology.carrier
         servers.start(self.topology)
         self.daemon = Daemon(self.topology)
-        self.daemon.configure(configuration(self.topology, self.daemon.socket))
+        self.daemon.configure(change(configuration(self.topology, self.daemon.socket)))
         self.daemon.start()
 
     @property

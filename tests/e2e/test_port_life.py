@@ -298,25 +298,6 @@ def test_program_replaced(life, flow, tmp_path):
     assert uplink(life)["state"] == "up"
 
 
-def test_queues(life, flow):
-    """Packets of a second queue are lost: an alarm stands meanwhile; a port that comes back so is not opened."""
-    if life.driver != "af_xdp":
-        pytest.skip("af_packet hears all queues")
-    egress = flow.works()
-    life.gateway.run("ethtool", "-L", "uplink0", "rx", "2")
-    await_state(life, "degraded", "2 receive queues")
-    life.gateway.ip("link", "set", "uplink0", "down")
-    life.gateway.ip("link", "set", "uplink0", "name", "other0")
-    await_state(life, "missing")
-    life.gateway.ip("link", "set", "other0", "name", "uplink0")
-    life.gateway.ip("link", "set", "uplink0", "up")
-    await_state(life, "closed", "2 receive queues")
-    life.gateway.run("ethtool", "-L", "uplink0", "rx", "1")
-    route(life)
-    assert flow.works() == egress
-    assert alarms(life) == []
-
-
 def offload(ns, name):
     return re.search(rf"^{name}: (\w+)", ns.run("ethtool", "-k", "uplink0").stdout, re.M).group(1)
 

@@ -40,6 +40,15 @@ const struct route_field status_fields[] = {
 	{"ports[].rings.tx_ring_empty", FIELD_INTEGER, "how often it found nothing to send"},
 	{"ports[].rings.no_buffer", FIELD_INTEGER,
 	 "how often received packets had to wait for one"},
+	{"ports[].queues[].queue", FIELD_INTEGER, "number at the interface, from 0"},
+	{"ports[].queues[].worker", FIELD_INTEGER, "the worker that polls it"},
+	{"ports[].queues[].transmits", FIELD_BOOLEAN, "this worker transmits by it"},
+	{"ports[].queues[].mode", FIELD_STRING_OR_NULL,
+	 "af_xdp: copy, the kernel copies each frame; or zero_copy"},
+	{"ports[].queues[].lost", FIELD_INTEGER,
+	 "af_xdp: frames lost at its socket since the port was opened"},
+	{"ports[].hint", FIELD_STRING_OR_NULL,
+	 "what is lost as there are fewer queues than workers, one sentence"},
 	{"ports[].announced", FIELD_INTEGER,
 	 "ARP and neighbour discovery frames by which the port's addresses were announced"},
 	{"ports[].conflicts", FIELD_INTEGER,
@@ -133,6 +142,37 @@ static json_t *describe_outside(const struct port *port, bool *accounted)
 			 (json_int_t)stats.tx_ring_empty, "no_buffer", (json_int_t)stats.no_buffer);
 }
 
+static json_t *describe_queue(const struct api_context *ctx, const struct port *port, unsigned q)
+{
+	const struct worker_port *w = &port->worker;
+	static const char *const modes[] = {[PORT_COPY_EACH] = "copy",
+					    [PORT_COPY_NONE] = "zero_copy",
+					    [PORT_COPY_UNKNOWN] = NULL};
+	unsigned n_tx = w->n_tx == 0 ? w->n_queues : w->n_tx;
+
+	return json_pack("{s:i, s:i, s:b, s:s?, s:I}", "queue",
+			 w->queues != NULL ? w->queues[q].of_nic : (int)q, "worker",
+			 (int)(q % ctx->n_workers), "transmits",
+			 (int)(q < n_tx && q < ctx->n_workers), "mode",
+			 modes[port_queue_copy(port, q)], "lost",
+			 (json_int_t)port_queue_lost(port, q));
+}
+
+static void describe_queues(const struct api_context *ctx, const struct port *port, json_t *obj)
+{
+	unsigned n = port->state == PORT_MISSING || port->state == PORT_CLOSED
+			     ? 0
+			     : port->worker.n_queues;
+	json_t *list = json_array();
+	char hint[PORT_HINT_SIZE];
+
+	for (unsigned q = 0; q < n; q++)
+		json_array_append_new(list, describe_queue(ctx, port, q));
+	port_queue_hint(port, (unsigned)ctx->n_workers, hint);
+	json_object_set_new(obj, "queues", list);
+	json_object_set_new(obj, "hint", hint[0] != '\0' ? json_string(hint) : json_null());
+}
+
 static json_t *describe_port(const struct api_context *ctx, size_t i, bool *accounted)
 {
 	const struct port *port = &ctx->ports->ports[i];
@@ -152,6 +192,7 @@ static json_t *describe_port(const struct api_context *ctx, size_t i, bool *acco
 			"partial_checksums", (json_int_t)c.partial, "cut", (json_int_t)c.cut);
 	json_object_update(obj, outside);
 	json_decref(outside);
+	describe_queues(ctx, port, obj);
 	json_object_set_new(obj, "announced", json_integer((json_int_t)port->announcements.sent));
 	json_object_set_new(obj, "conflicts",
 			    json_integer((json_int_t)port->announcements.conflicts));

@@ -9,8 +9,7 @@ static const struct driver drivers[] = {
 	[PORT_AF_XDP] =
 		{
 			.device = "net_af_xdp",
-			.queues_max = 1,
-			.advice = "; if another program uses its queue 0, stop that; if the "
+			.advice = "; if another program uses its queues, stop that; if the "
 				  "interface cannot do XDP, set driver: af_packet",
 			.prepare = driver_af_xdp_prepare,
 			.finish = driver_af_xdp_finish,

@@ -44,8 +44,12 @@ struct port_opening {
 	char args[DRIVER_ARGS_SIZE]; /* for DPDK */
 };
 
-/* queues.c: makes the DPDK device of the port and its queues. 0 or -errno. */
+/* queues.c: makes the DPDK devices of the port and its queues. 0 or -errno. */
 int queues_make(struct port_opening *o);
+void queues_close_device(uint16_t ethdev);
+
+/* xdp_queues.c: the same for af_xdp; a queue whose socket cannot be made is left out. */
+int xdp_queues_make(struct port_opening *o);
 
 const struct driver *driver_find(enum port_driver driver);
 bool driver_has_kernel(enum port_driver driver);
@@ -58,6 +62,7 @@ int driver_af_xdp_prepare(struct port_opening *o);
 int driver_af_xdp_finish(struct port_opening *o);
 int driver_af_packet_prepare(struct port_opening *o);
 int driver_af_packet_finish(struct port_opening *o);
+int driver_put_sockets(const struct port *port); /* af_xdp: tells the program; 0 or -errno */
 void driver_kernel_close(struct port *port, bool keep_lock);
 
 /*

@@ -164,13 +164,31 @@ static int check_xdp(struct port_opening *o)
 		       o->set->mtu, pool_mtu_max_af_xdp());
 		return -EMSGSIZE;
 	}
-	if (in->queues > 1) {
+	return 0;
+}
+
+/* How many sockets the port needs; refuses what cannot be served. 0 or -errno. */
+static int count_queues(struct port_opening *o)
+{
+	const struct interface *in = &o->interface;
+	const char *how = in->combined ? "combined" : "rx";
+	int n = xdp_queues_count(o->set, o->port, in);
+
+	if (n == -E2BIG)
 		REFUSE(o,
-		       "interface %s has %u receive queues and only one is served: set one with: "
-		       "ethtool -L %s combined 1 (veth: rx 1); or set driver: af_packet",
-		       in->name, in->queues, in->name);
-		return -ENOTSUP;
-	}
+		       "interface %s has %u receive queues; at most %u are served: ethtool -L %s "
+		       "%s %u",
+		       in->name, in->queues, PORT_QUEUES_MAX, in->name, how, PORT_QUEUES_MAX);
+	else if (n < 0)
+		REFUSE(o,
+		       "there are not enough packet buffers for the %u receive queues of interface "
+		       "%s: restart homewardd, or set fewer: ethtool -L %s %s %u",
+		       in->queues, in->name, in->name, how, o->set->config->workers);
+	if (n < 0)
+		return n;
+	o->n_queues = (uint16_t)n;
+	o->port->nic_queues = in->queues;
+	o->port->nic_tx = in->tx_queues;
 	return 0;
 }
 
@@ -181,16 +199,17 @@ int driver_af_xdp_prepare(struct port_opening *o)
 
 	if (ret == 0)
 		ret = check_xdp(o);
+	if (ret == 0)
+		ret = count_queues(o);
 	if (ret != 0)
 		return ret;
-	ret = steer_program_path(path, sizeof(path), &o->program_fd);
+	ret = steer_opening_path(path, sizeof(path), &o->program_fd);
 	if (ret != 0) {
 		o->program_fd = -1;
 		REFUSE(o, "cannot prepare the XDP program: %s", strerror(-ret));
 		return ret;
 	}
-	snprintf(o->args, sizeof(o->args), "iface=%s,start_queue=0,queue_count=1,xdp_prog=%s",
-		 o->interface.name, path);
+	snprintf(o->args, sizeof(o->args), "iface=%s,xdp_prog=%s", o->interface.name, path);
 	return 0;
 }
 
@@ -210,26 +229,54 @@ static int list_addresses(struct port_opening *o)
 	return ret;
 }
 
-/* The program is attached and still passes everything. From here on it takes our packets. */
-int driver_af_xdp_finish(struct port_opening *o)
+int driver_put_sockets(const struct port *port)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < port->n_sockets && ret == 0; i++)
+		ret = steer_put_socket(port->steer, port->queues[i].of_nic, port->sockets[i]);
+	return ret;
+}
+
+/* Writes all that the program needs. */
+static int fill_steer(struct port_opening *o)
 {
 	static const struct steer_list nothing;
 	struct port *port = o->port;
-	int ret;
+	int ret = list_addresses(o);
 
-	port->steer = steer_find(port->ifindex);
-	if (port->steer == NULL)
-		return -ENOENT;
-	interface_note_program(port->lock, steer_program(port->steer));
-	ret = list_addresses(o);
 	if (ret == 0)
 		ret = steer_set_mac(steer_maps(port->steer), o->interface.mac);
 	if (ret == 0)
 		ret = steer_write(steer_maps(port->steer), &nothing, &port->steered);
-	/* the program does not take requests for other addresses */
-	port->worker.answer_arp_for_tunnels = true;
+	if (ret == 0)
+		ret = driver_put_sockets(port);
 	if (ret == 0)
 		ret = steer_queues_show(port->worker.rings, port->steer);
+	return ret;
+}
+
+/* From here on the program takes our packets. */
+int driver_af_xdp_finish(struct port_opening *o)
+{
+	struct port *port = o->port;
+	int ret;
+
+	port->steer = steer_create(o->n_queues);
+	if (port->steer == NULL) {
+		ret = -errno;
+		REFUSE(o, "the kernel refused the XDP program: %s (%s)", eal_first_message(),
+		       strerror(-ret));
+		return ret;
+	}
+	port->no_listener = 0;
+	ret = fill_steer(o);
+	if (ret != 0)
+		return ret;
+	interface_note_program(port->lock, steer_program(port->steer));
+	ret = steer_replace_opening(port->steer, port->ifindex);
+	/* the program does not take requests for other addresses */
+	port->worker.answer_arp_for_tunnels = true;
 	return ret;
 }
 

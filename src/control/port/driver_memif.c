@@ -64,7 +64,7 @@ int driver_memif_open(struct port_opening *o)
 		return -error;
 	}
 	port_set_state(o->set, port, PORT_DOWN, "%s", memif_reason(port->memif));
-	return port_meter_open(o->set, port);
+	return port_meter_open(port);
 }
 
 void driver_memif_close(struct port *port)

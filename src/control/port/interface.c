@@ -58,10 +58,15 @@ static void read_driver(int fd, struct interface *out)
 	ifr.ifr_data = (char *)&link;
 	out->carrier = ioctl(fd, SIOCETHTOOL, &ifr) != 0 || link.data != 0;
 
-	out->queues = 1;
+	out->queues = out->tx_queues = 1;
 	ifr.ifr_data = (char *)&channels;
-	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0 && channels.combined_count + channels.rx_count > 0)
+	if (ioctl(fd, SIOCETHTOOL, &ifr) != 0)
+		return;
+	out->combined = channels.max_combined > 0;
+	if (channels.combined_count + channels.rx_count > 0)
 		out->queues = channels.combined_count + channels.rx_count;
+	if (channels.combined_count + channels.tx_count > 0)
+		out->tx_queues = channels.combined_count + channels.tx_count;
 }
 
 static int read_all(int fd, struct interface *out)

@@ -203,10 +203,58 @@ static bool hold_offloads(struct port_life *w, size_t i)
 	return false;
 }
 
+/* Someone may have taken sockets out of the program's map: packets met no socket. */
+static void hold_sockets(struct port *port)
+{
+	struct port_steer_counts c;
+
+	if (port->steer == NULL)
+		return;
+	port_read_steer_counts(port, &c);
+	if (c.lost > port->no_listener && driver_put_sockets(port) == 0 && port->unserved == 0)
+		log_warning("port %s: the XDP program had no socket for a queue; it has it again",
+			    port->config->name);
+	port->no_listener = c.lost;
+}
+
+/* True: the interface has other queues than the port has sockets. */
+static bool has_other_queues(const struct port *port, const struct interface *in)
+{
+	return port->steer != NULL &&
+	       (in->queues != port->nic_queues || in->tx_queues != port->nic_tx);
+}
+
+/* Sets the state of a port that does not serve all queues. False: it does. */
+static bool is_short_of_queues(struct port_life *w, size_t i, const struct interface *in)
+{
+	struct port *port = &w->set->ports[i];
+	unsigned n = (unsigned)__builtin_popcountll(port->unserved);
+
+	if (n > 0 && is_due(&w->repairing[i]) && xdp_queues_are_free(port)) {
+		shut(w, i); /* the next comparison opens it, with all queues */
+		return true;
+	}
+	if (has_other_queues(port, in) && in->queues > port->nic_queues)
+		port_set_state(w->set, port, PORT_DEGRADED,
+			       "interface %s has %u receive queues now; there are packet buffers "
+			       "for %u: packets on the others are lost; restart homewardd, or set "
+			       "fewer by ethtool -L",
+			       in->name, in->queues, port->nic_queues);
+	else if (n > 0)
+		port_set_state(w->set, port, PORT_DEGRADED,
+			       "%u of the %u receive queues of interface %s could not be used: "
+			       "packets on them are lost; does another program use them?",
+			       n, port->nic_queues, in->name);
+	else
+		return false;
+	return true;
+}
+
 static void hold(struct port_life *w, size_t i, const struct interface *in)
 {
 	struct port *port = &w->set->ports[i];
 
+	hold_sockets(port);
 	set_closed(w, port, !in->up || !in->carrier);
 	if (!in->up)
 		port_set_state(w->set, port, PORT_DOWN, "interface %s is down", in->name);
@@ -214,10 +262,8 @@ static void hold(struct port_life *w, size_t i, const struct interface *in)
 		port_set_state(w->set, port, PORT_DOWN, "interface %s has no carrier", in->name);
 	else if (!hold_program(w, i) || !hold_offloads(w, i))
 		return;
-	else if (port->steer != NULL && in->queues > 1)
-		port_set_state(w->set, port, PORT_DEGRADED,
-			       "interface %s has %u receive queues now and only one is served",
-			       in->name, in->queues);
+	else if (is_short_of_queues(w, i, in))
+		return;
 	else if (port->config->mtu == 0 && in->mtu > port->worker.mtu && port->has_kernel)
 		port_set_state(w->set, port, PORT_DEGRADED,
 			       "interface %s has MTU %u now; buffers are made for %u", in->name,
@@ -242,6 +288,14 @@ static void compare_plain(struct port_life *w, size_t i)
 		driver_memif_serve(w->set, port, publish_any, w);
 }
 
+static void compare_soon(struct port_life *w)
+{
+	const struct timeval soon = {.tv_usec = SOON_US};
+
+	if (!event_pending(w->on_soon, EV_TIMEOUT, NULL))
+		event_add(w->on_soon, &soon);
+}
+
 static void compare(struct port_life *w, size_t i)
 {
 	struct port *port = &w->set->ports[i];
@@ -260,6 +314,14 @@ static void compare(struct port_life *w, size_t i)
 	if (port_is_open(port) &&
 	    (ret != 0 || in.index != port->ifindex || !port_meter_is_bound(port)))
 		shut(w, i);
+	if (port_is_open(port) && has_other_queues(port, &in) &&
+	    xdp_queues_count(w->set, port, &in) > 0) {
+		log_info("port %s: interface %s has %u receive queues now; it is opened again",
+			 port->config->name, in.name, in.queues);
+		shut(w, i);
+		compare_soon(w); /* the kernel needs a moment to free the queues */
+		return;
+	}
 	if (!port_is_open(port)) {
 		open_again(w, i, ret == 0 && in.up);
 		ret = interface_read(port->config->interface, &in);
@@ -300,15 +362,13 @@ void port_life_look(struct port_life *w)
 /* The content of the event does not matter: everything is compared. */
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval soon = {.tv_usec = SOON_US};
 	struct port_life *w = arg;
 	char buffer[EVENTS_BUFFER];
 
 	for (int i = 0; i < EVENTS_PER_TURN; i++)
 		if (recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) < 0 && errno != ENOBUFS)
 			break;
-	if (!event_pending(w->on_soon, EV_TIMEOUT, NULL))
-		event_add(w->on_soon, &soon);
+	compare_soon(w);
 }
 
 /* A peer of a memif port has come, has left, or says something. */

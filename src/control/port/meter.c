@@ -3,9 +3,9 @@
  * interfaces.
  *
  * A frame that meets a full ring is lost before any of our code runs. The kernel counts it at the
- * socket. DPDK reports only a part of these counts, so we ask the socket itself. The socket belongs
- * to the driver: we find it among our open descriptors and keep a duplicate, which is closed before
- * the device is.
+ * socket. DPDK reports only a part of these counts, so we ask the sockets themselves, one for each
+ * queue. They belong to the driver: we find them among our open descriptors and keep duplicates,
+ * which are closed before the device is.
  *
  * The sum must hold: what the kernel had for us = what workers received + what was lost + what lies
  * in the ring. The counters are read one after the other while packets arrive. So received and lost
@@ -93,28 +93,6 @@ static bool is_same(int a, int b)
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino;
 }
 
-/* An AF_XDP socket does not say where it is bound: we take the one that is no other port's. */
-static bool is_others(const struct port_set *set, int fd)
-{
-	for (size_t i = 0; i < set->n; i++) {
-		const struct port_meter *m = set->ports[i].meter;
-
-		for (unsigned q = 0; m != NULL && q < m->n; q++)
-			if (is_same(m->sockets[q], fd))
-				return true;
-	}
-	return false;
-}
-
-static bool is_drivers(const struct port_set *set, const struct port *port, int fd)
-{
-	int family = family_of(fd);
-
-	if (port->config->driver == PORT_AF_XDP)
-		return family == AF_XDP && !is_others(set, fd);
-	return family == AF_PACKET && hears(fd, port->ifindex);
-}
-
 static bool is_kept(const struct port_meter *m, int fd)
 {
 	for (unsigned q = 0; q < m->n; q++)
@@ -123,29 +101,35 @@ static bool is_kept(const struct port_meter *m, int fd)
 	return false;
 }
 
-static void find_sockets(struct port_meter *m, const struct port_set *set, const struct port *port)
+static void keep_socket(struct port_meter *m, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0 && m->n < PORT_QUEUES_MAX)
+		m->sockets[m->n++] = copy;
+}
+
+/* Those of the driver for AF_PACKET are somewhere among our descriptors. */
+static void find_sockets(struct port_meter *m, const struct port *port)
 {
 	long end = sysconf(_SC_OPEN_MAX);
 
 	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
-	for (int fd = 0; fd < end && m->n < PORT_QUEUES_MAX; fd++) {
-		int copy = is_drivers(set, port, fd) && !is_kept(m, fd)
-				   ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
-				   : -1;
-
-		if (copy >= 0)
-			m->sockets[m->n++] = copy;
-	}
+	for (unsigned q = 0; q < port->n_sockets; q++)
+		keep_socket(m, port->sockets[q]);
+	for (int fd = 0; fd < end && port->config->driver == PORT_AF_PACKET; fd++)
+		if (family_of(fd) == AF_PACKET && hears(fd, port->ifindex) && !is_kept(m, fd))
+			keep_socket(m, fd);
 }
 
-int port_meter_open(const struct port_set *set, struct port *port)
+int port_meter_open(struct port *port)
 {
 	struct port_meter *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
 		return -ENOMEM;
 	if (port->has_kernel)
-		find_sockets(m, set, port);
+		find_sockets(m, port);
 	if (port->has_kernel && m->n < port->worker.n_queues)
 		log_warning("port %s: losses in its rings are not counted: %u of %u sockets found",
 			    port->config->name, m->n, port->worker.n_queues);
@@ -225,20 +209,27 @@ static void read_memif(const struct memif *memif, struct port_stats *s)
 	s->no_buffer = c.no_buffer;
 }
 
-static void read_device(const struct port *port, struct port_stats *s)
+static void add_device(const struct port *port, uint16_t ethdev, struct port_stats *s)
 {
 	struct rte_eth_stats e;
 
-	if (port->memif != NULL) {
-		read_memif(port->memif, s);
+	if (rte_eth_stats_get(ethdev, &e) != 0)
 		return;
-	}
-	if (rte_eth_stats_get(port->worker.ethdev, &e) != 0)
-		return;
-	s->received = e.ipackets;
-	s->no_buffer = e.rx_nombuf;
+	s->received += e.ipackets;
+	s->no_buffer += e.rx_nombuf;
 	if (driver_find(port->config->driver)->swallows)
-		s->lost[PORT_LOSS_TX_FAILED] = e.oerrors;
+		s->lost[PORT_LOSS_TX_FAILED] += e.oerrors;
+}
+
+static void read_devices(const struct port *port, struct port_stats *s)
+{
+	s->received = s->no_buffer = s->lost[PORT_LOSS_TX_FAILED] = 0;
+	if (port->memif != NULL)
+		read_memif(port->memif, s);
+	else if (port->n_devices == 0)
+		add_device(port, port->worker.ethdev, s);
+	for (unsigned i = 0; i < port->n_devices; i++)
+		add_device(port, port->devices[i], s);
 }
 
 static void read_card(const struct port *port, struct port_stats *s)
@@ -274,7 +265,7 @@ static void read_open(const struct port *port, struct port_stats *s)
 	uint64_t before, room;
 
 	*s = (struct port_stats){0};
-	read_device(port, s);
+	read_devices(port, s);
 	if (is_xdp)
 		read_xdp_sockets(port->meter, s);
 	before = is_xdp ? count_ended(s) : s->received;
@@ -286,7 +277,7 @@ static void read_open(const struct port *port, struct port_stats *s)
 		s->took = before;
 	if (is_xdp)
 		read_xdp_sockets(port->meter, s);
-	read_device(port, s);
+	read_devices(port, s);
 	read_card(port, s);
 	room = (uint64_t)port->worker.n_queues * (POOL_DESCRIPTORS + ON_THE_WAY);
 	s->accounted = s->took >= before && s->took <= count_ended(s) + room;
@@ -318,6 +309,26 @@ void port_read_stats(const struct port *port, struct port_stats *out)
 		return;
 	read_open(port, &now);
 	add(out, &now);
+}
+
+enum port_copy port_queue_copy(const struct port *port, unsigned q)
+{
+	struct xdp_options options = {0};
+	socklen_t len = sizeof(options);
+
+	if (port->config->driver != PORT_AF_XDP || port->meter == NULL || q >= port->meter->n ||
+	    getsockopt(port->meter->sockets[q], SOL_XDP, XDP_OPTIONS, &options, &len) != 0)
+		return PORT_COPY_UNKNOWN;
+	return options.flags & XDP_OPTIONS_ZEROCOPY ? PORT_COPY_NONE : PORT_COPY_EACH;
+}
+
+uint64_t port_queue_lost(const struct port *port, unsigned q)
+{
+	struct port_stats s = {0};
+
+	if (port->config->driver == PORT_AF_XDP && port->meter != NULL && q < port->meter->n)
+		add_xdp_socket(port->meter->sockets[q], &s);
+	return s.lost[PORT_LOSS_RX_DROPPED] + s.lost[PORT_LOSS_RX_RING_FULL];
 }
 
 /* What still waits in the ring is lost when the port is closed. */

@@ -51,6 +51,15 @@ static void refused(struct port_opening *o, int ret)
 		o->driver->advice);
 }
 
+static int start_devices(const struct port *port)
+{
+	int ret = port->n_devices == 0 ? rte_eth_dev_start(port->worker.ethdev) : 0;
+
+	for (unsigned i = 0; i < port->n_devices && ret == 0; i++)
+		ret = rte_eth_dev_start(port->devices[i]);
+	return ret;
+}
+
 static int open_one(struct port_opening *o)
 {
 	struct interface_kept kept = {0};
@@ -66,14 +75,12 @@ static int open_one(struct port_opening *o)
 	ret = queues_make(o);
 	if (ret == 0)
 		ret = read_mac(o);
-	if (ret == 0 && o->port->config->driver == PORT_AF_XDP)
-		o->port->socket = rings_find_socket(o->set); /* opened before the meter copies it */
 	if (ret == 0)
-		ret = port_meter_open(o->set, o->port);
+		ret = port_meter_open(o->port);
 	if (ret == 0 && o->driver->finish != NULL)
 		ret = o->driver->finish(o);
 	if (ret == 0)
-		ret = rte_eth_dev_start(o->port->worker.ethdev);
+		ret = start_devices(o->port);
 	interface_put_back(&kept);
 	if (ret == 0 && o->driver->started != NULL)
 		ret = o->driver->started(o);
@@ -87,11 +94,10 @@ static void port_close(const struct port_set *set, struct port *port, bool keep_
 	int foreign = driver_foreign_program(port);
 
 	port_meter_close(port);
-	if (port->vdev[0] != '\0') {
-		rte_eth_dev_stop(port->worker.ethdev);
-		rte_eth_dev_close(port->worker.ethdev);
-		rte_eal_hotplug_remove("vdev", port->vdev);
-	}
+	if (port->vdev[0] != '\0' && port->n_devices == 0)
+		queues_close_device(port->worker.ethdev);
+	for (unsigned i = 0; i < port->n_devices; i++)
+		queues_close_device(port->devices[i]);
 	driver_foreign_program_attach(port, foreign);
 	driver_memory_close(port);
 	driver_memif_close(port);
@@ -99,7 +105,7 @@ static void port_close(const struct port_set *set, struct port *port, bool keep_
 	strays_close(&port->strays);
 	port->vdev[0] = '\0';
 	port->ifindex = 0;
-	port->socket = -1;
+	port->n_devices = port->n_sockets = 0;
 	if (port->config->driver == PORT_AF_XDP)
 		rings_close_strays(set);
 	port->worker.closed = true;
@@ -133,7 +139,7 @@ int port_open(struct port_set *set, size_t i, struct err_list *errs)
 	int ret;
 
 	pool_note_give_back(&port->note, set->pool);
-	pool_note_begin(&port->note, set->pool);
+	pool_note_begin(&port->note, set->pool, PORT_QUEUES_MAX);
 	ret = open_one(&o);
 	if (o.program_fd >= 0)
 		close(o.program_fd);
@@ -156,8 +162,12 @@ void port_shut(struct port_set *set, size_t i)
 	unsigned lost = 0, reclaimed = 0;
 
 	driver_kernel_stop(port);
-	if (port->config->driver == PORT_AF_XDP)
-		reclaimed = rings_reclaim(port->socket, set->pool, &lost);
+	for (unsigned q = 0; q < port->n_sockets; q++) {
+		unsigned kept;
+
+		reclaimed += rings_reclaim(port->sockets[q], set->pool, &kept);
+		lost += kept;
+	}
 	log_debug("port %s: closed; %u buffers came back, %u are lost", port->config->name,
 		  reclaimed, lost);
 	count_lost(set, lost);
@@ -192,7 +202,6 @@ int port_take_slot(struct port_set *set, size_t i, const struct config_port *con
 		.config = config,
 		.has_kernel = driver_has_kernel(config->driver),
 		.lock = -1,
-		.socket = -1,
 		.groups = -1,
 		.worker.closed = true,
 	};
@@ -238,11 +247,12 @@ static int set_init(struct port_set *set, const struct config *config, const str
 	set->net = net;
 	set->room = config->n_ports + config->spare_ports;
 	set->has_af_xdp = pool_suits_af_xdp(config);
+	set->more_queues = pool_more_queues(config);
 	set->mtu = driver_largest_mtu(config);
 	set->pool = pool_create(config, set->mtu);
 	if (set->pool == NULL) {
 		err_add(errs, config->file, 0, 0, "not enough memory for %u packet buffers (%s)",
-			config_buffers(config), eal_first_message());
+			pool_buffers(config), eal_first_message());
 		return -ENOMEM;
 	}
 	return 0;

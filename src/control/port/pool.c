@@ -13,7 +13,7 @@
  *   ordinary pages   a buffer is one page, so that there are no gaps
  *
  * AF_XDP needs buffers of at most a page, with 256 bytes in front of the frame besides our own
- * headroom. config_buffers() computes the number of buffers.
+ * headroom.
  *
  * Control thread.
  */
@@ -55,6 +55,27 @@ bool pool_suits_af_xdp(const struct config *config)
 	return false;
 }
 
+uint32_t pool_more_queues(const struct config *config)
+{
+	uint32_t more = 0;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		struct interface in;
+
+		if (config->ports[i].driver == PORT_AF_XDP &&
+		    interface_read(config->ports[i].interface, &in) == 0 &&
+		    in.queues > config->workers && in.queues <= PORT_QUEUES_MAX)
+			more += in.queues - config->workers;
+	}
+	return more;
+}
+
+uint32_t pool_buffers(const struct config *config)
+{
+	return config_buffers(config) +
+	       pool_more_queues(config) * config_queue_buffers(PORT_AF_XDP);
+}
+
 static uint16_t data_room(uint32_t mtu)
 {
 	uint32_t room = POOL_XDP_HEADROOM + POOL_ETHERNET + mtu;
@@ -77,7 +98,7 @@ static uint16_t room_of_page(uint32_t page)
 
 static struct layout layout_of(const struct config *config, uint32_t mtu, bool huge)
 {
-	uint32_t page = (uint32_t)getpagesize(), n = config_buffers(config);
+	uint32_t page = (uint32_t)getpagesize(), n = pool_buffers(config);
 	struct layout l = {.room = data_room(mtu)};
 
 	l.size = buffer_size(l.room, 0);
@@ -167,8 +188,8 @@ struct rte_mempool *pool_create(const struct config *config, uint32_t mtu)
 {
 	struct layout l = layout_of(config, mtu, rte_eal_has_hugepages());
 	struct rte_mempool *pool = rte_mempool_create_empty(
-		"packets", config_buffers(config), (uint32_t)sizeof(struct rte_mbuf) + l.room,
-		CACHE, sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, l.flags);
+		"packets", pool_buffers(config), (uint32_t)sizeof(struct rte_mbuf) + l.room, CACHE,
+		sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, l.flags);
 	int ret;
 
 	if (pool == NULL)

@@ -23,7 +23,7 @@
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
-enum { NOTE_MAX = 4 * POOL_DESCRIPTORS };
+enum { MORE_RINGS = 3 }; /* beside those of the queues */
 
 static const char ops_name[] = "homeward";
 
@@ -33,7 +33,7 @@ static _Thread_local struct pool_note *noting; /* NULL: nothing is noted */
 static void write_down(struct pool_note *note, void *const *objects, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		if (note->n == NOTE_MAX)
+		if (note->n == note->room)
 			note->missed++;
 		else
 			note->taken[note->n++] = objects[i];
@@ -100,9 +100,11 @@ static void empty_cache(struct rte_mempool *pool)
 		rte_mempool_cache_flush(cache, pool);
 }
 
-void pool_note_begin(struct pool_note *note, struct rte_mempool *pool)
+void pool_note_begin(struct pool_note *note, struct rte_mempool *pool, unsigned queues)
 {
-	*note = (struct pool_note){.taken = calloc(NOTE_MAX, sizeof(note->taken[0]))};
+	size_t room = (size_t)(queues + MORE_RINGS) * POOL_DESCRIPTORS;
+
+	*note = (struct pool_note){.taken = calloc(room, sizeof(note->taken[0])), .room = room};
 	empty_cache(pool);
 	noting = note->taken != NULL ? note : NULL;
 }
@@ -126,6 +128,15 @@ unsigned pool_note_give_back(struct pool_note *note, struct rte_mempool *pool)
 		rte_mempool_generic_put(pool, note->taken, n, NULL);
 	pool_note_forget(note);
 	return n;
+}
+
+void pool_note_give_back_since(struct pool_note *note, struct rte_mempool *pool, size_t mark)
+{
+	while (note->n > mark) { /* note_enqueue() strikes it off */
+		void *last = note->taken[note->n - 1];
+
+		rte_mempool_generic_put(pool, &last, 1, NULL);
+	}
 }
 
 void pool_note_forget(struct pool_note *note)

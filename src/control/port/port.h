@@ -69,7 +69,7 @@ enum {
 /* Private to control/port/: buffers that a device took when it could not be made (pool_note.c). */
 struct pool_note {
 	void **taken; /* NULL: not in use */
-	size_t n;
+	size_t n, room;
 	unsigned missed; /* buffers that the note had no room for */
 };
 
@@ -91,10 +91,17 @@ struct port {
 	struct worker_port worker; /* what workers see */
 
 	/* private to control/port/ */
-	char vdev[32]; /* DPDK's name of the device; empty: no device */
+	char vdev[32]; /* DPDK's name of the first device; empty: no device */
 	struct memif *memif; /* instead of a device; NULL: none */
+	uint16_t devices[PORT_QUEUES_MAX]; /* af_xdp: all its devices */
+	unsigned n_devices;
+	struct port_queue queues[PORT_QUEUES_MAX]; /* af_xdp: worker.queues */
 	int lock; /* lock held while we serve the interface; -1: none */
-	int socket; /* af_xdp: a descriptor of DPDK's driver; -1: not found */
+	int sockets[PORT_QUEUES_MAX]; /* af_xdp: descriptors of DPDK's driver, by queue */
+	unsigned n_sockets;
+	uint32_t nic_queues, nic_tx; /* af_xdp: of the interface, when the port was opened */
+	uint64_t unserved; /* af_xdp: bits; the sockets of these queues could not be made */
+	uint64_t no_listener; /* af_xdp: packets that met no socket, when sockets were put last */
 	int groups; /* socket that joins multicast groups for IPv6 (groups.c); -1: none */
 	struct pool_note note; /* buffers that the last failed opening took */
 	struct strays strays;
@@ -133,6 +140,7 @@ struct port_set {
 	size_t n; /* slots from here on were never used */
 	size_t room; /* number of ports that there are buffers for */
 	bool has_af_xdp; /* buffers are aligned as AF_XDP requires */
+	uint32_t more_queues; /* there are buffers for this many queues beyond one a worker */
 	struct rte_mempool *pool;
 	const struct config *config;
 	const struct network *net;
@@ -208,6 +216,21 @@ const char *port_state_name(enum port_state state);
 /* Asks the kernel. Control thread. */
 void port_read_steer_counts(const struct port *port, struct port_steer_counts *out);
 void port_read_stats(const struct port *port, struct port_stats *out);
+
+/* Does the kernel copy the frames of queue @q, or does the interface use our buffers? */
+enum port_copy { PORT_COPY_UNKNOWN, PORT_COPY_EACH, PORT_COPY_NONE };
+enum port_copy port_queue_copy(const struct port *port, unsigned q);
+
+/* af_xdp: frames lost at the socket of queue @q since the port was opened. */
+uint64_t port_queue_lost(const struct port *port, unsigned q);
+
+enum { PORT_HINT_SIZE = 256 };
+
+/*
+ * queues.c: what is lost as the port has fewer queues than there are workers, and what to do about
+ * it: one sentence, or an empty one.
+ */
+void port_queue_hint(const struct port *port, unsigned workers, char hint[PORT_HINT_SIZE]);
 
 /*
  * Checks the counters of all ports every second. Raises an alarm when packets are lost or arrive

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct interface;
+
 /* --- open.c ----------------------------------------------------------------------------------- */
 
 /*
@@ -28,6 +30,19 @@ void port_give_slot(struct port_set *set, size_t i);
 /* How many queues to receive and to transmit a port gets, if its device has as many. */
 uint16_t queues_wanted(const struct config *config, const struct config_port *port);
 
+/*
+ * xdp_queues.c: how many sockets @port needs on @in. -E2BIG: too many. -ENOBUFS: there are not
+ * enough packet buffers.
+ */
+int xdp_queues_count(const struct port_set *set, const struct port *port,
+		     const struct interface *in);
+
+/*
+ * Could the queues that @port does not serve be used now? The kernel needs a moment to free them
+ * again after this call.
+ */
+bool xdp_queues_are_free(const struct port *port);
+
 /* --- state.c ---------------------------------------------------------------------------------- */
 
 bool port_is_open(const struct port *port);
@@ -44,12 +59,12 @@ void port_end_alarms(struct port_set *set, struct port *port);
 
 /* --- rings.c: buffers of an AF_XDP socket ----------------------------------------------------- */
 
-/* Returns the AF_XDP socket of this process that belongs to no open port; -1: none. */
+/* Returns an AF_XDP socket of this process that belongs to no port; -1: none. */
 int rings_find_socket(const struct port_set *set);
 
 /*
  * DPDK 22.11 does not close the socket of a device that it closes. This closes every AF_XDP socket
- * that belongs to no open port.
+ * that belongs to no port.
  */
 void rings_close_strays(const struct port_set *set);
 
@@ -68,6 +83,8 @@ struct interface {
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t queues; /* receive queues in use */
+	uint32_t tx_queues; /* transmit queues in use */
+	bool combined; /* its driver has queues that do both */
 	bool up;
 	bool carrier;
 	bool ethernet;
@@ -187,8 +204,8 @@ void port_join_groups(struct port *port, const struct steer_list *before);
  */
 void port_answer_for_ends(struct port *port);
 
-/* A path from which the driver can open the program; valid until *fd is closed. */
-int steer_program_path(char *path, size_t size, int *fd);
+/* A path by which DPDK's driver opens in/opening.bpf.c, until *fd is closed. 0 or -errno. */
+int steer_opening_path(char *path, size_t size, int *fd);
 
 /*
  * Detaches our own program if a killed process left it on the interface. 0; -EBUSY: another program
@@ -196,8 +213,11 @@ int steer_program_path(char *path, size_t size, int *fd);
  */
 int steer_remove_stale(int ifindex, uint32_t noted, char name[16]);
 
-/* Finds the maps of the program that the driver has attached. NULL: none is attached. */
-struct steer *steer_find(int ifindex);
+/* Loads the program, for receive queues below @queues. NULL and errno on failure. */
+struct steer *steer_create(uint32_t queues);
+/* From here on packets of this queue go to socket @fd. The same again is harmless. 0 or -errno. */
+int steer_put_socket(const struct steer *s, uint32_t queue, int fd);
+int steer_replace_opening(const struct steer *s, int ifindex); /* attaches it; 0 or -errno */
 uint32_t steer_program(const struct steer *s); /* id of the program, to be noted */
 struct steer_maps steer_maps(const struct steer *s);
 
@@ -206,7 +226,7 @@ int steer_look(const struct steer *s, int ifindex, char name[16]);
 int steer_attach(const struct steer *s, int ifindex); /* attaches it again; 0 or -errno */
 /* detaches it if it is attached; 0 or -errno */
 int steer_detach(const struct steer *s, int ifindex);
-/* frees @steer and leaves the program attached; accepts NULL */
+/* frees @s and leaves the program attached; accepts NULL */
 void steer_destroy(struct steer *s);
 void steer_read(int counts_fd, struct port_steer_counts *out);
 int steer_counts_map(const struct steer *s);
@@ -243,7 +263,7 @@ bool clsact_is_used(int ifindex);
 /* --- meter.c: what was lost ------------------------------------------------------------------- */
 
 /* The port's queues exist now. 0 or -errno. */
-int port_meter_open(const struct port_set *set, struct port *port);
+int port_meter_open(struct port *port);
 /* false: the socket is no longer bound to an interface */
 bool port_meter_is_bound(const struct port *port);
 void port_meter_close(struct port *port); /* the counts are kept; the port may be closed */
@@ -273,6 +293,13 @@ enum {
 	POOL_XDP_HEADROOM = 256, /* the kernel reserves this in front of every AF_XDP frame */
 	POOL_ETHERNET = 18, /* header and one VLAN tag */
 };
+
+/*
+ * How many buffers: config_buffers(), and more for interfaces that have more queues at present than
+ * there are workers. pool_more_queues(): the number of those queues.
+ */
+uint32_t pool_buffers(const struct config *config);
+uint32_t pool_more_queues(const struct config *config);
 
 size_t pool_bytes(const struct config *config, uint32_t mtu,
 		  bool huge); /* set for huge pages and for ordinary pages alike */
@@ -312,9 +339,9 @@ const char *pool_note_ops(void);
 
 /*
  * Between begin and end, notes every buffer that this thread takes out of @pool and does not put
- * back. pool_note_end() returns how many did not fit into the note.
+ * back; there is room for those of @queues queues. pool_note_end() returns how many did not fit.
  */
-void pool_note_begin(struct pool_note *note, struct rte_mempool *pool);
+void pool_note_begin(struct pool_note *note, struct rte_mempool *pool, unsigned queues);
 unsigned pool_note_end(struct pool_note *note, struct rte_mempool *pool);
 
 /*
@@ -322,4 +349,6 @@ unsigned pool_note_end(struct pool_note *note, struct rte_mempool *pool);
  * pool_note_forget().
  */
 unsigned pool_note_give_back(struct pool_note *note, struct rte_mempool *pool);
+/* Returns the buffers that were noted after the first @mark. The note goes on. */
+void pool_note_give_back_since(struct pool_note *note, struct rte_mempool *pool, size_t mark);
 void pool_note_forget(struct pool_note *note);

@@ -75,6 +75,26 @@ static int setup_queues(struct port_opening *o)
 	return ret;
 }
 
+void queues_close_device(uint16_t ethdev)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	if (rte_eth_dev_get_name_by_port(ethdev, name) != 0)
+		return;
+	rte_eth_dev_stop(ethdev);
+	rte_eth_dev_close(ethdev);
+	rte_eal_hotplug_remove("vdev", name);
+}
+
+static int make_one_device(struct port_opening *o)
+{
+	int ret = make_vdev(o);
+
+	if (ret == 0)
+		ret = limit_queues(o);
+	return ret == 0 ? setup_queues(o) : ret;
+}
+
 /* Also notes which descriptors the driver will leave open. */
 int queues_make(struct port_opening *o)
 {
@@ -83,12 +103,39 @@ int queues_make(struct port_opening *o)
 
 	if (o->port->has_kernel)
 		strays_look(&before);
-	ret = make_vdev(o);
-	if (ret == 0)
-		ret = limit_queues(o);
-	if (ret == 0)
-		ret = setup_queues(o);
+	ret = o->port->config->driver == PORT_AF_XDP ? xdp_queues_make(o) : make_one_device(o);
 	if (o->port->has_kernel)
 		strays_note(&o->port->strays, &before);
 	return ret;
+}
+
+/* How an operator gives the interface more queues; empty: in no way. */
+static void advise(const struct port *port, unsigned workers, char *how, size_t size)
+{
+	const char *name = port->config->interface;
+	struct interface in;
+
+	how[0] = '\0';
+	if (port->config->driver != PORT_AF_XDP || interface_read(name, &in) != 0)
+		return;
+	if (in.combined)
+		snprintf(how, size, ": ethtool -L %s combined %u", name, workers);
+	else
+		snprintf(how, size, ": ethtool -L %s rx %u tx %u", name, workers, workers);
+}
+
+void port_queue_hint(const struct port *port, unsigned workers, char hint[PORT_HINT_SIZE])
+{
+	unsigned n = port->worker.n_queues, tx = port->worker.n_tx;
+	char how[64];
+
+	hint[0] = '\0';
+	n = tx > 0 && tx < n ? tx : n;
+	if (!port_is_open(port) || n >= workers || port->config->driver == PORT_PCAP)
+		return;
+	advise(port, workers, how, sizeof(how));
+	snprintf(hint, PORT_HINT_SIZE,
+		 "%u workers, %u queue%s: packets of the others change workers to be received or "
+		 "sent%s",
+		 workers, n, n == 1 ? "" : "s", how);
 }

@@ -75,8 +75,9 @@ static bool is_same(int a, int b)
 static bool is_known(const struct port_set *set, int fd)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (port_is_open(&set->ports[i]) && is_same(set->ports[i].socket, fd))
-			return true;
+		for (unsigned q = 0; q < set->ports[i].n_sockets; q++)
+			if (is_same(set->ports[i].sockets[q], fd))
+				return true;
 	return false;
 }
 

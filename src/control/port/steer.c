@@ -1,24 +1,23 @@
 /*
  * The XDP steer program (in/steer.bpf.c) from the daemon's side.
  *
- * The program is embedded in this executable. DPDK's AF_XDP driver wants a file name, so it gets a
- * file in memory: /proc/self/fd/N of a memfd. The driver loads and attaches the program. We find
- * its maps among our open descriptors (asking the kernel by id would need CAP_SYS_ADMIN). The
- * driver detaches the program when it closes. steer_list.c and steer_write.c say what is in the
- * maps.
+ * It is embedded in this executable. The daemon loads it, fills its maps (steer_list.c,
+ * steer_write.c) and attaches it. DPDK's AF_XDP driver insists on a program of its own from a file.
+ * It gets in/opening.bpf.c as a file in memory, /proc/self/fd/N of a memfd, and the steer program
+ * replaces that.
  *
- * The driver attaches by netlink, so after a kill -9 the program stays attached, with a map whose
- * socket is gone. The next start recognises it by its id, noted in the interface's lock file, or by
- * its name, and detaches it. Holding the lock proves that no living process owns it.
+ * Programs are attached by netlink, so after a kill -9 one stays attached, with a map whose sockets
+ * are gone. The next start recognises it by its id, noted in the interface's lock file, or by its
+ * name, and detaches it. Holding the lock proves that no living process owns it.
  *
  * Control thread.
  */
 #include "in/steer.h"
 #include "control/port/port_internal.h"
+#include "in/opening.skel.h"
 #include "in/steer.skel.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +28,10 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
-enum { MAPS_MAX = 16, DESCRIPTORS_MAX = 4096 };
-
-static const char program_name[] = "homeward_steer";
+static const char our_names[] = "homeward_"; /* how the names of our programs begin */
 
 struct steer {
-	__u32 program; /* id in the kernel */
-	int program_fd;
-	struct steer_maps addrs; /* descriptors */
-	int counts, queues;
+	struct steer_bpf *program;
 };
 
 int steer_set_mac(struct steer_maps maps, const uint8_t mac[6])
@@ -49,12 +43,12 @@ int steer_set_mac(struct steer_maps maps, const uint8_t mac[6])
 	return bpf_map_update_elem(maps.mac, &zero, &value, BPF_ANY);
 }
 
-int steer_program_path(char *path, size_t size, int *fd)
+int steer_opening_path(char *path, size_t size, int *fd)
 {
 	size_t len;
-	const char *elf = steer_bpf__elf_bytes(&len);
+	const char *elf = opening_bpf__elf_bytes(&len);
 
-	*fd = memfd_create(program_name, MFD_CLOEXEC);
+	*fd = memfd_create("homeward_open", MFD_CLOEXEC);
 	if (*fd < 0)
 		return -errno;
 	if (write(*fd, elf, len) != (ssize_t)len) {
@@ -88,86 +82,40 @@ int steer_remove_stale(int ifindex, uint32_t noted, char name[16])
 	if (ret != 0 || id == 0)
 		return ret;
 	read_name(id, name);
-	if (id != noted && strcmp(name, program_name) != 0)
+	if (id != noted && strncmp(name, our_names, strlen(our_names)) != 0)
 		return -EBUSY;
 	return bpf_xdp_detach(ifindex, 0, NULL);
 }
 
-/* Is descriptor @fd of this process a BPF object of @kind, "bpf-prog" or "bpf-map"? */
-static bool is_bpf(int fd, const char *kind)
+struct steer *steer_create(uint32_t queues)
 {
-	char path[32], target[64], wanted[64];
-	ssize_t len;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	snprintf(wanted, sizeof(wanted), "anon_inode:%s", kind);
-	len = readlink(path, target, sizeof(target) - 1);
-	if (len < 0)
-		return false;
-	target[len] = '\0';
-	return strcmp(target, wanted) == 0;
-}
-
-/* Lists the maps of program @id, which this process has open. Returns their number. */
-static size_t read_map_ids(int fd, __u32 id, __u32 *ids)
-{
-	struct bpf_prog_info info = {.nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids};
-	__u32 len = sizeof(info);
-
-	if (!is_bpf(fd, "bpf-prog") || bpf_obj_get_info_by_fd(fd, &info, &len) != 0 ||
-	    info.id != id)
-		return 0;
-	return info.nr_map_ids < MAPS_MAX ? info.nr_map_ids : MAPS_MAX;
-}
-
-/* Keeps a duplicate of descriptor @fd if it is one of the maps we need. */
-static void keep_map(struct steer *s, int fd, const __u32 *ids, size_t n)
-{
-	struct bpf_map_info info = {0};
-	__u32 len = sizeof(info);
-	int *slot;
-
-	if (!is_bpf(fd, "bpf-map") || bpf_obj_get_info_by_fd(fd, &info, &len) != 0)
-		return;
-	slot = strcmp(info.name, "steer_addrs") == 0	   ? &s->addrs.four
-	       : strcmp(info.name, "steer_addrs6") == 0	   ? &s->addrs.six
-	       : strcmp(info.name, "steer_prefixes6") == 0 ? &s->addrs.prefixes6
-	       : strcmp(info.name, "steer_mac") == 0	   ? &s->addrs.mac
-	       : strcmp(info.name, "steer_counts") == 0	   ? &s->counts
-	       : strcmp(info.name, "steer_queues") == 0	   ? &s->queues
-							   : NULL;
-	for (size_t i = 0; slot != NULL && i < n; i++)
-		if (ids[i] == info.id && *slot < 0)
-			*slot = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
-
-struct steer *steer_find(int ifindex)
-{
-	int end = (int)sysconf(_SC_OPEN_MAX);
-	struct steer *s = malloc(sizeof(*s));
-	__u32 ids[MAPS_MAX] = {0};
-	size_t n = 0;
+	struct steer *s = calloc(1, sizeof(*s));
+	int ret;
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct steer){
-		.program_fd = -1, .addrs = {-1, -1, -1, -1}, .counts = -1, .queues = -1};
-	if (bpf_xdp_query_id(ifindex, 0, &s->program) != 0 || s->program == 0)
-		end = 0;
-	end = end < DESCRIPTORS_MAX ? end : DESCRIPTORS_MAX;
-	for (int fd = 0; fd < end && n == 0; fd++) {
-		n = read_map_ids(fd, s->program, ids);
-		if (n > 0)
-			s->program_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	}
-	for (int fd = 0; fd < end && n > 0; fd++)
-		keep_map(s, fd, ids, n);
-	if (s->program_fd < 0 || s->addrs.four < 0 || s->addrs.six < 0 || s->addrs.prefixes6 < 0 ||
-	    s->addrs.mac < 0 || s->counts < 0 || s->queues < 0) {
-		steer_destroy(s);
-		return NULL;
-	}
-	return s;
+	s->program = steer_bpf__open();
+	ret = s->program == NULL ? -errno : 0;
+	if (ret == 0)
+		ret = bpf_map__set_max_entries(s->program->maps.steer_shares,
+					       queues * STEER_SHARES);
+	if (ret == 0)
+		ret = steer_bpf__load(s->program);
+	if (ret == 0)
+		return s;
+	steer_destroy(s);
+	errno = -ret;
+	return NULL;
+}
+
+int steer_put_socket(const struct steer *s, uint32_t queue, int fd)
+{
+	return bpf_map_update_elem(bpf_map__fd(s->program->maps.xsks_map), &queue, &fd, BPF_ANY);
+}
+
+static int program_fd(const struct steer *s)
+{
+	return bpf_program__fd(s->program->progs.homeward_steer);
 }
 
 int steer_look(const struct steer *s, int ifindex, char name[16])
@@ -175,7 +123,7 @@ int steer_look(const struct steer *s, int ifindex, char name[16])
 	__u32 id = 0;
 	int ret = bpf_xdp_query_id(ifindex, 0, &id);
 
-	if (ret != 0 || id == s->program)
+	if (ret != 0 || id == steer_program(s))
 		return ret;
 	if (id == 0)
 		return -ENOENT;
@@ -185,29 +133,42 @@ int steer_look(const struct steer *s, int ifindex, char name[16])
 
 int steer_attach(const struct steer *s, int ifindex)
 {
-	return bpf_xdp_attach(ifindex, s->program_fd, XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+	return bpf_xdp_attach(ifindex, program_fd(s), XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+}
+
+int steer_replace_opening(const struct steer *s, int ifindex)
+{
+	return bpf_xdp_attach(ifindex, program_fd(s), 0, NULL);
 }
 
 int steer_detach(const struct steer *s, int ifindex)
 {
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = s->program_fd);
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = program_fd(s));
 
 	return bpf_xdp_detach(ifindex, XDP_FLAGS_REPLACE, &opts);
 }
 
 uint32_t steer_program(const struct steer *s)
 {
-	return s->program;
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(program_fd(s), &info, &len) == 0 ? info.id : 0;
 }
 
 struct steer_maps steer_maps(const struct steer *s)
 {
-	return s->addrs;
+	return (struct steer_maps){
+		.four = bpf_map__fd(s->program->maps.steer_addrs),
+		.six = bpf_map__fd(s->program->maps.steer_addrs6),
+		.prefixes6 = bpf_map__fd(s->program->maps.steer_prefixes6),
+		.mac = bpf_map__fd(s->program->maps.steer_mac),
+	};
 }
 
 int steer_counts_map(const struct steer *s)
 {
-	return s->counts;
+	return bpf_map__fd(s->program->maps.steer_counts);
 }
 
 static struct steer_queue *map_queues(void *at, int flags, int fd)
@@ -226,8 +187,9 @@ struct steer_queue *steer_queues_create(void)
 /* Replaces the mapping in one step. */
 int steer_queues_show(struct steer_queue *queues, const struct steer *s)
 {
+	int queues_fd = s != NULL ? bpf_map__fd(s->program->maps.steer_queues) : -1;
 	struct steer_queue *shown =
-		s != NULL ? map_queues(queues, MAP_SHARED | MAP_FIXED, s->queues)
+		s != NULL ? map_queues(queues, MAP_SHARED | MAP_FIXED, queues_fd)
 			  : map_queues(queues, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
 
 	return shown != NULL ? 0 : -errno;
@@ -243,20 +205,7 @@ void steer_destroy(struct steer *s)
 {
 	if (s == NULL)
 		return;
-	if (s->program_fd >= 0)
-		close(s->program_fd);
-	if (s->addrs.four >= 0)
-		close(s->addrs.four);
-	if (s->addrs.six >= 0)
-		close(s->addrs.six);
-	if (s->addrs.prefixes6 >= 0)
-		close(s->addrs.prefixes6);
-	if (s->addrs.mac >= 0)
-		close(s->addrs.mac);
-	if (s->counts >= 0)
-		close(s->counts);
-	if (s->queues >= 0)
-		close(s->queues);
+	steer_bpf__destroy(s->program); /* accepts NULL */
 	free(s);
 }
 

@@ -170,8 +170,7 @@ static int open_port(struct err_list *errs)
 		.errs = errs,
 	};
 
-	port = (struct port){
-		.config = &port_config, .lock = -1, .socket = -1, .worker.closed = true};
+	port = (struct port){.config = &port_config, .lock = -1, .worker.closed = true};
 	return driver_memif_prepare(&o) != 0 ? -1 : driver_memif_open(&o);
 }
 

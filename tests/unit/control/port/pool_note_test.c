@@ -46,7 +46,7 @@ static void test_what_is_forgotten_comes_back(void **state)
 
 		/* the thread has some in its cache from before */
 		rte_pktmbuf_free(rte_pktmbuf_alloc(pool));
-		pool_note_begin(&note, pool);
+		pool_note_begin(&note, pool, 1);
 		if (row->takes > 0)
 			assert_int_equal(rte_pktmbuf_alloc_bulk(pool, bufs, row->takes), 0);
 		if (row->frees > 0)
@@ -74,7 +74,7 @@ static void test_what_workers_take_is_theirs(void **state)
 	pthread_t worker;
 	void *taken;
 
-	pool_note_begin(&note, pool);
+	pool_note_begin(&note, pool, 1);
 	assert_int_equal(pthread_create(&worker, NULL, take_one, pool), 0);
 	assert_int_equal(pthread_join(worker, &taken), 0);
 	assert_int_equal(pool_note_end(&note, pool), 0);
@@ -90,12 +90,32 @@ static void test_more_than_a_note_holds_is_said(void **state)
 	struct pool_note note;
 	unsigned missed;
 
-	pool_note_begin(&note, pool);
+	pool_note_begin(&note, pool, 1);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(rte_pktmbuf_alloc_bulk(pool, bufs, POOL_DESCRIPTORS), 0);
 	missed = pool_note_end(&note, pool);
 	assert_in_range(missed, 1, 5 * POOL_DESCRIPTORS - 1);
 	assert_int_equal(pool_note_give_back(&note, pool), 5 * POOL_DESCRIPTORS - missed);
+	rte_mempool_free(pool);
+}
+
+/* A queue could not be made: what was taken for the queues before stays with them. */
+static void test_only_the_last_come_back(void **state)
+{
+	struct rte_mempool *pool = make_pool();
+	unsigned before = rte_mempool_avail_count(pool);
+	struct pool_note note;
+	size_t mark;
+
+	pool_note_begin(&note, pool, 2);
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, bufs, POOL_DESCRIPTORS), 0);
+	mark = note.n;
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, &bufs[1], POOL_DESCRIPTORS - 1), 0);
+	pool_note_give_back_since(&note, pool, mark);
+	assert_int_equal(note.n, mark);
+	assert_int_equal(pool_note_end(&note, pool), 0);
+	assert_int_equal(rte_mempool_avail_count(pool), before - POOL_DESCRIPTORS);
+	assert_int_equal(pool_note_give_back(&note, pool), POOL_DESCRIPTORS);
 	rte_mempool_free(pool);
 }
 
@@ -123,6 +143,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_forgotten_comes_back),
 		cmocka_unit_test(test_what_workers_take_is_theirs),
 		cmocka_unit_test(test_more_than_a_note_holds_is_said),
+		cmocka_unit_test(test_only_the_last_come_back),
 	};
 
 	return cmocka_run_group_tests(tests, start_eal, NULL);

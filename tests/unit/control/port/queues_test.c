@@ -29,10 +29,11 @@ static const char yaml[] =
 static const struct row {
 	const char *why;
 	unsigned workers, memory, pcap; /* queues */
+	const char *hint; /* of the memory port */
 } rows[] = {
-	{"one worker", 1, 1, 1},
-	{"a queue for each", 4, 4, 1},
-	{"more workers than the driver has queues", 20, 16, 1},
+	{"one worker", 1, 1, 1, ""},
+	{"a queue for each", 4, 4, 1, ""},
+	{"more workers than the driver has queues", 20, 16, 1, "20 workers, 16 queues: "},
 };
 
 static struct config *make_config(unsigned workers)
@@ -68,11 +69,16 @@ static void test_a_queue_for_each_worker(void **state)
 		struct port_set set = {.alarms = alarms_create()};
 		struct alarms *alarms = set.alarms; /* the set forgets them */
 		struct err_list errs = ERR_LIST_EMPTY;
+		char hint[PORT_HINT_SIZE];
 
 		if (ports_open(&set, config, net, &errs) != 0)
 			err_print(&errs, stderr);
 		check_port(&rows[i], &set.ports[0], rows[i].memory);
 		check_port(&rows[i], &set.ports[1], rows[i].pcap);
+		port_queue_hint(&set.ports[0], rows[i].workers, hint);
+		if (strncmp(hint, rows[i].hint, strlen(rows[i].hint)) != 0 ||
+		    (hint[0] == '\0') != (rows[i].hint[0] == '\0'))
+			fail_msg("%s: the hint is \"%s\"", rows[i].why, hint);
 		ports_close(&set);
 		alarms_destroy(alarms);
 		network_destroy(net);
