@@ -17,12 +17,14 @@ import struct
 import pytest
 
 from ask import ECHO, echo_tcp, echo_udp, tcp_socket, token, udp_socket, unanswered
+from bed.daemon import DaemonFailed
 from bed.netns import LIBC, link, plain_packets, wait_until
 from bed.servers import IPERF
 from bed.topology import GATEWAY_UPLINK, INTERNET_UPLINK, SERVER, berlin, madrid
 from conftest import Bed
 
 WAIT_S = 60
+RETURNS = 14  # one that lost its buffers would have none left after ten
 IPERF_S = 60
 AF_XDP, SOL_XDP = 44, 283
 XDP_RX_RING, XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING = 2, 4, 5, 6
@@ -170,6 +172,10 @@ def works(bed, port=23000):
         s.close()
 
 
+def tool(bed, name):
+    return os.path.join(bed.topology.build, "tests", "tools", name)
+
+
 def set_queues(bed, n):
     """A veth with an XDP program needs as many receive queues as its peer has to transmit."""
     bed.internet.run("ethtool", "-L", "uplink0", "tx", 1, check=False)  # fails if it has one
@@ -232,11 +238,24 @@ def test_socket_lost(life):
     assert works(life) == egress
 
 
+def test_comes_and_goes(life):
+    """Each return gives the buffers of all queues back: the last works as the first."""
+    life.daemon.stop()
+    another_uplink(life, 4)  # at the start buffers are made for four
+    life.daemon.start()
+    for _ in range(RETURNS):
+        another_uplink(life, 4)
+        await_queues(life, 4)
+    for i in range(8):
+        works(life, 23001 + i)
+    assert "pool_shrunk" not in [a["alarm"] for a in life.daemon.ask("status")["alarms"]]
+
+
 def test_combined(life):
     """As a card with queues that do both: DPDK makes one device of all of them."""
     life.daemon.stop()
     another_uplink(life, 4)
-    life.daemon.env = {"LD_PRELOAD": os.path.join(life.topology.build, "tests", "tools", "libcombined.so")}
+    life.daemon.env = {"LD_PRELOAD": tool(life, "libcombined.so")}
     life.daemon.start()
     port = await_queues(life, 4)
     assert [q["mode"] for q in port["queues"]] == ["copy"] * 4
@@ -249,6 +268,18 @@ def test_combined(life):
     port = await_queues(life, 3, "degraded")
     assert [q["queue"] for q in port["queues"]] == [0, 1, 3]
     taken.close()
+
+
+def test_program_refused(life):
+    """The kernel refuses the steer program: the start ends with a sentence, and leaves nothing behind."""
+    life.daemon.stop()
+    life.daemon.env = {"LD_PRELOAD": tool(life, "librefuse.so")}
+    with pytest.raises(DaemonFailed, match="port uplink: the kernel refused the XDP program: .*"):
+        life.daemon.start()
+    assert "xdp" not in life.gateway.ip("link", "show", "uplink0").stdout
+    life.daemon.env = {}
+    life.daemon.start()
+    works(life)
 
 
 def maps(bed, name):
