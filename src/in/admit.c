@@ -2,7 +2,7 @@
  * Admission of fragments: see admit.h.
  *
  * A first fragment gives the key of its flow: the same key that parse.c or parse6.c makes of the
- * reassembled packet. The worker that owns the flow looks it up, once. A later fragment is checked
+ * reassembled packet. The worker that has the flow looks it up. A later fragment is checked
  * against the remotes that every worker keeps (flow/remotes.h).
  */
 #include "in/admit.h"
@@ -108,20 +108,20 @@ static bool may_open(const struct context *ctx, const struct flow_key *key)
 	       network_lets_in(ctx->net, key->dst, ntohs(key->dport));
 }
 
-enum drop admit_first(struct context *ctx, const struct packet *p, const struct flow6_key *six,
+enum drop admit_first(struct context *ctx, struct packet *p, const struct flow6_key *six,
 		      uint16_t *site)
 {
 	bool is_six = p->data[IPV6_VERSION] >> 4 == 6;
 	struct flow_table *flows = is_six ? ctx->flows6 : ctx->flows;
-	struct flow_probe probe = {.key = p->probe.key}, *one = &probe;
+	struct flow_probe *probe = &p->probe;
 
 	if (is_six)
-		flow6_table_lookup(flows, &six, &one, 1);
+		flow6_table_lookup(flows, &six, &probe, 1);
 	else
-		flow_table_lookup(flows, &one, 1);
-	if (probe.record != FLOW_NO_RECORD)
-		*site = flow_table_at(flows, probe.record)->site;
-	else if (!is_six && may_open(ctx, &probe.key))
+		flow_table_lookup(flows, &probe, 1);
+	if (probe->record != FLOW_NO_RECORD)
+		*site = flow_table_at(flows, probe->record)->site;
+	else if (!is_six && may_open(ctx, &probe->key))
 		*site = ADMIT_SITE_ANY;
 	else
 		return DROP_NO_FLOW;
@@ -142,7 +142,7 @@ bool admit_later(const struct context *ctx, const struct fragment *fragment)
 	const struct flow6_key *key = &fragment->key;
 
 	for (uint16_t i = 0; i < ctx->count; i++)
-		if (worker_may_have(ctx->all_remotes[i], key))
+		if (worker_may_have(ctx->workers[i]->remotes, key))
 			return true;
 	return addr6_is_mapped(&key->dst) &&
 	       network_address_lets_in(ctx->net, addr6_to_ipv4(&key->dst));

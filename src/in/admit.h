@@ -23,10 +23,10 @@ enum drop admit_key(const struct context *ctx, struct packet *p, const struct fr
 		    struct flow6_key *six);
 
 /*
- * Looks up the flow of a first fragment at the worker that owns it. DROP_NONE: @site is the site of
- * the flow, or ADMIT_SITE_ANY. DROP_NO_FLOW: there is no flow.
+ * Looks up the flow of a first fragment in this worker's table; writes p->probe. DROP_NONE: @site
+ * is the site of the flow, or ADMIT_SITE_ANY. DROP_NO_FLOW: there is no flow.
  */
-enum drop admit_first(struct context *ctx, const struct packet *p, const struct flow6_key *six,
+enum drop admit_first(struct context *ctx, struct packet *p, const struct flow6_key *six,
 		      uint16_t *site);
 
 /* May a flow have the two addresses of this later fragment from the Internet? Any worker. */

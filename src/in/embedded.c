@@ -16,7 +16,7 @@
 #include "base/wire.h"
 #include "in/embedded.h"
 #include "in/transport.h"
-#include "path/handover.h"
+#include "path/owner.h"
 
 bool embedded_is_error(const struct packet *p)
 {
@@ -86,6 +86,12 @@ static enum drop read_error(const struct context *ctx, struct packet *p)
 	return p->data[IPV4_TTL] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
 }
 
+/* Has another worker the flow? */
+static bool is_elsewhere(const struct context *ctx, const struct burst *b, struct packet *p)
+{
+	return ctx->count > 1 && !burst_was_handed(b, p) && owner_ask(ctx, owner_site(p), p);
+}
+
 void stage_embedded(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_EMBEDDED]; i++) {
@@ -97,12 +103,14 @@ void stage_embedded(struct context *ctx, struct burst *b)
 			burst_drop(b, p, drop);
 			continue;
 		}
-		if (ctx->count > 1 && handover_is_foreign(ctx, p)) {
+		if (ctx->count > 1 && owner_by_port(ctx, p)) {
 			burst_handover(b, p, HANDOVER_TO_PARSE);
 			continue;
 		}
 		flow_table_lookup(ctx->flows, &probe, 1);
-		if (probe->record == FLOW_NO_RECORD)
+		if (probe->record == FLOW_NO_RECORD && is_elsewhere(ctx, b, p))
+			burst_handover(b, p, HANDOVER_TO_PARSE);
+		else if (probe->record == FLOW_NO_RECORD)
 			burst_drop(b, p, DROP_NO_FLOW);
 		else
 			burst_pass(b, STAGE_REWRITE_EMBEDDED, p);

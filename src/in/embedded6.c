@@ -11,7 +11,7 @@
 #include "base/wire.h"
 #include "in/embedded.h"
 #include "in/transport.h"
-#include "path/handover.h"
+#include "path/owner.h"
 #include "tunnel/ipv6.h"
 
 /* A flow that is not translated may have a protocol without ports. */
@@ -64,6 +64,14 @@ static enum drop read_error(const struct context *ctx, struct packet *p, struct 
 	return p->data[IPV6_HOPS] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
 }
 
+/* Has another worker the flow? */
+static bool is_elsewhere(const struct context *ctx, const struct burst *b, struct packet *p,
+			 const struct flow6_key *key)
+{
+	return ctx->count > 1 && !burst_was_handed(b, p) &&
+	       owner_ask6(ctx, owner_site6(ctx, key), p, key);
+}
+
 void stage_embedded6(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_EMBEDDED6]; i++) {
@@ -77,12 +85,14 @@ void stage_embedded6(struct context *ctx, struct burst *b)
 			burst_drop(b, p, drop);
 			continue;
 		}
-		if (ctx->count > 1 && handover_is_foreign6(ctx, p, key)) {
+		if (ctx->count > 1 && owner_by_port6(ctx, p, key)) {
 			burst_handover(b, p, HANDOVER_TO_PARSE);
 			continue;
 		}
 		flow6_table_lookup(ctx->flows6, keys, &probe, 1);
-		if (probe->record == FLOW_NO_RECORD)
+		if (probe->record == FLOW_NO_RECORD && is_elsewhere(ctx, b, p, key))
+			burst_handover(b, p, HANDOVER_TO_PARSE);
+		else if (probe->record == FLOW_NO_RECORD)
 			burst_drop(b, p, DROP_NO_FLOW);
 		else
 			burst_pass(b, STAGE_REWRITE_EMBEDDED6, p);

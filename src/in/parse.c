@@ -16,7 +16,7 @@
 #include "in/parse.h"
 #include "in/partial.h"
 #include "in/transport.h"
-#include "path/handover.h"
+#include "path/owner.h"
 
 /*
  * An IPv4 header with options. They are ignored, except for the two source routes (RFC 791 section
@@ -167,7 +167,7 @@ static ALWAYS_INLINE void parse_sort(struct context *ctx, struct burst *b, struc
 		parse_leave(ctx, b, p, drop);
 	else if (ttl_expired(ctx, p))
 		burst_answer(b, p, ANSWER_TTL_EXPIRED);
-	else if (ctx->count > 1 && handover_is_foreign(ctx, p))
+	else if (ctx->count > 1 && owner_by_port(ctx, p))
 		burst_handover(b, p, HANDOVER_TO_PARSE);
 	else
 		burst_pass(b, STAGE_LOOKUP, p);

@@ -15,7 +15,7 @@
 #include "in/parse.h"
 #include "in/partial.h"
 #include "in/transport.h"
-#include "path/handover.h"
+#include "path/owner.h"
 #include "tunnel/ipv6.h"
 
 static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)
@@ -181,7 +181,7 @@ void parse6_packet(struct context *ctx, struct burst *b, struct packet *p)
 		parse6_leave(ctx, b, p, drop);
 	else if (hops_expired(ctx, p, key))
 		burst_answer6(b, p, ANSWER_TTL_EXPIRED);
-	else if (ctx->count > 1 && handover_is_foreign6(ctx, p, key))
+	else if (ctx->count > 1 && owner_by_port6(ctx, p, key))
 		burst_handover(b, p, HANDOVER_TO_PARSE);
 	else
 		burst_pass(b, STAGE_LOOKUP6, p);

@@ -7,8 +7,8 @@
  * the fragments and bounds them; fragment.c and fragment6.c read them.
  *
  * Fragments of one packet may arrive at different workers; the worker that owns their key
- * reassembles them. A first fragment from the Internet goes to the owner of its flow first, which
- * alone knows whether the flow exists.
+ * reassembles them. A first fragment from the Internet goes to the owner of its flow first, if that
+ * is another worker. The reassembled packet goes to the owner of its flow like any other packet.
  */
 #include "in/stages.h"
 
@@ -18,6 +18,7 @@
 #include "in/decapsulate.h"
 #include "in/parse.h"
 #include "path/handover.h"
+#include "path/owner.h"
 #include "path/reassembled.h"
 
 static bool is_six(const struct packet *p)
@@ -77,28 +78,41 @@ static enum drop open_reassembled(struct context *ctx, struct packet *p)
 									: DROP_NONE;
 }
 
-static bool is_foreign(const struct context *ctx, struct packet *p, const struct flow6_key *six)
+static bool is_of_other_port(const struct context *ctx, struct packet *p,
+			     const struct flow6_key *six)
 {
 	if (ctx->count == 1)
 		return false;
-	return is_six(p) ? handover_is_foreign6(ctx, p, six) : handover_is_foreign(ctx, p);
+	return is_six(p) ? owner_by_port6(ctx, p, six) : owner_by_port(ctx, p);
+}
+
+/* Has another worker the flow to a global prefix? All others are found by their port. */
+static bool is_elsewhere(const struct context *ctx, const struct burst *b, struct packet *p,
+			 const struct flow6_key *six)
+{
+	return ctx->count > 1 && is_six(p) && !burst_was_handed(b, p) &&
+	       owner_ask6(ctx, owner_site6(ctx, six), p, six);
 }
 
 /*
  * Finds the flow of a first fragment from the Internet and writes its site to p->site_of_fragment.
  * @gone: the fragment was handed to the worker that owns the flow.
  */
-static enum drop ask(struct context *ctx, struct packet *p, const struct fragment *fragment,
-		     bool *gone)
+static enum drop ask(struct context *ctx, const struct burst *b, struct packet *p,
+		     const struct fragment *fragment, bool *gone)
 {
 	struct flow6_key six;
 	enum drop drop = admit_key(ctx, p, fragment, &six);
 
 	if (drop != DROP_NONE)
 		return drop;
-	*gone = is_foreign(ctx, p, &six);
+	*gone = is_of_other_port(ctx, p, &six);
+	if (!*gone) {
+		drop = admit_first(ctx, p, &six, &p->site_of_fragment);
+		*gone = drop == DROP_NO_FLOW && is_elsewhere(ctx, b, p, &six);
+	}
 	if (!*gone)
-		return admit_first(ctx, p, &six, &p->site_of_fragment);
+		return drop;
 	handover_fragment(ctx, p, SITE_INTERNET);
 	return DROP_NONE;
 }
@@ -107,7 +121,7 @@ static enum drop ask(struct context *ctx, struct packet *p, const struct fragmen
 static bool hand_over(struct context *ctx, struct burst *b, struct packet *p,
 		      const struct fragment *fragment)
 {
-	if (ctx->count == 1 || !handover_fragment_is_foreign(ctx, p, &fragment->key))
+	if (ctx->count == 1 || !owner_by_fragment(ctx, p, &fragment->key))
 		return false;
 	if (p->onramp == TUNNEL_NONE && p->site_of_fragment != SITE_INTERNET) {
 		handover_fragment(ctx, p, p->site_of_fragment);
@@ -128,11 +142,13 @@ static bool reassemble_take(struct context *ctx, struct burst *b, struct packet 
 
 	if (drop == DROP_NONE && fragment.at == 0 && p->site_of_fragment == SITE_INTERNET &&
 	    fragment.key.realm == SITE_INTERNET && !assembly_is_outer(fragment.key.domain))
-		drop = ask(ctx, p, &fragment, &gone);
+		drop = ask(ctx, b, p, &fragment, &gone);
 	if (gone || (drop == DROP_NONE && hand_over(ctx, b, p, &fragment)))
 		return false;
 	if (drop == DROP_NONE)
 		drop = assembly_add(ctx, p, &fragment, &whole);
+	if (drop == DROP_NONE && whole)
+		burst_reassembled(b, p);
 	if (drop == DROP_NONE && whole && assembly_is_outer(fragment.key.domain))
 		drop = open_reassembled(ctx, p);
 	if (drop != DROP_NONE)

@@ -11,3 +11,5 @@ void stage_embedded(struct context *ctx, struct burst *b);
 void stage_embedded6(struct context *ctx, struct burst *b);
 void stage_lookup(struct context *ctx, struct burst *b);
 void stage_lookup6(struct context *ctx, struct burst *b);
+void stage_ask(struct context *ctx, struct burst *b);
+void stage_ask6(struct context *ctx, struct burst *b);

@@ -53,7 +53,7 @@ static void count_half_open(struct context *ctx, const struct flow *f, const str
 	const struct flow6 *six = is_six ? flow6_at(ctx->flows6, p->probe.record) : NULL;
 	const struct source source = source_find(ctx->sources, f, six);
 
-	ctx->sites[f->site].counters.half_open += (uint64_t)change;
+	counters_add(&ctx->sites[f->site].counters.half_open, change);
 	source_add(&source, 0, (uint32_t)change);
 }
 

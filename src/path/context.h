@@ -24,6 +24,7 @@ static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers
 struct egress_state; /* setup/egress.h */
 struct sources; /* sources.h */
 struct remotes; /* flow/remotes.h */
+struct context;
 
 struct handover; /* handover.c */
 struct reassembly; /* in/assembly.c */
@@ -73,7 +74,12 @@ struct context {
 	struct handover *handover; /* NULL: there is only one worker */
 	struct flow_table *flows;
 	struct flow_table *flows6; /* of IPv6; NULL: IPv6 is not forwarded */
-	struct remotes *const *all_remotes; /* [count], by worker; read only */
+	/*
+	 * [count], by index, itself included. Of another worker only what is written by atomics:
+	 * the tables by flow/ask.h, the remotes, and the counters of sites.
+	 */
+	const struct context *const *workers;
+	const struct context *self; /* what `workers` points to if there is one worker */
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
 	uint64_t now_ns; /* the same in nanoseconds */
 	uint16_t index, count; /* this worker's index, and the number of workers */

@@ -36,6 +36,12 @@ struct site_counters {
 	uint64_t no_room; /* first packets refused: egress ports or flow records exhausted */
 };
 
+/* Adds to a counter of a site, which other workers read meanwhile. Its own worker. */
+static inline void counters_add(uint64_t *counter, int change)
+{
+	__atomic_store_n(counter, *counter + (uint64_t)(int64_t)change, __ATOMIC_RELAXED);
+}
+
 struct worker_counters {
 	/*
 	 * Law 3: rx + handed_in + fragments_made
@@ -43,6 +49,7 @@ struct worker_counters {
 	 */
 	uint64_t rx, tx, held;
 	uint64_t handed_in, handed_out; /* packets from and to other workers */
+	uint64_t asked; /* packets for whose flow other workers were asked */
 	uint64_t fragments_made; /* packets added by fragmentation: fragments minus one */
 	uint64_t fragments_joined; /* packets removed by reassembly: fragments minus one */
 	uint64_t hairpinned; /* hairpinned; received once and sent once, so no term of law 3 */

@@ -16,9 +16,6 @@
  */
 #include "path/handover.h"
 
-#include "flow/hash.h"
-#include "path/share.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -38,9 +35,8 @@ enum {
 
 struct handover {
 	uint16_t workers;
-	uint8_t bytes[16]; /* the secret of all flow tables */
-	struct flow_secret secret; /* made of it; nobody outside can choose the worker */
-	struct remotes **remotes; /* [workers] */
+	uint8_t secret[16]; /* of all flow tables */
+	const struct context **contexts; /* [workers] */
 	struct rte_ring *rings[]; /* [from * workers + to] */
 };
 
@@ -52,10 +48,9 @@ static struct rte_ring *ring_of(const struct handover *h, uint16_t from, uint16_
 static bool make_secret(struct handover *h, const uint64_t *seed)
 {
 	if (seed != NULL)
-		memcpy(h->bytes, seed, sizeof(*seed));
-	else if (getrandom(h->bytes, sizeof(h->bytes), 0) != sizeof(h->bytes))
+		memcpy(h->secret, seed, sizeof(*seed));
+	else if (getrandom(h->secret, sizeof(h->secret), 0) != sizeof(h->secret))
 		return false;
-	flow_secret_init(&h->secret, h->bytes);
 	return true;
 }
 
@@ -69,8 +64,8 @@ struct handover *handover_create(uint16_t workers, const uint64_t *seed)
 	if (h == NULL)
 		return NULL;
 	h->workers = workers;
-	h->remotes = calloc(workers, sizeof(h->remotes[0]));
-	if (h->remotes == NULL)
+	h->contexts = calloc(workers, sizeof(h->contexts[0]));
+	if (h->contexts == NULL)
 		goto fail;
 	if (!make_secret(h, seed))
 		goto fail;
@@ -105,117 +100,19 @@ void handover_destroy(struct handover *h)
 			rte_pktmbuf_free(m);
 		rte_ring_free(h->rings[i]);
 	}
-	free(h->remotes);
-	explicit_bzero(h->bytes, sizeof(h->bytes));
+	free(h->contexts);
+	explicit_bzero(h->secret, sizeof(h->secret));
 	free(h);
 }
 
-/* The worker by a hash of @n bytes that identify the flow. */
-static uint16_t owner_of(const struct handover *h, const void *bytes, size_t n)
+const struct context **handover_workers(struct handover *h)
 {
-	uint64_t hash = flow_hash_bytes(&h->secret, FLOW_DOMAIN_OWNER, bytes, n);
-
-	return (uint16_t)((hash >> 32) * h->workers >> 32);
-}
-
-/* Symmetric: the result is the same for both directions of a flow. */
-static uint16_t owner_by_hash(const struct handover *h, const struct flow_key *key)
-{
-	const struct {
-		be32_t addresses;
-		uint16_t ports, proto;
-	} both = {key->src ^ key->dst, key->sport ^ key->dport, key->proto};
-
-	return owner_of(h, &both, sizeof(both));
-}
-
-/*
- * In an endpoint-independent pool all flows of an inner endpoint share one port, which one worker
- * owns. So the hash must not include the destination. The port determines the worker of packets
- * from the Internet.
- */
-static uint16_t owner_by_source(const struct handover *h, const struct flow_key *key)
-{
-	const struct {
-		be32_t src;
-		uint16_t realm;
-		be16_t sport;
-		uint32_t proto;
-	} source = {key->src, key->realm, key->sport, key->proto};
-
-	return owner_of(h, &source, sizeof(source));
-}
-
-/* The owner of a return to egress address number @address; -1: not an egress address. */
-static uint16_t owner_by_port(const struct context *ctx, int address, be16_t dport)
-{
-	const struct network *net = ctx->net;
-	uint16_t port = ntohs(dport);
-	int slice = address < 0 ? -1 : network_find_slice(net, (uint32_t)address, port);
-
-	if (slice < 0)
-		return ctx->index; /* no owner: it is dropped here as no_flow */
-	return share_owner(port, net->slices[slice].size, ctx->count);
-}
-
-uint16_t handover_owner(const struct context *ctx, const struct packet *p)
-{
-	const struct flow_key *key = &p->probe.key;
-	const struct pool *pool = ctx->net->egress;
-
-	if (key->realm != SITE_INTERNET)
-		return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT
-			       ? owner_by_source(ctx->handover, key)
-			       : owner_by_hash(ctx->handover, key);
-	return owner_by_port(ctx, network_find_address(ctx->net, key->dst), key->dport);
-}
-
-static uint16_t owner_by_hash6(const struct handover *h, const struct flow6_key *key)
-{
-	const struct {
-		uint64_t addresses[2];
-		uint32_t ports, proto;
-	} both = {
-		{key->src.half[0] ^ key->dst.half[0], key->src.half[1] ^ key->dst.half[1]},
-		key->sport ^ key->dport,
-		key->proto,
-	};
-
-	return owner_of(h, &both, sizeof(both));
-}
-
-bool handover_is_foreign6(const struct context *ctx, struct packet *p, const struct flow6_key *key)
-{
-	int address = key->realm == SITE_INTERNET ? network_find_address6(ctx->net, &key->dst) : -1;
-
-	if (address < 0) /* from a site, or to a global prefix */
-		p->owner = owner_by_hash6(ctx->handover, key);
-	else
-		p->owner = owner_by_port(ctx, address, key->dport);
-	return p->owner != ctx->index;
-}
-
-bool handover_is_foreign(const struct context *ctx, struct packet *p)
-{
-	p->owner = handover_owner(ctx, p);
-	return p->owner != ctx->index;
-}
-
-bool handover_fragment_is_foreign(const struct context *ctx, struct packet *p,
-				  const struct flow6_key *key)
-{
-	p->owner = owner_by_hash6(ctx->handover, key);
-	return p->owner != ctx->index;
-}
-
-struct remotes **handover_remotes(struct handover *h)
-{
-	return h->remotes;
+	return h->contexts;
 }
 
 const uint8_t *handover_secret(const struct handover *h)
 {
-	return h->bytes;
+	return h->secret;
 }
 
 static uint32_t word_of(const struct packet *p)
@@ -281,10 +178,12 @@ void handover_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frame
 }
 
 static void handover_take(const struct context *ctx, struct burst *b, struct packet *p,
-			  struct rte_mbuf *m)
+			  struct rte_mbuf *m, uint16_t from)
 {
 	uint32_t word = m->hash.usr;
 
+	b->handed |= UINT64_C(1) << (p - b->packets);
+	p->owner = from;
 	p->mbuf = m;
 	p->data = rte_pktmbuf_mtod(m, uint8_t *);
 	p->len = m->data_len;
@@ -318,7 +217,7 @@ unsigned handover_receive(struct context *ctx, struct burst *b, unsigned have)
 		n = rte_ring_dequeue_burst(ring_of(ctx->handover, from, ctx->index), (void **)mbufs,
 					   BURST_MAX - have, NULL);
 		for (unsigned i = 0; i < n; i++)
-			handover_take(ctx, b, &b->packets[have + i], mbufs[i]);
+			handover_take(ctx, b, &b->packets[have + i], mbufs[i], from);
 		have += n;
 	}
 	ctx->counters.handed_in += have - before;

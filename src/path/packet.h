@@ -30,11 +30,13 @@ enum stage {
 	STAGE_REASSEMBLE,
 	STAGE_EMBEDDED,
 	STAGE_EMBEDDED6,
-	STAGE_HANDOVER,
 	STAGE_LOOKUP,
 	STAGE_LOOKUP6,
+	STAGE_ASK,
+	STAGE_ASK6,
 	STAGE_SETUP,
 	STAGE_SETUP6,
+	STAGE_HANDOVER,
 	STAGE_FORWARD,
 	STAGE_FORWARD6,
 	STAGE_REWRITE,
@@ -76,7 +78,11 @@ struct packet {
 		uint8_t handover_to; /* to STAGE_HANDOVER: enum handover_to */
 	};
 	union {
-		uint16_t owner; /* to STAGE_HANDOVER: the worker it belongs to */
+		/*
+		 * To STAGE_HANDOVER: the worker it belongs to; handover_receive: the worker it came
+		 * from.
+		 */
+		uint16_t owner;
 		uint16_t refusal; /* to STAGE_ANSWER: drop reason if no answer can be sent */
 	};
 	union {
@@ -102,12 +108,33 @@ struct burst {
 	struct packet *list[STAGE_COUNT][BURST_MAX];
 	struct packet packets[BURST_MAX];
 	struct flow6_key keys6[BURST_MAX]; /* parse6: keys of IPv6 packets, indexed as packets */
+	uint64_t handed; /* bit by index: another worker handed it to this one, its owner */
+	uint64_t detoured; /* bit by index: it was reassembled here, but arrived at p->owner */
 };
 
 /* The key of an IPv6 packet. p->probe.key has the same values, without the addresses. */
 static inline struct flow6_key *burst_key6(struct burst *b, const struct packet *p)
 {
 	return &b->keys6[p - b->packets];
+}
+
+static inline bool burst_was_handed(const struct burst *b, const struct packet *p)
+{
+	return b->handed >> (p - b->packets) & 1;
+}
+
+static inline bool burst_went_detour(const struct burst *b, const struct packet *p)
+{
+	return b->detoured >> (p - b->packets) & 1;
+}
+
+/* @p, a fragment until now, is a reassembled packet: this worker may not be its owner. */
+static inline void burst_reassembled(struct burst *b, const struct packet *p)
+{
+	uint64_t bit = UINT64_C(1) << (p - b->packets);
+
+	b->detoured |= b->handed & bit;
+	b->handed &= ~bit;
 }
 
 static inline void burst_pass(struct burst *b, enum stage to, struct packet *p)

@@ -154,8 +154,9 @@ static ALWAYS_INLINE void count_flow(struct context *ctx, struct site_use *use,
 
 	*(six ? &ctx->flows6_taken : &ctx->flows_taken) += (uint32_t)change;
 	use->flows6 += (uint64_t)(six ? change : 0);
-	use->counters.flows += (uint64_t)change;
-	use->counters.half_open += (uint64_t)half_open;
+	counters_add(&use->counters.flows, change);
+	if (half_open != 0)
+		counters_add(&use->counters.half_open, half_open);
 	source_add(source, (uint32_t)change, (uint32_t)half_open);
 }
 

@@ -33,11 +33,13 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_EMBEDDED] = {"embedded", stage_embedded,
 			    "ICMP error -> the flow of its embedded packet"},
 	[STAGE_EMBEDDED6] = {"embedded6", stage_embedded6, "the same for ICMPv6"},
-	[STAGE_HANDOVER] = {"handover", stage_handover, "packet of another worker -> its ring"},
 	[STAGE_LOOKUP] = {"lookup", stage_lookup, "flow key -> flow record, or setup"},
 	[STAGE_LOOKUP6] = {"lookup6", stage_lookup6, "the same in the table of IPv6 flows"},
+	[STAGE_ASK] = {"ask", stage_ask, "flow key -> the worker that has the flow, or setup"},
+	[STAGE_ASK6] = {"ask6", stage_ask6, "the same in the tables of IPv6 flows"},
 	[STAGE_SETUP] = {"setup", stage_setup, "first packet -> a flow, by the steps of setup.c"},
 	[STAGE_SETUP6] = {"setup6", stage_setup6, "the same for IPv6"},
+	[STAGE_HANDOVER] = {"handover", stage_handover, "packet of another worker -> its ring"},
 	[STAGE_FORWARD] = {"forward", stage_forward, "flow -> nexthop, state, counters"},
 	[STAGE_FORWARD6] = {"forward6", stage_forward6, "the same for IPv6"},
 	[STAGE_REWRITE] = {"rewrite", stage_rewrite, "flow -> addresses, ports, TTL, MSS"},
@@ -80,6 +82,7 @@ unsigned pipeline_run(struct context *ctx, struct burst *b)
 	unsigned n;
 
 	memset(b->n, 0, sizeof(b->n));
+	b->handed = b->detoured = 0;
 	n = receive(ctx, b);
 	if (n == 0)
 		return 0;

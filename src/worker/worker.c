@@ -488,7 +488,6 @@ static bool create_table(struct context *ctx, const struct worker_config *config
 	return ctx->flows != NULL && (ctx->flows6 != NULL || config->flows6_capacity == 0);
 }
 
-/* Other workers read it, too: they find it by the hand-over rings. */
 static bool create_remotes(struct context *ctx, const struct worker_config *config)
 {
 	uint64_t seed = 0;
@@ -496,11 +495,6 @@ static bool create_remotes(struct context *ctx, const struct worker_config *conf
 	if (config->secret != NULL)
 		memcpy(&seed, config->secret, sizeof(seed));
 	ctx->remotes = remotes_create(seed);
-	ctx->all_remotes = &ctx->remotes;
-	if (ctx->handover != NULL) {
-		ctx->all_remotes = handover_remotes(ctx->handover);
-		handover_remotes(ctx->handover)[ctx->index] = ctx->remotes;
-	}
 	return ctx->remotes != NULL;
 }
 
@@ -510,6 +504,17 @@ static bool create_qsbr(struct worker *w)
 
 	w->qsbr = memory_lines(size);
 	return w->qsbr != NULL && rte_rcu_qsbr_init(w->qsbr, 1) == 0;
+}
+
+/* Other workers read some of the context, too. */
+static void meet_others(struct context *ctx)
+{
+	ctx->self = ctx;
+	ctx->workers = &ctx->self;
+	if (ctx->handover == NULL)
+		return;
+	ctx->workers = handover_workers(ctx->handover);
+	handover_workers(ctx->handover)[ctx->index] = ctx;
 }
 
 /* After the flow tables, whose secret it uses. */
@@ -555,6 +560,7 @@ struct worker *worker_create(const struct worker_config *config)
 		errno = error;
 		return NULL;
 	}
+	meet_others(ctx);
 	identification_init(ctx);
 	read_published(w);
 	if (ctx->rest_s > 0)

@@ -129,13 +129,16 @@ static void make_pool(struct bed *bed, unsigned serial)
 	assert_non_null(bed->pool);
 }
 
-unsigned bed_queues = 1;
+unsigned bed_first_queues, bed_queues = 1;
 
 static void open_port(struct bed *bed, unsigned i, unsigned serial)
 {
 	struct bed_port *port = &bed->ports[i];
 
-	port->n_queues = i == 0 ? (uint16_t)bed->n_workers : (uint16_t)bed_queues;
+	port->n_queues = (uint16_t)bed_queues;
+	if (i == 0)
+		port->n_queues =
+			(uint16_t)(bed_first_queues != 0 ? bed_first_queues : bed->n_workers);
 	bed_port_open(port, serial, i, bed->pool);
 	bed->worker_ports[i] = (struct worker_port){
 		.ethdev = port->ethdev,

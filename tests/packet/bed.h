@@ -36,8 +36,11 @@ unsigned bed_workers(const struct bed *bed);
 const struct network *bed_network(struct bed *bed);
 const struct nexthops *bed_nexthops(struct bed *bed); /* of the current snapshot */
 
-/* Queues of each port but the first, which has one for each worker. Set it before bed_create(). */
-extern unsigned bed_queues;
+/*
+ * Queues of the first port, 0: one for each worker; and of each other port. Set them before
+ * bed_create().
+ */
+extern unsigned bed_first_queues, bed_queues;
 
 /*
  * Puts a frame (from Ethernet on) into port number @port. Not yet processed. The queues of a port

@@ -34,7 +34,7 @@ enum {
 	HOSTS = 16,
 	SOURCE_PORTS = 40,
 	SERVERS = 16,
-	FLOWS_DEFAULT = 100000,
+	FLOWS_DEFAULT = 60000,
 	PENDING_MAX = 4096, /* packets on their way through the Internet */
 	SLICE = 2048,
 	UNDERLAY = 0,
@@ -58,6 +58,7 @@ static struct {
 	bool mixed; /* every other flow is IPv6 */
 	bool over_six; /* two of three tunnels are */
 	bool global; /* and of those every other untranslated */
+	bool any_queue; /* each packet comes by a random queue */
 	uint32_t n_global;
 	struct flow_model *flows;
 	uint32_t n_flows;
@@ -327,11 +328,20 @@ static void collect(void)
 		at_underlay(bytes, len);
 }
 
+static unsigned any_queue(unsigned port)
+{
+	return random_below(port == UNDERLAY ? bed_first_queues : bed_queues);
+}
+
 static void send_frame(unsigned port, const struct frame *f)
 {
 	uint8_t bytes[BED_FRAME_MAX];
+	size_t len = model6_build(f, bytes);
 
-	bed_send(run.bed, port, bytes, model6_build(f, bytes));
+	if (run.any_queue)
+		bed_send_to(run.bed, port, any_queue(port), bytes, len);
+	else
+		bed_send(run.bed, port, bytes, len);
 	run.sent++;
 }
 
@@ -454,7 +464,7 @@ static void check_all(void)
 
 	assert_int_equal(c.rx, run.sent);
 	if (bed_worker(run.bed, 1) != NULL) /* or nothing was shown */
-		assert_true(c.handed_in > run.sent / 4);
+		assert_true(c.handed_in > run.sent / 8);
 	assert_int_equal(c.flows, run.n_flows);
 	for (unsigned d = 1; d < DROP_COUNT; d++)
 		assert_int_equal(c.drops[d], 0);
@@ -462,14 +472,31 @@ static void check_all(void)
 	       run.n_flows, SITES, run.sent, run.lost, run.doubled, delivered);
 }
 
-static void play_with(unsigned workers, bool independent)
+/* A way to play. Where it says nothing, port 0 has a queue for each worker, and the uplink one. */
+struct game {
+	const char *name;
+	unsigned workers;
+	bool independent;
+	bool mixed, over_six, global; /* as in `run` */
+	bool any_queue; /* each packet comes by a random queue of these many, at either port */
+	unsigned underlay_queues, uplink_queues;
+};
+
+static void play_game(void **state)
 {
+	const struct game *g = *state;
 	const char *flows = getenv("HOME_FLOWS");
 	uint32_t n = flows != NULL ? (uint32_t)atoi(flows) : FLOWS_DEFAULT;
-	char *yaml = make_yaml(workers, independent);
+	char *yaml;
 
+	run.mixed = g->mixed;
+	run.over_six = g->over_six;
+	run.global = g->global;
+	run.any_queue = g->any_queue;
 	run.lost = run.doubled = run.sent = run.n_pending = run.n_global = 0;
-
+	bed_first_queues = g->underlay_queues;
+	bed_queues = g->uplink_queues != 0 ? g->uplink_queues : 1;
+	yaml = make_yaml(g->workers, g->independent);
 	run.bed = bed_create(yaml, random_next());
 	/* On a busy machine a run takes longer than a flow lives. */
 	for (unsigned w = 0; w < bed_workers(run.bed); w++)
@@ -479,7 +506,7 @@ static void play_with(unsigned workers, bool independent)
 	assert_true(!run.global || run.n_global > n / 8);
 	play();
 	check_all();
-	if (independent)
+	if (g->independent)
 		check_endpoints();
 	bed_check(run.bed);
 	bed_destroy(run.bed);
@@ -487,107 +514,44 @@ static void play_with(unsigned workers, bool independent)
 	free(yaml);
 }
 
-static void every_return_goes_home(void **state)
-{
-	play_with(1, false);
-}
-
-/* Packets of one flow arrive at different workers, and the uplink has one queue for all. */
-static void with_two_workers(void **state)
-{
-	play_with(2, false);
-}
-
-static void with_four_workers(void **state)
-{
-	play_with(4, false);
-}
-
-static void with_endpoint_independent_mapping(void **state)
-{
-	play_with(1, true);
-}
-
-/* Flows of one endpoint to different servers must meet at the worker that owns its port. */
-static void with_endpoint_independent_mapping_and_four_workers(void **state)
-{
-	play_with(4, true);
-}
-
-/* Both families side by side, and every IPv6 address at every site. */
-static void with_ipv6(void **state)
-{
-	run.mixed = true;
-	play_with(1, false);
-	run.mixed = false;
-}
-
-static void with_ipv6_and_four_workers(void **state)
-{
-	run.mixed = true;
-	play_with(4, false);
-	run.mixed = false;
-}
-
-/* Both families inside, both outside. */
-static void play_over_six(unsigned workers)
-{
-	run.mixed = run.over_six = true;
-	play_with(workers, false);
-	run.mixed = run.over_six = false;
-}
-
-static void with_tunnels_over_ipv6(void **state)
-{
-	play_over_six(1);
-}
-
-static void with_tunnels_over_ipv6_and_four_workers(void **state)
-{
-	play_over_six(4);
-}
-
-/* And hosts that leave untranslated: their returns have no slice to name the worker. */
-static void play_global(unsigned workers)
-{
-	run.mixed = run.global = true;
-	play_with(workers, false);
-	run.mixed = run.global = false;
-}
-
-static void with_global_prefixes(void **state)
-{
-	play_global(1);
-}
-
-static void with_global_prefixes_and_two_workers(void **state)
-{
-	play_global(2);
-}
-
-static void with_global_prefixes_and_four_workers(void **state)
-{
-	play_global(4);
-}
+/*
+ * Packets of one flow arrive at different workers. Returns to a global prefix have no port that
+ * names the worker. Flows of one endpoint to different servers must meet at the worker that owns
+ * its port.
+ */
+static struct game games[] = {
+	{"every_return_goes_home", .workers = 1},
+	{"with_two_workers", .workers = 2},
+	{"with_four_workers", .workers = 4},
+	{"with_ipv6", .workers = 1, .mixed = true},
+	{"with_ipv6_and_four_workers", .workers = 4, .mixed = true},
+	{"with_tunnels_over_ipv6", .workers = 1, .mixed = true, .over_six = true},
+	{"with_tunnels_over_ipv6_and_four_workers", .workers = 4, .mixed = true, .over_six = true},
+	{"with_global_prefixes", .workers = 1, .mixed = true, .global = true},
+	{"with_global_prefixes_and_two_workers", .workers = 2, .mixed = true, .global = true},
+	{"with_global_prefixes_and_four_workers", .workers = 4, .mixed = true, .global = true},
+	{"with_endpoint_independent_mapping", .workers = 1, .independent = true},
+	{"with_endpoint_independent_mapping_and_four_workers", .workers = 4, .independent = true},
+	{"by_any_queue_of_two_workers", .workers = 2, .mixed = true, .global = true,
+	 .any_queue = true, .underlay_queues = 2, .uplink_queues = 2},
+	{"by_any_queue_of_four_workers", .workers = 4, .mixed = true, .global = true,
+	 .any_queue = true, .underlay_queues = 4, .uplink_queues = 4},
+	{"with_more_and_fewer_queues_than_workers", .workers = 4, .mixed = true, .global = true,
+	 .any_queue = true, .underlay_queues = 7, .uplink_queues = 3},
+	{"with_one_queue_and_many", .workers = 2, .mixed = true, .global = true, .any_queue = true,
+	 .underlay_queues = 1, .uplink_queues = 5},
+	{"by_any_queue_with_endpoint_independent_mapping", .workers = 4, .independent = true,
+	 .any_queue = true, .underlay_queues = 4, .uplink_queues = 4},
+};
 
 int main(void)
 {
 	const char *seed = getenv("HOME_SEED");
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_return_goes_home),
-		cmocka_unit_test(with_two_workers),
-		cmocka_unit_test(with_four_workers),
-		cmocka_unit_test(with_ipv6),
-		cmocka_unit_test(with_ipv6_and_four_workers),
-		cmocka_unit_test(with_tunnels_over_ipv6),
-		cmocka_unit_test(with_tunnels_over_ipv6_and_four_workers),
-		cmocka_unit_test(with_global_prefixes),
-		cmocka_unit_test(with_global_prefixes_and_two_workers),
-		cmocka_unit_test(with_global_prefixes_and_four_workers),
-		cmocka_unit_test(with_endpoint_independent_mapping),
-		cmocka_unit_test(with_endpoint_independent_mapping_and_four_workers),
-	};
+	struct CMUnitTest tests[ARRAY_SIZE(games)];
 
+	for (size_t i = 0; i < ARRAY_SIZE(games); i++)
+		tests[i] = (struct CMUnitTest){
+			.name = games[i].name, .test_func = play_game, .initial_state = &games[i]};
 	run.random = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
 	printf("HOME_SEED=%llu\n", (unsigned long long)run.random);
 	return cmocka_run_group_tests_name("home", tests, NULL, NULL);

@@ -145,7 +145,8 @@ struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_
 	for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
 		b->ctx.timers.state_s[i] = STAGE_TIMEOUT;
 	b->ctx.remotes = remotes_create(1);
-	b->ctx.all_remotes = &b->ctx.remotes;
+	b->ctx.self = &b->ctx;
+	b->ctx.workers = &b->ctx.self;
 	assert_non_null(b->ctx.remotes);
 	assert_non_null(b->ctx.flows);
 	assert_non_null(b->ctx.flows6);
