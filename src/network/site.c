@@ -1,12 +1,11 @@
-/* Sites: their limits for one worker, and the check of their source addresses. */
+/* Sites: their limits, and the check of their source addresses. */
 #include "base/clock.h"
 #include "network/index.h"
 #include "network/network.h"
 
-/* Rounded up, so that every worker's share is at least one. */
-static uint32_t share(uint32_t limit, uint32_t workers)
+static uint32_t or_none(uint32_t limit)
 {
-	return limit == 0 ? UINT32_MAX : (limit - 1) / workers + 1;
+	return limit == 0 ? UINT32_MAX : limit;
 }
 
 static uint64_t sixteenths(uint32_t limit)
@@ -14,15 +13,14 @@ static uint64_t sixteenths(uint32_t limit)
 	return ((UINT64_C(16) << 32) + limit - 1) / limit;
 }
 
-static void compile_limits(struct site_limits *limits, const struct spec_limits *spec,
-			   uint32_t workers)
+static void compile_limits(struct site_limits *limits, const struct spec_limits *spec)
 {
-	uint32_t rate = share(spec->new_flows_per_second, workers);
+	uint32_t rate = or_none(spec->new_flows_per_second);
 
-	limits->flows = share(spec->flows, workers);
-	limits->half_open = share(spec->half_open, workers);
-	limits->source_flows = share(spec->source_flows, workers);
-	limits->source_half_open = share(spec->source_half_open, workers);
+	limits->flows = or_none(spec->flows);
+	limits->half_open = or_none(spec->half_open);
+	limits->source_flows = or_none(spec->source_flows);
+	limits->source_half_open = or_none(spec->source_half_open);
 	limits->flows_16ths = sixteenths(limits->flows);
 	limits->half_open_16ths = sixteenths(limits->half_open);
 	limits->source_flows_16ths = sixteenths(limits->source_flows);
@@ -50,8 +48,7 @@ void network_compile_sites(struct network *net)
 			.n_tunnels = (uint16_t)spec->n_tunnels,
 		};
 		net->site_specs[id] = spec;
-		compile_limits(&net->sites[id].limits, &spec->limits,
-			       net->spec.workers == 0 ? 1 : net->spec.workers);
+		compile_limits(&net->sites[id].limits, &spec->limits);
 		for (size_t k = 0; k < spec->n_tunnels; k++)
 			network_compile_tunnel(net, *tunnels++, &spec->tunnels[k], id);
 	}

@@ -9,7 +9,7 @@
 #include "flow/window.h"
 #include "path/family.h"
 #include "path/resolve.h"
-#include "path/sources.h"
+#include "path/totals.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -34,7 +34,7 @@ static bool may_open_again(const struct context *ctx, const struct flow *f,
 
 	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
 	       network_lets_in(ctx->net, f->nat_src, ntohs(f->nat_port)) &&
-	       ctx->sites[f->site].counters.half_open < limits.half_open;
+	       totals_half_open(ctx, f->site) < limits.half_open;
 }
 
 static bool fits(const struct context *ctx, const struct packet *p, const struct flow *f,
@@ -54,7 +54,7 @@ static void count_half_open(struct context *ctx, const struct flow *f, const str
 	const struct source source = source_find(ctx->sources, f, six);
 
 	counters_add(&ctx->sites[f->site].counters.half_open, change);
-	source_add(&source, 0, (uint32_t)change);
+	source_add(&source, 0, change);
 }
 
 /*

@@ -63,6 +63,7 @@ struct room {
 	const struct burst *burst; /* packets of this burst are in flight; NULL: none */
 	uint16_t first_packets;
 	uint16_t sweeps; /* records visited so far */
+	uint16_t spills; /* packets passed on to other workers */
 	bool knows_met[2]; /* is met[] filled in? by family */
 	uint64_t met[2][16]; /* records that packets of the burst refer to, by some bits */
 };
@@ -76,12 +77,13 @@ struct context {
 	struct flow_table *flows6; /* of IPv6; NULL: IPv6 is not forwarded */
 	/*
 	 * [count], by index, itself included. Of another worker only what is written by atomics:
-	 * the tables by flow/ask.h, the remotes, and the counters of sites.
+	 * the tables by flow/ask.h, the remotes, and what sites and hosts use by totals.h.
 	 */
 	const struct context *const *workers;
 	const struct context *self; /* what `workers` points to if there is one worker */
 	uint32_t now_s; /* worker clock, seconds; starts at 1 */
 	uint64_t now_ns; /* the same in nanoseconds */
+	uint64_t origin_ns; /* the system's time when the worker clock was 0 */
 	uint16_t index, count; /* this worker's index, and the number of workers */
 	struct flow_timers timers;
 	uint16_t rest_s; /* how long an egress port rests towards the same server */

@@ -50,6 +50,7 @@ struct worker_counters {
 	uint64_t rx, tx, held;
 	uint64_t handed_in, handed_out; /* packets from and to other workers */
 	uint64_t asked; /* packets for whose flow other workers were asked */
+	uint64_t spilled; /* first packets passed on, as this worker had no room for the flow */
 	uint64_t fragments_made; /* packets added by fragmentation: fragments minus one */
 	uint64_t fragments_joined; /* packets removed by reassembly: fragments minus one */
 	uint64_t hairpinned; /* hairpinned; received once and sent once, so no term of law 3 */

@@ -6,13 +6,14 @@
  *
  *   31        30          29        28    24 23     16 15             0
  *   +--------+-----------+---------+--------+---------+----------------+
- *   | frame  | fragments | asked   | 0      | port    | tunnel         |
+ *   | frame  | fragments | asked   | tried  | port    | tunnel         |
  *   +--------+-----------+---------+--------+---------+----------------+
  *
  * The owner parses the packet again, which costs less than copying a parsed packet through memory.
  * Fragments enter at the stage reassemble. So does a reassembled IPv6 packet, since only that stage
  * knows the size of its fragments. A first fragment whose flow was found by the flow's owner
- * (in/admit.h) carries the site instead of the tunnel, and enters there, too.
+ * (in/admit.h) carries the site instead of the tunnel, and enters there, too. `tried` is how many
+ * workers had no room for the packet's flow.
  */
 #include "path/handover.h"
 
@@ -26,6 +27,8 @@
 enum {
 	WORD_PORT_SHIFT = 16,
 	WORD_PORT_MASK = 0xff,
+	WORD_TRIED_SHIFT = 24,
+	WORD_TRIED_MASK = 0x1f, /* WORKERS_MAX - 1 */
 	WORD_TUNNEL_MASK = 0xffff,
 };
 
@@ -115,13 +118,16 @@ const uint8_t *handover_secret(const struct handover *h)
 	return h->secret;
 }
 
-static uint32_t word_of(const struct packet *p)
+static uint32_t word_of(const struct burst *b, const struct packet *p)
 {
+	size_t i = (size_t)(p - b->packets);
+	uint32_t tried = b->spilled >> i & 1 ? b->tried[i] : 0;
+
 	bool fragments = p->handover_to == HANDOVER_TO_REASSEMBLE ||
 			 (p->data[0] >> 4 == 6 && p->fragment_limit != 0);
 
-	return (fragments ? WORD_FRAGMENTS : 0) | (uint32_t)p->in_port << WORD_PORT_SHIFT |
-	       p->onramp;
+	return (fragments ? WORD_FRAGMENTS : 0) | tried << WORD_TRIED_SHIFT |
+	       (uint32_t)p->in_port << WORD_PORT_SHIFT | p->onramp;
 }
 
 static void give(struct context *ctx, uint16_t to, struct rte_mbuf **mbufs, unsigned n)
@@ -150,7 +156,7 @@ void stage_handover(struct context *ctx, struct burst *b)
 			m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
 			m->data_len = p->len;
 			m->pkt_len = p->len;
-			m->hash.usr = word_of(p);
+			m->hash.usr = word_of(b, p);
 			mbufs[n++] = m;
 		}
 		if (n > 0)
@@ -183,6 +189,7 @@ static void handover_take(const struct context *ctx, struct burst *b, struct pac
 	uint32_t word = m->hash.usr;
 
 	b->handed |= UINT64_C(1) << (p - b->packets);
+	b->tried[p - b->packets] = (uint8_t)(word >> WORD_TRIED_SHIFT & WORD_TRIED_MASK);
 	p->owner = from;
 	p->mbuf = m;
 	p->data = rte_pktmbuf_mtod(m, uint8_t *);

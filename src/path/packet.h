@@ -110,6 +110,8 @@ struct burst {
 	struct flow6_key keys6[BURST_MAX]; /* parse6: keys of IPv6 packets, indexed as packets */
 	uint64_t handed; /* bit by index: another worker handed it to this one, its owner */
 	uint64_t detoured; /* bit by index: it was reassembled here, but arrived at p->owner */
+	uint64_t spilled; /* bit by index: setup passes it on to another worker, which has room */
+	uint8_t tried[BURST_MAX]; /* by index, of handed ones: workers that had no room for it */
 };
 
 /* The key of an IPv6 packet. p->probe.key has the same values, without the addresses. */
@@ -163,6 +165,23 @@ static inline void burst_handover(struct burst *b, struct packet *p, enum handov
 {
 	p->handover_to = to;
 	burst_pass(b, STAGE_HANDOVER, p);
+}
+
+/* How many workers had no room for the flow of @p. */
+static inline unsigned burst_tried(const struct burst *b, const struct packet *p)
+{
+	return burst_was_handed(b, p) ? b->tried[p - b->packets] : 0;
+}
+
+/* Passes @p, a first packet, to worker @to: this one has no room for its flow. */
+static inline void burst_spill(struct burst *b, struct packet *p, uint16_t to)
+{
+	unsigned i = (unsigned)(p - b->packets);
+
+	b->tried[i] = (uint8_t)(burst_tried(b, p) + 1);
+	b->spilled |= UINT64_C(1) << i;
+	p->owner = to;
+	burst_handover(b, p, HANDOVER_TO_PARSE);
 }
 
 /* Passes @p to STAGE_TRANSMIT: it is a finished frame. */

@@ -8,7 +8,8 @@
  * counters: with k flooding hosts, another host is mistaken for a flooding one with a probability
  * of (k / 16,384)^2, one in 268 million for k = 1.
  *
- * Each worker counts its own flows. A host is one source address, also in IPv6. A host that changes
+ * Each worker counts its own flows, all by one secret, so that counters of one place can be added
+ * (totals.h). A host is one source address, also in IPv6. A host that changes
  * its address counts as many hosts, and only the limits of its site bound it.
  */
 #pragma once
@@ -18,9 +19,9 @@
 
 enum { SOURCE_BITS = 14, SOURCE_ROWS = 2 };
 
+/* One word, which other workers read: flows, and of them half-open TCP connections. */
 struct source_count {
-	uint32_t flows;
-	uint32_t half_open; /* of them: TCP connections not yet established */
+	uint64_t both; /* low half: flows; high half: half-open */
 };
 
 struct sources {
@@ -55,22 +56,26 @@ static inline struct source source_find(struct sources *s, const struct flow *fl
 /* At least the number of the host's flows. */
 static inline uint32_t source_flows(const struct source *source)
 {
-	uint32_t a = source->count[0]->flows, b = source->count[1]->flows;
+	uint32_t a = (uint32_t)source->count[0]->both, b = (uint32_t)source->count[1]->both;
 
 	return a < b ? a : b;
 }
 
 static inline uint32_t source_half_open(const struct source *source)
 {
-	uint32_t a = source->count[0]->half_open, b = source->count[1]->half_open;
+	uint64_t a = source->count[0]->both, b = source->count[1]->both;
 
-	return a < b ? a : b;
+	return (uint32_t)((a < b ? a : b) >> 32);
 }
 
-static inline void source_add(const struct source *source, uint32_t flows, uint32_t half_open)
+/* Either may be negative. A count never falls below zero, so the halves do not mix. */
+static inline void source_add(const struct source *source, int flows, int half_open)
 {
+	uint64_t change = (uint64_t)(int64_t)flows + ((uint64_t)(uint32_t)half_open << 32);
+
 	for (unsigned i = 0; i < SOURCE_ROWS; i++) {
-		source->count[i]->flows += flows;
-		source->count[i]->half_open += half_open;
+		uint64_t *both = &source->count[i]->both;
+
+		__atomic_store_n(both, *both + change, __ATOMIC_RELAXED);
 	}
 }

@@ -21,14 +21,14 @@
  * packet. So when the site or the host is above half of a limit, the timeout of its half-open
  * connections shrinks linearly, down to two seconds. Established connections are not affected.
  *
- * Limits are this worker's share of the site's limits (network/site.c). Counts are this worker's,
- * too; it alone writes them. A flow is subtracted when it ends; a half-open connection also when it
- * is established (out/forward.c).
+ * Limits hold for all workers together (path/totals.h); only the reserve is of this worker's table.
+ * Each worker alone writes its own counts. A flow is subtracted when it ends; a half-open
+ * connection also when it is established (out/forward.c).
  */
 #include "setup/setup.h"
 
 #include "base/memory.h"
-#include "path/sources.h"
+#include "path/totals.h"
 #include "setup/room.h"
 
 #include <stdlib.h>
@@ -58,7 +58,7 @@ struct sources *limits_create_sources(uint64_t random)
 }
 
 /* May the site have one of the free records? Each family has its own table and its own shares. */
-static ALWAYS_INLINE enum drop refuse_record(const struct setup *s, const struct site_use *use)
+static ALWAYS_INLINE enum drop refuse_record(struct setup *s, const struct site_use *use)
 {
 	const struct context *ctx = s->ctx;
 	bool six = s->six != NULL;
@@ -68,19 +68,26 @@ static ALWAYS_INLINE enum drop refuse_record(const struct setup *s, const struct
 
 	if (left == 0)
 		return DROP_TABLE_FULL;
-	if (left <= capacity / RESERVE_PARTS && flows * ctx->net->n_sites >= capacity)
-		return DROP_SITE_FLOWS;
-	return DROP_NONE;
+	if (left > capacity / RESERVE_PARTS || flows * ctx->net->n_sites < capacity)
+		return DROP_NONE;
+	s->lacks_record = true;
+	return DROP_SITE_FLOWS;
 }
 
-/* Takes a token. False: there is none. */
-static bool take_token(struct site_use *use, const struct site_limits *limits, uint64_t now_ns)
+static inline void set_spent(struct site_use *use, uint64_t until_ns)
 {
-	uint64_t from_ns = use->spent_until_ns > now_ns ? use->spent_until_ns : now_ns;
+	__atomic_store_n(&use->spent_until_ns, until_ns, __ATOMIC_RELAXED);
+}
+
+/* Takes a token. False: there is none. @spent_ns: until then all are spent. */
+static bool take_token(struct site_use *use, const struct site_limits *limits, uint64_t now_ns,
+		       uint64_t spent_ns)
+{
+	uint64_t from_ns = spent_ns > now_ns ? spent_ns : now_ns;
 
 	if (from_ns - now_ns > limits->burst_ns)
 		return false;
-	use->spent_until_ns = from_ns + limits->interval_ns;
+	set_spent(use, from_ns + limits->interval_ns);
 	return true;
 }
 
@@ -89,45 +96,49 @@ static bool take_token(struct site_use *use, const struct site_limits *limits, u
  * site has left. So k flooding hosts leave one part in k + 1 to the others (dynamic thresholds,
  * Choudhury and Hahne 1998). The second rule does not apply to a host with few flows.
  */
-static inline bool source_has_all(bool half_open, const struct source *source,
-				  const struct site_use *use, const struct site_limits *limits)
+static inline bool source_has_all(bool half_open, const struct totals *t,
+				  const struct site_limits *limits)
 {
-	uint32_t n = source_flows(source);
+	uint32_t n = t->source_flows;
 
-	if (n >= limits->source_flows ||
-	    (n >= FEW_FLOWS && n >= limits->flows - use->counters.flows))
+	if (n >= limits->source_flows || (n >= FEW_FLOWS && n >= limits->flows - t->flows))
 		return true;
 	if (!half_open)
 		return false;
-	n = source_half_open(source);
+	n = t->source_half_open;
 	return n >= limits->source_half_open ||
-	       (n >= FEW_HALF_OPEN && n >= limits->half_open - use->counters.half_open);
+	       (n >= FEW_HALF_OPEN && n >= limits->half_open - t->half_open);
 }
 
 /* All but the record. */
-static ALWAYS_INLINE enum drop may_not(const struct context *ctx, bool half_open,
-				       const struct source *source, struct site_use *use,
+static ALWAYS_INLINE enum drop may_not(const struct context *ctx, uint16_t site, bool half_open,
+				       const struct source *source,
 				       const struct site_limits *limits)
 {
-	if (use->counters.flows >= limits->flows)
+	const struct totals t = totals_of(ctx, site, source);
+
+	if (t.flows >= limits->flows)
 		return DROP_SITE_FLOWS;
-	if (half_open && use->counters.half_open >= limits->half_open)
+	if (half_open && t.half_open >= limits->half_open)
 		return DROP_HALF_OPEN;
-	if (source_has_all(half_open, source, use, limits))
+	if (source_has_all(half_open, &t, limits))
 		return DROP_SOURCE_FLOWS;
-	if (!take_token(use, limits, ctx->now_ns))
+	if (!take_token(&ctx->sites[site], limits, ctx->now_ns, t.spent_until_ns))
 		return DROP_SITE_RATE;
 	return DROP_NONE;
 }
 
-static enum drop ask_again(const struct setup *s, const struct source *source, struct site_use *use,
+static enum drop ask_again(struct setup *s, const struct source *source, struct site_use *use,
 			   const struct site_limits *limits)
 {
-	enum drop drop = refuse_record(s, use);
+	enum drop drop;
+
+	s->lacks_record = false;
+	drop = refuse_record(s, use);
 
 	if (drop != DROP_NONE)
 		return drop;
-	return may_not(s->ctx, flow_is_half_open(s->flow.state), source, use, limits);
+	return may_not(s->ctx, s->flow.site, flow_is_half_open(s->flow.state), source, limits);
 }
 
 /* A refusal because of too many flows sweeps for flows whose timeout is over. */
@@ -139,7 +150,7 @@ static __attribute__((noinline, cold)) enum drop refuse(struct setup *s, struct 
 	if (drop != DROP_SITE_RATE && room_make(s))
 		drop = ask_again(s, &source, use, limits);
 	if (drop != DROP_NONE) {
-		use->counters.refused += drop != DROP_TABLE_FULL;
+		use->counters.refused += drop != DROP_TABLE_FULL && !s->lacks_record;
 		use->counters.refused_source += drop == DROP_SOURCE_FLOWS;
 	}
 	return drop;
@@ -157,7 +168,7 @@ static ALWAYS_INLINE void count_flow(struct context *ctx, struct site_use *use,
 	counters_add(&use->counters.flows, change);
 	if (half_open != 0)
 		counters_add(&use->counters.half_open, half_open);
-	source_add(source, (uint32_t)change, (uint32_t)half_open);
+	source_add(source, change, half_open);
 }
 
 enum drop limits_take(struct setup *s)
@@ -169,7 +180,8 @@ enum drop limits_take(struct setup *s)
 	bool half_open = flow_is_half_open(s->flow.state);
 
 	if (drop == DROP_NONE)
-		drop = may_not(ctx, half_open, &source, use, &ctx->net->sites[s->flow.site].limits);
+		drop = may_not(ctx, s->flow.site, half_open, &source,
+			       &ctx->net->sites[s->flow.site].limits);
 	if (__builtin_expect(drop != DROP_NONE, 0)) {
 		drop = refuse(s, source, use, drop);
 		if (drop != DROP_NONE)
@@ -179,18 +191,18 @@ enum drop limits_take(struct setup *s)
 	return DROP_NONE;
 }
 
-static enum drop refuse_from_outside(const struct setup *s, const struct site_use *use,
-				     const struct site_limits *half)
+static enum drop refuse_from_outside(const struct setup *s, const struct site_limits *half)
 {
 	const struct source source = source_find(s->ctx->sources, &s->flow, s->six);
+	const struct totals t = totals_of(s->ctx, s->flow.site, &source);
 
-	if (use->counters.flows >= half->flows)
+	if (t.flows >= half->flows)
 		return DROP_SITE_FLOWS;
-	if (flow_is_half_open(s->flow.state) && use->counters.half_open >= half->half_open)
+	if (flow_is_half_open(s->flow.state) && t.half_open >= half->half_open)
 		return DROP_HALF_OPEN;
-	if (source_has_all(flow_is_half_open(s->flow.state), &source, use, half))
+	if (source_has_all(flow_is_half_open(s->flow.state), &t, half))
 		return DROP_SOURCE_FLOWS;
-	return use->spent_until_ns > s->ctx->now_ns + half->burst_ns ? DROP_SITE_RATE : DROP_NONE;
+	return t.spent_until_ns > s->ctx->now_ns + half->burst_ns ? DROP_SITE_RATE : DROP_NONE;
 }
 
 enum drop limits_take_from_outside(struct setup *s)
@@ -198,10 +210,10 @@ enum drop limits_take_from_outside(struct setup *s)
 	const struct site_limits half =
 		site_limits_from_outside(&s->ctx->net->sites[s->flow.site].limits);
 	struct site_use *use = &s->ctx->sites[s->flow.site];
-	enum drop drop = refuse_from_outside(s, use, &half);
+	enum drop drop = refuse_from_outside(s, &half);
 
 	if (drop != DROP_NONE && drop != DROP_SITE_RATE && room_make(s))
-		drop = refuse_from_outside(s, use, &half);
+		drop = refuse_from_outside(s, &half);
 	if (drop == DROP_NONE)
 		return limits_take(s);
 	use->counters.refused++;
@@ -220,9 +232,10 @@ void limits_release(struct context *ctx, const struct flow *flow, const struct f
 /* Undoes the step for a flow that was not made; also gives its token back. */
 void limits_undo(struct setup *s)
 {
+	struct site_use *use = &s->ctx->sites[s->flow.site];
+
 	limits_release(s->ctx, &s->flow, s->six);
-	s->ctx->sites[s->flow.site].spent_until_ns -=
-		s->ctx->net->sites[s->flow.site].limits.interval_ns;
+	set_spent(use, use->spent_until_ns - s->ctx->net->sites[s->flow.site].limits.interval_ns);
 }
 
 /* @n in sixteenths of @limit. */
@@ -240,14 +253,14 @@ static uint32_t max(uint32_t a, uint32_t b)
 static uint32_t pressure_on(struct context *ctx, const struct flow *f, const struct flow6 *six)
 {
 	const struct site_limits *l = network_limits(ctx->net, f->site);
-	const struct site_counters *site = &ctx->sites[f->site].counters;
 	const struct source source = source_find(ctx->sources, f, six);
-	uint32_t level = level_of(site->half_open, l->half_open, l->half_open_16ths);
+	const struct totals t = totals_of(ctx, f->site, &source);
+	uint32_t level = level_of(t.half_open, l->half_open, l->half_open_16ths);
 
-	level = max(level, level_of(site->flows, l->flows, l->flows_16ths));
-	level = max(level, level_of(source_half_open(&source), l->source_half_open,
-				    l->source_half_open_16ths));
-	return max(level, level_of(source_flows(&source), l->source_flows, l->source_flows_16ths));
+	level = max(level, level_of(t.flows, l->flows, l->flows_16ths));
+	level = max(level,
+		    level_of(t.source_half_open, l->source_half_open, l->source_half_open_16ths));
+	return max(level, level_of(t.source_flows, l->source_flows, l->source_flows_16ths));
 }
 
 uint16_t limits_half_open_s(void *arg, const struct flow_table *t, const struct flow *f)

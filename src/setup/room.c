@@ -51,6 +51,7 @@ void room_begin(struct context *ctx, const struct burst *b, unsigned n)
 	ctx->room.burst = b;
 	ctx->room.first_packets = (uint16_t)n;
 	ctx->room.sweeps = 0;
+	ctx->room.spills = 0;
 	ctx->room.knows_met[0] = ctx->room.knows_met[1] = false;
 }
 

@@ -41,6 +41,8 @@ static const struct step {
 
 enum { STEPS = ARRAY_SIZE(steps), FIRST_ALONE = 5 };
 
+enum { SPILLS_PER_BURST = 8 };
+
 /*
  * Refusals that the sender gets an answer for. All others are silent: their entry is 0, ANSWER_ARP,
  * which is no refusal.
@@ -222,10 +224,37 @@ static enum answer choose_answer(const struct setup *s, enum drop drop)
 	return errors_may_refuse(ctx, realm) ? (enum answer)answers[drop] : ANSWER_ARP;
 }
 
+/*
+ * Can another worker have room for the flow that this one refuses? One tunnel, whose packets all
+ * come by one queue, may so use the tables and ports of all workers. Each worker is tried once, and
+ * few packets of a burst are passed on, so that a flood is not multiplied.
+ */
+static bool spill(struct burst *b, const struct setup *s, enum drop drop)
+{
+	struct context *ctx = s->ctx;
+	bool lacks_room =
+		drop == DROP_TABLE_FULL || drop == DROP_EGRESS_EXHAUSTED || s->lacks_record;
+	const struct pool *pool = ctx->net->egress;
+
+	if (ctx->count <= 1 || !lacks_room || s->p->onramp == TUNNEL_NONE ||
+	    burst_tried(b, s->p) + 1 >= ctx->count || ctx->room.spills >= SPILLS_PER_BURST)
+		return false;
+	if (s->six == NULL && pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
+		return false; /* all flows of an endpoint are at one worker */
+	ctx->room.spills++;
+	ctx->counters.spilled++;
+	burst_spill(b, s->p, (uint16_t)(ctx->index + 1 < ctx->count ? ctx->index + 1 : 0));
+	return true;
+}
+
 static void refuse(struct burst *b, const struct setup *s, enum drop drop)
 {
-	enum answer answer = choose_answer(s, drop);
+	enum answer answer;
 
+	if (__builtin_expect(spill(b, s, drop), 0))
+		return;
+	s->ctx->sites[s->p->probe.key.realm].counters.refused += s->lacks_record;
+	answer = choose_answer(s, drop);
 	if (answers[drop] == ANSWER_EXHAUSTED)
 		s->ctx->sites[s->p->probe.key.realm].counters.no_room++;
 	if (answer == ANSWER_ARP) {

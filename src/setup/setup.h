@@ -19,6 +19,7 @@ struct setup {
 	uint32_t slice; /* choose, take: the slice of the egress port */
 	bool is_global; /* source: in a global prefix, so it is not translated (IPv6) */
 	bool has_candidate; /* choose: a port to try first */
+	bool lacks_record; /* limits: refused because of the reserve of this worker's table */
 	uint64_t return_hash; /* choose, take: hash of the flow's return key */
 	uint32_t record; /* insert: the record of the flow */
 };

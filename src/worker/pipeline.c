@@ -82,7 +82,7 @@ unsigned pipeline_run(struct context *ctx, struct burst *b)
 	unsigned n;
 
 	memset(b->n, 0, sizeof(b->n));
-	b->handed = b->detoured = 0;
+	b->handed = b->detoured = b->spilled = 0;
 	n = receive(ctx, b);
 	if (n == 0)
 		return 0;

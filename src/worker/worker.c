@@ -328,6 +328,7 @@ unsigned worker_turn(struct worker *w)
 void worker_advance_clock(struct worker *w, uint32_t seconds)
 {
 	clock_advance(&w->clock, seconds);
+	w->ctx.origin_ns = w->clock.origin_ns;
 	move_clock(w);
 }
 
@@ -520,7 +521,10 @@ static void meet_others(struct context *ctx)
 /* After the flow tables, whose secret it uses. */
 static bool create_sources(struct context *ctx)
 {
-	ctx->sources = limits_create_sources(flow_table_random(ctx->flows));
+	const uint8_t purpose = 0;
+
+	ctx->sources = limits_create_sources(
+		flow_table_hash(ctx->flows, FLOW_DOMAIN_SOURCE, &purpose, sizeof(purpose)));
 	return ctx->sources != NULL;
 }
 
@@ -537,6 +541,7 @@ struct worker *worker_create(const struct worker_config *config)
 	w->poll = config->poll;
 	clock_start(&w->clock, rte_rdtsc(), rte_get_tsc_hz(), mono_ns());
 
+	ctx->origin_ns = w->clock.origin_ns;
 	ctx->index = config->index;
 	ctx->count = config->count;
 	ctx->handover = config->handover;

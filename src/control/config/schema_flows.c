@@ -153,8 +153,8 @@ static const struct setting flow_rows[] = {
 	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &default_limit_block,
 		.reloadable = true,
-		.help = "Limits of every site that sets none itself. Each worker has an equal "
-			"part of a limit, rounded up.",
+		.help = "Limits of every site that sets none itself. A limit holds for all "
+			"workers together.",
 	}, {
 		.name = "refresh", .type = SETTING_CHOICE, AT(config, refresh),
 		.choices = refresh_names, .fallback = "both",

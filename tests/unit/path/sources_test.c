@@ -61,7 +61,7 @@ static void all_is_given_back(void **state)
 		for (uint32_t host = 0; host < HOSTS; host++) {
 			struct source source = find(s, (uint16_t)(host % 7), host, host % 3 == 0);
 
-			source_add(&source, (uint32_t)change, host % 2 ? (uint32_t)change : 0);
+			source_add(&source, change, host % 2 ? change : 0);
 		}
 	}
 	for (unsigned row = 0; row < SOURCE_ROWS; row++)
