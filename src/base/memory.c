@@ -18,6 +18,7 @@
 
 #define HUGE_SIZE (UINT64_C(2) << 20)
 #define SMALL_SIZE 4096
+#define LARGE_ROWS (UINT64_C(256) << 10) /* from here on huge pages save more than they waste */
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -69,26 +70,63 @@ static bool machine_has(size_t size)
 	return size <= available - available / 32;
 }
 
-static void *map_transparent(size_t size)
+/* @size is a multiple of 2 MiB. */
+static void *map_aligned(size_t size, int flags)
 {
 	size_t all = size + HUGE_SIZE;
-	uint8_t *raw, *mem;
+	uint8_t *mem, *raw = mmap(NULL, all, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	if (raw == MAP_FAILED)
+		return NULL;
+	mem = (uint8_t *)(((uintptr_t)raw + HUGE_SIZE - 1) & ~(uintptr_t)(HUGE_SIZE - 1));
+	if (mem > raw)
+		munmap(raw, (size_t)(mem - raw));
+	if (raw + all > mem + size)
+		munmap(mem + size, (size_t)(raw + all - (mem + size)));
+	return mem;
+}
+
+static void *map_transparent(size_t size)
+{
+	void *mem;
 
 	if (!machine_has(size)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	raw = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (raw == MAP_FAILED)
-		return NULL;
-
-	mem = (uint8_t *)(((uintptr_t)raw + HUGE_SIZE - 1) & ~(uintptr_t)(HUGE_SIZE - 1));
-	if (mem > raw)
-		munmap(raw, mem - raw);
-	if (raw + all > mem + size)
-		munmap(mem + size, raw + all - (mem + size));
-	madvise(mem, size, MADV_HUGEPAGE);
+	mem = map_aligned(size, 0);
+	if (mem != NULL)
+		madvise(mem, size, MADV_HUGEPAGE);
 	return mem;
+}
+
+void *memory_reserve(size_t size)
+{
+	return map_aligned(round_up(size), MAP_NORESERVE);
+}
+
+void memory_settle(void *mem, size_t size, size_t used)
+{
+	madvise(mem, round_up(size), MADV_HUGEPAGE);
+	madvise(mem, (used + SMALL_SIZE - 1) & ~(size_t)(SMALL_SIZE - 1), MADV_POPULATE_WRITE);
+}
+
+void *memory_rows(size_t size)
+{
+	void *mem = size < LARGE_ROWS ? memory_lines(size) : memory_reserve(size);
+
+	if (mem != NULL && size >= LARGE_ROWS)
+		memory_settle(mem, size, size);
+	return mem;
+}
+
+void memory_rows_free(void *mem, size_t size)
+{
+	if (size < LARGE_ROWS)
+		free(mem);
+	else
+		memory_unmap(mem, size);
 }
 
 static void touch(uint8_t *mem, size_t size)

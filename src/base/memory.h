@@ -22,6 +22,23 @@ void *memory_map(size_t size, enum memory_kind *kind);
 void memory_unmap(void *mem, size_t size); /* NULL is fine */
 
 /*
+ * For rows by id: zeroed, aligned to 2 MiB, and a page costs nothing until it is used. NULL if
+ * memory ran out. memory_unmap() ends it.
+ */
+void *memory_reserve(size_t size);
+
+/*
+ * Puts @size bytes from the start of reserved memory on transparent huge pages, and makes those of
+ * the first @used bytes now. What was written stays, and other threads may use the memory
+ * meanwhile. If the machine has no huge pages, they are small.
+ */
+void memory_settle(void *mem, size_t size, size_t used);
+
+/* Zeroed, on cache lines of its own; a large table is on transparent huge pages. NULL: none left. */
+void *memory_rows(size_t size);
+void memory_rows_free(void *mem, size_t size); /* NULL is fine */
+
+/*
  * Bytes that are available without swapping and that the control groups of this process allow;
  * UINT64_MAX: unknown.
  */

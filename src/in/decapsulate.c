@@ -23,6 +23,7 @@
 #include "in/decapsulate.h"
 #include "in/tag.h"
 #include "in/unknown.h"
+#include "path/prefetch.h"
 #include "tunnel/ecn.h"
 #include "tunnel/ipv6.h"
 #include "tunnel/kinds.h"
@@ -321,6 +322,8 @@ static ALWAYS_INLINE void decapsulate_sort(struct context *ctx, struct burst *b,
 
 void stage_decapsulate(struct context *ctx, struct burst *b)
 {
+	if (__builtin_expect(ctx->net->is_large, 0))
+		prefetch_onramps(ctx, b);
 	for (unsigned i = 0; i < b->n[STAGE_DECAPSULATE]; i++)
 		decapsulate_sort(ctx, b, b->list[STAGE_DECAPSULATE][i]);
 }

@@ -104,7 +104,7 @@ static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p
 	p->probe.key = (struct flow_key){
 		.src = wire_be32(ip + IPV4_SRC),
 		.dst = wire_be32(ip + IPV4_DST),
-		.realm = ctx->net->tunnels[p->onramp].site, /* tunnel 0: the Internet */
+		.realm = ctx->net->tunnel_sites[p->onramp], /* tunnel 0: the Internet */
 		.proto = ip[IPV4_PROTO],
 	};
 	p->tcp_flags = 0;

@@ -83,7 +83,7 @@ static enum drop parse(const struct context *ctx, struct packet *p, struct flow6
 		return drop;
 	p->l4 = chain.l4;
 	p->probe.key = (struct flow_key){
-		.realm = ctx->net->tunnels[p->onramp].site, /* tunnel 0: the Internet */
+		.realm = ctx->net->tunnel_sites[p->onramp], /* tunnel 0: the Internet */
 		.proto = chain.proto,
 	};
 	p->tcp_flags = 0;

@@ -8,11 +8,14 @@
  */
 #include "network/network.h"
 
+#include "base/memory.h"
 #include "network/index.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LARGE = 512 }; /* tunnels or sites; 256 bytes of tables each */
 
 /* Bits of the smallest table size that is at most half full with @n keys. */
 static unsigned table_bits(size_t n)
@@ -22,15 +25,6 @@ static unsigned table_bits(size_t n)
 	while ((size_t)1 << bits < 2 * n)
 		bits++;
 	return bits;
-}
-
-static void *lines(size_t n, size_t size)
-{
-	void *mem = aligned_alloc(CACHE_LINE, n * size);
-
-	if (mem != NULL)
-		memset(mem, 0, n * size);
-	return mem;
 }
 
 /* A copy of @from, or the numbers 1 to @n if it is NULL. NULL: memory ran out. */
@@ -121,8 +115,9 @@ static bool allocate(struct network *net, uint32_t slices)
 {
 	size_t tunnels = net->max_tunnel + (size_t)1, sites = net->max_site + (size_t)1;
 
-	net->tunnels = lines(tunnels, sizeof(struct tunnel));
-	net->headers6 = lines(tunnels, sizeof(struct tunnel_header6));
+	net->tunnels = memory_rows(tunnels * sizeof(struct tunnel));
+	net->tunnel_sites = calloc(tunnels, sizeof(net->tunnel_sites[0]));
+	net->headers6 = memory_rows(tunnels * sizeof(struct tunnel_header6));
 	net->tunnel_addresses6 = calloc(tunnels, sizeof(struct addr6));
 	net->tunnel_specs = calloc(tunnels, sizeof(net->tunnel_specs[0]));
 	net->sites = calloc(sites, sizeof(struct site));
@@ -130,9 +125,10 @@ static bool allocate(struct network *net, uint32_t slices)
 	net->pools = calloc(net->n_pools + 1, sizeof(struct pool));
 	net->addresses = calloc(net->n_addresses + 1, sizeof(struct egress_address));
 	net->slices = calloc(slices + 1, sizeof(struct slice));
-	return net->tunnels != NULL && net->headers6 != NULL && net->tunnel_addresses6 != NULL &&
-	       net->tunnel_specs != NULL && net->sites != NULL && net->site_specs != NULL &&
-	       net->pools != NULL && net->addresses != NULL && net->slices != NULL;
+	return net->tunnels != NULL && net->tunnel_sites != NULL && net->headers6 != NULL &&
+	       net->tunnel_addresses6 != NULL && net->tunnel_specs != NULL && net->sites != NULL &&
+	       net->site_specs != NULL && net->pools != NULL && net->addresses != NULL &&
+	       net->slices != NULL;
 }
 
 static bool allocate_index(struct network *net, uint32_t places)
@@ -148,7 +144,7 @@ static bool allocate_index(struct network *net, uint32_t places)
 	x->tunnel_mask = x->tunnel6_mask = (UINT32_C(1) << tunnel_bits) - 1;
 	x->address_shift = x->address6_shift = (uint8_t)(64 - address_bits);
 	x->address_mask = x->address6_mask = (UINT32_C(1) << address_bits) - 1;
-	x->tunnels = calloc(x->tunnel_mask + 1, sizeof(struct tunnel_slot));
+	x->tunnels = memory_rows((x->tunnel_mask + (size_t)1) * sizeof(struct tunnel_slot));
 	x->tunnels6 = calloc(x->tunnel6_mask + 1, sizeof(struct tunnel6_slot));
 	x->addresses = calloc(x->address_mask + 1, sizeof(struct address_slot));
 	x->addresses6 = calloc(x->address6_mask + 1, sizeof(struct address6_slot));
@@ -187,6 +183,7 @@ static int compile(struct network *net, const struct network_ids *ids)
 	if (!allocate(net, slices) || !allocate_index(net, places) || !network_make_globals(net))
 		return -ENOMEM;
 
+	net->is_large = net->n_tunnels > LARGE || net->n_sites > LARGE;
 	net->n_addresses = 0; /* counted up again while they are compiled */
 	network_compile_sites(net);
 	network_compile_pools(net);
@@ -220,7 +217,7 @@ static void destroy_index(struct network_index *x)
 {
 	if (x == NULL)
 		return;
-	free(x->tunnels);
+	memory_rows_free(x->tunnels, (x->tunnel_mask + (size_t)1) * sizeof(struct tunnel_slot));
 	free(x->tunnels6);
 	free(x->ends);
 	free(x->addresses);
@@ -235,11 +232,14 @@ static void destroy_index(struct network_index *x)
 
 void network_destroy(struct network *net)
 {
+	size_t tunnels = net == NULL ? 0 : net->max_tunnel + (size_t)1;
+
 	if (net == NULL)
 		return;
 	destroy_index(net->index);
-	free(net->tunnels);
-	free(net->headers6);
+	memory_rows_free(net->tunnels, tunnels * sizeof(struct tunnel));
+	free(net->tunnel_sites);
+	memory_rows_free(net->headers6, tunnels * sizeof(struct tunnel_header6));
 	free(net->tunnel_addresses6);
 	free(net->tunnel_specs);
 	free(net->tunnel_ids);

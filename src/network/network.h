@@ -162,6 +162,8 @@ struct pool {
 
 struct network {
 	struct network_spec spec; /* names and other data not needed by packets; borrowed */
+	bool is_large; /* the rows of its tunnels and sites do not stay in the cache */
+	uint16_t *tunnel_sites; /* [max_tunnel + 1]: of each tunnel; SITE_INTERNET: no tunnel */
 	struct tunnel *tunnels; /* [max_tunnel + 1], by id; site 0: no tunnel has the id */
 	struct addr6 *tunnel_addresses6; /* [max_tunnel + 1]: our IPv6 address inside; zero: none */
 	struct tunnel_header6 *headers6; /* [max_tunnel + 1]; zero: over IPv4 */
@@ -231,7 +233,17 @@ const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_
 uint16_t network_find_tunnel(const struct network *net, be32_t local, be32_t remote, bool has_key,
 			     uint32_t key);
 
-/* The same for outer IPv6. */
+struct tunnel_slot; /* index.h */
+
+/*
+ * Where network_find_tunnel() begins to search, for a prefetch; and the tunnel that is there: most
+ * often the one searched for, else another one, or TUNNEL_NONE.
+ */
+const struct tunnel_slot *network_tunnel_place(const struct network *net, be32_t local,
+					       be32_t remote, bool has_key, uint32_t key);
+uint16_t network_tunnel_guess(const struct tunnel_slot *place);
+
+/* network_find_tunnel() for outer IPv6. */
 uint16_t network_find_tunnel6(const struct network *net, const struct addr6 *local,
 			      const struct addr6 *remote, bool has_key, uint32_t key);
 

@@ -2,21 +2,23 @@
  * The table of nexthops: see nexthop.h.
  *
  * The table has room for every id, so no index needs a check; pages without an id in use are never
- * touched. Substitutes are resolved here. A tunnel that is down or removed gets the content of the
+ * touched, unless there are so many ids that a huge page serves them better. Substitutes are resolved here. A tunnel that is down or removed gets the content of the
  * first nexthop along its chain of substitutes that works. If none works, it gets the content of
  * the first that exists, which may be itself. A chain that is a loop leads to nothing.
  */
 #include "network/nexthop.h"
 
+#include "base/memory.h"
 #include "base/wire.h"
 #include "network/ids.h"
 #include "network/network.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { UNKNOWN = 0, ON_THE_WAY = UINT16_MAX, NOTHING = UINT16_MAX - 1 }; /* values in a memo */
+
+enum { MANY = 4096 /* ids: from here on the table is on a huge page */ };
 
 static_assert((int)NOTHING > (int)NEXTHOP_HAIRPIN, "no nexthop has these ids");
 
@@ -159,13 +161,14 @@ static void set_reserved(struct nexthop *at)
 		(struct nexthop){.kind = NEXTHOP_KIND_HAIRPIN, .mtu = NEXTHOP_MTU_ANY};
 }
 
-/* Most of its memory is never touched. */
-static struct nexthops *allocate(void)
+/* With few ids most of its memory is never touched. */
+static struct nexthops *allocate(size_t n)
 {
-	void *t = mmap(NULL, sizeof(struct nexthops), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct nexthops *t = memory_reserve(sizeof(*t));
 
-	return t == MAP_FAILED ? NULL : t;
+	if (t != NULL && n >= MANY)
+		memory_settle(t, sizeof(t->at), n * sizeof(t->at[0]));
+	return t;
 }
 
 static int copy_macs(struct nexthops *t, const struct nexthops_spec *spec)
@@ -180,7 +183,7 @@ static int copy_macs(struct nexthops *t, const struct nexthops_spec *spec)
 
 struct nexthops *nexthops_create(const struct nexthops_spec *spec)
 {
-	struct nexthops *t = allocate();
+	struct nexthops *t = allocate(spec->n);
 
 	assert(spec->n <= NEXTHOP_LAST + 1);
 	if (t == NULL)
@@ -201,5 +204,5 @@ void nexthops_destroy(struct nexthops *t)
 		return;
 	routes_fini(&t->routes);
 	free(t->macs);
-	munmap(t, sizeof(*t));
+	memory_unmap(t, sizeof(*t));
 }

@@ -89,9 +89,9 @@ struct nexthops_spec {
 };
 
 struct nexthops {
+	struct nexthop at[NEXTHOP_IDS]; /* first: it is one huge page where many ids are in use */
 	struct routes routes;
 	uint8_t (*macs)[6]; /* by port: our Ethernet address in ARP and ND answers */
-	_Alignas(CACHE_LINE) struct nexthop at[NEXTHOP_IDS];
 };
 
 /* NULL if memory ran out. Control thread. */

@@ -38,6 +38,19 @@ uint16_t network_find_tunnel(const struct network *net, be32_t local, be32_t rem
 	}
 }
 
+const struct tunnel_slot *network_tunnel_place(const struct network *net, be32_t local,
+					       be32_t remote, bool has_key, uint32_t key)
+{
+	const struct network_index *x = net->index;
+
+	return &x->tunnels[hash_tunnel(x, local, remote, has_key, key) & x->tunnel_mask];
+}
+
+uint16_t network_tunnel_guess(const struct tunnel_slot *place)
+{
+	return place->tunnel;
+}
+
 uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer)
 {
 	uint16_t overhead = net->tunnels[tunnel].header_len;
@@ -99,6 +112,7 @@ void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_
 			    uint16_t site)
 {
 	compile_tunnel(&net->tunnels[id], &net->headers6[id], spec, site);
+	net->tunnel_sites[id] = site;
 	net->tunnel_addresses6[id] = address6_of(spec);
 	net->tunnel_specs[id] = spec;
 }

@@ -8,6 +8,7 @@
 #include "base/wire.h"
 #include "flow/window.h"
 #include "path/family.h"
+#include "path/prefetch.h"
 #include "path/resolve.h"
 #include "path/totals.h"
 
@@ -232,6 +233,8 @@ static inline void forward_out(struct context *ctx, struct burst *b, struct pack
 static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
 				      struct flow_table *flows, const struct family *y)
 {
+	if (unlikely(ctx->net->is_large))
+		prefetch_returns(ctx, b, y->forward, flows);
 	for (unsigned i = 0; i < b->n[y->forward]; i++) {
 		struct packet *p = b->list[y->forward][i];
 		struct flow *f = flow_table_at(flows, p->probe.record);

@@ -3,7 +3,9 @@
 
 #include "base/drop.h"
 #include "base/ended.h"
+#include "base/types.h"
 
+#include <assert.h>
 #include <stdint.h>
 
 struct tunnel_counters {
@@ -12,7 +14,10 @@ struct tunnel_counters {
 	uint64_t drops; /* dropped packets that came out of it or were to go into it */
 	uint64_t keepalives_answered; /* keepalives of the far end, sent back */
 	uint64_t keepalives_heard; /* answers to ours */
+	uint64_t pad;
 };
+
+static_assert(sizeof(struct tunnel_counters) == CACHE_LINE, "a packet reads one line of them");
 
 struct port_counters {
 	uint64_t rx_packets, rx_bytes;

@@ -8,6 +8,7 @@
 
 #include "path/context.h"
 #include "setup/setup.h"
+#include "worker/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct worker_next *next_create(const struct context *ctx, const struct network 
 		worker_destroy_next(next);
 		return NULL;
 	}
+	rows_settle(ctx, net);
 	return next;
 }
 

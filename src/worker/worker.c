@@ -34,6 +34,7 @@
 #include "worker/next.h"
 #include "worker/pipeline.h"
 #include "worker/query.h"
+#include "worker/rows.h"
 #include "worker/take_port.h"
 
 #include <errno.h>
@@ -546,17 +547,13 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->count = config->count;
 	ctx->handover = config->handover;
 	ctx->moved = endpoint_moved;
-	/* one entry for every possible number; pages without used numbers cost nothing */
-	ctx->tunnels = calloc(SPEC_TUNNELS_MAX + 1, sizeof(ctx->tunnels[0]));
-	ctx->keepalives_until_ns =
-		calloc(SPEC_TUNNELS_MAX + 1, sizeof(ctx->keepalives_until_ns[0]));
 	ctx->egress = egress_create(config->snapshot->net, config->flows_capacity, config->index,
 				    config->count);
 	ctx->sites = limits_create();
 	ctx->reassembly = reassembly_create();
 	ctx->unknown = memory_lines(sizeof(*ctx->unknown));
-	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->tunnels == NULL ||
-	    ctx->keepalives_until_ns == NULL || ctx->egress == NULL || ctx->sites == NULL ||
+	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->egress == NULL ||
+	    ctx->sites == NULL || !rows_create(ctx, config->snapshot->net) ||
 	    !create_ports(ctx, config) || !create_qsbr(w) || !create_table(ctx, config) ||
 	    !create_remotes(ctx, config) || !create_sources(ctx)) {
 		int error = errno;
@@ -584,8 +581,7 @@ void worker_destroy(struct worker *w)
 	reassembly_destroy(w->ctx.reassembly);
 	free(w->ctx.unknown);
 	remotes_destroy(w->ctx.remotes);
-	free(w->ctx.tunnels);
-	free(w->ctx.keepalives_until_ns);
+	rows_destroy(&w->ctx);
 	free(w->ctx.sites);
 	free(w->ctx.sources);
 	free(w->ctx.ports);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,49 @@ static void test_lines(void **state)
 	}
 }
 
+static bool is_there(const unsigned char *at)
+{
+	unsigned char in = 0;
+
+	assert_int_equal(mincore((void *)at, 4096, &in), 0);
+	return in & 1;
+}
+
+/* Reserved memory costs nothing until it is used or settled, and settling keeps what is there. */
+static void test_reserve(void **state)
+{
+	unsigned char *mem = memory_reserve(5 * MIB);
+
+	assert_non_null(mem);
+	assert_int_equal((uintptr_t)mem % (2 * MIB), 0);
+	assert_false(is_there(mem));
+	mem[4096] = 9;
+	memory_settle(mem, 4 * MIB, 3 * MIB);
+	assert_int_equal(mem[4096], 9);
+	assert_true(is_there(mem + 3 * MIB - 4096));
+	assert_false(is_there(mem + 5 * MIB - 4096));
+	assert_int_equal(mem[0] | mem[3 * MIB - 1] | mem[5 * MIB - 1], 0);
+	memory_unmap(mem, 5 * MIB);
+}
+
+static void test_rows(void **state)
+{
+	static const size_t sizes[] = {64, 256 * 1024 - 64, 256 * 1024, 3 * MIB};
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned char *mem = memory_rows(sizes[i]);
+
+		assert_non_null(mem);
+		assert_int_equal((uintptr_t)mem % 64, 0);
+		for (size_t k = 0; k < sizes[i]; k++)
+			assert_int_equal(mem[k], 0);
+		memset(mem, 1, sizes[i]);
+		memory_rows_free(mem, sizes[i]);
+	}
+	memory_rows_free(NULL, 64);
+	memory_rows_free(NULL, 3 * MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -72,6 +116,8 @@ int main(void)
 		cmocka_unit_test(test_available),
 		cmocka_unit_test(test_more_than_there_is),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,7 @@ static void test_tunnels(void **state)
 static void test_many_tunnels(void **state)
 {
 	enum { MANY = 50000 };
+	unsigned guessed = 0;
 	struct spec_tunnel *tunnels = calloc(MANY, sizeof(*tunnels));
 	struct spec_site site = {.name = "many", .tunnels = tunnels, .n_tunnels = MANY};
 	uint64_t dice = 11;
@@ -75,7 +76,13 @@ static void test_many_tunnels(void **state)
 				 i + 1);
 		assert_int_equal(network_find_tunnel(net, local, remote, true, t->key | 1),
 				 TUNNEL_NONE);
+		assert_int_equal(net->tunnel_sites[i + 1], 1);
+		guessed += network_tunnel_guess(network_tunnel_place(net, local, remote, t->has_key,
+								     t->key)) == i + 1;
 	}
+	assert_in_range(guessed, MANY * 3 / 4, MANY); /* the first place is most often right */
+	assert_true(net->is_large);
+	assert_int_equal(net->tunnel_sites[TUNNEL_NONE], SITE_INTERNET);
 	network_destroy(net);
 	free(tunnels);
 }

@@ -1,0 +1,31 @@
+/* Rows by id: see rows.h. */
+#include "worker/rows.h"
+
+#include "base/memory.h"
+#include "path/context.h"
+
+#define COUNTERS_SIZE ((SPEC_TUNNELS_MAX + 1) * sizeof(struct tunnel_counters))
+#define TOKENS_SIZE ((SPEC_TUNNELS_MAX + 1) * sizeof(uint64_t))
+
+bool rows_create(struct context *ctx, const struct network *net)
+{
+	ctx->tunnels = memory_reserve(COUNTERS_SIZE);
+	ctx->keepalives_until_ns = memory_reserve(TOKENS_SIZE);
+	if (ctx->tunnels == NULL || ctx->keepalives_until_ns == NULL)
+		return false;
+	rows_settle(ctx, net);
+	return true;
+}
+
+void rows_settle(const struct context *ctx, const struct network *net)
+{
+	if (net->is_large)
+		memory_settle(ctx->tunnels, COUNTERS_SIZE,
+			      (net->max_tunnel + 1) * sizeof(ctx->tunnels[0]));
+}
+
+void rows_destroy(struct context *ctx)
+{
+	memory_unmap(ctx->tunnels, COUNTERS_SIZE);
+	memory_unmap(ctx->keepalives_until_ns, TOKENS_SIZE);
+}
