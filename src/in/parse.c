@@ -3,8 +3,8 @@
  *
  * The checks are those of RFC 1812 section 5.2.2 for IPv4, and for TCP, UDP and ICMP that the
  * header is there and as long as it says. Transport checksums are left to the end hosts: rewriting
- * updates them by difference, so a wrong checksum stays wrong. A checksum that a neighbour left
- * unfinished is finished first (in/partial.c).
+ * updates them by difference, so a wrong checksum stays wrong. A partial checksum is completed
+ * first (in/partial.c).
  */
 #include "in/stages.h"
 

@@ -22,7 +22,7 @@ static_assert(sizeof(struct tunnel_counters) == CACHE_LINE, "a packet reads one 
 struct port_counters {
 	uint64_t rx_packets, rx_bytes;
 	uint64_t tx_packets, tx_bytes;
-	uint64_t partial; /* received with a partial checksum, which we finished */
+	uint64_t partial; /* received with a partial checksum, which was completed */
 	uint64_t cut; /* received shorter than their IP header says, and dropped */
 };
 

@@ -23,7 +23,7 @@ const struct route_field status_fields[] = {
 	{"ports[].tx_packets", FIELD_INTEGER, "sent"},
 	{"ports[].tx_bytes", FIELD_INTEGER, "sent"},
 	{"ports[].partial_checksums", FIELD_INTEGER,
-	 "received with an incomplete checksum; completed here"},
+	 "received with a partial checksum, which was completed here"},
 	{"ports[].cut", FIELD_INTEGER, "received shorter than their IP header says, and dropped"},
 	{"ports[].kernel.tunnel", FIELD_INTEGER, "tunnel packets that were taken from the kernel"},
 	{"ports[].kernel.egress", FIELD_INTEGER, "the same, to egress addresses and prefixes"},

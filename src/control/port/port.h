@@ -234,7 +234,7 @@ void port_queue_hint(const struct port *port, unsigned workers, char hint[PORT_H
 
 /*
  * Checks the counters of all ports every second. Raises an alarm when packets are lost or arrive
- * with an incomplete checksum. NULL if memory ran out. Control thread.
+ * with a partial checksum. NULL if memory ran out. Control thread.
  */
 struct port_watch *port_watch_create(struct event_base *base, const struct port_set *set,
 				     struct worker *const *workers, size_t n_workers);

@@ -1,6 +1,6 @@
 /*
  * Raises an alarm when a port begins to lose packets, or to receive truncated packets or packets
- * with an incomplete checksum; clears it when that has ended.
+ * with a partial checksum; clears it when that has ended.
  *
  * The counters of each port are read once a second. An alarm stands while one of them rises, and
  * for QUIET_S seconds after that. So occasional losses are one alarm, not many.
@@ -110,7 +110,7 @@ static void look_at_checksums(struct rise *rise, uint64_t partial, const char *n
 	if (turn == IT_RISES)
 		alarm_raise(alarms, ALARM_PARTIAL_CHECKSUMS, name,
 			    "a neighbour sent %" PRIu64
-			    " packets with incomplete checksums; they are completed here, but the "
+			    " packets with partial checksums; they are completed here, but the "
 			    "first may be lost",
 			    partial);
 	else if (turn == IT_HAS_ENDED)
