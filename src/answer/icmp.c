@@ -139,7 +139,7 @@ static void make_reset(struct packet *p)
 }
 
 /* DROP_NONE if the answer may be sent. */
-static enum drop refuse(struct context *ctx, struct packet *p)
+static enum drop icmp_refuse(struct context *ctx, struct packet *p)
 {
 	enum drop drop = p->answer == ANSWER_UNREACHABLE ? (enum drop)p->refusal
 							 : answer_infos[p->answer].drop;
@@ -155,7 +155,7 @@ static enum drop refuse(struct context *ctx, struct packet *p)
 /*
  * An echo reply is as long as its request, and an error has up to 576 bytes: the MTU may be less.
  */
-static bool is_too_big(const struct context *ctx, const struct packet *p)
+static bool icmp_is_too_big(const struct context *ctx, const struct packet *p)
 {
 	return p->len > ctx->nexthops->at[p->nexthop].mtu;
 }
@@ -164,7 +164,7 @@ void stage_answer(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ANSWER]; i++) {
 		struct packet *p = b->list[STAGE_ANSWER][i];
-		enum drop drop = refuse(ctx, p);
+		enum drop drop = icmp_refuse(ctx, p);
 
 		if (drop != DROP_NONE) {
 			burst_drop(b, p, drop);
@@ -178,7 +178,7 @@ void stage_answer(struct context *ctx, struct burst *b)
 			make_reset(p);
 		else
 			make_error(ctx, p, answer_infos[p->answer].icmp);
-		if (is_too_big(ctx, p))
+		if (icmp_is_too_big(ctx, p))
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else
 			burst_pass(b, STAGE_ENCAPSULATE, p);

@@ -157,7 +157,7 @@ static bool is_sound(const struct packet *p, const struct flow6_key *key)
 }
 
 /* DROP_NONE if the answer was made. */
-static enum drop answer(struct context *ctx, struct packet *p, const struct flow6_key *key)
+static enum drop icmp6_answer(struct context *ctx, struct packet *p, const struct flow6_key *key)
 {
 	bool is_reset = p->answer == ANSWER_RESET;
 	struct addr6 from = is_reset ? key->dst : our_address(ctx, p, key);
@@ -185,7 +185,7 @@ static enum drop answer(struct context *ctx, struct packet *p, const struct flow
  * Only an echo reply can be too big: it is as long as its request. We are its source, so it is
  * fragmented.
  */
-static bool is_too_big(const struct context *ctx, const struct packet *p)
+static bool icmp6_is_too_big(const struct context *ctx, const struct packet *p)
 {
 	return p->onramp != TUNNEL_NONE && (p->len > ctx->nexthops->at[p->nexthop].mtu ||
 					    (p->fragment_limit != 0 && p->len > p->fragment_limit));
@@ -195,11 +195,11 @@ void stage_answer6(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ANSWER6]; i++) {
 		struct packet *p = b->list[STAGE_ANSWER6][i];
-		enum drop drop = answer(ctx, p, burst_key6(b, p));
+		enum drop drop = icmp6_answer(ctx, p, burst_key6(b, p));
 
 		if (drop != DROP_NONE)
 			burst_drop(b, p, drop);
-		else if (is_too_big(ctx, p))
+		else if (icmp6_is_too_big(ctx, p))
 			burst_fragment(b, p, FRAGMENT_AS_IS);
 		else
 			burst_pass(b, STAGE_ENCAPSULATE6, p);

@@ -95,7 +95,7 @@ static bool find_mount(const char *proc, const struct version *v, char *root, ch
 }
 
 /* One number; "max", and what cannot be read, is UINT64_MAX. */
-static uint64_t read_number(const char *folder, const char *file)
+static uint64_t cgroup_read_number(const char *folder, const char *file)
 {
 	char name[3 * PATH_MAX];
 	uint64_t value = UINT64_MAX;
@@ -130,7 +130,8 @@ static uint64_t read_cache(const char *folder, const struct version *v)
 
 static uint64_t left_in(const char *folder, const struct version *v)
 {
-	uint64_t limit = read_number(folder, v->limit), use = read_number(folder, v->use), cache;
+	uint64_t limit = cgroup_read_number(folder, v->limit),
+		 use = cgroup_read_number(folder, v->use), cache;
 
 	if (limit == UINT64_MAX || use == UINT64_MAX)
 		return UINT64_MAX;

@@ -81,7 +81,7 @@ static size_t format_line(char out[LINE_SIZE], enum log_level level, const char 
 }
 
 /* Blocks until it is written. False: there is no reader any more. */
-static bool write_all(const char *text, size_t len)
+static bool log_write_all(const char *text, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(STDERR_FILENO, text, len);
@@ -109,7 +109,7 @@ static void put(const char *line, size_t len)
 }
 
 /* Takes whole lines out of the ring; their length. */
-static size_t take(char chunk[CHUNK_SIZE])
+static size_t log_take(char chunk[CHUNK_SIZE])
 {
 	size_t len = 0, whole = 0;
 
@@ -150,7 +150,7 @@ static void say_lost(uint64_t lost)
 	size_t len = format_lost(line, "%ju lines of the log were lost: nobody read it in time",
 				 (uintmax_t)lost);
 
-	if (write_all(line, len)) {
+	if (log_write_all(line, len)) {
 		pthread_mutex_lock(&queue.lock);
 		queue.lost -= lost;
 		pthread_mutex_unlock(&queue.lock);
@@ -169,11 +169,11 @@ static void *run_writer(void *arg)
 
 		while (queue.head == queue.tail)
 			pthread_cond_wait(&queue.filled, &queue.lock);
-		len = take(chunk);
+		len = log_take(chunk);
 		queue.writing = true;
 		pthread_mutex_unlock(&queue.lock);
 
-		ok = write_all(chunk, len);
+		ok = log_write_all(chunk, len);
 
 		pthread_mutex_lock(&queue.lock);
 		if (!ok)
@@ -205,7 +205,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 
 	pthread_mutex_lock(&queue.lock);
 	if (!queue.started) {
-		write_all(line, len);
+		log_write_all(line, len);
 	} else if (queue.stopped || RING_SIZE - (queue.head - queue.tail) < len) {
 		queue.lost++;
 	} else {

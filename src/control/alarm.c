@@ -60,7 +60,7 @@ static bool same_subject(const char *a, const char *b)
 	return strncmp(a, b, ALARM_SUBJECT_SIZE - 1) == 0;
 }
 
-static struct alarm *find(const struct alarms *a, enum alarm_kind kind, const char *subject)
+static struct alarm *alarm_find(const struct alarms *a, enum alarm_kind kind, const char *subject)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		const struct alarm *alarm = &a->list[i];
@@ -116,7 +116,8 @@ static void note_begin(struct alarms *a, const struct alarm *alarm)
 	row->held_back = 0;
 }
 
-static void begin(struct alarms *a, enum alarm_kind kind, const char *subject, const char *text)
+static void alarm_begin(struct alarms *a, enum alarm_kind kind, const char *subject,
+			const char *text)
 {
 	struct alarm *alarm;
 
@@ -144,11 +145,11 @@ void alarm_raise(struct alarms *a, enum alarm_kind kind, const char *subject, co
 		log_begin(kind, subject, text, 0);
 		return;
 	}
-	alarm = find(a, kind, subject);
+	alarm = alarm_find(a, kind, subject);
 	if (alarm != NULL)
 		memcpy(alarm->text, text, sizeof(text));
 	else
-		begin(a, kind, subject, text);
+		alarm_begin(a, kind, subject, text);
 }
 
 /* Ends alarm @i. */
@@ -165,7 +166,7 @@ static void end(struct alarms *a, size_t i)
 
 void alarm_clear(struct alarms *a, enum alarm_kind kind, const char *subject)
 {
-	const struct alarm *alarm = a == NULL ? NULL : find(a, kind, subject);
+	const struct alarm *alarm = a == NULL ? NULL : alarm_find(a, kind, subject);
 
 	if (alarm != NULL)
 		end(a, (size_t)(alarm - a->list));
@@ -180,7 +181,7 @@ void alarm_clear_all(struct alarms *a, enum alarm_kind kind)
 
 bool alarm_stands(const struct alarms *a, enum alarm_kind kind, const char *subject)
 {
-	return a != NULL && find(a, kind, subject) != NULL;
+	return a != NULL && alarm_find(a, kind, subject) != NULL;
 }
 
 size_t alarms_count(const struct alarms *a)

@@ -338,7 +338,7 @@ static void address_gained(void *arg, size_t port, const struct addr6 *addr)
 	enqueue(addr, &a->list[port]);
 }
 
-static int start(struct announcer *a)
+static int announce_start(struct announcer *a)
 {
 	static const struct timeval second = {.tv_sec = 1};
 
@@ -369,7 +369,7 @@ struct announcer *announcer_create(struct event_base *base, struct port_set *por
 	if (a == NULL)
 		return NULL;
 	*a = (struct announcer){.base = base, .ports = ports, .alarms = alarms, .fd = -1};
-	ret = start(a);
+	ret = announce_start(a);
 	if (ret != 0) {
 		announcer_destroy(a);
 		errno = -ret;

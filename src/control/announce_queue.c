@@ -14,7 +14,7 @@ enum { ROOM_FIRST = 64 };
 /* Gaps before the second and the third announcement. */
 static const uint64_t gaps_ms[ANNOUNCE_TIMES] = {0, 1000, 2000};
 
-static int grow(struct announce_ring *r)
+static int announce_queue_grow(struct announce_ring *r)
 {
 	size_t room = r->room == 0 ? ROOM_FIRST : 2 * r->room;
 	struct announce_entry *entries = calloc(room, sizeof(entries[0]));
@@ -28,9 +28,9 @@ static int grow(struct announce_ring *r)
 	return 0;
 }
 
-static int push(struct announce_ring *r, const struct addr6 *addr, uint64_t due_ms)
+static int announce_queue_push(struct announce_ring *r, const struct addr6 *addr, uint64_t due_ms)
 {
-	if (r->n == r->room && grow(r) != 0)
+	if (r->n == r->room && announce_queue_grow(r) != 0)
 		return -ENOMEM;
 	r->entries[(r->first + r->n++) % r->room] = (struct announce_entry){*addr, due_ms};
 	return 0;
@@ -38,7 +38,7 @@ static int push(struct announce_ring *r, const struct addr6 *addr, uint64_t due_
 
 int announce_queue_add(struct announce_queue *q, const struct addr6 *addr, uint64_t now_ms)
 {
-	return push(&q->rings[0], addr, now_ms);
+	return announce_queue_push(&q->rings[0], addr, now_ms);
 }
 
 static bool pop(struct announce_ring *r, uint64_t now_ms, struct addr6 *addr)
@@ -59,7 +59,7 @@ bool announce_queue_take(struct announce_queue *q, uint64_t now_ms, struct addr6
 		if (!pop(&q->rings[i], now_ms, addr))
 			continue;
 		if (i + 1 < ANNOUNCE_TIMES)
-			push(&q->rings[i + 1], addr, now_ms + gaps_ms[i + 1]);
+			announce_queue_push(&q->rings[i + 1], addr, now_ms + gaps_ms[i + 1]);
 		*nth = i;
 		return true;
 	}

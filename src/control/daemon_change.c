@@ -103,7 +103,7 @@ int daemon_start_network(struct daemon *d, struct err_list *errs)
 /* --- changes ---------------------------------------------------------------------------------- */
 
 /* The first port with a kernel behind it may have come. */
-static void follow(void *arg, const struct config *config, const struct network *net)
+static void daemon_change_follow(void *arg, const struct config *config, const struct network *net)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
 	struct daemon *d = arg;
@@ -130,7 +130,7 @@ int daemon_start_changes(struct daemon *d, struct err_list *errs)
 		.neighbours = d->neighbours,
 		.paths = d->paths,
 		.keepalives = d->keepalives,
-		.follow = follow,
+		.follow = daemon_change_follow,
 		.done = save_identities,
 		.arg = d,
 	};

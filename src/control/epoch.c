@@ -32,7 +32,7 @@ static uint32_t random_number(void)
 }
 
 /* False: the file contains no number. */
-static bool read_number(const char *path, uint32_t *number)
+static bool epoch_read_number(const char *path, uint32_t *number)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	char text[TEXT_SIZE] = "", *end;
@@ -58,7 +58,7 @@ static void make_folder(const char *path)
 	mkdir(dirname(copy), 0755);
 }
 
-static int write_all(int fd, const char *text)
+static int epoch_write_all(int fd, const char *text)
 {
 	ssize_t n = (ssize_t)strlen(text);
 
@@ -78,7 +78,7 @@ static int write_number(const char *path, uint32_t number)
 	fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -1;
-	ret = write_all(fd, text);
+	ret = epoch_write_all(fd, text);
 	close(fd);
 	if (ret == 0)
 		ret = rename(new_path, path);
@@ -91,7 +91,7 @@ uint32_t epoch_next(const char *path, struct alarms *alarms)
 {
 	uint32_t number;
 
-	if (!read_number(path, &number))
+	if (!epoch_read_number(path, &number))
 		number = random_number();
 	number++;
 	if (write_number(path, number) < 0)

@@ -59,7 +59,8 @@ struct keepalives {
 };
 
 /* Makes the outer and the inner headers; for the inner ones the ends are swapped. */
-static struct tunnel_outside ends_of(const struct network *net, uint16_t tunnel, bool back)
+static struct tunnel_outside keepalive_ends_of(const struct network *net, uint16_t tunnel,
+					       bool back)
 {
 	const struct tunnel *t = &net->tunnels[tunnel];
 	struct addr6 local = network_tunnel_local(net, tunnel);
@@ -94,8 +95,8 @@ size_t keepalive_make(const struct network *net, uint16_t tunnel, uint8_t out[KE
 {
 	bool six = net->tunnels[tunnel].outer == OUTER_IPV6;
 	size_t ip_len = six ? IPV6_LEN : IPV4_LEN;
-	struct tunnel_outside outer = ends_of(net, tunnel, false),
-			      back = ends_of(net, tunnel, true);
+	struct tunnel_outside outer = keepalive_ends_of(net, tunnel, false),
+			      back = keepalive_ends_of(net, tunnel, true);
 	size_t at = gre_make_header(out, &outer), len = at + gre_make_header(out + at, &back);
 
 	wire_put_be16(out + ip_len + GRE_TYPE_AT, htons(six ? ETHER_IPV6 : ETHER_IPV4));
@@ -169,7 +170,7 @@ static void say_silent(struct keepalives *k, uint16_t id)
 			    "%u keepalives in a row were not answered", life->unanswered);
 }
 
-static void tick(evutil_socket_t fd, short what, void *arg)
+static void keepalive_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct keepalives *k = arg;
 	uint64_t now = mono_ms();
@@ -318,7 +319,7 @@ struct keepalives *keepalives_create(struct event_base *base, const struct netwo
 		.fd6 = -1,
 		.lives = calloc(SPEC_TUNNELS_MAX + 1, sizeof(k->lives[0])),
 		.ids = calloc(SPEC_TUNNELS_MAX, sizeof(k->ids[0])),
-		.tick = event_new(base, -1, EV_PERSIST, tick, k),
+		.tick = event_new(base, -1, EV_PERSIST, keepalive_tick, k),
 	};
 	if (k->lives != NULL && k->ids != NULL && k->tick != NULL) {
 		take_lives(k, mono_ms());

@@ -120,7 +120,7 @@ struct ids *registry_sites(struct registry *r)
 
 /* --- a plan ----------------------------------------------------------------------------------- */
 
-static int allocate(struct registry *r, const struct network_spec *spec)
+static int registry_allocate(struct registry *r, const struct network_spec *spec)
 {
 	size_t tunnels = count_tunnels(spec);
 	size_t retired = r->n_retired + r->book.n_tunnels;
@@ -252,7 +252,7 @@ static int find_successors(struct registry *r)
 static int plan(struct registry *r, const struct network_spec *spec)
 {
 	struct match m;
-	int ret = allocate(r, spec);
+	int ret = registry_allocate(r, spec);
 
 	if (ret != 0)
 		return ret;

@@ -54,7 +54,7 @@ static void write_tunnel(FILE *out, const struct spec_tunnel *t, uint16_t id)
 	fprintf(out, "tunnel %u %s %s %s %s\n", id, local, remote, key, t->name);
 }
 
-static void write_all(FILE *out, const struct registry_book *book)
+static void registry_file_write_all(FILE *out, const struct registry_book *book)
 {
 	const uint16_t *tunnel = book->tunnels;
 
@@ -89,7 +89,7 @@ static int write_file(int fd, const struct registry_book *book)
 		close(fd);
 		return ret;
 	}
-	write_all(out, book);
+	registry_file_write_all(out, book);
 	if (fflush(out) != 0 || fsync(fd) < 0)
 		ret = -errno;
 	if (fclose(out) != 0 && ret == 0)
@@ -127,7 +127,7 @@ struct reader {
 };
 
 /* Numbers as we write them: no sign, no leading zeros. */
-static bool read_number(const char *text, uint64_t max, uint64_t *number)
+static bool registry_file_read_number(const char *text, uint64_t max, uint64_t *number)
 {
 	char again[24];
 	char *end;
@@ -138,7 +138,7 @@ static bool read_number(const char *text, uint64_t max, uint64_t *number)
 	return errno == 0 && *end == '\0' && strcmp(again, text) == 0 && *number <= max;
 }
 
-static bool read_name(const char *text, char name[SPEC_NAME_SIZE])
+static bool registry_file_read_name(const char *text, char name[SPEC_NAME_SIZE])
 {
 	if (!value_is_name(text, SPEC_NAME_SIZE - 1))
 		return false;
@@ -164,7 +164,7 @@ static bool read_ends(const char *local, const char *remote, struct spec_tunnel 
 }
 
 /* Makes room for one more item. The rest of the new room is zeroed. */
-static void *grow(void *list, size_t n, size_t *room, size_t size)
+static void *registry_file_grow(void *list, size_t n, size_t *room, size_t size)
 {
 	size_t more = *room == 0 ? 16 : *room * 2;
 	char *bigger;
@@ -183,14 +183,14 @@ static bool has_room_for_site(struct reader *x)
 {
 	struct registry_book *book = &x->book;
 	size_t n = book->spec.n_sites, room = x->sites_room;
-	struct spec_site *sites = grow(book->spec.sites, n, &room, sizeof(*sites));
+	struct spec_site *sites = registry_file_grow(book->spec.sites, n, &room, sizeof(*sites));
 	uint16_t *ids;
 
 	if (sites == NULL)
 		return false;
 	book->spec.sites = sites;
 	room = x->sites_room;
-	ids = grow(book->sites, n, &room, sizeof(*ids));
+	ids = registry_file_grow(book->sites, n, &room, sizeof(*ids));
 	if (ids == NULL)
 		return false;
 	book->sites = ids;
@@ -205,8 +205,9 @@ static int read_site(struct reader *x)
 	struct spec_site site = {0};
 	uint64_t id;
 
-	if (x->n_words != 3 || !read_number(x->words[1], SPEC_SITES_MAX, &id) ||
-	    !read_name(x->words[2], site.name) || !ids_take_given(x->r->sites, (uint16_t)id))
+	if (x->n_words != 3 || !registry_file_read_number(x->words[1], SPEC_SITES_MAX, &id) ||
+	    !registry_file_read_name(x->words[2], site.name) ||
+	    !ids_take_given(x->r->sites, (uint16_t)id))
 		return -EBADMSG;
 	if (!has_room_for_site(x)) {
 		ids_give_back(x->r->sites, (uint16_t)id);
@@ -224,7 +225,8 @@ static int add_tunnel(struct reader *x, const struct spec_tunnel *t, uint16_t id
 	struct spec_site *site = &book->spec.sites[book->spec.n_sites - 1];
 	struct spec_tunnel *tunnels =
 		reallocarray(site->tunnels, site->n_tunnels + 1, sizeof(tunnels[0]));
-	uint16_t *ids = grow(book->tunnels, book->n_tunnels, &x->tunnels_room, sizeof(*ids));
+	uint16_t *ids =
+		registry_file_grow(book->tunnels, book->n_tunnels, &x->tunnels_room, sizeof(*ids));
 
 	if (tunnels != NULL)
 		site->tunnels = tunnels;
@@ -246,10 +248,11 @@ static int read_tunnel(struct reader *x)
 	if (x->n_words != 6 || x->book.spec.n_sites == 0)
 		return -EBADMSG;
 	t.has_key = strcmp(x->words[4], "-") != 0;
-	if (!read_number(x->words[1], SPEC_TUNNELS_MAX, &id) ||
+	if (!registry_file_read_number(x->words[1], SPEC_TUNNELS_MAX, &id) ||
 	    !read_ends(x->words[2], x->words[3], &t) ||
-	    (t.has_key && !read_number(x->words[4], UINT32_MAX, &key)) ||
-	    !read_name(x->words[5], t.name) || !ids_take_given(x->r->nexthops, (uint16_t)id))
+	    (t.has_key && !registry_file_read_number(x->words[4], UINT32_MAX, &key)) ||
+	    !registry_file_read_name(x->words[5], t.name) ||
+	    !ids_take_given(x->r->nexthops, (uint16_t)id))
 		return -EBADMSG;
 	t.key = (uint32_t)key;
 	ret = add_tunnel(x, &t, (uint16_t)id);
@@ -263,7 +266,7 @@ static int read_last(struct reader *x)
 	uint64_t n;
 
 	x->ended = true;
-	return x->n_words == 2 && read_number(x->words[1], UINT32_MAX, &n) &&
+	return x->n_words == 2 && registry_file_read_number(x->words[1], UINT32_MAX, &n) &&
 			       n == x->book.spec.n_sites + x->book.n_tunnels
 		       ? 0
 		       : -EBADMSG;

@@ -25,7 +25,7 @@ struct rest_watch {
 	unsigned quiet_s; /* seconds since the sum rose */
 };
 
-static uint64_t count(const struct rest_watch *w)
+static uint64_t rest_watch_count(const struct rest_watch *w)
 {
 	uint64_t sum = 0;
 
@@ -51,9 +51,9 @@ void rest_watch_note(struct rest_watch *w, uint64_t now)
 			    now);
 }
 
-static void look(evutil_socket_t fd, short what, void *arg)
+static void rest_watch_look(evutil_socket_t fd, short what, void *arg)
 {
-	rest_watch_note(arg, count(arg));
+	rest_watch_note(arg, rest_watch_count(arg));
 }
 
 struct rest_watch *rest_watch_create(struct event_base *base, struct worker *const *workers,
@@ -67,7 +67,7 @@ struct rest_watch *rest_watch_create(struct event_base *base, struct worker *con
 	w->workers = workers;
 	w->n = n;
 	w->alarms = alarms;
-	w->timer = event_new(base, -1, EV_PERSIST, look, w);
+	w->timer = event_new(base, -1, EV_PERSIST, rest_watch_look, w);
 	if (w->timer == NULL || event_add(w->timer, &period) < 0) {
 		rest_watch_destroy(w);
 		return NULL;

@@ -196,7 +196,7 @@ static void write_key(struct burst *b, struct packet *p, const struct assembly *
 /*
  * Passes the first fragment to the answer stage, in the buffer of the reassembly. Drops the others.
  */
-static void tell(struct context *ctx, struct burst *b, struct assembly *a)
+static void assembly_tell(struct context *ctx, struct burst *b, struct assembly *a)
 {
 	struct packet *p = &b->packets[b->n[STAGE_ANSWER] + b->n[STAGE_ANSWER6]];
 	size_t embedded = a->first < TOLD_MAX ? a->first : TOLD_MAX;
@@ -233,7 +233,7 @@ unsigned reassembly_expire(struct context *ctx, struct burst *b)
 		if (a->m == NULL || ctx->now_s - a->born_s <= LIFE_S)
 			continue;
 		if (network_has_tunnel(ctx->net, a->tunnel) && a->header_len != 0 && !a->mute)
-			tell(ctx, b, a);
+			assembly_tell(ctx, b, a);
 		else
 			give_up(ctx, a, DROP_FRAGMENT_TIMEOUT);
 		expired++;
@@ -308,7 +308,7 @@ static struct assembly *victim_of(struct reassembly *r, uint32_t owner, bool kno
 }
 
 /* A free assembly for @owner, or NULL. */
-static struct assembly *make_room(struct context *ctx, uint32_t owner, bool known)
+static struct assembly *assembly_make_room(struct context *ctx, uint32_t owner, bool known)
 {
 	struct reassembly *r = ctx->reassembly;
 	enum sender sender = sender_of(owner);
@@ -363,7 +363,7 @@ static struct assembly *assembly_begin(struct context *ctx, const struct packet 
 	struct reassembly *r = ctx->reassembly;
 	bool known = makes_known(p, f);
 	uint32_t owner = owner_of(ctx, &f->key, site_of(p, f));
-	struct assembly *a = make_room(ctx, owner, known);
+	struct assembly *a = assembly_make_room(ctx, owner, known);
 	unsigned bucket = bucket_of(ctx, &f->key);
 	struct rte_mbuf *m = a == NULL ? NULL : rte_pktmbuf_alloc(r->pool);
 
@@ -435,7 +435,7 @@ static void copy_in(struct assembly *a, const struct fragment *f)
 	a->frames++;
 }
 
-static bool is_same(const struct assembly *a, const struct fragment *f)
+static bool assembly_is_same(const struct assembly *a, const struct fragment *f)
 {
 	return memcmp(a->payload + f->at, f->payload, f->len) == 0;
 }
@@ -467,7 +467,7 @@ static enum drop hold(struct context *ctx, const struct packet *p, const struct 
 	if (a == NULL)
 		return DROP_FRAGMENT_LIMIT;
 	verdict = extent_add(&a->extent, f->at, f->len, f->last);
-	if (verdict == EXTENT_AGAIN && is_same(a, f))
+	if (verdict == EXTENT_AGAIN && assembly_is_same(a, f))
 		return DROP_FRAGMENT;
 	if (verdict != EXTENT_NEW || a->frames == FRAMES_MAX) {
 		enum drop why = verdict != EXTENT_NEW ? DROP_FRAGMENT : DROP_FRAGMENT_LIMIT;

@@ -98,8 +98,8 @@ static bool is_elsewhere(const struct context *ctx, const struct burst *b, struc
  * Finds the flow of a first fragment from the Internet and writes its site to p->site_of_fragment.
  * @gone: the fragment was handed to the worker that owns the flow.
  */
-static enum drop ask(struct context *ctx, const struct burst *b, struct packet *p,
-		     const struct fragment *fragment, bool *gone)
+static enum drop reassemble_ask(struct context *ctx, const struct burst *b, struct packet *p,
+				const struct fragment *fragment, bool *gone)
 {
 	struct flow6_key six;
 	enum drop drop = admit_key(ctx, p, fragment, &six);
@@ -142,7 +142,7 @@ static bool reassemble_take(struct context *ctx, struct burst *b, struct packet 
 
 	if (drop == DROP_NONE && fragment.at == 0 && p->site_of_fragment == SITE_INTERNET &&
 	    fragment.key.realm == SITE_INTERNET && !assembly_is_outer(fragment.key.domain))
-		drop = ask(ctx, b, p, &fragment, &gone);
+		drop = reassemble_ask(ctx, b, p, &fragment, &gone);
 	if (gone || (drop == DROP_NONE && hand_over(ctx, b, p, &fragment)))
 		return false;
 	if (drop == DROP_NONE)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static bool same(const struct unknown_tunnel *a, const struct unknown_tunnel *b)
+static bool unknown_same(const struct unknown_tunnel *a, const struct unknown_tunnel *b)
 {
 	return addr6_equal(&a->remote, &b->remote) && addr6_equal(&a->local, &b->local) &&
 	       a->key == b->key && a->has_key == b->has_key && a->reason == b->reason &&
@@ -31,7 +31,7 @@ static struct unknown_tunnel *find_place(struct unknown_tunnels *all,
 
 		if (is_forgotten(at, now_s))
 			at->packets = 0;
-		else if (same(at, t))
+		else if (unknown_same(at, t))
 			return at;
 		if (at->packets < least->packets)
 			least = at;

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-static int compare(const void *a, const void *b)
+static int ends_compare(const void *a, const void *b)
 {
 	const struct tunnel_ends *x = a, *y = b;
 	int by_remote = addr6_compare(&x->remote, &y->remote);
@@ -28,7 +28,7 @@ bool network_make_ends(struct network *net)
 	for (uint32_t i = 0; i < net->n_tunnels; i++)
 		x->ends[i] = (struct tunnel_ends){network_tunnel_local(net, net->tunnel_ids[i]),
 						  network_tunnel_remote(net, net->tunnel_ids[i])};
-	qsort(x->ends, x->n_ends, sizeof(x->ends[0]), compare);
+	qsort(x->ends, x->n_ends, sizeof(x->ends[0]), ends_compare);
 	return true;
 }
 
@@ -37,6 +37,6 @@ bool network_has_tunnel_between(const struct network *net, const struct addr6 *l
 {
 	const struct tunnel_ends wanted = {*local, *remote};
 
-	return bsearch(&wanted, net->index->ends, net->index->n_ends, sizeof(wanted), compare) !=
-	       NULL;
+	return bsearch(&wanted, net->index->ends, net->index->n_ends, sizeof(wanted),
+		       ends_compare) != NULL;
 }

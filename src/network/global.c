@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-static int compare(const void *a, const void *b)
+static int global_compare(const void *a, const void *b)
 {
 	const struct global_prefix *x = a, *y = b;
 
@@ -36,7 +36,7 @@ bool network_make_globals(struct network *net)
 				.site = net->site_ids[i],
 			};
 	}
-	qsort(net->globals, net->n_globals, sizeof(net->globals[0]), compare);
+	qsort(net->globals, net->n_globals, sizeof(net->globals[0]), global_compare);
 	return true;
 }
 

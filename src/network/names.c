@@ -19,8 +19,9 @@ static uint64_t hash_name(const char *name)
 	return (h * HASH_MULTIPLIER) >> 32;
 }
 
-static uint16_t find(const struct name_index *x, const struct network *net,
-		     const char *(*name_of)(const struct network *, uint16_t), const char *name)
+static uint16_t names_find(const struct name_index *x, const struct network *net,
+			   const char *(*name_of)(const struct network *, uint16_t),
+			   const char *name)
 {
 	for (uint64_t i = hash_name(name);; i++) {
 		uint16_t id = x->ids[i & x->mask];
@@ -30,9 +31,9 @@ static uint16_t find(const struct name_index *x, const struct network *net,
 	}
 }
 
-static bool make(struct name_index *x, const struct network *net,
-		 const char *(*name_of)(const struct network *, uint16_t), const uint16_t *ids,
-		 uint32_t n)
+static bool names_make(struct name_index *x, const struct network *net,
+		       const char *(*name_of)(const struct network *, uint16_t),
+		       const uint16_t *ids, uint32_t n)
 {
 	uint32_t size = 8;
 
@@ -54,8 +55,9 @@ bool index_names(struct network *net)
 {
 	struct network_index *x = net->index;
 
-	return make(&x->site_names, net, network_site_name, net->site_ids, net->n_sites) &&
-	       make(&x->tunnel_names, net, network_tunnel_name, net->tunnel_ids, net->n_tunnels);
+	return names_make(&x->site_names, net, network_site_name, net->site_ids, net->n_sites) &&
+	       names_make(&x->tunnel_names, net, network_tunnel_name, net->tunnel_ids,
+			  net->n_tunnels);
 }
 
 const char *network_site_name(const struct network *net, uint16_t site)
@@ -81,10 +83,10 @@ const struct spec_tunnel *network_tunnel_spec(const struct network *net, uint16_
 
 uint16_t network_find_site(const struct network *net, const char *name)
 {
-	return find(&net->index->site_names, net, network_site_name, name);
+	return names_find(&net->index->site_names, net, network_site_name, name);
 }
 
 uint16_t network_find_tunnel_name(const struct network *net, const char *name)
 {
-	return find(&net->index->tunnel_names, net, network_tunnel_name, name);
+	return names_find(&net->index->tunnel_names, net, network_tunnel_name, name);
 }

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int find(const struct network *net, const struct spec_address *a)
+static int renewal_find(const struct network *net, const struct spec_address *a)
 {
 	return addr6_is_mapped(&a->addr) ? network_find_address(net, addr6_to_ipv4(&a->addr))
 					 : network_find_address6(net, &a->addr);
@@ -27,7 +27,7 @@ static bool same_mapping(const struct network *current, uint32_t address, uint16
 static bool is_renewed(const struct network *current, const struct spec_pool *pool,
 		       const struct spec_address *a)
 {
-	int at = find(current, a);
+	int at = renewal_find(current, a);
 
 	if (at < 0)
 		return false;

@@ -89,7 +89,7 @@ static int add_hosts(struct trie *own, const struct routes_spec *spec)
 	return ret;
 }
 
-static int make(struct routes *r, const struct routes_spec *spec)
+static int routes_make(struct routes *r, const struct routes_spec *spec)
 {
 	r->own = calloc((size_t)2 * ROUTES_PORTS, sizeof(r->own[0]));
 	if (r->own == NULL || add_routes(r->own, spec) != 0 || add_hosts(r->own, spec) != 0)
@@ -103,7 +103,7 @@ static int make(struct routes *r, const struct routes_spec *spec)
 
 int routes_init(struct routes *r, const struct routes_spec *spec)
 {
-	return spec->trees != NULL ? borrow(r, spec->trees) : make(r, spec);
+	return spec->trees != NULL ? borrow(r, spec->trees) : routes_make(r, spec);
 }
 
 void routes_fini(struct routes *r)

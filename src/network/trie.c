@@ -27,7 +27,7 @@ static bool reserve(struct trie *t, size_t n)
 	return true;
 }
 
-static struct trie_node *take(struct trie *t)
+static struct trie_node *trie_take(struct trie *t)
 {
 	struct trie_node *node = t->spare;
 
@@ -56,7 +56,7 @@ static struct trie_node *own(struct trie *t, const struct trie_node **link)
 
 	if ((*link)->epoch == t->epoch)
 		return (struct trie_node *)*link;
-	copy = take(t);
+	copy = trie_take(t);
 	*copy = **link;
 	copy->epoch = t->epoch;
 	discard(t, *link);
@@ -123,10 +123,10 @@ static size_t depth(const struct trie_node *node, const struct prefix6 *prefix)
 	return n;
 }
 
-static struct trie_node *make(struct trie *t, const struct prefix6 *prefix, unsigned len,
-			      uint32_t value)
+static struct trie_node *trie_make(struct trie *t, const struct prefix6 *prefix, unsigned len,
+				   uint32_t value)
 {
-	struct trie_node *node = take(t);
+	struct trie_node *node = trie_take(t);
 
 	*node = (struct trie_node){
 		.addr = addr6_masked(&prefix->addr, (uint8_t)len),
@@ -142,7 +142,7 @@ static void hang(struct trie *t, const struct trie_node **link, const struct pre
 		 uint32_t value)
 {
 	const struct trie_node *there = *link;
-	struct trie_node *leaf = make(t, prefix, prefix->len, value), *fork = leaf;
+	struct trie_node *leaf = trie_make(t, prefix, prefix->len, value), *fork = leaf;
 	unsigned common;
 
 	*link = leaf;
@@ -150,7 +150,7 @@ static void hang(struct trie *t, const struct trie_node **link, const struct pre
 		return;
 	common = common_bits(&there->addr, &prefix->addr, prefix->len);
 	if (common < prefix->len) {
-		fork = make(t, prefix, common, TRIE_NONE);
+		fork = trie_make(t, prefix, common, TRIE_NONE);
 		fork->child[trie_bit(&prefix->addr, common)] = leaf;
 		*link = fork;
 	}

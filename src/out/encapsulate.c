@@ -121,8 +121,8 @@ static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p, uin
 }
 
 /* The Ethernet type of a ready-made header is IPv4, except for tunnels over IPv6. */
-static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const struct nexthop *n,
-			       const struct family *y)
+static ALWAYS_INLINE void encapsulate_push(struct context *ctx, struct packet *p,
+					   const struct nexthop *n, const struct family *y)
 {
 	if (n->tunnel != TUNNEL_NONE)
 		push_tunnel(ctx, p, n->tunnel, y);
@@ -136,12 +136,12 @@ static ALWAYS_INLINE void push(struct context *ctx, struct packet *p, const stru
 
 void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
 {
-	push(ctx, p, nexthop, &family4);
+	encapsulate_push(ctx, p, nexthop, &family4);
 }
 
 void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
 {
-	push(ctx, p, nexthop, &family6);
+	encapsulate_push(ctx, p, nexthop, &family6);
 }
 
 /* Handles a nexthop that is not resolved. IPv6 packets are never hairpinned. */
@@ -165,7 +165,7 @@ static ALWAYS_INLINE void encapsulate_all(struct context *ctx, struct burst *b,
 			encapsulate_leave(ctx, b, p, n);
 			continue;
 		}
-		push(ctx, p, n, y);
+		encapsulate_push(ctx, p, n, y);
 		burst_pass(b, STAGE_TRANSMIT, p);
 	}
 }

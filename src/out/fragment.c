@@ -42,7 +42,7 @@ struct family {
 static const struct family four = {rewrite, encapsulate, fragmenter_write};
 static const struct family six = {rewrite6, encapsulate6, fragmenter6_write};
 
-static const struct family *family_of(const struct packet *p)
+static const struct family *fragment_family_of(const struct packet *p)
 {
 	return p->data[IPV6_VERSION] >> 4 == 6 ? &six : &four;
 }
@@ -51,14 +51,14 @@ static size_t fitting_size(const struct context *ctx, const struct packet *p)
 {
 	size_t mtu = ctx->nexthops->at[p->nexthop].mtu;
 
-	if (family_of(p) == &six && p->fragment_limit != 0 && p->fragment_limit < mtu)
+	if (fragment_family_of(p) == &six && p->fragment_limit != 0 && p->fragment_limit < mtu)
 		return p->fragment_limit;
 	return mtu;
 }
 
 static void fragment_begin(struct context *ctx, struct packet *p, struct fragmenter *c)
 {
-	if (family_of(p) == &six) {
+	if (fragment_family_of(p) == &six) {
 		fragmenter6_begin(c, p->data, p->len, identification6_next(ctx));
 		return;
 	}
@@ -72,7 +72,7 @@ static void fragment_begin(struct context *ctx, struct packet *p, struct fragmen
 static void make_fragment(struct context *ctx, const struct packet *p, const struct fragmenter *c,
 			  size_t at, size_t len, struct rte_mbuf *m)
 {
-	const struct family *y = family_of(p);
+	const struct family *y = fragment_family_of(p);
 	uint8_t *ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(c->header_len + len));
 	struct packet fragment = {
 		.probe = p->probe, /* its hash is that of the flow */
@@ -135,7 +135,7 @@ static enum drop send_fragments(struct context *ctx, struct packet *p)
 	if (!nexthop->resolved)
 		return transmit_not_resolved(ctx, nexthop);
 	if (p->fragment_how == FRAGMENT_TRANSLATE)
-		family_of(p)->rewrite(ctx, p);
+		fragment_family_of(p)->rewrite(ctx, p);
 	drop = make_fragments(ctx, p, fragments, &n);
 	if (drop != DROP_NONE)
 		return drop;

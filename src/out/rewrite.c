@@ -54,7 +54,7 @@ static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delt
 				     addr_delta + checksum_delta16(one_hop, 0)));
 }
 
-static ALWAYS_INLINE void translate(struct context *ctx, struct packet *p)
+static ALWAYS_INLINE void rewrite_translate(struct context *ctx, struct packet *p)
 {
 	struct flow *f = flow_table_at(ctx->flows, p->probe.record);
 	struct change c = change_of(f, p->probe.dir);
@@ -69,7 +69,7 @@ static ALWAYS_INLINE void translate(struct context *ctx, struct packet *p)
 
 void rewrite(struct context *ctx, struct packet *p)
 {
-	translate(ctx, p);
+	rewrite_translate(ctx, p);
 }
 
 void stage_rewrite(struct context *ctx, struct burst *b)
@@ -77,7 +77,7 @@ void stage_rewrite(struct context *ctx, struct burst *b)
 	for (unsigned i = 0; i < b->n[STAGE_REWRITE]; i++) {
 		struct packet *p = b->list[STAGE_REWRITE][i];
 
-		translate(ctx, p);
+		rewrite_translate(ctx, p);
 		burst_pass(b, STAGE_ENCAPSULATE, p);
 	}
 }

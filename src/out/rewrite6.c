@@ -25,7 +25,7 @@ static uint64_t rewrite_address(uint8_t *ip, const struct flow6 *six, enum flow_
 	return checksum_delta(from, to, sizeof(*to));
 }
 
-static void translate(struct packet *p, const struct flow *f, const struct flow6 *six)
+static void rewrite6_translate(struct packet *p, const struct flow *f, const struct flow6 *six)
 {
 	struct port_change c = port_change_of(f, p->probe.dir);
 	uint64_t addr_delta = rewrite_address(p->data, six, p->probe.dir);
@@ -41,7 +41,7 @@ static ALWAYS_INLINE void rewrite_one(struct context *ctx, struct packet *p)
 
 	p->data[IPV6_HOPS]--;
 	if (!flow6_is_untranslated(f, six))
-		translate(p, f, six);
+		rewrite6_translate(p, f, six);
 	if (p->tcp_flags & TCP_SYN)
 		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(ctx, f, six, HEADERS));
 }

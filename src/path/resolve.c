@@ -35,8 +35,8 @@ static inline bool is_nexthop(uint16_t id)
 	return __builtin_expect((uint16_t)(id - 1) < NEXTHOP_LAST, 1);
 }
 
-static ALWAYS_INLINE enum drop find(struct context *ctx, uint16_t site, uint8_t port, be32_t dst,
-				    uint16_t *nexthop)
+static ALWAYS_INLINE enum drop resolve_find(struct context *ctx, uint16_t site, uint8_t port,
+					    be32_t dst, uint16_t *nexthop)
 {
 	*nexthop = routes_find(&ctx->nexthops->routes, port, dst);
 	return is_nexthop(*nexthop) ? DROP_NONE : judge4(ctx, site, port, dst, *nexthop);
@@ -54,7 +54,7 @@ enum drop resolve_route(struct context *ctx, uint16_t site, be32_t dst, uint16_t
 	const struct pool *pool = ctx->net->egress;
 
 	*nexthop = NEXTHOP_NONE;
-	return pool == NULL ? DROP_NO_ROUTE : find(ctx, site, pool->port, dst, nexthop);
+	return pool == NULL ? DROP_NO_ROUTE : resolve_find(ctx, site, pool->port, dst, nexthop);
 }
 
 enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 *dst,
@@ -85,7 +85,7 @@ enum drop resolve_again(struct context *ctx, struct flow *f, const struct flow6 
 	uint8_t port = uplink_of(ctx->net, f, six);
 	uint16_t nexthop;
 	enum drop drop = six != NULL ? find6(ctx, f->site, port, &six->dst, &nexthop)
-				     : find(ctx, f->site, port, f->dst, &nexthop);
+				     : resolve_find(ctx, f->site, port, f->dst, &nexthop);
 
 	f->offramp = drop == DROP_NONE ? nexthop : NEXTHOP_LOST;
 	return drop;

@@ -1,7 +1,7 @@
 /* Fair shares of a short list: see wanted.h. */
 #include "path/wanted.h"
 
-static unsigned count(const struct context *ctx, uint16_t site)
+static unsigned wanted_count(const struct context *ctx, uint16_t site)
 {
 	unsigned n = 0;
 
@@ -18,7 +18,7 @@ static void displace(struct context *ctx, const struct neighbour_wanted *entry)
 {
 	unsigned place = ctx->wanted_turn++ % CONTEXT_WANTED_MAX;
 
-	if (count(ctx, entry->site) + 1 < count(ctx, ctx->wanted[place].site))
+	if (wanted_count(ctx, entry->site) + 1 < wanted_count(ctx, ctx->wanted[place].site))
 		ctx->wanted[place] = *entry;
 }
 

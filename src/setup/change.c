@@ -10,7 +10,8 @@
 #include "network/nexthop.h"
 
 /* -1: no slice. */
-static int slice_of(const struct network *net, const struct flow *flow, const struct flow6 *six)
+static int change_slice_of(const struct network *net, const struct flow *flow,
+			   const struct flow6 *six)
 {
 	int address = six != NULL ? network_find_address6(net, &six->nat_src)
 				  : network_find_address(net, flow->nat_src);
@@ -20,7 +21,7 @@ static int slice_of(const struct network *net, const struct flow *flow, const st
 
 bool change_owns_port(const struct network *net, const struct flow *flow, const struct flow6 *six)
 {
-	return slice_of(net, flow, six) >= 0;
+	return change_slice_of(net, flow, six) >= 0;
 }
 
 static bool is_independent(const struct pool *pool)
@@ -51,7 +52,7 @@ static bool route_holds(const struct network *net, const struct flow *flow)
 
 static enum ended judge4(const struct network *net, const struct flow *flow)
 {
-	int slice = slice_of(net, flow, NULL);
+	int slice = change_slice_of(net, flow, NULL);
 
 	if (!network_source_allowed(net, flow->site, flow->src))
 		return ENDED_SOURCE_REMOVED;
@@ -72,7 +73,7 @@ static enum ended judge6(const struct network *net, const struct flow *flow,
 		if (!network_source6_allowed(net, flow->site, &six->src) &&
 		    network_find_global(net, &six->src) != flow->site)
 			return ENDED_SOURCE_REMOVED;
-		if (slice_of(net, flow, six) < 0)
+		if (change_slice_of(net, flow, six) < 0)
 			return ENDED_SLICE_LOST;
 	}
 	if (network_is_ours6(net, &six->dst) ||

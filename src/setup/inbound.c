@@ -32,7 +32,7 @@ static uint8_t first_state(const struct packet *p)
 	return FLOW_FREE;
 }
 
-static enum drop start(struct setup *s)
+static enum drop inbound_start(struct setup *s)
 {
 	const struct packet *p = s->p;
 	const struct flow_key *key = &p->probe.key;
@@ -80,11 +80,11 @@ static const struct {
 	enum drop (*run)(struct setup *s);
 	void (*undo)(struct setup *s);
 } steps[] = {
-	{start, NULL},	      {limits_take_from_outside, limits_undo}, {source_check, NULL},
-	{route_choose, NULL}, {endpoint_take_home, release_undo},      {insert, NULL},
+	{inbound_start, NULL}, {limits_take_from_outside, limits_undo}, {source_check, NULL},
+	{route_choose, NULL},  {endpoint_take_home, release_undo},	{insert, NULL},
 };
 
-static enum drop run_steps(struct setup *s)
+static enum drop inbound_run_steps(struct setup *s)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		enum drop drop = steps[i].run(s);
@@ -115,7 +115,7 @@ void inbound_open(struct context *ctx, struct burst *b, struct packet *p)
 
 	flow_table_lookup(ctx->flows, &probe, 1); /* may be open by an earlier packet */
 	if (probe->record == FLOW_NO_RECORD) {
-		drop = run_steps(&s);
+		drop = inbound_run_steps(&s);
 		if (drop != DROP_NONE) {
 			burst_drop(b, p, drop);
 			return;

@@ -162,7 +162,7 @@ static uint32_t *chain_of(struct mappings *m, const struct flow_table *flows,
 }
 
 /* Has it the inner endpoint of @flow, and the outer one if that names one? */
-static bool is_of(const struct mapping *e, const struct flow *flow)
+static bool mapping_is_of(const struct mapping *e, const struct flow *flow)
 {
 	return e->src == flow->src && e->sport == flow->sport && e->site == flow->site &&
 	       e->proto == flow->proto &&
@@ -171,20 +171,21 @@ static bool is_of(const struct mapping *e, const struct flow *flow)
 }
 
 /* The mapping of @flow, or NONE. */
-static uint32_t find(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
+static uint32_t mapping_find(struct mappings *m, const struct flow_table *flows,
+			     const struct flow *flow)
 {
 	uint32_t number = *chain_of(m, flows, flow);
 
 	for (; number != NONE; number = m->entries[number].next) {
 		const struct mapping *e = &m->entries[number];
 
-		if (is_of(e, flow))
+		if (mapping_is_of(e, flow))
 			break;
 	}
 	return number;
 }
 
-static int slice_of(const struct network *net, const struct mapping *e)
+static int mapping_slice_of(const struct network *net, const struct mapping *e)
 {
 	int address = network_find_address(net, e->nat_src);
 
@@ -192,15 +193,15 @@ static int slice_of(const struct network *net, const struct mapping *e)
 }
 
 /* The mapping of @flow's inner endpoint in @pool, at any egress address, or NONE. */
-static uint32_t find_in_pool(struct mappings *m, const struct flow_table *flows,
-			     const struct network *net, uint16_t pool, const struct flow *flow,
-			     uint32_t *slice)
+static uint32_t mapping_find_in_pool(struct mappings *m, const struct flow_table *flows,
+				     const struct network *net, uint16_t pool,
+				     const struct flow *flow, uint32_t *slice)
 {
 	uint32_t number = *chain_of(m, flows, flow);
 
 	for (; number != NONE; number = m->entries[number].next) {
 		const struct mapping *e = &m->entries[number];
-		int at = is_of(e, flow) ? slice_of(net, e) : -1;
+		int at = mapping_is_of(e, flow) ? mapping_slice_of(net, e) : -1;
 
 		if (at >= 0 && net->slices[at].pool == pool) {
 			*slice = (uint32_t)at;
@@ -232,10 +233,7 @@ static uint64_t *taken_of(const struct mappings *m, const struct network *net, u
 	return m->slices[slice].taken + (size_t)set * (net->slices[slice].size / WORD_BITS);
 }
 
-/*
- * Offset of the first free port from @from up to, not including, @end, without those in @kept.
- * @end: none.
- */
+/* Offset of the first free port from @from on that is not in @kept; @end: there is none before. */
 static uint32_t next_free(const uint64_t *taken, uint64_t kept, uint32_t from, uint32_t end)
 {
 	while (from < end) {
@@ -251,8 +249,8 @@ static uint32_t next_free(const uint64_t *taken, uint64_t kept, uint32_t from, u
 }
 
 /* Takes a free port of @address for @flow's protocol; begins at a random offset. */
-static bool take_port(struct mappings *m, const struct network *net, uint32_t address,
-		      uint64_t random, uint64_t kept, struct flow *flow, uint32_t *slice)
+static bool mapping_get_port(struct mappings *m, const struct network *net, uint32_t address,
+			     uint64_t random, uint64_t kept, struct flow *flow, uint32_t *slice)
 {
 	const struct egress_address *a = &net->addresses[address];
 	uint32_t k = (uint32_t)(((random & UINT32_MAX) * a->n_slices) >> 32);
@@ -324,7 +322,7 @@ static void open_mapping(struct mappings *m, const struct flow_table *flows,
 	*outside = number;
 }
 
-static struct flow ends_of(const struct mapping *e)
+static struct flow mapping_ends_of(const struct mapping *e)
 {
 	return (struct flow){
 		.src = e->src,
@@ -338,7 +336,7 @@ static struct flow ends_of(const struct mapping *e)
 
 static void unlink_inside(struct mappings *m, const struct flow_table *flows, uint32_t number)
 {
-	const struct flow ends = ends_of(&m->entries[number]);
+	const struct flow ends = mapping_ends_of(&m->entries[number]);
 	uint32_t *link = chain_of(m, flows, &ends);
 
 	while (*link != number)
@@ -348,7 +346,7 @@ static void unlink_inside(struct mappings *m, const struct flow_table *flows, ui
 
 static void unlink_outside(struct mappings *m, const struct flow_table *flows, uint32_t number)
 {
-	const struct flow ends = ends_of(&m->entries[number]);
+	const struct flow ends = mapping_ends_of(&m->entries[number]);
 	uint32_t *link = chain_outside(m, flows, &ends);
 
 	while (*link != number)
@@ -387,7 +385,7 @@ static void end_rested(struct mappings *m, const struct flow_table *flows,
 		       const struct network *net, uint32_t number)
 {
 	const struct mapping *e = &m->entries[number];
-	int slice = e->lost ? -1 : slice_of(net, e);
+	int slice = e->lost ? -1 : mapping_slice_of(net, e);
 
 	if (slice >= 0)
 		end_mapping(m, flows, net, (uint32_t)slice, number);
@@ -398,8 +396,8 @@ static void end_rested(struct mappings *m, const struct flow_table *flows,
 }
 
 /* Ends mappings whose rest is over; also the first one, if no record is free. */
-static void wake(struct mappings *m, const struct flow_table *flows, const struct network *net,
-		 uint32_t now_s)
+static void mapping_wake(struct mappings *m, const struct flow_table *flows,
+			 const struct network *net, uint32_t now_s)
 {
 	for (unsigned i = 0; i < WAKE_MAX && m->resting_first != NONE; i++) {
 		uint32_t number = m->resting_first;
@@ -450,15 +448,15 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 	uint32_t number;
 	struct mapping *e;
 
-	wake(m, flows, net, now_s);
-	number = find_in_pool(m, flows, net, net->addresses[address].pool, flow, slice);
+	mapping_wake(m, flows, net, now_s);
+	number = mapping_find_in_pool(m, flows, net, net->addresses[address].pool, flow, slice);
 	if (number == NONE) {
 		if (flow->nat_port != 0)
 			return DROP_NO_FLOW;
 		if (!has_record(m))
 			return DROP_TABLE_FULL;
 		flow->nat_src = net->addresses[address].addr;
-		if (!take_port(m, net, address, flow_table_random(flows), kept, flow, slice))
+		if (!mapping_get_port(m, net, address, flow_table_random(flows), kept, flow, slice))
 			return DROP_EGRESS_EXHAUSTED;
 		open_mapping(m, flows, flow);
 		return DROP_NONE;
@@ -471,7 +469,7 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 	return DROP_NONE;
 }
 
-static void rest(struct mappings *m, uint32_t number, uint32_t until_s)
+static void mapping_rest(struct mappings *m, uint32_t number, uint32_t until_s)
 {
 	struct mapping *e = &m->entries[number];
 
@@ -490,21 +488,21 @@ static void rest(struct mappings *m, uint32_t number, uint32_t until_s)
 void mappings_give(struct mappings *m, struct flow_table *flows, const struct network *net,
 		   uint32_t slice, const struct flow *flow, uint32_t rests_until_s)
 {
-	uint32_t number = find(m, flows, flow);
+	uint32_t number = mapping_find(m, flows, flow);
 	struct mapping *e = &m->entries[number];
 
 	assert(number != NONE);
 	if (--e->flows > 0)
 		return;
 	if (rests_until_s != 0)
-		rest(m, number, rests_until_s);
+		mapping_rest(m, number, rests_until_s);
 	else if (!e->queued)
 		end_mapping(m, flows, net, slice, number);
 }
 
 void mappings_lose(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
 {
-	uint32_t number = m->entries != NULL ? find(m, flows, flow) : NONE;
+	uint32_t number = m->entries != NULL ? mapping_find(m, flows, flow) : NONE;
 
 	if (number != NONE && --m->entries[number].flows == 0)
 		lose_mapping(m, flows, number);
@@ -531,7 +529,7 @@ bool mappings_find_home(const struct mappings *m, const struct flow_table *flows
 
 void mappings_move(struct mappings *m, const struct flow_table *flows, const struct flow *flow)
 {
-	uint32_t number = find(m, flows, flow);
+	uint32_t number = mapping_find(m, flows, flow);
 
 	if (number != NONE)
 		m->entries[number].onramp = flow->onramp;
@@ -560,7 +558,7 @@ void mappings_take_over(struct mappings *next, struct mappings *current, const u
 }
 
 /* A later site must not get the mapping: the Internet has no inner endpoints. */
-static void disown(struct mappings *m, const struct flow_table *flows, uint32_t number)
+static void mapping_disown(struct mappings *m, const struct flow_table *flows, uint32_t number)
 {
 	struct mapping *e = &m->entries[number];
 	struct flow ends;
@@ -568,7 +566,7 @@ static void disown(struct mappings *m, const struct flow_table *flows, uint32_t 
 
 	unlink_inside(m, flows, number);
 	e->site = SITE_INTERNET;
-	ends = ends_of(e);
+	ends = mapping_ends_of(e);
 	inside = chain_of(m, flows, &ends);
 	e->next = *inside;
 	*inside = number;
@@ -581,12 +579,12 @@ static void follow_change(struct mappings *m, const struct flow_table *flows,
 
 	if (e->proto == 0 || e->lost)
 		return;
-	if (e->flows == 0 && slice_of(net, e) < 0)
+	if (e->flows == 0 && mapping_slice_of(net, e) < 0)
 		lose_mapping(m, flows, number);
 	else if (e->site == SITE_INTERNET)
 		return;
 	else if (!network_has_site(net, e->site))
-		disown(m, flows, number);
+		mapping_disown(m, flows, number);
 	else
 		e->onramp = network_onramp(net, e->site, e->onramp);
 }

@@ -123,7 +123,7 @@ void room_end_for_change(struct context *ctx, bool six, uint32_t record)
 		flow_disown(flow);
 }
 
-static void wake(struct context *ctx, bool six, uint32_t record)
+static void room_wake(struct context *ctx, bool six, uint32_t record)
 {
 	struct flow_table *t = table_of(ctx, six);
 
@@ -137,7 +137,7 @@ bool room_wake_oldest(struct context *ctx, bool six)
 
 	if (record == FLOW_NO_RECORD)
 		return false;
-	wake(ctx, six, record);
+	room_wake(ctx, six, record);
 	ctx->counters.rests_cut++;
 	return true;
 }
@@ -152,7 +152,7 @@ static void wake_rested(struct context *ctx, bool six, unsigned n)
 		if (record == FLOW_NO_RECORD ||
 		    ctx->now_s - flow_table_at(t, record)->seen_s <= ctx->rest_s)
 			return;
-		wake(ctx, six, record);
+		room_wake(ctx, six, record);
 	}
 }
 

@@ -74,7 +74,7 @@ static void undo_steps(struct setup *s, size_t n)
  * Runs the steps from @first up to, not including, @end. A refusal undoes all steps that were run,
  * also those before @first.
  */
-static ALWAYS_INLINE enum drop run_steps(struct setup *s, size_t first, size_t end)
+static ALWAYS_INLINE enum drop setup_run_steps(struct setup *s, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++) {
 		enum drop drop = (s->six == NULL ? steps[i].run : steps[i].run6)(s);
@@ -247,7 +247,7 @@ static bool spill(struct burst *b, const struct setup *s, enum drop drop)
 	return true;
 }
 
-static void refuse(struct burst *b, const struct setup *s, enum drop drop)
+static void setup_refuse(struct burst *b, const struct setup *s, enum drop drop)
 {
 	enum answer answer;
 
@@ -283,8 +283,8 @@ static bool seen_before(struct seen *seen, uint64_t hash)
 }
 
 /* Begins the setup of a flow. False: the packet was for the gateway and was answered. */
-static ALWAYS_INLINE bool begin(struct context *ctx, struct burst *b, struct packet *p,
-				struct setup *s, struct flow6 *six)
+static ALWAYS_INLINE bool setup_begin(struct context *ctx, struct burst *b, struct packet *p,
+				      struct setup *s, struct flow6 *six)
 {
 	const struct flow6_key *key;
 
@@ -321,14 +321,14 @@ static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum
 			continue;
 		}
 
-		if (!begin(ctx, b, p, s, sixes == NULL ? NULL : &sixes[n]))
+		if (!setup_begin(ctx, b, p, s, sixes == NULL ? NULL : &sixes[n]))
 			continue;
 		s->next_step = inbound || seen_before(&seen, p->probe.hash) ? 0 : FIRST_ALONE;
-		drop = run_steps(s, 0, s->next_step);
+		drop = setup_run_steps(s, 0, s->next_step);
 		if (drop == DROP_NONE)
 			n++;
 		else
-			refuse(b, s, drop);
+			setup_refuse(b, s, drop);
 	}
 	return n;
 }
@@ -354,9 +354,9 @@ static ALWAYS_INLINE void finish(struct context *ctx, struct burst *b, struct se
 		burst_pass(b, follow, s->p);
 		return;
 	}
-	drop = run_steps(s, s->next_step, STEPS);
+	drop = setup_run_steps(s, s->next_step, STEPS);
 	if (drop != DROP_NONE) {
-		refuse(b, s, drop);
+		setup_refuse(b, s, drop);
 		return;
 	}
 	s->p->probe.record = s->record;

@@ -31,14 +31,14 @@ bool shortages_are_known(const struct shortages *all, uint32_t now_s)
 	return now_s < all->until_s;
 }
 
-static struct addr6 destination_of(const struct setup *s)
+static struct addr6 shortage_destination_of(const struct setup *s)
 {
 	return s->six != NULL ? s->six->dst : addr6_from_ipv4(s->flow.dst);
 }
 
 /* By a keyed hash: an attacker cannot make two destinations share a slot. */
-static struct shortage *slot_of(const struct setup *s, const struct addr6 *dst, uint32_t address,
-				bool with_reserve)
+static struct shortage *shortage_slot_of(const struct setup *s, const struct addr6 *dst,
+					 uint32_t address, bool with_reserve)
 {
 	const struct {
 		struct addr6 dst;
@@ -51,27 +51,27 @@ static struct shortage *slot_of(const struct setup *s, const struct addr6 *dst, 
 	return &s->ctx->egress->shortages->slots[hash * 2 & (SHORTAGE_SLOTS - 1)];
 }
 
-static bool is_of(const struct shortage *slot, const struct setup *s, const struct addr6 *dst,
-		  uint32_t address, bool with_reserve)
+static bool shortage_is_of(const struct shortage *slot, const struct setup *s,
+			   const struct addr6 *dst, uint32_t address, bool with_reserve)
 {
 	return slot->used_s != 0 && addr6_equal(&slot->dst, dst) && slot->dport == s->flow.dport &&
 	       slot->proto == s->flow.proto && slot->address == address &&
 	       slot->with_reserve == with_reserve;
 }
 
-static struct shortage *find(const struct setup *s, uint32_t address, bool with_reserve)
+static struct shortage *shortage_lookup(const struct setup *s, uint32_t address, bool with_reserve)
 {
-	struct addr6 dst = destination_of(s);
-	struct shortage *slot = slot_of(s, &dst, address, with_reserve);
+	struct addr6 dst = shortage_destination_of(s);
+	struct shortage *slot = shortage_slot_of(s, &dst, address, with_reserve);
 
 	for (unsigned i = 0; i < 2; i++) {
-		if (is_of(&slot[i], s, &dst, address, with_reserve))
+		if (shortage_is_of(&slot[i], s, &dst, address, with_reserve))
 			return &slot[i];
 	}
 	return NULL;
 }
 
-static void keep(const struct setup *s, struct shortage *slot)
+static void shortage_keep(const struct setup *s, struct shortage *slot)
 {
 	slot->used_s = s->ctx->now_s;
 	s->ctx->egress->shortages->until_s = s->ctx->now_s + SHORTAGE_KEPT_S;
@@ -83,16 +83,16 @@ struct shortage *shortage_find(const struct setup *s, uint32_t address, bool wit
 
 	if (!shortages_are_known(s->ctx->egress->shortages, s->ctx->now_s))
 		return NULL;
-	slot = find(s, address, with_reserve);
+	slot = shortage_lookup(s, address, with_reserve);
 	if (slot != NULL)
-		keep(s, slot);
+		shortage_keep(s, slot);
 	return slot;
 }
 
 struct shortage *shortage_open(const struct setup *s, uint32_t address, bool with_reserve)
 {
-	struct addr6 dst = destination_of(s);
-	struct shortage *slot = slot_of(s, &dst, address, with_reserve);
+	struct addr6 dst = shortage_destination_of(s);
+	struct shortage *slot = shortage_slot_of(s, &dst, address, with_reserve);
 
 	if (slot[1].used_s < slot[0].used_s)
 		slot++;
@@ -103,15 +103,15 @@ struct shortage *shortage_open(const struct setup *s, uint32_t address, bool wit
 		.with_reserve = with_reserve,
 		.address = address,
 	};
-	keep(s, slot);
+	shortage_keep(s, slot);
 	return slot;
 }
 
 /* If more ports became free than there is room for, a new search visits all ports. */
-static void note_freed(const struct setup *s, uint32_t address, bool with_reserve,
-		       struct place place)
+static void shortage_note_freed(const struct setup *s, uint32_t address, bool with_reserve,
+				struct place place)
 {
-	struct shortage *slot = find(s, address, with_reserve);
+	struct shortage *slot = shortage_lookup(s, address, with_reserve);
 
 	if (slot == NULL)
 		return;
@@ -133,7 +133,7 @@ void shortage_port_freed(const struct setup *s)
 	address = &net->addresses[slice->address];
 	place.slice = (uint16_t)(s->slice - address->first_slice);
 	place.at = (uint16_t)(port - slice->first_port - ports_part(e, address)->first);
-	note_freed(s, slice->address, true, place);
+	shortage_note_freed(s, slice->address, true, place);
 	if (!ports_are_reserve(port))
-		note_freed(s, slice->address, false, place);
+		shortage_note_freed(s, slice->address, false, place);
 }

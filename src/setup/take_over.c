@@ -63,7 +63,8 @@ static bool same_addresses(const struct network *net, const struct network *befo
 	return true;
 }
 
-static bool is_same(const struct network *net, const struct network *before, const uint32_t *from)
+static bool take_over_is_same(const struct network *net, const struct network *before,
+			      const uint32_t *from)
 {
 	for (uint32_t i = 0; i < net->n_slices; i++) {
 		if (from[i] != i + 1)
@@ -81,7 +82,7 @@ int egress_create_next(struct egress_state **next, const struct egress_state *cu
 	*next = NULL;
 	if (from == NULL)
 		return -ENOMEM;
-	if (is_same(net, before, from)) {
+	if (take_over_is_same(net, before, from)) {
 		free(from);
 		return 0;
 	}

@@ -6,7 +6,7 @@
 
 enum { RENEWAL_COST = 16 }; /* a route lookup costs as much as this many records */
 
-static void look(struct context *ctx, struct flow_table *t, struct census *c, unsigned *n)
+static void census_look(struct context *ctx, struct flow_table *t, struct census *c, unsigned *n)
 {
 	struct flow *f = flow_table_at(t, c->at);
 
@@ -39,7 +39,7 @@ bool census_step(struct context *ctx, struct census *c, unsigned n)
 			continue;
 		}
 		n--;
-		look(ctx, t, c, &n);
+		census_look(ctx, t, c, &n);
 		c->at++;
 	}
 	return false;

@@ -33,7 +33,7 @@ static void look_at_resting(struct context *ctx, const struct change_sweep *s, s
 		flow_disown(f);
 }
 
-static void look(struct context *ctx, struct change_sweep *s, bool six, unsigned *n)
+static void change_sweep_look(struct context *ctx, struct change_sweep *s, bool six, unsigned *n)
 {
 	struct flow *f = flow_table_at(six ? ctx->flows6 : ctx->flows, s->at);
 	const struct flow6 *addresses = six ? flow6_at(ctx->flows6, s->at) : NULL;
@@ -66,7 +66,7 @@ static bool step_flows(struct context *ctx, struct change_sweep *s, unsigned *n)
 
 	for (; *n > 0 && t != NULL && s->at < flow_table_used(t); s->at++) {
 		--*n;
-		look(ctx, s, six, n);
+		change_sweep_look(ctx, s, six, n);
 	}
 	return t == NULL || s->at >= flow_table_used(t);
 }

@@ -70,7 +70,7 @@ out:
 }
 
 /* The name of a process; "" if it has ended. */
-static void read_name(long pid, char *name, size_t size)
+static void claim_read_name(long pid, char *name, size_t size)
 {
 	char path[64];
 	FILE *file;
@@ -90,7 +90,7 @@ static void refuse_claim(int fd, const char *path, const char *socket_path, stru
 	char name[32] = "";
 
 	if (pid > 0)
-		read_name(pid, name, sizeof(name));
+		claim_read_name(pid, name, sizeof(name));
 	if (strcmp(name, "homewardd") == 0)
 		err_add(errs, NULL, 0, 0,
 			"another homewardd (process %ld) is running with the API socket %s", pid,

@@ -164,7 +164,7 @@ static bool is_ours(const struct api *api)
 }
 
 /* Replaces the previous listener, if there was one. */
-static int begin(struct api *api, struct err_list *errs)
+static int listen_begin(struct api *api, struct err_list *errs)
 {
 	struct listener *l = &api->listener;
 	const char *path = api->ctx.config->api_socket;
@@ -199,7 +199,7 @@ int listen_start(struct api *api, struct err_list *errs)
 {
 	api->listener.retry = evtimer_new(api->base, retry_listening, api);
 	if (api->listener.retry != NULL)
-		return begin(api, errs);
+		return listen_begin(api, errs);
 	err_add(errs, NULL, 0, 0, "not enough memory for the API");
 	return -1;
 }
@@ -211,7 +211,7 @@ void listen_hold(struct api *api)
 
 	if (is_ours(api))
 		return;
-	if (begin(api, &errs) == 0) {
+	if (listen_begin(api, &errs) == 0) {
 		log_warning("another program removed %s; it has been made again",
 			    api->ctx.config->api_socket);
 		alarm_clear(api->ctx.alarms, ALARM_API_SOCKET, "api");

@@ -55,8 +55,8 @@ struct config *change_check(const struct change_request *rq, struct err_list *er
 	return config_parse(rq->name, rq->text, rq->len, errs);
 }
 
-static int compare(const struct change *c, const struct config *config, struct difference *out,
-		   struct err_list *errs)
+static int change_compare(const struct change *c, const struct config *config,
+			  struct difference *out, struct err_list *errs)
 {
 	int err = difference_make(out, c->config, config);
 
@@ -76,7 +76,7 @@ enum change_result change_diff(struct change *c, const struct change_request *rq
 	*out = (struct difference){0};
 	if (config == NULL)
 		return CHANGE_REFUSED;
-	err = compare(c, config, out, errs);
+	err = change_compare(c, config, out, errs);
 	config_destroy(config);
 	return err < 0 ? CHANGE_REFUSED : CHANGE_BEGUN;
 }
@@ -89,7 +89,8 @@ enum change_result change_try(struct change *c, const struct change_request *rq,
 
 	if (config == NULL)
 		return CHANGE_REFUSED;
-	if (compare(c, config, &d, errs) < 0 || refuse_change(c->config, config, &d, errs) < 0) {
+	if (change_compare(c, config, &d, errs) < 0 ||
+	    refuse_change(c->config, config, &d, errs) < 0) {
 		difference_fini(&d);
 		config_destroy(config);
 		return CHANGE_REFUSED;

@@ -29,7 +29,7 @@ struct entries {
 	size_t n_merged;
 };
 
-static int compare_entries(const void *a, const void *b)
+static int difference_egress_compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 	int order = addr6_compare(&x->addr, &y->addr);
@@ -44,7 +44,7 @@ static size_t count_doubles(const struct entries *e)
 	size_t n = 0;
 
 	for (size_t i = 1; i < e->n; i++)
-		n += compare_entries(&e->list[i - 1], &e->list[i]) == 0;
+		n += difference_egress_compare_entries(&e->list[i - 1], &e->list[i]) == 0;
 	return n;
 }
 
@@ -69,7 +69,7 @@ static bool merge_doubles(struct entries *e)
 	if (e->merged == NULL)
 		return false;
 	for (size_t i = 1; i < e->n; i++) {
-		if (compare_entries(&e->list[n - 1], &e->list[i]) == 0)
+		if (difference_egress_compare_entries(&e->list[n - 1], &e->list[i]) == 0)
 			merge_into(e, &e->list[n - 1], &e->list[i]);
 		else
 			e->list[n++] = e->list[i];
@@ -103,7 +103,7 @@ static struct entries make_entries(struct items *items, const struct network_spe
 			e.list[e.n++] = (struct entry){spec->addr, i, false, spec};
 		}
 	}
-	qsort(e.list, e.n, sizeof(e.list[0]), compare_entries);
+	qsort(e.list, e.n, sizeof(e.list[0]), difference_egress_compare_entries);
 	items->failed |= !merge_doubles(&e);
 	return e;
 }
@@ -117,7 +117,7 @@ static size_t lower_bound(const struct entries *e, const struct addr6 *addr, uin
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare_entries(&e->list[middle], &wanted) < 0)
+		if (difference_egress_compare_entries(&e->list[middle], &wanted) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -125,7 +125,8 @@ static size_t lower_bound(const struct entries *e, const struct addr6 *addr, uin
 	return low;
 }
 
-static struct entry *find(const struct entries *e, const struct addr6 *addr, uint32_t pool)
+static struct entry *difference_egress_find(const struct entries *e, const struct addr6 *addr,
+					    uint32_t pool)
 {
 	size_t i = lower_bound(e, addr, pool);
 
@@ -206,7 +207,8 @@ static void compare_addresses(struct items *items, const struct entries *old,
 
 	for (size_t k = 0; k < now->n_addresses; k++) {
 		struct addr6 addr = now->addresses[k].addr;
-		struct entry *e = find(new, &addr, after), *earlier = find(old, &addr, before);
+		struct entry *e = difference_egress_find(new, &addr, after),
+			     *earlier = difference_egress_find(old, &addr, before);
 
 		if (e->done)
 			continue;
@@ -218,9 +220,9 @@ static void compare_addresses(struct items *items, const struct entries *old,
 	}
 	for (size_t k = 0; k < was->n_addresses; k++) {
 		struct addr6 addr = was->addresses[k].addr;
-		struct entry *e = find(old, &addr, before);
+		struct entry *e = difference_egress_find(old, &addr, before);
 
-		if (e->done || find(new, &addr, after) != NULL)
+		if (e->done || difference_egress_find(new, &addr, after) != NULL)
 			continue;
 		e->done = true;
 		add_address(items, e, was, CHANGE_REMOVED, effect_of_loss(old, new, e));
@@ -309,7 +311,8 @@ static void remove_pools(struct items *items, const struct entries *old, const s
 		for (size_t k = 0; k < pool->n_addresses; k++) {
 			struct addr6 addr = pool->addresses[k].addr;
 
-			draft_effect(&draft, effect_of_loss(old, new, find(old, &addr, i)));
+			draft_effect(&draft, effect_of_loss(old, new,
+							    difference_egress_find(old, &addr, i)));
 		}
 		items_add(items, "pool", pool->name, CHANGE_REMOVED, &draft);
 	}

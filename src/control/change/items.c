@@ -99,7 +99,7 @@ void items_add(struct items *items, const char *kind, const char *name, enum cha
 	*draft = (struct draft){0};
 }
 
-static const void *field_of(const void *base, size_t offset)
+static const void *items_field_of(const void *base, size_t offset)
 {
 	return (const char *)base + offset;
 }
@@ -108,7 +108,7 @@ static size_t load_count(size_t offset, const void *base)
 {
 	size_t n;
 
-	memcpy(&n, field_of(base, offset), sizeof(n));
+	memcpy(&n, items_field_of(base, offset), sizeof(n));
 	return n;
 }
 
@@ -116,7 +116,7 @@ static const void *load_array(size_t offset, const void *base)
 {
 	const void *array;
 
-	memcpy(&array, field_of(base, offset), sizeof(array));
+	memcpy(&array, items_field_of(base, offset), sizeof(array));
 	return array;
 }
 
@@ -125,7 +125,7 @@ static const char *port_name(const struct config *config, const struct setting *
 {
 	uint16_t port;
 
-	memcpy(&port, field_of(base, setting->offset), sizeof(port));
+	memcpy(&port, items_field_of(base, setting->offset), sizeof(port));
 	return port < config->n_ports ? config->ports[port].name : "";
 }
 
@@ -185,10 +185,11 @@ static bool same_bytes(const struct setting *setting, const void *before, const 
 {
 	size_t has = setting->has_offset;
 
-	if (has > 0 && memcmp(field_of(before, has), field_of(after, has), sizeof(bool)) != 0)
+	if (has > 0 &&
+	    memcmp(items_field_of(before, has), items_field_of(after, has), sizeof(bool)) != 0)
 		return false;
-	return memcmp(field_of(before, setting->offset), field_of(after, setting->offset),
-		      setting->size) == 0;
+	return memcmp(items_field_of(before, setting->offset),
+		      items_field_of(after, setting->offset), setting->size) == 0;
 }
 
 bool items_same(const struct items *items, const struct setting *setting, const void *before,
@@ -215,8 +216,8 @@ bool items_same(const struct items *items, const struct setting *setting, const 
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:
-		return strcmp(field_of(before, setting->offset),
-			      field_of(after, setting->offset)) == 0;
+		return strcmp(items_field_of(before, setting->offset),
+			      items_field_of(after, setting->offset)) == 0;
 	case SETTING_PORT:
 		return strcmp(port_name(items->before, setting, before),
 			      port_name(items->after, setting, after)) == 0;
@@ -291,8 +292,8 @@ static bool became_smaller(const struct setting *setting, const void *before, co
 
 	if (setting->size != sizeof(a))
 		return true;
-	memcpy(&a, field_of(before, setting->offset), sizeof(a));
-	memcpy(&b, field_of(after, setting->offset), sizeof(b));
+	memcpy(&a, items_field_of(before, setting->offset), sizeof(a));
+	memcpy(&b, items_field_of(after, setting->offset), sizeof(b));
 	return b < a;
 }
 

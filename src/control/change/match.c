@@ -96,7 +96,7 @@ static void add_key(struct work *w, const void *bytes, size_t len, uint32_t inde
 	w->keys[w->n++] = (struct key){bytes, len, index};
 }
 
-static struct ends ends_of(const struct spec_tunnel *t, uint32_t site)
+static struct ends match_ends_of(const struct spec_tunnel *t, uint32_t site)
 {
 	return (struct ends){
 		.local = t->local,
@@ -154,7 +154,7 @@ static void describe_sites(struct work *w, const struct match_side *side)
 		if (side->sites[i] != MATCH_NONE)
 			continue;
 		for (size_t k = 0; k < n; k++)
-			ends[k] = ends_of(&spec->sites[i].tunnels[k], 0);
+			ends[k] = match_ends_of(&spec->sites[i].tunnels[k], 0);
 		qsort(ends, n, sizeof(*ends), compare_ends);
 		add_key(w, ends, n * sizeof(*ends), i);
 	}
@@ -176,7 +176,7 @@ static void describe_tunnels(struct work *w, const struct match_side *side, bool
 
 			if (side->tunnels[number] != MATCH_NONE)
 				continue;
-			*ends = ends_of(&spec->sites[i].tunnels[k], site);
+			*ends = match_ends_of(&spec->sites[i].tunnels[k], site);
 			add_key(w, ends, sizeof(*ends), number);
 		}
 	}

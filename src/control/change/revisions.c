@@ -46,7 +46,7 @@ static const char *name_of(uint32_t number, const char *ending, char name[static
 }
 
 /* False: the name is none of ours. */
-static bool read_name(const char *name, uint32_t *number, const char **ending)
+static bool revisions_read_name(const char *name, uint32_t *number, const char **ending)
 {
 	uint64_t value = strtoull(name, NULL, 10);
 
@@ -187,7 +187,7 @@ static int load(struct revisions *rs, struct err_list *notes)
 		const char *ending;
 		uint32_t number;
 
-		if (!read_name(entry->d_name, &number, &ending))
+		if (!revisions_read_name(entry->d_name, &number, &ending))
 			continue;
 		if (read_state(ending, &state)) {
 			load_one(rs, number, state, notes);
@@ -341,7 +341,7 @@ char *revisions_read(struct revisions *rs, uint32_t number, struct err_list *err
 	return text;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
+static int revisions_write_all(int fd, const char *bytes, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
@@ -374,9 +374,9 @@ static int write_file(const struct revisions *rs, const char *new, const char *n
 	fd = openat(rs->folder, new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, head, len);
+	err = revisions_write_all(fd, head, len);
 	if (err == 0)
-		err = write_all(fd, text, r->text_len);
+		err = revisions_write_all(fd, text, r->text_len);
 	if (err == 0 && fsync(fd) < 0)
 		err = -errno;
 	close(fd);
@@ -401,7 +401,7 @@ static bool may_go(const struct revisions *rs, const struct revision *r)
 	return r != runs && r != before && r->state != REVISION_TRIAL && r->number != rs->last;
 }
 
-static void make_room(struct revisions *rs)
+static void revisions_make_room(struct revisions *rs)
 {
 	uint64_t bytes = 0;
 	size_t i = 0;
@@ -444,7 +444,7 @@ uint32_t revisions_save(struct revisions *rs, struct revision *r, const char *te
 		return 0;
 	}
 	rs->last = r->number;
-	make_room(rs);
+	revisions_make_room(rs);
 	return r->number;
 }
 

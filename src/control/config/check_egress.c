@@ -182,7 +182,7 @@ static bool same_address(const struct entry *a, const struct entry *b)
 	return addr6_equal(&x, &y);
 }
 
-static int compare_entries(const void *a, const void *b)
+static int check_egress_compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 	struct addr6 ax = address_of(x), ay = address_of(y);
@@ -199,7 +199,7 @@ static void check_overlaps(struct checker *checker, struct entry *entries, size_
 	struct addr6 addr;
 	size_t end;
 
-	qsort(entries, n, sizeof(entries[0]), compare_entries);
+	qsort(entries, n, sizeof(entries[0]), check_egress_compare_entries);
 	for (size_t i = 0; i < n; i = end) {
 		for (end = i + 1; end < n; end++) {
 			if (!same_address(&entries[end], &entries[i]))

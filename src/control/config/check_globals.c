@@ -65,7 +65,7 @@ static int compare_places(const struct tree_node *a, const struct tree_node *b)
 	return a->column < b->column ? -1 : a->column > b->column;
 }
 
-static int compare_entries(const void *a, const void *b)
+static int check_globals_compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
@@ -98,7 +98,7 @@ static void check_overlaps(struct checker *checker, struct entries *e)
 {
 	size_t n = 0;
 
-	qsort(e->list, e->n, sizeof(e->list[0]), compare_entries);
+	qsort(e->list, e->n, sizeof(e->list[0]), check_globals_compare_entries);
 	for (size_t i = 0; i < e->n; i++) {
 		if (n > 0 && prefix6_contains(&e->list[n - 1].prefix, &e->list[i].prefix.addr))
 			report_overlap(checker, &e->list[n - 1], &e->list[i]);
@@ -108,7 +108,7 @@ static void check_overlaps(struct checker *checker, struct entries *e)
 	e->n = n;
 }
 
-static const struct entry *find(const struct entries *e, const struct addr6 *addr)
+static const struct entry *check_globals_find(const struct entries *e, const struct addr6 *addr)
 {
 	size_t low = 0, high = e->n;
 
@@ -130,7 +130,7 @@ static void check_address(struct checker *checker, const struct entries *e,
 			  const struct addr6 *addr, const struct spec_site *own,
 			  const struct tree_node *node, const char *what)
 {
-	const struct entry *entry = addr6_is_ipv6(addr) ? find(e, addr) : NULL;
+	const struct entry *entry = addr6_is_ipv6(addr) ? check_globals_find(e, addr) : NULL;
 
 	if (entry == NULL || entry->site == own)
 		return;

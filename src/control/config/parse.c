@@ -23,13 +23,13 @@
 typedef int (*parse_fn)(struct report *report, const struct setting *setting,
 			const struct tree_node *node, void *base);
 
-static void *field_of(void *base, size_t offset)
+static void *parse_field_of(void *base, size_t offset)
 {
 	return (char *)base + offset;
 }
 
-static int refuse(struct report *report, const struct setting *setting,
-		  const struct tree_node *node)
+static int parse_refuse(struct report *report, const struct setting *setting,
+			const struct tree_node *node)
 {
 	char expects[SCHEMA_EXPECTS_SIZE], shown[REPORT_SHOWN_SIZE];
 
@@ -50,8 +50,8 @@ static void store_number(const struct setting *setting, void *base, uint64_t val
 	uint32_t v32 = (uint32_t)value;
 
 	assert(setting->size == sizeof(v16) || setting->size == sizeof(v32));
-	memcpy(field_of(base, setting->offset), setting->size == sizeof(v16) ? (void *)&v16 : &v32,
-	       setting->size);
+	memcpy(parse_field_of(base, setting->offset),
+	       setting->size == sizeof(v16) ? (void *)&v16 : &v32, setting->size);
 }
 
 static int parse_number(struct report *report, const struct setting *setting,
@@ -61,7 +61,7 @@ static int parse_number(struct report *report, const struct setting *setting,
 
 	if (value_number(node->text, &value) < 0 || value < setting->min || value > setting->max ||
 	    (setting->power_of_two && (value & (value - 1)) != 0))
-		return refuse(report, setting, node);
+		return parse_refuse(report, setting, node);
 	store_number(setting, base, value);
 	return 0;
 }
@@ -72,7 +72,7 @@ static int parse_duration(struct report *report, const struct setting *setting,
 	uint64_t value;
 
 	if (value_duration(node->text, &value) < 0 || value < setting->min || value > setting->max)
-		return refuse(report, setting, node);
+		return parse_refuse(report, setting, node);
 	store_number(setting, base, value);
 	return 0;
 }
@@ -81,8 +81,8 @@ static int parse_name(struct report *report, const struct setting *setting,
 		      const struct tree_node *node, void *base)
 {
 	if (!value_is_name(node->text, setting->size - 1))
-		return refuse(report, setting, node);
-	strcpy(field_of(base, setting->offset), node->text);
+		return parse_refuse(report, setting, node);
+	strcpy(parse_field_of(base, setting->offset), node->text);
 	return 0;
 }
 
@@ -91,7 +91,7 @@ static int parse_interface(struct report *report, const struct setting *setting,
 			   const struct tree_node *node, void *base)
 {
 	if (strcmp(node->text, ".") == 0 || strcmp(node->text, "..") == 0)
-		return refuse(report, setting, node);
+		return parse_refuse(report, setting, node);
 	return parse_name(report, setting, node, base);
 }
 
@@ -99,8 +99,8 @@ static int parse_path(struct report *report, const struct setting *setting,
 		      const struct tree_node *node, void *base)
 {
 	if (!value_is_path(node->text, setting->size - 1))
-		return refuse(report, setting, node);
-	strcpy(field_of(base, setting->offset), node->text);
+		return parse_refuse(report, setting, node);
+	strcpy(parse_field_of(base, setting->offset), node->text);
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static int parse_choice(struct report *report, const struct setting *setting,
 	}
 
 	if (near.best == NULL)
-		return refuse(report, setting, node);
+		return parse_refuse(report, setting, node);
 	report_at(report, node, "\"%s\" can not be %s: did you mean \"%s\"?", setting->name,
 		  report_shown(node->text, shown), near.best);
 	return -EINVAL;
@@ -141,10 +141,10 @@ static int parse_address6(struct report *report, const struct setting *setting,
 	struct addr6 addr;
 
 	if (value_address6(node->text, &addr) < 0)
-		return refuse(report, setting, node);
+		return parse_refuse(report, setting, node);
 	if (value_not_unicast6(&addr) != NULL)
 		return report_not_unicast(report, setting, node, value_not_unicast6(&addr));
-	memcpy(field_of(base, setting->offset), &addr, sizeof(addr));
+	memcpy(parse_field_of(base, setting->offset), &addr, sizeof(addr));
 	return 0;
 }
 
@@ -155,11 +155,11 @@ static int parse_address4(struct report *report, const struct setting *setting,
 	be32_t addr;
 
 	if (value_address(node->text, &addr) < 0)
-		return refuse(report, setting, node);
+		return parse_refuse(report, setting, node);
 	if (value_not_unicast(addr) != NULL)
 		return report_not_unicast(report, setting, node, value_not_unicast(addr));
 	mapped = addr6_from_ipv4(addr);
-	memcpy(field_of(base, setting->offset), &mapped, sizeof(mapped));
+	memcpy(parse_field_of(base, setting->offset), &mapped, sizeof(mapped));
 	return 0;
 }
 
@@ -178,8 +178,8 @@ static int parse_mac(struct report *report, const struct setting *setting,
 
 	if (value_mac(node->text, mac) < 0 || (mac[0] & 1) != 0 ||
 	    memcmp(mac, zero, sizeof(mac)) == 0)
-		return refuse(report, setting, node);
-	memcpy(field_of(base, setting->offset), mac, sizeof(mac));
+		return parse_refuse(report, setting, node);
+	memcpy(parse_field_of(base, setting->offset), mac, sizeof(mac));
 	return 0;
 }
 
@@ -187,7 +187,8 @@ static int parse_mac(struct report *report, const struct setting *setting,
 static int parse_port(struct report *report, const struct setting *setting,
 		      const struct tree_node *node, void *base)
 {
-	return value_is_name(node->text, SPEC_NAME_SIZE - 1) ? 0 : refuse(report, setting, node);
+	return value_is_name(node->text, SPEC_NAME_SIZE - 1) ? 0
+							     : parse_refuse(report, setting, node);
 }
 
 /*
@@ -239,9 +240,9 @@ static void *make_array(struct report *report, const struct setting *setting,
 	if (!is_fitting(report, setting, node))
 		return NULL;
 	items = make_items(report, setting, node, node->n, item_size,
-			   field_of(base, setting->offset));
+			   parse_field_of(base, setting->offset));
 	if (items != NULL)
-		memcpy(field_of(base, setting->count_offset), &node->n, sizeof(node->n));
+		memcpy(parse_field_of(base, setting->count_offset), &node->n, sizeof(node->n));
 	return items;
 }
 
@@ -321,18 +322,18 @@ static int parse_prefixes(struct report *report, const struct setting *setting,
 		return -EINVAL;
 	if (n4 > 0) {
 		prefix = make_items(report, setting, node, n4, sizeof(*prefix),
-				    field_of(base, setting->offset));
+				    parse_field_of(base, setting->offset));
 		if (prefix == NULL)
 			return -EINVAL;
 	}
 	if (n6 > 0) {
 		prefix6 = make_items(report, setting, node, n6, sizeof(*prefix6),
-				     field_of(base, setting->six_offset));
+				     parse_field_of(base, setting->six_offset));
 		if (prefix6 == NULL)
 			return -EINVAL;
 	}
-	memcpy(field_of(base, setting->count_offset), &n4, sizeof(n4));
-	memcpy(field_of(base, setting->six_count_offset), &n6, sizeof(n6));
+	memcpy(parse_field_of(base, setting->count_offset), &n4, sizeof(n4));
+	memcpy(parse_field_of(base, setting->six_count_offset), &n6, sizeof(n6));
 	for (const struct tree_node *v = node->first; v != NULL; v = v->next) {
 		if (is_prefix6(v))
 			parse_prefix6(report, v, prefix6++);
@@ -395,11 +396,11 @@ static void parse_setting(struct report *report, const struct setting *setting,
 	bool yes = true;
 
 	if (node->kind != types[setting->type].kind || tree_is_null(node)) {
-		refuse(report, setting, node);
+		parse_refuse(report, setting, node);
 		return;
 	}
 	if (types[setting->type].parse(report, setting, node, base) == 0 && setting->has_offset > 0)
-		memcpy(field_of(base, setting->has_offset), &yes, sizeof(yes));
+		memcpy(parse_field_of(base, setting->has_offset), &yes, sizeof(yes));
 }
 
 static void report_unknown(struct report *report, const struct block *block,
@@ -427,7 +428,7 @@ static void forget_ports(const struct block *block, void *base)
 
 	for (size_t i = 0; i < block->n; i++) {
 		if (block->settings[i].type == SETTING_PORT)
-			memcpy(field_of(base, block->settings[i].offset), &any, sizeof(any));
+			memcpy(parse_field_of(base, block->settings[i].offset), &any, sizeof(any));
 	}
 }
 

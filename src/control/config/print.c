@@ -20,7 +20,7 @@ struct printer {
 static void print_block(const struct printer *p, const struct block *block, const void *base,
 			unsigned indent, bool in_item);
 
-static const void *field_of(const void *base, size_t offset)
+static const void *print_field_of(const void *base, size_t offset)
 {
 	return (const char *)base + offset;
 }
@@ -31,10 +31,10 @@ static uint64_t load_number(const struct setting *setting, const void *base)
 	uint32_t v32;
 
 	if (setting->size == sizeof(v16)) {
-		memcpy(&v16, field_of(base, setting->offset), sizeof(v16));
+		memcpy(&v16, print_field_of(base, setting->offset), sizeof(v16));
 		return v16;
 	}
-	memcpy(&v32, field_of(base, setting->offset), sizeof(v32));
+	memcpy(&v32, print_field_of(base, setting->offset), sizeof(v32));
 	return v32;
 }
 
@@ -42,7 +42,7 @@ static size_t load_count(size_t offset, const void *base)
 {
 	size_t n;
 
-	memcpy(&n, field_of(base, offset), sizeof(n));
+	memcpy(&n, print_field_of(base, offset), sizeof(n));
 	return n;
 }
 
@@ -50,7 +50,7 @@ static const void *load_array(size_t offset, const void *base)
 {
 	const void *items;
 
-	memcpy(&items, field_of(base, offset), sizeof(items));
+	memcpy(&items, print_field_of(base, offset), sizeof(items));
 	return items;
 }
 
@@ -66,7 +66,7 @@ bool config_is_set(const struct setting *setting, const void *base)
 	bool has;
 
 	if (setting->has_offset > 0) {
-		memcpy(&has, field_of(base, setting->has_offset), sizeof(has));
+		memcpy(&has, print_field_of(base, setting->has_offset), sizeof(has));
 		return has;
 	}
 	switch (setting->type) {
@@ -80,11 +80,11 @@ bool config_is_set(const struct setting *setting, const void *base)
 	case SETTING_ADDRESS:
 	case SETTING_ADDRESS4:
 	case SETTING_ADDRESS6:
-		return !is_zero6(field_of(base, setting->offset));
+		return !is_zero6(print_field_of(base, setting->offset));
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:
-		return *(const char *)field_of(base, setting->offset) != '\0';
+		return *(const char *)print_field_of(base, setting->offset) != '\0';
 	case SETTING_NUMBER:
 	case SETTING_DURATION: /* if the setting has a default, a 0 came from the file */
 		return load_number(setting, base) != 0 || setting->fallback != NULL;
@@ -224,7 +224,7 @@ static void print_list(const struct printer *p, const struct setting *setting, c
 static void print_value(const struct printer *p, const struct setting *setting, const void *base,
 			unsigned indent)
 {
-	const void *field = field_of(base, setting->offset);
+	const void *field = print_field_of(base, setting->offset);
 	char duration[VALUE_DURATION_SIZE];
 
 	switch (setting->type) {

@@ -9,7 +9,7 @@
 
 enum { SENTENCE_SIZE = 512 };
 
-static void add(struct report *report, unsigned line, unsigned column, const char *sentence)
+static void report_add(struct report *report, unsigned line, unsigned column, const char *sentence)
 {
 	report->n++;
 	if (report->n <= REPORT_MAX)
@@ -27,7 +27,7 @@ void report_at(struct report *report, const struct tree_node *node, const char *
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
-	add(report, node->line, node->column, sentence);
+	report_add(report, node->line, node->column, sentence);
 }
 
 void report_place(struct report *report, unsigned line, unsigned column, const char *fmt, ...)
@@ -38,7 +38,7 @@ void report_place(struct report *report, unsigned line, unsigned column, const c
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
-	add(report, line, column, sentence);
+	report_add(report, line, column, sentence);
 }
 
 bool report_is_full(const struct report *report)

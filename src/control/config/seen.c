@@ -16,7 +16,7 @@ struct key_entry {
 	unsigned char key[];
 };
 
-static int compare(const void *a, const void *b)
+static int seen_compare(const void *a, const void *b)
 {
 	const struct key_entry *x = a, *y = b;
 
@@ -38,7 +38,7 @@ const struct tree_node *seen_add(struct seen *seen, const void *key, size_t len,
 	entry->len = len;
 	memcpy(entry->key, key, len);
 
-	found = tsearch(entry, &seen->root, compare);
+	found = tsearch(entry, &seen->root, seen_compare);
 	if (found == NULL)
 		goto out_of_memory;
 	if (*found == entry)
@@ -59,7 +59,7 @@ const struct tree_node *seen_find(const struct seen *seen, const void *key, size
 	assert(len <= SEEN_KEY_MAX);
 	wanted->len = len;
 	memcpy(wanted->key, key, len);
-	found = tfind(wanted, &seen->root, compare);
+	found = tfind(wanted, &seen->root, seen_compare);
 	return found == NULL ? NULL : (*found)->place;
 }
 

@@ -34,7 +34,7 @@ static void take_out(struct asking *a, size_t i)
 	memmove(&a->rows[i], &a->rows[i + 1], (a->n - i) * sizeof(a->rows[0]));
 }
 
-static size_t count(const struct asking *a, uint16_t site)
+static size_t asking_count(const struct asking *a, uint16_t site)
 {
 	size_t n = 0;
 
@@ -49,7 +49,7 @@ static size_t find_greediest(const struct asking *a, size_t than)
 	size_t found = a->n;
 
 	for (size_t i = 0; i < a->n; i++) {
-		size_t n = count(a, a->rows[i].site);
+		size_t n = asking_count(a, a->rows[i].site);
 
 		if (n > than) {
 			than = n;
@@ -59,9 +59,9 @@ static size_t find_greediest(const struct asking *a, size_t than)
 	return found;
 }
 
-static bool make_room(struct asking *a, uint16_t site, struct asking_row *gone)
+static bool asking_make_room(struct asking *a, uint16_t site, struct asking_row *gone)
 {
-	size_t own = count(a, site), other;
+	size_t own = asking_count(a, site), other;
 
 	if (own >= ASKING_SITE_MAX)
 		return false;
@@ -84,7 +84,8 @@ bool asking_want(struct asking *a, uint8_t port, uint16_t site, const struct add
 	for (size_t i = 0; i < a->n; i++)
 		if (is_it(&a->rows[i], port, addr))
 			return false;
-	if ((missed->until_ms > now_ms && is_it(missed, port, addr)) || !make_room(a, site, gone)) {
+	if ((missed->until_ms > now_ms && is_it(missed, port, addr)) ||
+	    !asking_make_room(a, site, gone)) {
 		a->refused++;
 		return false;
 	}

@@ -61,7 +61,7 @@ static int row_of(uint32_t value)
 }
 
 /* Removes a host at whose place there is now a route of full length. */
-static void make_room(struct view *v, uint8_t port, const struct prefix6 *prefix)
+static void compile_make_room(struct view *v, uint8_t port, const struct prefix6 *prefix)
 {
 	int row = prefix->len == 128 ? rows_find(&v->rows, port, &prefix->addr) : ROWS_NONE;
 
@@ -87,7 +87,7 @@ static bool compile_entry(struct view *v, uint8_t port, struct rib_entry *entry)
 		return true;
 	}
 	if (before == TRIE_NONE) {
-		make_room(v, port, &entry->prefix);
+		compile_make_room(v, port, &entry->prefix);
 		before = trie_cover(tree->root, &entry->prefix);
 	}
 	ret = value == TRIE_NONE ? trie_remove(tree, &entry->prefix)

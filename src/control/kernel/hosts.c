@@ -13,7 +13,7 @@
 
 #define ON_LINK (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST)
 
-static struct prefix6 whole(const struct addr6 *addr)
+static struct prefix6 hosts_whole(const struct addr6 *addr)
 {
 	return (struct prefix6){*addr, 128};
 }
@@ -33,7 +33,7 @@ uint32_t view_link_mtu(struct view *v, uint8_t port, const struct addr6 *addr)
 void view_drop_host(struct view *v, int base)
 {
 	struct neighbour_row *r = &v->rows.rows[base];
-	struct prefix6 key = whole(&r->addr);
+	struct prefix6 key = hosts_whole(&r->addr);
 
 	if (trie_remove(view_tree(v, r->port, &r->addr), &key) != 0)
 		return; /* out of memory: tried later */
@@ -45,7 +45,7 @@ void view_drop_host(struct view *v, int base)
 }
 
 /* A host that had no flow at the last census. */
-static bool make_room(struct view *v)
+static bool hosts_make_room(struct view *v)
 {
 	int best = ROWS_NONE;
 
@@ -64,14 +64,14 @@ static bool make_room(struct view *v)
 int view_add_host(struct view *v, uint8_t port, const struct addr6 *addr)
 {
 	struct trie *tree = view_tree(v, port, addr);
-	struct prefix6 key = whole(addr);
+	struct prefix6 key = hosts_whole(addr);
 	int base = rows_find(&v->rows, port, addr), row;
 
 	if (base != ROWS_NONE && v->rows.rows[base].host)
 		return 0;
 	if (trie_lookup(tree->root, addr) != ON_LINK)
 		return -ENOENT;
-	if (v->n_hosts >= VIEW_HOSTS_MAX && !make_room(v))
+	if (v->n_hosts >= VIEW_HOSTS_MAX && !hosts_make_room(v))
 		return -ENOSPC;
 	base = rows_add(&v->rows, port, addr);
 	if (base == ROWS_NONE)
@@ -111,7 +111,7 @@ void view_check_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix
 {
 	for (size_t i = 0; v->n_hosts > 0 && i < v->rows.n_rows; i++) {
 		const struct neighbour_row *r = &v->rows.rows[i];
-		struct prefix6 key = whole(&r->addr);
+		struct prefix6 key = hosts_whole(&r->addr);
 
 		if (is_below(r, port, prefix) &&
 		    trie_cover(view_tree(v, port, &r->addr)->root, &key) != ON_LINK)

@@ -31,20 +31,20 @@ void rows_fini(struct neighbour_rows *h)
 	*h = (struct neighbour_rows){0};
 }
 
-static struct prefix6 whole(const struct addr6 *addr)
+static struct prefix6 neighbour_rows_whole(const struct addr6 *addr)
 {
 	return (struct prefix6){*addr, 128};
 }
 
 int rows_find(const struct neighbour_rows *h, uint8_t port, const struct addr6 *addr)
 {
-	struct prefix6 key = whole(addr);
+	struct prefix6 key = neighbour_rows_whole(addr);
 	uint32_t row = trie_find(h->index[port].root, &key);
 
 	return row == TRIE_NONE ? ROWS_NONE : (int)row;
 }
 
-static bool grow(struct neighbour_rows *h)
+static bool neighbour_rows_grow(struct neighbour_rows *h)
 {
 	size_t more = h->rows_room == 0 ? 64 : h->rows_room * 2;
 	struct neighbour_row *rows;
@@ -66,7 +66,7 @@ static int find_free_row(struct neighbour_rows *h)
 {
 	if (h->free_row != NO_FREE_ROW)
 		return (int)h->free_row;
-	return grow(h) ? (int)h->n_rows : ROWS_NONE;
+	return neighbour_rows_grow(h) ? (int)h->n_rows : ROWS_NONE;
 }
 
 static struct neighbour_row *take_row(struct neighbour_rows *h, int row)
@@ -81,7 +81,7 @@ static struct neighbour_row *take_row(struct neighbour_rows *h, int row)
 
 int rows_add(struct neighbour_rows *h, uint8_t port, const struct addr6 *addr)
 {
-	struct prefix6 key = whole(addr);
+	struct prefix6 key = neighbour_rows_whole(addr);
 	int row = rows_find(h, port, addr);
 	struct neighbour_row *r;
 
@@ -147,7 +147,7 @@ static void free_row_with_mtu(struct neighbour_rows *h, int row)
 void rows_free_unused(struct neighbour_rows *h, int row)
 {
 	struct neighbour_row *r = &h->rows[row];
-	struct prefix6 key = whole(&r->addr);
+	struct prefix6 key = neighbour_rows_whole(&r->addr);
 
 	if (!r->live || r->refs > 0 || r->uses > 0 || r->id != 0)
 		return;

@@ -91,7 +91,7 @@ static void plan_table(struct neighbours *n)
 	plan_at(n, 0);
 }
 
-static void tell(const struct neighbours *n)
+static void neighbours_tell(const struct neighbours *n)
 {
 	const struct view *v = &n->view;
 
@@ -129,7 +129,7 @@ static int make_table(struct neighbours *n)
 	n->last_ms = now;
 	if (again_ms != 0)
 		plan_at(n, again_ms);
-	tell(n);
+	neighbours_tell(n);
 	if (!changed && n->published)
 		return 0;
 	nexthops = create_table(&spec);
@@ -177,7 +177,7 @@ void neighbours_commit(struct neighbours *n)
 	n->last_ms = mono_ms();
 	view_published(&n->view);
 	search_targets(&n->search); /* resolves new far ends */
-	tell(n);
+	neighbours_tell(n);
 	if (n->dirty != 0)
 		plan_at(n, n->may_read_ms);
 }
@@ -263,7 +263,7 @@ static void on_neighbour(struct neighbours *n, const struct nlmsghdr *nlh)
 		view_take_neighbour(&n->view, &neighbour);
 }
 
-static void on_link(struct neighbours *n, const struct nlmsghdr *nlh)
+static void neighbours_on_link(struct neighbours *n, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 
@@ -292,7 +292,7 @@ static int on_message(const struct nlmsghdr *nlh, void *arg)
 		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		on_link(n, nlh);
+		neighbours_on_link(n, nlh);
 		break;
 	case RTM_DELADDR: /* the kernel removes routes with this source address */
 		n->dirty |= READ_ROUTES;
@@ -457,7 +457,7 @@ static int open_sockets(struct neighbours *n, struct event_base *base)
 	return 0;
 }
 
-static int start(struct neighbours *n, struct event_base *base)
+static int neighbours_start(struct neighbours *n, struct event_base *base)
 {
 	int ret = open_sockets(n, base); /* listen before reading, so that no change is missed */
 
@@ -497,7 +497,7 @@ struct neighbours *neighbours_create(struct event_base *base, struct port_set *p
 		n->view.alarms = ports->alarms;
 		for (size_t i = 0; i < PORTS_MAX; i++)
 			describe_port(&n->view.ports[i], &ports->ports[i]);
-		ret = start(n, base);
+		ret = neighbours_start(n, base);
 	}
 	if (ret == 0)
 		return n;

@@ -20,7 +20,7 @@ struct attrs {
 	const struct nlattr *at[64];
 };
 
-static int keep_attr(const struct nlattr *attr, void *arg)
+static int netlink_keep_attr(const struct nlattr *attr, void *arg)
 {
 	struct attrs *attrs = arg;
 
@@ -34,7 +34,7 @@ static bool parse_attrs(const struct nlmsghdr *nlh, size_t header, struct attrs 
 {
 	memset(attrs, 0, sizeof(*attrs));
 	return nlh->nlmsg_len >= MNL_NLMSG_HDRLEN + MNL_ALIGN(header) &&
-	       mnl_attr_parse(nlh, (unsigned)header, keep_attr, attrs) == MNL_CB_OK;
+	       mnl_attr_parse(nlh, (unsigned)header, netlink_keep_attr, attrs) == MNL_CB_OK;
 }
 
 static bool get_u32(const struct attrs *attrs, int type, uint32_t *out)
@@ -52,7 +52,7 @@ static bool get_nested(const struct attrs *attrs, int outer, int inner, struct a
 {
 	memset(out, 0, sizeof(*out));
 	return attrs->at[outer] != NULL &&
-	       mnl_attr_parse_nested(attrs->at[outer], keep_attr, out) == MNL_CB_OK &&
+	       mnl_attr_parse_nested(attrs->at[outer], netlink_keep_attr, out) == MNL_CB_OK &&
 	       out->at[inner] != NULL;
 }
 
@@ -137,7 +137,7 @@ static bool parse_gateway(const struct rtnexthop *nh, uint8_t family,
 
 	*gateway = (struct kernel_gateway){.ifindex = nh->rtnh_ifindex,
 					   .dead = nh->rtnh_flags & RTNH_F_DEAD};
-	return mnl_attr_parse_payload(RTNH_DATA(nh), nh->rtnh_len - sizeof(*nh), keep_attr,
+	return mnl_attr_parse_payload(RTNH_DATA(nh), nh->rtnh_len - sizeof(*nh), netlink_keep_attr,
 				      &attrs) == MNL_CB_OK &&
 	       get_gateway(&attrs, family, &gateway->gateway);
 }
@@ -343,7 +343,7 @@ struct mnl_socket *netlink_open(unsigned groups)
 }
 
 /* Sends @nlh and calls @cb for every reply. -EAGAIN: the table changed during the dump. */
-static int ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+static int netlink_ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	static _Alignas(struct nlmsghdr) char reply[REPLY_SIZE];
 	static uint32_t serial;
@@ -415,7 +415,7 @@ int netlink_dump_routes(struct mnl_socket *nl, int ifindex, uint8_t type, uint8_
 	rtm->rtm_type = type;
 	if (ifindex != 0)
 		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)ifindex);
-	return ask(nl, nlh, on_row, &d);
+	return netlink_ask(nl, nlh, on_row, &d);
 }
 
 int netlink_dump_nexthops(struct mnl_socket *nl, netlink_nexthop_fn each, void *arg)
@@ -427,7 +427,7 @@ int netlink_dump_nexthops(struct mnl_socket *nl, netlink_nexthop_fn each, void *
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct nhmsg));
 	nlh->nlmsg_type = RTM_GETNEXTHOP;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	return ask(nl, nlh, on_row, &d);
+	return netlink_ask(nl, nlh, on_row, &d);
 }
 
 int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, uint8_t family,
@@ -442,7 +442,7 @@ int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, uint8_t family,
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	ndm->ndm_family = family;
 	mnl_attr_put_u32(nlh, NDA_IFINDEX, (uint32_t)ifindex);
-	return ask(nl, nlh, on_row, &d);
+	return netlink_ask(nl, nlh, on_row, &d);
 }
 
 int netlink_get_link(struct mnl_socket *nl, int ifindex, struct kernel_link *out)
@@ -456,7 +456,7 @@ int netlink_get_link(struct mnl_socket *nl, int ifindex, struct kernel_link *out
 	nlh->nlmsg_type = RTM_GETLINK;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	ifi->ifi_index = ifindex;
-	ret = ask(nl, nlh, on_row, &d);
+	ret = netlink_ask(nl, nlh, on_row, &d);
 	return ret != 0 ? ret : d.found ? 0 : -ENODEV;
 }
 
@@ -478,7 +478,7 @@ static int change_neighbour(struct mnl_socket *nl, uint16_t type, int ifindex,
 		mnl_attr_put(nlh, NDA_DST, sizeof(four), &four);
 	else
 		mnl_attr_put(nlh, NDA_DST, sizeof(*addr), addr);
-	return ask(nl, nlh, NULL, NULL);
+	return netlink_ask(nl, nlh, NULL, NULL);
 }
 
 int netlink_resolve(struct mnl_socket *nl, int ifindex, const struct addr6 *addr)

@@ -51,7 +51,7 @@ static const struct family families[] = {
 /* One socket for each family and kind of tunnel, sorted by kind, then by family. */
 enum { EARS = ARRAY_SIZE(families) * TUNNEL_TYPES };
 
-static const struct family *family_of(size_t ear)
+static const struct family *path_watch_family_of(size_t ear)
 {
 	return &families[ear / TUNNEL_TYPES];
 }
@@ -116,7 +116,7 @@ static bool take_error(struct path_watch *w, size_t ear, bool *changed)
 
 	if (len < 0)
 		return false;
-	e = find_too_big(&msg, family_of(ear));
+	e = find_too_big(&msg, path_watch_family_of(ear));
 	if (e != NULL && learn(w, quote, (size_t)len, e->ee_info))
 		*changed = true;
 	return true;
@@ -182,7 +182,7 @@ static bool has_tunnel(const struct network *net, int domain, enum tunnel_type t
 /* A family that this machine does not support is left out. False with errno: out of memory. */
 static bool listen_to(struct path_watch *w, size_t ear)
 {
-	const struct family *y = family_of(ear);
+	const struct family *y = path_watch_family_of(ear);
 	enum tunnel_type type = ear % TUNNEL_TYPES;
 
 	w->fds[ear] = open_socket(y, tunnel_kinds[type].protocol);
@@ -212,7 +212,7 @@ static bool listen_as_needed(struct path_watch *w)
 	bool ok = true;
 
 	for (size_t i = 0; i < EARS; i++) {
-		bool wanted = has_tunnel(w->net, family_of(i)->domain, i % TUNNEL_TYPES);
+		bool wanted = has_tunnel(w->net, path_watch_family_of(i)->domain, i % TUNNEL_TYPES);
 
 		if (!wanted)
 			stop_listening(w, i);

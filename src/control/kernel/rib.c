@@ -31,7 +31,7 @@ struct rib_entry *rib_find(struct rib *rib, const struct prefix6 *prefix)
 	return at == TRIE_NONE ? NULL : &rib->entries[at];
 }
 
-static void *grow(void *array, size_t n, size_t *room, size_t size)
+static void *rib_grow(void *array, size_t n, size_t *room, size_t size)
 {
 	size_t more = *room == 0 ? 64 : *room * 2;
 	void *bigger;
@@ -45,16 +45,16 @@ static void *grow(void *array, size_t n, size_t *room, size_t size)
 }
 
 /* The list of changes has room for every entry, so adding to it cannot fail. */
-static bool make_room(struct rib *rib)
+static bool rib_make_room(struct rib *rib)
 {
 	uint32_t *changed =
-		grow(rib->changed, rib->n_entries, &rib->changed_room, sizeof(*changed));
+		rib_grow(rib->changed, rib->n_entries, &rib->changed_room, sizeof(*changed));
 	struct rib_entry *entries;
 
 	if (changed == NULL)
 		return false;
 	rib->changed = changed;
-	entries = grow(rib->entries, rib->n_entries, &rib->room, sizeof(*entries));
+	entries = rib_grow(rib->entries, rib->n_entries, &rib->room, sizeof(*entries));
 	if (entries == NULL)
 		return false;
 	rib->entries = entries;
@@ -66,7 +66,7 @@ static struct rib_entry *make_entry(struct rib *rib, const struct prefix6 *prefi
 	bool recycled = rib->free_entry != 0;
 	uint32_t at = recycled ? rib->free_entry - 1 : (uint32_t)rib->n_entries;
 
-	if ((!recycled && !make_room(rib)) || trie_set(&rib->index, prefix, at) != 0)
+	if ((!recycled && !rib_make_room(rib)) || trie_set(&rib->index, prefix, at) != 0)
 		return NULL;
 	if (recycled)
 		rib->free_entry = rib->entries[at].next_free;

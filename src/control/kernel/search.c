@@ -16,7 +16,7 @@ void search_init(struct search *s, struct view *view, struct mnl_socket *nl)
 	asking_init(&s->asking);
 }
 
-static void resolve(const struct search *s, uint8_t port, const struct addr6 *addr)
+static void search_resolve(const struct search *s, uint8_t port, const struct addr6 *addr)
 {
 	int ret = netlink_resolve(s->nl, s->view->ports[port].ifindex, addr);
 
@@ -53,7 +53,7 @@ static size_t ask_round(struct search *s, bool hosts, size_t left)
 
 		if (!is_target(s, i) || r->host != hosts || !needs_asking(r))
 			continue;
-		resolve(s, r->port, &r->addr);
+		search_resolve(s, r->port, &r->addr);
 		if (--left == 0)
 			s->next = i + 1;
 	}
@@ -95,7 +95,7 @@ bool search_want(struct search *s, uint8_t port, uint16_t site, const struct add
 	if (add_host(s, port, addr))
 		return true;
 	if (asking_want(&s->asking, port, site, addr, now_ms, &gone))
-		resolve(s, port, addr);
+		search_resolve(s, port, addr);
 	if (gone.until_ms != 0)
 		forget(s, &gone);
 	return false;

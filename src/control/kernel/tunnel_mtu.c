@@ -32,7 +32,8 @@ static bool is_too_narrow(const struct network *net, uint16_t id, uint16_t mtu)
 }
 
 /* One alarm for all tunnels: many share a port, and the cause is the port's MTU. */
-static void tell(const struct view *v, const struct network *net, unsigned n, uint16_t first)
+static void tunnel_mtu_tell(const struct view *v, const struct network *net, unsigned n,
+			    uint16_t first)
 {
 	struct tunnel_mtu mtu = path_mtu_of(v->paths, net, first);
 
@@ -62,5 +63,5 @@ void view_fold_mtus(struct view *v, const struct network *net)
 			first_narrow = id;
 		v->tunnels[id].mtu = mtu;
 	}
-	tell(v, net, narrow, first_narrow);
+	tunnel_mtu_tell(v, net, narrow, first_narrow);
 }

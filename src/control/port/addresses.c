@@ -39,7 +39,7 @@ static bool read_address(const struct nlattr *attr, uint8_t family, struct addr6
 	return true;
 }
 
-static int keep_attr(const struct nlattr *attr, void *arg)
+static int addresses_keep_attr(const struct nlattr *attr, void *arg)
 {
 	struct found *f = arg;
 
@@ -54,7 +54,7 @@ static int keep_attr(const struct nlattr *attr, void *arg)
  * IFA_LOCAL is ours; with a peer, IFA_ADDRESS is the peer's and gives the network. Without a peer,
  * IPv6 has no IFA_LOCAL.
  */
-static bool parse(const struct nlmsghdr *nlh, struct own_address *out)
+static bool addresses_parse(const struct nlmsghdr *nlh, struct own_address *out)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
 	struct found f = {.has_local = false};
@@ -66,7 +66,7 @@ static bool parse(const struct nlmsghdr *nlh, struct own_address *out)
 		return false;
 	f.family = ifa->ifa_family;
 	bits = f.family == AF_INET ? 32 : 128;
-	if (mnl_attr_parse(nlh, sizeof(*ifa), keep_attr, &f) != MNL_CB_OK ||
+	if (mnl_attr_parse(nlh, sizeof(*ifa), addresses_keep_attr, &f) != MNL_CB_OK ||
 	    !(f.has_local || f.has_address) || ifa->ifa_prefixlen > bits)
 		return false;
 	out->addr = f.has_local ? f.local : f.address;
@@ -81,7 +81,7 @@ int addresses_add(struct addresses *a, const struct nlmsghdr *nlh)
 	struct own_address one = {.ifindex = 0};
 	struct own_address *list;
 
-	if (!parse(nlh, &one))
+	if (!addresses_parse(nlh, &one))
 		return 0;
 	if (a->n == a->room) {
 		size_t room = a->room == 0 ? ROOM_FIRST : 2 * a->room;

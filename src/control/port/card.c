@@ -40,7 +40,7 @@ static int read_stats(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-static int ask(struct mnl_socket *nl, int ifindex, struct card_losses *out)
+static int card_ask(struct mnl_socket *nl, int ifindex, struct card_losses *out)
 {
 	char buf[ANSWER_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -70,7 +70,7 @@ int card_read_losses(int ifindex, struct card_losses *out)
 	*out = (struct card_losses){0};
 	if (nl == NULL)
 		return -errno;
-	ret = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : ask(nl, ifindex, out);
+	ret = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : card_ask(nl, ifindex, out);
 	mnl_socket_close(nl);
 	return ret;
 }

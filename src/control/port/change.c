@@ -30,7 +30,7 @@ static bool is_same_port(const struct config_port *a, const struct config_port *
 
 /* --- plan ------------------------------------------------------------------------------------- */
 
-static int slot_of(const struct port_set *set, const struct config_port *config)
+static int change_slot_of(const struct port_set *set, const struct config_port *config)
 {
 	for (size_t i = 0; i < set->n; i++)
 		if (port_is_there(&set->ports[i]) && is_same_port(set->ports[i].config, config))
@@ -75,7 +75,7 @@ static int plan_added(const struct port_set *set, const struct config *config,
 
 	for (size_t i = 0; i < config->n_ports; i++) {
 		const struct config_port *port = &config->ports[i];
-		int slot = slot_of(set, port), one = 0;
+		int slot = change_slot_of(set, port), one = 0;
 
 		if (slot < 0) {
 			one = check_buffers(set, config, port, errs);
@@ -179,8 +179,8 @@ static int need_addresses(struct port_set *set, const struct config_port *config
 	return ret;
 }
 
-static int add(struct port_set *set, size_t slot, const struct config *config,
-	       const struct config_port *port, struct err_list *errs)
+static int change_add(struct port_set *set, size_t slot, const struct config *config,
+		      const struct config_port *port, struct err_list *errs)
 {
 	size_t before = errs->n;
 	int ret = need_addresses(set, port);
@@ -210,7 +210,7 @@ static int add_all(struct port_set *set, const struct config *config, const stru
 		int one = 0;
 
 		if (bit_of(plan->added, plan->slots[i]))
-			one = add(set, plan->slots[i], config, &config->ports[i], errs);
+			one = change_add(set, plan->slots[i], config, &config->ports[i], errs);
 		ret = ret != 0 ? ret : one;
 	}
 	return ret;

@@ -33,7 +33,7 @@ static int share_maps(struct claim_bpf *program, struct steer_maps maps)
 	return ret;
 }
 
-static int attach(int fd, struct steer_maps maps)
+static int claims_attach(int fd, struct steer_maps maps)
 {
 	struct claim_bpf *program = claim_bpf__open();
 	int ret, program_fd;
@@ -72,7 +72,7 @@ int port_hear_claims(const struct port *port, uint16_t protocol)
 
 	if (fd < 0)
 		return -errno;
-	ret = attach(fd, maps);
+	ret = claims_attach(fd, maps);
 	if (ret == 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) != 0)
 		ret = -errno;
 	if (ret == 0)

@@ -258,7 +258,7 @@ static void begin_without_huge_pages(void)
 	execv("/proc/self/exe", argv);
 }
 
-static int start(const struct config *config, const cpu_set_t *cpus, bool huge)
+static int eal_start(const struct config *config, const cpu_set_t *cpus, bool huge)
 {
 	/* EAL keeps pointers to the arguments */
 	static char cores[CORES_TEXT], megabytes[32], prefix[48];
@@ -307,7 +307,7 @@ int port_eal_init(const struct config *config, struct err_list *errs)
 	ret = check_memory(config, huge, errs);
 	if (ret != 0)
 		return ret;
-	ret = start(config, &cpus, huge);
+	ret = eal_start(config, &cpus, huge);
 	if (ret != 0 && huge)
 		begin_without_huge_pages();
 	if (ret == 0)

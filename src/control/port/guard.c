@@ -86,7 +86,7 @@ void guard_remove_stale(int ifindex, int lock)
 	}
 }
 
-static int attach(struct guard *g, bool allow_link)
+static int guard_attach(struct guard *g, bool allow_link)
 {
 	int fd = bpf_program__fd(g->program->progs.homeward_guard);
 
@@ -132,7 +132,7 @@ int guard_attach_again(struct guard *g)
 	if (by_link)
 		close(g->link);
 	g->link = -1;
-	return attach(g, by_link);
+	return guard_attach(g, by_link);
 }
 
 struct steer_maps guard_maps(const struct guard *g)
@@ -161,7 +161,7 @@ struct guard *guard_create(int ifindex, int lock, const struct steer_list *list,
 	}
 	ret = steer_write(guard_maps(g), &nothing, list);
 	if (ret == 0)
-		ret = attach(g, allow_link);
+		ret = guard_attach(g, allow_link);
 	if (ret == 0)
 		return g;
 

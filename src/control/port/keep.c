@@ -81,7 +81,7 @@ static int keep_row(const struct nlmsghdr *nlh, void *arg)
 }
 
 /* Sends the request and calls @cb for every reply. 0 or -errno. */
-static int ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+static int keep_ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	_Alignas(struct nlmsghdr) char reply[REPLY_SIZE];
@@ -114,7 +114,7 @@ static void keep_neighbours(struct interface_kept *kept)
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ndmsg));
 	mnl_attr_put_u32(nlh, NDA_IFINDEX, (uint32_t)kept->ifindex);
-	ask(nlh, keep_row, kept);
+	keep_ask(nlh, keep_row, kept);
 }
 
 static int put_back(const struct kept_neighbour *k)
@@ -130,7 +130,7 @@ static int put_back(const struct kept_neighbour *k)
 	mnl_attr_put(nlh, NDA_LLADDR, sizeof(k->mac), k->mac);
 	if (k->protocol != 0)
 		mnl_attr_put_u8(nlh, NDA_PROTOCOL, k->protocol);
-	return ask(nlh, NULL, NULL);
+	return keep_ask(nlh, NULL, NULL);
 }
 
 /* If @set, sets promiscuous mode to @on. Returns the state before. */

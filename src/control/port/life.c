@@ -69,7 +69,7 @@ static bool is_due(struct retry *r)
 	return true;
 }
 
-static void publish(struct port_life *w)
+static void life_publish(struct port_life *w)
 {
 	struct port_set *set = w->set;
 
@@ -84,7 +84,7 @@ static void set_closed(struct port_life *w, struct port *port, bool closed)
 	if (port->worker.closed == closed)
 		return;
 	port->worker.closed = closed;
-	publish(w);
+	life_publish(w);
 }
 
 /* --- open and closed -------------------------------------------------------------------------- */
@@ -114,7 +114,7 @@ static void open_again(struct port_life *w, size_t i, bool there)
 			 port->config->interface);
 		w->opening[i] = (struct retry){0};
 		port->worker.closed = port->memif != NULL;
-		publish(w);
+		life_publish(w);
 		if (w->set->listener.opened != NULL)
 			w->set->listener.opened(w->set->listener.arg, i);
 		w->changed(w->arg);
@@ -136,7 +136,7 @@ void port_life_close(struct port_life *w, size_t slot)
 
 void port_life_opened(struct port_life *w, uint32_t slots)
 {
-	publish(w);
+	life_publish(w);
 	for (size_t i = 0; i < w->set->n; i++) {
 		if (!(slots >> i & 1))
 			continue;
@@ -274,7 +274,7 @@ static void hold(struct port_life *w, size_t i, const struct interface *in)
 
 static void publish_any(void *arg)
 {
-	publish(arg);
+	life_publish(arg);
 }
 
 /* A port without an interface is closed only if a change that would have removed it failed. */
@@ -296,7 +296,7 @@ static void compare_soon(struct port_life *w)
 		event_add(w->on_soon, &soon);
 }
 
-static void compare(struct port_life *w, size_t i)
+static void life_compare(struct port_life *w, size_t i)
 {
 	struct port *port = &w->set->ports[i];
 	struct interface in;
@@ -347,20 +347,20 @@ static void compare_all(evutil_socket_t fd, short what, void *arg)
 	struct port_life *w = arg;
 
 	for (size_t i = 0; i < w->set->n; i++)
-		compare(w, i);
+		life_compare(w, i);
 	if (has_news(w->set))
-		publish(w);
+		life_publish(w);
 }
 
 void port_life_look(struct port_life *w)
 {
-	publish(w);
+	life_publish(w);
 	w->changed(w->arg);
 	compare_all(-1, 0, w);
 }
 
 /* The content of the event does not matter: everything is compared. */
-static void on_link(evutil_socket_t fd, short what, void *arg)
+static void life_on_link(evutil_socket_t fd, short what, void *arg)
 {
 	struct port_life *w = arg;
 	char buffer[EVENTS_BUFFER];
@@ -381,14 +381,15 @@ static void on_peers(evutil_socket_t fd, short what, void *arg)
 			driver_memif_serve(w->set, &w->set->ports[i], publish_any, w);
 }
 
-static int start(struct port_life *w, struct event_base *base)
+static int life_start(struct port_life *w, struct event_base *base)
 {
 	const struct timeval tick = {.tv_sec = TICK_S};
 
 	w->links = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (w->links == NULL || mnl_socket_bind(w->links, RTMGRP_LINK, MNL_SOCKET_AUTOPID) != 0)
 		return -errno;
-	w->on_link = event_new(base, mnl_socket_get_fd(w->links), EV_READ | EV_PERSIST, on_link, w);
+	w->on_link =
+		event_new(base, mnl_socket_get_fd(w->links), EV_READ | EV_PERSIST, life_on_link, w);
 	w->on_soon = event_new(base, -1, 0, compare_all, w);
 	w->on_tick = event_new(base, -1, EV_PERSIST, compare_all, w);
 	w->on_peers = event_new(base, w->set->peers, EV_READ | EV_PERSIST, on_peers, w);
@@ -411,7 +412,7 @@ struct port_life *port_life_create(struct event_base *base, struct port_set *set
 	if (w != NULL) {
 		*w = (struct port_life){
 			.set = set, .publish = publish_fn, .changed = changed, .arg = arg};
-		ret = start(w, base);
+		ret = life_start(w, base);
 	}
 	if (ret == 0)
 		return w;

@@ -18,7 +18,7 @@
 
 enum { REPLY_SIZE = 32 * 1024, REQUEST_SIZE = 128 };
 
-static int keep_attr(const struct nlattr *attr, void *arg)
+static int link_keep_attr(const struct nlattr *attr, void *arg)
 {
 	struct port_link *link = arg;
 
@@ -31,7 +31,7 @@ static int keep_attr(const struct nlattr *attr, void *arg)
 	return MNL_CB_OK;
 }
 
-static int on_link(const struct nlmsghdr *nlh, void *arg)
+static int link_on_link(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 	struct port_link *link = arg;
@@ -40,11 +40,11 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 	    nlh->nlmsg_len < MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(*ifi)))
 		return MNL_CB_OK;
 	link->running = ifi->ifi_flags & IFF_UP && ifi->ifi_flags & IFF_LOWER_UP;
-	mnl_attr_parse(nlh, sizeof(*ifi), keep_attr, link);
+	mnl_attr_parse(nlh, sizeof(*ifi), link_keep_attr, link);
 	return MNL_CB_OK;
 }
 
-static int ask(struct mnl_socket *nl, int ifindex, struct port_link *out)
+static int link_ask(struct mnl_socket *nl, int ifindex, struct port_link *out)
 {
 	_Alignas(struct nlmsghdr) char request[REQUEST_SIZE];
 	static _Alignas(struct nlmsghdr) char reply[REPLY_SIZE];
@@ -62,7 +62,7 @@ static int ask(struct mnl_socket *nl, int ifindex, struct port_link *out)
 
 		if (len < 0)
 			return -errno;
-		more = mnl_cb_run(reply, (size_t)len, 0, 0, on_link, out);
+		more = mnl_cb_run(reply, (size_t)len, 0, 0, link_on_link, out);
 	}
 	return more < 0 ? -errno : 0;
 }
@@ -75,7 +75,7 @@ int interface_link(int ifindex, struct port_link *out)
 	*out = (struct port_link){.ups = 0};
 	if (nl == NULL)
 		return -errno;
-	ret = ask(nl, ifindex, out);
+	ret = link_ask(nl, ifindex, out);
 	mnl_socket_close(nl);
 	return ret;
 }

@@ -65,7 +65,7 @@ static bool is_af_xdp(int fd)
 }
 
 /* Are both the same socket, perhaps under different descriptors? */
-static bool is_same(int a, int b)
+static bool rings_is_same(int a, int b)
 {
 	struct stat x, y;
 
@@ -76,7 +76,7 @@ static bool is_known(const struct port_set *set, int fd)
 {
 	for (size_t i = 0; i < set->n; i++)
 		for (unsigned q = 0; q < set->ports[i].n_sockets; q++)
-			if (is_same(set->ports[i].sockets[q], fd))
+			if (rings_is_same(set->ports[i].sockets[q], fd))
 				return true;
 	return false;
 }

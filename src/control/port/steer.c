@@ -60,7 +60,7 @@ int steer_opening_path(char *path, size_t size, int *fd)
 }
 
 /* Needs CAP_SYS_ADMIN. "": the name is not known. */
-static void read_name(__u32 id, char name[16])
+static void steer_read_name(__u32 id, char name[16])
 {
 	struct bpf_prog_info info = {0};
 	__u32 len = sizeof(info);
@@ -81,7 +81,7 @@ int steer_remove_stale(int ifindex, uint32_t noted, char name[16])
 
 	if (ret != 0 || id == 0)
 		return ret;
-	read_name(id, name);
+	steer_read_name(id, name);
 	if (id != noted && strncmp(name, our_names, strlen(our_names)) != 0)
 		return -EBUSY;
 	return bpf_xdp_detach(ifindex, 0, NULL);
@@ -127,7 +127,7 @@ int steer_look(const struct steer *s, int ifindex, char name[16])
 		return ret;
 	if (id == 0)
 		return -ENOENT;
-	read_name(id, name);
+	steer_read_name(id, name);
 	return -EBUSY;
 }
 

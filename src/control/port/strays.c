@@ -67,7 +67,7 @@ static bool is_there(const struct strays *s, const struct stray *one)
 	return false;
 }
 
-static void add(struct strays *s, const struct stray *one)
+static void strays_add(struct strays *s, const struct stray *one)
 {
 	struct stray *more = reallocarray(s->list, s->n + 1, sizeof(*more));
 
@@ -90,7 +90,7 @@ void strays_look(struct strays *out)
 		if (one.kind == STRAY_NONE)
 			continue;
 		one.id = id_of(one.fd, one.kind);
-		add(out, &one);
+		strays_add(out, &one);
 	}
 	if (dir != NULL)
 		closedir(dir);
@@ -104,7 +104,7 @@ void strays_note(struct strays *out, struct strays *before)
 	*out = (struct strays){.n = 0};
 	for (size_t i = 0; i < now.n; i++)
 		if (!is_there(before, &now.list[i]))
-			add(out, &now.list[i]);
+			strays_add(out, &now.list[i]);
 	strays_forget(&now);
 	strays_forget(before);
 }

@@ -52,7 +52,7 @@ static void write_losses(const struct port_stats *stats, char *text, size_t size
 
 enum turn { IT_RISES, IT_STANDS, IT_HAS_ENDED };
 
-static enum turn follow(struct rise *r, uint64_t now)
+static enum turn watch_follow(struct rise *r, uint64_t now)
 {
 	bool rises = now > r->last || (now < r->last && now > 0); /* less: of another port */
 
@@ -82,7 +82,7 @@ static void look_at_losses(const struct port *port, struct seen *seen, struct al
 			    "the kernel refused %" PRIu64 " of its receive buffers",
 			    stats.rx_invalid);
 	seen->rx_invalid = stats.rx_invalid;
-	turn = follow(&seen->lost, lost);
+	turn = watch_follow(&seen->lost, lost);
 	if (turn == IT_RISES)
 		alarm_raise(alarms, ALARM_PORT_LOSSES, name,
 			    "%" PRIu64 " packets lost since the start: %s", lost, text);
@@ -90,7 +90,7 @@ static void look_at_losses(const struct port *port, struct seen *seen, struct al
 		alarm_clear(alarms, ALARM_PORT_LOSSES, name);
 }
 
-static struct port_counters count(const struct port_watch *w, uint16_t port)
+static struct port_counters watch_count(const struct port_watch *w, uint16_t port)
 {
 	struct port_counters one, sum = {0};
 
@@ -105,7 +105,7 @@ static struct port_counters count(const struct port_watch *w, uint16_t port)
 static void look_at_checksums(struct rise *rise, uint64_t partial, const char *name,
 			      struct alarms *alarms)
 {
-	enum turn turn = follow(rise, partial);
+	enum turn turn = watch_follow(rise, partial);
 
 	if (turn == IT_RISES)
 		alarm_raise(alarms, ALARM_PARTIAL_CHECKSUMS, name,
@@ -120,7 +120,7 @@ static void look_at_checksums(struct rise *rise, uint64_t partial, const char *n
 static void look_at_truncated(struct rise *rise, uint64_t cut, const char *name,
 			      struct alarms *alarms)
 {
-	enum turn turn = follow(rise, cut);
+	enum turn turn = watch_follow(rise, cut);
 
 	if (turn == IT_RISES)
 		alarm_raise(alarms, ALARM_FRAMES_TRUNCATED, name,
@@ -129,12 +129,12 @@ static void look_at_truncated(struct rise *rise, uint64_t cut, const char *name,
 		alarm_clear(alarms, ALARM_FRAMES_TRUNCATED, name);
 }
 
-static void look(evutil_socket_t fd, short what, void *arg)
+static void watch_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct port_watch *w = arg;
 
 	for (uint16_t i = 0; i < w->set->n && i < PORTS_MAX; i++) {
-		struct port_counters c = count(w, i);
+		struct port_counters c = watch_count(w, i);
 		struct seen *seen = &w->seen[i];
 		const char *name;
 
@@ -161,7 +161,7 @@ struct port_watch *port_watch_create(struct event_base *base, const struct port_
 	w->set = set;
 	w->workers = workers;
 	w->n_workers = n_workers;
-	w->timer = event_new(base, -1, EV_PERSIST, look, w);
+	w->timer = event_new(base, -1, EV_PERSIST, watch_look, w);
 	if (w->timer == NULL || event_add(w->timer, &period) != 0) {
 		port_watch_destroy(w);
 		return NULL;
