@@ -1,9 +1,9 @@
 /*
- * A change is carried out: see apply.h.
+ * Carries out a change: see apply.h.
  *
- * What may fail comes before the publication, and is undone from the bottom upwards. After it there
- * is only one thing that may fail, for want of memory: the second network of a renewal. It is tried
- * again until it is there.
+ * Steps that may fail come before the publication, and are undone in reverse order. After it only
+ * one step may fail, for lack of memory: the second network of a renewal. It is tried again until
+ * it succeeds.
  */
 #include "control/apply.h"
 
@@ -31,16 +31,16 @@
 #include <event2/event.h>
 
 enum {
-	TICK_US = 1000, /* while workers sweep */
+	TICK_US = 1000, /* between two looks at the sweeps */
 	RETRY_S = 1,
 	NS_PER_US = 1000,
 };
 
-/* What the change that is under way needs. */
+/* The change in progress. */
 struct apply_job {
-	struct config *config; /* NULL: there is none */
-	bool sweeps; /* flows have to be looked at */
-	bool renews; /* another publication follows */
+	struct config *config; /* NULL: no change is in progress */
+	bool sweeps; /* workers must visit all flows */
+	bool renews; /* a second publication follows */
 	struct renewal renewal;
 	struct port_plan ports;
 	struct registry_plan plan;
@@ -51,7 +51,7 @@ struct apply_job {
 
 struct apply {
 	struct apply_parts parts;
-	struct config *config; /* that runs */
+	struct config *config; /* the running configuration */
 	struct event *tick;
 	struct apply_job job;
 	struct change_sweep *sweeps; /* [n_workers] */
@@ -83,7 +83,7 @@ static const struct network *current(const struct apply *a)
 
 /* --- prepare ---------------------------------------------------------------------------------- */
 
-/* What a publication consists of, until it is published. */
+/* The new parts, until they are published. */
 struct prepared {
 	struct network *net;
 	struct nexthops *nexthops;
@@ -118,7 +118,10 @@ static int make_nexthops(struct apply *a, struct prepared *p)
 	return p->nexthops != NULL ? 0 : -ENOMEM;
 }
 
-/* 0, or -errno and sentences in @errs: all is as before. Ports first: nexthops lead to them. */
+/*
+ * 0; or -errno and sentences in @errs, with everything restored. Ports come first, since nexthops
+ * refer to them.
+ */
 static int prepare(struct apply *a, const struct network_spec *spec, struct prepared *p,
 		   struct stopwatch *watch, struct err_list *errs)
 {
@@ -229,7 +232,7 @@ static void publish_renewed(struct apply *a)
 	begin_sweep(a);
 }
 
-/* All flows of what is gone have ended, or go by something else: its numbers may rest. */
+/* All flows of removed objects have ended or moved: their ids are retired. */
 static void finish(struct apply *a)
 {
 	struct config *before = a->config;
@@ -261,7 +264,7 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 
 /* --- the target ------------------------------------------------------------------------------- */
 
-/* Can it concern flows? Settings and ports do not. */
+/* Can the change concern flows? Changes of settings and ports cannot. */
 static bool needs_sweep(const struct difference *d)
 {
 	for (size_t i = 0; i < d->n; i++)
@@ -277,7 +280,7 @@ static void drop_job(struct apply *a)
 	a->job = (struct apply_job){0};
 }
 
-/* Which number has everything, and in which order is it done? Nothing has changed yet. */
+/* Plans slots of ports, ids, and whether a renewal is needed. Changes nothing. */
 static int plan(struct apply *a, struct err_list *errs)
 {
 	const struct config *config = a->job.config;

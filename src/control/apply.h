@@ -1,17 +1,17 @@
 /*
- * A change is carried out while packets pass: struct change_target for the running daemon.
+ * Carries out a change while packets are forwarded: struct change_target for the running daemon.
  *
- * Each part that was made from the configuration takes the new one, and all that workers read of it
- * is published as one snapshot. No flow is disturbed that the change does not concern.
+ * Each part that was made from the configuration takes the new one. All that workers read of it is
+ * published as one snapshot. Flows that the change does not concern are not disturbed.
  *
- *   prepare   all that may fail; if it does, all is as before
+ *   prepare   all steps that may fail; a failure restores everything
  *   publish   network, nexthops, settings and ports, with one pointer
  *   follow    ports and their programs in the kernel, neighbours, path MTUs, keepalives, API
- *   sweep     workers look at each flow once: what it needed is there, or it ends
- *   done      numbers of what is gone are retired, the old configuration is freed
+ *   sweep     workers visit each flow once, and end it if something that it needs is gone
+ *   done      ids of removed objects are retired, the old configuration is freed
  *
- * The first three are one turn of the event loop. If an address gets slices of another size or
- * mapping, there are two publications: see network/renewal.h.
+ * The first three steps are one turn of the event loop. If an address gets slices of another size
+ * or mapping, there are two publications: see network/renewal.h.
  *
  * Control thread.
  */
@@ -32,7 +32,7 @@ struct publisher;
 struct registry;
 struct worker;
 
-/* Who follows. All must outlive the apply. */
+/* The parts of the daemon that follow a change. All must outlive the struct apply. */
 struct apply_parts {
 	struct publisher *publisher;
 	struct registry *registry;
@@ -44,29 +44,32 @@ struct apply_parts {
 	struct path_mtus *paths;
 	struct keepalives *keepalives;
 	/*
-	 * @net is published, and what is in this struct has followed. From now on nobody may refer
-	 * to the network before, nor to the configuration before @config.
+	 * Called when @net is published and the parts in this struct use it. From then on nothing
+	 * may refer to the previous network, or to a configuration before @config.
 	 */
 	void (*follow)(void *arg, const struct config *config, const struct network *net);
-	void (*done)(void *arg); /* the registry has committed */
+	void (*done)(void *arg); /* called when the registry has committed */
 	void *arg;
 };
 
 struct apply;
 
-/* Its functions take a struct apply. */
+/* The @arg of its functions is a struct apply. */
 extern const struct change_target apply_target;
 
-/* @config runs, and is the apply's on success. NULL if memory ran out. */
+/*
+ * @config is the running configuration; on success the struct apply owns it. NULL if memory ran
+ * out.
+ */
 struct apply *apply_create(struct event_base *base, const struct apply_parts *parts,
 			   struct config *config);
 
-/* The workers have stopped, and nothing refers to the configuration any more. NULL is fine. */
+/* Call it when the workers have stopped and nothing refers to the configuration. Accepts NULL. */
 void apply_destroy(struct apply *a);
 
 /*
- * Fills in how many flows end by each item of @d, by the counters of sites and slices, when @net
- * becomes @after. (apply_count.c.)
+ * Writes how many flows each item of @d ends when @net is replaced by @after, by the counters of
+ * sites and slices (apply_count.c).
  */
 void apply_count(struct difference *d, const struct network *net, const struct config *after,
 		 struct worker *const *workers, size_t n_workers);

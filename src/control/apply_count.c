@@ -1,9 +1,9 @@
 /*
- * How many flows does a change end? By the counters that workers keep of each site and slice.
+ * Counts the flows that a change ends, by the workers' counters of sites and slices.
  *
- * A flow of a removed site that has a removed slice is counted under both: each item says what it
- * would end alone. Flows whose source is not in the prefixes any more are known by a look at each
- * flow only: they are not counted.
+ * A flow of a removed site that uses a removed slice counts for both: each item says what it would
+ * end alone. Flows whose source is no longer in the prefixes are not counted, since that would need
+ * a look at each flow.
  */
 #include "control/apply.h"
 
@@ -46,7 +46,7 @@ static uint64_t flows_of_slice(const struct counting *c, uint32_t slice)
 	return flows;
 }
 
-/* Does the slice go on, as egress_create_next() decides it? */
+/* Does the slice stay? Decides it as egress_create_next() does. */
 static bool goes_on(const struct counting *c, const struct slice *slice)
 {
 	const struct addr6 *six = &c->net->addresses[slice->address].addr6;
@@ -60,7 +60,7 @@ static bool goes_on(const struct counting *c, const struct slice *slice)
 	       c->after->pools[then->pool].mapping == c->net->pools[slice->pool].mapping;
 }
 
-/* Is @item about this slice: its pool, or its address? */
+/* Does @item name the slice's pool or address? */
 static bool names_slice(const struct counting *c, const struct change_item *item,
 			const struct slice *slice)
 {

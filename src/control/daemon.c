@@ -1,13 +1,13 @@
 /*
- * Start in order, stop in reverse.
+ * Starts the parts in order, and stops them in reverse order.
  *
- * Each part stands on the ones before it, so daemon_start() is a list to be read from top to bottom
- * and daemon_stop() the same list upwards. What was not started is NULL, and every destructor takes
- * that: a start that fails half-way is stopped by the same function as a whole one.
+ * Each part needs the previous ones. So daemon_start() is a list to be read from top to bottom, and
+ * daemon_stop() is the same list in reverse. Parts that were not started are NULL, which every
+ * destructor accepts. So daemon_stop() also stops a daemon whose start has failed half-way.
  *
- * The control thread then sleeps in one event loop: signals, netlink, the API, timers. Signals are
- * caught from the first moment, so one that comes during the start is a clean stop, too; SIG_IGN
- * lies below, so that nothing happens if another comes during the stop.
+ * Then the control thread sleeps in one event loop: signals, netlink, the API, timers. Signals are
+ * caught from the beginning, so a signal during the start leads to a clean stop, too. Their default
+ * action is set to SIG_IGN, so that another signal during the stop does nothing.
  */
 #include "control/daemon.h"
 
@@ -47,7 +47,7 @@ static void signal_received(evutil_socket_t sig, short what, void *arg)
 	struct daemon *d = arg;
 
 	if (sig == SIGHUP) {
-		if (d->change != NULL) /* or it is just being read */
+		if (d->change != NULL) /* otherwise the start is still reading the file */
 			change_reload(d->change);
 		return;
 	}
@@ -62,7 +62,7 @@ static int start_events(struct daemon *d, struct err_list *errs)
 	for (size_t i = 0; i < ARRAY_SIZE(caught_signals); i++)
 		signal(caught_signals[i], SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a limit of files is a full disk */
+	signal(SIGXFSZ, SIG_IGN); /* a limit of file size is handled like a full disk */
 	d->alarms = d->ports.alarms = alarms_create();
 	d->base = event_base_new();
 	ok = d->base != NULL && d->alarms != NULL;
@@ -98,7 +98,7 @@ static int watch_ports(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
-/* Last, as its first look may close or open a port. */
+/* Call it last, as it may close or open a port at once. */
 static int hold_ports(struct daemon *d, struct err_list *errs)
 {
 	d->port_life =
@@ -148,7 +148,7 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 {
 	if (start_events(d, errs) < 0)
 		return -1;
-	d->claim = api_claim(d->config->api_socket, errs); /* before a second one does harm */
+	d->claim = api_claim(d->config->api_socket, errs); /* before a second daemon can do harm */
 	if (d->claim == NULL)
 		return -1;
 	if (port_eal_init(d->config, errs) < 0)

@@ -1,8 +1,9 @@
 /*
- * The configuration changes while we run: see daemon_internal.h.
+ * Changes of the configuration at run time: see daemon_internal.h.
  *
- * The engine (change/) decides, apply.c carries out, and here is who holds pointers to what runs.
- * The identities of sites and tunnels outlive us: they are in a file beside the revisions.
+ * The engine (change/) decides about a change and apply.c carries it out. This file updates the
+ * daemon's own pointers. The ids of sites and tunnels are saved in a file beside the revisions, so
+ * that they outlive the daemon.
  */
 #include "control/daemon_internal.h"
 
@@ -62,7 +63,7 @@ static void load_identities(struct daemon *d)
 			    strerror(-ret));
 }
 
-/* The first network; NULL: no memory, or no numbers. */
+/* Makes the first network. NULL: no memory, or no free ids. */
 static struct network *make_network(struct daemon *d)
 {
 	struct registry_plan plan;
@@ -102,7 +103,7 @@ int daemon_start_network(struct daemon *d, struct err_list *errs)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* The first port with a kernel behind it may have come. */
+/* The change may have added the first port of the kernel. */
 static void daemon_change_follow(void *arg, const struct config *config, const struct network *net)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -138,7 +139,7 @@ int daemon_start_changes(struct daemon *d, struct err_list *errs)
 	d->apply = apply_create(d->base, &parts, d->start->config);
 	if (d->apply != NULL) {
 		d->change = change_create(d->base, d->alarms, d->start, &apply_target, d->apply);
-		d->start->config = NULL; /* it is the apply's */
+		d->start->config = NULL; /* now owned by d->apply */
 	}
 	if (d->change != NULL)
 		return 0;

@@ -1,9 +1,9 @@
 /*
- * The daemon's own state, and what its files ask of each other. Private to control/daemon*.c.
+ * The daemon's state, and the functions that its files share. Private to control/daemon*.c.
  *
- *   daemon.c          starts in order, stops in reverse
- *   daemon_workers.c  workers, and what is published to them
- *   daemon_change.c   the network: the first one, and those that come when the file changes
+ *   daemon.c          starts in order, stops in reverse order
+ *   daemon_workers.c  workers, and the snapshots that they get
+ *   daemon_change.c   the first network, and its changes at run time
  */
 #pragma once
 
@@ -23,9 +23,9 @@ struct nexthops;
 struct registry;
 
 struct daemon {
-	const struct config *config; /* that runs */
+	const struct config *config; /* the running configuration */
 	struct change_start *start;
-	struct apply *apply; /* carries changes out, and owns the configuration that runs */
+	struct apply *apply; /* carries out changes; owns the running configuration */
 	struct change *change;
 	uint64_t started_ns;
 	struct alarms *alarms;
@@ -35,8 +35,8 @@ struct daemon {
 	struct loop loop;
 	struct event *signals[DAEMON_SIGNALS];
 	struct event *wanted; /* timer */
-	struct event *watchdog; /* timer; NULL: no service manager watches */
-	struct handover *handover; /* NULL: one worker */
+	struct event *watchdog; /* timer; NULL: no service manager expects it */
+	struct handover *handover; /* NULL: there is one worker */
 	struct publisher publisher;
 	const struct network *net; /* of the current snapshot */
 	struct port_set ports;
@@ -46,30 +46,34 @@ struct daemon {
 	struct path_mtus *paths;
 	struct port_life *port_life;
 	struct port_watch *port_watch;
-	struct path_watch *path_watch; /* NULL: no kernel hears of the tunnels' paths */
-	struct ids *nexthop_ids; /* of tunnels and neighbours */
-	struct registry *registry; /* who has which */
+	/* NULL: no port gets the kernel's ICMP errors about tunnels */
+	struct path_watch *path_watch;
+	struct ids *nexthop_ids; /* ids of tunnels and neighbours */
+	struct registry *registry; /* the owners of the ids of sites and tunnels */
 	struct census *censuses; /* [n_workers] */
 	struct announcer *announcer;
 	struct rest_watch *rest_watch;
 	struct api *api;
 };
 
-/* Each: 0, or -1 and a sentence in @errs. */
+/* Each returns 0; or -1 and a sentence in @errs. */
 int daemon_create_workers(struct daemon *d, struct err_list *errs);
 int daemon_start_workers(struct daemon *d, struct err_list *errs);
 
-/* Numbers of all, and the first snapshot. */
+/* Gives ids to all sites and tunnels, and makes the first snapshot. */
 int daemon_start_network(struct daemon *d, struct err_list *errs);
 
-/* Neighbours, routes and paths: the first table is published. Workers exist, and do not run. */
+/*
+ * Starts to follow neighbours, routes and paths, and publishes the first table. Workers are
+ * created, but do not run yet.
+ */
 int daemon_follow_kernel(struct daemon *d, struct err_list *errs);
 
-/* What only ports with a kernel behind them need; nothing, if there is none or it runs already. */
+/* For ports of the kernel only. Do nothing if there is no such port, or if they run already. */
 void daemon_watch_paths(struct daemon *d);
 int daemon_start_announcer(struct daemon *d, struct err_list *errs);
 
 int daemon_start_changes(struct daemon *d, struct err_list *errs);
 
-/* For port_life.h. */
+/* The callback of port_life.h. */
 void daemon_publish_ports(const struct worker_port *ports, void *arg);

@@ -1,4 +1,7 @@
-/* Workers, what they are published, and what they are asked: see daemon_internal.h. */
+/*
+ * Workers: creation, the snapshots that they get, and censuses of their flows. See
+ * daemon_internal.h.
+ */
 #include "control/daemon_internal.h"
 
 #include "base/err.h"
@@ -22,13 +25,13 @@
 #include <event2/event.h>
 
 enum {
-	WANTED_PERIOD_US = 20000, /* a host nobody has resolved yet waits this long for us to ask */
+	WANTED_PERIOD_US = 20000, /* the longest time until an unresolved host is requested */
 	WANTED_BATCH = 64,
 };
 
 /*
- * The core of worker @i: from the last one we may use downwards, as the first ones are where a
- * machine does its own work. -1, any, where there are not enough.
+ * The CPU of worker @i: from the last allowed one downwards, since a machine uses the first ones
+ * for itself. -1, any CPU, if there are too few.
  */
 static int choose_cpu(size_t i, size_t n_workers)
 {
@@ -106,7 +109,7 @@ static void publish_nexthops(struct nexthops *nexthops, void *arg)
 	publisher_publish(&d->publisher, &(struct publication){.nexthops = nexthops}, NULL);
 }
 
-/* One census for all: of nexthops, and of sites. */
+/* One census finds the ids of nexthops and those of sites. */
 static bool start_census(void *arg)
 {
 	struct daemon *d = arg;
@@ -134,7 +137,7 @@ static bool finish_census(void *arg, uint64_t *used)
 	return true;
 }
 
-/* On-link hosts that workers had packets for: let the kernel find them. */
+/* Asks the kernel to resolve on-link hosts for which workers have packets. */
 static void poll_wanted(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
@@ -163,7 +166,7 @@ static bool has_kernel_port(const struct daemon *d)
 	return false;
 }
 
-/* Tunnels work without, where no path MTU is less than theirs. */
+/* Without it, tunnels work as long as no path MTU is smaller than theirs. */
 void daemon_watch_paths(struct daemon *d)
 {
 	if (d->path_watch != NULL || !has_kernel_port(d))
@@ -174,7 +177,7 @@ void daemon_watch_paths(struct daemon *d)
 			    "cannot receive ICMP errors about tunnel packets: %s", strerror(errno));
 }
 
-/* When workers run: neighbours may ask back at once. */
+/* Call it when workers run, since neighbours may answer at once. */
 int daemon_start_announcer(struct daemon *d, struct err_list *errs)
 {
 	if (d->announcer != NULL || !has_kernel_port(d))

@@ -1,8 +1,8 @@
 /*
- * The engine of changes: what may be asked of it, and what is refused. See change.h.
+ * The change engine: requests, and which of them are refused. See change.h.
  *
- * A text is parsed, compared with what runs, and refused if a running daemon cannot take it. Then
- * job.c carries it out.
+ * A text is parsed, compared with the running configuration, and refused if it needs a restart.
+ * Otherwise job.c carries it out.
  */
 #include "control/change/change_internal.h"
 
@@ -33,7 +33,7 @@ static const char *when_text(int64_t since_s, char buf[static WHEN_SIZE])
 	return buf;
 }
 
-/* Another change is under way: a sentence that says who is at it. */
+/* Another change is in progress: adds a sentence that says who makes it. */
 static enum change_result refuse_busy(const struct change *c, struct err_list *errs)
 {
 	char when[WHEN_SIZE];
@@ -112,7 +112,7 @@ enum change_result change_apply(struct change *c, const struct change_request *r
 	return change_try(c, rq, (struct change_job){0}, errs);
 }
 
-/* The revision that is meant by @number. NULL and a sentence: there is none. */
+/* Finds the revision @number. NULL and a sentence: there is none. */
 static const struct revision *choose_revision(struct change *c, uint32_t number,
 					      struct err_list *errs)
 {

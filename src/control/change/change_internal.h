@@ -1,9 +1,9 @@
 /*
- * The engine's own state, and what its files ask of each other. Private to control/change.
+ * The engine's state, and the functions that its files share. Private to control/change.
  *
- *   change.c   what is asked of it, and what is refused
+ *   change.c   requests, and which of them are refused
  *   job.c      one change: saved, applied, marked
- *   trial.c    a revision that has to be confirmed: kept, undone
+ *   trial.c    a revision on trial: confirmed, or undone
  *   reload.c   SIGHUP
  */
 #pragma once
@@ -11,30 +11,30 @@
 #include "base/err.h"
 #include "control/change/change.h"
 
-#define CHANGE_SUBJECT "configuration" /* of our alarms */
+#define CHANGE_SUBJECT "configuration" /* subject of the engine's alarms */
 
 struct event;
 
-/* A text that runs, ran or will run. */
+/* The text of the running configuration, the previous one or the next one. */
 struct held {
-	uint32_t number; /* of its revision; 0: it could not be saved */
+	uint32_t number; /* number of its revision; 0: it could not be saved */
 	char *text;
 	size_t len;
 };
 
-/* The change that is under way. */
+/* The change in progress. */
 struct change_job {
 	struct held next;
-	const struct config *config; /* NULL: the same as what runs, only the text differs */
-	bool saved; /* as revision next.number, which it made */
-	bool ends_trial; /* goes back to what ran before it */
-	bool late; /* for nobody has confirmed in time */
+	const struct config *config; /* NULL: only the text differs, not the configuration */
+	bool saved; /* the job has saved its text as revision next.number */
+	bool ends_trial; /* goes back to an earlier text, which ends the trial */
+	bool late; /* because the trial was not confirmed in time */
 	uint32_t confirm_s;
 	int64_t since_s;
 	char who[REVISION_WHO_SIZE];
 };
 
-/* What runs has to be confirmed. */
+/* The trial of the running configuration. */
 struct change_trial {
 	struct held before;
 	uint64_t deadline_ms;
@@ -44,51 +44,55 @@ struct change_trial {
 
 struct change {
 	struct alarms *alarms;
-	struct revisions *store; /* NULL: none can be kept */
+	struct revisions *store; /* NULL: no revisions can be saved */
 	char *store_error;
 	const struct change_target *target;
 	void *arg;
-	char *file; /* that the daemon was started with */
-	const struct config *config; /* that runs */
+	char *file; /* of --config */
+	const struct config *config; /* the running configuration */
 	struct held runs;
 	enum change_state state;
-	struct change_job job; /* APPLYING */
-	struct change_trial trial; /* AWAITING, and while APPLYING a job that ends it */
+	struct change_job job; /* valid while APPLYING */
+	/* valid while AWAITING, and during the job that ends the trial */
+	struct change_trial trial;
 	struct difference difference; /* of the last job */
-	uint32_t failed; /* see struct change_status */
+	uint32_t failed; /* of struct change_status */
 	struct err_list why;
 	struct event *deadline, *reload; /* timers */
 };
 
 void held_fini(struct held *h);
 
-/* Marks what runs as @state; an alarm if the disk does not take it. */
+/* Marks revision @number as @state. Raises an alarm if that cannot be saved. */
 void job_mark(struct change *c, uint32_t number, enum revision_state state);
 
 /*
- * Saves @rq's text and has c->difference applied, by which it becomes @config, which is taken over.
- * @job: with ends_trial and late set; the rest is filled in.
+ * Saves the text of @rq and applies c->difference, which leads to @config. Takes ownership of
+ * @config. @job has ends_trial and late set; the rest is filled in.
  */
 enum change_result job_begin(struct change *c, const struct change_request *rq,
 			     struct config *config, struct change_job job, struct err_list *errs);
 
-/* Saves what runs, if it is no revision yet. */
+/* Saves the running text if it is no revision yet. */
 void job_save_start(struct change *c);
 
-/* What runs, the text of job c->job, has to be confirmed; @before is taken over. */
+/*
+ * Begins the trial of the running configuration, which job c->job has applied. Takes ownership of
+ * @before.
+ */
 void trial_begin(struct change *c, struct held before);
 
-/* It is over, one way or the other. */
+/* Ends the trial. */
 void trial_end(struct change *c);
 
-/* Goes back to what ran before, or to @h. */
+/* Goes back to the text before the trial, or to @h. */
 enum change_result trial_undo(struct change *c, const struct held *h, const char *who,
 			      struct err_list *errs);
 
-/* Goes on with it, as it could not be undone. */
+/* Resumes the trial, which could not be undone. */
 void trial_resume(struct change *c);
 
-/* Checks and begins a change, of whatever state. */
+/* Checks and begins a change, in any state. */
 enum change_result change_try(struct change *c, const struct change_request *rq,
 			      struct change_job job, struct err_list *errs);
 

@@ -31,7 +31,7 @@ static void say_timer(struct items *items, struct draft *draft, const struct con
 		  t->port, before, after);
 }
 
-/* By protocol and port: their order means nothing. */
+/* Compares them by protocol and port, since their order has no meaning. */
 static void say_timers(struct items *items, struct draft *draft)
 {
 	const struct config *before = items->before, *after = items->after;
@@ -55,7 +55,7 @@ static void say_timers(struct items *items, struct draft *draft)
 	}
 }
 
-/* Each setting is an item of its own. */
+/* Adds an item for the setting. */
 static void setting_differs(struct items *items, void *arg, const struct setting *setting,
 			    const char *path, const void *before, const void *after)
 {
@@ -63,17 +63,19 @@ static void setting_differs(struct items *items, void *arg, const struct setting
 
 	if (setting->block == &schema_port || setting->block == &schema_site ||
 	    setting->block == &schema_pool)
-		return; /* have items of their own */
+		return; /* these have items of their own */
 	if (strcmp(path, "flows.timeouts.per-port") == 0) {
 		say_timers(items, &draft);
 		draft_effect(&draft, setting->effect);
 	} else {
 		items_differ(items, &draft, setting, path, before, after);
-		/* without IPv6 in the file its table is idle, and may stay until the next start */
+		/*
+		 * without IPv6 in the file its table is not used, and may stay until the next start
+		 */
 		if (setting->offset == offsetof(struct config, flows_capacity6) &&
 		    items->after->flows_capacity6 == 0)
 			draft.why_restart = NULL;
-		/* the item is called by the path */
+		/* the path is already the name of the item */
 		if (draft.detail != NULL)
 			memmove(draft.detail, draft.detail + strlen(path) + 1,
 				strlen(draft.detail) - strlen(path));

@@ -1,8 +1,8 @@
 /*
- * What differs in egress pools, their addresses and slices: see difference.h.
+ * Differences of egress pools, their addresses and slices: see difference.h.
  *
- * A flow holds an address and a port, not a pool. So it ends only where no pool of the same kind
- * has its slice any more; an address that moves to another pool takes its flows along.
+ * A flow has an address and a port, but no pool. So it ends only if no pool with the same slice
+ * size and mapping has its slice any more. If an address moves to another pool, its flows go on.
  */
 #include "control/change/items.h"
 
@@ -18,14 +18,15 @@ struct entry {
 	struct addr6 addr; /* IPv4: mapped */
 	uint32_t pool;
 	bool done;
-	const struct spec_address *spec; /* has the slices of all its entries in the pool */
+	/* with the slices of all entries of this address in the pool */
+	const struct spec_address *spec;
 };
 
 struct entries {
 	const struct network_spec *net;
 	struct entry *list; /* sorted by address and pool */
 	size_t n;
-	struct spec_address *merged; /* of addresses that a pool lists more than once */
+	struct spec_address *merged; /* entries of addresses that a pool lists more than once */
 	size_t n_merged;
 };
 
@@ -48,7 +49,7 @@ static size_t count_doubles(const struct entries *e)
 	return n;
 }
 
-/* @first stands for both from now on. */
+/* Merges both entries into @first. */
 static void merge_into(struct entries *e, struct entry *first, const struct entry *other)
 {
 	struct spec_address *both = &e->merged[e->n_merged++];
@@ -108,7 +109,7 @@ static struct entries make_entries(struct items *items, const struct network_spe
 	return e;
 }
 
-/* The first entry that does not come before (@addr, @pool). */
+/* The first entry that is not less than (@addr, @pool). */
 static size_t lower_bound(const struct entries *e, const struct addr6 *addr, uint32_t pool)
 {
 	const struct entry wanted = {.addr = *addr, .pool = pool};
@@ -135,7 +136,7 @@ static struct entry *difference_egress_find(const struct entries *e, const struc
 	return &e->list[i];
 }
 
-/* Are ports that @was had in no slice any more, whichever pool has the address now? */
+/* Are any ports of @was in no slice of the new configuration, in any pool with the address? */
 static bool loses_ports(const struct entries *old, const struct entries *new,
 			const struct entry *was)
 {
@@ -199,7 +200,7 @@ static void compare_slices(struct items *items, const struct entries *old,
 		  CHANGE_CHANGED, &draft);
 }
 
-/* The pool is the same: what of its addresses came, went or changed? */
+/* Compares the addresses of a pool that is in both configurations. */
 static void compare_addresses(struct items *items, const struct entries *old,
 			      const struct entries *new, uint32_t before, uint32_t after)
 {
@@ -229,7 +230,7 @@ static void compare_addresses(struct items *items, const struct entries *old,
 	}
 }
 
-/* The pool by which flows of a family leave that no route sends elsewhere, or MATCH_NONE. */
+/* The pool by which flows of a family leave, or MATCH_NONE. */
 static uint32_t default_pool(const struct network_spec *net, bool six)
 {
 	for (uint32_t i = 0; i < net->n_pools; i++) {
@@ -252,7 +253,7 @@ static void say_default(struct items *items, struct draft *draft, uint32_t pool,
 	draft_say(items, draft, "new IPv%c flows leave by it, not by pool %s", six ? '6' : '4',
 		  m->before.spec->pools[was].name);
 	draft_effect(draft, EFFECT_NEW);
-	/* where a forward packet goes depends on the mapping of the pool of new flows */
+	/* the mapping of the default pool decides which worker gets a forward packet */
 	if (!six && m->after.spec->workers > 1 &&
 	    m->before.spec->pools[was].mapping != m->after.spec->pools[pool].mapping)
 		draft_effect(draft, EFFECT_MAPPING);
@@ -323,7 +324,9 @@ void difference_of_egress(struct items *items)
 	const struct setting *row = schema_find(&schema_file, "egress");
 	struct entries old, new;
 
-	/* most changes are of sites, and a pool may have thousands of addresses to sort */
+	/*
+	 * most changes do not concern pools, whose thousands of addresses need not be sorted then
+	 */
 	if (items_same(items, row, items->before, items->after))
 		return;
 	old = make_entries(items, &items->before->network);

@@ -1,8 +1,8 @@
 /*
- * What differs in sites and tunnels: see difference.h.
+ * Differences of sites and tunnels: see difference.h.
  *
- * A site's limits that follow those of the file are no difference of the site: the file's setting
- * is the item, not each of 5,000 sites.
+ * If a site has no limits of its own, a change of the default limits is no difference of the site:
+ * the default setting is the item, not each of 5,000 sites.
  */
 #include "control/change/items.h"
 
@@ -17,7 +17,8 @@ enum { PREFIXES_SHOWN = 6, PREFIX_TEXT_SIZE = INET6_ADDRSTRLEN + 4 };
 /* What is compared now: the argument of site_differs(). */
 struct site_walk {
 	struct draft *draft;
-	const struct spec_limits *silent_before, *silent_after; /* of sites that say nothing */
+	/* limits of sites without limits of their own */
+	const struct spec_limits *silent_before, *silent_after;
 };
 
 static int compare_prefixes(const void *a, const void *b)
@@ -72,7 +73,10 @@ static const char *prefix_text(const struct prefix6 *prefix, char buf[static PRE
 	return buf;
 }
 
-/* What one list has and the other has not, with @sign in front. How many these are. */
+/*
+ * Adds the entries that one list has and the other one has not, with @sign in front. Returns their
+ * number.
+ */
 static size_t say_only_in(const struct prefixes *a, const struct prefixes *b, char sign, char *text,
 			  size_t size)
 {
@@ -93,7 +97,7 @@ static size_t say_only_in(const struct prefixes *a, const struct prefixes *b, ch
 	return n;
 }
 
-/* None at all means any source; of global ones it means none. */
+/* Without prefixes any source is allowed; without global prefixes none is. */
 static void say_prefixes(struct items *items, struct draft *draft, const struct setting *setting,
 			 const void *before, const void *after)
 {
@@ -127,7 +131,7 @@ static uint32_t load_limit(const void *limits, size_t offset)
 	return limit;
 }
 
-/* Did and does the site have what the file gives to all that say nothing? */
+/* Did the site have the default limits before and after? */
 static bool is_default_limit(const struct site_walk *w, const struct setting *setting,
 			     const struct spec_site *before, const struct spec_site *after)
 {
@@ -146,14 +150,14 @@ static void site_differs(struct items *items, void *arg, const struct setting *s
 	struct site_walk *w = arg;
 
 	if (setting->block == &schema_tunnel || setting->type == SETTING_NAME)
-		return; /* tunnels have items of their own, a new name is said by its own words */
+		return; /* tunnels have items of their own, and so has a new name */
 	if (setting->type == SETTING_PREFIXES || setting->type == SETTING_PREFIXES6)
 		say_prefixes(items, w->draft, setting, before, after);
 	else if (!is_default_limit(w, setting, before, after))
 		items_differ(items, w->draft, setting, path, before, after);
 }
 
-/* Do the tunnels that site @i had before and has still come in another order? */
+/* Do the tunnels that site @i has before and after have another order? */
 static bool is_reordered(const struct match *m, uint32_t i)
 {
 	uint32_t last = 0;
@@ -249,7 +253,7 @@ static void compare_tunnels(struct items *items, uint32_t old, uint32_t new)
 	items_add(items, "tunnel", after->name, CHANGE_CHANGED, &draft);
 }
 
-/* The tunnels of sites that come and go are no items, unless they were or are another's. */
+/* Tunnels of added and removed sites are no items, unless they move from or to another site. */
 void difference_of_tunnels(struct items *items)
 {
 	const struct match *m = &items->match;

@@ -1,8 +1,8 @@
 /*
- * The items of a difference: see items.h.
+ * Makes the items of a difference: see items.h.
  *
- * Which settings there are say the tables of the configuration, so none is forgotten: what differs
- * is found by the bytes of its field and told in the words of its file.
+ * The tables of the configuration list all settings, so none is forgotten. A setting differs if the
+ * bytes of its field differ. Values are shown as in the file.
  */
 #include "control/change/items.h"
 
@@ -16,7 +16,7 @@
 
 enum { PATH_SIZE = 128, SENTENCE_SIZE = 512 };
 
-/* What is said of an effect: about the flows of what the item names. */
+/* What an effect does to the flows of the item's object, in words. */
 static const struct {
 	const char *words;
 	bool ends_flows;
@@ -147,7 +147,7 @@ static bool same_prefixes6(const struct prefix6 *a, const struct prefix6 *b, siz
 	return true;
 }
 
-/* The items of two lists, in order. */
+/* Compares two lists item by item, in order. */
 static bool same_lists(const struct items *items, const struct setting *setting, const void *before,
 		       const void *after)
 {
@@ -180,7 +180,7 @@ static bool same_prefixes(const struct setting *setting, const void *before, con
 			      load_array(setting->six_offset, after), n6);
 }
 
-/* All of a value that lies in the struct itself. */
+/* Compares a value that is stored in the struct itself. */
 static bool same_bytes(const struct setting *setting, const void *before, const void *after)
 {
 	size_t has = setting->has_offset;
@@ -251,7 +251,7 @@ void items_walk(struct items *items, const struct block *block, const void *befo
 	walk(items, block, "", before, after, differs, arg);
 }
 
-/* Names are in quotes in a file; a sentence needs none. */
+/* Removes the quotes that a name has in a file. */
 static void unquote(char *text)
 {
 	size_t len = strlen(text);

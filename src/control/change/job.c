@@ -1,9 +1,10 @@
 /*
- * One change, from the moment that nothing speaks against it.
+ * Carries out one change that was not refused.
  *
- * It is saved as a revision, the target works, and job_done() is called when the last flow has been
- * looked at. Only then is the revision marked: as applied, or as on trial if it must be confirmed.
- * So whenever the power fails, the newest revision that is marked as applied is the right one.
+ * Its text is saved as a revision, and the target applies it. job_done() is called when the last
+ * flow has been visited. Only then is the revision marked as applied, or as on trial if it must be
+ * confirmed. So after a power loss at any time the newest revision that is marked as applied is the
+ * right one.
  */
 #include "base/clean.h"
 #include "base/log.h"
@@ -63,7 +64,7 @@ static uint64_t sum_of_file(const struct change *c)
 	return sum;
 }
 
-/* Its number; 0 and a sentence: it cannot be saved. */
+/* Returns its number; or 0 and a sentence if it cannot be saved. */
 static uint32_t save(struct change *c, const struct change_request *rq, struct err_list *errs)
 {
 	struct revision r = {
@@ -101,7 +102,7 @@ void job_save_start(struct change *c)
 	err_list_fini(&errs);
 }
 
-/* The job has come to nothing. */
+/* The job has failed. */
 static void drop_job(struct change *c)
 {
 	if (c->job.saved)
@@ -125,7 +126,7 @@ static void say_applied(const struct change *c)
 		 c->runs.number, c->job.who, added, c->difference.n - added - removed, removed);
 }
 
-/* What ran on trial is gone, and said to be. */
+/* The trial has been undone; marks its revision, and raises the alarm. */
 static void note_undone(struct change *c, uint32_t number)
 {
 	job_mark(c, number, REVISION_UNDONE);
@@ -173,7 +174,7 @@ static void job_done(void *arg, int result)
 	drop_job(c);
 }
 
-/* The target gets its work. */
+/* Lets the target apply it. */
 static enum change_result start_job(struct change *c, struct config *config, struct err_list *errs)
 {
 	c->failed = 0;

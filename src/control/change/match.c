@@ -1,8 +1,8 @@
 /*
- * Which is which in two configurations: see match.h.
+ * Finds the same objects in two configurations: see match.h.
  *
- * All matching is the join of two lists of byte strings, both sorted: names first, then what those
- * that are left over consist of.
+ * Each match is the join of two sorted lists of byte strings: first of names, then of the contents
+ * of objects whose names did not match.
  */
 #include "control/change/match.h"
 
@@ -12,26 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By what a thing is known: its name, or the bytes of what it consists of. */
+/* What identifies an object: its name, or its content as bytes. */
 struct key {
 	const void *bytes;
 	size_t len;
 	uint32_t index;
 };
 
-/* By what a tunnel is known besides its name. */
+/* What identifies a tunnel besides its name. */
 struct ends {
 	struct addr6 local, remote; /* IPv4: mapped */
 	uint32_t key, has_key;
-	uint32_t site, pad; /* of the configuration before; 0 where sites are compared */
+	uint32_t site, pad; /* index in the old configuration; 0 when sites are compared */
 };
 
-/* What both sides need while they are joined: keys, and the bytes behind them. */
+/* Memory for the join of one side: keys, and the bytes to which they point. */
 struct work {
 	struct key *keys;
 	size_t n;
-	struct ends *ends; /* by number of the tunnel */
-	struct addr6 *addresses; /* of all pools, one after the other */
+	struct ends *ends; /* [tunnels], by number */
+	struct addr6 *addresses; /* of all pools */
 };
 
 static int compare_keys(const void *a, const void *b)
@@ -53,8 +53,8 @@ static bool is_same(const struct key *x, const struct key *y)
 }
 
 /*
- * Most changes leave most of a file as it is: what both lists begin with is matched as it stands.
- * How much that is.
+ * Matches the beginning that both lists share, and returns its length. Most changes leave most of
+ * a file as it is.
  */
 static size_t join_beginning(const struct work *a, uint32_t *of_a, const struct work *b,
 			     uint32_t *of_b)
@@ -68,7 +68,7 @@ static size_t join_beginning(const struct work *a, uint32_t *of_a, const struct 
 	return n;
 }
 
-/* Sorts both lists; who has the same key on the other side is told so. */
+/* Sorts both lists, and writes the pairs with equal keys. */
 static void join(struct work *a, uint32_t *of_a, struct work *b, uint32_t *of_b)
 {
 	size_t same = join_beginning(a, of_a, b, of_b);
@@ -142,7 +142,7 @@ static void name_pools(struct work *w, const struct match_side *side)
 		add_key(w, side->spec->pools[i].name, strlen(side->spec->pools[i].name), i);
 }
 
-/* The sites that are left over, each by all its tunnels. */
+/* Adds the sites without a match, each with all its tunnels as its key. */
 static void describe_sites(struct work *w, const struct match_side *side)
 {
 	const struct network_spec *spec = side->spec;
@@ -160,7 +160,10 @@ static void describe_sites(struct work *w, const struct match_side *side)
 	}
 }
 
-/* The tunnels that are left over, each by its ends and its site, which has a match. */
+/*
+ * Adds the tunnels without a match of sites with a match, each with its ends and its site as its
+ * key.
+ */
 static void describe_tunnels(struct work *w, const struct match_side *side, bool is_after)
 {
 	const struct network_spec *spec = side->spec;
@@ -182,7 +185,7 @@ static void describe_tunnels(struct work *w, const struct match_side *side, bool
 	}
 }
 
-/* The pools that are left over, each by all its addresses. */
+/* Adds the pools without a match, each with all its addresses as its key. */
 static void describe_pools(struct work *w, const struct match_side *side)
 {
 	struct addr6 *to = w->addresses;

@@ -1,9 +1,9 @@
 /*
- * Which changes no running gateway takes.
+ * Changes that need a restart or a second change.
  *
- * Some settings are read at the start only: the difference knows which. And a name must not move
- * between kinds: whoever reads counters, logs or alarms by name would take one thing for the other.
- * It is free for another kind once it is gone.
+ * Some settings are read at the start only; the difference says which. And a name must not move
+ * from one kind of object to another: programs that read counters, logs or alarms by name would mix
+ * them up. After its object was removed, another kind may use the name.
  */
 #include "control/change/refuse.h"
 
@@ -25,7 +25,7 @@ static const char *const kind_names[] = {"port", "site", "tunnel", "pool"};
 struct entry {
 	const char *name;
 	uint8_t kind;
-	bool after; /* stands in the new configuration */
+	bool after; /* is in the new configuration */
 };
 
 static size_t count_names(const struct config *config)
@@ -60,7 +60,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
-/* @n entries of one name: is it gone as what it was, and new as something else? */
+/* Given all @n entries of a name: was its object removed, and one of another kind added? */
 static void refuse_moved(const struct entry *entries, size_t n, struct err_list *errs)
 {
 	bool before[KINDS] = {false}, after[KINDS] = {false};
@@ -120,7 +120,7 @@ static void refuse_restart(const struct change_item *item, struct err_list *errs
 		item->why_restart != NULL ? item->why_restart : "");
 }
 
-/* All items of @d, or only those that need a restart by themselves. */
+/* Adds a sentence for all items of @d, or only for those that need a restart. */
 static void refuse_restarts(const struct difference *d, bool all, struct err_list *errs)
 {
 	size_t refused = 0;

@@ -1,8 +1,8 @@
 /*
- * SIGHUP: the file that the daemon was started with is applied.
+ * SIGHUP: applies the file of --config.
  *
- * A storm of signals is one change: the file is read a moment after the first of them. While
- * another change is being applied it waits.
+ * Many signals in a short time are one change: the file is read a moment after the first one. It
+ * waits while another change is being applied.
  */
 #include "control/change/change_internal.h"
 

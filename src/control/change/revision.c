@@ -1,5 +1,5 @@
 /*
- * The bytes of a revision's file: see revision.h.
+ * The file format of a revision: see revision.h.
  *
  *   homeward revision, format 1
  *   number: 12
@@ -9,8 +9,8 @@
  *   (empty)
  *   text
  *
- * Reading is lenient and then strict: the fields are read, the head is written again from them, and
- * both must be the same. So no field needs a check of its own, and none can be forgotten.
+ * The reader parses the fields without checks, then writes the head from them, and compares both.
+ * So no field needs a check of its own, and none can be forgotten.
  */
 #include "control/change/revision.h"
 
@@ -38,9 +38,9 @@ const char *revision_state_name(enum revision_state state)
 	return state_names[state];
 }
 
-enum { AT_ONCE = 8 }; /* bytes of a sum: one after the other, a large file takes milliseconds */
+enum { AT_ONCE = 8 }; /* bytes that are summed in one step; byte by byte a large file takes milliseconds */
 
-/* The polynomial with its bits reversed, as usual; tables[k]: of a byte with k bytes after it. */
+/* Uses the bit-reversed polynomial, as usual; tables[k]: of a byte with k bytes after it. */
 static void make_tables(uint64_t tables[static AT_ONCE][256])
 {
 	for (uint64_t byte = 0; byte < 256; byte++) {
@@ -97,7 +97,7 @@ size_t revision_write_head(const struct revision *r, char head[static REVISION_H
 				      "head-sum: %016" PRIx64 "\n\n", revision_sum(head, len));
 }
 
-/* The value of the next line into @line; "" if it is not called @name. */
+/* Copies the value of the next line to @line; "" if its name is not @name. */
 static const char *next_line(const char **at, const char *end, const char *name,
 			     char line[static LINE_SIZE])
 {

@@ -1,9 +1,9 @@
 /*
- * One revision of the configuration as a file: a head of lines, an empty line, and the text just as
- * it was given.
+ * A revision of the configuration as a file: lines of a head, an empty line, and the unchanged
+ * text.
  *
- * Pure functions on bytes. What was read from a disk is checked in full: a head is taken only if it
- * is, byte for byte, the one that we would write.
+ * Pure functions on bytes. A head that was read from the disk is accepted only if it is, byte for
+ * byte, the one that this code would write.
  */
 #pragma once
 
@@ -17,31 +17,32 @@ enum {
 	REVISION_HEAD_MAX = 1024,
 };
 
-/* What became of it; the ending of its file's name. */
+/* The state of a revision, which is the extension of its file's name. */
 enum revision_state {
-	REVISION_SAVED, /* not yet applied, or the daemon ended before it was */
-	REVISION_TRIAL, /* applied until it is confirmed or its time is over */
-	REVISION_APPLIED, /* for good; the newest one of these runs */
-	REVISION_UNDONE, /* was not confirmed */
+	REVISION_SAVED, /* not applied yet, or the daemon ended before */
+	REVISION_TRIAL, /* applied, and waiting for its confirmation */
+	REVISION_APPLIED, /* applied and confirmed; the newest one of these is used */
+	REVISION_UNDONE, /* was not confirmed, or not applied before the daemon ended */
 };
 
 struct revision {
 	uint32_t number; /* from 1 */
-	enum revision_state state; /* in the name, not in the head */
+	enum revision_state state; /* stored in the name, not in the head */
 	bool damaged; /* only number, state and size are known */
 	int64_t time_s; /* since 1970, UTC */
-	uint32_t confirm_s; /* 0: applied for good at once */
-	char who[REVISION_WHO_SIZE]; /* UTF-8 without control characters, as the comment */
+	uint32_t confirm_s; /* 0: applied without confirmation */
+	char who[REVISION_WHO_SIZE]; /* UTF-8 without control characters, like the comment */
 	char comment[REVISION_COMMENT_SIZE];
-	uint64_t file_sum; /* of the file of --config at that time; 0: it could not be read */
+	/* checksum of the file of --config at that time; 0: it could not be read */
+	uint64_t file_sum;
 	uint64_t text_sum;
 	size_t text_len; /* bytes */
 };
 
-/* CRC-64 (ECMA-182) of @len bytes; never 0. It finds damage, not forgery. */
+/* CRC-64 (ECMA-182) of @len bytes; never 0. It detects damage, not forgery. */
 uint64_t revision_sum(const char *text, size_t len);
 
-/* Writes the head with its empty line. Its length. */
+/* Writes the head with its empty line. Returns its length. */
 size_t revision_write_head(const struct revision *r, char head[static REVISION_HEAD_MAX]);
 
 /*

@@ -45,7 +45,7 @@ static const char *name_of(uint32_t number, const char *ending, char name[static
 	return name;
 }
 
-/* False: the name is none of ours. */
+/* False: it is not the name of a revision. */
 static bool revisions_read_name(const char *name, uint32_t *number, const char **ending)
 {
 	uint64_t value = strtoull(name, NULL, 10);
@@ -86,8 +86,9 @@ static int open_one(const struct revisions *rs, const struct revision *r)
 }
 
 /*
- * Reads the head of @fd, which must be revision @r->number, into @r, and compares its length. The
- * head's length; or 0 and why not, and of @r only the length is known.
+ * Reads the head of @fd, which must be revision @r->number, into @r, and checks the length of the
+ * text. Returns the length of the head; or 0 with the reason in @why, and then only the length in
+ * @r is valid.
  */
 static size_t read_head(int fd, struct revision *r, const char **why)
 {
@@ -210,12 +211,12 @@ static int load(struct revisions *rs, struct err_list *notes)
 static int open_folder(struct revisions *rs, const char *directory)
 {
 	snprintf(rs->path, sizeof(rs->path), "%s/revisions", directory);
-	mkdir(directory, 0755); /* systemd makes it; a shell does not */
+	mkdir(directory, 0755); /* systemd creates it; a shell does not */
 	mkdir(rs->path, 0700);
 	rs->folder = open(rs->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rs->folder < 0)
 		return -errno;
-	/* where a file system knows no locks there is none */
+	/* some file systems have no locks: then there is none */
 	if (flock(rs->folder, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return -EBUSY;
 	return 0;
@@ -282,7 +283,7 @@ const struct revision *revisions_last_applied(const struct revisions *rs, uint32
 	return NULL;
 }
 
-/* @len bytes at @offset. False: they are not there. */
+/* Reads @len bytes at @offset. False: the file does not have them. */
 static bool read_text(int fd, char *text, size_t len, size_t offset)
 {
 	size_t done = 0;
@@ -298,7 +299,7 @@ static bool read_text(int fd, char *text, size_t len, size_t offset)
 	return true;
 }
 
-/* NULL and why not. */
+/* Returns the text; or NULL with the reason in @why. */
 static char *take_text(int fd, struct revision *r, const char **why)
 {
 	size_t offset = read_head(fd, r, why);
@@ -356,13 +357,13 @@ static int revisions_write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-/* The names in the folder are on the disk, too. Some file systems cannot be asked for it. */
+/* Brings the names in the folder to the disk. Some file systems do not support it. */
 static int sync_folder(const struct revisions *rs)
 {
 	return fsync(rs->folder) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-/* 0, or -errno and no file of either name. */
+/* 0; or -errno, and neither file exists. */
 static int write_file(const struct revisions *rs, const char *new, const char *name,
 		      const struct revision *r, const char *text)
 {
@@ -391,7 +392,10 @@ static int write_file(const struct revisions *rs, const char *new, const char *n
 	return err;
 }
 
-/* Never what runs, what ran before it, or what has just been saved. */
+/*
+ * May the revision be removed? Not the running one, the one before it, or the one that was just
+ * saved.
+ */
 static bool may_go(const struct revisions *rs, const struct revision *r)
 {
 	const struct revision *runs = revisions_last_applied(rs, UINT32_MAX);
@@ -424,7 +428,7 @@ uint32_t revisions_save(struct revisions *rs, struct revision *r, const char *te
 			struct err_list *errs)
 {
 	char new[NAME_SIZE], name[NAME_SIZE];
-	int err = -EOVERFLOW; /* the numbers are used up */
+	int err = -EOVERFLOW; /* no number is left */
 
 	r->number = rs->last + 1;
 	r->state = REVISION_SAVED;

@@ -1,11 +1,12 @@
 /*
- * The revisions of the configuration that are kept, in DIRECTORY/revisions, a file each.
+ * The saved revisions of the configuration: one file each in DIRECTORY/revisions.
  *
- * A file is written beside, synchronized and renamed: after a power loss it is there as a whole or
- * not at all. What became of a revision is the ending of its name, so that a change of it is one
- * rename. The newest one that ends in "applied" is what runs, or would run.
+ * A file is written under another name, brought to the disk (fsync) and renamed: after a power loss
+ * it is complete or does not exist. The state of a revision is the extension of its name, so a
+ * change of state is one rename. The newest one with the extension "applied" is the one that runs
+ * or that a start would use.
  *
- * Of all that is read nothing is trusted. What is damaged is named and left out.
+ * Files are checked when they are read. Damaged ones are reported and not used.
  *
  * Control thread. Reads and writes wait for the disk.
  */
@@ -17,40 +18,48 @@ struct err_list;
 struct revisions;
 
 enum {
-	REVISIONS_MAX = 100, /* the oldest ones give way */
+	REVISIONS_MAX = 100, /* older ones are removed */
 	REVISIONS_BYTES_MAX = 256 << 20, /* of all of them */
 };
 
 /*
- * Opens, and makes where they are missing, @directory and the folder in it. NULL and a sentence in
- * @errs if that fails, or another process has it open. A sentence in @notes for each file that is
- * damaged, and for each one that was being written when the writer ended: that one is removed.
+ * Opens @directory and the folder in it, and creates them if they are missing. NULL and a sentence
+ * in @errs if that fails, or if another process has it open. Adds a sentence to @notes for each
+ * damaged file, and for each file that was being written when the daemon ended; the latter are
+ * removed.
  */
 struct revisions *revisions_open(const char *directory, struct err_list *errs,
 				 struct err_list *notes);
-void revisions_close(struct revisions *rs); /* NULL is fine */
+void revisions_close(struct revisions *rs); /* accepts NULL */
 
-/* All that are known, by number, damaged ones too. Valid until the next call that changes @rs. */
+/* All revisions by number, including damaged ones. Valid until the next call that changes @rs. */
 size_t revisions_count(const struct revisions *rs);
 const struct revision *revisions_at(const struct revisions *rs, size_t i);
 
-/* NULL: none has this number. */
+/* NULL: there is no revision with this number. */
 const struct revision *revisions_find(const struct revisions *rs, uint32_t number);
 
-/* The newest good one that was applied, of those before number @before. NULL: none. */
+/* The newest applied revision that is not damaged, with a number below @before. NULL: none. */
 const struct revision *revisions_last_applied(const struct revisions *rs, uint32_t before);
 
-/* Its text, of text_len bytes and a NUL. The caller frees it. NULL and a sentence in @errs. */
+/*
+ * Reads its text of text_len bytes and a NUL, which the caller frees. NULL and a sentence in @errs
+ * on failure.
+ */
 char *revisions_read(struct revisions *rs, uint32_t number, struct err_list *errs);
 
 /*
  * Saves @text as the next revision, with time, confirm, who, comment, file_sum and text_len of @r.
- * Its number, and @r is completed; or 0 and a sentence in @errs, and nothing has changed.
+ * Returns its number, and fills in the rest of @r; or 0 and a sentence in @errs, and nothing has
+ * changed.
  */
 uint32_t revisions_save(struct revisions *rs, struct revision *r, const char *text,
 			struct err_list *errs);
 
-/* What became of it. 0, or -errno and a sentence in @errs: then it is as it was. */
+/*
+ * Changes the state of a revision. 0; or -errno and a sentence in @errs, and the state is
+ * unchanged.
+ */
 int revisions_mark(struct revisions *rs, uint32_t number, enum revision_state state,
 		   struct err_list *errs);
 

@@ -1,8 +1,8 @@
 /*
- * The choice at the start: see start.h.
+ * Chooses the configuration at the start: see start.h.
  *
- * What was interrupted is marked as undone at once, so that each start says only what is new. If
- * the disk does not take the mark, the next start finds the same and chooses the same.
+ * Interrupted revisions are marked as undone at once, so that each start reports only new ones. If
+ * the mark cannot be saved, the next start chooses the same.
  */
 #include "control/change/start.h"
 
@@ -22,7 +22,7 @@ static void log_sentences(const struct err_list *list)
 		log_warning("%s", list->errs[i].text);
 }
 
-/* Keeps the first sentence. */
+/* Stores the first sentence. */
 static void note_error(struct change_start *s, const struct err_list *errs)
 {
 	if (errs->n > 0 && s->store_error == NULL)
@@ -40,7 +40,7 @@ static void open_store(struct change_start *s)
 	err_list_fini(&notes);
 }
 
-/* What the daemon before us left in the middle of a change. */
+/* Marks revisions that the previous daemon left in the middle of a change. */
 static void drop_interrupted(struct change_start *s)
 {
 	const struct revision *applied = revisions_last_applied(s->store, UINT32_MAX);
@@ -62,7 +62,7 @@ static void drop_interrupted(struct change_start *s)
 	err_list_fini(&errs);
 }
 
-/* Of the newest revision that is not damaged; 0: there is none. */
+/* The file's checksum in the newest revision that is not damaged; 0: there is none. */
 static uint64_t newest_file_sum(const struct revisions *store)
 {
 	for (size_t i = revisions_count(store); i-- > 0;)
@@ -71,7 +71,7 @@ static uint64_t newest_file_sum(const struct revisions *store)
 	return 0;
 }
 
-/* False: it cannot be read, or is a configuration no more; that was said. */
+/* False: it cannot be read, or is not valid any more. The log says so. */
 static bool take_revision(struct change_start *s, const struct revision *r)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -109,13 +109,13 @@ static void say_revision(const struct change_start *s)
 		 r->number, r->who, text, s->file);
 }
 
-/* The newest applied revision that is good, unless it is the file. */
+/* Chooses the newest valid applied revision, or the file. */
 static void choose(struct change_start *s)
 {
 	const struct revision *r = revisions_last_applied(s->store, UINT32_MAX);
 
 	if (newest_file_sum(s->store) != s->file_sum)
-		r = NULL; /* edited since, or the first start */
+		r = NULL; /* the file was edited since then, or this is the first start */
 	while (r != NULL && r->text_sum != s->file_sum && !take_revision(s, r))
 		r = revisions_last_applied(s->store, r->number);
 	if (r != NULL && s->revision != 0) {

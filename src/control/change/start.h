@@ -1,10 +1,10 @@
 /*
- * Which configuration does the daemon start with: the file that it was given, or the revision that
- * was applied last?
+ * Chooses the configuration at the start: the file of --config, or the revision that was applied
+ * last.
  *
- * Whichever is newer. If the file is not what it was when the newest revision was saved, somebody
- * has edited it since: the file. Otherwise the newest revision that was applied and, where needed,
- * confirmed. A revision that was never confirmed, or whose applying was interrupted, is not used.
+ * The newer one is used. If the file has changed since the newest revision was saved, it was
+ * edited, and the file is used. Otherwise it is the newest revision that was applied and, if
+ * needed, confirmed. A revision that was not confirmed, or was not completely applied, is not used.
  *
  * Before the daemon starts; one thread.
  */
@@ -20,19 +20,19 @@ struct revisions;
 
 struct change_start {
 	struct config *config;
-	char *file; /* its name */
-	char *text; /* of @config: @len bytes and a NUL */
+	char *file; /* name of the file */
+	char *text; /* text of @config: @len bytes and a NUL */
 	size_t len;
-	uint64_t file_sum; /* of the file's text */
-	uint32_t revision; /* whose text it is; 0: of none */
-	uint32_t undone; /* the newest one that was interrupted, and is not used; 0: none */
-	struct revisions *store; /* NULL: none can be kept, */
-	char *store_error; /* why not, one sentence; else NULL */
+	uint64_t file_sum; /* checksum of the file's text */
+	uint32_t revision; /* the revision with this text; 0: none */
+	uint32_t undone; /* the newest interrupted revision, which is not used; 0: none */
+	struct revisions *store; /* NULL: no revisions can be saved, */
+	char *store_error; /* and why, in one sentence; otherwise NULL */
 };
 
 /*
- * Reads @file and the revisions, and chooses; says which one in the log. 0, or -1 and sentences in
- * @errs if @file has errors.
+ * Reads @file and the revisions, chooses one, and logs the choice. 0; or -1 and sentences in @errs
+ * if @file has errors.
  */
 int change_start(struct change_start *s, const char *file, struct err_list *errs);
 

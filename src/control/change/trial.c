@@ -1,8 +1,8 @@
 /*
- * A revision on trial: it runs, but not for good.
+ * A revision on trial: it runs, but must be confirmed.
  *
- * On disk it is marked as that, so a daemon that starts anew does not use it: a restart is a "no".
- * What ran before is held in memory, so that to go back needs no disk.
+ * It is marked as such on disk, so a restart does not use it. The previous text is kept in memory,
+ * so going back does not need the disk.
  */
 #include "base/log.h"
 #include "base/mono.h"
@@ -16,7 +16,7 @@
 #include <event2/event.h>
 
 enum {
-	RETRY_S = 10, /* to go back, if that failed */
+	RETRY_S = 10, /* until going back is tried again after a failure */
 	NAME_SIZE = 32,
 };
 
@@ -84,7 +84,7 @@ void trial_was_late(int fd, short what, void *arg)
 	struct change *c = arg;
 
 	if (c->state != CHANGE_AWAITING)
-		return; /* it is being undone already */
+		return; /* the trial is already being undone */
 	log_warning("configuration: revision %" PRIu32 " was not confirmed in time",
 		    c->runs.number);
 	if (go_back(c, &c->trial.before, "confirm timeout", true, &errs) != CHANGE_BEGUN)
