@@ -1,4 +1,4 @@
-"""What the demo prints: the picture, headings, tables."""
+"""Prints the output of the demo: the picture, headings, tables."""
 import sys
 
 COLOUR = sys.stdout.isatty()
@@ -51,7 +51,7 @@ def quote(text, indent=4):
 
 
 def check(check):
-    """One line for a check: the program, and whether all of its replies came back."""
+    """Prints one line for a check: the program, and whether all of its replies came back."""
     mark = paint("ok  ", GREEN) if check.ok else paint("FAIL", RED, BOLD)
     say(f"  {mark} {branch(check.branch)}  {check.title:34} {check.detail}")
     if not check.ok:
@@ -59,7 +59,7 @@ def check(check):
 
 
 def ports(flow):
-    """Inner addresses and ports of a flow, the same in both branches."""
+    """The inner addresses and ports of a flow, which are the same in both branches."""
     if flow["protocol"] == "icmp":
         return (f"icmp {flow['source']} id {flow['source_port']}", flow["destination"])
     return (f"{flow['protocol']:4} {flow['source']}:{flow['source_port']}",

@@ -24,7 +24,7 @@ class Check:
 
     branch: str
     title: str
-    replies: int = 0  # right ones
+    replies: int = 0  # correct replies
     wanted: int = 0
     detail: str = ""
     output: str = ""
@@ -35,7 +35,7 @@ class Check:
 
 
 def together(branches, function):
-    """@function(branch) for all branches at once; the results in order."""
+    """Calls @function(branch) for all branches at once. Returns the results in order."""
     with concurrent.futures.ThreadPoolExecutor(len(branches)) as pool:
         return list(pool.map(function, branches))
 
@@ -53,7 +53,7 @@ def token(branch):
 
 
 def seen_as(ports):
-    """"as 203.0.113.10:4711" """
+    """For example 203.0.113.10:4711."""
     return "seen as " + ", ".join(sorted(ports)) if ports else "nobody saw it"
 
 

@@ -48,7 +48,7 @@ static void check_nd(const uint8_t *data, size_t size, const struct addr6 *addr,
 	stop_if(memcmp(mac, data + ETHER_ADDR_LEN, ETHER_ADDR_LEN) != 0, "another sender");
 }
 
-/* What was believed would be believed from us, too. */
+/* A claim that is accepted must be accepted again when we send it. */
 static void check_again(const struct addr6 *addr, const uint8_t *mac)
 {
 	uint8_t frame[CLAIM_FRAME_MAX], mac_again[ETHER_ADDR_LEN];

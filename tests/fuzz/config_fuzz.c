@@ -1,6 +1,6 @@
 /*
  * Any bytes as a configuration file: never a crash, always either a configuration or an error with
- * line and column. A printed configuration is read again as the same one. The two readers of YAML
+ * line and column. A printed configuration is parsed as the same one. The two readers of YAML
  * agree.
  */
 #include "base/err.h"
@@ -19,7 +19,7 @@ struct text {
 	size_t len;
 };
 
-/* @wrong is something no input may bring about. */
+/* Ends the process with the finding @wrong, which no input may cause. */
 static void stop_if(int wrong, const char *what)
 {
 	if (wrong) {

@@ -1,8 +1,7 @@
 /*
  * Any bytes as the embedded packet of an ICMP error, of both families: a key is made only of a
  * valid start of a packet, and is the reversed key of that packet. Then the embedded packet is
- * translated: only an address, a port and the checksums change, and checksums that were right stay
- * right.
+ * translated: only an address, a port and the checksums change, and correct checksums stay correct.
  *
  * The first byte: bit 0 the error comes from a site, else from the Internet.
  */
@@ -44,7 +43,7 @@ static bool is_request(const uint8_t *l4, uint8_t icmp)
 	return icmp == ICMP6 ? l4[0] == 128 : l4[0] == 8 || l4[0] == 13;
 }
 
-/* Both of a key's ports, or an echo's identifier in the place that its direction says. */
+/* Both ports of a key. An echo's identifier is in the one that its direction determines. */
 static void check_ports(const uint8_t *l4, uint8_t icmp, uint8_t proto, uint16_t sport,
 			uint16_t dport)
 {
@@ -67,17 +66,20 @@ static void check_ports(const uint8_t *l4, uint8_t icmp, uint8_t proto, uint16_t
 	stop_if((request ? sport : dport) != 0, "an identifier twice");
 }
 
-/* An error that travels in @dir is about a packet that went the other way, with such an identifier. */
+/*
+ * An error in direction @dir is about a packet in the other direction, whose key has the identifier
+ * there.
+ */
 static bool has_flow(const uint8_t *l4, uint8_t icmp, uint8_t proto, enum flow_dir dir)
 {
 	bool request = is_request(l4, icmp);
 
 	if (proto == icmp)
 		return request == (dir == FLOW_RETURN);
-	return proto == TCP || proto == UDP; /* of others nothing is translated */
+	return proto == TCP || proto == UDP; /* other protocols have no checksum to update */
 }
 
-/* The flow whose packet is embedded; the side that is translated gets a new address and port. */
+/* The flow of the embedded packet. Its translated side gets a new address and port. */
 static struct flow flow_of(enum flow_dir dir, uint8_t proto, be16_t sport, be16_t dport)
 {
 	be16_t other = htons(NEW_PORT);
@@ -90,7 +92,7 @@ static struct flow flow_of(enum flow_dir dir, uint8_t proto, be16_t sport, be16_
 	};
 }
 
-/* @after is @before but for what may change. */
+/* @after must be @before except for the fields that may change. */
 static void check_rewrite(const uint8_t *before, const uint8_t *after, size_t size, size_t header,
 			  enum flow_dir dir)
 {
@@ -111,7 +113,7 @@ static void check_rewrite(const uint8_t *before, const uint8_t *after, size_t si
 	memcpy(masked + at, before + at, n);
 	if (!six)
 		memcpy(masked + 10, before + 10, 2);
-	/* Ports or identifier, and where a checksum may stand. */
+	/* Ports or identifier, and the offset of the checksum. */
 	at = header + (proto == icmp ? 4 : dir == FLOW_RETURN ? 0 : 2);
 	stop_if(look_16(after + at) != NEW_PORT, "the port is another");
 	memcpy(masked + at, before + at, 2);
@@ -163,7 +165,7 @@ static void check_six(const uint8_t *p, size_t size, enum flow_dir dir)
 	stop_if(drop >= DROP_COUNT, "a reason without a name");
 	if (drop != DROP_NONE)
 		return;
-	error.ip -= 8; /* the embedded packet stands behind an ICMP header */
+	error.ip -= 8; /* the embedded packet is behind an ICMP header */
 	stop_if(!look_at_quote(&error, &l) || !l.six, "a key of too little");
 	stop_if(key.proto != l.proto, "a key of another protocol");
 	stop_if(memcmp(&key.src, &l.dst, 16) != 0 || memcmp(&key.dst, &l.src, 16) != 0,
@@ -187,7 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > EMBEDDED_MAX)
 		return 0;
-	p = malloc(size - 1); /* of its own, so that reading too far is seen */
+	p = malloc(size - 1); /* memory of its own, so that ASan finds a read beyond it */
 	stop_if(p == NULL, "no memory");
 	memcpy(p, data + 1, size - 1);
 	check_four(p, size - 1, dir);

@@ -1,20 +1,19 @@
 /*
- * Fragments in any order into the whole data plane: the input is a short story of which fragment of which
- * packet comes when.
+ * Fragments in any order into the whole data plane: the input is a list of steps, each of which
+ * sends a fragment of a packet.
  *
- * The first byte says which bed: bit 0 three workers. Then each step is a byte, and its operands:
+ * The first byte chooses the bed: bit 0: three workers. Then each step is a byte and its operands:
  *
  *   0 to 7     how (1), at (2), length (1), damage     a fragment of that packet: see packets[] below
  *   8, 9       seconds (1)                             the clock moves
- *   others     from (1), length (1), bytes             any IP packet, IPv4 checksums made right
+ *   others     from (1), length (1), bytes             any IP packet, with correct IPv4 checksums
  *
- * A fragment begins at 8 * at and has 8 * length bytes. How: which of two identifications, whether it says
- * more or none follow whatever is true, whether a byte of it is another, the frame is cut short, or it
- * is damaged: n (1), n * {at, xor}, into its headers.
+ * A fragment begins at 8 * at and has 8 * length bytes. How: which of two identifications, a wrong
+ * MF flag, a changed byte, a truncated frame, or damage: n (1), n * {at, xor}, in its headers.
  *
- * What must hold whatever comes in: every packet is accounted for and every buffer given back
- * (bed_check), nothing waits longer than it may, and what leaves is sound. In a story where every fragment
- * is a true one, what leaves is one of the packets and says what it said, and an answer goes home.
+ * For any input: every packet is accounted for and every buffer is freed (bed_check), nothing is
+ * held longer than allowed, and every packet that leaves is valid. If every fragment was correct,
+ * every packet that leaves is one of the packets with its content, and an answer goes to its site.
  */
 #include "look.h"
 #include "parcel.h"
@@ -68,13 +67,13 @@ static const struct {
 
 struct scene {
 	struct bed *bed;
-	struct frame frames[PACKETS], asked[PACKETS]; /* asked: the question to an answer */
+	struct frame frames[PACKETS], asked[PACKETS]; /* asked: the request of an answer */
 	struct parcel parcels[PACKETS];
 };
 
 static struct {
 	struct scene *scene;
-	bool untrue; /* something came in that was not as its packet has it */
+	bool untrue; /* a fragment was sent that differs from its packet */
 } story;
 
 static void stop_if(bool wrong, const char *what)
@@ -94,10 +93,10 @@ static void drain(struct bed *bed)
 			;
 }
 
-/* Packets of running flows; the beds stay until the process ends. */
+/* Packets of open flows. The beds exist until the process ends. */
 static struct scene *scenes[2];
 
-/* Their tables lie in pages that LeakSanitizer does not search for pointers. */
+/* Their tables are in pages that LeakSanitizer does not search for pointers. */
 static void destroy_scenes(void)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(scenes); i++) {
@@ -118,12 +117,12 @@ static struct scene *scene_of(unsigned kind)
 	if (!begun)
 		atexit(destroy_scenes);
 	begun = true;
-	setenv("CMOCKA_TEST_ABORT", "1", 1); /* what the bed asserts is a finding */
+	setenv("CMOCKA_TEST_ABORT", "1", 1); /* a failed assertion of the bed is a finding */
 	s = scenes[kind] = calloc(1, sizeof(*s));
 	stop_if(s == NULL, "no memory");
 	snprintf(text, sizeof(text), yaml, kind == 0 ? 1 : 3);
 	s->bed = bed_create(text, 1);
-	for (unsigned i = 0; i < bed_workers(s->bed); i++) /* only WAIT moves the clock */
+	for (unsigned i = 0; i < bed_workers(s->bed); i++) /* only WAIT advances the clock */
 		worker_hold_clock(bed_worker(s->bed, i), UINT64_C(1000000000));
 	for (unsigned i = 0; i < PACKETS; i++) {
 		struct frame *f = &s->frames[i];
@@ -143,7 +142,7 @@ static struct scene *scene_of(unsigned kind)
 	return s;
 }
 
-/* So that no flow ages from story to story. */
+/* Keeps the flows alive between inputs. */
 static void refresh(struct scene *s)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -155,8 +154,8 @@ static void refresh(struct scene *s)
 	drain(s->bed);
 }
 
-/* One of the packets, as it should leave? */
-static void check_whole(const struct frame *out, const struct frame *outer, unsigned port)
+/* Is it one of the packets, as it should leave? */
+static void check_reassembled(const struct frame *out, const struct frame *outer, unsigned port)
 {
 	const struct scene *s = story.scene;
 	const struct frame *in = &s->frames[out->token % PACKETS];
@@ -171,7 +170,7 @@ static void check_whole(const struct frame *out, const struct frame *outer, unsi
 		"an answer went to another site");
 }
 
-/* A packet of ours that says what has become of theirs. */
+/* An ICMP error of the gateway about one of the packets. */
 static bool is_error(const uint8_t *frame, size_t len)
 {
 	struct look_gre gre;
@@ -196,7 +195,7 @@ static void check_sound(const uint8_t *frame, size_t len, unsigned port)
 	stop_if(ip == NULL || !look_at(ip, room, &l) || l.len != room, "no sound packet");
 }
 
-/* What left after one step. */
+/* Checks the packets that left after one step. */
 static void take_all(bool late)
 {
 	static struct fragments fragments;
@@ -208,11 +207,11 @@ static void take_all(bool late)
 
 	for (unsigned port = PARCEL_UNDERLAY; port <= PARCEL_UPLINK; port++) {
 		if (!late && !story.untrue) {
-			bool whole = pieces_take(bed, port, &fragments, &out, &why);
+			bool complete = fragments_take(bed, port, &fragments, &out, &why);
 
-			stop_if(!whole && fragments.n > 0, why);
-			if (whole)
-				check_whole(&out, &fragments.first, port);
+			stop_if(!complete && fragments.n > 0, why);
+			if (complete)
+				check_reassembled(&out, &fragments.first, port);
 			continue;
 		}
 		while ((len = bed_take(bed, port, frame)) > 0) {
@@ -238,7 +237,7 @@ static void mend(uint8_t *packet, size_t len)
 		frame_mend(packet);
 }
 
-/* Reads operands of the form {at, xor}; returns how many bytes they took. */
+/* Reads operands of the form {at, xor}. Returns the number of their bytes. */
 static size_t damage(uint8_t *packet, size_t len, const uint8_t *p, size_t size)
 {
 	size_t n = size == 0 ? 0 : p[0] % 8, at = 1;
@@ -250,16 +249,16 @@ static size_t damage(uint8_t *packet, size_t len, const uint8_t *p, size_t size)
 	return at < size ? at : size;
 }
 
-/* The bit that says more follow, of either family. */
+/* The MF bit of either family. */
 static uint8_t *more_bit(uint8_t *packet, uint8_t *bit)
 {
 	bool six = packet[0] >> 4 == 6;
 
 	*bit = six ? 1 : 0x20;
-	return packet + (six ? pieces6_front(packet) + 3 : 6);
+	return packet + (six ? fragment6_front(packet) + 3 : 6);
 }
 
-static size_t step_piece(unsigned which, const uint8_t *p, size_t size)
+static size_t step_fragment(unsigned which, const uint8_t *p, size_t size)
 {
 	struct parcel *parcel = &story.scene->parcels[which];
 	size_t total = parcel->len - parcel_front(parcel), at, end, len, took = 4;
@@ -273,7 +272,7 @@ static size_t step_piece(unsigned which, const uint8_t *p, size_t size)
 	end = end <= at ? at + 8 : end;
 	end = end < total ? end : total;
 	parcel->id = 0x10000 + which + (how & OTHER_ID ? 100 : 0);
-	len = parcel_cut(parcel, at, end, packet);
+	len = parcel_fragment(parcel, at, end, packet);
 	more = more_bit(packet, &bit);
 	*more = (uint8_t)(how & MORE ? *more | bit : how & LAST ? *more & ~bit : *more);
 	packet[len - 1] ^= how & POISON ? 1 : 0;
@@ -307,7 +306,7 @@ static size_t step_raw(const uint8_t *p, size_t size)
 	return 2 + len;
 }
 
-/* One step of the story; returns how many bytes it took. */
+/* Runs one step. Returns the number of its bytes. */
 static size_t step(const uint8_t *p, size_t size)
 {
 	unsigned what = p[0] & 15;
@@ -317,7 +316,7 @@ static size_t step(const uint8_t *p, size_t size)
 		wait_for(size > 1 ? p[1] % WAIT_MAX_S : 0);
 		return 2;
 	}
-	took = what < PACKETS ? step_piece(what, p + 1, size - 1) : step_raw(p + 1, size - 1);
+	took = what < PACKETS ? step_fragment(what, p + 1, size - 1) : step_raw(p + 1, size - 1);
 	take_all(false);
 	return 1 + took;
 }

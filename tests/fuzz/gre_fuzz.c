@@ -24,7 +24,7 @@ static uint32_t read32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* RFC 2784 section 2.1 and RFC 2890 section 2, in the plainest words. */
+/* RFC 2784 section 2.1 and RFC 2890 section 2, in simple code. */
 static void check_accepted(const uint8_t *p, size_t size, const struct tunnel_opened *gre)
 {
 	size_t at = 4;

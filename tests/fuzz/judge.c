@@ -1,6 +1,6 @@
 /*
- * See judge.h. Flows that left by the uplink are stored, newest first: a flow that has ended makes
- * room for another one with the same address and port.
+ * See judge.h. Flows that left by the uplink are stored, newest first: after a flow has ended,
+ * another one may have the same address and port.
  */
 #include "judge.h"
 
@@ -23,14 +23,14 @@ enum {
 	KEEPALIVE_MAX = 256,
 };
 
-/* A conversation as seen leaving by the uplink. */
+/* A flow as seen at the uplink. */
 struct seen {
 	struct look_addr server, egress;
 	uint16_t server_port, egress_port; /* ICMP: 0, identifier */
 	uint8_t proto;
 	uint8_t site;
-	bool sure; /* nobody else can have sent it */
-	bool unseen; /* it may not even have left: egress is not known */
+	bool sure; /* no other packet can have caused it */
+	bool unseen; /* its first packet may not have left: the egress port is unknown */
 };
 
 static struct seen all[SEEN_MAX];
@@ -59,16 +59,16 @@ static void show(const char *what, const uint8_t *frame, size_t len)
 	fprintf(stderr, "\n");
 }
 
-/* One frame that came in, as the judge understands it. */
+/* A frame that came in, parsed. */
 struct came {
-	bool tunnelled; /* out of one of our tunnels, as far as can be told */
-	bool known; /* of an IP packet */
-	uint8_t site; /* INTERNET: any; its key is not in this fragment */
+	bool tunnelled; /* from one of our tunnels, if that can be determined */
+	bool known; /* it holds an IP packet */
+	uint8_t site; /* INTERNET: any site; the key is not in this fragment */
 	struct look_gre gre;
-	struct look packet; /* inner if tunnelled */
+	struct look packet; /* the inner packet if tunnelled */
 };
 
-/* Not by port: what a tunnel carries may arrive anywhere, as the kernel has it. */
+/* The port does not matter: tunnel packets may arrive by any port. */
 static struct came understand(const struct frame_bytes *f)
 {
 	struct came c = {.site = INTERNET};
@@ -89,7 +89,7 @@ static struct came understand(const struct frame_bytes *f)
 static const char *check_transport(const struct look *l)
 {
 	if (make_is_global(&l->src) || make_is_global(&l->dst))
-		return NULL; /* any */
+		return NULL; /* any site */
 	if (l->proto != TCP && l->proto != UDP && l->proto != (l->six ? ICMP6 : ICMP))
 		return "a protocol nobody let in";
 	return NULL;
@@ -127,7 +127,10 @@ void judge_unseen(const struct frame_bytes *in, unsigned n)
 	}
 }
 
-/* The endpoint alone, where everybody may come in, or where one site writes to another's. */
+/*
+ * Only the endpoint counts if any host may send to it, or if a site sends to another site's
+ * endpoint.
+ */
 static bool is_endpoint(const struct seen *s, const struct look *back)
 {
 	return s->proto == back->proto &&
@@ -141,8 +144,8 @@ static bool is_server(const struct seen *s, const struct look *back)
 }
 
 /*
- * @back, or what it embeds turned round, was delivered to @site. It came from the Internet or, @hairpin,
- * from another site, which may have had its own address then.
+ * @back, or the reversed packet that it embeds, was delivered to @site. It came from the Internet
+ * or, with @hairpin, from another site, which may have had its own address as source then.
  */
 static const char *check_home(const struct look *back, uint8_t site, bool hairpin)
 {
@@ -213,7 +216,7 @@ static const char *check_uplink(const uint8_t *frame, size_t len, const struct c
 	return NULL;
 }
 
-/* Does @l reset the connection that the segment @came is of (RFC 9293 section 3.10.7.1)? */
+/* Does @l reset the connection of the segment @came (RFC 9293 section 3.10.7.1)? */
 static bool is_reset(const struct look *l, const struct look *came)
 {
 	const uint8_t *tcp = l->ip + l->header, *asked = came->ip + came->header;
@@ -222,15 +225,15 @@ static bool is_reset(const struct look *l, const struct look *came)
 	    came->proto != TCP || !look_same(&l->src, &came->dst) ||
 	    !look_same(&l->dst, &came->src))
 		return false;
-	if (came->fragment) /* the fragments before it had the rest */
+	if (came->fragment) /* previous fragments had the rest */
 		return true;
 	return (asked[13] & (RST | ACK)) == ACK && l->sport == came->dport &&
 	       l->dport == came->sport && look_32(tcp + 4) == look_32(asked + 8);
 }
 
 /*
- * A GRE keepalive goes back to the far end that sent it, as it came, and carries nothing. NULL: @l,
- * which left by the underlay, is one.
+ * A GRE keepalive goes back to the far end that sent it, unchanged and without a payload. Returns
+ * NULL if @l, which left by the underlay, is the one in @c; otherwise what is wrong.
  */
 static const char *check_keepalive(const struct look *l, const struct came *c)
 {
@@ -238,7 +241,7 @@ static const char *check_keepalive(const struct look *l, const struct came *c)
 		return "underlay: no GRE packet";
 	if (!c->tunnelled)
 		return "a keepalive nobody sent";
-	if (c->gre.ip == NULL) /* of its tunnel packet this is a fragment */
+	if (c->gre.ip == NULL) /* this is a fragment of its tunnel packet */
 		return NULL;
 	if (!look_same(&l->dst, &c->gre.outer.src) || !look_same(&l->src, &c->gre.outer.dst))
 		return "a keepalive went to another far end";
@@ -247,11 +250,11 @@ static const char *check_keepalive(const struct look *l, const struct came *c)
 		       : "a keepalive came back as another";
 }
 
-/* The gateway's own answer. */
+/* Is it an answer of the gateway itself? */
 static const char *check_answer(const struct look_gre *out, const struct look *l,
 				const struct came *c)
 {
-	/* what is not the first fragment says nothing */
+	/* only a first fragment has ports */
 	if (!l->icmp && !l->later && !is_reset(l, &c->packet))
 		return "the gateway speaks by itself";
 	if (!look_same(&out->outer.dst, &c->gre.outer.src) || out->key != c->gre.key)
@@ -259,14 +262,17 @@ static const char *check_answer(const struct look_gre *out, const struct look *l
 	return NULL;
 }
 
-/* From a site to an egress address: to who has that port, under an egress address of the sender's. */
+/*
+ * From a site to an egress address: delivered to the owner of that port, with an egress address of
+ * the sender as source.
+ */
 static const char *check_hairpin(const struct look *l, const struct came *c, uint8_t site)
 {
 	struct look sender = c->packet;
 	const char *wrong;
 
 	if (l->icmp || l->later || c->packet.fragment)
-		return NULL; /* an answer of the gateway, or an error: both sites have asked for it */
+		return NULL; /* an answer of the gateway, or an error: both sites may get it */
 	if (!make_is_egress(&l->src) || !make_is_port(l->sport))
 		return "hairpin: not from our address or port";
 	wrong = check_home(&c->packet, site, true);
@@ -307,13 +313,13 @@ static const char *check_underlay(const uint8_t *frame, size_t len, const struct
 		return check_hairpin(&l, c, site);
 	if (c->tunnelled)
 		return c->site == INTERNET ? NULL : check_answer(&gre, &l, c);
-	if (c->packet.fragment) /* the last one may be without ports */
+	if (c->packet.fragment) /* the last one may have no ports */
 		return NULL;
 	return c->packet.icmp_error ? check_error_home(&c->packet, site)
 				    : check_home(&c->packet, site, false);
 }
 
-/* The transport checksum of what a frame carries. */
+/* The state of the transport checksum of a frame's packet. */
 static enum look_l4 checksum_of(const uint8_t *frame, size_t len)
 {
 	struct look_gre gre;

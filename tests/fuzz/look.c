@@ -48,7 +48,7 @@ static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
 	return sum;
 }
 
-/* RFC 8200 section 4: as far as they are there. False: a header is cut off. */
+/* Parses the extension headers (RFC 8200 section 4). False: a header is truncated. */
 static bool walk(struct look *l, size_t room)
 {
 	l->proto = l->ip[6];
@@ -72,7 +72,7 @@ static bool walk(struct look *l, size_t room)
 	return true;
 }
 
-/* What the header says, be it true or not; false if there is none in @room bytes. */
+/* Parses the fields of the header without checks. False if there is none in @room bytes. */
 static bool read_header(const uint8_t *ip, size_t room, struct look *l)
 {
 	*l = (struct look){.ip = ip};
@@ -106,7 +106,7 @@ static bool has_transport(const struct look *l, size_t room)
 	       (l->proto == icmp_of(l) || l->proto == TCP || l->proto == UDP);
 }
 
-/* Over the transport at @l4 and, but for ICMP, the addresses. */
+/* The sum of the transport at @l4 and, except for ICMP, the addresses. */
 static uint32_t sum_l4(const struct look *l, const uint8_t *l4, size_t len)
 {
 	uint32_t sum = 0;
@@ -175,7 +175,7 @@ const uint8_t *look_ip_of(const uint8_t *frame, size_t len, size_t *room)
 	return *room > 0 ? frame + 14 : NULL;
 }
 
-/* Where what GRE at @gre carries begins; 0: it is none of ours. RFC 2784, RFC 2890. */
+/* Offset of the payload of the GRE header at @gre (RFC 2784, RFC 2890); 0: we do not accept it. */
 static size_t gre_header(const uint8_t *gre, size_t room)
 {
 	size_t need = 4;

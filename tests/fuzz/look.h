@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 enum look_l4 {
-	LOOK_NONE, /* not to be told: a fragment, cut short, another protocol */
+	LOOK_NONE, /* unknown: a fragment, a truncated packet, another protocol */
 	LOOK_BAD,
 	LOOK_GOOD,
 };
 
-/* An IPv4 address is mapped: ::ffff:a.b.c.d */
+/* an IPv4 address is mapped: ::ffff:a.b.c.d */
 struct look_addr {
 	uint8_t b[16];
 };
@@ -21,24 +21,24 @@ struct look_addr {
 struct look {
 	const uint8_t *ip;
 	size_t len; /* of the packet, as its header says */
-	size_t header; /* to where the transport begins: IPv6 extension headers are in it */
+	size_t header; /* offset of the transport header, behind IPv6 extension headers */
 	bool six;
 	uint8_t proto;
 	struct look_addr src, dst;
-	bool fragment, later; /* later: not the first, its ports are elsewhere */
+	bool fragment, later; /* later: it is not the first fragment and has no ports */
 	bool icmp, icmp_error, icmp_request; /* of its own family */
 	uint8_t icmp_type;
 	uint16_t sport, dport; /* ICMP queries: both are the identifier; without ports: 0 */
 	enum look_l4 l4; /* is the transport's checksum right? */
 };
 
-/* False if @ip has no sound IPv4 or IPv6 header within @len bytes. */
+/* False if @ip has no valid IPv4 or IPv6 header within @len bytes. */
 bool look_at(const uint8_t *ip, size_t len, struct look *out);
 
-/* The same for what an ICMP error embeds: it may be cut, and no checksum is looked at. */
+/* The same for an embedded packet, which may be truncated; no checksum is checked. */
 bool look_at_quote(const struct look *error, struct look *out);
 
-/* A tunnel packet taken apart, and what it carries. */
+/* The fields of a tunnel packet, and of its inner packet. */
 struct look_gre {
 	struct look outer;
 	uint32_t key; /* 0: none */
@@ -46,16 +46,19 @@ struct look_gre {
 	size_t room;
 };
 
-/* Of a frame, from Ethernet on. False: it is no GRE packet with IP in it, or a fragment of one. */
+/*
+ * Parses a frame, from its Ethernet header on. False: it is no GRE packet with an IP packet, or it
+ * is a fragment.
+ */
 bool look_into_gre(const uint8_t *frame, size_t len, struct look_gre *out);
 
 /*
- * Makes checksums right in what stands at @ip, as deep as it goes: tunnel packets and embedded packets, too. Those of
- * headers; with @all those of transports and GRE as well. Anything goes for input.
+ * Corrects the checksums of the packet at @ip, and of inner and embedded packets: those of headers;
+ * with @all also those of transports and GRE. Accepts any bytes.
  */
 void look_fix(uint8_t *ip, size_t len, bool all);
 
-/* The MACs apart, the frame's packet. NULL, 0: neither IPv4 nor IPv6. */
+/* The IP packet of a frame; NULL: it has none. */
 const uint8_t *look_ip_of(const uint8_t *frame, size_t len, size_t *room);
 
 bool look_same(const struct look_addr *a, const struct look_addr *b);

@@ -139,7 +139,7 @@ static uint8_t proto_of(unsigned kind, bool six)
 	return proto == ICMP && six ? ICMP6 : proto;
 }
 
-/* The transport and op[6] * 8 bytes behind it; its length. */
+/* Writes the transport header and op[6] * 8 bytes behind it. Returns their length. */
 static size_t make_l4(const uint8_t *op, uint8_t proto, uint16_t sport, uint16_t dport, uint8_t *l4)
 {
 	size_t header = proto == TCP ? (op[7] & 0x80 ? 24 : 20) : 8, len = header + op[6] * 5u;
@@ -150,7 +150,8 @@ static size_t make_l4(const uint8_t *op, uint8_t proto, uint16_t sport, uint16_t
 	look_put_16(l4 + 2, dport);
 	if (proto == UDP) {
 		look_put_16(l4 + 4, (unsigned)len);
-		look_put_16(l4 + 6, op[5] & 0x40 ? 0 : 1); /* none, or one to be mended */
+		/* none, or one that is corrected later */
+		look_put_16(l4 + 6, op[5] & 0x40 ? 0 : 1);
 	} else if (proto == TCP) {
 		put_32(l4 + 4, 1000);
 		put_32(l4 + 8, 1000);
@@ -189,7 +190,7 @@ static size_t make_header4(const uint8_t *op, uint8_t proto, uint32_t src, uint3
 	return header;
 }
 
-/* Extension headers as op[7] says, in the order of section 4.1. */
+/* Writes the extension headers that op[7] names, in the order of RFC 8200 section 4.1. */
 static size_t make_header6(const uint8_t *op, uint8_t proto, const struct look_addr *src,
 			   const struct look_addr *dst, uint8_t *ip)
 {
@@ -223,7 +224,7 @@ static size_t make_header6(const uint8_t *op, uint8_t proto, const struct look_a
 	return header;
 }
 
-/* From the inner header on; @at has room for the largest. */
+/* Writes a packet from its inner header on; @at has room for the largest. */
 static size_t make_ip(const uint8_t *op, bool inside, uint16_t port, unsigned nth, uint8_t *at)
 {
 	bool six = op[0] & 0x80;
@@ -249,7 +250,7 @@ static size_t make_ip(const uint8_t *op, bool inside, uint16_t port, unsigned nt
 	return len;
 }
 
-/* Outer header and GRE in front of @len bytes at @inner; both end there. */
+/* Writes the outer header and GRE directly in front of the @len bytes at @inner. */
 static uint8_t *make_gre(const uint8_t *op, const struct tunnel *t, uint8_t *inner, size_t len)
 {
 	size_t need = 4 + (op[0] & 0x40 ? 4 : 0) + (t->key != 0 ? 4 : 0) + (op[0] & 0x20 ? 4 : 0);
@@ -306,7 +307,7 @@ static void swap(uint8_t *a, uint8_t *b, size_t n)
 	memcpy(b, keep, n);
 }
 
-/* An error at @at about @l; who told is op[1]'s business. Its length. */
+/* Writes an error about @l to @at; op[1] chooses its source. Returns its length. */
 static size_t write_error(const uint8_t *op, const struct look *l, size_t room, uint8_t *at)
 {
 	static const uint8_t types[] = {3, 11, 12, 4}, types6[] = {1, 2, 3, 4};
@@ -326,7 +327,7 @@ static size_t write_error(const uint8_t *op, const struct look *l, size_t room, 
 	look_put_16(icmp + 6, op[3] * 8u);
 	memcpy(at + (l->six ? 8 : 12), l->ip + (l->six ? 24 : 16), l->six ? 16 : 4);
 	memcpy(at + (l->six ? 24 : 16), l->ip + (l->six ? 8 : 12), l->six ? 16 : 4);
-	at[l->six ? 23 : 15] ^= op[1] >> 4; /* a router on the way, as a rule */
+	at[l->six ? 23 : 15] ^= op[1] >> 4; /* usually a router on the path */
 	return header + 8 + embedded;
 }
 

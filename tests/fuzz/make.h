@@ -1,11 +1,11 @@
 /*
  * The network of packet_fuzz.c, and whole packets in it from a few bytes of input.
  *
- *   berlin  10.0.1.0/24 fd00::/64  GRE 198.51.100.10          mtu 1280, tells of errors
+ *   berlin  10.0.1.0/24 fd00::/64  GRE 198.51.100.10          mtu 1280, sends errors
  *   madrid  the same               GRE 198.51.100.20, key 7
- *   lisbon  any source             GRE 198.51.100.20, key 8   tells of IPv6 errors; 2001:db8:7::/48 is its own
+ *   lisbon  any source             GRE 198.51.100.20, key 8   sends IPv6 errors; global 2001:db8:7::/48
  *   porto   10.0.1.0/24            GRE 198.51.100.20, key 9   mtu 600
- *           and a second way       GRE 198.51.100.30
+ *           and a second tunnel    GRE 198.51.100.30
  *   oslo    as berlin              GRE 2001:db8:a::10, key 10
  */
 #pragma once
@@ -30,27 +30,30 @@ struct frame_bytes {
 
 extern const char make_yaml[]; /* %u: workers, %s: mapping, %s: filtering */
 
-/* Is it one of our egress addresses, of lisbon's own, our end of the tunnels, a port of our slices? */
+/*
+ * Is it an egress address of ours, a global address of lisbon, our end of a tunnel, a port of our
+ * slices?
+ */
 bool make_is_egress(const struct look_addr *a);
 bool make_is_global(const struct look_addr *a);
 bool make_is_local(const struct look_addr *a);
 bool make_is_port(uint16_t port);
 
-/* Which site's tunnel ends there; INTERNET: none's. */
+/* The site whose tunnel ends there; INTERNET: none. */
 uint8_t make_site_of(const struct look_addr *remote, uint32_t key);
 
 /*
- * A sound packet, as @op says: out of a tunnel, or from the Internet to @port of ours. The @nth of many
- * has a source port and identification of its own. Returns the port that it comes in by.
+ * Makes a valid packet, as @op says: from a tunnel, or from the Internet to our port @port. Each
+ * @nth has another source port and identification. Returns the port by which it comes in.
  */
 unsigned make_packet(const uint8_t op[MAKE_BYTES], uint16_t port, unsigned nth,
 		     struct frame_bytes *out);
 
 /*
- * An ICMP error about @about, a frame that left: from where that went, back the same way. @op: type,
- * code, bytes embedded (0: all), MTU / 8. No frame if there is nothing that could be embedded.
+ * Makes an ICMP error about @about, a frame that left; the error comes from the receiver's side.
+ * @op: type, code, bytes embedded (0: all), MTU / 8. No frame if nothing can be embedded.
  */
 void make_error(const uint8_t op[4], const struct frame_bytes *about, struct frame_bytes *out);
 
-/* Ethernet to the MAC of @port. */
+/* Writes an Ethernet header to the MAC of @port. */
 void make_ethernet(unsigned port, struct frame_bytes *f);

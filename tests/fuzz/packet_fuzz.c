@@ -1,29 +1,29 @@
 /*
- * Any frames into the whole data plane: the input is a short story of what comes in by which port.
+ * Any frames into the whole data plane: the input is a list of steps, most of which send a frame.
  *
- * The first byte says which bed: a pool that shares ports, an endpoint-independent one, one that lets
- * everybody in; 3 to 5 the same with three workers. Then each
- * step is a byte that says what it is, and its operands:
+ * The first byte says which bed: a pool that shares ports, an endpoint-independent one, one that
+ * lets everybody in; 3 to 5 the same with three workers. Then each step is a byte that says what it
+ * is, and its operands:
  *
- *   0 UNDERLAY  length (2), frame        something comes in from the sites' side
- *   1 UPLINK    length (2), frame        something comes in from the Internet
- *   2 ANSWER    damage                   what left last comes back, turned round
- *   3 AGAIN     damage                   what a site sent last is sent again
- *   4 WAIT      seconds (1)              the clock moves, flows age
- *   5 CUT       how (1), at (1)          ANSWER, or AGAIN, in two fragments cut at 8 * at; how: bit 0
- *                                        which, bit 1 the later one first, bit 2 only the first one
- *   6 PACKET    what (8), damage         a whole packet of the network in make.h
- *   7 ERROR     what (4), damage         an ICMP error about what left last by the uplink or, if bit 7
- *                                        of the first is set, about what came to a site last
- *   8 MANY      what (8), how many (1)   the same packet from so many source ports, in bursts
+ *   0 UNDERLAY  length (2), frame        a frame comes in from the sites' side
+ *   1 UPLINK    length (2), frame        a frame comes in from the Internet
+ *   2 ANSWER    damage                   the last frame that left comes back, reversed
+ *   3 AGAIN     damage                   the last frame of a site is sent again
+ *   4 WAIT      seconds (1)              the clock advances, flows age
+ *   5 CUT       how (1), at (1)          ANSWER, or AGAIN, in two fragments, divided at 8 * at; how: bit
+ *                                        0 which, bit 1 the later one first, bit 2 only the first
+ *   6 PACKET    what (8), damage         a valid packet of the network in make.h
+ *   7 ERROR     what (4), damage         an ICMP error about the last frame that left by the uplink or,
+ *                                        if bit 7 of the first byte is set, about the last one to a site
+ *   8 MANY      what (8), how many (1)   the same packet from several source ports, in bursts
  *
- * Damage is n (1), n * {at, xor}. A byte with FIX set has IPv4 header checksums made right before its
- * frame is sent, so that damage gets past the first check; with MEND all checksums. What has HOLD set
- * waits, and comes in with the next frame as one burst.
+ * Damage is n (1), n * {at, xor}. A byte with FIX set has IPv4 header checksums made right before
+ * its frame is sent, so that damage gets past the first check; with MEND all checksums. What has
+ * HOLD set waits, and comes in with the next frame as one burst.
  *
  * Flows live to the end of the story; then all of them must age out. The judge (judge.h) looks at
- * whatever leaves. Every packet is accounted for and every buffer given back (bed_check); nothing reads
- * behind a frame (the bed poisons what is there).
+ * whatever leaves. Every packet is accounted for and every buffer given back (bed_check); nothing
+ * reads behind a frame (the bed poisons what is there).
  */
 #include "bed.h"
 #include "judge.h"
@@ -42,7 +42,7 @@ enum {
 	WHAT = 0x1f,
 	BED_INDEPENDENT = 1,
 	BED_OPEN = 2,
-	BED_WORKERS = 3, /* added to the others */
+	BED_WORKERS = 3, /* added for three workers */
 	BEDS = 6,
 	BURST = 16,
 	STEPS_MAX = 64,
@@ -53,17 +53,17 @@ enum {
 static struct {
 	struct bed *bed;
 	unsigned workers;
-	struct frame_bytes sent; /* by a site, last */
-	struct frame_bytes left; /* by the uplink, last */
-	struct frame_bytes home; /* to a site, last */
-	struct frame_bytes burst[BURST]; /* came in, not yet run */
+	struct frame_bytes sent; /* the last frame of a site */
+	struct frame_bytes left; /* the last frame that left by the uplink */
+	struct frame_bytes home; /* the last frame to a site */
+	struct frame_bytes burst[BURST]; /* frames that came in and are not processed yet */
 	unsigned n_burst;
 } story;
 
-/* The beds stay until the process ends. */
+/* The beds exist until the process ends. */
 static struct bed *beds[BEDS];
 
-/* Their tables lie in pages that LeakSanitizer does not search for pointers. */
+/* Their tables are in pages that LeakSanitizer does not search for pointers. */
 static void destroy_beds(void)
 {
 	for (unsigned i = 0; i < BEDS; i++)
@@ -82,13 +82,13 @@ static struct bed *bed_of(unsigned kind)
 	if (!begun)
 		atexit(destroy_beds);
 	begun = true;
-	setenv("CMOCKA_TEST_ABORT", "1", 1); /* what the bed asserts is a finding */
+	setenv("CMOCKA_TEST_ABORT", "1", 1); /* a failed assertion of the bed is a finding */
 	snprintf(text, sizeof(text), make_yaml, story.workers,
 		 kind % BED_WORKERS != 0 ? "endpoint-independent" : "address-and-port-dependent",
 		 kind % BED_WORKERS == BED_OPEN ? "endpoint-independent"
 						: "address-and-port-dependent");
 	beds[kind] = bed_create(text, 1);
-	for (unsigned i = 0; i < story.workers; i++) /* only WAIT moves the clock */
+	for (unsigned i = 0; i < story.workers; i++) /* only WAIT advances the clock */
 		worker_hold_clock(bed_worker(beds[kind], i), UINT64_C(1000000000));
 	return beds[kind];
 }
@@ -99,7 +99,7 @@ static void keep(struct frame_bytes *as, const uint8_t *frame, size_t len)
 	memcpy(as->bytes, frame, as->len);
 }
 
-/* All that waits comes in as one burst. */
+/* All waiting frames come in as one burst. */
 static void run(void)
 {
 	unsigned asked = 0, left = 0;
@@ -110,7 +110,7 @@ static void run(void)
 		asked += judge_is_tunnelled(&story.burst[i]);
 	bed_run(story.bed);
 	for (unsigned i = 0; i < 2; i++) {
-		unsigned to = i == 0 ? UPLINK : UNDERLAY; /* what opened a flow, then its answer */
+		unsigned to = i == 0 ? UPLINK : UNDERLAY; /* first packets, then answers */
 
 		while ((len = bed_take(story.bed, to, out)) > 0) {
 			judge_frame(to, out, len, story.burst, story.n_burst);
@@ -139,7 +139,7 @@ static void send_frame(unsigned port, struct frame_bytes *f, unsigned how)
 		run();
 }
 
-/* Reads operands of the form {at, xor}; returns how many bytes they took. */
+/* Reads operands of the form {at, xor}. Returns the number of their bytes. */
 static size_t damage(struct frame_bytes *f, const uint8_t *p, size_t size)
 {
 	size_t n = size == 0 ? 0 : p[0] % 16, at = 1;
@@ -160,7 +160,7 @@ static void swap(uint8_t *a, uint8_t *b, size_t n)
 	memcpy(b, keep, n);
 }
 
-/* MACs, addresses and ports change places; a ping becomes its reply. */
+/* Exchanges MACs, addresses and ports. A ping becomes its reply. */
 static void turn_round(struct frame_bytes *f)
 {
 	struct look l;
@@ -186,7 +186,7 @@ static void turn_round(struct frame_bytes *f)
 		look_fix(at, room, true);
 }
 
-/* The fragment of @whole's packet at @ip from @from to @to, offsets into its payload. */
+/* Makes the fragment of the packet at @ip in @whole that holds payload bytes @from to @to. */
 static struct frame_bytes fragment_of(const struct frame_bytes *whole, size_t ip, size_t from,
 				      size_t to)
 {
@@ -205,8 +205,8 @@ static struct frame_bytes fragment_of(const struct frame_bytes *whole, size_t ip
 	return f;
 }
 
-/* Cuts what ANSWER or AGAIN would send; leaves alone what is no whole packet. */
-static void send_cut(unsigned how, unsigned at)
+/* Fragments the frame of ANSWER or AGAIN, if it is a complete packet. */
+static void send_arrival(unsigned how, unsigned at)
 {
 	bool answer = how & 1;
 	struct frame_bytes whole = answer ? story.left : story.sent, sent = story.sent, f;
@@ -232,7 +232,7 @@ static void send_cut(unsigned how, unsigned at)
 				first ? cut : end);
 		send_frame(answer ? UPLINK : UNDERLAY, &f, FIX);
 	}
-	story.sent = sent; /* a fragment is not what AGAIN is for */
+	story.sent = sent; /* AGAIN does not repeat fragments */
 }
 
 static size_t step_raw(unsigned port, unsigned how, const uint8_t *p, size_t size)
@@ -276,7 +276,7 @@ static size_t step_packet(unsigned how, const uint8_t *p, size_t size)
 	memcpy(op, p, n);
 	if ((how & WHAT) % STEPS == MANY) {
 		many = n < size ? p[n] % MANY_MAX : 0;
-		/* In bursts: a run of the workers for each would be most of the time. */
+		/* Sends them in bursts: a run of the workers for each frame would take too long. */
 		for (unsigned i = 0; i < many; i++) {
 			in = make_packet(op, port, i, &f);
 			send_frame(in, &f, i + 1 < many ? how | HOLD : how);
@@ -317,7 +317,7 @@ static void wait_for(uint32_t seconds)
 	}
 }
 
-/* One step of the story; returns how many bytes it took. */
+/* Runs one step. Returns the number of its bytes. */
 static size_t step(const uint8_t *p, size_t size)
 {
 	unsigned what = (p[0] & WHAT) % STEPS;
@@ -330,7 +330,7 @@ static size_t step(const uint8_t *p, size_t size)
 		wait_for(size > 1 ? p[1] % 16 : 0);
 		return 2;
 	case CUT:
-		send_cut(size > 1 ? p[1] : 0, size > 2 ? p[2] : 0);
+		send_arrival(size > 1 ? p[1] : 0, size > 2 ? p[2] : 0);
 		return 3;
 	case PACKET:
 	case MANY:
@@ -342,7 +342,7 @@ static size_t step(const uint8_t *p, size_t size)
 	}
 }
 
-/* Every flow ends, and gives back what it took. */
+/* Ends all flows, and checks that they free all that they took. */
 static void age_out(void)
 {
 	const struct network *net = bed_network(story.bed);

@@ -1,6 +1,6 @@
 /*
  * Runs a fuzz program over the files of its seed corpus, without libFuzzer: every build has this
- * test, with gcc too. What the fuzzer found stays in the corpus and is tested for ever.
+ * test, with gcc too. Findings of the fuzzer stay in the corpus and are always tested.
  *
  *   NAME_replay CORPUS_FOLDER
  */
@@ -28,7 +28,8 @@ static int replay(const char *folder, const char *name)
 	}
 	size = fread(data, 1, SIZE, file);
 	fclose(file);
-	data = realloc(data, size > 0 ? size : 1); /* reads behind the end are seen by ASan */
+	/* of exactly its size, so that ASan finds a read beyond it */
+	data = realloc(data, size > 0 ? size : 1);
 	printf("%s\n", path);
 	fflush(stdout); /* the last line names the file that crashed */
 	LLVMFuzzerTestOneInput(data, size);

@@ -28,7 +28,7 @@ static void check_shown(const char *text)
 	stop_if(strcmp(text, clean) != 0, "a text that no terminal should see");
 }
 
-/* Sums are not guessed: gives the bytes those of their own head, and looks again. */
+/* Inputs cannot guess the checksums: writes the right ones into the head, and parses it again. */
 static void try_sealed(const uint8_t *data, size_t size)
 {
 	char head[REVISION_HEAD_MAX], again[REVISION_HEAD_MAX];

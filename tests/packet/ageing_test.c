@@ -1,5 +1,5 @@
 /*
- * How long is a flow remembered, and when is its egress port free again?
+ * When does a flow time out, and when may its egress port be used again?
  *
  * Each row brings a flow into a state. It must still exist when its timeout is just reached, and be
  * gone a second later. The test controls the clock.
@@ -22,13 +22,13 @@ enum { UNDERLAY, UPLINK };
 
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, ICMP = 1, TCP = 6, UDP = 17 };
 enum { ECHO = 8, ECHO_REPLY = 0, TIMESTAMP = 13, TIMESTAMP_REPLY = 14 };
-enum { STAMP = 254 }; /* of a row: ICMP timestamp instead of echo */
+enum { STAMP = 254 }; /* in a row: ICMP timestamp instead of echo */
 
 enum {
 	CAPACITY = 1024,
-	SLICE = 64, /* all the ports there are */
-	HAND_IDLE = 64, /* records a turn: SWEEP_PER_IDLE_TURN */
-	HAND_BUSY = 8, /* SWEEP_PER_BURST */
+	SLICE = 64, /* number of egress ports */
+	HAND_IDLE = 64, /* records that an idle turn visits: SWEEP_PER_IDLE_TURN */
+	HAND_BUSY = 8, /* records that a burst visits: SWEEP_PER_BURST */
 	STEPS = 6,
 };
 
@@ -56,7 +56,7 @@ struct row {
 	const char *timeouts; /* YAML, after the capacity */
 	uint8_t proto;
 	struct step steps[STEPS];
-	uint32_t seconds; /* that it is kept */
+	uint32_t seconds; /* for which the flow is kept */
 };
 
 #define HANDSHAKE                                                                                  \
@@ -140,7 +140,7 @@ static void send_frame(unsigned port, const struct frame *f)
 	bed_run(bed);
 }
 
-/* The next packet that left by @port; false if there is none. */
+/* Takes the next packet that left by @port; false if there is none. */
 static bool take(unsigned port, struct frame *f)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -152,7 +152,7 @@ static bool take(unsigned port, struct frame *f)
 	return len > 0;
 }
 
-/* Sends a first packet; its egress port, or 0 if it was refused. */
+/* Sends a first packet. Returns its egress port, or 0 if it was refused. */
 static uint16_t open_flow(uint8_t proto, uint32_t dst, uint16_t sport)
 {
 	struct frame f = forward_frame(proto, dst, sport, SYN), out;
@@ -160,7 +160,7 @@ static uint16_t open_flow(uint8_t proto, uint32_t dst, uint16_t sport)
 	send_frame(UNDERLAY, &f);
 	if (take(UPLINK, &out))
 		return out.sport;
-	assert_true(take(UNDERLAY, &out)); /* told that none is left */
+	assert_true(take(UNDERLAY, &out)); /* an ICMP error: no port is left */
 	assert_int_equal(out.icmp_code, 1);
 	return 0;
 }
@@ -183,7 +183,7 @@ static void send_return(uint8_t proto, uint32_t dst, uint16_t port, uint8_t flag
 	assert_true(take(UNDERLAY, &out));
 }
 
-/* The hand sees every record at least once. */
+/* Runs enough turns for the sweep to visit every record. */
 static void sweep_all(void)
 {
 	for (unsigned i = 0; i <= CAPACITY / HAND_IDLE; i++)
@@ -234,7 +234,10 @@ static void kept_as_long_as_said(void **state)
 	}
 }
 
-/* With `refresh: outbound` returns do not keep a flow alive; a new state always begins its time. */
+/*
+ * With `refresh: outbound` return packets do not keep a flow alive. A new state always restarts its
+ * timeout.
+ */
 static void only_outbound_packets_keep_it(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);
@@ -254,7 +257,8 @@ static void only_outbound_packets_keep_it(void **state)
 
 	port = open_flow(TCP, dst, 5000);
 	wait_for(239);
-	send_return(TCP, dst, port, SYN | ACK); /* answered: 4 minutes from here */
+	/* the server answers: the timeout of 4 minutes begins here */
+	send_return(TCP, dst, port, SYN | ACK);
 	wait_for(240);
 	assert_int_equal(flows(), 1);
 	wait_for(1);
@@ -262,7 +266,7 @@ static void only_outbound_packets_keep_it(void **state)
 	tear_down();
 }
 
-/* An outside host cannot keep a closed connection alive by making its host answer with resets. */
+/* An outside host cannot keep a closed connection alive by provoking resets of the inside host. */
 static void resets_do_not_keep_it(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);
@@ -284,7 +288,7 @@ static void resets_do_not_keep_it(void **state)
 	tear_down();
 }
 
-/* A packet in either direction begins the time anew. */
+/* A packet in either direction restarts the timeout. */
 static void packets_keep_it(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);
@@ -330,15 +334,19 @@ static void a_closed_port_rests(void **state)
 		send_return(TCP, dst, (uint16_t)(100 * SLICE + i), RST);
 
 	wait_for(240);
-	assert_int_equal(open_flow(TCP, dst, 9000), 0); /* not yet */
+	assert_int_equal(open_flow(TCP, dst, 9000), 0); /* the port still rests */
 	assert_int_equal(bed_counters(bed).answers[ANSWER_EXHAUSTED], 2);
-	assert_int_not_equal(open_flow(TCP, other, 9001), 0); /* ports rest towards dst alone */
+	/* a port rests towards one destination only */
+	assert_int_not_equal(open_flow(TCP, other, 9001), 0);
 	wait_for(1);
 	open_all_ports(dst, 2000);
 	tear_down();
 }
 
-/* The sweep has not run yet, and the table is full of expired flows: no first packet is refused. */
+/*
+ * The table is full of expired flows that the sweep has not visited yet. First packets take their
+ * records.
+ */
 static void what_is_over_makes_room(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);
@@ -353,7 +361,7 @@ static void what_is_over_makes_room(void **state)
 	tear_down();
 }
 
-/* The same where all ports towards one server are taken. */
+/* The same if all ports towards one server are taken by expired flows. */
 static void ports_of_what_is_over_are_free(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);
@@ -368,8 +376,8 @@ static void ports_of_what_is_over_are_free(void **state)
 }
 
 /*
- * One burst: answers to half of the flows whose time is over, and first packets that want a port.
- * Who is met lives on and gets its answer; the ports of the others are for the new ones.
+ * One burst holds answers to half of the expired flows, and first packets that need a port. A flow
+ * that gets a packet lives on. The ports of the others are given to the new flows.
  */
 static void who_is_met_lives_on(void **state)
 {
@@ -400,16 +408,20 @@ static void who_is_met_lives_on(void **state)
 	for (unsigned i = 0; i < SLICE / 2; i++) {
 		assert_true(take(UPLINK, &out));
 		assert_in_range(out.sport, 100 * SLICE, 101 * SLICE - 1);
-		assert_int_equal(out.sport % 2, 1); /* the even ones are met */
+		assert_int_equal(out.sport % 2, 1); /* flows of even ports got a packet */
 		assert_false(taken[out.sport % SLICE]);
 		taken[out.sport % SLICE] = true;
 		assert_true(take(UNDERLAY, &out));
-		assert_in_range(out.dport, 1000, 1000 + SLICE - 1); /* an old one's */
+		/* the port of an expired flow */
+		assert_in_range(out.dport, 1000, 1000 + SLICE - 1);
 	}
 	tear_down();
 }
 
-/* The same starter may begin again on the same ports: it has left TIME-WAIT, so may we. */
+/*
+ * The client opens the same connection again, so it has left TIME-WAIT. The new flow may use the
+ * port at once.
+ */
 static void its_own_starter_need_not_wait(void **state)
 {
 	uint32_t dst = IP(192, 0, 2, 80);
@@ -462,8 +474,8 @@ static void one_turn_ends_few(void **state)
 }
 
 /*
- * The counter that the clock reads steps; time does not. Flows end when they should, none earlier, and
- * a site gets its new flows a second.
+ * The processor's time counter steps; the clock must not. Flows end at their timeout, not earlier,
+ * and a site may open its number of flows per second.
  */
 static void the_counter_may_step(void **state)
 {

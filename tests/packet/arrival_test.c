@@ -251,12 +251,12 @@ static void test_fragments_open_where_they_arrive(void **state)
 		for (unsigned k = 0; k < 2; k++) {
 			size_t end = k == 0 ? 1400 : parcel.len - parcel_front(&parcel);
 
-			len = parcel_cut(&parcel, k * 1400, end, packet);
+			len = parcel_fragment(&parcel, k * 1400, end, packet);
 			bed_send_to(bed, UNDERLAY, queue, frame,
 				    frame_wrap(&parcel.around, packet, len, frame));
 			bed_run(bed);
 		}
-		assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+		assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 		assert_int_equal(worker_of_port(out.sport), queue);
 		before = bed_counters(bed).handed_in;
 		in_wrong_hands += before;

@@ -43,20 +43,20 @@ enum {
 	BUFFER_SIZE_LARGE = BED_FRAME_MAX + RTE_PKTMBUF_HEADROOM,
 	MTU = 1500,
 	ETHERNET = 14,
-	FIRST_NEIGHBOUR = 30000, /* its id: tunnels are below */
-	FENCED_MAX = 1024, /* buffers with poison behind the frame */
+	FIRST_NEIGHBOUR = 30000, /* lowest id of neighbours; tunnels have lower ones */
+	FENCED_MAX = 1024, /* buffers with poisoned bytes behind the frame */
 };
 
 struct bed {
 	struct config *config;
 	struct publisher publisher;
 	const struct network *net; /* of the current snapshot */
-	uint16_t failed, substitute; /* the tunnel that is down or gone, and who stands in */
+	uint16_t failed, substitute; /* the tunnel that is down or removed, and its substitute */
 	bool gone;
-	uint16_t narrow, narrow_mtu; /* the tunnel whose way has less than it should */
-	bool moved; /* the first neighbour of each port has, */
-	int moved_to; /* and this is where the routes lead */
-	uint16_t mtus[PORTS_MAX]; /* set while it runs; 0: by the configuration */
+	uint16_t narrow, narrow_mtu; /* the tunnel whose path MTU is set by bed_narrow() */
+	bool moved; /* routes no longer lead to the first neighbours, */
+	int moved_to; /* but there */
+	uint16_t mtus[PORTS_MAX]; /* set by bed_set_mtu(); 0: as configured */
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
 	struct worker_port worker_ports[PORTS_MAX];
@@ -150,7 +150,7 @@ static void open_port(struct bed *bed, unsigned i, unsigned serial)
 	};
 }
 
-/* By the port, as control/kernel/ folds it, and by the path. */
+/* The smaller of the port's bound, as control/kernel/ computes it, and the path's. */
 static uint16_t tunnel_mtu(const struct bed *bed, uint16_t id)
 {
 	const struct tunnel *t = &bed->net->tunnels[id];
@@ -166,7 +166,7 @@ uint16_t bed_neighbour(unsigned port, bool other)
 	return (uint16_t)(FIRST_NEIGHBOUR + 2 * port + other);
 }
 
-/* Two neighbours of each port: its next-hop-mac, and another behind that. */
+/* Each port has two neighbours: its next-hop-mac, and another one. */
 static void make_neighbours(const struct bed *bed, struct nexthop *at)
 {
 	for (unsigned i = 0; i < bed->config->n_ports; i++) {
@@ -238,7 +238,7 @@ static struct nexthops *make_nexthops(struct bed *bed)
 		.routes = {.routes = routes,
 			   .n_routes = n,
 			   .routes6 = routes6,
-			   /* as control/kernel does */
+			   /* as control/kernel does it */
 			   .n_routes6 = network_uses_ipv6(bed->net) ? n : 0},
 	});
 	assert_non_null(nexthops);
@@ -418,7 +418,7 @@ static void open_fences(struct bed *bed)
 
 void bed_destroy(struct bed *bed)
 {
-	open_fences(bed); /* of a test that turned the workers itself */
+	open_fences(bed); /* the test called worker_turn() itself */
 	for (unsigned i = 0; i < bed->n_workers; i++)
 		worker_destroy(bed->workers[i]);
 	handover_destroy(bed->handover);
@@ -526,7 +526,7 @@ struct worker_counters bed_counters(struct bed *bed)
 	struct worker_counters sum = {0}, c;
 
 	for (unsigned i = 0; i < bed->n_workers; i++) {
-		worker_turn(bed->workers[i]); /* idle: what was counted last is published now */
+		worker_turn(bed->workers[i]); /* an idle turn publishes the last counters */
 		worker_read_counters(bed->workers[i], &c);
 		add_counters(&sum, &c);
 	}

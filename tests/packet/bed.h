@@ -22,12 +22,12 @@ enum { BED_FRAME_MAX = 9300 };
 
 /*
  * Fails the test if anything is wrong with @yaml. Every port sends to its next-hop-mac; its MTU is
- * 1,500 or what the YAML says, and bounds the tunnels over it as on a real machine; one with
- * `driver: af_packet` hears what is for others. @seed makes the choice of egress ports repeatable.
+ * 1,500 or what the YAML says, and limits the tunnels over it as on a real machine. A port with
+ * `driver: af_packet` also receives frames to other stations. @seed makes the choice of egress ports repeatable.
  */
 struct bed *bed_create(const char *yaml, uint64_t seed);
 
-/* Which start the next one is: setup/ports.c. */
+/* The epoch of the next bed's start: setup/ports.c. */
 extern uint32_t bed_epoch;
 void bed_destroy(struct bed *bed);
 
@@ -43,8 +43,9 @@ const struct nexthops *bed_nexthops(struct bed *bed); /* of the current snapshot
 extern unsigned bed_first_queues, bed_queues;
 
 /*
- * Puts a frame (from Ethernet on) into port number @port. Not yet processed. The queues of a port
- * take turns; bed_send_to() chooses the queue.
+ * Puts a frame, from its Ethernet header on, into the queue of port number @port; bed_run()
+ * processes it. Port 0 has a queue for each worker, and frames go to them in turn. Other ports have
+ * one queue.
  */
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len);
 void bed_send_to(struct bed *bed, unsigned port, unsigned queue, const void *frame, size_t len);
@@ -59,23 +60,29 @@ void bed_run(struct bed *bed);
 size_t bed_take(struct bed *bed, unsigned port, void *frame);
 
 /*
- * Routes change: no nexthop of before is used any more. They lead to @to, NEXTHOP_NONE or another
- * verdict (network/routes.h); or to another neighbour, whose Ethernet address ends in the
- * complement of the first one's.
+ * Changes all routes. The previous nexthops are not used any more. Routes lead to @to:
+ * NEXTHOP_NONE, another verdict (network/routes.h), or BED_ANOTHER, a second neighbour whose last
+ * byte of the Ethernet address is the complement of the first one's.
  */
 enum { BED_ANOTHER = -1 };
 void bed_move(struct bed *bed, int to);
 
-/* The id of a port's first neighbour, or of the one that routes lead to when they have moved. */
+/*
+ * The id of a port's first neighbour; with @other, of the second one, to which routes lead after
+ * bed_move().
+ */
 uint16_t bed_neighbour(unsigned port, bool other);
 
-/* A tunnel is down from now on, or @gone; @substitute, a tunnel or none, stands in. 0: none is. */
+/*
+ * Marks @tunnel as down, or with @gone as removed. @substitute: the tunnel to use instead, or none.
+ * With @tunnel 0 all tunnels work again.
+ */
 void bed_fail(struct bed *bed, uint16_t tunnel, bool gone, uint16_t substitute);
 
-/* The way of a tunnel, by number from 1, takes inner packets of @mtu bytes from now on. */
+/* Sets the path MTU of tunnel @tunnel: inner packets of @mtu bytes. */
 void bed_narrow(struct bed *bed, uint16_t tunnel, uint16_t mtu);
 
-/* A port carries IP packets of @mtu bytes from now on, and so do the tunnels over it. */
+/* Sets the MTU of a port, which also limits the tunnels over it. */
 void bed_set_mtu(struct bed *bed, unsigned port, uint16_t mtu);
 
 /* Another configuration, with the same ports and workers. */
@@ -83,23 +90,26 @@ struct bed_change {
 	const char *yaml;
 	struct network_ids ids; /* of its sites and tunnels */
 	struct worker_heirs heirs;
-	void (*meanwhile)(void *arg); /* called when it is published, and not swept yet; or NULL */
+	/* called after the publication and before the sweep; or NULL */
+	void (*meanwhile)(void *arg);
 	void *arg;
 };
 
-/* All of it, as the daemon does it; what the sweeps did. */
+/* Carries out the whole change, as the daemon does. Returns the result of the sweeps. */
 struct change_sweep bed_change(struct bed *bed, const struct bed_change *change);
 
-/* The workers let go of port number @port, or take it back. */
+/* Takes port number @port away from the workers, or gives it back. */
 void bed_close(struct bed *bed, unsigned port, bool closed);
 
 struct worker_counters bed_counters(struct bed *bed); /* of all workers */
 
-/* Fails the test, saying @why, unless @n packets were dropped as @drop and none as anything else. */
+/* Fails the test with the message @why unless @n packets were dropped, all of them as @drop. */
 void bed_expect_drops(struct bed *bed, const char *why, enum drop drop, unsigned n);
 
-/* The same unless one packet was answered, as @answer - 1, and no other; 0: none was. */
+/*
+ * The same unless exactly one packet was answered, as @answer - 1; with @answer 0, unless none was.
+ */
 void bed_expect_answer(struct bed *bed, const char *why, int answer);
 
-/* Fails the test unless rx = tx + held + drops, per worker, and every buffer is back. */
+/* Fails the test unless rx = tx + held + drops for each worker, and every buffer is free again. */
 void bed_check(struct bed *bed);

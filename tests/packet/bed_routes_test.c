@@ -2,10 +2,10 @@
  * The bed gives its ports the routes that the daemon gives to ports in memory, and no others.
  *
  *   the bed's table   made by hand (bed.c)
- *   the daemon's      view_compile(), of ports that no kernel stands behind
+ *   the daemon's      view_compile(), for ports that the kernel does not know
  *
- * Ids of neighbours may differ. What is behind them may not: otherwise a packet test would pass by a
- * default that no user has.
+ * The ids of neighbours may differ, but not the neighbours themselves. Otherwise a packet test
+ * could pass thanks to a route that no user has.
  */
 #include "bed.h"
 
@@ -69,7 +69,7 @@ static void describe_ports(struct scene *s)
 	for (size_t i = 0; i < PORTS_MAX; i++) {
 		struct view_port *p = &s->view.ports[i];
 
-		p->has_kernel = i >= PORTS; /* nobody has the slot */
+		p->has_kernel = i >= PORTS; /* the slot is free */
 		if (i >= PORTS)
 			continue;
 		p->mtu = s->config->ports[i].mtu != 0 ? s->config->ports[i].mtu : MTU;
@@ -109,7 +109,7 @@ static void close_scene(struct scene *s)
 	bed_destroy(s->bed);
 }
 
-/* All but ids: those of neighbours are given in another order. */
+/* Compares all but the ids, which neighbours get in another order. */
 static void compare(const char *why, const char *what, const struct nexthop *a,
 		    const struct nexthop *b)
 {

@@ -50,7 +50,7 @@ enum { BERLIN_ID = 1, MADRID_ID = 2, UDP = 17, TOKEN = 99 };
 static const struct row {
 	const char *sites, *pools;
 	uint16_t site_ids[2], tunnel_ids[3];
-	uint32_t home; /* the outer address that the answer has; 0: none comes home */
+	uint32_t home; /* outer destination of the answer; 0: no answer arrives */
 	enum ended ended;
 	unsigned workers; /* 0: one */
 	unsigned out; /* port of the next packet; 0: the uplink */
@@ -241,7 +241,7 @@ static struct frame answer_to(const struct frame *out)
 	};
 }
 
-/* The number of a tunnel that has gone to another site is not that of before. */
+/* A tunnel that moves to another site gets another id. */
 static struct change_sweep apply(struct bed *bed, const struct row *row)
 {
 	const struct retired_tunnel retired = {.id = 1, .site = BERLIN_ID, .successor = 2};
@@ -276,7 +276,7 @@ static void check_home(struct bed *bed, const struct row *row, const struct fram
 		fail_msg("%s: the answer goes to %08x", row->why, home.outer_dst);
 }
 
-/* It belongs to the flow that there was. */
+/* The next packet belongs to the same flow as before. */
 static void check_next(struct bed *bed, const struct row *row, const struct frame *out)
 {
 	uint64_t created = bed_counters(bed).flows_created;
@@ -328,7 +328,7 @@ static void rows_of_the_table(void **state)
 		run_row(&rows[i]);
 }
 
-/* A packet waits in a ring between workers, and its tunnel is removed: it starts no flow. */
+/* A packet waits in a ring between workers while its tunnel is removed. It must open no flow. */
 static void on_the_way_between_workers(void **state)
 {
 	static const struct row removed = {

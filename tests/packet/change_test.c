@@ -39,7 +39,7 @@ enum {
 	FLOWS_MAX = 4096,
 	ENDED_MAX = 4096,
 	NEW_FLOWS = 48, /* after each change */
-	OLD_FLOWS = 32, /* looked at, too */
+	OLD_FLOWS = 32, /* checked again after each change */
 	SERVERS = 16,
 	UNDERLAY = 0,
 	UPLINK = 1,
@@ -50,8 +50,8 @@ enum {
 #define GATEWAY IP(198, 51, 100, 1)
 
 struct flow_model {
-	struct frame first; /* as the site sends it, but for what is outside */
-	uint32_t site, tunnel; /* serials; the tunnel that it came by last */
+	struct frame first; /* as the site sends it, without outer headers */
+	uint32_t site, tunnel; /* serials; @tunnel: of its last packet */
 	uint16_t egress_port;
 	uint32_t egress;
 	uint32_t token;
@@ -119,7 +119,7 @@ static void send_return(const struct flow_model *m)
 	send_frame(UPLINK, &f);
 }
 
-/* The next frame that went out by @port. */
+/* Takes the next frame that went out by @port. */
 static bool take_frame(unsigned port, struct frame *f)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -136,7 +136,9 @@ static bool is_independent(const struct plan_pool *pool)
 	return pool != NULL && pool->independent;
 }
 
-/* Had the address, before, slices of another size or mapping? Then it is another one. */
+/*
+ * Did the address have slices of another size or mapping before? Then it counts as another address.
+ */
 static bool is_renewed(const struct plan *before, const struct plan_pool *after,
 		       const struct flow_model *m)
 {
@@ -210,7 +212,7 @@ static bool make_flow(struct flow_model *m)
 	return !is_known(m);
 }
 
-/* A first packet has left: by a port that is ours, and of the pool for new flows. */
+/* A first packet has left. Its port must be in our slices, and in the pool for new flows. */
 static void learn_egress(struct flow_model *m, const struct frame *out)
 {
 	unsigned slice;
@@ -279,7 +281,7 @@ static void open_flows(void)
 	run.opened += n;
 }
 
-/* At the right site, by the tunnel that the model expects, with the right content. */
+/* Checks the site, the tunnel that the model expects, and the content. */
 static void check_at_home(const struct frame *out)
 {
 	const struct flow_model *m = model_of(out->token);
@@ -309,7 +311,7 @@ static void old_flows_return(void)
 	assert_false(take_frame(UPLINK, &out));
 }
 
-/* By any tunnel of their site: their returns go there from now on. */
+/* Sends them by any tunnel of their site. Their return packets go by that tunnel from now on. */
 static void old_flows_send(void)
 {
 	uint64_t before = bed_counters(run.bed).flows_created;
@@ -347,7 +349,7 @@ static void returns_of_the_ended(void)
 	}
 	bed_run(run.bed);
 	assert_false(take_frame(UNDERLAY, &out));
-	while (take_frame(UPLINK, &out)) /* told, perhaps, that nobody is there */
+	while (take_frame(UPLINK, &out)) /* possibly an ICMP error to the sender */
 		;
 }
 
@@ -358,7 +360,7 @@ static int compare_ports(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Flows of one slice, and how many ports they have. */
+/* Counts the flows of one slice, and the ports that they use. */
 static void check_slice(const struct network *net, uint32_t number)
 {
 	const struct slice *slice = &net->slices[number];
@@ -417,10 +419,7 @@ static void check_numbers(void)
 	bed_check(run.bed);
 }
 
-/*
- * Who is new has counted nothing, whoever had the number before. But flows may have been moved to a
- * site's first tunnel, and have had returns since.
- */
+/* The counters of a new id begin at 0. But flows may have moved to a site's first tunnel since. */
 static void check_new(const struct plan *before)
 {
 	for (unsigned i = 0; i < run.plan.n_sites; i++) {
@@ -443,8 +442,8 @@ static void check_new(const struct plan *before)
 }
 
 /*
- * Takes those that should end out of the model; how many that should move. Adds to @may_move those that
- * end, and may have moved before that: a change that renews an address is two.
+ * Removes the flows that must end from the model. Returns how many must move. Adds to @may_move the
+ * flows that end and may have moved before: a change that renews an address is published twice.
  */
 static uint32_t foresee(const struct plan *before, uint32_t *ends, uint32_t *may_move)
 {
@@ -473,8 +472,8 @@ static uint32_t foresee(const struct plan *before, uint32_t *ends, uint32_t *may
 }
 
 /*
- * The change is published, and no flow was looked at: whoever still gets something gets his own,
- * and those that stay get all of it.
+ * The change is published, and the sweep has not begun. Each host gets packets of its own flows
+ * only; hosts whose flows go on get all of them.
  */
 static void meanwhile(void *arg)
 {
@@ -538,7 +537,7 @@ static void step(unsigned i)
 	if (run.n_flows + NEW_FLOWS < FLOWS_MAX)
 		open_flows();
 	if (i % 8 == 0)
-		hold_clocks(UINT64_C(3) * 1000000000); /* what rests wakes, too */
+		hold_clocks(UINT64_C(3) * 1000000000); /* resting ports are free afterwards */
 	check_numbers();
 }
 
@@ -565,7 +564,7 @@ static void play(unsigned workers)
 		printf(", %u %s", run.ends[r], ended_infos[r].name);
 	printf("\n");
 	assert_true(run.moved > n / 10 && run.ends[ENDED_SITE_REMOVED] > n / 4 &&
-		    run.ends[ENDED_SLICE_LOST] > n / 4); /* or nothing was shown */
+		    run.ends[ENDED_SLICE_LOST] > n / 4); /* otherwise the run has tested nothing */
 	bed_destroy(run.bed);
 }
 

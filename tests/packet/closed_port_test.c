@@ -1,10 +1,10 @@
 /*
- * A port of a closed TCP connection, when no other port is left: which site may have it, and when.
+ * When no other port is left: which site may use the port of a closed TCP connection, and when?
  *
  * A SYN of the same site may have it if its sequence number is higher than the last one of the old
- * connection (RFC 6191, RFC 6888 REQ-8 A); the server takes a lower one for a late segment. A SYN
- * of another site must also wait until the port has rested. Only the high half of sequence numbers
- * is stored, so higher means by more than 65,536.
+ * connection (RFC 6191, RFC 6888 REQ-8 A). The server would take a lower one for a late segment. A
+ * SYN of another site must also wait until the port has rested. Only the high half of sequence
+ * numbers is stored, so higher means by more than 65,536.
  */
 #include "bed.h"
 #include "frame.h"
@@ -49,16 +49,16 @@ static const char yaml[] =
 	"  - {name: e, port: uplink, slice-size: 64,\n"
 	"     addresses: [{address: '%s', slices: [100]}]}\n";
 
-enum how { OPEN, RESET, ENDED /* by a FIN of each side */ };
+enum how { OPEN, RESET, ENDED /* by FINs of both sides */ };
 
 static const struct row {
 	const char *why;
 	const char *rest;
-	enum how how; /* the old connection of berlin was left */
+	enum how how; /* how berlin's old connection was left */
 	uint32_t old_seq;
-	uint8_t site; /* of the new one */
+	uint8_t site; /* of the new connection */
 	uint32_t seconds; /* later */
-	uint32_t ahead; /* of the old number */
+	uint32_t ahead; /* of the old sequence number */
 	bool taken; /* is the port given to it? */
 } rows[] = {
 	{"higher by more than one step", "2m", ENDED, SEQ, BERLIN, 1, 2 * STEP, true},
@@ -105,7 +105,7 @@ static bool send_and_take(unsigned in, const struct frame *f, unsigned out_port,
 	return len > 0;
 }
 
-/* The egress port that it left with, or 0. */
+/* Returns the egress port of the packet, or 0. */
 static uint16_t send_out(uint8_t site, uint16_t sport, uint8_t flags, uint32_t seq, uint32_t ack)
 {
 	const struct frame f = {
@@ -127,7 +127,7 @@ static uint16_t send_out(uint8_t site, uint16_t sport, uint8_t flags, uint32_t s
 	struct frame out;
 	bool left = send_and_take(UNDERLAY, &f, UPLINK, &out);
 
-	if (!left) { /* but an ICMP error came back */
+	if (!left) { /* an ICMP error came back */
 		uint8_t bytes[BED_FRAME_MAX];
 
 		while (bed_take(bed, UNDERLAY, bytes) > 0) {
@@ -157,7 +157,7 @@ static void send_back(uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack)
 	assert_true(send_and_take(UPLINK, &f, UNDERLAY, &out));
 }
 
-/* Berlin's connection from source port 999; its egress port. */
+/* Opens berlin's connection from source port 999. Returns its egress port. */
 static uint16_t establish(uint32_t seq)
 {
 	uint16_t port = send_out(BERLIN, 999, SYN, seq, 0);
@@ -178,7 +178,10 @@ static void leave(enum how how, uint16_t port, uint32_t seq)
 	assert_int_equal(send_out(BERLIN, 999, FIN | ACK, seq + 9, 5010), port);
 }
 
-/* Connections that stay take all other ports. Two are kept for sites that have less than a half. */
+/*
+ * Takes all other ports with connections that stay open. Two ports are reserved for sites that have
+ * less than half of them.
+ */
 static void fill(void)
 {
 	unsigned n = 0;
@@ -200,7 +203,7 @@ static void who_may_have_it(void **state)
 			 six ? "2001:db8:2::1" : "203.0.113.1");
 		bed = bed_create(text, 7);
 		worker_hold_clock(bed_worker(bed, 0), 0);
-		wait_for(REST + 2); /* all ports may be used */
+		wait_for(REST + 2); /* then all ports may be used */
 		old = establish(row->old_seq);
 		fill();
 		leave(row->how, old, row->old_seq);

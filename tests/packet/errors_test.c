@@ -1,6 +1,6 @@
 /*
- * Errors that the gateway itself sends: about which packets, to whom, from which address, and how
- * many.
+ * ICMP errors that the gateway itself sends: about which packets, to whom, from which address, and
+ * how many.
  *
  *     berlin 10.0.1.0/24 --- GRE 198.51.100.10, ours 10.255.0.1 ---+
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20, key 7 -------------+--- [ gateway ] uplink
@@ -51,11 +51,12 @@ static const char yaml[] =
 struct row {
 	const char *why;
 	struct frame frame;
-	bool is_return; /* of the flow that the frame opens; ttl and payload are the return's */
-	bool broadcast; /* by a broadcast of the link */
-	enum drop drop; /* instead of the error */
+	/* the return of the flow that the frame opens; ttl and payload are those of the return */
+	bool is_return;
+	bool broadcast; /* in a link-layer broadcast */
+	enum drop drop; /* drop reason if no error is sent */
 	uint8_t type, code; /* of the error */
-	uint32_t from; /* its source */
+	uint32_t from; /* its source address */
 	uint16_t mtu;
 };
 
@@ -165,7 +166,7 @@ static void every_row(void **state)
 	}
 }
 
-/* Sends @n packets without hops left; how many errors come back? */
+/* Sends @n packets with TTL 1. Returns how many errors come back. */
 static unsigned flood(struct bed *bed, const struct frame *f, unsigned n)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -194,9 +195,9 @@ static void errors_are_rate_limited(void **state)
 	assert_int_equal(c.answers[ANSWER_TTL_EXPIRED], BURST);
 	assert_int_equal(c.drops[DROP_TTL_EXPIRED], 30);
 
-	/* The other site has its own. */
+	/* The other site has a limit of its own. */
 	assert_int_equal(flood(bed, &madrid, BURST + 1), BURST);
-	/* A second gives back a burst, never more. */
+	/* After any time the limit allows one burst, never more. */
 	worker_hold_clock(bed_worker(bed, 0), 1000000000);
 	assert_int_equal(flood(bed, &berlin, BURST + 30), BURST);
 	worker_advance_clock(bed_worker(bed, 0), 100);
@@ -205,7 +206,7 @@ static void errors_are_rate_limited(void **state)
 	bed_destroy(bed);
 }
 
-/* A ping to the gateway is no error. */
+/* Echo replies of the gateway do not count as errors. */
 static void echo_is_not_limited(void **state)
 {
 	const struct frame ping = {FROM_BERLIN, .dst = IP(10, 255, 0, 1), .proto = ICMP,

@@ -1,7 +1,7 @@
 /*
- * A tunnel is down or gone, and has a substitute: from the next table on, return packets of quiet
- * flows go by the substitute. No flow changes, and packets are counted for the tunnel that was
- * used.
+ * A tunnel is down or removed, and has a substitute. From the next table on, return packets of
+ * quiet flows go by the substitute. No flow changes, and packets are counted for the tunnel that
+ * carried them.
  *
  *     berlin 10.0.1.0/24 --- b1, GRE 198.51.100.10 ---+
  *                        --- b2, GRE 198.51.100.11 ---+---[ gateway ]--- uplink
@@ -47,7 +47,7 @@ static const char yaml[] =
 	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n";
 
 static struct bed *bed;
-static uint16_t ports[FLOWS]; /* outside */
+static uint16_t ports[FLOWS]; /* egress ports of the flows */
 
 static bool take(unsigned port, struct frame *out)
 {
@@ -62,7 +62,7 @@ static bool take(unsigned port, struct frame *out)
 	return true;
 }
 
-/* Each of the flows begins, by b1. */
+/* Opens all flows by b1. */
 static int setup(void **state)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -109,7 +109,7 @@ static void answer(uint16_t flow, uint16_t payload)
 	bed_run(bed);
 }
 
-/* By which tunnel does each flow's answer go? 0: by none. */
+/* Sends the answer of flow number @flow. Returns the tunnel by which it goes; 0: none. */
 static uint16_t comes_home(uint16_t flow)
 {
 	struct frame out;
@@ -154,16 +154,16 @@ static void substitute_stands_in(void **state)
 	all_come_home_by(B2);
 	bed_fail(bed, B1, true, B2);
 	all_come_home_by(B2);
-	bed_fail(bed, B1, false, B3); /* over IPv6: another Ethernet type, other headers */
+	bed_fail(bed, B1, false, B3); /* B3 is over IPv6: another Ethernet type, other headers */
 	all_come_home_by(B3);
-	bed_fail(bed, B1, false, 0); /* nobody else: better than nothing */
+	bed_fail(bed, B1, false, 0); /* no substitute: the tunnel is used although it is down */
 	all_come_home_by(B1);
 	bed_fail(bed, B1, true, 0);
 	bed_expect_drops(bed, "nothing was lost so far", DROP_NONE, 0);
 	for (uint16_t i = 0; i < FLOWS; i++)
 		assert_int_equal(comes_home(i), 0);
 	bed_expect_drops(bed, "gone", DROP_TUNNEL_GONE, FLOWS);
-	bed_fail(bed, 0, false, 0); /* it is back, and so are all: no flow was touched */
+	bed_fail(bed, 0, false, 0); /* all tunnels work again; no flow has changed */
 	all_come_home_by(B1);
 }
 
@@ -184,7 +184,7 @@ static void mtu_is_the_substitutes(void **state)
 	assert_int_equal(out.dport, 1300);
 }
 
-/* Too large for any MTU: for a tunnel that is gone no too big is sent. */
+/* A packet that is larger than any MTU: no too-big error is sent for a removed tunnel. */
 static void what_is_gone_answers_nobody(void **state)
 {
 	struct frame out;

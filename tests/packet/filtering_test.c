@@ -81,7 +81,7 @@ static void send_frame(unsigned port, const struct frame *f)
 	bed_run(bed);
 }
 
-/* The packet that comes out of @port, if there is one. */
+/* Takes the packet that comes out of @port, if there is one. */
 static bool take(unsigned port, struct frame *out)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -110,7 +110,7 @@ static struct frame from_site(uint32_t remote, uint8_t proto)
 	};
 }
 
-/* The egress port that the site's host has from now on. */
+/* Opens a flow of the site's host. Returns its egress port. */
 static uint16_t open_port(uint32_t remote, uint8_t proto)
 {
 	struct frame f = from_site(remote, proto), out;
@@ -136,9 +136,9 @@ static struct frame from_stranger(uint8_t proto, uint16_t to)
 struct row {
 	const char *why;
 	const char *filtering;
-	uint8_t opened; /* protocol that the host has spoken */
-	struct frame frame; /* the stranger's; dport is added to the host's egress port */
-	enum drop drop; /* DROP_NONE: it is let in */
+	uint8_t opened; /* protocol of the host's flow */
+	struct frame frame; /* the stranger's frame; its dport is added to the host's egress port */
+	enum drop drop; /* DROP_NONE: it reaches the host */
 };
 
 #define FROM_STRANGER .src = STRANGER, .sport = 777
@@ -205,7 +205,7 @@ static void check_row(const struct row *row)
 	assert_int_equal(c.flows, row->drop == DROP_NONE ? 2 : 1);
 	if (take(UNDERLAY, &out) != (row->drop == DROP_NONE))
 		fail_msg("%s: %s", row->why, row->drop == DROP_NONE ? "not let in" : "let in");
-	assert_false(take(UPLINK, &out)); /* nobody outside is told */
+	assert_false(take(UPLINK, &out)); /* no error goes to the Internet */
 	if (row->drop != DROP_NONE)
 		return;
 	assert_int_equal(out.outer_dst, BERLIN);
@@ -225,7 +225,7 @@ static void every_row(void **state)
 	}
 }
 
-/* However many workers there are, the stranger meets the one that has the mapping. */
+/* With any number of workers, the stranger's packet gets to the worker that has the mapping. */
 static void strangers_find_the_host(void **state)
 {
 	for (unsigned workers = 1; workers <= 4; workers++) {
@@ -244,7 +244,7 @@ static void strangers_find_the_host(void **state)
 			assert_true(take(UNDERLAY, &out));
 			assert_int_equal(out.outer_dst, i % 2 == 0 ? BERLIN : MADRID);
 			assert_int_equal(out.dport, 5000 + i);
-			/* the host's answer is seen under the same port */
+			/* the host's answer leaves by the same port */
 			f = from_site(i % 2 == 0 ? BERLIN : MADRID, UDP);
 			f.sport = (uint16_t)(5000 + i);
 			f.dst = STRANGER + i;
@@ -260,7 +260,7 @@ static void strangers_find_the_host(void **state)
 	}
 }
 
-/* The same flow from both sides in one burst is one flow, whichever side is first. */
+/* If both sides open the same flow in one burst, it is one flow, whichever packet is first. */
 static void both_begin_at_once(void **state)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -295,11 +295,11 @@ struct limit_row {
 	const char *why;
 	const char *limits;
 	uint8_t proto;
-	unsigned in; /* of ten */
-	enum drop drop; /* the others */
+	unsigned in; /* of ten packets */
+	enum drop drop; /* drop reason of the others */
 };
 
-/* The host's own flow counts, too: one flow, half-open if it is TCP. */
+/* The host's own flow counts as one; a TCP flow is half-open. */
 static const struct limit_row limit_rows[] = {
 	{"flows", "flows: 5", UDP, 2, DROP_SITE_FLOWS},
 	{"half-open connections", "half-open: 3", TCP, 1, DROP_HALF_OPEN},
@@ -358,12 +358,12 @@ static uint8_t state_towards(uint16_t remote_port)
 /* clang-format off */
 static const struct {
 	const char *why;
-	bool inside; /* who sends */
+	bool inside; /* true: the host sends */
 	uint8_t flags;
 	uint32_t seq, ack;
 	uint8_t state;
-	unsigned half_open; /* the host's own SYN is one more */
-	uint16_t wait_s; /* before it */
+	unsigned half_open; /* without the host's own SYN */
+	uint16_t wait_s; /* before the packet */
 } segments[] = {
 	{"SYN from outside",            false, SYN,       100, 0,   FLOW_TCP_SYN_RECEIVED,      1},
 	{"again",                       false, SYN,       100, 0,   FLOW_TCP_SYN_RECEIVED,      1},
@@ -422,7 +422,7 @@ static void a_connection_from_outside(void **state)
 	stop();
 }
 
-/* A connection that was not accepted ends like any other that did not open. */
+/* A connection from outside that is not accepted ends by the timeout of half-open ones. */
 static void half_open_from_outside_ends(void **state)
 {
 	struct frame f, out;
@@ -444,7 +444,7 @@ static void half_open_from_outside_ends(void **state)
 	stop();
 }
 
-/* Only where the Internet may open flows does a SYN open a closed one again. */
+/* A SYN from the Internet reopens a closed flow only if the Internet may open flows. */
 static void closed_stays_closed(void **state)
 {
 	struct frame f = from_site(BERLIN, TCP), out;
@@ -465,7 +465,7 @@ static void closed_stays_closed(void **state)
 	stop();
 }
 
-/* Home is where the host was heard of last: by a new flow, or by one that moved. */
+/* Packets go by the tunnel of the host's last packet, whether it opened a flow or moved one. */
 static void strangers_follow_a_site_that_moved(void **state)
 {
 	struct frame f, out;
@@ -493,7 +493,7 @@ static void strangers_follow_a_site_that_moved(void **state)
 	}
 }
 
-/* When the mapping ends, its port is closed; its next owner has peers of its own. */
+/* When a mapping ends, its port is closed. The peers of its next owner are others. */
 static void the_door_closes_with_the_mapping(void **state)
 {
 	struct frame f, out;
@@ -511,14 +511,14 @@ static void the_door_closes_with_the_mapping(void **state)
 	stop();
 }
 
-/* RFC 6888 REQ-8: for two minutes no other host gets packets that were for the former owner. */
+/* RFC 6888 REQ-8: for two minutes no other host gets packets to the former owner's port. */
 static void a_port_rests(void **state)
 {
 	static const struct {
 		const char *filtering;
 		uint16_t wait_s;
-		uint16_t flows; /* of 2,048 ports, 128 of which are kept */
-		bool taken; /* does madrid get berlin's? */
+		uint16_t flows; /* of 2,048 ports, 128 of which are reserved */
+		bool taken; /* does madrid get berlin's port? */
 		uint16_t cut;
 	} rows_of_rest[] = {
 		{OPEN, 302, 1919, false, 0},	  {OPEN, 302 + 115, 1919, false, 0},
@@ -539,7 +539,7 @@ static void a_port_rests(void **state)
 		worker_advance_clock(bed_worker(bed, 0), (uint32_t)(rows_of_rest[i].wait_s - 301));
 		for (unsigned k = 0; k < rows_of_rest[i].flows; k++) {
 			f.sport = (uint16_t)(10000 + k);
-			f.src = host + k % 4; /* one alone may not have so many */
+			f.src = host + k % 4; /* one host alone may not have so many flows */
 			send_frame(UNDERLAY, &f);
 			if (take(UPLINK, &out))
 				taken |= out.sport == port;
@@ -551,7 +551,7 @@ static void a_port_rests(void **state)
 	}
 }
 
-/* A flow from outside keeps the mapping, as any other does, and gives it back. */
+/* A flow from outside holds the mapping until it ends, as any other flow does. */
 static void a_flow_from_outside_keeps_the_mapping(void **state)
 {
 	struct slice_counters c;

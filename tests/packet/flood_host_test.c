@@ -20,12 +20,12 @@
 enum { UNDERLAY, UPLINK };
 enum { SYN = 2, RST = 4, ACK = 16, TCP = 6, UDP = 17, ICMP = 1 };
 enum {
-	CAPACITY = 16384, /* so 4,096 half open; of one host 2,048 */
+	CAPACITY = 16384, /* so 4,096 half-open connections; 2,048 of one host */
 	FLOOD_S = 10,
 	A_SECOND = 4000, /* packets of the flood */
 	STEP_NS = 5000000,
 	STEPS = FLOOD_S * 200,
-	HAND_TURNS = CAPACITY / 64 + 1, /* idle turns in which the hand comes round */
+	HAND_TURNS = CAPACITY / 64 + 1, /* idle turns in which the sweep visits all records */
 };
 
 static const char yaml[] =
@@ -43,7 +43,7 @@ static const struct row {
 	const char *why;
 	unsigned flooders;
 	uint8_t proto;
-	unsigned own_s; /* so long after the flood a flooder opens connections again */
+	unsigned own_s; /* seconds after the flood until a flooder can open connections again */
 } rows[] = {
 	{"one host floods with SYNs", 1, TCP, 4},
 	{"three hosts do", 3, TCP, 240},
@@ -51,7 +51,7 @@ static const struct row {
 };
 
 static struct bed *bed;
-static uint32_t serial; /* of the flood */
+static uint32_t serial; /* of the flood's packets */
 
 static struct frame packet(uint32_t src, uint32_t dst, uint16_t sport, uint8_t proto, uint8_t flags)
 {
@@ -85,7 +85,7 @@ static unsigned drain(unsigned port)
 	return n;
 }
 
-/* SYN, SYN+ACK, ACK, and a reset, so that the table does not fill. True: it was opened. */
+/* Opens a connection and resets it, so that the table does not fill. True: it was opened. */
 static bool open_connection(uint32_t host, uint16_t sport)
 {
 	struct frame f = packet(host, IP(192, 0, 2, 80), sport, TCP, SYN), out;
@@ -131,7 +131,7 @@ static void pass(uint64_t ns)
 		worker_turn(bed_worker(bed, 0));
 }
 
-/* A tenth of a second's flood at once: few of its packets find an expired flow. */
+/* Sends the flood of a tenth of a second at once, so few of its packets find an expired flow. */
 static void is_refused(const struct row *row)
 {
 	struct site_counters before, after;
@@ -158,7 +158,7 @@ static void play(const struct row *row)
 			fail_msg("%s: another host was refused after %u ms", row->why, step * 5);
 	}
 	worker_read_site(bed_worker(bed, 0), 1, &c);
-	assert_int_equal(c.refused, c.refused_source); /* never the site's own limit */
+	assert_int_equal(c.refused, c.refused_source); /* never by the limit of the site */
 	assert_in_range(c.refused, 1, serial);
 	is_refused(row);
 	for (unsigned s = 0; s < row->own_s; s++)

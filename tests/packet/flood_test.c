@@ -29,15 +29,15 @@ enum { SYN = 2, ACK = 16, ICMP = 1, TCP = 6, UDP = 17 };
 enum {
 	CAPACITY = 65536,
 	HALF = CAPACITY / 2, /* default limit of flows */
-	PORTS = 12 * 2048, /* where the egress address has few slices */
+	PORTS = 12 * 2048, /* if the egress address has few slices */
 	BATCH = 500, /* of the flood, in half a millisecond */
 	BATCHES = 1000,
 	BATCH_NS = 500000,
-	FLOWS_BEFORE = 768, /* the neighbour's */
+	FLOWS_BEFORE = 768, /* of the neighbour */
 	FLOWS_MAX = FLOWS_BEFORE + BATCHES,
-	HOSTS = 2048, /* of the attacker: none has much (flood_host_test.c) */
-	TALK = 8, /* of its packets each batch */
-	TOLD_MAX = 25 + 51, /* ICMP errors towards a site: at once, and 100 a second */
+	HOSTS = 2048, /* of the attacker: each has few flows (flood_host_test.c) */
+	TALK = 8, /* packets of the neighbour for each batch */
+	TOLD_MAX = 25 + 51, /* ICMP errors towards a site: 25 at once, and 100 a second */
 };
 
 #define GATEWAY IP(198, 51, 100, 1)
@@ -49,11 +49,11 @@ struct row {
 	const char *limits; /* of the attacker, YAML */
 	unsigned workers;
 	bool syn, udp;
-	bool one; /* all to one destination, the one the neighbour talks to */
-	bool internet; /* to our egress address, from everywhere */
-	enum drop drop; /* what it runs into */
-	bool no_limit; /* which is not a limit of its own */
-	uint32_t opened_min, opened_max; /* flows it gets */
+	bool one; /* all to the neighbour's server */
+	bool internet; /* the flood comes from the Internet, to our egress address */
+	enum drop drop; /* drop reason of the flood */
+	bool no_limit; /* the reason is not a limit of the site */
+	uint32_t opened_min, opened_max; /* flows that the attacker may open */
 };
 
 /* clang-format off */
@@ -93,11 +93,11 @@ static const struct row rows[] = {
 static struct {
 	struct bed *bed;
 	unsigned workers;
-	uint32_t n_flows; /* the neighbour's */
-	struct frame back[FLOWS_MAX]; /* the far side's packet, once it is known */
+	uint32_t n_flows; /* of the neighbour */
+	struct frame back[FLOWS_MAX]; /* return packet of each flow, once it is known */
 	uint32_t flood_sent, flood_out;
 	uint32_t told; /* ICMP errors to the attacker */
-	uint32_t sent, arrived; /* the neighbour's, both directions */
+	uint32_t sent, arrived; /* packets of the neighbour, both directions */
 } run;
 
 static struct bed *make_bed(const struct row *row)
@@ -137,7 +137,10 @@ static void send_frame(unsigned port, const struct frame *f)
 	bed_send(run.bed, port, bytes, frame_build(f, bytes));
 }
 
-/* The neighbour's flow @i as it sends it; odd ones are TCP. Addresses as the attacker's. */
+/*
+ * The first packet of the neighbour's flow @i; odd ones are TCP. Its addresses are those of the
+ * attacker.
+ */
 static struct frame neighbour_frame(uint32_t i, uint8_t tcp_flags)
 {
 	bool tcp = i % 2 == 1;
@@ -176,8 +179,8 @@ static void at_uplink(const struct frame *f)
 }
 
 /*
- * The flood is not answered, so packets into a tunnel are the neighbour's, or ICMP errors about
- * refusals.
+ * No packet of the flood is answered. So packets into a tunnel are the neighbour's, or ICMP errors
+ * about refused packets.
  */
 static void at_underlay(const struct frame *f)
 {
@@ -212,7 +215,7 @@ static void collect(void)
 	}
 }
 
-/* There and back over flow @i; both must arrive. */
+/* Sends a forward and a return packet of flow @i. Both must arrive. */
 static void talk(uint32_t i, uint8_t flags, uint8_t answer_flags)
 {
 	struct frame f = neighbour_frame(i, flags);
@@ -236,7 +239,10 @@ static void open_flow(void)
 	talk(i, ACK, ACK);
 }
 
-/* Returns of no flow: to every port of our egress address, from hosts to which no site has sent. */
+/*
+ * Packets from the Internet that belong to no flow: to every port of our egress address, from hosts
+ * to which no site has sent.
+ */
 static struct frame internet_frame(uint32_t n, bool tcp)
 {
 	return (struct frame){
@@ -251,7 +257,7 @@ static struct frame internet_frame(uint32_t n, bool tcp)
 	};
 }
 
-/* Every packet of the flood is a flow of its own. */
+/* Sends a batch of the flood. Each packet opens a flow of its own. */
 static void flood(const struct row *row)
 {
 	for (unsigned i = 0; i < BATCH; i++) {

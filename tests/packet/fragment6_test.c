@@ -13,14 +13,15 @@
 
 enum { UNDERLAY = PARCEL_UNDERLAY, UPLINK = PARCEL_UPLINK, LIFE_S = PARCEL_LIFE_S };
 enum { TCP = 6, UDP = 17, ICMP6 = 58, HBH = 0, ROUTE = 43, FRAG = 44, DST = 60 };
-enum { CUTS_MAX = 8 };
+enum { ARRIVALS_MAX = 8 };
 
 static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
 
 enum lie { TRUE, LAST, MORE, POISON, TOO_LONG, CUT_OFF, OTHER_NEXT, ATOMIC };
 
-struct fragmenter {
-	size_t at, end; /* bytes behind the headers for the way; {0, 0}: that was all */
+struct arrival {
+	/* bytes behind the headers that are not fragmented; {0, 0}: no more fragments */
+	size_t at, end;
 	enum lie lie;
 };
 
@@ -28,15 +29,15 @@ struct row {
 	const char *why;
 	enum whence from;
 	uint8_t proto;
-	size_t size; /* of the packet that is cut */
-	struct fragmenter cuts[CUTS_MAX]; /* as they arrive */
-	unsigned fragments; /* that leave; 0: nothing does */
-	size_t largest; /* of them, if there are several */
-	enum drop drop; /* of what was dropped at once, */
-	unsigned dropped; /* so many */
-	unsigned held; /* still wait, and will be dropped as fragment_timeout */
-	bool told; /* but for the first fragment: the site is told by ICMPv6 */
-	uint8_t next; /* extension headers, if there are any */
+	size_t size; /* of the packet that is fragmented */
+	struct arrival arrivals[ARRIVALS_MAX]; /* in the order of arrival */
+	unsigned fragments; /* fragments that leave; 0: none */
+	size_t largest; /* size of the largest, if several leave */
+	enum drop drop; /* why packets were dropped at once, */
+	unsigned dropped; /* and how many */
+	unsigned held; /* wait, and are dropped as fragment_timeout later */
+	bool told; /* except for the first fragment, which an ICMPv6 error answers */
+	uint8_t next; /* first of the extension headers, if any */
 	const char *extensions;
 	uint8_t n_extensions;
 	uint8_t icmp_type; /* 0: echo */
@@ -137,11 +138,11 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-static size_t lie(const struct fragmenter *cut, uint8_t *packet, size_t len)
+static size_t lie(const struct arrival *arrival, uint8_t *packet, size_t len)
 {
-	size_t front = len - 8 - (cut->end - cut->at);
+	size_t front = len - 8 - (arrival->end - arrival->at);
 
-	switch (cut->lie) {
+	switch (arrival->lie) {
 	case LAST:
 		packet[front + 3] &= 0xfe;
 		break;
@@ -167,15 +168,16 @@ static size_t lie(const struct fragmenter *cut, uint8_t *packet, size_t len)
 	return len;
 }
 
-static void send_cut(struct bed *bed, const struct parcel *parcel, const struct fragmenter *cut)
+static void send_arrival(struct bed *bed, const struct parcel *parcel,
+			 const struct arrival *arrival)
 {
 	uint8_t packet[BED_FRAME_MAX];
-	size_t len = parcel_cut(parcel, cut->at, cut->end, packet);
+	size_t len = parcel_fragment(parcel, arrival->at, arrival->end, packet);
 	struct frame out;
 	const char *why;
 
-	parcel_put(bed, parcel, packet, lie(cut, packet, len));
-	if (cut->lie != ATOMIC)
+	parcel_put(bed, parcel, packet, lie(arrival, packet, len));
+	if (arrival->lie != ATOMIC)
 		return;
 	len = bed_take(bed, UPLINK, packet);
 	assert_true(len > 0 && frame_parse(packet, len, &out, &why));
@@ -199,7 +201,7 @@ static void check_out(struct bed *bed, const struct row *row, const struct frame
 			fail_msg("%s: something went on", row->why);
 		return;
 	}
-	if (!pieces_take(bed, port, &fragments, &out, &why))
+	if (!fragments_take(bed, port, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
 	if (fragments.n != row->fragments ||
 	    (row->fragments > 1 && fragments.largest != row->largest))
@@ -219,7 +221,7 @@ static void check_counters(struct bed *bed, const struct row *row, unsigned sent
 	bed_expect_drops(bed, row->why, row->drop, row->dropped);
 	assert_int_equal(c.held, row->held);
 	assert_int_equal(c.fragments_made, row->fragments > 0 ? row->fragments - 1 : 0);
-	if (row->fragments > 0 && row->cuts[1].lie != ATOMIC)
+	if (row->fragments > 0 && row->arrivals[1].lie != ATOMIC)
 		assert_int_equal(c.fragments_joined, sent - row->dropped - 1);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S);
 	assert_int_equal(bed_counters(bed).held, row->held);
@@ -237,7 +239,7 @@ static void check_told(struct bed *bed, const struct row *row)
 	uint8_t frame[BED_FRAME_MAX], packet[BED_FRAME_MAX];
 	size_t len = bed_take(bed, UNDERLAY, frame), n = len, want;
 	const uint8_t *embedded = frame_inner(frame, &n) + 48;
-	const struct fragmenter *first = &row->cuts[row->cuts[0].at != 0];
+	const struct arrival *first = &row->arrivals[row->arrivals[0].at != 0];
 	struct frame out;
 	const char *why;
 
@@ -252,8 +254,8 @@ static void check_told(struct bed *bed, const struct row *row)
 	assert_memory_equal(&out.dst6, &host, 16);
 	assert_int_equal(out.icmp_type, 3);
 	assert_int_equal(out.icmp_code, 1);
-	want = pieces6_cut(parcel.whole, parcel.len, &(struct fragment){first->at, first->end},
-			   parcel.id, packet);
+	want = fragment6_make(parcel.packet, parcel.len, &(struct fragment){first->at, first->end},
+			      parcel.id, packet);
 	assert_int_equal(n, 48 + want < 1280 ? 48 + want : 1280);
 	assert_memory_equal(embedded, packet, n - 48);
 }
@@ -274,8 +276,8 @@ static void check_row(const struct row *row)
 	parcel_size(&f, row->size);
 	parcel_pack(&parcel, &f, row->from);
 	assert_int_equal(parcel.len, row->size);
-	for (; sent < CUTS_MAX && row->cuts[sent].end != 0; sent++)
-		send_cut(bed, &parcel, &row->cuts[sent]);
+	for (; sent < ARRIVALS_MAX && row->arrivals[sent].end != 0; sent++)
+		send_arrival(bed, &parcel, &row->arrivals[sent]);
 	check_out(bed, row, &f);
 	check_counters(bed, row, sent);
 	check_told(bed, row);

@@ -81,8 +81,8 @@ static struct bed *begin(struct parcel *parcel, bool six)
 
 	parcel_size(&f, SIZE);
 	parcel_pack(parcel, &f, SITE);
-	parcel_send_piece(bed, parcel, 0, 320);
-	parcel_send_piece(bed, parcel, 320, 640);
+	parcel_send_fragment(bed, parcel, 0, 320);
+	parcel_send_fragment(bed, parcel, 320, 640);
 	assert_int_equal(bed_counters(bed).held, 2);
 	return bed;
 }
@@ -125,7 +125,7 @@ static void completed_by_the_other_tunnel(void **state)
 
 	change(bed, tunnel_removed);
 	parcel.around.outer_src = IP(198, 51, 100, 11);
-	parcel_send_piece(bed, &parcel, 640, SIZE - 20);
+	parcel_send_fragment(bed, &parcel, 640, SIZE - 20);
 	len = bed_take(bed, PARCEL_UPLINK, frame);
 	assert_int_equal(len, 14 + SIZE);
 	assert_true(frame_parse(frame, len, &out, &why));

@@ -19,28 +19,28 @@
 
 enum { UNDERLAY = PARCEL_UNDERLAY, UPLINK = PARCEL_UPLINK, LIFE_S = PARCEL_LIFE_S };
 enum { ACK = 16, TCP = 6, UDP = 17, ICMP = 1, ECHO = 8, REPLY = 0 };
-enum { CUTS_MAX = 12, PER_SITE = PARCEL_PER_SITE, ALL = PARCEL_ALL };
+enum { ARRIVALS_MAX = 12, PER_SITE = PARCEL_PER_SITE, ALL = PARCEL_ALL };
 
 static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
 static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers: 4\n");
 
-struct fragmenter {
-	size_t at, end; /* payload bytes; {0, 0}: that was all */
-	bool no_more; /* claims to be the last, whatever it is; the real last one does so by itself */
-	uint8_t poison; /* if not 0: overwrites its first byte */
+struct arrival {
+	size_t at, end; /* payload bytes; {0, 0}: no more fragments */
+	bool no_more; /* MF is clear although it is not the last fragment */
+	uint8_t poison; /* XORed into its first byte */
 };
 
 struct row {
 	const char *why;
 	enum whence from;
 	uint8_t proto;
-	size_t size; /* of the packet that is cut, IPv4 header included */
-	struct fragmenter cuts[CUTS_MAX]; /* as they arrive */
-	unsigned fragments; /* that leave; 0: nothing does */
-	enum drop drop; /* of what was dropped at once, */
-	unsigned dropped; /* so many */
-	unsigned held; /* still wait, and will be dropped as fragment_timeout */
-	bool told; /* but for the first fragment: the site is told by ICMP */
+	size_t size; /* of the packet that is fragmented, with its IPv4 header */
+	struct arrival arrivals[ARRIVALS_MAX]; /* in the order of arrival */
+	unsigned fragments; /* fragments that leave; 0: none */
+	enum drop drop; /* why packets were dropped at once, */
+	unsigned dropped; /* and how many */
+	unsigned held; /* wait, and are dropped as fragment_timeout later */
+	bool told; /* except for the first fragment, which an ICMP error answers */
 };
 
 /* clang-format off */
@@ -119,17 +119,18 @@ static size_t header_of(uint8_t proto)
 	return proto == TCP ? 40 : 28;
 }
 
-static void send_cut(struct bed *bed, const struct parcel *parcel, const struct fragmenter *cut)
+static void send_arrival(struct bed *bed, const struct parcel *parcel,
+			 const struct arrival *arrival)
 {
 	uint8_t packet[BED_FRAME_MAX];
-	size_t len = parcel_cut(parcel, cut->at, cut->end, packet);
+	size_t len = parcel_fragment(parcel, arrival->at, arrival->end, packet);
 
-	if (cut->no_more) {
+	if (arrival->no_more) {
 		packet[6] &= 0xdf;
 		frame_mend(packet);
 	}
-	if (cut->poison != 0)
-		packet[20] ^= cut->poison;
+	if (arrival->poison != 0)
+		packet[20] ^= arrival->poison;
 	parcel_put(bed, parcel, packet, len);
 }
 
@@ -148,7 +149,7 @@ static void check_out(struct bed *bed, const struct row *row, const struct frame
 			fail_msg("%s: something went on", row->why);
 		return;
 	}
-	if (!pieces_take(bed, port, &fragments, &out, &why))
+	if (!fragments_take(bed, port, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
 	if (fragments.n != row->fragments)
 		fail_msg("%s: %u fragments", row->why, fragments.n);
@@ -197,12 +198,13 @@ static void check_told(struct bed *bed, const struct row *row)
 	assert_int_equal(out.dst, HOST);
 	assert_int_equal(out.icmp_type, 11);
 	assert_int_equal(out.icmp_code, 1);
-	assert_memory_equal(embedded + 12, parcel.whole + 12, 8);
-	assert_memory_equal(embedded + 20, parcel.whole + 20, n - 28 - 20);
-	assert_int_equal(n, row->cuts[0].at == 0 && row->cuts[0].end == 504 ? 28 + 524 : 28 + 340);
+	assert_memory_equal(embedded + 12, parcel.packet + 12, 8);
+	assert_memory_equal(embedded + 20, parcel.packet + 20, n - 28 - 20);
+	assert_int_equal(n, row->arrivals[0].at == 0 && row->arrivals[0].end == 504 ? 28 + 524
+										    : 28 + 340);
 }
 
-/* A tunnel packet's size is that of the outer one. */
+/* The size of a tunnel packet is that of its outer packet. */
 static uint16_t payload_of(const struct row *row)
 {
 	return (uint16_t)(row->size - header_of(row->proto) - (row->from == TUNNEL ? 24 : 0));
@@ -219,8 +221,8 @@ static void check_row(const struct row *row)
 	f.payload = payload_of(row);
 	parcel_pack(&parcel, &f, row->from);
 	assert_int_equal(parcel.len, row->size);
-	for (; sent < CUTS_MAX && row->cuts[sent].end != 0; sent++)
-		send_cut(bed, &parcel, &row->cuts[sent]);
+	for (; sent < ARRIVALS_MAX && row->arrivals[sent].end != 0; sent++)
+		send_arrival(bed, &parcel, &row->arrivals[sent]);
 	check_out(bed, row, &f);
 	check_counters(bed, row, sent);
 	check_told(bed, row);
@@ -234,38 +236,40 @@ static void every_row(void **state)
 		check_row(&rows[i]);
 }
 
-/* The same fragments from two sites at the same time, taking turns: each is put to its own. */
+/*
+ * Two sites send the same fragments, in turn. Each fragment is joined with those of its own site.
+ */
 static void sites_do_not_mix(void **state)
 {
 	static struct parcel berlin, madrid;
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
-	const struct fragmenter first = {0, 504}, last = {504, 1000};
+	const struct arrival first = {0, 504}, last = {504, 1000};
 	const char *why;
 
 	b.payload = m.payload = 1000 - 8;
 	parcel_pack(&berlin, &b, SITE);
 	parcel_pack(&madrid, &m, SITE);
-	send_cut(bed, &berlin, &first);
-	send_cut(bed, &madrid, &last);
+	send_arrival(bed, &berlin, &first);
+	send_arrival(bed, &madrid, &last);
 	assert_int_equal(bed_counters(bed).held, 2);
-	send_cut(bed, &madrid, &first);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	send_arrival(bed, &madrid, &first);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
-	send_cut(bed, &berlin, &last);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	send_arrival(bed, &berlin, &last);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
 	bed_check(bed);
 	bed_destroy(bed);
 }
 
-/* Nor do protocols, nor identifications. */
+/* Fragments of other protocols or identifications are not joined either. */
 static void keys_differ(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	const uint8_t protos[] = {UDP, TCP, ICMP, UDP};
 	static struct parcel parcels[ARRAY_SIZE(protos)];
-	const struct fragmenter first = {0, 504}, last = {504, 1000};
+	const struct arrival first = {0, 504}, last = {504, 1000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
 		struct frame f = from_site(protos[i], false);
@@ -274,14 +278,14 @@ static void keys_differ(void **state)
 		f.payload = (uint16_t)(1020 - header_of(protos[i]));
 		parcel_pack(&parcels[i], &f, SITE);
 		parcels[i].id += i / 3;
-		send_cut(bed, &parcels[i], &first);
+		send_arrival(bed, &parcels[i], &first);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
 		struct frame out;
 		const char *why;
 
-		send_cut(bed, &parcels[i], &last);
-		assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+		send_arrival(bed, &parcels[i], &last);
+		assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.proto, protos[i]);
 	}
@@ -289,32 +293,35 @@ static void keys_differ(void **state)
 	bed_destroy(bed);
 }
 
-/* berlin fills its part with packets that are never complete; madrid and the Internet go on. */
+/*
+ * berlin fills its share with incomplete packets. Packets of madrid and of the Internet are still
+ * reassembled.
+ */
 static void a_site_has_its_part(void **state)
 {
 	static struct parcel berlin, madrid;
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame b = from_site(UDP, false), m = from_site(UDP, true), out;
-	const struct fragmenter first = {0, 504}, last = {504, 1000};
+	const struct arrival first = {0, 504}, last = {504, 1000};
 	uint8_t frame[BED_FRAME_MAX];
 	const char *why;
 
 	b.payload = m.payload = 1000 - 8;
 	parcel_pack(&berlin, &b, SITE);
 	parcel_pack(&madrid, &m, SITE);
-	send_cut(bed, &madrid, &first);
+	send_arrival(bed, &madrid, &first);
 	for (unsigned i = 0; i < 3 * ALL; i++) {
 		berlin.id++;
-		send_cut(bed, &berlin, &first);
+		send_arrival(bed, &berlin, &first);
 	}
 	assert_int_equal(bed_counters(bed).held, 1 + PER_SITE);
 	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 3 * ALL - PER_SITE);
-	send_cut(bed, &madrid, &last);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	send_arrival(bed, &madrid, &last);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
-	/* Its newest are there still. */
-	send_cut(bed, &berlin, &last);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	/* The newest packets of berlin are still there. */
+	send_arrival(bed, &berlin, &last);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 	assert_int_equal(bed_counters(bed).held, 0);
@@ -325,10 +332,7 @@ static void a_site_has_its_part(void **state)
 	bed_destroy(bed);
 }
 
-/*
- * Errors only about packets that may have one: not about an error, not about packets from the
- * Internet.
- */
+/* No ICMP error is sent about the fragments of an ICMP error, or of packets from the Internet. */
 static void who_is_not_told(void **state)
 {
 	static const struct {
@@ -346,7 +350,7 @@ static void who_is_not_told(void **state)
 		f.icmp_type = cases[i].icmp_type;
 		f.payload = 1000;
 		parcel_pack(&parcel, &f, cases[i].from);
-		send_cut(bed, &parcel, &(struct fragmenter){0, 504});
+		send_arrival(bed, &parcel, &(struct arrival){0, 504});
 		worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 		assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_TIMEOUT], 1);
 		assert_int_equal(bed_take(bed, UNDERLAY, frame), 0);
@@ -355,8 +359,8 @@ static void who_is_not_told(void **state)
 	}
 }
 
-/* A packet in more fragments than we join: small change is no attack on memory. */
-static void too_many_pieces(void **state)
+/* A packet of more fragments than are joined uses no more memory than others. */
+static void too_many_fragments(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame f = from_site(UDP, false);
@@ -364,7 +368,7 @@ static void too_many_pieces(void **state)
 	f.payload = 2000 - 8;
 	parcel_pack(&parcel, &f, SITE);
 	parcel_send(bed, &parcel, 8);
-	/* 129 are given up together, the rest waits in vain */
+	/* 129 fragments are dropped together; the others wait until the timeout */
 	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 129);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_TIMEOUT], 250 - 129);
@@ -388,7 +392,7 @@ static void largest(void **state)
 		in->payload = (uint16_t)(size - 28);
 		parcel_pack(&parcel, in, from);
 		parcel_send(bed, &parcel, 1400);
-		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &fragments, &out, &why))
+		if (!fragments_take(bed, from == SITE ? UPLINK : UNDERLAY, &fragments, &out, &why))
 			fail_msg("%zu bytes: %s", size, why);
 		assert_int_equal(fragments.len, 14 + size);
 		assert_int_equal(out.token, in->token);
@@ -397,7 +401,7 @@ static void largest(void **state)
 	bed_destroy(bed);
 }
 
-/* A ping of death: the last fragment ends behind the largest packet there can be. */
+/* A ping of death: the last fragment ends beyond the largest IP packet. */
 static void ping_of_death(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -416,10 +420,7 @@ static void ping_of_death(void **state)
 	bed_destroy(bed);
 }
 
-/*
- * Fragments inside fragments: the tunnel's packet is fragmented, and its inner packet is a
- * fragment.
- */
+/* The tunnel packet is fragmented, and its inner packet is a fragment, too. */
 static void both_at_once(void **state)
 {
 	static struct parcel outer;
@@ -432,18 +433,18 @@ static void both_at_once(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct fragment fragment = {i * 1000, (i + 1) * 1000};
 		uint8_t packet[BED_FRAME_MAX], bytes[BED_FRAME_MAX];
-		size_t len = pieces_cut(parcel.whole, parcel.len, &fragment, 0x7777, packet);
+		size_t len = fragment4_make(parcel.packet, parcel.len, &fragment, 0x7777, packet);
 
 		outer.len = frame_wrap(&f, packet, len, bytes) - 14;
-		memcpy(outer.whole, bytes + 14, outer.len);
+		memcpy(outer.packet, bytes + 14, outer.len);
 		outer.around = f;
 		outer.around.outer_dst = 0;
 		outer.port = UNDERLAY;
 		outer.id = (uint16_t)(100 + i);
-		send_cut(bed, &outer, &(struct fragmenter){504, outer.len - 20});
-		send_cut(bed, &outer, &(struct fragmenter){0, 504});
+		send_arrival(bed, &outer, &(struct arrival){504, outer.len - 20});
+		send_arrival(bed, &outer, &(struct arrival){0, 504});
 	}
-	if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
+	if (!fragments_take(bed, UPLINK, &fragments, &out, &why))
 		fail_msg("%s", why);
 	assert_int_equal(out.token, f.token);
 	assert_int_equal(bed_counters(bed).fragments_joined, 3);
@@ -452,17 +453,17 @@ static void both_at_once(void **state)
 }
 
 /*
- * A reassembled packet is handled like any other: here its TTL has expired, it is too big, or it
- * may start no flow.
+ * A reassembled packet is handled like any other: its TTL has expired, it is too big, or it may not
+ * open a flow.
  */
-static void wholes_are_judged(void **state)
+static void reassembled_are_judged(void **state)
 {
 	static const struct {
 		uint8_t ttl, tcp_flags, proto;
-		enum drop drop; /* DROP_NONE: answered */
+		enum drop drop; /* DROP_NONE: an ICMP error answers it */
 	} cases[] = {
 		{1, 0, UDP, DROP_NONE},
-		{64, 4, TCP, DROP_NO_FLOW}, /* a reset */
+		{64, 4, TCP, DROP_NO_FLOW}, /* answered by a reset */
 		{64, 0, 132, DROP_NONE},
 	};
 
@@ -502,7 +503,7 @@ static void several_workers(void **state)
 		parcel_pack(&parcel, &f, from);
 		parcel.id = (uint16_t)i;
 		parcel_send(bed, &parcel, 720);
-		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
+		if (!fragments_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.payload, f.payload);
@@ -514,11 +515,16 @@ static void several_workers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row),	     cmocka_unit_test(sites_do_not_mix),
-		cmocka_unit_test(keys_differ),	     cmocka_unit_test(a_site_has_its_part),
-		cmocka_unit_test(too_many_pieces),   cmocka_unit_test(largest),
-		cmocka_unit_test(ping_of_death),     cmocka_unit_test(both_at_once),
-		cmocka_unit_test(wholes_are_judged), cmocka_unit_test(several_workers),
+		cmocka_unit_test(every_row),
+		cmocka_unit_test(sites_do_not_mix),
+		cmocka_unit_test(keys_differ),
+		cmocka_unit_test(a_site_has_its_part),
+		cmocka_unit_test(too_many_fragments),
+		cmocka_unit_test(largest),
+		cmocka_unit_test(ping_of_death),
+		cmocka_unit_test(both_at_once),
+		cmocka_unit_test(reassembled_are_judged),
+		cmocka_unit_test(several_workers),
 		cmocka_unit_test(who_is_not_told),
 	};
 

@@ -16,13 +16,13 @@ static void put16(uint8_t *p, size_t v)
 	p[1] = (uint8_t)v;
 }
 
-size_t pieces_cut(const uint8_t *whole, size_t len, const struct fragment *fragment, uint16_t id,
-		  uint8_t *out)
+size_t fragment4_make(const uint8_t *packet, size_t len, const struct fragment *fragment,
+		      uint16_t id, uint8_t *out)
 {
 	size_t n = fragment->end - fragment->at;
 
-	memcpy(out, whole, 20);
-	memcpy(out + 20, whole + 20 + fragment->at, n);
+	memcpy(out, packet, 20);
+	memcpy(out + 20, packet + 20 + fragment->at, n);
 	put16(out + 2, 20 + n);
 	put16(out + 4, id);
 	put16(out + 6, fragment->at / 8 | (20 + fragment->end < len ? MF : 0));
@@ -30,41 +30,44 @@ size_t pieces_cut(const uint8_t *whole, size_t len, const struct fragment *fragm
 	return 20 + n;
 }
 
-/* Where an IPv6 packet's headers for the way end, and which byte names what follows. */
+/*
+ * Where the headers of an IPv6 packet that are not fragmented end, and which byte names the next
+ * header.
+ */
 static size_t front_of(const uint8_t *ip, size_t *name)
 {
 	*name = ip[6] == 0 ? 40 : 6;
 	return ip[6] == 0 ? 40 + ((size_t)ip[41] + 1) * 8 : 40;
 }
 
-size_t pieces6_front(const uint8_t *whole)
+size_t fragment6_front(const uint8_t *packet)
 {
 	size_t name;
 
-	return front_of(whole, &name);
+	return front_of(packet, &name);
 }
 
-size_t pieces6_cut(const uint8_t *whole, size_t len, const struct fragment *fragment, uint32_t id,
-		   uint8_t *out)
+size_t fragment6_make(const uint8_t *packet, size_t len, const struct fragment *fragment,
+		      uint32_t id, uint8_t *out)
 {
-	size_t n = fragment->end - fragment->at, name, front = front_of(whole, &name);
+	size_t n = fragment->end - fragment->at, name, front = front_of(packet, &name);
 
-	memcpy(out, whole, front);
+	memcpy(out, packet, front);
 	memset(out + front, 0, 8);
-	out[front] = whole[name];
+	out[front] = packet[name];
 	out[name] = FRAGMENT6;
 	put16(out + 4, front - 40 + 8 + n);
 	put16(out + front + 2, fragment->at | (front + fragment->end < len ? MORE6 : 0));
 	put16(out + front + 4, id >> 16);
 	put16(out + front + 6, id);
-	memcpy(out + front + 8, whole + front + fragment->at, n);
+	memcpy(out + front + 8, packet + front + fragment->at, n);
 	return front + 8 + n;
 }
 
-/* One more frame of an IPv6 packet, at @ip. False: it does not follow the ones before. */
+/* Adds the fragment at @ip of an IPv6 packet. False: it does not follow the previous ones. */
 static bool add6(struct fragments *p, const uint8_t *ip, size_t len, bool *more, const char **why)
 {
-	uint8_t *whole = p->whole + 14;
+	uint8_t *packet = p->packet + 14;
 	size_t name, front = front_of(ip, &name), header = front, at = 0;
 	uint32_t id = 0;
 
@@ -80,32 +83,32 @@ static bool add6(struct fragments *p, const uint8_t *ip, size_t len, bool *more,
 	}
 	*why = "fragment's offset";
 	if (at != (p->n == 0 ? 0 : p->len - front) || (p->n > 0 && id != p->id) ||
-	    front + at + len - header > PIECES_PACKET_MAX)
+	    front + at + len - header > FRAGMENTS_PACKET_MAX)
 		return false;
 	*why = "fragment's length";
 	if (*more && (len - header) % 8 != 0)
 		return false;
 	if (p->n == 0) {
-		memcpy(whole, ip, front);
-		whole[name] = ip[name] == FRAGMENT6 ? ip[front] : ip[name];
+		memcpy(packet, ip, front);
+		packet[name] = ip[name] == FRAGMENT6 ? ip[front] : ip[name];
 		p->id = id;
 	}
-	memcpy(whole + front + at, ip + header, len - header);
+	memcpy(packet + front + at, ip + header, len - header);
 	p->len = front + at + len - header;
 	p->largest = len > p->largest ? len : p->largest;
 	p->n++;
 	return true;
 }
 
-/* The rest of pieces_take(), of which the first frame, @len bytes, was taken. */
+/* The rest of fragments_take(), which has taken the first frame of @len bytes. */
 static bool take6(struct bed *bed, unsigned port, uint8_t *frame, size_t len, struct fragments *p,
-		  struct frame *whole, const char **why)
+		  struct frame *reassembled, const char **why)
 {
 	bool more = true;
 
 	frame_parse_outer(frame, len, &p->first);
-	memcpy(p->whole, frame, 12);
-	put16(p->whole + 12, 0x86dd);
+	memcpy(p->packet, frame, 12);
+	put16(p->packet + 12, 0x86dd);
 	for (; len > 0; len = bed_take(bed, port, frame)) {
 		size_t n = len;
 		const uint8_t *ip = frame_inner(frame, &n);
@@ -117,21 +120,21 @@ static bool take6(struct bed *bed, unsigned port, uint8_t *frame, size_t len, st
 	*why = "last fragment: it is missing";
 	if (more)
 		return false;
-	put16(p->whole + 14 + 4, p->len - 40);
+	put16(p->packet + 14 + 4, p->len - 40);
 	p->len += 14;
-	return frame_parse(p->whole, p->len, whole, why);
+	return frame_parse(p->packet, p->len, reassembled, why);
 }
 
-/* One more frame. False: it does not follow the ones before. */
+/* Adds a frame. False: it does not follow the previous ones. */
 static bool add(struct fragments *p, const uint8_t *frame, size_t len, const char **why)
 {
 	size_t n = len;
 	const uint8_t *ip = frame_inner(frame, &n);
-	uint8_t *whole = p->whole + 14;
+	uint8_t *packet = p->packet + 14;
 	size_t at = (size_t)(get16(ip + 6) & OFFSET) * 8, have = p->n == 0 ? 0 : p->len;
 
 	*why = "fragment's header";
-	if (n < 20 || ip[0] != 0x45 || get16(ip + 2) != n || at + n > PIECES_PACKET_MAX)
+	if (n < 20 || ip[0] != 0x45 || get16(ip + 2) != n || at + n > FRAGMENTS_PACKET_MAX)
 		return false;
 	*why = "fragment's offset";
 	if (at != have || (p->n > 0 && get16(ip + 4) != p->id))
@@ -143,19 +146,23 @@ static bool add(struct fragments *p, const uint8_t *frame, size_t len, const cha
 	if (get16(ip + 6) & DF && get16(ip + 6) & (MF | OFFSET))
 		return false;
 	if (p->n == 0) {
-		memcpy(p->whole, frame, 14);
-		put16(p->whole + 12, 0x0800); /* the tunnel may be over IPv6 */
-		memcpy(whole, ip, 20);
+		memcpy(p->packet, frame, 14);
+		/* the tunnel may be over IPv6, the inner packet is IPv4 */
+		put16(p->packet + 12, 0x0800);
+		memcpy(packet, ip, 20);
 		p->id = get16(ip + 4);
 	}
-	memcpy(whole + 20 + at, ip + 20, n - 20);
+	memcpy(packet + 20 + at, ip + 20, n - 20);
 	p->len = at + n - 20;
 	p->largest = n > p->largest ? n : p->largest;
 	p->n++;
 	return true;
 }
 
-/* The header checksum of the fragment: frame_parse() checks only that of the reassembled packet. */
+/*
+ * Checks the header checksum of a fragment: frame_parse() checks only that of the reassembled
+ * packet.
+ */
 static bool sums_up(const uint8_t *ip)
 {
 	uint8_t copy[20];
@@ -165,10 +172,10 @@ static bool sums_up(const uint8_t *ip)
 	return memcmp(copy, ip, 20) == 0;
 }
 
-bool pieces_take(struct bed *bed, unsigned port, struct fragments *p, struct frame *whole,
-		 const char **why)
+bool fragments_take(struct bed *bed, unsigned port, struct fragments *p, struct frame *reassembled,
+		    const char **why)
 {
-	uint8_t frame[BED_FRAME_MAX], *ip = p->whole + 14;
+	uint8_t frame[BED_FRAME_MAX], *ip = p->packet + 14;
 	bool more = true;
 	size_t len;
 
@@ -180,7 +187,7 @@ bool pieces_take(struct bed *bed, unsigned port, struct fragments *p, struct fra
 		const uint8_t *inner = frame_inner(frame, &n);
 
 		if (p->n == 0 && inner[0] >> 4 == 6)
-			return take6(bed, port, frame, len, p, whole, why);
+			return take6(bed, port, frame, len, p, reassembled, why);
 		*why = "fragment's checksum";
 		if (!sums_up(inner) || (frame[14] >> 4 == 4 && !sums_up(frame + 14)))
 			return false;
@@ -198,5 +205,5 @@ bool pieces_take(struct bed *bed, unsigned port, struct fragments *p, struct fra
 	put16(ip + 6, p->n == 1 ? get16(ip + 6) : 0);
 	frame_mend(ip);
 	p->len += 14 + 20;
-	return frame_parse(p->whole, p->len, whole, why);
+	return frame_parse(p->packet, p->len, reassembled, why);
 }

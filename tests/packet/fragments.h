@@ -7,43 +7,50 @@
 #include "bed.h"
 #include "frame.h"
 
-enum { PIECES_PACKET_MAX = 65536, FRAGMENTS_MAX = 160 };
+enum { FRAGMENTS_PACKET_MAX = 65536, FRAGMENTS_MAX = 160 };
 
-/* One fragment to be made: payload bytes @at up to @end, at a multiple of 8; the last one has no MF. */
+/*
+ * A fragment to be made: payload bytes from @at, a multiple of 8, to @end. The last one has MF
+ * clear.
+ */
 struct fragment {
 	size_t at, end;
 };
 
 /*
- * Writes the fragment @fragment of the whole IPv4 packet @whole, @len bytes, with identification @id.
+ * Writes fragment @fragment of the IPv4 packet @packet, @len bytes, with identification @id.
  * Returns its length.
  */
-size_t pieces_cut(const uint8_t *whole, size_t len, const struct fragment *fragment, uint16_t id,
-		  uint8_t *out);
+size_t fragment4_make(const uint8_t *packet, size_t len, const struct fragment *fragment,
+		      uint16_t id, uint8_t *out);
 
 /*
- * The same of the IPv6 packet @whole: its hop-by-hop options, if it begins with some, stay in front of
- * the fragment header. @id is not in use by what is cut elsewhere at the same time.
+ * The same of the IPv6 packet @packet. Its hop-by-hop options, if it begins with some, stay in
+ * front of the fragment header. No other packet that is fragmented at the same time may have @id.
  */
-size_t pieces6_cut(const uint8_t *whole, size_t len, const struct fragment *fragment, uint32_t id,
-		   uint8_t *out);
+size_t fragment6_make(const uint8_t *packet, size_t len, const struct fragment *fragment,
+		      uint32_t id, uint8_t *out);
 
-/* How many bytes of the packet these are. */
-size_t pieces6_front(const uint8_t *whole);
+/* The length of the headers of @packet that each fragment repeats. */
+size_t fragment6_front(const uint8_t *packet);
 
-/* What came out by one port, put together. */
+/* What came out by one port, reassembled. */
 struct fragments {
 	unsigned n; /* frames */
-	size_t largest; /* packet among them, inside the tunnel if there is one */
+	size_t largest; /* size of the largest of them, without the outer headers of a tunnel */
 	uint32_t id;
-	struct frame first; /* of the outer fields; the inner ones are those of the whole */
-	uint8_t whole[14 + PIECES_PACKET_MAX]; /* Ethernet and the whole packet */
-	size_t len; /* of both; 0: incomplete, or nothing came */
+	/*
+	 * the outer fields are those of the first frame, the inner ones those of the reassembled
+	 * packet
+	 */
+	struct frame first;
+	uint8_t packet[14 + FRAGMENTS_PACKET_MAX]; /* Ethernet header and reassembled packet */
+	size_t len; /* of both; 0: incomplete, or no frame came */
 };
 
 /*
- * Takes all frames of @port, which must be fragments of one packet, in order, or one whole packet.
- * False, with the reason in @why, if a header, an offset or anything in the whole is wrong.
+ * Takes all frames of @port: one packet, or the fragments of one packet in order. False, with the
+ * reason in @why, if a header, an offset or anything in the reassembled packet is wrong.
  */
-bool pieces_take(struct bed *bed, unsigned port, struct fragments *p, struct frame *whole,
-		 const char **why);
+bool fragments_take(struct bed *bed, unsigned port, struct fragments *p, struct frame *reassembled,
+		    const char **why);

@@ -27,7 +27,7 @@ static uint32_t get32(const uint8_t *p)
 	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
-/* RFC 1071 section 4.1, word by word in network order. */
+/* The Internet checksum of RFC 1071 section 4.1, word by word in network order. */
 static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
 {
 	for (; len > 1; p += 2, len -= 2)
@@ -73,7 +73,7 @@ static bool is_icmp(const struct frame *f)
 	return f->proto == 1 || f->proto == 58;
 }
 
-/* Of others we know ports at most, which stand where those of UDP do. */
+/* Other protocols: only ports, at the place of those of UDP. */
 static bool has_checksum(const struct frame *f)
 {
 	return f->proto == 6 || f->proto == 17 || is_icmp(f);
@@ -288,8 +288,8 @@ static bool parse_ip(const uint8_t *ip, size_t len, const char **why)
 	return sum16(0, ip, 20) == 0xffff;
 }
 
-/* @l4 has @len bytes. */
-/* Of all packets a reset alone comes without a payload. */
+/* Parses a transport header. @l4 has @len bytes. */
+/* Only a reset has no payload. */
 static bool is_reset(const struct frame *f, const uint8_t *l4, size_t len)
 {
 	return f->proto == 6 && len == 20 && l4[13] & 4;
@@ -360,7 +360,7 @@ static bool parse_inner6(const uint8_t *ip, size_t len, struct frame *f, const c
 	return parse_l4(ip + at, len - at, f, why);
 }
 
-/* The fields of the outer header; its length. */
+/* Parses the outer header. Returns its length. */
 static size_t parse_outer(const uint8_t *ip, struct frame *f)
 {
 	f->outer_six = ip[0] >> 4 == 6;
@@ -398,7 +398,9 @@ static bool parse_gre(const uint8_t *ip, size_t len, struct frame *f, size_t *he
 	return true;
 }
 
-/* Is it a tunnel packet as the gateway makes them? A host's own GRE over IPv6 has something else in it. */
+/*
+ * Is it a tunnel packet of the gateway? GRE that a host itself sends over IPv6 has another content.
+ */
 static bool is_gre(const uint8_t *in)
 {
 	const uint8_t *ip = in + 14, *gre = ip + 40;

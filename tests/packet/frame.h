@@ -1,6 +1,6 @@
 /*
  * Frames for tests: built and parsed by code that shares nothing with the data plane, not even the
- * checksum, so a mistake in one is seen by the other.
+ * checksum. So a mistake in one of them is found by the other.
  */
 #pragma once
 
@@ -12,22 +12,25 @@ struct ip6 {
 	uint8_t b[16];
 };
 
-/* An inner packet in words. Addresses and ports in host order; ICMP: sport is the identifier, and
- * dport of an error the MTU that it names. */
+/*
+ * A packet, field by field. Addresses and ports are in host order. ICMP: sport is the identifier;
+ * dport of an error is the MTU that it reports.
+ */
 struct frame {
 	/* outer; destination 0: no tunnel, or one over IPv6 */
 	uint32_t outer_src, outer_dst;
 	bool outer_six;
 	struct ip6 outer_src6, outer_dst6;
 	const uint8_t
-		*outer_extensions; /* as @extensions; the last one names 47, or what it likes */
+		/* as @extensions; the last one names GRE (47) or any other protocol */
+		*outer_extensions;
 	uint8_t n_outer_extensions, outer_next;
-	uint32_t outer_label; /* frame_parse() only */
+	uint32_t outer_label; /* written by frame_parse() only */
 	bool has_key, has_checksum, has_sequence;
 	uint32_t key;
 	uint8_t outer_tos;
-	uint8_t outer_ttl; /* frame_parse() only, */
-	bool outer_df; /* as this */
+	uint8_t outer_ttl; /* written by frame_parse() only, */
+	bool outer_df; /* likewise */
 	/* inner */
 	uint32_t src, dst;
 	uint16_t sport, dport;
@@ -36,54 +39,59 @@ struct frame {
 	const uint8_t
 		*extensions; /* headers between IPv6 and transport; the last one names @proto */
 	uint8_t n_extensions; /* bytes */
-	uint8_t next; /* kind of the first of them */
+	uint8_t next; /* type of the first extension header */
 	uint8_t proto; /* 1, 6, 17, 58 */
 	uint8_t ttl;
 	uint8_t tos;
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
-	uint16_t mss; /* TCP SYN: 0 is no option */
-	uint8_t scale; /* TCP: a window scale option of so much less one; 0 is no option */
+	uint16_t mss; /* TCP SYN; 0: no option */
+	uint8_t scale; /* TCP: the shift of the window scale option, plus 1; 0: no option */
 	uint16_t window; /* TCP; 0: 65,535 */
 	bool df;
 	uint64_t token; /* first 8 bytes of payload */
 	uint16_t payload; /* bytes, at least 8 */
 	bool udp_no_checksum;
-	bool partial; /* TCP, UDP: the checksum is left undone, as Linux leaves it to a card */
+	bool partial; /* TCP, UDP: partial checksum, as Linux leaves it to the card */
 	uint32_t seq,
-		ack; /* TCP; 0: as if both sides began with the same number and sent no data */
-	const uint8_t *data; /* instead of the token: @payload bytes, as few as you like */
+		/*
+		 * TCP; 0: the sequence number: as if both sides began with one number and sent no
+		 * data
+		 */
+		ack;
+	const uint8_t *data; /* instead of the token: @payload bytes, any number */
 };
 
-/* Writes the frame from Ethernet on; returns its length. */
+/* Writes the frame from its Ethernet header on. Returns its length. */
 size_t frame_build(const struct frame *f, uint8_t *out);
 
-/* The same in two steps: the inner packet, up to 65,535 bytes; and what stands around it. */
+/* The same in two steps: the inner packet, up to 65,535 bytes; and the headers around it. */
 size_t frame_build_inner(const struct frame *f, uint8_t *ip);
 size_t frame_wrap(const struct frame *f, const uint8_t *inner, size_t len, uint8_t *out);
 
-/* Makes an IPv4 header's checksum right. */
+/* Corrects the checksum of an IPv4 header. */
 void frame_mend(uint8_t *ip);
 
 /*
- * Reads a frame back. False, with the reason in @why, if any length, checksum or header in it is
- * wrong. Understands what frame_build() builds, and ICMP errors (payload is then the embedded packet).
+ * Parses a frame. False, with the reason in @why, if any length, checksum or header is wrong. Knows
+ * what frame_build() builds, and ICMP errors, whose payload is the embedded packet.
  */
 bool frame_parse(const uint8_t *in, size_t len, struct frame *f, const char **why);
 
 /*
- * The packet that an ICMP or ICMPv6 error embeds, from its IP header on, cut at @len bytes. False, with the
- * reason, if its header's checksum is wrong, or the transport's where the embedded packet is whole.
+ * Parses the packet that an ICMP or ICMPv6 error embeds, from its IP header on, truncated to @len
+ * bytes. False, with the reason, if the checksum of its header is wrong, or that of its transport
+ * header if all of the packet is embedded.
  */
 bool frame_parse_quote(const uint8_t *embedded, size_t len, struct frame *f, const char **why);
 
-/* The outer fields only; the inner packet may be anything. */
+/* Parses the outer fields only; the inner packet may be anything. */
 void frame_parse_outer(const uint8_t *in, size_t len, struct frame *f);
 
-/* Where the IPv4 header of the packet that @in carries begins; its length in @len. */
+/* The inner IPv4 packet of frame @in; its length in @len. */
 const uint8_t *frame_inner(const uint8_t *in, size_t *len);
 
-/* Eight groups, as in fd00:0:0:1:0:0:0:10. */
+/* An IPv6 address of eight groups, as in fd00:0:0:1:0:0:0:10. */
 #define IP6_GROUP(g) (uint8_t)((g) >> 8), (uint8_t)((g)&255)
 #define IP6(a, b, c, d, e, f, g, h)                                                                \
 	{                                                                                          \

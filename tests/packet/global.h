@@ -51,15 +51,18 @@ enum {
 #define TO_SERVER .dst6 = SERVER, .sport = 5000, .dport = 53
 #define UDP_TO_SERVER TO_SERVER, .proto = UDP
 #define PING_SERVER .dst6 = SERVER, .sport = 77, .proto = ICMP6, .icmp_type = ECHO
-/* That gateway, with so many workers. */
+/* Creates that gateway with @workers workers. */
 struct bed *global_bed(unsigned workers);
 
-/* Where the transport header of the IPv6 packet @ip begins, behind options, and which it is. */
+/* Finds the transport header of the IPv6 packet @ip, behind options, and its protocol. */
 size_t global_l4(const uint8_t *ip, uint8_t *proto);
 
 bool global_has_ports(uint8_t proto);
 
-/* Makes the packet @ip its own return. Its checksum is wrong then, at times, which is none of our business. */
+/*
+ * Turns the packet @ip into its own return. Its checksum may be wrong then; the gateway does not
+ * check it.
+ */
 void global_turn_round(uint8_t *ip);
 
 /* Sends the packet @ip from the Internet. */

@@ -21,7 +21,7 @@ struct error_row {
 	uint8_t proto; /* of the flow */
 	uint16_t embedded_packet; /* bytes; 0: the whole packet */
 	struct ip6 from;
-	bool hidden; /* it goes on under the host's address */
+	bool hidden; /* it is forwarded with the host's address as its source */
 };
 
 /* clang-format off */
@@ -49,7 +49,10 @@ static const struct error_row error_rows[] = {
 };
 /* clang-format on */
 
-/* Opens a flow of berlin's host and a return of it; the packet as the error's maker saw it. */
+/*
+ * Opens a flow of berlin's host and sends a return. Returns the packet as the sender of the error
+ * saw it.
+ */
 static size_t open_flow(struct bed *bed, const struct error_row *row, uint8_t *ip)
 {
 	const struct frame f = {FROM_BERLIN, TO_SERVER, .proto = row->proto,
@@ -117,7 +120,7 @@ static void run_errors(unsigned workers)
 		inner = frame_inner(frame, &len);
 		assert_int_equal(len, 40 + 8 + embedded_packet);
 		assert_memory_equal(inner + 48, embedded,
-				    embedded_packet); /* as it was, not a hop less */
+				    embedded_packet); /* unchanged, with the same hop limit */
 		assert_int_equal(out.outer_dst, row->from_site ? 0 : BERLIN);
 		bed_check(bed);
 		bed_destroy(bed);
@@ -142,7 +145,7 @@ static void put(struct bed *bed, unsigned port, const struct frame *f)
 	bed_run(bed);
 }
 
-/* The next frame at @port, well-formed. */
+/* Takes the next frame at @port, which must be well-formed. */
 static struct frame take(struct bed *bed, unsigned port)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -158,7 +161,10 @@ static struct frame take(struct bed *bed, unsigned port)
 static const struct frame question = {FROM_BERLIN, UDP_TO_SERVER};
 static const struct frame answer = {FROM_INTERNET, .sport = 53, .dport = 5000, .proto = UDP};
 
-/* A site's return goes where its last packet came from; another site's prefix changes nothing. */
+/*
+ * A return packet goes by the tunnel of the last forward packet. Packets of another site with the
+ * same source change nothing.
+ */
 static void the_return_follows_the_site(void **state)
 {
 	struct bed *bed = global_bed(1);
@@ -214,7 +220,7 @@ static void a_flow_that_ended_lets_nothing_in(void **state)
 	bed_destroy(bed);
 }
 
-/* The only field that is changed: it must fit the tunnel, in both directions. */
+/* The MSS is the only field that is changed. It must fit the tunnel, in both directions. */
 static void the_mss_fits_the_tunnel(void **state)
 {
 	struct bed *bed = global_bed(1);
@@ -233,7 +239,7 @@ static void the_mss_fits_the_tunnel(void **state)
 	bed_destroy(bed);
 }
 
-/* Not from the host, which did not make them. */
+/* Their source is not the host, which did not send them. */
 static void our_own_errors_come_from_our_address(void **state)
 {
 	static const struct ip6 egress = EGRESS;
@@ -260,7 +266,7 @@ static void our_own_errors_come_from_our_address(void **state)
 	bed_destroy(bed);
 }
 
-/* A gateway that has nothing of IPv6 but a site's own network. */
+/* A gateway without IPv6 except for the global prefix of one site. */
 static void without_an_address_of_ours(void **state)
 {
 	static const char plain[] =
@@ -288,7 +294,7 @@ static void without_an_address_of_ours(void **state)
 	put(bed, UNDERLAY, &translated);
 	assert_int_equal(bed_counters(bed).drops[DROP_NO_ROUTE], 1);
 	back.payload = 1477 - 48;
-	put(bed, UPLINK, &back); /* the sender must hear of it, from whomever */
+	put(bed, UPLINK, &back); /* the sender must get the error, whatever its source */
 	out = take(bed, UPLINK);
 	assert_int_equal(out.icmp_type, 2);
 	assert_int_equal(out.dport, 1476);
@@ -297,39 +303,41 @@ static void without_an_address_of_ours(void **state)
 	bed_destroy(bed);
 }
 
-/* The packet @ip in three fragments, the last one first, in the outer headers of @around. */
-static void put_in_pieces(struct bed *bed, unsigned port, const struct frame *around,
-			  const uint8_t *ip, size_t len, uint32_t id)
+/*
+ * Sends the packet @ip in three fragments, the last one first, with the outer headers of @around.
+ */
+static void put_fragmented(struct bed *bed, unsigned port, const struct frame *around,
+			   const uint8_t *ip, size_t len, uint32_t id)
 {
 	const struct fragment cuts[] = {{2464, len - 40}, {0, 1232}, {1232, 2464}};
 	uint8_t fragment[BED_FRAME_MAX], frame[BED_FRAME_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
-		size_t cut = pieces6_cut(ip, len, &cuts[i], id, fragment);
+		size_t cut = fragment6_make(ip, len, &cuts[i], id, fragment);
 
 		bed_send(bed, port, frame, frame_wrap(around, fragment, cut, frame));
 	}
 	bed_run(bed);
 }
 
-/* The packet that came out by @port is @ip with one hop less. */
-static void expect_whole(struct bed *bed, unsigned port, const uint8_t *ip, size_t len)
+/* The packet that came out by @port must be @ip with a hop limit that is one less. */
+static void expect_reassembled(struct bed *bed, unsigned port, const uint8_t *ip, size_t len)
 {
 	static struct fragments fragments;
 	uint8_t wanted[BED_FRAME_MAX];
-	struct frame whole;
+	struct frame out;
 	const char *why;
 
 	memcpy(wanted, ip, len);
 	wanted[HOPS_AT]--;
-	if (!pieces_take(bed, port, &fragments, &whole, &why))
+	if (!fragments_take(bed, port, &fragments, &out, &why))
 		fail_msg("in fragments: wrong %s", why);
 	assert_int_equal(fragments.n, 3);
 	assert_int_equal(fragments.len, 14 + len);
-	assert_memory_equal(fragments.whole + 14, wanted, len);
+	assert_memory_equal(fragments.packet + 14, wanted, len);
 }
 
-/* Whatever the protocol, and at whichever worker they arrive. */
+/* With any protocol, and at any worker. */
 static void fragments_pass(void **state)
 {
 	static const uint8_t protos[] = {UDP, 50};
@@ -344,11 +352,11 @@ static void fragments_pass(void **state)
 			uint8_t ip[BED_FRAME_MAX];
 			size_t len = frame_build_inner(&f, ip);
 
-			put_in_pieces(bed, UNDERLAY, &f, ip, len, 2 * i + 1);
-			expect_whole(bed, UPLINK, ip, len);
+			put_fragmented(bed, UNDERLAY, &f, ip, len, 2 * i + 1);
+			expect_reassembled(bed, UPLINK, ip, len);
 			global_turn_round(ip);
-			put_in_pieces(bed, UPLINK, &plain, ip, len, 2 * i + 2);
-			expect_whole(bed, UNDERLAY, ip, len);
+			put_fragmented(bed, UPLINK, &plain, ip, len, 2 * i + 2);
+			expect_reassembled(bed, UNDERLAY, ip, len);
 		}
 		bed_check(bed);
 		bed_destroy(bed);

@@ -28,7 +28,7 @@ struct row {
 		size_t at;
 		uint8_t value;
 	} poke[2]; /* at 0: nothing is overwritten */
-	size_t cut; /* bytes that the packet is shorter, its length field right */
+	size_t cut; /* the packet is this much shorter, with a correct length field */
 };
 
 #define IS_DROPPED(d) DROPPED, DROP_##d
@@ -146,7 +146,10 @@ static size_t build_row(const struct row *row, uint8_t *frame)
 	return len;
 }
 
-/* The next frame at @port is the packet @ip, a hop further. Its outer header is in @outer. */
+/*
+ * The next frame at @port must be the packet @ip with a hop limit that is one less. Its outer
+ * header is written to @outer.
+ */
 static void expect_as_is(struct bed *bed, unsigned port, const char *why, const uint8_t *ip,
 			 size_t len, struct frame *outer)
 {

@@ -24,20 +24,20 @@ enum { MADRID_MTU = 800 };
 #define INDEPENDENT "endpoint-independent"
 #define DEPENDENT "address-and-port-dependent"
 
-/* A host's own end of what it says: where it is, and its port. */
+/* An endpoint at a site: its tunnel, address and port. */
 struct end {
 	uint32_t site; /* outer address of its tunnel */
 	uint32_t addr;
 	uint16_t port;
 };
 
-/* A place on the Internet side of the gateway. */
+/* An address and port on the Internet side of the gateway. */
 struct outside {
 	uint32_t addr;
 	uint16_t port;
 };
 
-/* What was taken last. */
+/* The frame that was taken last. */
 struct taken {
 	uint8_t raw[BED_FRAME_MAX];
 	size_t len;
@@ -51,10 +51,10 @@ void start(const char *filtering, unsigned workers); /* endpoint-independent map
 void stop(void);
 
 void send_frame(unsigned port, const struct frame *f);
-bool take(unsigned port, struct frame *out); /* what comes out of @port, if anything does */
+bool take(unsigned port, struct frame *out); /* takes the frame that comes out of @port, if any */
 uint64_t drops(enum drop reason);
 
 struct frame packet(const struct end *from, uint8_t proto, const struct outside *to);
 
-/* How the endpoint is seen: it writes to the server. */
+/* The address and port by which the endpoint is seen outside: it sends a packet to the server. */
 struct outside map(const struct end *end, uint8_t proto);

@@ -18,7 +18,7 @@
 
 enum { ECHO = 8, REPLY = 0, UNREACHABLE = 3, EXCEEDED = 11, QUOTE_AT = 28 };
 
-/* @f must arrive at @to, from @seen, one hop older. */
+/* @f must arrive at @to, with the source @seen and a TTL that is one less. */
 static void check_arrives(const char *why, const struct frame *f, const struct outside *seen,
 			  const struct end *to)
 {
@@ -61,7 +61,10 @@ static void check_pair(const struct row *row, uint8_t proto)
 	struct outside to = map(&row->to, proto), seen;
 	struct frame f = packet(&row->from, proto, &to), out;
 
-	/* It has no mapping yet: it gets one for this, and is seen by it (REQ-9a). */
+	/*
+	 * The sender has no mapping yet. It gets one, and its packet arrives with that source
+	 * (REQ-9a).
+	 */
 	send_frame(UNDERLAY, &f);
 	if (!take(UNDERLAY, &out))
 		fail_msg("%s: did not arrive", row->why);
@@ -73,7 +76,8 @@ static void check_pair(const struct row *row, uint8_t proto)
 	f = packet(&row->from, proto, &to);
 	f.tcp_flags = proto == TCP ? ACK : 0;
 	check_arrives(row->why, &f, &seen, &row->to);
-	f = packet(&row->from, proto, &(struct outside){SERVER, 54}); /* the same towards all */
+	/* the mapping is the same towards all destinations */
+	f = packet(&row->from, proto, &(struct outside){SERVER, 54});
 	send_frame(UNDERLAY, &f);
 	assert_true(take(UPLINK, &out));
 	assert_int_equal(out.src, seen.addr);
@@ -92,7 +96,7 @@ static void every_pair(void **state)
 	}
 }
 
-/* The very same endpoint: one flow, both ends of it. */
+/* An endpoint sends to itself: one flow has both ends. */
 static void to_oneself(void **state)
 {
 	static const char *const filterings[] = {INDEPENDENT, DEPENDENT};
@@ -112,7 +116,7 @@ static void to_oneself(void **state)
 	}
 }
 
-/* With address-and-port-dependent filtering both have to write: then both get through. */
+/* With address-and-port-dependent filtering both must send first. Then both directions pass. */
 static void who_was_written_to_gets_through(void **state)
 {
 	const struct end a = {BERLIN, HOST, 5000}, b = {MADRID, HOST, 5000};
@@ -129,7 +133,7 @@ static void who_was_written_to_gets_through(void **state)
 		assert_false(take(UNDERLAY, &out));
 		assert_int_equal(drops(DROP_NO_FLOW), 1);
 
-		f = packet(&b, UDP, &from); /* the first has written to it */
+		f = packet(&b, UDP, &from); /* the first endpoint has sent to it */
 		check_arrives("the other way", &f, &to, &a);
 		f = packet(&a, UDP, &to);
 		check_arrives("now the first, too", &f, &from, &b);
@@ -137,7 +141,7 @@ static void who_was_written_to_gets_through(void **state)
 	}
 }
 
-/* A complete connection: the state of the flow at the called host. */
+/* A complete TCP connection, and the state of the flow at the host that was called. */
 static void a_connection(void **state)
 {
 	static const struct {
@@ -191,7 +195,7 @@ struct refused_row {
 	uint8_t proto;
 };
 
-/* Without hairpin the host gets ICMP unreachable, as for any address that it cannot reach. */
+/* Without hairpin the host gets ICMP unreachable, as for any address without a route. */
 static const struct refused_row refused[] = {
 	{"another gateway's slice", INDEPENDENT, {IP(203, 0, 113, 1), 9000}, UDP},
 	{"a port of services", INDEPENDENT, {IP(203, 0, 113, 1), 80}, TCP},
@@ -221,7 +225,10 @@ static void where_it_ends(void **state)
 	}
 }
 
-/* An identifier cannot name both sender and receiver: the gateway answers for the address. */
+/*
+ * An ICMP identifier cannot name both the sender and the receiver, so the gateway itself answers
+ * the ping.
+ */
 static void a_ping_is_answered(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000};
@@ -239,7 +246,7 @@ static void a_ping_is_answered(void **state)
 	stop();
 }
 
-/* The gateway is one hop, not two. */
+/* A hairpinned packet passes one hop, not two. */
 static void hops(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000}, b = {MADRID, HOST, 5000};
@@ -276,7 +283,7 @@ static struct frame embedded_of_error(void)
 	return embedded;
 }
 
-/* The error taken last is for @a, about a packet that it sent to @to. */
+/* Checks that the last error is for @a, and about a packet that it sent to @to. */
 static void check_error(const struct frame *out, const struct end *a, uint8_t proto,
 			const struct outside *to)
 {
@@ -284,7 +291,8 @@ static void check_error(const struct frame *out, const struct end *a, uint8_t pr
 
 	assert_int_equal(out->outer_dst, a->site);
 	assert_int_equal(out->dst, a->addr);
-	assert_int_equal(out->src, to->addr); /* all that is to be seen of the other site */
+	/* the other site's own addresses must not be visible */
+	assert_int_equal(out->src, to->addr);
 	assert_int_equal(embedded.src, a->addr);
 	assert_int_equal(embedded.sport, a->port);
 	assert_int_equal(embedded.dst, to->addr);
@@ -292,7 +300,10 @@ static void check_error(const struct frame *out, const struct end *a, uint8_t pr
 	assert_int_equal(embedded.proto, proto);
 }
 
-/* Too big for the other's tunnel: the sender hears of it by way of its own flow. */
+/*
+ * The packet is too big for the other site's tunnel. The sender gets the error, translated by its
+ * own flow.
+ */
 static void too_big(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000}, b = {MADRID, HOST, 5000};
@@ -322,8 +333,8 @@ static void too_big(void **state)
 
 static struct fragments fragments;
 
-/* In fragments into the other's tunnel; and from fragments that came. */
-static void in_pieces(void **state)
+/* The packet is fragmented for the other site's tunnel; and it arrives in fragments. */
+static void in_fragments(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000}, b = {MADRID, HOST, 5000};
 	struct outside from, to;
@@ -336,20 +347,20 @@ static void in_pieces(void **state)
 	f = packet(&a, UDP, &to);
 	f.payload = 1400;
 	for (unsigned cut = 0; cut < 2; cut++) {
-		static uint8_t whole[PIECES_PACKET_MAX], fragment[BED_FRAME_MAX];
+		static uint8_t inner[FRAGMENTS_PACKET_MAX], fragment[BED_FRAME_MAX];
 		uint8_t bytes[BED_FRAME_MAX];
-		size_t len = frame_build_inner(&f, whole);
+		size_t len = frame_build_inner(&f, inner);
 		const struct fragment parts[] = {{800, len - 20}, {0, 800}};
 
 		for (unsigned i = 0; cut > 0 && i < 2; i++) {
-			size_t n = pieces_cut(whole, len, &parts[i], 99, fragment);
+			size_t n = fragment4_make(inner, len, &parts[i], 99, fragment);
 
 			bed_send(bed, UNDERLAY, bytes, frame_wrap(&f, fragment, n, bytes));
 		}
 		if (cut == 0)
 			bed_send(bed, UNDERLAY, bytes, frame_build(&f, bytes));
 		bed_run(bed);
-		if (!pieces_take(bed, UNDERLAY, &fragments, &out, &why))
+		if (!fragments_take(bed, UNDERLAY, &fragments, &out, &why))
 			fail_msg("cut %u: %s", cut, why);
 		assert_int_equal(fragments.n, 2);
 		assert_true(fragments.largest <= MADRID_MTU);
@@ -363,7 +374,7 @@ static void in_pieces(void **state)
 	stop();
 }
 
-/* An error that @by sends about the packet taken last. */
+/* @by sends an error about the packet that was taken last. */
 static void send_error(const struct end *to_site, uint32_t by, uint8_t type, uint8_t code,
 		       const struct outside *to)
 {
@@ -416,7 +427,7 @@ static void errors_come_back(void **state)
 		assert_int_equal(out.ttl, 63);
 		check_error(&out, &a, proto, &to);
 
-		/* the other way: about what b answered */
+		/* the other direction: about b's answer */
 		f = packet(&b, proto, &from);
 		f.tcp_flags = proto == TCP ? SYN | ACK : 0;
 		send_frame(UNDERLAY, &f);
@@ -429,7 +440,7 @@ static void errors_come_back(void **state)
 	}
 }
 
-/* The flow of b counts against b's limit, not a's; and a's flow ends by itself. */
+/* b's flow counts against the limit of b's site, not of a's. a's flow ends on its own. */
 static void a_mapping_of_each(void **state)
 {
 	const struct end a = {BERLIN, HOST, 6000}, b = {MADRID, HOST, 5000};
@@ -471,7 +482,7 @@ int main(void)
 		cmocka_unit_test(a_ping_is_answered),
 		cmocka_unit_test(hops),
 		cmocka_unit_test(too_big),
-		cmocka_unit_test(in_pieces),
+		cmocka_unit_test(in_fragments),
 		cmocka_unit_test(errors_come_back),
 		cmocka_unit_test(a_mapping_of_each),
 	};

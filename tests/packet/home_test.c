@@ -1,9 +1,10 @@
 /*
- * Home, as a property: a return packet is delivered to the site that started its flow, or to nobody.
+ * Home, as a property: a return packet is delivered to the site that started its flow, or to
+ * nobody.
  *
  *    50 sites, all with the same hosts 10.0.1.10 to .25 and the same source ports; where both
- *    families are mixed, each host has the IPv6 address that ends with its IPv4 one, too; and with
- *    global prefixes some have one that is theirs in the world: the model calls it 11.SITE.1.HOST
+ *    families are mixed, each host also has an IPv6 address that ends with its IPv4 address; with
+ *    global prefixes some have a global IPv6 address, which the model calls 11.SITE.1.HOST
  *         \ | /  GRE, with and without key, some sites behind one outer address; with `over_six` two
  *                of three tunnels are over IPv6
  *       [ gateway ]  four egress addresses, slices here and there
@@ -35,7 +36,7 @@ enum {
 	SOURCE_PORTS = 40,
 	SERVERS = 16,
 	FLOWS_DEFAULT = 60000,
-	PENDING_MAX = 4096, /* packets on their way through the Internet */
+	PENDING_MAX = 4096, /* packets in flight in the Internet */
 	SLICE = 2048,
 	UNDERLAY = 0,
 	UPLINK = 1,
@@ -46,7 +47,7 @@ enum {
 struct flow_model {
 	struct frame first; /* as the site sends it */
 	uint16_t site;
-	bool mapped; /* seen at the uplink */
+	bool mapped; /* its first packet has left by the uplink */
 	uint32_t egress;
 	uint16_t egress_port;
 	uint32_t delivered;
@@ -57,7 +58,7 @@ static struct {
 	struct bed *bed;
 	bool mixed; /* every other flow is IPv6 */
 	bool over_six; /* two of three tunnels are */
-	bool global; /* and of those every other untranslated */
+	bool global; /* and every other IPv6 flow is untranslated */
 	bool any_queue; /* each packet comes by a random queue */
 	uint32_t n_global;
 	struct flow_model *flows;
@@ -152,7 +153,7 @@ static char *make_yaml(unsigned workers, bool independent)
 	return text;
 }
 
-/* Untranslated: of some protocols that could not be, too. */
+/* Untranslated flows also use protocols that are not translated. */
 static void make_global(struct frame *f, unsigned site)
 {
 	static const uint8_t others[] = {ESP, SCTP};
@@ -195,7 +196,10 @@ static void make_flow(uint32_t i)
 		make_global(f, site);
 }
 
-/* Two models of one five-tuple at one site are one flow; the later one must not be told apart. */
+/*
+ * Removes the second of two model flows with the same five-tuple and site: the gateway cannot tell
+ * them apart.
+ */
 static uint64_t model_key(const struct flow_model *m)
 {
 	const struct frame *f = &m->first;
@@ -228,7 +232,7 @@ static void make_flows(uint32_t n)
 		run.flows[kept++] = run.flows[i];
 	}
 	run.n_flows = kept;
-	/* In random order, or the first packets would come sorted by site. */
+	/* Shuffles the flows: otherwise their first packets would come sorted by site. */
 	for (uint32_t i = kept; i-- > 1;) {
 		uint32_t k = random_below(i + 1);
 		struct flow_model swap = run.flows[i];
@@ -250,7 +254,7 @@ static struct flow_model *model_of(uint64_t token)
 	return m;
 }
 
-/* Is the packet that left for the Internet right? Then a server answers, perhaps. */
+/* Checks a packet that left for the Internet. A server may answer it. */
 static void at_uplink(const uint8_t *bytes, size_t len)
 {
 	struct frame out;
@@ -294,7 +298,7 @@ static void at_uplink(const uint8_t *bytes, size_t len)
 		};
 }
 
-/* Did the packet go into a tunnel of the site that started the flow? */
+/* Checks that the packet went into a tunnel of the site that started its flow. */
 static void at_underlay(const uint8_t *bytes, size_t len)
 {
 	struct frame out;
@@ -348,13 +352,13 @@ static void send_frame(unsigned port, const struct frame *f)
 static void send_forward(uint32_t i)
 {
 	send_frame(UNDERLAY, &run.flows[i].first);
-	if (random_below(20) == 0) { /* the network doubles one in twenty */
+	if (random_below(20) == 0) { /* the network duplicates one in twenty */
 		send_frame(UNDERLAY, &run.flows[i].first);
 		run.doubled++;
 	}
 }
 
-/* Takes a random one of the packets on their way: reordering. */
+/* Takes a random packet of those in flight, so packets are reordered. */
 static void send_return(void)
 {
 	unsigned k = random_below(run.n_pending);
@@ -383,7 +387,7 @@ static void play(void)
 
 		for (; forward > 0 && opened < run.n_flows; forward--)
 			send_forward(opened++);
-		if (opened < run.n_flows) /* some talk again */
+		if (opened < run.n_flows) /* some flows send again */
 			send_forward(random_below(opened == 0 ? 1 : opened));
 		if (opened == run.n_flows)
 			back = run.n_pending < 64 ? run.n_pending : 64;
@@ -419,7 +423,10 @@ static int compare_endpoints(const void *a, const void *b)
 	return p < q ? -1 : p > q;
 }
 
-/* RFC 4787 REQ-1, REQ-2 and REQ-3: an endpoint has one address and port, and no other has it. */
+/*
+ * RFC 4787 REQ-1, REQ-2 and REQ-3: an endpoint has one address and port, which no other endpoint
+ * has.
+ */
 static void check_endpoints(void)
 {
 	uint32_t shared = 0;
@@ -435,7 +442,7 @@ static void check_endpoints(void)
 			shared++;
 		}
 	}
-	assert_true(shared > 0); /* or nothing was shown */
+	assert_true(shared > 0); /* otherwise the run has tested nothing */
 
 	qsort(run.flows, run.n_flows, sizeof(run.flows[0]), compare_return_keys);
 	for (uint32_t i = 1; i < run.n_flows; i++) {
@@ -456,14 +463,14 @@ static void check_all(void)
 		assert_true(run.flows[i].mapped);
 		delivered += run.flows[i].delivered > 0;
 	}
-	assert_true(delivered > run.n_flows / 2); /* the run was not empty of returns */
+	assert_true(delivered > run.n_flows / 2); /* otherwise the run has tested too few returns */
 
 	qsort(run.flows, run.n_flows, sizeof(run.flows[0]), compare_return_keys);
 	for (uint32_t i = 1; i < run.n_flows; i++)
 		assert_int_not_equal(compare_return_keys(&run.flows[i - 1], &run.flows[i]), 0);
 
 	assert_int_equal(c.rx, run.sent);
-	if (bed_worker(run.bed, 1) != NULL) /* or nothing was shown */
+	if (bed_worker(run.bed, 1) != NULL) /* otherwise the run has tested nothing */
 		assert_true(c.handed_in > run.sent / 8);
 	assert_int_equal(c.flows, run.n_flows);
 	for (unsigned d = 1; d < DROP_COUNT; d++)
@@ -501,7 +508,7 @@ static void play_game(void **state)
 	/* On a busy machine a run takes longer than a flow lives. */
 	for (unsigned w = 0; w < bed_workers(run.bed); w++)
 		worker_hold_clock(bed_worker(run.bed, w), 0);
-	make_flows(n + n / 8); /* equal ones are taken out */
+	make_flows(n + n / 8); /* equal ones are removed */
 	assert_true(run.n_flows >= n);
 	assert_true(!run.global || run.n_global > n / 8);
 	play();

@@ -68,11 +68,11 @@ struct row {
 	struct poke outer[2]; /* from the outer IPv4 header on */
 	const char *options; /* of the inner IPv4 header, four bytes or a multiple */
 	uint8_t n_options;
-	bool mend; /* the checksums of both IPv4 headers are made right again */
-	bool damaged; /* it goes out, and frame_parse() finds the same fault as when it came in */
-	size_t len; /* of the frame, cut; 0: all of it */
-	enum drop drop; /* DROP_NONE: goes out */
-	int answer; /* 1 + enum answer: goes back as this; 0: goes on */
+	bool mend; /* the checksums of both IPv4 headers are corrected afterwards */
+	bool damaged; /* it leaves, and frame_parse() finds the same fault before and after */
+	size_t len; /* to which the frame is truncated; 0: all of it */
+	enum drop drop; /* DROP_NONE: it leaves */
+	int answer; /* 1 + enum answer: it is answered by this; 0: it is not answered */
 };
 
 #define ANSWERED(a) (1 + ANSWER_##a)
@@ -89,7 +89,7 @@ struct row {
 
 /* clang-format off */
 static const struct row rows[] = {
-	/* lengths that lie */
+	/* wrong lengths */
 	{"no Ethernet header",              {FROM_BERLIN, .proto = UDP}, .len = 13, .drop = DROP_NOT_IP},
 	{"Ethernet and nothing behind",     {FROM_BERLIN, .proto = UDP}, .len = 14, .drop = DROP_OUTER_MALFORMED},
 	{"one byte of outer header",        {FROM_BERLIN, .proto = UDP}, .len = 15, .drop = DROP_OUTER_MALFORMED},
@@ -325,7 +325,7 @@ static void poke(uint8_t *bytes, const struct poke *pokes, size_t n)
 			bytes[pokes[i].at - 1] = pokes[i].value;
 }
 
-/* Between the header and its payload. */
+/* Inserts options between the IPv4 header and its payload. */
 static size_t insert_options(const struct row *row, uint8_t *ip, size_t len)
 {
 	memmove(ip + 20 + row->n_options, ip + 20, len - 20);
@@ -355,7 +355,7 @@ static size_t build_row(const struct row *row, uint8_t *frame)
 	return row->len != 0 ? row->len : len;
 }
 
-/* As right as it came in, or as wrong. */
+/* The packet must leave as correct, or as wrong, as it came in. */
 static void check_sound(const struct row *row, const uint8_t *out, size_t out_len)
 {
 	const char *why_in = "", *why_out = "";
@@ -373,7 +373,7 @@ static void check_sound(const struct row *row, const uint8_t *out, size_t out_le
 			 why_out);
 }
 
-/* Where the packet should come out, and nowhere else. */
+/* Checks that the packet comes out where it should, and nowhere else. */
 static void check_out(struct bed *bed, const struct row *row)
 {
 	unsigned port = row->answer != 0 ? UNDERLAY : UPLINK;

@@ -1,5 +1,6 @@
 /*
- * ICMP errors: each row is a flow, an error about one of its packets, and what becomes of the error.
+ * ICMP errors: each row is a flow, an error about one of its packets, and what becomes of the
+ * error.
  *
  *     berlin 10.0.1.0/24 --- GRE 198.51.100.10, no key  ---+
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20, key 7 -----+--- 198.51.100.1 [ gateway ] uplink
@@ -31,7 +32,7 @@
 enum { UNDERLAY, UPLINK };
 enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17, ICMP = 1, ECHO = 8, REPLY = 0 };
 enum { UNREACHABLE = 3, QUENCH = 4, REDIRECT = 5, EXCEEDED = 11, PARAMETER = 12 };
-enum { PROBLEM_AT = 28 }; /* where the embedded packet begins, from the error's IPv4 header on */
+enum { PROBLEM_AT = 28 }; /* offset of the embedded packet from the IPv4 header of the error */
 
 static const char yaml[] =
 	"ports:\n"
@@ -49,22 +50,23 @@ static const char yaml[] =
 	"  - {name: internet, port: uplink, addresses: [{address: 203.0.113.1, slices: [1]}]}\n"
 	"flows: {capacity: 4096}\n";
 
-enum side { INTERNET, SITE }; /* where the error is made */
+enum side { INTERNET, SITE }; /* the side that sends the error */
 
 struct row {
 	const char *why;
 	enum side side;
 	uint8_t type, code;
 	uint8_t proto; /* of the flow */
-	uint16_t embedded_packet; /* bytes of embedded; 0: the whole packet */
-	enum drop drop; /* DROP_NONE: is delivered */
+	uint16_t embedded_packet; /* bytes that are embedded; 0: the whole packet */
+	enum drop drop; /* DROP_NONE: it is delivered */
 	uint16_t mtu;
 	uint8_t ttl; /* of the error; 0: 64 */
-	uint32_t from, to; /* of the error; 0: a router on that side, the embedded source */
+	/* of the error; 0: a router on that side, and the source of the embedded packet */
+	uint32_t from, to;
 	struct {
-		size_t at; /* from the error's IPv4 header on; 0: nothing is overwritten */
+		size_t at; /* offset from the IPv4 header of the error; 0: nothing is overwritten */
 		uint8_t value;
-		bool mend; /* make the ICMP checksum right again */
+		bool mend; /* the ICMP checksum is corrected afterwards */
 	} poke;
 	bool no_udp_checksum;
 };
@@ -167,7 +169,7 @@ static struct frame first_packet(const struct row *row, bool madrid)
 	return f;
 }
 
-/* The packet that came out by @port; there must be one; its bytes in @raw. */
+/* Takes the packet that came out by @port, which must exist; writes its bytes to @raw. */
 static size_t take_one(struct bed *bed, const struct row *row, unsigned port, uint8_t *raw,
 		       struct frame *f)
 {
@@ -196,12 +198,12 @@ struct scene {
 	const struct row *row;
 	bool madrid;
 	struct frame in, mapped; /* the flow's first packet, inside and outside */
-	uint8_t raw[BED_FRAME_MAX]; /* the packet that will be embedded, on the wire */
+	uint8_t raw[BED_FRAME_MAX]; /* the packet that will be embedded, as on the wire */
 	size_t raw_len;
-	struct frame embedded_packet; /* the same, as the other side must see it */
+	struct frame embedded_packet; /* the same packet as the receiver of the error must see it */
 };
 
-/* Opens the flow from both sites; the error will be about one of them. */
+/* Opens the flow from both sites. The error is about the flow of one of them. */
 static void open_flows(struct scene *s)
 {
 	struct frame back, other, f = first_packet(s->row, !s->madrid);
@@ -242,7 +244,7 @@ static void mend_checksum(uint8_t *icmp, size_t len)
 	icmp[3] = (uint8_t)~sum;
 }
 
-/* The frame of the error; the embedded packet's length in @embedded. */
+/* Builds the frame of the error. Writes the length of the embedded packet to @embedded. */
 static size_t build_error(const struct scene *s, uint8_t *frame, size_t *embedded_packet)
 {
 	const struct row *row = s->row;
@@ -279,7 +281,7 @@ static size_t build_error(const struct scene *s, uint8_t *frame, size_t *embedde
 	return len;
 }
 
-/* The error as it came out at the other side, and its embedded packet. */
+/* Checks the error that came out at the other side, and its embedded packet. */
 static void check_delivered(struct scene *s, size_t embedded_packet)
 {
 	const struct row *row = s->row;
@@ -370,7 +372,7 @@ static void every_row(void **state)
 	}
 }
 
-/* An error for a port without a flow, and one about a flow of another host. */
+/* An error to a port without a flow, and one about a flow of another host. */
 static void about_nothing(void **state)
 {
 	const struct row row = {"about no flow", INTERNET, UNREACHABLE, 3, UDP};
@@ -390,7 +392,7 @@ static void about_nothing(void **state)
 	bed_destroy(s.bed);
 }
 
-/* madrid tells of a flow that only berlin has. */
+/* madrid sends an error about a flow that only berlin has. */
 static void about_another_sites(void **state)
 {
 	const struct row row = {"about another site's flow", SITE, UNREACHABLE, 3, UDP};

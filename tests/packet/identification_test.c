@@ -1,5 +1,5 @@
 /*
- * Three workers fragment packets to one server: no identification is used twice, also not by
+ * Three workers fragment packets to one server. No identification is used twice, not even by
  * different workers.
  *
  *     berlin 10.0.1.0/24 --- GRE, MTU 8000 ---+--- [ worker 0 | 1 | 2 ] uplink, MTU 1500
@@ -47,7 +47,7 @@ static void send_packet(struct bed *bed, unsigned i)
 	bed_send(bed, UNDERLAY, bytes, frame_build(&f, bytes));
 }
 
-/* Marks the identification of each first fragment. How many fragments there were. */
+/* Marks the identification of each first fragment. Returns the number of fragments. */
 static unsigned take_all(struct bed *bed, uint8_t *seen)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -76,7 +76,7 @@ static void test_no_number_comes_twice(void **state)
 		struct worker_counters c;
 
 		worker_read_counters(bed_worker(bed, w), &c);
-		/* each made some, and no more than it has numbers */
+		/* each has made some, but no more than it has numbers */
 		assert_in_range(c.fragments_made, PACKETS / 10, NUMBERS / WORKERS);
 	}
 	for (unsigned i = 0; i < NUMBERS; i++)

@@ -71,7 +71,7 @@ struct inner {
 	uint8_t ttl; /* 0: 255 */
 	bool has_key, bad_version, fragment;
 	uint16_t type; /* in the GRE header */
-	uint16_t payload; /* bytes behind it */
+	uint16_t payload; /* bytes behind the GRE header */
 };
 
 #define BY_BERLIN                                                                                  \
@@ -179,7 +179,7 @@ static size_t build_inner(const struct inner *i, uint8_t *ip)
 	return len;
 }
 
-/* Did the packet of the row come back unchanged? */
+/* Checks whether the packet of the row came back unchanged. */
 static bool play(const struct row *row)
 {
 	uint8_t inner[512], bytes[BED_FRAME_MAX];
@@ -221,7 +221,7 @@ static void every_row(void **state)
 	}
 }
 
-/* Ten at once and ten a second for each tunnel. More are not answered. */
+/* At most ten at once and ten a second are answered for each tunnel. */
 static void there_is_a_limit(void **state)
 {
 	static const struct row madrid = {
@@ -246,7 +246,7 @@ static void there_is_a_limit(void **state)
 	stop();
 }
 
-/* Protocol type 0 in the tunnel itself. */
+/* The far end's answer to our keepalive: protocol type 0. */
 static void answers_to_ours_are_counted(void **state)
 {
 	static const struct {

@@ -6,9 +6,10 @@
  *     madrid 10.0.1.0/24 --- GRE 198.51.100.20 (m1) ----------------+--- [ gateway ] --- 203.0.113.1
  *     lisbon 10.0.1.0/24 --- GRE 198.51.100.30 (l1), who comes new                       slice 16
  *
- * Berlin's host has written to the server by b1, so it has an egress port. Then one change comes, and
- * another one, which gives the numbers of what is gone to others. After each, and before each is swept,
- * a stranger writes to the port: each row is two changes, and where he gets.
+ * Berlin's host has sent to the server by b1, so it has an egress port. Two changes follow; the
+ * second one gives the ids of removed sites and tunnels to others. After each publication, and
+ * after each sweep, a stranger sends to the port. Each row is two changes, and the receiver of
+ * these packets.
  */
 #include "bed.h"
 #include "frame.h"
@@ -47,7 +48,7 @@ enum { FLOWS = 44 }; /* of the 64 ports of a slice */
 struct step {
 	const char *sites, *slices;
 	uint16_t site_ids[3], tunnel_ids[4];
-	uint32_t home; /* the outer address that a stranger gets to; 0: to nobody */
+	uint32_t home; /* outer destination of the stranger's packets; 0: they are dropped */
 };
 
 static const struct row {
@@ -84,7 +85,7 @@ static const struct row {
 };
 
 static struct bed *bed;
-static uint16_t port; /* that berlin's host has outside */
+static uint16_t port; /* egress port of berlin's host */
 
 static void write_yaml(char *yaml, size_t size, unsigned workers, const struct step *step)
 {
@@ -112,7 +113,7 @@ static void send_frame(unsigned in, const struct frame *f)
 	bed_run(bed);
 }
 
-/* What comes out of @out_port, if anything does. */
+/* Takes what comes out of @out_port, if anything. */
 static bool take(unsigned out_port, struct frame *out)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -124,7 +125,7 @@ static bool take(unsigned out_port, struct frame *out)
 	return len > 0;
 }
 
-/* Of the host with this address at any site; its egress port. */
+/* Opens a flow of the host with this address at any site. Returns its egress port. */
 static uint16_t open_flow(uint32_t remote, uint16_t sport, uint16_t dport)
 {
 	const struct frame f = {
@@ -149,7 +150,7 @@ struct expected {
 	const char *when;
 };
 
-/* Each time another one, so that each opens a flow. */
+/* Each stranger has another address, so that each opens a flow. */
 static void stranger_writes(void *arg)
 {
 	static uint16_t sport = 1000;
@@ -188,7 +189,7 @@ static void change(const struct row *row, const struct step *step)
 	stranger_writes(&expected);
 }
 
-/* A stranger, to an egress port of berlin's host. */
+/* A stranger sends to an egress port of berlin's host. */
 static void write_and_be_answered(uint16_t sport, uint32_t egress, uint16_t to)
 {
 	const struct frame f = {
@@ -224,14 +225,17 @@ static void wait_for(uint32_t seconds)
 	}
 }
 
-/* Who has berlin's number now has the same host and port, and does not get what was berlin's. */
+/*
+ * The site that has berlin's id now has a host with the same address and port. It does not get
+ * berlin's packets.
+ */
 static void check_heir(const struct row *row)
 {
 	if (open_flow(LISBON, 5000, 53) == port)
 		fail_msg("%s: another site's host has the port at once", row->why);
 }
 
-/* Berlin's host goes on by the port that it had, if that stayed, and nobody else gets his port. */
+/* Berlin's host keeps its port if the port stayed. No other host gets it. */
 static void check_owner(const struct row *row)
 {
 	bool stayed = strcmp(row->steps[0].slices, "17") != 0;
@@ -239,7 +243,7 @@ static void check_owner(const struct row *row)
 
 	if (stayed && his != port)
 		fail_msg("%s: the host has port %u, and had %u", row->why, his, port);
-	wait_for(REST + 2); /* what rests wakes, and ends nothing of his */
+	wait_for(REST + 2); /* resting ports are free now; flows of the host do not end by it */
 	for (uint16_t i = 0; i < FLOWS; i++)
 		if (open_flow(MADRID, (uint16_t)(6000 + i), 53) == his)
 			fail_msg("%s: two hosts have port %u", row->why, his);
@@ -269,8 +273,9 @@ static void run_row(const struct row *row, unsigned workers)
 }
 
 /*
- * A host has a port of each of two pools, one after the other the pool for new flows. Then one pool has
- * both addresses: who writes to either port gets to the host, and the host's answer leaves by that one.
+ * A host has a port of each of two pools, because each was the pool for new flows for a while. Then
+ * one pool has both addresses. Packets to either port get to the host, and its answers leave by the
+ * same port.
  */
 static void two_pools_become_one(void **state)
 {

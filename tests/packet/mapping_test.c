@@ -85,7 +85,7 @@ static void send_frame(unsigned port, const struct frame *f)
 	bed_run(bed);
 }
 
-/* The packet that comes out of @port, if there is one. */
+/* Takes the packet that comes out of @port, if there is one. */
 static bool take(unsigned port, struct frame *out)
 {
 	uint8_t bytes[BED_FRAME_MAX];
@@ -112,7 +112,7 @@ static struct frame packet_of(uint32_t remote, uint8_t proto, uint16_t sport)
 	};
 }
 
-/* Sends it and says how it left; false: it was refused, perhaps with an ICMP error. */
+/* Sends @in; @out is the packet that left. False: it was refused. */
 static bool leaves(const struct frame *f, struct frame *out)
 {
 	send_frame(UNDERLAY, f);
@@ -159,7 +159,7 @@ static void ports_depend_on_the_destination(void **state)
 
 	start(DEPENDENT, 1, 1);
 	open_three(out);
-	/* chosen at random, one by one: with this seed they are not all the same */
+	/* ports are random: with this seed they differ */
 	assert_true(out[0].sport != out[1].sport || out[0].sport != out[2].sport);
 	stop();
 }
@@ -173,13 +173,13 @@ static void equal_endpoints_of_two_sites_are_two(void **state)
 	assert_true(leaves(&berlin, &a));
 	assert_true(leaves(&madrid, &b));
 	assert_int_not_equal(a.sport, b.sport);
-	madrid.dst = SERVER + 1; /* not even towards another destination */
+	madrid.dst = SERVER + 1; /* not even towards another server */
 	assert_true(leaves(&madrid, &b));
 	assert_int_not_equal(a.sport, b.sport);
 	stop();
 }
 
-/* How many of @n source ports of a site's host get out, each towards a server of its own. */
+/* Sends from @n source ports of a site's host, each to another server. Returns how many leave. */
 static unsigned open_from(uint32_t remote, uint8_t proto, uint32_t first_server, unsigned n)
 {
 	struct frame f = packet_of(remote, proto, 0), out;
@@ -206,15 +206,13 @@ static uint64_t drops(enum drop reason)
 	return bed_counters(bed).drops[reason];
 }
 
-/* Dropped under that reason, or answered by ICMP. */
+/* The packet must be dropped under that reason, or answered by ICMP. */
 static uint64_t exhausted(void)
 {
 	return drops(DROP_EGRESS_EXHAUSTED) + bed_counters(bed).answers[ANSWER_EXHAUSTED];
 }
 
-/*
- * Exhausted means that no port is left; an endpoint that has one may still send to any destination.
- */
+/* If no port is left, an endpoint that has one may still send to any destination. */
 static void no_port_is_shared(void **state)
 {
 	start_sites(1, INDEPENDENT, 1, 1);
@@ -232,7 +230,7 @@ static void some_ports_are_kept_for_others(void **state)
 
 	start(INDEPENDENT, 1, 1);
 	taken = open_many(UDP, SERVER, 2 * PORTS);
-	/* while it had less than its share it may have come into the reserve */
+	/* below its share it may have used the reserve */
 	assert_in_range(taken, PORTS - RESERVE, PORTS - 1);
 	assert_int_equal(open_from(MADRID, UDP, SERVER, PORTS), PORTS - taken);
 	stop();
@@ -275,7 +273,9 @@ static void a_mapping_ends_with_its_last_flow(void **state)
 	stop();
 }
 
-/* A flow keeps the mapping of its endpoint although the first one is over (RFC 4787 REQ-6). */
+/*
+ * A second flow keeps the mapping of its endpoint when the first flow has ended (RFC 4787 REQ-6).
+ */
 static void a_mapping_lives_while_any_flow_does(void **state)
 {
 	struct frame f = packet_of(BERLIN, UDP, 5000), first, out;
@@ -299,7 +299,7 @@ static void only_who_was_asked_may_answer(void **state)
 {
 	static const struct {
 		const char *why;
-		uint32_t address; /* off the server's */
+		uint32_t address; /* offset from the server's address */
 		uint16_t port;
 		bool in;
 	} rows[] = {

@@ -60,10 +60,10 @@ struct row {
 	enum branch site;
 	enum way dir;
 	uint8_t proto;
-	uint16_t size; /* of the packet, IPv4 header included */
+	uint16_t size; /* of the packet, with its IPv4 header */
 	bool df;
-	unsigned fragments; /* that leave; 0: it is answered */
-	uint16_t mtu; /* no fragment is larger; what the answer names */
+	unsigned fragments; /* fragments that leave; 0: the packet is answered */
+	uint16_t mtu; /* upper bound of the fragments, or the MTU in the answer */
 	bool no_udp_checksum;
 };
 
@@ -142,7 +142,7 @@ static struct frame site_frame(const struct row *row)
 	};
 }
 
-/* Opens the flow with a small packet; the packet that its answer would be. */
+/* Opens the flow with a small packet. Returns the packet that its answer would be. */
 static struct frame open_flow(struct bed *bed, const struct row *row)
 {
 	struct frame f = site_frame(row), mapped;
@@ -188,12 +188,12 @@ static void check_answer(struct bed *bed, const struct row *row)
 
 static struct fragments fragments;
 
-static void check_pieces(struct bed *bed, const struct row *row, const struct frame *in)
+static void check_fragments(struct bed *bed, const struct row *row, const struct frame *in)
 {
 	struct frame out;
 	const char *why;
 
-	if (!pieces_take(bed, row->dir == OUT ? UPLINK : UNDERLAY, &fragments, &out, &why))
+	if (!fragments_take(bed, row->dir == OUT ? UPLINK : UNDERLAY, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
 	if (fragments.n != row->fragments || fragments.largest > row->mtu)
 		fail_msg("%s: %u fragments, the largest of %zu bytes", row->why, fragments.n,
@@ -228,7 +228,7 @@ static void check_row(const struct row *row)
 	if (row->fragments == 0)
 		check_answer(bed, row);
 	else
-		check_pieces(bed, row, &f);
+		check_fragments(bed, row, &f);
 	after = bed_counters(bed);
 	assert_int_equal(after.fragments_made - before.fragments_made,
 			 row->fragments == 0 ? 0 : row->fragments - 1);
@@ -243,7 +243,7 @@ static void every_row(void **state)
 		check_row(&rows[i]);
 }
 
-/* All sizes around each border: nothing is lost, and no fragment is too large. */
+/* All sizes around each limit: nothing is lost, and no fragment is too large. */
 static void every_size(void **state)
 {
 	struct row row = {"every size", large, MADRID, IN, UDP};
@@ -257,7 +257,7 @@ static void every_size(void **state)
 		row.fragments = row.size <= 576 ? 1 : (row.size - 20u + 551) / 552;
 		bed_send(bed, UPLINK, frame, frame_build(&back, frame));
 		bed_run(bed);
-		check_pieces(bed, &row, &back);
+		check_fragments(bed, &row, &back);
 	}
 	bed_check(bed);
 	bed_destroy(bed);
@@ -277,7 +277,7 @@ static void identifications_differ(void **state)
 	for (unsigned i = 0; i < 1000; i++) {
 		bed_send(bed, UNDERLAY, frame, frame_build(&f, frame));
 		bed_run(bed);
-		check_pieces(bed, &row, &f);
+		check_fragments(bed, &row, &f);
 		assert_false(seen[fragments.id]);
 		seen[fragments.id] = true;
 	}
@@ -285,7 +285,7 @@ static void identifications_differ(void **state)
 	bed_destroy(bed);
 }
 
-/* The underlay gets narrower and wide again while a flow lives. */
+/* The MTU of the underlay becomes smaller and larger again while a flow is open. */
 static void an_underlay_gets_narrow(void **state)
 {
 	static const struct {
@@ -315,7 +315,7 @@ static void an_underlay_gets_narrow(void **state)
 		if (row.fragments == 0)
 			check_answer(bed, &row);
 		else
-			check_pieces(bed, &row, &back);
+			check_fragments(bed, &row, &back);
 	}
 	bed_check(bed);
 	bed_destroy(bed);
@@ -386,13 +386,13 @@ static void a_path_gets_narrow(void **state)
 		if (row.fragments == 0)
 			check_answer(bed, &row);
 		else
-			check_pieces(bed, &row, &back);
+			check_fragments(bed, &row, &back);
 	}
 	bed_check(bed);
 	bed_destroy(bed);
 }
 
-/* A SYN is bound by the narrower of both ports. */
+/* The smaller MTU of both ports limits the MSS of a SYN. */
 static void mss_fits_narrow_ports(void **state)
 {
 	static const struct {
@@ -419,7 +419,7 @@ static void mss_fits_narrow_ports(void **state)
 	bed_destroy(bed);
 }
 
-/* A SYN shows it, too. */
+/* The MSS of a SYN follows it, too. */
 static void mss_fits_a_narrow_path(void **state)
 {
 	const struct row row = {"mss", usual, BERLIN, OUT, TCP};

@@ -81,7 +81,7 @@ static void put(struct frame f, uint16_t sport)
 	bed_run(bed);
 }
 
-/* Last byte of the Ethernet address that the next frame went to; -1: there is none. */
+/* Last byte of the destination Ethernet address of the next frame; -1: there is no frame. */
 static int went_to(unsigned port)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -104,10 +104,10 @@ static void test_flows_follow(void **state)
 		put(*families[i], 1000);
 		assert_int_equal(went_to(UPLINK), NEIGHBOUR ^ 0xff);
 	}
-	assert_int_equal(bed_counters(bed).flows, 2); /* the same ones */
+	assert_int_equal(bed_counters(bed).flows, 2); /* no new flow was opened */
 }
 
-/* Too large for the old neighbour and the new one: answered with too big. */
+/* Packets that are too large for the old and the new neighbour are answered with too big. */
 static void test_too_big_all_the_same(void **state)
 {
 	struct frame large = four;
@@ -130,7 +130,7 @@ static const struct {
 	const char *why;
 	uint16_t verdict;
 	int answer; /* -1: none */
-	enum drop drop; /* if it is not answered */
+	enum drop drop; /* reason if it is not answered */
 	uint8_t code, code6;
 } rows[] = {
 	{ "no route",         NEXTHOP_NONE,         ANSWER_UNREACHABLE,       0, 0, 0 },
@@ -217,7 +217,7 @@ static void test_census(void **state)
 	}
 	take_census(&c);
 	assert_true(has(&c, bed_neighbour(UPLINK, false)));
-	assert_true(has(&c, 1)); /* the tunnel by which they came */
+	assert_true(has(&c, 1)); /* their on-ramp */
 	assert_false(has(&c, bed_neighbour(UPLINK, true)));
 	bed_move(bed, BED_ANOTHER);
 	take_census(&c);
@@ -241,7 +241,7 @@ static void test_census_without_what_rests(void **state)
 	}
 	while (went_to(UPLINK) >= 0)
 		;
-	worker_advance_clock(bed_worker(bed, 0), 400); /* longer than any of UDP */
+	worker_advance_clock(bed_worker(bed, 0), 400); /* longer than any UDP timeout */
 	for (unsigned i = 0; i < 10; i++)
 		worker_turn(bed_worker(bed, 0));
 	assert_int_equal(bed_counters(bed).flows_ended, 40);
@@ -253,7 +253,10 @@ static void test_census_without_what_rests(void **state)
 	assert_int_equal(worker_take_wanted(bed_worker(bed, 0), wanted, CONTEXT_WANTED_MAX), 0);
 }
 
-/* A SYN goes out; its answer comes back after routes have moved to @to. The MSS of the answer. */
+/*
+ * A SYN leaves. Its answer comes back after routes have moved to @to. Returns the MSS of the
+ * answer.
+ */
 static uint16_t answered_mss(const struct frame *family, int to)
 {
 	struct frame syn = *family, out, back;

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 enum { UNDERLAY = PARCEL_UNDERLAY, UPLINK = PARCEL_UPLINK, LIFE_S = PARCEL_LIFE_S };
-enum { UDP = 17, ICMP6 = 58, OPTIONS = 60, CUTS_MAX = 6 };
+enum { UDP = 17, ICMP6 = 58, OPTIONS = 60, ARRIVALS_MAX = 6 };
 
 static const char yaml[] = PARCEL_YAML("flows: {capacity: 4096}\n");
 static const char four_workers[] = PARCEL_YAML("flows: {capacity: 4096}\nworkers: 4\n");
@@ -24,13 +24,14 @@ enum change { AS_IS, STRANGER, NOT_GRE, WITH_OPTIONS, LATER_IS_UDP };
 
 struct row {
 	const char *why;
-	bool six; /* what is inside, of @size bytes */
+	bool six; /* family of the inner packet of @size bytes */
 	size_t size;
-	struct fragment cuts[CUTS_MAX]; /* as they arrive: bytes behind the outer IPv6 header */
-	unsigned fragments; /* that leave by the uplink */
-	enum drop drop; /* of what was dropped at once, */
-	unsigned dropped; /* so many */
-	unsigned held; /* still wait, and are dropped as fragment_timeout; nobody is told */
+	/* in the order of arrival: bytes behind the outer IPv6 header */
+	struct fragment arrivals[ARRIVALS_MAX];
+	unsigned fragments; /* fragments that leave by the uplink */
+	enum drop drop; /* why packets were dropped at once, */
+	unsigned dropped; /* and how many */
+	unsigned held; /* wait, and are dropped as fragment_timeout later, without an ICMP error */
 	enum change change;
 };
 
@@ -80,15 +81,15 @@ static void make_parcel(const struct row *row, struct frame *f)
 	parcel_size(f, row->size);
 	parcel_pack(&parcel, f, TUNNEL);
 	if (row->change == NOT_GRE)
-		parcel.whole[6] = UDP;
+		parcel.packet[6] = UDP;
 }
 
-static void send_cut(struct bed *bed, const struct row *row, const struct fragment *cut)
+static void send_arrival(struct bed *bed, const struct row *row, const struct fragment *arrival)
 {
 	uint8_t packet[BED_FRAME_MAX];
-	size_t len = parcel_cut(&parcel, cut->at, cut->end, packet);
+	size_t len = parcel_fragment(&parcel, arrival->at, arrival->end, packet);
 
-	if (row->change == LATER_IS_UDP && cut->at > 0)
+	if (row->change == LATER_IS_UDP && arrival->at > 0)
 		packet[40] = UDP;
 	parcel_put(bed, &parcel, packet, len);
 }
@@ -104,7 +105,7 @@ static void check_out(struct bed *bed, const struct row *row, const struct frame
 			fail_msg("%s: something went on", row->why);
 		return;
 	}
-	if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
+	if (!fragments_take(bed, UPLINK, &fragments, &out, &why))
 		fail_msg("%s: %s", row->why, why);
 	if (fragments.n != row->fragments)
 		fail_msg("%s: %u fragments", row->why, fragments.n);
@@ -134,8 +135,8 @@ static void every_row(void **state)
 		unsigned answers;
 
 		make_parcel(&rows[i], &f);
-		for (unsigned k = 0; k < CUTS_MAX && rows[i].cuts[k].end != 0; k++)
-			send_cut(bed, &rows[i], &rows[i].cuts[k]);
+		for (unsigned k = 0; k < ARRIVALS_MAX && rows[i].arrivals[k].end != 0; k++)
+			send_arrival(bed, &rows[i], &rows[i].arrivals[k]);
 		check_out(bed, &rows[i], &f);
 		check_counters(bed, &rows[i]);
 		answers = bed_counters(bed).answers[ANSWER_TOO_BIG];
@@ -145,10 +146,7 @@ static void every_row(void **state)
 	}
 }
 
-/*
- * Fragments inside fragments: the tunnel's packets are fragmented, and their inner packets are
- * fragments.
- */
+/* The tunnel packets are fragmented, and their inner packets are fragments, too. */
 static void both_at_once(void **state)
 {
 	for (unsigned six = 0; six < 2; six++) {
@@ -163,15 +161,15 @@ static void both_at_once(void **state)
 		     at += 1000) {
 			uint8_t packet[BED_FRAME_MAX], bytes[BED_FRAME_MAX];
 			size_t end = at + 1000 < total ? at + 1000 : total;
-			size_t len = parcel_cut(&inner, at, end, packet);
+			size_t len = parcel_fragment(&inner, at, end, packet);
 
 			parcel_pack(&parcel, &f, TUNNEL);
 			parcel.len = frame_wrap(&f, packet, len, bytes) - 14;
-			memcpy(parcel.whole, bytes + 14, parcel.len);
+			memcpy(parcel.packet, bytes + 14, parcel.len);
 			parcel.id = (uint32_t)at;
 			parcel_send(bed, &parcel, 600);
 		}
-		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
+		if (!fragments_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("%s", why);
 		assert_int_equal(out.token, f.token);
 		assert_int_equal(bed_counters(bed).fragments_joined, 1 + 1 + 1);
@@ -180,7 +178,7 @@ static void both_at_once(void **state)
 	}
 }
 
-/* Fragments come to each of four workers in turn; IPv6 flows may not even be wanted. */
+/* Fragments arrive at four workers in turn; also without a table for IPv6 flows. */
 static void with_four_workers(const char *text, bool both)
 {
 	struct bed *bed = bed_create(text, 1);
@@ -195,7 +193,7 @@ static void with_four_workers(const char *text, bool both)
 		parcel_pack(&parcel, &f, TUNNEL);
 		parcel.id = i;
 		parcel_send(bed, &parcel, 256);
-		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
+		if (!fragments_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.payload, f.payload);
@@ -212,8 +210,8 @@ static void several_workers(void **state)
 }
 
 /*
- * If no IPv6 is forwarded, a fragment of an IPv6 packet is not held, also if it came in fragments
- * itself.
+ * If no IPv6 is forwarded, a fragment of an inner IPv6 packet is not held, even if its tunnel
+ * packet came in fragments.
  */
 static void without_ipv6_flows(void **state)
 {
@@ -225,10 +223,10 @@ static void without_ipv6_flows(void **state)
 
 	parcel_size(&f, 2000);
 	parcel_pack(&inner, &f, SITE);
-	len = parcel_cut(&inner, 0, 1000, packet);
+	len = parcel_fragment(&inner, 0, 1000, packet);
 	parcel_pack(&parcel, &f, TUNNEL);
 	parcel.len = frame_wrap(&f, packet, len, bytes) - 14;
-	memcpy(parcel.whole, bytes + 14, parcel.len);
+	memcpy(parcel.packet, bytes + 14, parcel.len);
 	parcel_send(bed, &parcel, 600);
 	bed_expect_drops(bed, "an IPv6 fragment in fragments", DROP_NO_IPV6, 1);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
@@ -253,19 +251,19 @@ static void strangers_leave_room(void **state)
 		f.token = i;
 		parcel_pack(&waiting[i], &f, SITE);
 		waiting[i].id = i;
-		parcel_send_piece(bed, &waiting[i], 0, 504);
+		parcel_send_fragment(bed, &waiting[i], 0, 504);
 	}
 	f = parcel_from_porto(UDP, false);
 	parcel_size(&f, 1020);
 	parcel_pack(&parcel, &f, TUNNEL);
 	for (unsigned i = 0; i < 1000; i++) {
-		parcel.whole[SOURCE + 14] = (uint8_t)(1 + i / 256);
-		parcel.whole[SOURCE + 15] = (uint8_t)i;
-		parcel_send_piece(bed, &parcel, 0, 504);
+		parcel.packet[SOURCE + 14] = (uint8_t)(1 + i / 256);
+		parcel.packet[SOURCE + 15] = (uint8_t)i;
+		parcel_send_fragment(bed, &parcel, 0, 504);
 	}
 	for (unsigned i = 0; i < WAITING; i++) {
-		parcel_send_piece(bed, &waiting[i], 504, 1000);
-		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
+		parcel_send_fragment(bed, &waiting[i], 504, 1000);
+		if (!fragments_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 	}

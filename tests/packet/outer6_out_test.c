@@ -1,6 +1,5 @@
 /*
- * Tunnels over IPv6: the outer headers of packets that go into one, and how large these packets may
- * be.
+ * Tunnels over IPv6: the outer headers of packets into a tunnel, and how large such packets may be.
  *
  *     berlin 10.0.1.0/24 --- GRE 2001:db8:f::10, no key --+
  *     madrid 10.0.1.0/24 --- GRE 2001:db8:f::20, key 7 ---+--- 2001:db8:f::1 [ gateway ] uplink
@@ -65,7 +64,7 @@ static const char yaml[] =
 #define UDP6_TO_SERVER                                                                             \
 	.six = true, .src6 = HOST6, .dst6 = SERVER6, .sport = 5000, .dport = 53, .proto = UDP
 
-/* Sends @in by @at and reads the packet that came out by @to; there must be one. */
+/* Sends @in by @at and parses the packet that came out by @to, which must exist. */
 static void pass(struct bed *bed, const struct frame *in, unsigned at, unsigned to,
 		 struct frame *out)
 {
@@ -135,7 +134,7 @@ static void each_home_by_its_headers(void **state)
 
 enum { FLOWS = 400, LABELS = 1 << 20 };
 
-/* RFC 6438: one label for all packets of a flow, others for others. */
+/* RFC 6438: all packets of a flow have one flow label; other flows have others. */
 static void label_of_a_flow(bool six)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -175,7 +174,7 @@ static void labels(void **state)
 	label_of_a_flow(true);
 }
 
-/* The gateway's own errors have the label of the flow that they are about. */
+/* ICMP errors of the gateway have the flow label of the flow that they are about. */
 static void label_of_answers(bool six)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -212,9 +211,9 @@ static void labels_of_answers(void **state)
  * A packet that is fragmented before encapsulation: each fragment has outer headers and the flow's
  * label.
  */
-static void pieces_have_the_label(void **state)
+static void fragments_have_the_label(void **state)
 {
-	struct frame first = {FROM_BERLIN, UDP_TO_SERVER}, mapped, back, out, whole;
+	struct frame first = {FROM_BERLIN, UDP_TO_SERVER}, mapped, back, out, reassembled;
 	struct bed *bed = bed_create(yaml, 1);
 	uint8_t raw[BED_FRAME_MAX];
 	struct fragments fragments;
@@ -226,12 +225,12 @@ static void pieces_have_the_label(void **state)
 	back.payload = 1456 - 28 + 1;
 	bed_send(bed, UPLINK, raw, frame_build(&back, raw));
 	bed_run(bed);
-	if (!pieces_take(bed, UNDERLAY, &fragments, &whole, &why))
+	if (!fragments_take(bed, UNDERLAY, &fragments, &reassembled, &why))
 		fail_msg("fragments with a wrong %s", why);
 	assert_int_equal(fragments.n, 2);
 	assert_true(fragments.largest <= 1456);
 	assert_int_equal(fragments.first.outer_label, out.outer_label);
-	assert_int_equal(whole.payload, 1456 - 28 + 1);
+	assert_int_equal(reassembled.payload, 1456 - 28 + 1);
 	bed_check(bed);
 	bed_destroy(bed);
 }
@@ -302,9 +301,12 @@ static void sizes_of_ipv6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_home_by_its_headers), cmocka_unit_test(labels),
-		cmocka_unit_test(labels_of_answers),	    cmocka_unit_test(pieces_have_the_label),
-		cmocka_unit_test(sizes_follow_the_tunnel),  cmocka_unit_test(sizes_of_ipv6),
+		cmocka_unit_test(each_home_by_its_headers),
+		cmocka_unit_test(labels),
+		cmocka_unit_test(labels_of_answers),
+		cmocka_unit_test(fragments_have_the_label),
+		cmocka_unit_test(sizes_follow_the_tunnel),
+		cmocka_unit_test(sizes_of_ipv6),
 	};
 
 	return cmocka_run_group_tests_name("outer6_out", tests, NULL, NULL);

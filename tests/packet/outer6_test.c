@@ -84,13 +84,13 @@ struct row {
 	const char *why;
 	struct frame frame;
 	size_t cut; /* bytes taken off the end */
-	size_t pad; /* bytes put there */
+	size_t pad; /* bytes added at the end */
 	struct {
 		size_t at;
 		uint8_t value;
 	} poke; /* at 0: nothing is overwritten */
-	enum drop drop; /* DROP_NONE: goes out */
-	int answer; /* 1 + enum answer: goes back as this; 0: goes on */
+	enum drop drop; /* DROP_NONE: it leaves */
+	int answer; /* 1 + enum answer: it is answered by this; 0: it is not answered */
 };
 
 #define ANSWERED(a) (1 + ANSWER_##a)
@@ -375,7 +375,7 @@ static void every_row(void **state)
 	}
 }
 
-/* Sends @in by @at and reads the packet that came out by @to; there must be one. */
+/* Sends @in by @at and parses the packet that came out by @to, which must exist. */
 static void pass(struct bed *bed, const struct frame *in, unsigned at, unsigned to,
 		 struct frame *out)
 {
@@ -391,7 +391,7 @@ static void pass(struct bed *bed, const struct frame *in, unsigned at, unsigned 
 		fail_msg("came out with a wrong %s", why);
 }
 
-/* Requests for the tunnel's end are answered; on ports without a kernel nobody else would do it. */
+/* Requests for the tunnel's end are answered: on ports without a kernel nothing else does. */
 static void neighbours_find_the_end(void **state)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /*
- * The outer header: what is copied to it from the inner packet, and back from it.
+ * The outer header: what is copied to it from the inner packet, and from it to the inner packet.
  *
  *     berlin --- GRE, as it comes: DF, TTL 64 ------------------+
  *     madrid --- GRE, outer-df: false, outer-ttl: 9 ------------+--- [ gateway ] --- uplink
@@ -18,7 +18,7 @@
 #define GATEWAY IP(198, 51, 100, 1)
 #define BERLIN IP(198, 51, 100, 10)
 #define MADRID IP(198, 51, 100, 20)
-#define PARIS IP(198, 51, 100, 30) /* by its tunnel, which is over IPv6 */
+#define PARIS IP(198, 51, 100, 30) /* the outer address in the model; its tunnel is over IPv6 */
 #define GATEWAY6 IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)
 #define PARIS6 IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 0x30)
 #define HOST IP(10, 0, 1, 10)
@@ -70,7 +70,9 @@ static struct frame from(uint32_t site, enum family family, uint8_t tos, uint8_t
 	};
 }
 
-/* Sends one packet; the packet that came out by @to, its bytes in @raw. False: none. */
+/*
+ * Sends a packet and parses the one that came out by @to; its bytes are in @raw. False: none came.
+ */
 static bool pass(struct bed *bed, const struct frame *in, unsigned at, unsigned to, uint8_t *raw,
 		 struct frame *out)
 {
@@ -148,7 +150,7 @@ static void check_congestion(uint32_t site, enum family family)
 	bed_destroy(bed);
 }
 
-/* The same of IPv4 and of IPv6 packets, inside and outside. */
+/* The same for inner and outer packets of both families. */
 static void congestion_comes_out(void **state)
 {
 	check_congestion(BERLIN, FOUR);
@@ -191,7 +193,9 @@ static void check_tos(enum family family)
 	}
 }
 
-/* Every TOS byte, or traffic class, goes in, DSCP and ECN, and stands outside as well as inside. */
+/*
+ * Every value of TOS or traffic class, DSCP and ECN, must be in the inner and in the outer header.
+ */
 static void tos_goes_in(void **state)
 {
 	check_tos(FOUR);

@@ -84,16 +84,16 @@ void parcel_size(struct frame *f, size_t size)
 
 void parcel_pack(struct parcel *parcel, const struct frame *f, enum whence from)
 {
-	static uint8_t bytes[PIECES_PACKET_MAX + 64];
+	static uint8_t bytes[FRAGMENTS_PACKET_MAX + 64];
 
 	parcel->around = *f;
 	parcel->port = from == INTERNET ? PARCEL_UPLINK : PARCEL_UNDERLAY;
 	parcel->id = 0x5151;
-	parcel->len = frame_build_inner(f, parcel->whole);
+	parcel->len = frame_build_inner(f, parcel->packet);
 	if (from != TUNNEL)
 		return;
-	parcel->len = frame_wrap(f, parcel->whole, parcel->len, bytes) - 14;
-	memcpy(parcel->whole, bytes + 14, parcel->len);
+	parcel->len = frame_wrap(f, parcel->packet, parcel->len, bytes) - 14;
+	memcpy(parcel->packet, bytes + 14, parcel->len);
 	parcel->around.outer_dst = 0;
 	parcel->around.outer_six = false;
 	parcel->around.six = f->outer_six;
@@ -101,21 +101,21 @@ void parcel_pack(struct parcel *parcel, const struct frame *f, enum whence from)
 
 static bool is_six(const struct parcel *parcel)
 {
-	return parcel->whole[0] >> 4 == 6;
+	return parcel->packet[0] >> 4 == 6;
 }
 
 size_t parcel_front(const struct parcel *parcel)
 {
-	return is_six(parcel) ? pieces6_front(parcel->whole) : 20;
+	return is_six(parcel) ? fragment6_front(parcel->packet) : 20;
 }
 
-size_t parcel_cut(const struct parcel *parcel, size_t at, size_t end, uint8_t *packet)
+size_t parcel_fragment(const struct parcel *parcel, size_t at, size_t end, uint8_t *packet)
 {
 	const struct fragment fragment = {at, end};
 
 	if (is_six(parcel))
-		return pieces6_cut(parcel->whole, parcel->len, &fragment, parcel->id, packet);
-	return pieces_cut(parcel->whole, parcel->len, &fragment, (uint16_t)parcel->id, packet);
+		return fragment6_make(parcel->packet, parcel->len, &fragment, parcel->id, packet);
+	return fragment4_make(parcel->packet, parcel->len, &fragment, (uint16_t)parcel->id, packet);
 }
 
 void parcel_put(struct bed *bed, const struct parcel *parcel, const uint8_t *packet, size_t len)
@@ -126,11 +126,11 @@ void parcel_put(struct bed *bed, const struct parcel *parcel, const uint8_t *pac
 	bed_run(bed);
 }
 
-void parcel_send_piece(struct bed *bed, const struct parcel *parcel, size_t at, size_t end)
+void parcel_send_fragment(struct bed *bed, const struct parcel *parcel, size_t at, size_t end)
 {
 	uint8_t packet[BED_FRAME_MAX];
 
-	parcel_put(bed, parcel, packet, parcel_cut(parcel, at, end, packet));
+	parcel_put(bed, parcel, packet, parcel_fragment(parcel, at, end, packet));
 }
 
 void parcel_send(struct bed *bed, const struct parcel *parcel, size_t size)
@@ -138,5 +138,5 @@ void parcel_send(struct bed *bed, const struct parcel *parcel, size_t size)
 	size_t total = parcel->len - parcel_front(parcel);
 
 	for (size_t at = 0; at < total; at += size)
-		parcel_send_piece(bed, parcel, at, at + size < total ? at + size : total);
+		parcel_send_fragment(bed, parcel, at, at + size < total ? at + size : total);
 }

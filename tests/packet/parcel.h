@@ -27,7 +27,7 @@
 #define PARCEL_PORTO6 IP6(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 0x10)
 #define PARCEL_EGRESS6 IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1)
 
-/* @more: settings of one's own, whole lines. */
+/* @more: more settings, whole lines. */
 #define PARCEL_NETWORK(more, more_addresses)                                                       \
 	more "ports:\n"                                                                            \
 	     "  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"           \
@@ -50,17 +50,19 @@
 	     "[1]}" more_addresses "]}\n"
 
 #define PARCEL_YAML(more) PARCEL_NETWORK(more, ", {address: '2001:db8:1::1', slices: [1]}")
-#define PARCEL_YAML_NO_IPV6(more) PARCEL_NETWORK(more, "") /* nowhere to leave: no flows of it */
+/* without an IPv6 egress address: no IPv6 flows */
+#define PARCEL_YAML_NO_IPV6(more) PARCEL_NETWORK(more, "")
 
 enum { PARCEL_UNDERLAY, PARCEL_UPLINK }; /* ports */
 enum { PARCEL_LIFE_S = 5, PARCEL_PER_SITE = 16, PARCEL_ALL = 64 }; /* docs/odd-packets.md */
 
-enum whence { SITE, INTERNET, TUNNEL }; /* TUNNEL: the tunnel's own packet is cut, not the inner */
+/* TUNNEL: the tunnel packet is fragmented, not the inner one */
+enum whence { SITE, INTERNET, TUNNEL };
 
 struct parcel {
-	uint8_t whole[PIECES_PACKET_MAX]; /* what is cut, */
+	uint8_t packet[FRAGMENTS_PACKET_MAX]; /* the packet that is fragmented, */
 	size_t len;
-	struct frame around; /* and what is put around each fragment */
+	struct frame around; /* and the outer headers of each fragment */
 	unsigned port;
 	uint32_t id;
 };
@@ -71,26 +73,26 @@ struct frame parcel_from_site(uint8_t proto, bool madrid, bool six);
 /* The same from porto, whose tunnel is over IPv6. */
 struct frame parcel_from_porto(uint8_t proto, bool six);
 
-/* The answer to @first, which is sent and opens the flow. */
+/* Sends @first, which opens a flow. Returns the answer to it. */
 struct frame parcel_answer_to(struct bed *bed, const struct frame *first);
 
-/* Gives @f the payload with which its packet, the one inside the tunnel, has @size bytes. */
+/* Sets the payload of @f so that its inner packet has @size bytes. */
 void parcel_size(struct frame *f, size_t size);
 
-/* Makes the parcel of @f, with an identification that is always the same. */
+/* Makes the parcel of @f. Its identification is always the same. */
 void parcel_pack(struct parcel *parcel, const struct frame *f, enum whence from);
 
-/* Bytes of the whole in front of what is cut. */
+/* The length of the headers that are not fragmented. */
 size_t parcel_front(const struct parcel *parcel);
 
-/* Writes the fragment that holds bytes @at to @end of what is cut; returns its length. */
-size_t parcel_cut(const struct parcel *parcel, size_t at, size_t end, uint8_t *packet);
+/* Writes the fragment that holds bytes @at to @end. Returns its length. */
+size_t parcel_fragment(const struct parcel *parcel, size_t at, size_t end, uint8_t *packet);
 
-/* Sends @packet the parcel's way, and lets the workers do what there is to do. */
+/* Sends @packet by the parcel's port, with its outer headers, and runs the workers. */
 void parcel_put(struct bed *bed, const struct parcel *parcel, const uint8_t *packet, size_t len);
 
-/* Both. */
-void parcel_send_piece(struct bed *bed, const struct parcel *parcel, size_t at, size_t end);
+/* Does both. */
+void parcel_send_fragment(struct bed *bed, const struct parcel *parcel, size_t at, size_t end);
 
-/* All of it, in order, in fragments of @size bytes. */
+/* Sends the whole parcel, in order, in fragments of @size bytes. */
 void parcel_send(struct bed *bed, const struct parcel *parcel, size_t size);

@@ -1,5 +1,5 @@
 /*
- * A neighbour that leaves checksums undone, as a veth does: packets leave the gateway with right
+ * A neighbour sends partial checksums, as a veth does. Packets leave the gateway with correct
  * checksums, in both directions and both families, also inside tunnels. The port counts them.
  */
 #include "parcel.h"
@@ -94,7 +94,10 @@ static void test_rows_of_two_workers(void **state)
 	check_all(PARCEL_YAML("flows: {capacity: 4096}\nworkers: 2\n"));
 }
 
-/* Sends so many, every other one undone, as one burst. How many of them left right. */
+/*
+ * Sends @n packets as one burst, every other one with a partial checksum. Returns how many left
+ * with a correct one.
+ */
 static unsigned count_right(struct bed *bed, unsigned n)
 {
 	struct frame f = parcel_from_site(UDP, false, false);
@@ -113,13 +116,14 @@ static unsigned count_right(struct bed *bed, unsigned n)
 	return right;
 }
 
-/* One packet of a burst is looked at; once one was found, all are, for a while. */
+/* One packet of each burst is checked. After one was found, all packets are checked for a while. */
 static void test_found_once_looked_at_always(void **state)
 {
 	struct bed *bed = bed_create(PARCEL_YAML("flows: {capacity: 4096}\n"), 1);
 	struct frame f = parcel_from_site(UDP, false, false);
 
-	assert_int_equal(count_right(bed, BURST), BURST / 2); /* the first of it was right */
+	/* the first packet of the burst, which is checked, was correct */
+	assert_int_equal(count_right(bed, BURST), BURST / 2);
 	f.partial = true;
 	send_frame(bed, PARCEL_UNDERLAY, &f);
 	bed_run(bed);

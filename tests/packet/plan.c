@@ -1,7 +1,7 @@
 /*
  * Plans: see plan.h.
  *
- * Changes need not make sense to an operator: everything that the configuration allows may happen.
+ * Changes need not make sense to an operator: anything that the configuration allows may happen.
  */
 #include "plan.h"
 
@@ -28,7 +28,7 @@ uint32_t plan_random(uint64_t *state, uint32_t below)
 	return (uint32_t)((z ^ z >> 31) % below);
 }
 
-/* Ids that are taken now. */
+/* The ids that are in use. */
 struct taken {
 	bool sites[PLAN_IDS], tunnels[PLAN_IDS];
 };
@@ -168,7 +168,7 @@ static bool has_address(const struct plan *p, uint8_t last, bool six)
 	return false;
 }
 
-/* An endpoint-independent pool has no IPv6. */
+/* An endpoint-independent pool has no IPv6 addresses. */
 static void add_address(struct plan *p, struct plan_pool *pool, uint64_t *random)
 {
 	struct plan_address a = {
@@ -408,7 +408,7 @@ char *plan_write(const struct plan *p)
 	return text;
 }
 
-/* Tunnels that are gone, and where their flows go on. */
+/* The removed tunnels, and the tunnels that take over their flows. */
 static size_t find_retired(const struct plan *before, const struct plan *after,
 			   struct retired_tunnel *retired)
 {

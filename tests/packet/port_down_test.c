@@ -1,6 +1,6 @@
 /*
- * A port whose interface is gone: workers stop using it, every packet for it is counted as
- * port_down, and when the interface is back the same flows go on.
+ * The interface of a port disappears. Workers stop using the port, and every packet for it is
+ * counted as port_down. When the interface is back, the same flows go on.
  *
  *     berlin 10.0.1.0/24 --- GRE, a queue for each worker ---+--- [ workers ] uplink
  *
@@ -100,7 +100,7 @@ static void check(unsigned workers)
 	assert_int_equal(c.drops[DROP_PORT_DOWN], FLOWS);
 	assert_int_equal(c.handed_out, c.handed_in);
 
-	send_all(bed, LARGE); /* leaves in two fragments each: both are lost */
+	send_all(bed, LARGE); /* each would leave in two fragments: both are lost */
 	assert_int_equal(take_all(bed), 0);
 	c = bed_counters(bed);
 	assert_int_equal(c.drops[DROP_PORT_DOWN], 3 * FLOWS);
@@ -110,15 +110,15 @@ static void check(unsigned workers)
 	send_all(bed, 8);
 	assert_int_equal(take_all(bed), FLOWS);
 	c = bed_counters(bed);
-	assert_int_equal(c.flows_created, FLOWS); /* the same ones went on */
+	assert_int_equal(c.flows_created, FLOWS); /* no new flow was opened */
 	assert_int_equal(c.drops[DROP_PORT_DOWN], 3 * FLOWS);
 	bed_check(bed);
 	bed_destroy(bed);
 }
 
 /*
- * The routes go with the port: site hosts are told, as often as they may be, and what nobody is
- * told of is port_down as well. Of flows that are known, and of first packets.
+ * The routes disappear with the port. Site hosts get rate-limited ICMP errors; all other packets
+ * are counted as port_down. This holds for known flows and for first packets.
  */
 static void check_without_routes(bool known)
 {

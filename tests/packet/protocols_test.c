@@ -67,8 +67,8 @@ static void check_told(struct bed *bed, unsigned proto, bool expected)
 }
 
 /*
- * @f with each protocol in turn, into @port; @expected: how many there are to refuse; @told: of the
- * first so many the sender is told.
+ * Sends @f with each protocol in turn into @port. @expected: how many must be refused; @told: how
+ * many of them are answered.
  */
 static void every_protocol(struct frame f, unsigned port, unsigned expected, unsigned told)
 {
@@ -121,7 +121,7 @@ static void from_the_internet(void **state)
 static void from_a_site_in_ipv6(void **state)
 {
 	every_protocol((struct frame){FROM_BERLIN, .six = true, .src6 = HOST6, .dst6 = SERVER6},
-		       UNDERLAY, 249, 0); /* no address for ICMPv6 */
+		       UNDERLAY, 249, 0); /* the gateway has no address for ICMPv6 errors there */
 }
 
 static void from_the_internet_in_ipv6(void **state)
@@ -143,7 +143,10 @@ static void exchange(struct bed *bed, unsigned in, const struct frame *f, unsign
 	assert_true(frame_parse(bytes, bed_take(bed, out, bytes), got, &why));
 }
 
-/* ICMP timestamp is translated as echo is: equal identifiers of two sites are two (RFC 5508 REQ-1). */
+/*
+ * ICMP timestamp is translated as echo is: equal identifiers of two sites become different ones
+ * (RFC 5508 REQ-1).
+ */
 static void timestamps_come_home(void **state)
 {
 	const uint32_t sites[] = {IP(198, 51, 100, 10), IP(198, 51, 100, 20)};

@@ -27,7 +27,9 @@ static struct frame from_site(uint8_t proto, bool madrid)
 	return parcel_from_site(proto, madrid, true);
 }
 
-/* The same fragments from two sites at the same time, taking turns: each is put to its own. */
+/*
+ * Two sites send the same fragments, in turn. Each fragment is joined with those of its own site.
+ */
 static void sites_do_not_mix(void **state)
 {
 	static struct parcel berlin, madrid;
@@ -41,24 +43,24 @@ static void sites_do_not_mix(void **state)
 	parcel_size(&m, 2040);
 	parcel_pack(&berlin, &b, SITE);
 	parcel_pack(&madrid, &m, SITE);
-	parcel_send_piece(bed, &berlin, first.at, first.end);
-	parcel_send_piece(bed, &madrid, last.at, last.end);
+	parcel_send_fragment(bed, &berlin, first.at, first.end);
+	parcel_send_fragment(bed, &madrid, last.at, last.end);
 	assert_int_equal(bed_counters(bed).held, 2);
-	parcel_send_piece(bed, &madrid, first.at, first.end);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	parcel_send_fragment(bed, &madrid, first.at, first.end);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
 	id = fragments.id;
-	parcel_send_piece(bed, &berlin, last.at, last.end);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	parcel_send_fragment(bed, &berlin, last.at, last.end);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
-	/* Outside they have one address: their packets differ. */
+	/* Outside both have one address, so the packets must differ. */
 	assert_int_equal(fragments.n, 2);
 	assert_int_not_equal(fragments.id, id);
 	bed_check(bed);
 	bed_destroy(bed);
 }
 
-/* Nor do identifications, in any of their bits, nor addresses. */
+/* Fragments with other identifications, in any bit, or other addresses are not joined either. */
 static void keys_differ(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -74,14 +76,14 @@ static void keys_differ(void **state)
 		parcel_size(&f, 1040);
 		parcel_pack(&parcels[i], &f, SITE);
 		parcels[i].id ^= (i & 4) << 24;
-		parcel_send_piece(bed, &parcels[i], first.at, first.end);
+		parcel_send_fragment(bed, &parcels[i], first.at, first.end);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(parcels); i++) {
 		struct frame out;
 		const char *why;
 
-		parcel_send_piece(bed, &parcels[i], last.at, last.end);
-		assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+		parcel_send_fragment(bed, &parcels[i], last.at, last.end);
+		assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 		assert_int_equal(out.token, i);
 	}
 	bed_check(bed);
@@ -99,12 +101,15 @@ static void send_first_of_ipv4(struct bed *bed, uint16_t id)
 	f.dst = IP(192, 0, 2, 80);
 	f.payload = 992;
 	len = frame_build_inner(&f, whole);
-	len = pieces_cut(whole, len, &(struct fragment){0, 504}, id, packet);
+	len = fragment4_make(whole, len, &(struct fragment){0, 504}, id, packet);
 	bed_send(bed, UNDERLAY, frame, frame_wrap(&f, packet, len, frame));
 	bed_run(bed);
 }
 
-/* berlin fills its part, in both families together; madrid and the Internet go on. */
+/*
+ * berlin fills its share, which counts both families. Packets of madrid and of the Internet are
+ * still reassembled.
+ */
 static void a_site_has_its_part(void **state)
 {
 	static struct parcel berlin, madrid, back;
@@ -121,24 +126,24 @@ static void a_site_has_its_part(void **state)
 	parcel_pack(&berlin, &b, SITE);
 	parcel_pack(&madrid, &m, SITE);
 	parcel_pack(&back, &r, INTERNET);
-	parcel_send_piece(bed, &madrid, first.at, first.end);
-	parcel_send_piece(bed, &back, first.at, first.end);
+	parcel_send_fragment(bed, &madrid, first.at, first.end);
+	parcel_send_fragment(bed, &back, first.at, first.end);
 	for (unsigned i = 0; i < 3 * ALL; i++) {
 		berlin.id++;
-		parcel_send_piece(bed, &berlin, first.at, first.end);
+		parcel_send_fragment(bed, &berlin, first.at, first.end);
 		send_first_of_ipv4(bed, (uint16_t)i);
 	}
 	assert_int_equal(bed_counters(bed).held, 2 + PER_SITE);
 	assert_int_equal(bed_counters(bed).drops[DROP_FRAGMENT_LIMIT], 6 * ALL - PER_SITE);
-	parcel_send_piece(bed, &madrid, last.at, last.end);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	parcel_send_fragment(bed, &madrid, last.at, last.end);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, m.token);
-	parcel_send_piece(bed, &back, last.at, last.end);
-	assert_true(pieces_take(bed, UNDERLAY, &fragments, &out, &why));
+	parcel_send_fragment(bed, &back, last.at, last.end);
+	assert_true(fragments_take(bed, UNDERLAY, &fragments, &out, &why));
 	assert_int_equal(fragments.first.outer_dst, PARCEL_SPAIN);
-	/* Its newest are there still. */
-	parcel_send_piece(bed, &berlin, last.at, last.end);
-	assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+	/* The newest packets of berlin are still there. */
+	parcel_send_fragment(bed, &berlin, last.at, last.end);
+	assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 	assert_int_equal(out.token, b.token);
 	worker_advance_clock(bed_worker(bed, 0), LIFE_S + 1);
 	assert_int_equal(bed_counters(bed).held, 0);
@@ -164,7 +169,7 @@ static void largest(void **state)
 		parcel_size(in, sizes[i / 2]);
 		parcel_pack(&parcel, in, from);
 		parcel_send(bed, &parcel, 1400);
-		if (!pieces_take(bed, from == SITE ? UPLINK : UNDERLAY, &fragments, &out, &why))
+		if (!fragments_take(bed, from == SITE ? UPLINK : UNDERLAY, &fragments, &out, &why))
 			fail_msg("%zu bytes: %s", sizes[i / 2], why);
 		assert_int_equal(fragments.len, 14 + sizes[i / 2]);
 		assert_int_equal(fragments.largest, 1448);
@@ -174,8 +179,11 @@ static void largest(void **state)
 	bed_destroy(bed);
 }
 
-/* Fragments are as small as those of the source, but no more than can be reassembled. */
-static void many_pieces(void **state)
+/*
+ * Fragments that leave are no larger than those of the source, but not more than can be
+ * reassembled.
+ */
+static void many_fragments(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
 	struct frame f = from_site(UDP, false);
@@ -192,17 +200,17 @@ static void many_pieces(void **state)
 }
 
 /*
- * A reassembled packet is handled like any other. Here its TTL has expired, it may start no flow,
- * or it is a ping.
+ * A reassembled packet is handled like any other: its hop limit has expired, it may not open a
+ * flow, or it is a ping.
  */
-static void wholes_are_judged(void **state)
+static void reassembled_are_judged(void **state)
 {
 	static const struct {
 		uint8_t ttl, tcp_flags, proto;
-		enum drop drop; /* DROP_NONE: answered */
+		enum drop drop; /* DROP_NONE: it is answered */
 		size_t size; /* of the answer */
 	} cases[] = {
-		{1, 0, UDP, DROP_NONE, 1280}, {64, 4, TCP, DROP_NO_FLOW}, /* a reset */
+		{1, 0, UDP, DROP_NONE, 1280}, {64, 4, TCP, DROP_NO_FLOW}, /* answered by a reset */
 	};
 	static const size_t sizes[] = {3000, 50000, 65535};
 
@@ -220,7 +228,7 @@ static void wholes_are_judged(void **state)
 		if (cases[c].drop != DROP_NONE) {
 			assert_int_equal(bed_counters(bed).drops[cases[c].drop], 1);
 		} else {
-			assert_true(pieces_take(bed, UNDERLAY, &fragments, &out, &why));
+			assert_true(fragments_take(bed, UNDERLAY, &fragments, &out, &why));
 			assert_int_equal(fragments.len - 14, cases[c].size);
 			assert_int_equal(out.icmp_type, 3);
 		}
@@ -244,7 +252,7 @@ static void ping_the_gateway(void **state)
 		parcel_size(&f, sizes[i]);
 		parcel_pack(&parcel, &f, SITE);
 		parcel_send(bed, &parcel, 1400);
-		if (!pieces_take(bed, UNDERLAY, &fragments, &out, &why))
+		if (!fragments_take(bed, UNDERLAY, &fragments, &out, &why))
 			fail_msg("%zu bytes: %s", sizes[i], why);
 		assert_int_equal(out.icmp_type, REPLY);
 		assert_int_equal(fragments.len - 14, sizes[i]);
@@ -261,7 +269,7 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The next one cannot be predicted (RFC 7739), and none is used twice. */
+/* The next identification cannot be predicted (RFC 7739), and none is used twice. */
 static void identifications(void **state)
 {
 	enum { N = 4096 };
@@ -275,7 +283,7 @@ static void identifications(void **state)
 	parcel_pack(&parcel, &f, SITE);
 	for (unsigned i = 0; i < N; i++) {
 		parcel_send(bed, &parcel, 1400);
-		assert_true(pieces_take(bed, UPLINK, &fragments, &out, &why));
+		assert_true(fragments_take(bed, UPLINK, &fragments, &out, &why));
 		assert_int_equal(fragments.n, 2);
 		ids[i] = fragments.id;
 		for (unsigned bit = 0; bit < 32; bit++)
@@ -296,10 +304,10 @@ static void identifications(void **state)
 }
 
 /*
- * A router behind the uplink says that a fragment of ours was too big: the host learns of it by the first
- * fragment, which says whose it is. A later one does not.
+ * A router behind the uplink reports that one of our fragments was too big. The error about a first
+ * fragment is forwarded to the host, whose flow it names. An error about a later fragment is not.
  */
-static void errors_about_pieces(void **state)
+static void errors_about_fragments(void **state)
 {
 	static const struct ip6 router = IP6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), host = PARCEL_HOST6;
 	struct bed *bed = bed_create(yaml, 1);
@@ -342,7 +350,10 @@ static void errors_about_pieces(void **state)
 	bed_destroy(bed);
 }
 
-/* With four workers fragments of one packet come to each of them in turn, and the flow has its own. */
+/*
+ * With four workers the fragments of a packet arrive at each of them in turn, and one of them has
+ * the flow.
+ */
 static void several_workers(void **state)
 {
 	struct bed *bed = bed_create(four_workers, 1);
@@ -358,18 +369,18 @@ static void several_workers(void **state)
 		parcel_pack(&parcel, &f, SITE);
 		parcel.id = i;
 		parcel_send(bed, &parcel, 720);
-		if (!pieces_take(bed, UPLINK, &fragments, &out, &why))
+		if (!fragments_take(bed, UPLINK, &fragments, &out, &why))
 			fail_msg("packet %u: %s", i, why);
 		assert_int_equal(out.token, i);
 		assert_int_equal(out.payload, f.payload);
-		assert_in_range(fragments.largest, 0, 1280); /* whoever parsed it last */
+		assert_in_range(fragments.largest, 0, 1280); /* whichever worker parsed it last */
 	}
 	assert_true(bed_counters(bed).handed_in > 500);
 	bed_check(bed);
 	bed_destroy(bed);
 }
 
-/* Without a table for IPv6 flows nothing waits. */
+/* Without a table for IPv6 flows no fragment is held. */
 static void without_ipv6(void **state)
 {
 	struct bed *bed = bed_create(PARCEL_YAML_NO_IPV6("flows: {capacity: 4096}\n"), 1);
@@ -386,13 +397,13 @@ static void without_ipv6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sites_do_not_mix),    cmocka_unit_test(keys_differ),
-		cmocka_unit_test(a_site_has_its_part), cmocka_unit_test(largest),
-		cmocka_unit_test(many_pieces),	       cmocka_unit_test(wholes_are_judged),
-		cmocka_unit_test(ping_the_gateway),    cmocka_unit_test(identifications),
-		cmocka_unit_test(errors_about_pieces), cmocka_unit_test(several_workers),
+		cmocka_unit_test(sites_do_not_mix),	  cmocka_unit_test(keys_differ),
+		cmocka_unit_test(a_site_has_its_part),	  cmocka_unit_test(largest),
+		cmocka_unit_test(many_fragments),	  cmocka_unit_test(reassembled_are_judged),
+		cmocka_unit_test(ping_the_gateway),	  cmocka_unit_test(identifications),
+		cmocka_unit_test(errors_about_fragments), cmocka_unit_test(several_workers),
 		cmocka_unit_test(without_ipv6),
 	};
 
-	return cmocka_run_group_tests_name("wholes6", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("reassembled6", tests, NULL, NULL);
 }

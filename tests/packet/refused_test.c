@@ -40,10 +40,10 @@ struct row {
 	const char *why;
 	const char *limits; /* of berlin */
 	const char *mapping;
-	struct frame frame; /* berlin's, port 1000 and up */
-	unsigned opened; /* flows before the first that is refused, at least */
-	unsigned more; /* so many more by chance: it may have come into the reserve of ports */
-	enum drop drop; /* what it is dropped as when nothing more may be said */
+	struct frame frame; /* berlin's packets, from source port 1000 on */
+	unsigned opened; /* at least this many flows before the first refusal */
+	unsigned more; /* and up to this many more: some may have used reserved ports */
+	enum drop drop; /* drop reason once the rate limit of errors is reached */
 	enum answer answer;
 };
 
@@ -114,7 +114,7 @@ static void stop(void)
 	bed_destroy(bed);
 }
 
-static uint8_t raw[BED_FRAME_MAX]; /* what was taken last */
+static uint8_t raw[BED_FRAME_MAX]; /* the frame that was taken last */
 static size_t raw_len;
 
 static bool take(unsigned port, struct frame *out)
@@ -150,7 +150,7 @@ static uint8_t code_of(const struct row *row)
 	return row->frame.six ? 3 : 1;
 }
 
-/* The refusal that came back: to whom, from where, about what. */
+/* Checks the ICMP error that came back: receiver, source, embedded packet. */
 static void check_told(const struct row *row)
 {
 	static const struct ip6 inside6 = INSIDE6;
@@ -214,7 +214,7 @@ static void every_row(void **state)
 	}
 }
 
-/* The table's last record is gone, and the site has a right to it. */
+/* The table is full, although the site is below its share. */
 static void a_full_table(void **state)
 {
 	static const struct row row = {
@@ -234,7 +234,8 @@ static void a_full_table(void **state)
 	unsigned n = 0;
 
 	start("flows: 1024", SHARED);
-	for (unsigned i = 0; i < CAPACITY; i++) { /* madrid comes as far as its share lets it */
+	/* madrid opens as many flows as its share allows */
+	for (unsigned i = 0; i < CAPACITY; i++) {
 		f.dst = SERVER + 1 + i;
 		bed_send(bed, UNDERLAY, bytes, frame_build(&f, bytes));
 		bed_run(bed);
@@ -277,7 +278,7 @@ static void a_flood_leaves_room(void **state)
 	}
 	assert_int_equal(told, BURST);
 
-	/* 100 a second in the long run, and the others come first */
+	/* 100 a second in the long run; other errors have priority */
 	worker_hold_clock(bed_worker(bed, 0), 100 * 1000 * 1000);
 	for (told = 0; open_next(row, 600) || take(UNDERLAY, &out);)
 		told++;

@@ -77,7 +77,7 @@ static const struct row {
 	struct frame frame;
 	uint8_t flags; /* of the answer; 0: none */
 	uint32_t seq, ack;
-	enum drop drop; /* where there is no answer */
+	enum drop drop; /* reason if there is no answer */
 	unsigned port;
 } rows[] = {
 	{"data",                  {BY_BERLIN, FOUR, NUMBERS, .tcp_flags = ACK | PSH}, RST, 77, 0},
@@ -169,7 +169,7 @@ static void not_where_it_is_switched_off(void **state)
 	stop();
 }
 
-/* A thousand at once and a thousand a second; the other site has its own. */
+/* At most a thousand at once and a thousand a second; each site has a limit of its own. */
 static void there_is_a_limit(void **state)
 {
 	struct frame madrid = rows[0].frame, out;

@@ -2,9 +2,9 @@
  * A server that never stops sending: packets to a session that has ended reach no host of another
  * site.
  *
- *   expiry    random flows of two sites towards one server, which answers on every port that it ever
- *             saw. Where a port changes sites, the flow before was over for as long as ports rest.
- *   restart   the ports of a run are not those that the next one begins with
+ *   expiry    random flows of two sites towards one server, which keeps sending to every port that it
+ *             ever saw. A port gets to another site only after it has rested.
+ *   restart   a run does not begin with the ports of the previous run
  *
  * REST_SEED=n runs it with other ports.
  */
@@ -83,9 +83,9 @@ static struct bed *bed;
 static uint64_t seed = 7;
 static uint32_t now_s;
 
-/* Of a port: the site whose flow was kept alive last, and when. */
+/* For each port: the site whose flow was alive last, and when. */
 static struct last {
-	uint8_t site; /* 0: nobody had it yet; 1 berlin, 2 madrid */
+	uint8_t site; /* 0: none yet; 1: berlin; 2: madrid */
 	uint32_t at_s;
 } lasts[SLICE];
 
@@ -135,7 +135,7 @@ static bool is_echo(const struct row *row)
 	return row->proto == ICMP || row->proto == ICMP6;
 }
 
-/* A first packet of site 1 or 2; its egress port, or 0. */
+/* Sends a first packet of site 1 or 2. Returns its egress port, or 0. */
 static uint16_t open_flow(const struct row *row, uint8_t site, uint16_t sport)
 {
 	const struct frame f = {
@@ -158,7 +158,7 @@ static uint16_t open_flow(const struct row *row, uint8_t site, uint16_t sport)
 	return send_and_take(UNDERLAY, &f, UPLINK, &out) ? out.sport : 0;
 }
 
-/* A packet that the server still sends; the site that it reaches, or 0. */
+/* The server sends another packet to the port. Returns the site that it reaches, or 0. */
 static uint8_t send_return(const struct row *row, uint16_t port)
 {
 	const struct frame f = {
@@ -181,7 +181,7 @@ static uint8_t send_return(const struct row *row, uint16_t port)
 	return (uint8_t)(out.outer_dst - IP(198, 51, 100, 9));
 }
 
-/* True: the port came from another site. */
+/* Returns true if the port was another site's before. */
 static bool open_one(const struct row *row, uint8_t site, uint16_t sport)
 {
 	uint16_t port = open_flow(row, site, sport);
@@ -228,7 +228,7 @@ static void after_expiry(void **state)
 		wait_for(REST + 2);
 		for (uint16_t step = 0; step < STEPS; step++) {
 			wait_for(1 + dice_roll(&dice, STEP_MAX));
-			/* Flows that are always kept alive would leave no port. */
+			/* If all flows were kept alive, no port would be left. */
 			if (!is_both || step % 32 == 0)
 				send_to_all(row);
 			if (dice_roll(&dice, 2) == 0)
@@ -243,8 +243,8 @@ static void after_expiry(void **state)
 }
 
 /*
- * Of the 480 ports that a run begins with, a quarter is left. Where they are nearly all taken, 64
- * looks may find none, and a port that has not rested is the next best (search.c).
+ * A quarter of the 480 ports that a run begins with is left. If nearly all of them are taken, 64
+ * random probes may find none; then a port that has not rested is used (search.c).
  */
 enum { WIDE = 2048, BEFORE = 900, AFTER = 360, RUNS = 6 };
 
@@ -275,7 +275,7 @@ static void run_once(const struct row *row, uint32_t run, bool *used)
 
 static void after_a_restart(void **state)
 {
-	static bool used[WIDE]; /* by the run before */
+	static bool used[WIDE]; /* ports that the previous run used */
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		memset(used, 0, sizeof(used));

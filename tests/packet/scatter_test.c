@@ -21,13 +21,13 @@
 
 enum {
 	FLOWS = 12, /* two sites, two families, three protocols */
-	PACKETS = 10, /* at a time */
+	PACKETS = 10, /* in flight at a time */
 	FRAGMENTS = 100, /* of each */
 	ROUNDS_DEFAULT = 150,
 	MTU = 1500,
 };
 
-/* No flow ends while others are on. */
+/* Timeouts are longer than the test. */
 #define FLOWS_YAML                                                                                 \
 	"flows: {capacity: 4096, timeouts: {icmp: 18h, udp: 18h, dns: 18h, dns-answered: 18h,\n"   \
 	"  tcp-opening: 18h}}\n"
@@ -38,7 +38,7 @@ struct flow_model {
 
 struct scattered {
 	struct parcel parcel;
-	struct frame frame; /* as it should come out, but for what is translated */
+	struct frame frame; /* as it must come out, except for what is translated */
 	bool returns, dead;
 	size_t size; /* of fragments */
 	unsigned n, left; /* fragments */
@@ -50,7 +50,7 @@ static struct {
 	struct bed *bed;
 	struct flow_model flows[FLOWS];
 	struct scattered packets[PACKETS];
-	unsigned whole, lost;
+	unsigned complete, lost;
 } run;
 
 static uint32_t random_below(uint32_t n)
@@ -81,7 +81,7 @@ static void open_flows(void)
 	}
 }
 
-/* Few fragments or many, of equal size: the order does the rest. */
+/* Few or many fragments, of equal size; only their order is random. */
 static void make_packet(struct scattered *s, unsigned serial)
 {
 	const struct flow_model *m = &run.flows[random_below(FLOWS)];
@@ -105,8 +105,8 @@ static void make_packet(struct scattered *s, unsigned serial)
 	memset(s->sent, 0, sizeof(s->sent));
 }
 
-/* Exactly this packet came out. */
-static void take_whole(const struct scattered *s)
+/* Checks that exactly this packet came out. */
+static void take_reassembled(const struct scattered *s)
 {
 	static struct fragments fragments;
 	unsigned port = s->returns ? PARCEL_UNDERLAY : PARCEL_UPLINK;
@@ -115,7 +115,7 @@ static void take_whole(const struct scattered *s)
 	const char *why;
 	uint8_t frame[BED_FRAME_MAX];
 
-	if (!pieces_take(run.bed, port, &fragments, &out, &why))
+	if (!fragments_take(run.bed, port, &fragments, &out, &why))
 		fail_msg("packet %u: %s", (unsigned)in->token, why);
 	assert_int_equal(out.token, in->token);
 	assert_int_equal(out.payload, in->payload);
@@ -133,7 +133,7 @@ static void take_whole(const struct scattered *s)
 	}
 	assert_int_equal(bed_take(run.bed, PARCEL_UPLINK, frame), 0);
 	assert_int_equal(bed_take(run.bed, PARCEL_UNDERLAY, frame), 0);
-	run.whole++;
+	run.complete++;
 }
 
 static void nothing_came(const struct scattered *s)
@@ -146,16 +146,16 @@ static void nothing_came(const struct scattered *s)
 			 s->left);
 }
 
-static void send_piece(const struct scattered *s, unsigned i, size_t shift)
+static void send_fragment(const struct scattered *s, unsigned i, size_t shift)
 {
 	size_t total = s->parcel.len - parcel_front(&s->parcel);
 	size_t at = i * s->size, end = at + s->size < total ? at + s->size : total;
 
-	parcel_send_piece(run.bed, &s->parcel, at + shift, end);
+	parcel_send_fragment(run.bed, &s->parcel, at + shift, end);
 }
 
-/* A random one of those that have not been sent. */
-static unsigned next_piece(struct scattered *s)
+/* A random fragment of those that have not been sent. */
+static unsigned next_fragment(struct scattered *s)
 {
 	unsigned i = random_below(s->n);
 
@@ -165,33 +165,36 @@ static unsigned next_piece(struct scattered *s)
 	return i;
 }
 
-/* One more fragment of @s. One that is to die loses its last one, or has one overlap another. */
+/*
+ * Sends one more fragment of @s. A packet that must not arrive loses its last fragment, or two of
+ * its fragments overlap.
+ */
 static void go_on(struct scattered *s)
 {
-	unsigned i = next_piece(s);
+	unsigned i = next_fragment(s);
 
 	s->left--;
 	if (s->left == 0 && s->dead) {
 		run.lost++;
 		return;
 	}
-	send_piece(s, i, 0);
+	send_fragment(s, i, 0);
 	if (s->left == 0) {
-		take_whole(s);
+		take_reassembled(s);
 		return;
 	}
 	nothing_came(s);
 	if (one_in(8))
-		send_piece(s, i, 0); /* again: no harm done */
+		send_fragment(s, i, 0); /* a duplicate does no harm */
 	if (s->dead && one_in(4) && i + 1 < s->n) {
-		send_piece(s, i, 8);
+		send_fragment(s, i, 8);
 		s->left = 0;
 		run.lost++;
 	}
 	nothing_came(s);
 }
 
-/* The errors about packets that were not complete in time. */
+/* Takes the errors about packets that were incomplete at their timeout. */
 static void take_late(void)
 {
 	uint8_t frame[BED_FRAME_MAX];
@@ -251,8 +254,8 @@ static void scatter_with(unsigned workers)
 	open_flows();
 	for (unsigned i = 0; i < rounds; i++)
 		scatter(i);
-	assert_int_equal(run.whole + run.lost, rounds * PACKETS);
-	assert_in_range(run.whole, rounds * PACKETS / 2, rounds * PACKETS);
+	assert_int_equal(run.complete + run.lost, rounds * PACKETS);
+	assert_in_range(run.complete, rounds * PACKETS / 2, rounds * PACKETS);
 	bed_destroy(run.bed);
 }
 

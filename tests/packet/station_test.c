@@ -1,10 +1,10 @@
 /*
- * For which station is a frame? A promiscuous port accepts frames to its own Ethernet address, and
- * broadcast or multicast frames that ask for an address of ours. On other ports the card sorts out
- * all other frames.
+ * Which frames are for us? A promiscuous port accepts frames to its own Ethernet address, and
+ * broadcast or multicast frames that ask for an address of ours. On other ports the card filters
+ * all other frames out.
  *
- *     underlay 02:00:00:00:00:01, a card that sorts
- *     uplink   02:00:00:00:00:02, hears all              egress 203.0.113.1, 2001:db8:1::1
+ *     underlay 02:00:00:00:00:01, its card filters frames
+ *     uplink   02:00:00:00:00:02, promiscuous              egress 203.0.113.1, 2001:db8:1::1
  */
 #include "bed.h"
 #include "frame.h"
@@ -153,7 +153,7 @@ static void test_rows(void **state)
 	bed_destroy(bed);
 }
 
-/* The order of those that stay is kept, also when others lie between them. */
+/* The accepted frames keep their order, even with others between them. */
 static void test_among_others(void **state)
 {
 	struct bed *bed = bed_create(yaml, 1);
@@ -164,7 +164,7 @@ static void test_among_others(void **state)
 	for (uint8_t i = 0; i < 60; i++) {
 		size_t len = make(i % 3 == 0 ? &ours : &other, in);
 
-		in[ETHER_LEN + 17] = i; /* who asks */
+		in[ETHER_LEN + 17] = i; /* the sender's address in the request */
 		bed_send(bed, UPLINK, in, len);
 	}
 	bed_run(bed);

@@ -33,7 +33,7 @@ static const char lets_in[] = FLOWS LETS_IN, lets_in_four[] = FLOWS "workers: 4\
 enum attack {
 	FIRSTS, /* first fragments from anybody, to the answer's own port */
 	LATERS, /* later fragments from anybody */
-	FORGED, /* the same in the server's name */
+	FORGED, /* later fragments with the server's address as source */
 	OUTERS, /* fragments of tunnel packets from anybody */
 };
 
@@ -42,8 +42,8 @@ static const struct {
 	const char *yaml;
 	enum attack attack;
 	bool six; /* the answers */
-	bool reversed; /* they come last half first */
-	bool reaches; /* the flood is held, as far as there is room */
+	bool reversed; /* the second half of each answer comes first */
+	bool reaches; /* fragments of the flood are held, up to the limits */
 } rows[] = {
 	{"first fragments", one, FIRSTS, false, false},
 	{"first fragments, the answer reversed", one, FIRSTS, false, true},
@@ -68,7 +68,7 @@ static const struct {
 	 true},
 };
 
-static uint32_t serial; /* of strangers and identifications: none comes again */
+static uint32_t serial; /* of strangers and identifications; never used again */
 
 static struct ip6 stranger6(void)
 {
@@ -78,7 +78,7 @@ static struct ip6 stranger6(void)
 	return addr;
 }
 
-/* One fragment more, from another sender. */
+/* Sends one more fragment, from another sender. */
 static void send_one(struct bed *bed, enum attack attack, const struct frame *answer)
 {
 	static struct parcel parcel;
@@ -100,17 +100,17 @@ static void send_one(struct bed *bed, enum attack attack, const struct frame *an
 	}
 	parcel.id = 0x10000 + serial;
 	if (attack == FIRSTS || (attack == OUTERS && serial % 2 == 0))
-		parcel_send_piece(bed, &parcel, 0, HALF);
+		parcel_send_fragment(bed, &parcel, 0, HALF);
 	else
-		parcel_send_piece(bed, &parcel, HALF, parcel.len - parcel_front(&parcel));
+		parcel_send_fragment(bed, &parcel, HALF, parcel.len - parcel_front(&parcel));
 }
 
 static void send_half(struct bed *bed, const struct parcel *parcel, bool last)
 {
 	if (last)
-		parcel_send_piece(bed, parcel, HALF, parcel->len - parcel_front(parcel));
+		parcel_send_fragment(bed, parcel, HALF, parcel->len - parcel_front(parcel));
 	else
-		parcel_send_piece(bed, parcel, 0, HALF);
+		parcel_send_fragment(bed, parcel, 0, HALF);
 }
 
 static void check_row(unsigned i)
@@ -132,7 +132,7 @@ static void check_row(unsigned i)
 		for (unsigned k = 0; k < FLOOD; k++)
 			send_one(bed, rows[i].attack, &answer);
 		send_half(bed, &parcel, !rows[i].reversed);
-		if (!pieces_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
+		if (!fragments_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
 			fail_msg("%s: answer %u: %s", rows[i].why, n, why);
 		assert_int_equal(out.token, n);
 		assert_in_range(bed_counters(bed).held, 0, PARCEL_ALL * bed_workers(bed));
@@ -152,7 +152,7 @@ static void every_row(void **state)
 		check_row(i);
 }
 
-/* A server that leaves berlin's answers unfinished does not lose madrid's, of the same server. */
+/* A server sends incomplete answers to berlin. Its answers to madrid are still reassembled. */
 static void sites_do_not_displace_each_other(void **state)
 {
 	static struct parcel unfinished, parcel;
@@ -175,7 +175,7 @@ static void sites_do_not_displace_each_other(void **state)
 			send_half(bed, &unfinished, false);
 		}
 		send_half(bed, &parcel, n % 2 == 0);
-		if (!pieces_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
+		if (!fragments_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
 			fail_msg("answer %u: %s", n, why);
 	}
 	assert_int_equal(bed_counters(bed).held, PARCEL_PER_SITE);
@@ -184,7 +184,7 @@ static void sites_do_not_displace_each_other(void **state)
 	bed_destroy(bed);
 }
 
-/* Where strangers may open flows, their first packet may come in fragments, in any order. */
+/* If strangers may open flows, their first packet may come in fragments, in any order. */
 static void a_first_packet_in_fragments_is_let_in(void **state)
 {
 	static const char *const yamls[] = {lets_in, lets_in_four};
@@ -202,14 +202,14 @@ static void a_first_packet_in_fragments_is_let_in(void **state)
 		parcel_pack(&parcel, &call, INTERNET);
 		send_half(bed, &parcel, i % 2);
 		send_half(bed, &parcel, i % 2 == 0);
-		if (!pieces_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
+		if (!fragments_take(bed, PARCEL_UNDERLAY, &fragments, &out, &why))
 			fail_msg("row %u: %s", i, why);
 		bed_check(bed);
 		bed_destroy(bed);
 	}
 }
 
-/* When the last flow with a server has ended, nothing of it is held any more. */
+/* When the last flow with a server has ended, its fragments are not held any more. */
 static void nothing_is_held_of_whom_nobody_talks_to(void **state)
 {
 	static struct parcel parcel;

@@ -1,10 +1,10 @@
 /*
  * TCP connections through the gateway: a row is a segment, its sender, and the state of its flow
- * afterwards. Every segment is delivered, also if it does not fit: the ends decide.
+ * afterwards. Every segment is delivered, also if it is not valid: the hosts decide.
  *
- * Numbers are relative to where each side began, as a capture shows them; every transcript runs with
- * several beginnings, so that numbers wrap at different places. A segment has 8 bytes of data if its
- * row does not say more, and a window field of WINDOW.
+ * Sequence numbers are relative to each side's initial number, as a capture shows them. Every
+ * transcript runs with several initial numbers, so that they wrap at different places. A segment
+ * has 8 bytes of data if its row does not say more, and a window field of WINDOW.
  */
 #include "bed.h"
 #include "frame.h"
@@ -29,8 +29,10 @@ enum { NONE = 0, FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, TCP = 6 };
 
 enum {
 	WINDOW = 0x7fff,
-	/* what may be on its way to the client: WINDOW with scale 7, as far as its high byte knows; and
-	 * 64 KiB */
+	/*
+	 * data that may be in flight to the client: WINDOW with scale 7, as far as its stored high
+	 * byte tells; and 64 KiB
+	 */
 	ROOM = (0x7fff << 7) + (64 << 10),
 };
 
@@ -55,14 +57,14 @@ static const char yaml[] =
 	"flows: {capacity: 4096}\n";
 
 struct row {
-	const char *begin; /* a new transcript; NULL: goes on */
+	const char *begin; /* begins a transcript; NULL: continues it */
 	char from; /* 'c'lient, in the site; 's'erver */
 	uint8_t flags;
-	int32_t seq, ack; /* from where each side began; ack counts only with ACK */
+	int32_t seq, ack; /* relative to the initial numbers; ack counts only with ACK */
 	enum flow_state state;
 	const char *why;
 	uint16_t len; /* of data */
-	uint8_t scale; /* option, plus one */
+	uint8_t scale; /* shift of the window scale option, plus 1 */
 	uint16_t window; /* 0: WINDOW */
 };
 
@@ -430,7 +432,7 @@ static void every_row(void **state)
 	run_all(UINT32_MAX - 500000, UINT32_MAX - 400000);
 }
 
-/* A connection that takes over a closed one's five-tuple counts from the beginning. */
+/* A connection that reuses the five-tuple of a closed one begins with a new state. */
 static void counts_anew(void **state)
 {
 	static const struct row segments[] = {
@@ -457,7 +459,7 @@ static void counts_anew(void **state)
 	finish();
 }
 
-/* Of 20,000 random resets and FINs from the Internet, none ends a connection. */
+/* None of 20,000 random resets and FINs from the Internet ends a connection. */
 static void a_blind_storm(void **state)
 {
 	static const struct row handshake[] = {HANDSHAKE};

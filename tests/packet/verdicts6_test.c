@@ -91,9 +91,9 @@ struct row {
 	struct {
 		size_t at;
 		uint8_t value;
-	} poke; /* at 0: nothing is overwritten */
-	enum drop drop; /* DROP_NONE: goes out */
-	int answer; /* 1 + enum answer: goes back as this; 0: goes on */
+	} poke; /* at 0: no byte is overwritten */
+	enum drop drop; /* DROP_NONE: it leaves */
+	int answer; /* 1 + enum answer: it is answered by this; 0: it is not answered */
 };
 
 #define ANSWERED(a) (1 + ANSWER_##a)
@@ -295,7 +295,10 @@ static size_t build_row(const struct row *row, uint8_t *frame)
 	return len;
 }
 
-/* RFC 7915 section 4.2: where the unknown protocol is named. */
+/*
+ * ICMPv6 parameter problem: the offset of the field that names the unknown protocol (RFC 4443
+ * section 3.4).
+ */
 static void check_pointer(const struct row *row, const struct frame *out)
 {
 	if (row->answer != ANSWERED(PROTOCOL))
@@ -305,7 +308,7 @@ static void check_pointer(const struct row *row, const struct frame *out)
 	assert_int_equal(out->dport, row->frame.n_extensions > 0 ? 40 : 6);
 }
 
-/* Where the packet should come out, and nowhere else. */
+/* Checks that the packet comes out where it should, and nowhere else. */
 static void check_out(struct bed *bed, const struct row *row)
 {
 	static const struct ip6 egress = EGRESS, inside = INSIDE;

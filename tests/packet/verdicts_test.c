@@ -60,9 +60,9 @@ struct row {
 	struct {
 		size_t at;
 		uint8_t value;
-	} poke; /* at 0: nothing is overwritten */
-	enum drop drop; /* DROP_NONE: goes out */
-	int answer; /* 1 + enum answer: goes back as this; 0: goes on */
+	} poke; /* at 0: no byte is overwritten */
+	enum drop drop; /* DROP_NONE: it leaves */
+	int answer; /* 1 + enum answer: it is answered by this; 0: it is not answered */
 };
 
 #define ANSWERED(a) (1 + ANSWER_##a)
@@ -224,7 +224,7 @@ static size_t build_row(const struct row *row, uint8_t *frame)
 	return len;
 }
 
-/* Where the packet should come out, and nowhere else. */
+/* Checks that the packet comes out where it should, and nowhere else. */
 static void check_out(struct bed *bed, const struct row *row)
 {
 	uint8_t frame[BED_FRAME_MAX];

@@ -1,13 +1,13 @@
-"""A gateway under churn on AF_XDP: flows that come and go, and an underlay that does not stand still.
+"""A gateway under churn on AF_XDP: flows begin and end, and the underlay changes.
 
     flood ==GRE==> underlay0  homewardd, several workers  uplink0 ----> a counter, and echo servers
 
     churn.py BUILD SECONDS SEED WORKERS small|huge
 
-Each round floods packets of new flows from both branches and waits until the gateway is at rest: what
-the ports took has left, or is counted under a name. Then real programs ask echo servers from both
-branches at once, by new sockets, and each answer must be the right one. Meanwhile, by the dice: neighbours
-are forgotten, the MTU of the underlay changes, a route comes and goes. Prints one line of counts; the exit
+Each round floods packets of new flows from both branches and waits until the gateway is idle: all packets
+that the ports took have left, or are counted under a reason. Then real programs ask echo servers from both
+branches at once, by new sockets, and each answer must be the right one. Meanwhile, at random, neighbours
+are deleted, the MTU of the underlay changes, and a route is added and removed. Prints one line of counts; the exit
 status is 1 after a finding, which is said on standard error, and 77 if the machine has no huge pages.
 """
 import concurrent.futures
@@ -48,7 +48,7 @@ def stop_if(wrong, what):
 
 
 def frames(topology, dice):
-    """FLOWS new flows, most of them: addresses and ports by the dice."""
+    """FLOWS packets of flows with random addresses and ports, most of which are new."""
     eth = Ether(src=mac(topology.carrier, "gateway0"), dst=mac(topology.gateway, "underlay0"))
     out = []
     for i in range(FLOWS):
@@ -62,7 +62,7 @@ def frames(topology, dice):
 
 
 def flood(topology, daemon, dice):
-    """How many packets came out at the other side."""
+    """Returns the number of packets that came out at the other side."""
     before, port = arrived(topology), daemon.ask("status")["ports"][1]
     sent_before = port["tx_packets"] - port["kernel"]["arp"] - sum(lost(port).values())
     gun = Flood(topology.carrier, "gateway0", frames(topology, dice))
@@ -88,7 +88,7 @@ def ask_once(branch, tcp, port, text):
 
 
 def ask(branch, ports):
-    """Both branches use the same ports at once. A packet may be lost on a busy machine: not three."""
+    """Both branches use the same ports at once. A packet may be lost on a busy machine, but not three."""
     for i, port in enumerate(ports):
         for attempt in range(TRIES):
             try:
@@ -153,7 +153,7 @@ def main(build, seconds, seed, workers, pages):
         except pytest.skip.Exception as e:
             print(e)
             return NO_HUGE_PAGES
-        except Exception as e:  # whatever stopped it is a finding: there is nobody to look
+        except Exception as e:  # any exception is a finding, since nobody watches
             print(f"{type(e).__name__}: {e}", file=sys.stderr)
             return 1
         finally:

@@ -23,7 +23,7 @@ const char *const capture_skip_names[SKIP_COUNT] = {
 	[SKIP_BEGUN] = "begun before", [SKIP_LARGE] = "too large",
 };
 
-static uint32_t heads[BUCKETS]; /* number of a conversation + 1 */
+static uint32_t heads[BUCKETS]; /* number of the first conversation + 1 */
 static uint32_t *next; /* [n_conversations] */
 
 static uint16_t get16(const uint8_t *p)
@@ -42,14 +42,15 @@ static void put16(uint8_t *p, uint32_t v)
 	p[1] = (uint8_t)v;
 }
 
-/* What a packet says of itself. */
+/* The fields of a packet. */
 struct view {
 	bool six, fragment;
 	uint8_t proto;
-	size_t len, l4; /* of all of it; where the transport begins, which may be behind the end */
+	/* length of the packet; offset of the transport, which may be beyond the end */
+	size_t len, l4;
 };
 
-/* @ip has a header of its version. */
+/* Parses the header; @ip is long enough for it. */
 static struct view view_of(const uint8_t *ip)
 {
 	struct view v = {.six = ip[0] >> 4 == 6};
@@ -91,7 +92,7 @@ static struct address address_at(const struct view *v, const uint8_t *p)
 	return a;
 }
 
-/* @array has room for a power of two; grows it when @n is one. */
+/* Grows @array, whose room is a power of two, when @n is one. */
 static void *grown(void *array, uint32_t n, size_t size)
 {
 	if (n > 0 && (n & (n - 1)) != 0)
@@ -156,7 +157,7 @@ void packet_renew(uint8_t *ip, const struct address *src, const struct address *
 	renew_l4(&v, ip, l4);
 }
 
-/* A SYN of a link that takes more than the tunnels (loopback) names what they take. */
+/* Lowers the MSS of a SYN from a link with a larger MTU (loopback) to that of the tunnels. */
 static void lower_mss(const struct view *v, uint8_t *tcp)
 {
 	size_t end = (size_t)(tcp[12] >> 4) * 4;
@@ -171,7 +172,7 @@ static void lower_mss(const struct view *v, uint8_t *tcp)
 	}
 }
 
-/* Where the IP header begins; NULL: there is none. */
+/* The IP header; NULL: there is none. */
 static const uint8_t *find_ip(int link, const uint8_t *p, size_t *len)
 {
 	size_t at = 0;
@@ -276,7 +277,7 @@ static uint32_t number_of(struct address **addresses, uint32_t *n, const struct 
 	return (*n)++;
 }
 
-/* Does this packet begin something? */
+/* May this packet begin a conversation? */
 static bool begins(const uint8_t *ip)
 {
 	struct view v = view_of(ip);
@@ -287,7 +288,7 @@ static bool begins(const uint8_t *ip)
 	return v.proto == UDP || is_echo(&v, l4[0], true);
 }
 
-/* The same for both directions. */
+/* A hash that is the same for both directions. */
 static uint32_t hash_of(const struct conversation *t)
 {
 	uint32_t h = t->client_port ^ t->server_port ^ t->proto;
@@ -297,7 +298,7 @@ static uint32_t hash_of(const struct conversation *t)
 	return h * 0x9e3779b1u >> 16;
 }
 
-/* The conversation of a packet, begun if need be; UINT32_MAX: it began before the capture. */
+/* The conversation of a packet, which may be a new one; UINT32_MAX: it began before the capture. */
 static uint32_t find_conversation(struct capture *c, const uint8_t *ip, bool *forward)
 {
 	struct conversation t = tuple_of(ip);
@@ -307,7 +308,8 @@ static uint32_t find_conversation(struct capture *c, const uint8_t *ip, bool *fo
 		const struct conversation *have = &c->conversations[i - 1];
 
 		*forward = is_same(have, &t, true);
-		if (is_icmp(t.proto)) /* both directions have one identifier: the type tells */
+		/* both directions have the same identifier: the type shows the direction */
+		if (is_icmp(t.proto))
 			*forward = *forward && begins(ip);
 		if (*forward || is_same(have, &t, false))
 			return i - 1;

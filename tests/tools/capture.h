@@ -1,5 +1,5 @@
 /*
- * A capture file as conversations: who began, who answered, and every packet in order.
+ * A capture file as conversations: client, server, and every packet in order.
  */
 #pragma once
 
@@ -9,11 +9,11 @@
 
 enum capture_skip {
 	SKIP_NOT_IP, /* or not in Ethernet, a VLAN of it, or raw IP */
-	SKIP_CUT, /* the capture did not keep all of it */
+	SKIP_CUT, /* the capture has only a part of it */
 	SKIP_FRAGMENT,
 	SKIP_OTHER, /* neither TCP, UDP nor echo */
 	SKIP_BEGUN, /* of a conversation that began before the capture */
-	SKIP_LARGE, /* more than fits a frame: put together by the machine that captured */
+	SKIP_LARGE, /* larger than a frame: the capturing machine has joined segments */
 	SKIP_COUNT,
 };
 
@@ -24,19 +24,19 @@ struct address {
 	uint8_t b[16];
 };
 
-/* Ports in host order; ICMP: the identifier is the starter's port. */
+/* Ports in host order; ICMP: the identifier is the client's port. */
 struct conversation {
 	struct address client, server;
 	uint16_t client_port, server_port;
 	bool six;
 	uint8_t proto;
-	uint32_t host; /* what the client is called here: numbered from 0 */
-	uint32_t place; /* likewise the server */
+	uint32_t host; /* number of the client, from 0 */
+	uint32_t place; /* number of the server */
 };
 
 struct captured {
-	uint32_t conversation; /* number of */
-	bool forward; /* from who began */
+	uint32_t conversation; /* number of its conversation */
+	bool forward; /* from the client */
 	uint16_t len;
 	uint8_t *ip; /* the packet */
 };
@@ -53,16 +53,17 @@ struct capture {
 
 enum { CAPTURE_PACKET_MAX = 8900 };
 
-/* Ends the program with a sentence if the file can not be read. */
+/* Ends the program with a sentence if the file cannot be read. */
 struct capture *capture_read(const char *path);
 void capture_free(struct capture *c);
 
 /*
- * Gives a packet, whose header was checked, addresses and ports (an ICMP identifier: both) and makes
- * its checksums anew: captures hold unfinished ones. A UDP checksum of zero stays.
+ * Writes addresses, ports (ICMP: both are the identifier) and @ttl into a packet whose
+ * header was checked, and computes its checksums, since captures have partial ones. A UDP checksum
+ * of zero stays.
  */
 void packet_renew(uint8_t *ip, const struct address *src, const struct address *dst, uint16_t sport,
 		  uint16_t dport, uint8_t ttl);
 
-/* Where the source port, or an ICMP identifier, of a packet stands, whose header was checked. */
+/* The offset of the source port or ICMP identifier of a packet whose header was checked. */
 size_t packet_port_at(const uint8_t *ip);

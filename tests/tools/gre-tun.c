@@ -5,9 +5,9 @@
  * socket, over IPv4 or IPv6. Received GRE is checked and given to the kernel through the TUN
  * interface. The gateway is tested against this implementation, so it shares no code with src/.
  *
- * One thread for each direction, a batch of packets a system call where the kernel offers that. Both
- * end with the process: SIGINT and SIGTERM print the counters, one "name value" a line, and exit.
- * The TUN interface disappears with the process.
+ * One thread for each direction, a batch of packets a system call where the kernel offers that.
+ * Both end with the process: SIGINT and SIGTERM print the counters, one "name value" a line, and
+ * exit. The TUN interface disappears with the process.
  *
  * It is as strict as a careful peer: packets with another key, a missing key, a wrong checksum or a
  * truncated header are counted and dropped. Received sequence numbers are not enforced: RFC 2890
@@ -182,7 +182,7 @@ static void open_raw(struct endpoint *e)
 		err(1, "the local address is not one of this host");
 	if (connect(e->raw, &e->remote.any, size) < 0)
 		err(1, "the remote address");
-	/* Larger buffers and fragmentation of large outer packets are comfort, not necessity. */
+	/* Larger buffers and fragmentation of large outer packets are optional. */
 	setsockopt(e->raw, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
 	setsockopt(e->raw, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
 	if (six)
@@ -257,7 +257,8 @@ static void send_all(struct endpoint *e, struct mmsghdr *messages, int n)
 			e->sent += sent;
 			done += sent;
 		} else {
-			e->send_failed++; /* an ICMP error, or no route now: the next may do */
+			/* an ICMP error, or no route now; the next packet may succeed */
+			e->send_failed++;
 			done++;
 		}
 	}
@@ -295,7 +296,9 @@ static void *tun_to_raw(void *arg)
 	return NULL;
 }
 
-/* The payload of a GRE packet, or NULL if it is to be dropped; shortens *@len to the payload's. */
+/*
+ * The payload of a GRE packet, or NULL if it must be dropped. Sets *@len to the payload's length.
+ */
 static const uint8_t *check_header(struct endpoint *e, const uint8_t *gre, size_t *len)
 {
 	size_t head = 4;
@@ -320,7 +323,10 @@ static const uint8_t *check_header(struct endpoint *e, const uint8_t *gre, size_
 	return gre + head;
 }
 
-/* The kernel gives IPv4 packets with their header, IPv6 ones without. Too much: it is no header. */
+/*
+ * Length of the outer header: the kernel passes IPv4 packets with it, IPv6 packets without it. More
+ * than @len: the header is invalid.
+ */
 static size_t outer_len(const struct endpoint *e, const uint8_t *packet, size_t len)
 {
 	size_t header = len > 0 ? (packet[0] & 0xf) * 4u : 0;
@@ -346,7 +352,8 @@ static void take(struct endpoint *e, const uint8_t *packet, size_t len)
 	if (write(e->tun, payload, len) == (ssize_t)len)
 		e->received++;
 	else
-		e->refused++; /* the kernel took it for no IP packet, or the interface is down */
+		/* the kernel did not accept it as an IP packet, or the interface is down */
+		e->refused++;
 }
 
 static void *raw_to_tun(void *arg)

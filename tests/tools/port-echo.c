@@ -4,10 +4,10 @@
  *     port-echo PORT... [--tunnel LOCAL REMOTE PORT]... [--egress ADDR PORT]... [--six]
  *               [--asks FILE]
  *
- * PORT is DRIVER:INTERFACE[:MTU], with pcap RX or TX for the interface: capture.pcap of this
- * folder is read or written; ports are numbered from 0 in --tunnel and --egress. An ICMP echo
- * request and a UDP packet to an egress address go back to their sender; ARP for it is answered. It
- * says "ready" once it listens, then "counts ..." and each table of nexthops on SIGUSR1, with where
+ * PORT is DRIVER:INTERFACE[:MTU], with pcap RX or TX for the interface: capture.pcap of this folder
+ * is read or written; ports are numbered from 0 in --tunnel and --egress. An ICMP echo request and
+ * a UDP packet to an egress address go back to their sender; ARP for it is answered. It says
+ * "ready" once it listens, then "counts ..." and each table of nexthops on SIGUSR1, with where
  * packets to each address in FILE go by port 0, and ends on SIGTERM. --six: IPv6 is in use.
  */
 #include "base/err.h"
@@ -165,7 +165,7 @@ static bool answer_arp(struct rte_ether_hdr *eth, const struct worker_port *port
 	return true;
 }
 
-/* Addresses and ports change places, so that sums stay right; an echo request becomes a reply. */
+/* Exchanges addresses and ports, which keeps checksums correct. An echo request becomes a reply. */
 static bool answer_ipv4(struct rte_ether_hdr *eth, const struct worker_port *port)
 {
 	struct iphdr *ip = (void *)(eth + 1);
@@ -208,7 +208,7 @@ static bool answer(struct rte_mbuf *m, const struct worker_port *port)
 {
 	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
 
-	if (m->data_len < 42) /* Ethernet, IPv4, and 8 bytes of what is in it; or an ARP packet */
+	if (m->data_len < 42) /* Ethernet, IPv4 and 8 bytes of payload; or an ARP packet */
 		return false;
 	if (eth->ether_type == htons(RTE_ETHER_TYPE_ARP))
 		return answer_arp(eth, port);

@@ -7,13 +7,13 @@
  *     site 2 --- GRE ---+--- [ the data plane, in this process ] --- what was the other side
  *     site N --- GRE ---+
  *
- * Who began a conversation of the capture becomes a host in every site, whom it talked to becomes a
- * server on the Internet. Each packet is sent once for each site before the next one is, so that all
- * five-tuples are in use by all sites at the same moment. What must come out is known to the last
- * byte: the packet with the egress address and port, its TTL one less, its checksums made anew. A
- * return must come out at the site that asked, as the host would have got it. IPv4 and IPv6 alike.
+ * The client of a conversation in the capture becomes a host in every site, and the server becomes
+ * a server on the Internet. Each packet is sent once for each site before the next one, so all
+ * sites use all five-tuples at the same time. The expected output is known to the last byte: the
+ * packet with the egress address and port, its TTL one less, and new checksums. A return must come
+ * out at the site of its flow, as its host would have got it. The same holds for IPv4 and IPv6.
  *
- * Ends with 0 if every packet came out so, with 1 if one did not, with 2 on wrong arguments.
+ * Exit status: 0 if every packet came out as expected, 1 if one did not, 2 for wrong arguments.
  */
 #include "bed.h"
 #include "capture.h"
@@ -43,7 +43,7 @@ enum { SITES_MAX = 64, TTL = 64, OUTER_LEN = 14 + 20 + 4, KEY_LEN = 4 };
 		}                                                                                  \
 	}
 
-/* By family. */
+/* [family] */
 static const struct address egress[] = {V4(203, 0, 113, 1), V6(0x2001, 0xdb8, 1, 1)};
 static const struct address first_host[] = {V4(10, 0, 0, 1), V6(0xfd00, 0, 0, 1)};
 static const struct address first_server[] = {V4(198, 18, 0, 1), V6(0x2001, 0xdb8, 5, 1)};
@@ -62,7 +62,7 @@ static struct {
 	uint64_t forward, returns, wrong;
 } run = {.sites = 3, .workers = 1};
 
-/* Every other site has a key. */
+/* The key of a site's tunnel: every other site has one. */
 static uint32_t key_of(unsigned site)
 {
 	return site % 2 == 0 ? 0 : site;
@@ -128,7 +128,7 @@ static uint32_t get32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* The outer headers of a site in front of an inner packet; returns their length. */
+/* Writes the outer headers of a site in front of an inner packet. Returns their length. */
 static size_t put_outer(uint8_t *frame, unsigned site, bool six, size_t inner)
 {
 	const struct frame empty = {.proto = 17, .six = six};
@@ -171,7 +171,7 @@ static struct address server_of(const struct conversation *c)
 	return numbered(&first_server[c->six], c->place);
 }
 
-/* The only frame that came out, by @port; its length, or 0 after a complaint. */
+/* Takes the only frame that came out by @port. Returns its length, or 0 with a message. */
 static size_t take_one(const struct captured *p, unsigned site, unsigned port, uint8_t *out)
 {
 	uint8_t other[BED_FRAME_MAX];

@@ -1,4 +1,4 @@
-/* A stage by itself: see stage.h. What is looked up is real: network, nexthops and flow table. */
+/* A stage by itself: see stage.h. Network, nexthops and flow table are real. */
 #include "stage.h"
 #include "out/identification.h"
 
@@ -187,7 +187,7 @@ struct packet *bench_packet(struct stage_bench *b, const void *bytes, size_t len
 	memset(buffer, 0xee, STAGE_HEADROOM);
 	memcpy(buffer + STAGE_HEADROOM, bytes, len);
 	b->buffers[b->n++] = buffer;
-	memset(p, 0xdd, sizeof(*p)); /* a stage may read only what the ones before it wrote */
+	memset(p, 0xdd, sizeof(*p)); /* a stage may read only what previous stages wrote */
 	p->data = buffer + STAGE_HEADROOM;
 	p->len = (uint16_t)len;
 	p->in_port = port;

@@ -8,10 +8,10 @@
  *     port 1: uplink, nexthop 4        198.18.0.0/24 on link: 198.18.0.5 is 6, not resolved
  *     egress 203.0.113.1 slice 1, 203.0.113.2 slices 2 and 3, 2001:db8:1::1 slice 1
  *     berlin has fd00::/64, too, and tunnel 1 fd00::1; 2001:db8:2::/64 is on link
- *     berlin's own in the world: 2001:db8:b::/48
+ *     berlin's global prefix: 2001:db8:b::/48
  *
- * A packet lies in memory of exactly its size with HEADROOM in front, so that the address sanitizer
- * sees each byte read or written outside.
+ * A packet is in memory of exactly its size with HEADROOM in front, so that AddressSanitizer finds
+ * each access outside.
  */
 #pragma once
 
@@ -55,33 +55,39 @@ struct stage_bench {
 	struct tunnel_counters tunnel_counters[4];
 	uint64_t keepalives_until_ns[4];
 	struct port_counters port_counters[PORT_COUNT];
-	unsigned n; /* packets made */
+	unsigned n; /* number of packets */
 	uint8_t *buffers[BURST_MAX];
 };
 
-/* A fresh ctx; worker @index of @count, slices of @slice_size ports. */
+/* Makes a new context for worker @index of @count, with slices of @slice_size ports. */
 struct stage_bench *bench_create(uint32_t slice_size, uint32_t capacity, uint16_t index,
 				 uint16_t count);
 void bench_destroy(struct stage_bench *b);
 
-/* cmocka group fixtures: DPDK's memory, which the routes lie in. */
+/* cmocka group fixtures: DPDK's memory, in which the routes are. */
 int bench_start_dpdk(void **state);
 int bench_stop_dpdk(void **state);
 
-/* The next packet of the burst, from Ethernet on. The first BURST_MAX stay until bench_clear(). */
+/*
+ * Adds a packet to the burst, from its Ethernet header on. Up to BURST_MAX packets stay until
+ * bench_clear().
+ */
 struct packet *bench_packet(struct stage_bench *b, const void *bytes, size_t len, uint8_t port);
 
-/* The same, standing at the inner IP header, as if it had come out of @tunnel. */
+/* The same at the inner IP header, as if it had been decapsulated from @tunnel. */
 struct packet *bench_inner(struct stage_bench *b, const struct frame *f, uint16_t tunnel);
 void bench_clear(struct stage_bench *b);
 
-/* Runs @stage for that packet alone. The list in which it ended: exactly one. */
+/* Runs @stage for that packet alone. Returns the one list into which it was put. */
 enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p);
 
-/* Ethernet + the packet's bytes, to be read by frame_parse(); @p stands at an inner IPv4 header. */
+/*
+ * Writes an Ethernet header and the packet's bytes, for frame_parse(). @p is at its inner IP
+ * header.
+ */
 size_t bench_frame(const struct packet *p, uint8_t *out);
 
-/* A flow of @f's five-tuple from @tunnel into the table; egress 203.0.113.1, port @nat_port. */
+/* Inserts a flow with the five-tuple of @f from @tunnel; egress 203.0.113.1, port @nat_port. */
 uint32_t bench_flow(struct stage_bench *b, const struct frame *f, uint16_t tunnel,
 		    uint16_t nat_port);
 

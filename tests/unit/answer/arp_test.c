@@ -1,7 +1,7 @@
 /*
  * ARP: which requests are answered, and with what?
  *
- * 198.18.0.1 asks on a port for an address. On the underlay we may speak for tunnel ends, on the
+ * 198.18.0.1 requests an address on a port. On the underlay we may answer for tunnel ends, on the
  * uplink we may not.
  */
 #include "answer/arp.h"
@@ -64,7 +64,7 @@ static void build_request(uint8_t *bytes, uint32_t sender, uint32_t target)
 	put_addr(bytes + 38, target);
 }
 
-/* From our MAC to the asker's: the target is at our MAC. */
+/* The reply goes from our MAC to the sender's, and says that the target is at our MAC. */
 static void check_reply(const uint8_t *d, const uint8_t *mac, uint32_t sender, uint32_t target)
 {
 	uint8_t expected[LEN];
@@ -112,7 +112,7 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
-/* On a port that hears what we send, too: our own question whether somebody has our address. */
+/* Our own probe for our address, on a port that also receives what we send. */
 static void test_own_probe(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);

@@ -35,10 +35,10 @@ static const struct row {
 	struct ip6 from;
 	uint16_t mtu;
 	enum drop drop;
-	bool multicast; /* by the link */
+	bool multicast; /* the link-layer destination is multicast */
 	uint8_t code;
-	uint16_t largest; /* fragment in which it came; 0: it came whole */
-	bool cut; /* the answer is to leave in fragments */
+	uint16_t largest; /* the largest fragment in which it arrived; 0: it was not fragmented */
+	bool cut; /* the answer must leave in fragments */
 } rows[] = {
 	{"no hops left", {OUT}, TUNNEL_B1, ANSWER_TTL_EXPIRED, 3, INSIDE6},
 	{"no route", {OUT}, TUNNEL_B1, ANSWER_UNREACHABLE, 1, INSIDE6},
@@ -139,7 +139,7 @@ static void every_row(void **state)
 	}
 }
 
-/* RFC 4443 section 2.4 f; with those of IPv4. */
+/* RFC 4443 section 2.4 f. The limit counts ICMPv4 errors, too. */
 static void errors_are_limited(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);

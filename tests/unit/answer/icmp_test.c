@@ -21,7 +21,7 @@ static const struct {
 	uint16_t tunnel;
 	enum answer answer;
 	struct frame frame;
-	enum drop drop; /* nothing may be said */
+	enum drop drop; /* reason if no error may be sent */
 	uint8_t type, code;
 	uint32_t from;
 	uint16_t mtu, nexthop;
@@ -114,7 +114,7 @@ static void test_errors(void **state)
 	bench_destroy(b);
 }
 
-/* A ping turned round, whatever its length; the way it came. */
+/* An echo reply of any length goes back by the tunnel of the request. */
 static void test_echo(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -150,7 +150,10 @@ static void test_echo(void **state)
 	bench_destroy(b);
 }
 
-/* The reply to a ping of zeros is all zeros: RFC 1071, and which of the two zeros is right. */
+/*
+ * The reply to a ping whose bytes are 0 is all zeros. RFC 1071 has two zeros: the checksum must be
+ * 0xffff.
+ */
 static void test_echo_of_zeros(void **state)
 {
 	static const uint8_t zeros[8];

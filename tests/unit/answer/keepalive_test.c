@@ -1,6 +1,6 @@
 /*
- * Keepalive: how one is handled inside the gateway. Which packets are keepalives is in
- * tests/packet/keepalive_test.c.
+ * How a keepalive is handled in its stage. tests/packet/keepalive_test.c tests which packets are
+ * keepalives.
  */
 #include "answer/keepalive.h"
 
@@ -26,8 +26,7 @@ static void goes_to_the_tunnels_neighbour(void **state)
 	uint16_t len = p->len;
 
 	assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_ENCAPSULATE);
-	assert_int_equal(p->nexthop,
-			 NEXTHOP_UNDERLAY); /* not the tunnel: nothing is put around it */
+	assert_int_equal(p->nexthop, NEXTHOP_UNDERLAY); /* not the tunnel: it is not encapsulated */
 	assert_int_equal(p->len, len);
 	assert_int_equal(b->tunnel_counters[TUNNEL_B1].keepalives_answered, 1);
 	assert_int_equal(b->ctx.counters.answers[ANSWER_KEEPALIVE], 1);

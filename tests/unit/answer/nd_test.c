@@ -11,7 +11,7 @@
 
 enum { IP_AT = 14, ICMP_AT = 54, TARGET_AT = 62, OPTION_AT = 78, WHOLE = 86 };
 
-/* A neighbour, and the group of 2001:db8:1::1. */
+/* A neighbour, and the solicited-node multicast address of 2001:db8:1::1. */
 #define ASKER IP6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 9)
 #define LINK_LOCAL IP6(0xfe80, 0, 0, 0, 0, 0, 0, 9)
 #define GROUP IP6(0xff02, 0, 0, 0, 0, 1, 0xff00, 1)
@@ -23,7 +23,7 @@ static const struct row {
 	struct ip6 src, dst, target;
 	uint8_t port, option; /* bytes of options */
 	struct { uint8_t at, to; } poke; /* at 0: none */
-	bool damaged; /* by the poke, the checksum stays */
+	bool damaged; /* the changed byte makes the checksum wrong */
 	size_t cut;
 	bool answered;
 } rows[] = {
@@ -52,7 +52,7 @@ static const struct row {
 };
 /* clang-format on */
 
-/* By the frames' own ICMPv6: 8 bytes of header, then the target and options as payload. */
+/* Builds it with the ICMPv6 of frame.c: a header of 8 bytes, then target and options as payload. */
 static size_t build(const struct row *row, uint8_t *out)
 {
 	uint8_t data[32] = {0};
@@ -130,7 +130,7 @@ static void every_row(void **state)
 	bench_destroy(b);
 }
 
-/* On a port that hears what we send, too: our own question whether somebody has our address. */
+/* Our own probe for our address, on a port that also receives what we send. */
 static void own_probe(void **state)
 {
 	static const struct row row = {"", NOBODY, GROUP, EGRESS6, PORT_UPLINK, 0};

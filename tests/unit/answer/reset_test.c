@@ -1,5 +1,5 @@
 /*
- * Reset: a segment becomes a reset to its sender, with any headers in front. Which segments are
+ * A segment becomes a reset to its sender, with any headers in front of it. Which segments are
  * answered is in tests/packet/reset_test.c.
  */
 #include "answer/reset.h"
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define OPTIONS "\x06\0\x01\x04\0\0\0\0" /* of IPv6, TCP behind them */
+#define OPTIONS "\x06\0\x01\x04\0\0\0\0" /* IPv6 options; TCP is the next header */
 
 /* clang-format off */
 static const struct {

@@ -1,4 +1,6 @@
-/* Which addresses may belong to a host, of both families: at the borders of each block. */
+/*
+ * Which addresses of both families may belong to a host: the first and last address of each block.
+ */
 #include "base/addr4.h"
 #include "base/addr6.h"
 

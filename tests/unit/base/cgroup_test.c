@@ -158,7 +158,7 @@ static void every_row(void **state)
 		check(&rows[i]);
 }
 
-/* This machine's own, whatever they are, are no more than it has. */
+/* The groups of this machine have no more free memory than the machine. */
 static void here(void **state)
 {
 	assert_true(memory_available() <= memory_left_in_groups("/proc/self"));

@@ -1,4 +1,4 @@
-/* Foreign names: which characters may be shown on a terminal. */
+/* Text from outside: which characters may be shown on a terminal. */
 #include "base/clean.h"
 
 #include "base/types.h"
@@ -43,7 +43,7 @@ static void test_clean(void **state)
 	}
 	clean_text("abcdef", out, 4);
 	assert_string_equal(out, "abc");
-	clean_text("ab\xc3\xa9", out, 4); /* the last character has no room */
+	clean_text("ab\xc3\xa9", out, 4); /* no room for the last character */
 	assert_string_equal(out, "ab");
 }
 

@@ -21,7 +21,7 @@ static const struct {
 	{"not a round number", 2893201337}, {"a fast one", 6000000000},
 };
 
-/* Start close to where the counter wraps: it must not matter. */
+/* Starts shortly before the counter wraps, which must not matter. */
 #define START (UINT64_MAX - 12345)
 #define SYSTEM UINT64_C(777000000000)
 
@@ -35,7 +35,7 @@ static uint64_t ticks_of(uint64_t ns, uint64_t hz)
 	return (uint64_t)((unsigned __int128)ns * hz / NS_PER_S);
 }
 
-/* As a worker does it. */
+/* Reads the clock as a worker does. */
 static void move(struct clock *c, uint64_t ticks, uint64_t ns)
 {
 	if (!clock_move(c, ticks))
@@ -56,7 +56,7 @@ static void follows_the_counter(void **state)
 			since += step % 1000 == 999 ? 5 * hz + step : hz / 997 + step % 7;
 			ns = ns_of(since, hz);
 			move(&c, START + since, ns);
-			/* a tick more or less where a second begins */
+			/* one tick more or less at the beginning of a second */
 			assert_in_range(c.now_ns, NS_PER_S + ns - NS_PER_S / hz - 3, NS_PER_S + ns);
 			assert_in_range(c.now_s, (NS_PER_S + ns - NS_PER_S / hz - 3) / NS_PER_S,
 					ns / NS_PER_S + 1);
@@ -80,8 +80,9 @@ static void sleeps_a_year(void **state)
 enum { MS = 1000000, HZ = 1000000000 };
 
 /*
- * A minute, looked at every 10 ms, and anchored every 500 ms whatever the counter says, as a worker
- * does every so many turns. At @at_ms the counter steps by @step_ms; it runs at @speed_per_mille.
+ * Runs a minute in steps of 10 ms. Every 500 ms the clock is compared with the system's, as a
+ * worker does every so many turns. At @at_ms the counter steps by @step_ms; it runs at
+ * @speed_per_mille of its speed.
  */
 /* clang-format off */
 static const struct {
@@ -89,8 +90,8 @@ static const struct {
 	uint32_t at_ms;
 	int64_t step_ms;
 	uint32_t speed_per_mille;
-	uint32_t error_ms; /* of our time against the system's, at most, */
-	uint32_t settled_ms; /* and after 20 seconds */
+	uint32_t error_ms; /* largest error against the system's time, */
+	uint32_t settled_ms; /* and largest error after 20 seconds */
 	uint32_t steps_min, steps_max;
 } stories[] = {
 	{"a good counter",           5000, 0,        1000, 10,  10, 0, 0},
@@ -144,7 +145,7 @@ static void counters_not_to_be_trusted(void **state)
 		play(i);
 }
 
-/* Held up between the two readings, as on a machine with much to do: nothing to count. */
+/* The thread was interrupted between the two readings, as on a busy machine. That is no step. */
 static void held_up(void **state)
 {
 	uint64_t ns = 0;

@@ -57,7 +57,7 @@ static void test_answers(void **state)
 		assert_true(seen[a]);
 }
 
-/* An operator greps for them, and the API has them as keys. */
+/* Names must be usable as search words and as keys of the API. */
 static void check_name(const struct drop_info *info, const struct drop_info *other)
 {
 	assert_int_equal(strspn(info->name, "abcdefghijklmnopqrstuvwxyz_6"), strlen(info->name));

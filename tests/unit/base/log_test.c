@@ -1,6 +1,6 @@
 /*
- * One line an event: the prefix for the journal and for people, and what a level hides. Then a log
- * that nobody reads.
+ * A line for each event: its prefix in the journal and on a terminal, and the lines that a level
+ * hides. Then a log that nobody reads.
  */
 #include "base/log.h"
 
@@ -19,8 +19,8 @@
 
 static const struct {
 	enum log_level level;
-	const char *journal; /* NULL: hidden */
-	const char *people; /* after the time */
+	const char *journal; /* NULL: not logged */
+	const char *people; /* on a terminal, behind the time */
 } rows[] = {
 	{LOG_LEVEL_ERROR, "<3>port 7\n", " error: port 7\n"},
 	{LOG_LEVEL_WARNING, "<4>port 7\n", " warning: port 7\n"},
@@ -28,7 +28,7 @@ static const struct {
 	{LOG_LEVEL_DEBUG, NULL, NULL},
 };
 
-/* What log_line() writes to standard error, in @text. */
+/* Writes to @text what log_line() writes to standard error. */
 static void capture(enum log_level level, char *text, size_t size)
 {
 	FILE *file = tmpfile();
@@ -99,7 +99,10 @@ static void log_many(void)
 		log_line(LOG_LEVEL_INFO, "line %d of a log that nobody reads", i);
 }
 
-/* Reads up to the sentence about lost lines. Writes how many lines came before it and its number. */
+/*
+ * Reads up to the sentence about lost lines. Writes the number of lines before it, and its own
+ * number.
+ */
 static void read_until_lost(int fd, unsigned long *lines, unsigned long *lost)
 {
 	static char text[1 << 20];
@@ -121,7 +124,7 @@ static void read_until_lost(int fd, unsigned long *lines, unsigned long *lost)
 		*lines += *c == '\n';
 }
 
-/* Nobody who logs waits. What did not fit is counted, and what comes later is written again. */
+/* Logging never waits. Lines that did not fit are counted, and later lines are written again. */
 static void test_nobody_reads(void **state)
 {
 	int saved = dup(STDERR_FILENO), ends[2];
@@ -133,7 +136,8 @@ static void test_nobody_reads(void **state)
 	dup2(ends[1], STDERR_FILENO);
 	assert_int_equal(log_start(), 0);
 	log_many();
-	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); /* others share it */
+	/* other processes share the descriptor */
+	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
 	read_until_lost(ends[0], &lines, &lost);
 	assert_true(lost > 0);
 	assert_int_equal(lines + lost, LINES);
@@ -143,7 +147,7 @@ static void test_nobody_reads(void **state)
 	assert_string_equal(text, "<6>one more\n");
 
 	log_many();
-	log_stop(); /* returns, though nobody reads */
+	log_stop(); /* returns although nobody reads */
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 }
@@ -151,9 +155,11 @@ static void test_nobody_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_journal), cmocka_unit_test(test_people),
+		cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_people),
 		cmocka_unit_test(test_level),
-		cmocka_unit_test(test_nobody_reads), /* last: a log is started once */
+		/* last, because a log can be started only once */
+		cmocka_unit_test(test_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void test_available(void **state)
 	assert_in_range(memory_huge_available(), 0, total);
 }
 
-/* The kernel would give so much address space, and kill somebody when it is touched. */
+/* The kernel would give this much address space, and kill a process when it is used. */
 static void test_more_than_there_is(void **state)
 {
 	uint64_t available = memory_available();
@@ -48,7 +48,7 @@ static void test_more_than_there_is(void **state)
 	assert_int_equal(errno, ENOMEM);
 }
 
-/* Two neighbours never share a cache line, however small they are. */
+/* Two allocations never share a cache line, however small they are. */
 static void test_lines(void **state)
 {
 	for (size_t size = 1; size < 200; size += 7) {

@@ -16,7 +16,7 @@ static const char *const known[] = {"status", "sites", "tunnels", "flows", "egre
 
 static const struct {
 	const char *word;
-	const char *best; /* NULL: no guess */
+	const char *best; /* NULL: no proposal */
 	const char *why;
 } rows[] = {
 	{"flow", "flows", "a letter forgotten"},
@@ -56,7 +56,7 @@ static void test_first_of_equals(void **state)
 	assert_string_equal(n.best, "port1");
 }
 
-/* The textbook's table, as the judge. */
+/* The edit distance by the textbook's table, as the reference. */
 static unsigned plain_distance(const char *a, const char *b)
 {
 	unsigned d[24][24] = {{0}};
@@ -107,7 +107,7 @@ static void test_same_as_plain(void **state)
 	}
 }
 
-/* However many names there are, it ends: the work does not grow with them any more. */
+/* The work has a bound that does not depend on the number of names. */
 static void test_bounded(void **state)
 {
 	char word[80], other[80];

@@ -1,4 +1,4 @@
-/* Names of protocols: each is read as its number, and help lists every one of them. */
+/* Names of protocols: each is parsed as its number, and help lists all of them. */
 #include "base/protocol.h"
 
 #include "base/types.h"

@@ -13,7 +13,7 @@
 
 enum { WORDS_MAX = 4 };
 
-/* Runs homeward with @words, which end with NULL. What it said, for free(). */
+/* Runs homeward with @words, which end with NULL. Returns its output; the caller frees it. */
 static char *run_words(const char *const *words, int want)
 {
 	char *argv[WORDS_MAX + 1] = {(char *)"homeward"}, *text = NULL;
@@ -54,7 +54,7 @@ static void test_same_as_option(void **state)
 		check_same(run("help", c->word, CLI_EXIT_OK), run(c->word, "--help", CLI_EXIT_OK));
 }
 
-/* Every command, operand and option is there. */
+/* Help contains every command, operand and option. */
 static void test_complete(void **state)
 {
 	char *all = run("help", NULL, CLI_EXIT_OK), word[64];
@@ -77,7 +77,7 @@ static void test_complete(void **state)
 	free(all);
 }
 
-/* A terminal of 100 columns has every line in one. */
+/* No line is wider than a terminal of 100 columns. */
 static void check_width(char *text)
 {
 	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;)
@@ -103,7 +103,7 @@ static json_t *run_json(const char *word)
 	return json;
 }
 
-/* For completion in shells: the same tables. */
+/* The JSON for completion in shells is made from the same tables. */
 static void test_json(void **state)
 {
 	json_t *all = run_json(NULL), *item;
@@ -126,7 +126,7 @@ static void test_json(void **state)
 	json_decref(all);
 }
 
-/* A word that several commands begin with: those commands. */
+/* Help for a word that several commands begin with shows those commands. */
 static void test_group(void **state)
 {
 	char *a = run("help", "config", CLI_EXIT_OK), *b = run("config", "--help", CLI_EXIT_OK);

@@ -1,6 +1,6 @@
 /*
- * docs/man/homeward.1 has the commands and options of the tables: all of them, word by word, and no
- * others. Its path is the first argument.
+ * docs/man/homeward.1 has exactly the commands and options of the tables, word by word. Its path is
+ * the first argument.
  */
 #include "cli.h"
 
@@ -40,7 +40,7 @@ static size_t count(const char *what)
 	return n;
 }
 
-/* The item must follow @from; where it ends. */
+/* The item must follow @from. Returns its end. */
 static const char *find_item(const char *from, const char *item)
 {
 	const char *at = strstr(from, item);

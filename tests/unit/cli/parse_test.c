@@ -17,7 +17,7 @@ enum { WORDS_MAX = 8 };
 /* clang-format off */
 static const struct {
 	const char *words[WORDS_MAX];
-	const char *error; /* part of the sentence; NULL: taken */
+	const char *error; /* part of the sentence; NULL: accepted */
 } rows[] = {
 	{{"status"}, NULL},
 	{{"--json", "status"}, NULL},
@@ -115,7 +115,8 @@ static void test_values(void **state)
 	assert_int_equal(parse(&cli, words, &error), 0);
 	assert_string_equal(cli.socket, "/tmp/s");
 	assert_string_equal(cli.command->word, "flows");
-	assert_string_equal(cli_value(&cli, "site"), "--json"); /* a value is a value */
+	/* the word behind an option is its value */
+	assert_string_equal(cli_value(&cli, "site"), "--json");
 	assert_non_null(cli_value(&cli, "all"));
 	assert_null(cli_value(&cli, "tunnel"));
 	assert_null(cli_value(&cli, "no such option"));
@@ -136,7 +137,7 @@ static void test_tables(void **state)
 	}
 }
 
-/* Daemon and command line meet at the same socket if nobody says otherwise. */
+/* Daemon and command line use the same socket by default. */
 static void test_default_socket(void **state)
 {
 	static const char text[] = "ports: [{name: a, driver: memory, next-hop-mac: "

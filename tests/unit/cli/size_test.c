@@ -18,7 +18,7 @@ enum { WORDS_MAX = 24 };
 
 static char *page;
 
-/* Runs the words of @line. What it wrote to out and err, for free(). */
+/* Runs the words of @line. Returns what it wrote to out and err; the caller frees it. */
 static int run(char *line, char **out, char **err)
 {
 	char *argv[WORDS_MAX + 1] = {NULL}, *rest = line;
@@ -39,7 +39,7 @@ static int run(char *line, char **out, char **err)
 static void test_refused(void **state)
 {
 	static const struct {
-		const char *line, *error; /* part of it; "": none */
+		const char *line, *error; /* part of the error; "": no error */
 	} rows[] = {
 		{"homeward size", ""},
 		{"homeward size --sites 65534 --users 1", ""},
@@ -82,7 +82,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* Numbers of programs are those of people: no 9.5999999999999996. */
+/* Numbers in JSON are as short as people write them: no 9.5999999999999996. */
 static void test_json(void **state)
 {
 	char line[] = "homeward size --json --sites 1 --users 16 --new-flows 0.6 --dns 0.1";

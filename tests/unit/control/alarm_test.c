@@ -15,7 +15,7 @@
 static FILE *log_file;
 static int saved_stderr;
 
-/* What is logged from here on goes into a file. */
+/* Sends the log to a file from here on. */
 static int capture(void **state)
 {
 	setenv("JOURNAL_STREAM", "1:1", 1);
@@ -37,7 +37,7 @@ static int release(void **state)
 	return 0;
 }
 
-/* Lines logged so far that contain @word. */
+/* Number of logged lines that contain @word. */
 static unsigned logged(const char *word)
 {
 	char line[512];

@@ -1,6 +1,6 @@
 /*
- * The queue of announcements: each address is announced three times, with growing gaps, also if
- * others come in between.
+ * The queue of announcements: each address is announced three times, with growing gaps, also with
+ * others in between.
  */
 #include "control/announce_queue.h"
 
@@ -27,7 +27,7 @@ static void test_one_address(void **state)
 {
 	static const struct {
 		uint64_t now_ms;
-		int nth; /* -1: nothing is due */
+		int nth; /* -1: no address is due */
 	} steps[] = {
 		{100, 0},   {100, -1},	{1099, -1}, {1100, 1},
 		{1100, -1}, {3099, -1}, {3100, 2},  {9999, -1},
@@ -49,7 +49,10 @@ static void test_one_address(void **state)
 	announce_queue_clear(&q);
 }
 
-/* Many, with a bound on each tick: every one in its order, and none waits for another's second. */
+/*
+ * Many addresses, with a limit for each tick: all in their order, and no first announcement waits
+ * for a second one.
+ */
 static void test_many(void **state)
 {
 	static uint64_t last_ms[MANY];
@@ -86,7 +89,7 @@ static void test_many(void **state)
 	announce_queue_clear(&q);
 }
 
-/* Added and taken in any order: the rings turn and grow. */
+/* Addresses are added and taken in random order, while the rings wrap and grow. */
 static void test_in_any_order(void **state)
 {
 	struct announce_queue q = {{{NULL, 0, 0, 0}}};

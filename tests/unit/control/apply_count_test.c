@@ -46,7 +46,7 @@ static const char before[] = BASE POOL("x", "", ONE TWO);
 static const struct {
 	const char *why;
 	const char *after;
-	const char *kind, *name; /* of the item; all others say 0 */
+	const char *kind, *name; /* of the item; all others have 0 flows */
 	uint64_t flows;
 } rows[] = {
 	{"a site is gone", PORT "sites:\n" SITE("a", "10") "egress:\n" POOL("x", "", ONE TWO),

@@ -1,8 +1,8 @@
 /*
- * Carrying out a change: the order of its steps, and what is left if one of them fails.
+ * How a change is carried out: the order of its steps, and the state after one of them has failed.
  *
  * Configurations, networks, the registry and the publisher are real. Ports, neighbours, paths,
- * keepalives and workers write down that they were called, and fail if a test wants them to.
+ * keepalives and workers are fakes that record each call, and fail if a test asks for it.
  */
 #include "base/err.h"
 #include "base/mono.h"
@@ -31,18 +31,18 @@
 
 enum { WORKERS = 2, TRACE_SIZE = 2048, NEXT_SIZE = 8, PATIENCE_MS = 10000 };
 
-/* The daemon around it. */
+/* The daemon around the code under test. */
 static struct {
-	char trace[TRACE_SIZE]; /* the steps, with a blank behind each */
+	char trace[TRACE_SIZE]; /* the steps so far, each with a blank behind it */
 	const char *fails; /* the step that fails; NULL: none */
-	unsigned when; /* at which call; 0: every one */
-	unsigned calls; /* of the step that fails */
+	unsigned when; /* the number of the call that fails; 0: all calls */
+	unsigned calls; /* calls of that step so far */
 	unsigned networks, nexts, configs; /* that exist */
-	bool swept; /* do sweeps end? */
+	bool swept; /* are the sweeps complete? */
 	bool followed; /* with which network */
 	const struct network *followed_net;
 	const struct config *followed_config;
-	int result; /* of the job; 1: it is not done */
+	int result; /* result of the job; 1: it is not done */
 	struct event_base *base;
 	struct ids *ids;
 	struct publisher publisher;
@@ -60,7 +60,7 @@ static void note(const char *step)
 	snprintf(bed.trace + len, sizeof(bed.trace) - len, "%s ", step);
 }
 
-/* Writes the step down. True: it has to fail. */
+/* Records the step. True: it has to fail. */
 static bool step(const char *name)
 {
 	note(name);
@@ -143,7 +143,7 @@ int __wrap_ports_prepare(struct port_set *set, struct port_life *life, const str
 	return -EBUSY;
 }
 
-/* Nothing that is replaced may be gone before the ports let go of it. */
+/* The replaced network is destroyed only after this call. */
 void __wrap_ports_commit(struct port_set *set, struct port_life *life, const struct config *config,
 			 const struct network *net, const struct port_plan *plan)
 {
@@ -221,7 +221,7 @@ void __wrap_neighbours_follow_ports(struct neighbours *n, const struct network *
 {
 	note("programs");
 	assert_ptr_not_equal(publisher_current(&bed.publisher)->net, before);
-	assert_true(before->max_tunnel > 0); /* it is still there */
+	assert_true(before->max_tunnel > 0); /* it is not destroyed yet */
 }
 
 void __wrap_path_mtus_follow(struct path_mtus *p, const struct network *net)
@@ -365,7 +365,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Begins the change to @text. On success it is what runs, once it is done. */
+/* Begins the change to @text, which runs once the change is done. */
 static int begin(const char *text)
 {
 	struct config *after = parse(text);
@@ -411,7 +411,7 @@ static void settle(void)
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
-/* What may fail comes first. Ids are given up and flows' owners forgotten when all are swept. */
+/* Steps that may fail come first. Ids are retired when all flows are swept. */
 static void in_order(void **state)
 {
 	bed.swept = false;
@@ -435,7 +435,7 @@ static void settings_need_no_sweep(void **state)
 	bed.swept = false;
 	assert_int_equal(begin(other_timeout), 0);
 	expect_trace("begun", "ports_plan registry_plan " PREPARED PUBLISHED);
-	assert_int_equal(bed.result, 1); /* never before apply() has returned */
+	assert_int_equal(bed.result, 1); /* done() is never called before apply() has returned */
 	assert_int_equal(publisher_current(&bed.publisher)->settings.timers.state_s[FLOW_UDP], 77);
 	settle();
 	expect_trace("done", FINISHED);
@@ -468,7 +468,10 @@ static const struct {
 };
 /* clang-format on */
 
-/* All is as before, with a sentence; and the same change succeeds when there is memory. */
+/*
+ * A failed change leaves all as before, with a sentence. The same change succeeds when there is
+ * memory.
+ */
 static void nothing_is_left(void **state)
 {
 	const struct snapshot was = *publisher_current(&bed.publisher);
@@ -500,7 +503,7 @@ static void nothing_is_left(void **state)
 	assert_int_equal(publisher_current(&bed.publisher)->net->max_tunnel, 3);
 }
 
-/* The address is away while its flows are swept, and comes back with other slices. */
+/* The address is absent while its flows are swept. Then it comes back with other slices. */
 static void renewed(void **state)
 {
 	bed.swept = false;
@@ -516,7 +519,7 @@ static void renewed(void **state)
 	assert_int_equal(bed.followed_net->slices[0].size, 1024);
 }
 
-/* Without memory for the second network the first one stays, and the second is tried again. */
+/* Without memory for the second network the first one stays, and the second one is tried again. */
 static void renewed_later(void **state)
 {
 	bed.fails = "network";

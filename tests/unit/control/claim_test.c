@@ -69,7 +69,7 @@ static void test_made(void **state)
 	}
 }
 
-/* What we announce is what others would read; a probe claims nothing. */
+/* Our announcements are parsed as claims; a probe is no claim. */
 static void test_read_back(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
@@ -91,7 +91,7 @@ static const struct {
 	const char *why;
 	size_t row; /* of made[] */
 	struct { uint8_t at, to; } poke; /* at 0: none */
-	size_t len; /* 0: whole */
+	size_t len; /* 0: all of it */
 	bool claims;
 } others[] = {
 	{"an ARP reply",                  0, {21, 2},    0, true},
@@ -117,7 +117,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* In memory of exactly its size, so that the address sanitizer sees each byte read behind it. */
+/* Copies it to memory of exactly its size, so that AddressSanitizer finds any read beyond it. */
 static void test_others(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {

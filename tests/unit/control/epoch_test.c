@@ -1,4 +1,4 @@
-/* The epoch: each start has the number after that of the last one, with any content of the file. */
+/* The epoch: each start takes the number after the last one's, with any content of the file. */
 #include "control/epoch.h"
 
 #include "base/types.h"
@@ -51,7 +51,7 @@ static void counts(void **state)
 
 	for (uint32_t i = 1; i < 5; i++)
 		assert_int_equal(epoch_next(path, NULL), first + i);
-	write_file(new_path, "left behind"); /* by a start that was cut short */
+	write_file(new_path, "left behind"); /* by a start that was interrupted */
 	assert_int_equal(epoch_next(path, NULL), first + 5);
 	assert_int_equal(access(new_path, F_OK), -1);
 }
@@ -81,11 +81,11 @@ static void any_file(void **state)
 		next = epoch_next(path, NULL);
 		if (rows[i].is_number)
 			assert_int_equal(next, rows[i].next);
-		assert_int_equal(epoch_next(path, NULL), next + 1); /* whole again */
+		assert_int_equal(epoch_next(path, NULL), next + 1); /* the file is valid again */
 	}
 }
 
-/* It cannot be kept: there is a number all the same. */
+/* The epoch cannot be saved; the start gets a number in any case. */
 static void nowhere(void **state)
 {
 	uint32_t a = epoch_next("/proc/no/such/epoch", NULL);

@@ -79,10 +79,10 @@ struct seen {
 	uint16_t id; /* 0: there is no tunnel */
 	const char *name;
 	uint16_t interval;
-	uint8_t last; /* byte of the far end */
+	uint8_t last; /* last byte of the far end */
 };
 
-/* Two networks at a time. */
+/* The storage of two networks. */
 static struct network *network_of(const struct seen *seen)
 {
 	static struct spec_tunnel tunnels[2];

@@ -47,7 +47,7 @@ static void test_state(void **state)
 	close(fd);
 }
 
-/* The manager reads nothing and its queue is full: we go on. */
+/* The manager does not read and its queue is full: the daemon does not wait. */
 static void test_does_not_wait(void **state)
 {
 	int fd = listen_abstract();

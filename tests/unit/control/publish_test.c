@@ -1,7 +1,7 @@
 /*
- * Publications one after the other: new parts are there, other parts are the same objects, and
- * replaced parts are destroyed once (AddressSanitizer watches). What threads see is in
- * tests/unit/worker/threads_test.c.
+ * Publications one after the other: new parts are in the snapshot, other parts are the same
+ * objects, and replaced parts are destroyed once (AddressSanitizer watches).
+ * tests/unit/worker/threads_test.c tests what threads see.
  */
 #include "control/publish.h"
 
@@ -32,7 +32,7 @@ static struct nexthops *make_nexthops(void)
 
 enum part { NET = 1, NEXTHOPS = 2, SETTINGS = 4, PORTS = 8 };
 
-/* What a publication names; all others stay. */
+/* The parts of a publication; all others stay. */
 static const unsigned rows[] = {
 	NEXTHOPS | PORTS, NEXTHOPS,	  NET, NET | NEXTHOPS,
 	SETTINGS,	  PORTS,	  0,   NET | NEXTHOPS | SETTINGS | PORTS,
@@ -78,10 +78,10 @@ static void test_parts(void **state)
 		assert_int_not_equal(now->ports[N_PORTS - 1].mtu, 9999);
 	}
 	publisher_fini(&p);
-	publisher_fini(&p); /* and once is enough */
+	publisher_fini(&p); /* a second call does nothing */
 }
 
-/* Whoever still reads what is replaced asks for it, and gets that and no more. */
+/* A caller that still reads the replaced parts asks for them, and gets no others. */
 static void test_replaced(void **state)
 {
 	const struct settings settings = {.rest_s = 1};

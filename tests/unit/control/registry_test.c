@@ -1,10 +1,4 @@
-/*
- * Which id a site or tunnel keeps through a change, and from a file.
- *
- * A specification is written as sites with their tunnels, "berlin:b1@1,b2@2 madrid:m1@3": tunnel b1
- * of berlin has the far end 198.51.100.1, and so on; "~" in front of the number: over IPv6; "#7"
- * behind it: with key 7.
- */
+/* Which id a site or tunnel keeps through a change, and through a file. */
 #include "control/registry.h"
 #include "network/nexthop.h"
 
@@ -110,7 +104,7 @@ static void end(struct bed *b)
 	ids_destroy(b->nexthops);
 }
 
-/* What @text's sites and tunnels get, in @out, and are known by from then on. */
+/* Applies @text. Writes the ids of its sites and tunnels to @out. */
 static void apply(struct bed *b, const char *text, uint32_t now_s, char *out)
 {
 	struct network_spec spec = parse(text);
@@ -122,13 +116,13 @@ static void apply(struct bed *b, const char *text, uint32_t now_s, char *out)
 	print_retired(&plan.ids, b->retired);
 	spec.pools = NULL;
 	net = network_create(&spec, &plan.ids);
-	assert_non_null(net); /* no number is there twice */
+	assert_non_null(net); /* no id is there twice */
 	network_destroy(net);
-	registry_commit(b->r, now_s); /* numbers are freed though nothing is published */
+	registry_commit(b->r, now_s); /* ids are freed although nothing is published */
 	network_spec_fini(&spec);
 }
 
-/* A census at @now_s: flows have the numbers of @sites and @nexthops. */
+/* Runs a census at @now_s: flows have the ids in @sites and @nexthops. */
 static void census(struct bed *b, uint32_t now_s, uint16_t site, uint16_t nexthop)
 {
 	uint64_t sites[IDS_WORDS] = {0}, nexthops[IDS_WORDS] = {0};
@@ -208,7 +202,9 @@ static void test_changes(void **state)
 	}
 }
 
-/* Away and back: another number, until nobody can have the first one. */
+/*
+ * A site that is removed and comes back gets another id, as long as a flow may have the first one.
+ */
 static void test_comes_back(void **state)
 {
 	const uint32_t rested = NOW + REGISTRY_REST_S;
@@ -220,24 +216,27 @@ static void test_comes_back(void **state)
 	apply(&b, "b:b1@3", NOW, text);
 	apply(&b, "a:a1@1 b:b1@3", NOW, text);
 	assert_string_equal(text, "a=3:3 b=2:2");
-	assert_string_equal(b.retired, "1@0>0"); /* the new a has nothing to do with it */
+	assert_string_equal(b.retired, "1@0>0"); /* it is not related to the new a */
 
 	census(&b, rested - 1, 0, 0); /* too early */
 	apply(&b, "a:a1@1 b:b1@3 c:c1@4", NOW, text);
 	assert_string_equal(text, "a=3:3 b=2:2 c=4:4");
-	census(&b, rested, 1, 0); /* a flow has the site, none the tunnel */
+	census(&b, rested, 1, 0); /* a flow has the site's id, none has the tunnel's */
 	assert_int_equal(ids_state(registry_sites(b.r), 1), IDS_RETIRED);
 	assert_int_equal(ids_state(b.nexthops, 1), IDS_FREE);
 	apply(&b, "a:a1@1 b:b1@3 d:d1@5", rested, text);
 	assert_string_equal(text, "a=3:3 b=2:2 d=5:1");
-	assert_string_equal(b.retired, "4@0>0"); /* 1 has an owner again */
+	assert_string_equal(b.retired, "4@0>0"); /* id 1 has an owner again */
 	census(&b, rested, 0, 0);
 	apply(&b, "e:e1@6", rested, text);
 	assert_string_equal(text, "e=1:5");
 	end(&b);
 }
 
-/* A tunnel goes, then its site, whose number another site gets before the tunnel's is free. */
+/*
+ * A tunnel is removed, then its site. Another site gets the site's id before the tunnel's id is
+ * free.
+ */
 static void test_site_follows(void **state)
 {
 	const uint32_t rested = NOW + REGISTRY_REST_S;
@@ -253,11 +252,11 @@ static void test_site_follows(void **state)
 	census(&b, rested, 0, 2);
 	apply(&b, "b:b1@3 c:c1@4", rested, text);
 	assert_string_equal(text, "b=2:3 c=1:1");
-	assert_string_equal(b.retired, "2@0>0"); /* not of c, which has its site's number */
+	assert_string_equal(b.retired, "2@0>0"); /* not of c, which has the id of its site now */
 	end(&b);
 }
 
-/* Whatever is planned and not done leaves no trace. */
+/* A plan that is given up leaves no trace. */
 static void test_abort(void **state)
 {
 	struct network_spec two = parse("a:a1@1 c:c1@4,c2@5"), many = parse("z:z1@8");
@@ -281,7 +280,7 @@ static void test_abort(void **state)
 	assert_string_equal(text, "a=1:1 b=2:2 c=3:3");
 	assert_string_equal(b.retired, "");
 
-	while (ids_take(b.nexthops) != IDS_NONE) /* neighbours have all that is left */
+	while (ids_take(b.nexthops) != IDS_NONE) /* neighbours have all other ids */
 		;
 	assert_int_equal(registry_plan(b.r, &many, &plan), -ENOSPC);
 	assert_int_equal(ids_state(registry_sites(b.r), 4), IDS_FREE);
@@ -349,14 +348,14 @@ static void test_restart(void **state)
 	apply(&b, "b:b1@3#7 a:a2@~2 d:d1@1#4294967", NOW, text);
 	assert_string_equal(text, "b=2:3 a=1:2 d=4:4");
 	assert_int_equal(registry_save(b.r, path), 0);
-	assert_int_equal(registry_save(b.r, path), 0); /* over itself */
+	assert_int_equal(registry_save(b.r, path), 0); /* over the existing file */
 	end(&b);
 
 	begin(&b);
 	assert_int_equal(registry_load(b.r, path, &line), 0);
-	apply(&b, "a:x@~2 e:e1@9 c:b1@3#7", NOW, text); /* renamed meanwhile */
+	apply(&b, "a:x@~2 e:e1@9 c:b1@3#7", NOW, text); /* the tunnel was renamed in the meantime */
 	assert_string_equal(text, "a=1:2 e=3:1 c=2:3");
-	assert_string_equal(b.retired, ""); /* nobody has seen it since the start */
+	assert_string_equal(b.retired, ""); /* no flow can have it since the start */
 	assert_int_equal(ids_n_retired(b.nexthops), 0);
 	assert_int_equal(ids_state(b.nexthops, 4), IDS_FREE);
 	end(&b);
@@ -415,7 +414,7 @@ static void check_damage(const char *why, const char *text, size_t len, unsigned
 	ret = registry_load(b.r, path, &line);
 	if (ret != -EBADMSG || line != expected)
 		fail_msg("%s: %d in line %u", why, ret, line);
-	apply(&b, "a:t1@1", NOW, got); /* and begins anew */
+	apply(&b, "a:t1@1", NOW, got); /* the registry is empty again */
 	if (strcmp(got, "a=1:1") != 0)
 		fail_msg("%s: %s", why, got);
 	end(&b);
@@ -451,7 +450,7 @@ static void test_id_of_a_neighbour(void **state)
 	end(&b);
 }
 
-/* A good file that is cut off anywhere is a damaged one. */
+/* A file that is truncated anywhere counts as damaged. */
 static void test_cut(void **state)
 {
 	static const char whole[] =
@@ -468,7 +467,7 @@ static void test_cut(void **state)
 	}
 }
 
-/* What cannot be read or written is said, and the last file stays. */
+/* Errors of reading and writing are returned, and the last file stays. */
 static void test_unwritable(void **state)
 {
 	char text[TEXT_MAX], new_path[80];
@@ -477,7 +476,7 @@ static void test_unwritable(void **state)
 
 	write_text(HEAD "site 9 a\nend 1\n", strlen(HEAD "site 9 a\nend 1\n"));
 	snprintf(new_path, sizeof(new_path), "%s.new", path);
-	assert_int_equal(mkdir(new_path, 0700), 0); /* in the way */
+	assert_int_equal(mkdir(new_path, 0700), 0); /* a folder in the way of the new file */
 	begin(&b);
 	apply(&b, "b:b1@1", NOW, text);
 	assert_int_equal(registry_save(b.r, path), -EEXIST);

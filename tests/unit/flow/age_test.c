@@ -54,7 +54,7 @@ static enum flow_end note_end(void *arg, struct flow *flow, uint32_t record)
 {
 	struct ended *ended = arg;
 
-	assert_int_not_equal(flow->state, FLOW_FREE); /* still whole: setup takes its port back */
+	assert_int_not_equal(flow->state, FLOW_FREE); /* still complete: setup frees its port */
 	ended->n++;
 	ended->last = *flow;
 	return FLOW_END_REMOVE;
@@ -81,7 +81,10 @@ static void test_timeouts(void **state)
 	}
 }
 
-/* A hand of 7 records a step over 100: each flow goes within 15 steps after its time, none before. */
+/*
+ * The sweep visits 7 of 100 records a step: each flow ends within 15 steps after its timeout, none
+ * before.
+ */
 static void test_one_turn_late(void **state)
 {
 	enum { FLOWS = 100, STEP = 7, TURN = (FLOWS + STEP - 1) / STEP };
@@ -126,7 +129,10 @@ static void test_bounded_step(void **state)
 	flow_table_destroy(t);
 }
 
-/* UDP to port 53: short while an answer is missing, shorter when each question has one. */
+/*
+ * UDP to port 53: a short timeout while an answer is missing, a shorter one when each query has its
+ * answer.
+ */
 static void test_dns(void **state)
 {
 	static const struct flow_timers dns = {
@@ -163,7 +169,7 @@ static void test_dns(void **state)
 	}
 }
 
-/* A port's own timeout goes before all others, for UDP and for open TCP connections alone. */
+/* A `per-port` timeout replaces all others, for UDP and for established TCP connections only. */
 static void test_ports_with_timers(void **state)
 {
 	const struct flow_timers own = {

@@ -1,6 +1,6 @@
 /*
- * An attacker who knows the code, but not the secret, chooses flows that all have the same buckets.
- * Without a secret that would ruin the table; with one it is like any other traffic.
+ * An attacker who knows the code, but not the secret, tries to choose flows of the same buckets.
+ * With a known secret the table would become slow; with a random one it is like any other traffic.
  *
  * What is counted is what a lookup costs, not time: how many keys live in their second bucket (a
  * second cache line for everybody in that bucket), how full the fullest bucket is, and whether a
@@ -18,11 +18,11 @@
 enum {
 	CAPACITY = 1024,
 	BUCKETS = CAPACITY / FLOWS_PER_BUCKET,
-	FLOWS = 128, /* an eighth of the table: there is plenty of room */
+	FLOWS = 128, /* an eighth of the table */
 	SEEDS = 20,
 };
 
-/* The attacker's own copy of the program has this key, and all hashes with it are known. */
+/* The key of the attacker's own copy of the program: all hashes with it are known. */
 static const uint8_t known[16];
 
 static struct flow chosen[FLOWS];
@@ -34,7 +34,7 @@ struct cost {
 	unsigned missed; /* flows that are in the table and are not found: must be 0 */
 };
 
-/* Different hosts of one site, each asking one server; the return keys differ by the egress port. */
+/* Hosts of one site send to one server; the return keys differ by the egress port. */
 static struct flow flow_of(uint32_t i)
 {
 	return (struct flow){
@@ -59,7 +59,7 @@ static uint64_t forward_hash(const struct flow_table *t, const struct flow *f)
 	return flow_hash(&t->secret, &key);
 }
 
-/* Flows whose two buckets, under the known key, are both among the first four. */
+/* Finds flows whose two buckets, with the known key, are both among the first four. */
 static void choose(void)
 {
 	struct flow_table *t = flow_table_create(CAPACITY, known);
@@ -72,8 +72,7 @@ static void choose(void)
 
 		if (hash_first(t, hash) >= 4 || hash_second(t, hash) >= 4)
 			continue;
-		f.nat_port =
-			htons((uint16_t)(2048 + n)); /* the return key is the gateway's choice */
+		f.nat_port = htons((uint16_t)(2048 + n)); /* the gateway chooses the return key */
 		chosen[n++] = f;
 	}
 	flow_table_destroy(t);
@@ -114,7 +113,7 @@ static struct cost fill(const uint8_t secret[16])
 	return cost;
 }
 
-/* The attack works against a table whose key is known: else the test below would show nothing. */
+/* The attack works against a table with a known key. Otherwise the next test would show nothing. */
 static void a_known_key_is_ruined(void **state)
 {
 	struct cost cost = fill(known);
@@ -128,8 +127,8 @@ static void a_known_key_is_ruined(void **state)
 }
 
 /*
- * 256 keys in 256 buckets, and only a bucket with more than 12 displaces: by chance that happens less
- * than once in 10^5 runs of this test.
+ * 256 keys are in 256 buckets, and only a bucket with more than 12 displaces one. By chance that
+ * happens in less than one of 10^5 runs of this test.
  */
 static void a_secret_key_does_not_notice(void **state)
 {

@@ -49,7 +49,7 @@ static struct flow_table *create(bool is_six)
 	return t;
 }
 
-/* A table that nobody asked has none to give, and is as large as ever. */
+/* A table without extension lines uses no more memory than before. */
 static void nobody_asked(void **state)
 {
 	struct flow_table *t = create(false);
@@ -79,7 +79,7 @@ static void lives_with_its_record(void **state)
 		assert_int_equal((uintptr_t)e % CACHE_LINE, 0);
 		assert_ptr_equal(flow_table_extension(t, record), e);
 		memset(e, 0xaa, sizeof(*e));
-		assert_ptr_equal(flow_table_extend(t, record), e); /* the same, as it is */
+		assert_ptr_equal(flow_table_extend(t, record), e); /* the same line, unchanged */
 		assert_int_equal(e->bytes[63], 0xaa);
 		assert_null(flow_table_extension(t, plain));
 
@@ -88,9 +88,9 @@ static void lives_with_its_record(void **state)
 		flow_table_remove(t, record);
 		assert_null(flow_table_extension(t, record));
 		assert_int_equal(insert(t, 3, is_six), record);
-		assert_null(flow_table_extension(t, record)); /* the next one is plain */
+		assert_null(flow_table_extension(t, record)); /* the next flow has no line */
 		assert_int_equal(flow_table_extend(t, record)->bytes[63],
-				 0); /* and finds nothing */
+				 0); /* and a new line is empty */
 
 		flow_table_rest(t, record, 1);
 		assert_null(flow_table_extension(t, record));
@@ -99,7 +99,10 @@ static void lives_with_its_record(void **state)
 	}
 }
 
-/* Against a plain list: what was written to a flow's line is there until it ends, and only there. */
+/*
+ * Compared with a plain list: what was written to a flow's line stays until the flow ends, and is
+ * in no other line.
+ */
 static void against_a_list(void **state)
 {
 	struct flow_table *t = create(false);

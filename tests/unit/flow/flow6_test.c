@@ -1,6 +1,6 @@
 /*
- * The table of IPv6 flows: found by both keys, distinguished by each field, and never lost while
- * others come and go.
+ * The table of IPv6 flows: each is found by both keys, differs by each field, and is never lost
+ * while others are added and removed.
  */
 #include "dice.h"
 #include "flow/table.h"
@@ -21,7 +21,7 @@ static struct addr6 address(uint64_t net, uint64_t host)
 	return (struct addr6){{htobe64(net), htobe64(host)}};
 }
 
-/* Number @n: sites share all their addresses and ports; the egress port tells returns apart. */
+/* Flow number @n. Sites share all addresses and ports; returns differ by the egress port. */
 static void make(uint32_t n, struct flow *f, struct flow6 *six)
 {
 	*f = (struct flow){
@@ -83,7 +83,7 @@ static void expect(struct flow_table *t, uint32_t n, uint32_t record)
 	assert_int_equal(flow_table_at(t, record)->nat_port, flow.nat_port);
 }
 
-/* Against a plain list of what is in it, full most of the time. */
+/* Compared with a plain list of its flows; the table is full most of the time. */
 static void against_a_list(void **state)
 {
 	static uint32_t records[2 * CAPACITY];
@@ -110,7 +110,7 @@ static void against_a_list(void **state)
 		}
 		assert_int_equal(flow_table_count(t), live);
 	}
-	assert_true(live > CAPACITY * 9 / 10); /* or room was never short */
+	assert_true(live > CAPACITY * 9 / 10); /* otherwise the table was never full */
 	for (uint32_t n = 0; n < ARRAY_SIZE(records); n++)
 		expect(t, n, records[n]);
 	flow_table_destroy(t);

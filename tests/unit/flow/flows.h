@@ -10,7 +10,7 @@ enum { FLOWS_UDP = 17 };
 
 static const uint8_t flows_secret[16] = "tests of flows";
 
-/* Number @n: sites 1 to 5 share all their addresses and ports; the egress port tells returns apart. */
+/* Flow number @n. Sites 1 to 5 share all addresses and ports; returns differ by the egress port. */
 static inline struct flow flows_make(uint32_t n)
 {
 	return (struct flow){
@@ -28,7 +28,7 @@ static inline struct flow flows_make(uint32_t n)
 	};
 }
 
-/* The record that @key leads to, by the same way that a burst takes. */
+/* The record of @key, by the same look-up that a burst uses. */
 static inline uint32_t flows_find(struct flow_table *t, const struct flow_key *key,
 				  enum flow_dir *dir)
 {

@@ -45,7 +45,7 @@ static uint8_t substitute(uint8_t x)
 	return out;
 }
 
-/* One round, in place: ShiftRows and SubBytes, MixColumns, AddRoundKey (sections 5.1.1 to 5.1.4). */
+/* One round of AES, in place: */
 static void aes_round(uint8_t s[16], const uint8_t key[16])
 {
 	uint8_t t[16];
@@ -83,7 +83,7 @@ static void mix(uint8_t x[16], uint8_t rounds[4][16])
 		aes_round(x, rounds[i % 4]);
 }
 
-/* Block by block; the last one may be short. */
+/* Hashes block by block; the last one may be short. */
 static uint64_t expected(const void *key, size_t len)
 {
 	uint8_t rounds[4][16], x[16] = {0};
@@ -168,7 +168,7 @@ static void test_every_bit_counts(void **state)
 	}
 }
 
-/* Equal bytes in two domains have nothing in common; every byte counts, whatever the length. */
+/* Hashes of equal bytes in two domains are unrelated. Every byte counts, at any length. */
 static void test_domains(void **state)
 {
 	struct flow_table *t = flow_table_create(1, (const uint8_t *)"sixteen bytes...");

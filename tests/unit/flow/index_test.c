@@ -2,11 +2,11 @@
  * The index from inside: what must be true of every bucket after every change.
  *
  *   - a taken slot's tag is that of its key's hash, and the bucket is one of the key's two
- *   - `displaced` of a bucket is the number of keys that would be at home there and are not
+ *   - `displaced` of a bucket is the number of its keys that are in their second bucket
  *   - each live flow has exactly two slots
  *
- * And the tests themselves must have met the rare cases: displaced keys, equal tags in a bucket,
- * both buckets the same one.
+ * The tests also check that the rare cases occurred: displaced keys, equal tags in a bucket, and
+ * keys whose two buckets are the same.
  */
 #include "flow/table.h"
 
@@ -100,7 +100,7 @@ static void test_true_after_every_change(void **state)
 	flow_table_destroy(t);
 }
 
-/* Each displaced key is found, and its going ends the detour of the others. */
+/* Each displaced key is found. When it is removed, the count of displaced keys is right. */
 static void test_displaced_are_found(void **state)
 {
 	enum { CAPACITY = 2000 };
@@ -133,7 +133,10 @@ static void test_displaced_are_found(void **state)
 	flow_table_destroy(t);
 }
 
-/* When both buckets of a key are full, a neighbour moves: otherwise this table would not fill. */
+/*
+ * When both buckets of a key are full, another key moves to its second bucket. Otherwise this table
+ * would not fill.
+ */
 static void test_neighbours_make_room(void **state)
 {
 	enum { CAPACITY = 40000 };
@@ -181,7 +184,7 @@ static void test_every_field_counts(void **state)
 	}
 }
 
-/* Room for one key only: the flow is refused, and the key that had found a slot gives it back. */
+/* There is room for one key only: the flow is refused, and the slot of its first key is freed. */
 static void test_no_room_for_the_second_key(void **state)
 {
 	struct flow_table *t = flow_table_create(4, flows_secret);

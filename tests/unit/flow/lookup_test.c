@@ -24,7 +24,7 @@ static struct flow_table *full_table(void)
 	return t;
 }
 
-/* What a walk through all records says about @key. */
+/* Finds @key by a look at all records. */
 static uint32_t stupid_find(const struct flow_table *t, const struct flow_key *key,
 			    enum flow_dir *dir)
 {
@@ -46,7 +46,7 @@ static uint32_t stupid_find(const struct flow_table *t, const struct flow_key *k
 	return FLOW_NO_RECORD;
 }
 
-/* Half of them known, either direction; one in eight the same as the one before. */
+/* Half of the keys are known, in either direction; one in eight is the same as the previous one. */
 static void roll_probe(struct flow_probe *probes, unsigned i, uint64_t *dice)
 {
 	struct flow flow = flows_make(dice_roll(dice, 2 * CAPACITY));
@@ -95,7 +95,7 @@ static void test_bursts(void **state)
 	flow_table_destroy(t);
 }
 
-/* A removed flow is not found again, though its record still holds what it was. */
+/* A removed flow is not found, although its record still has its old content. */
 static void test_ghosts(void **state)
 {
 	struct flow_table *t = full_table();

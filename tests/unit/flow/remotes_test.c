@@ -1,4 +1,4 @@
-/* Counts of flows between two addresses: never "no" while there is one. */
+/* Counts of flows between two addresses: the answer is never "none" while there is one. */
 #include "flow/remotes.h"
 
 #include <setjmp.h>
@@ -22,7 +22,7 @@ static uint32_t place_of(const struct remotes *r, bool six, uint32_t local, uint
 	return six ? remotes_place6(r, &a, &b) : remotes_place(r, htonl(local), htonl(remote));
 }
 
-/* What was added may be there until it is removed; of others few seem to be. */
+/* An added pair is reported until it is removed; of other pairs few are reported. */
 static void test_pairs(void **state)
 {
 	for (unsigned six = 0; six < 2; six++) {
@@ -45,7 +45,7 @@ static void test_pairs(void **state)
 	}
 }
 
-/* A count that was full stays: it is not known any more how many there are. */
+/* A count that reached its maximum stays there: the real number is unknown. */
 static void test_full(void **state)
 {
 	struct remotes *r = remotes_create(0);

@@ -24,7 +24,7 @@ static uint32_t holder(struct flow_table *t, const struct flow *f)
 	return record;
 }
 
-/* An empty table lacks every key. */
+/* An empty table has no key. */
 static void expect_all_lacking(struct flow_table *t)
 {
 	for (uint32_t i = 0; i < FLOWS; i++) {
@@ -46,7 +46,7 @@ static void expect_unseen(struct flow_table *t, const struct flow *f)
 	assert_false(flow_table_has(t, &back));
 }
 
-/* In any order: half of them rest, some wake early, the others oldest first. */
+/* In random order: half of the flows rest, some are ended early, the others end oldest first. */
 static void at_random(void **state)
 {
 	struct flow_table *t = flow_table_create(FLOWS, flows_secret);
@@ -89,7 +89,10 @@ static void at_random(void **state)
 	flow_table_destroy(t);
 }
 
-/* The hand does not end them twice, and a full table of them takes none till one wakes. */
+/*
+ * The sweep does not end resting flows twice. A table full of them takes no flow until one has
+ * rested.
+ */
 static void the_hand_passes_them(void **state)
 {
 	struct flow_table *t = flow_table_create(2, flows_secret);

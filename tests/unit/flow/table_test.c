@@ -1,8 +1,8 @@
 /*
  * The flow table against a simple list.
  *
- * Whatever the order of insertions and removals, each live flow is found under both its keys, no
- * other is, and a full table refuses without losing anybody.
+ * With any order of insertions and removals, each live flow is found by both its keys and no other
+ * flow is found. A full table refuses a flow without losing another one.
  */
 #include "flow/flow.h"
 
@@ -70,7 +70,7 @@ static void test_fills_up(void **state)
 	}
 }
 
-/* What a full table loses it can take again, over and over. */
+/* A full table that loses a flow can take another one, again and again. */
 static void test_room_for_one(void **state)
 {
 	enum { CAPACITY = 1000 };
@@ -92,7 +92,7 @@ static void test_room_for_one(void **state)
 	flow_table_destroy(t);
 }
 
-/* The list. Entry k is flow number k of the universe; FLOW_NO_RECORD: it is not alive. */
+/* The list. Entry k is the record of flow number k; FLOW_NO_RECORD: it is not in the table. */
 enum { UNIVERSE = 1500, TABLE = 1000 };
 
 static void step(struct flow_table *t, uint32_t *list, uint32_t *live, uint32_t k)
@@ -137,7 +137,7 @@ static void test_against_a_list(void **state)
 		for (uint32_t i = 0; i < 60000; i++) {
 			uint32_t k = dice_roll(&dice, UNIVERSE);
 
-			/* Long tides: towards full, towards empty, and back. */
+			/* The table becomes full, then empty, and so on. */
 			if ((list[k] == FLOW_NO_RECORD) == (i / 6000 % 2 == 0) ||
 			    dice_roll(&dice, 4) == 0)
 				step(t, list, &live, k);

@@ -1,5 +1,6 @@
 /*
- * TCP connections as transcripts: a row is a segment, the side that sent it, and the state after it.
+ * TCP connections as transcripts: a row is a segment, the side that sent it, and the state after
+ * it.
  */
 #include "flow/flow.h"
 
@@ -151,7 +152,7 @@ static void test_transcripts(void **state)
 	}
 }
 
-/* Whatever comes: a TCP state stays a TCP state, and a reset closes. */
+/* With any segment a TCP state stays a TCP state, and a reset closes the connection. */
 static void test_every_flag(void **state)
 {
 	for (uint8_t s = FLOW_TCP_SYN_SENT; s <= FLOW_TCP_CLOSED; s++) {

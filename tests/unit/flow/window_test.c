@@ -1,4 +1,4 @@
-/* Window: at the edges, and with numbers that wrap. The transcripts are in tests/packet/tcp_test.c. */
+/* The TCP window: at its edges, and with numbers that wrap. Transcripts are in tests/packet/tcp_test.c. */
 #include "flow/window.h"
 
 #include <setjmp.h>
@@ -10,22 +10,23 @@ enum { RA = TCP_RST | TCP_ACK, FA = TCP_FIN | TCP_ACK, SA = TCP_SYN | TCP_ACK };
 
 enum {
 	SLACK = 1 << 16,
-	FIELD = 0x1234, /* the site's last window field: its low byte is not kept */
+	FIELD = 0x1234, /* the site's last window field, whose low byte is not stored */
 	SITE = (0x12ff << 9) + SLACK, /* scale 9 */
 	OTHER = (0xffff << 6) + SLACK, /* scale 6 */
-	DATA = 3000, /* behind the SYN */
+	DATA = 3000, /* bytes behind the SYN */
 };
 
 /*
- * The site's last segment: SEQ s, ACK a; or, half open, its first number s, and DATA sent. Rows are
- * relative to the two.
+ * The site's last segment has SEQ s and ACK a; if half open, its first number is s, and it has sent
+ * DATA bytes. Rows are relative to s and a.
  */
 /* clang-format off */
 static const struct {
 	enum flow_state state;
 	enum flow_dir dir;
 	uint8_t flags;
-	int32_t seq, ack; /* a return's seq is relative to a, its ack to s; a forward's seq to s */
+	/* return: seq is relative to a, ack to s; forward: seq is relative to s */
+	int32_t seq, ack;
 	bool fits;
 	const char *why;
 } rows[] = {
@@ -84,7 +85,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* As window.c would have learnt it. */
+/* As window.c stores it. */
 static struct flow flow_of(uint8_t state, uint32_t s, uint32_t a)
 {
 	struct flow f = {.state = state, .tcp_scales = 6 << 4 | 9};
@@ -121,7 +122,7 @@ static void every_row(void **state)
 	}
 }
 
-/* A record of which nothing was learnt yet believes nobody. */
+/* Without a learned window no segment is accepted as valid. */
 static void nothing_was_sent(void **state)
 {
 	struct flow f = {.state = FLOW_TCP_SYN_SENT};

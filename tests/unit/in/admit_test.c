@@ -1,6 +1,6 @@
 /*
- * Admission of fragments from the Internet: each row is a first fragment and its verdict. Then
- * later ones, by their addresses alone.
+ * Admission of fragments from the Internet: each row is a first fragment and its verdict. Later
+ * fragments follow, which are judged by their addresses alone.
  */
 #include "in/admit.h"
 
@@ -16,7 +16,7 @@
 
 enum { TCP = 6, UDP = 17, ICMP = 1, ICMP6 = 58, PORT = 2050, ERROR = 3, ERROR6 = 1 };
 
-/* Of the flows that the bench has: from berlin's host to the server's port 53, of each protocol. */
+/* The flows of the bench: from berlin's host to port 53 of the server, of each protocol. */
 static struct frame site_frame(uint8_t proto, bool six)
 {
 	return (struct frame){
@@ -28,7 +28,8 @@ static struct frame site_frame(uint8_t proto, bool six)
 		.sport = 5000,
 		.dport = proto == ICMP || proto == ICMP6 ? 0 : 53,
 		.proto = proto,
-		.payload = proto == TCP ? 68 : 64, /* eights of bytes: more follows */
+		/* a multiple of eight bytes: more fragments follow */
+		.payload = proto == TCP ? 68 : 64,
 	};
 }
 
@@ -36,10 +37,10 @@ static const struct row {
 	const char *why;
 	bool six;
 	uint8_t proto;
-	int16_t type; /* of ICMP: other than a reply */
-	int16_t sport, dport; /* other than the flow's */
-	bool stranger; /* another source */
-	uint32_t dst; /* another destination, or of the embedded packet's source */
+	int16_t type; /* ICMP type, if it is not a reply */
+	int16_t sport, dport; /* if they are not those of the flow */
+	bool stranger; /* from another source */
+	uint32_t dst; /* another destination, or another source of the embedded packet */
 	enum drop drop;
 } rows[] = {
 	{"UDP", false, UDP},
@@ -65,7 +66,7 @@ static const struct row {
 	 DROP_ICMP_EMBEDDED},
 };
 
-/* The answer of the flow at port @nat, as the row has it. */
+/* Builds the row's answer to the flow with port @nat. */
 static struct frame row_frame(const struct row *row, uint16_t nat)
 {
 	struct frame f = site_frame(row->proto, row->six);
@@ -86,7 +87,7 @@ static struct frame row_frame(const struct row *row, uint16_t nat)
 	return f;
 }
 
-/* As if the packet were longer: more fragments follow it. */
+/* Sets MF, as if more fragments followed. */
 static enum drop read_fragment(struct packet *p, bool six, struct fragment *fragment)
 {
 	static uint8_t bytes[2048];
@@ -144,7 +145,7 @@ static void every_row(void **state)
 	}
 }
 
-/* A later fragment: between two addresses that have a flow, of either family. */
+/* A later fragment is held if its two addresses have a flow, in either family. */
 static void later_ones(void **state)
 {
 	struct stage_bench *b = bench_create(2048, 1024, 0, 1);
@@ -164,7 +165,7 @@ static void later_ones(void **state)
 	bench_destroy(b);
 }
 
-/* No flows of IPv6 are forwarded: nothing of it is held. */
+/* If no IPv6 flows are forwarded, no IPv6 fragment is held. */
 static void without_ipv6(void **state)
 {
 	struct stage_bench *b = bench_create(2048, 1024, 0, 1);

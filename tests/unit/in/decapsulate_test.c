@@ -23,11 +23,11 @@ static const struct {
 	const char *why;
 	struct frame frame;
 	struct { uint8_t at, to; } poke[3]; /* bytes of the frame; 0: none */
-	bool sum; /* the outer header's checksum is made right again */
+	bool sum; /* the outer header's checksum is corrected afterwards */
 	size_t cut, pad;
 	enum drop drop;
 	uint16_t tunnel;
-	bool waits; /* a fragment, for the others of its packet */
+	bool waits; /* a fragment that waits for the others of its packet */
 	bool six;
 } rows[] = {
 	{ "no key",                      { FROM_BERLIN }, .tunnel = TUNNEL_B1 },
@@ -107,7 +107,7 @@ static void check_row(struct stage_bench *b, size_t i)
 	uint64_t before = b->tunnel_counters[rows[i].tunnel].rx_packets;
 	enum stage to;
 
-	p->onramp = 77; /* what an earlier burst left there */
+	p->onramp = 77; /* left by an earlier burst */
 	to = bench_run(b, STAGE_DECAPSULATE, p);
 	if (rows[i].waits) {
 		assert_int_equal(to, STAGE_REASSEMBLE);
@@ -140,7 +140,10 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
-/* Who sends what no tunnel takes is remembered, with the key, but not who sends to others. */
+/*
+ * Senders of packets that match no tunnel are listed, with the key; but not if the packet is for
+ * another station.
+ */
 static void test_unknown_is_remembered(void **state)
 {
 	static const struct frame strangers[] = {
@@ -199,7 +202,7 @@ static void test_outer_options(void **state)
 	bench_destroy(b);
 }
 
-/* Cut anywhere: dropped, and not a byte read behind the end. */
+/* Truncated anywhere, a packet is dropped, and not read beyond its end. */
 static void test_every_truncation(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -223,7 +226,7 @@ static void test_every_truncation(void **state)
 static const struct {
 	const char *why;
 	uint8_t tags[8];
-	size_t len; /* of them */
+	size_t len; /* of the tags */
 	enum drop drop;
 } tagged[] = {
 	{ "VLAN 0",                  {0x81, 0, 0, 0}, 4, DROP_NONE },
@@ -238,7 +241,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* A priority tag says nothing about where a frame belongs. */
+/* A priority tag does not change where a frame belongs. */
 static void test_priority_tags(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -265,7 +268,7 @@ static void test_priority_tags(void **state)
 	bench_destroy(b);
 }
 
-/* Cut within its tags, and tags without an end. */
+/* Frames truncated within their tags, and frames with too many tags. */
 static void test_hostile_tags(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -283,7 +286,7 @@ static void test_hostile_tags(void **state)
 	bench_destroy(b);
 }
 
-/* Bytes turned at random: whatever is let through lies inside the frame. */
+/* With random bytes changed, an accepted packet lies inside the frame. */
 static void test_random_bytes(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);

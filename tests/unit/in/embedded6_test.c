@@ -1,6 +1,6 @@
 /*
- * Which flow does an embedded IPv6 packet belong to? The key of its answers; truncated at every
- * length.
+ * Which flow does an embedded IPv6 packet belong to? The key of its answers, with the packet
+ * truncated at every length.
  */
 #include "stage.h"
 
@@ -26,7 +26,7 @@ enum { REALM = 7, TCP = 6, UDP = 17, ICMP6 = 58 };
 static const struct {
 	const char *why;
 	struct frame frame;
-	size_t need; /* bytes of it */
+	size_t need; /* bytes that are needed */
 	enum drop drop;
 	uint16_t sport, dport; /* of the answers */
 } rows[] = {
@@ -77,7 +77,8 @@ static void cut_at_every_length(void **state)
 			struct flow6_key key;
 			bool enough = rows[i].drop == DROP_NONE && cut >= rows[i].need;
 
-			memcpy(copy + 1, bytes, cut); /* odd: nothing may rely on alignment */
+			/* an odd address: the code must not rely on alignment */
+			memcpy(copy + 1, bytes, cut);
 			if ((embedded6_key(copy + 1, cut, REALM, &key) == DROP_NONE) != enough)
 				fail_msg("%s: %zu bytes", rows[i].why, cut);
 			test_free(copy);

@@ -1,4 +1,7 @@
-/* Extent: compared with a plain array of bytes, with random fragments; and at its edges. */
+/*
+ * The extent of a packet: compared with a plain array of bytes, for random fragments and at its
+ * limits.
+ */
 #include "in/extent.h"
 
 #include <setjmp.h>
@@ -49,7 +52,7 @@ static void everything_at_once(void **state)
 	assert_int_equal(extent_add(&e, 65504, 8, true), EXTENT_CLASH);
 }
 
-/* What it must say, from an array with one entry for each unit. */
+/* The expected result, from an array with one entry for each unit of eight bytes. */
 static enum extent_verdict model(bool *units, size_t *end_of, size_t *total, size_t at, size_t len,
 				 bool last)
 {

@@ -1,6 +1,6 @@
 /*
- * Fragments of IPv6 as rows: which part of which packet, or why not; and the header of the
- * reassembled packet.
+ * Fragments of IPv6 as rows: which part of which packet they are, or why they are dropped; and the
+ * header of the reassembled packet.
  */
 #include "in/fragment.h"
 
@@ -17,7 +17,10 @@
 enum { HBH = 0, TCP = 6, UDP = 17, ROUTE = 43, FRAG = 44, ICMP6 = 58, NONE = 59, DST = 60 };
 enum { ID = 0x12345678, MAX = 2048 };
 
-/* Headers in front of the fragment header, and behind it: kinds and units of eight bytes. */
+/*
+ * Headers in front of the fragment header and behind it: types, and lengths in units of eight
+ * bytes.
+ */
 struct headers {
 	uint8_t kind, units;
 };
@@ -25,12 +28,12 @@ struct headers {
 /* clang-format off */
 static const struct {
 	const char *why;
-	struct headers front, back; /* units 0: none */
-	uint8_t proto; /* behind all of them */
-	uint16_t word; /* of the header_at header: offset and more */
-	uint16_t payload; /* bytes behind the header_at header */
+	struct headers front, back; /* with 0 units: no header */
+	uint8_t proto; /* protocol behind all of them */
+	uint16_t word; /* of the fragment header: offset and M flag */
+	uint16_t payload; /* bytes behind the fragment header */
 	enum drop drop;
-	uint8_t poke, value; /* of the byte at 48 + ..., if not 0 */
+	uint8_t poke, value; /* new value of the byte at 48 + @poke, if not 0 */
 	bool mute;
 } rows[] = {
 	{"a first one", {0}, {0}, UDP, 1, 64, DROP_NONE},
@@ -75,7 +78,7 @@ static size_t add_header(uint8_t *ip, size_t at, size_t *name, struct headers h)
 	return at + (size_t)h.units * 8;
 }
 
-/* Returns how long the fragment is; where its payload begins in @body. */
+/* Builds the fragment and returns its length; @body: where its payload begins. */
 static size_t build(size_t i, uint8_t *ip, size_t *body)
 {
 	const struct frame f = {.six = true, .src6 = HOST6, .dst6 = SERVER6, .proto = NONE};
@@ -110,7 +113,8 @@ static void every_row(void **state)
 		struct fragment fragment;
 		enum drop drop;
 
-		copy = test_malloc(len); /* of its size: what is read behind is seen by ASan */
+		/* of exactly its size, so that ASan finds a read beyond it */
+		copy = test_malloc(len);
 		memcpy(copy, ip, len);
 		drop = fragment6_read(copy, &fragment);
 		if (drop != rows[i].drop)
@@ -133,7 +137,10 @@ static void every_row(void **state)
 	}
 }
 
-/* The fragment header goes, and what named it names what was behind it; marks are kept. */
+/*
+ * The fragment header is removed: the header in front of it names the one behind it. ECN marks are
+ * kept.
+ */
 static void packet_header(void **state)
 {
 	static const struct {

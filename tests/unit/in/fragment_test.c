@@ -1,6 +1,6 @@
 /*
- * Fragments of IPv4 as rows: which part of which packet, or why not; and the header of the
- * reassembled packet.
+ * Fragments of IPv4 as rows: which part of which packet they are, or why they are dropped; and the
+ * header of the reassembled packet.
  */
 #include "in/fragment.h"
 
@@ -92,7 +92,10 @@ static void every_row(void **state)
 	}
 }
 
-/* The whole's header: one packet, with a checksum, and marked as congested if one fragment was. */
+/*
+ * The header of the reassembled packet: not a fragment, with a valid checksum, and with CE if one
+ * fragment had it.
+ */
 static void packet_header(void **state)
 {
 	static const struct {

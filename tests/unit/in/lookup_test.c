@@ -26,7 +26,7 @@ static void test_lookup(void **state)
 	assert_int_equal(p->probe.dir, FLOW_RETURN);
 
 	flow_forward_key(f, &p->probe.key);
-	p->probe.key.realm = SITE_MADRID; /* the same five-tuple from the other branch */
+	p->probe.key.realm = SITE_MADRID; /* the same five-tuple from the other site */
 	assert_int_equal(bench_run(b, STAGE_LOOKUP, p), STAGE_SETUP);
 	bench_destroy(b);
 }

@@ -31,7 +31,7 @@ static const struct {
 	struct frame frame;
 	uint16_t tunnel;
 	struct { uint8_t at, to; } poke[2]; /* 0: none */
-	bool sum; /* the header's checksum is made right again */
+	bool sum; /* the header's checksum is corrected afterwards */
 	size_t cut, pad;
 	enum stage to;
 	uint8_t reason;
@@ -143,7 +143,7 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
-/* IP options: the transport begins behind them. */
+/* IP options: the transport header is behind them. */
 static void test_options(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -160,7 +160,7 @@ static void test_options(void **state)
 		memcpy(longer + header, bytes + 34, len - 20);
 		longer[0] = 0x40 | words;
 		longer[3] = (uint8_t)(len - 20 + header);
-		sum_header(longer); /* zeros behind add nothing */
+		sum_header(longer); /* zeros behind it do not change the sum */
 		p = bench_packet(b, longer, len - 20 + header, PORT_UNDERLAY);
 		p->onramp = TUNNEL_B1;
 		assert_int_equal(bench_run(b, STAGE_PARSE, p), STAGE_LOOKUP);
@@ -170,7 +170,7 @@ static void test_options(void **state)
 	bench_destroy(b);
 }
 
-/* Anything may come: what is looked up has its transport header inside the packet. */
+/* With any bytes, a packet that is looked up has its transport header inside the packet. */
 static void test_random_bytes(void **state)
 {
 	static const uint8_t protos[] = {1, TCP, UDP};
@@ -186,7 +186,7 @@ static void test_random_bytes(void **state)
 
 		for (size_t k = 0; k < sizeof(bytes); k++)
 			bytes[k] = (uint8_t)dice_next(&dice);
-		if (dice_roll(&dice, 8) != 0) { /* mostly near to something sound */
+		if (dice_roll(&dice, 8) != 0) { /* mostly close to a valid packet */
 			bytes[0] = 0x45;
 			bytes[2] = bytes[6] = bytes[7] = 0;
 			bytes[3] = (uint8_t)dice_roll(&dice, (uint32_t)len + 2);

@@ -1,4 +1,4 @@
-/* Checksums that a neighbour left undone are finished; others do not change. */
+/* Partial checksums are completed; others do not change. */
 #include "in/partial.h"
 
 #include "frame.h"
@@ -21,7 +21,7 @@ static const uint8_t options[8] = {UDP, 0, 1, 4}; /* an options header with padd
 static const struct {
 	const char *why;
 	struct frame frame;
-	size_t pad; /* behind the packet */
+	size_t pad; /* padding behind the packet */
 } undone[] = {
 	{ "UDP",                 { FOUR, .proto = UDP, .token = 7 } },
 	{ "an odd length",       { FOUR, .proto = UDP, .payload = 33 } },
@@ -61,7 +61,7 @@ static const struct {
 	const char *why;
 	struct frame frame;
 	struct { uint8_t at, to; } poke; /* 0: none */
-	size_t len; /* 0: all */
+	size_t len; /* 0: all of it */
 } others[] = {
 	{ "finished",            { FOUR, .proto = TCP } },
 	{ "UDP without one",     { FOUR, .proto = UDP, .udp_no_checksum = true } },
@@ -94,7 +94,9 @@ static void test_others_are_not_touched(void **state)
 	}
 }
 
-/* One in 65,536 finished checksums looks undone: to finish it again changes nothing. */
+/*
+ * One in 65,536 complete checksums looks like a partial one. Completing it again changes nothing.
+ */
 static void test_equal_by_chance(void **state)
 {
 	struct frame f = {FOUR, .proto = UDP};

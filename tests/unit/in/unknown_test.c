@@ -37,7 +37,7 @@ static void note(uint32_t remote, uint32_t key)
 	unknown_note(&ctx, &t);
 }
 
-/* Packets noted of that tunnel; 0: it is not there. */
+/* Number of packets listed for that tunnel; 0: it is not listed. */
 static uint64_t packets_of(uint32_t remote, uint32_t key)
 {
 	struct unknown_tunnel found[UNKNOWN_TUNNELS], t = from(remote, key);
@@ -67,7 +67,10 @@ static void test_counts(void **state)
 	assert_int_equal(found[0].seen_s, 3);
 }
 
-/* 100,000 addresses send one packet each; one site sends one in a thousand of them. */
+/*
+ * 100,000 addresses send one packet each, and one site sends one packet in a thousand. The site
+ * stays listed.
+ */
 static void test_flood(void **state)
 {
 	struct unknown_tunnel found[UNKNOWN_TUNNELS];
@@ -99,10 +102,10 @@ static void test_forgotten(void **state)
 	note(4, 0);
 	assert_int_equal(packets_of(3, 0), 101);
 	assert_int_equal(packets_of(99, 0), 1);
-	assert_int_equal(packets_of(4, 0), 1); /* begins anew */
+	assert_int_equal(packets_of(4, 0), 1); /* its count starts again */
 }
 
-/* A reader that meets a write tries again, and gives up if that does not end. */
+/* A reader that meets a write tries again, and gives up if it meets too many. */
 static void test_being_written(void **state)
 {
 	struct unknown_tunnel found[UNKNOWN_TUNNELS];

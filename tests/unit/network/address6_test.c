@@ -92,7 +92,10 @@ static void a_pool_of_one_family(void **state)
 	network_destroy(net);
 }
 
-/* Who lists prefixes of one family only has none of the other; who lists none has all. */
+/*
+ * A site with prefixes of one family has no addresses of the other one; a site without prefixes may
+ * use any.
+ */
 static void sources(void **state)
 {
 	struct prefix6 ula = {address(UINT64_C(0xfd00) << 48, 0), 64};
@@ -142,7 +145,7 @@ static bool uses_ipv6(const struct network_spec *spec)
 	return uses;
 }
 
-/* Each of the three reasons alone is one. */
+/* Each of the three reasons alone is enough. */
 static void who_uses_ipv6(void **state)
 {
 	struct spec_address four = {.addr = addr6_from_ipv4(htonl(0xcb007101)), .slices = {2}};
@@ -177,7 +180,7 @@ static bool tunnel_has_ipv6(const struct network_spec *spec)
 	return has;
 }
 
-/* Asked for the least MTU that its packets must find. */
+/* Whether a site has IPv6, which decides the least MTU of its tunnels. */
 static void behind_which_tunnel_is_ipv6(void **state)
 {
 	enum { V4 = 1, V6 = 2, GLOBAL = 4, INSIDE = 8, EGRESS6 = 16 };

@@ -1,4 +1,4 @@
-/* Which IPv4 addresses are ours, and of which use. */
+/* Which IPv4 addresses are ours, and for what they are used. */
 #include "spec_bed.h"
 
 #include <setjmp.h>
@@ -45,7 +45,10 @@ static void test_addresses(void **state)
 	network_destroy(net);
 }
 
-/* An address in several pools: one that lets the Internet in is enough, listed before or after. */
+/*
+ * An address in several pools: one pool with endpoint-independent filtering is enough, in any
+ * order.
+ */
 static void test_lets_in(void **state)
 {
 	static struct spec_address shut[2] = {

@@ -53,7 +53,7 @@ static void test_ends(void **state)
 
 		assert_int_equal(between(net, 1, n), there);
 		assert_int_equal(between6(net, 1, n), there);
-		assert_false(between(net, n, 1)); /* the other way round */
+		assert_false(between(net, n, 1)); /* in the other direction */
 		assert_false(between6(net, 2, n));
 	}
 	network_destroy(net);

@@ -33,7 +33,10 @@ static struct addr6 last_of(const struct prefix6 *prefix)
 	return a;
 }
 
-/* Lengths from /40 to /128, no two prefixes side by side; sites in no order of addresses. */
+/*
+ * Lengths from /40 to /128, with gaps between the prefixes; sites in random order of their
+ * addresses.
+ */
 static struct prefix6 prefix_of(unsigned site, unsigned k)
 {
 	unsigned n = site * EACH + k;
@@ -86,7 +89,7 @@ static void where_there_is_none(void **state)
 	network_destroy(net);
 }
 
-/* IPv6 leaves by the pool that has an address for it, and else by the first. */
+/* IPv6 leaves by the first pool with an IPv6 address, or by the first pool if none has one. */
 static void the_uplink(void **state)
 {
 	struct spec_address four = {.addr = addr6_from_ipv4(htonl(0xcb007101)), .slices = {2}};

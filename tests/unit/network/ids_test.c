@@ -1,6 +1,6 @@
 /*
- * Ids are given again only when a new table without them was published, they have rested, and no
- * flow has them.
+ * An id is given again only when a new table without it was published, it has rested, and no flow
+ * has it.
  */
 #include "network/ids.h"
 
@@ -76,8 +76,8 @@ static void bounds_arrays(void **state)
 }
 
 /*
- * One number is retired at second 100 until 220; then these happen, in this order. "p" published,
- * "bN" a census begins at N, "e" it ends and has not seen the number, "E" it has.
+ * A number is retired at second 100 until 220. Then these events follow: "p" a publication, "bN" a
+ * census begins at N, "e" it ends without the number, "E" it ends and has found the number.
  */
 /* clang-format off */
 static const struct {
@@ -146,7 +146,7 @@ static void lives_as_told(void **state)
 	}
 }
 
-/* Serial and clock go round after 2^32 of them. */
+/* Serial numbers and the clock wrap after 2^32. */
 static void clock_goes_round(void **state)
 {
 	struct ids *ids = *state;
@@ -160,7 +160,7 @@ static void clock_goes_round(void **state)
 	assert_int_equal(ids_census_end(ids, (uint64_t[IDS_WORDS]){0}), 1);
 }
 
-/* Whatever is done: each number is in one state, and the counts agree. */
+/* After random operations each number is in one state, and the counts agree. */
 static void counts_agree(void **state)
 {
 	struct ids *ids = *state;

@@ -11,7 +11,7 @@
 
 static struct spec_pool pools[] = {{.name = "internet", .slice_size = 2048}};
 
-/* Each name finds its id and no other name finds anything, with as many sites as there can be. */
+/* With the maximum number of sites each name finds its id, and no other name finds one. */
 static void test_all(void **state)
 {
 	static const uint32_t counts[] = {0, 1, 3, 4, 5, 1000, 65000};

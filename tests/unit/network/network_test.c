@@ -32,7 +32,7 @@ static void test_names_and_decisions(void **state)
 	assert_int_equal(m1->site, 2);
 	assert_int_equal(m1->mtu, 576);
 	assert_int_equal(m1->header_len, 28);
-	assert_int_equal(m1->address, bed_ip("198.51.100.2")); /* none given: the local end */
+	assert_int_equal(m1->address, bed_ip("198.51.100.2")); /* not configured: the local end */
 	assert_int_equal(net->sites[2].tunnels[0], 4);
 	assert_int_equal(net->pools[1].first_address, 2);
 	assert_int_equal(net->addresses[2].port, 2);
@@ -54,8 +54,8 @@ static void test_empty(void **state)
 }
 
 /*
- * Numbers from outside, in no order and with holes: everything is found under its own, and what lies
- * between is nothing.
+ * Ids given by the caller, in any order and with gaps: everything is found by its id, and ids
+ * between them are not in use.
  */
 static void test_ids(void **state)
 {
@@ -107,7 +107,7 @@ static void test_ids(void **state)
 	network_destroy(net);
 }
 
-/* Ids that stand for nobody or for two. */
+/* Invalid ids: unknown ones and duplicates. */
 static void test_bad_ids(void **state)
 {
 	static const uint16_t good_sites[] = {1, 2, 3}, good_tunnels[] = {1, 2, 3, 4};
@@ -139,7 +139,7 @@ static void test_bad_ids(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-/* Ports keep their slots, whatever their places in the file. */
+/* Ports keep their slots, whatever their order in the file. */
 static void test_ports(void **state)
 {
 	static const uint8_t slots[] = {3, 1, 7};

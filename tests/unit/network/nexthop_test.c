@@ -73,7 +73,7 @@ static void holds_headers_ready(void **state)
 	assert_false(n.resolved || nexthop_to_tunnel(&net, 1, 9, &n, 1476).resolved);
 	t = nexthop_to_tunnel(&net, 2, NEXTHOP_NONE, NULL, 1476);
 	assert_false(t.resolved);
-	assert_int_equal(t.port, 4); /* which says why it is not */
+	assert_int_equal(t.port, 4); /* whose state says why */
 }
 
 static void tunnels_take_their_ids(void **state)
@@ -91,8 +91,8 @@ static void tunnels_take_their_ids(void **state)
 }
 
 /*
- * Eight tunnels, one character each: u up, d down, g gone, . none; and the substitute of each. Then
- * whose headers packets to each get: 0: none, they are dropped.
+ * Eight tunnels, one character each: u up, d down, g removed, . none; and the substitute of each.
+ * Then the tunnel whose headers packets to each get; 0: they are dropped.
  */
 /* clang-format off */
 static const struct {
@@ -165,7 +165,7 @@ static void substitutes_stand_in(void **state)
 			assert_int_equal(n->resolved, used != 0);
 			if (used != 0)
 				assert_int_equal(n->mtu, 1400 + used);
-			/* its own: keepalives tell whether it is up again */
+			/* its own neighbour: keepalives find out whether it is up again */
 			if (at[id].kind == NEXTHOP_KIND_TUNNEL)
 				assert_int_equal(n->via, VIA + id);
 			assert_int_equal(n->substitute, at[id].substitute);
@@ -174,7 +174,7 @@ static void substitutes_stand_in(void **state)
 	}
 }
 
-/* Against the plain way: follow the chain, as many steps as there are ids. */
+/* Compared with a simple loop that follows the chain for as many steps as there are ids. */
 static uint16_t expected(const char *are, const char *substitutes, uint16_t id, const char *good)
 {
 	for (unsigned step = 0; step <= TUNNELS && id != 0; step++) {
@@ -213,7 +213,7 @@ static void any_chain(void **state)
 	}
 }
 
-/* What is for a site's far end never leaves by a neighbour that has the substitute's id by now. */
+/* A packet into a tunnel never goes to a neighbour that has the substitute's id now. */
 static void no_neighbour_stands_in(void **state)
 {
 	struct tunnel tunnels[2] = {0};

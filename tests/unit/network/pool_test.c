@@ -34,7 +34,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* The slice that has @port of address number @a, by looking at all of them. */
+/* Finds the slice of @port of address number @a, by a look at all slices. */
 static int stupid_find_slice(const struct network *net, uint32_t a, uint32_t port)
 {
 	for (uint32_t k = 0; k < net->n_slices; k++) {

@@ -26,7 +26,7 @@ static const struct layout before = {2048, SHARED, {A, B}, {6, 2}};
 
 static const struct {
 	struct layout after;
-	unsigned left; /* addresses in between; ADDRESSES: no need of it */
+	unsigned left; /* addresses of the intermediate network; ADDRESSES: none is needed */
 	const char *why;
 } rows[] = {
 	{{2048, SHARED, {A, B}, {6, 2}}, 2, "the same"},

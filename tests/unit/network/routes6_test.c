@@ -24,7 +24,7 @@ static struct routes create(void)
 		{{ip("2001:db8::"), 32}, 0, 2},
 		{{ip("2001:db8:7::"), 64}, 0, ROUTE_UNKNOWN_HOST},
 		{{ip("2001:db8::1"), 128}, 0, 3},
-		{{ip("2001:db8::"), 32}, 0, 4}, /* again: the later one counts */
+		{{ip("2001:db8::"), 32}, 0, 4}, /* a duplicate: the later one is used */
 		{{ip("fd00::"), 8}, 1, 5},
 	};
 	const struct route4 routes[] = {{{0, 0}, 1, 1}};

@@ -1,5 +1,5 @@
 /*
- * Longest prefix, on-link hosts, ports apart: one table of routes, one row a question.
+ * Longest prefix, on-link hosts, separate ports: one table of routes, one row for each look-up.
  *
  *   port 0: default -> 1, 198.51.100.0/24 on link (.7 is 3), 10.0.0.0/8 -> 2, 10.1.2.3/32 -> 4
  *   port 1: 192.0.2.0/25 -> 5, and nothing else
@@ -76,7 +76,7 @@ static struct routes make_routes(void)
 	return r;
 }
 
-/* The arrays were on the stack of make_routes(). */
+/* The table must have its own copies: the arrays were on the stack of make_routes(). */
 static void test_rows(void **state)
 {
 	struct routes r = make_routes();

@@ -13,7 +13,7 @@
 
 #define ADDR(a, b, c, d) (be32_t)((uint32_t)(d) << 24 | (c) << 16 | (b) << 8 | (a))
 
-/* Such a one mapped, as a constant; little-endian. */
+/* An IPv4-mapped address as a constant, on a little-endian machine. */
 #define MAPPED(four)                                                                               \
 	{                                                                                          \
 		{                                                                                  \

@@ -1,6 +1,6 @@
 /*
- * A specification frees all it owns: the leak checker of the ASan build checks it. And values
- * computed from it alone: overhead, MTU, slices.
+ * A specification frees all that it owns, which the ASan build checks. And values that are computed
+ * from it alone: overhead, MTU, slices.
  */
 #include "network/spec.h"
 
@@ -42,7 +42,7 @@ static void test_owns_slice(void **state)
 		assert_int_equal(spec_owns_slice(&a, k), k == 67 || k == 1023);
 }
 
-/* RFC 2784 and RFC 2890: four bytes of GRE, four more of a key, behind an IPv4 or IPv6 header. */
+/* RFC 2784 and RFC 2890: four bytes of GRE and four of a key, behind an IPv4 or IPv6 header. */
 static void test_overhead(void **state)
 {
 	const struct addr6 six = {{1, 1}}, four = addr6_from_ipv4(htonl(1));

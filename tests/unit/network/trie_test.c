@@ -1,5 +1,5 @@
 /*
- * The tree against a list that is searched in full, through thousands of random changes; older
+ * The tree compared with a list that is searched in full, over thousands of random changes. Older
  * roots must not change.
  */
 #include "dice.h"
@@ -25,7 +25,7 @@ static uint64_t dice(uint64_t n)
 	return dice_next(&seed) % n;
 }
 
-/* Few different bits, so that prefixes nest and neighbour each other at every length. */
+/* Few different bits, so that prefixes contain and border each other at every length. */
 static struct addr6 some_address(void)
 {
 	struct addr6 a = {{0, 0}};
@@ -127,7 +127,7 @@ static void follows_every_change(void **state)
 			assert_int_equal(t.n, count(rows));
 		}
 		if (dice(50) == 0) {
-			old = trie_commit(&t); /* the root before is let go */
+			old = trie_commit(&t); /* the previous root is released */
 			trie_release(&t);
 			memcpy(before, rows, sizeof(before));
 		}
@@ -152,7 +152,7 @@ static size_t length_of(const struct trie_node *list)
 	return n;
 }
 
-/* What a change replaces does not grow with the tree. */
+/* The number of nodes that a change replaces does not depend on the size of the tree. */
 static void a_change_is_small(void **state)
 {
 	struct trie t = {0};
@@ -162,13 +162,14 @@ static void a_change_is_small(void **state)
 
 		assert_int_equal(trie_set(&t, &p, i), 0);
 	}
-	assert_null(t.old); /* nobody knew the nodes */
+	assert_null(t.old); /* no reader knew the nodes */
 	trie_commit(&t);
 	for (uint32_t i = 0; i < 100; i++) {
 		struct prefix6 p = numbered(i * 16 + 5), there = numbered(i * 160);
 
 		assert_int_equal(trie_set(&t, &p, i), 0);
-		assert_int_equal(trie_set(&t, &p, i), 0); /* as it is: nothing to do */
+		/* the value is the same: nothing changes */
+		assert_int_equal(trie_set(&t, &p, i), 0);
 		assert_int_equal(trie_remove(&t, &there), 0);
 		trie_commit(&t);
 		assert_in_range(length_of(t.old), 1, 80);

@@ -20,7 +20,10 @@ static uint16_t find(const struct network *net, const struct spec_tunnel *t)
 	return network_find_tunnel6(net, &t->local, &t->remote, t->has_key, t->key);
 }
 
-/* Few locals, remotes that differ in either half, three tunnels to each: no key, and two keys. */
+/*
+ * Few local ends, remote ends that differ in either half, three tunnels to each: without key, and
+ * with two keys.
+ */
 static void make(struct spec_tunnel *t, uint32_t i)
 {
 	*t = (struct spec_tunnel){.mtu = 1456, .outer_ttl = 9};
@@ -77,7 +80,7 @@ static void each_is_found_and_no_other(void **state)
 	free(tunnels);
 }
 
-/* So few slots that everybody stands in everybody's way: each field has to be compared. */
+/* So few slots that all tunnels collide: each field has to be compared. */
 static void a_crowded_index(void **state)
 {
 	uint64_t dice = 17;
@@ -119,7 +122,7 @@ static void a_crowded_index(void **state)
 	}
 }
 
-/* What the tunnel says of itself follows from its outer header. */
+/* The properties of a tunnel follow from its outer header. */
 static void what_is_compiled(void **state)
 {
 	struct spec_tunnel t[] = {

@@ -87,7 +87,7 @@ static void test_many_tunnels(void **state)
 	free(tunnels);
 }
 
-/* So few slots that everybody stands in everybody's way: each field has to be compared. */
+/* So few slots that all tunnels collide: each field has to be compared. */
 static void test_crowded_index(void **state)
 {
 	uint64_t dice = 13;

@@ -1,4 +1,4 @@
-/* Encapsulate: which bytes are put in front, and which packets cannot leave. */
+/* The encapsulate stage: which bytes are put in front, and which packets cannot leave. */
 #include "out/stages.h"
 
 #include "base/checksum.h"
@@ -59,7 +59,7 @@ static void check_frame(const struct packet *p, size_t i, const struct frame *in
 	assert_int_equal(out.src, in->src);
 }
 
-/* All lengths: the outer checksum is made by difference from a header of length 0. */
+/* All lengths: the outer checksum is updated from that of a header of length 0. */
 static void test_rows(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -100,12 +100,14 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
-/* IPv6 says what it is in the last header in front of it; its traffic class goes outside, too. */
+/*
+ * The last outer header has the type of IPv6; its traffic class is copied to the outer header, too.
+ */
 static void test_inner_ipv6(void **state)
 {
 	static const struct {
 		uint16_t nexthop;
-		uint8_t outer_len, type_at; /* without Ethernet; where the type stands */
+		uint8_t outer_len, type_at; /* without Ethernet; offset of the type */
 	} six_rows[] = {{NEXTHOP_UPLINK, 0, 12}, {TUNNEL_B1, 24, 36}, {TUNNEL_B2, 28, 36}};
 	const struct frame in = {.src = SERVER, .dst = HOST, .proto = 17, .payload = 60};
 
@@ -128,7 +130,7 @@ static void test_inner_ipv6(void **state)
 	}
 }
 
-/* A nexthop that nobody knows because the port's interface is gone: said so. */
+/* There is no nexthop because the port's interface is gone: the drop reason says so. */
 static void test_closed_port(void **state)
 {
 	static const struct {
@@ -157,7 +159,10 @@ static void test_closed_port(void **state)
 	}
 }
 
-/* Only the tunnel's headers and Ethernet are written: what is in front belongs to others. */
+/*
+ * Only the tunnel's headers and the Ethernet header are written; bytes in front of them do not
+ * change.
+ */
 static void test_headroom(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);

@@ -20,7 +20,7 @@ enum { TCP = 6, UDP = 17, NAT_PORT = 2100, F = FLOW_FORWARD, R = FLOW_RETURN };
 static const struct {
 	const char *why;
 	uint8_t dir;
-	uint16_t tunnel; /* it came by */
+	uint16_t tunnel; /* the tunnel by which it came */
 	struct frame frame;
 	enum stage to;
 	uint8_t reason;
@@ -68,11 +68,11 @@ static void check_row(struct stage_bench *b, size_t i)
 	assert_int_equal(flow_packets(f, rows[i].dir), goes);
 	assert_int_equal(flow_bytes(f, rows[i].dir), goes ? p->len : 0);
 	assert_int_equal(flow_packets(f, !rows[i].dir), 0);
-	/* a packet that does not go does not keep its flow alive either */
+	/* a packet that is dropped does not keep its flow alive */
 	assert_int_equal(f->seen_s, goes ? STAGE_NOW : STAGE_NOW - 5);
 	if (goes) {
 		assert_int_equal(p->nexthop, rows[i].nexthop);
-		assert_int_equal(p->onramp, rows[i].tunnel); /* where it came from stays */
+		assert_int_equal(p->onramp, rows[i].tunnel); /* its on-ramp does not change */
 	}
 	flow_table_remove(b->ctx.flows, record);
 	bench_clear(b);
@@ -126,7 +126,10 @@ static void test_counters(void **state)
 	bench_destroy(b);
 }
 
-/* A connection from SYN to the end, by segments; and what its site has half open meanwhile. */
+/*
+ * A connection from SYN to the end, segment by segment; and the number of its site's half-open
+ * connections.
+ */
 static void test_tcp_state(void **state)
 {
 	enum { FIN = 1, SYN = 2, PSH = 8, ACK = 16 };
@@ -168,7 +171,7 @@ static void note_move(struct context *ctx, const struct flow *flow)
 	n_moved++;
 }
 
-/* Who wants to know is told when a site changes tunnels, and only then. */
+/* The callback is called when a flow changes its tunnel, and only then. */
 static void test_move(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);

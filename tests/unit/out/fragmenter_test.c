@@ -21,9 +21,9 @@ enum { HBH = 0, UDP = 17, ROUTE = 43, FRAG = 44, DST = 60, ID = 0x0abcdef1, MAX 
 static const struct {
 	const char *why;
 	struct frame frame;
-	size_t body; /* where it is cut */
+	size_t body; /* where the payload begins */
 	size_t name; /* which byte names the fragment header, */
-	uint8_t next; /* and what it named before */
+	uint8_t next; /* and its value before */
 } rows[] = {
 	{"no other headers", {.proto = UDP}, 40, 6, UDP},
 	{"hop-by-hop options are for the way", {.proto = UDP, WITH(HBH, "\x11\0" PAD)}, 48, 40, UDP},
@@ -81,7 +81,7 @@ static void ipv6(void **state)
 	}
 }
 
-/* Options that are not to be copied stand in the first fragment only (RFC 791 section 3.1). */
+/* Options without the copy flag are in the first fragment only (RFC 791 section 3.1). */
 static void ipv4(void **state)
 {
 	static const uint8_t options[] = {

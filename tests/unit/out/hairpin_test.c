@@ -1,6 +1,6 @@
 /*
- * Hairpin: from encapsulate a packet goes back to parse as if it had come from the Internet, with its
- * former TTL.
+ * A hairpinned packet goes from encapsulate back to parse as if it had come from the Internet, with
+ * its former TTL.
  */
 #include "out/stages.h"
 
@@ -29,7 +29,8 @@ static void test_turns_back(void **state)
 		assert_int_equal(bench_run(b, STAGE_ENCAPSULATE, p), STAGE_HAIRPIN);
 		b->burst.n[STAGE_HAIRPIN] = 1;
 		stage_hairpin(&b->ctx, &b->burst);
-		assert_int_equal(b->burst.n[STAGE_HAIRPIN], 1); /* stays there for the pipeline */
+		/* it stays in that list for the pipeline */
+		assert_int_equal(b->burst.n[STAGE_HAIRPIN], 1);
 		assert_int_equal(p->onramp, TUNNEL_NONE);
 		assert_int_equal(p->in_port, PORT_BACK_IN);
 		assert_true(frame_parse(bytes, bench_frame(p, bytes), &out, &why));

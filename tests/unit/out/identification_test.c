@@ -1,6 +1,6 @@
 /*
- * Identifications: no worker uses one again before its part is used up, and no two workers use the
- * same.
+ * Identifications: no worker repeats one before its share is used up, and no two workers use the
+ * same one.
  */
 #include "out/identification.h"
 
@@ -39,7 +39,7 @@ static void workers_destroy(struct context *contexts, uint16_t count)
 	free(contexts);
 }
 
-/* Each worker gives all of its part, in turns that differ; then its first number comes again. */
+/* Each worker uses all numbers of its share, in a random order; then the first one again. */
 static void test_workers_never_meet(void **state)
 {
 	static uint8_t seen[NUMBERS];
@@ -64,7 +64,7 @@ static void test_workers_never_meet(void **state)
 	}
 }
 
-/* What goes to others uses up none of what one destination has. */
+/* Packets to other destinations use none of the numbers of one destination. */
 static void test_destinations_count_apart(void **state)
 {
 	static uint8_t seen[NUMBERS];
@@ -89,7 +89,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Of IPv6 too, and what comes next does not follow from what came. */
+/* The same for IPv6, whose next identification cannot be predicted. */
 static void test_ipv6(void **state)
 {
 	static const uint16_t counts[] = {1, 2, 3, 4, 5, 16, 17, 32};

@@ -1,8 +1,8 @@
 /*
  * The MSS clamp: valid and invalid options.
  *
- * A row is what stands behind the 20 bytes of a SYN, before and after. The header lies in memory of
- * exactly its size, and its sum must be as good after as before.
+ * A row is the options behind the 20 bytes of a SYN, before and after. The header is in memory of
+ * exactly its size, and its checksum must be as correct after as before.
  */
 #include "out/mss.h"
 
@@ -58,7 +58,7 @@ static uint16_t ones_sum(const uint8_t *p, size_t len)
 	return (uint16_t)sum;
 }
 
-/* A header that sums up to 0xffff, clamped; the caller frees it. */
+/* Clamps a header with a correct checksum. The caller frees it. */
 static uint8_t *clamp(const uint8_t *options, size_t len)
 {
 	uint8_t *tcp = malloc(HEADER + len);
@@ -88,7 +88,10 @@ static void test_options(void **state)
 	}
 }
 
-/* Whatever stands there: the sum stays right, and only values above the limit changed, to it. */
+/*
+ * With any options the checksum stays correct, and only values above the limit change, to the
+ * limit.
+ */
 static void test_random_options(void **state)
 {
 	uint64_t dice = 5;
@@ -99,7 +102,8 @@ static void test_random_options(void **state)
 		uint8_t options[OPTIONS_MAX];
 		uint8_t *tcp;
 
-		for (size_t i = 0; i < len; i++) /* small numbers: kinds and lengths that happen */
+		/* small numbers: types and lengths of real options */
+		for (size_t i = 0; i < len; i++)
 			options[i] = (uint8_t)dice_roll(&dice, dice_roll(&dice, 2) ? 7 : 256);
 		tcp = clamp(options, len);
 		assert_int_equal(ones_sum(tcp, HEADER + len), 0xffff);
@@ -120,7 +124,10 @@ static void test_random_options(void **state)
 	assert_true(changed > 100);
 }
 
-/* What fits both ways of a flow: its tunnel, and its neighbour unless it turns back in. */
+/*
+ * The MSS must fit both directions of a flow: its tunnel, and its neighbour unless it is
+ * hairpinned.
+ */
 static void test_fits_both_ways(void **state)
 {
 	static const struct {

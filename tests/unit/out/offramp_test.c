@@ -1,6 +1,6 @@
 /*
- * A flow whose off-ramp is a tunnel, stage by stage: berlin's host and one behind madrid talk to
- * each other, nothing is translated. No setup makes such a flow yet, so it is written here.
+ * A flow whose off-ramp is a tunnel, stage by stage: hosts of berlin and madrid send to each other,
+ * untranslated. No setup makes such a flow yet, so it is written here.
  *
  *     10.0.1.10 --- berlin, tunnel B1 ---[ ctx ]--- tunnel M1, madrid --- 10.9.0.1
  */
@@ -43,7 +43,7 @@ static uint32_t make_flow(struct stage_bench *b, uint8_t proto)
 	return record;
 }
 
-/* From parse on, until it has left the lists that are named; the list in which it is then. */
+/* Runs the named stages from parse on. Returns the list in which the packet is then. */
 static enum stage walk(struct stage_bench *b, struct packet *p)
 {
 	enum stage at = STAGE_PARSE;
@@ -100,7 +100,7 @@ static void goes_there_and_back(void **state)
 	bench_destroy(b);
 }
 
-/* What fits is what fits the off-ramp's tunnel; berlin is told by berlin's. */
+/* The MTU is that of the off-ramp's tunnel. The error goes to berlin by berlin's tunnel. */
 static void knows_the_tunnels_mtu(void **state)
 {
 	const struct frame fits = {THERE, .proto = UDP, .payload = M1_MTU - 28, .df = true};
@@ -127,7 +127,7 @@ static void knows_the_tunnels_mtu(void **state)
 	bench_destroy(b);
 }
 
-/* A SYN may say no more than both tunnels carry. */
+/* The MSS of a SYN fits both tunnels. */
 static void clamps_to_both_tunnels(void **state)
 {
 	const struct frame syn = {THERE, .proto = TCP, .tcp_flags = SYN, .mss = 1460};
@@ -141,7 +141,7 @@ static void clamps_to_both_tunnels(void **state)
 	bench_destroy(b);
 }
 
-/* From madrid's host, at the end of its way: told by madrid's tunnel. */
+/* A packet of madrid's host whose TTL expires: the error goes by madrid's tunnel. */
 static void answers_by_the_tunnel_it_came_by(void **state)
 {
 	const struct frame last = {BACK, .proto = UDP, .ttl = 1};
@@ -159,7 +159,10 @@ static void answers_by_the_tunnel_it_came_by(void **state)
 	bench_destroy(b);
 }
 
-/* The off-ramp's neighbour is silent: nothing leaves, and the tunnel that it came by is charged. */
+/*
+ * The off-ramp's neighbour is not resolved: nothing leaves, and the on-ramp's tunnel counts the
+ * drop.
+ */
 static void drops_what_cannot_leave(void **state)
 {
 	const struct frame f = {THERE, .proto = UDP};

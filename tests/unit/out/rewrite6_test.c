@@ -1,6 +1,6 @@
 /*
- * IPv6 packets get the addresses of their flow, in both directions; checksums that were right stay
- * right, wrong ones stay wrong, and nothing else changes.
+ * IPv6 packets get the addresses of their flow, in both directions. Correct checksums stay correct,
+ * wrong ones stay wrong, and nothing else changes.
  */
 #include "stage.h"
 
@@ -22,7 +22,7 @@ enum { SYN = 2, ACK = 16, TCP = 6, UDP = 17, ICMP6 = 58, NAT_PORT = 2050 };
 static const struct {
 	const char *why;
 	struct frame frame;
-	uint16_t mss; /* after; 0: no option */
+	uint16_t mss; /* the MSS afterwards; 0: no option */
 } rows[] = {
 	{"UDP", {OUT, .proto = UDP}},
 	{"UDP of odd length", {OUT, .proto = UDP, .payload = 11}},
@@ -35,7 +35,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* What the flow's frame looks like on the other side, or comes back as. */
+/* The flow's frame on the other side, or its return. */
 static struct frame expected(size_t i, enum flow_dir dir)
 {
 	struct frame f = rows[i].frame;
@@ -54,7 +54,7 @@ static struct frame expected(size_t i, enum flow_dir dir)
 	return f;
 }
 
-/* As it comes in: the forward one, or a return to the egress address. */
+/* The frame that comes in: a forward packet, or a return to the egress address. */
 static struct frame incoming(size_t i, enum flow_dir dir)
 {
 	struct frame f = rows[i].frame;

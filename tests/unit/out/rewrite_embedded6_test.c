@@ -1,6 +1,6 @@
 /*
- * An embedded IPv6 packet becomes what its sender sent, with its checksums, as far as it is
- * embedded.
+ * An embedded IPv6 packet is translated back to what its sender sent, with its checksums, as far as
+ * it is embedded.
  */
 #include "stage.h"
 
@@ -18,7 +18,7 @@ enum { SYN = 2, TCP = 6, UDP = 17, ICMP6 = 58, NAT_PORT = 2050 };
 #define OPTIONS                                                                                    \
 	.next = 60, .n_extensions = 8, .extensions = (const uint8_t *)"\x11\0\x01\x04\0\0\0\0"
 
-/* As the site sends them. */
+/* The packets as the site sends them. */
 static const struct {
 	const char *why;
 	struct frame frame;
@@ -34,14 +34,17 @@ static const struct {
 	{"ICMPv6", {OUT, .proto = ICMP6, .icmp_type = 128}, 0},
 };
 
-/* The same packet as the Internet sees it, or its return before and after us. */
+/* The same packet as seen in the Internet, or its return before and after the gateway. */
 static struct frame seen(size_t i, enum flow_dir dir, bool outside)
 {
 	struct frame f = rows[i].frame;
 	struct ip6 ours = outside ? (struct ip6)EGRESS6 : (struct ip6)HOST6;
 	uint16_t port = outside ? NAT_PORT : 5000;
 
-	/* An error in return direction is about what the site sent, and the other way round. */
+	/*
+	 * An error in return direction is about a packet of the site; an error in forward direction
+	 * is about a return.
+	 */
 	if (dir == FLOW_RETURN) {
 		f.src6 = ours;
 		f.sport = port;
@@ -76,7 +79,7 @@ static void check_row(size_t i, enum flow_dir dir)
 	frame_build_inner(&after, wanted);
 	if (rows[i].len != 0) {
 		memcpy(wanted + rows[i].len, embedded + rows[i].len, len - rows[i].len);
-		if (rows[i].len == 57) /* what is there of the checksum is not touched */
+		if (rows[i].len == 57) /* half a checksum is not changed */
 			wanted[56] = embedded[56];
 	}
 	rewrite_embedded6(embedded, rows[i].len != 0 ? rows[i].len : len, &f, &six, dir);

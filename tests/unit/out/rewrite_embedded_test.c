@@ -1,4 +1,4 @@
-/* Rewrite embedded: the embedded packet is translated; translated back it is unchanged. */
+/* The embedded packet is translated. Translated back it is unchanged. */
 #include "out/rewrite_embedded.h"
 
 #include "base/checksum.h"
@@ -17,7 +17,7 @@ static const struct row {
 	const char *why;
 	uint8_t proto;
 	size_t len;
-	uint16_t checksum; /* of the embedded transport */
+	uint16_t checksum; /* of the embedded transport header */
 } rows[] = {
 	{"UDP, eight bytes", PROTO_UDP, 28, 0x1234},
 	{"UDP without checksum", PROTO_UDP, 28, 0},

@@ -2,7 +2,7 @@
  * Rewriting by difference has the same result as a full recomputation: random packets, both
  * directions.
  *
- * frame_parse() computes every checksum anew, by code of its own.
+ * frame_parse() computes every checksum in full, by code of its own.
  */
 #include "out/stages.h"
 
@@ -53,7 +53,7 @@ static struct frame roll_frame(uint64_t *dice)
 	return f;
 }
 
-/* The packet as it should leave: made anew, not changed. */
+/* The packet as it should leave, built from scratch. */
 static struct frame expected_of(const struct frame *f, const struct flow *flow, uint8_t dir)
 {
 	struct frame e = *f;
@@ -87,7 +87,7 @@ static struct frame turned(const struct frame *f, const struct flow *flow)
 	return r;
 }
 
-/* One's complement has two zeros: a checksum of 0xffff and one of 0 say the same. */
+/* One's complement has two zeros: checksums of 0xffff and 0 mean the same. */
 static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t len, uint8_t proto)
 {
 	static const uint8_t l4_sum[] = {[ICMP] = 34 + 2, [TCP] = 34 + 16, [UDP] = 34 + 6};
@@ -134,7 +134,7 @@ static void test_random_packets(void **state)
 		check_rewrite(b, &f, record, FLOW_FORWARD);
 		r = turned(&f, flow_table_at(b->ctx.flows, record));
 		check_rewrite(b, &r, record, FLOW_RETURN);
-		/* the table's keys are not as inserted any more: begin anew */
+		/* the keys in the table are no longer valid: make a new one */
 		flow_table_at(b->ctx.flows, record)->nat_src = htonl(EGRESS);
 		flow_table_remove(b->ctx.flows, record);
 		bench_clear(b);
@@ -142,7 +142,7 @@ static void test_random_packets(void **state)
 	bench_destroy(b);
 }
 
-/* What arrived damaged leaves damaged: the end host finds out, as it would without us. */
+/* A damaged packet leaves as damaged as it came, so that the receiver finds it. */
 static void test_errors_stay_errors(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -168,7 +168,7 @@ static void test_errors_stay_errors(void **state)
 	bench_destroy(b);
 }
 
-/* RFC 768: a checksum that comes out as zero is sent as 0xffff; zero would mean there is none. */
+/* RFC 768: a checksum of zero is sent as 0xffff, since zero means that there is none. */
 static void test_udp_zero(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -192,7 +192,7 @@ static void test_udp_zero(void **state)
 	bench_destroy(b);
 }
 
-/* A reply that becomes all zeros: its checksum is 0xffff, since 0 would say that the sum is 0xffff. */
+/* A reply whose bytes all become zero: its checksum is 0xffff, as 0 would mean a sum of 0xffff. */
 static void test_icmp_zero(void **state)
 {
 	static const uint8_t zeros[8];

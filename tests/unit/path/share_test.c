@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-/* By multiplication or by walking through the parts: the same owner, for all ports. */
+/* The owner by multiplication is the same as the one by a look at all shares, for all ports. */
 static void check_owners(uint32_t size, uint16_t count)
 {
 	uint16_t owner = 0;

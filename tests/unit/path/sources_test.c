@@ -21,7 +21,7 @@ static struct source find(struct sources *s, uint16_t site, uint32_t host, bool 
 	return source_find(s, &flow, is_six ? &six : NULL);
 }
 
-/* Every host has one flow, and some also one that is half open; one has very many. */
+/* Every host has one flow, some also have a half-open one; one host has very many. */
 static void none_is_taken_for_the_flooder(void **state)
 {
 	for (unsigned is_six = 0; is_six < 2; is_six++) {
@@ -51,7 +51,7 @@ static void none_is_taken_for_the_flooder(void **state)
 	}
 }
 
-/* Whatever comes and goes in between. */
+/* With other flows in between. */
 static void all_is_given_back(void **state)
 {
 	static const struct source_count zero;
@@ -70,7 +70,10 @@ static void all_is_given_back(void **state)
 	free(s);
 }
 
-/* Who doesn't know the secret can't choose addresses that share a place: neighbours are spread evenly. */
+/*
+ * Without the secret nobody can choose addresses that share a place: consecutive addresses are
+ * spread evenly.
+ */
 static void neighbours_are_spread(void **state)
 {
 	static unsigned used[SOURCE_ROWS][1 << SOURCE_BITS];

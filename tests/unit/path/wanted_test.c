@@ -1,4 +1,4 @@
-/* The list of wanted neighbours is short, and every site has a fair part of it. */
+/* The list of wanted neighbours is short, and every site has a fair share of it. */
 #include "path/wanted.h"
 
 #include <setjmp.h>
@@ -32,7 +32,7 @@ static void test_each_once(void **state)
 	ctx.n_wanted = 0;
 	want(SCANNER, 1);
 	want(SCANNER, 1);
-	want(OTHER, 1); /* somebody has asked already */
+	want(OTHER, 1); /* this host is in the list already */
 	want(SCANNER, 2);
 	assert_int_equal(ctx.n_wanted, 2);
 }

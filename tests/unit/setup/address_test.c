@@ -1,5 +1,5 @@
 /*
- * Under which addresses a host is seen, and which sites may use the reserve. Ports are in
+ * Which egress addresses a host gets, and which sites may use the reserve. Ports are in
  * choice_test.c.
  *
  * The pool has two IPv4 addresses, numbers 0 and 1, and one of IPv6, number 2.
@@ -24,7 +24,7 @@ static struct setup setup_of(struct stage_bench *b, uint32_t host, struct flow6 
 	};
 }
 
-/* Its own first, then every other one, and none of the other family. */
+/* The host's own address comes first, then all others of its family. */
 static void test_in_turn(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);
@@ -43,11 +43,14 @@ static void test_in_turn(void **state)
 		assert_int_equal(addresses_to_try(&s), 1);
 		assert_int_equal(address_in_turn(&s, 0), 2);
 	}
-	assert_true(own[0] > 60 && own[1] > 60); /* hosts are spread */
+	assert_true(own[0] > 60 && own[1] > 60); /* hosts are spread over the addresses */
 	bench_destroy(b);
 }
 
-/* Two sites: the half of an address's ports. Flows of the other family do not count. */
+/*
+ * With two sites a fair share is half of an address's ports. Flows of the other family do not
+ * count.
+ */
 static void test_reserve(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);

@@ -18,7 +18,7 @@
 
 enum { BERLIN = 1, MADRID = 2, SIZE = 2048 };
 
-/* A network that can be changed before it is made. */
+/* A specification that a row can change before the network is made. */
 struct plan {
 	struct spec_site sites[2];
 	struct spec_tunnel tunnels[3];
@@ -261,7 +261,7 @@ static void other_pool_first_one_worker(struct plan *p)
 
 enum kind {
 	PLAIN, /* 10.0.1.10 > 192.0.2.80, as 203.0.113.1, slice 1 */
-	TO_PEER, /* 10.0.1.10 > 203.0.113.2, slice 1: turns back */
+	TO_PEER, /* 10.0.1.10 > 203.0.113.2, slice 1: hairpin */
 	SIX, /* fd00::10 > 2001:db8::80, as 2001:db8:1::1 */
 	GLOBAL, /* 2001:db8:b::10 > 2001:db8::80, untranslated */
 };
@@ -270,7 +270,7 @@ static const struct {
 	void (*change)(struct plan *);
 	enum kind kind;
 	enum ended ended;
-	uint16_t onramp; /* where the flow lives on */
+	uint16_t onramp; /* its on-ramp afterwards */
 	const char *why;
 } rows[] = {
 	{nothing, PLAIN, ENDED_NOT, 1, "nothing"},
@@ -369,7 +369,7 @@ static void test_rows(void **state)
 	}
 }
 
-/* Tunnel 1 is madrid's now: returns go by the first that berlin still has. */
+/* Tunnel 1 is madrid's now: return packets go by berlin's first tunnel. */
 static void test_a_tunnel_of_another_site(void **state)
 {
 	struct flow6 six;
@@ -390,7 +390,7 @@ static void test_a_tunnel_of_another_site(void **state)
 	network_destroy(net);
 }
 
-/* No id that was ever given leads out of bounds. */
+/* Ids of earlier networks do not lead out of bounds. */
 static void test_ids_that_are_gone(void **state)
 {
 	static const uint16_t ids[] = {0, 3, 4, 1000, 65534, 65535};

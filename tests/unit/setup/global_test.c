@@ -1,4 +1,4 @@
-/* An untranslated flow takes no port of ours and gives none back; other flows go on to egress. */
+/* An untranslated flow takes and frees no port; other flows go on to egress. */
 #include "setup/setup.h"
 
 #include "stage.h"
@@ -11,7 +11,7 @@
 
 enum { SIZE = 64, CAPACITY = 1024, UDP = 17 };
 
-/* A flow of berlin on its way through setup, behind the step "route". */
+/* A flow of berlin in setup, after the step "route". */
 static struct setup begin(struct stage_bench *b, struct flow6 *six, struct ip6 src, bool is_global)
 {
 	struct setup s = {.ctx = &b->ctx,

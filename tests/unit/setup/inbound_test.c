@@ -1,6 +1,6 @@
 /*
- * Flows from outside: what they take, and that a refusal gives all of it back. The rows of who is
- * let in are in tests/packet/filtering_test.c.
+ * Flows from outside: what they take, and that a refusal frees all of it.
+ * tests/packet/filtering_test.c has the rows of who may send.
  */
 #include "setup/setup.h"
 
@@ -14,7 +14,10 @@
 
 enum { CAPACITY = 8, NAT_PORT = 64 };
 
-/* A worker context whose pool is open; berlin's host has a mapping. Writes its flow. */
+/*
+ * Makes a context whose pool has endpoint-independent filtering. berlin's host has a mapping.
+ * Writes its flow.
+ */
 static struct stage_bench *make(struct flow *first)
 {
 	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);
@@ -86,7 +89,7 @@ static void test_open(void **state)
 	assert_int_equal(f->offramp, NEXTHOP_UPLINK);
 	assert_int_equal(f->seen_s, STAGE_NOW);
 
-	/* another packet of the same burst that did not know of it */
+	/* another packet of the same burst, before the flow existed */
 	again = from(b, &first, SERVER + 1);
 	again->probe.record = FLOW_NO_RECORD;
 	inbound_open(&b->ctx, &b->burst, again);
@@ -108,7 +111,7 @@ static const struct {
 	{"a port of our address that is somebody else's", EGRESS_2, DROP_NO_ROUTE},
 };
 
-/* A step that refuses undoes the ones before it: flows and tokens of the site are as before. */
+/* A step that refuses undoes the previous steps: the site's flows and tokens are as before. */
 static void test_refused(void **state)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -1,6 +1,6 @@
 /*
- * The step that holds a site to its limits, in a worker context of its own: what it takes, what it
- * refuses and under which reason, what is given back.
+ * The step that enforces the limits of a site, in a worker context of its own: what it takes, what
+ * it refuses and for which reason, and what is given back.
  */
 #include "flow/remotes.h"
 #include "path/sources.h"
@@ -91,7 +91,7 @@ static enum drop take(uint16_t site, uint8_t state)
 	return limits_take(&s);
 }
 
-/* How many of @n are taken; all others must be refused as @refused. */
+/* Returns how many of @n flows are taken. All others must be refused as @refused. */
 static uint32_t take_many(uint32_t n, uint16_t site, uint8_t state, enum drop refused)
 {
 	uint32_t taken = 0;
@@ -106,7 +106,7 @@ static uint32_t take_many(uint32_t n, uint16_t site, uint8_t state, enum drop re
 	return taken;
 }
 
-/* Flows that end at once: only the rate holds them. */
+/* Flows that end at once: only the rate limits them. */
 static uint32_t take_brief(uint32_t n, uint16_t site)
 {
 	uint32_t taken = 0;
@@ -160,7 +160,7 @@ static void so_many_flows(void **state)
 	assert_int_equal(take_many(150, 1, FLOW_UDP, DROP_SITE_FLOWS), 100);
 	assert_int_equal(t.ctx.sites[1].counters.flows, 100);
 	assert_int_equal(t.ctx.sites[1].counters.refused, 50);
-	assert_int_equal(take(2, FLOW_UDP), DROP_NONE); /* its neighbour does not notice */
+	assert_int_equal(take(2, FLOW_UDP), DROP_NONE); /* another site is not affected */
 
 	limits_release(&t.ctx, &ended, NULL);
 	assert_int_equal(take_many(2, 1, FLOW_ICMP, DROP_SITE_FLOWS), 1);
@@ -174,7 +174,7 @@ static void so_many_half_open(void **state)
 
 	set_up(2, 1, (struct spec_limits){.flows = 100, .half_open = 10});
 	assert_int_equal(take_many(20, 1, FLOW_TCP_SYN_SENT, DROP_HALF_OPEN), 10);
-	assert_int_equal(take(1, FLOW_UDP), DROP_NONE); /* only TCP is half open */
+	assert_int_equal(take(1, FLOW_UDP), DROP_NONE); /* only TCP flows are half-open */
 	assert_int_equal(take(2, FLOW_TCP_SYN_SENT), DROP_NONE);
 	limits_release(&t.ctx, &closed, NULL);
 	assert_int_equal(take(1, FLOW_TCP_SYN_SENT), DROP_HALF_OPEN);
@@ -188,7 +188,7 @@ static void so_many_half_open(void **state)
 static void so_many_a_second(void **state)
 {
 	set_up(2, 1, (struct spec_limits){.new_flows_per_second = 1000});
-	assert_int_equal(take_brief(5000, 1), 1000); /* it was quiet */
+	assert_int_equal(take_brief(5000, 1), 1000); /* after a quiet time */
 	assert_int_equal(take_brief(5000, 2), 1000);
 	t.ctx.now_ns += 999999;
 	assert_int_equal(take_brief(1, 1), 0);
@@ -196,12 +196,12 @@ static void so_many_a_second(void **state)
 	assert_int_equal(take_brief(9, 1), 1);
 	t.ctx.now_ns += 250 * UINT64_C(1000000);
 	assert_int_equal(take_brief(5000, 1), 250);
-	t.ctx.now_ns += 3600 * UINT64_C(1000000000); /* tokens do not pile up */
+	t.ctx.now_ns += 3600 * UINT64_C(1000000000); /* tokens do not accumulate */
 	assert_int_equal(take_brief(5000, 1), 1000);
 	tear_down();
 }
 
-/* Steady overload for ten seconds: the rate is kept, whatever it is. */
+/* Steady overload for ten seconds: any rate is enforced. */
 static void the_rate_is_exact(void **state)
 {
 	static const uint32_t rates[] = {1, 7, 1000, 333333, 1000000};
@@ -237,7 +237,7 @@ static uint32_t take_from_outside(uint32_t n, uint16_t site, uint8_t state, enum
 	return taken;
 }
 
-/* A flood from outside takes half of each; the site has the other half. */
+/* A flood from outside takes half of each limit; the site has the other half. */
 static void the_internet_takes_half(void **state)
 {
 	set_up(1, 1, (struct spec_limits){.flows = 101});
@@ -281,11 +281,11 @@ static void the_reserve_is_for_the_others(void **state)
 	assert_int_equal(take(1, FLOW_UDP), DROP_SITE_FLOWS);
 	assert_int_equal(take_and_insert(RESERVE - 30, 4), RESERVE - 30);
 	assert_int_equal(flow_table_count(t.ctx.flows), CAPACITY);
-	assert_int_equal(take(2, FLOW_UDP), DROP_TABLE_FULL); /* the true end */
+	assert_int_equal(take(2, FLOW_UDP), DROP_TABLE_FULL); /* the table is really full */
 	tear_down();
 }
 
-/* Its fair share is a quarter of the table: so much it may have even where it is nearly full. */
+/* Its fair share is a quarter of the table, which it may have even if the table is nearly full. */
 static void a_fair_share(void **state)
 {
 	set_up(4, 1, (struct spec_limits){0});
@@ -300,11 +300,11 @@ static void one_site_has_it_all(void **state)
 	set_up(1, 1, (struct spec_limits){0});
 	assert_int_equal(take_and_insert(CAPACITY, 1), CAPACITY);
 	assert_int_equal(take(1, FLOW_UDP), DROP_TABLE_FULL);
-	assert_int_equal(t.ctx.sites[1].counters.refused, 0); /* not by a limit of its own */
+	assert_int_equal(t.ctx.sites[1].counters.refused, 0); /* not by the site's own limit */
 	tear_down();
 }
 
-/* A site at its limit, or a full table, of flows whose time is over: they make room. */
+/* At a site's limit, or in a full table, expired flows make room. */
 static void what_is_over_makes_room(void **state)
 {
 	static const struct {
@@ -337,7 +337,7 @@ static void what_is_over_makes_room(void **state)
 	}
 }
 
-/* A burst of refused packets sweeps so many records, not more. */
+/* A burst of refused packets sweeps a bounded number of records. */
 static void sweeping_is_bounded(void **state)
 {
 	set_up(1, 1, (struct spec_limits){.flows = 1000});
@@ -421,7 +421,10 @@ static void all_workers_together(void **state)
 	}
 }
 
-/* So many of one host; its neighbour and the same address at another site have their own. */
+/*
+ * The limit for one host. Other hosts, and the same address at another site, have limits of their
+ * own.
+ */
 static enum drop take_of(uint16_t site, uint32_t host, uint8_t state)
 {
 	struct setup s = a_flow(site, state);
@@ -451,7 +454,7 @@ static void so_many_of_one_host(void **state)
 	tear_down();
 }
 
-/* Two hosts want everything: each gets a third, and a third is left. */
+/* Two hosts that want everything get a third each, and a third is left. */
 static void hosts_share_what_is_left(void **state)
 {
 	uint32_t taken[2] = {0};
@@ -520,7 +523,7 @@ static enum flow_end let_go(void *arg, struct flow *flow, uint32_t record)
 	return FLOW_END_REMOVE;
 }
 
-/* At its limit a site loses half-open connections early, and no others. */
+/* At its limit a site loses half-open connections early, but no others. */
 static void established_ones_are_not_touched(void **state)
 {
 	static const uint8_t states[] = {FLOW_TCP_SYN_SENT,	    FLOW_TCP_SYN_RECEIVED,

@@ -46,7 +46,7 @@ static void follow(struct egress_state *e, const struct network *net, struct flo
 		;
 }
 
-/* An endpoint keeps its port, even if its host would be seen under another address now. */
+/* An endpoint keeps its port, even if its host would get another address now. */
 static void test_mappings_stay(void **state)
 {
 	const struct layout after = {
@@ -71,7 +71,7 @@ static void test_mappings_stay(void **state)
 	assert_true(mappings_find_home(e->mappings, flows, &home));
 	assert_int_equal(home.src, first.src);
 
-	/* The port is taken: all others of the slice can be had. */
+	/* The port is in use: all others of the slice can be taken. */
 	for (unsigned i = 0; take(e, b->net, flows, 2, &other, &slice); i++, more--) {
 		assert_int_not_equal(other.nat_port, first.nat_port);
 		other = endpoint(3 + i, 1);
@@ -87,7 +87,10 @@ static void test_mappings_stay(void **state)
 	unmake(b);
 }
 
-/* The slice is gone: its endpoint gets another port at once, and ends of the old flows disturb nothing. */
+/*
+ * The slice is removed: its endpoint gets another port at once, and the ends of its old flows do no
+ * harm.
+ */
 static void test_mappings_of_lost_slices(void **state)
 {
 	const struct layout after = {MAPPING_ENDPOINT_INDEPENDENT, SIZE, 1, {{2, {23}}}};
@@ -106,9 +109,12 @@ static void test_mappings_of_lost_slices(void **state)
 	assert_int_equal(again.nat_src, egress(2));
 	mappings_lose(e->mappings, flows, &lives);
 	follow(e, b->net, flows);
-	mappings_lose(e->mappings, flows, &lives); /* a second time is nothing */
+	mappings_lose(e->mappings, flows, &lives); /* a second call does nothing */
 
-	/* The slice comes back, and what rested there before must not hold or free a port. */
+	/*
+	 * The slice comes back. Mappings that rested there before must neither hold nor free a
+	 * port.
+	 */
 	e = change(e, a->net, b->net);
 	probe = rests;
 	assert_false(mappings_find_home(e->mappings, flows, &probe));
@@ -116,20 +122,20 @@ static void test_mappings_of_lost_slices(void **state)
 		struct flow f = endpoint(10 + i, 1);
 		uint32_t at = (uint32_t)network_find_address(a->net, egress(1));
 
-		/* The clock goes on: what rested leaves the queue in the middle of it. */
+		/* Time passes: resting mappings leave the queue. */
 		assert_int_equal(mappings_take(e->mappings, flows, a->net, NOW + i * REST / SIZE,
 					       at, 0, &f, &slice),
 				 DROP_NONE);
 	}
 	probe = endpoint(9, 1);
-	assert_false(take(e, a->net, flows, 1, &probe, &slice)); /* each port once */
+	assert_false(take(e, a->net, flows, 1, &probe, &slice)); /* each port only once */
 	egress_destroy(e);
 	flow_table_destroy(flows);
 	unmake(a);
 	unmake(b);
 }
 
-/* The number of a site that is gone may be another's: the port still rests, and from him, too. */
+/* The id of a removed site may get a new owner. The port still rests, also for the new owner. */
 static void test_mappings_of_removed_sites(void **state)
 {
 	struct layout two_sites = before;

@@ -1,4 +1,4 @@
-/* Mappings alone: parts of workers that end within a word, chains, and what is given back. */
+/* Mappings alone: shares of workers that end within a word, chains, and what is freed. */
 #include "setup/mapping.h"
 #include "setup/ports.h"
 
@@ -29,7 +29,7 @@ static int make(void **state)
 	};
 
 	address.addr = addr6_from_ipv4(EGRESS);
-	address.slices[0] = UINT64_C(3) << FIRST_SLICE; /* two of them */
+	address.slices[0] = UINT64_C(3) << FIRST_SLICE; /* two slices */
 	net = network_create(&(struct network_spec){.pools = &pool, .n_pools = 1}, NULL);
 	flows = flow_table_create(CAPACITY, secret);
 	return net == NULL || flows == NULL;
@@ -52,7 +52,7 @@ static struct flow endpoint(unsigned i, uint8_t proto)
 	};
 }
 
-/* Takes until none is left; marks which ports they were. */
+/* Takes ports until none is left, and marks them. */
 static unsigned take_all(struct mappings *m, uint8_t proto, unsigned *times)
 {
 	unsigned n = 0;
@@ -72,7 +72,7 @@ static unsigned take_all(struct mappings *m, uint8_t proto, unsigned *times)
 	}
 }
 
-/* Whatever the number of workers, each port is one worker's, and each is used. */
+/* With any number of workers, each port belongs to one worker, and each is used. */
 static void every_port_once(void **state)
 {
 	for (uint16_t count = 1; count <= 32; count++) {
@@ -91,7 +91,10 @@ static void every_port_once(void **state)
 	}
 }
 
-/* Taken twice, it is there until it was given twice; then all can be taken anew. */
+/*
+ * A mapping that is taken twice exists until it is given back twice. Then all ports can be taken
+ * again.
+ */
 static void given_back(void **state)
 {
 	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
@@ -123,7 +126,7 @@ static void given_back(void **state)
 	mappings_destroy(m);
 }
 
-/* Each 16th port is not for everybody. */
+/* Only sites with few flows may use each 16th port. */
 #define RESERVE UINT64_C(0x8000800080008000) /* each sixteenth */
 
 static void the_reserve(void **state)
@@ -160,7 +163,7 @@ static void no_more_than_capacity(void **state)
 	mappings_destroy(m);
 }
 
-/* A port that rests is nobody's, but for the endpoint that had it; then it is anybody's. */
+/* Only its former endpoint gets a resting port; after the rest anybody does. */
 static void resting(void **state)
 {
 	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
@@ -178,7 +181,7 @@ static void resting(void **state)
 		mappings_give(m, flows, net, slices[i], &held[i], NOW + REST + i);
 		assert_false(mappings_find_home(m, flows, &f));
 	}
-	for (unsigned round = 0; round < 2; round++) { /* somebody else; then the one who had it */
+	for (unsigned round = 0; round < 2; round++) { /* another endpoint; then the former one */
 		struct flow other = endpoint(1000, PROTO_UDP), same = endpoint(0, PROTO_UDP);
 
 		assert_int_equal(mappings_take(m, flows, net, NOW + REST - 1, 0, 0, &other, &slice),
@@ -189,7 +192,7 @@ static void resting(void **state)
 		assert_true(mappings_find_home(m, flows, &same));
 		mappings_give(m, flows, net, slice, &same, round == 0 ? 0 : NOW + 2 * REST);
 	}
-	/* the first one rests longer now, and those behind it in the queue with it */
+	/* the first one rests longer now, and so do those behind it in the queue */
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		struct flow other = endpoint(1000 + i, PROTO_UDP);
 
@@ -199,7 +202,7 @@ static void resting(void **state)
 	mappings_destroy(m);
 }
 
-/* Without a free record the one that has rested longest ends before its time. */
+/* If no record is free, the mapping that has rested longest ends early. */
 static void no_rest_without_memory(void **state)
 {
 	struct mappings *m = mappings_create(net, 3, 0, 1);
@@ -224,7 +227,10 @@ static void no_rest_without_memory(void **state)
 	mappings_destroy(m);
 }
 
-/* Who has a port, seen from outside: the endpoint, its latest on-ramp; and nobody afterwards. */
+/*
+ * The owner of a port, as the Internet finds it: the endpoint and its latest on-ramp; no one
+ * afterwards.
+ */
 static void home(void **state)
 {
 	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
@@ -237,10 +243,10 @@ static void home(void **state)
 		held[i].onramp = (uint16_t)(1 + i % 5);
 		assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &held[i], &slices[i]), 0);
 	}
-	held[7].onramp = 9; /* a new flow of it came by another tunnel */
+	held[7].onramp = 9; /* a new flow of the endpoint came by another tunnel */
 	assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &held[7], &slices[7]), 0);
 	mappings_give(m, flows, net, slices[7], &held[7], 0);
-	held[8].onramp = 10; /* a flow of it moved there */
+	held[8].onramp = 10; /* a flow of the endpoint moved to that tunnel */
 	mappings_move(m, flows, &held[8]);
 	for (unsigned i = 0; i < 2 * SIZE; i++) {
 		struct flow f = {
@@ -266,7 +272,7 @@ static void home(void **state)
 	mappings_destroy(m);
 }
 
-/* No port is left: of those that rest the one of the same address and protocol goes first. */
+/* No port is left: a resting port of the same address and protocol is given away first. */
 static void a_rest_is_cut(void **state)
 {
 	uint32_t n = 0, slice;
@@ -291,12 +297,12 @@ static void a_rest_is_cut(void **state)
 		assert_int_equal(f.nat_port, held[i == 0 ? 5 : i == 1 ? 7 : 2 * SIZE - 1].nat_port);
 	}
 	assert_false(mappings_end_rest(m, flows, net, 0, &f));
-	mappings_give(m, flows, net, slice, &f, NOW + REST); /* the queue is whole */
+	mappings_give(m, flows, net, slice, &f, NOW + REST); /* the queue is intact */
 	assert_true(mappings_end_rest(m, flows, net, 0, &f));
 	mappings_destroy(m);
 }
 
-/* A site that may not have a port gains nothing by the end of its rest. */
+/* A site that may not use a reserved port does not get it after its rest. */
 static void the_rest_of_kept_ports_goes_on(void **state)
 {
 	struct flow held[2], f = endpoint(900, PROTO_UDP);
@@ -306,7 +312,7 @@ static void the_rest_of_kept_ports_goes_on(void **state)
 
 	for (unsigned i = 0; i < 2; i++) {
 		held[i] = endpoint(i, PROTO_UDP);
-		/* at another place of its word, so that one of the two is kept */
+		/* at another bit of its word, so that one of the two is reserved */
 		kept = i == 0 ? 0 : UINT64_C(1) << (ntohs(held[0].nat_port) & 63);
 		assert_int_equal(mappings_take(m, flows, net, NOW, 0, kept, &held[i], &slice), 0);
 		mappings_give(m, flows, net, slice, &held[i], NOW + REST);
@@ -316,7 +322,7 @@ static void the_rest_of_kept_ports_goes_on(void **state)
 	assert_false(mappings_end_rest(m, flows, net, kept, &f));
 	f = held[0];
 	assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &f, &slice), 0);
-	assert_int_equal(f.nat_port, held[0].nat_port); /* it rested on */
+	assert_int_equal(f.nat_port, held[0].nat_port); /* it still rested */
 	assert_true(mappings_find_home(m, flows, &f));
 	mappings_destroy(m);
 }

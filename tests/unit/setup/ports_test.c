@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-/* Each port of an address once, whatever the walk, the slices and the workers. */
+/* Each port of an address is visited once, with any walk, slices and workers. */
 static void test_walks_meet_every_port_once(void **state)
 {
 	static const struct {

@@ -1,6 +1,5 @@
 /*
- * Room: expired flows end when a first packet needs room, unless a packet of the burst belongs to
- * them.
+ * Expired flows end when a first packet needs room, unless a packet of the burst belongs to them.
  */
 #include "setup/room.h"
 
@@ -26,7 +25,7 @@ static uint32_t open_flow(struct stage_bench *b, bool is_six, uint16_t port)
 	return is_six ? bench_flow6(b, &f, TUNNEL_B1, port) : bench_flow(b, &f, TUNNEL_B1, port);
 }
 
-/* A packet in the list of @stage that has met the flow. */
+/* Puts a packet of the flow into the list of @stage. */
 static void meet(struct stage_bench *b, enum stage stage, uint32_t record)
 {
 	struct packet *p = &b->burst.packets[b->n++];
@@ -50,7 +49,7 @@ static void who_is_met_stays(void **state)
 
 		b->ctx.now_s += 1000;
 		meet(b, lists[is_six][i % 2], met);
-		meet(b, lists[!is_six][i % 2], other); /* of the other table: another flow */
+		meet(b, lists[!is_six][i % 2], other); /* a flow of the other table */
 		room_begin(&b->ctx, &b->burst, 1);
 		assert_false(room_may_end(&b->ctx, is_six, met));
 		assert_false(room_end_flow(&b->ctx, is_six, met));
@@ -58,7 +57,7 @@ static void who_is_met_stays(void **state)
 		assert_int_equal(flow_table_at(t, other)->state, FLOW_FREE);
 		assert_int_equal(flow_table_at(t, met)->state, FLOW_UDP);
 
-		b->n = 0; /* no packet of the bench's own */
+		b->n = 0; /* the packets of the bench are not in the burst */
 		room_begin(&b->ctx, NULL, 0); /* the burst is over */
 		assert_int_equal(room_sweep(&b->ctx, is_six, 8), 1);
 		assert_int_equal(flow_table_count(t), 0);
@@ -67,7 +66,7 @@ static void who_is_met_stays(void **state)
 	}
 }
 
-/* A burst never looks at more than so many ports, however many packets share them. */
+/* A burst never probes more than a fixed number of ports, however many packets it has. */
 static void shares(void **state)
 {
 	struct stage_bench *b = bench_create(64, CAPACITY, 0, 1);

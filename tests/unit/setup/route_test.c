@@ -69,7 +69,7 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
-/* However many are asked for: the list is full, not overrun. */
+/* With any number of wanted neighbours the list becomes full, but does not overflow. */
 static void test_wanted_is_bounded(void **state)
 {
 	struct stage_bench *b = bench_create(64, 16, 0, 1);

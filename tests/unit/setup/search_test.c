@@ -16,7 +16,7 @@
 
 enum { UDP = 17 };
 
-/* Takes all ports of an address towards one destination, by whatever flow. */
+/* Takes all ports of an address towards one destination. */
 static void fill_address(struct stage_bench *b, uint32_t address, uint16_t dport)
 {
 	const struct egress_address *a = &b->net->addresses[address];
@@ -62,7 +62,10 @@ static struct setup search_from(struct stage_bench *b, uint16_t dport)
 	};
 }
 
-/* A full burst leaves each packet few looks; together they look at each port once, and then know. */
+/*
+ * In a full burst each packet may probe few ports. Together the packets probe each port once, and
+ * then know that none is free.
+ */
 static void test_packets_share_a_search(void **state)
 {
 	enum { WIDE = 16384, FULL = BURST_MAX, SHARE = LOOKS_PER_BURST / FULL };
@@ -90,7 +93,7 @@ static void test_packets_share_a_search(void **state)
 	bench_destroy(b);
 }
 
-/* One port is left, of many thousands: so many packets find it, and not one more. */
+/* Of many thousand ports one is left: a bounded number of packets finds it. */
 static void test_the_last_port_is_found(void **state)
 {
 	enum { WIDE = 16384, ROUNDS = 20 };
@@ -104,7 +107,7 @@ static void test_the_last_port_is_found(void **state)
 		struct setup s = search_from(b, 53);
 		unsigned calls = 0, looks;
 
-		flow_table_remove(b->ctx.flows, record); /* and nobody hears of it */
+		flow_table_remove(b->ctx.flows, record); /* without a notice to the search */
 		b->ctx.now_s++;
 		do {
 			looks = 64;

@@ -36,7 +36,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* As lookup leaves it: parsed, not in the table. */
+/* A packet as the lookup stage leaves it: parsed, without a flow. */
 static struct packet *first_packet(struct stage_bench *b, const struct frame *f, uint16_t tunnel)
 {
 	struct packet *p = bench_inner(b, f, tunnel);
@@ -46,7 +46,7 @@ static struct packet *first_packet(struct stage_bench *b, const struct frame *f,
 	return p;
 }
 
-/* What setup may have taken, summed up. */
+/* The sum of all that setup may have taken. */
 static uint64_t taken(const struct stage_bench *b)
 {
 	uint64_t sum = b->ctx.sites[SITE_BERLIN].counters.flows +
@@ -94,7 +94,7 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
-/* The last step refuses: everything before it is given back. */
+/* The last step refuses: all previous steps are undone. */
 static void test_undone_when_full(void **state)
 {
 	enum { CAPACITY = 8 };
@@ -103,7 +103,7 @@ static void test_undone_when_full(void **state)
 	struct packet *p;
 
 	for (uint16_t i = 0; i < CAPACITY; i++) {
-		f.sport = (uint16_t)(100 + i); /* flows of which limits know nothing */
+		f.sport = (uint16_t)(100 + i); /* flows that the limits do not count */
 		bench_flow(b, &f, TUNNEL_B1, (uint16_t)(2000 + i));
 	}
 	f.sport = 5000;
@@ -117,7 +117,7 @@ static void test_undone_when_full(void **state)
 	bench_destroy(b);
 }
 
-/* A burst of 40 packets of 10 new flows: ten are made, and each packet meets its own. */
+/* A burst of 40 packets of 10 new flows makes ten flows, and each packet gets its own. */
 static void test_once_a_burst(void **state)
 {
 	enum { PACKETS = 40, FLOWS = 10 };
@@ -142,7 +142,7 @@ static void test_once_a_burst(void **state)
 	assert_int_equal(b->burst.n[STAGE_FORWARD], PACKETS);
 	assert_int_equal(flow_table_count(b->ctx.flows), FLOWS);
 	assert_int_equal(b->ctx.counters.flows_created, FLOWS);
-	assert_int_equal(taken(b), 2 * FLOWS); /* a port and a place among the site's each */
+	assert_int_equal(taken(b), 2 * FLOWS); /* a port and a flow of the site's limit for each */
 	for (unsigned i = 0; i < PACKETS; i++) {
 		const struct flow *f = flow_table_at(b->ctx.flows, packets[i]->probe.record);
 
@@ -161,7 +161,7 @@ static void test_what_ends_is_given_back(void **state)
 	struct packet *p = first_packet(b, &f, TUNNEL_B1);
 
 	assert_int_equal(bench_run(b, STAGE_SETUP, p), STAGE_FORWARD);
-	assert_int_equal(taken(b), 3); /* flow, half open, port */
+	assert_int_equal(taken(b), 3); /* flow, half-open connection, port */
 	setup_flow_ended(&b->ctx, flow_table_at(b->ctx.flows, p->probe.record), NULL);
 	flow_table_remove(b->ctx.flows, p->probe.record);
 	assert_int_equal(taken(b), 0);

@@ -1,4 +1,4 @@
-/* Shortages: each is found by all that names it and nothing else, while it is kept. */
+/* Shortages: each is found by its own fields only, as long as it is kept. */
 #include "setup/shortage.h"
 
 #include "stage.h"
@@ -68,8 +68,8 @@ static void kept_as_long_as_it_is_met(void **state)
 }
 
 /*
- * Of many more than there is room for, nearly all of the last ones are known, though their
- * destinations are a run of addresses; and none is mistaken for another.
+ * There are many more shortages than slots. Nearly all of the last ones are still known, although
+ * their destinations are consecutive addresses, and none is mistaken for another.
  */
 static void more_than_slots(void **state)
 {
@@ -95,7 +95,7 @@ static void more_than_slots(void **state)
 	bench_destroy(b);
 }
 
-/* A port that is free again: up to so many are named; if there are more, all are searched again. */
+/* A few ports that became free are stored. If there are more, all ports are searched again. */
 static void what_is_freed_is_heard_of(void **state)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);

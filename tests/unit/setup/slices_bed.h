@@ -20,7 +20,7 @@ static inline be32_t egress(unsigned i)
 	return htonl(0xcb007100 + i);
 }
 
-/* One pool; @slices are two of each address, by number; 0: none. */
+/* One pool; @slices: the numbers of two slices for each address; 0: none. */
 struct layout {
 	enum pool_mapping mapping;
 	uint32_t size;

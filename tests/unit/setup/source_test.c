@@ -1,4 +1,4 @@
-/* Sources: with which addresses a flow may begin. */
+/* Which source addresses may open a flow. */
 #include "setup/setup.h"
 
 #include "stage.h"

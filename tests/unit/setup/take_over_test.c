@@ -1,5 +1,5 @@
 /*
- * Taking over: slices with other numbers keep their ports and their flows.
+ * Slices whose numbers change keep their ports and their flows.
  *
  *     before    203.0.113.1: 21, 22    203.0.113.2: 23
  *     after     203.0.113.3: 25        203.0.113.2: 23        203.0.113.1: 22, 24
@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-/* @n flows more on one port of a slice. */
+/* Counts @n more flows on one port of a slice. */
 static void count(struct egress_state *e, const struct network *net, unsigned address,
 		  unsigned slice, unsigned port, int n)
 {
@@ -54,7 +54,7 @@ static void test_counts_move_with_their_slices(void **state)
 	expect(e, b->net, 1, 22, 1, 1);
 	count(e, b->net, 1, 24, 0, 1);
 
-	/* And back: what was gone meanwhile comes back empty. */
+	/* And back: a slice that was removed comes back empty. */
 	e = change(e, a->net, b->net);
 	expect(e, a->net, 1, 21, 0, 0);
 	expect(e, a->net, 1, 22, 1, 1);
@@ -85,7 +85,7 @@ static void test_another_size_or_mapping_is_another_slice(void **state)
 	}
 }
 
-/* Another site, tunnel or limit: nothing is made, nothing moves, but there is a reserve now. */
+/* Another site, tunnel or limit: slices stay as they are, but there is a reserve now. */
 static void test_same_slices_are_left_alone(void **state)
 {
 	struct layout two_sites = before;
@@ -111,7 +111,7 @@ static void test_same_slices_are_left_alone(void **state)
 	unmake(b);
 }
 
-/* Which part of the ports rests since the start, and until when, is not a matter of the network. */
+/* The part of the ports that rests since the start does not depend on the network. */
 static void test_turns_are_kept(void **state)
 {
 	const struct layout after = {MAPPING_ENDPOINT_INDEPENDENT, SIZE, 1, {{2, {23}}}};
@@ -127,7 +127,8 @@ static void test_turns_are_kept(void **state)
 	assert_int_equal(e->first_choice, choice);
 	ctx.egress = e;
 	ports_tick(&ctx);
-	assert_int_equal(e->first_choice, ~(UINT64_C(0xffff) << 32)); /* all but those of start 2 */
+	/* all parts except that of start 2 */
+	assert_int_equal(e->first_choice, ~(UINT64_C(0xffff) << 32));
 	egress_destroy(e);
 	unmake(a);
 	unmake(b);
@@ -148,7 +149,9 @@ static struct network *make_many(struct spec_pool *pool, bool reversed)
 	return network_create(&(struct network_spec){.pools = pool, .n_pools = 1}, NULL);
 }
 
-/* 31,000 slices change their numbers: the worker's part of it, the fastest of some tries. */
+/*
+ * 31,000 slices change their numbers. Measures the worker's part of it, the fastest of some runs.
+ */
 static void test_it_is_quick(void **state)
 {
 	struct spec_pool pools[2];

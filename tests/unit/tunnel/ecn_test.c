@@ -33,7 +33,7 @@ static void every_pair(void **state)
 		assert_true(checksum_ok(ip, IPV4_LEN));
 		assert_int_equal(ip[IPV4_TOS] & ~3, tos & ~3);
 		assert_int_equal(ip[IPV4_TOS] & 3, expected(outer & 3, tos & 3));
-		/* where nothing is news, nothing would have changed */
+		/* if nothing changes, the result is the inner field */
 		if (!ecn_is_news(outer))
 			assert_int_equal(ip[IPV4_TOS], tos);
 	}

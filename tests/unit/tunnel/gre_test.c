@@ -1,5 +1,5 @@
 /*
- * GRE headers: every value of the first 16 bits, every truncation, and what we make ourselves.
+ * GRE headers: every value of the first 16 bits, every truncation, and the headers that we make.
  *
  * Headers are built here from RFC 2784 and 2890 by hand, the checksum too.
  */
@@ -34,7 +34,7 @@ static size_t header_len(uint16_t flags)
 	return 4u + (flags & C ? 4 : 0) + (flags & K ? 4 : 0) + (flags & S ? 4 : 0);
 }
 
-/* Header and an odd number of payload bytes; returns the length of both. */
+/* Writes a header and an odd number of payload bytes; returns the length of both. */
 static size_t build(uint8_t *out, uint16_t flags, uint16_t protocol)
 {
 	size_t len = header_len(flags) + PAYLOAD, at = 4;
@@ -59,7 +59,7 @@ static size_t build(uint8_t *out, uint16_t flags, uint16_t protocol)
 	return len;
 }
 
-/* Memory of exactly @len bytes: the sanitizer sees a byte read too many. */
+/* Memory of exactly @len bytes, so that AddressSanitizer finds a read beyond it. */
 static enum drop parse_exactly(const uint8_t *bytes, size_t len, struct tunnel_opened *gre)
 {
 	uint8_t *copy = malloc(len == 0 ? 1 : len);
@@ -72,7 +72,10 @@ static enum drop parse_exactly(const uint8_t *bytes, size_t len, struct tunnel_o
 	return drop;
 }
 
-/* RFC 2784 section 2.1: bits 1, 4 and 5 of those that 2890 left reserved; then the version. */
+/*
+ * RFC 2784 section 2.1: reserved bits 1, 4 and 5 (without those that RFC 2890 uses), and the
+ * version.
+ */
 static void test_every_flag_word(void **state)
 {
 	for (uint32_t flags = 0; flags < 65536; flags++) {
@@ -112,7 +115,7 @@ static void test_every_truncation(void **state)
 	}
 }
 
-/* Where there is a checksum, a change of any bit of header or payload is seen. */
+/* With a checksum, a change of any bit of header or payload is found. */
 static void test_every_bit_is_summed(void **state)
 {
 	uint8_t bytes[64];
@@ -143,7 +146,7 @@ static void test_protocols(void **state)
 	}
 }
 
-/* What is like a tunnel of ours but is none is called what it is. */
+/* Other protocols that use GRE get drop reasons of their own. */
 static void test_strangers(void **state)
 {
 	static const struct {
@@ -213,13 +216,13 @@ static void test_headers_we_make(void **state)
 		assert_int_equal(gre_open(out + 20, len - 20u, &gre), DROP_NONE);
 		assert_int_equal(gre.has_key, made[i].has_key);
 		assert_int_equal(gre.key, made[i].has_key ? made[i].key : 0);
-		out[10] = out[11] = 0; /* the checksum was right */
+		out[10] = out[11] = 0; /* without the checksum, which was right */
 		if (memcmp(out, made[i].bytes, len) != 0)
 			fail_msg("row %zu: %s", i, made[i].why);
 	}
 }
 
-/* RFC 8200 section 3, then GRE; what a packet adds is zero. */
+/* An IPv6 header as in RFC 8200 section 3, then GRE; fields of the packet are zero. */
 static void test_headers_over_ipv6(void **state)
 {
 	struct tunnel_outside ends = {.key = 0xa1b2c3d4, .df = true, .ttl = 9};
@@ -247,7 +250,7 @@ static void test_headers_over_ipv6(void **state)
 	assert_memory_equal(out + 40, "\0\0\x08\0\xee", 5);
 }
 
-/* Of what an ICMP error embeds eight bytes are enough; only what we make ourselves is ours. */
+/* Eight bytes of an embedded packet are enough. Only headers as we make them match. */
 static void test_embedded(void **state)
 {
 	static const struct {

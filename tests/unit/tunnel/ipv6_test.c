@@ -1,4 +1,4 @@
-/* Extension headers as rows: what is behind them, and where; truncated at every length. */
+/* Extension headers as rows: the protocol behind them and its offset; truncated at every length. */
 #include "tunnel/ipv6.h"
 
 #include "base/types.h"
@@ -13,7 +13,7 @@
 
 enum { MAX = 600, HBH = 0, TCP = 6, UDP = 17, ROUTE = 43, FRAG = 44, ESP = 50, DST = 60 };
 
-/* Headers: kind, units of eight bytes, bytes 2 and 3. The last one names @proto. */
+/* Headers: type, length in units of eight bytes, bytes 2 and 3. The last one names @proto. */
 struct header {
 	uint8_t kind, units, third, fourth;
 };
@@ -23,9 +23,9 @@ static const struct {
 	const char *why;
 	struct header headers[10];
 	uint8_t n, proto;
-	enum drop drop; /* but for a first fragment, which those let through who ask for one */
+	enum drop drop; /* except for a first fragment, which passes if the caller asks for it */
 	uint8_t l4;
-	uint8_t fragment, names, per_hop; /* 0, 0: there is none; 0: 40 */
+	uint8_t fragment, names, per_hop; /* 0, 0: there is none; @names 0: 40 */
 } rows[] = {
 	{"none", {{0}}, 0, UDP, DROP_NONE, 40},
 	{"none, and a protocol that nobody knows", {{0}}, 0, 200, DROP_NONE, 40},
@@ -101,7 +101,7 @@ static void every_row(void **state)
 	}
 }
 
-/* What is cut is never read beyond its end (ASan), and never let through with headers missing. */
+/* A truncated packet is not read beyond its end (ASan), and not accepted with headers missing. */
 static void cut_at_every_length(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -143,7 +143,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* In the first header, and behind another one; a routing header has none, whatever is in it. */
+/* Options in the first header, and behind another header. A routing header has no options. */
 static void options_may_forbid(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {

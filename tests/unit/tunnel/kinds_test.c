@@ -1,4 +1,4 @@
-/* The table of the kinds of tunnel: rows are complete and unique, and keep the bounds of kind.h. */
+/* The table of tunnel kinds: rows are complete and unique, and within the bounds of kind.h. */
 #include "tunnel/kinds.h"
 
 #include "base/wire.h"
@@ -30,7 +30,7 @@ static void test_rows(void **state)
 	assert_null(tunnel_kind_of_stranger(DROP_OUTER_CHECKSUM));
 }
 
-/* A header is as long as overhead() says, and opens as what was made. */
+/* A header has the length that overhead() gives, and is parsed as what was made. */
 static void check_header(const struct tunnel_kind *kind, bool over_ipv6, bool has_key)
 {
 	const struct tunnel_outside ends = {

@@ -19,7 +19,7 @@ static const struct frame udp = {
 static const struct frame six = {
 	.six = true, .src6 = HOST6, .dst6 = SERVER6, .sport = 5000, .dport = 53, .proto = UDP};
 
-/* Flows 0 to 3; what is expected of each alone is in the rows. */
+/* Makes flows 0 to 3. The rows have the expected result for each alone. */
 static struct flow *add(struct stage_bench *b, unsigned i)
 {
 	struct flow *f;
@@ -31,7 +31,7 @@ static struct flow *add(struct stage_bench *b, unsigned i)
 		return flow_table_at(b->ctx.flows6, bench_flow6(b, &six, TUNNEL_M1, 2048));
 	case 2:
 		f = flow_table_at(b->ctx.flows, bench_flow(b, &udp, TUNNEL_M1, 2049));
-		f->far = SITE_BERLIN; /* to another site */
+		f->far = SITE_BERLIN; /* its destination is another site */
 		f->offramp = TUNNEL_B1;
 		return f;
 	default:
@@ -77,7 +77,7 @@ static void test_each(void **state)
 	}
 }
 
-/* In steps of any size: all of them together, and as many steps as that takes. */
+/* With steps of any size all flows are found, in the expected number of steps. */
 static void test_steps(void **state)
 {
 	for (unsigned size = 1; size <= 5; size++) {
@@ -105,7 +105,7 @@ static void test_nothing(void **state)
 	struct census c = {0};
 	uint32_t record = bench_flow(b, &udp, TUNNEL_B1, 2048);
 
-	flow_table_remove(b->ctx.flows, record); /* a free record means nobody */
+	flow_table_remove(b->ctx.flows, record); /* a free record has no owner */
 	assert_true(census_step(&b->ctx, &c, ALL));
 	assert_int_equal(bits(c.nexthops) | bits(c.sites), 0);
 	bench_destroy(b);

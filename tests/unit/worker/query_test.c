@@ -17,7 +17,7 @@ enum { TCP = 6, UDP = 17, ICMP6 = 58, ALL = 1 << 20, CAPACITY = 1024 };
 static const struct flow_timers timers = {
 	.state_s = {[FLOW_UDP] = 300, [FLOW_ICMP] = 3, [FLOW_TCP_ESTABLISHED] = 7200}};
 
-/* Flow 0 to 5, in the order of the table; those of IPv6 come last. */
+/* Makes flows 0 to 5, in the order of the table; those of IPv6 come last. */
 static void fill(struct stage_bench *b)
 {
 	const struct frame udp = {
@@ -51,7 +51,7 @@ static struct prefix6 net4(uint32_t addr, uint8_t len)
 		bench_addr6((struct ip6)IP6(0xfd00, 0, 0, 0, 0, 0, 0, last)), bits                 \
 	}
 
-/* Bit i: flow i is found. */
+/* Returns the found flows: bit i is flow i. */
 static void test_filter(void **state)
 {
 	const struct {
@@ -136,7 +136,7 @@ static void test_view(void **state)
 	assert_int_equal(views[2].expires_s, 7195);
 	assert_true(views[5].is_six);
 	assert_true(addr6_equal(&views[5].six.src, &inside));
-	assert_int_equal(views[5].expires_s, 0); /* over: the hand has not come by yet */
+	assert_int_equal(views[5].expires_s, 0); /* expired: the sweep has not visited it yet */
 	bench_destroy(b);
 }
 
@@ -215,7 +215,7 @@ static void test_pages(void **state)
 
 	fill_many(b, 100);
 	assert_int_equal(read_pages(b, 0, 256, 200), 1);
-	assert_in_range(read_pages(b, 50, 256, 200), 4, 5); /* the last may be empty */
+	assert_in_range(read_pages(b, 50, 256, 200), 4, 5); /* the last page may be empty */
 	assert_in_range(read_pages(b, 7, 3, 200), 29, 30);
 	assert_in_range(read_pages(b, 1, 1, 200), 200, 201);
 	bench_destroy(b);

@@ -1,12 +1,12 @@
 /*
- * What a worker's thread and the control thread promise each other: publication, quiescence, and
- * copies of counters that show one moment.
+ * The contracts between a worker's thread and the control thread: publication, quiescence, and
+ * consistent copies of counters.
  *
  *   main thread = control        worker's thread        port: a ring, and a callback on its receive
- *                                                       queue that the test holds up or lets go
+ *                                                       queue that the test blocks or releases
  *
- * The callback runs inside a turn of the worker. So the test knows, without waiting for chance, that
- * a worker is in the middle of a turn when control publishes.
+ * The callback runs inside a turn of the worker. So the test knows that a worker is in the middle
+ * of a turn when control publishes.
  */
 #include "stage.h"
 
@@ -28,15 +28,15 @@
 enum {
 	CAPACITY = 1024,
 	PATIENCE_MS = 20000,
-	HELD_MS = 100, /* long enough for a call that does not wait to have returned */
+	HELD_MS = 100, /* a call that does not wait returns within this time */
 	COPIES = 200000,
 	IDLE_CALLS = 10000, /* then it sleeps */
 };
 
-/* The receive queue: what its callback does, and how often it was asked. */
+/* The receive queue: what its callback does, and how often it was called. */
 struct gate {
 	uint32_t held; /* written by the test: the callback waits */
-	uint32_t inside; /* written by the callback: it does */
+	uint32_t inside; /* written by the callback: it waits */
 	uint64_t calls;
 	struct rte_mempool *pool; /* not NULL: each call receives one frame that is no IP */
 };
@@ -101,7 +101,7 @@ static uint16_t receive_gate(uint16_t port, uint16_t queue, struct rte_mbuf **pk
 static void make_port(struct scene *s)
 {
 	const struct rte_eth_conf conf = {.txmode = {0}};
-	static unsigned number; /* DPDK does not take a name twice */
+	static unsigned number; /* DPDK does not accept a name twice */
 	char name[16];
 	int ethdev;
 
@@ -190,7 +190,9 @@ static uint64_t calls(const struct scene *s)
 	return __atomic_load_n(&s->gate.calls, __ATOMIC_RELAXED);
 }
 
-/* A worker takes what was published: the port is closed in it, so nobody receives from it. */
+/*
+ * A worker takes the published snapshot: its port is closed there, so it does not receive from it.
+ */
 static void test_published_is_taken(void **state)
 {
 	struct scene *s = *state;
@@ -204,7 +206,7 @@ static void test_published_is_taken(void **state)
 		worker_synchronize(&s->worker, 1);
 		before = calls(s);
 		pause_us(2000);
-		assert_int_equal(calls(s), before); /* not one turn with the old one */
+		assert_int_equal(calls(s), before); /* not one turn with the old snapshot */
 		worker_publish(s->worker, &s->first, NULL);
 		worker_synchronize(&s->worker, 1);
 		while (calls(s) == before && waited++ < PATIENCE_MS)
@@ -309,8 +311,8 @@ static uint64_t drops_of(const struct worker_counters *c)
 }
 
 /*
- * Law 3 holds in every copy. The worker publishes after each turn, and each turn drops one packet:
- * a copy of two moments shows another number of drops than of packets.
+ * Law 3 holds in every copy. The worker publishes its counters after each turn, and each turn drops
+ * one packet. A copy of two moments would have different numbers of packets and of drops.
  */
 static void test_copy_is_one_moment(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * A worker as the control thread sees it: created and destroyed, started and stopped, asked;
- * without a port to receive from. Packets are tested in tests/packet.
+ * A worker as the control thread sees it: create and destroy, start and stop, queries; without a
+ * port to receive from. Packets are tested in tests/packet.
  */
 #include "stage.h"
 
@@ -77,7 +77,7 @@ static void test_refused(void **state)
 	errno = 0;
 	assert_null(worker_create(&none));
 	assert_int_equal(errno, EINVAL);
-	odd.flows6_capacity = UINT32_MAX; /* no record has such a number */
+	odd.flows6_capacity = UINT32_MAX; /* more than the highest number of a record */
 	assert_null(worker_create(&odd));
 	worker_destroy(NULL);
 }
@@ -155,7 +155,10 @@ static void test_query(void **state)
 	worker_destroy(w);
 }
 
-/* The thread turns, answers, lets go of what was published before, stops, and may be started again. */
+/*
+ * The thread runs turns, answers queries, releases the previous snapshot, stops, and can be started
+ * again.
+ */
 static void test_thread(void **state)
 {
 	struct stage_bench *b = *state, *next = bench_create(2048, CAPACITY, 0, 1);

@@ -1,4 +1,4 @@
-/* Arguments behind the question mark: which are accepted, and how others are refused. */
+/* Query arguments: which are accepted, and how others are refused. */
 #include "control/api/args.h"
 
 #include <setjmp.h>
@@ -20,7 +20,7 @@ enum { SITE, ADDRESS, LIMIT, PROTOCOL, ALL, N_ROWS };
 /* clang-format off */
 static const struct {
 	const char *query;
-	const char *error; /* part of the sentence; NULL: taken */
+	const char *error; /* part of the sentence; NULL: accepted */
 	const char *why;
 } cases[] = {
 	{NULL, NULL, "no query at all"},

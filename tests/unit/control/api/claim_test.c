@@ -22,7 +22,7 @@ enum { PATH_SIZE = 64 };
 
 static char path[PATH_SIZE], lock[PATH_SIZE + 8];
 
-/* Expects that the claim is refused with a sentence that has @says in it. */
+/* Expects that the claim is refused with a sentence that contains @says. */
 static void refused(const char *says)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -44,7 +44,7 @@ static struct api_claim *claimed(void)
 	return claim;
 }
 
-/* The number in the file is of a process that has ended: it is not named. */
+/* The process whose number is in the file has ended. The sentence does not name it. */
 static void spoil_number(void)
 {
 	FILE *file = fopen(lock, "w");
@@ -70,7 +70,7 @@ static void test_one_daemon(void **state)
 	assert_int_equal(access(lock, F_OK), -1);
 }
 
-/* Who may open the file may lock it, and so keep every daemon away. */
+/* Others must not be able to open the file: a lock on it would stop every daemon. */
 static void test_nobody_else_may_lock(void **state)
 {
 	static const mode_t before[] = {0, 0644, 0666};
@@ -109,10 +109,10 @@ static void test_others_listen(void **state)
 		if (types[i] != SOCK_DGRAM)
 			listen(fd, 0);
 		refused("another program listens");
-		refused("another program listens"); /* the first question fills its backlog */
+		refused("another program listens"); /* the first attempt fills its backlog */
 		assert_int_equal(access(path, F_OK), 0); /* its socket is still there */
 		close(fd);
-		api_release(claimed()); /* nobody listens any more: left behind */
+		api_release(claimed()); /* nobody listens any more: the file was left behind */
 		unlink(path);
 	}
 }

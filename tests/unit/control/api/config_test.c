@@ -1,6 +1,6 @@
 /*
- * /v1/config on a real socket, with the engine behind it and a target that applies everything. Both
- * run in a thread of their own; the test is a client.
+ * /v1/config on a real socket, with the change engine and a target that applies everything. Both run
+ * in a thread of their own; the test is a client.
  */
 #include "change_bed.h"
 
@@ -42,7 +42,7 @@ static size_t keep(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-/* @body NULL: GET. The status; the answer is in @got. */
+/* @body NULL: GET. Returns the status; the answer is in @got. */
 static long ask(const char *path, const char *body, size_t len)
 {
 	char url[PATH_SIZE], *text = NULL;
@@ -88,7 +88,7 @@ static json_int_t number_of(const char *field)
 	return json_integer_value(json_object_get(got, field));
 }
 
-/* A configuration that @sites sites tell from others, of this bed. */
+/* A configuration of this bed with @sites sites. */
 static const char *text(unsigned sites)
 {
 	char more[2 * BED_PATH_SIZE + 64];
@@ -98,7 +98,7 @@ static const char *text(unsigned sites)
 	return bed_text(sites, more);
 }
 
-/* Until nothing is applied any more. */
+/* Waits until no change is being applied. */
 static void settle(void)
 {
 	for (int i = 0; i < POLLS_MAX; i++) {
@@ -125,7 +125,7 @@ static void test_checked(void **state)
 	assert_string_equal(text_of("error"), json_string_value(json_object_get(first, "error")));
 	assert_true(json_array_size(json_object_get(got, "errors")) > 2);
 	assert_int_equal(post("/check", ""), 422);
-	assert_int_equal(post("/check?file=a%0ab", "x"), 422); /* a name of two lines */
+	assert_int_equal(post("/check?file=a%0ab", "x"), 422); /* a name with a line break */
 	first = json_array_get(json_object_get(got, "errors"), 0);
 	assert_string_equal(json_string_value(json_object_get(first, "file")), "a?b");
 }
@@ -152,7 +152,7 @@ static void test_changed(void **state)
 	assert_string_equal(json_string_value(json_object_get(one, "who")), "root");
 	assert_int_equal(strlen(json_string_value(json_object_get(one, "time"))),
 			 strlen("2026-11-27T12:00:00Z"));
-	assert_int_equal(post("/apply", text(2)), 200); /* nothing to do */
+	assert_int_equal(post("/apply", text(2)), 200); /* nothing changes */
 	assert_int_equal(json_array_size(json_object_get(got, "changes")), 0);
 	assert_int_equal(post("/rollback", ""), 202);
 	settle();
@@ -207,18 +207,18 @@ static void test_refused(void **state)
 	assert_string_equal(text_of("text"), text(1));
 }
 
-/* Longer than one may be; and ten of a size of which the room for all has no ten. */
+/* A body that is too long; and ten bodies that are too long together. */
 static void test_long(void **state)
 {
 	const size_t len = CONFIG_FILE_MAX + 1, part = 20 << 20;
 	char *body = malloc(len);
 
 	memset(body, '#', len);
-	body[0] = '\t'; /* no YAML: that is said at once */
+	body[0] = '\t'; /* no YAML: refused at once */
 	assert_int_equal(ask("/check", body, len), 413);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(ask("/check", body, part), 422);
-	assert_int_equal(ask("/rollback", body, 4097), 413); /* nobody needs one there */
+	assert_int_equal(ask("/rollback", body, 4097), 413); /* no body is needed there */
 	free(body);
 }
 

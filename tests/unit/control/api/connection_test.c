@@ -1,5 +1,5 @@
 /*
- * Clients of all kinds on a real socket: no HTTP, single bytes, slow readers, too many at once. The
+ * Unusual clients on a real socket: no HTTP, single bytes, slow readers, too many at once. The
  * server runs in a thread of its own.
  */
 #include "base/err.h"
@@ -31,7 +31,7 @@ enum {
 	WAIT_MS = 20000,
 };
 
-/* As a constant; little-endian. */
+/* An IPv4 address as a constant, on a little-endian machine. */
 #define MAPPED(four)                                                                               \
 	{                                                                                          \
 		{                                                                                  \
@@ -81,7 +81,7 @@ static void say(int fd, const char *text)
 	assert_int_equal(send(fd, text, len, MSG_NOSIGNAL), len);
 }
 
-/* Reads into answer[] until the end of the connection, or until @until is in it. */
+/* Reads into answer[] until the connection ends, or until it contains @until. */
 static void hear(int fd, const char *until)
 {
 	size_t len = 0, from = 0;
@@ -135,7 +135,7 @@ static const struct {
 	 "400 Bad Request", "this is not HTTP/1.1", "a length that is no number"},
 };
 
-/* Whatever is sent, the answer is HTTP with JSON in it. */
+/* Any input is answered by HTTP with JSON. */
 static void test_rows(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -159,7 +159,7 @@ static void test_rows(void **state)
 	}
 }
 
-/* Too long to be a row. */
+/* Input that is too long for a row. */
 static void test_too_long(void **state)
 {
 	static char text[20000];
@@ -266,7 +266,7 @@ static void test_expect(void **state)
 	close(fd);
 }
 
-/* Joins the chunks of answer[] in place; the number of sites in it. */
+/* Joins the chunks of answer[] in place. Returns the number of sites in it. */
 static size_t count_sites(void)
 {
 	char *in = strstr(answer, "\r\n\r\n"), *out = answer, *end;
@@ -289,7 +289,8 @@ static size_t count_sites(void)
 }
 
 /*
- * Who does not read gets no more than its socket and our output hold; others are served. All answers
+ * A client that does not read gets what fits into its socket and our output buffer. Other clients
+ * are served. All answers
  * are read before the first one is parsed: parsing may take seconds on a busy machine, and after 30
  * of them the server closes the connection of whoever still waits.
  */
@@ -310,7 +311,7 @@ static void test_slow_readers(void **state)
 		hear(fd, "\"total\"");
 		close(fd);
 	}
-	usleep(500000); /* in which all answers could have been made */
+	usleep(500000); /* enough time for all answers */
 	assert_true(mallinfo2().uordblks < before + MEMORY_MAX);
 	for (size_t i = 0; i < SLOW; i++) {
 		hear(slow[i], "\r\n0\r\n\r\n");
@@ -339,7 +340,7 @@ static void test_old_client_of_a_long_answer(void **state)
 	close(fd);
 }
 
-/* Connections that do nothing give way, also those that ask and do not read. */
+/* Idle connections are closed for new ones, also those that send requests and do not read. */
 static void test_too_many(void **state)
 {
 	enum { MANY = 3 * CONNECTIONS_MAX };
@@ -360,7 +361,7 @@ static void test_too_many(void **state)
 		close(fds[i]);
 }
 
-/* A program that asks and leaves, again and again, costs the others nothing. */
+/* A client that sends requests and disconnects, again and again, does not disturb others. */
 static void test_leavers(void **state)
 {
 	int fd;
@@ -413,7 +414,7 @@ static int start(void **state)
 	return api == NULL || net == NULL || pthread_create(&thread, NULL, serve, NULL) != 0;
 }
 
-/* With a client in the middle of an answer. */
+/* Stops while a client reads an answer. */
 static int stop(void **state)
 {
 	int fd = dial();

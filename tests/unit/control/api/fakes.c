@@ -1,4 +1,4 @@
-/* See fakes.h. A query is answered on the spot; its cursor is the number of the next flow. */
+/* See fakes.h. A query is answered at once; its cursor is the number of the next flow. */
 #include "fakes.h"
 
 struct worker fake_workers[FAKE_WORKERS];
@@ -35,7 +35,7 @@ size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out)
 	return w->n_unknown;
 }
 
-/* Flow number i of worker 0 comes from port i, of worker 1 from port 10,000 + i. */
+/* Flow number i of worker 0 has source port i, that of worker 1 has 10,000 + i. */
 static void fill(const struct worker *w, uint32_t i, struct flow_view *view)
 {
 	*view = (struct flow_view){

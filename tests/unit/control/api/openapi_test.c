@@ -32,7 +32,7 @@ static json_t *at(const char *path)
 	return value;
 }
 
-/* Is @value a sentence, a word at least? */
+/* Is @value a text that is not empty? */
 static bool says(const json_t *value)
 {
 	return json_is_string(value) && json_string_length(value) > 2;
@@ -47,7 +47,7 @@ static void test_head(void **state)
 	assert_true(says(at("info/license/name")));
 	assert_string_equal(json_string_value(at("info/license/identifier")), "BSD-3-Clause");
 	assert_int_equal(json_array_size(at("servers")), 1);
-	assert_true(json_is_array(at("security"))); /* said, not forgotten */
+	assert_true(json_is_array(at("security"))); /* stated explicitly */
 	assert_int_equal(json_array_size(at("security")), 0);
 }
 
@@ -65,7 +65,7 @@ static void check_parameters(const char *path, const json_t *list)
 	}
 }
 
-/* Each path has one. */
+/* Checks each path. */
 static json_t *operation(const json_t *item)
 {
 	json_t *get = json_object_get(item, "get"), *post = json_object_get(item, "post");
@@ -105,7 +105,7 @@ static void test_operations(void **state)
 	json_decref(ids);
 }
 
-/* A route that looks for a name says that it may not find it; the others do not. */
+/* Routes with a name in their path describe the error "not found"; others do not. */
 static void test_not_found(void **state)
 {
 	static const struct {
@@ -126,7 +126,7 @@ static void test_not_found(void **state)
 	}
 }
 
-/* Every "$ref" in @value leads somewhere; @used collects them. */
+/* Every "$ref" in @value must have a definition; @used collects them. */
 static void follow_references(json_t *value, json_t *used)
 {
 	const char *name, *ref = json_string_value(json_object_get(value, "$ref"));
@@ -162,7 +162,7 @@ static void test_components(void **state)
 	json_decref(used);
 }
 
-/* What the description lets through, the API takes: each name, and numbers. */
+/* The API accepts all values that the description allows: names and numbers. */
 static void test_protocol(void **state)
 {
 	static const struct {

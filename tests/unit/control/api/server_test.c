@@ -24,7 +24,7 @@
 #include <event2/thread.h>
 #include <jansson.h>
 
-/* As a constant; little-endian. */
+/* An IPv4 address as a constant, on a little-endian machine. */
 #define MAPPED(four)                                                                               \
 	{                                                                                          \
 		{                                                                                  \
@@ -65,7 +65,7 @@ static struct worker *workers[] = {&fake_workers[0], &fake_workers[1]};
 static struct event_base *base;
 static struct network *net;
 static struct alarms *alarms;
-static struct change *change; /* of a configuration that never changes */
+static struct change *change; /* of a configuration that does not change */
 static struct api *api;
 static pthread_t thread;
 
@@ -80,7 +80,7 @@ static size_t keep(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-/* Asks for @path, expects @status; the answer's JSON. */
+/* Requests @path and expects @status. Returns the JSON of the answer. */
 static json_t *ask(const char *method, const char *path, long status)
 {
 	char url[512], *text = NULL;
@@ -178,7 +178,7 @@ static void check_type(const json_t *schema, const json_t *value, const char *wh
 		fail_msg("%s has another type than promised", where);
 }
 
-/* @value has the type of @schema, all that is required and nothing that is not described. */
+/* @value must have the type of @schema, all required fields, and no field that is not described. */
 static void check_schema(const json_t *schema, json_t *value, const char *where)
 {
 	json_t *properties = json_object_get(schema, "properties"), *item;
@@ -208,7 +208,7 @@ static json_t *promised(json_t *openapi, const char *path)
 
 	if (json_unpack(route, "{s:{s:{s:{s:{s:{s:o}}}}}}", "get", "responses", "200", "content",
 			"application/json", "schema", &schema) < 0)
-		return NULL; /* it is no question */
+		return NULL; /* it is not a GET */
 	return schema;
 }
 
@@ -223,7 +223,7 @@ static void test_openapi_is_true(void **state)
 		json_t *schema = promised(openapi, path), *got;
 
 		if (schema == NULL)
-			continue; /* config_test.c */
+			continue; /* tested in config_test.c */
 		got = ask("GET", path, 200);
 		check_schema(schema, got, path);
 		json_decref(got);
@@ -234,7 +234,7 @@ static void test_openapi_is_true(void **state)
 	json_decref(openapi);
 }
 
-/* Follows the pages of @query; how many flows there were, and no port twice. */
+/* Reads all pages of @query. Returns the number of flows; no port may be there twice. */
 static size_t count_flows(const char *query)
 {
 	static bool seen[65536];
@@ -303,14 +303,14 @@ static void test_numbers(void **state)
 			 1500);
 	json_decref(got);
 
-	fake_workers[1].counters.rx++; /* a packet vanished without a name */
+	fake_workers[1].counters.rx++; /* a packet disappeared without a drop reason */
 	got = ask("GET", "/v1/status", 200);
 	assert_true(json_is_false(json_object_get(got, "accounted")));
 	json_decref(got);
 	fake_workers[1].counters.rx--;
 }
 
-/* The thread that serves is idle between two requests. */
+/* The server's thread is idle between two requests. */
 static void test_alarms(void **state)
 {
 	json_t *got, *list;
@@ -331,7 +331,7 @@ static void test_alarms(void **state)
 	json_decref(got);
 }
 
-/* What a site has is summed over the workers; its limits are the operator's numbers. */
+/* The counters of a site are summed over the workers; its limits are as configured. */
 static void test_sites(void **state)
 {
 	json_t *got = ask("GET", "/v1/sites", 200);
@@ -354,7 +354,7 @@ static void test_sites(void **state)
 	json_decref(got);
 }
 
-/* Workers that saw the same are added up; who sends most comes first. */
+/* Senders that several workers saw are summed; the one with most packets comes first. */
 static void test_unknown(void **state)
 {
 	json_t *got = ask("GET", "/v1/tunnels/unknown", 200);
@@ -401,7 +401,7 @@ static int start(void **state)
 		.config = &config,
 		.file = strdup(config.file),
 		.text = strdup("sites: []\n"),
-		.revision = 1, /* kept nowhere */
+		.revision = 1, /* not saved */
 		.len = strlen("sites: []\n"),
 	};
 

@@ -1,4 +1,4 @@
-/* See change_bed.h. The target's turn comes by a timer, as in the daemon. */
+/* See change_bed.h. The target finishes by a timer, as in the daemon. */
 #include "change_bed.h"
 
 #include "base/mono.h"
@@ -67,7 +67,7 @@ static int apply(void *arg, struct config *config, const struct difference *d,
 	struct bed *b = arg;
 
 	assert_true(d->n > 0);
-	assert_null(b->next); /* one at a time */
+	assert_null(b->next); /* one change at a time */
 	if (b->refuses) {
 		err_add(errs, NULL, 0, 0, "the target does not like it");
 		return -EINVAL;

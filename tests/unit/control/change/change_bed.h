@@ -19,15 +19,15 @@ struct bed {
 	struct event_base *base;
 	struct alarms *alarms;
 	struct change *change;
-	struct config *runs; /* the target's */
+	struct config *runs; /* of the target */
 	struct err_list errs; /* of the last call */
 
-	/* what the target is told */
-	bool refuses; /* with a sentence, at once */
-	int result; /* of done() */
+	/* what the target must do */
+	bool refuses; /* refuse at once, with a sentence */
+	int result; /* the result that done() gets */
 	bool holds; /* done() is called by bed_finish() only */
 
-	/* what it has seen */
+	/* what the target has seen */
 	unsigned applied; /* times */
 	uint64_t counted;
 	struct config *next;
@@ -36,7 +36,7 @@ struct bed {
 	struct event *turn;
 };
 
-/* A configuration with this many sites, and anything behind it. */
+/* A configuration with this many sites; @more is added at its end. */
 const char *bed_text(unsigned sites, const char *more);
 
 int bed_set_up(void **state); /* *state: the bed, without a daemon */
@@ -44,11 +44,11 @@ int bed_tear_down(void **state);
 
 void bed_write_file(struct bed *b, const char *text);
 
-/* The daemon starts; ends in an orderly way or not, which is the same for the engine. */
+/* Starts and ends the daemon. For the engine an orderly end is the same as a crash. */
 void bed_start(struct bed *b);
 void bed_end(struct bed *b);
 
-/* Runs the event loop until nothing is applied any more. */
+/* Runs the event loop until no change is being applied. */
 void bed_settle(struct bed *b);
 void bed_finish(struct bed *b);
 void bed_run_ms(struct bed *b, unsigned ms);
@@ -60,8 +60,8 @@ enum change_result bed_confirm(struct bed *b);
 
 bool bed_says(const struct bed *b, const char *words); /* b->errs */
 
-/* What runs, in the engine's eyes and in the target's, is @text, and it is revision @number. */
+/* Expects that @text runs, for the engine and for the target, as revision @number. */
 void bed_expect(struct bed *b, const char *text, uint32_t number);
 
-/* The state of revision @number in the history; it must be there. */
+/* The state of revision @number, which must be in the history. */
 enum revision_state bed_state(struct bed *b, uint32_t number);

@@ -1,5 +1,5 @@
 /*
- * Changes against a fake target: a refused change changes nothing, an applied one is kept, an
+ * Changes with a fake target: a refused change changes nothing, an applied one is kept, and an
  * unconfirmed one is undone, whatever happens in between.
  */
 #include "change_bed.h"
@@ -68,15 +68,15 @@ static void test_nothing(void **state)
 	assert_int_equal(bed_apply(b, ONE, 0), CHANGE_NOTHING);
 	assert_int_equal(revisions_count(change_history(b->change)), 1);
 	assert_int_equal(bed_apply(b, bed_text(1, "# a comment\n"), 0), CHANGE_BEGUN);
-	assert_int_equal(b->applied, 0); /* it has nothing to do */
+	assert_int_equal(b->applied, 0); /* the target was not called */
 	bed_expect(b, bed_text(1, "# a comment\n"), 2);
 }
 
-/* Nothing changes: neither what runs nor what is kept. */
+/* A refused text changes neither the running configuration nor the revisions. */
 static void test_refused(void **state)
 {
 	static const struct {
-		const char *more; /* behind one site */
+		const char *more; /* added behind one site */
 		const char *says;
 		const char *why;
 	} rows[] = {
@@ -166,7 +166,7 @@ static void test_busy(void **state)
 	assert_true(bed_says(b, "root is applying revision 2 since 20"));
 	assert_int_equal(bed_rollback(b, 0), CHANGE_BUSY);
 	assert_int_equal(bed_confirm(b), CHANGE_BUSY);
-	bed_expect(b, ONE, 1); /* until it is done */
+	bed_expect(b, ONE, 1); /* the old one runs until the change is done */
 	bed_finish(b);
 	bed_expect(b, TWO, 2);
 }
@@ -229,7 +229,7 @@ static void test_not_confirmed(void **state)
 	assert_false(alarms(b, ALARM_CONFIG_UNDONE));
 }
 
-/* The daemon is killed while it waits: a restart is a "no". */
+/* The daemon is killed while a revision is on trial: the restart goes back. */
 static void test_killed_on_trial(void **state)
 {
 	struct bed *b = start(state);
@@ -241,12 +241,15 @@ static void test_killed_on_trial(void **state)
 	assert_int_equal(bed_state(b, 2), REVISION_UNDONE);
 	assert_true(alarms(b, ALARM_CONFIG_UNDONE));
 	bed_end(b);
-	bed_start(b); /* that was said once */
+	bed_start(b); /* the second start does not say it again */
 	bed_expect(b, ONE, 1);
 	assert_false(alarms(b, ALARM_CONFIG_UNDONE));
 }
 
-/* The file was edited, and its text applied on trial: it is not used by the back door. */
+/*
+ * The file was edited, and its text is on trial. A restart must not use the file as if it were
+ * confirmed.
+ */
 static void test_killed_with_edited_file(void **state)
 {
 	struct bed *b = start(state);
@@ -265,7 +268,7 @@ static void test_killed_with_edited_file(void **state)
 	bed_expect(b, bed_text(3, ""), 3);
 }
 
-/* Killed in the middle of an apply. */
+/* The daemon is killed in the middle of an apply. */
 static void test_killed_in_apply(void **state)
 {
 	struct bed *b = start(state);
@@ -294,7 +297,7 @@ static void test_rollback(void **state)
 	assert_true(bed_says(b, "revision 3 is the one that runs"));
 	assert_int_equal(bed_rollback(b, 1), CHANGE_BEGUN);
 	bed_expect(b, ONE, 4);
-	assert_int_equal(bed_rollback(b, 0), CHANGE_BEGUN); /* what ran before that */
+	assert_int_equal(bed_rollback(b, 0), CHANGE_BEGUN); /* the revision before that one */
 	bed_expect(b, bed_text(3, ""), 5);
 	bed_end(b);
 	bed_start(b);
@@ -312,13 +315,13 @@ static void test_rollback_on_trial(void **state)
 	assert_false(alarms(b, ALARM_CONFIG_TRIAL));
 	expect_no_timer(b);
 	assert_int_equal(bed_apply(b, TWO, 60), CHANGE_BEGUN);
-	assert_int_equal(bed_rollback(b, 2), CHANGE_BEGUN); /* to another one */
+	assert_int_equal(bed_rollback(b, 2), CHANGE_BEGUN); /* to another revision */
 	bed_expect(b, TWO, 5);
 	expect_no_timer(b);
 	assert_int_equal(bed_state(b, 4), REVISION_UNDONE);
 }
 
-/* The time is over while an operator's rollback is being applied, which then does not succeed. */
+/* The trial's time ends while an operator's rollback is being applied. Then the rollback fails. */
 static void test_late_while_rolled_back(void **state)
 {
 	struct bed *b = start(state);
@@ -327,7 +330,7 @@ static void test_late_while_rolled_back(void **state)
 	b->holds = true;
 	assert_int_equal(bed_rollback(b, 0), CHANGE_BEGUN);
 	bed_run_ms(b, 1200);
-	expect_no_timer(b); /* it is being undone */
+	expect_no_timer(b); /* the rollback is in progress */
 	b->result = -ENOMEM;
 	bed_finish(b);
 	bed_expect(b, TWO, 2);
@@ -338,7 +341,7 @@ static void test_late_while_rolled_back(void **state)
 	assert_int_equal(bed_state(b, 2), REVISION_APPLIED);
 }
 
-/* To go back fails: it is tried again, and a restart goes back anyway. */
+/* Going back fails. It is tried again, and a restart goes back in any case. */
 static void test_cannot_go_back(void **state)
 {
 	struct bed *b = start(state);
@@ -377,7 +380,7 @@ static void test_edited_file(void **state)
 	bed_expect(b, bed_text(4, ""), 5);
 }
 
-/* The newest revision does not survive the power loss: the one before is used. */
+/* A power loss has damaged the newest revision: the one before it is used. */
 static void test_damaged(void **state)
 {
 	struct bed *b = start(state);
@@ -425,7 +428,7 @@ static void test_reload(void **state)
 	bed_expect(b, TWO, 2);
 }
 
-/* One that comes while another change is applied waits for it. */
+/* A SIGHUP during another change waits for its end. */
 static void test_reload_while_busy(void **state)
 {
 	struct bed *b = start(state);
@@ -465,7 +468,7 @@ static void test_difference(void **state)
 	assert_int_equal(last->items[last->n - 1].flows_ended, 1204);
 }
 
-/* The disk takes nothing more: nothing changes, but what is on trial is undone all the same. */
+/* The disk is full: no change is possible, but a trial can still be undone. */
 static void test_full_disk(void **state)
 {
 	const struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
@@ -474,7 +477,7 @@ static void test_full_disk(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(bed_apply(b, TWO, 1), CHANGE_BEGUN);
 	setrlimit(RLIMIT_FSIZE, &none);
-	assert_int_equal(bed_rollback(b, 1), CHANGE_BEGUN); /* what ran before needs no disk */
+	assert_int_equal(bed_rollback(b, 1), CHANGE_BEGUN); /* the previous revision is in memory */
 	setrlimit(RLIMIT_FSIZE, &all);
 	bed_expect(b, ONE, 1);
 	assert_true(alarms(b, ALARM_CONFIG_STORE));
@@ -489,7 +492,7 @@ static void test_full_disk(void **state)
 	bed_expect(b, bed_text(3, ""), 3);
 }
 
-/* Without a state directory the daemon runs by its file, and is not changed. */
+/* Without a state directory the daemon uses its file, and refuses changes. */
 static void test_no_directory(void **state)
 {
 	struct bed *b = *state;

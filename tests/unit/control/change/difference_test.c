@@ -1,6 +1,6 @@
 /*
- * The difference of two configurations, row by row; and that a change of any setting of the tables
- * is reported.
+ * The difference of two configurations, row by row; and a change of any setting in the tables is
+ * reported.
  */
 #include "control/change/difference.h"
 
@@ -32,7 +32,7 @@
 
 /* @says: a line for each item. */
 static const struct row {
-	const char *before, *after; /* the parts that are not as above */
+	const char *before, *after; /* the parts that differ from the defaults above */
 	const char *says, *why;
 } rows[] = {
 	{"", "", "", "the same file has no difference"},
@@ -220,7 +220,7 @@ static const struct row {
 };
 /* clang-format on */
 
-/* @parts, and of what they do not have the usual. */
+/* A file of @parts, with the defaults for missing parts. */
 static struct config *parse(const char *parts, const char *why)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -294,7 +294,7 @@ static const char everything[] =
 	"egress: [{name: net, port: up, addresses: [{address: 203.0.113.1}]}]\n";
 
 struct spoiler {
-	struct config *config; /* one of whose settings is spoilt at a time */
+	struct config *config; /* one of its settings is changed at a time */
 	const struct config *clean;
 	size_t n;
 };
@@ -310,7 +310,7 @@ static void expect_difference(struct spoiler *s, const struct setting *setting)
 	s->n++;
 }
 
-/* A field that must stay what it is for its kind: a text, a small number, a valid index. */
+/* Changes a field so that it stays valid for its type: a text, a small number, an index. */
 static void spoil(struct spoiler *s, const struct setting *setting, unsigned char *field)
 {
 	unsigned char was[256];
@@ -345,7 +345,7 @@ static void spoil(struct spoiler *s, const struct setting *setting, unsigned cha
 
 static void spoil_block(struct spoiler *s, const struct block *block, unsigned char *base);
 
-/* An IPv6 address instead of the IPv4 one. */
+/* Changes to an IPv6 address. */
 static void spoil_six(struct spoiler *s, const struct setting *setting, unsigned char *base)
 {
 	unsigned char four[4];
@@ -427,7 +427,7 @@ static void test_each_row_says_when(void **state)
 	check_rows(&schema_file);
 }
 
-/* 20,000 sites that are called @prefix and a number, the other way round if @backward. */
+/* 20,000 sites with the names @prefix and a number, in reverse order if @backward. */
 static struct config *parse_many(const char *prefix, bool backward)
 {
 	enum { MANY = 20000 };
@@ -452,10 +452,10 @@ static struct config *parse_many(const char *prefix, bool backward)
 	return config;
 }
 
-/* All sites and tunnels have other names and another order: the hardest to find. */
+/* All sites and tunnels have other names and another order, which is the slowest case. */
 static void test_many_renamed(void **state)
 {
-	enum { LIMIT_S = 5 }; /* a fraction of one; comparing each with each takes minutes */
+	enum { LIMIT_S = 5 }; /* it takes a fraction of one; a quadratic algorithm takes minutes */
 	struct config *before = parse_many("a", false), *after = parse_many("b", true);
 	clock_t begin = clock();
 	struct difference d;

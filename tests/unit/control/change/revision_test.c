@@ -76,7 +76,7 @@ static void test_round(void **state)
 	assert_int_equal(got.state, REVISION_TRIAL);
 }
 
-/* The longest of everything fits. */
+/* A head with the longest values fits. */
 static void test_longest(void **state)
 {
 	struct revision r = {UINT32_MAX,
@@ -100,7 +100,7 @@ static void test_longest(void **state)
 	assert_true(got.text_len == SIZE_MAX);
 }
 
-/* Whatever single byte is missing or another one: no revision. */
+/* A head with any single byte missing or changed is refused. */
 static void test_damage(void **state)
 {
 	char head[REVISION_HEAD_MAX], copy[REVISION_HEAD_MAX];
@@ -123,7 +123,10 @@ static void test_damage(void **state)
 	}
 }
 
-/* A terminal shows who and comment: what we would not have written is not read. */
+/*
+ * `who` and `comment` are shown on a terminal, so a head with characters that we never write is
+ * refused.
+ */
 static void test_foreign(void **state)
 {
 	static const struct {

@@ -26,7 +26,7 @@ enum { PATH_SIZE = 128, EXIT_REFUSED = 7 };
 
 #define TEXT "ports: [{name: wan}]\n"
 
-static char directory[PATH_SIZE]; /* "made" in a new folder of each test */
+static char directory[PATH_SIZE]; /* the folder "made" in a new folder for each test */
 static struct err_list errs, notes;
 
 static const char *path_of(const char *name)
@@ -104,7 +104,7 @@ static int tear_down(void **state)
 
 static void test_kept(void **state)
 {
-	struct revisions *rs = reopen_good(NULL); /* both folders are made */
+	struct revisions *rs = reopen_good(NULL); /* both folders are created */
 	const struct revision *r;
 	struct stat st;
 	char *text;
@@ -135,7 +135,7 @@ static void test_kept(void **state)
 	revisions_close(rs);
 }
 
-/* A damaged one is named, and the last good one before it is what counts. */
+/* A damaged revision is named, and the last good one before it is used. */
 static void test_cut_short(void **state)
 {
 	struct revisions *rs = reopen_good(NULL);
@@ -154,11 +154,11 @@ static void test_cut_short(void **state)
 		assert_int_equal(revisions_count(rs), 2);
 		assert_true(revisions_find(rs, 2)->damaged);
 	}
-	assert_int_equal(save(rs, TEXT), 3); /* its number is not given again */
+	assert_int_equal(save(rs, TEXT), 3); /* its number is not used again */
 	revisions_close(rs);
 }
 
-/* Damage of the text shows when it is read. */
+/* A damaged text is found when it is read. */
 static void test_changed_text(void **state)
 {
 	struct revisions *rs = reopen_good(NULL);
@@ -187,7 +187,7 @@ static void put(const char *name, const char *bytes, size_t len)
 	close(fd);
 }
 
-/* Whatever lies in the folder. */
+/* Other files in the folder. */
 static void test_strange_files(void **state)
 {
 	struct revisions *rs = reopen_good(NULL);
@@ -199,12 +199,12 @@ static void test_strange_files(void **state)
 	fd = open(path_of("0000000001.applied"), O_RDONLY);
 	len = read(fd, copy, sizeof(copy));
 	close(fd);
-	put("0000000002.applied", copy, (size_t)len); /* another one's content */
+	put("0000000002.applied", copy, (size_t)len); /* the content of another revision */
 	put("0000000003.applied", "garbage\0\xff", 9);
 	assert_int_equal(symlink("/etc/passwd", path_of("0000000004.applied")), 0);
 	assert_int_equal(mkdir(path_of("0000000005.applied"), 0700), 0);
 	assert_int_equal(mkfifo(path_of("0000000006.applied"), 0600), 0);
-	put("0000000001.undone", copy, (size_t)len); /* twice */
+	put("0000000001.undone", copy, (size_t)len); /* the same number twice */
 	put("0000000007.new", copy, 20);
 	put("0000000000.applied", copy, (size_t)len);
 	put("0000000008.better", copy, (size_t)len);
@@ -238,7 +238,8 @@ static void test_bounded(void **state)
 		assert_int_not_equal(save(rs, TEXT), 0);
 	rs = reopen_good(rs);
 	assert_int_equal(revisions_count(rs), REVISIONS_MAX);
-	assert_int_equal(revisions_at(rs, 0)->number, 1); /* what runs, and what ran before, stay */
+	/* the running revision and the one before it stay */
+	assert_int_equal(revisions_at(rs, 0)->number, 1);
 	assert_int_equal(revisions_at(rs, 1)->number, 2);
 	assert_int_equal(revisions_at(rs, 2)->number, 25);
 	assert_int_equal(revisions_at(rs, REVISIONS_MAX - 1)->number, REVISIONS_MAX + 22);
@@ -256,7 +257,7 @@ static void test_last_number(void **state)
 	revisions_close(rs);
 }
 
-/* A child with this limit: as on a disk without room for the file. */
+/* A child process with a limit of file size behaves as on a full disk. */
 static void test_no_room(void **state)
 {
 	struct revisions *rs = reopen_good(NULL);
@@ -302,14 +303,14 @@ static void test_full_and_read_only(void **state)
 	memset(text, '#', sizeof(text) - 1);
 	assert_int_equal(save(rs, text), 0);
 	assert_true(says(&errs, "No space left on device"));
-	assert_int_equal(save(rs, TEXT), 2); /* nothing of the other one is left */
+	assert_int_equal(save(rs, TEXT), 2); /* nothing is left of the other one */
 
 	assert_int_equal(mount(NULL, directory, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	assert_int_equal(save(rs, TEXT), 0);
 	assert_true(says(&errs, "Read-only file system"));
 	assert_true(revisions_mark(rs, 2, REVISION_APPLIED, &errs) < 0);
 	assert_true(says(&errs, "cannot mark revision 2 as applied"));
-	rs = reopen_good(rs); /* what is there can be used */
+	rs = reopen_good(rs); /* existing revisions can be used */
 	assert_int_equal(revisions_count(rs), 2);
 	assert_int_equal(revisions_last_applied(rs, UINT32_MAX)->number, 1);
 	revisions_close(rs);
@@ -331,7 +332,7 @@ static void test_two_processes(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(WEXITSTATUS(status), EXIT_REFUSED);
 	revisions_close(rs);
-	rs = reopen_good(NULL); /* free again */
+	rs = reopen_good(NULL); /* the folder is not locked any more */
 	revisions_close(rs);
 }
 

@@ -1,11 +1,11 @@
 /*
  * Pairs of files: cases/NAME.yaml and its expected result, cases/NAME.ok.
  *
- * That is the configuration in canonical YAML, or the errors. A canonical print must be read again
- * as the same. Every .yaml is one test.
+ * The result is the configuration in canonical YAML, or the errors. The canonical YAML must give
+ * the same configuration. Every .yaml is one test.
  *
  *   cases_test CASES_FOLDER            compare
- *   cases_test CASES_FOLDER --update   write the .ok files anew; read the difference before commit
+ *   cases_test CASES_FOLDER --update   write new .ok files; read the difference before you commit
  */
 #include "base/err.h"
 #include "base/types.h"
@@ -52,7 +52,7 @@ static struct text print_config(const struct config *config)
 	return t;
 }
 
-/* What a reader of the file sees: the print, or the errors. */
+/* The result for a file: the canonical YAML, or the errors. */
 static struct text result_of(const char *name, struct text yaml)
 {
 	struct err_list errs = ERR_LIST_EMPTY;

@@ -1,4 +1,4 @@
-/* What pairs of files cannot show: the field of each setting, unreadable files, size and speed. */
+/* What pairs of files cannot test: the field of each setting, unreadable files, size and speed. */
 #include "control/config/config.h"
 
 #include "base/err.h"
@@ -120,7 +120,7 @@ static void test_site_fields(void **state)
 	assert_int_equal(t[0].port, 1);
 	assert_false(t[1].has_key);
 	assert_true(addr6_is_zero(&t[1].address));
-	assert_int_equal(t[1].mtu, 1376); /* what its port leaves */
+	assert_int_equal(t[1].mtu, 1376); /* what fits into its port */
 	assert_int_equal(t[1].port, 0);
 	assert_true(s[1].tunnels[0].has_key);
 	assert_int_equal(s[1].tunnels[0].key, 0xfffffffe);
@@ -144,7 +144,7 @@ static void test_egress_fields(void **state)
 	config_destroy(c);
 }
 
-/* config_load() of @path fails with a sentence that has @words in it. */
+/* Expects that config_load() of @path fails with a sentence that contains @words. */
 static void check_load_fails(const char *path, const char *words)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -217,7 +217,7 @@ static double seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* Parses a file of @n_sites times @n_tunnels; the number of errors; *@took CPU seconds. */
+/* Parses a file of @n_sites times @n_tunnels. Returns the number of errors; *@took: CPU seconds. */
 static size_t parse_many(unsigned n_sites, unsigned n_tunnels, double *took)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -239,7 +239,7 @@ static size_t parse_many(unsigned n_sites, unsigned n_tunnels, double *took)
 	return n_errs;
 }
 
-/* Linear: ten times the tunnels take about ten times as long. */
+/* The time is linear: ten times the tunnels take about ten times as long. */
 static void test_many_tunnels(void **state)
 {
 	double small, large;

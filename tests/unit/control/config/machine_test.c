@@ -1,4 +1,4 @@
-/* Checks that ask the machine: the loopback interface is on every one. */
+/* Checks that look at the machine. Every machine has the loopback interface. */
 #include "base/err.h"
 #include "control/config/config.h"
 
@@ -16,11 +16,11 @@
 
 static const struct {
 	const char *port; /* line 1 of the file; name and braces are added */
-	const char *words; /* that the sentence has; NULL: nothing is wrong */
+	const char *words; /* words of the sentence; NULL: no error */
 } rows[] = {
 	{"driver: af_packet, interface: lo", NULL},
 	{"driver: af_xdp, interface: lo", NULL},
-	{"driver: af_packet, interface: l0", NULL}, /* it may come */
+	{"driver: af_packet, interface: l0", NULL}, /* it may appear later */
 	{"driver: af_xdp, interface: no-such-one-15", NULL},
 	{"driver: tap, interface: no-such-one-15", NULL},
 	{"driver: tap, interface: lo", "of this name already"},
@@ -76,7 +76,7 @@ static const struct {
 	const char *why;
 	const char *flows; /* line 1 */
 	uint64_t memory, huge; /* MiB */
-	const char *words; /* NULL: fits */
+	const char *words; /* words of the sentence; NULL: it fits */
 	const char *pool; /* more of the egress pool */
 } memory_rows[] = {
 	{"the default needs 80 MiB", "workers: 1", 100, 0, NULL},
@@ -133,7 +133,7 @@ static void test_memory(void **state)
 		check_memory_row(i);
 }
 
-/* The machine's own interfaces are whatever they are: ours has 1,000 bytes. */
+/* The machine's interfaces are unknown, so the test makes one with an MTU of 1,000. */
 int __wrap_ioctl(int fd, unsigned long request, struct ifreq *ifr);
 
 int __wrap_ioctl(int fd, unsigned long request, struct ifreq *ifr)
@@ -143,7 +143,7 @@ int __wrap_ioctl(int fd, unsigned long request, struct ifreq *ifr)
 	return strcmp(ifr->ifr_name, "no-such-one-15") == 0 ? -1 : 0;
 }
 
-/* What an interface carries is a note, and only about a tunnel whose `mtu` the file gives. */
+/* A small MTU of an interface is a note, and only for tunnels with a configured `mtu`. */
 static void test_mtu_notes(void **state)
 {
 	static const struct {
@@ -183,7 +183,7 @@ static void test_mtu_notes(void **state)
 	}
 }
 
-/* A port without its interface is a note: it waits. */
+/* A port whose interface is missing is a note: it waits for it. */
 static void test_interface_notes(void **state)
 {
 	static const struct {

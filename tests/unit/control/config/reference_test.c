@@ -1,9 +1,9 @@
 /*
  * docs/configuration.md is up to date: between its markers are the example file and the reference
- * as the program writes it now, and the example is a valid configuration.
+ * as the program writes them now, and the example is a valid configuration.
  *
  *   reference_test DOCS_FOLDER            compare
- *   reference_test DOCS_FOLDER --update   write it anew between the markers
+ *   reference_test DOCS_FOLDER --update   write it between the markers
  */
 #include "base/err.h"
 #include "control/config/config.h"
@@ -59,7 +59,7 @@ static const char *copy_through(FILE *out, const char *text, const char *marker)
 	return at;
 }
 
-/* @text as it should be: with what @write writes between the markers called @name. */
+/* Returns @text with the output of @write between the markers @name. */
 static char *with_fresh(const char *text, const char *name, void (*write)(FILE *out))
 {
 	char begin[64], end[64], *fresh = NULL;

@@ -1,4 +1,4 @@
-/* How a text from the file is shown in a sentence, with any content; and the limit of errors. */
+/* How a sentence shows text from the file, with any content; and the limit of errors. */
 #include "control/config/report.h"
 
 #include "base/err.h"

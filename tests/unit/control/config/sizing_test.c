@@ -132,7 +132,7 @@ static void test_rows(void **state)
 	}
 }
 
-/* Workers hold back the same ports, in whichever run. */
+/* Workers reserve the same number of ports in every run. */
 static void test_ports_of_a_worker(void **state)
 {
 	struct config *config = parse("", 2048);
@@ -185,7 +185,7 @@ static void test_nothing_overflows(void **state)
 	config_destroy(config);
 }
 
-/* A timeout of its own for UDP to port 53 goes before those of DNS; others change nothing. */
+/* A `per-port` timeout for UDP port 53 replaces those of DNS; other ports have no effect. */
 static void test_port_53_of_its_own(void **state)
 {
 	static const struct {

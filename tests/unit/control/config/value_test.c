@@ -1,4 +1,4 @@
-/* Texts to values: what each type accepts and refuses. */
+/* Texts as values: what each type accepts and refuses. */
 #include "control/config/value.h"
 
 #include <errno.h>
@@ -156,7 +156,7 @@ static void test_range(void **state)
 	assert_true(a == 5 && b == 5);
 	assert_int_equal(value_range("5-7", &a, &b), 0);
 	assert_true(a == 5 && b == 7);
-	assert_int_equal(value_range("7-5", &a, &b), 0); /* who asks decides */
+	assert_int_equal(value_range("7-5", &a, &b), 0); /* the caller decides */
 	assert_true(a == 7 && b == 5);
 	assert_int_equal(value_range("5-", &a, &b), -EINVAL);
 	assert_int_equal(value_range("-5", &a, &b), -EINVAL);

@@ -49,11 +49,11 @@ static void test_a_site_has_its_part(void **state)
 	assert_int_equal(scan(SCANNER, 0, 5000), ASKING_SITE_MAX);
 	assert_int_equal(a.n, ASKING_SITE_MAX);
 	assert_true(want(OTHER, 1 << 20));
-	assert_false(want(OTHER, 1 << 20)); /* once */
+	assert_false(want(OTHER, 1 << 20)); /* only once */
 	assert_int_equal(gone.until_ms, 0);
 }
 
-/* All places are taken, by few or by many: a site that has fewer is given one. */
+/* All places are taken, by few or many sites. A site with fewer places gets one. */
 static void test_room_is_made(void **state)
 {
 	for (uint16_t site = SCANNER; site < SCANNER + 10; site++)
@@ -66,8 +66,8 @@ static void test_room_is_made(void **state)
 
 	asking_init(&a);
 	for (uint16_t site = 1; site <= ASKING_MAX; site++)
-		assert_true(want(site, site)); /* one each */
-	assert_false(want(OTHER, 1 << 20)); /* nobody has more than it would */
+		assert_true(want(site, site)); /* one for each site */
+	assert_false(want(OTHER, 1 << 20)); /* no site has more than it would have */
 }
 
 static void test_what_is_missed_is_not_asked_for_again(void **state)
@@ -89,14 +89,17 @@ static void test_what_is_missed_is_not_asked_for_again(void **state)
 	now += ASKING_MS;
 	assert_true(asking_give_up(&a, now, &gone));
 	assert_false(want(OTHER, 7));
-	asking_heard(&a, PORT, &addr); /* somebody is there after all */
+	asking_heard(&a, PORT, &addr); /* the host answers after all */
 	assert_true(want(OTHER, 7));
 	asking_found(&a, 0);
 	assert_int_equal(a.n, 0);
-	assert_true(want(OTHER, 7)); /* found is not missed */
+	assert_true(want(OTHER, 7)); /* a found host is not counted as unanswered */
 }
 
-/* A second of 5,000 each, for a minute: the kernel is asked for few, and others find room always. */
+/*
+ * One site scans 5,000 hosts a second for a minute. The kernel is asked for few of them, and other
+ * sites always find room.
+ */
 static void test_a_long_scan(void **state)
 {
 	unsigned asked = 0;

@@ -1,6 +1,6 @@
 /*
- * A day of BGP: prefixes come and go, gateways and hosts with them, and no id is lost. If there are
- * too many, the least needed are left out. See view_bed.h.
+ * BGP churn: prefixes, gateways and hosts appear and disappear, and no id is lost. If there are too
+ * many routes, the least needed ones are left out. See view_bed.h.
  */
 #include "dice.h"
 #include "view_bed.h"
@@ -22,8 +22,8 @@ enum {
 };
 
 static uint64_t seed;
-static uint8_t gateway_of[PREFIXES]; /* 0: the prefix is not there; 255: nothing happened yet */
-static uint16_t flows[FLOWS + 1]; /* the hop that a flow has; 0 ends the list */
+static uint8_t gateway_of[PREFIXES]; /* 0: no such route; 255: not touched yet */
+static uint16_t flows[FLOWS + 1]; /* the nexthop of each flow; 0 ends the list */
 static uint32_t flow_to[FLOWS];
 
 static uint32_t dice(uint32_t n)
@@ -74,7 +74,10 @@ static uint8_t expected(uint32_t prefix)
 	return gateway_of[prefix] != 0 ? gateway_of[prefix] : 1;
 }
 
-/* As a worker does: who has a moved hop asks again; all others are where they should be. */
+/*
+ * As workers do: a flow with a moved nexthop looks its route up again. All others must have the
+ * right nexthop.
+ */
 static void flows_follow(void)
 {
 	for (uint32_t i = 0; i < FLOWS; i++) {
@@ -120,7 +123,10 @@ static void test_a_day_of_churn(void **state)
 	assert_false(v.is_short);
 }
 
-/* Nobody gives up the last id that it has: its flows, and the tunnels behind it, would go nowhere. */
+/*
+ * When ids are exhausted a neighbour keeps its last id: otherwise its flows and tunnels would have
+ * no nexthop.
+ */
 static void test_few_numbers_are_left(void **state)
 {
 	const uint16_t none[] = {0};
@@ -142,14 +148,15 @@ static void test_few_numbers_are_left(void **state)
 	assert_neighbour(way("10.2.0.1"), true, 10);
 	assert_int_equal(way("20.2.0.1"), other);
 	assert_neighbour(other, true, 20);
-	census(none); /* one is free again: now the other's flows are asked to look, too */
+	/* an id is free again: now the flows of the other one look up their routes, too */
+	census(none);
 	compile();
 	assert_false(v.is_short);
 	assert_moved(other);
 	assert_neighbour(way("20.2.0.1"), true, 20);
 }
 
-/* A number that a flow still has is not given to anybody. */
+/* An id that a flow still has is not given to another neighbour. */
 static void test_numbers_of_flows_are_kept(void **state)
 {
 	uint16_t old[] = {0, 0}, before, after;
@@ -163,14 +170,14 @@ static void test_numbers_of_flows_are_kept(void **state)
 	before = ids_n_free(ids);
 	census(old);
 	assert_int_equal(ids_n_free(ids), before);
-	ids_census_begin(ids, 0); /* one that began before the workers knew that it moved */
+	ids_census_begin(ids, 0); /* it began before the workers knew that the nexthop has moved */
 	after = ids_n_free(ids);
 	census(none);
 	assert_true(ids_n_free(ids) > after);
 	assert_int_equal(ids_state(ids, old[0]), IDS_FREE);
 }
 
-/* A census that began earlier than the table in which the nexthop moved says nothing of it. */
+/* A census that began before the table in which the nexthop moved does not free its id. */
 static void test_census_from_before(void **state)
 {
 	static const uint64_t none[IDS_WORDS];
@@ -190,8 +197,8 @@ static void test_census_from_before(void **state)
 }
 
 /*
- * What moves in part is asked for at once, and again only later the more often it happens; what
- * moves as a whole never waits.
+ * If some routes leave a neighbour, its flows look up their routes at once, and then less often the
+ * more often it happens. If all routes leave it, they do so at once each time.
  */
 static void test_storms_are_paced(void **state)
 {
@@ -209,10 +216,10 @@ static void test_storms_are_paced(void **state)
 		compile_at(t);
 		n += table->at[first].moved;
 	}
-	assert_in_range(n, 30, 40); /* thirty seconds of it */
+	assert_in_range(n, 30, 40); /* for thirty seconds */
 	assert_true(again_ms > t - 50 && again_ms <= t + VIEW_PACE_MAX_MS);
 	compile_at(again_ms);
-	assert_int_equal(again_ms, 0); /* nothing is left to do */
+	assert_int_equal(again_ms, 0); /* no further table is needed */
 
 	t += VIEW_PACE_MAX_MS;
 	route("8.0.0.0", 8, "192.0.2.30", 0);
@@ -261,11 +268,11 @@ static void test_hosts_are_bounded(void **state)
 	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
 		assert_int_equal(add_host(i), 0);
 	assert_int_equal(add_host(1 << 20), -ENOSPC);
-	assert_int_equal(add_host(0), 0); /* that one is there */
+	assert_int_equal(add_host(0), 0); /* this host is known already */
 	compile();
 	for (uint32_t i = 0; i < VIEW_HOSTS_MAX; i++)
 		used[i] = routes_find(&table->routes, 0, htonl(0x0a000000 + i));
-	used[VIEW_HOSTS_MAX - 1] = 0; /* a flow to each but one */
+	used[VIEW_HOSTS_MAX - 1] = 0; /* each but one has a flow */
 	{
 		static uint64_t bits[IDS_WORDS];
 
@@ -273,11 +280,11 @@ static void test_hosts_are_bounded(void **state)
 			ids_mark(bits, used[i]);
 		rows_age_hosts(&v.rows, bits);
 	}
-	assert_int_equal(add_host(1 << 20), 0); /* it makes room */
+	assert_int_equal(add_host(1 << 20), 0); /* its place is free */
 	assert_int_equal(add_host(2 << 20), -ENOSPC);
 }
 
-/* Read again without them: gone; and what was read in part takes nothing away. */
+/* Routes that are missing in a complete dump are removed; a partial dump removes none. */
 static void test_dumps(void **state)
 {
 	route("8.0.0.0", 8, "192.0.2.1", 0);
@@ -297,7 +304,8 @@ static void test_dumps(void **state)
 	view_dump_neighbours(&v);
 	view_dumped_neighbours(&v, true);
 	assert_false(compile());
-	assert_neighbour(way("9.9.9.9"), true, 1); /* forgotten by the kernel: it stays */
+	/* the kernel has forgotten it; the table keeps it */
+	assert_neighbour(way("9.9.9.9"), true, 1);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)

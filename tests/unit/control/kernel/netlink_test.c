@@ -20,7 +20,7 @@
 
 enum { OURS = 7, ANOTHER = 8, MESSAGE_SIZE = 512 };
 
-/* Either family, as netlink.h has them. */
+/* An address of either family, stored as in netlink.h. */
 static struct addr6 ip(const char *text)
 {
 	struct addr6 addr;
@@ -62,7 +62,7 @@ static const struct route_row {
 	bool via6;
 	struct way ways[3];
 	bool found;
-	const char *expect; /* its gateway */
+	const char *expect; /* expected gateway */
 	const char *why;
 } route_rows[] = {
 	{ "10.0.0.0", 8,  254, RTN_UNICAST, 0, AF_INET, 0, OURS, "192.0.2.1", false, {{0}}, true, "192.0.2.1", "an ordinary route" },
@@ -149,7 +149,7 @@ static struct nlmsghdr *make_route(char *buffer, const struct route_row *row)
 	return nlh;
 }
 
-/* The first way by our interface that the kernel uses. */
+/* Of several nexthops the first one by our interface that the kernel uses is taken. */
 static const struct kernel_gateway *our_way(const struct kernel_route *route)
 {
 	for (size_t i = 0; i < route->n_gateways; i++)
@@ -170,7 +170,7 @@ static bool is_expected(const struct route_row *row, const struct kernel_route *
 	struct addr6 gateway = ip(row->expect);
 
 	if (strcmp(row->expect, "0.0.0.0") == 0)
-		gateway = ip("::"); /* on link, in either family */
+		gateway = ip("::"); /* on link, for either family */
 	return addr6_equal(&our_way(route)->gateway, &gateway) && route->metric == 100 &&
 	       route->prefix.len == (six ? 0 : MAPPED_BITS) + row->len &&
 	       addr6_equal(&route->prefix.addr, &dst);
@@ -224,7 +224,7 @@ static void test_kinds(void **state)
 	}
 }
 
-/* What an event says beside the route. */
+/* The flags of an event. */
 static void test_events(void **state)
 {
 	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
@@ -257,7 +257,7 @@ static void test_nexthop_objects(void **state)
 		nlh->nlmsg_type = RTM_NEWNEXTHOP;
 		nhm = mnl_nlmsg_put_extra_header(nlh, sizeof(*nhm));
 		nhm->nh_family = AF_INET;
-		assert_false(netlink_parse_nexthop(nlh, &nexthop)); /* no number */
+		assert_false(netlink_parse_nexthop(nlh, &nexthop)); /* it has no number */
 		mnl_attr_put_u32(nlh, NHA_ID, 7);
 		if (kind == 0) {
 			mnl_attr_put_u32(nlh, NHA_OIF, OURS);
@@ -279,7 +279,10 @@ static void test_nexthop_objects(void **state)
 	}
 }
 
-/* Cut at every length: never found as another route, never read beyond the end (ASan). */
+/*
+ * Truncated at every length, it is never parsed as another route, and not read beyond its end
+ * (ASan).
+ */
 static void test_truncated(void **state)
 {
 	_Alignas(struct nlmsghdr) char whole[MESSAGE_SIZE];
@@ -300,7 +303,7 @@ static void test_truncated(void **state)
 	}
 }
 
-/* A next hop whose length lies. */
+/* A nexthop with a wrong length field. */
 static void test_lying_lengths(void **state)
 {
 	static const unsigned short lies[] = {0, 1, 7, 9, 17, 0xffff};
@@ -396,7 +399,7 @@ static void test_link(void **state)
 	assert_false(netlink_parse_link(nlh, ANOTHER, &link));
 }
 
-/* The MTU that a route names: a metric within the metrics. */
+/* The MTU of a route: an attribute within RTA_METRICS. */
 static void test_route_mtu(void **state)
 {
 	const struct route_row *row = &route_rows[0];
@@ -422,7 +425,10 @@ static void test_route_mtu(void **state)
 	assert_int_equal(route.metric, 100);
 }
 
-/* IPv6 may have less than the link: AF_INET6 within IFLA_AF_SPEC, as far as the kernel knows it. */
+/*
+ * The MTU of IPv6 may be smaller than that of the link: AF_INET6 within IFLA_AF_SPEC, if the kernel
+ * sends it.
+ */
 static void test_link_mtu6(void **state)
 {
 	static const struct {

@@ -1,6 +1,7 @@
 /*
- * ICMP errors about our tunnel packets: each row is an embedded packet and the MTU that the error
- * names, and the tunnel's MTU afterwards. All but the first rows may be forged and change nothing.
+ * ICMP errors about our tunnel packets: each row is an embedded packet, the MTU that the error
+ * reports, and the tunnel's MTU afterwards. All but the first rows may be forged and change
+ * nothing.
  */
 #include "base/checksum.h"
 #include "base/wire.h"
@@ -47,12 +48,12 @@ struct row {
 	uint32_t src, dst;
 	uint16_t flags, type; /* of GRE */
 	uint32_t key;
-	uint32_t size; /* of the quoted packet */
-	uint32_t mtu; /* that the error names */
+	uint32_t size; /* of the embedded packet */
+	uint32_t mtu; /* that the error reports */
 	uint16_t tunnel; /* that changes */
 	uint16_t inner; /* what fits into it then */
-	size_t len; /* of the quote; 0: up to the key */
-	uint8_t at, value; /* a byte that is not as it was sent; at 0: none */
+	size_t len; /* of the embedded part; 0: up to the key */
+	uint8_t at, value; /* a byte that is changed; at 0: none */
 	bool six; /* the outer header is IPv6's: 2001:db8::src to 2001:db8::dst */
 };
 
@@ -207,7 +208,7 @@ static uint16_t learn(const struct row *row, uint64_t now_s)
 	size_t len = write_quote(row, quote);
 
 	len = row->len != 0 ? row->len : len;
-	/* at the end of the room, so that who reads further is seen */
+	/* at the end of the buffer, so that ASan finds a read beyond it */
 	memmove(quote + QUOTE6 - len, quote, len);
 	return path_mtu_learn(paths, quote + QUOTE6 - len, len, row->mtu, now_s);
 }
@@ -231,7 +232,7 @@ static void every_row(void **state)
 	}
 }
 
-/* It only goes down, as long as it is known. */
+/* A learned MTU only decreases until it is forgotten. */
 static void down_and_not_up(void **state)
 {
 	struct row row = rows[0];
@@ -246,13 +247,13 @@ static void down_and_not_up(void **state)
 	path_mtus_age(paths, PATH_MTU_KEPT_S);
 }
 
-/* Forgotten ten minutes after it was said last. */
+/* It is forgotten ten minutes after the last report. */
 static void forgotten(void **state)
 {
 	assert_false(path_mtus_age(paths, 1000));
 	assert_int_equal(learn(&rows[0], 1000), T_BERLIN);
 	assert_int_equal(learn(&rows[2], 1100), T_MADRID);
-	assert_int_equal(learn(&rows[0], 1200), TUNNEL_NONE); /* no other, but new */
+	assert_int_equal(learn(&rows[0], 1200), TUNNEL_NONE); /* the same MTU, reported again */
 	assert_false(path_mtus_age(paths, 1699));
 	assert_true(path_mtus_age(paths, 1700));
 	assert_int_equal(path_mtu_of(paths, net, T_MADRID).mtu, 1472);
@@ -266,8 +267,8 @@ static void forgotten(void **state)
 /* clang-format off */
 static const struct {
 	const char *why;
-	uint16_t tunnel, port, route; /* what carries its outer packets */
-	uint32_t path; /* what a router says; 0: none does */
+	uint16_t tunnel, port, route; /* bounds of its outer packets */
+	uint32_t path; /* what a router reports; 0: no report */
 	uint16_t mtu;
 	enum mtu_bound bound;
 } lower_rows[] = {
@@ -328,12 +329,15 @@ static void folded(void **state)
 	}
 }
 
-/* What a change does to what was learned of berlin's path: the tunnel as it is then. */
+/*
+ * What a change does to the MTU that was learned for berlin's tunnel. A row is the tunnel after the
+ * change.
+ */
 /* clang-format off */
 static const struct {
 	const char *why;
 	uint32_t remote;
-	uint16_t id; /* that it has in the new network; 0: it is gone */
+	uint16_t id; /* of the tunnel in the new network; 0: it is removed */
 	uint16_t mtu, port;
 	bool has_ipv6;
 	uint16_t fits; /* what fits into the tunnel with that id */
@@ -354,7 +358,9 @@ static void expect_mtu(const struct network *of, uint16_t id, uint16_t mtu, cons
 		fail_msg("%s: %u fit, not %u", why, path_mtu_of(paths, of, id).mtu, mtu);
 }
 
-/* What a new network means is known before it is published; nothing is lost if it never is. */
+/*
+ * The MTUs of a new network are known before it is published. If it is given up, nothing is lost.
+ */
 static void follows_a_change(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {

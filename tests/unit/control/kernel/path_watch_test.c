@@ -45,7 +45,7 @@ int __wrap_socket(int domain, int type, int protocol)
 	return __real_socket(domain, type, protocol);
 }
 
-/* A router's words: of a packet from us to the far end only MTU bytes fit. */
+/* An ICMP error of a router: only MTU bytes of a packet from us to the far end fit. */
 static void send_too_big(void)
 {
 	uint8_t icmp[8 + IPV4_LEN + 8] = {3, 4};

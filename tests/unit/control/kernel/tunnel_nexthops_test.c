@@ -14,7 +14,9 @@ static void assert_tunnel(uint16_t id, uint16_t used, bool resolved)
 	assert_int_equal(table->at[id].resolved, resolved);
 }
 
-/* A tunnel's id has the Ethernet address of its neighbour: packets look at nothing else. */
+/*
+ * The nexthop of a tunnel has the Ethernet address of its neighbour: packets need no other look-up.
+ */
 static void follows_its_neighbour(void **state)
 {
 	assert_true(compile());
@@ -54,7 +56,7 @@ static void substitute_stands_in(void **state)
 	assert_tunnel(2, 3, true);
 	assert_int_equal(table->at[2].port, 1);
 	assert_int_equal(table->at[2].ethernet[5], 0x77);
-	assert_int_equal(table->at[2].via, way("8.8.8.8")); /* its own: keepalives */
+	assert_int_equal(table->at[2].via, way("8.8.8.8")); /* its own neighbour, for keepalives */
 	v.tunnels[2].down = false;
 	assert_true(compile());
 	assert_tunnel(2, 2, true);
@@ -68,7 +70,10 @@ static void lose_tunnel_3(void)
 	assert_true(compile());
 }
 
-/* Its packets are dropped until no flow has its id; then it may be a neighbour's. */
+/*
+ * Packets to a removed tunnel are dropped until no flow has its id. Then a neighbour may get the
+ * id.
+ */
 static void is_gone(void **state)
 {
 	const uint16_t some[] = {3, 0}, none[] = {0};
@@ -99,13 +104,16 @@ static void is_gone_and_another_stands_in(void **state)
 	lose_tunnel_3();
 	assert_tunnel(3, 2, true);
 	assert_int_equal(table->at[3].ethernet[5], 1);
-	census(none); /* nobody meant it: what stood in is forgotten, too */
+	census(none); /* no flow has the id: its successor is forgotten, too */
 	assert_int_equal(v.tunnels[3].successor, NEXTHOP_NONE);
 	assert_false(v.tunnels[3].known);
-	assert_false(compile()); /* though the network still names it */
+	assert_false(compile()); /* although the network still lists it */
 }
 
-/* A route below the default one: whoever that leads to takes another id, the lowest that is free. */
+/*
+ * Adds a route below the default route. The neighbour of the default route gets another id, the
+ * lowest free one.
+ */
 static void move_default(const char *dst)
 {
 	route(dst, 8, "192.0.2.30", 0);
@@ -113,7 +121,7 @@ static void move_default(const char *dst)
 	compile();
 }
 
-/* The network names those that were retired for as long as it lives: their ids may be others'. */
+/* A network lists its retired tunnels as long as it exists, even when their ids have new owners. */
 static void is_gone_and_its_id_is_given_again(void **state)
 {
 	const uint16_t none[] = {0};
@@ -127,10 +135,10 @@ static void is_gone_and_its_id_is_given_again(void **state)
 	assert_int_equal(way("9.9.9.9"), 3);
 	assert_neighbour(3, true, 1);
 	move_default("9.0.0.0");
-	assert_moved(3); /* what went to that neighbour goes into no tunnel */
+	assert_moved(3); /* packets to that neighbour must not go into a tunnel */
 }
 
-/* A network was prepared and given up: the ids of its tunnels are free at once. */
+/* A network was prepared and given up. The ids of its new tunnels are free at once. */
 static void never_was(void **state)
 {
 	compile();
@@ -143,7 +151,10 @@ static void never_was(void **state)
 	assert_false(compile());
 }
 
-/* A network without the tunnel was prepared and given up: nothing stands in for the tunnel later. */
+/*
+ * A network without the tunnel was prepared and given up. Later no successor is used for the
+ * tunnel.
+ */
 static void is_there_again(void **state)
 {
 	struct retired_tunnel retired = {.id = 3, .site = 1, .successor = 2};

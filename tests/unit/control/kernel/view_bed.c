@@ -1,4 +1,4 @@
-/* The kernel of the tests: see view_bed.h. */
+/* A fake kernel: see view_bed.h. */
 #include "view_bed.h"
 
 #include <setjmp.h>

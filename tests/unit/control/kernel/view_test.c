@@ -30,14 +30,17 @@ static void test_first_table(void **state)
 	assert_int_equal(table->at[way_of(1, "8.8.8.8")].mtu, 1400);
 	assert_int_equal(table->at[way("8.8.8.8")].ethernet[6 + 4], 9);
 
-	assert_neighbour(table->at[1].via, false, 0); /* on link, nobody has answered yet */
+	assert_neighbour(table->at[1].via, false, 0); /* on link, not resolved yet */
 	assert_int_equal(table->at[2].via, way("8.8.8.8"));
 	assert_int_equal(table->at[3].via, way_of(1, "8.8.8.8"));
 	assert_true(table->at[NEXTHOP_LOST].moved);
 	assert_false(compile()); /* nothing has changed */
 }
 
-/* A port's address is changed: hops send from the new one, and answers name it. */
+/*
+ * The Ethernet address of a port changes: its neighbours' headers and our answers contain the new
+ * one.
+ */
 static void test_port_changes_its_address(void **state)
 {
 	const uint8_t other[6] = {2, 0, 0, 0, 9, 7};
@@ -93,7 +96,7 @@ static void test_lost_neighbours(void **state)
 	}
 }
 
-/* One number for each gateway, however many prefixes; it moves when a route leaves it. */
+/* A gateway has one id for all its prefixes. It moves when a route leaves the gateway. */
 static void test_one_number_for_a_gateway(void **state)
 {
 	uint16_t first, other;
@@ -107,10 +110,11 @@ static void test_one_number_for_a_gateway(void **state)
 	route("10.0.0.0", 8, "192.0.2.3", 0);
 	neighbour("192.0.2.3", 3, NUD_REACHABLE);
 	assert_true(compile());
-	assert_moved(first); /* its flows look again: those to 10.0.0.0/8 find another gateway */
+	/* its flows look up their routes again: those to 10.0.0.0/8 get another gateway */
+	assert_moved(first);
 	other = way("10.1.1.1");
 	assert_neighbour(other, true, 3);
-	assert_neighbour(way("8.8.8.8"), true, 1); /* by another number, which the others find */
+	assert_neighbour(way("8.8.8.8"), true, 1); /* by another id, which the other flows get */
 	assert_int_equal(table->at[2].via, way("8.8.8.8"));
 
 	no_route("10.0.0.0", 8, "192.0.2.3", 0);
@@ -119,7 +123,10 @@ static void test_one_number_for_a_gateway(void **state)
 	assert_int_equal(way("10.1.1.1"), way("8.8.8.8"));
 }
 
-/* A longer prefix appears: flows by the shorter one look again. So they do when it goes. */
+/*
+ * A longer prefix appears: flows by the shorter one look up their routes again. They also do when
+ * it disappears.
+ */
 static void test_longer_prefix(void **state)
 {
 	uint16_t before;
@@ -132,7 +139,7 @@ static void test_longer_prefix(void **state)
 	assert_neighbour(way("8.8.8.8"), false, 0);
 	before = way("9.9.9.9");
 	assert_neighbour(before, true, 1);
-	route("8.8.8.0", 24, "192.0.2.3", 0); /* below, by the same gateway: another answer? no */
+	route("8.8.8.0", 24, "192.0.2.3", 0); /* a longer prefix by the same gateway: no change */
 	compile();
 	assert_neighbour(before, true, 1);
 	no_route("0.0.0.0", 0, "192.0.2.1", 100);
@@ -211,18 +218,18 @@ static void test_several_ways(void **state)
 
 	event(&r);
 	compile();
-	assert_neighbour(way("8.8.8.8"), false, 0); /* nobody is known */
+	assert_neighbour(way("8.8.8.8"), false, 0); /* none is resolved */
 	neighbour("192.0.2.6", 6, NUD_REACHABLE);
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 6);
 	neighbour("192.0.2.5", 5, NUD_REACHABLE);
 	compile();
-	assert_neighbour(way("8.8.8.8"), true, 5); /* the first that is known */
+	assert_neighbour(way("8.8.8.8"), true, 5); /* the first resolved one */
 	neighbour("192.0.2.5", 0, NUD_FAILED);
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 6);
 	neighbour("192.0.2.5", 0,
-		  NUD_NONE); /* taken out of the table: it has failed all the same */
+		  NUD_NONE); /* removed from the kernel's table: this also counts as failed */
 	neighbour("192.0.2.6", 0, NUD_INCOMPLETE);
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 6);
@@ -230,13 +237,13 @@ static void test_several_ways(void **state)
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 5);
 	r.removed = true;
-	r.n_gateways = 1; /* one of them goes */
+	r.n_gateways = 1; /* one of them is removed */
 	event(&r);
 	compile();
 	assert_neighbour(way("8.8.8.8"), true, 6);
 }
 
-/* Another one of the same metric, and both replaced by a third: on another interface in the end. */
+/* A second route of the same metric; then a third one replaces both, by another interface. */
 static void test_replaced(void **state)
 {
 	struct kernel_route r = route_of("8.0.0.0", 8, "192.0.2.7", 3);
@@ -273,7 +280,7 @@ static void test_nexthop_objects(void **state)
 	r.n_gateways = 0;
 	r.nexthop = 9;
 	event(&r);
-	assert_true(v.doubt); /* it is not known: read all again */
+	assert_true(v.doubt); /* unknown: all routes must be read again */
 	view_take_nexthop(&v, &one);
 	view_take_nexthop(&v, &two);
 	view_take_nexthop(&v, &group);
@@ -305,7 +312,7 @@ static void test_hosts(void **state)
 	compile();
 	neighbour("192.0.2.50", 50, NUD_REACHABLE);
 	assert_int_equal(add_host("192.0.2.50"), 0);
-	assert_int_equal(add_host("192.0.2.50"), 0); /* once */
+	assert_int_equal(add_host("192.0.2.50"), 0); /* only once */
 	assert_int_equal(add_host("8.8.8.8"), -ENOENT); /* not on the link */
 	assert_int_equal(v.n_hosts, 1);
 	assert_true(compile());
@@ -313,7 +320,7 @@ static void test_hosts(void **state)
 	assert_neighbour(hop, true, 50);
 	assert_int_equal(way("192.0.2.51"), ROUTE_UNKNOWN_HOST);
 
-	route("192.0.2.48", 28, "192.0.2.1", 0); /* it is not on the link any more */
+	route("192.0.2.48", 28, "192.0.2.1", 0); /* the host is no longer on the link */
 	compile();
 	assert_moved(hop);
 	assert_int_equal(way("192.0.2.50"), way("8.8.8.8"));
@@ -324,7 +331,7 @@ static void test_hosts(void **state)
 	assert_int_equal(add_host("192.0.2.50"), 0);
 	compile();
 	hop = way("192.0.2.50");
-	route("192.0.2.50", 32, "192.0.2.1", 0); /* a route where the host stands */
+	route("192.0.2.50", 32, "192.0.2.1", 0); /* a route to the host's own address */
 	compile();
 	assert_moved(hop);
 	assert_int_equal(way("192.0.2.50"), way("8.8.8.8"));
@@ -346,7 +353,7 @@ static void test_hosts_age(void **state)
 	assert_int_equal(add_host("192.0.2.52"), 0);
 	compile();
 	used[0] = way("192.0.2.50");
-	neighbour("192.0.2.52", 0, NUD_NONE); /* the kernel forgot it */
+	neighbour("192.0.2.52", 0, NUD_NONE); /* the kernel has forgotten it */
 	census(used);
 	compile();
 	assert_neighbour(way("192.0.2.50"), true, 50);
@@ -363,7 +370,7 @@ static void test_hosts_age(void **state)
 	assert_int_equal(v.n_hosts, 0);
 }
 
-/* Both families side by side: neither sees the other's default route. */
+/* Both families: neither uses the default route of the other one. */
 static void test_ipv6(void **state)
 {
 	uint16_t hop;
@@ -403,9 +410,10 @@ static void test_ipv6_that_nobody_needs(void **state)
 static const struct {
 	const char *why;
 	uint16_t port, port6; /* MTU of port 0 */
-	uint32_t route, host; /* of its default route and of its network; 0: none */
-	uint16_t hop; /* MTU of the hop of the default route */
-	uint16_t tunnel1, tunnel2; /* 28 bytes less, by the network and by the default route */
+	uint32_t route, host; /* of its default route and of its on-link route; 0: none */
+	uint16_t hop; /* MTU of the default route's neighbour */
+	/* 28 bytes less than that of the on-link network and of the default route */
+	uint16_t tunnel1, tunnel2;
 	enum mtu_bound bound1, bound2;
 } mtu_rows[] = {
 	{"all fits",                   1500, 0,    0,    0,    1500, 1400, 1400, MTU_BY_TUNNEL, MTU_BY_TUNNEL},
@@ -426,7 +434,7 @@ static void replace_with_mtu(struct kernel_route r, uint32_t mtu)
 	event(&r);
 }
 
-/* One row after another, as if the machine changed under a running gateway. */
+/* One row after the other, as if the machine changed while the gateway runs. */
 static void test_mtu_follows_port_and_route(void **state)
 {
 	struct path_mtus *paths = path_mtus_create(&net);
@@ -459,12 +467,12 @@ static void test_mtu_follows_port_and_route(void **state)
 		assert_int_equal(table->at[way("2001:db8::1")].mtu,
 				 mtu_rows[i].port6 != 0 ? mtu_rows[i].port6 : port);
 		assert_int_equal(table->at[way("192.0.2.50")].mtu, host != 0 ? host : port);
-		assert_int_equal(table->at[3].mtu, 1372); /* port 1 has 1,400 all the time */
+		assert_int_equal(table->at[3].mtu, 1372); /* the MTU of port 1 is always 1,400 */
 	}
 	path_mtus_destroy(paths);
 }
 
-/* One alarm for all tunnels that are too narrow for what every packet must find. */
+/* One alarm for all tunnels that carry less than IP requires. */
 static void test_narrow_tunnels_are_reported(void **state)
 {
 	struct alarms *alarms = alarms_create();
@@ -474,7 +482,7 @@ static void test_narrow_tunnels_are_reported(void **state)
 	assert_true(alarms != NULL && paths != NULL);
 	v.paths = paths;
 	v.alarms = alarms;
-	v.ports[0].mtu = 604; /* 576 inside */
+	v.ports[0].mtu = 604; /* 576 bytes inside the tunnel */
 	compile();
 	assert_int_equal(alarms_count(alarms), 0);
 	v.ports[0].mtu = 603;
@@ -508,7 +516,7 @@ static void test_unreachable_tunnels_are_reported(void **state)
 	assert_non_null(strstr(alarms_at(alarms, 0)->text, "reached: 1;"));
 	assert_non_null(strstr(alarms_at(alarms, 0)->text, "t2: no route"));
 
-	v.ports[0].ifindex = 0; /* port_missing says it */
+	v.ports[0].ifindex = 0; /* the alarm port_missing says so */
 	compile();
 	assert_int_equal(alarms_count(alarms), 0);
 	v.ports[0].ifindex = IFINDEX;

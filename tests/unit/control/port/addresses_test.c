@@ -1,6 +1,6 @@
 /*
- * The index of the kernel's addresses: how a message is read, and that a search finds the same as a
- * walk through all of them.
+ * The index of the kernel's addresses: how a message is parsed, and a search gives the same as a
+ * look at all of them.
  */
 #include "control/port/addresses.h"
 
@@ -26,7 +26,7 @@ static uint8_t put(struct nlmsghdr *nlh, uint16_t type, const char *text, size_t
 	return family;
 }
 
-/* As the kernel makes it; @cut: so many bytes are missing from each address. */
+/* A message of the kernel; @cut bytes are missing from each address. */
 static struct nlmsghdr *message(void *buffer, const char *local, const char *address, uint8_t len,
 				int ifindex, size_t cut)
 {
@@ -100,7 +100,7 @@ static void test_messages(void **state)
 	}
 }
 
-/* Cut short anywhere a message is skipped, and nothing behind its end is read. */
+/* A truncated message is skipped, and not read beyond its end. */
 static void test_short_messages(void **state)
 {
 	_Alignas(struct nlmsghdr) char buffer[MESSAGE];
@@ -120,7 +120,7 @@ static void test_short_messages(void **state)
 	}
 }
 
-/* In a small world, so that prefixes, addresses and questions meet. */
+/* Of few addresses, so that many searches find something. */
 static struct addr6 random_addr(void)
 {
 	return rand() % 2 ? addr6_from_ipv4(htonl(0xc0000200u | (unsigned)rand() % 64))
@@ -171,7 +171,7 @@ static void test_search_is_walk(void **state)
 	}
 }
 
-/* Whatever the order in which the kernel tells them. */
+/* In any order of the kernel's messages. */
 static void test_equal(void **state)
 {
 	static const char *const texts[] = {"192.0.2.1", "192.0.2.2", "198.51.100.7"};

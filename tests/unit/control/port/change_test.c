@@ -84,7 +84,7 @@ static int open_set(void **state)
 
 static int close_set(void **state)
 {
-	struct alarms *alarms = set.alarms; /* the set forgets them */
+	struct alarms *alarms = set.alarms; /* ports_close() clears the pointer */
 
 	port_life_destroy(life);
 	ports_close(&set);
@@ -95,7 +95,10 @@ static int close_set(void **state)
 	return 0;
 }
 
-/* "ab.d": who is in which slot, the names being one letter each; and whether the workers have it. */
+/*
+ * "ab.d": the ports by slot, whose names have one letter. Checks also that the workers have the
+ * same.
+ */
 static const char *slots(void)
 {
 	static char text[PORTS_MAX + 1];
@@ -116,7 +119,7 @@ static const char *slots(void)
 
 static char last_error[512];
 
-/* The whole way. */
+/* Does all steps of a change. */
 static int apply(struct config *config, struct network *net)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
@@ -132,7 +135,7 @@ static int apply(struct config *config, struct network *net)
 	return ret;
 }
 
-/* One change after the other; the set goes on from each. */
+/* Changes one after the other, to the same set. */
 static void slots_are_kept(void **state)
 {
 	static const struct {
@@ -158,7 +161,7 @@ static void slots_are_kept(void **state)
 		net = network_create(&config->network, NULL);
 		if (apply(config, net) != 0)
 			fail_msg("%s: %s", steps[i].why, last_error);
-		config_destroy(before); /* nobody refers to it: ASan would tell */
+		config_destroy(before); /* no pointer to it is left; ASan would find its use */
 		network_destroy(net_before);
 		before = config;
 		net_before = net;
@@ -171,7 +174,7 @@ static void slots_are_kept(void **state)
 	network_destroy(net_before);
 }
 
-/* Takes the next configuration of the test; the one before is forgotten by then. */
+/* Applies the next configuration of the test, and destroys the previous one. */
 static void go_on_with(const char *text, struct config **config, struct network **net)
 {
 	struct config *next = parse(text);
@@ -185,7 +188,7 @@ static void go_on_with(const char *text, struct config **config, struct network 
 	*net = next_net;
 }
 
-/* The alarms of a port end with it, but not those of another one that has its name now. */
+/* The alarms of a removed port end, but not those of another port that has its name now. */
 static void alarms_end_with_their_port(void **state)
 {
 	struct config *config = NULL;
@@ -200,7 +203,8 @@ static void alarms_end_with_their_port(void **state)
 
 	go_on_with(FILE_WITH(A B), &config, &net);
 	go_on_with(FILE_WITH(A B_MISSING), &config, &net);
-	assert_int_equal(alarms_count(set.alarms), 1); /* the new b waits for its interface */
+	/* the new b has an alarm: its interface is missing */
+	assert_int_equal(alarms_count(set.alarms), 1);
 	go_on_with(FILE_WITH(A MISSING), &config, &net);
 	go_on_with(FILE_WITH(A B_MISSING), &config, &net);
 	assert_int_equal(alarms_count(set.alarms), 1);
@@ -213,7 +217,7 @@ static void alarms_end_with_their_port(void **state)
 	network_destroy(net);
 }
 
-/* One that waits is replaced by one that waits, too: one alarm, which goes on. */
+/* A port whose interface is missing is replaced by another such port: one alarm, which goes on. */
 static void the_one_who_waits_is_named(void **state)
 {
 	static const char other[] = FILE_WITH(A "- {name: b, driver: af_packet, "

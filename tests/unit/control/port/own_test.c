@@ -118,7 +118,7 @@ static void test_start(void **state)
 	}
 }
 
-/* A change takes some of ours away: their alarms go with them, and only theirs. */
+/* A change removes some of our addresses: their alarms end, and no others. */
 static void test_change(void **state)
 {
 	static const char *const texts[] = {"203.0.113.10", "2001:db8:b::9", "203.0.113.20", NULL};
@@ -143,7 +143,7 @@ static void test_change(void **state)
 	assert_int_equal(alarms_count(alarms), 1);
 	assert_true(alarm_stands(alarms, ALARM_ADDRESS_IN_KERNEL, "203.0.113.10"));
 
-	/* what stood already does not hinder a change; what comes does */
+	/* an alarm that stands does not prevent a change; a new conflict does */
 	assert_int_equal(own_check(&own, "file", before, net, &errs), 0);
 	assert_int_equal(own_check(&own, "file", net, before, &errs), -EADDRINUSE);
 	assert_int_equal(errs.n, 2);

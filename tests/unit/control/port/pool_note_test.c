@@ -44,7 +44,7 @@ static void test_what_is_forgotten_comes_back(void **state)
 		const struct row *row = &rows[i];
 		struct pool_note note;
 
-		/* the thread has some in its cache from before */
+		/* the thread's cache has some buffers from before */
 		rte_pktmbuf_free(rte_pktmbuf_alloc(pool));
 		pool_note_begin(&note, pool, 1);
 		if (row->takes > 0)

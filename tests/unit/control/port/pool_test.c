@@ -35,7 +35,7 @@ static struct config make_config(const struct row *row)
 	return (struct config){.ports = ports, .n_ports = 2, .workers = row->workers};
 }
 
-/* As DPDK's AF_XDP driver counts it (drivers/net/af_xdp of 22.11: from the first page on). */
+/* As DPDK's AF_XDP driver computes it (drivers/net/af_xdp of 22.11: from the first page on). */
 static bool driver_registers(const struct rte_mempool *pool, const char *begin, const char *end)
 {
 	const char *memory = STAILQ_FIRST(&pool->mem_list)->addr;
@@ -80,7 +80,7 @@ static void test_kernel_knows_every_buffer(void **state)
 	}
 }
 
-/* What the start asks the machine for is what the pool takes. */
+/* The pool takes as much memory as was checked at the start. */
 static void test_bytes_are_those_it_takes(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -1,6 +1,6 @@
 /*
- * Writes to the maps of the kernel's programs: exactly the difference, by batches or, if the kernel
- * has none, one by one.
+ * Writes to the maps of the BPF programs: exactly the difference, in batches or, if the kernel has
+ * none, one by one.
  *
  * The maps are arrays here; bpf_map_*() of libbpf are wrapped.
  */
@@ -46,7 +46,7 @@ static int write_one(int fd, const void *key, const void *value)
 	if (fail_after >= 0 && fail_after-- == 0)
 		return -ENOMEM;
 	writes++;
-	if (writes < ROWS / 4) /* the large test writes each once */
+	if (writes < ROWS / 4) /* the large test writes each entry once */
 		flags = find(fd, key);
 	if (flags == NULL) {
 		memcpy(fake[fd].keys[fake[fd].n], key, key_lens[fd]);
@@ -185,7 +185,7 @@ static void test_difference(void **state)
 	check_difference(false);
 }
 
-/* Of many addresses one changes: one call. All of them at the start: a call for many. */
+/* One change among many addresses is one call. At the start one call writes many addresses. */
 static void test_work_is_the_events(void **state)
 {
 	struct steer_addr *before = calloc(MANY, sizeof(*before)),
@@ -207,7 +207,7 @@ static void test_work_is_the_events(void **state)
 	free(now);
 }
 
-/* The kernel refuses half-way: said, and the same call again mends it. */
+/* The kernel refuses a write: the error is returned, and the same call succeeds later. */
 static void test_again(void **state)
 {
 	struct steer_addr addrs[] = {four(1, STEER_EGRESS), four(2, STEER_EGRESS),

@@ -1,5 +1,5 @@
 /*
- * The alarms about what ports count, second by second. Counters and the clock are made up.
+ * The alarms about counters of ports, second by second, with fake counters and a fake clock.
  */
 #include "base/types.h"
 #include "control/alarm.h"
@@ -125,12 +125,15 @@ static void another_port_in_the_slot(void **state)
 	stats.lost[PORT_LOSS_TX_FAILED] = 1000;
 	pass_seconds(1);
 	alarm_clear(set.alarms, ALARM_PORT_LOSSES, "wan");
-	stats.lost[PORT_LOSS_TX_FAILED] = 2; /* it has lost some already */
+	stats.lost[PORT_LOSS_TX_FAILED] = 2; /* the new port has lost some already */
 	pass_seconds(1);
 	assert_true(alarm_stands(set.alarms, ALARM_PORT_LOSSES, "wan"));
 }
 
-/* A slot is empty for a while: what the next port has lost is news, be it as much as before. */
+/*
+ * A slot is empty for a while. The losses of the next port raise the alarm, even if their number is
+ * the same.
+ */
 static void empty_for_a_while(void **state)
 {
 	stats.lost[PORT_LOSS_TX_FAILED] = 10;
