@@ -84,7 +84,7 @@ static inline uint64_t checksum_delta(const void *old, const void *new, size_t l
 	return checksum_add(sum, new, len);
 }
 
-/* The checksum field after @delta. */
+/* The new value of the checksum field @checksum after a change of the sum by @delta. */
 static inline uint16_t checksum_apply(uint16_t checksum, uint64_t delta)
 {
 	return (uint16_t)~checksum_fold((uint16_t)~checksum + delta);

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-	LINE_SIZE = 1024, /* a longer line is cut */
+	LINE_SIZE = 1024, /* a longer line is truncated */
 	RING_SIZE = 128 * 1024,
 	CHUNK_SIZE = 4096, /* at least a line */
 };

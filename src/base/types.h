@@ -23,7 +23,9 @@ static inline int prefix4_contains(const struct prefix4 *p, be32_t addr)
 	return ((ntohl(addr) ^ ntohl(p->addr)) & prefix4_mask(p->len)) == 0;
 }
 
-/* For the body of a stage's loop that others call, too: the loop must have it inline. */
+/*
+ * For a function in a stage's loop that has other callers, too: forces the compiler to inline it.
+ */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,7 +1,7 @@
 /*
- * Headers as they stand on the wire, and reading them at any alignment.
+ * Offsets of header fields, and functions that read and write them at any alignment.
  *
- * Offsets, not structs: what comes from outside has no alignment and no type until it was checked.
+ * Offsets, not structs: input has no alignment, and no type until it was checked.
  */
 #pragma once
 

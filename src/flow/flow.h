@@ -114,7 +114,7 @@ struct flow {
 	be16_t nat_port;
 	uint16_t far; /* realm the return comes from */
 	uint16_t onramp; /* nexthop of the return: the tunnel of the site */
-	uint16_t offramp; /* nexthop of the forward: a neighbour, a tunnel or the hairpin */
+	uint16_t offramp; /* nexthop of forward packets: a neighbour, a tunnel or the hairpin */
 	uint32_t seen_s; /* worker clock; written at most once a second */
 	uint32_t packets[2]; /* low 32 bits, by enum flow_dir */
 	uint64_t bytes[2]; /* low 56 bits; bits 56-63: packets bits 32-39 */

@@ -74,7 +74,7 @@ bool partial_finish(uint8_t *ip, size_t len)
 	/* the field holds the sum of the pseudo-header, so this sum includes it */
 	sum = checksum_apply_nonzero(UINT16_MAX, checksum_add(0, t.l4, t.len));
 	if (memcmp(field, &sum, sizeof(sum)) == 0)
-		return false; /* finished; equal by chance */
+		return false; /* complete; equal by chance */
 	memcpy(field, &sum, sizeof(sum));
 	return true;
 }

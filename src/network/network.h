@@ -284,7 +284,7 @@ bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
 bool network_is_end(const struct network *net, const struct addr6 *addr);
 
 /*
- * Is IPv6 of sites forwarded: with an egress address, or from global prefixes?
+ * Does the network forward IPv6 of sites, by an egress address or from global prefixes? See
  * spec_forwards_ipv6().
  */
 bool network_forwards_ipv6(const struct network *net);

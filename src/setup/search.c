@@ -35,7 +35,7 @@ enum rank {
 	RANK_CLOSED, /* of another site's connection, closed for long enough */
 	RANK_RESERVE,
 	RANK_FALLOW, /* left unused, so that it has rested at the next start */
-	RANK_OWN, /* it rests, from the same site */
+	RANK_OWN, /* it rests; its last flow was of the same site */
 	RANK_FREE,
 };
 

@@ -24,11 +24,10 @@ def split(answer):
 
 def unanswered(host, n, *options):
     """
-    Pings @n times, 50 a second. Which were not answered, by number, and what was wrong in answers.
+    Pings @n times, 50 a second. Returns the numbers of unanswered pings, and the errors in answers.
 
-    Left alone, ping waits for its last answers no longer than for two of the round trips that it saw:
-    on a busy machine that is less than a worker may have to wait for its core. With a deadline it
-    waits, and sends more meanwhile.
+    Without a deadline, ping waits for its last answers for two round trips: on a busy machine a worker
+    may have to wait longer for its core. With a deadline it waits, and sends more pings meanwhile.
     """
     out = host.run("ping", "-n", "-c", n, "-i", "0.02", "-w", 5, *options, check=False).stdout
     answered = {int(number) for number in re.findall(r"bytes from .* icmp_seq=(\d+)", out)}

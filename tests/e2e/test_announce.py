@@ -244,7 +244,7 @@ def test_many_addresses_are_paced(bed):
             frame = cable.socket.recv(65535)
         except TimeoutError:
             continue
-        sender, target = frame[28:32], frame[38:42]  # of ARP, by hand: they come faster than scapy reads
+        sender, target = frame[28:32], frame[38:42]  # parsed by hand: frames come faster than scapy parses
         address = socket.inet_ntoa(sender) if frame[12:14] == b"\x08\x06" and sender == target else None
         if address in seen:
             first += [time.monotonic()] if seen[address] == 0 else []

@@ -219,7 +219,7 @@ LOSSES = [
 
 @pytest.mark.parametrize("old,new,reason,why", LOSSES, ids=[c[3] for c in LOSSES])
 def test_flows_end(bed, gateway, old, new, reason, why):
-    """What a flow needs is gone: it ends under its reason, and a new one is fine if one may be."""
+    """If a flow needs something that is removed, it ends under its reason. A new flow works if it is allowed."""
     talk, before = Talk(bed.berlin), ended(gateway)
     flows = len(gateway.flows())
     apply(gateway, configuration(bed.topology, gateway.socket).replace(old, new))

@@ -154,7 +154,7 @@ static void check_egress(struct checker *checker, const struct entries *e)
 	}
 }
 
-/* A site's own network may contain our address in it. */
+/* The gateway's address in a tunnel may be in a global prefix of that site, but of no other. */
 static void check_tunnels(struct checker *checker, const struct entries *e)
 {
 	const struct network_spec *spec = &checker->config->network;

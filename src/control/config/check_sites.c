@@ -112,7 +112,7 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 
 enum { KEEPALIVE_RETRIES = 3 };
 
-/* The kernel sends them, so it must have the tunnel's end as its address. */
+/* The kernel sends keepalives, so one of its addresses must be the tunnel's local end. */
 static void check_keepalive(struct checker *checker, struct spec_tunnel *tunnel,
 			    const struct tree_node *item)
 {

@@ -49,7 +49,7 @@ static bool has_mappings(const struct config *config)
 	return false;
 }
 
-/* Of all workers: setup/mapping.c. Ordinary memory. */
+/* Memory of the mappings (setup/mapping.c) of all workers. It never is in huge pages. */
 static uint64_t bytes_of_mappings(const struct config *config)
 {
 	uint32_t each = (config->flows_capacity - 1) / config->workers + 1;

@@ -17,7 +17,7 @@
 
 enum { SIZE = 64, PORTS = 3 * SIZE, CAPACITY = 4096, UDP = 17, TCP = 6 };
 
-/* Which of the 192 ports: 0 to 191; -1: not ours. */
+/* The index of a port, 0 to 191; -1: it is not ours. */
 static int port_number(const struct flow *f)
 {
 	uint32_t addr = ntohl(f->nat_src), port = ntohs(f->nat_port);
@@ -29,7 +29,7 @@ static int port_number(const struct flow *f)
 	return -1;
 }
 
-/* Both steps for host @host and source port @sport towards SERVER. */
+/* Runs both steps for host @host and source port @sport towards SERVER. */
 static enum drop take(struct stage_bench *b, struct setup *s, uint32_t host, uint32_t sport,
 		      uint16_t dport, uint8_t proto)
 {
@@ -52,7 +52,10 @@ static enum drop take(struct stage_bench *b, struct setup *s, uint32_t host, uin
 	return drop == DROP_NONE ? choice_take(s) : drop;
 }
 
-/* Opens flows towards one destination until there is no port; marks the ports. How many. */
+/*
+ * Opens flows towards one destination until no port is left. Marks the ports, and returns their
+ * number.
+ */
 static uint32_t take_all(struct stage_bench *b, uint16_t dport, uint8_t proto, uint8_t *used)
 {
 	for (uint32_t n = 0;; n++) {
@@ -126,7 +129,7 @@ static void test_what_ends_comes_back(void **state)
 		uint32_t record = dice_roll(&dice, PORTS);
 		struct flow ended = end_flow(b, record);
 
-		/* At once, though nobody searches again in this second. */
+		/* A freed port is found at once, although there is no new search in this second. */
 		assert_int_equal(take(b, &s, 0, 20000 + i, 53, UDP), DROP_NONE);
 		assert_int_equal(s.flow.nat_port, ended.nat_port);
 		assert_int_equal(s.flow.nat_src, ended.nat_src);
@@ -156,7 +159,9 @@ static void test_undo(void **state)
 	bench_destroy(b);
 }
 
-/* All ports of worker @index are its own; adds them to @used. How many. */
+/*
+ * Checks that all ports of worker @index are its own, and adds them to @used. Returns their number.
+ */
 static uint32_t take_part(uint16_t index, uint16_t count, uint8_t *used)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, index, count);
@@ -172,7 +177,10 @@ static uint32_t take_part(uint16_t index, uint16_t count, uint8_t *used)
 	return n;
 }
 
-/* Several workers: together all ports, none twice, and each knows whose a return is. */
+/*
+ * Several workers together have all ports, none twice, and each knows the worker of a return
+ * packet.
+ */
 static void test_workers_share_out(void **state)
 {
 	for (uint16_t count = 1; count <= 7; count++) {
@@ -187,10 +195,13 @@ static void test_workers_share_out(void **state)
 	}
 }
 
-/* RFC 6056: where the search starts says nothing; each port of the slice as often as the others. */
+/*
+ * RFC 6056: the start of a search cannot be predicted, and each port of the slice is used equally
+ * often.
+ */
 static void test_spread(void **state)
 {
-	/* each 16th port is kept until the others are used up */
+	/* each 16th port is reserved until the others are used up */
 	enum { ROUNDS = 20000, MEAN = ROUNDS / (SIZE / 16 * 15), SIGMA = 18 };
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
 	unsigned often[PORTS] = {0}, addresses[2] = {0}, ascending = 0;
@@ -215,7 +226,7 @@ static void test_spread(void **state)
 	}
 	assert_in_range(ascending, MEAN - 6 * SIGMA, MEAN + 6 * SIGMA);
 
-	b->net->pools[0].n_addresses = 2; /* hosts share the addresses out among them */
+	b->net->pools[0].n_addresses = 2; /* hosts are spread over the addresses */
 	for (uint32_t i = 0; i < 1000; i++) {
 		struct setup s;
 
@@ -226,7 +237,7 @@ static void test_spread(void **state)
 	bench_destroy(b);
 }
 
-/* RFC 4787 REQ-2: one host, one address, as long as that has ports. */
+/* RFC 4787 REQ-2: a host has one address as long as that has ports. */
 static void test_a_host_keeps_its_address(void **state)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
@@ -245,7 +256,7 @@ static void test_a_host_keeps_its_address(void **state)
 	bench_destroy(b);
 }
 
-/* A host whose own address is used up goes on under the next, until the pool has no port left. */
+/* A host whose own address is exhausted gets the next one, until the pool has no port left. */
 static void test_falls_over_to_the_next_address(void **state)
 {
 	enum { WIDE = 2048 };
@@ -255,7 +266,7 @@ static void test_falls_over_to_the_next_address(void **state)
 
 	for (uint32_t tries = 0; tries < 3 * WIDE + 20; tries++) {
 		if (take(b, &s, 7, 1000 + n, 53, UDP) != DROP_NONE)
-			continue; /* a search is bounded: the next packet goes on with it */
+			continue; /* a search is bounded: the next packet continues it */
 		under[ntohl(s.flow.nat_src) == EGRESS_2]++;
 		assert_int_not_equal(flow_table_insert(b->ctx.flows, &s.flow), FLOW_NO_RECORD);
 		n++;
@@ -263,13 +274,13 @@ static void test_falls_over_to_the_next_address(void **state)
 	assert_int_equal(n, 3 * WIDE);
 	assert_int_equal(under[0], WIDE);
 	assert_int_equal(under[1], 2 * WIDE);
-	/* Spent is that destination for the rest of the second, and nothing else. */
+	/* Only that destination is exhausted, until the end of the second. */
 	assert_int_equal(take(b, &s, 8, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
 	assert_int_equal(take(b, &s, 7, 1, 54, UDP), DROP_NONE);
 	bench_destroy(b);
 }
 
-/* A site with many flows leaves every 16th port; one with few finds those at once. */
+/* A site with many flows does not use every 16th port; a site with few flows finds them at once. */
 static void test_a_reserve_for_others(void **state)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
@@ -280,12 +291,15 @@ static void test_a_reserve_for_others(void **state)
 	assert_int_equal(take_all(b, 53, UDP, used), PORTS / 16 * 15);
 	for (uint32_t port = 0; port < PORTS; port++)
 		assert_int_equal(used[port], port % 16 != 15);
-	*flows = 0; /* as if it were another one; that there was nothing left is not for it */
+	*flows = 0; /* as if it were another site, which may use reserved ports */
 	assert_int_equal(take_all(b, 53, UDP, used), PORTS / 16);
 	bench_destroy(b);
 }
 
-/* Every port is held by a flow whose time is over: the first look takes one, and ends it well. */
+/*
+ * All ports are held by expired flows. The first probe takes one of them and ends its flow
+ * properly.
+ */
 static void test_what_is_over_makes_room(void **state)
 {
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
@@ -297,7 +311,7 @@ static void test_what_is_over_makes_room(void **state)
 	use->counters.flows = b->ctx.flows_taken = PORTS;
 	assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED);
 	b->ctx.now_s += STAGE_TIMEOUT;
-	assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED); /* not yet */
+	assert_int_equal(take(b, &s, 0, 1, 53, UDP), DROP_EGRESS_EXHAUSTED); /* no port yet */
 	b->ctx.now_s++;
 	for (uint32_t i = 1; i <= PORTS; i++) {
 		assert_int_equal(take(b, &s, i % 5, 9000 + i, 53, UDP), DROP_NONE);
