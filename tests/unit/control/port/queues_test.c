@@ -18,7 +18,7 @@
 
 static const char yaml[] =
 	"workers: %u\n"
-	"flows: {capacity: 1024}\nports:\n"
+	"flows: {capacity: 1024}\nspare-ports: 0\nports:\n"
 	"- {name: a, driver: memory, next-hop-mac: '02:00:00:00:00:09'}\n"
 	"- {name: b, driver: pcap, tx-file: /dev/null, next-hop-mac: '02:00:00:00:00:09'}\n"
 	"sites:\n- name: berlin\n  tunnels:\n"
@@ -33,7 +33,7 @@ static const struct row {
 } rows[] = {
 	{"one worker", 1, 1, 1, ""},
 	{"a queue for each", 4, 4, 1, ""},
-	{"more workers than the driver has queues", 20, 16, 1, "20 workers, 16 queues: "},
+	{"more workers than the driver has queues", 17, 16, 1, "17 workers, 16 queues: "},
 };
 
 static struct config *make_config(unsigned workers)
@@ -120,7 +120,7 @@ int main(void)
 		cmocka_unit_test(test_buffers_for_every_queue),
 	};
 	struct err_list errs = ERR_LIST_EMPTY;
-	struct config *config = make_config(20);
+	struct config *config = make_config(17);
 	int ret = port_eal_init(config, &errs);
 
 	err_print(&errs, stderr);
