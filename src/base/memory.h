@@ -34,7 +34,7 @@ void *memory_reserve(size_t size);
  */
 void memory_settle(void *mem, size_t size, size_t used);
 
-/* Zeroed, on cache lines of its own; a large table is on transparent huge pages. NULL: none left. */
+/* Zeroed, on cache lines of its own; a large table has transparent huge pages. NULL: none left. */
 void *memory_rows(size_t size);
 void memory_rows_free(void *mem, size_t size); /* NULL is fine */
 

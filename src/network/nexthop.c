@@ -1,10 +1,12 @@
 /*
  * The table of nexthops: see nexthop.h.
  *
- * The table has room for every id, so no index needs a check; pages without an id in use are never
- * touched, unless there are so many ids that a huge page serves them better. Substitutes are resolved here. A tunnel that is down or removed gets the content of the
- * first nexthop along its chain of substitutes that works. If none works, it gets the content of
- * the first that exists, which may be itself. A chain that is a loop leads to nothing.
+ * The table has room for every id, so no index needs a check. Pages without an id in use are never
+ * touched, unless there are so many ids that a huge page serves them better.
+ *
+ * Substitutes are resolved here. A tunnel that is down or removed gets the content of the first
+ * nexthop along its chain of substitutes that works. If none works, it gets the content of the
+ * first that exists, which may be itself. A chain that is a loop leads to nothing.
  */
 #include "network/nexthop.h"
 

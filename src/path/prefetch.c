@@ -1,4 +1,7 @@
-/* Prefetch: see prefetch.h. */
+/*
+ * Prefetch: see prefetch.h. A guess may be wrong: then a line is fetched for nothing, and the stage
+ * finds the right one by itself.
+ */
 #include "path/prefetch.h"
 
 #include "base/wire.h"
@@ -6,8 +9,8 @@
 #include "tunnel/kinds.h"
 
 /*
- * Where the search for the packet's tunnel begins; NULL: not known. The few packets with other outer
- * headers than ours, or over IPv6, are found without.
+ * Where the search for the packet's tunnel begins; NULL: not known. The few packets with other
+ * outer headers than ours, or over IPv6, are found without.
  */
 static const struct tunnel_slot *place_of(const struct context *ctx, const struct packet *p)
 {
@@ -50,8 +53,8 @@ unsigned prefetch_onramps(struct context *ctx, const struct burst *b)
 }
 
 /*
- * A tunnel's id is that of its nexthop. If a substitute is in use, its rows are not prefetched: they
- * are those of few tunnels.
+ * A tunnel's id is that of its nexthop. If a substitute is in use, its rows are not prefetched:
+ * they are those of few tunnels.
  */
 unsigned prefetch_returns(struct context *ctx, const struct burst *b, enum stage stage,
 			  const struct flow_table *flows)

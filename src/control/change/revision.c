@@ -38,7 +38,7 @@ const char *revision_state_name(enum revision_state state)
 	return state_names[state];
 }
 
-enum { AT_ONCE = 8 }; /* bytes that are summed in one step; byte by byte a large file takes milliseconds */
+enum { AT_ONCE = 8 }; /* bytes in one step; one by one, a large file takes milliseconds */
 
 /* Uses the bit-reversed polynomial, as usual; tables[k]: of a byte with k bytes after it. */
 static void make_tables(uint64_t tables[static AT_ONCE][256])
