@@ -142,12 +142,20 @@ class Core:
                              f"{found['refused']} packets were refused")
 
     def workers(self, results):
-        self.say("workers_2, handover")
+        self.say("workers_2, workers_2_daemon, workers_2_rss, workers_2_onequeue, handover")
         runs = self.run("workers", repeat=1 if self.quick else 5)
-        two = [f["two"] for f in runs]
-        results.set("workers_2", flows=1000000, value=median(two), spread=spread(two), workers=2,
-                    peer="one worker", peer_value=median(f["one"] for f in runs))
-        cost = [f["handover_ns"] for f in runs]
-        results.set("handover", flows=1000000, value=median(cost),
+        one = median(f["one"] for f in runs)
+        for name, field, workers in (("workers_2", "two", 2), ("workers_2_daemon", "daemon", 2),
+                                     ("workers_2_rss", "rss", 2),
+                                     ("workers_2_onequeue", "onequeue", 1)):
+            rates = [f[field] for f in runs]
+            results.set(name, flows=1000000, value=median(rates), spread=spread(rates),
+                        workers=workers, peer="one worker", peer_value=one)
+        first = 100 * median(f["daemon_first"] for f in runs)
+        results.rows["workers_2_daemon"].note = f"{first:.0f} % of the packets arrive at worker 0"
+        handed = [100 * median(f[field] for f in runs) for field in ("daemon_handed", "rss_handed")]
+        results.set("handover", flows=1000000, value=handed[0],
+                    note=f"{handed[1]:.1f} % in workers_2_rss")
+        results.set("handover_cost", flows=1000000, value=median(f["handover_ns"] for f in runs),
                     note=f"{median(f['wrong'] for f in runs):.2f} Mpps if all packets arrive at "
                          "the wrong one of two workers")

@@ -211,7 +211,7 @@ static struct worker_port describe_port(const struct rig *rig, unsigned i, unsig
 	return (struct worker_port){
 		.ethdev = rig->ports[i].ethdevs[worker],
 		.mtu = 1500,
-		.n_queues = (uint16_t)rig->n_workers,
+		.n_queues = (uint16_t)rig->n_queues,
 		.mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)},
 		.answer_arp_for_tunnels = true,
 	};
@@ -346,32 +346,43 @@ static struct rig *begin(const char *yaml, unsigned workers, const struct shape 
 
 	if (rig == NULL)
 		rig_fail("no memory");
-	rig->n_workers = workers;
+	rig->n_workers = rig->n_queues = workers;
 	rig->shape = *shape;
 	read_config(rig, yaml);
 	return rig;
 }
 
-static struct rig *create(const char *yaml, unsigned workers, const struct shape *shape)
+static struct rig *create(const char *yaml, unsigned workers, unsigned queues,
+			  const struct shape *shape)
 {
 	static unsigned serial;
 	struct rig *rig = begin(yaml, workers, shape);
 
+	rig->n_queues = queues;
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		open_port(rig, i, serial);
 	serial++;
 	return finish(rig);
 }
 
+struct rig *rig_create_queues(uint32_t capacity, unsigned workers, unsigned queues)
+{
+	char *yaml = rig_yaml(capacity, &usual, &shape_usual);
+	struct rig *rig = create(yaml, workers, queues, &shape_usual);
+
+	free(yaml);
+	return rig;
+}
+
 struct rig *rig_create_yaml(const char *yaml, unsigned workers)
 {
-	return create(yaml, workers, &shape_usual);
+	return create(yaml, workers, workers, &shape_usual);
 }
 
 struct rig *rig_create_shape(uint32_t capacity, const struct shape *shape)
 {
 	char *yaml = rig_yaml(capacity, &usual, shape);
-	struct rig *rig = create(yaml, 1, shape);
+	struct rig *rig = create(yaml, 1, 1, shape);
 
 	free(yaml);
 	return rig;

@@ -48,7 +48,8 @@ struct rig {
 	struct nexthops *nexthops;
 	struct snapshot snapshots[RIG_WORKERS_MAX]; /* each worker has devices of its own */
 	struct rig_port ports[RIG_PORTS];
-	unsigned n_workers; /* each port has a queue for each */
+	unsigned n_workers;
+	unsigned n_queues; /* of each port: one for each worker, or fewer */
 	struct handover *handover;
 	struct worker *workers[RIG_WORKERS_MAX];
 	uint64_t create_ns; /* all worker_create() */
@@ -78,6 +79,9 @@ char *rig_yaml(uint32_t capacity, const struct rig_egress *egress, const struct 
 
 /* @workers workers with room for @capacity flows each; same secret in each run. */
 struct rig *rig_create(uint32_t capacity, unsigned workers);
+
+/* The same with another number of queues of each port than of workers. */
+struct rig *rig_create_queues(uint32_t capacity, unsigned workers, unsigned queues);
 
 /* The same with another pool than the usual one. */
 struct rig *rig_create_egress(uint32_t capacity, unsigned workers, const struct rig_egress *egress);

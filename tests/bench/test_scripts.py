@@ -81,10 +81,10 @@ class ResultsTest(unittest.TestCase):
     def test_clocks(self):
         """A packet of two workers takes the clocks of both; what is no packet has none."""
         found = self.rows(forward_1m={"value": 20}, workers_2={"value": 40, "workers": 2},
-                          handover={"value": 10}, churn={"value": 5},
+                          handover_cost={"value": 10}, churn={"value": 5},
                           record_limit={"value": 120})
         self.assertEqual({name: results.clocks(found, name) for name in found.rows},
-                         {"forward_1m": 100, "workers_2": 100, "handover": 20, "churn": None,
+                         {"forward_1m": 100, "workers_2": 100, "handover_cost": 20, "churn": None,
                           "record_limit": 120})
         self.assertIsNone(results.clocks(found, "forward_1k"))
 
