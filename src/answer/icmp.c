@@ -1,5 +1,5 @@
 /*
- * Answer: the gateway replies by ICMP, in the packet's own buffer, towards the packet's sender.
+ * ICMP: the gateway's replies over IPv4, made in the packet's own buffer.
  *
  *   echo                             RFC 792: a reply made of the request
  *   time exceeded, unreachable,      RFC 792 and 1191: our IP header and eight bytes, then the
@@ -9,14 +9,9 @@
  * An error embeds as much as fits 576 bytes (RFC 1812 section 4.3.2.3) and comes from the tunnel's
  * address, or, towards the Internet, from the egress address that the packet was sent to. No error
  * is sent about an ICMP error, nor where RFC 1812 section 4.3.2.7 forbids it.
- *
- * Errors are rate limited (errors.h); setup has taken the token for an error that reports a
- * refusal. A packet that gets no answer is dropped under the reason that the error would have
- * reported.
  */
-#include "answer/stages.h"
+#include "answer/icmp.h"
 
-#include "answer/errors.h"
 #include "answer/reset.h"
 #include "base/addr4.h"
 #include "base/checksum.h"
@@ -29,10 +24,10 @@ enum {
 	ERROR_HEADERS = IPV4_LEN + ICMP_LEN,
 };
 
-/* The MTU of the nexthop that the packet was going to (RFC 1191 section 4). */
-static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
+uint16_t icmp_fitting_mtu(const struct context *ctx, struct flow_table *flows,
+			  const struct packet *p)
 {
-	const struct flow *f = flow_table_at(ctx->flows, p->probe.record);
+	const struct flow *f = flow_table_at(flows, p->probe.record);
 
 	if (p->probe.dir == FLOW_RETURN)
 		return ctx->nexthops->at[f->onramp].mtu;
@@ -87,29 +82,34 @@ static void write_header(uint8_t *ip, uint8_t proto, be32_t src, be32_t dst, siz
 /*
  * Moves the embedded packet towards the end of the buffer, as far as the new headers need more than
  * receive left in front, since encapsulation needs the headroom. The move stays inside the buffer:
- * an embedded packet has at most 548 bytes.
+ * the error is shorter than a packet that is moved.
  */
-static void make_error(const struct context *ctx, struct packet *p, struct icmp_kind kind)
+size_t icmp_embed(struct packet *p, size_t max, size_t headers)
 {
-	be32_t to = p->probe.key.src, from = our_address(ctx, p);
-	size_t embedded = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
-	uint16_t mtu = p->answer == ANSWER_TOO_BIG ? fitting_mtu(ctx, p) : 0;
-	uint8_t *ip, *icmp;
+	size_t embedded = p->len < max - headers ? p->len : max - headers;
 
 	if (p->len >= ROOMY) { /* the packet may fill its buffer: see in/assembly.c */
-		memmove(p->data + ROOMY - ERROR_MAX, p->data, embedded);
-		p->data += ROOMY - ERROR_MAX;
+		memmove(p->data + ROOMY - max, p->data, embedded);
+		p->data += ROOMY - max;
 	}
-	ip = p->data - ERROR_HEADERS;
-	icmp = ip + IPV4_LEN;
+	p->data -= headers;
+	p->len = (uint16_t)(headers + embedded);
+	return embedded;
+}
+
+static void make_error(const struct context *ctx, struct packet *p)
+{
+	const struct icmp_kind *kind = &answer_infos[p->answer].icmp;
+	uint16_t mtu = p->answer == ANSWER_TOO_BIG ? icmp_fitting_mtu(ctx, ctx->flows, p) : 0;
+	size_t embedded = icmp_embed(p, ERROR_MAX, ERROR_HEADERS);
+	uint8_t *icmp = p->data + IPV4_LEN;
+
 	memset(icmp, 0, ICMP_LEN);
-	icmp[ICMP_TYPE] = kind.type;
-	icmp[ICMP_CODE] = kind.code;
+	icmp[ICMP_TYPE] = kind->type;
+	icmp[ICMP_CODE] = kind->code;
 	wire_put_be16(icmp + ICMP_NEXT_MTU, htons(mtu));
 	wire_put_be16(icmp + ICMP_CHECKSUM, checksum_make(icmp, ICMP_LEN + embedded));
-	write_header(ip, PROTO_ICMP, from, to, ERROR_HEADERS + embedded);
-	p->data = ip;
-	p->len = (uint16_t)(ERROR_HEADERS + embedded);
+	write_header(p->data, PROTO_ICMP, our_address(ctx, p), p->probe.key.src, p->len);
 }
 
 static void make_echo_reply(struct packet *p)
@@ -138,49 +138,18 @@ static void make_reset(struct packet *p)
 	write_header(reset_make(p), PROTO_TCP, from, to, IPV4_LEN + TCP_LEN);
 }
 
-/* DROP_NONE if the answer may be sent. */
-static enum drop icmp_refuse(struct context *ctx, struct packet *p)
+bool icmp_may_answer(const struct context *ctx, struct packet *p)
 {
-	enum drop drop = p->answer == ANSWER_UNREACHABLE ? (enum drop)p->refusal
-							 : answer_infos[p->answer].drop;
+	return can_be_told(p) && route_back(ctx, p);
+}
 
+void icmp_make(const struct context *ctx, struct packet *p)
+{
+	p->probe.hash = flow_table_prefetch(ctx->flows, &p->probe.key);
 	if (p->answer == ANSWER_ECHO)
-		return can_be_told(p) && route_back(ctx, p) ? DROP_NONE : drop;
-	if (can_be_told(p) && route_back(ctx, p) &&
-	    (drop == DROP_NONE || errors_may_send(ctx, p->probe.key.realm)))
-		return DROP_NONE;
-	return drop != DROP_NONE ? drop : p->refusal;
-}
-
-/*
- * An echo reply is as long as its request, and an error has up to 576 bytes: the MTU may be less.
- */
-static bool icmp_is_too_big(const struct context *ctx, const struct packet *p)
-{
-	return p->len > ctx->nexthops->at[p->nexthop].mtu;
-}
-
-void stage_answer(struct context *ctx, struct burst *b)
-{
-	for (unsigned i = 0; i < b->n[STAGE_ANSWER]; i++) {
-		struct packet *p = b->list[STAGE_ANSWER][i];
-		enum drop drop = icmp_refuse(ctx, p);
-
-		if (drop != DROP_NONE) {
-			burst_drop(b, p, drop);
-			continue;
-		}
-		ctx->counters.answers[p->answer]++;
-		p->probe.hash = flow_table_prefetch(ctx->flows, &p->probe.key);
-		if (p->answer == ANSWER_ECHO)
-			make_echo_reply(p);
-		else if (p->answer == ANSWER_RESET)
-			make_reset(p);
-		else
-			make_error(ctx, p, answer_infos[p->answer].icmp);
-		if (icmp_is_too_big(ctx, p))
-			burst_fragment(b, p, FRAGMENT_AS_IS);
-		else
-			burst_pass(b, STAGE_ENCAPSULATE, p);
-	}
+		make_echo_reply(p);
+	else if (p->answer == ANSWER_RESET)
+		make_reset(p);
+	else
+		make_error(ctx, p);
 }

@@ -1,19 +1,17 @@
 /*
- * Answer by ICMPv6 (RFC 4443): as icmp.c.
+ * ICMPv6 (RFC 4443): as icmp.c.
  *
  * An error embeds as much as fits the smallest MTU that IPv6 knows, 1,280 bytes (section 2.4 c).
  * Towards a site it comes from the tunnel's IPv6 address; a tunnel without one sends no error.
  * Towards the Internet it comes from the egress address that the packet was sent to. If the packet
  * was sent to a host's untranslated address, the error comes from the first egress address, or from
- * the host's address if there is none. Errors are rate limited (section 2.4 f) together with those
- * of IPv4.
+ * the host's address if there is none.
  *
  * For a protocol that is not translated, the IPv4 error "protocol unreachable" becomes "parameter
  * problem: unrecognized next header" (RFC 7915 section 4.2).
  */
-#include "answer/stages.h"
+#include "answer/icmp.h"
 
-#include "answer/errors.h"
 #include "answer/reset.h"
 #include "base/icmp6.h"
 #include "base/wire.h"
@@ -22,17 +20,7 @@ enum {
 	ERROR_MAX = IPV6_LEAST_MTU,
 	ERROR_HOPS = IP_HOPS_DEFAULT,
 	ERROR_HEADERS = IPV6_LEN + ICMP_LEN,
-	ROOMY = 2048, /* a packet of this size has room for an error in its own data */
 };
-
-static uint16_t fitting_mtu(const struct context *ctx, const struct packet *p)
-{
-	const struct flow *f = flow_table_at(ctx->flows6, p->probe.record);
-
-	if (p->probe.dir == FLOW_RETURN)
-		return ctx->nexthops->at[f->onramp].mtu;
-	return ctx->nexthops->at[f->offramp].mtu;
-}
 
 /* Our address on the side that the packet came from; zero: none. */
 static struct addr6 our_address(const struct context *ctx, const struct packet *p,
@@ -96,36 +84,28 @@ static uint32_t protocol_place(const struct packet *p)
 static uint32_t word_of(const struct context *ctx, const struct packet *p)
 {
 	if (p->answer == ANSWER_TOO_BIG)
-		return fitting_mtu(ctx, p);
+		return icmp_fitting_mtu(ctx, ctx->flows6, p);
 	return p->answer == ANSWER_PROTOCOL ? protocol_place(p) : 0;
 }
 
 /*
  * New headers are written in front of the embedded packet. For a packet out of a tunnel, the outer
- * headers were there; for one from the Internet the headroom suffices (path/packet.h). In a packet
- * that may fill its buffer (in/assembly.c), the embedded packet is moved first, as in icmp.c.
+ * headers were there; for one from the Internet the headroom suffices (path/packet.h).
  */
 static void make_error(const struct context *ctx, struct packet *p, const struct addr6 *from,
 		       const struct addr6 *to)
 {
-	size_t embedded = p->len < ERROR_MAX - ERROR_HEADERS ? p->len : ERROR_MAX - ERROR_HEADERS;
+	const struct icmp_kind *kind = &answer_infos[p->answer].icmpv6;
 	uint32_t word = word_of(ctx, p);
-	uint8_t *ip, *icmp;
+	size_t embedded = icmp_embed(p, ERROR_MAX, ERROR_HEADERS);
+	uint8_t *icmp = p->data + IPV6_LEN;
 
-	if (p->len >= ROOMY) {
-		memmove(p->data + ROOMY - ERROR_MAX, p->data, embedded);
-		p->data += ROOMY - ERROR_MAX;
-	}
-	ip = p->data - ERROR_HEADERS;
-	icmp = ip + IPV6_LEN;
 	memset(icmp, 0, ICMP_LEN);
-	icmp[ICMP_TYPE] = answer_infos[p->answer].icmpv6.type;
-	icmp[ICMP_CODE] = answer_infos[p->answer].icmpv6.code;
+	icmp[ICMP_TYPE] = kind->type;
+	icmp[ICMP_CODE] = kind->code;
 	wire_put_be32(icmp + ICMP_ID, htonl(word));
-	write_header(ip, PROTO_ICMPV6, from, to, ICMP_LEN + embedded);
+	write_header(p->data, PROTO_ICMPV6, from, to, ICMP_LEN + embedded);
 	icmp6_put_checksum(from, to, icmp, ICMP_LEN + embedded);
-	p->data = ip;
-	p->len = (uint16_t)(ERROR_HEADERS + embedded);
 }
 
 /*
@@ -150,58 +130,30 @@ static void make_reset(struct packet *p, const struct flow6_key *key)
 	write_header(reset_make6(p, key), PROTO_TCP, &key->dst, &key->src, TCP_LEN);
 }
 
-/* Checks the request's checksum: a damaged request must not be returned with a valid checksum. */
-static bool is_sound(const struct packet *p, const struct flow6_key *key)
+/* A damaged request must not be returned with a valid checksum. */
+bool icmp6_is_sound(const struct packet *p, const struct flow6_key *key)
 {
 	return icmp6_checksum_ok(&key->src, &key->dst, p->data + p->l4, (size_t)p->len - p->l4);
 }
 
-/* DROP_NONE if the answer was made. */
-static enum drop icmp6_answer(struct context *ctx, struct packet *p, const struct flow6_key *key)
+bool icmp6_may_answer(const struct context *ctx, struct packet *p, const struct flow6_key *key)
 {
-	bool is_reset = p->answer == ANSWER_RESET;
-	struct addr6 from = is_reset ? key->dst : our_address(ctx, p, key);
-	bool is_error = p->answer != ANSWER_ECHO;
-	bool is_refusal = answer_infos[p->answer].drop == DROP_NONE; /* setup took its token */
+	struct addr6 from = our_address(ctx, p, key);
 
-	if (addr6_is_zero(&from) || !can_be_told(p, key) || !route_back(ctx, p, key) ||
-	    (is_error && !is_refusal && !errors_may_send(ctx, p->probe.key.realm)))
-		return is_refusal || p->answer == ANSWER_UNREACHABLE ? p->refusal
-								     : answer_infos[p->answer].drop;
-	if (!is_error && !is_sound(p, key))
-		return DROP_ICMP_CHECKSUM;
-	ctx->counters.answers[p->answer]++;
+	if (p->answer != ANSWER_RESET && addr6_is_zero(&from))
+		return false;
+	return can_be_told(p, key) && route_back(ctx, p, key);
+}
+
+void icmp6_make(const struct context *ctx, struct packet *p, const struct flow6_key *key)
+{
+	struct addr6 from = our_address(ctx, p, key);
+
 	p->probe.hash = flow6_table_prefetch(ctx->flows6, key);
-	if (is_reset)
-		make_reset(p, key);
-	else if (is_error)
-		make_error(ctx, p, &from, &key->src);
-	else
+	if (p->answer == ANSWER_ECHO)
 		make_echo_reply(p, &from, &key->src);
-	return DROP_NONE;
-}
-
-/*
- * Only an echo reply can be too big: it is as long as its request. We are its source, so it is
- * fragmented.
- */
-static bool icmp6_is_too_big(const struct context *ctx, const struct packet *p)
-{
-	return p->onramp != TUNNEL_NONE && (p->len > ctx->nexthops->at[p->nexthop].mtu ||
-					    (p->fragment_limit != 0 && p->len > p->fragment_limit));
-}
-
-void stage_answer6(struct context *ctx, struct burst *b)
-{
-	for (unsigned i = 0; i < b->n[STAGE_ANSWER6]; i++) {
-		struct packet *p = b->list[STAGE_ANSWER6][i];
-		enum drop drop = icmp6_answer(ctx, p, burst_key6(b, p));
-
-		if (drop != DROP_NONE)
-			burst_drop(b, p, drop);
-		else if (icmp6_is_too_big(ctx, p))
-			burst_fragment(b, p, FRAGMENT_AS_IS);
-		else
-			burst_pass(b, STAGE_ENCAPSULATE6, p);
-	}
+	else if (p->answer == ANSWER_RESET)
+		make_reset(p, key);
+	else
+		make_error(ctx, p, &from, &key->src);
 }

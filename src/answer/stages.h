@@ -4,4 +4,3 @@
 #include "path/context.h"
 
 void stage_answer(struct context *ctx, struct burst *b);
-void stage_answer6(struct context *ctx, struct burst *b);

@@ -12,19 +12,20 @@
  */
 #include "in/stages.h"
 
+#include "path/family.h"
 #include "path/owner.h"
 
 /* The sites to ask for, by place in the list; SITE_INTERNET: nobody is asked. */
-static ALWAYS_INLINE void list_sites(const struct context *ctx, struct burst *b, enum stage stage,
-				     uint16_t *sites)
+static ALWAYS_INLINE void list_sites(const struct context *ctx, struct burst *b, uint16_t *sites,
+				     const struct family *y)
 {
-	for (unsigned i = 0; i < b->n[stage]; i++) {
-		const struct packet *p = b->list[stage][i];
+	for (unsigned i = 0; i < b->n[y->ask]; i++) {
+		const struct packet *p = b->list[y->ask][i];
 
 		sites[i] = SITE_INTERNET;
 		if (burst_was_handed(b, p))
 			continue;
-		sites[i] = stage == STAGE_ASK6 ? owner_site6(ctx, burst_key6(b, p)) : owner_site(p);
+		sites[i] = y->six ? owner_site6(ctx, burst_key6(b, p)) : owner_site(p);
 	}
 }
 
@@ -43,34 +44,33 @@ static bool is_set_up_elsewhere(const struct context *ctx, struct burst *b, stru
 	return (!six && owner_by_source(ctx, p)) || burst_went_detour(b, p);
 }
 
-static ALWAYS_INLINE void ask_all(struct context *ctx, struct burst *b, enum stage stage,
-				  enum stage setup)
+static ALWAYS_INLINE void ask_all(struct context *ctx, struct burst *b, const struct family *y)
 {
-	const bool six = stage == STAGE_ASK6;
+	const bool six = y->six;
 	uint16_t sites[BURST_MAX];
 
-	list_sites(ctx, b, stage, sites);
-	for (unsigned i = 0; i < b->n[stage]; i++)
-		owner_prefetch(ctx, sites[i], b->list[stage][i], six);
-	for (unsigned i = 0; i < b->n[stage]; i++)
-		owner_prefetch_record(ctx, sites[i], b->list[stage][i], six);
-	for (unsigned i = 0; i < b->n[stage]; i++) {
-		struct packet *p = b->list[stage][i];
+	list_sites(ctx, b, sites, y);
+	for (unsigned i = 0; i < b->n[y->ask]; i++)
+		owner_prefetch(ctx, sites[i], b->list[y->ask][i], six);
+	for (unsigned i = 0; i < b->n[y->ask]; i++)
+		owner_prefetch_record(ctx, sites[i], b->list[y->ask][i], six);
+	for (unsigned i = 0; i < b->n[y->ask]; i++) {
+		struct packet *p = b->list[y->ask][i];
 
 		ctx->counters.asked += sites[i] != SITE_INTERNET;
 		if (is_elsewhere(ctx, b, sites[i], p, six) || is_set_up_elsewhere(ctx, b, p, six))
 			burst_handover(b, p, HANDOVER_TO_PARSE);
 		else
-			burst_pass(b, setup, p);
+			burst_pass(b, y->setup, p);
 	}
 }
 
 void stage_ask(struct context *ctx, struct burst *b)
 {
-	ask_all(ctx, b, STAGE_ASK, STAGE_SETUP);
+	ask_all(ctx, b, &family4);
 }
 
 void stage_ask6(struct context *ctx, struct burst *b)
 {
-	ask_all(ctx, b, STAGE_ASK6, STAGE_SETUP6);
+	ask_all(ctx, b, &family6);
 }

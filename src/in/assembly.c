@@ -198,7 +198,7 @@ static void write_key(struct burst *b, struct packet *p, const struct assembly *
  */
 static void assembly_tell(struct context *ctx, struct burst *b, struct assembly *a)
 {
-	struct packet *p = &b->packets[b->n[STAGE_ANSWER] + b->n[STAGE_ANSWER6]];
+	struct packet *p = &b->packets[b->n[STAGE_ANSWER]];
 	size_t embedded = a->first < TOLD_MAX ? a->first : TOLD_MAX;
 	uint8_t *payload = (uint8_t *)a->m->buf_addr + FAR;
 
@@ -213,10 +213,7 @@ static void assembly_tell(struct context *ctx, struct burst *b, struct assembly 
 	write_key(b, p, a);
 	drop_frames(ctx, a, a->frames - 1u, DROP_FRAGMENT_TIMEOUT);
 	unlink_assembly(ctx, a);
-	if (is_six(a))
-		burst_answer6(b, p, ANSWER_FRAGMENT_TIMEOUT);
-	else
-		burst_answer(b, p, ANSWER_FRAGMENT_TIMEOUT);
+	burst_answer(b, p, ANSWER_FRAGMENT_TIMEOUT);
 }
 
 unsigned reassembly_expire(struct context *ctx, struct burst *b)

@@ -8,6 +8,8 @@
  *
  * An error does not change the record of its flow, so nobody can keep a flow alive or end it by
  * errors (RFC 5508 REQ-6). An error is never answered (RFC 1122 section 3.2.2).
+ *
+ * The stage is for both families; embedded6.c reads ICMPv6 errors.
  */
 #include "in/stages.h"
 
@@ -16,6 +18,7 @@
 #include "base/wire.h"
 #include "in/embedded.h"
 #include "in/transport.h"
+#include "path/family.h"
 #include "path/owner.h"
 
 bool embedded_is_error(const struct packet *p)
@@ -66,7 +69,7 @@ enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, stru
 	return read_ports(embedded + header, key);
 }
 
-static enum drop read_error(const struct context *ctx, struct packet *p)
+static enum drop embedded_read(const struct context *ctx, struct packet *p)
 {
 	const uint8_t *icmp = p->data + p->l4;
 	size_t len = (size_t)p->len - p->l4;
@@ -86,33 +89,52 @@ static enum drop read_error(const struct context *ctx, struct packet *p)
 	return p->data[IPV4_TTL] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
 }
 
-/* Has another worker the flow? */
-static bool is_elsewhere(const struct context *ctx, const struct burst *b, struct packet *p)
+static bool embedded_find_flow(struct context *ctx, struct packet *p, const struct flow6_key *key,
+			       const struct family *y)
 {
-	return ctx->count > 1 && !burst_was_handed(b, p) && owner_ask(ctx, owner_site(p), p);
+	struct flow_probe *probe = &p->probe;
+
+	if (y->six)
+		flow6_table_lookup(ctx->flows6, &key, &probe, 1);
+	else
+		flow_table_lookup(ctx->flows, &probe, 1);
+	return probe->record != FLOW_NO_RECORD;
+}
+
+/* Has another worker the flow? */
+static bool embedded_is_elsewhere(const struct context *ctx, const struct burst *b,
+				  struct packet *p, const struct flow6_key *key,
+				  const struct family *y)
+{
+	if (ctx->count <= 1 || burst_was_handed(b, p))
+		return false;
+	return y->six ? owner_ask6(ctx, owner_site6(ctx, key), p, key)
+		      : owner_ask(ctx, owner_site(p), p);
+}
+
+static void embedded_one(struct context *ctx, struct burst *b, struct packet *p,
+			 const struct family *y)
+{
+	struct flow6_key *key = burst_key6(b, p);
+	enum drop drop = y->six ? embedded6_read(ctx, p, key) : embedded_read(ctx, p);
+
+	if (drop != DROP_NONE)
+		burst_drop(b, p, drop);
+	else if (ctx->count > 1 && (y->six ? owner_by_port6(ctx, p, key) : owner_by_port(ctx, p)))
+		burst_handover(b, p, HANDOVER_TO_PARSE);
+	else if (embedded_find_flow(ctx, p, key, y))
+		burst_pass(b, STAGE_REWRITE_EMBEDDED, p);
+	else if (embedded_is_elsewhere(ctx, b, p, key, y))
+		burst_handover(b, p, HANDOVER_TO_PARSE);
+	else
+		burst_drop(b, p, DROP_NO_FLOW);
 }
 
 void stage_embedded(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_EMBEDDED]; i++) {
 		struct packet *p = b->list[STAGE_EMBEDDED][i];
-		struct flow_probe *probe = &p->probe;
-		enum drop drop = read_error(ctx, p);
 
-		if (drop != DROP_NONE) {
-			burst_drop(b, p, drop);
-			continue;
-		}
-		if (ctx->count > 1 && owner_by_port(ctx, p)) {
-			burst_handover(b, p, HANDOVER_TO_PARSE);
-			continue;
-		}
-		flow_table_lookup(ctx->flows, &probe, 1);
-		if (probe->record == FLOW_NO_RECORD && is_elsewhere(ctx, b, p))
-			burst_handover(b, p, HANDOVER_TO_PARSE);
-		else if (probe->record == FLOW_NO_RECORD)
-			burst_drop(b, p, DROP_NO_FLOW);
-		else
-			burst_pass(b, STAGE_REWRITE_EMBEDDED, p);
+		embedded_one(ctx, b, p, family_of(p));
 	}
 }

@@ -12,5 +12,11 @@ bool embedded_is_error(const struct packet *p);
  */
 enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow_key *key);
 
+/*
+ * Checks the ICMPv6 error @p, and writes the key of packets in the opposite direction of the packet
+ * that it embeds. DROP_NONE, or why it is dropped.
+ */
+enum drop embedded6_read(const struct context *ctx, struct packet *p, struct flow6_key *key);
+
 /* As embedded_key(), for an ICMPv6 error. */
 enum drop embedded6_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow6_key *key);

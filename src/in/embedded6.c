@@ -1,17 +1,15 @@
 /*
- * Embedded, ICMPv6: find the flow that an ICMPv6 error is about. As embedded.c, by RFC 4443.
+ * Embedded, ICMPv6: read the error and the packet that it embeds. As embedded.c, by RFC 4443.
  *
  * The extension headers of the embedded packet are walked as those of any packet. No flow can be
  * found if the embedded packet ends before its ports, or is a later fragment. "Packet too big" is
  * the error that matters most, since IPv6 routers never fragment.
  */
-#include "in/stages.h"
+#include "in/embedded.h"
 
 #include "base/icmp6.h"
 #include "base/wire.h"
-#include "in/embedded.h"
 #include "in/transport.h"
-#include "path/owner.h"
 #include "tunnel/ipv6.h"
 
 /* A flow that is not translated may have a protocol without ports. */
@@ -44,7 +42,7 @@ enum drop embedded6_key(const uint8_t *embedded, size_t len, uint16_t realm, str
 	return read_ports(embedded + chain.l4, key);
 }
 
-static enum drop read_error(const struct context *ctx, struct packet *p, struct flow6_key *key)
+enum drop embedded6_read(const struct context *ctx, struct packet *p, struct flow6_key *key)
 {
 	const uint8_t *icmp = p->data + p->l4;
 	size_t len = (size_t)p->len - p->l4;
@@ -62,39 +60,4 @@ static enum drop read_error(const struct context *ctx, struct packet *p, struct 
 	if (!addr6_equal(&key->dst, &dst))
 		return DROP_ICMP_EMBEDDED;
 	return p->data[IPV6_HOPS] <= 1 ? DROP_TTL_EXPIRED : DROP_NONE;
-}
-
-/* Has another worker the flow? */
-static bool is_elsewhere(const struct context *ctx, const struct burst *b, struct packet *p,
-			 const struct flow6_key *key)
-{
-	return ctx->count > 1 && !burst_was_handed(b, p) &&
-	       owner_ask6(ctx, owner_site6(ctx, key), p, key);
-}
-
-void stage_embedded6(struct context *ctx, struct burst *b)
-{
-	for (unsigned i = 0; i < b->n[STAGE_EMBEDDED6]; i++) {
-		struct packet *p = b->list[STAGE_EMBEDDED6][i];
-		struct flow_probe *probe = &p->probe;
-		struct flow6_key *key = burst_key6(b, p);
-		const struct flow6_key *keys[] = {key};
-		enum drop drop = read_error(ctx, p, key);
-
-		if (drop != DROP_NONE) {
-			burst_drop(b, p, drop);
-			continue;
-		}
-		if (ctx->count > 1 && owner_by_port6(ctx, p, key)) {
-			burst_handover(b, p, HANDOVER_TO_PARSE);
-			continue;
-		}
-		flow6_table_lookup(ctx->flows6, keys, &probe, 1);
-		if (probe->record == FLOW_NO_RECORD && is_elsewhere(ctx, b, p, key))
-			burst_handover(b, p, HANDOVER_TO_PARSE);
-		else if (probe->record == FLOW_NO_RECORD)
-			burst_drop(b, p, DROP_NO_FLOW);
-		else
-			burst_pass(b, STAGE_REWRITE_EMBEDDED6, p);
-	}
 }

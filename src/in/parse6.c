@@ -144,7 +144,7 @@ static void refuse_protocol(struct context *ctx, struct burst *b, struct packet 
 		return;
 	}
 	p->refusal = DROP_PROTOCOL;
-	burst_answer6(b, p, ANSWER_PROTOCOL);
+	burst_answer(b, p, ANSWER_PROTOCOL);
 }
 
 /* Off the fast path: fragments, ICMPv6 errors and packets that are refused. */
@@ -155,7 +155,7 @@ static void parse6_leave(struct context *ctx, struct burst *b, struct packet *p,
 	else if (drop != DROP_PROTOCOL && drop != DROP_NO_IPV6)
 		burst_drop(b, p, drop);
 	else if (drop == DROP_PROTOCOL && is_error(p))
-		burst_pass(b, STAGE_EMBEDDED6, p);
+		burst_pass(b, STAGE_EMBEDDED, p);
 	else if (keepalive_answer6(ctx, b, p))
 		return;
 	else if (drop == DROP_NO_IPV6)
@@ -180,7 +180,7 @@ void parse6_packet(struct context *ctx, struct burst *b, struct packet *p)
 	if (drop != DROP_NONE)
 		parse6_leave(ctx, b, p, drop);
 	else if (hops_expired(ctx, p, key))
-		burst_answer6(b, p, ANSWER_TTL_EXPIRED);
+		burst_answer(b, p, ANSWER_TTL_EXPIRED);
 	else if (ctx->count > 1 && owner_by_port6(ctx, p, key))
 		burst_handover(b, p, HANDOVER_TO_PARSE);
 	else

@@ -8,7 +8,6 @@ void stage_parse(struct context *ctx, struct burst *b);
 void stage_reassemble(struct context *ctx, struct burst *b);
 void stage_parse6(struct context *ctx, struct burst *b);
 void stage_embedded(struct context *ctx, struct burst *b);
-void stage_embedded6(struct context *ctx, struct burst *b);
 void stage_lookup(struct context *ctx, struct burst *b);
 void stage_lookup6(struct context *ctx, struct burst *b);
 void stage_ask(struct context *ctx, struct burst *b);

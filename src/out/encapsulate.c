@@ -134,14 +134,13 @@ static ALWAYS_INLINE void encapsulate_push(struct context *ctx, struct packet *p
 	p->out_port = n->port;
 }
 
-void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
+void encapsulate_packet(struct context *ctx, struct packet *p, const struct nexthop *nexthop,
+			const struct family *y)
 {
-	encapsulate_push(ctx, p, nexthop, &family4);
-}
-
-void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *nexthop)
-{
-	encapsulate_push(ctx, p, nexthop, &family6);
+	if (y->six)
+		encapsulate_push(ctx, p, nexthop, &family6);
+	else
+		encapsulate_push(ctx, p, nexthop, &family4);
 }
 
 /* Handles a nexthop that is not resolved. IPv6 packets are never hairpinned. */

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "path/context.h"
+#include "path/family.h"
 
-/* Encapsulate one packet, for stage_fragment(). @nexthop is resolved. */
-void encapsulate(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
-void encapsulate6(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
+/* Encapsulates one packet of family @y, for stage_fragment(). @nexthop is resolved. */
+void encapsulate_packet(struct context *ctx, struct packet *p, const struct nexthop *nexthop,
+			const struct family *y);

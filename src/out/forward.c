@@ -111,13 +111,6 @@ static void forward_count(struct context *ctx, struct flow *f, const struct pack
 		forward_tcp(ctx, f, p);
 }
 
-static inline void answer(struct burst *b, struct packet *p, const struct family *y,
-			  enum answer what)
-{
-	p->answer = what;
-	burst_pass(b, y->answer, p);
-}
-
 /*
  * Is the packet larger than the MTU? A reassembled IPv6 packet is also too big if it is larger than
  * the fragments that its source made, since the source knows a smaller path MTU.
@@ -136,7 +129,7 @@ static inline bool refuse_too_big(struct burst *b, struct packet *p, const struc
 {
 	if (y->six ? p->fragment_limit != 0 : !(wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF))
 		return false;
-	answer(b, p, y, ANSWER_TOO_BIG);
+	burst_answer(b, p, ANSWER_TOO_BIG);
 	return true;
 }
 
@@ -157,7 +150,7 @@ static bool resolve(struct context *ctx, struct burst *b, struct packet *p, stru
 
 	p->refusal = (uint16_t)drop;
 	if (told >= 0)
-		answer(b, p, y, (enum answer)told);
+		burst_answer(b, p, (enum answer)told);
 	else if (drop != DROP_NONE)
 		burst_drop(b, p, drop);
 	return drop == DROP_NONE;
@@ -244,7 +237,7 @@ static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
 		 * gateway itself.
 		 */
 		if (unlikely(p->data[y->ttl_at] <= 1))
-			answer(b, p, y, ANSWER_TTL_EXPIRED);
+			burst_answer(b, p, ANSWER_TTL_EXPIRED);
 		else if (p->probe.dir == FLOW_RETURN)
 			forward_home(ctx, b, p, f, y);
 		else

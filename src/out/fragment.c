@@ -24,6 +24,7 @@
 #include "out/identification.h"
 #include "out/rewrite.h"
 #include "out/transmit.h"
+#include "path/family.h"
 #include "path/reassembled.h"
 
 #include <rte_mbuf.h>
@@ -32,33 +33,18 @@ enum {
 	FRAGMENTS_MAX = 128, /* 65,535 bytes through the smallest MTU, 576 */
 };
 
-/* Differences between the families. */
-struct family {
-	void (*rewrite)(struct context *ctx, struct packet *p);
-	void (*encapsulate)(struct context *ctx, struct packet *p, const struct nexthop *nexthop);
-	void (*write)(const struct fragmenter *c, uint8_t *ip, size_t at, size_t len, bool last);
-};
-
-static const struct family four = {rewrite, encapsulate, fragmenter_write};
-static const struct family six = {rewrite6, encapsulate6, fragmenter6_write};
-
-static const struct family *fragment_family_of(const struct packet *p)
-{
-	return p->data[IPV6_VERSION] >> 4 == 6 ? &six : &four;
-}
-
 static size_t fitting_size(const struct context *ctx, const struct packet *p)
 {
 	size_t mtu = ctx->nexthops->at[p->nexthop].mtu;
 
-	if (fragment_family_of(p) == &six && p->fragment_limit != 0 && p->fragment_limit < mtu)
+	if (family_of(p)->six && p->fragment_limit != 0 && p->fragment_limit < mtu)
 		return p->fragment_limit;
 	return mtu;
 }
 
 static void fragment_begin(struct context *ctx, struct packet *p, struct fragmenter *c)
 {
-	if (fragment_family_of(p) == &six) {
+	if (family_of(p)->six) {
 		fragmenter6_begin(c, p->data, p->len, identification6_next(ctx));
 		return;
 	}
@@ -72,7 +58,7 @@ static void fragment_begin(struct context *ctx, struct packet *p, struct fragmen
 static void make_fragment(struct context *ctx, const struct packet *p, const struct fragmenter *c,
 			  size_t at, size_t len, struct rte_mbuf *m)
 {
-	const struct family *y = fragment_family_of(p);
+	const struct family *y = family_of(p);
 	uint8_t *ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(c->header_len + len));
 	struct packet fragment = {
 		.probe = p->probe, /* its hash is that of the flow */
@@ -82,10 +68,14 @@ static void make_fragment(struct context *ctx, const struct packet *p, const str
 		.onramp = p->onramp,
 		.nexthop = p->nexthop,
 	};
+	bool last = c->body + at + len == p->len;
 
-	y->write(c, ip, at, len, c->body + at + len == p->len);
+	if (y->six)
+		fragmenter6_write(c, ip, at, len, last);
+	else
+		fragmenter_write(c, ip, at, len, last);
 	memcpy(ip + c->header_len, p->data + c->body + at, len);
-	y->encapsulate(ctx, &fragment, &ctx->nexthops->at[p->nexthop]);
+	encapsulate_packet(ctx, &fragment, &ctx->nexthops->at[p->nexthop], y);
 	m->data_off = (uint16_t)(fragment.data - (uint8_t *)m->buf_addr);
 	m->data_len = fragment.len;
 	m->pkt_len = fragment.len;
@@ -135,7 +125,7 @@ static enum drop send_fragments(struct context *ctx, struct packet *p)
 	if (!nexthop->resolved)
 		return transmit_not_resolved(ctx, nexthop);
 	if (p->fragment_how == FRAGMENT_TRANSLATE)
-		fragment_family_of(p)->rewrite(ctx, p);
+		rewrite_packet(ctx, p, family_of(p));
 	drop = make_fragments(ctx, p, fragments, &n);
 	if (drop != DROP_NONE)
 		return drop;

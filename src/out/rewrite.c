@@ -4,80 +4,94 @@
  *   forward   source address and port (or ICMP identifier) become the egress ones
  *   return    destination address and port become the private ones
  *
- * The TTL is decremented. Checksums are updated by difference (RFC 1624), so a wrong one stays
- * wrong. ICMP has no pseudo header, and a UDP checksum of zero means there is none (RFC 768).
+ * TTL or hop limit is decremented. Checksums are updated by difference (RFC 1624), so a wrong one
+ * stays wrong. ICMP over IPv4 has no pseudo header, but ICMPv6 has (RFC 8200 section 8.1). A UDP
+ * checksum of zero means there is none (RFC 768). In an IPv6 flow that is not translated only the
+ * hop limit changes, whatever the protocol.
  */
 #include "out/stages.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/address.h"
 #include "out/mss.h"
 #include "out/rewrite.h"
 #include "out/transport.h"
+#include "path/family.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-enum { HEADERS = IPV4_LEN + TCP_LEN };
-
-/* The fields to change: an address at offset @ip_at of the IPv4 header, and a port. */
-struct change {
-	be32_t old_addr, new_addr;
-	struct port_change port;
-	uint8_t ip_at;
-};
-
-static ALWAYS_INLINE struct change change_of(const struct flow *f, enum flow_dir dir)
-{
-	if (dir == FLOW_RETURN)
-		return (struct change){
-			.old_addr = f->nat_src,
-			.new_addr = f->src,
-			.port = port_change_of(f, dir),
-			.ip_at = IPV4_DST,
-		};
-	return (struct change){
-		.old_addr = f->src,
-		.new_addr = f->nat_src,
-		.port = port_change_of(f, dir),
-		.ip_at = IPV4_SRC,
-	};
-}
-
-static void rewrite_ipv4(uint8_t *ip, const struct change *c, uint64_t addr_delta)
+static ALWAYS_INLINE void rewrite_ipv4(struct packet *p, const struct flow *f)
 {
 	const be16_t one_hop = htons(1 << 8); /* TTL is the high byte of its word */
+	enum flow_dir dir = p->probe.dir;
+	struct port_change port = port_change_of(f, dir);
+	uint8_t *ip = p->data;
+	uint64_t addr_delta =
+		address_rewrite(ip + (dir == FLOW_RETURN ? IPV4_DST : IPV4_SRC), f, dir);
 
 	ip[IPV4_TTL]--;
-	wire_put_be32(ip + c->ip_at, c->new_addr);
 	wire_put_be16(ip + IPV4_CHECKSUM,
 		      checksum_apply(wire_be16(ip + IPV4_CHECKSUM),
 				     addr_delta + checksum_delta16(one_hop, 0)));
+	transport_rewrite(ip + p->l4, f->proto, &port, addr_delta);
 }
 
-static ALWAYS_INLINE void rewrite_translate(struct context *ctx, struct packet *p)
+static ALWAYS_INLINE void rewrite_ipv6(struct packet *p, const struct flow *f,
+				       const struct flow6 *six)
 {
-	struct flow *f = flow_table_at(ctx->flows, p->probe.record);
-	struct change c = change_of(f, p->probe.dir);
-	uint64_t addr_delta = checksum_delta32(c.old_addr, c.new_addr);
+	enum flow_dir dir = p->probe.dir;
+	struct port_change port = port_change_of(f, dir);
+	uint8_t *ip = p->data;
+	uint64_t addr_delta;
+
+	ip[IPV6_HOPS]--;
+	if (flow6_is_untranslated(f, six))
+		return;
+	addr_delta = address6_rewrite(ip + (dir == FLOW_RETURN ? IPV6_DST : IPV6_SRC), six, dir);
+	transport_rewrite(ip + p->l4, f->proto, &port, addr_delta);
+}
+
+static ALWAYS_INLINE void rewrite_one(struct context *ctx, struct packet *p, const struct family *y)
+{
+	struct flow_table *flows = y->six ? ctx->flows6 : ctx->flows;
+	struct flow *f = flow_table_at(flows, p->probe.record);
+	const struct flow6 *six = y->six ? flow6_at(flows, p->probe.record) : NULL;
 	uint8_t *l4 = p->data + p->l4;
 
-	rewrite_ipv4(p->data, &c, addr_delta);
-	transport_rewrite(l4, f->proto, &c.port, addr_delta);
+	if (y->six)
+		rewrite_ipv6(p, f, six);
+	else
+		rewrite_ipv4(p, f);
 	if (unlikely(p->tcp_flags & TCP_SYN))
-		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4, mss_of(ctx, f, NULL, HEADERS));
+		mss_clamp(l4, (size_t)(l4[TCP_OFFSET] >> 4) * 4,
+			  mss_of(ctx, f, six, (y->six ? IPV6_LEN : IPV4_LEN) + TCP_LEN));
 }
 
-void rewrite(struct context *ctx, struct packet *p)
+static ALWAYS_INLINE void rewrite_all(struct context *ctx, struct burst *b, const struct family *y)
 {
-	rewrite_translate(ctx, p);
+	for (unsigned i = 0; i < b->n[y->rewrite]; i++) {
+		struct packet *p = b->list[y->rewrite][i];
+
+		rewrite_one(ctx, p, y);
+		burst_pass(b, y->encapsulate, p);
+	}
+}
+
+void rewrite_packet(struct context *ctx, struct packet *p, const struct family *y)
+{
+	if (y->six)
+		rewrite_one(ctx, p, &family6);
+	else
+		rewrite_one(ctx, p, &family4);
 }
 
 void stage_rewrite(struct context *ctx, struct burst *b)
 {
-	for (unsigned i = 0; i < b->n[STAGE_REWRITE]; i++) {
-		struct packet *p = b->list[STAGE_REWRITE][i];
+	rewrite_all(ctx, b, &family4);
+}
 
-		rewrite_translate(ctx, p);
-		burst_pass(b, STAGE_ENCAPSULATE, p);
-	}
+void stage_rewrite6(struct context *ctx, struct burst *b)
+{
+	rewrite_all(ctx, b, &family6);
 }

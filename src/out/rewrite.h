@@ -1,8 +1,8 @@
-/* Translation: see rewrite.c, and rewrite6.c for IPv6. */
+/* Translation: see rewrite.c. */
 #pragma once
 
 #include "path/context.h"
+#include "path/family.h"
 
-/* Translate one packet, for stage_fragment(). */
-void rewrite(struct context *ctx, struct packet *p);
-void rewrite6(struct context *ctx, struct packet *p);
+/* Translates one packet of family @y, for stage_fragment(). */
+void rewrite_packet(struct context *ctx, struct packet *p, const struct family *y);

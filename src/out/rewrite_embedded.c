@@ -9,57 +9,32 @@
  * If the embedded packet was not translated, the error's source is kept. Checksums inside the
  * embedded packet are updated by difference, if they are present. The error's own checksum was
  * verified on arrival and is computed anew.
+ *
+ * The stage is for both families; rewrite_embedded6.c translates ICMPv6 errors.
  */
 #include "out/stages.h"
 
 #include "base/checksum.h"
 #include "base/wire.h"
+#include "out/address.h"
 #include "out/rewrite_embedded.h"
 #include "out/transport.h"
+#include "path/family.h"
 #include "path/resolve.h"
-
-/* The fields of the embedded packet that change: the end that our flow translates. */
-struct swap {
-	be32_t old_addr, new_addr;
-	struct port_change port;
-	uint8_t ip_at;
-};
-
-static struct swap swap_of(const struct flow *f, enum flow_dir dir)
-{
-	if (dir == FLOW_RETURN)
-		return (struct swap){
-			.old_addr = f->nat_src,
-			.new_addr = f->src,
-			.port = embedded_port_change(f, dir),
-			.ip_at = IPV4_SRC,
-		};
-	return (struct swap){
-		.old_addr = f->src,
-		.new_addr = f->nat_src,
-		.port = embedded_port_change(f, dir),
-		.ip_at = IPV4_DST,
-	};
-}
-
-static void apply(uint8_t *checksum, uint64_t delta)
-{
-	wire_put_be16(checksum, checksum_apply(wire_be16(checksum), delta));
-}
 
 void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum flow_dir dir)
 {
-	struct swap s = swap_of(f, dir);
+	struct port_change port = embedded_port_change(f, dir);
 	size_t header = (size_t)(embedded[IPV4_VERSION_IHL] & 0xf) * 4;
+	uint64_t addr_delta =
+		address_rewrite(embedded + (dir == FLOW_RETURN ? IPV4_SRC : IPV4_DST), f, dir);
+	uint8_t *checksum = embedded + IPV4_CHECKSUM;
 
-	uint64_t addr_delta = checksum_delta32(s.old_addr, s.new_addr);
-
-	wire_put_be32(embedded + s.ip_at, s.new_addr);
-	apply(embedded + IPV4_CHECKSUM, addr_delta);
-	transport_rewrite_embedded(embedded + header, len - header, f->proto, &s.port, addr_delta);
+	wire_put_be16(checksum, checksum_apply(wire_be16(checksum), addr_delta));
+	transport_rewrite_embedded(embedded + header, len - header, f->proto, &port, addr_delta);
 }
 
-static void rewrite_error(struct packet *p, const struct flow *f, enum flow_dir dir)
+static void rewrite_embedded_error(struct packet *p, const struct flow *f, enum flow_dir dir)
 {
 	uint8_t *ip = p->data, *icmp = ip + p->l4;
 	size_t len = (size_t)p->len - p->l4;
@@ -92,21 +67,33 @@ uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
 	return n->resolved ? n->mtu : UINT16_MAX; /* otherwise encapsulation gives the reason */
 }
 
+static void rewrite_embedded_one(struct context *ctx, struct burst *b, struct packet *p,
+				 const struct family *y)
+{
+	struct flow_table *flows = y->six ? ctx->flows6 : ctx->flows;
+	struct flow *f = flow_table_at(flows, p->probe.record);
+	const struct flow6 *six = y->six ? flow6_at(flows, p->probe.record) : NULL;
+	bool too_big = p->len > embedded_nexthop(ctx, p, f, six);
+
+	if (too_big && (y->six || wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF)) {
+		burst_drop(b, p, DROP_TOO_BIG); /* no ICMP error about an error */
+		return;
+	}
+	if (y->six)
+		rewrite_embedded6_error(ctx->net, p, f, six);
+	else
+		rewrite_embedded_error(p, f, p->probe.dir);
+	if (too_big)
+		burst_fragment(b, p, FRAGMENT_AS_IS);
+	else
+		burst_pass(b, y->encapsulate, p);
+}
+
 void stage_rewrite_embedded(struct context *ctx, struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_REWRITE_EMBEDDED]; i++) {
 		struct packet *p = b->list[STAGE_REWRITE_EMBEDDED][i];
-		struct flow *f = flow_table_at(ctx->flows, p->probe.record);
-		bool too_big = p->len > embedded_nexthop(ctx, p, f, NULL);
 
-		if (too_big && wire_16(p->data + IPV4_FRAGMENT) & IPV4_DF) {
-			burst_drop(b, p, DROP_TOO_BIG); /* no ICMP error about an error */
-			continue;
-		}
-		rewrite_error(p, f, p->probe.dir);
-		if (too_big)
-			burst_fragment(b, p, FRAGMENT_AS_IS);
-		else
-			burst_pass(b, STAGE_ENCAPSULATE, p);
+		rewrite_embedded_one(ctx, b, p, family_of(p));
 	}
 }

@@ -13,6 +13,10 @@ void rewrite_embedded(uint8_t *embedded, size_t len, const struct flow *f, enum 
 void rewrite_embedded6(uint8_t *embedded, size_t len, const struct flow *f, const struct flow6 *six,
 		       enum flow_dir dir);
 
+/* Translates the ICMPv6 error @p and its embedded packet, in the direction of @p. */
+void rewrite_embedded6_error(const struct network *net, struct packet *p, const struct flow *f,
+			     const struct flow6 *six);
+
 /* Sets @p->nexthop to that of @f's packets in the direction of @p. Returns its MTU. */
 uint16_t embedded_nexthop(struct context *ctx, struct packet *p, struct flow *f,
 			  const struct flow6 *six);

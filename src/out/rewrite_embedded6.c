@@ -6,11 +6,11 @@
  * the site, which is a router there, is kept if it is in one of the site's global prefixes.
  * Otherwise it becomes the address of the host, so that the site's other addresses stay hidden.
  */
-#include "out/stages.h"
+#include "out/rewrite_embedded.h"
 
 #include "base/icmp6.h"
 #include "base/wire.h"
-#include "out/rewrite_embedded.h"
+#include "out/address.h"
 #include "out/transport.h"
 #include "tunnel/ipv6.h"
 
@@ -18,19 +18,19 @@ void rewrite_embedded6(uint8_t *embedded, size_t len, const struct flow *f, cons
 		       enum flow_dir dir)
 {
 	struct port_change c = embedded_port_change(f, dir);
-	const struct addr6 *from = dir == FLOW_RETURN ? &six->nat_src : &six->src;
-	const struct addr6 *to = dir == FLOW_RETURN ? &six->src : &six->nat_src;
 	struct ipv6_chain chain;
+	uint64_t addr_delta;
 
 	if (ipv6_walk(embedded, len, true, &chain) != DROP_NONE)
 		return; /* embedded6.c has walked it already */
-	memcpy(embedded + (dir == FLOW_RETURN ? IPV6_SRC : IPV6_DST), to, sizeof(*to));
+	addr_delta =
+		address6_rewrite(embedded + (dir == FLOW_RETURN ? IPV6_SRC : IPV6_DST), six, dir);
 	transport_rewrite_embedded(embedded + chain.l4, len - chain.l4, chain.proto, &c,
-				   checksum_delta(from, to, sizeof(*to)));
+				   addr_delta);
 }
 
-static void rewrite_error(const struct network *net, struct packet *p, const struct flow *f,
-			  const struct flow6 *six)
+void rewrite_embedded6_error(const struct network *net, struct packet *p, const struct flow *f,
+			     const struct flow6 *six)
 {
 	uint8_t *ip = p->data, *icmp = ip + p->l4;
 	size_t len = (size_t)p->len - p->l4;
@@ -49,20 +49,4 @@ static void rewrite_error(const struct network *net, struct packet *p, const str
 	src = addr6_read(ip + IPV6_SRC);
 	dst = addr6_read(ip + IPV6_DST);
 	icmp6_put_checksum(&src, &dst, icmp, len);
-}
-
-void stage_rewrite_embedded6(struct context *ctx, struct burst *b)
-{
-	for (unsigned i = 0; i < b->n[STAGE_REWRITE_EMBEDDED6]; i++) {
-		struct packet *p = b->list[STAGE_REWRITE_EMBEDDED6][i];
-		struct flow *f = flow_table_at(ctx->flows6, p->probe.record);
-		const struct flow6 *six = flow6_at(ctx->flows6, p->probe.record);
-
-		if (p->len > embedded_nexthop(ctx, p, f, six)) {
-			burst_drop(b, p, DROP_TOO_BIG);
-			continue;
-		}
-		rewrite_error(ctx->net, p, f, six);
-		burst_pass(b, STAGE_ENCAPSULATE6, p);
-	}
 }

@@ -8,7 +8,6 @@ void stage_forward6(struct context *ctx, struct burst *b);
 void stage_rewrite(struct context *ctx, struct burst *b);
 void stage_rewrite6(struct context *ctx, struct burst *b);
 void stage_rewrite_embedded(struct context *ctx, struct burst *b);
-void stage_rewrite_embedded6(struct context *ctx, struct burst *b);
 void stage_fragment(struct context *ctx, struct burst *b);
 void stage_encapsulate(struct context *ctx, struct burst *b);
 void stage_encapsulate6(struct context *ctx, struct burst *b);

@@ -29,7 +29,6 @@ enum stage {
 	STAGE_PARSE6,
 	STAGE_REASSEMBLE,
 	STAGE_EMBEDDED,
-	STAGE_EMBEDDED6,
 	STAGE_LOOKUP,
 	STAGE_LOOKUP6,
 	STAGE_ASK,
@@ -42,9 +41,7 @@ enum stage {
 	STAGE_REWRITE,
 	STAGE_REWRITE6,
 	STAGE_REWRITE_EMBEDDED,
-	STAGE_REWRITE_EMBEDDED6,
 	STAGE_ANSWER,
-	STAGE_ANSWER6,
 	STAGE_FRAGMENT,
 	STAGE_ENCAPSULATE,
 	STAGE_ENCAPSULATE6,
@@ -73,7 +70,7 @@ struct packet {
 	uint8_t out_port; /* port it leaves by; written by the stage that passes it to transmit */
 	union {
 		uint8_t drop; /* to STAGE_DROP: enum drop */
-		uint8_t answer; /* to STAGE_ANSWER, STAGE_ANSWER6: enum answer */
+		uint8_t answer; /* to STAGE_ANSWER: enum answer */
 		uint8_t fragment_how; /* to STAGE_FRAGMENT: enum fragment_how */
 		uint8_t handover_to; /* to STAGE_HANDOVER: enum handover_to */
 	};
@@ -198,12 +195,6 @@ static inline void burst_fragment(struct burst *b, struct packet *p, enum fragme
 {
 	p->fragment_how = how;
 	burst_pass(b, STAGE_FRAGMENT, p);
-}
-
-static inline void burst_answer6(struct burst *b, struct packet *p, enum answer answer)
-{
-	p->answer = answer;
-	burst_pass(b, STAGE_ANSWER6, p);
 }
 
 static inline void burst_answer(struct burst *b, struct packet *p, enum answer answer)

@@ -28,12 +28,15 @@ static void note_list(struct room *r, bool six, enum stage stage)
 	}
 }
 
-/* Marks the packets of the lists whose packets refer to a flow's record. */
+/*
+ * Marks the packets of the lists whose packets refer to a flow's record. The list of ICMP errors is
+ * for both families; a mark too many only lets a flow end one burst later.
+ */
 static void note_met(struct room *r, bool six)
 {
 	memset(r->met[six], 0, sizeof(r->met[six]));
 	note_list(r, six, six ? STAGE_FORWARD6 : STAGE_FORWARD);
-	note_list(r, six, six ? STAGE_REWRITE_EMBEDDED6 : STAGE_REWRITE_EMBEDDED);
+	note_list(r, six, STAGE_REWRITE_EMBEDDED);
 	r->knows_met[six] = true;
 }
 

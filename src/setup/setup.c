@@ -262,10 +262,7 @@ static void setup_refuse(struct burst *b, const struct setup *s, enum drop drop)
 		return;
 	}
 	s->p->refusal = (uint16_t)drop;
-	if (s->six == NULL)
-		burst_answer(b, s->p, answer);
-	else
-		burst_answer6(b, s->p, answer);
+	burst_answer(b, s->p, answer);
 }
 
 /* Flows of this burst, by some bits of their hash. May an earlier packet open the same flow? */
@@ -299,7 +296,7 @@ static ALWAYS_INLINE bool setup_begin(struct context *ctx, struct burst *b, stru
 	*six = (struct flow6){.src = key->src, .dst = key->dst};
 	if (!is_for_gateway6(ctx, p, key))
 		return true;
-	burst_answer6(b, p, ANSWER_ECHO);
+	burst_answer(b, p, ANSWER_ECHO);
 	return false;
 }
 

@@ -219,9 +219,9 @@ enum stage bench_run(struct stage_bench *b, enum stage stage, struct packet *p)
 		[STAGE_LOOKUP] = stage_lookup,		 [STAGE_SETUP] = stage_setup,
 		[STAGE_FORWARD] = stage_forward,	 [STAGE_REWRITE] = stage_rewrite,
 		[STAGE_PARSE6] = stage_parse6,		 [STAGE_REWRITE6] = stage_rewrite6,
-		[STAGE_ANSWER6] = stage_answer6,	 [STAGE_ENCAPSULATE6] = stage_encapsulate6,
-		[STAGE_FORWARD6] = stage_forward6,	 [STAGE_ANSWER] = stage_answer,
-		[STAGE_ENCAPSULATE] = stage_encapsulate, [STAGE_HAIRPIN] = stage_hairpin,
+		[STAGE_ANSWER] = stage_answer,		 [STAGE_ENCAPSULATE6] = stage_encapsulate6,
+		[STAGE_FORWARD6] = stage_forward6,	 [STAGE_HAIRPIN] = stage_hairpin,
+		[STAGE_ENCAPSULATE] = stage_encapsulate,
 	};
 	unsigned lists = 0;
 	enum stage to = STAGE_COUNT;

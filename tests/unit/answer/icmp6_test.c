@@ -125,7 +125,7 @@ static void every_row(void **state)
 
 		if (rows[i].answer == ANSWER_UNREACHABLE)
 			p->refusal = DROP_NO_ROUTE;
-		to = bench_run(b, STAGE_ANSWER6, p);
+		to = bench_run(b, STAGE_ANSWER, p);
 
 		if (to != (rows[i].type == 0 ? STAGE_DROP
 			   : rows[i].cut     ? STAGE_FRAGMENT
@@ -148,7 +148,7 @@ static void errors_are_limited(void **state)
 	for (unsigned i = 0; i < 200; i++) {
 		struct packet *p = make(b, &rows[0]);
 
-		if (bench_run(b, STAGE_ANSWER6, p) == STAGE_ENCAPSULATE6)
+		if (bench_run(b, STAGE_ANSWER, p) == STAGE_ENCAPSULATE6)
 			told++;
 		else
 			refused += p->drop == DROP_TTL_EXPIRED;
