@@ -1,5 +1,5 @@
 /*
- * How much memory the control groups of this process still let it have: see memory.h.
+ * How much memory the control groups of this process still let it have: see cgroup.h.
  *
  * The kernel kills a process whose group is at its limit, even if the machine has free memory. The
  * limits of all groups above count, too, up to the root of the hierarchy. In a container that is
@@ -9,7 +9,7 @@
  *   2         memory.max                memory.current            inactive_file, active_file
  *   1         memory.limit_in_bytes     memory.usage_in_bytes     total_inactive_file, ...
  */
-#include "base/memory.h"
+#include "base/cgroup.h"
 
 #include "base/types.h"
 
@@ -166,7 +166,7 @@ static uint64_t left_of(const char *proc, const struct version *v)
 	}
 }
 
-uint64_t memory_left_in_groups(const char *proc)
+uint64_t cgroup_memory_left(const char *proc)
 {
 	uint64_t least = UINT64_MAX;
 

@@ -6,6 +6,7 @@
  */
 #include "base/memory.h"
 
+#include "base/cgroup.h"
 #include "base/types.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ static uint64_t read_meminfo(const char *name)
 
 uint64_t memory_available(void)
 {
-	uint64_t kib = read_meminfo("MemAvailable"), groups = memory_left_in_groups("/proc/self");
+	uint64_t kib = read_meminfo("MemAvailable"), groups = cgroup_memory_left("/proc/self");
 	uint64_t machine = kib != UINT64_MAX ? kib * 1024 : kib;
 
 	return groups < machine ? groups : machine;

@@ -43,7 +43,6 @@ void memory_rows_free(void *mem, size_t size); /* NULL is fine */
  * UINT64_MAX: unknown.
  */
 uint64_t memory_available(void); /* small pages */
-uint64_t memory_left_in_groups(const char *proc); /* cgroup.c; @proc: "/proc/self" but in tests */
 uint64_t memory_huge_available(void); /* reserved huge pages that nobody uses */
 
 /*

@@ -155,6 +155,7 @@ struct flow_probe {
 enum { FLOW_CAPACITY_MAX = 1 << 28 };
 #define FLOW_NO_RECORD UINT32_MAX
 
+struct flow6; /* flow6.h */
 struct flow_table;
 
 /*
@@ -163,10 +164,12 @@ struct flow_table;
  * gateway, so that one hash serves for all. NULL with errno on failure.
  */
 struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16]);
+struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16]); /* flow6.h */
 void flow_table_destroy(struct flow_table *t); /* NULL is fine */
 
 /* How many bytes flow_table_create() would allocate. */
 uint64_t flow_table_bytes(uint32_t capacity);
+uint64_t flow6_table_bytes(uint32_t capacity);
 
 /* Finds all keys of a burst, @n at most 64: hash, prefetch, compare tags, prefetch, verify. */
 void flow_table_lookup(struct flow_table *t, struct flow_probe **probes, unsigned n);
@@ -194,6 +197,9 @@ uint32_t flow_table_insert(struct flow_table *t, const struct flow *flow);
 /* The same where the hashes of both keys are known: from a lookup and from a prefetch. */
 uint32_t flow_table_insert_hashed(struct flow_table *t, const struct flow *flow,
 				  uint64_t forward_hash, uint64_t return_hash);
+uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow,
+				   const struct flow6 *six, uint64_t forward_hash,
+				   uint64_t return_hash);
 
 /* Removes a live flow under both keys; the record is free at once. */
 void flow_table_remove(struct flow_table *t, uint32_t record);

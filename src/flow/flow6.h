@@ -36,10 +36,6 @@ struct flow6 {
 
 static_assert(sizeof(struct flow6) == CACHE_LINE, "the addresses are one cache line");
 
-/* As flow_table_create() and flow_table_bytes(). */
-struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16]);
-uint64_t flow6_table_bytes(uint32_t capacity);
-
 /*
  * Finds all @keys of a burst, @n at most 64. Writes the results and hashes to @probes. Ignores the
  * keys in the probes.
@@ -51,15 +47,15 @@ void flow6_table_lookup(struct flow_table *t, const struct flow6_key **keys,
 uint64_t flow6_table_prefetch(const struct flow_table *t, const struct flow6_key *key);
 bool flow6_table_has_hashed(const struct flow_table *t, const struct flow6_key *key, uint64_t hash);
 uint32_t flow6_table_holder(const struct flow_table *t, const struct flow6_key *key, uint64_t hash);
-uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow,
-				   const struct flow6 *six, uint64_t forward_hash,
-				   uint64_t return_hash);
 
 /* Does the far side see the site's own address? Then packets are not translated. */
 static inline bool flow6_is_untranslated(const struct flow *f, const struct flow6 *six)
 {
 	return addr6_equal(&six->src, &six->nat_src) && f->sport == f->nat_port;
 }
+
+/* Private to flow/: the hash of @ref's key, in a table of IPv6 flows. */
+uint64_t flow6_ref_hash(const struct flow_table *t, uint32_t ref);
 
 /* The addresses of a record. */
 struct flow6 *flow6_at(const struct flow_table *t, uint32_t record);

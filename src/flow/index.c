@@ -7,7 +7,7 @@
  *
  * One writer, no locks. Other workers read meanwhile (ask.h): the order of the stores matters.
  */
-#include "flow/table.h"
+#include "flow/index.h"
 
 static struct bucket *first_of(const struct flow_table *t, uint64_t hash)
 {

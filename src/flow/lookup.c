@@ -11,6 +11,8 @@
  */
 #include "flow/table.h"
 
+#include "flow/index.h"
+
 static void hash_all(const struct flow_table *t, struct flow_probe **probes, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {

@@ -11,6 +11,8 @@
  */
 #include "flow/table.h"
 
+#include "flow/index.h"
+
 enum { NEXT, BEFORE }; /* in packets[] */
 
 void flow_table_rest(struct flow_table *t, uint32_t record, uint32_t now_s)

@@ -11,6 +11,7 @@
 #include "flow/table.h"
 
 #include "base/memory.h"
+#include "flow/index.h"
 
 #include <errno.h>
 #include <stdlib.h>

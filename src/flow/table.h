@@ -150,17 +150,6 @@ static inline uint32_t ref_differs_resting(const struct flow_table *t, uint32_t 
 
 void record_give(struct flow_table *t, uint32_t record); /* table.c: puts it into the free list */
 
-/* index.c */
-bool index_add(struct flow_table *t, uint64_t hash, uint32_t ref); /* false: there is no room */
-uint64_t index_ref_hash(const struct flow_table *t, uint32_t ref); /* of @ref's key */
-void index_remove(struct flow_table *t, uint64_t hash, uint32_t ref);
-
-/* The reference under which @key is in the table, or FLOW_NO_RECORD. */
-uint32_t index_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
-
-/* flow6.c: the of @ref's key, in a table of IPv6 flows */
-uint64_t flow6_ref_hash(const struct flow_table *t, uint32_t ref);
-
 static inline void lookup_answer(struct flow_probe *p, uint32_t ref)
 {
 	p->dir = ref >> 31;

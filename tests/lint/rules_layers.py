@@ -14,8 +14,6 @@ TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/answer/", "src/
           "src/base/", "src/network/")
 UNTESTED = re.compile(r"\.bpf\.c$|^src/in/receive\.c$|^src/out/transmit\.c$|"
                       r"^src/in/(assembly|reassemble)\.c$|^src/out/fragment\.c$")
-# A header of these stands for one file, not for its folder.
-ROOMS = ("src/in", "src/out", "src/setup", "src/answer", "src/path", "src/worker")
 DECLARATION = re.compile(r"^(?!static|typedef|struct \w+ \{|enum|union)\w[\w *]*?\b(\w+)\(", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 
@@ -56,29 +54,32 @@ def downwards(tree):
                 yield Problem(path, number, f"{own} may not include {name}: it lies {where}")
 
 
-def is_own(header, source):
-    """May @header declare what @source defines? stages.h and setup/setup.h stand for a folder."""
-    at, stem = header.rsplit("/", 1)
-    folder, file = source.rsplit("/", 1)
-    if at != folder:
+def is_own(tree, header, source):
+    """May @header declare what @source defines?
+
+    x.h stands for x.c, x6.c and x_*.c beside it. A header without a .c of its own, or with the name
+    of its folder, stands for the folder.
+    """
+    at, stem = header[:-len(".h")].rsplit("/", 1)
+    if at != source.rsplit("/", 1)[0]:
         return False
-    stem = stem[:-len(".h")]
-    return at not in ROOMS or stem in ("stages", at.rsplit("/", 1)[1]) or file in (
-        f"{stem}.c", f"{stem}6.c")
+    if f"{at}/{stem}.c" not in tree.files or stem == at.rsplit("/", 1)[-1]:
+        return True
+    return re.fullmatch(re.escape(stem) + r"6?(_\w+)?\.c", source.rsplit("/", 1)[1]) is not None
 
 
 def own_declarations(tree):
-    """A header declares what its own .c defines, or another one of its folder; see ROOMS."""
+    """A header declares what its own .c defines."""
     defined = {}
-    for path, text in tree.select(".c", under=("src/",)):
+    for path, text in tree.select(".c", under=("src/", "cli/")):
         if not path.endswith(".bpf.c"):
             for name, _, _ in functions(blank(text)):
                 defined.setdefault(name, []).append(path)
-    for path, text in tree.select(".h", under=("src/",)):
+    for path, text in tree.select(".h", under=("src/", "cli/")):
         code = blank(text)
         for match in DECLARATION.finditer(code):
             where = defined.get(match[1], [])
-            if where and not any(is_own(path, source) for source in where):
+            if where and not any(is_own(tree, path, source) for source in where):
                 line = code.count("\n", 0, match.start()) + 1
                 yield Problem(path, line, f"declares {match[1]}() of {where[0]}")
 

@@ -8,6 +8,7 @@
  */
 #include "base/clean.h"
 #include "base/err.h"
+#include "control/api/handlers.h"
 #include "control/api/list.h"
 #include "control/change/change.h"
 

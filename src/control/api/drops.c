@@ -1,5 +1,5 @@
 /* GET /v1/drops: every drop reason and every answer, with its count and what it means. */
-#include "control/api/route.h"
+#include "control/api/handlers.h"
 
 #include <stddef.h>
 

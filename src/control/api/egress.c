@@ -7,6 +7,7 @@
  * look at all entries of the pool, 64 of them at a time: nothing is sorted as a whole, and nothing
  * is kept that a change could make invalid.
  */
+#include "control/api/handlers.h"
 #include "control/api/list.h"
 #include "setup/setup.h"
 

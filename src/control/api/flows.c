@@ -13,6 +13,7 @@
  * has let go of the query.
  */
 #include "base/protocol.h"
+#include "control/api/handlers.h"
 #include "control/api/list.h"
 #include "control/api/server.h"
 

@@ -6,7 +6,7 @@
  * errors have the same form, so they are components that the routes refer to.
  */
 #include "base/protocol.h"
-#include "control/api/route.h"
+#include "control/api/handlers.h"
 
 #include <assert.h>
 #include <stdio.h>

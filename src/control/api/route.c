@@ -7,6 +7,7 @@
 #include "control/api/route.h"
 
 #include "base/nearest.h"
+#include "control/api/handlers.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -102,27 +102,3 @@ void sum_slice(const struct api_context *ctx, uint32_t slice, struct slice_count
  */
 uint16_t find_site(const struct network *net, const char *name, struct api_reply *reply);
 uint16_t find_tunnel(const struct network *net, const char *name, struct api_reply *reply);
-
-/* The rows of route.c; each handler is in the file named by the last word of its path. */
-extern const struct route_arg sites_args[], tunnels_args[], flows_args[], egress_args[],
-	drops_args[], config_args[], config_check_args[], config_apply_args[],
-	config_rollback_args[], config_history_args[];
-extern const struct route_field status_fields[], sites_fields[], tunnels_fields[], flows_fields[],
-	egress_fields[], drops_fields[], unknown_fields[], openapi_fields[], config_fields[],
-	config_check_fields[], config_diff_fields[], config_apply_fields[], config_confirm_fields[],
-	config_history_fields[];
-void status_answer(const struct api_request *rq, struct api_reply *reply);
-void sites_answer(const struct api_request *rq, struct api_reply *reply);
-void tunnels_answer(const struct api_request *rq, struct api_reply *reply);
-void unknown_answer(const struct api_request *rq, struct api_reply *reply);
-void flows_answer(const struct api_request *rq, struct api_reply *reply);
-void egress_answer(const struct api_request *rq, struct api_reply *reply);
-void drops_answer(const struct api_request *rq, struct api_reply *reply);
-void config_answer(const struct api_request *rq, struct api_reply *reply);
-void config_check_answer(const struct api_request *rq, struct api_reply *reply);
-void config_diff_answer(const struct api_request *rq, struct api_reply *reply);
-void config_apply_answer(const struct api_request *rq, struct api_reply *reply);
-void config_rollback_answer(const struct api_request *rq, struct api_reply *reply);
-void config_confirm_answer(const struct api_request *rq, struct api_reply *reply);
-void config_history_answer(const struct api_request *rq, struct api_reply *reply);
-void openapi_answer(const struct api_request *rq, struct api_reply *reply);

@@ -1,6 +1,8 @@
 /* GET /v1/sites: each site with the sum of its tunnels' traffic, its flows and their limits. */
 #include "control/api/list.h"
 
+#include "control/api/handlers.h"
+
 const struct route_arg sites_args[] = {
 	PAGE_ARGS("all"),
 	{NULL},

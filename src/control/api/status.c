@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/mono.h"
 #include "control/alarm.h"
-#include "control/api/route.h"
+#include "control/api/handlers.h"
 #include "control/loop.h"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 /* GET /v1/tunnels: each tunnel, its ends and its traffic. */
+#include "control/api/handlers.h"
 #include "control/api/list.h"
 #include "control/keepalive.h"
 #include "control/kernel/path_mtu.h"

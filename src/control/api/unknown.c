@@ -1,6 +1,6 @@
 /* GET /v1/tunnels/unknown: senders of tunnel packets that belong to no configured tunnel. */
 #include "in/unknown.h"
-#include "control/api/route.h"
+#include "control/api/handlers.h"
 
 #include <stdlib.h>
 

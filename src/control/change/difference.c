@@ -4,6 +4,7 @@
  */
 #include "control/change/difference.h"
 
+#include "control/change/difference_parts.h"
 #include "control/change/items.h"
 #include "control/config/config.h"
 #include "control/config/value.h"

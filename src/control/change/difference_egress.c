@@ -4,7 +4,7 @@
  * A flow has an address and a port, but no pool. So it ends only if no pool with the same slice
  * size and mapping has its slice any more. If an address moves to another pool, its flows go on.
  */
-#include "control/change/items.h"
+#include "control/change/difference_parts.h"
 
 #include "base/addr6.h"
 #include "base/types.h"

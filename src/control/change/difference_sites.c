@@ -4,7 +4,7 @@
  * If a site has no limits of its own, a change of the default limits is no difference of the site:
  * the default setting is the item, not each of 5,000 sites.
  */
-#include "control/change/items.h"
+#include "control/change/difference_parts.h"
 
 #include "base/addr6.h"
 #include "control/config/config.h"

@@ -67,9 +67,3 @@ const char *items_text(struct items *items, const struct config *config,
 /* A differs_fn whose @arg is a draft: adds "mtu 1400 -> 1300" and the effect. */
 void items_differ(struct items *items, void *arg, const struct setting *setting, const char *path,
 		  const void *before, const void *after);
-
-/* The parts of a difference, in this order. */
-void difference_of_file(struct items *items); /* settings and ports */
-void difference_of_sites(struct items *items);
-void difference_of_tunnels(struct items *items);
-void difference_of_egress(struct items *items);

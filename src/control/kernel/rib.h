@@ -3,7 +3,7 @@
  *
  * An entry is a prefix with all nexthops that the kernel has for it, of any metric, in the order of
  * their arrival. Events and dumps add and remove nexthops one by one. Which one is used is decided
- * later, once for any number of changes (compile.c). Changed entries are in a list.
+ * later, once for any number of changes (view_compile.c). Changed entries are in a list.
  *
  * Control thread.
  */

@@ -70,7 +70,7 @@ struct view {
 	size_t n_hosts;
 	uint32_t generation; /* number of the current dump */
 
-	/* private to view.c, hosts.c and compile.c */
+	/* private to view.c, view_hosts.c and view_compile.c */
 	/* a gateway was found or lost: routes with several nexthops must choose again */
 	bool reconsider;
 	bool routes_changed;
@@ -128,7 +128,7 @@ void view_census_end(struct view *v, const uint64_t *used);
 /* After a census: removes hosts that no flow uses. */
 void view_age_hosts(struct view *v);
 
-/* Removes hosts below @prefix that are no longer on the link (hosts.c). */
+/* Removes hosts below @prefix that are no longer on the link (view_hosts.c). */
 void view_check_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix);
 void view_drop_host(struct view *v, int base);
 /* The MTU of the hosts' network has changed. */
@@ -142,7 +142,7 @@ void view_unuse(struct view *v, int row);
 uint16_t view_port_mtu(const struct view_port *port, bool six);
 
 /*
- * Tunnels (tunnel_nexthops.c). view_route_tunnels(): finds the row of each tunnel after routes have
+ * Tunnels (view_tunnels.c). view_route_tunnels(): finds the row of each tunnel after routes have
  * changed. view_tunnel_via(): the id of its neighbour. view_compile_tunnels(), last: writes what is
  * behind their ids; true: something changed.
  */
@@ -154,7 +154,7 @@ void view_forget_tunnels(struct view *v); /* those whose ids are free */
 /* After the rows: computes the MTU of each tunnel from its port, its neighbour and its path. */
 void view_fold_mtus(struct view *v, const struct network *net);
 
-/* Raises and clears the alarm about tunnels whose far end cannot be reached (tunnel_reach.c). */
+/* Raises and clears the alarm about tunnels whose far end cannot be reached (view_reach.c). */
 void view_alarm_unreachable(const struct view *v, const struct network *net);
 
 /* The MTU of the on-link route that contains @addr; 0: it has none. */

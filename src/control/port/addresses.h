@@ -51,21 +51,3 @@ bool addresses_on_link(const struct addresses *a, int ifindex, const struct addr
 
 /* IPv4 addresses are written as IPv4; returns @text. */
 const char *addresses_print(const struct addr6 *addr, char text[INET6_ADDRSTRLEN]);
-
-/*
- * own.c: finds egress addresses and global prefixes of @net that the kernel has an address in.
- * Those that @before had already are skipped (NULL: none). Adds sentences to @errs and returns
- * -EADDRINUSE, or 0.
- */
-int own_check(const struct addresses *own, const char *file, const struct network *before,
-	      const struct network *net, struct err_list *errs);
-
-/* The same check at run time: raises and clears alarms. @before: the addresses at the last call. */
-void own_compare(struct alarms *alarms, const struct network *net, const struct addresses *before,
-		 const struct addresses *now);
-
-/*
- * The network was @before and is @net now: clears alarms about addresses that are no longer ours.
- */
-void own_follow(struct alarms *alarms, const struct network *before, const struct network *net,
-		const struct addresses *own);

@@ -7,6 +7,7 @@
 #include "control/port/addresses.h"
 #include "control/port/driver.h"
 #include "control/port/life.h"
+#include "control/port/own.h"
 #include "control/port/port_internal.h"
 
 #include <errno.h>

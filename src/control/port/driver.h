@@ -44,13 +44,6 @@ struct port_opening {
 	char args[DRIVER_ARGS_SIZE]; /* for DPDK */
 };
 
-/* queues.c: makes the DPDK devices of the port and its queues. 0 or -errno. */
-int queues_make(struct port_opening *o);
-void queues_close_device(uint16_t ethdev);
-
-/* xdp_queues.c: the same for af_xdp; a queue whose socket cannot be made is left out. */
-int xdp_queues_make(struct port_opening *o);
-
 const struct driver *driver_find(enum port_driver driver);
 bool driver_has_kernel(enum port_driver driver);
 /* configured MTU, or the interface's; bounded */

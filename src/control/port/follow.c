@@ -12,6 +12,7 @@
  */
 #include "control/alarm.h"
 #include "control/port/addresses.h"
+#include "control/port/own.h"
 #include "control/port/port_internal.h"
 #include "in/steer.h"
 

@@ -14,7 +14,9 @@
 #include "control/alarm.h"
 #include "control/port/addresses.h"
 #include "control/port/driver.h"
+#include "control/port/own.h"
 #include "control/port/port_internal.h"
+#include "control/port/queues.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,9 +5,9 @@
  *
  * Control thread.
  */
+#include "control/port/own.h"
 #include "base/err.h"
 #include "control/alarm.h"
-#include "control/port/addresses.h"
 #include "control/port/port_internal.h"
 
 #include <errno.h>

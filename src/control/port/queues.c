@@ -9,7 +9,8 @@
  *
  * Control thread.
  */
-#include "control/port/driver.h"
+#include "control/port/queues.h"
+#include "control/port/xdp_queues.h"
 
 #include <stdio.h>
 

@@ -16,8 +16,9 @@
  *
  * Control thread.
  */
+#include "control/port/xdp_queues.h"
 #include "base/log.h"
-#include "control/port/driver.h"
+#include "control/port/queues.h"
 #include "in/steer.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
  * Free memory of control groups: trees of files as the kernel has them, and the expected result.
  * Rows of "file content" are written to a folder of their own.
  */
+#include "base/cgroup.h"
 #include "base/memory.h"
 
 #include <inttypes.h>
@@ -145,7 +146,7 @@ static void check(const struct row *row)
 	for (size_t i = 0; row->files[i].file != NULL; i++)
 		make_file(row->files[i].file, row->files[i].content);
 
-	left = memory_left_in_groups(folder);
+	left = cgroup_memory_left(folder);
 	snprintf(command, sizeof(command), "rm -r %s", folder);
 	assert_int_equal(system(command), 0);
 	if (left != row->left)
@@ -161,7 +162,7 @@ static void every_row(void **state)
 /* The groups of this machine have no more free memory than the machine. */
 static void here(void **state)
 {
-	assert_true(memory_available() <= memory_left_in_groups("/proc/self"));
+	assert_true(memory_available() <= cgroup_memory_left("/proc/self"));
 }
 
 int main(void)

@@ -4,6 +4,7 @@
  * used. server_test.c checks that answers match their description.
  */
 #include "base/types.h"
+#include "control/api/handlers.h"
 #include "control/api/route.h"
 
 #include <regex.h>

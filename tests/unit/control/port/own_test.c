@@ -4,7 +4,7 @@
  */
 #include "base/err.h"
 #include "control/alarm.h"
-#include "control/port/addresses.h"
+#include "control/port/own.h"
 #include "network/network.h"
 
 #include <arpa/inet.h>

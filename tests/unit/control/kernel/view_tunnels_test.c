@@ -192,5 +192,5 @@ int main(void)
 		CASE(is_there_again),
 	};
 
-	return cmocka_run_group_tests_name("control/kernel/tunnel_nexthops", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("control/kernel/view_tunnels", tests, NULL, NULL);
 }
