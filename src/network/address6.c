@@ -101,10 +101,11 @@ bool network_is_ours6(const struct network *net, const struct addr6 *addr)
 bool network_source6_allowed(const struct network *net, uint16_t site, const struct addr6 *src)
 {
 	const struct site *s = &net->sites[site];
+	const struct prefix6 *p = s->prefixes6; /* sorted, none within another: site.c */
 
-	for (uint32_t i = 0; i < s->n_prefixes6; i++) {
-		if (prefix6_contains(&s->prefixes6[i], src))
-			return true;
-	}
+	for (uint32_t n = s->n_prefixes6; n > 1; n -= n / 2)
+		p += addr6_compare(&p[n / 2].addr, src) <= 0 ? n / 2 : 0;
+	if (s->n_prefixes6 > 0 && prefix6_contains(p, src))
+		return true;
 	return s->n_prefixes + s->n_prefixes6 == 0;
 }

@@ -81,6 +81,7 @@ bool network_make_globals(struct network *net);
 bool network_make_ends(struct network *net);
 
 /* site.c: all sites and their tunnels. tunnel.c: one tunnel. */
+bool network_allocate_prefixes(struct network *net);
 void network_compile_sites(struct network *net);
 void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_tunnel *spec,
 			    uint16_t site);

@@ -120,7 +120,7 @@ static bool allocate(struct network *net, uint32_t slices)
 	net->headers6 = memory_rows(tunnels * sizeof(struct tunnel_header6));
 	net->tunnel_addresses6 = calloc(tunnels, sizeof(struct addr6));
 	net->tunnel_specs = calloc(tunnels, sizeof(net->tunnel_specs[0]));
-	net->sites = calloc(sites, sizeof(struct site));
+	net->sites = memory_rows(sites * sizeof(struct site));
 	net->site_specs = calloc(sites, sizeof(net->site_specs[0]));
 	net->pools = calloc(net->n_pools + 1, sizeof(struct pool));
 	net->addresses = calloc(net->n_addresses + 1, sizeof(struct egress_address));
@@ -180,7 +180,8 @@ static int compile(struct network *net, const struct network_ids *ids)
 	if (ret < 0)
 		return ret;
 	count_slices(net, &slices, &places);
-	if (!allocate(net, slices) || !allocate_index(net, places) || !network_make_globals(net))
+	if (!allocate(net, slices) || !allocate_index(net, places) || !network_make_globals(net) ||
+	    !network_allocate_prefixes(net))
 		return -ENOMEM;
 
 	net->is_large = net->n_tunnels > LARGE || net->n_sites > LARGE;
@@ -243,7 +244,9 @@ void network_destroy(struct network *net)
 	free(net->tunnel_addresses6);
 	free(net->tunnel_specs);
 	free(net->tunnel_ids);
-	free(net->sites);
+	memory_rows_free(net->sites, (net->max_site + (size_t)1) * sizeof(struct site));
+	free(net->prefixes);
+	free(net->prefixes6);
 	free(net->site_specs);
 	free(net->site_ids);
 	free(net->retired);

@@ -92,14 +92,18 @@ static inline struct site_limits site_limits_from_outside(const struct site_limi
 	};
 }
 
+/* Two cache lines. */
 struct site {
 	struct site_limits limits;
-	const struct prefix4 *prefixes;
+	const struct prefix4 *prefixes; /* [n_prefixes], sorted, none within another */
 	const struct prefix6 *prefixes6;
 	uint32_t n_prefixes, n_prefixes6;
 	const uint16_t *tunnels; /* [n_tunnels], ids in order of priority */
 	uint16_t n_tunnels;
+	uint8_t pad[24];
 };
+
+static_assert(sizeof(struct site) == 2 * CACHE_LINE, "a first packet reads two lines of a site");
 
 /*
  * A removed tunnel that may still have flows. Until they are swept, its id leads to the successor.
@@ -171,6 +175,8 @@ struct network {
 	uint16_t *tunnel_ids; /* [n_tunnels]: all of them, in the order of the spec, site by site */
 	uint32_t n_tunnels, max_tunnel;
 	struct site *sites; /* [max_site + 1], by id */
+	struct prefix4 *prefixes; /* of all sites */
+	struct prefix6 *prefixes6;
 	const struct spec_site **site_specs; /* [max_site + 1]; NULL: no site */
 	uint16_t *site_ids; /* [n_sites]: all of them, in the order of the spec */
 	uint32_t n_sites, max_site;

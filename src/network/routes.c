@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FEW = 1000 /* routes of a port that a look-up finds in the cache */ };
+
 static int borrow(struct routes *r, const struct routes_trees *trees)
 {
 	memcpy(r->four, trees->four, sizeof(r->four));
@@ -103,7 +105,11 @@ static int routes_make(struct routes *r, const struct routes_spec *spec)
 
 int routes_init(struct routes *r, const struct routes_spec *spec)
 {
-	return spec->trees != NULL ? borrow(r, spec->trees) : routes_make(r, spec);
+	int ret = spec->trees != NULL ? borrow(r, spec->trees) : routes_make(r, spec);
+
+	for (unsigned port = 0; port < ROUTES_PORTS && !r->many; port++)
+		r->many = trie_has_more(r->four[port], FEW);
+	return ret;
 }
 
 void routes_fini(struct routes *r)
@@ -126,6 +132,20 @@ uint16_t routes_find(const struct routes *r, uint8_t port, be32_t dst)
 	struct addr6 addr = addr6_from_ipv4(dst);
 
 	return read_value(r, trie_lookup(r->four[port], &addr));
+}
+
+void routes_find_all(const struct routes *r, uint8_t port, const be32_t *dsts, unsigned n,
+		     uint16_t *found)
+{
+	struct addr6 addrs[ROUTES_FIND_MAX] = {0};
+	uint32_t values[ROUTES_FIND_MAX];
+
+	assert(n <= ROUTES_FIND_MAX);
+	for (unsigned i = 0; i < n; i++)
+		addrs[i] = addr6_from_ipv4(dsts[i]);
+	trie_lookup_all(r->four[port], addrs, n, values);
+	for (unsigned i = 0; i < n; i++)
+		found[i] = read_value(r, values[i]);
 }
 
 uint16_t routes_find6(const struct routes *r, uint8_t port, const struct addr6 *dst)

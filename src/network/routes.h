@@ -26,7 +26,7 @@ enum {
 	ROUTE_UNKNOWN_HOST = 0xffff, /* on-link, not resolved yet */
 };
 
-enum { ROUTES_PORTS = UINT8_MAX + 1 };
+enum { ROUTES_PORTS = UINT8_MAX + 1, ROUTES_FIND_MAX = 64 };
 
 /* Values in the trees: the number of a row of ids, or a nexthop or verdict itself. */
 #define ROUTES_DIRECT UINT32_C(0x80000000)
@@ -77,6 +77,7 @@ struct routes_spec {
 struct routes {
 	const struct trie_node *four[ROUTES_PORTS], *six[ROUTES_PORTS];
 	uint16_t *ids; /* nexthops by row; values in the trees are rows */
+	bool many; /* so many that a look-up costs more than the rest of setup: cache it */
 	struct trie *own; /* trees built from rows; NULL: the trees are borrowed */
 };
 
@@ -89,4 +90,10 @@ void routes_fini(struct routes *r);
  * verdicts. Any worker.
  */
 uint16_t routes_find(const struct routes *r, uint8_t port, be32_t dst);
+
+/*
+ * routes_find() for each of @n destinations, at most ROUTES_FIND_MAX: their cache misses overlap.
+ */
+void routes_find_all(const struct routes *r, uint8_t port, const be32_t *dsts, unsigned n,
+		     uint16_t *found);
 uint16_t routes_find6(const struct routes *r, uint8_t port, const struct addr6 *dst);

@@ -114,6 +114,61 @@ uint32_t trie_cover(const struct trie_node *node, const struct prefix6 *prefix)
 	return best;
 }
 
+/*
+ * One level of the tree after the other, for all addresses. Those that have come to their end leave
+ * the list.
+ */
+void trie_lookup_all(const struct trie_node *root, const struct addr6 *addrs, unsigned n,
+		     uint32_t *values)
+{
+	const struct trie_node *nodes[TRIE_LOOKUP_MAX];
+	uint8_t which[TRIE_LOOKUP_MAX]; /* address of each node */
+
+	assert(n <= TRIE_LOOKUP_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		values[i] = TRIE_NONE;
+		nodes[i] = root;
+		which[i] = (uint8_t)i;
+	}
+	if (root == NULL)
+		return;
+	while (n > 0) {
+		unsigned left = 0;
+
+		for (unsigned i = 0; i < n; i++) {
+			const struct trie_node *node = nodes[i];
+			unsigned k = which[i];
+
+			if (!trie_covers(node, &addrs[k]))
+				continue;
+			values[k] = node->value != TRIE_NONE ? node->value : values[k];
+			node = node->len == BITS ? NULL
+						 : node->child[trie_bit(&addrs[k], node->len)];
+			if (node == NULL)
+				continue;
+			__builtin_prefetch(node);
+			nodes[left] = node;
+			which[left++] = (uint8_t)k;
+		}
+		n = left;
+	}
+}
+
+/* Returns how many more may be found; 0: there are more. */
+static size_t count_down(const struct trie_node *node, size_t left)
+{
+	if (node == NULL || left == 0)
+		return left;
+	left -= node->value != TRIE_NONE;
+	left = count_down(node->child[0], left);
+	return count_down(node->child[1], left);
+}
+
+bool trie_has_more(const struct trie_node *root, size_t n)
+{
+	return count_down(root, n + 1) == 0;
+}
+
 static size_t depth(const struct trie_node *node, const struct prefix6 *prefix)
 {
 	size_t n = 0;

@@ -73,6 +73,15 @@ static inline bool trie_covers(const struct trie_node *node, const struct addr6 
 	       ((addr->half[1] ^ node->addr.half[1]) & addr6_half_mask(len - 64)) == 0;
 }
 
+enum { TRIE_LOOKUP_MAX = 64 };
+
+/* trie_lookup() for each of @n addresses, at most TRIE_LOOKUP_MAX: their cache misses overlap. */
+void trie_lookup_all(const struct trie_node *root, const struct addr6 *addrs, unsigned n,
+		     uint32_t *values);
+
+/* Are there more than @n prefixes? Visits at most some 2 * @n nodes. */
+bool trie_has_more(const struct trie_node *root, size_t n);
+
 /* The value of the longest prefix that contains @addr, or TRIE_NONE. Any worker. */
 static inline uint32_t trie_lookup(const struct trie_node *node, const struct addr6 *addr)
 {

@@ -25,6 +25,7 @@ struct egress_state; /* setup/egress.h */
 struct sources; /* sources.h */
 struct remotes; /* flow/remotes.h */
 struct context;
+struct route_cache; /* route_cache.h */
 
 struct handover; /* handover.c */
 struct reassembly; /* in/assembly.c */
@@ -103,6 +104,7 @@ struct context {
 	struct remotes *remotes; /* address pairs of this worker's flows */
 	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
 	struct sources *sources; /* the hosts of all sites */
+	struct route_cache *route_cache;
 	uint32_t flows_taken; /* of all sites, including flows in setup */
 	uint32_t flows6_taken;
 	uint64_t errors_until_ns; /* as that of a site, for all sites together */

@@ -6,6 +6,7 @@
 
 #include "base/wire.h"
 #include "flow/table.h"
+#include "path/route_cache.h"
 #include "tunnel/kinds.h"
 
 /*
@@ -73,5 +74,43 @@ unsigned prefetch_returns(struct context *ctx, const struct burst *b, enum stage
 		__builtin_prefetch(&ctx->tunnels[onramp], 1);
 		n++;
 	}
+	return n;
+}
+
+static inline void prefetch_lines(const void *mem, size_t size)
+{
+	for (size_t at = 0; at < size; at += CACHE_LINE)
+		__builtin_prefetch((const uint8_t *)mem + at, 1);
+}
+
+/* The second pass reads what the first asked for. */
+static unsigned prefetch_sites(struct context *ctx, const struct burst *b, enum stage stage)
+{
+	const struct network *net = ctx->net;
+
+	for (unsigned i = 0; i < b->n[stage]; i++) {
+		uint16_t site = b->list[stage][i]->probe.key.realm;
+
+		prefetch_lines(&ctx->sites[site], sizeof(ctx->sites[0]));
+		prefetch_lines(&net->sites[site], sizeof(net->sites[0]));
+	}
+	for (unsigned i = 0; i < b->n[stage]; i++) {
+		uint16_t site = b->list[stage][i]->probe.key.realm;
+
+		if (site <= net->max_site)
+			__builtin_prefetch(net->sites[site].prefixes);
+	}
+	return b->n[stage];
+}
+
+unsigned prefetch_first_packets(struct context *ctx, const struct burst *b, enum stage stage)
+{
+	const struct pool *pool = ctx->net->egress;
+	unsigned n = 0;
+
+	if (ctx->net->is_large)
+		n = prefetch_sites(ctx, b, stage);
+	if (ctx->nexthops->routes.many && pool != NULL)
+		n += route_cache_fill(ctx, b, stage, pool->port);
 	return n;
 }

@@ -16,6 +16,12 @@
 /* Before decapsulation: the tunnel that a packet seems to come out of. */
 unsigned prefetch_onramps(struct context *ctx, const struct burst *b);
 
+/*
+ * Before the setup of the first packets of @stage: the rows of their sites, and where there are
+ * many routes, those of their destinations. IPv4.
+ */
+unsigned prefetch_first_packets(struct context *ctx, const struct burst *b, enum stage stage);
+
 /* Before the packets of @stage are forwarded: where their flows in @flows send returns. */
 unsigned prefetch_returns(struct context *ctx, const struct burst *b, enum stage stage,
 			  const struct flow_table *flows);

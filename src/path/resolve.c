@@ -1,6 +1,7 @@
 /* Resolve: turns the routes' answer into a nexthop or a drop reason. See resolve.h. */
 #include "path/resolve.h"
 
+#include "path/route_cache.h"
 #include "path/wanted.h"
 
 /* The drop reason of a verdict. Rare. */
@@ -54,7 +55,12 @@ enum drop resolve_route(struct context *ctx, uint16_t site, be32_t dst, uint16_t
 	const struct pool *pool = ctx->net->egress;
 
 	*nexthop = NEXTHOP_NONE;
-	return pool == NULL ? DROP_NO_ROUTE : resolve_find(ctx, site, pool->port, dst, nexthop);
+	if (pool == NULL)
+		return DROP_NO_ROUTE;
+	if (__builtin_expect(!ctx->nexthops->routes.many, 1))
+		return resolve_find(ctx, site, pool->port, dst, nexthop);
+	*nexthop = route_cache_find(ctx, pool->port, dst);
+	return is_nexthop(*nexthop) ? DROP_NONE : judge4(ctx, site, pool->port, dst, *nexthop);
 }
 
 enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 *dst,

@@ -17,6 +17,7 @@
 #include "answer/errors.h"
 #include "base/wire.h"
 #include "flow/remotes.h"
+#include "path/prefetch.h"
 #include "path/resolve.h"
 #include "setup/room.h"
 
@@ -367,6 +368,8 @@ void stage_setup(struct context *ctx, struct burst *b)
 	unsigned n;
 
 	room_begin(ctx, b, b->n[STAGE_SETUP]);
+	if (__builtin_expect(ctx->net->is_large || ctx->nexthops->routes.many, 0))
+		prefetch_first_packets(ctx, b, STAGE_SETUP);
 	n = prepare(ctx, b, STAGE_SETUP, setups, NULL);
 
 	for (unsigned i = 0; i < n; i++)

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "path/context.h"
+#include "path/route_cache.h"
 
 #define COUNTERS_SIZE ((SPEC_TUNNELS_MAX + 1) * sizeof(struct tunnel_counters))
 #define TOKENS_SIZE ((SPEC_TUNNELS_MAX + 1) * sizeof(uint64_t))
@@ -11,7 +12,8 @@ bool rows_create(struct context *ctx, const struct network *net)
 {
 	ctx->tunnels = memory_reserve(COUNTERS_SIZE);
 	ctx->keepalives_until_ns = memory_reserve(TOKENS_SIZE);
-	if (ctx->tunnels == NULL || ctx->keepalives_until_ns == NULL)
+	ctx->route_cache = route_cache_create();
+	if (ctx->tunnels == NULL || ctx->keepalives_until_ns == NULL || ctx->route_cache == NULL)
 		return false;
 	rows_settle(ctx, net);
 	return true;
@@ -28,4 +30,5 @@ void rows_destroy(struct context *ctx)
 {
 	memory_unmap(ctx->tunnels, COUNTERS_SIZE);
 	memory_unmap(ctx->keepalives_until_ns, TOKENS_SIZE);
+	route_cache_destroy(ctx->route_cache);
 }

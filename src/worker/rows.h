@@ -1,4 +1,7 @@
-/* The rows that a worker keeps of tunnels, by id: their counters, and tokens for keepalives. */
+/*
+ * The rows that a worker keeps: of tunnels, by id, their counters and tokens for keepalives; and
+ * those of destinations (path/route_cache.h).
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -28,6 +28,7 @@
 #include "out/identification.h"
 #include "path/context.h"
 #include "path/handover.h"
+#include "path/route_cache.h"
 #include "setup/setup.h"
 #include "worker/census.h"
 #include "worker/change_sweep.h"
@@ -113,6 +114,7 @@ static __attribute__((noinline)) void take_snapshot(struct worker *w, const stru
 		next_take(next, ctx, s->net);
 	ctx->net = s->net;
 	ctx->nexthops = s->nexthops;
+	route_cache_clear(ctx->route_cache);
 	take_settings(ctx, &s->settings);
 	for (uint16_t i = 0; i < s->n_ports; i++)
 		take_port(ctx, i, &s->ports[i]);

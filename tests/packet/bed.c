@@ -56,6 +56,8 @@ struct bed {
 	uint16_t narrow, narrow_mtu; /* the tunnel whose path MTU is set by bed_narrow() */
 	bool moved; /* routes no longer lead to the first neighbours, */
 	int moved_to; /* but there */
+	const uint8_t *more; /* [n_more] routes of the uplink: to the other neighbour? */
+	unsigned n_more;
 	uint16_t mtus[PORTS_MAX]; /* set by bed_set_mtu(); 0: as configured */
 	struct rte_mempool *pool;
 	struct bed_port ports[PORTS_MAX];
@@ -207,17 +209,38 @@ static void make_tunnels(const struct bed *bed, struct nexthop *at)
 	}
 }
 
-/* Every port: one default route to its first neighbour, or to where routes have moved. */
+struct prefix4 bed_prefix(unsigned route)
+{
+	return (struct prefix4){htonl(UINT32_C(0x14000000) + (route << 8)), 24};
+}
+
+/* Routes behind the default routes of @n ports. */
+static size_t add_routes(const struct bed *bed, struct route4 *routes, size_t n)
+{
+	for (unsigned i = 0; i < bed->n_more; i++)
+		routes[n + i] = (struct route4){
+			.prefix = bed_prefix(i),
+			.port = BED_UPLINK,
+			.nexthop = bed_neighbour(BED_UPLINK, bed->more[i]),
+		};
+	return n + bed->n_more;
+}
+
+/*
+ * Every port: one default route to its first neighbour, or to where routes have moved; and the routes
+ * of bed_route().
+ */
 static struct nexthops *make_nexthops(struct bed *bed)
 {
 	static struct nexthop at[FIRST_NEIGHBOUR + 2 * PORTS_MAX];
-	struct route4 routes[PORTS_MAX] = {0};
+	static struct route4 routes[PORTS_MAX + BED_ROUTES_MAX];
 	struct route6 routes6[PORTS_MAX] = {0};
 	uint8_t macs[PORTS_MAX][6] = {0};
 	size_t n = bed->config->n_ports;
 	struct nexthops *nexthops;
 
 	memset(at, 0, sizeof(at));
+	memset(routes, 0, sizeof(routes));
 	make_neighbours(bed, at);
 	make_tunnels(bed, at);
 	for (unsigned i = 0; i < n; i++) {
@@ -236,7 +259,7 @@ static struct nexthops *make_nexthops(struct bed *bed)
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = n,
 		.routes = {.routes = routes,
-			   .n_routes = n,
+			   .n_routes = add_routes(bed, routes, n),
 			   .routes6 = routes6,
 			   /* as control/kernel does it */
 			   .n_routes6 = network_uses_ipv6(bed->net) ? n : 0},
@@ -362,6 +385,14 @@ void bed_move(struct bed *bed, int to)
 {
 	bed->moved = true;
 	bed->moved_to = to;
+	renew_nexthops(bed);
+}
+
+void bed_route(struct bed *bed, const uint8_t *other, unsigned n)
+{
+	assert_true(n <= BED_ROUTES_MAX);
+	bed->more = other;
+	bed->n_more = n;
 	renew_nexthops(bed);
 }
 

@@ -68,6 +68,14 @@ enum { BED_ANOTHER = -1 };
 void bed_move(struct bed *bed, int to);
 
 /*
+ * From now on port 1 has @n routes more: bed_prefix() of 0 to @n - 1. Where @other is set, the route
+ * leads to the other neighbour. @other is borrowed.
+ */
+enum { BED_UPLINK = 1, BED_ROUTES_MAX = 8192 };
+void bed_route(struct bed *bed, const uint8_t *other, unsigned n);
+struct prefix4 bed_prefix(unsigned route);
+
+/*
  * The id of a port's first neighbour; with @other, of the second one, to which routes lead after
  * bed_move().
  */

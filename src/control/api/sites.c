@@ -37,14 +37,14 @@ const struct route_field sites_fields[] = {
 
 static void write_prefix(const struct api_context *ctx, uint32_t id, uint32_t i, struct writer *w)
 {
-	const struct site *site = &ctx->net->sites[id];
+	const struct spec_site *spec = ctx->net->site_specs[id];
 	struct prefix6 prefix;
 
-	if (i < site->n_prefixes)
-		prefix = (struct prefix6){addr6_from_ipv4(site->prefixes[i].addr),
-					  (uint8_t)(MAPPED_BITS + site->prefixes[i].len)};
+	if (i < spec->n_prefixes)
+		prefix = (struct prefix6){addr6_from_ipv4(spec->prefixes[i].addr),
+					  (uint8_t)(MAPPED_BITS + spec->prefixes[i].len)};
 	else
-		prefix = site->prefixes6[i - site->n_prefixes];
+		prefix = spec->prefixes6[i - spec->n_prefixes];
 	writer_prefix(w, NULL, &prefix);
 }
 
@@ -102,10 +102,10 @@ static void write_flows(const struct api_context *ctx, uint16_t id, struct write
 static bool write_site(const struct api_context *ctx, uint16_t id, uint32_t part, struct writer *w)
 {
 	const struct site *site = &ctx->net->sites[id];
+	const struct spec_site *spec = ctx->net->site_specs[id];
 	const struct list_inner lists[] = {
-		{"prefixes", site->n_prefixes + site->n_prefixes6, write_prefix},
-		{"global_prefixes", (uint32_t)ctx->net->site_specs[id]->n_global_prefixes,
-		 write_global},
+		{"prefixes", (uint32_t)(spec->n_prefixes + spec->n_prefixes6), write_prefix},
+		{"global_prefixes", (uint32_t)spec->n_global_prefixes, write_global},
 		{"tunnels", site->n_tunnels, write_tunnel_name},
 	};
 

@@ -97,6 +97,7 @@ static void test_empty(void **state)
 
 	assert_int_equal(routes_init(&r, &(struct routes_spec){0}), 0);
 	assert_int_equal(routes_find(&r, 0, ip("8.8.8.8")), NONE);
+	assert_false(r.many);
 	routes_fini(&r);
 }
 
@@ -120,6 +121,17 @@ static void test_many_hosts(void **state)
 	for (uint32_t i = 0; i < ARRAY_SIZE(hosts); i++)
 		assert_int_equal(routes_find(&r, hosts[i].port, addr6_to_ipv4(&hosts[i].addr)),
 				 i + 1);
+	for (uint32_t i = 0; i < HOSTS; i += ROUTES_FIND_MAX) {
+		be32_t dsts[ROUTES_FIND_MAX];
+		uint16_t found[ROUTES_FIND_MAX];
+
+		for (uint32_t k = 0; k < ROUTES_FIND_MAX; k++)
+			dsts[k] = addr6_to_ipv4(&hosts[i + k].addr);
+		routes_find_all(&r, 1, dsts, ROUTES_FIND_MAX, found);
+		for (uint32_t k = 0; k < ROUTES_FIND_MAX; k++)
+			assert_int_equal(found[k], HOSTS + i + k + 1);
+	}
+	assert_true(r.many);
 	routes_fini(&r);
 }
 

@@ -178,11 +178,43 @@ static void a_change_is_small(void **state)
 	trie_fini(&t);
 }
 
+/* Burst by burst: the same answers as one by one, from trees of every size. */
+static void all_at_once(void **state)
+{
+	static const unsigned sizes[] = {0, 1, 2, 50, 3000};
+
+	for (unsigned k = 0; k < 5; k++) {
+		struct trie t = {0};
+		size_t n = 0;
+
+		for (unsigned i = 0; i < sizes[k]; i++) {
+			struct prefix6 p = {some_address(), (uint8_t)dice(129)};
+
+			assert_int_equal(trie_set(&t, &p, i), 0);
+		}
+		for (unsigned round = 0; round < 200; round++) {
+			struct addr6 addrs[TRIE_LOOKUP_MAX];
+			uint32_t values[TRIE_LOOKUP_MAX];
+
+			n = dice(TRIE_LOOKUP_MAX + 1);
+			for (unsigned i = 0; i < n; i++)
+				addrs[i] = some_address();
+			trie_lookup_all(t.root, addrs, (unsigned)n, values);
+			for (unsigned i = 0; i < n; i++)
+				assert_int_equal(values[i], trie_lookup(t.root, &addrs[i]));
+		}
+		assert_true(trie_has_more(t.root, t.n - 1) || t.n == 0);
+		assert_false(trie_has_more(t.root, t.n));
+		trie_fini(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(follows_every_change),
 		cmocka_unit_test(a_change_is_small),
+		cmocka_unit_test(all_at_once),
 	};
 
 	return cmocka_run_group_tests_name("network/trie", tests, NULL, NULL);

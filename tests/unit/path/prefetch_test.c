@@ -101,6 +101,25 @@ static void test_returns(void **state)
 	bench_destroy(b);
 }
 
+/* The sites of first packets in a large network only. */
+static void test_first_packets(void **state)
+{
+	const struct frame f = {INNER};
+	struct stage_bench *b = bench_create(2048, 1024, 0, 1);
+
+	memset(b->burst.n, 0, sizeof(b->burst.n));
+	for (unsigned k = 0; k < 3; k++) {
+		struct packet *p = bench_inner(b, &f, TUNNEL_B2);
+
+		p->probe.key.realm = k == 2 ? UINT16_MAX : SITE_BERLIN;
+		burst_pass(&b->burst, STAGE_SETUP, p);
+	}
+	assert_int_equal(prefetch_first_packets(&b->ctx, &b->burst, STAGE_SETUP), 0);
+	b->net->is_large = true;
+	assert_int_equal(prefetch_first_packets(&b->ctx, &b->burst, STAGE_SETUP), 3);
+	bench_destroy(b);
+}
+
 static void test_stages_agree(void **state)
 {
 	const struct frame f = {INNER, .outer_src = MADRID, .outer_dst = GATEWAY, .has_key = 1,
@@ -127,9 +146,8 @@ static void test_stages_agree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_onramps),
-		cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_returns),
+		cmocka_unit_test(test_onramps),	     cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_returns),	     cmocka_unit_test(test_first_packets),
 		cmocka_unit_test(test_stages_agree),
 	};
 
