@@ -18,7 +18,7 @@ from bed import servers
 from bed.daemon import Daemon, site, state_directory
 from bed.echo import mac
 from bed.netns import wait_until
-from bed.topology import Topology, berlin, madrid
+from bed.topology import SERVER, Topology, berlin, madrid
 
 pytestmark = pytest.mark.skipif(shutil.which("dpdk-testpmd") is None, reason="there is no dpdk-testpmd")
 
@@ -112,8 +112,12 @@ class Gateway:
         return self.daemon.ask("status")["ports"]
 
     def wait_for(self, state):
+        """A bridge may forward a moment later than it is connected."""
         wait_until(f"both ports to be {state}",
                    lambda: [p["state"] for p in self.ports()] == [state, state], START_S)
+        for b in self.net.branches if state == "up" else ():
+            wait_until("an answer", lambda b=b: b.host.run("ping", "-n", "-c", 1, "-W", 1, SERVER,
+                                                           check=False).returncode == 0, START_S)
 
     def alarms(self):
         return [(a["alarm"], a["subject"]) for a in self.daemon.ask("status")["alarms"]]

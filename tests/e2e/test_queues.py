@@ -109,7 +109,9 @@ def test_real_programs(queues):
     counts = [{k: w[k] for k in ("rx", "tx", "handed_in", "handed_out")} for w in status["workers"]]
     print(f"{queues.driver}, {queues.queues} queues:", counts)
     if queues.queues > 1 or queues.driver == "af_packet":
-        assert min(c["rx"] for c in counts) > 0 and min(c["tx"] for c in counts) > 0, counts
+        assert min(c["rx"] for c in counts) > 0, counts
+        # Two tunnels may leave a worker without a flow: it hands over all returns that it receives.
+        assert all(c["tx"] > 0 or c["handed_out"] > 0 for c in counts), counts
     else:
         assert [c["rx"] > 0 for c in counts] == [c["tx"] > 0 for c in counts] == [True, False], counts
     assert all(p["state"] == "up" for p in status["ports"])

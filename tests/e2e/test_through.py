@@ -21,7 +21,8 @@ from bed.flood import Flood
 from bed.netns import command, wait_until
 from bed.topology import GATEWAY_OUTER, SERVER, Topology, berlin, madrid
 
-PACKETS, FLOWS, HUGE_PAGES = 200_000, 500, 256
+PACKETS, FLOWS = 200_000, 500
+HUGE_PAGES = 512  # another daemon on the machine may take a part of them
 SINK = """table ip sink {
     chain in {
         type filter hook prerouting priority raw
