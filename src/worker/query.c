@@ -86,7 +86,7 @@ static uint32_t look(const struct context *ctx, const struct flow_table *t,
 {
 	uint32_t used = flow_table_used(t), room = count_room(q), put = q->put;
 
-	for (; at<used && * budget> 0 && room > 0; at++, (*budget)--) {
+	for (; at < used && room > 0 && *budget != 0; at++, (*budget)--) {
 		const struct flow *f = flow_table_at(t, at);
 		const struct flow6 *six = t == ctx->flows6 ? flow6_at(t, at) : NULL;
 
