@@ -266,7 +266,10 @@ static void setup_refuse(struct burst *b, const struct setup *s, enum drop drop)
 	burst_answer(b, s->p, answer);
 }
 
-/* Flows of this burst, by some bits of their hash. May an earlier packet open the same flow? */
+/*
+ * The first packets of this burst, by some bits of their hash: finds those whose flow an earlier
+ * packet of the burst may open.
+ */
 struct seen {
 	uint64_t bits[16];
 };

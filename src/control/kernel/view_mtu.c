@@ -23,7 +23,7 @@ static void set_lower(struct view *v, const struct network *net, uint16_t id)
 	path_mtus_set_lower(v->paths, id, port, route);
 }
 
-/* Is it less than every packet must find, although the tunnel's own `mtu` is not? */
+/* Does something outside of the tunnel lower its MTU below what every path must carry? */
 static bool is_too_narrow(const struct network *net, uint16_t id, uint16_t mtu)
 {
 	uint16_t own = net->tunnels[id].mtu;
