@@ -71,6 +71,30 @@ static int copy_retired(struct network *net, const struct network_ids *ids)
 	return 0;
 }
 
+/* Without virtual networks in the spec there is one, the default, with id 0. */
+static int number_vnets(struct network *net, const uint16_t *from)
+{
+	uint64_t *seen = calloc((UINT16_MAX + 1) / 64, sizeof(seen[0]));
+	int ret = seen == NULL ? -ENOMEM : 0;
+
+	net->n_vnets = (uint32_t)net->spec.n_vnets;
+	net->vnet_ids = calloc(net->n_vnets + (size_t)1, sizeof(net->vnet_ids[0]));
+	if (net->vnet_ids == NULL || net->n_vnets > SPEC_VNETS_MAX)
+		ret = net->vnet_ids == NULL ? -ENOMEM : -EINVAL;
+	for (uint32_t i = 0; i < net->n_vnets && ret == 0; i++) {
+		uint16_t id = from != NULL ? from[i] : (uint16_t)i;
+		uint64_t bit = UINT64_C(1) << id % 64;
+
+		if (seen[id / 64] & bit || (i == 0) != (id == 0))
+			ret = -EINVAL;
+		seen[id / 64] |= bit;
+		net->vnet_ids[i] = id;
+		net->max_vnet = id > net->max_vnet ? id : net->max_vnet;
+	}
+	free(seen);
+	return ret;
+}
+
 static int number(struct network *net, const struct network_ids *ids)
 {
 	static const struct network_ids none;
@@ -91,6 +115,8 @@ static int number(struct network *net, const struct network_ids *ids)
 	ret = check_ids(net->site_ids, net->n_sites, SPEC_SITES_MAX);
 	if (ret == 0)
 		ret = check_ids(net->tunnel_ids, net->n_tunnels, SPEC_TUNNELS_MAX);
+	if (ret == 0)
+		ret = number_vnets(net, ids->vnets);
 	return ret == 0 ? copy_retired(net, ids) : ret;
 }
 
@@ -249,6 +275,7 @@ void network_destroy(struct network *net)
 	free(net->prefixes6);
 	free(net->site_specs);
 	free(net->site_ids);
+	free(net->vnet_ids);
 	free(net->retired);
 	free(net->pools);
 	free(net->addresses);

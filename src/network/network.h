@@ -6,10 +6,11 @@
  *
  *   site 0     the Internet; sites begin at 1
  *   tunnel 0   none; tunnels begin at 1
+ *   vnet 0     the virtual network `default`
  *
- * Ids of sites and tunnels are stable: flows store them, and every later network keeps them,
- * whatever the order in the file. They need not be consecutive: arrays by id have holes, which have
- * site 0 in the tunnels. To visit all tunnels, use tunnel_ids.
+ * Ids of sites, tunnels and virtual networks are stable: flows store them, and every later network
+ * keeps them, whatever the order in the file. They need not be consecutive: arrays by id have
+ * holes, which have site 0 in the tunnels. To visit all tunnels, use tunnel_ids.
  *
  * All lookups: any worker, no locks, no allocation.
  */
@@ -100,7 +101,8 @@ struct site {
 	uint32_t n_prefixes, n_prefixes6;
 	const uint16_t *tunnels; /* [n_tunnels], ids in order of priority */
 	uint16_t n_tunnels;
-	uint8_t pad[24];
+	uint16_t vnet; /* id of its virtual network */
+	uint8_t pad[28];
 };
 
 static_assert(sizeof(struct site) == 2 * CACHE_LINE, "a first packet reads two lines of a site");
@@ -114,12 +116,13 @@ struct retired_tunnel {
 	uint16_t successor; /* the first tunnel of the site; TUNNEL_NONE: none */
 };
 
-/* The ids of the sites and tunnels of a spec. */
+/* The ids of the sites, tunnels and virtual networks of a spec. */
 struct network_ids {
 	const uint16_t *sites; /* [spec.n_sites], in the order of the spec */
 	const uint16_t *tunnels; /* of all sites, in the order of the spec */
 	const struct retired_tunnel *retired; /* [n_retired] */
 	size_t n_retired;
+	const uint16_t *vnets; /* [spec.n_vnets]; the first is 0. NULL: in the order of the spec */
 	const uint8_t *ports; /* slot of each port, by its number in the spec; NULL: the number */
 };
 
@@ -180,6 +183,8 @@ struct network {
 	const struct spec_site **site_specs; /* [max_site + 1]; NULL: no site */
 	uint16_t *site_ids; /* [n_sites]: all of them, in the order of the spec */
 	uint32_t n_sites, max_site;
+	uint16_t *vnet_ids; /* [n_vnets]: all of them, in the order of the spec */
+	uint32_t n_vnets, max_vnet;
 	struct retired_tunnel *retired; /* [n_retired] */
 	size_t n_retired;
 	struct pool *pools;
@@ -199,7 +204,7 @@ struct network {
  * @spec is borrowed and must outlive the network. @ids may be NULL: then sites and tunnels are
  * numbered from 1 in the order of the spec. NULL on failure, with errno: ENOMEM, or EINVAL if an id
  * is 0, not unique, or above SPEC_SITES_MAX or SPEC_TUNNELS_MAX, the bounds of the arrays of
- * workers. Control thread.
+ * workers, or if the first virtual network has another id than 0. Control thread.
  */
 struct network *network_create(const struct network_spec *spec, const struct network_ids *ids);
 void network_destroy(struct network *net); /* NULL is fine */

@@ -103,10 +103,90 @@ static int routes_make(struct routes *r, const struct routes_spec *spec)
 	return 0;
 }
 
+/* --- virtual networks ------------------------------------------------------------------------- */
+
+static int copy_choices(struct routes *r, const struct routes_spec *spec)
+{
+	r->n_vnets = (uint32_t)spec->n_vnets;
+	r->vnets = calloc(spec->n_vnets + 1, sizeof(r->vnets[0]));
+	r->choices = calloc(spec->n_choices + 1, sizeof(r->choices[0]));
+	if (r->vnets == NULL || r->choices == NULL)
+		return -ENOMEM;
+	if (spec->n_choices > 0)
+		memcpy(r->choices, spec->choices, spec->n_choices * sizeof(r->choices[0]));
+	return 0;
+}
+
+static int make_vnets(struct routes *r, const struct routes_spec *spec)
+{
+	r->own_vnets = calloc(2 * spec->n_vnets + 1, sizeof(r->own_vnets[0]));
+	if (r->own_vnets == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < spec->n_vnet_routes; i++) {
+		const struct vnet_route *row = &spec->vnet_routes[i];
+		bool six = !addr6_is_mapped(&row->prefix.addr);
+
+		assert(row->vnet < spec->n_vnets && row->choice < spec->n_choices);
+		if (trie_set(&r->own_vnets[2 * row->vnet + six], &row->prefix, row->choice) != 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < spec->n_vnets; i++)
+		r->vnets[i] =
+			(struct vnet_roots){r->own_vnets[2 * i].root, r->own_vnets[2 * i + 1].root};
+	return 0;
+}
+
+static int init_vnets(struct routes *r, const struct routes_spec *spec)
+{
+	if (spec->n_vnets == 0)
+		return 0;
+	if (copy_choices(r, spec) != 0)
+		return -ENOMEM;
+	if (spec->vnets == NULL)
+		return make_vnets(r, spec);
+	memcpy(r->vnets, spec->vnets, spec->n_vnets * sizeof(r->vnets[0]));
+	return 0;
+}
+
+static void fini_vnets(struct routes *r)
+{
+	for (size_t i = 0; r->own_vnets != NULL && i < (size_t)2 * r->n_vnets; i++)
+		trie_fini(&r->own_vnets[i]);
+	free(r->own_vnets);
+	free(r->vnets);
+	free(r->choices);
+}
+
+static const struct route_choice *choice_at(const struct routes *r, uint32_t value)
+{
+	return value == TRIE_NONE ? NULL : &r->choices[value];
+}
+
+const struct route_choice *routes_choice(const struct routes *r, uint16_t vnet, be32_t dst)
+{
+	struct addr6 addr = addr6_from_ipv4(dst);
+
+	if (vnet >= r->n_vnets)
+		return NULL;
+	return choice_at(r, trie_lookup(r->vnets[vnet].four, &addr));
+}
+
+const struct route_choice *routes_choice6(const struct routes *r, uint16_t vnet,
+					  const struct addr6 *dst)
+{
+	if (vnet >= r->n_vnets)
+		return NULL;
+	return choice_at(r, trie_lookup(r->vnets[vnet].six, dst));
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
 int routes_init(struct routes *r, const struct routes_spec *spec)
 {
 	int ret = spec->trees != NULL ? borrow(r, spec->trees) : routes_make(r, spec);
 
+	if (ret == 0)
+		ret = init_vnets(r, spec);
 	for (unsigned port = 0; port < ROUTES_PORTS && !r->many; port++)
 		r->many = trie_has_more(r->four[port], FEW);
 	return ret;
@@ -118,6 +198,7 @@ void routes_fini(struct routes *r)
 		trie_fini(&r->own[i]);
 	free(r->own);
 	free(r->ids);
+	fini_vnets(r);
 }
 
 static uint16_t read_value(const struct routes *r, uint32_t value)

@@ -8,11 +8,17 @@
  *
  * An on-link destination has a nexthop of its own, made on first use. Until then the answer is
  * ROUTE_UNKNOWN_HOST, and the worker asks the control thread to resolve it.
+ *
+ * The operator's routes, those of virtual networks, come before these. They are asked once in the
+ * life of a flow, at its first packet:
+ *
+ *   virtual network, destination -> routes_choice() -> choice (choice.h) -> target
  */
 #pragma once
 
 #include "base/addr6.h"
 #include "base/types.h"
+#include "network/choice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,6 +70,21 @@ struct routes_trees {
 	size_t n_ids;
 };
 
+/*
+ * The trees of a virtual network, as struct routes_trees. A value in them is the number of a
+ * choice. NULL: no route of the family.
+ */
+struct vnet_roots {
+	const struct trie_node *four, *six;
+};
+
+/* One route of a virtual network; IPv4: mapped. */
+struct vnet_route {
+	struct prefix6 prefix;
+	uint16_t vnet; /* id */
+	uint32_t choice;
+};
+
 struct routes_spec {
 	const struct routes_trees *trees; /* instead of rows; NULL: build them from rows */
 	const struct route4 *routes;
@@ -72,6 +93,16 @@ struct routes_spec {
 	size_t n_routes6;
 	const struct route_host *hosts; /* on-link hosts that are resolved */
 	size_t n_hosts;
+	/*
+	 * [n_vnets], by id: copied, without the nodes. NULL: build them from vnet_routes. n_vnets
+	 * is 0 if no virtual network has a route; then a first packet pays one comparison.
+	 */
+	const struct vnet_roots *vnets;
+	size_t n_vnets;
+	const struct vnet_route *vnet_routes;
+	size_t n_vnet_routes;
+	const struct route_choice *choices; /* [n_choices], copied */
+	size_t n_choices;
 };
 
 struct routes {
@@ -79,11 +110,23 @@ struct routes {
 	uint16_t *ids; /* nexthops by row; values in the trees are rows */
 	bool many; /* so many that a look-up costs more than the rest of setup: cache it */
 	struct trie *own; /* trees built from rows; NULL: the trees are borrowed */
+	struct vnet_roots *vnets; /* [n_vnets], by id */
+	uint32_t n_vnets;
+	struct route_choice *choices; /* by the values in the trees of `vnets` */
+	struct trie *own_vnets; /* as `own`: [2 * n_vnets] */
 };
 
 /* 0 or -ENOMEM. @r is zeroed memory; call routes_fini() also after a failure. Control thread. */
 int routes_init(struct routes *r, const struct routes_spec *spec);
 void routes_fini(struct routes *r);
+
+/*
+ * Longest prefix match over the routes of virtual network @vnet, any id. NULL: it has no route to
+ * the destination. Any worker.
+ */
+const struct route_choice *routes_choice(const struct routes *r, uint16_t vnet, be32_t dst);
+const struct route_choice *routes_choice6(const struct routes *r, uint16_t vnet,
+					  const struct addr6 *dst);
 
 /*
  * Longest prefix match over the routes of @port: a nexthop's id, NEXTHOP_NONE, or one of the

@@ -114,6 +114,7 @@ void network_compile_sites(struct network *net)
 				compile_prefixes6(prefixes6, spec->prefixes6, spec->n_prefixes6),
 			.tunnels = tunnels,
 			.n_tunnels = (uint16_t)spec->n_tunnels,
+			.vnet = net->vnet_ids[spec->vnet],
 		};
 		prefixes += net->sites[id].n_prefixes;
 		prefixes6 += net->sites[id].n_prefixes6;

@@ -18,6 +18,16 @@ const char *const pool_mapping_names[] = {
 	NULL,
 };
 
+static void free_vnets(struct network_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_vnets; i++) {
+		for (size_t k = 0; k < spec->vnets[i].n_routes; k++)
+			free(spec->vnets[i].routes[k].targets);
+		free(spec->vnets[i].routes);
+	}
+	free(spec->vnets);
+}
+
 void network_spec_fini(struct network_spec *spec)
 {
 	for (size_t i = 0; i < spec->n_sites; i++) {
@@ -25,11 +35,13 @@ void network_spec_fini(struct network_spec *spec)
 		free(spec->sites[i].prefixes6);
 		free(spec->sites[i].global_prefixes);
 		free(spec->sites[i].tunnels);
+		free(spec->sites[i].aliases);
 	}
 	free(spec->sites);
 	for (size_t i = 0; i < spec->n_pools; i++)
 		free(spec->pools[i].addresses);
 	free(spec->pools);
+	free_vnets(spec);
 	*spec = (struct network_spec){0};
 }
 

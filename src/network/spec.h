@@ -21,6 +21,10 @@ enum {
 	SPEC_FIRST_PORT = 1024, /* ports below belong to services */
 	SPEC_SLICES_MAX = 1024, /* 65,536 ports in slices of 64, the smallest size */
 	SPEC_PORT_ANY = 0xffff,
+	SPEC_VNETS_MAX = 65535, /* ids are 16 bits; 0 is the default one */
+	SPEC_TARGETS_MAX = 16, /* of one route */
+	SPEC_WEIGHT_MAX = 256,
+	SPEC_PRIORITY_DEFAULT = 100,
 };
 
 /* DF of the outer header, as in the configuration: may routers fragment the tunnel's packets? */
@@ -41,12 +45,19 @@ struct spec_tunnel {
 	uint32_t key;
 	struct addr6 address; /* ours inside: source of ICMP errors; zero: local, or 192.0.0.8 */
 	struct addr6 address6; /* the same for ICMPv6; zero: local; over IPv4: no errors */
+	struct addr6 peer; /* the far end's address inside, mapped; zero: unknown */
+	struct addr6 peer6; /* the same of IPv6 */
 	uint16_t mtu; /* largest inner packet, bytes */
 	bool mtu_given; /* from the configuration file, not the default */
 	enum outer_df outer_df; /* of the outer IPv4 header */
 	uint16_t outer_ttl; /* or hop limit: 1 to 255; 0: 64 */
 	uint16_t port; /* index into the ports of the configuration */
 	struct spec_keepalive keepalive;
+	/*
+	 * Automatic return routing is off: returns of flows that this tunnel began take the route
+	 * to their source, which must lead to the flow's own site.
+	 */
+	bool no_arr;
 };
 
 /* The limits of a site, for all workers together. 0: no limit. */
@@ -58,8 +69,17 @@ struct spec_limits {
 	uint32_t source_half_open; /* of one host of the site */
 };
 
+/*
+ * Other sites see the hosts of @prefix at @alias, address by address. Both are of one family and
+ * length.
+ */
+struct spec_alias {
+	struct prefix6 alias, prefix; /* IPv4: mapped */
+};
+
 struct spec_site {
 	char name[SPEC_NAME_SIZE];
+	uint16_t vnet; /* index into network_spec.vnets; 0 also if there are none */
 	struct spec_limits limits;
 	struct prefix4 *prefixes; /* allowed sources; none of either family: any */
 	size_t n_prefixes;
@@ -69,6 +89,54 @@ struct spec_site {
 	size_t n_global_prefixes;
 	struct spec_tunnel *tunnels; /* in order of priority */
 	size_t n_tunnels;
+	struct spec_alias *aliases; /* none overlaps another of the virtual network */
+	size_t n_aliases;
+};
+
+/* --- virtual networks and their routes -------------------------------------------------------- */
+
+enum spec_target_kind {
+	TARGET_SITE, /* the site's first tunnel, or the one that stands in for it */
+	TARGET_TUNNEL,
+	TARGET_EGRESS, /* the Internet, from the addresses of a pool */
+	TARGET_LINK, /* the routes of another virtual network: a private link */
+	TARGET_DROP, /* nowhere: refused */
+};
+
+/* Where a route leads. */
+struct spec_target {
+	enum spec_target_kind kind;
+	uint16_t index; /* of the site (also of TARGET_TUNNEL), pool, or virtual network */
+	uint16_t tunnel; /* TARGET_TUNNEL: index among the tunnels of the site */
+	uint16_t weight; /* 1 to SPEC_WEIGHT_MAX */
+	uint32_t priority; /* the lowest is best */
+};
+
+/* What happens to a flow whose five-tuple another site already uses towards its destination. */
+enum spec_collision {
+	COLLISION_TRANSLATE, /* it gets another source port, or ICMP identifier */
+	COLLISION_REFUSE,
+};
+
+struct spec_route {
+	struct prefix6 prefix; /* IPv4: mapped */
+	struct spec_target *targets; /* [n_targets], 1 to SPEC_TARGETS_MAX */
+	size_t n_targets;
+	enum spec_collision on_collision;
+};
+
+enum { SPEC_POOL_DEFAULT = -1 };
+
+/*
+ * A virtual network: sites and routes that may meet. Only a TARGET_LINK leads into another one. A
+ * TARGET_SITE or TARGET_TUNNEL is a site of the same virtual network.
+ */
+struct spec_vnet {
+	char name[SPEC_NAME_SIZE];
+	struct spec_route *routes; /* no two with one prefix */
+	size_t n_routes;
+	bool no_egress; /* public destinations without a route are refused */
+	int egress_pool; /* of public destinations without a route, or SPEC_POOL_DEFAULT */
 };
 
 struct spec_address {
@@ -107,6 +175,8 @@ struct network_spec {
 	size_t n_sites;
 	struct spec_pool *pools; /* the first pool with a family is its default route */
 	size_t n_pools;
+	struct spec_vnet *vnets; /* the first is `default`; none: only that, without routes */
+	size_t n_vnets;
 	struct spec_limits limits; /* defaults of sites */
 	uint16_t workers; /* number of workers that share the limits; 0: one */
 	bool in_between; /* an intermediate network: renewal.h */

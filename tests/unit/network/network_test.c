@@ -139,6 +139,41 @@ static void test_bad_ids(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* A site has the id of its virtual network, not its place in the file. */
+static void test_vnets(void **state)
+{
+	static const struct {
+		uint16_t ids[3];
+		bool good;
+		const char *why;
+	} rows[] = {
+		{{0, 7, 3}, true, "any order, with gaps"},
+		{{0, 7, 7}, false, "two are one"},
+		{{1, 0, 2}, false, "the first is the default"},
+		{{0, 65535, 1}, true, "the last id"},
+	};
+	struct spec_site sites[] = {
+		{.name = "a", .vnet = 1}, {.name = "b"}, {.name = "c", .vnet = 2}};
+	struct spec_vnet vnets[] = {{.name = "default"}, {.name = "x"}, {.name = "y"}};
+	const struct network_spec spec = {
+		.sites = sites, .n_sites = 3, .vnets = vnets, .n_vnets = 3};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct network_ids ids = {.vnets = rows[i].ids};
+		struct network *net = network_create(&spec, &ids);
+
+		if ((net != NULL) != rows[i].good)
+			fail_msg("row %zu: %s", i, rows[i].why);
+		if (net == NULL)
+			continue;
+		assert_int_equal(net->sites[1].vnet, rows[i].ids[1]);
+		assert_int_equal(net->sites[2].vnet, 0);
+		assert_int_equal(net->sites[3].vnet, rows[i].ids[2]);
+		assert_int_equal(net->max_vnet, rows[i].ids[1]);
+		network_destroy(net);
+	}
+}
+
 /* Ports keep their slots, whatever their order in the file. */
 static void test_ports(void **state)
 {
@@ -174,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_names_and_decisions),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_vnets),
 		cmocka_unit_test(test_bad_ids),
 		cmocka_unit_test(test_ports),
 	};

@@ -20,17 +20,26 @@ static void test_fini(void **state)
 		.n_sites = 2,
 		.pools = calloc(1, sizeof(struct spec_pool)),
 		.n_pools = 1,
+		.vnets = calloc(2, sizeof(struct spec_vnet)),
+		.n_vnets = 2,
 	};
 
 	assert_non_null(spec.sites);
+	assert_non_null(spec.vnets);
 	assert_non_null(spec.pools);
 	spec.sites[0].prefixes = calloc(3, sizeof(struct prefix4));
 	spec.sites[1].tunnels = calloc(2, sizeof(struct spec_tunnel));
+	spec.sites[1].aliases = calloc(1, sizeof(struct spec_alias));
 	spec.pools[0].addresses = calloc(4, sizeof(struct spec_address));
+	spec.vnets[1].routes = calloc(2, sizeof(struct spec_route));
+	spec.vnets[1].n_routes = 2;
+	assert_non_null(spec.vnets[1].routes);
+	spec.vnets[1].routes[1].targets = calloc(3, sizeof(struct spec_target));
 	network_spec_fini(&spec);
 	assert_null(spec.sites);
 	assert_null(spec.pools);
-	assert_int_equal(spec.n_sites + spec.n_pools, 0);
+	assert_null(spec.vnets);
+	assert_int_equal(spec.n_sites + spec.n_pools + spec.n_vnets, 0);
 	network_spec_fini(&spec); /* an empty one is fine */
 }
 
