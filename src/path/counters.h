@@ -49,10 +49,11 @@ static inline void counters_add(uint64_t *counter, int change)
 
 struct worker_counters {
 	/*
-	 * Law 3: rx + handed_in + fragments_made
+	 * Law 3: rx + injected + handed_in + fragments_made
 	 *        = tx + held + fragments_joined + handed_out + sum of drops
 	 */
 	uint64_t rx, tx, held;
+	uint64_t injected; /* packets of the control thread (worker/inject.h) */
 	uint64_t handed_in, handed_out; /* packets from and to other workers */
 	uint64_t asked; /* packets for whose flow other workers were asked */
 	uint64_t spilled; /* first packets passed on, as this worker had no room for the flow */

@@ -18,6 +18,7 @@
 #include "out/stages.h"
 #include "path/handover.h"
 #include "setup/setup.h"
+#include "worker/inject.h"
 
 #include <string.h>
 
@@ -97,6 +98,18 @@ unsigned pipeline_expire(struct context *ctx, struct burst *b)
 
 	memset(b->n, 0, sizeof(b->n));
 	n = reassembly_expire(ctx, b);
+	if (n > 0)
+		run_stages(ctx, b);
+	return n;
+}
+
+unsigned pipeline_inject(struct context *ctx, struct burst *b, struct inject *in)
+{
+	unsigned n;
+
+	memset(b->n, 0, sizeof(b->n));
+	b->handed = b->detoured = b->spilled = 0;
+	n = inject_take(in, ctx, b);
 	if (n > 0)
 		run_stages(ctx, b);
 	return n;

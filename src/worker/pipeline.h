@@ -21,3 +21,8 @@ unsigned pipeline_run(struct context *ctx, struct burst *b);
  * number of packets given up.
  */
 unsigned pipeline_expire(struct context *ctx, struct burst *b);
+
+struct inject;
+
+/* Sends the next packets of the control thread. Returns how many. */
+unsigned pipeline_inject(struct context *ctx, struct burst *b, struct inject *in);

@@ -1,8 +1,8 @@
 /*
  * A worker: one thread on one core.
  *
- *   turn:  clock -> what control published -> one burst -> some ageing -> a query's next records
- *          -> copy of the counters -> quiescent
+ *   turn:  clock -> what control published -> one burst -> some ageing -> packets of control
+ *          -> a query's next records -> copy of the counters -> quiescent
  *
  * Life cycle: worker_create() allocates everything; worker_start() makes the thread. From then on
  * only that thread uses the context, until worker_stop() has joined it.
@@ -11,6 +11,7 @@
  *   snapshot      control (release), worker compares it with the one it has each turn (acquire)
  *   published     worker, under a sequence number that is odd while it writes; any thread copies
  *   queries       control adds them (query.h)
+ *   inject        control puts packets into the ring, worker takes them (inject.h)
  *   census        control sets it, worker answers and clears it; a sweep likewise
  *   wanted        worker fills it when it is empty, control empties it
  *   stop          control
@@ -23,7 +24,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/mono.h"
-#include "flow/remotes.h"
 #include "in/assembly.h"
 #include "out/identification.h"
 #include "path/context.h"
@@ -32,10 +32,12 @@
 #include "setup/setup.h"
 #include "worker/census.h"
 #include "worker/change_sweep.h"
+#include "worker/inject.h"
 #include "worker/next.h"
 #include "worker/pipeline.h"
 #include "worker/query.h"
 #include "worker/rows.h"
+#include "worker/tables.h"
 #include "worker/take_port.h"
 
 #include <errno.h>
@@ -47,7 +49,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <time.h>
 
 enum {
@@ -84,6 +85,7 @@ struct worker {
 	_Alignas(CACHE_LINE) const struct snapshot *snapshot;
 	struct worker_next *next; /* for the snapshot; written before it is published */
 	struct queries queries; /* their inbox */
+	struct inject *inject;
 	struct census *census;
 	struct change_sweep *change_sweep;
 	uint32_t stop;
@@ -216,6 +218,12 @@ void worker_query_start(struct worker *w, struct flow_query *q)
 	queries_add(&w->queries, q);
 }
 
+bool worker_inject(struct worker *w, enum inject_kind kind, uint16_t to, const void *bytes,
+		   size_t len)
+{
+	return inject_put(w->inject, kind, to, bytes, len);
+}
+
 /* True: a query has work. The worker does not sleep then, since a client waits. */
 static bool answer_queries(struct worker *w)
 {
@@ -305,13 +313,15 @@ static void move_clock(struct worker *w)
 
 unsigned worker_turn(struct worker *w)
 {
-	unsigned received, swept;
+	unsigned received, swept, injected = 0;
 	bool asked, changing;
 
 	move_clock(w);
 	read_published(w);
 	received = pipeline_run(&w->ctx, &w->burst);
 	swept = sweep(w, received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN);
+	if (unlikely(inject_is_there(w->inject)))
+		injected = pipeline_inject(&w->ctx, &w->burst, w->inject);
 	if (w->ctx.counters.held > 0)
 		swept += pipeline_expire(&w->ctx, &w->burst);
 	if (w->ctx.n_wanted > 0)
@@ -323,9 +333,9 @@ unsigned worker_turn(struct worker *w)
 	w->ctx.counters.turns++;
 	w->idle_turns = received > 0 || changing || asked ? 0 : w->idle_turns + 1;
 	w->ctx.counters.idle_turns += received == 0;
-	if (received > 0 || swept > 0 || w->idle_turns % 64 == 1)
+	if (received > 0 || swept > 0 || injected > 0 || w->idle_turns % 64 == 1)
 		publish_counters(w);
-	return received;
+	return received + injected;
 }
 
 void worker_advance_clock(struct worker *w, uint32_t seconds)
@@ -475,33 +485,6 @@ static bool create_ports(struct context *ctx, const struct worker_config *config
 	return true;
 }
 
-static bool create_table(struct context *ctx, const struct worker_config *config)
-{
-	uint8_t secret[16];
-
-	if (config->secret != NULL)
-		memcpy(secret, config->secret, sizeof(secret));
-	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
-		return false;
-	ctx->flows = flow_table_create(config->flows_capacity, secret);
-	if (ctx->flows != NULL && config->flows6_capacity > 0)
-		ctx->flows6 = flow6_table_create(config->flows6_capacity, secret);
-	explicit_bzero(secret, sizeof(secret));
-	if (ctx->flows != NULL)
-		flow_table_set_stream(ctx->flows, ctx->index);
-	return ctx->flows != NULL && (ctx->flows6 != NULL || config->flows6_capacity == 0);
-}
-
-static bool create_remotes(struct context *ctx, const struct worker_config *config)
-{
-	uint64_t seed = 0;
-
-	if (config->secret != NULL)
-		memcpy(&seed, config->secret, sizeof(seed));
-	ctx->remotes = remotes_create(seed);
-	return ctx->remotes != NULL;
-}
-
 static bool create_qsbr(struct worker *w)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(1);
@@ -519,16 +502,6 @@ static void meet_others(struct context *ctx)
 		return;
 	ctx->workers = handover_workers(ctx->handover);
 	handover_workers(ctx->handover)[ctx->index] = ctx;
-}
-
-/* After the flow tables, whose secret it uses. */
-static bool create_sources(struct context *ctx)
-{
-	const uint8_t purpose = 0;
-
-	ctx->sources = limits_create_sources(
-		flow_table_hash(ctx->flows, FLOW_DOMAIN_SOURCE, &purpose, sizeof(purpose)));
-	return ctx->sources != NULL;
 }
 
 struct worker *worker_create(const struct worker_config *config)
@@ -554,10 +527,10 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->sites = limits_create();
 	ctx->reassembly = reassembly_create();
 	ctx->unknown = memory_lines(sizeof(*ctx->unknown));
+	w->inject = inject_create();
 	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->egress == NULL ||
-	    ctx->sites == NULL || !rows_create(ctx, config->snapshot->net) ||
-	    !create_ports(ctx, config) || !create_qsbr(w) || !create_table(ctx, config) ||
-	    !create_remotes(ctx, config) || !create_sources(ctx)) {
+	    ctx->sites == NULL || w->inject == NULL || !rows_create(ctx, config->snapshot->net) ||
+	    !create_ports(ctx, config) || !create_qsbr(w) || !tables_create(ctx, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -577,15 +550,13 @@ void worker_destroy(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	flow_table_destroy(w->ctx.flows);
-	flow_table_destroy(w->ctx.flows6);
+	tables_destroy(&w->ctx);
 	egress_destroy(w->ctx.egress);
 	reassembly_destroy(w->ctx.reassembly);
 	free(w->ctx.unknown);
-	remotes_destroy(w->ctx.remotes);
+	inject_destroy(w->inject);
 	rows_destroy(&w->ctx);
 	free(w->ctx.sites);
-	free(w->ctx.sources);
 	free(w->ctx.ports);
 	free(w->ctx.port_counters);
 	free(w->qsbr);

@@ -12,6 +12,7 @@
 #include "in/unknown.h"
 #include "path/counters.h"
 #include "path/snapshot.h"
+#include "worker/inject.h"
 #include "worker/query.h"
 
 #include <stdbool.h>
@@ -82,7 +83,7 @@ void worker_stop(struct worker *w); /* returns when the thread has ended */
 
 /*
  * Runs one turn of the loop on the calling thread, for tests and benchmarks. Returns packets
- * received.
+ * received from ports and from control.
  */
 unsigned worker_turn(struct worker *w);
 
@@ -110,6 +111,10 @@ size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out);
 
 /* Starts a query of the worker's flows: query.h. Any number may run. Control thread. */
 void worker_query_start(struct worker *w, struct flow_query *q);
+
+/* Sends a packet of the control thread: see inject_put(). Control thread. */
+bool worker_inject(struct worker *w, enum inject_kind kind, uint16_t to, const void *bytes,
+		   size_t len);
 
 /*
  * Starts a census of the worker's flows (census.h). Zeroes @c first. The caller owns @c and must

@@ -148,7 +148,7 @@ class Daemon:
         """Law 3, from outside: what is wrong with rx = tx + held + drops; "" if it holds."""
         status, drops = self.ask("status"), self.ask("drops")
         for w in status["workers"]:
-            if (w["rx"] + w["handed_in"] + w["fragments_made"] !=
+            if (w["rx"] + w["injected"] + w["handed_in"] + w["fragments_made"] !=
                     w["tx"] + w["held"] + w["drops"] + w["handed_out"] + w["fragments_joined"]):
                 return f"worker {w['index']}: {w}"
         if not status["accounted"]:

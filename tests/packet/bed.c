@@ -573,7 +573,7 @@ static void check_worker(struct worker *w)
 	worker_read_counters(w, &c);
 	for (unsigned i = 0; i < DROP_COUNT; i++)
 		drops += c.drops[i];
-	assert_int_equal(c.rx + c.handed_in + c.fragments_made,
+	assert_int_equal(c.rx + c.injected + c.handed_in + c.fragments_made,
 			 c.tx + c.held + c.fragments_joined + c.handed_out + drops);
 	assert_int_equal(c.flows, c.flows_created - c.flows_ended);
 }

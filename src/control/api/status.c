@@ -59,6 +59,7 @@ const struct route_field status_fields[] = {
 	{"workers[].rx", FIELD_INTEGER, "packets received"},
 	{"workers[].tx", FIELD_INTEGER, "packets sent"},
 	{"workers[].held", FIELD_INTEGER, "packets waiting inside"},
+	{"workers[].injected", FIELD_INTEGER, "packets of the control thread: probes, requests"},
 	{"workers[].handed_in", FIELD_INTEGER, "packets taken over from other workers"},
 	{"workers[].handed_out", FIELD_INTEGER, "packets handed to other workers"},
 	{"workers[].fragments_made", FIELD_INTEGER,
@@ -96,7 +97,8 @@ const struct route_field status_fields[] = {
 	{"alarms[].since_s", FIELD_INTEGER, "seconds since it began"},
 	{"alarms_missed", FIELD_INTEGER, "alarms that the list had no room for, since the start"},
 	{"accounted", FIELD_BOOLEAN,
-	 "rx + handed_in + fragments_made = tx + held + fragments_joined + handed_out + drops, "
+	 "rx + injected + handed_in + fragments_made = tx + held + fragments_joined + handed_out + "
+	 "drops, "
 	 "for each worker; took = rx_packets + lost on receive + waiting, for each port"},
 	{NULL},
 };
@@ -206,17 +208,17 @@ static json_t *describe_worker(const struct api_request *rq, size_t i, bool *acc
 
 	worker_read_counters(rq->ctx->workers[i], &c);
 	drops = sum_drops(&c);
-	in = c.rx + c.handed_in + c.fragments_made;
+	in = c.rx + c.injected + c.handed_in + c.fragments_made;
 	out = c.tx + c.held + c.fragments_joined + c.handed_out + drops;
 	*accounted = *accounted && in == out;
-	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "index", (int)i, "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx",
 			 (json_int_t)c.rx, "tx", (json_int_t)c.tx, "held", (json_int_t)c.held,
-			 "drops", (json_int_t)drops, "handed_in", (json_int_t)c.handed_in,
-			 "handed_out", (json_int_t)c.handed_out, "fragments_made",
-			 (json_int_t)c.fragments_made, "fragments_joined",
-			 (json_int_t)c.fragments_joined, "hairpinned", (json_int_t)c.hairpinned,
-			 "clock_steps", (json_int_t)c.clock_steps);
+			 "drops", (json_int_t)drops, "injected", (json_int_t)c.injected,
+			 "handed_in", (json_int_t)c.handed_in, "handed_out",
+			 (json_int_t)c.handed_out, "fragments_made", (json_int_t)c.fragments_made,
+			 "fragments_joined", (json_int_t)c.fragments_joined, "hairpinned",
+			 (json_int_t)c.hairpinned, "clock_steps", (json_int_t)c.clock_steps);
 }
 
 static json_t *describe_alarm(const struct alarm *alarm)
