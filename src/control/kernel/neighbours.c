@@ -243,7 +243,7 @@ static void on_route(struct neighbours *n, const struct nlmsghdr *nlh)
 {
 	static struct kernel_route route; /* too large for the stack */
 
-	if (netlink_parse_route(nlh, &route))
+	if (netlink_parse_route(nlh, &route) && route.table == RT_TABLE_MAIN)
 		view_take_route(&n->view, &route);
 }
 
@@ -444,6 +444,8 @@ static int open_sockets(struct neighbours *n, struct event_base *base)
 	n->questions = netlink_open(0);
 	if (n->events == NULL || n->questions == NULL)
 		return -errno;
+	/* on failure: events of all tables come, and others than the main one are skipped */
+	netlink_choose_tables(n->events, NETLINK_TABLE_MAIN);
 	fd = mnl_socket_get_fd(n->events);
 	/* on failure: the default size */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));

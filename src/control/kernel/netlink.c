@@ -136,6 +136,7 @@ static bool parse_gateway(const struct rtnexthop *nh, uint8_t family,
 	struct attrs attrs = {{0}};
 
 	*gateway = (struct kernel_gateway){.ifindex = nh->rtnh_ifindex,
+					   .weight = (uint16_t)(nh->rtnh_hops + 1),
 					   .dead = nh->rtnh_flags & RTNH_F_DEAD};
 	return mnl_attr_parse_payload(RTNH_DATA(nh), nh->rtnh_len - sizeof(*nh), netlink_keep_attr,
 				      &attrs) == MNL_CB_OK &&
@@ -168,7 +169,7 @@ static bool parse_ways(const struct nlattr *multipath, uint8_t family, struct ke
 static bool parse_all_ways(const struct rtmsg *rtm, const struct attrs *attrs,
 			   struct kernel_route *route)
 {
-	struct kernel_gateway gateway = {.dead = rtm->rtm_flags & RTNH_F_DEAD};
+	struct kernel_gateway gateway = {.weight = 1, .dead = rtm->rtm_flags & RTNH_F_DEAD};
 	uint32_t oif;
 
 	if (attrs->at[RTA_MULTIPATH] != NULL)
@@ -235,15 +236,15 @@ bool netlink_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct attrs attrs, metrics;
-	uint32_t table;
 
 	if ((nlh->nlmsg_type != RTM_NEWROUTE && nlh->nlmsg_type != RTM_DELROUTE) ||
 	    !parse_attrs(nlh, sizeof(*rtm), &attrs))
 		return false;
-	table = rtm->rtm_table;
-	get_u32(&attrs, RTA_TABLE, &table);
-	if ((rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6) || table != RT_TABLE_MAIN ||
-	    rtm->rtm_tos != 0 || rtm->rtm_src_len != 0 || rtm->rtm_flags & RTM_F_CLONED)
+	out->table = rtm->rtm_table; /* a number above 255 is in the attribute only */
+	get_u32(&attrs, RTA_TABLE, &out->table);
+	if ((rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6) ||
+	    out->table == RT_TABLE_LOCAL || rtm->rtm_tos != 0 || rtm->rtm_src_len != 0 ||
+	    rtm->rtm_flags & RTM_F_CLONED)
 		return false;
 
 	out->metric = out->nexthop = out->mtu = 0;
@@ -267,6 +268,7 @@ static void parse_group(const struct nlattr *attr, struct kernel_nexthop *out)
 		struct nexthop_grp member;
 
 		memcpy(&member, at + i * sizeof(member), sizeof(member));
+		out->weights[out->n_group] = (uint16_t)(member.weight + 1);
 		out->group[out->n_group++] = member.id;
 	}
 }

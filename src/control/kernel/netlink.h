@@ -30,6 +30,7 @@ struct kernel_link {
 struct kernel_gateway {
 	struct addr6 gateway; /* zero: on link; may be IPv6 for an IPv4 route (RFC 8950) */
 	int ifindex;
+	uint16_t weight; /* 1 to 256: its share among several */
 	bool dead; /* the kernel does not use it at present */
 };
 
@@ -45,6 +46,7 @@ enum { KERNEL_GATEWAYS_MAX = 64 };
 
 struct kernel_route {
 	struct prefix6 prefix;
+	uint32_t table; /* its number; never the local one */
 	uint32_t metric;
 	uint32_t mtu; /* MTU that the route names (RTAX_MTU); 0: none */
 	uint8_t preference; /* IPv6, among equal metrics: 0 is used first (RFC 4191) */
@@ -63,6 +65,7 @@ struct kernel_nexthop {
 	struct kernel_gateway gateway; /* if it is not a group */
 	size_t n_group;
 	uint32_t group[KERNEL_GATEWAYS_MAX];
+	uint16_t weights[KERNEL_GATEWAYS_MAX];
 };
 
 struct kernel_neighbour {
@@ -73,8 +76,8 @@ struct kernel_neighbour {
 };
 
 /*
- * True: @nlh adds, changes or removes a route of the main table that is for all packets. Nexthops
- * beyond KERNEL_GATEWAYS_MAX are left out.
+ * True: @nlh adds, changes or removes a route that is for all packets, in a table other than the
+ * local one. Nexthops beyond KERNEL_GATEWAYS_MAX are left out.
  */
 bool netlink_parse_route(const struct nlmsghdr *nlh, struct kernel_route *out);
 bool netlink_parse_nexthop(const struct nlmsghdr *nlh, struct kernel_nexthop *out);
@@ -88,6 +91,15 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, int ifindex, struct kernel_l
 struct mnl_socket *netlink_open(unsigned groups);
 
 /*
+ * Events about routes are sent to all sockets, whatever their table. Of these, @nl gets only those
+ * of the main table, or only those of all others but the local one: the kernel leaves out the rest
+ * before it uses the socket's buffer. So a storm in one table costs the other socket nothing. 0 or
+ * -errno.
+ */
+enum netlink_tables { NETLINK_TABLE_MAIN, NETLINK_TABLES_OTHER };
+int netlink_choose_tables(struct mnl_socket *nl, enum netlink_tables tables);
+
+/*
  * Each returns 0 or -errno and calls @each for every row. @family: AF_INET or AF_INET6. -EAGAIN:
  * the table changed during the dump, and rows may be missing.
  */
@@ -95,11 +107,18 @@ typedef void (*netlink_route_fn)(const struct kernel_route *route, void *arg);
 typedef void (*netlink_nexthop_fn)(const struct kernel_nexthop *nexthop, void *arg);
 typedef void (*netlink_neighbour_fn)(const struct kernel_neighbour *neighbour, void *arg);
 /*
- * Routes that leave by @ifindex; with @ifindex 0 those of @type (RTN_*), which leave by no
- * interface.
+ * Routes of the main table that leave by @ifindex; with @ifindex 0 those of @type (RTN_*), which
+ * leave by no interface.
  */
 int netlink_dump_routes(struct mnl_socket *nl, int ifindex, uint8_t type, uint8_t family,
 			netlink_route_fn each, void *arg);
+/*
+ * Dumps all routes of the table with number @table in steps: the first asks, the second reads what
+ * one receive gives. 1: there is more; 0: that was all, also if there is no such table; -errno as
+ * above. The socket is not used for anything else meanwhile.
+ */
+int netlink_ask_table(struct mnl_socket *nl, uint32_t table, uint8_t family);
+int netlink_read_table(struct mnl_socket *nl, netlink_route_fn each, void *arg);
 int netlink_dump_nexthops(struct mnl_socket *nl, netlink_nexthop_fn each, void *arg);
 int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, uint8_t family,
 			    netlink_neighbour_fn each, void *arg);

@@ -10,7 +10,8 @@ enum { LOOPBACK_IFINDEX = 1 }; /* the same number in every network namespace */
 
 static void on_route(const struct kernel_route *route, void *arg)
 {
-	view_take_route(arg, route);
+	if (route->table == RT_TABLE_MAIN)
+		view_take_route(arg, route);
 }
 
 static void on_nexthop(const struct kernel_nexthop *nexthop, void *arg)

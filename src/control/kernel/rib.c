@@ -88,7 +88,8 @@ void rib_touch(struct rib *rib, struct rib_entry *entry)
 
 static bool same_nexthop(const struct rib_nexthop *a, const struct rib_nexthop *b)
 {
-	return a->order == b->order && a->kind == b->kind && a->row == b->row && a->mtu == b->mtu;
+	return a->order == b->order && a->kind == b->kind && a->row == b->row && a->mtu == b->mtu &&
+	       a->weight == b->weight;
 }
 
 int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_nexthop *nexthop,

@@ -1,5 +1,6 @@
 /*
- * Private to control/kernel/: the kernel's routes by one port, with all their nexthops.
+ * Private to control/kernel/: the kernel's routes by one port, or in one table (table.h), with all
+ * their nexthops.
  *
  * An entry is a prefix with all nexthops that the kernel has for it, of any metric, in the order of
  * their arrival. Events and dumps add and remove nexthops one by one. Which one is used is decided
@@ -18,6 +19,7 @@ struct rib_nexthop {
 	int row; /* row of its gateway (neighbour_rows.h); ROWS_NONE: none */
 	uint32_t generation; /* number of the last dump that contained it */
 	uint32_t mtu; /* MTU that the route names; 0: none */
+	uint16_t weight; /* of a table (table.h); 0 elsewhere */
 	uint8_t kind; /* enum kernel_route_kind */
 };
 

@@ -44,7 +44,7 @@ void view_fini(struct view *v)
 	}
 	rows_fini(&v->rows);
 	free(v->ports);
-	free(v->nexthops);
+	objects_fini(&v->objects);
 	free(v->ids);
 	free(v->out_macs);
 	free(v->tunnels);
@@ -250,42 +250,6 @@ static void add_nexthops(struct view *v, uint8_t port, const struct kernel_route
 	}
 }
 
-static const struct kernel_nexthop *find_nexthop(const struct view *v, uint32_t id)
-{
-	for (size_t i = 0; i < v->n_nexthops; i++)
-		if (v->nexthops[i].id == id)
-			return &v->nexthops[i];
-	return NULL;
-}
-
-static void expand_one(struct kernel_route *out, const struct kernel_nexthop *nexthop)
-{
-	if (nexthop->blackhole)
-		out->kind = KERNEL_BLACKHOLE;
-	else if (out->n_gateways < KERNEL_GATEWAYS_MAX)
-		out->gateways[out->n_gateways++] = nexthop->gateway;
-}
-
-/* Replaces the id of a nexthop object by its nexthops. False: the object is unknown. */
-static bool expand(const struct view *v, const struct kernel_route *route, struct kernel_route *out)
-{
-	const struct kernel_nexthop *nexthop = find_nexthop(v, route->nexthop);
-
-	*out = *route;
-	out->n_gateways = 0;
-	if (nexthop == NULL)
-		return false;
-	if (nexthop->n_group == 0)
-		expand_one(out, nexthop);
-	for (size_t i = 0; i < nexthop->n_group; i++) {
-		const struct kernel_nexthop *member = find_nexthop(v, nexthop->group[i]);
-
-		if (member != NULL && member->n_group == 0)
-			expand_one(out, member);
-	}
-	return true;
-}
-
 void view_take_route(struct view *v, const struct kernel_route *route)
 {
 	static struct kernel_route expanded; /* too large for the stack */
@@ -293,7 +257,7 @@ void view_take_route(struct view *v, const struct kernel_route *route)
 	if (!v->with_six && !is_ipv4(&route->prefix))
 		return;
 	if (route->nexthop != 0) {
-		if (!expand(v, route, &expanded)) {
+		if (!objects_expand(&v->objects, route, &expanded)) {
 			v->doubt = true;
 			return;
 		}
@@ -333,33 +297,13 @@ void view_dumped_routes(struct view *v, bool whole)
 
 void view_take_nexthop(struct view *v, const struct kernel_nexthop *nexthop)
 {
-	struct kernel_nexthop *there = (struct kernel_nexthop *)find_nexthop(v, nexthop->id);
-
 	v->doubt = true; /* the kernel does not report routes by it: they are read again */
-	if (nexthop->removed) {
-		if (there != NULL)
-			*there = v->nexthops[--v->n_nexthops];
-		return;
-	}
-	if (there == NULL && v->n_nexthops == v->nexthops_room) {
-		size_t more = v->nexthops_room == 0 ? 64 : v->nexthops_room * 2;
-		struct kernel_nexthop *bigger =
-			more > VIEW_NEXTHOPS_MAX ? NULL
-						 : reallocarray(v->nexthops, more, sizeof(*bigger));
-
-		if (bigger == NULL)
-			return;
-		v->nexthops = bigger;
-		v->nexthops_room = more;
-	}
-	if (there == NULL)
-		there = &v->nexthops[v->n_nexthops++];
-	*there = *nexthop;
+	objects_take(&v->objects, nexthop);
 }
 
 void view_forget_nexthops(struct view *v)
 {
-	v->n_nexthops = 0;
+	objects_forget(&v->objects);
 }
 
 void view_take_neighbour(struct view *v, const struct kernel_neighbour *neighbour)

@@ -11,6 +11,7 @@
 
 #include "control/kernel/neighbour_rows.h"
 #include "control/kernel/netlink.h"
+#include "control/kernel/objects.h"
 #include "control/kernel/rib.h"
 #include "network/network.h"
 #include "network/nexthop.h"
@@ -19,7 +20,6 @@ enum {
 	VIEW_ROUTES_MAX = 262144, /* routes by a gateway; further ones are left out */
 	VIEW_ROUTES_SPARE = 8192, /* in addition, for on-link networks and default routes */
 	VIEW_HOSTS_MAX = 16384, /* on-link hosts that are not tunnel ends */
-	VIEW_NEXTHOPS_MAX = 65536, /* nexthop objects */
 	VIEW_IDLE_MAX = 2, /* a host is removed after this many censuses without a flow */
 	VIEW_PACE_MS = 100, /* between two reroutings of flows */
 	VIEW_PACE_MAX_MS = 1000, /* while routes keep changing */
@@ -60,8 +60,7 @@ struct view {
 	struct path_mtus *paths;
 	struct alarms *alarms; /* NULL: only logged */
 	struct neighbour_rows rows;
-	struct kernel_nexthop *nexthops; /* sorted by id: nexthop objects */
-	size_t n_nexthops, nexthops_room;
+	struct objects objects;
 
 	bool doubt; /* an event was not understood: all routes must be read again */
 	bool is_short; /* of ids: some flows do not follow route changes */
