@@ -1,8 +1,7 @@
 /*
  * The bed of packet tests: see bed.h.
  *
- * Ports are DPDK's rings-as-ports, as the memory driver makes them. DPDK starts once a process,
- * without huge pages and without touching the machine.
+ * Ports are DPDK's rings-as-ports, as the memory driver makes them.
  */
 #include "bed.h"
 #include "bed_ports.h"
@@ -18,8 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include <rte_eal.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -65,28 +64,10 @@ struct bed {
 	struct handover *handover;
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
+	bool threads; /* each worker is a running thread */
 	struct rte_mbuf *fenced[FENCED_MAX];
 	unsigned n_fenced;
 };
-
-static void start_dpdk(void)
-{
-	static bool started;
-	char *args[] = {(char *)"packet-test",
-			(char *)"--no-huge",
-			(char *)"--no-shconf",
-			(char *)"--no-pci",
-			(char *)"-m",
-			(char *)"512",
-			(char *)"--no-telemetry",
-			(char *)"--log-level=error",
-			NULL};
-
-	if (started)
-		return;
-	assert_true(rte_eal_init(ARRAY_SIZE(args) - 1, args) >= 0);
-	started = true;
-}
 
 static struct config *read_config(const char *yaml)
 {
@@ -298,11 +279,22 @@ static void make_workers(struct bed *bed, uint64_t seed)
 	publisher_serve(&bed->publisher, bed->workers, bed->n_workers);
 }
 
+/* Runs one turn of a worker, or gives it time if it is a thread. */
+static void turn(struct bed *bed, unsigned worker)
+{
+	const struct timespec rest = {.tv_nsec = 20000};
+
+	if (bed->threads)
+		nanosleep(&rest, NULL);
+	else
+		worker_turn(bed->workers[worker]);
+}
+
 static void publish(struct bed *bed, const struct publication *new)
 {
 	publisher_publish(&bed->publisher, new, NULL);
 	for (unsigned i = 0; i < bed->n_workers && bed->workers[i] != NULL; i++)
-		worker_turn(bed->workers[i]);
+		turn(bed, i);
 }
 
 struct bed *bed_create(const char *yaml, uint64_t seed)
@@ -311,7 +303,7 @@ struct bed *bed_create(const char *yaml, uint64_t seed)
 	struct bed *bed = calloc(1, sizeof(*bed));
 
 	assert_non_null(bed);
-	start_dpdk();
+	bed_ports_start_dpdk();
 	bed->config = read_config(yaml);
 	begin_publication(bed);
 	bed->n_workers = bed->config->workers;
@@ -333,7 +325,7 @@ static void sweep(struct bed *bed, struct change_sweep *sum)
 		assert_int_equal(worker_sweep_start(bed->workers[i], &sweeps[i]), 0);
 	for (unsigned i = 0; i < bed->n_workers; i++) {
 		while (!worker_sweep_done(&sweeps[i]))
-			worker_turn(bed->workers[i]);
+			turn(bed, i);
 		for (unsigned r = 0; r < ENDED_COUNT; r++)
 			sum->ended[r] += sweeps[i].ended[r];
 		sum->moved += sweeps[i].moved;
@@ -493,7 +485,7 @@ void bed_send_to(struct bed *bed, unsigned port, unsigned queue, const void *fra
 	assert_non_null(room);
 	memcpy(room, frame, len);
 	fence(bed, m);
-	assert_int_equal(rte_ring_enqueue(to->in[queue], m), 0);
+	assert_int_equal(rte_ring_enqueue(to->in[queue], m), 0); /* a release: bed_port_share() */
 }
 
 void bed_send(struct bed *bed, unsigned port, const void *frame, size_t len)
@@ -521,12 +513,30 @@ void bed_run(struct bed *bed)
 	open_fences(bed);
 }
 
+void bed_start(struct bed *bed)
+{
+	for (unsigned i = 0; i < bed->config->n_ports; i++)
+		bed_port_share(&bed->ports[i]);
+	bed->threads = true;
+	for (unsigned i = 0; i < bed->n_workers; i++)
+		assert_int_equal(worker_start(bed->workers[i]), 0);
+}
+
+void bed_stop(struct bed *bed)
+{
+	for (unsigned i = 0; i < bed->n_workers; i++)
+		worker_stop(bed->workers[i]);
+	bed->threads = false;
+	open_fences(bed);
+}
+
 size_t bed_take(struct bed *bed, unsigned port, void *frame)
 {
 	struct bed_port *from = &bed->ports[port];
 	struct rte_mbuf *m = NULL;
 	size_t len;
 
+	bed_port_follow(from);
 	for (unsigned q = 0; q < from->n_queues && m == NULL; q++) {
 		if (rte_ring_dequeue(from->out[q], (void **)&m) != 0)
 			m = NULL;
@@ -541,27 +551,6 @@ size_t bed_take(struct bed *bed, unsigned port, void *frame)
 	memcpy(frame, rte_pktmbuf_mtod(m, void *), len);
 	rte_pktmbuf_free(m);
 	return len;
-}
-
-static void add_counters(struct worker_counters *sum, const struct worker_counters *c)
-{
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)c;
-
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
-		to[i] += from[i];
-}
-
-struct worker_counters bed_counters(struct bed *bed)
-{
-	struct worker_counters sum = {0}, c;
-
-	for (unsigned i = 0; i < bed->n_workers; i++) {
-		worker_turn(bed->workers[i]); /* an idle turn publishes the last counters */
-		worker_read_counters(bed->workers[i], &c);
-		add_counters(&sum, &c);
-	}
-	return sum;
 }
 
 static void check_worker(struct worker *w)

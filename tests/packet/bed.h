@@ -56,6 +56,13 @@ unsigned bed_sent_by(struct bed *bed, unsigned port, unsigned queue);
 /* Runs the workers, in turn on this thread, until nothing comes in. */
 void bed_run(struct bed *bed);
 
+/*
+ * Runs each worker as a thread of its own, until bed_stop(). Meanwhile frames may be sent and taken
+ * and everything may be changed; nothing else of the bed may be called.
+ */
+void bed_start(struct bed *bed);
+void bed_stop(struct bed *bed);
+
 /* Takes the next frame that went out by @port: its length, or 0 if there is none. */
 size_t bed_take(struct bed *bed, unsigned port, void *frame);
 

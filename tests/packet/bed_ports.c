@@ -1,16 +1,38 @@
 /* The ports of a bed: see bed_ports.h. A frame is put into a ring, and taken out of another. */
 #include "bed_ports.h"
 
+#include "base/types.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <rte_eal.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_ring.h>
 
 enum { RING_SIZE = 1024 };
+
+void bed_ports_start_dpdk(void)
+{
+	static bool started;
+	char *args[] = {(char *)"packet-test",
+			(char *)"--no-huge",
+			(char *)"--no-shconf",
+			(char *)"--no-pci",
+			(char *)"-m",
+			(char *)"512",
+			(char *)"--no-telemetry",
+			(char *)"--log-level=error",
+			NULL};
+
+	if (started)
+		return;
+	assert_true(rte_eal_init(ARRAY_SIZE(args) - 1, args) >= 0);
+	started = true;
+}
 
 static struct rte_ring *make_ring(const char *kind, unsigned serial, unsigned port, unsigned queue)
 {
@@ -49,6 +71,38 @@ void bed_port_open(struct bed_port *port, unsigned serial, unsigned i, struct rt
 	}
 	snprintf(name, sizeof(name), "port-%u-%u", serial, i);
 	make_device(port, name, pool);
+}
+
+/* Follows the thread that put frames into the ring. */
+static uint16_t after_receive(uint16_t ethdev, uint16_t queue, struct rte_mbuf **frames, uint16_t n,
+			      uint16_t max, void *arg)
+{
+	const struct bed_port *port = arg;
+
+	(void)__atomic_load_n(&port->in[queue]->prod.tail, __ATOMIC_ACQUIRE);
+	return n;
+}
+
+static uint16_t before_send(uint16_t ethdev, uint16_t queue, struct rte_mbuf **frames, uint16_t n,
+			    void *arg)
+{
+	struct bed_port *port = arg;
+
+	__atomic_fetch_add(&port->sent, 1, __ATOMIC_RELEASE);
+	return n;
+}
+
+void bed_port_share(struct bed_port *port)
+{
+	for (uint16_t q = 0; q < port->n_queues; q++) {
+		assert_non_null(rte_eth_add_rx_callback(port->ethdev, q, after_receive, port));
+		assert_non_null(rte_eth_add_tx_callback(port->ethdev, q, before_send, port));
+	}
+}
+
+void bed_port_follow(struct bed_port *port)
+{
+	(void)__atomic_load_n(&port->sent, __ATOMIC_ACQUIRE);
 }
 
 void bed_port_close(struct bed_port *port)

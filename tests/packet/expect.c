@@ -1,5 +1,5 @@
 /*
- * The expected values of the bed's counters: see bed.h.
+ * The bed's counters, and what is expected of them: see bed.h.
  */
 #include "bed.h"
 
@@ -7,6 +7,27 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+static void add_counters(struct worker_counters *sum, const struct worker_counters *c)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)c;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+struct worker_counters bed_counters(struct bed *bed)
+{
+	struct worker_counters sum = {0}, c;
+
+	for (unsigned i = 0; i < bed_workers(bed); i++) {
+		worker_turn(bed_worker(bed, i)); /* an idle turn publishes the last counters */
+		worker_read_counters(bed_worker(bed, i), &c);
+		add_counters(&sum, &c);
+	}
+	return sum;
+}
 
 void bed_expect_drops(struct bed *bed, const char *why, enum drop drop, unsigned n)
 {
