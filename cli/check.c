@@ -3,7 +3,7 @@
  *
  * Reads the file with the daemon's own reader, without the daemon and without privileges. If an
  * interface is missing on this machine, or carries less than a tunnel's mtu, that is a note and no
- * error: the file may be for another machine.
+ * error: the file may be for another machine. A default route to a site is a note, too.
  */
 #include "base/clean.h"
 #include "base/err.h"
@@ -36,6 +36,12 @@ static void print_notes(const struct config *config, FILE *out)
 {
 	struct err_list notes = ERR_LIST_EMPTY;
 
+	config_note_routes(config, &notes);
+	if (notes.n > 0)
+		fprintf(out, "is this meant?\n");
+	err_print(&notes, out);
+	err_list_fini(&notes);
+	notes = ERR_LIST_EMPTY;
 	config_note_interfaces(config, &notes);
 	config_note_mtus(config, &notes);
 	if (notes.n > 0)

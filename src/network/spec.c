@@ -45,6 +45,23 @@ void network_spec_fini(struct network_spec *spec)
 	*spec = (struct network_spec){0};
 }
 
+const char *spec_target_name(const struct network_spec *spec, const struct spec_target *target)
+{
+	switch (target->kind) {
+	case TARGET_SITE:
+		return spec->sites[target->index].name;
+	case TARGET_TUNNEL:
+		return spec->sites[target->index].tunnels[target->tunnel].name;
+	case TARGET_EGRESS:
+		return spec->pools[target->index].name;
+	case TARGET_LINK:
+		return spec->vnets[target->index].name;
+	case TARGET_DROP:
+		break;
+	}
+	return "";
+}
+
 uint16_t spec_overhead(const struct spec_tunnel *t)
 {
 	return tunnel_kinds[t->type].overhead(spec_is_over_ipv6(t), t->has_key);

@@ -23,6 +23,7 @@ enum {
 	SPEC_PORT_ANY = 0xffff,
 	SPEC_VNETS_MAX = 65535, /* ids are 16 bits; 0 is the default one */
 	SPEC_TARGETS_MAX = 16, /* of one route */
+	SPEC_LINKS_MAX = 4, /* private links that a packet may follow */
 	SPEC_WEIGHT_MAX = 256,
 	SPEC_PRIORITY_DEFAULT = 100,
 };
@@ -183,6 +184,9 @@ struct network_spec {
 };
 
 void network_spec_fini(struct network_spec *spec);
+
+/* The name of the site, tunnel, pool or virtual network; "" for TARGET_DROP. */
+const char *spec_target_name(const struct network_spec *spec, const struct spec_target *target);
 
 /* Are the tunnel's outer addresses IPv6 ones? */
 static inline bool spec_is_over_ipv6(const struct spec_tunnel *t)

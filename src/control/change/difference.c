@@ -1,6 +1,6 @@
 /*
  * The difference of two configurations: its settings and its ports. See difference.h; sites are in
- * difference_sites.c, egress pools in difference_egress.c.
+ * difference_sites.c, networks in difference_networks.c, egress pools in difference_egress.c.
  */
 #include "control/change/difference.h"
 
@@ -63,7 +63,7 @@ static void setting_differs(struct items *items, void *arg, const struct setting
 	struct draft draft = {0};
 
 	if (setting->block == &schema_port || setting->block == &schema_site ||
-	    setting->block == &schema_pool)
+	    setting->block == &schema_pool || setting->block == &schema_network)
 		return; /* these have items of their own */
 	if (strcmp(path, "flows.timeouts.per-port") == 0) {
 		say_timers(items, &draft);
@@ -150,6 +150,7 @@ int difference_make(struct difference *out, const struct config *before, const s
 	difference_of_file(&items);
 	difference_of_sites(&items);
 	difference_of_tunnels(&items);
+	difference_of_networks(&items);
 	difference_of_egress(&items);
 
 	fclose(items.value);

@@ -1,10 +1,11 @@
 /*
  * The difference of two configurations, by name, and what it does to flows.
  *
- * One item for each site, tunnel, pool, address and port that was added, changed or removed, and
- * one for each other setting that differs. Parts of an added or removed object are no items of
- * their own: a site includes its tunnels, a pool its addresses. The order in the file is no
- * difference, except for the tunnels of a site and for which pool is the default.
+ * One item for each site, tunnel, network, route, pool, address and port that was added, changed or
+ * removed, and one for each other setting that differs. Parts of an added or removed object are no
+ * items of their own: a site includes its tunnels, a network its routes, a pool its addresses. The
+ * order in the file is no difference, except for the tunnels of a site and for which pool is the
+ * default.
  *
  * A site, tunnel or pool that only has a new name is one item, "renamed from ...": see match.h.
  *
@@ -21,7 +22,8 @@ struct config;
 enum change_what { CHANGE_ADDED, CHANGE_CHANGED, CHANGE_REMOVED };
 
 struct change_item {
-	const char *kind; /* "site", "tunnel", "pool", "address", "slices", "port", "setting" */
+	/* "site", "tunnel", "network", "route", "pool", "address", "slices", "port", "setting" */
+	const char *kind;
 	/*
 	 * as in the file: "berlin-1", "203.0.113.10"; for a setting its path, "flows.timeouts.udp"
 	 */

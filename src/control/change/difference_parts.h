@@ -6,4 +6,5 @@
 void difference_of_file(struct items *items); /* settings and ports */
 void difference_of_sites(struct items *items);
 void difference_of_tunnels(struct items *items);
+void difference_of_networks(struct items *items); /* and their routes */
 void difference_of_egress(struct items *items);

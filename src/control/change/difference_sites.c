@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PREFIXES_SHOWN = 6, PREFIX_TEXT_SIZE = INET6_ADDRSTRLEN + 4 };
+enum { PREFIXES_SHOWN = 6 };
 
 /* What is compared now: the argument of site_differs(). */
 struct site_walk {
@@ -59,20 +59,6 @@ static struct prefixes read_prefixes(struct items *items, const struct setting *
 	return p;
 }
 
-static const char *prefix_text(const struct prefix6 *prefix, char buf[static PREFIX_TEXT_SIZE])
-{
-	bool four = addr6_is_mapped(&prefix->addr) && prefix->len >= MAPPED_BITS;
-	be32_t addr = addr6_to_ipv4(&prefix->addr);
-	size_t len;
-
-	inet_ntop(four ? AF_INET : AF_INET6, four ? (const void *)&addr : &prefix->addr, buf,
-		  INET6_ADDRSTRLEN);
-	len = strlen(buf);
-	snprintf(buf + len, PREFIX_TEXT_SIZE - len, "/%d",
-		 four ? prefix->len - MAPPED_BITS : prefix->len);
-	return buf;
-}
-
 /*
  * Adds the entries that one list has and the other one has not, with @sign in front. Returns their
  * number.
@@ -80,7 +66,7 @@ static const char *prefix_text(const struct prefix6 *prefix, char buf[static PRE
 static size_t say_only_in(const struct prefixes *a, const struct prefixes *b, char sign, char *text,
 			  size_t size)
 {
-	char prefix[PREFIX_TEXT_SIZE];
+	char prefix[ITEMS_PREFIX_SIZE];
 	size_t n = 0, len = strlen(text);
 
 	for (size_t i = 0, k = 0; i < a->n; i++) {
@@ -90,7 +76,7 @@ static size_t say_only_in(const struct prefixes *a, const struct prefixes *b, ch
 			continue;
 		if (n++ < PREFIXES_SHOWN)
 			len += (size_t)snprintf(text + len, size - len, " %c%s", sign,
-						prefix_text(&a->list[i], prefix));
+						items_prefix_text(&a->list[i], prefix));
 	}
 	if (n > PREFIXES_SHOWN)
 		snprintf(text + len, size - len, " %c%zu more", sign, n - PREFIXES_SHOWN);
@@ -104,7 +90,7 @@ static void say_prefixes(struct items *items, struct draft *draft, const struct 
 	struct prefixes old = read_prefixes(items, setting, before);
 	struct prefixes new = read_prefixes(items, setting, after);
 	bool empty_is_any = setting->type == SETTING_PREFIXES;
-	char text[2 * (PREFIXES_SHOWN + 1) * (PREFIX_TEXT_SIZE + 2)] = "";
+	char text[2 * (PREFIXES_SHOWN + 1) * (ITEMS_PREFIX_SIZE + 2)] = "";
 	size_t removed = 0;
 
 	if (old.list != NULL && new.list != NULL) {
@@ -121,6 +107,35 @@ static void say_prefixes(struct items *items, struct draft *draft, const struct 
 		draft_effect(draft, setting->effect);
 	free(old.list);
 	free(new.list);
+}
+
+static bool has_alias(const struct spec_site *site, const struct spec_alias *alias)
+{
+	for (size_t i = 0; i < site->n_aliases; i++) {
+		const struct spec_alias *a = &site->aliases[i];
+
+		if (compare_prefixes(&a->alias, &alias->alias) == 0 &&
+		    compare_prefixes(&a->prefix, &alias->prefix) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Says the aliases that @a has and @b has not. */
+static void say_aliases(struct items *items, struct draft *draft, const struct spec_site *a,
+			const struct spec_site *b, char sign)
+{
+	char alias[ITEMS_PREFIX_SIZE], prefix[ITEMS_PREFIX_SIZE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_aliases; i++) {
+		if (!has_alias(b, &a->aliases[i]) && n++ < PREFIXES_SHOWN)
+			draft_say(items, draft, "alias %c%s of %s", sign,
+				  items_prefix_text(&a->aliases[i].alias, alias),
+				  items_prefix_text(&a->aliases[i].prefix, prefix));
+	}
+	if (n > PREFIXES_SHOWN)
+		draft_say(items, draft, "%c%zu more aliases", sign, n - PREFIXES_SHOWN);
 }
 
 static uint32_t load_limit(const void *limits, size_t offset)
@@ -151,7 +166,18 @@ static void site_differs(struct items *items, void *arg, const struct setting *s
 
 	if (setting->block == &schema_tunnel || setting->type == SETTING_NAME)
 		return; /* tunnels have items of their own, and so has a new name */
-	if (setting->type == SETTING_PREFIXES || setting->type == SETTING_PREFIXES6)
+	if (setting->type == SETTING_NETWORK) {
+		const struct spec_site *a = before, *b = after;
+
+		draft_say(items, w->draft, "network %s -> %s",
+			  items_vnet_name(&items->before->network, a->vnet),
+			  items_vnet_name(&items->after->network, b->vnet));
+		draft_effect(w->draft, setting->effect);
+	} else if (setting->block == &schema_alias) {
+		say_aliases(items, w->draft, before, after, '-');
+		say_aliases(items, w->draft, after, before, '+');
+		draft_effect(w->draft, setting->effect);
+	} else if (setting->type == SETTING_PREFIXES || setting->type == SETTING_PREFIXES6)
 		say_prefixes(items, w->draft, setting, before, after);
 	else if (!is_default_limit(w, setting, before, after))
 		items_differ(items, w->draft, setting, path, before, after);

@@ -28,12 +28,27 @@ static const struct {
 	[EFFECT_IDLE] = {"flows that were idle for longer end", false},
 	[EFFECT_PATH] = {"flows go on", false},
 	[EFFECT_MOVE] = {"flows go on by another tunnel of the site", false},
+	[EFFECT_ROUTE] = {"flows end whose route leads elsewhere now (far_route_lost)", true},
 	[EFFECT_SOURCE] = {"flows from other sources end (source_removed)", true},
 	[EFFECT_PREFIX] = {"untranslated flows from other sources end (prefix_removed)", true},
 	[EFFECT_MAPPING] = {"flows that it changes the worker of end (mapping_changed)", true},
 	[EFFECT_SLICE] = {"flows with its ports end (slice_lost)", true},
 	[EFFECT_SITE] = {"its flows end (site_removed)", true},
 };
+
+const char *items_prefix_text(const struct prefix6 *prefix, char buf[static ITEMS_PREFIX_SIZE])
+{
+	bool four = addr6_is_mapped(&prefix->addr) && prefix->len >= MAPPED_BITS;
+	be32_t addr = addr6_to_ipv4(&prefix->addr);
+	size_t len;
+
+	inet_ntop(four ? AF_INET : AF_INET6, four ? (const void *)&addr : &prefix->addr, buf,
+		  INET6_ADDRSTRLEN);
+	len = strlen(buf);
+	snprintf(buf + len, ITEMS_PREFIX_SIZE - len, "/%d",
+		 four ? prefix->len - MAPPED_BITS : prefix->len);
+	return buf;
+}
 
 void draft_say(struct items *items, struct draft *draft, const char *fmt, ...)
 {
@@ -129,6 +144,44 @@ static const char *port_name(const struct config *config, const struct setting *
 	return port < config->n_ports ? config->ports[port].name : "";
 }
 
+const char *items_vnet_name(const struct network_spec *spec, uint16_t vnet)
+{
+	return vnet < spec->n_vnets ? spec->vnets[vnet].name : "default";
+}
+
+static const char *egress_name(const struct config *config, const struct spec_vnet *vnet)
+{
+	if (vnet->no_egress)
+		return "none";
+	return vnet->egress_pool == SPEC_POOL_DEFAULT
+		       ? ""
+		       : config->network.pools[vnet->egress_pool].name;
+}
+
+/* "" if the target leads to something of another kind. */
+static const char *target_name(const struct config *config, const struct setting *setting,
+			       const struct spec_target *target)
+{
+	if (target->kind != setting->target)
+		return "";
+	return target->kind == TARGET_DROP ? "true" : spec_target_name(&config->network, target);
+}
+
+static bool same_references(const struct items *items, const struct setting *setting,
+			    const void *before, const void *after)
+{
+	const struct spec_site *a = before, *b = after;
+
+	if (setting->type == SETTING_POOL)
+		return strcmp(egress_name(items->before, before),
+			      egress_name(items->after, after)) == 0;
+	if (setting->type == SETTING_TARGET)
+		return strcmp(target_name(items->before, setting, before),
+			      target_name(items->after, setting, after)) == 0;
+	return strcmp(items_vnet_name(&items->before->network, a->vnet),
+		      items_vnet_name(&items->after->network, b->vnet)) == 0;
+}
+
 static bool same_prefixes4(const struct prefix4 *a, const struct prefix4 *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -213,6 +266,13 @@ bool items_same(const struct items *items, const struct setting *setting, const 
 		return n == load_count(setting->count_offset, after) &&
 		       same_prefixes6(load_array(setting->offset, before),
 				      load_array(setting->offset, after), n);
+	case SETTING_PREFIX:
+		return same_prefixes6(items_field_of(before, setting->offset),
+				      items_field_of(after, setting->offset), 1);
+	case SETTING_NETWORK:
+	case SETTING_POOL:
+	case SETTING_TARGET:
+		return same_references(items, setting, before, after);
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:

@@ -64,6 +64,13 @@ const char *items_text(struct items *items, const struct config *config,
 		       const struct setting *setting, const void *base,
 		       char buf[static ITEMS_TEXT_SIZE]);
 
+/* A prefix as in the file; IPv4: mapped. */
+enum { ITEMS_PREFIX_SIZE = 52 };
+const char *items_prefix_text(const struct prefix6 *prefix, char buf[static ITEMS_PREFIX_SIZE]);
+
+/* The name of the virtual network with this index; "default" if the file has none. */
+const char *items_vnet_name(const struct network_spec *spec, uint16_t vnet);
+
 /* A differs_fn whose @arg is a draft: adds "mtu 1400 -> 1300" and the effect. */
 void items_differ(struct items *items, void *arg, const struct setting *setting, const char *path,
 		  const void *before, const void *after);

@@ -18,9 +18,9 @@
 
 enum { SENTENCES_MAX = 20 };
 
-enum kind { KIND_PORT, KIND_SITE, KIND_TUNNEL, KIND_POOL, KINDS };
+enum kind { KIND_PORT, KIND_SITE, KIND_TUNNEL, KIND_POOL, KIND_NETWORK, KINDS };
 
-static const char *const kind_names[] = {"port", "site", "tunnel", "pool"};
+static const char *const kind_names[] = {"port", "site", "tunnel", "pool", "network"};
 
 struct entry {
 	const char *name;
@@ -30,7 +30,8 @@ struct entry {
 
 static size_t count_names(const struct config *config)
 {
-	size_t n = config->n_ports + config->network.n_sites + config->network.n_pools;
+	size_t n = config->n_ports + config->network.n_sites + config->network.n_pools +
+		   config->network.n_vnets;
 
 	for (size_t i = 0; i < config->network.n_sites; i++)
 		n += config->network.sites[i].n_tunnels;
@@ -45,6 +46,8 @@ static struct entry *list_names(const struct config *config, bool after, struct 
 		*out++ = (struct entry){config->ports[i].name, KIND_PORT, after};
 	for (size_t i = 0; i < network->n_pools; i++)
 		*out++ = (struct entry){network->pools[i].name, KIND_POOL, after};
+	for (size_t i = 0; i < network->n_vnets; i++)
+		*out++ = (struct entry){network->vnets[i].name, KIND_NETWORK, after};
 	for (size_t i = 0; i < network->n_sites; i++) {
 		const struct spec_site *site = &network->sites[i];
 

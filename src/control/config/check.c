@@ -9,6 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+bool check_is_ipv6(const struct prefix6 *prefix)
+{
+	return prefix->len < MAPPED_BITS || !addr6_is_mapped(&prefix->addr);
+}
+
 const struct tree_node *check_items(const struct tree_node *node, const char *key, size_t n)
 {
 	return n == 0 ? NULL : tree_get(node, key)->first;
@@ -106,5 +111,11 @@ void check_config(struct report *report, struct config *config, const struct tre
 	check_limits(&checker);
 	check_pools(&checker);
 	check_globals(&checker);
+	check_networks(&checker);
+	if (report->n == 0) { /* where a name is wrong, nobody knows what is meant */
+		check_links(&checker);
+		check_aliases(&checker);
+	}
+	check_networks_order(&checker);
 	seen_fini(&checker.local_ends);
 }

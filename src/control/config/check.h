@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/addr6.h"
 #include "control/config/seen.h"
 
 #include <stdbool.h>
@@ -35,6 +36,13 @@ void check_timers(struct checker *checker);
 void check_limits(struct checker *checker); /* requires sites; makes no check, only fills in */
 void check_pools(struct checker *checker);
 void check_globals(struct checker *checker);
+void check_networks(struct checker *checker); /* requires sites and pools */
+void check_links(struct checker *checker);
+void check_aliases(struct checker *checker);
+void check_networks_order(struct checker *checker); /* last: the default network comes first */
+
+/* A prefix of IPv6, or a mapped one? */
+bool check_is_ipv6(const struct prefix6 *prefix);
 
 /* The first item of a list that the parser has read; NULL if it has not (@n is 0). */
 const struct tree_node *check_items(const struct tree_node *node, const char *key, size_t n);

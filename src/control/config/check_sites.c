@@ -145,23 +145,6 @@ static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 			  "may fragment on the way (RFC 8200)");
 }
 
-/* A prefix of either family as a key of bytes. False: it could not be read. */
-static bool read_prefix(const struct tree_node *node, struct prefix6 *out)
-{
-	struct prefix4 four;
-
-	memset(out, 0, sizeof(*out));
-	if (node->kind != TREE_TEXT)
-		return false;
-	if (value_prefix6(node->text, out) == 0)
-		return true;
-	if (value_prefix(node->text, &four) < 0)
-		return false;
-	out->addr = addr6_from_ipv4(four.addr);
-	out->len = (uint8_t)(MAPPED_BITS + four.len);
-	return true;
-}
-
 static void check_prefixes(struct checker *checker, const struct spec_site *site,
 			   const struct tree_node *item)
 {
@@ -174,7 +157,7 @@ static void check_prefixes(struct checker *checker, const struct spec_site *site
 		unsigned char key[sizeof(prefix.addr) + 1];
 		const struct tree_node *before;
 
-		if (!read_prefix(node, &prefix))
+		if (node->kind != TREE_TEXT || value_prefix_any(node->text, &prefix) < 0)
 			continue;
 		memcpy(key, &prefix.addr, sizeof(prefix.addr));
 		key[sizeof(prefix.addr)] = prefix.len;

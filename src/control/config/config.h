@@ -156,6 +156,12 @@ bool config_nearest_interface(const char *name, char near[16]);
  */
 void config_note_mtus(const struct config *config, struct err_list *notes);
 
+/*
+ * Adds a sentence for each network whose default route leads to a site: nothing leaves from it by
+ * an egress pool then, except by a longer prefix. That is allowed, and seldom meant.
+ */
+void config_note_routes(const struct config *config, struct err_list *notes);
+
 /* Buffers that the rings of one more queue of such a port hold. */
 uint32_t config_queue_buffers(enum port_driver driver);
 

@@ -48,10 +48,15 @@ static void store_number(const struct setting *setting, void *base, uint64_t val
 {
 	uint16_t v16 = (uint16_t)value;
 	uint32_t v32 = (uint32_t)value;
+	bool flag = value != 0;
 
-	assert(setting->size == sizeof(v16) || setting->size == sizeof(v32));
+	assert(setting->size == sizeof(flag) || setting->size == sizeof(v16) ||
+	       setting->size == sizeof(v32));
 	memcpy(parse_field_of(base, setting->offset),
-	       setting->size == sizeof(v16) ? (void *)&v16 : &v32, setting->size);
+	       setting->size == sizeof(flag)  ? (void *)&flag
+	       : setting->size == sizeof(v16) ? (void *)&v16
+					      : &v32,
+	       setting->size);
 }
 
 static int parse_number(struct report *report, const struct setting *setting,
@@ -183,12 +188,23 @@ static int parse_mac(struct report *report, const struct setting *setting,
 	return 0;
 }
 
-/* Checks only the syntax: check.c knows the ports when all are read. */
-static int parse_port(struct report *report, const struct setting *setting,
-		      const struct tree_node *node, void *base)
+/* Checks only the syntax of a reference: check*.c look it up when all objects are read. */
+static int parse_reference(struct report *report, const struct setting *setting,
+			   const struct tree_node *node, void *base)
 {
 	return value_is_name(node->text, SPEC_NAME_SIZE - 1) ? 0
 							     : parse_refuse(report, setting, node);
+}
+
+static int parse_target(struct report *report, const struct setting *setting,
+			const struct tree_node *node, void *base)
+{
+	struct spec_target *target = base;
+
+	target->kind = setting->target;
+	if (setting->target == TARGET_DROP)
+		return strcmp(node->text, "true") == 0 ? 0 : parse_refuse(report, setting, node);
+	return parse_reference(report, setting, node, base);
 }
 
 /*
@@ -310,6 +326,24 @@ static void parse_prefix6(struct report *report, const struct tree_node *node,
 	report_prefix(report, node, rc, AF_INET6, &prefix->addr, prefix->len);
 }
 
+static int parse_prefix_any(struct report *report, const struct setting *setting,
+			    const struct tree_node *node, void *base)
+{
+	struct prefix6 prefix;
+	int rc = value_prefix_any(node->text, &prefix);
+	bool four = strchr(node->text, ':') == NULL;
+	be32_t addr;
+
+	if (rc == -EINVAL)
+		return parse_refuse(report, setting, node);
+	addr = addr6_to_ipv4(&prefix.addr);
+	report_prefix(report, node, rc, four ? AF_INET : AF_INET6,
+		      four ? (const void *)&addr : &prefix.addr,
+		      four ? (uint8_t)(prefix.len - MAPPED_BITS) : prefix.len);
+	memcpy(parse_field_of(base, setting->offset), &prefix, sizeof(prefix));
+	return rc == 0 ? 0 : -EINVAL;
+}
+
 /* Two arrays, one for each family; either may be empty. */
 static int parse_prefixes(struct report *report, const struct setting *setting,
 			  const struct tree_node *node, void *base)
@@ -387,7 +421,11 @@ static const struct {
 	[SETTING_MAC] = {TREE_TEXT, parse_mac},
 	[SETTING_PATH] = {TREE_TEXT, parse_path},
 	[SETTING_INTERFACE] = {TREE_TEXT, parse_interface},
-	[SETTING_PORT] = {TREE_TEXT, parse_port},
+	[SETTING_PORT] = {TREE_TEXT, parse_reference},
+	[SETTING_PREFIX] = {TREE_TEXT, parse_prefix_any},
+	[SETTING_NETWORK] = {TREE_TEXT, parse_reference},
+	[SETTING_POOL] = {TREE_TEXT, parse_reference},
+	[SETTING_TARGET] = {TREE_TEXT, parse_target},
 };
 
 static void parse_setting(struct report *report, const struct setting *setting,
@@ -421,14 +459,19 @@ static void report_unknown(struct report *report, const struct block *block,
 		report_at(report, key, "%s is not a setting of %s", shown, block->noun);
 }
 
-/* A port has no index until its name is looked up. */
-static void forget_ports(const struct block *block, void *base)
+/* A reference has no index until its name is looked up. */
+static void forget_references(const struct block *block, void *base)
 {
 	uint16_t any = SPEC_PORT_ANY;
+	int default_pool = SPEC_POOL_DEFAULT;
 
 	for (size_t i = 0; i < block->n; i++) {
+		void *field = parse_field_of(base, block->settings[i].offset);
+
 		if (block->settings[i].type == SETTING_PORT)
-			memcpy(parse_field_of(base, block->settings[i].offset), &any, sizeof(any));
+			memcpy(field, &any, sizeof(any));
+		else if (block->settings[i].type == SETTING_POOL)
+			memcpy(field, &default_pool, sizeof(default_pool));
 	}
 }
 
@@ -458,7 +501,7 @@ void parse_block(struct report *report, const struct block *block, const struct 
 		node = NULL;
 	}
 
-	forget_ports(block, base);
+	forget_references(block, base);
 	for (const struct tree_node *v = node != NULL ? node->first : NULL; v != NULL;
 	     v = v->next) {
 		const struct setting *setting = schema_find(block, v->key->text);

@@ -9,6 +9,7 @@
 #include "control/config/schema.h"
 #include "control/config/tree.h"
 #include "control/config/value.h"
+#include "network/spec.h"
 
 #include <string.h>
 
@@ -29,7 +30,12 @@ static uint64_t load_number(const struct setting *setting, const void *base)
 {
 	uint16_t v16;
 	uint32_t v32;
+	bool flag;
 
+	if (setting->size == sizeof(flag)) {
+		memcpy(&flag, print_field_of(base, setting->offset), sizeof(flag));
+		return flag;
+	}
 	if (setting->size == sizeof(v16)) {
 		memcpy(&v16, print_field_of(base, setting->offset), sizeof(v16));
 		return v16;
@@ -61,6 +67,16 @@ static bool is_zero6(const void *field)
 	return addr6_is_zero(&addr);
 }
 
+static bool has_egress(const struct spec_vnet *vnet)
+{
+	return vnet->no_egress || vnet->egress_pool != SPEC_POOL_DEFAULT;
+}
+
+static bool is_kind(const struct spec_target *target, enum spec_target_kind kind)
+{
+	return target->kind == kind;
+}
+
 bool config_is_set(const struct setting *setting, const void *base)
 {
 	bool has;
@@ -88,6 +104,12 @@ bool config_is_set(const struct setting *setting, const void *base)
 	case SETTING_NUMBER:
 	case SETTING_DURATION: /* if the setting has a default, a 0 came from the file */
 		return load_number(setting, base) != 0 || setting->fallback != NULL;
+	case SETTING_NETWORK: /* the first is the default */
+		return load_number(setting, base) != 0;
+	case SETTING_POOL:
+		return has_egress(base);
+	case SETTING_TARGET:
+		return is_kind(base, setting->target);
 	case SETTING_BLOCK:
 		for (size_t i = 0; i < setting->block->n; i++)
 			if (config_is_set(&setting->block->settings[i], base))
@@ -147,6 +169,15 @@ static void print_prefix6(const struct printer *p, const struct prefix6 *prefix)
 	fputc('"', p->out);
 	print_address(p, AF_INET6, &prefix->addr);
 	fprintf(p->out, "/%u\"", prefix->len);
+}
+
+static void print_prefix_any(const struct printer *p, const struct prefix6 *prefix)
+{
+	if (prefix->len >= MAPPED_BITS && addr6_is_mapped(&prefix->addr))
+		print_prefix(p, &(struct prefix4){addr6_to_ipv4(&prefix->addr),
+						  (uint8_t)(prefix->len - MAPPED_BITS)});
+	else
+		print_prefix6(p, prefix);
 }
 
 static void print_prefixes(const struct printer *p, const struct setting *setting, const void *base)
@@ -209,6 +240,22 @@ static void print_mac(const struct printer *p, const uint8_t *mac)
 		mac[5]);
 }
 
+static void print_target(const struct printer *p, const struct spec_target *target)
+{
+	if (target->kind == TARGET_DROP)
+		fputs("true", p->out);
+	else
+		print_quoted(p, spec_target_name(&p->config->network, target));
+}
+
+static void print_egress(const struct printer *p, const struct spec_vnet *vnet)
+{
+	if (vnet->no_egress)
+		fputs("none", p->out);
+	else
+		print_quoted(p, p->config->network.pools[vnet->egress_pool].name);
+}
+
 static void print_list(const struct printer *p, const struct setting *setting, const void *base,
 		       unsigned indent)
 {
@@ -262,6 +309,18 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 		return;
 	case SETTING_PORT:
 		print_quoted(p, p->config->ports[load_number(setting, base)].name);
+		return;
+	case SETTING_PREFIX:
+		print_prefix_any(p, field);
+		return;
+	case SETTING_NETWORK:
+		print_quoted(p, p->config->network.vnets[load_number(setting, base)].name);
+		return;
+	case SETTING_POOL:
+		print_egress(p, base);
+		return;
+	case SETTING_TARGET:
+		print_target(p, base);
 		return;
 	case SETTING_NAME:
 	case SETTING_PATH:

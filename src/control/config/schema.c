@@ -1,10 +1,11 @@
 /*
  * THE tables of settings: one row each, from which everything else is derived.
  *
- * The chapters are in schema_flows.c, schema_ports.c, schema_sites.c and schema_egress.c; this file
- * has the top level. To add a setting: add a field to its struct and a row in the table, with the
- * effect of a change. Then the test of the reference says how to update docs/configuration.md. What
- * a row cannot express (two settings that must agree, names that must be known) is in check*.c.
+ * The chapters are in schema_flows.c, schema_ports.c, schema_sites.c, schema_networks.c and
+ * schema_egress.c; this file has the top level. To add a setting: add a field to its struct and a
+ * row in the table, with the effect of a change. Then the test of the reference says how to update
+ * docs/configuration.md. What a row cannot express (two settings that must agree, names that must
+ * be known) is in check*.c.
  */
 #include "control/config/schema_rows.h"
 #include "control/config/value.h"
@@ -15,6 +16,7 @@
 enum {
 	PORTS_MAX = 32, /* RTE_MAX_ETHPORTS */
 	POOLS_MAX = 256,
+	NETWORKS_MAX = 4096,
 };
 
 /* clang-format off */
@@ -54,6 +56,13 @@ static const struct setting file_rows[] = {
 		.block = &schema_site,
 		.reloadable = true,
 		.help = "The customers' sites and their tunnels.",
+	}, {
+		.name = "networks", .type = SETTING_LIST, AT(config, network.vnets),
+		COUNT(config, network.n_vnets), .min = 1, .max = NETWORKS_MAX,
+		.fallback_words = "only `default`, without routes", .block = &schema_network,
+		.reloadable = true,
+		.help = "Virtual networks and their routes: which sites may reach what, besides "
+			"the Internet.",
 	}, {
 		.name = "egress", .type = SETTING_LIST, AT(config, network.pools),
 		COUNT(config, network.n_pools), .min = 1, .max = POOLS_MAX, .required = true,
@@ -99,6 +108,16 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 		[SETTING_ADDRESS6] = "a unicast IPv6 address",
 		[SETTING_MAC] = "a unicast MAC address, such as 02:00:00:00:00:01",
 		[SETTING_PORT] = "the name of a port",
+		[SETTING_PREFIX] = "an IPv4 or IPv6 prefix, such as 10.0.1.0/24",
+		[SETTING_NETWORK] = "the name of a network",
+		[SETTING_POOL] = "the name of an egress pool, or `none`",
+	};
+	static const char *const targets[] = {
+		[TARGET_SITE] = "the name of a site",
+		[TARGET_TUNNEL] = "the name of a tunnel",
+		[TARGET_EGRESS] = "the name of an egress pool",
+		[TARGET_LINK] = "the name of another network",
+		[TARGET_DROP] = "true",
 	};
 
 	switch (setting->type) {
@@ -129,6 +148,9 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 		break;
 	case SETTING_CHOICE:
 		expect_choice(setting, buf);
+		break;
+	case SETTING_TARGET:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE, "%s", targets[setting->target]);
 		break;
 	default:
 		snprintf(buf, SCHEMA_EXPECTS_SIZE, "%s", words[setting->type]);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "network/spec.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,11 +17,12 @@ enum setting_type {
 	SETTING_LIST, /* a list of maps, each stored in an item of an array */
 	SETTING_PREFIXES, /* a list of prefixes -> arrays of struct prefix4 and struct prefix6 */
 	SETTING_PREFIXES6, /* a list of IPv6 prefixes -> array of struct prefix6 */
+	SETTING_PREFIX, /* of either family -> struct prefix6; IPv4: mapped */
 	SETTING_SLICES, /* a list of numbers and ranges -> bits; read when slice-size is known */
 	SETTING_NUMBER, /* -> uint16_t or uint32_t */
 	SETTING_DURATION, /* -> uint16_t, seconds */
 	SETTING_NAME, /* -> char[SPEC_NAME_SIZE] */
-	SETTING_CHOICE, /* one of .choices -> enum */
+	SETTING_CHOICE, /* one of .choices -> enum or bool */
 	SETTING_ADDRESS, /* of either family -> struct addr6, unicast; IPv4: v4-mapped */
 	SETTING_ADDRESS4, /* -> as above, IPv4 only */
 	SETTING_ADDRESS6, /* -> struct addr6, unicast */
@@ -28,9 +31,13 @@ enum setting_type {
 	SETTING_INTERFACE, /* -> char[IFNAMSIZ] */
 	/* the name of a port -> uint16_t, its index; looked up when all ports are read */
 	SETTING_PORT,
+	/* these name objects, too, and are looked up by check_networks.c */
+	SETTING_NETWORK, /* the name of a virtual network -> uint16_t, its index */
+	SETTING_POOL, /* the name of an egress pool, or `none` -> fields of struct spec_vnet */
+	SETTING_TARGET, /* the name of what `.target` says -> fields of struct spec_target */
 };
 
-enum { SETTINGS_MAX = 16 }; /* of one block */
+enum { SETTINGS_MAX = 24 }; /* of one block */
 
 /*
  * What a change of a setting does to the flows that it concerns. A later value outweighs an earlier
@@ -44,6 +51,7 @@ enum setting_effect {
 	EFFECT_IDLE, /* a timeout: the next sweep uses it */
 	EFFECT_PATH, /* flows go on, their packets leave by the new path */
 	EFFECT_MOVE, /* flows go on by another tunnel of the site */
+	EFFECT_ROUTE, /* flows end if no route leads to the site of their destination any more */
 	EFFECT_SOURCE, /* flows from sources that are no longer allowed end */
 	EFFECT_PREFIX, /* untranslated flows from what is no longer a global prefix end */
 	EFFECT_MAPPING, /* flows end whose packets now go to another worker */
@@ -72,6 +80,7 @@ struct setting {
 	enum setting_effect effect; /* effect of a change on flows */
 	unsigned needed_by, taken_by; /* bits of enum port_driver; taken_by 0: all */
 	const char *const *choices; /* names by value of the enum, NULL at the end */
+	enum spec_target_kind target; /* SETTING_TARGET */
 	const struct block *block; /* SETTING_BLOCK, SETTING_LIST */
 };
 
@@ -90,8 +99,12 @@ extern const struct block schema_file;
 extern const struct block schema_port;
 extern const struct block schema_site;
 extern const struct block schema_tunnel; /* of a site */
+extern const struct block schema_alias; /* of a site */
 extern const struct block schema_pool;
 extern const struct block schema_address; /* of a pool */
+extern const struct block schema_network;
+extern const struct block schema_route; /* of a network */
+extern const struct block schema_target; /* of a route */
 
 /*
  * Describes the values that @setting accepts, for sentences: "a number from 576 to 9216". Written

@@ -7,6 +7,12 @@ enum {
 	PREFIXES_MAX = 4096, /* of one site */
 };
 
+enum {
+	ALIASES_MAX = 256, /* of one site */
+};
+
+/* The field says the opposite: no_arr. */
+static const char *const automatic[] = {[false] = "true", [true] = "false", NULL};
 static const char *const outer_df[] = {[OUTER_DF_SET] = "true", [OUTER_DF_CLEAR] = "false", NULL};
 
 /* clang-format off */
@@ -67,6 +73,24 @@ static const struct setting tunnel_rows[] = {
 		.reloadable = true,
 		.help = "Our IPv6 address inside the tunnel. The tunnel's `mtu` must be at least "
 			"1280.",
+	}, {
+		.name = "peer", .type = SETTING_ADDRESS4, AT(spec_tunnel, peer),
+		.fallback_words = "unknown",
+		.reloadable = true,
+		.help = "The far end's address inside the tunnel. A routing protocol names it as "
+			"the gateway of what lies behind the tunnel.",
+	}, {
+		.name = "peer6", .type = SETTING_ADDRESS6, AT(spec_tunnel, peer6),
+		.fallback_words = "unknown",
+		.reloadable = true,
+		.help = "The same of IPv6.",
+	}, {
+		.name = "automatic-return-routing", .type = SETTING_CHOICE,
+		AT(spec_tunnel, no_arr), .choices = automatic, .fallback = "true",
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "Do returns go back into the tunnel by which their flow came? With `false` "
+			"they take the route to the flow's source, which must lead to the flow's "
+			"own site. That is for sites whose addresses are unique.",
 	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
 		.min = 576, .max = 9216,
@@ -150,11 +174,33 @@ static const struct block limit_block = {
 	.title = "Limits of a site", .noun = "the limits", BLOCK_OF(limit_rows),
 };
 
+static const struct setting alias_rows[] = {
+	{
+		.name = "alias", .type = SETTING_PREFIX, AT(spec_alias, alias), .required = true,
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "Where others see them. No other alias that they can reach may overlap it.",
+	}, {
+		.name = "prefix", .type = SETTING_PREFIX, AT(spec_alias, prefix), .required = true,
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "The site's own addresses: as many as the alias has.",
+	},
+};
+
+const struct block schema_alias = {
+	.title = "Aliases of a site", .noun = "an alias", BLOCK_OF(alias_rows),
+	.item_size = sizeof(struct spec_alias),
+};
+
 static const struct setting site_rows[] = {
 	{
 		.name = "name", .type = SETTING_NAME, AT(spec_site, name), .required = true,
 		.reloadable = true,
 		.help = "Its name. No other site may have it.",
+	}, {
+		.name = "network", .type = SETTING_NETWORK, AT(spec_site, vnet),
+		.fallback_words = "`default`",
+		.reloadable = true, .effect = EFFECT_ROUTE,
+		.help = "The virtual network that it belongs to.",
 	}, {
 		.name = "prefixes", .type = SETTING_PREFIXES, AT(spec_site, prefixes),
 		COUNT(spec_site, n_prefixes), SIX(spec_site, prefixes6),
@@ -172,6 +218,13 @@ static const struct setting site_rows[] = {
 		.help = "The site's globally unique IPv6 networks, which are routed to this "
 			"gateway. Sources in them are allowed in addition to `prefixes`, and "
 			"leave untranslated.",
+	}, {
+		.name = "aliases", .type = SETTING_LIST, AT(spec_site, aliases),
+		COUNT(spec_site, n_aliases), .min = 1, .max = ALIASES_MAX,
+		.block = &schema_alias,
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "Prefixes by which other sites reach hosts of this one, where several "
+			"sites have the same addresses.",
 	}, {
 		.name = "tunnels", .type = SETTING_LIST, AT(spec_site, tunnels),
 		COUNT(spec_site, n_tunnels), .min = 1, .max = SPEC_TUNNELS_MAX, .required = true,

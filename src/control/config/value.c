@@ -150,6 +150,27 @@ int value_prefix6(const char *text, struct prefix6 *prefix)
 	return addr6_equal(&prefix->addr, &addr) ? 0 : -EDOM;
 }
 
+int value_prefix_any(const char *text, struct prefix6 *prefix)
+{
+	struct prefix4 four;
+	struct prefix6 six;
+	int rc;
+
+	if (strchr(text, ':') == NULL) {
+		rc = value_prefix(text, &four);
+		if (rc != -EINVAL)
+			*prefix = (struct prefix6){addr6_from_ipv4(four.addr),
+						   (uint8_t)(MAPPED_BITS + four.len)};
+		return rc;
+	}
+	rc = value_prefix6(text, &six);
+	if (rc != -EINVAL && six.len >= MAPPED_BITS && addr6_is_mapped(&six.addr))
+		return -EINVAL;
+	if (rc != -EINVAL)
+		*prefix = six;
+	return rc;
+}
+
 int value_mac(const char *text, uint8_t mac[6])
 {
 	uint8_t bytes[6];

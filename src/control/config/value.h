@@ -29,6 +29,12 @@ int value_prefix(const char *text, struct prefix4 *prefix);
 int value_address6(const char *text, struct addr6 *addr);
 int value_prefix6(const char *text, struct prefix6 *prefix);
 
+/*
+ * The same for either family; IPv4 is mapped, and its length counts from the beginning of the
+ * IPv6 address. A mapped prefix in the form of IPv6 is refused.
+ */
+int value_prefix_any(const char *text, struct prefix6 *prefix);
+
 /* Six bytes in hexadecimal with colons between. */
 int value_mac(const char *text, uint8_t mac[6]);
 

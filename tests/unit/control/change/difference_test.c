@@ -29,6 +29,9 @@
 	"egress: [{name: net, port: up, " more "addresses: [" addresses "]}]\n"
 #define ADDRESS "{address: 203.0.113.1, slices: [1-4]}"
 #define EGRESS POOL("", ADDRESS)
+#define ROUTES(more) "networks: [{name: default, routes: [" more "]}]\n"
+#define TO_MADRID "{prefix: 10.8.0.0/16, to: [{site: madrid}]}"
+#define FAR_ROUTE "flows end whose route leads elsewhere now (far_route_lost); ends flows\n"
 
 /* @says: a line for each item. */
 static const struct row {
@@ -217,6 +220,50 @@ static const struct row {
 	 "setting flows.capacity-ipv6 changed: 262144 -> not set\n"
 	 "address 2001:db8::7 removed: of pool net; flows with its ports end (slice_lost); ends flows\n",
 	 "the last one does not need its table to go"},
+
+	{"", ROUTES(TO_MADRID), "route default 10.8.0.0/16 added: site madrid; " FAR_ROUTE,
+	 "the default network was there; the route may be longer than one that flows have taken"},
+		{ROUTES(TO_MADRID), "",
+		 "route default 10.8.0.0/16 removed: site madrid; " FAR_ROUTE, "and stays there"},
+		{ROUTES("{prefix: 10.8.0.0/16, to: [{site: madrid}, {tunnel: b-2, weight: 3}]}, "
+			"{prefix: '::/0', to: [{drop: true}]}"),
+		 ROUTES("{prefix: '::/0', to: [{drop: true}]}, {prefix: 10.8.0.0/16, to: [{tunnel: "
+			"b-2, weight: 3}, {site: madrid, priority: 100}]}"),
+		 "", "the order of routes and of targets means nothing"},
+		{ROUTES("{prefix: 10.8.0.0/16, to: [{site: madrid}]}"),
+		 ROUTES("{prefix: 10.8.0.0/16, to: [{site: madrid, priority: 5}, {egress: net, "
+			"weight: 2}]}"),
+		 "route default 10.8.0.0/16 changed: site madrid -> site madrid priority 5 + "
+		 "egress net weight 2; "
+		 "flows go on, new ones follow it\n",
+		 "who was a target still is one"},
+		{ROUTES("{prefix: 10.8.0.0/16, to: [{site: madrid}, {tunnel: b-1}], on-collision: "
+			"refuse}"),
+		 ROUTES("{prefix: 10.8.0.0/16, to: [{tunnel: b-1}]}"),
+		 "route default 10.8.0.0/16 changed: site madrid + tunnel b-1 -> tunnel b-1, "
+		 "on-collision refuse -> translate; " FAR_ROUTE,
+		 "a target is gone"},
+		{"",
+		 "networks: [{name: far, egress: none, routes: [{prefix: 0.0.0.0/0, to: [{network: "
+		 "default}]}]}]\n" BERLIN("network: far, ", TUNNEL_1 ", " TUNNEL_2),
+		 "site berlin changed: network default -> far; " FAR_ROUTE
+		 "network far added: 1 route\n",
+		 "a site moves into a new network; its routes are parts of it"},
+		{"networks: [{name: far, egress: none}, {name: away}]\n",
+		 "networks: [{name: far, egress: net}]\n",
+		 "network far changed: egress none -> net; flows go on, new ones follow it\n"
+		 "network away removed: 0 routes; " FAR_ROUTE,
+		 "egress, and a network without sites"},
+		{BERLIN("aliases: [{alias: 100.64.1.0/24, prefix: 10.0.1.0/24}, {alias: "
+			"100.64.2.0/24, prefix: 10.0.2.0/24}], ",
+			TUNNEL_1 ", " TUNNEL_2),
+		 BERLIN("aliases: [{alias: 100.64.2.0/24, prefix: 10.0.2.0/24}, {alias: "
+			"100.64.1.0/24, prefix: 10.0.3.0/24}], ",
+			TUNNEL_1 ", " TUNNEL_2),
+		 "site berlin changed: alias -100.64.1.0/24 of 10.0.1.0/24, alias +100.64.1.0/24 "
+		 "of 10.0.3.0/24; "
+		 "flows go on, new ones follow it\n",
+		 "an alias is two prefixes"},
 };
 /* clang-format on */
 
@@ -288,9 +335,12 @@ static void test_rows(void **state)
 
 /* A file in which every list has an item. */
 static const char everything[] =
+	"networks: [{name: default, egress: net, routes: [" TO_MADRID "]}, {name: other}]\n"
 	"flows: {timeouts: {per-port: [{protocol: udp, port: 1, idle: 1s}]}}\n" PORTS
 	"sites: [{name: berlin, prefixes: [10.0.0.0/8, '2001:db8:1::/48'],\n"
-	"  global-prefixes: ['2001:db8:2::/48'], tunnels: [" TUNNEL_1 "]}, " MADRID "]\n"
+	"  global-prefixes: ['2001:db8:2::/48'],\n"
+	"  aliases: [{alias: 100.64.0.0/24, prefix: 10.0.0.0/24}], tunnels: [" TUNNEL_1
+	"]}, " MADRID "]\n"
 	"egress: [{name: net, port: up, addresses: [{address: 203.0.113.1}]}]\n";
 
 struct spoiler {
@@ -329,6 +379,13 @@ static void spoil(struct spoiler *s, const struct setting *setting, unsigned cha
 		other_port ^= 1;
 		memcpy(field, &other_port, sizeof(other_port));
 		break;
+	case SETTING_NETWORK:
+	case SETTING_PREFIX:
+		field[0] ^= 1;
+		break;
+	case SETTING_POOL:
+		memset(field, 0xff, setting->size); /* the default one */
+		break;
 	case SETTING_CHOICE:
 		field[0] = setting->choices[1] != NULL ? field[0] ^ 1 : field[0];
 		break;
@@ -358,6 +415,17 @@ static void spoil_six(struct spoiler *s, const struct setting *setting, unsigned
 	base[setting->six_offset] = 0;
 }
 
+/* Leads to something of another kind, or to another site. */
+static void spoil_target(struct spoiler *s, const struct setting *setting, struct spec_target *t)
+{
+	struct spec_target was = *t;
+
+	t->index = t->kind == setting->target ? t->index ^ 1 : 0;
+	t->kind = setting->target;
+	expect_difference(s, setting);
+	*t = was;
+}
+
 static void spoil_setting(struct spoiler *s, const struct setting *setting, unsigned char *base)
 {
 	unsigned char *items;
@@ -366,6 +434,9 @@ static void spoil_setting(struct spoiler *s, const struct setting *setting, unsi
 	switch (setting->type) {
 	case SETTING_BLOCK:
 		spoil_block(s, setting->block, base);
+		return;
+	case SETTING_TARGET:
+		spoil_target(s, setting, (struct spec_target *)base);
 		return;
 	case SETTING_LIST:
 		memcpy(&items, base + setting->offset, sizeof(items));

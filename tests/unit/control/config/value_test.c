@@ -98,6 +98,40 @@ static void test_duration_text(void **state)
 	assert_string_equal(buf, "5124095576030431h15s");
 }
 
+static void test_prefix_any(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+		uint8_t len; /* of the mapped prefix */
+		bool six;
+		const char *why;
+	} rows[] = {
+		{"10.0.1.0/24", 0, 120, false, "IPv4"},
+		{"0.0.0.0/0", 0, 96, false, "all of IPv4"},
+		{"10.0.1.1/24", -EDOM, 120, false, "host bits"},
+		{"2001:db8::/32", 0, 32, true, "IPv6"},
+		{"::/0", 0, 0, true, "all of IPv6"},
+		{"2001:db8::1/32", -EDOM, 32, true, "host bits"},
+		{"::ffff:10.0.0.0/104", -EINVAL, 0, false, "IPv4 in disguise"},
+		{"::ffff:0:0/95", -EDOM, 95, true, "IPv6 around it, with a bit set"},
+		{"10.0.1.0", -EINVAL, 0, false, "no length"},
+		{"", -EINVAL, 0, false, "nothing"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct prefix6 p;
+		int rc = value_prefix_any(rows[i].text, &p);
+
+		if (rc != rows[i].rc)
+			fail_msg("%s (%s): %d", rows[i].text, rows[i].why, rc);
+		if (rc == -EINVAL)
+			continue;
+		assert_int_equal(p.len, rows[i].len);
+		assert_int_equal(!addr6_is_mapped(&p.addr), rows[i].six);
+	}
+}
+
 static void test_prefix(void **state)
 {
 	/* clang-format off */
@@ -206,8 +240,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_number),	      cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_duration_text), cmocka_unit_test(test_prefix),
-		cmocka_unit_test(test_mac),	      cmocka_unit_test(test_range),
-		cmocka_unit_test(test_names),	      cmocka_unit_test(test_unicast),
+		cmocka_unit_test(test_prefix_any),    cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_range),	      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_unicast),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

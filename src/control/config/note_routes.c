@@ -1,0 +1,49 @@
+/* Notes about routes that are allowed, but seldom meant: see config_note_routes(). */
+#include "base/err.h"
+#include "control/config/config.h"
+
+static bool is_default(const struct prefix6 *prefix)
+{
+	return prefix->len == (addr6_is_mapped(&prefix->addr) ? MAPPED_BITS : 0);
+}
+
+/* The target that takes what would leave by an egress pool; NULL: none does. */
+static const struct spec_target *find_taker(const struct spec_route *route)
+{
+	const struct spec_target *taker = NULL;
+
+	if (!is_default(&route->prefix))
+		return NULL;
+	for (size_t i = 0; i < route->n_targets; i++) {
+		const struct spec_target *t = &route->targets[i];
+
+		if (t->kind == TARGET_EGRESS)
+			return NULL;
+		if (t->kind == TARGET_SITE || t->kind == TARGET_TUNNEL)
+			taker = t;
+	}
+	return taker;
+}
+
+void config_note_routes(const struct config *config, struct err_list *notes)
+{
+	const struct network_spec *spec = &config->network;
+
+	for (size_t v = 0; v < spec->n_vnets; v++) {
+		for (size_t i = 0; i < spec->vnets[v].n_routes; i++) {
+			const struct spec_route *route = &spec->vnets[v].routes[i];
+			const struct spec_target *t = find_taker(route);
+
+			if (t == NULL)
+				continue;
+			err_add(notes, config->file, 0, 0,
+				"network %s: %s leads to %s %s, so nothing leaves by an egress "
+				"pool, "
+				"except by a longer prefix",
+				spec->vnets[v].name,
+				addr6_is_mapped(&route->prefix.addr) ? "0.0.0.0/0" : "::/0",
+				t->kind == TARGET_SITE ? "site" : "tunnel",
+				spec_target_name(spec, t));
+		}
+	}
+}
