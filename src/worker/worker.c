@@ -32,12 +32,12 @@
 #include "setup/setup.h"
 #include "worker/census.h"
 #include "worker/change_sweep.h"
+#include "worker/flow_tables.h"
 #include "worker/inject.h"
 #include "worker/next.h"
 #include "worker/pipeline.h"
 #include "worker/query.h"
 #include "worker/rows.h"
-#include "worker/tables.h"
 #include "worker/take_port.h"
 
 #include <errno.h>
@@ -530,7 +530,7 @@ struct worker *worker_create(const struct worker_config *config)
 	w->inject = inject_create();
 	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->egress == NULL ||
 	    ctx->sites == NULL || w->inject == NULL || !rows_create(ctx, config->snapshot->net) ||
-	    !create_ports(ctx, config) || !create_qsbr(w) || !tables_create(ctx, config)) {
+	    !create_ports(ctx, config) || !create_qsbr(w) || !flow_tables_create(ctx, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -550,7 +550,7 @@ void worker_destroy(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	tables_destroy(&w->ctx);
+	flow_tables_destroy(&w->ctx);
 	egress_destroy(w->ctx.egress);
 	reassembly_destroy(w->ctx.reassembly);
 	free(w->ctx.unknown);

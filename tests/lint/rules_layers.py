@@ -84,6 +84,18 @@ def own_declarations(tree):
                 yield Problem(path, line, f"declares {match[1]}() of {where[0]}")
 
 
+def one_declaration(tree):
+    """A name is declared in one header: the linker takes any definition of two in our libraries."""
+    first = {}
+    for path, text in tree.select(".h", under=("src/",)):
+        code = blank(text)
+        for match in DECLARATION.finditer(code):
+            before = first.setdefault(match[1], path)
+            if before != path:
+                line = code.count("\n", 0, match.start()) + 1
+                yield Problem(path, line, f"declares {match[1]}(), and {before} does, too")
+
+
 def own_includes(tree):
     """Our headers are written from src/, in quotes."""
     for path, text in tree.select(".c", ".h", under=("src/",)):
@@ -122,6 +134,7 @@ def has_test(tree):
 RULES = {
     "downwards": downwards,
     "own-declarations": own_declarations,
+    "one-declaration": one_declaration,
     "own-includes": own_includes,
     "cli-alone": cli_alone,
     "dpdk": dpdk,

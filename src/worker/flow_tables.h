@@ -8,7 +8,7 @@ struct worker_config;
 
 /*
  * Makes the flow tables, the address pairs of flows, and the counts of hosts. False with errno:
- * memory ran out. Call tables_destroy() in any case. Control thread.
+ * memory ran out. Call flow_tables_destroy() in any case. Control thread.
  */
-bool tables_create(struct context *ctx, const struct worker_config *config);
-void tables_destroy(struct context *ctx);
+bool flow_tables_create(struct context *ctx, const struct worker_config *config);
+void flow_tables_destroy(struct context *ctx);

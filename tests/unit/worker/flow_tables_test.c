@@ -2,7 +2,7 @@
 #include "stage.h"
 
 #include "flow/table.h"
-#include "worker/tables.h"
+#include "worker/flow_tables.h"
 #include "worker/worker.h"
 
 #include <setjmp.h>
@@ -36,12 +36,13 @@ static void test_tables(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct context a = {0}, b = {0};
 
-		assert_true(tables_create(&a, &rows[i].a) && tables_create(&b, &rows[i].b));
+		assert_true(flow_tables_create(&a, &rows[i].a) &&
+			    flow_tables_create(&b, &rows[i].b));
 		if ((hash_of(&a) == hash_of(&b)) != rows[i].same)
 			fail_msg("%s: hashes %s", rows[i].why, rows[i].same ? "differ" : "agree");
 		assert_int_equal(b.flows6 != NULL, rows[i].b.flows6_capacity > 0);
-		tables_destroy(&a);
-		tables_destroy(&b);
+		flow_tables_destroy(&a);
+		flow_tables_destroy(&b);
 	}
 }
 
@@ -49,5 +50,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_tables)};
 
-	return cmocka_run_group_tests_name("worker/tables", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("worker/flow_tables", tests, NULL, NULL);
 }

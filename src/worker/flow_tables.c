@@ -1,10 +1,10 @@
 /*
- * The tables of a worker: see tables.h.
+ * The tables of a worker: see flow_tables.h.
  *
  * They are allocated once, when the worker is made. All hashes of a worker use the secret of its
  * flow tables, so these come first.
  */
-#include "worker/tables.h"
+#include "worker/flow_tables.h"
 
 #include "flow/flow6.h"
 #include "flow/remotes.h"
@@ -54,12 +54,12 @@ static bool create_sources(struct context *ctx)
 	return ctx->sources != NULL;
 }
 
-bool tables_create(struct context *ctx, const struct worker_config *config)
+bool flow_tables_create(struct context *ctx, const struct worker_config *config)
 {
 	return create_table(ctx, config) && create_remotes(ctx, config) && create_sources(ctx);
 }
 
-void tables_destroy(struct context *ctx)
+void flow_tables_destroy(struct context *ctx)
 {
 	flow_table_destroy(ctx->flows);
 	flow_table_destroy(ctx->flows6);
