@@ -12,6 +12,7 @@
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/registry.h"
+#include "control/routing/routing.h"
 #include "network/nexthop.h"
 #include "path/handover.h"
 #include "worker/census.h"
@@ -192,8 +193,13 @@ int daemon_start_announcer(struct daemon *d, struct err_list *errs)
 int daemon_follow_kernel(struct daemon *d, struct err_list *errs)
 {
 	const struct timeval period = {.tv_usec = WANTED_PERIOD_US};
-	const struct neighbours_users users = {publish_nexthops, start_census, finish_census, d};
+	struct neighbours_users users = {publish_nexthops, start_census, finish_census, d, NULL};
 
+	users.routing = d->routing = routing_create();
+	if (d->routing == NULL || routing_prepare(d->routing, d->net) != 0) {
+		err_add(errs, NULL, 0, 0, "not enough memory for the routes of the networks");
+		return -1;
+	}
 	d->censuses = calloc(d->n_workers, sizeof(d->censuses[0]));
 	if (d->censuses == NULL) {
 		err_add(errs, NULL, 0, 0, "not enough memory for %zu workers", d->n_workers);

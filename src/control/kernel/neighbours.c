@@ -23,6 +23,7 @@
 #include "control/alarm.h"
 #include "control/kernel/read.h"
 #include "control/kernel/search.h"
+#include "control/routing/routing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -117,6 +118,13 @@ static struct nexthops *create_table(const struct nexthops_spec *spec)
 	return spec->at == NULL ? NULL : nexthops_create(spec);
 }
 
+/* Adds the routes of virtual networks. True: they differ from the last ones. */
+static bool add_routing(struct neighbours *n, struct nexthops_spec *spec)
+{
+	return n->users.routing != NULL && spec->at != NULL &&
+	       routing_compile(n->users.routing, &spec->routes);
+}
+
 static int make_table(struct neighbours *n)
 {
 	uint64_t now = mono_ms(), again_ms;
@@ -126,6 +134,7 @@ static int make_table(struct neighbours *n)
 
 	search_take_found(&n->search, now);
 	changed = view_compile(&n->view, n->net, now, &spec, &again_ms);
+	changed = add_routing(n, &spec) || changed;
 	n->last_ms = now;
 	if (again_ms != 0)
 		plan_at(n, again_ms);
@@ -138,21 +147,9 @@ static int make_table(struct neighbours *n)
 		return -ENOMEM;
 	n->users.publish(nexthops, n->users.arg);
 	view_published(&n->view);
+	if (n->users.routing != NULL)
+		routing_published(n->users.routing);
 	return 0;
-}
-
-void neighbours_set_substitute(struct neighbours *n, uint16_t tunnel, bool down,
-			       uint16_t substitute)
-{
-	view_set_substitute(&n->view, tunnel, down, substitute);
-}
-
-/* If memory ran out, it is tried again at the next tick. */
-void neighbours_fail_over(struct neighbours *n)
-{
-	if (make_table(n) != 0)
-		log_warning(
-			"not enough memory to use other tunnels instead of those that are down");
 }
 
 /* --- another network -------------------------------------------------------------------------- */
@@ -173,9 +170,12 @@ struct nexthops *neighbours_prepare(struct neighbours *n, const struct network *
 	struct nexthops *nexthops;
 	uint64_t again_ms;
 
+	if (n->users.routing != NULL && routing_prepare(n->users.routing, net) != 0)
+		return NULL;
 	n->before = n->net;
 	take_network(n, net);
 	view_compile(&n->view, net, mono_ms(), &spec, &again_ms);
+	add_routing(n, &spec);
 	if (again_ms != 0)
 		plan_at(n, again_ms);
 	nexthops = create_table(&spec);
@@ -190,6 +190,8 @@ void neighbours_commit(struct neighbours *n)
 	n->published = true;
 	n->last_ms = mono_ms();
 	view_published(&n->view);
+	if (n->users.routing != NULL)
+		routing_commit(n->users.routing);
 	search_targets(&n->search); /* resolves new far ends */
 	neighbours_tell(n);
 	if (n->dirty != 0)
@@ -201,6 +203,8 @@ void neighbours_abort(struct neighbours *n)
 	if (n->before == NULL)
 		return;
 	take_network(n, n->before);
+	if (n->users.routing != NULL)
+		routing_abort(n->users.routing);
 	n->before = NULL;
 	n->published = false; /* the table in the view is not the workers' */
 	plan_table(n);
@@ -423,6 +427,11 @@ void neighbours_ports_changed(struct neighbours *n)
 }
 
 void neighbours_paths_changed(struct neighbours *n)
+{
+	plan_table(n);
+}
+
+void neighbours_routing_changed(struct neighbours *n)
 {
 	plan_table(n);
 }

@@ -17,6 +17,7 @@
 struct event_base;
 struct neighbours;
 struct path_mtus;
+struct routing;
 
 /* The users of the tables. */
 struct neighbours_users {
@@ -33,6 +34,11 @@ struct neighbours_users {
 	/* False: not finished. Adds the nexthops of each worker to @used, [IDS_WORDS]. */
 	bool (*census_done)(void *arg, uint64_t *used);
 	void *arg;
+	/*
+	 * The routes of virtual networks, which are part of each table. NULL: there are none. It
+	 * has the first network already, and takes others with this part.
+	 */
+	struct routing *routing;
 };
 
 /*
@@ -49,16 +55,9 @@ void neighbours_destroy(struct neighbours *n); /* accepts NULL */
 /* Call it after ports were opened or closed. */
 void neighbours_ports_changed(struct neighbours *n);
 
-/* @paths has changed: the next table contains it. */
+/* @paths has changed, or users.routing: the next table contains it. */
 void neighbours_paths_changed(struct neighbours *n);
-
-/*
- * Until further notice flows use @substitute instead of the tunnel, or with @down false the tunnel
- * itself. neighbours_fail_over() publishes all such changes at once, without a pause.
- */
-void neighbours_set_substitute(struct neighbours *n, uint16_t tunnel, bool down,
-			       uint16_t substitute);
-void neighbours_fail_over(struct neighbours *n);
+void neighbours_routing_changed(struct neighbours *n);
 
 /*
  * Changes the network in steps. neighbours_prepare() makes the table for @net, to be published
