@@ -39,6 +39,8 @@ static void save_identities(void *arg)
 	char path[PATH_SIZE];
 	int ret;
 
+	if (registry_is_saved(d->registry))
+		return; /* most changes leave names and ends as they are */
 	path_of(d, path);
 	ret = registry_save(d->registry, path);
 	if (ret != 0)

@@ -313,6 +313,38 @@ static void give_up(struct ids *ids, const uint16_t *gone, size_t n, bool seen, 
 	}
 }
 
+static bool is_same_tunnel(const struct spec_tunnel *a, const struct spec_tunnel *b)
+{
+	return strcmp(a->name, b->name) == 0 && addr6_equal(&a->local, &b->local) &&
+	       addr6_equal(&a->remote, &b->remote) && a->has_key == b->has_key &&
+	       (!a->has_key || a->key == b->key);
+}
+
+static bool is_same_site(const struct spec_site *a, const struct spec_site *b)
+{
+	if (strcmp(a->name, b->name) != 0 || a->n_tunnels != b->n_tunnels)
+		return false;
+	for (size_t i = 0; i < a->n_tunnels; i++)
+		if (!is_same_tunnel(&a->tunnels[i], &b->tunnels[i]))
+			return false;
+	return true;
+}
+
+/* Are they the same in the file, line by line? */
+static bool is_same_book(const struct registry_book *a, const struct registry_book *b)
+{
+	size_t n = a->spec.n_sites;
+
+	if (n != b->spec.n_sites || a->n_tunnels != b->n_tunnels || n == 0 ||
+	    memcmp(a->sites, b->sites, n * sizeof(a->sites[0])) != 0 ||
+	    memcmp(a->tunnels, b->tunnels, a->n_tunnels * sizeof(a->tunnels[0])) != 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_same_site(&a->spec.sites[i], &b->spec.sites[i]))
+			return false;
+	return true;
+}
+
 void registry_commit(struct registry *r, uint32_t now_s)
 {
 	assert(r->planned);
@@ -322,6 +354,7 @@ void registry_commit(struct registry *r, uint32_t now_s)
 	r->retired = r->next_retired;
 	r->n_retired = r->n_next_retired;
 	r->next_retired = NULL;
+	r->saved = r->saved && is_same_book(&r->book, &r->next);
 	registry_book_fini(&r->book);
 	r->book = r->next;
 	r->next = (struct registry_book){0};

@@ -19,6 +19,7 @@
 #include "network/ids.h"
 #include "network/network.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,7 +58,10 @@ void registry_commit(struct registry *r, uint32_t now_s);
 void registry_abort(struct registry *r); /* the plan will not be published */
 
 /* Saves the last committed state as a file, atomically: 0 or -errno. Waits for the disk. */
-int registry_save(const struct registry *r, const char *path);
+int registry_save(struct registry *r, const char *path);
+
+/* Is what registry_save() would write in the file that it wrote last? */
+bool registry_is_saved(const struct registry *r);
 
 /*
  * Reads it into an empty registry. 0; -ENOENT: there is no file; -EBADMSG: it is damaged in line

@@ -54,6 +54,7 @@ static void write_tunnel(FILE *out, const struct spec_tunnel *t, uint16_t id)
 	fprintf(out, "tunnel %u %s %s %s %s\n", id, local, remote, key, t->name);
 }
 
+/* What is written here, is_same_book() of registry.c compares. */
 static void registry_file_write_all(FILE *out, const struct registry_book *book)
 {
 	const uint16_t *tunnel = book->tunnels;
@@ -97,7 +98,7 @@ static int write_file(int fd, const struct registry_book *book)
 	return ret;
 }
 
-int registry_save(const struct registry *r, const char *path)
+int registry_save(struct registry *r, const char *path)
 {
 	char new_path[PATH_MAX];
 	int fd, ret;
@@ -112,7 +113,13 @@ int registry_save(const struct registry *r, const char *path)
 		ret = -errno;
 	if (ret < 0)
 		unlink(new_path);
+	r->saved = ret == 0;
 	return ret;
+}
+
+bool registry_is_saved(const struct registry *r)
+{
+	return r->saved;
 }
 
 /* --- read ------------------------------------------------------------------------------------- */

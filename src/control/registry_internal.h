@@ -19,6 +19,7 @@ struct registry {
 	struct ids *nexthops, *sites;
 	struct registry_book book; /* the last commit */
 	bool committed; /* since the start: workers may have seen the book's ids */
+	bool saved; /* the file that was written last has all of the book */
 	struct registry_retired *retired;
 	size_t n_retired;
 

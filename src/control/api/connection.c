@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -34,6 +35,8 @@ enum {
 	HEADERS_MAX = 8192, /* bytes, with the request line */
 	BODY_MAX = 4096, /* for routes that need no body */
 	BODY_ROOM = 16 * 1024, /* first size */
+	BODY_READ = 64 * 1024, /* of one system call */
+	BODY_READS = 16, /* before other clients have their turn */
 	OUTPUT_HIGH = 64 * 1024, /* above this no more output is made, */
 	OUTPUT_LOW = 16 * 1024, /* until it has fallen to this */
 	WRITE_MAX = 64 * 1024, /* of one system call */
@@ -315,6 +318,46 @@ static void begin_request(struct connection *c)
 	note_progress(c);
 }
 
+/* After the parser has read something: is a request complete, or wrong? */
+static void look_at_parser(struct connection *c)
+{
+	enum http_errno err = HTTP_PARSER_ERRNO(&c->parser);
+
+	if (err == HPE_PAUSED)
+		handle_request(c);
+	else if (err != HPE_OK)
+		refuse(c);
+}
+
+/* How much of a body whose length was announced has not come yet. */
+static uint64_t body_left(const struct connection *c)
+{
+	bool begun = !c->busy && c->keep_body && c->body_len > 0;
+
+	return begun && (c->parser.flags & F_CONTENTLENGTH) != 0 ? c->parser.content_length : 0;
+}
+
+/*
+ * A body is read from the socket itself: libevent reads 4 KiB at a time, and a configuration has a
+ * megabyte. The end of the connection, and errors, are left to libevent.
+ */
+static void read_body(struct connection *c)
+{
+	static char text[BODY_READ];
+	int fd = bufferevent_getfd(c->bev);
+
+	for (unsigned i = 0; i < BODY_READS && body_left(c) > 0; i++) {
+		uint64_t left = body_left(c);
+		size_t room = left < sizeof(text) ? (size_t)left : sizeof(text);
+		ssize_t n = recv(fd, text, room, MSG_DONTWAIT);
+
+		if (n <= 0)
+			return;
+		http_parser_execute(&c->parser, &parser_settings, text, (size_t)n);
+		look_at_parser(c);
+	}
+}
+
 static void read_requests(struct connection *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
@@ -323,14 +366,11 @@ static void read_requests(struct connection *c)
 	while (!c->busy && evbuffer_peek(in, -1, NULL, &text, 1) > 0 && text.iov_len > 0) {
 		size_t n = http_parser_execute(&c->parser, &parser_settings, text.iov_base,
 					       text.iov_len);
-		enum http_errno err = HTTP_PARSER_ERRNO(&c->parser);
 
 		evbuffer_drain(in, n);
-		if (err == HPE_PAUSED)
-			handle_request(c);
-		else if (err != HPE_OK)
-			refuse(c);
+		look_at_parser(c);
 	}
+	read_body(c);
 	if (!c->busy && c->half_closed)
 		connection_close(c);
 }

@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "control/change/change.h"
 
+#include <sys/stat.h>
+
 #define CHANGE_SUBJECT "configuration" /* subject of the engine's alarms */
 
 struct event;
@@ -42,6 +44,12 @@ struct change_trial {
 	char who[REVISION_WHO_SIZE];
 };
 
+/* The checksum of the start file, and which file that was. */
+struct change_file {
+	struct stat is; /* zeroed: not known */
+	uint64_t sum;
+};
+
 struct change {
 	struct alarms *alarms;
 	struct revisions *store; /* NULL: no revisions can be saved */
@@ -49,6 +57,7 @@ struct change {
 	const struct change_target *target;
 	void *arg;
 	char *file; /* of --config */
+	struct change_file file_sum;
 	const struct config *config; /* the running configuration */
 	struct held runs;
 	enum change_state state;

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { FILE_RESTS_S = 2 };
+
 void held_fini(struct held *h)
 {
 	free(h->text);
@@ -52,13 +54,35 @@ void job_mark(struct change *c, uint32_t number, enum revision_state state)
 	err_list_fini(&errs);
 }
 
-static uint64_t sum_of_file(const struct change *c)
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) == 0 &&
+	       memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim)) == 0;
+}
+
+/* May it be remembered? Not if another write could have the same time. */
+static bool is_at_rest(const struct stat *st)
+{
+	return st->st_ino != 0 && time(NULL) > st->st_ctim.tv_sec + FILE_RESTS_S;
+}
+
+/* Reads the file only if it has changed: it has a megabyte, and most changes come by the API. */
+static uint64_t sum_of_file(struct change *c)
 {
 	struct err_list errs = ERR_LIST_EMPTY;
+	struct stat st = {0};
+	uint64_t sum;
 	size_t len;
-	char *text = config_read(c->file, &len, &errs);
-	uint64_t sum = text != NULL ? revision_sum(text, len) : 0;
+	char *text;
 
+	if (stat(c->file, &st) == 0 && is_same_file(&st, &c->file_sum.is))
+		return c->file_sum.sum;
+	text = config_read(c->file, &len, &errs);
+	sum = text != NULL ? revision_sum(text, len) : 0;
+	c->file_sum = (struct change_file){0};
+	if (text != NULL && is_at_rest(&st))
+		c->file_sum = (struct change_file){st, sum};
 	free(text);
 	err_list_fini(&errs);
 	return sum;

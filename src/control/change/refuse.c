@@ -58,6 +58,24 @@ static struct entry *list_names(const struct config *config, bool after, struct 
 	return out;
 }
 
+/*
+ * Leaves out what stands at the same place in both lists, as nearly everything does: its object is
+ * in both. Returns how many of the @n entries are left.
+ */
+static size_t keep_moved(struct entry *entries, size_t n, size_t n_before)
+{
+	struct entry *after = entries + n_before;
+	size_t n_after = n - n_before, kept = 0;
+
+	for (size_t i = 0; i < n_before && i < n_after; i++)
+		if (entries[i].kind == after[i].kind && strcmp(entries[i].name, after[i].name) == 0)
+			entries[i].name = after[i].name = NULL;
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].name != NULL)
+			entries[kept++] = entries[i];
+	return kept;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
@@ -89,12 +107,13 @@ static void refuse_moved(const struct entry *entries, size_t n, struct err_list 
 static int refuse_all_moved(const struct config *before, const struct config *after,
 			    struct err_list *errs)
 {
-	size_t n = count_names(before) + count_names(after), first = 0;
+	size_t n_before = count_names(before), n = n_before + count_names(after), first = 0;
 	struct entry *entries = calloc(n + 1, sizeof(*entries));
 
 	if (entries == NULL)
 		return -ENOMEM;
 	list_names(after, true, list_names(before, false, entries));
+	n = keep_moved(entries, n, n_before);
 	qsort(entries, n, sizeof(entries[0]), compare_names);
 	for (size_t i = 1; i <= n; i++) {
 		if (i < n && strcmp(entries[i].name, entries[first].name) == 0)

@@ -6,11 +6,19 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
+struct seen_entry;
 struct tree_node;
 
+/* Begins zeroed. */
 struct seen {
-	void *root; /* root of a tsearch(3) tree */
+	struct seen_entry *entries;
+	size_t n, room;
+	uint32_t *slots; /* number of an entry and 1; 0: free. A small set has none */
+	size_t n_slots; /* a power of two */
+	unsigned char *keys;
+	size_t keys_len, keys_room;
 };
 
 enum { SEEN_KEY_MAX = 112 };

@@ -1,5 +1,7 @@
 /* Which id a site or tunnel keeps through a change, and through a file. */
 #include "control/registry.h"
+
+#include "base/types.h"
 #include "network/nexthop.h"
 
 #include "network/spec.h"
@@ -336,6 +338,31 @@ static void write_text(const char *text, size_t len)
 	fclose(out);
 }
 
+/* A change of what is not in the file needs no other file. */
+static void test_saved(void **state)
+{
+	static const char *const others[] = {
+		"a:a1@1,a2@2#5 b:b1@3", "a:a1@1,a2@2#5 c:b1@3", "a:a1@1,a3@2#5 b:b1@3",
+		"a:a1@1,a2@2#6 b:b1@3", "a:a1@1,a2@2 b:b1@3",	"a:a1@4,a2@2#5 b:b1@3",
+		"b:b1@3 a:a1@1,a2@2#5", "a:a1@1,a2@2#5",
+	};
+	char text[TEXT_MAX];
+	struct bed b;
+
+	begin(&b);
+	apply(&b, others[0], NOW, text);
+	assert_false(registry_is_saved(b.r));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		apply(&b, others[0], NOW, text);
+		assert_int_equal(registry_save(b.r, path), 0);
+		apply(&b, others[i], NOW, text);
+		assert_int_equal(registry_is_saved(b.r), i == 0);
+	}
+	apply(&b, others[0], NOW, text); /* the file has not what came before */
+	assert_false(registry_is_saved(b.r));
+	end(&b);
+}
+
 static void test_restart(void **state)
 {
 	char text[TEXT_MAX];
@@ -500,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_site_follows),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_last_ids_are_neighbours),
+		cmocka_unit_test_setup_teardown(test_saved, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_restart, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_damage, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_id_of_a_neighbour, make_folder, remove_folder),

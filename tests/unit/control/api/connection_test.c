@@ -266,6 +266,32 @@ static void test_expect(void **state)
 	close(fd);
 }
 
+/* A body of a megabyte: every line of it arrives, and so does the request behind it. */
+static void test_large_body(void **state)
+{
+	enum { LINES = 20000, LINE = 64 };
+	size_t len = LINES * LINE;
+	char *text = malloc(len + 256), *end;
+	int fd = dial();
+
+	assert_non_null(text);
+	memset(text, '#', len);
+	for (size_t i = 1; i <= LINES; i++)
+		text[i * LINE - 1] = '\n';
+	end = stpcpy(text + len, "nonsense: 1\n");
+	snprintf(answer, sizeof(answer),
+		 "POST /v1/config/check HTTP/1.1\r\nContent-Length: %zu\r\n\r\n",
+		 (size_t)(end - text));
+	strcpy(end, "GET /v1/drops HTTP/1.1\r\n\r\n");
+	say(fd, answer);
+	say(fd, text);
+	hear(fd, "\"total\""); /* and before it the other answer */
+	assert_non_null(strstr(answer, "nonsense"));
+	assert_non_null(strstr(answer, "20001")); /* its line */
+	close(fd);
+	free(text);
+}
+
 /* Joins the chunks of answer[] in place. Returns the number of sites in it. */
 static size_t count_sites(void)
 {
@@ -439,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_byte_by_byte),
 		cmocka_unit_test(test_expect),
+		cmocka_unit_test(test_large_body),
 		cmocka_unit_test(test_slow_readers),
 		cmocka_unit_test(test_old_client_of_a_long_answer),
 		cmocka_unit_test(test_too_many),

@@ -6,6 +6,7 @@
 
 #include "base/types.h"
 #include "control/alarm.h"
+#include "control/config/config.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,6 +25,25 @@
 
 #define ONE bed_text(1, "")
 #define TWO bed_text(2, "")
+
+static time_t later_s; /* how far the clock of the engine is ahead */
+static unsigned reads; /* of the start file */
+
+time_t __real_time(time_t *at);
+time_t __wrap_time(time_t *at);
+char *__real_config_read(const char *path, size_t *len, struct err_list *errs);
+char *__wrap_config_read(const char *path, size_t *len, struct err_list *errs);
+
+time_t __wrap_time(time_t *at)
+{
+	return __real_time(at) + later_s;
+}
+
+char *__wrap_config_read(const char *path, size_t *len, struct err_list *errs)
+{
+	reads++;
+	return __real_config_read(path, len, errs);
+}
 
 static bool alarms(const struct bed *b, enum alarm_kind kind)
 {
@@ -59,6 +80,31 @@ static void test_applied(void **state)
 	bed_end(b); /* the file has not changed since: the revision is newer */
 	bed_start(b);
 	bed_expect(b, TWO, 2);
+}
+
+/* The start file is read again only if it may have changed. */
+static void test_start_file_is_remembered(void **state)
+{
+	struct bed *b = start(state);
+	const char *other = "# one comment\n", *another = "# two comment\n";
+
+	reads = 0;
+	bed_apply(b, TWO, 0);
+	assert_int_equal(reads, 1); /* it was just written: who knows */
+	later_s = 60;
+	bed_apply(b, bed_text(3, ""), 0);
+	bed_apply(b, TWO, 0);
+	assert_int_equal(reads, 2);
+	bed_write_file(b, bed_text(1, other));
+	bed_apply(b, bed_text(3, ""), 0);
+	assert_int_equal(reads, 3);
+	bed_write_file(b, bed_text(1, another)); /* of equal size */
+	bed_apply(b, TWO, 0);
+	assert_int_equal(reads, 4);
+	later_s = 0;
+	bed_end(b);
+	bed_start(b); /* the file has not changed since: the revision is newer */
+	bed_expect(b, TWO, 6);
 }
 
 static void test_nothing(void **state)
@@ -109,6 +155,12 @@ static void test_moved(void **state)
 	static const char after[] =
 		"  - {name: s9, tunnels: [{name: t2, local: 192.0.2.1, remote: 192.0.2.20},"
 		" {name: lyon, local: 192.0.2.1, remote: 192.0.2.21}]}\n";
+	static const char in_place[] =
+		"  - {name: s8, tunnels: [{name: t3, local: 192.0.2.1, remote: 192.0.2.22}]}\n"
+		"  - {name: t2, tunnels: [{name: t4, local: 192.0.2.1, remote: 192.0.2.20}]}\n";
+	static const char two_tunnels[] =
+		"  - {name: s8, tunnels: [{name: t3, local: 192.0.2.1, remote: 192.0.2.22},"
+		" {name: t2, local: 192.0.2.1, remote: 192.0.2.20}]}\n";
 	struct bed *b = *state;
 
 	bed_write_file(b, bed_text(1, before));
@@ -117,6 +169,10 @@ static void test_moved(void **state)
 	assert_true(
 		bed_says(b, "\"lyon\" is the name of a site and cannot become that of a tunnel"));
 	bed_expect(b, bed_text(1, before), 1);
+	/* the two stand at the same place in the file */
+	assert_int_equal(bed_apply(b, bed_text(1, two_tunnels), 0), CHANGE_BEGUN);
+	assert_int_equal(bed_apply(b, bed_text(1, in_place), 0), CHANGE_REFUSED);
+	assert_true(bed_says(b, "\"t2\" is the name of a tunnel and cannot become that of a site"));
 }
 
 static void test_target_refuses(void **state)
@@ -409,7 +465,6 @@ static void test_reload(void **state)
 		change_reload(b->change);
 	bed_run_ms(b, 300);
 	assert_int_equal(revisions_count(change_history(b->change)), 1); /* nothing changed */
-
 	bed_write_file(b, TWO);
 	for (int i = 0; i < 100; i++)
 		change_reload(b->change);
@@ -516,6 +571,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_applied),
+		TEST(test_start_file_is_remembered),
 		TEST(test_nothing),
 		TEST(test_refused),
 		TEST(test_moved),
