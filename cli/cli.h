@@ -76,12 +76,13 @@ const char *cli_value(const struct cli *cli, const char *name);
 void cli_print_help(const struct cli *cli, FILE *out);
 
 /* The rows of commands.c; each command is in the file of its name. */
-extern const struct cli_option sites_options[], tunnels_options[], flows_options[],
-	egress_options[], drops_options[], size_options[], config_apply_options[],
+extern const struct cli_option sites_options[], tunnels_options[], health_options[],
+	flows_options[], egress_options[], drops_options[], size_options[], config_apply_options[],
 	config_history_options[];
 int status_run(const struct cli *cli);
 int sites_run(const struct cli *cli);
 int tunnels_run(const struct cli *cli);
+int health_run(const struct cli *cli);
 int flows_run(const struct cli *cli);
 int egress_run(const struct cli *cli);
 int drops_run(const struct cli *cli);

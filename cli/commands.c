@@ -24,6 +24,8 @@ const struct command cli_commands[] = {
 	 .run = sites_run},
 	{"tunnels", .help = "tunnels with their ends and traffic", .options = tunnels_options,
 	 .run = tunnels_run},
+	{"health", .help = "whether tunnels work: state, loss, round-trip time, penalty",
+	 .options = health_options, .run = health_run},
 	{"flows", .help = "live flows: who talks to whom, by which egress address and port",
 	 .options = flows_options, .run = flows_run},
 	{"egress", .help = "egress addresses, slices and the ports in use",

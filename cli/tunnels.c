@@ -13,23 +13,12 @@ const struct cli_option tunnels_options[] = {
 };
 
 static const struct table_column columns[] = {
-	{"TUNNEL", TABLE_LEFT},
-	{"SITE", TABLE_LEFT},
-	{"TYPE", TABLE_LEFT},
-	{"PORT", TABLE_LEFT},
-	{"LOCAL", TABLE_LEFT},
-	{"REMOTE", TABLE_LEFT},
-	{"KEY", TABLE_RIGHT},
-	{"MTU", TABLE_RIGHT},
-	{"PATH", TABLE_RIGHT},
-	{"BOUND", TABLE_LEFT},
-	{"PACKETS IN", TABLE_RIGHT},
-	{"BYTES IN", TABLE_RIGHT},
-	{"PACKETS OUT", TABLE_RIGHT},
-	{"BYTES OUT", TABLE_RIGHT},
-	{"KEEPALIVE", TABLE_LEFT},
-	{"DROPPED", TABLE_RIGHT},
-	{NULL},
+	{"TUNNEL", TABLE_LEFT},	      {"SITE", TABLE_LEFT},	   {"TYPE", TABLE_LEFT},
+	{"PORT", TABLE_LEFT},	      {"LOCAL", TABLE_LEFT},	   {"REMOTE", TABLE_LEFT},
+	{"KEY", TABLE_RIGHT},	      {"MTU", TABLE_RIGHT},	   {"PATH", TABLE_RIGHT},
+	{"BOUND", TABLE_LEFT},	      {"PACKETS IN", TABLE_RIGHT}, {"BYTES IN", TABLE_RIGHT},
+	{"PACKETS OUT", TABLE_RIGHT}, {"BYTES OUT", TABLE_RIGHT},  {"HEALTH", TABLE_LEFT},
+	{"KEEPALIVE", TABLE_LEFT},    {"DROPPED", TABLE_RIGHT},	   {NULL},
 };
 
 static void fill(struct table *t, const json_t *tunnel)
@@ -48,6 +37,7 @@ static void fill(struct table *t, const json_t *tunnel)
 	table_cell(t, "%" PRIu64, client_number(tunnel, "path_mtu"));
 	table_cell(t, "%s", list_text(tunnel, "mtu_bound"));
 	list_cells_traffic(t, tunnel);
+	table_cell(t, "%s", list_text(tunnel, "health"));
 	table_cell(t, "%s", list_text(tunnel, "keepalive"));
 	table_cell(t, "%s", text_count(client_number(tunnel, "drops")).buf);
 }

@@ -22,6 +22,7 @@
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
 	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is neither IPv4 nor IPv6")                    \
 	X(KEEPALIVE, "keepalive", "answer to one of our GRE keepalives: it ends here")             \
+	X(PROBE, "probe", "answer to one of our health probes: it ends here")                      \
 	X(GRE_ETHERNET, "gre_ethernet",                                                            \
 	  "Ethernet frames in GRE (gretap, NVGRE); give the far end a plain GRE tunnel")           \
 	X(GRE_ERSPAN, "gre_erspan", "mirrored Ethernet frames (ERSPAN); they are for a monitor")   \

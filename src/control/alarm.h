@@ -27,6 +27,12 @@ enum {
 #define ALARM_LIST(X)                                                                              \
 	X(TUNNEL_SILENT, "tunnel_silent", ERROR,                                                   \
 	  "is the far end up, does it have this key, does it send keepalives back?")               \
+	X(TUNNEL_DOWN, "tunnel_down", ERROR,                                                       \
+	  "flows use another tunnel of the site, if there is one; `homeward health` shows the "    \
+	  "probes: is the far end up, does it answer pings, or send echo replies back?")           \
+	X(TUNNEL_DEGRADED, "tunnel_degraded", WARNING,                                             \
+	  "probes of the tunnel are lost; `homeward health` says how many. Other routes are "      \
+	  "preferred until five minutes were better")                                              \
 	X(DESCRIPTORS, "descriptors", WARNING,                                                     \
 	  "the API accepts no new client; raise the limit of open files (LimitNOFILE= of the "     \
 	  "unit)")                                                                                 \

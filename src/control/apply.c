@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "control/config/config.h"
+#include "control/health/health.h"
 #include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_mtu.h"
@@ -173,6 +174,7 @@ static void publish(struct apply *a, const struct prepared *p, struct stopwatch 
 	neighbours_follow_ports(parts->neighbours, before);
 	took(watch, "ports and their programs");
 	keepalives_follow(parts->keepalives, p->net);
+	health_follow(parts->health, p->net);
 	parts->follow(parts->arg, a->job.config, p->net);
 	nexthops_destroy(replaced.nexthops);
 	network_destroy(replaced.net);

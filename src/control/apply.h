@@ -6,7 +6,8 @@
  *
  *   prepare   all steps that may fail; a failure restores everything
  *   publish   network, nexthops, settings and ports, with one pointer
- *   follow    ports and their programs in the kernel, neighbours, path MTUs, keepalives, API
+ *   follow    ports and their programs in the kernel, neighbours, path MTUs, keepalives, health,
+ *             API
  *   sweep     workers visit each flow once, and end it if something that it needs is gone
  *   done      ids of removed objects are retired, the old configuration is freed
  *
@@ -22,6 +23,7 @@
 #include <stddef.h>
 
 struct event_base;
+struct health;
 struct keepalives;
 struct neighbours;
 struct network;
@@ -43,6 +45,7 @@ struct apply_parts {
 	struct neighbours *neighbours;
 	struct path_mtus *paths;
 	struct keepalives *keepalives;
+	struct health *health;
 	/*
 	 * Called when @net is published and the parts in this struct use it. From then on nothing
 	 * may refer to the previous network, or to a configuration before @config.

@@ -22,6 +22,7 @@
 #include "control/change/change.h"
 #include "control/change/start.h"
 #include "control/daemon_internal.h"
+#include "control/health/health.h"
 #include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
@@ -136,6 +137,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.paths = d->paths,
 		.alarms = d->alarms,
 		.keepalives = d->keepalives,
+		.health = d->health,
 		.change = d->change,
 		.started_ns = d->started_ns,
 		.loop = &d->loop,
@@ -173,6 +175,8 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (start_keepalives(d, errs) < 0)
 		return -1;
+	if (daemon_start_health(d, errs) < 0)
+		return -1;
 	if (hold_ports(d, errs) < 0)
 		return -1;
 	if (daemon_start_changes(d, errs) < 0)
@@ -186,6 +190,7 @@ static void daemon_stop(struct daemon *d)
 	change_destroy(d->change);
 	port_life_destroy(d->port_life);
 	keepalives_destroy(d->keepalives);
+	health_destroy(d->health);
 	announcer_destroy(d->announcer);
 	port_watch_destroy(d->port_watch);
 	rest_watch_destroy(d->rest_watch);

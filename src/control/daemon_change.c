@@ -133,6 +133,7 @@ int daemon_start_changes(struct daemon *d, struct err_list *errs)
 		.neighbours = d->neighbours,
 		.paths = d->paths,
 		.keepalives = d->keepalives,
+		.health = d->health,
 		.follow = daemon_change_follow,
 		.done = save_identities,
 		.arg = d,

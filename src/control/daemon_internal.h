@@ -3,6 +3,7 @@
  *
  *   daemon.c          starts in order, stops in reverse order
  *   daemon_workers.c  workers, and the snapshots that they get
+ *   daemon_health.c   what follows from the health of tunnels
  *   daemon_change.c   the first network, and its changes at run time
  */
 #pragma once
@@ -31,6 +32,7 @@ struct daemon {
 	uint64_t started_ns;
 	struct alarms *alarms;
 	struct keepalives *keepalives;
+	struct health *health;
 	struct api_claim *claim;
 	struct event_base *base;
 	struct loop loop;
@@ -76,6 +78,9 @@ void daemon_watch_paths(struct daemon *d);
 int daemon_start_announcer(struct daemon *d, struct err_list *errs);
 
 int daemon_start_changes(struct daemon *d, struct err_list *errs);
+
+/* Probes tunnels; keepalives run already, since they count, too (daemon_health.c). */
+int daemon_start_health(struct daemon *d, struct err_list *errs);
 
 /* The callback of port_life.h. */
 void daemon_publish_ports(const struct worker_port *ports, void *arg);

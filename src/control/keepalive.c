@@ -50,6 +50,8 @@ struct keepalives {
 	struct worker *const *workers;
 	size_t n_workers;
 	struct alarms *alarms;
+	void (*tell)(void *arg, uint16_t tunnel, bool answered); /* NULL: nobody listens */
+	void *tell_arg;
 	struct event *tick;
 	int fd4, fd6; /* -1: could not be opened, or nothing is sent */
 	struct tunnel_life
@@ -138,6 +140,12 @@ static int send_one(const struct keepalives *k, uint16_t tunnel)
 	return sent < 0 ? -errno : 0;
 }
 
+static void tell(const struct keepalives *k, uint16_t id, bool answered)
+{
+	if (k->tell != NULL)
+		k->tell(k->tell_arg, id, answered);
+}
+
 static void judge(struct keepalives *k, uint16_t id)
 {
 	const char *name = network_tunnel_name(k->net, id);
@@ -149,9 +157,13 @@ static void judge(struct keepalives *k, uint16_t id)
 		life->unanswered = 0;
 		life->state = KEEPALIVE_ANSWERED;
 		alarm_clear(k->alarms, ALARM_TUNNEL_SILENT, name);
-	} else if (life->sent && life->unanswered < life->retries) {
-		life->unanswered++;
+		tell(k, id, true);
+		return;
 	}
+	if (life->sent && life->unanswered < life->retries)
+		life->unanswered++;
+	if (life->sent || life->error != 0)
+		tell(k, id, false);
 }
 
 static void say_silent(struct keepalives *k, uint16_t id)
@@ -193,22 +205,11 @@ static void keepalive_tick(evutil_socket_t fd, short what, void *arg)
 /*
  * The state belongs to the far end. It is kept if the tunnel gets another name or other settings.
  */
-static bool has_same_ends(const struct network *a, const struct network *b, uint16_t id)
-{
-	struct addr6 local = network_tunnel_local(a, id), remote = network_tunnel_remote(a, id);
-	struct addr6 local_b = network_tunnel_local(b, id), remote_b = network_tunnel_remote(b, id);
-
-	return addr6_equal(&local, &local_b) && addr6_equal(&remote, &remote_b) &&
-	       a->tunnels[id].key == b->tunnels[id].key &&
-	       a->tunnels[id].has_key == b->tunnels[id].has_key;
-}
-
-/* The tunnel in @net that continues this state. */
 static bool goes_on(const struct keepalives *k, const struct network *net, uint16_t id)
 {
 	return k->lives[id].interval_s != 0 && network_has_tunnel(net, id) &&
 	       network_tunnel_spec(net, id)->keepalive.interval != 0 &&
-	       has_same_ends(k->net, net, id);
+	       network_same_ends(k->net, net, id);
 }
 
 /* Before @net is used: ends states that do not continue in @net, and clears their alarms. */
@@ -340,6 +341,13 @@ void keepalives_destroy(struct keepalives *k)
 	free(k->lives);
 	free(k->ids);
 	free(k);
+}
+
+void keepalives_listen(struct keepalives *k,
+		       void (*heard)(void *arg, uint16_t tunnel, bool answered), void *arg)
+{
+	k->tell = heard;
+	k->tell_arg = arg;
 }
 
 enum keepalive_state keepalives_of(const struct keepalives *k, uint16_t tunnel)

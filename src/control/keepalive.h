@@ -25,6 +25,9 @@ enum { KEEPALIVE_SIZE = 2 * TUNNEL_HEADER_MAX };
 struct keepalives *keepalives_create(struct event_base *base, const struct network *net,
 				     struct worker *const *workers, size_t n_workers,
 				     struct alarms *alarms);
+/* Tells @heard of each keepalive that was answered, or not in time. */
+void keepalives_listen(struct keepalives *k,
+		       void (*heard)(void *arg, uint16_t tunnel, bool answered), void *arg);
 void keepalives_destroy(struct keepalives *k); /* accepts NULL */
 
 /*

@@ -40,3 +40,15 @@ bool network_has_tunnel_between(const struct network *net, const struct addr6 *l
 	return bsearch(&wanted, net->index->ends, net->index->n_ends, sizeof(wanted),
 		       ends_compare) != NULL;
 }
+
+bool network_same_ends(const struct network *a, const struct network *b, uint16_t tunnel)
+{
+	struct addr6 local_a = network_tunnel_local(a, tunnel);
+	struct addr6 local_b = network_tunnel_local(b, tunnel);
+	struct addr6 remote_a = network_tunnel_remote(a, tunnel);
+	struct addr6 remote_b = network_tunnel_remote(b, tunnel);
+
+	return addr6_equal(&local_a, &local_b) && addr6_equal(&remote_a, &remote_b) &&
+	       a->tunnels[tunnel].key == b->tunnels[tunnel].key &&
+	       a->tunnels[tunnel].has_key == b->tunnels[tunnel].has_key;
+}

@@ -262,6 +262,9 @@ uint16_t network_find_tunnel6(const struct network *net, const struct addr6 *loc
 struct addr6 network_tunnel_local(const struct network *net, uint16_t tunnel);
 struct addr6 network_tunnel_remote(const struct network *net, uint16_t tunnel);
 
+/* Has @tunnel, which both networks have, the same ends and key in both? */
+bool network_same_ends(const struct network *a, const struct network *b, uint16_t tunnel);
+
 /*
  * The tunnel for returns to @site that used @tunnel: the same tunnel if it still belongs to the
  * site, else the site's first tunnel. TUNNEL_NONE: there is no such site.

@@ -37,6 +37,27 @@ struct spec_keepalive {
 	uint16_t retries; /* unanswered keepalives in a row until the tunnel is down */
 };
 
+enum health_rate_name { HEALTH_RATE_LOW, HEALTH_RATE_MID, HEALTH_RATE_HIGH, HEALTH_RATE_OFF };
+enum health_type { HEALTH_REQUEST, HEALTH_REPLY };
+/* Do answers come back through the tunnel, too? */
+enum health_direction { HEALTH_BIDIRECTIONAL, HEALTH_UNIDIRECTIONAL };
+
+/* Probes of a tunnel (control/health/plan.h). What it has not is that of the whole network. */
+struct spec_health {
+	struct addr6 target; /* IPv4: mapped; zero: the far end */
+	bool has_rate, has_type, has_direction;
+	enum health_rate_name rate;
+	enum health_type type;
+	enum health_direction direction;
+};
+
+struct spec_health_defaults {
+	enum health_rate_name rate;
+	enum health_type type;
+	enum health_direction direction;
+	uint16_t hold; /* seconds for which a tunnel must work again before flows return to it */
+};
+
 struct spec_tunnel {
 	char name[SPEC_NAME_SIZE];
 	enum tunnel_type type;
@@ -54,6 +75,7 @@ struct spec_tunnel {
 	uint16_t outer_ttl; /* or hop limit: 1 to 255; 0: 64 */
 	uint16_t port; /* index into the ports of the configuration */
 	struct spec_keepalive keepalive;
+	struct spec_health health;
 	/*
 	 * Automatic return routing is off: returns of flows that this tunnel began take the route
 	 * to their source, which must lead to the flow's own site.
@@ -179,6 +201,7 @@ struct network_spec {
 	struct spec_vnet *vnets; /* the first is `default`; none: only that, without routes */
 	size_t n_vnets;
 	struct spec_limits limits; /* defaults of sites */
+	struct spec_health_defaults health;
 	uint16_t workers; /* number of workers that share the limits; 0: one */
 	bool in_between; /* an intermediate network: renewal.h */
 };

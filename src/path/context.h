@@ -24,6 +24,7 @@ static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers
 struct egress_state; /* setup/egress.h */
 struct sources; /* sources.h */
 struct remotes; /* flow/remotes.h */
+struct probe_row; /* probes.h */
 struct context;
 struct route_cache; /* route_cache.h */
 
@@ -111,6 +112,7 @@ struct context {
 	uint32_t partial_until_s; /* the latest of all ports (in/partial.c) */
 	struct worker_counters counters;
 	struct tunnel_counters *tunnels; /* [SPEC_TUNNELS_MAX + 1], by id */
+	struct probe_row *probes; /* by id: awaited answers; NULL: none are */
 	uint64_t *keepalives_until_ns; /* by id: tokens for answers are used up until then */
 	struct port_counters *port_counters; /* by slot */
 

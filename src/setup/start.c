@@ -3,10 +3,11 @@
  *
  * A TCP SYN, UDP, an ICMP echo or timestamp request, and any other protocol if the flow is not
  * translated. The packet must come from a tunnel; inbound.c handles flows from the Internet. A TCP
- * segment without SYN never starts a flow.
+ * segment without SYN never starts a flow. An echo reply may be the answer to a probe of ours.
  */
 #include "setup/setup.h"
 
+#include "answer/probe.h"
 #include "base/wire.h"
 
 static ALWAYS_INLINE enum drop check_tcp(uint8_t flags)
@@ -22,6 +23,19 @@ static ALWAYS_INLINE enum drop check_tcp(uint8_t flags)
 enum drop start_check_tcp(uint8_t flags)
 {
 	return check_tcp(flags);
+}
+
+/* An ICMP or ICMPv6 message that opens no flow. */
+static __attribute__((noinline)) enum drop refuse_icmp(struct setup *s)
+{
+	struct packet *p = s->p;
+	uint8_t reply = s->six == NULL ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
+
+	if (p->data[p->l4 + ICMP_TYPE] != reply ||
+	    !probe_heard(s->ctx, p, s->six == NULL ? NULL : &s->six->dst))
+		return DROP_NO_FLOW;
+	p->onramp = TUNNEL_NONE; /* the drop is not counted for the tunnel */
+	return DROP_PROBE;
 }
 
 enum drop start_check(struct setup *s)
@@ -46,12 +60,12 @@ enum drop start_check(struct setup *s)
 		break;
 	case PROTO_ICMP:
 		if (!icmp_is_request(p->data[p->l4 + ICMP_TYPE]))
-			return DROP_NO_FLOW;
+			return refuse_icmp(s);
 		state = FLOW_ICMP;
 		break;
 	case PROTO_ICMPV6: /* only over IPv6: parse refuses it over IPv4 */
 		if (p->data[p->l4 + ICMP_TYPE] != ICMPV6_ECHO_REQUEST)
-			return DROP_NO_FLOW;
+			return refuse_icmp(s);
 		state = FLOW_ICMP;
 		break;
 	default: /* parse6 accepts it only if the flow is not translated */

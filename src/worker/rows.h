@@ -1,6 +1,6 @@
 /*
- * The rows that a worker keeps: of tunnels, by id, their counters and tokens for keepalives; and
- * those of destinations (path/route_cache.h).
+ * The rows that a worker keeps: of tunnels, by id, their counters, awaited probes, and tokens for
+ * keepalives; and those of destinations (path/route_cache.h).
  */
 #pragma once
 

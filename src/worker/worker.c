@@ -28,6 +28,7 @@
 #include "out/identification.h"
 #include "path/context.h"
 #include "path/handover.h"
+#include "path/probes.h"
 #include "path/route_cache.h"
 #include "setup/setup.h"
 #include "worker/census.h"
@@ -216,6 +217,11 @@ size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t
 void worker_query_start(struct worker *w, struct flow_query *q)
 {
 	queries_add(&w->queries, q);
+}
+
+struct probe_row *worker_probes(struct worker *w, uint16_t tunnel)
+{
+	return &w->ctx.probes[tunnel];
 }
 
 bool worker_inject(struct worker *w, enum inject_kind kind, uint16_t to, const void *bytes,

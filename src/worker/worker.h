@@ -11,6 +11,7 @@
 #include "flow/flow6.h"
 #include "in/unknown.h"
 #include "path/counters.h"
+#include "path/probes.h"
 #include "path/snapshot.h"
 #include "worker/inject.h"
 #include "worker/query.h"
@@ -111,6 +112,9 @@ size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out);
 
 /* Starts a query of the worker's flows: query.h. Any number may run. Control thread. */
 void worker_query_start(struct worker *w, struct flow_query *q);
+
+/* The probes of @tunnel, any id, at this worker. Control thread. */
+struct probe_row *worker_probes(struct worker *w, uint16_t tunnel);
 
 /* Sends a packet of the control thread: see inject_put(). Control thread. */
 bool worker_inject(struct worker *w, enum inject_kind kind, uint16_t to, const void *bytes,

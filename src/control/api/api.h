@@ -15,6 +15,7 @@
 
 struct alarms;
 struct change;
+struct health;
 struct keepalives;
 struct loop;
 struct event_base;
@@ -32,6 +33,7 @@ struct api_context {
 	const struct path_mtus *paths; /* path MTUs of tunnels; NULL: nothing is known */
 	struct alarms *alarms;
 	const struct keepalives *keepalives; /* NULL: no keepalives are sent */
+	const struct health *health; /* NULL: nothing is probed */
 	struct change *change; /* of the configuration */
 	uint64_t started_ns; /* mono_ns() */
 	const struct loop *loop; /* of the control thread */

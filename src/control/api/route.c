@@ -22,6 +22,8 @@ const struct route api_routes[] = {
 	 tunnels_answer},
 	{"/v1/tunnels/unknown", "Who sends tunnel packets that no configured tunnel takes", NULL,
 	 unknown_fields, unknown_answer},
+	{"/v1/health", "The health of tunnels, their probes, and which tunnel is used", health_args,
+	 health_fields, health_answer},
 	{"/v1/flows", "Live flows, a page at a time or all of them", flows_args, flows_fields,
 	 flows_answer},
 	{"/v1/egress", "Egress pools, addresses and slices, and the ports in use", egress_args,

@@ -1,6 +1,7 @@
 /* GET /v1/tunnels: each tunnel, its ends and its traffic. */
 #include "control/api/handlers.h"
 #include "control/api/list.h"
+#include "control/health/health.h"
 #include "control/keepalive.h"
 #include "control/kernel/path_mtu.h"
 #include "tunnel/kinds.h"
@@ -33,6 +34,7 @@ const struct route_field tunnels_fields[] = {
 	{"tunnels[].tx_packets", FIELD_INTEGER, "inner packets that went into it"},
 	{"tunnels[].tx_bytes", FIELD_INTEGER, "inner bytes that went into it"},
 	{"tunnels[].drops", FIELD_INTEGER, "packets that came out of it and were dropped"},
+	{"tunnels[].health", FIELD_STRING, "healthy, degraded or down: see /v1/health"},
 	{"tunnels[].keepalive", FIELD_STRING,
 	 "state of keepalives that we send: off, unknown (none was answered yet), answered or "
 	 "silent"},
@@ -79,6 +81,7 @@ static void write_traffic(const struct api_context *ctx, uint16_t id, struct wri
 	writer_number(w, "tx_packets", c.tx_packets);
 	writer_number(w, "tx_bytes", c.tx_bytes);
 	writer_number(w, "drops", c.drops);
+	writer_text(w, "health", health_state_names[health_of(ctx->health, id).state]);
 	writer_text(w, "keepalive", keepalive_names[keepalives_of(ctx->keepalives, id)]);
 	writer_number(w, "keepalives_answered", c.keepalives_answered);
 	writer_number(w, "keepalives_heard", c.keepalives_heard);

@@ -132,12 +132,45 @@ static void check_keepalive(struct checker *checker, struct spec_tunnel *tunnel,
 		  port->name, config_driver_name(port->driver));
 }
 
+/* Probes must have a way back: to an address of ours in the family of the target. */
+static void check_health(struct checker *checker, const struct spec_tunnel *tunnel,
+			 const struct tree_node *item)
+{
+	const struct config_port *port =
+		tunnel->port == SPEC_PORT_ANY ? NULL : &checker->config->ports[tunnel->port];
+	const struct tree_node *node = tree_get(item, "health");
+	const struct spec_health *own = &tunnel->health;
+	const struct addr6 *target = &own->target;
+	bool four = addr6_is_mapped(target);
+
+	if ((own->has_direction ? own->direction : checker->config->network.health.direction) ==
+	    HEALTH_UNIDIRECTIONAL) {
+		if (port != NULL && !config_driver_has_kernel(port->driver))
+			report_at(checker->report,
+				  own->has_direction ? tree_get(node, "direction") : item,
+				  "\"direction\" unidirectional needs the kernel behind the "
+				  "tunnel's port: driver af_xdp or af_packet, but port %s is %s",
+				  port->name, config_driver_name(port->driver));
+		if (!addr6_is_zero(target) && four == spec_is_over_ipv6(tunnel))
+			report_at(checker->report, tree_get(node, "target"),
+				  "\"target\" is of another family than the tunnel's outer "
+				  "addresses, to which answers come");
+		return;
+	}
+	if (!addr6_is_zero(target) && addr6_is_zero(four ? &tunnel->address : &tunnel->address6))
+		report_at(checker->report, tree_get(node, "target"),
+			  "\"target\" is an IPv%c address, but the tunnel has no \"address%s\" to "
+			  "which answers can come",
+			  four ? '4' : '6', four ? "" : "6");
+}
+
 static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 			 const struct tree_node *item)
 {
 	tunnel->port = check_port_of(checker, "a tunnel", item);
 	check_mtu(checker, tunnel, item);
 	check_keepalive(checker, tunnel, item);
+	check_health(checker, tunnel, item);
 	if (spec_is_over_ipv6(tunnel) && tunnel->outer_df != OUTER_DF_SET)
 		report_at(checker->report, tree_get(item, "outer-df"),
 			  "\"outer-df\" can not be false: the tunnel's packets are IPv6, which "

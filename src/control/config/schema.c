@@ -1,11 +1,11 @@
 /*
  * THE tables of settings: one row each, from which everything else is derived.
  *
- * The chapters are in schema_flows.c, schema_ports.c, schema_sites.c, schema_networks.c and
- * schema_egress.c; this file has the top level. To add a setting: add a field to its struct and a
- * row in the table, with the effect of a change. Then the test of the reference says how to update
- * docs/configuration.md. What a row cannot express (two settings that must agree, names that must
- * be known) is in check*.c.
+ * The chapters are in schema_flows.c, schema_ports.c, schema_sites.c, schema_networks.c,
+ * schema_health.c and schema_egress.c; this file has the top level. To add a setting: add a field
+ * to its struct and a row in the table, with the effect of a change. Then the test of the reference
+ * says how to update docs/configuration.md. What a row cannot express (two settings that must
+ * agree, names that must be known) is in check*.c.
  */
 #include "control/config/schema_rows.h"
 #include "control/config/value.h"
@@ -30,6 +30,10 @@ static const struct setting file_rows[] = {
 		.min = 1, .max = 32, .fallback = "1", .unit = "threads",
 		.restart = "threads, queues and tables are made at the start",
 		.help = "How many cores carry packets.",
+	}, {
+		.name = "health", .type = SETTING_BLOCK, .block = &schema_health,
+		.reloadable = true,
+		.help = "Probes of tunnels, and when flows return to one that works again.",
 	}, {
 		.name = "api", .type = SETTING_BLOCK, .block = &schema_api,
 		.reloadable = true,

@@ -29,3 +29,5 @@ enum {
 
 extern const struct block schema_flows;
 extern const struct block schema_api;
+extern const struct block schema_health;
+extern const struct block schema_tunnel_health;

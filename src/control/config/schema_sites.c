@@ -121,6 +121,10 @@ static const struct setting tunnel_rows[] = {
 		.reloadable = true,
 		.help = "GRE keepalives like Cisco's: the far end sends them back without any "
 			"support for them. Keepalives of the far end are always answered.",
+	}, {
+		.name = "health", .type = SETTING_BLOCK, .block = &schema_tunnel_health,
+		.reloadable = true,
+		.help = "How the tunnel is probed.",
 	},
 };
 

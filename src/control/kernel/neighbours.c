@@ -152,6 +152,20 @@ static int make_table(struct neighbours *n)
 	return 0;
 }
 
+void neighbours_set_substitute(struct neighbours *n, uint16_t tunnel, bool down,
+			       uint16_t substitute)
+{
+	view_set_substitute(&n->view, tunnel, down, substitute);
+}
+
+/* If memory ran out, it is tried again at the next tick. */
+void neighbours_fail_over(struct neighbours *n)
+{
+	if (make_table(n) != 0)
+		log_warning(
+			"not enough memory to use other tunnels instead of those that are down");
+}
+
 /* --- another network -------------------------------------------------------------------------- */
 
 static void take_network(struct neighbours *n, const struct network *net)

@@ -60,6 +60,14 @@ void neighbours_paths_changed(struct neighbours *n);
 void neighbours_routing_changed(struct neighbours *n);
 
 /*
+ * Until further notice flows use @substitute instead of the tunnel, or with @down false the tunnel
+ * itself. neighbours_fail_over() publishes all such changes at once, without a pause.
+ */
+void neighbours_set_substitute(struct neighbours *n, uint16_t tunnel, bool down,
+			       uint16_t substitute);
+void neighbours_fail_over(struct neighbours *n);
+
+/*
  * Changes the network in steps. neighbours_prepare() makes the table for @net, to be published
  * together with @net; NULL if memory ran out, and nothing has changed. When all workers have both,
  * call neighbours_commit(). neighbours_abort() goes back to the previous network instead.

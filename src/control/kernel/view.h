@@ -150,6 +150,9 @@ uint16_t view_tunnel_via(const struct view *v, uint16_t id);
 bool view_compile_tunnels(struct view *v, const struct network *net);
 void view_forget_tunnels(struct view *v); /* those whose ids are free */
 
+/* From the next table on @substitute is used instead of the tunnel, or not. */
+void view_set_substitute(struct view *v, uint16_t tunnel, bool down, uint16_t substitute);
+
 /* After the rows: computes the MTU of each tunnel from its port, its neighbour and its path. */
 void view_fold_mtus(struct view *v, const struct network *net);
 

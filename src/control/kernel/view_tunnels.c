@@ -112,3 +112,9 @@ void view_forget_tunnels(struct view *v)
 		if (v->tunnels[id].known && ids_state(v->rows.ids, id) == IDS_FREE)
 			v->tunnels[id] = (struct view_tunnel){.row = ROWS_NONE};
 }
+
+void view_set_substitute(struct view *v, uint16_t tunnel, bool down, uint16_t substitute)
+{
+	v->tunnels[tunnel].down = down;
+	v->tunnels[tunnel].substitute = substitute;
+}

@@ -8,6 +8,7 @@
 #include "base/mono.h"
 #include "control/apply.h"
 #include "control/config/config.h"
+#include "control/health/health.h"
 #include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_mtu.h"
@@ -113,6 +114,7 @@ void __wrap_neighbours_commit(struct neighbours *n);
 void __wrap_neighbours_follow_ports(struct neighbours *n, const struct network *before);
 void __wrap_path_mtus_follow(struct path_mtus *p, const struct network *net);
 void __wrap_keepalives_follow(struct keepalives *k, const struct network *net);
+void __wrap_health_follow(struct health *h, const struct network *net);
 struct worker_next *__wrap_worker_create_next(struct worker *w, const struct network *net,
 					      const struct worker_heirs *heirs);
 void __wrap_worker_destroy_next(struct worker_next *next);
@@ -227,6 +229,11 @@ void __wrap_neighbours_follow_ports(struct neighbours *n, const struct network *
 void __wrap_path_mtus_follow(struct path_mtus *p, const struct network *net)
 {
 	note("paths");
+}
+
+void __wrap_health_follow(struct health *h, const struct network *net)
+{
+	note("health");
 }
 
 void __wrap_keepalives_follow(struct keepalives *k, const struct network *net)
@@ -406,7 +413,7 @@ static void settle(void)
 #define PREPARED "network next next ports_prepare nexthops "
 #define PUBLISHED                                                                                  \
 	"publish publish synchronize paths neighbours_commit ports_commit programs keepalives "    \
-	"follow -network "
+	"health follow -network "
 #define FINISHED "registry_commit save done "
 
 /* --- tests ------------------------------------------------------------------------------------ */

