@@ -28,6 +28,7 @@ static const struct {
 	{"teardown", figure_teardown, RIG_RINGS, "flows ended a second when all are too old"},
 	{"churn", figure_churn, RIG_RINGS, "longest turn with a full table, ageing and new flows"},
 	{"apply", figure_apply, RIG_RINGS, "longest turn while the network changes"},
+	{"failover", figure_failover, RIG_RINGS, "time until all returns go by another tunnel"},
 	{"exhaust", figure_exhaust, RIG_RINGS,
 	 "longest turn where egress ports are short, or none"},
 	{"workers", figure_workers, RIG_RINGS,

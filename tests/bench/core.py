@@ -130,6 +130,14 @@ class Core:
                          f"{found['median_ns'] / 1000:.2g} us; {found['once_ns'] / 1000:.0f} us in "
                          "some one run; no packet and no flow was lost")
 
+    def failover(self, results):
+        self.say("failover_1m")
+        found = self.run("failover", repeat=5 if self.quick else 20)[0]
+        results.set("failover_1m", flows=found["flows"], value=found["median_ns"] / 1e6,
+                    note=f"{found['moves']} moves of {found['moved']} flows, half to the substitute and half "
+                         f"back; the longest {found['longest_ns'] / 1e6:.2g} ms; every return was sent "
+                         "after each")
+
     def exhaust(self, results):
         self.say("exhaust")
         names = {"nearly": "exhaust", "many": "exhaust_256"}

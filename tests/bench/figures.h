@@ -25,6 +25,7 @@ void figure_churn(const struct figure_options *o);
 void figure_exhaust(const struct figure_options *o);
 void figure_apply(const struct figure_options *o);
 void figure_count(const struct figure_options *o);
+void figure_failover(const struct figure_options *o);
 void figure_workers(const struct figure_options *o);
 void figure_memif(const struct figure_options *o);
 void figure_memif_through(const struct figure_options *o);

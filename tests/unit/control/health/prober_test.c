@@ -153,7 +153,8 @@ static void held_up(void **state)
 
 		fake.now_ns += 3000 * (uint64_t)NS_PER_MS;
 		tick();
-		assert_in_range(fake.sent[T] - sent, 1, 1); /* and no burst follows */
+		pass(500);
+		assert_in_range(fake.sent[T] - sent, 2, 4); /* and no burst follows */
 	}
 	assert_int_equal(tunnels[T].lost, 0);
 }
