@@ -24,10 +24,10 @@ enum { TICK_MS = 25, SPREAD_MS = 37, TUNNEL_IDS = SPEC_TUNNELS_MAX + 1 };
 
 static void conclude(struct health *h)
 {
-	sites_choose(h);
 	if (h->changed && h->users.changed != NULL)
-		h->users.changed(h->users.arg);
+		h->users.changed(h->users.arg); /* first: one table may have all */
 	h->changed = false;
+	sites_choose(h);
 }
 
 static void health_tick(evutil_socket_t fd, short what, void *arg)
