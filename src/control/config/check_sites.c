@@ -157,7 +157,13 @@ static void check_health(struct checker *checker, const struct spec_tunnel *tunn
 				  "addresses, to which answers come");
 		return;
 	}
-	if (!addr6_is_zero(target) && addr6_is_zero(four ? &tunnel->address : &tunnel->address6))
+	if (!addr6_is_zero(target) && !four && !spec_forwards_ipv6(&checker->config->network))
+		report_at(
+			checker->report, tree_get(node, "target"),
+			"\"target\" is an IPv6 address, but IPv6 is not forwarded: no pool has an "
+			"IPv6 address, and no site has global prefixes");
+	else if (!addr6_is_zero(target) &&
+		 addr6_is_zero(four ? &tunnel->address : &tunnel->address6))
 		report_at(checker->report, tree_get(node, "target"),
 			  "\"target\" is an IPv%c address, but the tunnel has no \"address%s\" to "
 			  "which answers can come",

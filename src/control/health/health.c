@@ -47,9 +47,9 @@ void health_keepalive(struct health *h, uint16_t tunnel, bool answered)
 		return;
 	h->tunnels[tunnel].sent++;
 	prober_take(h, tunnel, answered ? HEALTH_ANSWERED : HEALTH_LOST, mono_ms());
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; h->tunnels[tunnel].held && i < h->n; i++)
 		if (h->ids[i] == tunnel)
-			h->due_ns[i] = 0; /* it may be held now */
+			h->due_ns[i] = 0; /* the end of the hold is due some time */
 	conclude(h);
 }
 
@@ -73,6 +73,16 @@ static bool keeps(const struct spec_tunnel *spec)
 	return spec->keepalive.interval != 0;
 }
 
+/* Answers of IPv6 get through only where IPv6 is forwarded. */
+static struct health_plan plan_of(const struct network *net, const struct spec_tunnel *spec)
+{
+	struct health_plan plan = health_plan_of(&net->spec, spec);
+
+	if (!plan.outside && !addr6_is_mapped(&plan.ends.target) && !network_forwards_ipv6(net))
+		plan = (struct health_plan){0};
+	return plan;
+}
+
 static bool is_watched(const struct health_tunnel *t)
 {
 	return t->plan.rate != NULL || t->kept;
@@ -87,7 +97,7 @@ static bool goes_on(const struct health *h, const struct network *net, uint16_t 
 
 	if (spec == NULL || !network_same_ends(h->net, net, id))
 		return false;
-	plan = health_plan_of(&net->spec, spec);
+	plan = plan_of(net, spec);
 	if (t->plan.rate != NULL)
 		return health_plan_goes_on(&t->plan, &plan);
 	return t->kept && keeps(spec) && plan.rate == NULL;
@@ -133,7 +143,7 @@ static void take_tunnel(struct health *h, uint16_t id, uint64_t now_ns)
 	bool is_new = !is_watched(t);
 	uint64_t latest;
 
-	t->plan = health_plan_of(&h->net->spec, spec);
+	t->plan = plan_of(h->net, spec);
 	t->kept = keeps(spec);
 	t->in_a_row = HEALTH_IN_A_ROW;
 	if (t->plan.rate == NULL && t->kept && spec->keepalive.retries > 0)

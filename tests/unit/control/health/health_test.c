@@ -186,6 +186,27 @@ static void off(void **state)
 	end(h, &a, &b);
 }
 
+/* A probe over IPv6 would never be answered where IPv6 is not forwarded. */
+static void ipv6_needs_ipv6(void **state)
+{
+	for (unsigned with_six = 0; with_six < 2; with_six++) {
+		struct addr6 ours = {.half = {1, 2}}, theirs = {.half = {1, 3}};
+		struct bed a, b;
+		struct health *h = begin(&a);
+		struct prefix6 global = {{.half = {1, 0}}, 64};
+
+		make(&b);
+		b.tunnels[0].address6 = ours;
+		b.tunnels[0].health.target = theirs;
+		b.sites[0].global_prefixes = &global;
+		b.sites[0].n_global_prefixes = with_six;
+		compile(&b);
+		health_follow(h, b.net);
+		assert_int_equal(health_of(h, 1).plan->rate != NULL, with_six);
+		end(h, &a, &b);
+	}
+}
+
 /* The timer sends probes by the worker. */
 static void timer_probes(void **state)
 {
@@ -214,6 +235,7 @@ int main(void)
 		cmocka_unit_test(keepalives_count),
 		cmocka_unit_test(follows_the_network),
 		cmocka_unit_test(off),
+		cmocka_unit_test(ipv6_needs_ipv6),
 		cmocka_unit_test(timer_probes),
 	};
 
