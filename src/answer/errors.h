@@ -41,7 +41,7 @@ static inline void errors_take(uint64_t *until_ns, uint64_t now_ns, uint64_t int
  */
 static inline bool errors_take_part(struct context *ctx, uint16_t realm, uint64_t part)
 {
-	uint64_t *site = &ctx->sites[realm].errors_until_ns;
+	uint64_t *site = &context_answers(ctx, realm)->errors_until_ns;
 
 	if (!errors_have(*site, ctx->now_ns, ERRORS_SITE_INTERVAL_NS, ERRORS_SITE_BURST / part) ||
 	    !errors_have(ctx->errors_until_ns, ctx->now_ns, ERRORS_ALL_INTERVAL_NS,
@@ -60,7 +60,7 @@ static inline bool errors_may_send(struct context *ctx, uint16_t realm)
 /* Takes a token if there is one. False: there is none. */
 static inline bool errors_may_reset(struct context *ctx, uint16_t realm)
 {
-	uint64_t *site = &ctx->sites[realm].resets_until_ns;
+	uint64_t *site = &context_answers(ctx, realm)->resets_until_ns;
 
 	if (!errors_have(*site, ctx->now_ns, RESETS_SITE_INTERVAL_NS, RESETS_SITE_BURST))
 		return false;

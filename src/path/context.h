@@ -56,8 +56,21 @@ struct site_use {
 	struct site_counters counters;
 	uint64_t flows6; /* of counters.flows: those in the table of IPv6 */
 	uint64_t spent_until_ns; /* its tokens for new flows are used up until then */
-	uint64_t errors_until_ns; /* the same for ICMP errors sent to it (answer/icmp.c) */
+	uint64_t pad;
+};
+
+static_assert(sizeof(struct site_use) == CACHE_LINE, "a first packet writes one line of a site");
+
+/* What this worker answered to a site. Few packets need it, so it is not in struct site_use. */
+struct site_answers {
+	uint64_t errors_until_ns; /* its tokens for ICMP errors are used up until then */
 	uint64_t resets_until_ns; /* the same for TCP resets */
+};
+
+/* All rows of both, in one piece of memory. */
+struct site_rows {
+	struct site_use use[SPEC_SITES_MAX + 1];
+	struct site_answers answers[SPEC_SITES_MAX + 1];
 };
 
 /* The work that a burst may still do to make room for its first packets (setup/room.c). */
@@ -103,7 +116,7 @@ struct context {
 	struct reassembly *reassembly;
 	struct unknown_tunnels *unknown; /* NULL: not recorded */
 	struct remotes *remotes; /* address pairs of this worker's flows */
-	struct site_use *sites; /* [SPEC_SITES_MAX + 1], by id */
+	struct site_use *sites; /* by id: `use` of struct site_rows */
 	struct sources *sources; /* the hosts of all sites */
 	struct route_cache *route_cache;
 	uint32_t flows_taken; /* of all sites, including flows in setup */
@@ -127,3 +140,8 @@ struct context {
 	uint32_t identification6;
 	uint16_t identifications[1 << CONTEXT_IDENTIFICATION_BITS];
 };
+
+static inline struct site_answers *context_answers(struct context *ctx, uint16_t site)
+{
+	return &((struct site_rows *)ctx->sites)->answers[site];
+}

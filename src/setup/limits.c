@@ -44,7 +44,21 @@ enum {
 
 struct site_use *limits_create(void)
 {
-	return calloc(SPEC_SITES_MAX + 1, sizeof(struct site_use));
+	struct site_rows *rows = memory_reserve(sizeof(*rows));
+
+	return rows == NULL ? NULL : rows->use;
+}
+
+void limits_settle(struct site_use *sites, const struct network *net)
+{
+	if (net->is_large)
+		memory_settle(sites, sizeof(struct site_rows),
+			      (net->max_site + 1) * sizeof(sites[0]));
+}
+
+void limits_destroy(struct site_use *sites)
+{
+	memory_unmap(sites, sizeof(struct site_rows));
 }
 
 struct sources *limits_create_sources(uint64_t random)

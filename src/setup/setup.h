@@ -102,9 +102,13 @@ bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct
 
 /*
  * A worker's use of each site, one entry for every possible site number; pages without used numbers
- * cost nothing. Release with free(). NULL if memory ran out.
+ * cost nothing. NULL if memory ran out.
  */
 struct site_use *limits_create(void);
+void limits_destroy(struct site_use *sites); /* NULL is fine */
+
+/* Puts the entries of the sites of a large network on huge pages. What is in them stays. */
+void limits_settle(struct site_use *sites, const struct network *net);
 void limits_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
 /* The same for hosts; @random is a secret. Release with free(). */

@@ -65,8 +65,10 @@ void next_take(struct worker_next *next, struct context *ctx, const struct netwo
 	__atomic_store_n(&ctx->egress, now, __ATOMIC_RELEASE); /* counters are read by it */
 	next->left = now != before ? before : NULL;
 	next->egress = NULL;
-	for (size_t i = 0; i < next->n_sites; i++)
+	for (size_t i = 0; i < next->n_sites; i++) {
 		memset(&ctx->sites[next->sites[i]], 0, sizeof(ctx->sites[0]));
+		*context_answers(ctx, next->sites[i]) = (struct site_answers){0};
+	}
 	for (size_t i = 0; i < next->n_tunnels; i++) {
 		memset(&ctx->tunnels[next->tunnels[i]], 0, sizeof(ctx->tunnels[0]));
 		ctx->keepalives_until_ns[next->tunnels[i]] = 0;

@@ -5,6 +5,7 @@
 #include "path/context.h"
 #include "path/probes.h"
 #include "path/route_cache.h"
+#include "setup/setup.h"
 
 #define COUNTERS_SIZE ((SPEC_TUNNELS_MAX + 1) * sizeof(struct tunnel_counters))
 #define PROBES_SIZE ((SPEC_TUNNELS_MAX + 1) * sizeof(struct probe_row))
@@ -25,6 +26,7 @@ bool rows_create(struct context *ctx, const struct network *net)
 
 void rows_settle(const struct context *ctx, const struct network *net)
 {
+	limits_settle(ctx->sites, net);
 	if (net->is_large)
 		memory_settle(ctx->tunnels, COUNTERS_SIZE,
 			      (net->max_tunnel + 1) * sizeof(ctx->tunnels[0]));

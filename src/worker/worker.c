@@ -562,7 +562,7 @@ void worker_destroy(struct worker *w)
 	free(w->ctx.unknown);
 	inject_destroy(w->inject);
 	rows_destroy(&w->ctx);
-	free(w->ctx.sites);
+	limits_destroy(w->ctx.sites);
 	free(w->ctx.ports);
 	free(w->ctx.port_counters);
 	free(w->qsbr);

@@ -170,7 +170,7 @@ void bench_destroy(struct stage_bench *b)
 	flow_table_destroy(b->ctx.flows6);
 	egress_destroy(b->ctx.egress);
 	remotes_destroy(b->ctx.remotes);
-	free(b->ctx.sites);
+	limits_destroy(b->ctx.sites);
 	free(b->ctx.sources);
 	nexthops_destroy(b->nexthops);
 	network_destroy(b->net);

@@ -64,7 +64,7 @@ static void set_up(uint32_t sites, uint32_t workers, struct spec_limits limits)
 static void tear_down(void)
 {
 	flow_table_destroy(t.ctx.flows);
-	free(t.ctx.sites);
+	limits_destroy(t.ctx.sites);
 	free(t.ctx.sources);
 	remotes_destroy(t.ctx.remotes);
 	egress_destroy(t.ctx.egress);
@@ -387,7 +387,7 @@ static uint32_t take_by_workers(struct spec_limits limits, uint8_t state, uint32
 			limits_release(s.ctx, &s.flow, NULL);
 	}
 	for (uint16_t w = 0; w < WORKERS; w++) {
-		free(ctx[w].sites);
+		limits_destroy(ctx[w].sites);
 		free(ctx[w].sources);
 	}
 	tear_down();
