@@ -58,6 +58,12 @@
 	X(SOURCE, "source", "inner source is not among the site's prefixes")                       \
 	X(MARTIAN, "martian", "inner address that may never be on the wire")                       \
 	X(NO_ROUTE, "no_route", "no route to the destination")                                     \
+	X(ROUTE_DROP, "route_drop", "the route of its virtual network says: drop")                 \
+	X(OWN_SITE, "own_site", "the route leads back to the site that it came from")              \
+	X(COLLISION, "collision",                                                                  \
+	  "another site has its five-tuple, and the route refuses it or no port is left")          \
+	X(PROTOCOL_BUSY, "protocol_busy",                                                          \
+	  "of a protocol without ports: another site uses the two addresses already")              \
 	X(ROUTE_BLACKHOLE, "route_blackhole", "the kernel's route is a blackhole: nobody is told") \
 	X(ROUTE_UNREACHABLE, "route_unreachable", "the kernel's route says: unreachable")          \
 	X(ROUTE_PROHIBITED, "route_prohibited", "the kernel's route says: prohibited")             \

@@ -16,7 +16,10 @@
 	X(PREFIX_REMOVED, "prefix_removed", "the global prefix of its source was removed")         \
 	X(MAPPING_CHANGED, "mapping_changed",                                                      \
 	  "another worker has its packets now: the mapping of the pool for new flows changed")     \
-	X(ROUTE_LOST, "route_lost", "its destination has become ours, or is ours no longer")
+	X(ROUTE_LOST, "route_lost", "its destination has become ours, or is ours no longer")       \
+	X(FAR_REMOVED, "far_removed", "the site of its private destination was removed")           \
+	X(FAR_ROUTE_LOST, "far_route_lost",                                                        \
+	  "no route or private link leads to the site of its destination now")
 
 /* clang-format off */
 enum ended {

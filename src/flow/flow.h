@@ -108,11 +108,12 @@ struct flow {
 	be16_t dport;
 	uint16_t site; /* the site that began the flow, or that the Internet reached by it */
 	uint8_t proto;
-	uint8_t state : 7; /* enum flow_state */
+	uint8_t state : 6; /* enum flow_state */
+	bool is_learned : 1; /* to a site by a learned route, whose end does not end the flow */
 	bool is_extended : 1; /* it has an extension line (extension.h) */
 	be32_t nat_src; /* the source the far side sees */
 	be16_t nat_port;
-	uint16_t far; /* realm the return comes from */
+	uint16_t far; /* realm the return comes from: the Internet or a site */
 	uint16_t onramp; /* nexthop of the return: the tunnel of the site */
 	uint16_t offramp; /* nexthop of forward packets: a neighbour, a tunnel or the hairpin */
 	uint32_t seen_s; /* worker clock; written at most once a second */
@@ -128,7 +129,7 @@ struct flow {
 #define FLOW_NOWHERE UINT16_MAX /* a realm that no packet comes from */
 
 static_assert(sizeof(struct flow) == CACHE_LINE, "a flow is one cache line");
-static_assert(FLOW_STATE_COUNT <= 1 << 7, "a state has seven bits");
+static_assert(FLOW_STATE_COUNT <= 1 << 6, "a state has six bits");
 static_assert(offsetof(struct flow, seen_s) == 28, "the decision outgrew its half");
 
 enum { FLOW_BYTES_BITS = 56 };

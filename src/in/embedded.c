@@ -39,7 +39,10 @@ static enum drop read_ports(const uint8_t *l4, struct flow_key *key)
 	bool reply = icmp && icmp_is_reply(l4[ICMP_TYPE]);
 
 	transport_embedded(l4, ports, request, reply, &key->sport, &key->dport);
-	return ports || request || reply ? DROP_NONE : DROP_ICMP_EMBEDDED;
+	if (ports || request || reply)
+		return DROP_NONE;
+	/* Between sites there are flows of any protocol. */
+	return key->realm == SITE_INTERNET || icmp ? DROP_ICMP_EMBEDDED : DROP_NONE;
 }
 
 /*

@@ -93,6 +93,18 @@ static enum drop key_icmp(struct packet *p, const uint8_t *l4, size_t len)
 	return DROP_NONE;
 }
 
+/*
+ * Another protocol may be in a flow to a private destination: the pair of addresses is its key. A
+ * source that is a tunnel end of ours marks a keepalive (answer/keepalive.c).
+ */
+static __attribute__((noinline)) enum drop key_other(const struct context *ctx, struct packet *p)
+{
+	if (ctx->nexthops->routes.n_vnets == 0 || p->onramp == TUNNEL_NONE ||
+	    p->probe.key.proto == PROTO_ICMPV6 || network_is_local_end(ctx->net, p->probe.key.src))
+		return DROP_PROTOCOL;
+	return DROP_NONE;
+}
+
 static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p)
 {
 	const uint8_t *ip = p->data, *l4;
@@ -119,7 +131,7 @@ static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p
 	case PROTO_ICMP:
 		return key_icmp(p, l4, len);
 	default:
-		return DROP_PROTOCOL;
+		return key_other(ctx, p);
 	}
 }
 

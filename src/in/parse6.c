@@ -5,7 +5,8 @@
  * zero means none, as tunnels use it (RFC 6935).
  *
  * A flow that is not translated needs no ports: for an unknown protocol the pair of addresses is
- * its key. ICMPv6 is an exception: messages other than echo and errors stay on their link.
+ * its key. Where there are private destinations, setup decides whether it is such a flow. ICMPv6 is
+ * an exception: messages other than echo and errors stay on their link.
  */
 #include "in/stages.h"
 
@@ -31,12 +32,17 @@ static enum drop key_icmpv6(struct packet *p, const uint8_t *l4, size_t len)
 	return DROP_NONE;
 }
 
-/* From a site with a source in its global prefix, or from the Internet to any global prefix. */
+/*
+ * From a site with a source in its global prefix, or perhaps to a private destination; or from the
+ * Internet to any global prefix. A source that is a tunnel end of ours marks a keepalive.
+ */
 static bool is_untranslated(const struct context *ctx, const struct packet *p,
 			    const struct flow6_key *key)
 {
 	if (p->onramp == TUNNEL_NONE)
 		return network_find_global(ctx->net, &key->dst) != SITE_INTERNET;
+	if (ctx->nexthops->routes.n_vnets > 0 && !network_is_local_end6(ctx->net, &key->src))
+		return true;
 	return network_find_global(ctx->net, &key->src) == p->probe.key.realm;
 }
 

@@ -68,7 +68,7 @@ bool network_is_end(const struct network *net, const struct addr6 *addr)
 
 bool network_forwards_ipv6(const struct network *net)
 {
-	return net->egress6 != NULL || net->n_globals > 0;
+	return net->egress6 != NULL || net->n_globals > 0 || net->has_routes6;
 }
 
 bool network_uses_ipv6(const struct network *net)
@@ -89,8 +89,8 @@ bool network_tunnel_has_ipv6(const struct network *net, uint16_t tunnel)
 
 	if (site->n_prefixes6 > 0 || net->site_specs[id]->n_global_prefixes > 0)
 		return true;
-	return site->n_prefixes == 0 &&
-	       (net->egress6 != NULL || !addr6_is_zero(&net->tunnel_addresses6[tunnel]));
+	return site->n_prefixes == 0 && (net->egress6 != NULL || net->has_routes6 ||
+					 !addr6_is_zero(&net->tunnel_addresses6[tunnel]));
 }
 
 bool network_is_ours6(const struct network *net, const struct addr6 *addr)

@@ -89,6 +89,10 @@ void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_
 /* pool.c: pools, addresses and slices. */
 void network_compile_pools(struct network *net);
 
+/* vnet.c: virtual networks, after sites and pools are compiled. False: memory ran out. */
+bool network_compile_vnets(struct network *net);
+void network_free_vnets(struct network *net);
+
 /*
  * Each fills a table that is allocated and large enough: see the files of these names. pool.c:
  * slices.

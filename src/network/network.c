@@ -214,6 +214,8 @@ static int compile(struct network *net, const struct network_ids *ids)
 	net->n_addresses = 0; /* counted up again while they are compiled */
 	network_compile_sites(net);
 	network_compile_pools(net);
+	if (!network_compile_vnets(net))
+		return -ENOMEM;
 	if (ids != NULL && ids->ports != NULL)
 		place_ports(net, ids->ports);
 	index_tunnels(net);
@@ -275,6 +277,7 @@ void network_destroy(struct network *net)
 	free(net->prefixes6);
 	free(net->site_specs);
 	free(net->site_ids);
+	network_free_vnets(net);
 	free(net->vnet_ids);
 	free(net->retired);
 	free(net->pools);

@@ -19,6 +19,7 @@
 #include "base/addr6.h"
 #include "base/types.h"
 #include "network/spec.h"
+#include "network/trie.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -102,7 +103,12 @@ struct site {
 	const uint16_t *tunnels; /* [n_tunnels], ids in order of priority */
 	uint16_t n_tunnels;
 	uint16_t vnet; /* id of its virtual network */
-	uint8_t pad[28];
+	bool no_egress; /* public destinations need a route */
+	bool by_source; /* a hash of a flow's source names its worker: path/owner.h */
+	bool is_mixed; /* routes lead to pools of another mapping than that of `egress` */
+	uint8_t pad;
+	const struct pool *egress, *egress6; /* without a route; NULL: none of the family */
+	uint8_t pad2[8];
 };
 
 static_assert(sizeof(struct site) == 2 * CACHE_LINE, "a first packet reads two lines of a site");
@@ -165,6 +171,14 @@ struct pool {
 	uint8_t port;
 	uint8_t mapping; /* enum pool_mapping */
 	uint8_t filtering; /* enum pool_filtering */
+	bool is_used; /* flows use it by default, or by a route */
+};
+
+/* A virtual network. */
+struct vnet {
+	const struct spec_vnet *spec; /* NULL: no virtual network has this id */
+	struct trie routes, routes6; /* the operator's; values: index in spec->routes */
+	uint8_t mappings; /* bit by enum pool_mapping: of pools that routes lead to */
 };
 
 struct network {
@@ -185,11 +199,15 @@ struct network {
 	uint32_t n_sites, max_site;
 	uint16_t *vnet_ids; /* [n_vnets]: all of them, in the order of the spec */
 	uint32_t n_vnets, max_vnet;
+	struct vnet *vnets; /* [max_vnet + 1], by id */
+	bool has_routes6; /* a virtual network has a route of IPv6 */
+	bool lets_in; /* flows may use a pool that lets the Internet open flows */
 	struct retired_tunnel *retired; /* [n_retired] */
 	size_t n_retired;
 	struct pool *pools;
 	uint32_t n_pools;
-	const struct pool *egress, *egress6; /* of the default routes; NULL: none of the family */
+	/* of sites whose virtual network names no other; NULL: none of the family */
+	const struct pool *egress, *egress6;
 	uint8_t uplink6; /* the uplink of IPv6, also without an egress address */
 	struct global_prefix *globals; /* sorted */
 	uint32_t n_globals;
@@ -271,6 +289,17 @@ bool network_same_ends(const struct network *a, const struct network *b, uint16_
  */
 uint16_t network_onramp(const struct network *net, uint16_t site, uint16_t tunnel);
 
+/*
+ * Does a route of @vnet, made by the operator, lead @dst to @site, itself or by private links? That
+ * is the route of the longest prefix, at any priority. @dst: IPv4 mapped. Any ids.
+ */
+bool network_leads_to(const struct network *net, uint16_t vnet, const struct addr6 *dst,
+		      uint16_t site);
+
+/* May a learned route lead there: is @site in @vnet, or in one that private links lead @dst to? */
+bool network_reaches(const struct network *net, uint16_t vnet, const struct addr6 *dst,
+		     uint16_t site);
+
 /* The largest inner packet of a tunnel, in bytes, if its outer packets may have @outer bytes. */
 uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer);
 
@@ -298,8 +327,8 @@ bool network_is_local_end6(const struct network *net, const struct addr6 *addr);
 bool network_is_end(const struct network *net, const struct addr6 *addr);
 
 /*
- * Does the network forward IPv6 of sites, by an egress address or from global prefixes? See
- * spec_forwards_ipv6().
+ * Does the network forward IPv6 of sites, by an egress address, from global prefixes or by a route?
+ * See spec_forwards_ipv6().
  */
 bool network_forwards_ipv6(const struct network *net);
 

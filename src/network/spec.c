@@ -80,6 +80,15 @@ static bool pool_has_ipv6(const struct spec_pool *pool)
 	return false;
 }
 
+bool spec_has_routes6(const struct network_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_vnets; i++)
+		for (size_t k = 0; k < spec->vnets[i].n_routes; k++)
+			if (!addr6_is_mapped(&spec->vnets[i].routes[k].prefix.addr))
+				return true;
+	return false;
+}
+
 bool spec_forwards_ipv6(const struct network_spec *spec)
 {
 	for (size_t i = 0; i < spec->n_sites; i++)
@@ -88,7 +97,7 @@ bool spec_forwards_ipv6(const struct network_spec *spec)
 	for (size_t i = 0; i < spec->n_pools; i++)
 		if (pool_has_ipv6(&spec->pools[i]))
 			return true;
-	return false;
+	return spec_has_routes6(spec);
 }
 
 uint32_t spec_n_slices(uint32_t slice_size)

@@ -223,8 +223,11 @@ uint16_t spec_overhead(const struct spec_tunnel *t);
 /* The largest inner packet if outer packets may have @outer bytes; 0: none fits. */
 uint32_t spec_inner_mtu(const struct spec_tunnel *t, uint32_t outer);
 
-/* Is IPv6 forwarded: is there an IPv6 address in a pool, or a global prefix? */
+/* Is IPv6 forwarded: is there an IPv6 address in a pool, a global prefix, or a route of IPv6? */
 bool spec_forwards_ipv6(const struct network_spec *spec);
+
+/* Has a virtual network a route of IPv6? */
+bool spec_has_routes6(const struct network_spec *spec);
 
 /* Slices of an address, including those of service ports. */
 uint32_t spec_n_slices(uint32_t slice_size);

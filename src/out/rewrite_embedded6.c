@@ -5,6 +5,7 @@
  * In a flow that is not translated the embedded packet is not changed. The source of an error from
  * the site, which is a router there, is kept if it is in one of the site's global prefixes.
  * Otherwise it becomes the address of the host, so that the site's other addresses stay hidden.
+ * Towards another site it is always kept.
  */
 #include "out/rewrite_embedded.h"
 
@@ -43,7 +44,8 @@ void rewrite_embedded6_error(const struct network *net, struct packet *p, const 
 	src = addr6_read(ip + IPV6_SRC);
 	if (p->probe.dir == FLOW_RETURN)
 		memcpy(ip + IPV6_DST, &six->src, sizeof(six->src));
-	else if (!untranslated || network_find_global(net, &src) != f->site)
+	else if (f->far == SITE_INTERNET &&
+		 (!untranslated || network_find_global(net, &src) != f->site))
 		memcpy(ip + IPV6_SRC, &six->nat_src, sizeof(six->nat_src));
 	ip[IPV6_HOPS]--;
 	src = addr6_read(ip + IPV6_SRC);

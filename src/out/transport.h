@@ -45,7 +45,10 @@ static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const st
 			return;
 		value = checksum_apply_nonzero(wire_be16(checksum), addr_delta + port_delta);
 		break;
-	default: /* echo; parse refuses other messages */
+	default:
+		if (proto != PROTO_ICMP && proto != PROTO_ICMPV6)
+			return; /* no port is known, and no checksum */
+		/* echo; parse refuses other messages */
 		wire_put_be16(l4 + ICMP_ID, c->new_port);
 		checksum = l4 + ICMP_CHECKSUM;
 		value = checksum_apply_nonzero(

@@ -55,8 +55,8 @@ struct context_port {
 struct site_use {
 	struct site_counters counters;
 	uint64_t flows6; /* of counters.flows: those in the table of IPv6 */
+	uint64_t far_flows; /* that other sites opened to it; read by other workers */
 	uint64_t spent_until_ns; /* its tokens for new flows are used up until then */
-	uint64_t pad;
 };
 
 static_assert(sizeof(struct site_use) == CACHE_LINE, "a first packet writes one line of a site");

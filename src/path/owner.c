@@ -1,8 +1,9 @@
 /*
  * Owner: see owner.h.
  *
- * A worker without a flow of the site is not asked. So the first packets of a site whose tunnels
- * all come by one queue cost one read of a counter for each other worker, which stays in the cache.
+ * A worker without a flow from the site or to it is not asked. So the first packets of a site whose
+ * tunnels all come by one queue cost one or two reads of counters for each other worker, which stay
+ * in the cache.
  */
 #include "path/owner.h"
 
@@ -67,7 +68,6 @@ bool owner_by_fragment(const struct context *ctx, struct packet *p, const struct
 
 bool owner_by_source(const struct context *ctx, struct packet *p)
 {
-	const struct pool *pool = ctx->net->egress;
 	const struct flow_key *key = &p->probe.key;
 	const struct {
 		be32_t src;
@@ -76,7 +76,7 @@ bool owner_by_source(const struct context *ctx, struct packet *p)
 		uint32_t proto;
 	} source = {key->src, key->realm, key->sport, key->proto};
 
-	return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
+	return ctx->net->sites[key->realm].by_source &&
 	       is_other(ctx, p, by_hash(ctx, &source, sizeof(source)));
 }
 
@@ -94,7 +94,8 @@ static const struct flow_table *table_of(const struct context *ctx, uint16_t wor
 
 	if (site == SITE_INTERNET)
 		return NULL;
-	if (__atomic_load_n(&other->sites[site].counters.flows, __ATOMIC_RELAXED) == 0)
+	if (__atomic_load_n(&other->sites[site].counters.flows, __ATOMIC_RELAXED) == 0 &&
+	    __atomic_load_n(&other->sites[site].far_flows, __ATOMIC_RELAXED) == 0)
 		return NULL;
 	return six ? other->flows6 : other->flows;
 }
@@ -118,6 +119,28 @@ void owner_prefetch_record(const struct context *ctx, uint16_t site, const struc
 		if (t != NULL)
 			ask_prefetch_record(t, p->probe.hash);
 	}
+}
+
+bool owner_others_have(const struct context *ctx, const struct flow_key *key, uint64_t hash)
+{
+	for (uint16_t w = next_worker(ctx, ctx->index); w != ctx->index; w = next_worker(ctx, w)) {
+		const struct flow_table *t = table_of(ctx, w, key->realm, false);
+
+		if (t != NULL && ask_has(t, key, hash))
+			return true;
+	}
+	return false;
+}
+
+bool owner_others_have6(const struct context *ctx, const struct flow6_key *key, uint64_t hash)
+{
+	for (uint16_t w = next_worker(ctx, ctx->index); w != ctx->index; w = next_worker(ctx, w)) {
+		const struct flow_table *t = table_of(ctx, w, key->realm, true);
+
+		if (t != NULL && ask_has6(t, key, hash))
+			return true;
+	}
+	return false;
 }
 
 bool owner_ask(const struct context *ctx, uint16_t site, struct packet *p)

@@ -49,6 +49,10 @@ bool owner_ask(const struct context *ctx, uint16_t site, struct packet *p);
 bool owner_ask6(const struct context *ctx, uint16_t site, struct packet *p,
 		const struct flow6_key *key);
 
+/* Has another worker a flow with @key, whose realm is a site? For keys of no packet. */
+bool owner_others_have(const struct context *ctx, const struct flow_key *key, uint64_t hash);
+bool owner_others_have6(const struct context *ctx, const struct flow6_key *key, uint64_t hash);
+
 /*
  * In an endpoint-independent pool all flows of an inner endpoint share one port, which one worker
  * owns: does another worker set up flows of the source of @p, IPv4?

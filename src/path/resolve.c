@@ -50,23 +50,28 @@ static ALWAYS_INLINE enum drop find6(struct context *ctx, uint16_t site, uint8_t
 	return is_nexthop(*nexthop) ? DROP_NONE : judge(ctx, site, port, dst, *nexthop);
 }
 
-enum drop resolve_route(struct context *ctx, uint16_t site, be32_t dst, uint16_t *nexthop)
+/* The cache is of the uplink of the default pool (route_cache.h). */
+static inline bool is_cached(const struct context *ctx, uint8_t port)
 {
 	const struct pool *pool = ctx->net->egress;
 
-	*nexthop = NEXTHOP_NONE;
-	if (pool == NULL)
-		return DROP_NO_ROUTE;
-	if (__builtin_expect(!ctx->nexthops->routes.many, 1))
-		return resolve_find(ctx, site, pool->port, dst, nexthop);
-	*nexthop = route_cache_find(ctx, pool->port, dst);
-	return is_nexthop(*nexthop) ? DROP_NONE : judge4(ctx, site, pool->port, dst, *nexthop);
+	return __builtin_expect(ctx->nexthops->routes.many, 0) && pool != NULL &&
+	       pool->port == port;
 }
 
-enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 *dst,
+enum drop resolve_route(struct context *ctx, uint16_t site, uint8_t port, be32_t dst,
+			uint16_t *nexthop)
+{
+	if (!is_cached(ctx, port))
+		return resolve_find(ctx, site, port, dst, nexthop);
+	*nexthop = route_cache_find(ctx, port, dst);
+	return is_nexthop(*nexthop) ? DROP_NONE : judge4(ctx, site, port, dst, *nexthop);
+}
+
+enum drop resolve_route6(struct context *ctx, uint16_t site, uint8_t port, const struct addr6 *dst,
 			 uint16_t *nexthop)
 {
-	return find6(ctx, site, ctx->net->uplink6, dst, nexthop);
+	return find6(ctx, site, port, dst, nexthop);
 }
 
 /* The port of the flow's egress address. Its pool need not be the one for new flows. */
@@ -90,8 +95,12 @@ enum drop resolve_again(struct context *ctx, struct flow *f, const struct flow6 
 {
 	uint8_t port = uplink_of(ctx->net, f, six);
 	uint16_t nexthop;
-	enum drop drop = six != NULL ? find6(ctx, f->site, port, &six->dst, &nexthop)
-				     : resolve_find(ctx, f->site, port, f->dst, &nexthop);
+	enum drop drop;
+
+	if (f->far != SITE_INTERNET)
+		return DROP_TUNNEL_GONE;
+	drop = six != NULL ? find6(ctx, f->site, port, &six->dst, &nexthop)
+			   : resolve_find(ctx, f->site, port, f->dst, &nexthop);
 
 	f->offramp = drop == DROP_NONE ? nexthop : NEXTHOP_LOST;
 	return drop;

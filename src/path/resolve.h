@@ -16,17 +16,19 @@
 #include "path/context.h"
 
 /*
- * Looks up a destination behind the uplink. DROP_NONE: its id is in @nexthop. Otherwise the drop
- * reason, and @nexthop is a verdict. An unknown on-link host is passed to the control thread to
- * resolve, on behalf of @site.
+ * Looks up a destination behind @port, an uplink. DROP_NONE: its id is in @nexthop. Otherwise the
+ * drop reason, and @nexthop is a verdict. An unknown on-link host is passed to the control thread
+ * to resolve, on behalf of @site.
  */
-enum drop resolve_route(struct context *ctx, uint16_t site, be32_t dst, uint16_t *nexthop);
-enum drop resolve_route6(struct context *ctx, uint16_t site, const struct addr6 *dst,
+enum drop resolve_route(struct context *ctx, uint16_t site, uint8_t port, be32_t dst,
+			uint16_t *nexthop);
+enum drop resolve_route6(struct context *ctx, uint16_t site, uint8_t port, const struct addr6 *dst,
 			 uint16_t *nexthop);
 
 /*
  * Looks up the route of @f again, whose off-ramp has moved. @six: the addresses of an IPv6 flow,
- * else NULL. If there is no route, returns the drop reason; the next packet looks up again.
+ * else NULL. If there is no route, returns the drop reason; the next packet looks up again. The
+ * off-ramp of a private flow is a tunnel, which never moves.
  */
 enum drop resolve_again(struct context *ctx, struct flow *f, const struct flow6 *six);
 

@@ -30,16 +30,17 @@ static bool is_independent(const struct pool *pool)
 }
 
 /*
- * The mapping of the pool for new flows determines the worker of a forward packet (handover.c).
- * Packets of a flow from a pool with another mapping would reach the wrong worker. An intermediate
- * network may have another pool for a moment.
+ * The mapping of the site's pool for new flows determines the worker of a forward packet
+ * (path/owner.h). Packets of a flow from a pool with another mapping would reach the wrong worker.
+ * An intermediate network may have another pool for a moment.
  */
-static bool has_other_worker(const struct network *net, int slice)
+static bool has_other_worker(const struct network *net, uint16_t site, int slice)
 {
 	const struct pool *pool = &net->pools[net->slices[slice].pool];
+	const struct site *at = &net->sites[site];
 
-	return net->spec.workers > 1 && !net->spec.in_between &&
-	       is_independent(pool) != is_independent(net->egress);
+	return net->spec.workers > 1 && !net->spec.in_between && !at->is_mixed &&
+	       is_independent(pool) != is_independent(at->egress);
 }
 
 /* Only packets to an egress port of ours are hairpinned. */
@@ -60,7 +61,7 @@ static enum ended judge4(const struct network *net, const struct flow *flow)
 		return ENDED_SLICE_LOST;
 	if (!route_holds(net, flow))
 		return ENDED_ROUTE_LOST;
-	return has_other_worker(net, slice) ? ENDED_MAPPING_CHANGED : ENDED_NOT;
+	return has_other_worker(net, flow->site, slice) ? ENDED_MAPPING_CHANGED : ENDED_NOT;
 }
 
 static enum ended judge6(const struct network *net, const struct flow *flow,
@@ -82,13 +83,51 @@ static enum ended judge6(const struct network *net, const struct flow *flow,
 	return ENDED_NOT;
 }
 
+/* --- private destinations --------------------------------------------------------------------- */
+
+static bool source_holds(const struct network *net, const struct flow *flow,
+			 const struct flow6 *six)
+{
+	if (six == NULL)
+		return network_source_allowed(net, flow->site, flow->src);
+	return network_source6_allowed(net, flow->site, &six->src) ||
+	       network_find_global(net, &six->src) == flow->site;
+}
+
+/* A learned route is not in the network, and its end ends no flow. */
+static bool leads_to_far(const struct network *net, const struct flow *flow,
+			 const struct flow6 *six)
+{
+	const struct addr6 dst = six != NULL ? six->dst : addr6_from_ipv4(flow->dst);
+	uint16_t vnet = net->sites[flow->site].vnet;
+
+	return flow->is_learned ? network_reaches(net, vnet, &dst, flow->far)
+				: network_leads_to(net, vnet, &dst, flow->far);
+}
+
+static enum ended judge_private(const struct network *net, const struct flow *flow,
+				const struct flow6 *six)
+{
+	if (!source_holds(net, flow, six))
+		return ENDED_SOURCE_REMOVED;
+	if (network_onramp(net, flow->far, flow->offramp) == TUNNEL_NONE)
+		return ENDED_FAR_REMOVED;
+	return leads_to_far(net, flow, six) ? ENDED_NOT : ENDED_FAR_ROUTE_LOST;
+}
+
 struct change_verdict change_judge(const struct network *net, const struct flow *flow,
 				   const struct flow6 *six)
 {
-	struct change_verdict v = {.ended = ENDED_SITE_REMOVED};
+	struct change_verdict v = {.ended = ENDED_SITE_REMOVED, .offramp = flow->offramp};
 
 	v.onramp = network_onramp(net, flow->site, flow->onramp);
-	if (v.onramp != TUNNEL_NONE)
+	if (v.onramp == TUNNEL_NONE)
+		return v;
+	if (flow->far != SITE_INTERNET) {
+		v.ended = judge_private(net, flow, six);
+		v.offramp = network_onramp(net, flow->far, flow->offramp);
+	} else {
 		v.ended = six != NULL ? judge6(net, flow, six) : judge4(net, flow);
+	}
 	return v;
 }

@@ -3,7 +3,7 @@
  *
  * A change of the network costs packets nothing. Instead a sweep visits each flow once
  * (worker/change_sweep.h) and checks whether the decisions of its setup still hold: its site, its
- * source, its egress port and its tunnel.
+ * source, its egress port and its tunnel; to a private destination also the route to its site.
  */
 #pragma once
 
@@ -13,7 +13,8 @@
 
 struct change_verdict {
 	enum ended ended; /* ENDED_NOT: the flow goes on */
-	uint16_t onramp; /* then its returns use this tunnel */
+	uint16_t onramp; /* then its returns use this tunnel, */
+	uint16_t offramp; /* and its forward packets this nexthop */
 };
 
 /* @flow is live. @six: the addresses of an IPv6 flow, else NULL. Reads nothing else. Any thread. */

@@ -86,6 +86,8 @@ enum drop choice_propose(struct setup *s)
 {
 	const struct egress_address *address;
 
+	if (__builtin_expect(s->is_private, 0))
+		return private_propose(s);
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		return DROP_NONE; /* the choice depends on the ports that earlier packets take */
 	if (__builtin_expect(shortages_are_known(s->ctx->egress->shortages, s->ctx->now_s), 0))
@@ -120,9 +122,12 @@ static enum drop choice_take_shared(struct setup *s)
 
 enum drop choice_take(struct setup *s)
 {
-	enum drop drop = s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT ? endpoint_take(s)
-									  : choice_take_shared(s);
+	enum drop drop;
 
+	if (__builtin_expect(s->is_private, 0))
+		return private_take(s);
+	drop = s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT ? endpoint_take(s)
+								: choice_take_shared(s);
 	if (drop == DROP_NONE)
 		slices_count_flow(s, 1);
 	return drop;

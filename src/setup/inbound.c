@@ -54,6 +54,13 @@ static enum drop inbound_start(struct setup *s)
 	return endpoint_find_home(s) ? DROP_NONE : DROP_NO_FLOW;
 }
 
+/* Its packets leave by the uplink of their pool, whatever the routes of the virtual network. */
+static enum drop route_back(struct setup *s)
+{
+	s->pool = network_find_pool(s->ctx->net, s->flow.nat_src, ntohs(s->flow.nat_port));
+	return s->pool == NULL ? DROP_NO_ROUTE : route_outward(s);
+}
+
 /* The lookup has hashed the return key; the forward key has no hash yet. */
 static enum drop insert(struct setup *s)
 {
@@ -81,7 +88,7 @@ static const struct {
 	void (*undo)(struct setup *s);
 } steps[] = {
 	{inbound_start, NULL}, {limits_take_from_outside, limits_undo}, {source_check, NULL},
-	{route_choose, NULL},  {endpoint_take_home, release_undo},	{insert, NULL},
+	{route_back, NULL},    {endpoint_take_home, release_undo},	{insert, NULL},
 };
 
 static enum drop inbound_run_steps(struct setup *s)
@@ -102,9 +109,7 @@ static enum drop inbound_run_steps(struct setup *s)
 
 bool inbound_is_open(const struct context *ctx)
 {
-	const struct pool *pool = ctx->net->egress;
-
-	return pool != NULL && pool->filtering == FILTERING_ENDPOINT_INDEPENDENT;
+	return ctx->net->lets_in;
 }
 
 void inbound_open(struct context *ctx, struct burst *b, struct packet *p)

@@ -32,7 +32,7 @@ static bool release_give_back(struct setup *s, bool is_over)
 
 void release_undo(struct setup *s)
 {
-	if (!s->is_global) /* an untranslated flow has no port */
+	if (!s->is_global && !s->is_private) /* these have no egress port */
 		release_give_back(s, false);
 }
 
@@ -59,6 +59,10 @@ bool release_port(struct context *ctx, const struct flow *flow, const struct flo
 	struct setup s = {.ctx = ctx, .flow = *flow};
 	struct flow6 addresses;
 
+	if (flow->far != SITE_INTERNET) {
+		private_release(ctx, flow);
+		return false;
+	}
 	if (release_find(&s, six, &addresses))
 		return release_give_back(&s, true);
 	if (six == NULL)

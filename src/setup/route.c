@@ -1,8 +1,10 @@
 /*
  * Step: choose the nexthop of the flow.
  *
- * The default route is the uplink of the first egress pool with an address of the flow's family.
- * Untranslated flows need no such address, but use the same uplink. Private destinations have no
+ * The routes of the site's virtual network are asked first (vnet.c). Without one the destination is
+ * in the Internet, and the default route is the uplink of the site's egress pool: that of its
+ * virtual network, or the first pool with an address of the flow's family. Untranslated flows need
+ * no such address, but use the uplink of the first pool. Private destinations have no default
  * route, since they must not leak to the Internet. Our own outer addresses have none either, and
  * neither do global prefixes of other sites: sites are isolated. Packets to our own egress
  * addresses are hairpinned. Behind the uplink the kernel's routes determine the nexthop
@@ -41,18 +43,37 @@ static enum drop turn_back(struct setup *s)
 	return DROP_NONE;
 }
 
-enum drop route_choose(struct setup *s)
+static ALWAYS_INLINE enum drop outward(struct setup *s)
 {
 	const struct context *ctx = s->ctx;
 	be32_t dst = s->flow.dst;
 
-	s->pool = ctx->net->egress;
-	if (is_private(dst) || network_is_local_end(ctx->net, dst) || s->pool == NULL)
+	if ((is_private(dst) && !s->has_route) || network_is_local_end(ctx->net, dst) ||
+	    s->pool == NULL)
 		return DROP_NO_ROUTE;
 	if (__builtin_expect(network_find_address(ctx->net, dst) >= 0, 0))
 		return turn_back(s);
 	s->flow.far = SITE_INTERNET;
-	return resolve_route(s->ctx, s->flow.site, dst, &s->flow.offramp);
+	return resolve_route(s->ctx, s->flow.site, s->pool->port, dst, &s->flow.offramp);
+}
+
+enum drop route_outward(struct setup *s)
+{
+	return outward(s);
+}
+
+enum drop route_choose(struct setup *s)
+{
+	s->pool = s->ctx->net->sites[s->flow.site].egress;
+	if (__builtin_expect(s->ctx->nexthops->routes.n_vnets > 0, 0)) {
+		enum drop drop = vnet_choose(s);
+
+		if (drop != DROP_NONE || s->is_private)
+			return drop;
+		if (s->flow.state == FLOW_OTHER)
+			return DROP_PROTOCOL; /* it has no port to be translated */
+	}
+	return outward(s);
 }
 
 /* Unique local addresses (RFC 4193) and their predecessor, site-local (RFC 3879). */
@@ -63,16 +84,40 @@ static bool is_private6(const struct addr6 *addr)
 	return high >> 57 == 0xfc00 >> 9 || high >> 54 == 0xfec0 >> 6;
 }
 
-enum drop route6_choose(struct setup *s)
+/* Untranslated packets may leave, too, unless the virtual network has no egress. */
+static bool may_leave6(const struct setup *s)
+{
+	if (!s->is_global)
+		return s->pool != NULL;
+	return s->has_route || !s->ctx->net->sites[s->flow.site].no_egress;
+}
+
+static enum drop route6_outward(struct setup *s)
 {
 	const struct context *ctx = s->ctx;
 	const struct addr6 *dst = &s->six->dst;
+	uint8_t port;
 
-	s->pool = s->is_global ? NULL : ctx->net->egress6;
-	if (is_private6(dst) || network_is_ours6(ctx->net, dst) ||
-	    network_find_global(ctx->net, dst) != SITE_INTERNET ||
-	    (s->pool == NULL && !s->is_global))
+	if ((is_private6(dst) && !s->has_route) || network_is_ours6(ctx->net, dst) ||
+	    network_find_global(ctx->net, dst) != SITE_INTERNET || !may_leave6(s))
 		return DROP_NO_ROUTE;
+	if (s->is_global)
+		s->pool = NULL;
 	s->flow.far = SITE_INTERNET;
-	return resolve_route6(s->ctx, s->flow.site, dst, &s->flow.offramp);
+	port = s->pool != NULL ? s->pool->port : ctx->net->uplink6;
+	return resolve_route6(s->ctx, s->flow.site, port, dst, &s->flow.offramp);
+}
+
+enum drop route6_choose(struct setup *s)
+{
+	s->pool = s->ctx->net->sites[s->flow.site].egress6;
+	if (__builtin_expect(s->ctx->nexthops->routes.n_vnets > 0, 0)) {
+		enum drop drop = vnet_choose(s);
+
+		if (drop != DROP_NONE || s->is_private)
+			return drop;
+		if (s->flow.state == FLOW_OTHER && !s->is_global)
+			return DROP_PROTOCOL;
+	}
+	return route6_outward(s);
 }

@@ -50,6 +50,7 @@ enum { SPILLS_PER_BURST = 8 };
  */
 static const uint8_t answers[DROP_COUNT] = {
 	[DROP_NO_ROUTE] = ANSWER_UNREACHABLE,
+	[DROP_OWN_SITE] = ANSWER_UNREACHABLE,
 	[DROP_PORT_DOWN] = ANSWER_UNREACHABLE,
 	[DROP_ROUTE_UNREACHABLE] = ANSWER_ROUTE_UNREACHABLE,
 	[DROP_ROUTE_PROHIBITED] = ANSWER_ROUTE_PROHIBITED,
@@ -61,6 +62,9 @@ static const uint8_t answers[DROP_COUNT] = {
 	[DROP_SITE_RATE] = ANSWER_LIMITED,
 	[DROP_SOURCE_FLOWS] = ANSWER_LIMITED,
 	[DROP_SOURCE] = ANSWER_PROHIBITED,
+	[DROP_COLLISION] = ANSWER_EXHAUSTED,
+	[DROP_PROTOCOL] = ANSWER_PROTOCOL,
+	[DROP_PROTOCOL_BUSY] = ANSWER_PROTOCOL,
 };
 
 static void undo_steps(struct setup *s, size_t n)
@@ -109,60 +113,62 @@ void setup_flow_begun(struct context *ctx, const struct flow *flow)
 	begun(ctx, flow, NULL);
 }
 
-/* If no record is free, takes the one that has rested longest. */
-static bool is_full(const struct setup *s)
+/* @six is that of the setup, or NULL. */
+static ALWAYS_INLINE void insert_once(struct setup *s, const struct flow6 *six)
 {
-	return s->record == FLOW_NO_RECORD && !room_wake_oldest(s->ctx, s->six != NULL);
+	struct context *ctx = s->ctx;
+
+	s->record = six == NULL ? flow_table_insert_hashed(ctx->flows, &s->flow, s->p->probe.hash,
+							   s->return_hash)
+				: flow6_table_insert_hashed(ctx->flows6, &s->flow, six,
+							    s->p->probe.hash, s->return_hash);
+}
+
+/* If no record is free, takes the one that has rested longest. */
+static ALWAYS_INLINE enum drop insert(struct setup *s, const struct flow6 *six)
+{
+	s->flow.seen_s = s->ctx->now_s;
+	insert_once(s, six);
+	if (__builtin_expect(s->record != FLOW_NO_RECORD, 1))
+		return DROP_NONE;
+	if (!room_wake_oldest(s->ctx, six != NULL))
+		return DROP_TABLE_FULL;
+	insert_once(s, six);
+	return s->record != FLOW_NO_RECORD ? DROP_NONE : DROP_TABLE_FULL;
+}
+
+enum drop setup_insert(struct setup *s)
+{
+	return insert(s, s->six);
+}
+
+static ALWAYS_INLINE enum drop insert_any(struct setup *s, const struct flow6 *six)
+{
+	enum drop drop = __builtin_expect(s->is_private, 0) ? private_insert(s) : insert(s, six);
+
+	if (drop == DROP_NONE)
+		begun(s->ctx, &s->flow, six);
+	return drop;
 }
 
 enum drop insert_flow(struct setup *s)
 {
-	struct context *ctx = s->ctx;
-
-	s->flow.seen_s = ctx->now_s;
-	s->record =
-		flow_table_insert_hashed(ctx->flows, &s->flow, s->p->probe.hash, s->return_hash);
-	if (__builtin_expect(s->record == FLOW_NO_RECORD, 0)) {
-		if (is_full(s))
-			return DROP_TABLE_FULL;
-		s->record = flow_table_insert_hashed(ctx->flows, &s->flow, s->p->probe.hash,
-						     s->return_hash);
-		if (s->record == FLOW_NO_RECORD)
-			return DROP_TABLE_FULL;
-	}
-	begun(ctx, &s->flow, NULL);
-	return DROP_NONE;
+	return insert_any(s, NULL);
 }
 
 enum drop insert_flow6(struct setup *s)
 {
-	struct context *ctx = s->ctx;
-
-	s->flow.seen_s = ctx->now_s;
-	s->record = flow6_table_insert_hashed(ctx->flows6, &s->flow, s->six, s->p->probe.hash,
-					      s->return_hash);
-	if (__builtin_expect(s->record == FLOW_NO_RECORD, 0)) {
-		if (is_full(s))
-			return DROP_TABLE_FULL;
-		s->record = flow6_table_insert_hashed(ctx->flows6, &s->flow, s->six,
-						      s->p->probe.hash, s->return_hash);
-		if (s->record == FLOW_NO_RECORD)
-			return DROP_TABLE_FULL;
-	}
-	begun(ctx, &s->flow, s->six);
-	return DROP_NONE;
+	return insert_any(s, s->six);
 }
 
 /*
  * Where packets to an egress address are hairpinned, a ping has no port that leads to a host: the
  * gateway answers.
  */
-static bool is_hairpin_ping(const struct context *ctx, be32_t dst)
+static bool is_hairpin_ping(const struct network *net, const struct pool *pool, be32_t dst)
 {
-	const struct pool *pool = ctx->net->egress;
-
 	return pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT &&
-	       network_find_address(ctx->net, dst) >= 0;
+	       network_find_address(net, dst) >= 0;
 }
 
 /* A ping to our own address, inside the tunnel or an egress one, is answered by the gateway. */
@@ -171,7 +177,8 @@ static bool is_for_gateway(const struct context *ctx, const struct packet *p)
 	return p->onramp != TUNNEL_NONE && p->probe.key.proto == PROTO_ICMP &&
 	       p->data[p->l4 + ICMP_TYPE] == ICMP_ECHO_REQUEST &&
 	       (p->probe.key.dst == ctx->net->tunnels[p->onramp].address ||
-		is_hairpin_ping(ctx, p->probe.key.dst));
+		is_hairpin_ping(ctx->net, ctx->net->sites[p->probe.key.realm].egress,
+				p->probe.key.dst));
 }
 
 static bool is_for_gateway6(const struct context *ctx, const struct packet *p,
@@ -235,12 +242,11 @@ static bool spill(struct burst *b, const struct setup *s, enum drop drop)
 	struct context *ctx = s->ctx;
 	bool lacks_room =
 		drop == DROP_TABLE_FULL || drop == DROP_EGRESS_EXHAUSTED || s->lacks_record;
-	const struct pool *pool = ctx->net->egress;
 
 	if (ctx->count <= 1 || !lacks_room || s->p->onramp == TUNNEL_NONE ||
 	    burst_tried(b, s->p) + 1 >= ctx->count || ctx->room.spills >= SPILLS_PER_BURST)
 		return false;
-	if (s->six == NULL && pool != NULL && pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
+	if (s->six == NULL && ctx->net->sites[s->p->probe.key.realm].by_source)
 		return false; /* all flows of an endpoint are at one worker */
 	ctx->room.spills++;
 	ctx->counters.spilled++;
@@ -252,6 +258,10 @@ static void setup_refuse(struct burst *b, const struct setup *s, enum drop drop)
 {
 	enum answer answer;
 
+	if (s->is_elsewhere) {
+		burst_handover(b, s->p, HANDOVER_TO_PARSE);
+		return;
+	}
 	if (__builtin_expect(spill(b, s, drop), 0))
 		return;
 	s->ctx->sites[s->p->probe.key.realm].counters.refused += s->lacks_record;
@@ -324,12 +334,16 @@ static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum
 
 		if (!setup_begin(ctx, b, p, s, sixes == NULL ? NULL : &sixes[n]))
 			continue;
-		s->next_step = inbound || seen_before(&seen, p->probe.hash) ? 0 : FIRST_ALONE;
+		s->may_be_open = inbound || seen_before(&seen, p->probe.hash);
+		s->next_step = s->may_be_open ? 0 : FIRST_ALONE;
 		drop = setup_run_steps(s, 0, s->next_step);
-		if (drop == DROP_NONE)
-			n++;
-		else
+		if (drop != DROP_NONE) {
 			setup_refuse(b, s, drop);
+			continue;
+		}
+		if (__builtin_expect(s->is_private, 0)) /* a packet from the far side may follow */
+			seen_before(&seen, s->return_hash);
+		n++;
 	}
 	return n;
 }
@@ -351,7 +365,8 @@ static ALWAYS_INLINE void finish(struct context *ctx, struct burst *b, struct se
 {
 	enum drop drop;
 
-	if (s->next_step == 0 && is_open_now(ctx, b, s)) {
+	if (s->may_be_open && is_open_now(ctx, b, s)) {
+		undo_steps(s, s->next_step);
 		burst_pass(b, follow, s->p);
 		return;
 	}

@@ -13,11 +13,16 @@ struct setup {
 	struct context *ctx;
 	struct packet *p;
 	uint32_t next_step; /* setup.c: the step at which the packet continues */
+	bool may_be_open; /* setup.c, route: an earlier packet of the burst may have opened it */
 	struct flow flow; /* written step by step */
 	struct flow6 *six; /* addresses of an IPv6 flow, also written step by step; NULL: IPv4 */
-	const struct pool *pool; /* route: its egress pool; NULL: untranslated */
+	const struct pool *pool; /* route: its egress pool; NULL: it takes no egress port */
 	uint32_t slice; /* choose, take: the slice of the egress port */
 	bool is_global; /* source: in a global prefix, so it is not translated (IPv6) */
+	bool is_private; /* route: its destination is behind a site (private.c) */
+	bool has_route; /* route: its virtual network has a route to an egress pool */
+	bool refuses_collision; /* route: a five-tuple in use towards the site is not translated */
+	bool is_elsewhere; /* take, insert: another worker has its flow by now: p->owner */
 	bool has_candidate; /* choose: a port to try first */
 	bool lacks_record; /* limits: refused because of the reserve of this worker's table */
 	uint64_t return_hash; /* choose, take: hash of the flow's return key */
@@ -34,6 +39,8 @@ enum drop source_check(struct setup *s); /* may this site use that source? */
 enum drop source6_check(struct setup *s);
 enum drop route_choose(struct setup *s); /* by which nexthop? */
 enum drop route6_choose(struct setup *s);
+enum drop route_outward(struct setup *s); /* the same in the Internet, from s->pool */
+enum drop vnet_choose(struct setup *s); /* the same by the routes of its virtual network */
 enum drop choice_propose(struct setup *s); /* candidate for the egress address and port */
 enum drop choice_take(struct setup *s); /* takes the candidate, or another free port */
 enum drop global_propose(struct setup *s); /* the same for IPv6; no port if untranslated */
@@ -41,6 +48,18 @@ enum drop global_take(struct setup *s);
 void release_undo(struct setup *s); /* gives the port back */
 enum drop insert_flow(struct setup *s); /* inserts both keys into the table */
 enum drop insert_flow6(struct setup *s);
+
+/*
+ * Flows to a private destination (private.c): the same three steps, for both families. The last one
+ * returns DROP_NONE if the flow is in the table.
+ */
+enum drop private_propose(struct setup *s);
+enum drop private_take(struct setup *s);
+enum drop private_insert(struct setup *s);
+void private_release(struct context *ctx, const struct flow *flow); /* it has ended */
+
+/* Inserts the flow under its keys, whose hashes are known. Writes s->record. */
+enum drop setup_insert(struct setup *s);
 
 /* In an endpoint-independent pool: takes the port of the inner endpoint's mapping, or a new one. */
 enum drop endpoint_take(struct setup *s);

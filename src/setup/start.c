@@ -68,8 +68,8 @@ enum drop start_check(struct setup *s)
 			return refuse_icmp(s);
 		state = FLOW_ICMP;
 		break;
-	default: /* parse6 accepts it only if the flow is not translated */
-		if (s->six == NULL)
+	default: /* parse accepts it only if the flow may be an untranslated one */
+		if (s->six == NULL && s->ctx->nexthops->routes.n_vnets == 0)
 			return DROP_PROTOCOL;
 		state = FLOW_OTHER;
 	}

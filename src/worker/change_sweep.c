@@ -51,8 +51,9 @@ static void change_sweep_look(struct context *ctx, struct change_sweep *s, bool 
 		*n -= *n < END_COST ? *n : END_COST;
 		return;
 	}
-	if (v.onramp != f->onramp) {
+	if (v.onramp != f->onramp || v.offramp != f->offramp) {
 		f->onramp = v.onramp;
+		f->offramp = v.offramp;
 		s->moved++;
 		ctx->counters.flows_moved++;
 	}

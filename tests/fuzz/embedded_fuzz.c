@@ -49,13 +49,14 @@ static void check_ports(const uint8_t *l4, uint8_t icmp, uint8_t proto, uint16_t
 {
 	bool request = is_request(l4, icmp);
 
-	if (proto != icmp && proto != TCP && proto != UDP && proto != SCTP) {
-		stop_if(icmp == ICMP || proto == ICMP, "a key of another protocol");
+	bool has_ports = proto == TCP || proto == UDP || (icmp == ICMP6 && proto == SCTP);
+
+	if (proto != icmp && !has_ports) {
+		stop_if(icmp == ICMP6 && proto == ICMP, "a key of another protocol");
 		stop_if(sport != 0 || dport != 0, "ports of a protocol that has none");
 		return;
 	}
 	if (proto != icmp) {
-		stop_if(icmp == ICMP && proto == SCTP, "a key of another protocol");
 		stop_if(ntohs(sport) != look_16(l4 + 2), "not the embedded destination port");
 		stop_if(ntohs(dport) != look_16(l4), "not the embedded source port");
 		return;

@@ -5,6 +5,7 @@
  */
 #include "bed.h"
 #include "bed_ports.h"
+#include "bed_vnets.h"
 
 #include "base/err.h"
 #include "control/publish.h"
@@ -79,6 +80,8 @@ static struct config *read_config(const char *yaml)
 		fail_msg("the test's configuration is wrong");
 	}
 	err_list_fini(&errs);
+	if (bed_edit != NULL)
+		bed_edit(&config->network);
 	return config;
 }
 
@@ -218,6 +221,7 @@ static struct nexthops *make_nexthops(struct bed *bed)
 	struct route6 routes6[PORTS_MAX] = {0};
 	uint8_t macs[PORTS_MAX][6] = {0};
 	size_t n = bed->config->n_ports;
+	struct nexthops_spec spec;
 	struct nexthops *nexthops;
 
 	memset(at, 0, sizeof(at));
@@ -234,7 +238,7 @@ static struct nexthops *make_nexthops(struct bed *bed)
 		routes6[i].port = (uint8_t)i;
 		routes6[i].nexthop = routes[i].nexthop;
 	}
-	nexthops = nexthops_create(&(struct nexthops_spec){
+	spec = (struct nexthops_spec){
 		.at = at,
 		.n = ARRAY_SIZE(at),
 		.macs = (const uint8_t(*)[6])macs,
@@ -244,7 +248,9 @@ static struct nexthops *make_nexthops(struct bed *bed)
 			   .routes6 = routes6,
 			   /* as control/kernel does it */
 			   .n_routes6 = network_uses_ipv6(bed->net) ? n : 0},
-	});
+	};
+	bed_vnets_add(bed->net, &spec.routes);
+	nexthops = nexthops_create(&spec);
 	assert_non_null(nexthops);
 	return nexthops;
 }

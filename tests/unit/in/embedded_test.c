@@ -36,7 +36,7 @@ static const struct row rows[] = {
 	{"a timestamp reply", PROTO_ICMP, ICMP_TIMESTAMP_REPLY, 0, 28, 0, DROP_NONE, 77, 0},
 	{"another ICMP query", PROTO_ICMP, 17, 0, 28, 0, DROP_ICMP_EMBEDDED},
 	{"an error about an error", PROTO_ICMP, ICMP_UNREACHABLE, 0, 48, 0, DROP_ICMP_EMBEDDED},
-	{"a protocol without ports", 50, 0, 0, 48, 0, DROP_ICMP_EMBEDDED},
+	{"a protocol without ports, between sites", 50, 0, 0, 48, 0, DROP_NONE, 0, 0},
 	{"behind options", PROTO_UDP, 0, 40, 68, 0, DROP_NONE, 53, 5000},
 	{"behind options, cut", PROTO_UDP, 0, 40, 67, 0, DROP_ICMP_EMBEDDED},
 	{"options cut", PROTO_UDP, 0, 40, 40, 0, DROP_ICMP_EMBEDDED},
@@ -94,10 +94,22 @@ static void every_row(void **state)
 	}
 }
 
+/* From the Internet only flows with ports are translated. */
+static void without_ports(void **state)
+{
+	static const struct row row = {"without ports", 50, 0, 0, 48, 0, DROP_NONE, 0, 0};
+	uint8_t ip[EMBEDDED_MAX];
+	struct flow_key key;
+
+	build(&row, ip);
+	assert_int_equal(embedded_key(ip, row.len, 0, &key), DROP_ICMP_EMBEDDED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row),
+		cmocka_unit_test(without_ports),
 	};
 
 	return cmocka_run_group_tests_name("embedded", tests, NULL, NULL);

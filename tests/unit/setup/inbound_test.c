@@ -26,6 +26,7 @@ static struct stage_bench *make(struct flow *first)
 	assert_false(inbound_is_open(&b->ctx));
 	b->net->pools[0].mapping = MAPPING_ENDPOINT_INDEPENDENT;
 	b->net->pools[0].filtering = FILTERING_ENDPOINT_INDEPENDENT;
+	b->net->lets_in = true;
 	assert_true(inbound_is_open(&b->ctx));
 	egress_destroy(b->ctx.egress);
 	b->ctx.egress = egress_create(b->net, CAPACITY, 0, 1);

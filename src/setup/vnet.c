@@ -1,0 +1,84 @@
+/*
+ * Step "route", first part: the routes of the site's virtual network.
+ *
+ *   a site, or a tunnel of one   a private destination (private.c)
+ *   an egress pool               the Internet, from the addresses of that pool (route.c)
+ *   a private link               the routes of another virtual network, at most four in a row
+ *   drop                         refused
+ *
+ * Nothing else leads from one virtual network into another: a target behind a site must belong to
+ * the virtual network whose route names it. Returns need no route; they come home by the flow.
+ *
+ * Links were checked for loops (control/config). The bound makes that no matter of trust.
+ */
+#include "setup/setup.h"
+
+enum { LINKS_MAX = 4 };
+
+/* To a site: its tunnel is the off-ramp, and returns come from the site. */
+static enum drop enter(struct setup *s, uint16_t vnet, const struct route_choice *c,
+		       const struct route_target *t)
+{
+	const struct network *net = s->ctx->net;
+
+	if (!network_has_site(net, t->far) || net->sites[t->far].vnet != vnet)
+		return DROP_NO_ROUTE;
+	if (t->far == s->flow.site)
+		return DROP_OWN_SITE;
+	s->pool = NULL;
+	s->is_private = s->may_be_open = true; /* opened from the far side in this burst */
+	s->refuses_collision = c->refuse_collision;
+	s->flow.is_learned = c->is_learned;
+	s->flow.far = t->far;
+	s->flow.offramp = t->nexthop;
+	return DROP_NONE;
+}
+
+static enum drop leave(struct setup *s, const struct route_target *t)
+{
+	const struct network *net = s->ctx->net;
+	const struct pool *pool;
+
+	if (t->pool >= net->n_pools)
+		return DROP_NO_ROUTE;
+	pool = &net->pools[t->pool];
+	if ((s->six != NULL ? pool->n_addresses6 : pool->n_addresses) == 0)
+		return DROP_NO_ROUTE;
+	s->has_route = true;
+	s->pool = pool;
+	return DROP_NONE;
+}
+
+static const struct route_choice *choice_of(const struct setup *s, uint16_t vnet)
+{
+	const struct routes *routes = &s->ctx->nexthops->routes;
+
+	return s->six != NULL ? routes_choice6(routes, vnet, &s->six->dst)
+			      : routes_choice(routes, vnet, s->flow.dst);
+}
+
+enum drop vnet_choose(struct setup *s)
+{
+	uint16_t vnet = s->ctx->net->sites[s->flow.site].vnet;
+
+	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		const struct route_choice *c = choice_of(s, vnet);
+		const struct route_target *t;
+
+		if (c == NULL) /* behind a link there is no egress without a route */
+			return links == 0 ? DROP_NONE : DROP_NO_ROUTE;
+		t = choice_pick(c, s->p->probe.hash);
+		switch (t->kind) {
+		case TARGET_SITE:
+		case TARGET_TUNNEL:
+			return enter(s, vnet, c, t);
+		case TARGET_EGRESS:
+			return leave(s, t);
+		case TARGET_DROP:
+			return DROP_ROUTE_DROP;
+		default:
+			vnet = t->vnet;
+		}
+	}
+	return DROP_NO_ROUTE;
+}
