@@ -107,9 +107,17 @@ static void find_remote(uint32_t remote, unsigned *site, unsigned *tunnel)
 	*site = PRIVATE_DC;
 }
 
+static uint8_t bytes[BED_FRAME_MAX]; /* the last frame caught */
+static size_t bytes_len;
+
+const uint8_t *private_last(size_t *len)
+{
+	*len = bytes_len;
+	return frame_inner(bytes, len);
+}
+
 bool private_catch(struct bed *bed, struct frame *f, unsigned *site, unsigned *tunnel)
 {
-	uint8_t bytes[BED_FRAME_MAX];
 	size_t len = bed_take(bed, PRIVATE_UNDERLAY, bytes);
 	const char *why = "";
 
@@ -117,6 +125,7 @@ bool private_catch(struct bed *bed, struct frame *f, unsigned *site, unsigned *t
 		return false;
 	if (!frame_parse(bytes, len, f, &why))
 		fail_msg("%s is wrong", why);
+	bytes_len = len;
 	assert_int_equal(f->outer_src, PRIVATE_GATEWAY);
 	find_remote(f->outer_dst, site, tunnel);
 	return true;

@@ -44,6 +44,9 @@ void private_send_inner(struct bed *bed, unsigned site, unsigned tunnel, const s
  */
 bool private_catch(struct bed *bed, struct frame *f, unsigned *site, unsigned *tunnel);
 
+/* The inner packet of the frame caught last. */
+const uint8_t *private_last(size_t *len);
+
 /* The packet of @proto by which host PRIVATE_HOST asks PRIVATE_SERVER, in either family. */
 struct frame private_ask(uint8_t proto, bool six);
 
