@@ -66,9 +66,9 @@ bool keepalive_answer(struct context *ctx, struct burst *b, struct packet *p)
 {
 	const struct tunnel *t = &ctx->net->tunnels[p->onramp];
 
-	if (p->onramp == TUNNEL_NONE || t->outer == OUTER_IPV6 || p->len > KEEPALIVE_MAX ||
-	    p->probe.key.proto != PROTO_GRE || p->probe.key.src != t->local ||
-	    p->probe.key.dst != t->remote ||
+	if (p->onramp == TUNNEL_NONE || t->outer == OUTER_IPV6 || t->outer == OUTER_NONE ||
+	    p->len > KEEPALIVE_MAX || p->probe.key.proto != PROTO_GRE ||
+	    p->probe.key.src != t->local || p->probe.key.dst != t->remote ||
 	    !carries_nothing(p->data + p->l4, (size_t)p->len - p->l4))
 		return false;
 	send_back(ctx, b, p, STAGE_ENCAPSULATE);

@@ -9,6 +9,8 @@
  * to us. Then we answer for every address in it, as a proxy (section 7.2.8) that yields to a
  * neighbour with the same address. We do not know which of the addresses the site uses.
  *
+ * An interconnect is a link of its own: there we answer for our address on it and nothing else.
+ *
  * The advertisement is written into the buffer of the solicitation. It contains our Ethernet
  * address, so the sender need not ask again.
  */
@@ -17,7 +19,7 @@
 #include "base/icmp6.h"
 #include "base/wire_neighbour.h"
 
-/* Checks a solicitation by section 7.1.1. Of options only the lengths are checked. */
+/* Checks a message by sections 7.1.1 and 7.1.2. Of options only the lengths are checked. */
 static bool is_sound(const struct packet *p)
 {
 	const uint8_t *d = p->data;
@@ -87,21 +89,83 @@ static bool is_own_probe(const uint8_t *d, const uint8_t *mac)
 	return memcmp(d + ETHER_SRC, mac, ETHER_ADDR_LEN) == 0;
 }
 
-bool nd_answer(const struct context *ctx, struct packet *p)
+static bool is_message(const struct packet *p, uint8_t type)
 {
 	const uint8_t *d = p->data;
-	struct addr6 src, target;
 
-	if (d[ND_IP + IPV6_NEXT] != PROTO_ICMPV6 || p->len < ND_OPTIONS ||
-	    d[ND_ICMP + ICMP_TYPE] != ICMPV6_NEIGHBOUR_SOLICITATION || !is_sound(p))
+	return p->len >= ND_OPTIONS && d[ND_IP + IPV6_NEXT] == PROTO_ICMPV6 &&
+	       d[ND_ICMP + ICMP_TYPE] == type && is_sound(p);
+}
+
+/* A solicitation that may be answered. */
+static bool is_solicitation(const struct context *ctx, const struct packet *p)
+{
+	return is_message(p, ICMPV6_NEIGHBOUR_SOLICITATION) &&
+	       !is_own_probe(p->data, ctx->nexthops->macs[p->in_port]);
+}
+
+/* An unspecified source probes for a duplicate address: the answer goes to all nodes. */
+static void answer_solicitation(const struct context *ctx, struct packet *p,
+				const struct addr6 *target, bool proxy)
+{
+	const struct addr6 src = addr6_read(p->data + ND_IP + IPV6_SRC);
+
+	make_advertisement(p, ctx->nexthops->macs[p->in_port], target, &src, proxy);
+}
+
+bool nd_answer(const struct context *ctx, struct packet *p)
+{
+	struct addr6 target;
+
+	if (!is_solicitation(ctx, p))
 		return false;
-	src = addr6_read(d + ND_IP + IPV6_SRC);
-	target = addr6_read(d + ND_TARGET);
-	if (is_own_probe(d, ctx->nexthops->macs[p->in_port]) ||
-	    !answer_for(ctx, p->in_port, &target))
+	target = addr6_read(p->data + ND_TARGET);
+	if (!answer_for(ctx, p->in_port, &target))
 		return false;
-	/* An unspecified source probes for a duplicate address: the answer goes to all nodes. */
-	make_advertisement(p, ctx->nexthops->macs[p->in_port], &target, &src,
-			   network_find_global(ctx->net, &target) != SITE_INTERNET);
+	answer_solicitation(ctx, p, &target,
+			    network_find_global(ctx->net, &target) != SITE_INTERNET);
+	return true;
+}
+
+bool nd_answer_inside(const struct context *ctx, struct packet *p)
+{
+	struct addr6 target;
+
+	if (!is_solicitation(ctx, p))
+		return false;
+	target = addr6_read(p->data + ND_TARGET);
+	if (addr6_is_zero(&target) ||
+	    !addr6_equal(&target, &ctx->net->tunnel_specs[p->onramp]->address6))
+		return false;
+	answer_solicitation(ctx, p, &target, false);
+	return true;
+}
+
+/* The Ethernet address in the option of this type; NULL: there is none. */
+static const uint8_t *find_option(const struct packet *p, uint8_t type)
+{
+	const uint8_t *d = p->data;
+	size_t end = ND_ICMP + (size_t)wire_16(d + ND_IP + IPV6_LENGTH);
+
+	for (size_t at = ND_OPTIONS; at + 1 < end; at += (size_t)d[at + 1] * 8)
+		if (d[at] == type && d[at + 1] == ND_OPTION_UNITS)
+			return d + at + 2;
+	return NULL;
+}
+
+bool nd_read_sender(const struct packet *p, struct addr6 *sender, uint8_t mac[ETHER_ADDR_LEN])
+{
+	const uint8_t *found = NULL;
+
+	if (is_message(p, ICMPV6_NEIGHBOUR_ADVERTISEMENT)) {
+		*sender = addr6_read(p->data + ND_TARGET);
+		found = find_option(p, ND_OPTION_TARGET_ADDRESS);
+	} else if (is_message(p, ICMPV6_NEIGHBOUR_SOLICITATION)) {
+		*sender = addr6_read(p->data + ND_IP + IPV6_SRC);
+		found = find_option(p, ND_OPTION_SOURCE_ADDRESS);
+	}
+	if (found == NULL)
+		return false;
+	memcpy(mac, found, ETHER_ADDR_LEN);
 	return true;
 }

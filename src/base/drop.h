@@ -12,6 +12,9 @@
 
 #define DROP_LIST(X)                                                                               \
 	X(NOT_IP, "not_ip", "neither IP nor an ARP request for one of our addresses")              \
+	X(VLAN_UNKNOWN, "vlan_unknown", "in a VLAN that no interconnect of its port has")          \
+	X(DOUBLE_TAG, "double_tag",                                                                \
+	  "two VLAN tags, or a service tag (QinQ): give it one 802.1Q tag")                        \
 	X(OTHER_HOST, "other_host", "sent to another station's Ethernet address, or to all")       \
 	X(NOT_OURS, "not_ours", "addressed to no tunnel end and no egress address of ours")        \
 	X(TRUNCATED, "truncated", "shorter than its IP header says: cut off on the way in")        \
@@ -21,6 +24,8 @@
 	X(GRE_MALFORMED, "gre_malformed", "GRE header cut short, reserved bits or version set")    \
 	X(GRE_CHECKSUM, "gre_checksum", "GRE checksum is wrong")                                   \
 	X(GRE_PROTOCOL, "gre_protocol", "GRE payload is neither IPv4 nor IPv6")                    \
+	X(PEER, "peer",                                                                            \
+	  "ARP or ND by which an interconnect's peer tells its address: it ends here")             \
 	X(KEEPALIVE, "keepalive", "answer to one of our GRE keepalives: it ends here")             \
 	X(PROBE, "probe", "answer to one of our health probes: it ends here")                      \
 	X(GRE_ETHERNET, "gre_ethernet",                                                            \

@@ -28,6 +28,7 @@ enum {
 	ND_LEN = ND_OPTIONS + 8, /* with one option of eight bytes */
 
 	ND_HOPS = 255, /* section 7.1.1: no router passed it on */
+	ND_OPTION_SOURCE_ADDRESS = 1,
 	ND_OPTION_TARGET_ADDRESS = 2,
 	ND_OPTION_UNITS = 1, /* of eight bytes */
 	ND_FLAG_SOLICITED = 0x40,

@@ -13,6 +13,7 @@ enum {
 	ETHER_TAG_SERVICE = 0x88a8, /* the same of providers, once 802.1ad */
 	ETHER_TAG_LEN = 4,
 	ETHER_TAG_VLAN = 0xfff, /* bits of what follows the type */
+	ETHER_VLANS = ETHER_TAG_VLAN + 1,
 	ETHER_TAGS_MAX = 2, /* priority tags: so many are taken off */
 
 	IPV4_ECN = 3, /* bits of the TOS byte, RFC 3168 section 5 */
@@ -33,6 +34,7 @@ enum {
 	PROTO_GRE = 47,
 	PROTO_ICMPV6 = 58,
 	PROTO_SCTP = 132,
+	PROTO_NONE = 256, /* of what has no IP header: no packet has this number */
 
 	NEXT_HOP_BY_HOP = 0, /* extension headers, RFC 8200 section 4 */
 	NEXT_ROUTING = 43,

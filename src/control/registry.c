@@ -40,6 +40,11 @@ static struct spec_tunnel brief(const struct spec_tunnel *t)
 		.remote = t->remote,
 		.has_key = t->has_key,
 		.key = t->key,
+		.vlan = t->vlan,
+		.address = t->address,
+		.address6 = t->address6,
+		.peer = t->peer,
+		.peer6 = t->peer6,
 	};
 
 	memcpy(b.name, t->name, sizeof(b.name));

@@ -4,7 +4,8 @@
  *   homeward-identities 1
  *   site 3 berlin
  *   tunnel 7 198.51.100.1 198.51.100.10 42 b1         of the site above it; "-": it has no key
- *   end 2
+ *   interconnect 8 192.0.2.0 192.0.2.1 100 b2         its own address, the peer's, its VLAN
+ *   end 3
  *
  * The last line holds the number of lines between the first and itself, so a truncated file is
  * detected. A field that differs from what we write is damage, and so is a duplicate id or name. A
@@ -43,6 +44,16 @@ static void print_end(const struct addr6 *end, char text[INET6_ADDRSTRLEN])
 		inet_ntop(AF_INET6, end, text, INET6_ADDRSTRLEN);
 }
 
+static void write_interconnect(FILE *out, const struct spec_tunnel *t, uint16_t id)
+{
+	bool four = !addr6_is_zero(&t->address);
+	char address[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
+
+	print_end(four ? &t->address : &t->address6, address);
+	print_end(four ? &t->peer : &t->peer6, peer);
+	fprintf(out, "interconnect %u %s %s %u %s\n", id, address, peer, t->vlan, t->name);
+}
+
 static void write_tunnel(FILE *out, const struct spec_tunnel *t, uint16_t id)
 {
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN], key[16] = "-";
@@ -64,8 +75,11 @@ static void registry_file_write_all(FILE *out, const struct registry_book *book)
 		const struct spec_site *site = &book->spec.sites[i];
 
 		fprintf(out, "site %u %s\n", book->sites[i], site->name);
-		for (size_t k = 0; k < site->n_tunnels; k++)
-			write_tunnel(out, &site->tunnels[k], *tunnel++);
+		for (size_t k = 0; k < site->n_tunnels; k++, tunnel++)
+			if (spec_is_interconnect(&site->tunnels[k]))
+				write_interconnect(out, &site->tunnels[k], *tunnel);
+			else
+				write_tunnel(out, &site->tunnels[k], *tunnel);
 	}
 	fprintf(out, "end %zu\n", book->spec.n_sites + book->n_tunnels);
 }
@@ -164,10 +178,10 @@ static bool read_end(const char *text, struct addr6 *end)
 	return inet_pton(AF_INET6, text, end) == 1 && !addr6_is_zero(end) && !addr6_is_mapped(end);
 }
 
-static bool read_ends(const char *local, const char *remote, struct spec_tunnel *t)
+static bool read_ends(const char *local, const char *remote, struct addr6 *a, struct addr6 *b)
 {
-	return read_end(local, &t->local) && read_end(remote, &t->remote) &&
-	       addr6_is_mapped(&t->local) == addr6_is_mapped(&t->remote);
+	return read_end(local, a) && read_end(remote, b) &&
+	       addr6_is_mapped(a) == addr6_is_mapped(b);
 }
 
 /* Makes room for one more item. The rest of the new room is zeroed. */
@@ -246,26 +260,56 @@ static int add_tunnel(struct reader *x, const struct spec_tunnel *t, uint16_t id
 	return 0;
 }
 
+/* Takes its id, and what both kinds of lines have. */
+static int take_tunnel(struct reader *x, struct spec_tunnel *t)
+{
+	uint64_t id;
+	int ret;
+
+	if (!registry_file_read_number(x->words[1], SPEC_TUNNELS_MAX, &id) ||
+	    !registry_file_read_name(x->words[5], t->name) ||
+	    !ids_take_given(x->r->nexthops, (uint16_t)id))
+		return -EBADMSG;
+	ret = add_tunnel(x, t, (uint16_t)id);
+	if (ret < 0)
+		ids_give_back(x->r->nexthops, (uint16_t)id);
+	return ret;
+}
+
 static int read_tunnel(struct reader *x)
 {
-	struct spec_tunnel t = {0};
-	uint64_t id, key = 0;
-	int ret;
+	struct spec_tunnel t = {.type = TUNNEL_GRE};
+	uint64_t key = 0;
 
 	if (x->n_words != 6 || x->book.spec.n_sites == 0)
 		return -EBADMSG;
 	t.has_key = strcmp(x->words[4], "-") != 0;
-	if (!registry_file_read_number(x->words[1], SPEC_TUNNELS_MAX, &id) ||
-	    !read_ends(x->words[2], x->words[3], &t) ||
-	    (t.has_key && !registry_file_read_number(x->words[4], UINT32_MAX, &key)) ||
-	    !registry_file_read_name(x->words[5], t.name) ||
-	    !ids_take_given(x->r->nexthops, (uint16_t)id))
+	if (!read_ends(x->words[2], x->words[3], &t.local, &t.remote) ||
+	    (t.has_key && !registry_file_read_number(x->words[4], UINT32_MAX, &key)))
 		return -EBADMSG;
 	t.key = (uint32_t)key;
-	ret = add_tunnel(x, &t, (uint16_t)id);
-	if (ret < 0)
-		ids_give_back(x->r->nexthops, (uint16_t)id);
-	return ret;
+	return take_tunnel(x, &t);
+}
+
+static int read_interconnect(struct reader *x)
+{
+	struct spec_tunnel t = {.type = TUNNEL_INTERCONNECT};
+	struct addr6 address, peer;
+	uint64_t vlan = 0;
+
+	if (x->n_words != 6 || x->book.spec.n_sites == 0 ||
+	    !read_ends(x->words[2], x->words[3], &address, &peer) ||
+	    !registry_file_read_number(x->words[4], SPEC_VLAN_MAX, &vlan))
+		return -EBADMSG;
+	if (addr6_is_mapped(&address)) {
+		t.address = address;
+		t.peer = peer;
+	} else {
+		t.address6 = address;
+		t.peer6 = peer;
+	}
+	t.vlan = (uint16_t)vlan;
+	return take_tunnel(x, &t);
 }
 
 static int read_last(struct reader *x)
@@ -303,6 +347,8 @@ static int read_line(struct reader *x, char *line, size_t len)
 		return read_site(x);
 	if (strcmp(x->words[0], "tunnel") == 0)
 		return read_tunnel(x);
+	if (strcmp(x->words[0], "interconnect") == 0)
+		return read_interconnect(x);
 	return strcmp(x->words[0], "end") == 0 ? read_last(x) : -EBADMSG;
 }
 

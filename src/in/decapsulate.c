@@ -9,6 +9,7 @@
  *   ARP request or IPv6 neighbour      answered in place, if it asks for an address of ours
  *   solicitation
  *   any of these with a priority tag   the same without it
+ *   any frame of an interconnect       in/interconnect.c takes it before
  *
  * All other packets are dropped as not ours. On AF_XDP ports the steer program leaves them to the
  * kernel, so they never arrive here.
@@ -21,6 +22,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "in/decapsulate.h"
+#include "in/interconnect.h"
 #include "in/tag.h"
 #include "in/unknown.h"
 #include "path/prefetch.h"
@@ -294,7 +296,7 @@ static __attribute__((noinline, cold)) bool sort_rare(struct context *ctx, struc
 		ctx->counters.answers[ANSWER_ARP]++;
 		burst_transmit(b, p, p->in_port);
 	} else {
-		decapsulate_leave(ctx, b, p, DROP_NOT_IP);
+		decapsulate_leave(ctx, b, p, type == 0 ? DROP_NOT_IP : tag_refuse(p));
 	}
 	return true;
 }
@@ -322,6 +324,8 @@ static ALWAYS_INLINE void decapsulate_sort(struct context *ctx, struct burst *b,
 
 void stage_decapsulate(struct context *ctx, struct burst *b)
 {
+	if (__builtin_expect(ctx->net->n_interconnects > 0, 0))
+		interconnects_take(ctx, b);
 	if (__builtin_expect(ctx->net->is_large, 0))
 		prefetch_onramps(ctx, b);
 	for (unsigned i = 0; i < b->n[STAGE_DECAPSULATE]; i++)

@@ -11,25 +11,26 @@
 #include <linux/pkt_cls.h>
 
 enum {
-	HEADERS = sizeof(struct ethhdr) + ETHER_TAGS_MAX * sizeof(struct tag) +
+	HEADERS = sizeof(struct ethhdr) + (ETHER_TAGS_MAX + 1) * sizeof(struct tag) +
 		  sizeof(struct ipv6_header) + sizeof(struct solicitation),
 };
 
-/* The kernel has taken the first tag off. */
-static __always_inline int is_in_vlan(const struct __sk_buff *skb)
+/* The kernel has taken the first tag off. 0: there was none, or a priority tag. */
+static __always_inline __u32 stripped_vlan(const struct __sk_buff *skb)
 {
-	return skb->vlan_present && skb->vlan_tci & ETHER_TAG_VLAN;
+	__u32 vlan = skb->vlan_present ? skb->vlan_tci & ETHER_TAG_VLAN : 0;
+
+	return vlan == 0 || skb->vlan_proto == bpf_htons(ETHER_TAG) ? vlan : STEER_NO_VLAN;
 }
 
 SEC("tc")
 int homeward_guard(struct __sk_buff *skb)
 {
-	__u32 what = STEER_PASSED;
+	__u32 what;
 
-	if (!is_in_vlan(skb)) {
-		bpf_skb_pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS);
-		what = steer_match(skb, (void *)(long)skb->data, (void *)(long)skb->data_end);
-	}
+	bpf_skb_pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS);
+	what = steer_match(skb, (void *)(long)skb->data, (void *)(long)skb->data_end,
+			   stripped_vlan(skb));
 	steer_count(what);
 	return what == STEER_PASSED ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }

@@ -50,14 +50,16 @@ static void receive_open(struct context *ctx, struct burst *b, struct packet *p,
 static bool is_for_us(const struct context *ctx, const struct packet *p)
 {
 	const uint8_t *d = p->data;
+	size_t tag = p->len >= ETHER_LEN && tag_is(p) ? ETHER_TAG_LEN : 0;
+	uint16_t type;
 
 	if (p->len < ETHER_LEN ||
 	    memcmp(d + ETHER_DST, ctx->nexthops->macs[p->in_port], ETHER_ADDR_LEN) == 0)
 		return true; /* or too short: a later stage drops it */
+	type = wire_16(d + tag + ETHER_TYPE);
 	return d[ETHER_DST] & ETHER_GROUP &&
-	       (wire_16(d + ETHER_TYPE) == ETHER_ARP ||
-		(wire_16(d + ETHER_TYPE) == ETHER_IPV6 && p->len >= ETHER_LEN + IPV6_LEN &&
-		 d[ETHER_LEN + IPV6_DST] == IPV6_MULTICAST));
+	       (type == ETHER_ARP || (type == ETHER_IPV6 && p->len >= tag + ETHER_LEN + IPV6_LEN &&
+				      d[tag + ETHER_LEN + IPV6_DST] == IPV6_MULTICAST));
 }
 
 /* Drops the packets from number @first on that are for other stations. */

@@ -42,7 +42,7 @@ static __always_inline __u32 give(struct xdp_md *ctx, __u32 what)
 SEC("xdp")
 int homeward_steer(struct xdp_md *ctx)
 {
-	__u32 what = steer_match(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end), as;
+	__u32 what = steer_match(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0), as;
 
 	if (what == STEER_PASSED) {
 		steer_count(what);

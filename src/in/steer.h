@@ -4,6 +4,7 @@
  *   steer_addrs      IPv4 address -> enum steer_flags: which packets are ours
  *   steer_addrs6     the same for IPv6
  *   steer_prefixes6  IPv6 prefix -> the same for every address in it
+ *   steer_vlans      VLAN -> 1: an interconnect has it; 0 for untagged frames
  *   steer_mac        0 -> the interface's Ethernet address; zero: unknown, all frames match
  *   steer_counts     enum steer_count -> packets, per CPU
  *   steer_queues     receive queue -> struct steer_queue, memory shared with the worker
@@ -16,6 +17,7 @@ enum steer_flags {
 	STEER_TUNNEL_END = 1, /* tunnel packets to this address are ours, others are the kernel's */
 	STEER_EGRESS = 2, /* every IP packet to this address or prefix is ours */
 	STEER_ARP = 4, /* we answer ARP, or neighbour solicitations, for it */
+	STEER_INTERCONNECT = 8, /* the same on an interconnect: only the daemon reads this flag */
 };
 
 enum steer_count {

@@ -1,8 +1,9 @@
 /*
  * Is this frame ours? Shared by the XDP steer program and the tc guard program.
  *
- * Only IP and ARP in untagged Ethernet frames can be ours: frames in a VLAN, truncated frames and
- * other protocols belong to the kernel. A tag of VLAN 0 does not count (in/tag.h). Every fragment
+ * Only IP and ARP in untagged Ethernet frames can be ours, and in the VLANs of interconnects: other
+ * VLANs, truncated frames and other protocols belong to the kernel. A tag of VLAN 0 does not count
+ * (in/tag.h). Of an interconnect all IP and ARP is ours, whatever its addresses. Every fragment
  * of an IPv4 packet carries its protocol and addresses, so fragments need no special case. In IPv6,
  * extension headers may precede the tunnel's header. Every IPv6 fragment names the first header of
  * the fragmented part, so a walk that treats the fragment header as any other finds all fragments.
@@ -58,6 +59,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ETHER_VLANS);
+	__type(key, __u32);
+	__type(value, __u32);
+} steer_vlans SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64); /* as on the wire, then two zero bytes */
@@ -70,7 +78,7 @@ struct {
 	__type(value, __u64);
 } steer_counts SEC(".maps");
 
-enum { ARP_REQUEST = 1 };
+enum { ARP_REQUEST = 1, STEER_NO_VLAN = ETHER_VLANS };
 
 /*
  * The ARP packet of Ethernet and IPv4, RFC 826. Not from <linux/if_arp.h>, which needs C library
@@ -158,7 +166,7 @@ static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
 	return flags ? *flags : 0;
 }
 
-static __always_inline int is_tunnel(__u8 protocol)
+static __always_inline int is_tunnel(__u32 protocol) /* PROTO_NONE is no byte */
 {
 #define X(id, name, number) protocol == (number) ||
 	return TUNNEL_KIND_LIST(X) 0;
@@ -281,10 +289,63 @@ static __always_inline struct steer_frame steer_untag(struct ethhdr *eth, void *
 	return f;
 }
 
-static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *end)
+/*
+ * Goes into the VLAN of a frame without priority tags. Returns the VLAN; 0: the frame is untagged;
+ * STEER_NO_VLAN: it is in no VLAN of IEEE 802.1Q.
+ */
+static __always_inline __u32 steer_enter_vlan(struct steer_frame *f, void *end)
+{
+	struct tag *tag = f->l3;
+	__u32 vlan;
+
+	if (f->type != bpf_htons(ETHER_TAG))
+		return f->type == bpf_htons(ETHER_TAG_SERVICE) ? STEER_NO_VLAN : 0;
+	if ((void *)(tag + 1) > end)
+		return STEER_NO_VLAN;
+	vlan = bpf_ntohs(tag->vlan) & ETHER_TAG_VLAN;
+	f->type = tag->type;
+	f->l3 = tag + 1;
+	f->at += sizeof(*tag);
+	return vlan != 0 ? vlan : STEER_NO_VLAN;
+}
+
+static __always_inline int is_interconnect(__u32 vlan)
+{
+	__u32 *is = bpf_map_lookup_elem(&steer_vlans, &vlan);
+
+	return is && *is;
+}
+
+/* Frames with a second tag are taken so that they are counted where they are dropped. */
+static __always_inline __u32 match_interconnect(const struct steer_frame *f, void *end)
+{
+	struct ipv6_header *ip = f->l3;
+	struct solicitation *ask = (void *)(ip + 1);
+
+	if (f->type == bpf_htons(ETH_P_ARP))
+		return STEER_TOOK_ARP;
+	if (f->type == bpf_htons(ETH_P_IPV6) && (void *)(ask + 1) <= end &&
+	    ip->next == PROTO_ICMPV6 &&
+	    (ask->type == ICMPV6_NEIGHBOUR_SOLICITATION ||
+	     ask->type == ICMPV6_NEIGHBOUR_ADVERTISEMENT))
+		return STEER_TOOK_ARP;
+	return f->type == bpf_htons(ETH_P_IP) || f->type == bpf_htons(ETH_P_IPV6) ||
+			       f->type == bpf_htons(ETHER_TAG) ||
+			       f->type == bpf_htons(ETHER_TAG_SERVICE)
+		       ? STEER_TOOK_TUNNEL
+		       : STEER_PASSED;
+}
+
+/* @stripped: the VLAN of a tag that the kernel has taken off; 0: none. */
+static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *end, __u32 stripped)
 {
 	struct steer_frame f = steer_untag(eth, end);
+	__u32 vlan = stripped != 0 ? stripped : steer_enter_vlan(&f, end);
 
+	if (is_interconnect(vlan))
+		return match_interconnect(&f, end);
+	if (vlan != 0)
+		return STEER_PASSED;
 	if (f.type == bpf_htons(ETH_P_IP))
 		return match_ipv4(f.l3, end);
 	if (f.type == bpf_htons(ETH_P_IPV6))
@@ -296,15 +357,15 @@ static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *e
 
 /*
  * Returns STEER_PASSED, or which kind of our packets it is. @data to @end: first bytes of the frame
- * in @ctx.
+ * in @ctx. @stripped: see match_packet().
  */
-static __always_inline __u32 steer_match(void *ctx, void *data, void *end)
+static __always_inline __u32 steer_match(void *ctx, void *data, void *end, __u32 stripped)
 {
 	struct ethhdr *eth = data;
 	__u32 what;
 
 	if ((void *)(eth + 1) > end)
 		return STEER_PASSED;
-	what = match_packet(ctx, eth, end);
+	what = match_packet(ctx, eth, end, stripped);
 	return what == STEER_PASSED || is_for_us(eth, what) ? what : STEER_PASSED;
 }

@@ -13,8 +13,8 @@
  * worker finds the ring empty.
  *
  * A sender is an outer source address and a GRE key, since sites may share an address; outside of
- * tunnels it is a pair of addresses. Senders are hashed: two of them may fall into one share. Each
- * ring has shares of its own.
+ * tunnels it is a pair of addresses, with the VLAN of an interconnect. Senders are hashed: two of
+ * them may fall into one share. Each ring has shares of its own.
  */
 #pragma once
 
@@ -75,19 +75,21 @@ static __always_inline __u32 sender_of_ipv6(void *l3, void *end)
 	return sum;
 }
 
-/* All other frames count as one sender. */
+/* All other frames of a VLAN count as one sender. */
 static __always_inline __u32 sender_of(struct ethhdr *eth, void *end)
 {
 	struct steer_frame f;
+	__u32 vlan;
 
 	if ((void *)(eth + 1) > end)
 		return 0;
 	f = steer_untag(eth, end);
+	vlan = steer_enter_vlan(&f, end);
 	if (f.type == bpf_htons(ETH_P_IP))
-		return sender_of_ipv4(f.l3, end);
+		return vlan ^ sender_of_ipv4(f.l3, end);
 	if (f.type == bpf_htons(ETH_P_IPV6))
-		return sender_of_ipv6(f.l3, end);
-	return 0;
+		return vlan ^ sender_of_ipv6(f.l3, end);
+	return vlan;
 }
 
 /* Has the sender of this frame used up its share of queue @q? */

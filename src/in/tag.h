@@ -16,6 +16,23 @@ static inline bool tag_is(const struct packet *p)
 }
 
 /*
+ * Why a frame is refused that has an Ethernet header, is no IP and no ARP, and belongs to no
+ * interconnect.
+ */
+static inline enum drop tag_refuse(const struct packet *p)
+{
+	uint16_t behind;
+
+	if (!tag_is(p))
+		return DROP_NOT_IP;
+	behind = wire_16(p->data + ETHER_LEN + ETHER_TAG_LEN - 2);
+	if (wire_16(p->data + ETHER_TYPE) == ETHER_TAG_SERVICE || behind == ETHER_TAG ||
+	    behind == ETHER_TAG_SERVICE)
+		return DROP_DOUBLE_TAG;
+	return DROP_VLAN_UNKNOWN;
+}
+
+/*
  * Removes the priority tags of the frame at @p->data, which has an Ethernet header. True: the frame
  * is now untagged. A tag of another VLAN stays; a tag of VLAN 0 in front of it may be gone.
  */

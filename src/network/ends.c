@@ -1,6 +1,7 @@
 /*
- * The pairs of outer addresses of all tunnels, without keys. A later fragment of a tunnel packet
- * has no GRE header; it can belong to a tunnel only if some tunnel has its pair of addresses.
+ * The pairs of outer addresses of all tunnels that have any, without keys. A later fragment of a
+ * tunnel packet has no GRE header; it can belong to a tunnel only if some tunnel has its pair of
+ * addresses.
  *
  * Sorted once, found by binary search: fragments are rare.
  */
@@ -24,10 +25,13 @@ bool network_make_ends(struct network *net)
 	x->ends = calloc(net->n_tunnels + 1, sizeof(x->ends[0]));
 	if (x->ends == NULL)
 		return false;
-	x->n_ends = net->n_tunnels;
-	for (uint32_t i = 0; i < net->n_tunnels; i++)
-		x->ends[i] = (struct tunnel_ends){network_tunnel_local(net, net->tunnel_ids[i]),
-						  network_tunnel_remote(net, net->tunnel_ids[i])};
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
+
+		if (!network_is_interconnect(net, id))
+			x->ends[x->n_ends++] = (struct tunnel_ends){network_tunnel_local(net, id),
+								    network_tunnel_remote(net, id)};
+	}
 	qsort(x->ends, x->n_ends, sizeof(x->ends[0]), ends_compare);
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "base/addr6.h"
 #include "base/types.h"
+#include "base/wire_numbers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,8 @@ struct name_index {
 struct network_index {
 	struct tunnel_slot *tunnels; /* over IPv4 */
 	struct tunnel6_slot *tunnels6; /* over IPv6 */
+	uint8_t interconnect_rows[UINT8_MAX + 1]; /* by port; 0: a row without any */
+	uint16_t (*interconnects)[ETHER_VLANS]; /* by row and VLAN */
 	struct tunnel_ends *ends; /* [n_ends], of all tunnels, sorted by remote end */
 	uint32_t n_ends;
 	struct address_slot *addresses; /* egress addresses and local ends */
@@ -101,6 +104,8 @@ void index_addresses(struct network *net);
 void index_addresses6(struct network *net);
 void index_tunnels(struct network *net);
 void index_tunnels6(struct network *net);
+/* interconnect.c: also makes the table, and counts them. False: memory ran out. */
+bool index_interconnects(struct network *net);
 void index_slices(struct network *net); /* after the addresses */
 
 /* names.c: after the sites and tunnels are compiled. False: memory ran out. */

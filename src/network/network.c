@@ -2,9 +2,9 @@
  * Compiles the network from the operator's specification: ids, memory, and the order of the other
  * steps.
  *
- * Everything that a packet needs is computed once: site.c, tunnel.c, tunnel6.c, pool.c, address.c,
- * address6.c, global.c, ends.c, names.c. Ids come from outside and index arrays, so each is checked
- * here before its first use.
+ * Everything that a packet needs is computed once: site.c, tunnel.c, tunnel6.c, interconnect.c,
+ * pool.c, address.c, address6.c, global.c, ends.c, names.c. Ids come from outside and index arrays,
+ * so each is checked here before its first use.
  */
 #include "network/network.h"
 
@@ -220,6 +220,8 @@ static int compile(struct network *net, const struct network_ids *ids)
 		place_ports(net, ids->ports);
 	index_tunnels(net);
 	index_tunnels6(net);
+	if (!index_interconnects(net))
+		return -ENOMEM;
 	index_addresses(net);
 	index_addresses6(net);
 	index_slices(net);
@@ -248,6 +250,7 @@ static void destroy_index(struct network_index *x)
 		return;
 	memory_rows_free(x->tunnels, (x->tunnel_mask + (size_t)1) * sizeof(struct tunnel_slot));
 	free(x->tunnels6);
+	free(x->interconnects);
 	free(x->ends);
 	free(x->addresses);
 	free(x->addresses6);

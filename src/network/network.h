@@ -36,6 +36,7 @@ enum tunnel_outer {
 	OUTER_IPV4,
 	OUTER_IPV4_FRAGMENTABLE, /* DF is clear: each packet needs an identification */
 	OUTER_IPV6, /* the header is in network.headers6 */
+	OUTER_NONE, /* an interconnect: only a VLAN tag, or nothing */
 };
 
 /* What encapsulation needs of a tunnel: one cache line. */
@@ -46,7 +47,7 @@ struct tunnel {
 	uint16_t mtu; /* largest inner packet */
 	uint16_t site;
 	be32_t address; /* source of ICMP errors towards this site */
-	be32_t local, remote; /* 0: over IPv6 */
+	be32_t local, remote; /* 0: not over IPv4 */
 	uint32_t key;
 	bool has_key;
 	uint8_t type; /* enum tunnel_type */
@@ -191,6 +192,7 @@ struct network {
 	const struct spec_tunnel **tunnel_specs; /* [max_tunnel + 1]; NULL: no tunnel */
 	uint16_t *tunnel_ids; /* [n_tunnels]: all of them, in the order of the spec, site by site */
 	uint32_t n_tunnels, max_tunnel;
+	uint32_t n_interconnects; /* of the tunnels */
 	struct site *sites; /* [max_site + 1], by id */
 	struct prefix4 *prefixes; /* of all sites */
 	struct prefix6 *prefixes6;
@@ -276,7 +278,18 @@ uint16_t network_tunnel_guess(const struct tunnel_slot *place);
 uint16_t network_find_tunnel6(const struct network *net, const struct addr6 *local,
 			      const struct addr6 *remote, bool has_key, uint32_t key);
 
-/* The outer addresses of a tunnel; IPv4: mapped. */
+/*
+ * The interconnect of the VLAN @vlan, of which only 12 bits count, at @port; TUNNEL_NONE: none.
+ * VLAN 0: untagged frames. Any port.
+ */
+uint16_t network_find_interconnect(const struct network *net, uint8_t port, uint16_t vlan);
+
+static inline bool network_is_interconnect(const struct network *net, uint16_t tunnel)
+{
+	return net->tunnels[tunnel].outer == OUTER_NONE;
+}
+
+/* The outer addresses of a tunnel; IPv4: mapped; of an interconnect 0.0.0.0. */
 struct addr6 network_tunnel_local(const struct network *net, uint16_t tunnel);
 struct addr6 network_tunnel_remote(const struct network *net, uint16_t tunnel);
 

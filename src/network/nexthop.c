@@ -67,6 +67,9 @@ struct nexthop nexthop_to_tunnel(const struct network *net, uint16_t id, uint16_
 	n.mtu = mtu;
 	if (t->outer == OUTER_IPV6)
 		wire_put_be16(n.ethernet + ETHER_TYPE, htons(ETHER_IPV6));
+	if (t->outer == OUTER_NONE && t->header_len > 0)
+		wire_put_be16(n.ethernet + ETHER_TYPE, htons(ETHER_TAG));
+	n.bare = t->outer == OUTER_NONE && t->header_len == 0;
 	return n;
 }
 

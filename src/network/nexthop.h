@@ -57,13 +57,20 @@ enum nexthop_kind {
  * `substitute`. So a failover costs packets nothing, and counters count the tunnel that is used.
  */
 struct nexthop {
-	uint8_t ethernet[14]; /* ready-made header; its type is that of the outer header, or IPv4 */
+	/* ready-made header; its type is that of the outer header or the VLAN tag, or IPv4 */
+	uint8_t ethernet[14];
 	uint16_t mtu; /* bytes of IP packet, for a tunnel of the inner one; 0: moved */
 	uint16_t tunnel; /* its headers are put in front; TUNNEL_NONE: none */
-	uint16_t via; /* a tunnel's own neighbour, also with a substitute; NEXTHOP_NONE: no route */
+	/*
+	 * A tunnel's own neighbour, also with a substitute; NEXTHOP_NONE: no route, or an
+	 * interconnect, whose peer has no id.
+	 */
+	uint16_t via;
 	uint16_t substitute; /* used while this one is down or removed; NEXTHOP_NONE: none */
 	uint8_t port; /* index of the port */
 	uint8_t kind; /* enum nexthop_kind */
+	/* no header stands between Ethernet's and the tunnel's packet: an untagged interconnect */
+	bool bare : 1;
 	bool resolved : 1; /* packets can be sent */
 	bool moved : 1; /* routes to it have changed: look up again */
 	bool down : 1; /* known not to work: the substitute is used */

@@ -26,6 +26,7 @@ enum {
 	SPEC_LINKS_MAX = 4, /* private links that a packet may follow */
 	SPEC_WEIGHT_MAX = 256,
 	SPEC_PRIORITY_DEFAULT = 100,
+	SPEC_VLAN_MAX = 4094, /* IEEE 802.1Q: 4095 is reserved */
 };
 
 /* DF of the outer header, as in the configuration: may routers fragment the tunnel's packets? */
@@ -61,8 +62,9 @@ struct spec_health_defaults {
 struct spec_tunnel {
 	char name[SPEC_NAME_SIZE];
 	enum tunnel_type type;
-	struct addr6 local; /* our outer address; IPv4: mapped */
+	struct addr6 local; /* our outer address; IPv4: mapped; zero: no outer IP header */
 	struct addr6 remote; /* the site's outer address, of the same family */
+	uint16_t vlan; /* of an interconnect: 1 to 4094; 0: untagged */
 	bool has_key; /* RFC 2890 */
 	uint32_t key;
 	struct addr6 address; /* ours inside: source of ICMP errors; zero: local, or 192.0.0.8 */
@@ -211,13 +213,19 @@ void network_spec_fini(struct network_spec *spec);
 /* The name of the site, tunnel, pool or virtual network; "" for TARGET_DROP. */
 const char *spec_target_name(const struct network_spec *spec, const struct spec_target *target);
 
+/* An interconnect: is there no outer IP header? */
+static inline bool spec_is_interconnect(const struct spec_tunnel *t)
+{
+	return t->type == TUNNEL_INTERCONNECT;
+}
+
 /* Are the tunnel's outer addresses IPv6 ones? */
 static inline bool spec_is_over_ipv6(const struct spec_tunnel *t)
 {
 	return addr6_is_ipv6(&t->local);
 }
 
-/* Bytes that the tunnel puts in front of a packet, without Ethernet. */
+/* Bytes that the tunnel puts in front of a packet, without Ethernet and its tag. */
 uint16_t spec_overhead(const struct spec_tunnel *t);
 
 /* The largest inner packet if outer packets may have @outer bytes; 0: none fits. */

@@ -1,6 +1,6 @@
 /*
  * Tunnels: makes their outer headers once, with checksums, and finds a tunnel by outer IPv4.
- * (tunnel6.c: by outer IPv6.)
+ * (tunnel6.c: by outer IPv6; interconnect.c: by port and VLAN.)
  */
 #include "base/wire.h"
 #include "network/index.h"
@@ -53,13 +53,16 @@ uint16_t network_tunnel_guess(const struct tunnel_slot *place)
 
 uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer)
 {
-	uint16_t overhead = net->tunnels[tunnel].header_len;
+	const struct tunnel *t = &net->tunnels[tunnel];
+	uint16_t overhead = t->outer == OUTER_NONE ? 0 : t->header_len; /* an MTU is without tags */
 
 	return outer > overhead ? (uint16_t)(outer - overhead) : 0;
 }
 
 static uint8_t outer_of(const struct spec_tunnel *spec)
 {
+	if (spec_is_interconnect(spec))
+		return OUTER_NONE;
 	if (spec_is_over_ipv6(spec))
 		return OUTER_IPV6;
 	return spec->outer_df == OUTER_DF_SET ? OUTER_IPV4 : OUTER_IPV4_FRAGMENTABLE;
@@ -68,7 +71,7 @@ static uint8_t outer_of(const struct spec_tunnel *spec)
 /* The default source of ICMP errors. */
 static be32_t default_address(const struct spec_tunnel *spec)
 {
-	return spec_is_over_ipv6(spec) ? htonl(DUMMY_ADDRESS) : addr6_to_ipv4(&spec->local);
+	return addr6_is_mapped(&spec->local) ? addr6_to_ipv4(&spec->local) : htonl(DUMMY_ADDRESS);
 }
 
 static struct addr6 address6_of(const struct spec_tunnel *spec)
@@ -100,6 +103,7 @@ static void compile_tunnel(struct tunnel *t, struct tunnel_header6 *header6,
 		.local = spec->local,
 		.remote = spec->remote,
 		.key = spec->key,
+		.vlan = spec->vlan,
 		.has_key = spec->has_key,
 		.df = spec->outer_df == OUTER_DF_SET,
 		.ttl = spec->outer_ttl != 0 ? (uint8_t)spec->outer_ttl : OUTER_TTL,
@@ -126,7 +130,7 @@ void index_tunnels(struct network *net)
 		const struct tunnel *t = &net->tunnels[id];
 		uint32_t i = hash_tunnel(x, t->local, t->remote, t->has_key, t->key);
 
-		if (t->outer == OUTER_IPV6)
+		if (t->outer == OUTER_IPV6 || t->outer == OUTER_NONE)
 			continue;
 		while (x->tunnels[i & x->tunnel_mask].tunnel != TUNNEL_NONE)
 			i++;

@@ -5,6 +5,9 @@
  * the length, the TOS byte (DSCP and ECN), an identification where routers may fragment the packet
  * (RFC 6864), and updates the checksum. Over IPv6 it adds a flow label, by which routers spread
  * flows over several paths and keep the packets of one flow on one path (RFC 6438).
+ *
+ * An interconnect has no outer IP header. In a VLAN its header is the tag (IEEE 802.1Q section
+ * 9.6), whose priority is 0; untagged it has none.
  */
 #include "out/stages.h"
 
@@ -93,13 +96,28 @@ static void add_identification(struct context *ctx, uint8_t *outer)
 	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM), id));
 }
 
-/* Off the fast path: over IPv6, or over IPv4 that may be fragmented. */
+static void push_tag(const struct tunnel *t, struct packet *p, const struct family *y)
+{
+	uint8_t *tag = p->data - t->header_len;
+
+	memcpy(tag, t->header, t->header_len);
+	if (t->header_len > 0)
+		put_type(t, tag, y);
+	p->data = tag;
+	p->len = (uint16_t)(p->len + t->header_len);
+}
+
+/* Off the fast path: over IPv6, over IPv4 that may be fragmented, or an interconnect. */
 static __attribute__((noinline)) void push_unusual(struct context *ctx, const struct tunnel *t,
 						   uint16_t tunnel, struct packet *p,
 						   const struct family *y)
 {
 	if (t->outer == OUTER_IPV6) {
 		push_ipv6(t, &ctx->net->headers6[tunnel], p, y);
+		return;
+	}
+	if (t->outer == OUTER_NONE) {
+		push_tag(t, p, y);
 		return;
 	}
 	push_ipv4(t, p, y);
@@ -120,7 +138,7 @@ static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p, uin
 		push_ipv4(t, p, y);
 }
 
-/* The Ethernet type of a ready-made header is IPv4, except for tunnels over IPv6. */
+/* The Ethernet type of a ready-made header: see nexthop.h. */
 static ALWAYS_INLINE void encapsulate_push(struct context *ctx, struct packet *p,
 					   const struct nexthop *n, const struct family *y)
 {
@@ -129,7 +147,7 @@ static ALWAYS_INLINE void encapsulate_push(struct context *ctx, struct packet *p
 	p->data -= ETHER_LEN;
 	p->len += ETHER_LEN;
 	memcpy(p->data, n->ethernet, ETHER_LEN);
-	if (y->six && n->tunnel == TUNNEL_NONE)
+	if (y->six && (n->tunnel == TUNNEL_NONE || n->bare))
 		wire_put_be16(p->data + ETHER_TYPE, htons(y->type));
 	p->out_port = n->port;
 }

@@ -15,11 +15,13 @@
 
 enum {
 	CONTEXT_WANTED_MAX = 64,
+	CONTEXT_HEARD_MAX = 64,
 	CONTEXT_IDENTIFICATION_BITS = 10,
 	CONTEXT_TX_NOBODY = UINT16_MAX, /* as tx_worker: nobody, the port is closed */
 };
 
-static_assert(ETHER_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN, "a tunnel's headers need more room");
+static_assert(IPV6_LEN + ICMP_LEN + TUNNEL_HEADER_MAX <= HEADROOM_MIN,
+	      "an error in a tunnel needs more room");
 
 struct egress_state; /* setup/egress.h */
 struct sources; /* sources.h */
@@ -71,6 +73,12 @@ struct site_answers {
 struct site_rows {
 	struct site_use use[SPEC_SITES_MAX + 1];
 	struct site_answers answers[SPEC_SITES_MAX + 1];
+};
+
+/* The peer of an interconnect tells its Ethernet address. */
+struct peer_heard {
+	uint16_t tunnel;
+	uint8_t mac[6];
 };
 
 /* The work that a burst may still do to make room for its first packets (setup/room.c). */
@@ -133,6 +141,10 @@ struct context {
 	struct neighbour_wanted wanted[CONTEXT_WANTED_MAX];
 	uint16_t n_wanted;
 	uint32_t wanted_turn; /* wanted.c */
+
+	/* decapsulate writes, the worker passes them to control: heard.c */
+	struct peer_heard heard[CONTEXT_HEARD_MAX];
+	uint16_t n_heard;
 
 	/* identifications of fragments (out/identification.c) */
 	uint16_t identification_part; /* this worker's share of the 65,536 of IPv4 */

@@ -19,7 +19,11 @@
 enum {
 	BURST_MAX = 64, /* packets */
 	PORT_BACK_IN = 0xff, /* in_port of a hairpinned packet: out/hairpin.c */
-	HEADROOM_MIN = 64, /* bytes in front of a frame, for Ethernet and outer headers */
+	/*
+	 * Bytes in front of a frame: for the headers of an ICMP error that goes into any tunnel. A
+	 * frame of an interconnect has only its Ethernet header in front of the inner packet.
+	 */
+	HEADROOM_MIN = 96,
 };
 
 /* In the order of processing; worker/pipeline.c has a row for each. */

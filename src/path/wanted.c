@@ -34,3 +34,24 @@ void wanted_add(struct context *ctx, uint16_t site, uint8_t port, const struct a
 	else
 		displace(ctx, &entry);
 }
+
+void wanted_hand_over(struct wanted_box *box, struct context *ctx)
+{
+	if (__atomic_load_n(&box->n, __ATOMIC_ACQUIRE) != 0)
+		return;
+	memcpy(box->wanted, ctx->wanted, ctx->n_wanted * sizeof(box->wanted[0]));
+	__atomic_store_n(&box->n, ctx->n_wanted, __ATOMIC_RELEASE);
+	ctx->n_wanted = 0;
+}
+
+size_t wanted_take(struct wanted_box *box, struct neighbour_wanted *out, size_t n)
+{
+	uint32_t have = __atomic_load_n(&box->n, __ATOMIC_ACQUIRE);
+
+	if (have > n)
+		have = (uint32_t)n; /* later packets ask again for the rest */
+	memcpy(out, box->wanted, have * sizeof(*out));
+	if (have > 0)
+		__atomic_store_n(&box->n, 0, __ATOMIC_RELEASE);
+	return have;
+}

@@ -3,7 +3,8 @@
  * tunnel is here. A kind has functions on bytes, and does not know the network.
  *
  * A tunnel packet has an outer IP header, whose protocol names the kind, then the kind's own
- * header, then the inner packet.
+ * header, then the inner packet. A kind without an outer IP header (protocol PROTO_NONE) has its
+ * own header, which may be empty, behind that of Ethernet.
  */
 #pragma once
 
@@ -35,6 +36,7 @@ enum {
 struct tunnel_outside {
 	struct addr6 local, remote; /* IPv4: mapped; both of one family */
 	uint32_t key; /* host order */
+	uint16_t vlan; /* without an outer IP header; 0: untagged */
 	bool has_key;
 	bool df; /* IPv4 only */
 	uint8_t ttl; /* or hop limit */
@@ -49,17 +51,17 @@ struct tunnel_opened {
 };
 
 struct tunnel_kind {
-	uint8_t protocol; /* number in the outer IP header */
+	uint16_t protocol; /* number in the outer IP header; PROTO_NONE: it has none */
 	uint8_t type_at; /* offset in its own header of the payload's Ethernet type */
 	bool has_keepalives; /* answer/keepalive.h */
 	uint8_t unknown; /* enum drop: no tunnel has these ends and this key */
 	uint8_t no_ip; /* enum drop: the payload is neither IPv4 nor IPv6 */
 
-	/* Overhead in bytes: the outer IP header and the kind's own header. */
+	/* How many bytes of the port's MTU the outer IP header and the kind's own header take. */
 	uint8_t (*overhead)(bool over_ipv6, bool has_key);
 
 	/*
-	 * Writes overhead() bytes of outer headers and returns their number. The outer length is
+	 * Writes the outer headers and returns their number of bytes. The outer length is
 	 * zero, and an IPv4 checksum is that of a zero length. Encapsulation fills in both, the TOS
 	 * or traffic class, and the type of an inner packet that is not IPv4. With df no router may
 	 * fragment the outer packet.

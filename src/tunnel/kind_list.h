@@ -1,6 +1,6 @@
 /*
  * The kinds of tunnel by name: number, name in the configuration and the API, and the protocol that
- * their outer IP header names. Their functions are in tunnel/kinds.h.
+ * their outer IP header names; PROTO_NONE: they have none. Their functions are in tunnel/kinds.h.
  *
  * Included by BPF programs: a macro and numbers only.
  */
@@ -8,4 +8,6 @@
 
 #include "base/wire_numbers.h"
 
-#define TUNNEL_KIND_LIST(X) X(GRE, "gre", PROTO_GRE)
+#define TUNNEL_KIND_LIST(X)                                                                        \
+	X(GRE, "gre", PROTO_GRE)                                                                   \
+	X(INTERCONNECT, "interconnect", PROTO_NONE)

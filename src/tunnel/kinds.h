@@ -8,6 +8,7 @@
 #pragma once
 
 #include "tunnel/gre.h"
+#include "tunnel/interconnect.h"
 #include "tunnel/kind.h"
 
 static const struct tunnel_kind tunnel_kinds[TUNNEL_TYPES] = {
@@ -23,6 +24,18 @@ static const struct tunnel_kind tunnel_kinds[TUNNEL_TYPES] = {
 			.open = gre_open,
 			.match_embedded = gre_match_embedded,
 			.is_stranger = gre_is_stranger,
+		},
+	[TUNNEL_INTERCONNECT] =
+		{
+			.protocol = PROTO_NONE,
+			.type_at = INTERCONNECT_TYPE_AT,
+			.unknown = DROP_VLAN_UNKNOWN,
+			.no_ip = DROP_NOT_IP,
+			.overhead = interconnect_overhead,
+			.make_header = interconnect_make_header,
+			.open = interconnect_open,
+			.match_embedded = interconnect_match_embedded,
+			.is_stranger = interconnect_is_stranger,
 		},
 };
 

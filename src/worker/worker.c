@@ -28,8 +28,10 @@
 #include "out/identification.h"
 #include "path/context.h"
 #include "path/handover.h"
+#include "path/heard.h"
 #include "path/probes.h"
 #include "path/route_cache.h"
+#include "path/wanted.h"
 #include "setup/setup.h"
 #include "worker/census.h"
 #include "worker/change_sweep.h"
@@ -63,11 +65,6 @@ enum {
 	ANCHOR_TURNS = 4096, /* a power of two; 20 ms under load, half a second when idle */
 };
 
-struct wanted_box {
-	uint32_t n; /* 0: empty, the worker may fill it */
-	struct neighbour_wanted wanted[CONTEXT_WANTED_MAX];
-};
-
 struct worker {
 	struct context ctx;
 	struct burst burst;
@@ -95,6 +92,7 @@ struct worker {
 	_Alignas(CACHE_LINE) uint32_t sequence;
 	struct worker_counters published;
 	struct wanted_box wanted;
+	struct heard_box heard;
 	struct rte_rcu_qsbr *qsbr;
 };
 
@@ -191,27 +189,14 @@ size_t worker_read_unknown(const struct worker *w, struct unknown_tunnel *out)
 	return unknown_read(&w->ctx, out);
 }
 
-static void hand_over_wanted(struct worker *w)
-{
-	struct wanted_box *box = &w->wanted;
-
-	if (__atomic_load_n(&box->n, __ATOMIC_ACQUIRE) != 0)
-		return;
-	memcpy(box->wanted, w->ctx.wanted, w->ctx.n_wanted * sizeof(box->wanted[0]));
-	__atomic_store_n(&box->n, w->ctx.n_wanted, __ATOMIC_RELEASE);
-	w->ctx.n_wanted = 0;
-}
-
 size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n)
 {
-	uint32_t have = __atomic_load_n(&w->wanted.n, __ATOMIC_ACQUIRE);
+	return wanted_take(&w->wanted, out, n);
+}
 
-	if (have > n)
-		have = (uint32_t)n; /* the rest is discarded; later packets ask again */
-	memcpy(out, w->wanted.wanted, have * sizeof(*out));
-	if (have > 0)
-		__atomic_store_n(&w->wanted.n, 0, __ATOMIC_RELEASE);
-	return have;
+size_t worker_take_heard(struct worker *w, struct peer_heard *out, size_t n)
+{
+	return heard_take(&w->heard, out, n);
 }
 
 void worker_query_start(struct worker *w, struct flow_query *q)
@@ -331,7 +316,9 @@ unsigned worker_turn(struct worker *w)
 	if (w->ctx.counters.held > 0)
 		swept += pipeline_expire(&w->ctx, &w->burst);
 	if (w->ctx.n_wanted > 0)
-		hand_over_wanted(w);
+		wanted_hand_over(&w->wanted, &w->ctx);
+	if (w->ctx.n_heard > 0)
+		heard_hand_over(&w->heard, &w->ctx);
 	asked = answer_queries(w);
 	take_census(w);
 	changing = sweep_change(w);

@@ -38,6 +38,7 @@ struct worker_config {
 
 struct census;
 struct change_sweep;
+struct peer_heard;
 struct worker_next;
 struct worker;
 
@@ -141,3 +142,6 @@ bool worker_sweep_done(const struct change_sweep *s);
  * many. Control thread.
  */
 size_t worker_take_wanted(struct worker *w, struct neighbour_wanted *out, size_t n);
+
+/* The same for what peers of interconnects have told (path/heard.h). Control thread. */
+size_t worker_take_heard(struct worker *w, struct peer_heard *out, size_t n);

@@ -540,7 +540,7 @@ size_t bed_take(struct bed *bed, unsigned port, void *frame)
 {
 	struct bed_port *from = &bed->ports[port];
 	struct rte_mbuf *m = NULL;
-	size_t len;
+	size_t len, tag; /* a tag takes nothing of the MTU */
 
 	bed_port_follow(from);
 	for (unsigned q = 0; q < from->n_queues && m == NULL; q++) {
@@ -551,7 +551,8 @@ size_t bed_take(struct bed *bed, unsigned port, void *frame)
 		return 0;
 	len = m->data_len;
 	assert_true(len <= BED_FRAME_MAX && m->nb_segs == 1 && m->pkt_len == len);
-	if (len > (size_t)ETHERNET + mtu_of(bed, port))
+	tag = len > ETHERNET && rte_pktmbuf_mtod(m, uint8_t *)[12] == 0x81 ? 4 : 0;
+	if (len > ETHERNET + tag + mtu_of(bed, port))
 		fail_msg("a frame of %zu bytes leaves by port %u, whose MTU is %u", len, port,
 			 mtu_of(bed, port));
 	memcpy(frame, rte_pktmbuf_mtod(m, void *), len);

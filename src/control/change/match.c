@@ -19,12 +19,17 @@ struct key {
 	uint32_t index;
 };
 
-/* What identifies a tunnel besides its name. */
+/*
+ * What identifies a tunnel besides its name. An interconnect has no outer addresses: its own
+ * address and the peer's are its ends, and its VLAN is its key.
+ */
 struct ends {
 	struct addr6 local, remote; /* IPv4: mapped */
 	uint32_t key, has_key;
 	uint32_t site, pad; /* index in the old configuration; 0 when sites are compared */
 };
+
+enum { INTERCONNECT = 2 }; /* in has_key */
 
 /* Memory for the join of one side: keys, and the bytes to which they point. */
 struct work {
@@ -98,13 +103,23 @@ static void add_key(struct work *w, const void *bytes, size_t len, uint32_t inde
 
 static struct ends match_ends_of(const struct spec_tunnel *t, uint32_t site)
 {
-	return (struct ends){
+	struct ends ends = {
 		.local = t->local,
 		.remote = t->remote,
 		.key = t->key,
 		.has_key = t->has_key,
 		.site = site,
 	};
+
+	if (spec_is_interconnect(t)) {
+		bool four = !addr6_is_zero(&t->address);
+
+		ends.local = four ? t->address : t->address6;
+		ends.remote = four ? t->peer : t->peer6;
+		ends.key = t->vlan;
+		ends.has_key = INTERCONNECT;
+	}
+	return ends;
 }
 
 static int compare_ends(const void *a, const void *b)

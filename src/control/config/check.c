@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "control/config/config.h"
 #include "control/config/report.h"
+#include "control/config/schema.h"
 #include "control/config/tree.h"
 
 #include <stdio.h>
@@ -31,6 +32,45 @@ void check_name(struct checker *checker, struct seen *names, const char *what, c
 	if (before != NULL)
 		report_at(checker->report, here, "another %s is called \"%s\" already, on line %u",
 			  what, name, before->line);
+}
+
+static bool variant_is_known(const struct setting *variant, const struct tree_node *item)
+{
+	const struct tree_node *node = tree_get(item, variant->name);
+
+	if (item->kind != TREE_MAP)
+		return false;
+	if (node == NULL)
+		return true; /* the default */
+	for (size_t i = 0; variant->choices[i] != NULL; i++) {
+		if (node->kind == TREE_TEXT && strcmp(node->text, variant->choices[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void check_variant(struct checker *checker, const struct block *block, unsigned value,
+		   const struct tree_node *item)
+{
+	const struct setting *variant = block->variant;
+	const char *name = variant->choices[value];
+	unsigned bit = 1u << value;
+
+	if (!variant_is_known(variant, item))
+		return;
+	for (size_t i = 0; i < block->n; i++) {
+		const struct setting *setting = &block->settings[i];
+		const struct tree_node *node = tree_get(item, setting->name);
+
+		if (node == NULL && (setting->needed_by & bit) != 0)
+			report_at(checker->report, item,
+				  "\"%s\" is missing: %s with %s %s must have it", setting->name,
+				  block->noun, variant->name, name);
+		if (node != NULL && setting->taken_by != 0 && (setting->taken_by & bit) == 0)
+			report_at(checker->report, node->key,
+				  "\"%s\" does not go with %s %s: remove it", setting->name,
+				  variant->name, name);
+	}
 }
 
 static uint16_t find_port(const struct config *config, const char *name)
@@ -110,6 +150,7 @@ void check_config(struct report *report, struct config *config, const struct tre
 	check_timers(&checker);
 	check_limits(&checker);
 	check_pools(&checker);
+	check_interconnects(&checker);
 	check_globals(&checker);
 	check_networks(&checker);
 	if (report->n == 0) { /* where a name is wrong, nobody knows what is meant */

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct block;
 struct config;
 struct report;
 struct tree_node;
@@ -35,6 +36,7 @@ void check_sites(struct checker *checker);
 void check_timers(struct checker *checker);
 void check_limits(struct checker *checker); /* requires sites; makes no check, only fills in */
 void check_pools(struct checker *checker);
+void check_interconnects(struct checker *checker); /* requires sites and pools */
 void check_globals(struct checker *checker);
 void check_networks(struct checker *checker); /* requires sites and pools */
 void check_links(struct checker *checker);
@@ -50,6 +52,13 @@ const struct tree_node *check_items(const struct tree_node *node, const char *ke
 /* Reports @name if @names contains it already. An empty name could not be read: it is skipped. */
 void check_name(struct checker *checker, struct seen *names, const char *what, const char *name,
 		const struct tree_node *item);
+
+/*
+ * Reports the settings of @item, of @block, that do not go with @value of the block's variant, and
+ * those that it needs. Nothing if the value could not be read.
+ */
+void check_variant(struct checker *checker, const struct block *block, unsigned value,
+		   const struct tree_node *item);
 
 /*
  * Finds the port that @item names; without a name, the only port. Reports an unknown name and

@@ -10,42 +10,6 @@
 
 #include <string.h>
 
-static bool driver_is_known(const struct tree_node *item)
-{
-	const struct tree_node *node = tree_get(item, "driver");
-
-	if (item->kind != TREE_MAP)
-		return false;
-	if (node == NULL)
-		return true; /* the default */
-	for (unsigned d = PORT_AF_XDP; d < PORT_DRIVERS; d++) {
-		if (node->kind == TREE_TEXT && strcmp(node->text, config_driver_name(d)) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void check_driver(struct checker *checker, const struct config_port *port,
-			 const struct tree_node *item)
-{
-	unsigned bit = 1u << port->driver;
-	const char *driver = config_driver_name(port->driver);
-
-	for (size_t i = 0; i < schema_port.n; i++) {
-		const struct setting *setting = &schema_port.settings[i];
-		const struct tree_node *node = tree_get(item, setting->name);
-
-		if (node == NULL && (setting->needed_by & bit) != 0)
-			report_at(checker->report, item,
-				  "\"%s\" is missing: a port with driver %s must have it",
-				  setting->name, driver);
-		if (node != NULL && setting->taken_by != 0 && (setting->taken_by & bit) == 0)
-			report_at(checker->report, node->key,
-				  "\"%s\" does not go with driver %s: remove it", setting->name,
-				  driver);
-	}
-}
-
 static void check_unique(struct checker *checker, struct seen *seen, const char *text,
 			 const struct tree_node *node, const char *what)
 {
@@ -85,8 +49,7 @@ void check_ports(struct checker *checker)
 
 		note_place(port, item, interface);
 		check_name(checker, &names, "port", port->name, item);
-		if (driver_is_known(item))
-			check_driver(checker, port, item);
+		check_variant(checker, &schema_port, port->driver, item);
 		check_unique(checker, &interfaces, port->interface, interface, "interface");
 		check_unique(checker, &files, port->tx_file, tree_get(item, "tx-file"), "tx-file");
 		check_unique(checker, &sockets, port->socket, tree_get(item, "socket"), "socket");

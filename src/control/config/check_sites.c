@@ -173,6 +173,7 @@ static void check_health(struct checker *checker, const struct spec_tunnel *tunn
 static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
 			 const struct tree_node *item)
 {
+	check_variant(checker, &schema_tunnel, tunnel->type, item);
 	tunnel->port = check_port_of(checker, "a tunnel", item);
 	check_mtu(checker, tunnel, item);
 	check_keepalive(checker, tunnel, item);

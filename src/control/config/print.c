@@ -345,7 +345,7 @@ static void print_block(const struct printer *p, const struct block *block, cons
 	for (size_t i = 0; i < block->n; i++) {
 		const struct setting *setting = &block->settings[i];
 
-		if (!config_is_set(setting, base))
+		if (!config_is_set(setting, base) || !schema_takes(block, setting, base))
 			continue;
 		if (!in_item)
 			fprintf(p->out, "\n%*s", (int)indent, "");

@@ -9,25 +9,26 @@
 
 enum { PATH_SIZE = 128 };
 
-static void write_drivers(FILE *out, unsigned mask)
+static void write_variants(FILE *out, const struct block *block, unsigned mask)
 {
+	const char *const *names = block->variant->choices;
 	const char *comma = "";
 
-	for (unsigned d = PORT_AF_XDP; d < PORT_DRIVERS; d++) {
-		if ((mask >> d & 1) == 0)
+	for (unsigned i = 0; names[i] != NULL; i++) {
+		if ((mask >> i & 1) == 0)
 			continue;
-		fprintf(out, "%s`%s`", comma, config_driver_name(d));
+		fprintf(out, "%s`%s`", comma, names[i]);
 		comma = ", ";
 	}
 }
 
-static void write_default(FILE *out, const struct setting *setting)
+static void write_default(FILE *out, const struct block *block, const struct setting *setting)
 {
 	if (setting->required) {
 		fputs("**required**", out);
 	} else if (setting->needed_by != 0) {
 		fputs("**required** with ", out);
-		write_drivers(out, setting->needed_by);
+		write_variants(out, block, setting->needed_by);
 	}
 	if (setting->fallback != NULL)
 		fprintf(out, "`%s`", setting->fallback);
@@ -44,19 +45,19 @@ static void write_change(FILE *out, const struct setting *setting)
 		fputs("live", out);
 }
 
-static void write_row(FILE *out, const struct setting *setting)
+static void write_row(FILE *out, const struct block *block, const struct setting *setting)
 {
 	char expects[SCHEMA_EXPECTS_SIZE];
 
 	fprintf(out, "| `%s` | %s%s%s | ", setting->name, schema_expects(setting, expects),
 		setting->unit != NULL ? ", " : "", setting->unit != NULL ? setting->unit : "");
-	write_default(out, setting);
+	write_default(out, block, setting);
 	fputs(" | ", out);
 	write_change(out, setting);
 	fprintf(out, " | %s", setting->help);
 	if (setting->taken_by != 0) {
 		fputs(" Only with ", out);
-		write_drivers(out, setting->taken_by);
+		write_variants(out, block, setting->taken_by);
 		fputc('.', out);
 	}
 	fputs(" |\n", out);
@@ -71,7 +72,7 @@ static void write_block(FILE *out, const struct block *block, const char *path)
 		fprintf(out, ": `%s`", path);
 	fputs("\n\n| setting | value | default | change | meaning |\n|---|---|---|---|---|\n", out);
 	for (size_t i = 0; i < block->n; i++)
-		write_row(out, &block->settings[i]);
+		write_row(out, block, &block->settings[i]);
 	fputc('\n', out);
 
 	for (size_t i = 0; i < block->n; i++) {

@@ -162,6 +162,16 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 	return buf;
 }
 
+bool schema_takes(const struct block *block, const struct setting *setting, const void *base)
+{
+	uint32_t value;
+
+	if (block->variant == NULL || setting->taken_by == 0)
+		return true;
+	memcpy(&value, (const char *)base + block->variant->offset, sizeof(value));
+	return setting->taken_by >> value & 1;
+}
+
 const struct setting *schema_find(const struct block *block, const char *name)
 {
 	for (size_t i = 0; i < block->n; i++) {

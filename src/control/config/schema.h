@@ -78,7 +78,8 @@ struct setting {
 	bool reloadable; /* a change is applied while the daemon runs */
 	const char *restart; /* otherwise: why it needs a restart */
 	enum setting_effect effect; /* effect of a change on flows */
-	unsigned needed_by, taken_by; /* bits of enum port_driver; taken_by 0: all */
+	/* bits of the values of the block's variant that need or take it; taken_by 0: all */
+	unsigned needed_by, taken_by;
 	const char *const *choices; /* names by value of the enum, NULL at the end */
 	enum spec_target_kind target; /* SETTING_TARGET */
 	const struct block *block; /* SETTING_BLOCK, SETTING_LIST */
@@ -90,6 +91,8 @@ struct block {
 	const struct setting *settings;
 	size_t n;
 	size_t item_size; /* size of the struct; 0: it is part of the surrounding block's struct */
+	/* the setting whose value decides which others go with an item; NULL: all go with it */
+	const struct setting *variant;
 };
 
 /* The whole file; stored in struct config. */
@@ -112,6 +115,9 @@ extern const struct block schema_target; /* of a route */
  */
 enum { SCHEMA_EXPECTS_SIZE = 192 };
 const char *schema_expects(const struct setting *setting, char buf[static SCHEMA_EXPECTS_SIZE]);
+
+/* Does @setting go with an item of @block, stored at @base? By the block's variant. */
+bool schema_takes(const struct block *block, const struct setting *setting, const void *base);
 
 /* NULL: not a setting of @block. */
 const struct setting *schema_find(const struct block *block, const char *name);

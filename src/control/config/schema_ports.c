@@ -3,8 +3,6 @@
 
 #include <net/if.h>
 
-#define BIT(n) (1u << (n))
-
 enum {
 	KERNEL_DRIVERS = BIT(PORT_AF_XDP) | BIT(PORT_AF_PACKET),
 	/* no kernel and no interface knows where packets go */
@@ -24,6 +22,8 @@ static const char *const roles[] = {
 };
 
 /* clang-format off */
+enum { PORT_DRIVER_ROW = 1 };
+
 static const struct setting port_rows[] = {
 	{
 		.name = "name", .type = SETTING_NAME, AT(config_port, name), .required = true,
@@ -97,7 +97,7 @@ static const struct setting port_rows[] = {
 
 const struct block schema_port = {
 	.title = "Ports", .noun = "a port", BLOCK_OF(port_rows),
-	.item_size = sizeof(struct config_port),
+	.item_size = sizeof(struct config_port), .variant = &port_rows[PORT_DRIVER_ROW],
 };
 /* clang-format on */
 

@@ -19,6 +19,7 @@
 #define SIX(type, field) .six_offset = offsetof(struct type, field)
 #define SIX_COUNT(type, field) .six_count_offset = offsetof(struct type, field)
 #define HAS(type, field) .has_offset = offsetof(struct type, field)
+#define BIT(n) (1u << (n)) /* for needed_by and taken_by */
 #define BLOCK_OF(rows) .settings = (rows), .n = ARRAY_SIZE(rows)
 
 enum {

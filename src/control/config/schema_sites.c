@@ -5,6 +5,7 @@
 
 enum {
 	PREFIXES_MAX = 4096, /* of one site */
+	OVER_IP = BIT(TUNNEL_GRE), /* the kinds with an outer IP header */
 };
 
 enum {
@@ -35,6 +36,8 @@ static const struct block keepalive_block = {
 	.title = "Keepalives", .noun = "the keepalives", BLOCK_OF(keepalive_rows),
 };
 
+enum { TUNNEL_TYPE_ROW = 1 };
+
 static const struct setting tunnel_rows[] = {
 	{
 		.name = "name", .type = SETTING_NAME, AT(spec_tunnel, name), .required = true,
@@ -44,28 +47,38 @@ static const struct setting tunnel_rows[] = {
 		.name = "type", .type = SETTING_CHOICE, AT(spec_tunnel, type),
 		.choices = tunnel_kind_names, .fallback = "gre",
 		.reloadable = true, .effect = EFFECT_PATH,
-		.help = "The protocol.",
+		.help = "The protocol. An `interconnect` is plain IP on a port or on a VLAN of it.",
 	}, {
 		.name = "local", .type = SETTING_ADDRESS, AT(spec_tunnel, local),
-		.required = true,
+		.needed_by = OVER_IP, .taken_by = OVER_IP,
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "Our outer address.",
 	}, {
 		.name = "remote", .type = SETTING_ADDRESS, AT(spec_tunnel, remote),
-		.required = true,
+		.needed_by = OVER_IP, .taken_by = OVER_IP,
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "The outer address of the site, of the same family.",
 	}, {
 		.name = "key",
 		.type = SETTING_NUMBER, AT(spec_tunnel, key), HAS(spec_tunnel, has_key),
-		.max = UINT32_MAX, .fallback_words = "no key",
+		.max = UINT32_MAX, .fallback_words = "no key", .taken_by = BIT(TUNNEL_GRE),
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "The GRE key (RFC 2890). Local, remote and key together must be unique.",
+	}, {
+		.name = "vlan", .type = SETTING_NUMBER, AT(spec_tunnel, vlan),
+		.min = 1, .max = SPEC_VLAN_MAX,
+		.fallback_words = "untagged: the port is for this interconnect alone",
+		.taken_by = BIT(TUNNEL_INTERCONNECT),
+		.reloadable = true, .effect = EFFECT_PATH,
+		.help = "The VLAN of the port that it is (IEEE 802.1Q). Port and VLAN together "
+			"must be unique.",
 	}, {
 		.name = "address", .type = SETTING_ADDRESS4, AT(spec_tunnel, address),
 		.fallback_words = "that of `local`; over IPv6 192.0.0.8 (RFC 7600)",
 		.reloadable = true,
-		.help = "Our address inside the tunnel: what `traceroute` shows.",
+		.help = "Our address inside the tunnel: what `traceroute` shows. On an "
+			"interconnect our address on the link; it, `address6` or both must be "
+			"set.",
 	}, {
 		.name = "address6", .type = SETTING_ADDRESS6, AT(spec_tunnel, address6),
 		.fallback_words = "over IPv6 that of `local`; over IPv4 none: no ICMPv6 errors are "
@@ -78,7 +91,8 @@ static const struct setting tunnel_rows[] = {
 		.fallback_words = "unknown",
 		.reloadable = true,
 		.help = "The far end's address inside the tunnel. A routing protocol names it as "
-			"the gateway of what lies behind the tunnel.",
+			"the gateway of what lies behind the tunnel. An interconnect with "
+			"`address` must have it.",
 	}, {
 		.name = "peer6", .type = SETTING_ADDRESS6, AT(spec_tunnel, peer6),
 		.fallback_words = "unknown",
@@ -94,21 +108,21 @@ static const struct setting tunnel_rows[] = {
 	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(spec_tunnel, mtu),
 		.min = 576, .max = 9216,
-		.fallback_words = "1476, over IPv6 1456; with a key 4 less; less where the port's "
-			"`mtu` is less than 1500",
+		.fallback_words = "1476, over IPv6 1456; with a key 4 less; of an interconnect "
+			"1500; less where the port's `mtu` is less than 1500",
 		.unit = "bytes",
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "The largest packet inside the tunnel. If the port, the route to `remote` "
 			"or the path carries less, that is used.",
 	}, {
 		.name = "outer-df", .type = SETTING_CHOICE, AT(spec_tunnel, outer_df),
-		.choices = outer_df, .fallback = "true",
+		.choices = outer_df, .fallback = "true", .taken_by = OVER_IP,
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "Don't fragment, in the outer IPv4 header: `false` lets routers fragment "
 			"the tunnel's packets. Routers never fragment IPv6 packets.",
 	}, {
 		.name = "outer-ttl", .type = SETTING_NUMBER, AT(spec_tunnel, outer_ttl),
-		.min = 1, .max = 255, .fallback = "64", .unit = "hops",
+		.min = 1, .max = 255, .fallback = "64", .unit = "hops", .taken_by = OVER_IP,
 		.reloadable = true, .effect = EFFECT_PATH,
 		.help = "Time to live, or hop limit, in the outer header.",
 	}, {
@@ -118,6 +132,7 @@ static const struct setting tunnel_rows[] = {
 		.help = "The port by which the tunnel's packets come and go.",
 	}, {
 		.name = "keepalive", .type = SETTING_BLOCK, .block = &keepalive_block,
+		.taken_by = BIT(TUNNEL_GRE),
 		.reloadable = true,
 		.help = "GRE keepalives like Cisco's: the far end sends them back without any "
 			"support for them. Keepalives of the far end are always answered.",
@@ -130,7 +145,7 @@ static const struct setting tunnel_rows[] = {
 
 const struct block schema_tunnel = {
 	.title = "Tunnels", .noun = "a tunnel", BLOCK_OF(tunnel_rows),
-	.item_size = sizeof(struct spec_tunnel),
+	.item_size = sizeof(struct spec_tunnel), .variant = &tunnel_rows[TUNNEL_TYPE_ROW],
 };
 
 static const struct setting limit_rows[] = {

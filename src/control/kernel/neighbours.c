@@ -224,6 +224,17 @@ void neighbours_abort(struct neighbours *n)
 	plan_table(n);
 }
 
+void neighbours_set_peer(struct neighbours *n, uint16_t tunnel, const uint8_t *mac, bool failed)
+{
+	struct view_tunnel *t = &n->view.tunnels[tunnel];
+
+	t->has_peer_mac = mac != NULL;
+	t->peer_failed = failed;
+	if (mac != NULL)
+		memcpy(t->peer_mac, mac, sizeof(t->peer_mac));
+	plan_table(n);
+}
+
 void neighbours_follow_ports(struct neighbours *n, const struct network *before)
 {
 	if (ports_follow_network(n->ports, before, n->net) != 0)

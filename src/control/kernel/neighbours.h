@@ -79,5 +79,11 @@ void neighbours_abort(struct neighbours *n);
 /* After both commits: writes the difference to @before into the programs of the ports. */
 void neighbours_follow_ports(struct neighbours *n, const struct network *before);
 
+/*
+ * The peer of interconnect @tunnel has this Ethernet address; NULL: unknown, with @failed because
+ * it does not answer.
+ */
+void neighbours_set_peer(struct neighbours *n, uint16_t tunnel, const uint8_t *mac, bool failed);
+
 /* A worker met an on-link destination that is not resolved: finds it. */
 void neighbours_want(struct neighbours *n, const struct neighbour_wanted *wanted);

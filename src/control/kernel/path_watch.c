@@ -173,7 +173,8 @@ static bool has_tunnel(const struct network *net, int domain, enum tunnel_type t
 	for (uint32_t i = 0; i < net->n_tunnels; i++) {
 		const struct tunnel *t = &net->tunnels[net->tunnel_ids[i]];
 
-		if ((t->outer == OUTER_IPV6) == (domain == AF_INET6) && t->type == type)
+		if (t->type == type && t->outer != OUTER_NONE &&
+		    (t->outer == OUTER_IPV6) == (domain == AF_INET6))
 			return true;
 	}
 	return false;
@@ -212,7 +213,9 @@ static bool listen_as_needed(struct path_watch *w)
 	bool ok = true;
 
 	for (size_t i = 0; i < EARS; i++) {
-		bool wanted = has_tunnel(w->net, path_watch_family_of(i)->domain, i % TUNNEL_TYPES);
+		enum tunnel_type type = i % TUNNEL_TYPES;
+		bool wanted = tunnel_kinds[type].protocol != PROTO_NONE &&
+			      has_tunnel(w->net, path_watch_family_of(i)->domain, type);
 
 		if (!wanted)
 			stop_listening(w, i);

@@ -45,6 +45,8 @@ struct view_tunnel {
 	uint16_t mtu; /* of inner packets */
 	uint16_t substitute; /* used while the tunnel is down; NEXTHOP_NONE: none */
 	uint16_t successor; /* used when the tunnel has been removed; NEXTHOP_NONE: none */
+	uint8_t peer_mac[6]; /* of an interconnect's peer (control/interconnect/) */
+	bool has_peer_mac, peer_failed; /* it is known; it does not answer */
 	bool down; /* a monitor reports that it does not work */
 	bool known;
 };

@@ -16,6 +16,8 @@ static const char *unreachable(const struct view *v, const struct network *net, 
 
 	if (port >= v->n_ports || !v->ports[port].has_kernel || v->ports[port].ifindex == 0)
 		return NULL;
+	if (network_is_interconnect(net, id))
+		return v->tunnels[id].peer_failed ? "its peer does not answer ARP or ND" : NULL;
 	if (row == ROWS_NONE)
 		return "no route to its far end leaves by its port";
 	return v->rows.rows[v->rows.rows[row].base].failed

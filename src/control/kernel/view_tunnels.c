@@ -3,8 +3,11 @@
  * behind their ids.
  *
  * Behind a tunnel's id is the Ethernet header of the neighbour towards its far end, so a packet
- * needs only the nexthop and the tunnel's own headers. A tunnel that was removed from the network
- * keeps its id until no flow has it. Until then packets to it go by its successor, or are dropped.
+ * needs only the nexthop and the tunnel's own headers. That of an interconnect is its peer, whose
+ * Ethernet address control/interconnect/ finds: the kernel knows neither peer nor VLAN.
+ *
+ * A tunnel that was removed from the network keeps its id until no flow has it. Until then packets
+ * to it go by its successor, or are dropped.
  */
 #include "control/kernel/view.h"
 
@@ -18,7 +21,7 @@ static int row_of(struct view *v, const struct network *net, uint16_t id)
 	uint32_t value;
 	int row;
 
-	if (port >= v->n_ports)
+	if (port >= v->n_ports || network_is_interconnect(net, id))
 		return ROWS_NONE;
 	value = trie_lookup(view_tree(v, port, &remote)->root, &remote);
 	if (value != (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST))
@@ -63,6 +66,21 @@ uint16_t view_tunnel_via(const struct view *v, uint16_t id)
 	return row == ROWS_NONE ? NEXTHOP_NONE : v->rows.rows[row].id;
 }
 
+/* A port without a kernel sends everything to one Ethernet address: the peer must have it. */
+static struct nexthop nexthop_to_peer(const struct view *v, const struct network *net, uint16_t id)
+{
+	const struct view_tunnel *t = &v->tunnels[id];
+	uint8_t port = net->tunnels[id].port;
+	const struct view_port *p = port < v->n_ports ? &v->ports[port] : NULL;
+	const uint8_t *mac = t->has_peer_mac ? t->peer_mac : NULL;
+	struct nexthop peer;
+
+	if (p == NULL)
+		return nexthop_to_tunnel(net, id, NEXTHOP_NONE, NULL, t->mtu);
+	peer = nexthop_to_neighbour(port, p->mac, p->has_kernel ? mac : p->next_hop, t->mtu);
+	return nexthop_to_tunnel(net, id, NEXTHOP_NONE, &peer, t->mtu);
+}
+
 static struct nexthop nexthop_of(const struct view *v, const struct network *net, uint16_t id)
 {
 	const struct view_tunnel *t = &v->tunnels[id];
@@ -74,7 +92,10 @@ static struct nexthop nexthop_of(const struct view *v, const struct network *net
 					.mtu = NEXTHOP_MTU_ANY,
 					.substitute = t->successor,
 					.down = t->down};
-	n = nexthop_to_tunnel(net, id, via, via == NEXTHOP_NONE ? NULL : &v->rows.out[via], t->mtu);
+	n = network_is_interconnect(net, id)
+		    ? nexthop_to_peer(v, net, id)
+		    : nexthop_to_tunnel(net, id, via,
+					via == NEXTHOP_NONE ? NULL : &v->rows.out[via], t->mtu);
 	n.substitute = t->substitute;
 	n.down = t->down;
 	return n;

@@ -47,13 +47,16 @@ static void address_changed(const struct steer_change *c, void *arg)
 	struct joining *j = arg;
 	int ret = 0;
 
-	if (addr6_is_mapped(&c->addr) || ((c->before ^ c->now) & STEER_ARP) == 0)
+	const uint32_t solicited = STEER_ARP | STEER_INTERCONNECT;
+	bool was = c->before & solicited, is = c->now & solicited;
+
+	if (addr6_is_mapped(&c->addr) || was == is)
 		return;
 	if (j->port->groups < 0)
 		j->port->groups = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (j->port->groups < 0)
 		ret = -errno;
-	else if (c->now & STEER_ARP)
+	else if (is)
 		ret = change_membership(j->port, c, PACKET_ADD_MEMBERSHIP);
 	else
 		change_membership(j->port, c, PACKET_DROP_MEMBERSHIP);

@@ -22,10 +22,13 @@ struct steer;
 struct steer_addr;
 struct guard;
 
-/* Private to control/port/: the addresses that are ours on a port, sorted. */
+enum { VLAN_WORDS = 4096 / 64 };
+
+/* Private to control/port/: the addresses that are ours on a port, sorted, and the VLANs. */
 struct steer_list {
 	struct steer_addr *addrs;
 	size_t n;
+	uint64_t vlans[VLAN_WORDS]; /* bit v: an interconnect has VLAN v; 0: untagged frames */
 };
 
 /* The link state of a port's interface. */

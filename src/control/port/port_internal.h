@@ -151,14 +151,14 @@ struct steer_addr {
 	uint8_t len; /* prefix length of an IPv6 prefix, bits; 0: a single address */
 };
 
-/* Descriptors of a program's address maps; -1: none. */
+/* Descriptors of a program's maps; -1: none. */
 struct steer_maps {
-	int four, six, prefixes6, mac;
+	int four, six, prefixes6, vlans, mac;
 };
 
 /*
  * Lists, sorted, all addresses and global prefixes of @net that are ours on interface @ifindex of
- * port @port. @own: the kernel's addresses. 0 or -ENOMEM.
+ * port @port, and the VLANs of its interconnects. @own: the kernel's addresses. 0 or -ENOMEM.
  */
 int steer_list_make(struct steer_list *out, const struct network *net, size_t port, int ifindex,
 		    const struct addresses *own);

@@ -162,6 +162,7 @@ struct steer_maps steer_maps(const struct steer *s)
 		.four = bpf_map__fd(s->program->maps.steer_addrs),
 		.six = bpf_map__fd(s->program->maps.steer_addrs6),
 		.prefixes6 = bpf_map__fd(s->program->maps.steer_prefixes6),
+		.vlans = bpf_map__fd(s->program->maps.steer_vlans),
 		.mac = bpf_map__fd(s->program->maps.steer_mac),
 	};
 }

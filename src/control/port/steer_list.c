@@ -1,6 +1,6 @@
 /*
- * Lists, sorted, which addresses are ours on an interface, and compares two lists. Does not ask the
- * kernel.
+ * Lists, sorted, which addresses and VLANs are ours on an interface, and compares two lists. Does
+ * not ask the kernel.
  *
  * Control thread.
  */
@@ -45,6 +45,28 @@ static bool is_missing(const struct addresses *own, int ifindex, const struct ad
 	return addresses_on_link(own, ifindex, addr) && !addresses_have(own, addr);
 }
 
+/*
+ * Notes the VLANs of the port's interconnects. An IPv6 address on one is listed, so that the
+ * interface receives the group in which the peer solicits it. Returns how many were listed.
+ */
+static size_t list_interconnects(struct steer_list *out, const struct network *net, size_t port,
+				 struct steer_addr *to)
+{
+	size_t filled = 0;
+
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
+		const struct spec_tunnel *spec = net->tunnel_specs[id];
+
+		if (!network_is_interconnect(net, id) || net->tunnels[id].port != port)
+			continue;
+		out->vlans[spec->vlan / 64] |= UINT64_C(1) << spec->vlan % 64;
+		if (!addr6_is_zero(&spec->address6))
+			to[filled++] = (struct steer_addr){spec->address6, STEER_INTERCONNECT};
+	}
+	return filled;
+}
+
 int steer_list_make(struct steer_list *out, const struct network *net, size_t port, int ifindex,
 		    const struct addresses *own)
 {
@@ -52,15 +74,20 @@ int steer_list_make(struct steer_list *out, const struct network *net, size_t po
 	struct steer_addr *list = calloc(room + 1, sizeof(list[0]));
 	size_t filled = 0;
 
-	*out = (struct steer_list){list, 0};
+	*out = (struct steer_list){.addrs = list};
 	if (list == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < net->n_tunnels; i++)
-		list[filled++] = (struct steer_addr){network_tunnel_local(net, net->tunnel_ids[i]),
-						     STEER_TUNNEL_END};
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		uint16_t id = net->tunnel_ids[i];
+
+		if (!network_is_interconnect(net, id))
+			list[filled++] = (struct steer_addr){network_tunnel_local(net, id),
+							     STEER_TUNNEL_END};
+	}
 	filled = merge(list, filled);
 	for (size_t i = 0; i < filled; i++)
 		list[i].flags |= is_missing(own, ifindex, &list[i].addr) ? STEER_ARP : 0;
+	filled += list_interconnects(out, net, port, list + filled);
 
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct egress_address *egress = &net->addresses[i];
@@ -84,7 +111,7 @@ int steer_list_make(struct steer_list *out, const struct network *net, size_t po
 void steer_list_fini(struct steer_list *list)
 {
 	free(list->addrs);
-	*list = (struct steer_list){NULL, 0};
+	*list = (struct steer_list){0};
 }
 
 const struct steer_addr *steer_list_find(const struct steer_list *list, const struct addr6 *addr)

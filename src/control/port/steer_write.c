@@ -1,6 +1,6 @@
 /*
- * Writes the changes of a list of addresses into the maps of a program in the kernel. A packet
- * meets either the old or the new entry of each address.
+ * Writes the changes of a list of addresses and VLANs into the maps of a program in the kernel. A
+ * packet meets either the old or the new entry of each address.
  *
  * Many changes at once (at the start) are written in batches of BATCH, one system call each, where
  * the kernel supports it for the kind of map: from Linux 5.6 on, for prefixes later. Otherwise one
@@ -97,6 +97,21 @@ static void write_change(const struct steer_change *c, void *arg)
 		flush(w, m);
 }
 
+static int write_vlans(int map, const struct steer_list *before, const struct steer_list *now)
+{
+	int ret = 0;
+
+	for (uint32_t vlan = 0; vlan < 64 * VLAN_WORDS; vlan++) {
+		uint32_t is = now->vlans[vlan / 64] >> vlan % 64 & 1;
+		int err = 0;
+
+		if (is != (before->vlans[vlan / 64] >> vlan % 64 & 1))
+			err = bpf_map_update_elem(map, &vlan, &is, BPF_ANY);
+		ret = ret == 0 ? err : ret;
+	}
+	return ret;
+}
+
 int steer_write(struct steer_maps maps, const struct steer_list *before,
 		const struct steer_list *now)
 {
@@ -110,5 +125,6 @@ int steer_write(struct steer_maps maps, const struct steer_list *before,
 	flush(&w, &w.four);
 	flush(&w, &w.six);
 	flush(&w, &w.prefixes6);
+	keep_error(&w, write_vlans(maps.vlans, before, now));
 	return w.ret;
 }
