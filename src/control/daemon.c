@@ -23,6 +23,7 @@
 #include "control/change/start.h"
 #include "control/daemon_internal.h"
 #include "control/health/health.h"
+#include "control/interconnect/interconnect.h"
 #include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
@@ -126,6 +127,15 @@ static int start_keepalives(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
+static int start_interconnects(struct daemon *d, struct err_list *errs)
+{
+	d->interconnects = interconnects_create(d->base, &d->ports, d->net, d->neighbours);
+	if (d->interconnects != NULL)
+		return 0;
+	err_add(errs, NULL, 0, 0, "not enough memory for the peers of interconnects");
+	return -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -138,6 +148,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.alarms = d->alarms,
 		.keepalives = d->keepalives,
 		.health = d->health,
+		.interconnects = d->interconnects,
 		.change = d->change,
 		.started_ns = d->started_ns,
 		.loop = &d->loop,
@@ -177,6 +188,8 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (daemon_start_health(d, errs) < 0)
 		return -1;
+	if (start_interconnects(d, errs) < 0)
+		return -1;
 	if (hold_ports(d, errs) < 0)
 		return -1;
 	if (daemon_start_changes(d, errs) < 0)
@@ -189,6 +202,7 @@ static void daemon_stop(struct daemon *d)
 	api_destroy(d->api);
 	change_destroy(d->change);
 	port_life_destroy(d->port_life);
+	interconnects_destroy(d->interconnects);
 	keepalives_destroy(d->keepalives);
 	health_destroy(d->health);
 	announcer_destroy(d->announcer);

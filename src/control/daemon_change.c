@@ -14,6 +14,7 @@
 #include "control/apply.h"
 #include "control/change/change.h"
 #include "control/change/start.h"
+#include "control/interconnect/interconnect.h"
 #include "control/kernel/path_mtu.h"
 #include "control/kernel/path_watch.h"
 #include "control/registry.h"
@@ -114,6 +115,7 @@ static void daemon_change_follow(void *arg, const struct config *config, const s
 	d->config = config;
 	d->net = net;
 	path_watch_follow(d->path_watch, net);
+	interconnects_follow(d->interconnects, net);
 	daemon_watch_paths(d);
 	daemon_start_announcer(d, &errs);
 	err_log(&errs);

@@ -20,6 +20,7 @@ struct apply;
 struct census;
 struct event;
 struct ids;
+struct interconnects;
 struct nexthops;
 struct registry;
 struct routing;
@@ -33,6 +34,7 @@ struct daemon {
 	struct alarms *alarms;
 	struct keepalives *keepalives;
 	struct health *health;
+	struct interconnects *interconnects;
 	struct api_claim *claim;
 	struct event_base *base;
 	struct loop loop;

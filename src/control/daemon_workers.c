@@ -9,11 +9,13 @@
 #include "control/alarm.h"
 #include "control/announce.h"
 #include "control/epoch.h"
+#include "control/interconnect/interconnect.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/registry.h"
 #include "control/routing/routing.h"
 #include "network/nexthop.h"
+#include "path/context.h"
 #include "path/handover.h"
 #include "worker/census.h"
 
@@ -138,6 +140,15 @@ static bool finish_census(void *arg, uint64_t *used)
 	return true;
 }
 
+static void hear_peers(struct daemon *d, struct worker *w)
+{
+	struct peer_heard heard[CONTEXT_HEARD_MAX];
+	size_t n = worker_take_heard(w, heard, CONTEXT_HEARD_MAX);
+
+	for (size_t i = 0; i < n && d->interconnects != NULL; i++)
+		interconnects_heard(d->interconnects, &heard[i]);
+}
+
 /* Asks the kernel to resolve on-link hosts for which workers have packets. */
 static void poll_wanted(evutil_socket_t fd, short what, void *arg)
 {
@@ -149,6 +160,7 @@ static void poll_wanted(evutil_socket_t fd, short what, void *arg)
 
 		for (size_t j = 0; j < n; j++)
 			neighbours_want(d->neighbours, &wanted[j]);
+		hear_peers(d, d->workers[i]);
 	}
 }
 

@@ -16,6 +16,7 @@
 struct alarms;
 struct change;
 struct health;
+struct interconnects;
 struct keepalives;
 struct loop;
 struct event_base;
@@ -34,6 +35,7 @@ struct api_context {
 	struct alarms *alarms;
 	const struct keepalives *keepalives; /* NULL: no keepalives are sent */
 	const struct health *health; /* NULL: nothing is probed */
+	const struct interconnects *interconnects; /* NULL: no peer is asked for */
 	struct change *change; /* of the configuration */
 	uint64_t started_ns; /* mono_ns() */
 	const struct loop *loop; /* of the control thread */

@@ -2,6 +2,7 @@
 #include "control/api/handlers.h"
 #include "control/api/list.h"
 #include "control/health/health.h"
+#include "control/interconnect/interconnect.h"
 #include "control/keepalive.h"
 #include "control/kernel/path_mtu.h"
 #include "tunnel/kinds.h"
@@ -15,14 +16,23 @@ const struct route_arg tunnels_args[] = {
 const struct route_field tunnels_fields[] = {
 	{"tunnels[].name", FIELD_STRING, "of the tunnel"},
 	{"tunnels[].site", FIELD_STRING, "site it leads to"},
-	{"tunnels[].type", FIELD_STRING, "kind: gre"},
+	{"tunnels[].type", FIELD_STRING, "kind: gre or interconnect"},
 	{"tunnels[].port", FIELD_STRING, "port by which its packets come and go"},
-	{"tunnels[].local", FIELD_STRING, "outer address of the gateway"},
-	{"tunnels[].remote", FIELD_STRING, "outer address of the site"},
+	{"tunnels[].vlan", FIELD_INTEGER_OR_NULL, "VLAN of an interconnect; null: untagged"},
+	{"tunnels[].local", FIELD_STRING_OR_NULL,
+	 "outer address of the gateway; null: an interconnect has none"},
+	{"tunnels[].remote", FIELD_STRING_OR_NULL, "outer address of the site; null: none"},
 	{"tunnels[].key", FIELD_INTEGER_OR_NULL, "key of RFC 2890"},
 	{"tunnels[].address", FIELD_STRING, "address of the gateway inside the tunnel"},
 	{"tunnels[].address6", FIELD_STRING_OR_NULL,
 	 "IPv6 address of the gateway inside the tunnel"},
+	{"tunnels[].peer", FIELD_STRING_OR_NULL, "address of the far end inside the tunnel"},
+	{"tunnels[].peer6", FIELD_STRING_OR_NULL, "IPv6 address of the far end inside the tunnel"},
+	{"tunnels[].peer_mac", FIELD_STRING_OR_NULL,
+	 "Ethernet address of an interconnect's peer; null: unknown, or another kind"},
+	{"tunnels[].peer_state", FIELD_STRING_OR_NULL,
+	 "of an interconnect: is the peer asked, resolved or failed, or is its Ethernet address "
+	 "fixed by the port; null: another kind"},
 	{"tunnels[].mtu", FIELD_INTEGER, "largest inner packet, bytes, by configuration"},
 	{"tunnels[].path_mtu", FIELD_INTEGER,
 	 "largest inner packet that fits, bytes: by mtu, port, route and path"},
@@ -51,24 +61,46 @@ static const char *const keepalive_names[] = {
 	[KEEPALIVE_SILENT] = "silent",
 };
 
+static void write_address(struct writer *w, const char *name, const struct addr6 *addr)
+{
+	if (addr6_is_zero(addr))
+		writer_text(w, name, NULL);
+	else
+		writer_address(w, name, addr);
+}
+
+static void write_number(struct writer *w, const char *name, bool has, uint64_t value)
+{
+	if (has)
+		writer_number(w, name, value);
+	else
+		writer_text(w, name, NULL);
+}
+
 static void write_ends(const struct api_context *ctx, uint16_t id, struct writer *w)
 {
 	const struct tunnel *t = &ctx->net->tunnels[id];
-	const struct addr6 *inside6 = &ctx->net->tunnel_addresses6[id];
-	struct addr6 local = network_tunnel_local(ctx->net, id);
-	struct addr6 remote = network_tunnel_remote(ctx->net, id);
+	const struct spec_tunnel *spec = ctx->net->tunnel_specs[id];
 
-	writer_address(w, "local", &local);
-	writer_address(w, "remote", &remote);
-	if (t->has_key)
-		writer_number(w, "key", t->key);
-	else
-		writer_text(w, "key", NULL);
+	write_number(w, "vlan", spec->vlan != 0, spec->vlan);
+	write_address(w, "local", &spec->local);
+	write_address(w, "remote", &spec->remote);
+	write_number(w, "key", t->has_key, t->key);
 	writer_address4(w, "address", t->address);
-	if (addr6_is_zero(inside6))
-		writer_text(w, "address6", NULL);
-	else
-		writer_address(w, "address6", inside6);
+	write_address(w, "address6", &ctx->net->tunnel_addresses6[id]);
+	write_address(w, "peer", &spec->peer);
+	write_address(w, "peer6", &spec->peer6);
+}
+
+static void write_peer(const struct api_context *ctx, uint16_t id, struct writer *w)
+{
+	struct peer_info peer;
+	char mac[PEER_MAC_TEXT];
+
+	interconnects_peer(ctx->interconnects, id, &peer);
+	writer_text(w, "peer_mac", peer.has_mac ? peer_mac_text(peer.mac, mac) : NULL);
+	writer_text(w, "peer_state",
+		    network_is_interconnect(ctx->net, id) ? peer_state_names[peer.state] : NULL);
 }
 
 static void write_traffic(const struct api_context *ctx, uint16_t id, struct writer *w)
@@ -99,6 +131,7 @@ static bool write_tunnel(const struct api_context *ctx, uint16_t id, uint32_t pa
 	writer_text(w, "type", tunnel_kind_names[t->type]);
 	writer_text(w, "port", port_name(ctx, t->port));
 	write_ends(ctx, id, w);
+	write_peer(ctx, id, w);
 	writer_number(w, "mtu", t->mtu);
 	writer_number(w, "path_mtu", mtu.mtu);
 	writer_text(w, "mtu_bound", mtu_bound_names[mtu.bound]);
