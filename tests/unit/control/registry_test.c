@@ -24,11 +24,18 @@ static void add_tunnel(struct spec_site *site, char *text)
 {
 	struct spec_tunnel *t = &site->tunnels[site->n_tunnels++];
 	char *at = strchr(text, '@'), *key = strchr(text, '#');
-	bool six = at[1] == '~';
-	uint8_t number = (uint8_t)atoi(at + 1 + six);
+	bool six = at[1] == '~', link = at[1] == '%';
+	uint8_t number = (uint8_t)atoi(at + 1 + (six || link));
 
 	memcpy(t->name, text, (size_t)(at - text));
 	t->mtu = 1400;
+	if (link) { /* an interconnect, and its VLAN */
+		t->type = TUNNEL_INTERCONNECT;
+		t->address = addr6_from_ipv4(htonl(0xc0000200u));
+		t->peer = addr6_from_ipv4(htonl(0xc0000200u + number));
+		t->vlan = key != NULL ? (uint16_t)atoi(key + 1) : 0;
+		return;
+	}
 	t->has_key = key != NULL;
 	t->key = key != NULL ? (uint32_t)atoi(key + 1) : 0;
 	if (six) {
@@ -143,6 +150,10 @@ static const struct {
 } rows[] = {
 	{"nothing changes",
 	 "a:a1@1,a2@2 b:b1@3", "a=1:1,2 b=2:3", "a:a1@1,a2@2 b:b1@3", "a=1:1,2 b=2:3", ""},
+	{"an interconnect is renamed",
+	 "a:a1@%1#100,a2@%1", "a=1:1,2", "a:b2@%1,b1@%1#100", "a=1:2,1", ""},
+	{"another VLAN is another tunnel under a new name",
+	 "a:a1@%1#100,a2@2", "a=1:1,2", "a:b1@%1#101,a2@2", "a=1:3,2", "1@1>3"},
 	{"sites in another order",
 	 "a:a1@1,a2@2 b:b1@3", "a=1:1,2 b=2:3", "b:b1@3 a:a1@1,a2@2", "b=2:3 a=1:1,2", ""},
 	{"tunnels in another order",
@@ -422,6 +433,10 @@ static const struct {
 	{"two families", HEAD "site 1 a\ntunnel 7 192.0.2.1 2001:db8::1 - t1\nend 2\n", 3},
 	{"no far end", HEAD "site 1 a\ntunnel 7 192.0.2.1 0.0.0.0 - t1\nend 2\n", 3},
 	{"a mapped address", HEAD "site 1 a\ntunnel 7 ::ffff:192.0.2.1 ::ffff:192.0.2.2 - t1\nend 2\n", 3},
+	{"a VLAN that none can be", HEAD "site 1 a\ninterconnect 7 192.0.2.0 192.0.2.1 4095 t1\nend 2\n", 3},
+	{"an interconnect without a site", HEAD "interconnect 7 192.0.2.0 192.0.2.1 1 t1\nend 1\n", 2},
+	{"an interconnect of two families", HEAD "site 1 a\ninterconnect 7 192.0.2.0 fd00::1 1 t1\nend 2\n", 3},
+	{"an interconnect without a VLAN", HEAD "site 1 a\ninterconnect 7 192.0.2.0 192.0.2.1 - t1\nend 2\n", 3},
 	{"no address", HEAD "site 1 a\ntunnel 7 192.0.2.1 here - t1\nend 2\n", 3},
 	{"a key too large", HEAD "site 1 a\ntunnel 7 192.0.2.1 198.51.100.1 4294967296 t1\nend 2\n", 3},
 	{"a word too many", HEAD "site 1 a\ntunnel 7 192.0.2.1 198.51.100.1 - t1 x\nend 2\n", 3},

@@ -49,8 +49,12 @@ static void holds_headers_ready(void **state)
 {
 	const uint8_t header[14] = {2, 0, 0, 0, 0, 0xaa, 2, 0, 0, 0, 0, 1, 8, 0};
 	struct tunnel tunnels[] = {
-		[1] = {.port = 3, .site = 1}, [2] = {.port = 4, .outer = OUTER_IPV6}};
-	const struct network net = {.tunnels = tunnels, .n_tunnels = 2};
+		[1] = {.port = 3, .site = 1},
+		[2] = {.port = 4, .outer = OUTER_IPV6},
+		[3] = {.port = 3, .outer = OUTER_NONE, .header_len = 4},
+		[4] = {.port = 3, .outer = OUTER_NONE},
+	};
+	const struct network net = {.tunnels = tunnels, .n_tunnels = 4};
 	struct nexthop n = nexthop_to_neighbour(3, ours, theirs, 65535), t;
 
 	assert_memory_equal(n.ethernet, header, sizeof(header));
@@ -68,6 +72,13 @@ static void holds_headers_ready(void **state)
 
 	t = nexthop_to_tunnel(&net, 2, 9, &n, 1456);
 	assert_int_equal(wire_16(t.ethernet + ETHER_TYPE), ETHER_IPV6);
+	assert_false(t.bare);
+	t = nexthop_to_tunnel(&net, 3, NEXTHOP_NONE, &n, 1500);
+	assert_int_equal(wire_16(t.ethernet + ETHER_TYPE), ETHER_TAG);
+	assert_false(t.bare);
+	t = nexthop_to_tunnel(&net, 4, NEXTHOP_NONE, &n, 1500);
+	assert_memory_equal(t.ethernet, header, sizeof(header));
+	assert_true(t.bare && t.resolved);
 
 	n = nexthop_to_neighbour(3, ours, NULL, 1500);
 	assert_false(n.resolved || nexthop_to_tunnel(&net, 1, 9, &n, 1476).resolved);

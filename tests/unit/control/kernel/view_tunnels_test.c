@@ -62,6 +62,33 @@ static void substitute_stands_in(void **state)
 	assert_tunnel(2, 2, true);
 }
 
+/*
+ * An interconnect goes to its peer, whose Ethernet address the kernel does not know. Of a port
+ * without a kernel all frames go to one address.
+ */
+static void interconnect_goes_to_its_peer(void **state)
+{
+	tunnels[1].outer = tunnels[3].outer = OUTER_NONE;
+	tunnels[1].header_len = 4;
+	tunnels[3].header_len = 0;
+	neighbour("192.0.2.9", 9, NUD_REACHABLE); /* the far end, if it were GRE */
+	compile();
+	assert_tunnel(1, 1, false);
+	assert_tunnel(3, 3, true);
+	assert_int_equal(table->at[3].ethernet[5], 0x77);
+	v.tunnels[1].has_peer_mac = true;
+	v.tunnels[1].peer_mac[5] = 0x55;
+	assert_true(compile());
+	assert_tunnel(1, 1, true);
+	assert_int_equal(table->at[1].ethernet[5], 0x55);
+	assert_int_equal(table->at[1].ethernet[12] << 8 | table->at[1].ethernet[13], 0x8100);
+	assert_int_equal(table->at[1].via, NEXTHOP_NONE);
+	v.tunnels[1].has_peer_mac = false;
+	assert_true(compile());
+	assert_tunnel(1, 1, false);
+	assert_false(compile());
+}
+
 static void lose_tunnel_3(void)
 {
 	net.n_tunnels = net.max_tunnel = 2;
@@ -185,6 +212,7 @@ int main(void)
 		CASE(follows_its_neighbour),
 		CASE(has_an_id_of_its_own),
 		CASE(substitute_stands_in),
+		CASE(interconnect_goes_to_its_peer),
 		CASE(is_gone),
 		CASE(is_gone_and_another_stands_in),
 		CASE(is_gone_and_its_id_is_given_again),

@@ -154,9 +154,45 @@ static void test_rows(void **state)
 	}
 }
 
+/* Interconnects: VLANs of their own port only, their IPv6 address for its group, and no ends. */
+static void test_interconnects(void **state)
+{
+	struct spec_tunnel tunnels[] = {
+		{.type = TUNNEL_INTERCONNECT, .port = UPLINK, .vlan = 0, .mtu = 1500},
+		{.type = TUNNEL_INTERCONNECT, .port = UPLINK, .vlan = 64, .mtu = 1500},
+		{.type = TUNNEL_INTERCONNECT, .port = UPLINK, .vlan = 4094, .mtu = 1500},
+		{.type = TUNNEL_INTERCONNECT, .port = UPLINK + 1, .vlan = 7, .mtu = 1500},
+	};
+	struct spec_site site = {.name = "s", .tunnels = tunnels, .n_tunnels = 4};
+	struct network_spec spec = {.sites = &site, .n_sites = 1};
+	struct addresses own = {0};
+	struct steer_list list;
+	struct network *net;
+
+	tunnels[1].address6 = addr("2001:db8:9::");
+	tunnels[3].address6 = addr("2001:db8:7::");
+	net = network_create(&spec, NULL);
+	assert_non_null(net);
+	assert_int_equal(addresses_index(&own), 0);
+	assert_int_equal(steer_list_make(&list, net, UPLINK, ETH0, &own), 0);
+	assert_int_equal(list.n, 1);
+	assert_true(addr6_equal(&list.addrs[0].addr, &tunnels[1].address6));
+	assert_int_equal(list.addrs[0].flags, STEER_INTERCONNECT);
+	for (unsigned vlan = 0; vlan < 4096; vlan++)
+		assert_int_equal(list.vlans[vlan / 64] >> vlan % 64 & 1,
+				 vlan == 0 || vlan == 64 || vlan == 4094);
+	steer_list_fini(&list);
+	assert_int_equal(list.vlans[1], 0);
+	addresses_fini(&own);
+	network_destroy(net);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_interconnects),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,10 +16,10 @@
 #include <bpf/bpf.h>
 #include <cmocka.h>
 
-enum { FOUR, SIX, PREFIXES, MAPS, ROWS = 32768, KEY_MAX = 20, MANY = 20000 };
+enum { FOUR, SIX, PREFIXES, VLANS, MAPS, ROWS = 32768, KEY_MAX = 20, MANY = 20000 };
 
-static const uint32_t key_lens[MAPS] = {4, 16, 20};
-static const struct steer_maps maps = {FOUR, SIX, PREFIXES, -1};
+static const uint32_t key_lens[MAPS] = {4, 16, 20, 4};
+static const struct steer_maps maps = {FOUR, SIX, PREFIXES, VLANS, -1};
 
 static struct map {
 	uint8_t keys[ROWS][KEY_MAX];
@@ -225,9 +225,29 @@ static void test_again(void **state)
 	}
 }
 
+/* Of VLANs only those that came or went are written. */
+static void test_vlans(void **state)
+{
+	struct steer_list before = {.vlans = {1, [63] = UINT64_C(1) << 62}};
+	struct steer_list now = {.vlans = {[1] = 2, [63] = UINT64_C(1) << 62}};
+	const uint32_t gone = 0, came = 65, stays = 4094;
+
+	reset(true);
+	assert_int_equal(steer_write(maps, &before, &now), 0);
+	assert_int_equal(writes, 2);
+	assert_non_null(find(VLANS, &gone));
+	assert_int_equal(*find(VLANS, &gone), 0);
+	assert_non_null(find(VLANS, &came));
+	assert_int_equal(*find(VLANS, &came), 1);
+	assert_null(find(VLANS, &stays));
+	fail_after = 0;
+	assert_int_equal(steer_write(maps, &before, &now), -ENOMEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vlans),
 		cmocka_unit_test(test_difference),
 		cmocka_unit_test(test_work_is_the_events),
 		cmocka_unit_test(test_again),
