@@ -39,6 +39,7 @@ struct cli {
 	/* by row of the command's options; NULL: not given. "" if it has no value */
 	const char *values[CLI_OPTIONS_MAX];
 	const char *operand; /* argument FILE or COMMAND; NULL: not given */
+	const char *second; /* argument after it; NULL: not given */
 	FILE *out, *err;
 };
 
@@ -46,6 +47,7 @@ struct command {
 	const char *word; /* one word, or two in a group */
 	const char *operand; /* name of its argument; NULL: none */
 	bool operand_optional; /* the argument may be missing */
+	const char *second; /* name of another argument, which is required; NULL: none */
 	const char *help; /* one line of help */
 	const struct cli_option *options; /* ends with a row without a name; NULL: none */
 	int (*run)(const struct cli *cli); /* returns the exit status */
@@ -76,6 +78,10 @@ const char *cli_value(const struct cli *cli, const char *name);
 void cli_print_help(const struct cli *cli, FILE *out);
 
 /* The rows of commands.c; each command is in the file of its name. */
+extern const struct cli_option networks_options[], routes_options[];
+int networks_run(const struct cli *cli);
+int routes_run(const struct cli *cli);
+int routes_lookup_run(const struct cli *cli);
 extern const struct cli_option sites_options[], tunnels_options[], health_options[],
 	flows_options[], egress_options[], drops_options[], size_options[], config_apply_options[],
 	config_history_options[];

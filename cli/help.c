@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { HELP_COLUMN = 20, COMMAND_COLUMN = 26 };
+enum { HELP_COLUMN = 20, COMMAND_COLUMN = 30 };
 
 struct usage {
 	char text[64];
@@ -20,8 +20,9 @@ static struct usage usage_of(const struct command *c, const char *between)
 
 	snprintf(usage.text, sizeof(usage.text), "%s%s", c->word, between);
 	if (c->operand != NULL)
-		snprintf(usage.text, sizeof(usage.text), "%s%s %s%s%s", c->word, between,
-			 open ? "[" : "", c->operand, open ? "]" : "");
+		snprintf(usage.text, sizeof(usage.text), "%s%s %s%s%s%s%s", c->word, between,
+			 open ? "[" : "", c->operand, open ? "]" : "", c->second != NULL ? " " : "",
+			 c->second != NULL ? c->second : "");
 	return usage;
 }
 
@@ -79,9 +80,9 @@ static json_t *describe_options(const struct cli_option *rows)
 
 static json_t *describe_command(const struct command *c)
 {
-	return json_pack("{s:s, s:s?, s:b, s:s, s:o}", "name", c->word, "operand", c->operand,
-			 "operand_optional", (int)c->operand_optional, "help", c->help, "options",
-			 describe_options(c->options));
+	return json_pack("{s:s, s:s?, s:b, s:s?, s:s, s:o}", "name", c->word, "operand", c->operand,
+			 "operand_optional", (int)c->operand_optional, "second", c->second, "help",
+			 c->help, "options", describe_options(c->options));
 }
 
 /*
@@ -119,7 +120,7 @@ int help_run(const struct cli *cli)
 	struct cli about = *cli;
 
 	about.command = cli->operand != NULL ? cli_find_command(cli->operand) : NULL;
-	if (cli->operand != NULL && cli_is_group(cli->operand))
+	if (cli->operand != NULL && about.command == NULL && cli_is_group(cli->operand))
 		about.group = cli->operand;
 	if (cli->operand != NULL && about.command == NULL && about.group == NULL) {
 		cli_refuse_command(cli, cli->operand);

@@ -161,6 +161,24 @@ static int take_topic(struct cli *cli, const char *word)
 	return 0;
 }
 
+/* "routes" is a command, and "routes lookup" another one: @word may be its second word. */
+static bool takes_longer(struct cli *cli, const char *word)
+{
+	char words[WORDS_SIZE];
+	const struct command *longer;
+
+	if (cli->command->operand != NULL || !cli_is_group(cli->command->word))
+		return false;
+	for (size_t i = 0; i < CLI_OPTIONS_MAX; i++)
+		if (cli->values[i] != NULL) /* an option of the shorter one came before */
+			return false;
+	snprintf(words, sizeof(words), "%s %.64s", cli->command->word, word);
+	longer = cli_find_command(words);
+	if (longer != NULL)
+		cli->command = longer;
+	return longer != NULL;
+}
+
 static int take_word(struct cli *cli, const char *word)
 {
 	if (cli->command == NULL && cli->group != NULL)
@@ -171,6 +189,12 @@ static int take_word(struct cli *cli, const char *word)
 			cli->group = word;
 		else if (cli->command == NULL)
 			return cli_refuse_command(cli, word);
+		return 0;
+	}
+	if (takes_longer(cli, word))
+		return 0;
+	if (cli->command->second != NULL && cli->operand != NULL && cli->second == NULL) {
+		cli->second = word;
 		return 0;
 	}
 	if (cli->command->run == help_run && cli->operand != NULL && cli_is_group(cli->operand))
@@ -226,6 +250,11 @@ int cli_parse(struct cli *cli, int argc, char *const *argv)
 	    cli->operand == NULL) {
 		fprintf(cli->err, "homeward: %s needs a %s\n", cli->command->word,
 			cli->command->operand);
+		return -EINVAL;
+	}
+	if (cli->command->second != NULL && cli->second == NULL) {
+		fprintf(cli->err, "homeward: %s needs %s and %s\n", cli->command->word,
+			cli->command->operand, cli->command->second);
 		return -EINVAL;
 	}
 	return 0;

@@ -145,6 +145,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.workers = d->workers,
 		.n_workers = d->n_workers,
 		.paths = d->paths,
+		.routing = d->routing,
 		.alarms = d->alarms,
 		.keepalives = d->keepalives,
 		.health = d->health,

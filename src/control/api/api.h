@@ -21,6 +21,7 @@ struct keepalives;
 struct loop;
 struct event_base;
 struct path_mtus;
+struct routing;
 struct api;
 struct api_claim;
 
@@ -32,6 +33,7 @@ struct api_context {
 	struct worker *const *workers;
 	size_t n_workers;
 	const struct path_mtus *paths; /* path MTUs of tunnels; NULL: nothing is known */
+	const struct routing *routing; /* routes of networks; NULL: there are none */
 	struct alarms *alarms;
 	const struct keepalives *keepalives; /* NULL: no keepalives are sent */
 	const struct health *health; /* NULL: nothing is probed */

@@ -6,6 +6,12 @@
 
 #include "control/api/route.h"
 
+extern const struct route_arg networks_args[], routes_args[], lookup_args[];
+extern const struct route_field networks_fields[], routes_fields[], lookup_fields[];
+void networks_answer(const struct api_request *rq, struct api_reply *reply);
+void routes_answer(const struct api_request *rq, struct api_reply *reply);
+void lookup_answer(const struct api_request *rq, struct api_reply *reply);
+
 extern const struct route_arg sites_args[], tunnels_args[], health_args[], flows_args[],
 	egress_args[], drops_args[], config_args[], config_check_args[], config_apply_args[],
 	config_rollback_args[], config_history_args[];

@@ -98,6 +98,12 @@ void writer_text(struct writer *w, const char *name, const char *value)
 	add_byte(w, '"');
 }
 
+void writer_bool(struct writer *w, const char *name, bool value)
+{
+	begin(w, name);
+	add(w, value ? "true" : "false", value ? 4 : 5);
+}
+
 static void add_number(struct writer *w, uint64_t value)
 {
 	char digits[DIGITS];

@@ -41,6 +41,7 @@ static inline void writer_init(struct writer *w, struct evbuffer *out)
 void writer_open(struct writer *w, const char *name, char bracket); /* '{' or '[' */
 void writer_close(struct writer *w, char bracket); /* '}' or ']' */
 void writer_text(struct writer *w, const char *name, const char *value); /* UTF-8; NULL: null */
+void writer_bool(struct writer *w, const char *name, bool value);
 void writer_number(struct writer *w, const char *name, uint64_t value);
 void writer_address4(struct writer *w, const char *name, be32_t addr);
 void writer_address(struct writer *w, const char *name, const struct addr6 *addr);

@@ -68,6 +68,8 @@ static void test_complete(void **state)
 		assert_non_null(strstr(one, c->help));
 		if (c->operand != NULL)
 			assert_non_null(strstr(one, c->operand));
+		if (c->second != NULL)
+			assert_non_null(strstr(one, c->second));
 		for (const struct cli_option *o = c->options; o != NULL && o->name != NULL; o++)
 			assert_non_null(strstr(one, o->help));
 		for (const struct cli_option *o = cli_options; o->name != NULL; o++)

@@ -70,9 +70,10 @@ static void test_same_as_tables(void **state)
 	char item[ITEM_SIZE];
 
 	for (const struct command *c = cli_commands; c->word != NULL; c++, commands++) {
-		snprintf(item, sizeof(item), ".It Cm %s%s%s%s\n%s\n", c->word,
+		snprintf(item, sizeof(item), ".It Cm %s%s%s%s%s%s\n%s\n", c->word,
 			 c->operand_optional ? " Op" : "", c->operand != NULL ? " Ar " : "",
-			 c->operand != NULL ? c->operand : "", c->help);
+			 c->operand != NULL ? c->operand : "", c->second != NULL ? " Ar " : "",
+			 c->second != NULL ? c->second : "", c->help);
 		at = find_item(at, item);
 		at = find_options(at, c->options, &options);
 	}

@@ -42,6 +42,8 @@ static void test_commas(void **state)
 	writer_close(&w, ']');
 	writer_number(&w, "zero", 0);
 	writer_number(&w, "most", UINT64_MAX);
+	writer_bool(&w, "yes", true);
+	writer_bool(&w, "no", false);
 	writer_open(&w, "list", '[');
 	writer_text(&w, NULL, "a");
 	writer_open(&w, NULL, '{');
@@ -53,8 +55,10 @@ static void test_commas(void **state)
 	writer_line(&w);
 	writer_number(&w, NULL, 7);
 	finish(out, text, sizeof(text));
-	assert_string_equal(text, "{\"empty\":[],\"zero\":0,\"most\":18446744073709551615,"
-				  "\"list\":[\"a\",{},null],\"last\":\"z\"}\n7");
+	assert_string_equal(
+		text,
+		"{\"empty\":[],\"zero\":0,\"most\":18446744073709551615,\"yes\":true,\"no\":false,"
+		"\"list\":[\"a\",{},null],\"last\":\"z\"}\n7");
 }
 
 static void test_texts(void **state)
