@@ -201,12 +201,12 @@ static void print_head(const json_t *status, FILE *out)
 }
 
 /*
- * Fragmentation and reassembly change the number of packets. Without these lines the packets would
- * not seem to add up.
+ * Fragmentation and reassembly change the number of packets, and so do probes of tunnels. Without
+ * these lines the packets would not seem to add up.
  */
 static void print_fragments(const json_t *status, FILE *out)
 {
-	uint64_t made = 0, joined = 0;
+	uint64_t made = 0, joined = 0, injected = 0;
 	const json_t *worker;
 	size_t i;
 
@@ -214,10 +214,14 @@ static void print_fragments(const json_t *status, FILE *out)
 	{
 		made += client_number(worker, "fragments_made");
 		joined += client_number(worker, "fragments_joined");
+		injected += client_number(worker, "injected");
 	}
 	if (made + joined > 0)
 		fprintf(out, "fragments  %s more by fragmentation, %s fewer by reassembly\n",
 			text_count(made).buf, text_count(joined).buf);
+	if (injected > 0)
+		fprintf(out, "own        %s more: probes of tunnels, requests to neighbours\n",
+			text_count(injected).buf);
 }
 
 /* What changes of the configuration did to flows, if anything. */

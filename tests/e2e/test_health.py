@@ -235,6 +235,7 @@ def test_flapping_moves_nothing(works):
 
 def test_what_people_see(works):
     bed = works
+    assert "probes of tunnels" in bed.daemon.homeward("status").stdout
     text = bed.daemon.homeward("health").stdout
     assert "berlin-1" in text and "mid" in text and ROUTER in text
     cut(bed)
