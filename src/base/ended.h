@@ -18,6 +18,7 @@
 	  "another worker has its packets now: the mapping of the pool for new flows changed")     \
 	X(ROUTE_LOST, "route_lost", "its destination has become ours, or is ours no longer")       \
 	X(FAR_REMOVED, "far_removed", "the site of its private destination was removed")           \
+	X(ALIAS_LOST, "alias_lost", "the alias by which another site sees its host was removed")   \
 	X(FAR_ROUTE_LOST, "far_route_lost",                                                        \
 	  "no route or private link leads to the site of its destination now")
 

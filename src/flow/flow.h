@@ -94,7 +94,8 @@ extern const char *const flow_state_names[FLOW_STATE_COUNT];
  *   bytes 28-63   packets write them
  *
  * Forward is out of the site, and return is into it, whichever side began: if the Internet opens a
- * flow to a site (setup/inbound.c), the first packet is a return.
+ * flow to a site (setup/inbound.c), or another site does so by an alias (setup/alias.c), the first
+ * packet is a return.
  *
  * Forward key: src dst sport dport site proto. Return key: dst nat_src dport nat_port far proto. In
  * a free record, src is the number of the next free record. In a resting record, onramp is the
@@ -108,7 +109,8 @@ struct flow {
 	be16_t dport;
 	uint16_t site; /* the site that began the flow, or that the Internet reached by it */
 	uint8_t proto;
-	uint8_t state : 6; /* enum flow_state */
+	uint8_t state : 5; /* enum flow_state */
+	bool is_inbound : 1; /* another site opened it, to an alias of this one */
 	bool is_learned : 1; /* to a site by a learned route, whose end does not end the flow */
 	bool is_extended : 1; /* it has an extension line (extension.h) */
 	be32_t nat_src; /* the source the far side sees */
@@ -129,7 +131,7 @@ struct flow {
 #define FLOW_NOWHERE UINT16_MAX /* a realm that no packet comes from */
 
 static_assert(sizeof(struct flow) == CACHE_LINE, "a flow is one cache line");
-static_assert(FLOW_STATE_COUNT <= 1 << 6, "a state has six bits");
+static_assert(FLOW_STATE_COUNT <= 1 << 5, "a state has five bits");
 static_assert(offsetof(struct flow, seen_s) == 28, "the decision outgrew its half");
 
 enum { FLOW_BYTES_BITS = 56 };

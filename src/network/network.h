@@ -179,7 +179,14 @@ struct pool {
 struct vnet {
 	const struct spec_vnet *spec; /* NULL: no virtual network has this id */
 	struct trie routes, routes6; /* the operator's; values: index in spec->routes */
+	struct trie aliases; /* of its sites, both families; values: index in network.aliases */
 	uint8_t mappings; /* bit by enum pool_mapping: of pools that routes lead to */
+};
+
+/* An alias of a site (spec.h). */
+struct alias {
+	struct spec_alias spec;
+	uint16_t site;
 };
 
 struct network {
@@ -202,6 +209,8 @@ struct network {
 	uint16_t *vnet_ids; /* [n_vnets]: all of them, in the order of the spec */
 	uint32_t n_vnets, max_vnet;
 	struct vnet *vnets; /* [max_vnet + 1], by id */
+	struct alias *aliases; /* [n_aliases] */
+	uint32_t n_aliases;
 	bool has_routes6; /* a virtual network has a route of IPv6 */
 	bool lets_in; /* flows may use a pool that lets the Internet open flows */
 	struct retired_tunnel *retired; /* [n_retired] */
@@ -308,6 +317,16 @@ uint16_t network_onramp(const struct network *net, uint16_t site, uint16_t tunne
  */
 bool network_leads_to(const struct network *net, uint16_t vnet, const struct addr6 *dst,
 		      uint16_t site);
+
+/*
+ * The alias in @vnet whose hosts include @addr, or NULL; @real: the address that it stands for.
+ * IPv4: mapped. Any worker.
+ */
+const struct alias *network_find_alias(const struct network *net, uint16_t vnet,
+				       const struct addr6 *addr, struct addr6 *real);
+
+/* The address by which other sites see @addr of @site: its alias, or @addr itself. */
+struct addr6 network_alias_of(const struct network *net, uint16_t site, const struct addr6 *addr);
 
 /* May a learned route lead there: is @site in @vnet, or in one that private links lead @dst to? */
 bool network_reaches(const struct network *net, uint16_t vnet, const struct addr6 *dst,

@@ -108,6 +108,31 @@ static void compile_sites(struct network *net)
 	}
 }
 
+static bool add_aliases(struct network *net, uint16_t site, const struct spec_site *spec)
+{
+	struct trie *trie = &net->vnets[net->sites[site].vnet].aliases;
+
+	for (size_t i = 0; i < spec->n_aliases; i++) {
+		net->aliases[net->n_aliases] = (struct alias){spec->aliases[i], site};
+		if (trie_set(trie, &spec->aliases[i].alias, net->n_aliases++) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool compile_aliases(struct network *net)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < net->n_sites; i++)
+		n += net->spec.sites[i].n_aliases;
+	net->aliases = calloc(n + 1, sizeof(net->aliases[0]));
+	for (uint32_t i = 0; net->aliases != NULL && i < net->n_sites; i++)
+		if (!add_aliases(net, net->site_ids[i], &net->spec.sites[i]))
+			return false;
+	return net->aliases != NULL;
+}
+
 bool network_compile_vnets(struct network *net)
 {
 	net->vnets = calloc(net->max_vnet + (size_t)1, sizeof(net->vnets[0]));
@@ -122,6 +147,8 @@ bool network_compile_vnets(struct network *net)
 	}
 	note_pools(net);
 	compile_sites(net);
+	if (!compile_aliases(net))
+		return false;
 	net->has_routes6 = spec_has_routes6(&net->spec);
 	for (uint32_t i = 0; i < net->n_pools; i++)
 		net->lets_in |= net->pools[i].is_used &&
@@ -134,8 +161,44 @@ void network_free_vnets(struct network *net)
 	for (size_t i = 0; net->vnets != NULL && i <= net->max_vnet; i++) {
 		trie_fini(&net->vnets[i].routes);
 		trie_fini(&net->vnets[i].routes6);
+		trie_fini(&net->vnets[i].aliases);
 	}
+	free(net->aliases);
 	free(net->vnets);
+}
+
+/* --- aliases ---------------------------------------------------------------------------------- */
+
+/* The prefix of @to with the host bits of @addr. */
+static struct addr6 change_prefix(const struct addr6 *addr, const struct prefix6 *to)
+{
+	struct addr6 net = addr6_masked(addr, to->len);
+
+	return (struct addr6){{(addr->half[0] ^ net.half[0]) | to->addr.half[0],
+			       (addr->half[1] ^ net.half[1]) | to->addr.half[1]}};
+}
+
+const struct alias *network_find_alias(const struct network *net, uint16_t vnet,
+				       const struct addr6 *addr, struct addr6 *real)
+{
+	uint32_t found = TRIE_NONE;
+
+	if (vnet <= net->max_vnet)
+		found = trie_lookup(net->vnets[vnet].aliases.root, addr);
+	if (found == TRIE_NONE)
+		return NULL;
+	*real = change_prefix(addr, &net->aliases[found].spec.prefix);
+	return &net->aliases[found];
+}
+
+struct addr6 network_alias_of(const struct network *net, uint16_t site, const struct addr6 *addr)
+{
+	const struct spec_site *spec = net->site_specs[site];
+
+	for (size_t i = 0; i < spec->n_aliases; i++)
+		if (prefix6_contains(&spec->aliases[i].prefix, addr))
+			return change_prefix(addr, &spec->aliases[i].alias);
+	return *addr;
 }
 
 /* --- where do the operator's routes lead? ----------------------------------------------------- */

@@ -5,7 +5,7 @@
  * In a flow that is not translated the embedded packet is not changed. The source of an error from
  * the site, which is a router there, is kept if it is in one of the site's global prefixes.
  * Otherwise it becomes the address of the host, so that the site's other addresses stay hidden.
- * Towards another site it is always kept.
+ * Towards another site it is kept, unless the host has an alias.
  */
 #include "out/rewrite_embedded.h"
 
@@ -44,8 +44,9 @@ void rewrite_embedded6_error(const struct network *net, struct packet *p, const 
 	src = addr6_read(ip + IPV6_SRC);
 	if (p->probe.dir == FLOW_RETURN)
 		memcpy(ip + IPV6_DST, &six->src, sizeof(six->src));
-	else if (f->far == SITE_INTERNET &&
-		 (!untranslated || network_find_global(net, &src) != f->site))
+	else if (f->far != SITE_INTERNET
+			 ? !addr6_equal(&six->src, &six->nat_src)
+			 : !untranslated || network_find_global(net, &src) != f->site)
 		memcpy(ip + IPV6_SRC, &six->nat_src, sizeof(six->nat_src));
 	ip[IPV6_HOPS]--;
 	src = addr6_read(ip + IPV6_SRC);

@@ -48,8 +48,9 @@ static ALWAYS_INLINE void transport_rewrite(uint8_t *l4, uint8_t proto, const st
 	default:
 		if (proto != PROTO_ICMP && proto != PROTO_ICMPV6)
 			return; /* no port is known, and no checksum */
-		/* echo; parse refuses other messages */
-		wire_put_be16(l4 + ICMP_ID, c->new_port);
+		/* echo. A flow that the far side opened has no identifier of the site. */
+		if (c->old_port != c->new_port)
+			wire_put_be16(l4 + ICMP_ID, c->new_port);
 		checksum = l4 + ICMP_CHECKSUM;
 		value = checksum_apply_nonzero(
 			wire_be16(checksum), (proto == PROTO_ICMPV6 ? addr_delta : 0) + port_delta);

@@ -101,8 +101,24 @@ static bool leads_to_far(const struct network *net, const struct flow *flow,
 	const struct addr6 dst = six != NULL ? six->dst : addr6_from_ipv4(flow->dst);
 	uint16_t vnet = net->sites[flow->site].vnet;
 
+	if (flow->is_inbound) {
+		const struct addr6 alias =
+			six != NULL ? six->nat_src : addr6_from_ipv4(flow->nat_src);
+
+		return network_reaches(net, net->sites[flow->far].vnet, &alias, flow->site);
+	}
 	return flow->is_learned ? network_reaches(net, vnet, &dst, flow->far)
 				: network_leads_to(net, vnet, &dst, flow->far);
+}
+
+/* Is a translated source still the alias of the host? */
+static bool alias_holds(const struct network *net, const struct flow *flow, const struct flow6 *six)
+{
+	const struct addr6 src = six != NULL ? six->src : addr6_from_ipv4(flow->src);
+	const struct addr6 seen = six != NULL ? six->nat_src : addr6_from_ipv4(flow->nat_src);
+	const struct addr6 alias = network_alias_of(net, flow->site, &src);
+
+	return addr6_equal(&src, &seen) || addr6_equal(&alias, &seen);
 }
 
 static enum ended judge_private(const struct network *net, const struct flow *flow,
@@ -112,6 +128,8 @@ static enum ended judge_private(const struct network *net, const struct flow *fl
 		return ENDED_SOURCE_REMOVED;
 	if (network_onramp(net, flow->far, flow->offramp) == TUNNEL_NONE)
 		return ENDED_FAR_REMOVED;
+	if (!alias_holds(net, flow, six))
+		return ENDED_ALIAS_LOST;
 	return leads_to_far(net, flow, six) ? ENDED_NOT : ENDED_FAR_ROUTE_LOST;
 }
 

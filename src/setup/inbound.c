@@ -78,7 +78,7 @@ static enum drop insert(struct setup *s)
 		s->record = flow_table_insert_hashed(flows, &s->flow, hash, s->p->probe.hash);
 	if (s->record == FLOW_NO_RECORD)
 		return DROP_TABLE_FULL;
-	setup_flow_begun(s->ctx, &s->flow);
+	setup_flow_begun(s->ctx, &s->flow, NULL);
 	return DROP_NONE;
 }
 

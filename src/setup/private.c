@@ -19,6 +19,8 @@
  * other's, or both do. Who sees one removes its own and takes another port. The count of flows to
  * the far site rises before, since workers without any are not asked.
  *
+ * A site with an alias for its source is seen under that (alias.c), which no other site has.
+ *
  * Such a port belongs to a conversation, not to the gateway, so it does not rest.
  */
 #include "base/wire.h"
@@ -152,10 +154,16 @@ static enum drop collide(struct setup *s)
 
 enum drop private_propose(struct setup *s)
 {
-	s->flow.nat_src = s->flow.src;
+	const struct network *net = s->ctx->net;
+	struct addr6 src = s->six != NULL ? s->six->src : addr6_from_ipv4(s->flow.src);
+
+	if (net->n_aliases > 0)
+		src = network_alias_of(net, s->flow.site, &src);
 	s->flow.nat_port = s->flow.sport;
 	if (s->six != NULL)
-		s->six->nat_src = s->six->src;
+		s->six->nat_src = src;
+	else
+		s->flow.nat_src = addr6_to_ipv4(&src);
 	s->return_hash = search_hash(s);
 	return DROP_NONE;
 }
@@ -165,7 +173,7 @@ enum drop private_take(struct setup *s)
 	return is_taken(s) ? collide(s) : DROP_NONE;
 }
 
-static void count_far(struct context *ctx, const struct flow *flow, int change)
+void private_count(struct context *ctx, const struct flow *flow, int change)
 {
 	counters_add(&ctx->sites[flow->far].far_flows, change);
 }
@@ -192,14 +200,9 @@ enum drop private_insert(struct setup *s)
 {
 	enum drop drop;
 
-	count_far(s->ctx, &s->flow, 1);
+	private_count(s->ctx, &s->flow, 1);
 	drop = insert_alone(s);
 	if (drop != DROP_NONE)
-		count_far(s->ctx, &s->flow, -1);
+		private_count(s->ctx, &s->flow, -1);
 	return drop;
-}
-
-void private_release(struct context *ctx, const struct flow *flow)
-{
-	count_far(ctx, flow, -1);
 }

@@ -60,7 +60,7 @@ bool release_port(struct context *ctx, const struct flow *flow, const struct flo
 	struct flow6 addresses;
 
 	if (flow->far != SITE_INTERNET) {
-		private_release(ctx, flow);
+		private_count(ctx, flow, -1);
 		return false;
 	}
 	if (release_find(&s, six, &addresses))

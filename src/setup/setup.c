@@ -17,6 +17,7 @@
 #include "answer/errors.h"
 #include "base/wire.h"
 #include "flow/remotes.h"
+#include "path/family.h"
 #include "path/prefetch.h"
 #include "path/resolve.h"
 #include "setup/room.h"
@@ -108,9 +109,9 @@ static ALWAYS_INLINE void begun(struct context *ctx, const struct flow *flow,
 	ctx->counters.flows_created++;
 }
 
-void setup_flow_begun(struct context *ctx, const struct flow *flow)
+void setup_flow_begun(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
-	begun(ctx, flow, NULL);
+	begun(ctx, flow, six);
 }
 
 /* @six is that of the setup, or NULL. */
@@ -314,11 +315,24 @@ static ALWAYS_INLINE bool setup_begin(struct context *ctx, struct burst *b, stru
 	return false;
 }
 
+/* Opens a flow from outside, or to an alias. False: the packet begins a flow of its own site. */
+static __attribute__((noinline)) bool open_inward(struct context *ctx, struct burst *b,
+						  struct packet *p, const struct family *y,
+						  bool inbound)
+{
+	if (p->onramp != TUNNEL_NONE)
+		return alias_open(ctx, b, p, y);
+	if (inbound)
+		inbound_open(ctx, b, p);
+	return inbound;
+}
+
 /* Runs the first steps for the whole burst. Writes the packets that go on, returns their number. */
 static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum stage stage,
 				      struct setup *setups, struct flow6 *sixes)
 {
 	bool inbound = sixes == NULL && inbound_is_open(ctx);
+	bool inward = inbound || ctx->net->n_aliases > 0;
 	struct seen seen = {0};
 	unsigned n = 0;
 
@@ -327,10 +341,9 @@ static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum
 		struct setup *s = &setups[n];
 		enum drop drop;
 
-		if (__builtin_expect(inbound && p->onramp == TUNNEL_NONE, 0)) {
-			inbound_open(ctx, b, p);
+		if (__builtin_expect(inward, 0) &&
+		    open_inward(ctx, b, p, sixes == NULL ? &family4 : &family6, inbound))
 			continue;
-		}
 
 		if (!setup_begin(ctx, b, p, s, sixes == NULL ? NULL : &sixes[n]))
 			continue;

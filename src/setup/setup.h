@@ -8,6 +8,8 @@
 
 #include "path/context.h"
 
+struct family; /* path/family.h */
+
 /* One flow during setup. */
 struct setup {
 	struct context *ctx;
@@ -56,7 +58,15 @@ enum drop insert_flow6(struct setup *s);
 enum drop private_propose(struct setup *s);
 enum drop private_take(struct setup *s);
 enum drop private_insert(struct setup *s);
-void private_release(struct context *ctx, const struct flow *flow); /* it has ended */
+
+/* One flow more or less leads to the far site of @flow. */
+void private_count(struct context *ctx, const struct flow *flow, int change);
+
+/*
+ * Is the packet, which came from a site and has no flow, for an alias of another one (alias.c)?
+ * Then it was passed on.
+ */
+bool alias_open(struct context *ctx, struct burst *b, struct packet *p, const struct family *y);
 
 /* Inserts the flow under its keys, whose hashes are known. Writes s->record. */
 enum drop setup_insert(struct setup *s);
@@ -110,8 +120,8 @@ void room_end_for_change(struct context *ctx, bool six, uint32_t record);
 void stage_setup(struct context *ctx, struct burst *b);
 void stage_setup6(struct context *ctx, struct burst *b);
 
-/* Counts a new IPv4 flow that is in the table. */
-void setup_flow_begun(struct context *ctx, const struct flow *flow);
+/* Counts a new flow that is in the table. @six: the addresses of an IPv6 flow, or NULL. */
+void setup_flow_begun(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
 /*
  * Releases all that setup took for a flow (setup.c). Call it for each flow that ends. @six: the

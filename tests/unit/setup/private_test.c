@@ -126,7 +126,7 @@ static void test_kept(void **state)
 	assert_int_equal(port_of(&s), PORT);
 	assert_int_equal(s.flow.nat_src, s.flow.src);
 	assert_int_equal(far_flows(a), 1);
-	private_release(&a->ctx, &s.flow);
+	private_count(&a->ctx, &s.flow, -1);
 	assert_int_equal(far_flows(a), 0);
 	destroy();
 }
