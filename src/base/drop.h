@@ -81,6 +81,10 @@
 	X(NO_BUFFER, "no_buffer", "no packet buffer left for fragments")                           \
 	X(TOO_BIG, "too_big", "larger than the MTU of the nexthop, and may not be fragmented")     \
 	X(HANDOVER_BUSY, "handover_busy", "the ring to the worker that owns the flow was full")    \
+	X(BGP_DELIVERED, "bgp_delivered",                                                          \
+	  "BGP or BFD of a tunnel's far end: given to this machine's routing daemon")              \
+	X(BGP_SOURCE, "bgp_source", "BGP or BFD whose source is not the tunnel's `peer`")          \
+	X(BGP_BUSY, "bgp_busy", "BGP or BFD, and the ring to the routing daemon was full")         \
 	X(PORT_BUSY, "port_busy", "the port's transmit ring was full")                             \
 	X(PORT_DOWN, "port_down", "the port's interface is missing or down: see homeward status")
 

@@ -71,6 +71,7 @@ struct spec_tunnel {
 	struct addr6 address6; /* the same for ICMPv6; zero: local; over IPv4: no errors */
 	struct addr6 peer; /* the far end's address inside, mapped; zero: unknown */
 	struct addr6 peer6; /* the same of IPv6 */
+	bool bgp; /* routes are learned from it: its BGP goes to this machine's daemon */
 	uint16_t mtu; /* largest inner packet, bytes */
 	bool mtu_given; /* from the configuration file, not the default */
 	enum outer_df outer_df; /* of the outer IPv4 header */

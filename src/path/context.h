@@ -28,6 +28,7 @@ struct sources; /* sources.h */
 struct remotes; /* flow/remotes.h */
 struct probe_row; /* probes.h */
 struct context;
+struct deliver; /* deliver.h */
 struct route_cache; /* route_cache.h */
 
 struct handover; /* handover.c */
@@ -123,6 +124,7 @@ struct context {
 	struct room room;
 	struct reassembly *reassembly;
 	struct unknown_tunnels *unknown; /* NULL: not recorded */
+	struct deliver *deliver; /* to the routing daemon */
 	struct remotes *remotes; /* address pairs of this worker's flows */
 	struct site_use *sites; /* by id: `use` of struct site_rows */
 	struct sources *sources; /* the hosts of all sites */

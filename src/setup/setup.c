@@ -17,6 +17,7 @@
 #include "answer/errors.h"
 #include "base/wire.h"
 #include "flow/remotes.h"
+#include "path/deliver.h"
 #include "path/family.h"
 #include "path/prefetch.h"
 #include "path/resolve.h"
@@ -172,23 +173,37 @@ static bool is_hairpin_ping(const struct network *net, const struct pool *pool, 
 	       network_find_address(net, dst) >= 0;
 }
 
-/* A ping to our own address, inside the tunnel or an egress one, is answered by the gateway. */
-static bool is_for_gateway(const struct context *ctx, const struct packet *p)
+/*
+ * What the gateway itself gets by a tunnel: a ping to its own address there, or an egress one, is
+ * answered; BGP goes to the routing daemon.
+ */
+static bool is_for_gateway(struct context *ctx, struct burst *b, struct packet *p)
 {
-	return p->onramp != TUNNEL_NONE && p->probe.key.proto == PROTO_ICMP &&
-	       p->data[p->l4 + ICMP_TYPE] == ICMP_ECHO_REQUEST &&
-	       (p->probe.key.dst == ctx->net->tunnels[p->onramp].address ||
-		is_hairpin_ping(ctx->net, ctx->net->sites[p->probe.key.realm].egress,
-				p->probe.key.dst));
+	bool ours = p->probe.key.dst == ctx->net->tunnels[p->onramp].address;
+
+	if (p->probe.key.proto != PROTO_ICMP)
+		return __builtin_expect(ours, 0) && deliver_packet(ctx, b, p, NULL);
+	if (p->data[p->l4 + ICMP_TYPE] != ICMP_ECHO_REQUEST ||
+	    (!ours && !is_hairpin_ping(ctx->net, ctx->net->sites[p->probe.key.realm].egress,
+				       p->probe.key.dst)))
+		return false;
+	burst_answer(b, p, ANSWER_ECHO);
+	return true;
 }
 
-static bool is_for_gateway6(const struct context *ctx, const struct packet *p,
+static bool is_for_gateway6(struct context *ctx, struct burst *b, struct packet *p,
 			    const struct flow6_key *key)
 {
 	const struct addr6 *ours = &ctx->net->tunnel_addresses6[p->onramp];
 
-	return p->onramp != TUNNEL_NONE && key->proto == PROTO_ICMPV6 && !addr6_is_zero(ours) &&
-	       addr6_equal(&key->dst, ours) && p->data[p->l4 + ICMP_TYPE] == ICMPV6_ECHO_REQUEST;
+	if (!addr6_equal(&key->dst, ours) || addr6_is_zero(ours))
+		return false;
+	if (key->proto != PROTO_ICMPV6)
+		return deliver_packet(ctx, b, p, key);
+	if (p->data[p->l4 + ICMP_TYPE] != ICMPV6_ECHO_REQUEST)
+		return false;
+	burst_answer(b, p, ANSWER_ECHO);
+	return true;
 }
 
 bool setup_flow_ended(struct context *ctx, const struct flow *flow, const struct flow6 *six)
@@ -294,25 +309,18 @@ static bool seen_before(struct seen *seen, uint64_t hash)
 	return before;
 }
 
-/* Begins the setup of a flow. False: the packet was for the gateway and was answered. */
+/* Begins the setup of a flow. False: the packet was for the gateway, and is dealt with. */
 static ALWAYS_INLINE bool setup_begin(struct context *ctx, struct burst *b, struct packet *p,
 				      struct setup *s, struct flow6 *six)
 {
 	const struct flow6_key *key;
 
 	*s = (struct setup){.ctx = ctx, .p = p, .six = six};
-	if (six == NULL) {
-		if (!is_for_gateway(ctx, p))
-			return true;
-		burst_answer(b, p, ANSWER_ECHO);
-		return false;
-	}
+	if (six == NULL)
+		return p->onramp == TUNNEL_NONE || !is_for_gateway(ctx, b, p);
 	key = burst_key6(b, p);
 	*six = (struct flow6){.src = key->src, .dst = key->dst};
-	if (!is_for_gateway6(ctx, p, key))
-		return true;
-	burst_answer(b, p, ANSWER_ECHO);
-	return false;
+	return p->onramp == TUNNEL_NONE || !is_for_gateway6(ctx, b, p, key);
 }
 
 /* Opens a flow from outside, or to an alias. False: the packet begins a flow of its own site. */

@@ -11,6 +11,7 @@
  *   snapshot      control (release), worker compares it with the one it has each turn (acquire)
  *   published     worker, under a sequence number that is odd while it writes; any thread copies
  *   queries       control adds them (query.h)
+ *   deliver       worker puts packets into the ring, control takes them (path/deliver.h)
  *   inject        control puts packets into the ring, worker takes them (inject.h)
  *   census        control sets it, worker answers and clears it; a sweep likewise
  *   wanted        worker fills it when it is empty, control empties it
@@ -27,6 +28,7 @@
 #include "in/assembly.h"
 #include "out/identification.h"
 #include "path/context.h"
+#include "path/deliver.h"
 #include "path/handover.h"
 #include "path/heard.h"
 #include "path/probes.h"
@@ -213,6 +215,11 @@ bool worker_inject(struct worker *w, enum inject_kind kind, uint16_t to, const v
 		   size_t len)
 {
 	return inject_put(w->inject, kind, to, bytes, len);
+}
+
+size_t worker_take_delivered(struct worker *w, void *bytes)
+{
+	return deliver_take(w->ctx.deliver, bytes);
 }
 
 /* True: a query has work. The worker does not sleep then, since a client waits. */
@@ -521,9 +528,11 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->reassembly = reassembly_create();
 	ctx->unknown = memory_lines(sizeof(*ctx->unknown));
 	w->inject = inject_create();
+	ctx->deliver = deliver_create();
 	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->egress == NULL ||
-	    ctx->sites == NULL || w->inject == NULL || !rows_create(ctx, config->snapshot->net) ||
-	    !create_ports(ctx, config) || !create_qsbr(w) || !flow_tables_create(ctx, config)) {
+	    ctx->sites == NULL || w->inject == NULL || ctx->deliver == NULL ||
+	    !rows_create(ctx, config->snapshot->net) || !create_ports(ctx, config) ||
+	    !create_qsbr(w) || !flow_tables_create(ctx, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -548,6 +557,7 @@ void worker_destroy(struct worker *w)
 	reassembly_destroy(w->ctx.reassembly);
 	free(w->ctx.unknown);
 	inject_destroy(w->inject);
+	deliver_destroy(w->ctx.deliver);
 	rows_destroy(&w->ctx);
 	limits_destroy(w->ctx.sites);
 	free(w->ctx.ports);

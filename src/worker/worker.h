@@ -117,6 +117,9 @@ void worker_query_start(struct worker *w, struct flow_query *q);
 /* The probes of @tunnel, any id, at this worker. Control thread. */
 struct probe_row *worker_probes(struct worker *w, uint16_t tunnel);
 
+/* A packet for the routing daemon of this machine: see deliver_take(). Control thread. */
+size_t worker_take_delivered(struct worker *w, void *bytes);
+
 /* Sends a packet of the control thread: see inject_put(). Control thread. */
 bool worker_inject(struct worker *w, enum inject_kind kind, uint16_t to, const void *bytes,
 		   size_t len);
