@@ -93,6 +93,12 @@ enum {
 	  "detach the other program (ip link set dev NAME xdp off), or set driver: af_packet")     \
 	X(PORT_DEGRADED, "port_degraded", ERROR,                                                   \
 	  "do what the sentence says, or restart homewardd")                                       \
+	X(LEARNED_REFUSED, "learned_refused", WARNING,                                             \
+	  "`homeward status --json` counts the refused routes; docs/bgp.md says when routes are "  \
+	  "refused")                                                                               \
+	X(BGP_DEVICE, "bgp_device", ERROR,                                                         \
+	  "the kernel needs the module tun, and no other program may have homeward0 or "           \
+	  "homeward-up; it is tried again every 5 seconds")                                        \
 	X(POOL_SHRUNK, "pool_shrunk", WARNING,                                                     \
 	  "packet buffers run short; restart homewardd when it suits you")
 

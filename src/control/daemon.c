@@ -19,6 +19,7 @@
 #include "control/announce.h"
 #include "control/api/api.h"
 #include "control/apply.h"
+#include "control/bgp/bgp.h"
 #include "control/change/change.h"
 #include "control/change/start.h"
 #include "control/daemon_internal.h"
@@ -136,6 +137,52 @@ static int start_interconnects(struct daemon *d, struct err_list *errs)
 	return -1;
 }
 
+static bool send_session(struct worker *w, uint16_t tunnel, const void *bytes, size_t len)
+{
+	return len <= INJECT_MAX && worker_inject(w, INJECT_TUNNEL, tunnel, bytes, len);
+}
+
+static void set_learned(void *arg, uint16_t vnet, const struct prefix6 *prefix,
+			const struct spec_target *targets, size_t n)
+{
+	struct daemon *d = arg;
+
+	if (routing_set_learned(d->routing, vnet, prefix, targets, n) == -ENOSPC)
+		alarm_raise(d->alarms, ALARM_LEARNED_REFUSED, "all tables",
+			    "more than %d prefixes of all networks together", ROUTING_LEARNED_MAX);
+}
+
+static void learned_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	neighbours_routing_changed(d->neighbours);
+}
+
+static void learn_again(void *arg, const struct network *net)
+{
+	bgp_learn(arg, net);
+}
+
+static int start_bgp(struct daemon *d, struct err_list *errs)
+{
+	const struct bgp_parts parts = {
+		.workers = {d->workers, d->n_workers, worker_take_delivered, send_session},
+		.alarms = d->alarms,
+		.set = set_learned,
+		.changed = learned_changed,
+		.arg = d,
+	};
+
+	d->bgp = bgp_create(d->base, &parts, d->net);
+	if (d->bgp != NULL) {
+		routing_on_network(d->routing, learn_again, d->bgp);
+		return 0;
+	}
+	err_add(errs, NULL, 0, 0, "cannot follow the kernel's routing tables: %s", strerror(errno));
+	return -1;
+}
+
 static int start_api(struct daemon *d, struct err_list *errs)
 {
 	const struct api_context ctx = {
@@ -153,6 +200,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.change = d->change,
 		.started_ns = d->started_ns,
 		.loop = &d->loop,
+		.bgp = d->bgp,
 	};
 
 	d->api = api_create(d->base, &ctx, errs);
@@ -191,6 +239,8 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (start_interconnects(d, errs) < 0)
 		return -1;
+	if (start_bgp(d, errs) < 0)
+		return -1;
 	if (hold_ports(d, errs) < 0)
 		return -1;
 	if (daemon_start_changes(d, errs) < 0)
@@ -202,6 +252,7 @@ static void daemon_stop(struct daemon *d)
 {
 	api_destroy(d->api);
 	change_destroy(d->change);
+	bgp_destroy(d->bgp); /* neighbours stop sending before workers stop */
 	port_life_destroy(d->port_life);
 	interconnects_destroy(d->interconnects);
 	keepalives_destroy(d->keepalives);
@@ -272,6 +323,7 @@ int daemon_run(struct change_start *start)
 	int err = daemon_start(&d, &errs);
 
 	if (err == 0) {
+		bgp_offer(d.bgp, d.config->announce_table);
 		say_what_runs(&d);
 		d.watchdog = notify_watchdog(d.base);
 		notify_service_manager("READY=1");

@@ -12,6 +12,7 @@
 #include "base/mono.h"
 #include "control/api/api.h"
 #include "control/apply.h"
+#include "control/bgp/bgp.h"
 #include "control/change/change.h"
 #include "control/change/start.h"
 #include "control/interconnect/interconnect.h"
@@ -120,6 +121,8 @@ static void daemon_change_follow(void *arg, const struct config *config, const s
 	daemon_start_announcer(d, &errs);
 	err_log(&errs);
 	err_list_fini(&errs);
+	bgp_follow(d->bgp, net);
+	bgp_offer(d->bgp, config->announce_table);
 	api_follow(d->api, config, net);
 }
 

@@ -17,6 +17,7 @@
 enum { DAEMON_SIGNALS = 3 };
 
 struct apply;
+struct bgp;
 struct census;
 struct event;
 struct ids;
@@ -59,6 +60,7 @@ struct daemon {
 	struct census *censuses; /* [n_workers] */
 	struct announcer *announcer;
 	struct rest_watch *rest_watch;
+	struct bgp *bgp;
 	struct api *api;
 };
 

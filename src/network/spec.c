@@ -18,6 +18,12 @@ const char *const pool_mapping_names[] = {
 	NULL,
 };
 
+const struct spec_vnet spec_vnet_default = {
+	.name = "default",
+	.egress_pool = SPEC_POOL_DEFAULT,
+	.learn.limit = SPEC_LEARN_DEFAULT,
+};
+
 static void free_vnets(struct network_spec *spec)
 {
 	for (size_t i = 0; i < spec->n_vnets; i++) {

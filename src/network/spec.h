@@ -103,8 +103,17 @@ struct spec_alias {
 	struct prefix6 alias, prefix; /* IPv4: mapped */
 };
 
+enum { SPEC_LEARN_DEFAULT = 5000 }; /* prefixes, as in the schema */
+
+/* A kernel table whose routes are learned. */
+struct spec_learn {
+	uint32_t table; /* its number; 0: none */
+	uint32_t limit; /* prefixes */
+};
+
 struct spec_site {
 	char name[SPEC_NAME_SIZE];
+	struct spec_learn learn; /* what lies behind the site */
 	uint16_t vnet; /* index into network_spec.vnets; 0 also if there are none */
 	struct spec_limits limits;
 	struct prefix4 *prefixes; /* allowed sources; none of either family: any */
@@ -162,8 +171,12 @@ struct spec_vnet {
 	struct spec_route *routes; /* no two with one prefix */
 	size_t n_routes;
 	bool no_egress; /* public destinations without a route are refused */
+	struct spec_learn learn; /* for all its sites */
 	int egress_pool; /* of public destinations without a route, or SPEC_POOL_DEFAULT */
 };
+
+/* The virtual network that is there even if the file has none. */
+extern const struct spec_vnet spec_vnet_default;
 
 struct spec_address {
 	struct addr6 addr; /* IPv4: mapped */

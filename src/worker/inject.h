@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 enum {
-	INJECT_MAX = 256, /* bytes of a packet */
+	INJECT_MAX = 1536, /* bytes of a packet */
 	INJECT_ROOM = 1024, /* packets in a ring; a power of two */
 	INJECT_PER_TURN = 32,
 };

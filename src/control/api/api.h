@@ -41,6 +41,7 @@ struct api_context {
 	struct change *change; /* of the configuration */
 	uint64_t started_ns; /* mono_ns() */
 	const struct loop *loop; /* of the control thread */
+	const struct bgp *bgp; /* NULL: no routes are learned */
 };
 
 /*

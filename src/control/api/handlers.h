@@ -19,6 +19,11 @@ extern const struct route_field status_fields[], sites_fields[], tunnels_fields[
 	flows_fields[], egress_fields[], drops_fields[], unknown_fields[], openapi_fields[],
 	config_fields[], config_check_fields[], config_diff_fields[], config_apply_fields[],
 	config_confirm_fields[], config_history_fields[];
+struct bgp;
+
+/* What is learned from kernel tables. @bgp NULL: nothing. */
+json_t *learned_describe(const struct bgp *bgp);
+
 void status_answer(const struct api_request *rq, struct api_reply *reply);
 void sites_answer(const struct api_request *rq, struct api_reply *reply);
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply);

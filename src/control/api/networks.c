@@ -26,12 +26,10 @@ const struct route_field networks_fields[] = {
 
 const struct spec_vnet *vnet_spec(const struct network *net, uint16_t id)
 {
-	static const struct spec_vnet home = {.name = "default", .egress_pool = SPEC_POOL_DEFAULT};
-
 	for (uint32_t i = 0; i < net->n_vnets; i++)
 		if (net->vnet_ids[i] == id)
 			return &net->spec.vnets[i];
-	return id == 0 ? &home : NULL;
+	return id == 0 ? &spec_vnet_default : NULL;
 }
 
 int find_vnet(const struct network *net, const char *name, struct api_reply *reply)

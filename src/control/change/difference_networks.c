@@ -15,7 +15,6 @@
 enum { TARGETS_SHOWN = 4, TARGET_TEXT_SIZE = SPEC_NAME_SIZE + 64 };
 
 static const char default_name[] = "default";
-static const struct spec_vnet default_vnet = {.name = "default", .egress_pool = SPEC_POOL_DEFAULT};
 
 /* The network of this name; the default one is always there. NULL: none. */
 static const struct spec_vnet *find_vnet(const struct network_spec *spec, const char *name)
@@ -24,7 +23,7 @@ static const struct spec_vnet *find_vnet(const struct network_spec *spec, const 
 		if (strcmp(spec->vnets[i].name, name) == 0)
 			return &spec->vnets[i];
 	}
-	return strcmp(name, default_name) == 0 ? &default_vnet : NULL;
+	return strcmp(name, default_name) == 0 ? &spec_vnet_default : NULL;
 }
 
 /* --- targets ---------------------------------------------------------------------------------- */
@@ -228,7 +227,7 @@ void difference_of_networks(struct items *items)
 	struct draft draft = {0};
 
 	if (after->n_vnets == 0)
-		compare_vnets(items, find_vnet(before, default_name), &default_vnet);
+		compare_vnets(items, find_vnet(before, default_name), &spec_vnet_default);
 	for (size_t i = 0; i < after->n_vnets; i++) {
 		const struct spec_vnet *vnet = &after->vnets[i];
 		const struct spec_vnet *was = find_vnet(before, vnet->name);

@@ -157,6 +157,7 @@ void check_config(struct report *report, struct config *config, const struct tre
 		check_links(&checker);
 		check_aliases(&checker);
 	}
+	check_learn(&checker);
 	check_networks_order(&checker);
 	seen_fini(&checker.local_ends);
 }

@@ -41,6 +41,7 @@ void check_globals(struct checker *checker);
 void check_networks(struct checker *checker); /* requires sites and pools */
 void check_links(struct checker *checker);
 void check_aliases(struct checker *checker);
+void check_learn(struct checker *checker); /* also says which tunnels have BGP */
 void check_networks_order(struct checker *checker); /* last: the default network comes first */
 
 /* A prefix of IPv6, or a mapped one? */

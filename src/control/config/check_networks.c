@@ -270,9 +270,7 @@ static bool add_default(struct checker *checker)
 	if (more == NULL)
 		return false;
 	spec->vnets = more;
-	more[spec->n_vnets] = (struct spec_vnet){.egress_pool = SPEC_POOL_DEFAULT};
-	memcpy(more[spec->n_vnets].name, default_name, sizeof(default_name));
-	spec->n_vnets++;
+	more[spec->n_vnets++] = spec_vnet_default;
 	return true;
 }
 

@@ -111,6 +111,7 @@ struct config {
 	struct config_port *ports;
 	size_t n_ports;
 	uint16_t spare_ports; /* ports that may be added at run time */
+	uint32_t announce_table; /* where our own prefixes are offered; 0: nowhere */
 	struct network_spec network;
 };
 

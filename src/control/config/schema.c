@@ -20,6 +20,19 @@ enum {
 };
 
 /* clang-format off */
+static const struct setting announce_rows[] = {
+	{
+		.name = "table", .type = SETTING_NUMBER, AT(config, announce_table),
+		.min = 1, .max = UINT32_MAX, .required = true,
+		.reloadable = true,
+		.help = "The number of the kernel's routing table.",
+	},
+};
+
+static const struct block announce_block = {
+	.title = "Announcement", .noun = "the announcement", BLOCK_OF(announce_rows),
+};
+
 static const struct setting file_rows[] = {
 	{
 		.name = "flows", .type = SETTING_BLOCK, .block = &schema_flows,
@@ -54,6 +67,12 @@ static const struct setting file_rows[] = {
 		.restart = "packet buffers are made at the start",
 		.help = "How many ports may be added while the gateway runs. Packet buffers for "
 			"them are made at the start (8,192 each).",
+	}, {
+		.name = "announce", .type = SETTING_BLOCK, .block = &announce_block,
+		.reloadable = true,
+		.help = "While the gateway is ready, its egress addresses, global prefixes and "
+			"aliases are routes in a kernel table, from which a routing daemon may "
+			"announce them: see docs/bgp.md.",
 	}, {
 		.name = "sites", .type = SETTING_LIST, AT(config, network.sites),
 		COUNT(config, network.n_sites), .min = 1, .max = SPEC_SITES_MAX, .required = true,

@@ -87,6 +87,35 @@ const struct block schema_route = {
 	.item_size = sizeof(struct spec_route),
 };
 
+static const struct setting network_learn_rows[] = {
+	{
+		.name = "table", .type = SETTING_NUMBER, AT(spec_vnet, learn.table),
+		.min = 1, .max = UINT32_MAX, .required = true,
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "The number of the kernel's routing table. No other site or network may "
+			"have it.",
+	},
+};
+
+static const struct block network_learn_block = {
+	.title = "Routes that a network learns", .noun = "the learned routes",
+	BLOCK_OF(network_learn_rows),
+};
+
+static const struct setting network_limit_rows[] = {
+	{
+		.name = "routes", .type = SETTING_NUMBER, AT(spec_vnet, learn.limit),
+		.min = 1, .max = LEARNED_MAX, .fallback = "5000", .unit = "prefixes",
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "How many prefixes of its table are learned. Those that are there stay, "
+			"and further ones are refused: an alarm, `learned_refused`.",
+	},
+};
+
+static const struct block network_limit_block = {
+	.title = "Limits of a network", .noun = "the limits", BLOCK_OF(network_limit_rows),
+};
+
 static const struct setting network_rows[] = {
 	{
 		.name = "name", .type = SETTING_NAME, AT(spec_vnet, name), .required = true,
@@ -99,6 +128,15 @@ static const struct setting network_rows[] = {
 		.reloadable = true, .effect = EFFECT_NEW,
 		.help = "The pool by which public destinations without a route are reached; with "
 			"`none` they are refused.",
+	}, {
+		.name = "learn", .type = SETTING_BLOCK, .block = &network_learn_block,
+		.reloadable = true,
+		.help = "Routes that are learned from a kernel table, as those of a site. They "
+			"lead to the tunnels of all sites of this network.",
+	}, {
+		.name = "limits", .type = SETTING_BLOCK, .block = &network_limit_block,
+		.reloadable = true,
+		.help = "Limits of the network.",
 	}, {
 		.name = "routes", .type = SETTING_LIST, AT(spec_vnet, routes),
 		COUNT(spec_vnet, n_routes), .max = ROUTES_MAX,

@@ -25,6 +25,7 @@
 enum {
 	CAPACITY_MAX = FLOW_CAPACITY_MAX,
 	NEW_FLOWS_MAX = 100000000, /* for one second: ten nanoseconds each */
+	LEARNED_MAX = 262144, /* prefixes of one table */
 	DURATION_MAX_S = 18 * 3600, /* fits 16 bits */
 };
 

@@ -186,7 +186,28 @@ static const struct setting limit_rows[] = {
 		.reloadable = true, .effect = EFFECT_LIMIT,
 		.help = "How many of a host's flows may be TCP connections that are not yet "
 			"established.",
+	}, {
+		.name = "routes", .type = SETTING_NUMBER, AT(spec_site, learn.limit),
+		.min = 1, .max = LEARNED_MAX, .fallback = "5000", .unit = "prefixes",
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "How many prefixes of its table are learned. Those that are there stay, "
+			"and further ones are refused: an alarm, `learned_refused`.",
 	},
+};
+
+static const struct setting learn_rows[] = {
+	{
+		.name = "table", .type = SETTING_NUMBER, AT(spec_site, learn.table),
+		.min = 1, .max = UINT32_MAX, .required = true,
+		.reloadable = true, .effect = EFFECT_NEW,
+		.help = "The number of the kernel's routing table. No other site or network may "
+			"have it.",
+	},
+};
+
+static const struct block learn_block = {
+	.title = "Routes that a site announces", .noun = "the learned routes",
+	BLOCK_OF(learn_rows),
 };
 
 static const struct block limit_block = {
@@ -250,6 +271,12 @@ static const struct setting site_rows[] = {
 		.block = &schema_tunnel,
 		.reloadable = true,
 		.help = "Its tunnels, in order of priority.",
+	}, {
+		.name = "learn", .type = SETTING_BLOCK, .block = &learn_block,
+		.reloadable = true,
+		.help = "Routes that are learned from a kernel table, where a routing daemon such "
+			"as BIRD has put what the site announces by BGP: see docs/bgp.md. They "
+			"lead to the tunnels of this site whose `peer` is their gateway.",
 	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &limit_block,
 		.reloadable = true,

@@ -344,8 +344,7 @@ struct mnl_socket *netlink_open(unsigned groups)
 	return nl;
 }
 
-/* Sends @nlh and calls @cb for every reply. -EAGAIN: the table changed during the dump. */
-static int netlink_ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+int netlink_ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	static _Alignas(struct nlmsghdr) char reply[REPLY_SIZE];
 	static uint32_t serial;

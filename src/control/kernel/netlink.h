@@ -124,6 +124,28 @@ int netlink_dump_neighbours(struct mnl_socket *nl, int ifindex, uint8_t family,
 			    netlink_neighbour_fn each, void *arg);
 int netlink_get_link(struct mnl_socket *nl, int ifindex, struct kernel_link *out);
 
+/* Sends @nlh and calls @cb (mnl_cb_t) for every reply. 0 or -errno, -EAGAIN as above. */
+int netlink_ask(struct mnl_socket *nl, struct nlmsghdr *nlh,
+		int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg);
+
+/*
+ * The addresses of an interface, with the far end's (the same address, if there is none). Those of
+ * IPv4 are mapped.
+ */
+typedef void (*netlink_address_fn)(const struct addr6 *ours, const struct addr6 *peer, void *arg);
+int netlink_dump_addresses(struct mnl_socket *nl, int ifindex, netlink_address_fn each, void *arg);
+int netlink_set_address(struct mnl_socket *nl, bool add, int ifindex, const struct addr6 *ours,
+			const struct addr6 *peer);
+
+/* Adds, or changes, or removes a route by @ifindex, marked as of @protocol (RTPROT_*). */
+struct netlink_own_route {
+	struct prefix6 prefix;
+	uint32_t table, metric;
+	int ifindex;
+	uint8_t protocol;
+};
+int netlink_set_route(struct mnl_socket *nl, bool add, const struct netlink_own_route *route);
+
 /*
  * Makes the kernel resolve or confirm the Ethernet address of @addr, as if it had a packet for it.
  * The result comes as an event. 0 or -errno.

@@ -129,18 +129,6 @@ static void note_change(struct tables *ts)
 	event_add(ts->on_burst, &wait); /* again: the timer is set anew */
 }
 
-static void end_burst(struct tables *ts)
-{
-	ts->first_ms = 0;
-	ts->counts.bursts++;
-	ts->changed(ts->arg);
-}
-
-static void on_burst(evutil_socket_t fd, short what, void *arg)
-{
-	end_burst(arg);
-}
-
 /* --- dumps ------------------------------------------------------------------------------------ */
 
 static void plan_dump(struct tables *ts)
@@ -149,6 +137,31 @@ static void plan_dump(struct tables *ts)
 
 	if (!ts->dumping && !event_pending(ts->on_dump, EV_TIMEOUT, NULL))
 		event_add(ts->on_dump, &wait);
+}
+
+/* Routes that were refused are read again where others went. True: there are such. */
+static bool mark_those_with_room(struct tables *ts)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < ts->n; i++) {
+		if (!table_has_room_again(&ts->at[i].table))
+			continue;
+		ts->at[i].stale = true;
+		some = true;
+	}
+	return some;
+}
+
+static void on_burst(evutil_socket_t fd, short what, void *arg)
+{
+	struct tables *ts = arg;
+
+	ts->first_ms = 0;
+	ts->counts.bursts++;
+	ts->changed(ts->arg);
+	if (mark_those_with_room(ts))
+		plan_dump(ts);
 }
 
 static void mark_all(struct tables *ts)
@@ -235,10 +248,9 @@ static void settle(struct tables *ts)
 {
 	bool whole = true;
 
+	mark_those_with_room(ts);
 	for (size_t i = 0; i < ts->n; i++) {
 		table_count_drift(&ts->at[i].table, ts->lost);
-		if (table_has_room_again(&ts->at[i].table))
-			ts->at[i].stale = true;
 		whole = whole && !ts->at[i].stale;
 	}
 	if (whole)
