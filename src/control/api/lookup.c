@@ -109,7 +109,7 @@ static void answer_with(struct lookup *l, const struct routing_target *first, un
 	const char *name = target_name(l->ctx->net, first);
 
 	if (first->target.kind == TARGET_DROP)
-		strcpy(l->answer, "the route says drop: refused (route_drop)");
+		strcpy(l->answer, "the route says drop (route_drop)");
 	else if (used > 1)
 		snprintf(l->answer, ANSWER_SIZE, "new flows go to %u targets, by weight", used);
 	else

@@ -38,8 +38,8 @@ static const struct setting target_rows[] = {
 	}, {
 		.name = "drop", TARGET(TARGET_DROP),
 		.reloadable = true, .effect = EFFECT_ROUTE,
-		.help = "Nowhere: first packets are refused, by an ICMP error. Such a route has no "
-			"other target.",
+		.help = "Nowhere: first packets are dropped, and nobody is told. Such a route has "
+			"no other target.",
 	}, {
 		.name = "priority", .type = SETTING_NUMBER, AT(spec_target, priority),
 		.max = PRIORITY_MAX, .fallback = "100",

@@ -97,7 +97,7 @@ static void test_answers(void **state)
 		{"/v1/routes/lookup", "address=10.8.1.1", "steps.0.targets.1.used", "true", "this one is used"},
 		{"/v1/routes/lookup", "address=10.99.1.1", "answer", "\"new flows go to site far\"", "by a link"},
 		{"/v1/routes/lookup", "address=10.99.1.1", "steps.1.network", "\"other\"", "two steps"},
-		{"/v1/routes/lookup", "address=10.66.1.1", "answer", "\"the route says drop: refused (route_drop)\"", "drop"},
+		{"/v1/routes/lookup", "address=10.66.1.1", "answer", "\"the route says drop (route_drop)\"", "drop"},
 		{"/v1/routes/lookup", "address=192.168.1.1", "answer", "\"there is no route to this private address: refused (no_route)\"", "private"},
 		{"/v1/routes/lookup", "address=fd00::1", "answer", "\"there is no route to this private address: refused (no_route)\"", "private IPv6"},
 		{"/v1/routes/lookup", "address=8.8.8.8", "answer", "\"there is no route, so new flows leave by the egress pool of the network, special\"", "public"},
