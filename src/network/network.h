@@ -39,7 +39,7 @@ enum tunnel_outer {
 	OUTER_NONE, /* an interconnect: only a VLAN tag, or nothing */
 };
 
-/* What encapsulation needs of a tunnel: one cache line. */
+/* A tunnel. What encapsulation needs of it is in its nexthop, too (nexthop.h). */
 struct tunnel {
 	uint8_t header[TUNNEL_HEADER_IPV4]; /* outer headers, total length 0, checksum to match */
 	uint8_t header_len;

@@ -65,6 +65,10 @@ struct nexthop nexthop_to_tunnel(const struct network *net, uint16_t id, uint16_
 	n.via = via_id;
 	n.port = t->port;
 	n.mtu = mtu;
+	n.outer = t->outer;
+	n.type = t->type;
+	n.header_len = t->header_len;
+	memcpy(n.header, t->header, sizeof(n.header));
 	if (t->outer == OUTER_IPV6)
 		wire_put_be16(n.ethernet + ETHER_TYPE, htons(ETHER_IPV6));
 	if (t->outer == OUTER_NONE && t->header_len > 0)

@@ -74,10 +74,14 @@ struct nexthop {
 	bool resolved : 1; /* packets can be sent */
 	bool moved : 1; /* routes to it have changed: look up again */
 	bool down : 1; /* known not to work: the substitute is used */
-	uint8_t pad[7];
+
+	/* of `tunnel`, so that a packet needs one line of both: as in struct tunnel */
+	uint8_t outer, type, header_len;
+	uint8_t header[TUNNEL_HEADER_IPV4];
+	uint8_t pad[8];
 };
 
-static_assert(sizeof(struct nexthop) == 32, "two nexthops a cache line");
+static_assert(sizeof(struct nexthop) == CACHE_LINE, "a packet reads one line of its nexthop");
 
 /* An on-link destination behind @port that a flow of @site needs. */
 struct neighbour_wanted {

@@ -40,13 +40,13 @@ static ALWAYS_INLINE uint8_t traffic_class(const uint8_t *ip, const struct famil
 }
 
 /* @header: the tunnel's own header, behind the outer IP header. Its ready-made type is IPv4. */
-static ALWAYS_INLINE void put_type(const struct tunnel *t, uint8_t *header, const struct family *y)
+static ALWAYS_INLINE void put_type(const struct nexthop *t, uint8_t *header, const struct family *y)
 {
 	if (y->six)
 		wire_put_be16(header + tunnel_kinds[t->type].type_at, htons(y->type));
 }
 
-static ALWAYS_INLINE void push_ipv4(const struct tunnel *t, struct packet *p,
+static ALWAYS_INLINE void push_ipv4(const struct nexthop *t, struct packet *p,
 				    const struct family *y)
 {
 	uint8_t *outer = p->data - t->header_len;
@@ -74,8 +74,8 @@ static uint32_t flow_label(const struct packet *p)
 	return label != 0 ? label : 1;
 }
 
-static void push_ipv6(const struct tunnel *t, const struct tunnel_header6 *header, struct packet *p,
-		      const struct family *y)
+static void push_ipv6(const struct nexthop *t, const struct tunnel_header6 *header,
+		      struct packet *p, const struct family *y)
 {
 	uint8_t *outer = p->data - t->header_len;
 	uint32_t class = traffic_class(p->data, y);
@@ -96,7 +96,7 @@ static void add_identification(struct context *ctx, uint8_t *outer)
 	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM), id));
 }
 
-static void push_tag(const struct tunnel *t, struct packet *p, const struct family *y)
+static void push_tag(const struct nexthop *t, struct packet *p, const struct family *y)
 {
 	uint8_t *tag = p->data - t->header_len;
 
@@ -108,12 +108,11 @@ static void push_tag(const struct tunnel *t, struct packet *p, const struct fami
 }
 
 /* Off the fast path: over IPv6, over IPv4 that may be fragmented, or an interconnect. */
-static __attribute__((noinline)) void push_unusual(struct context *ctx, const struct tunnel *t,
-						   uint16_t tunnel, struct packet *p,
-						   const struct family *y)
+static __attribute__((noinline)) void push_unusual(struct context *ctx, const struct nexthop *t,
+						   struct packet *p, const struct family *y)
 {
 	if (t->outer == OUTER_IPV6) {
-		push_ipv6(t, &ctx->net->headers6[tunnel], p, y);
+		push_ipv6(t, &ctx->net->headers6[t->tunnel], p, y);
 		return;
 	}
 	if (t->outer == OUTER_NONE) {
@@ -124,16 +123,15 @@ static __attribute__((noinline)) void push_unusual(struct context *ctx, const st
 	add_identification(ctx, p->data);
 }
 
-static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p, uint16_t tunnel,
-				      const struct family *y)
+static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p,
+				      const struct nexthop *t, const struct family *y)
 {
-	const struct tunnel *t = &ctx->net->tunnels[tunnel];
-	struct tunnel_counters *c = &ctx->tunnels[tunnel];
+	struct tunnel_counters *c = &ctx->tunnels[t->tunnel];
 
 	c->tx_packets++;
 	c->tx_bytes += p->len;
 	if (__builtin_expect(t->outer != OUTER_IPV4, 0))
-		push_unusual(ctx, t, tunnel, p, y);
+		push_unusual(ctx, t, p, y);
 	else
 		push_ipv4(t, p, y);
 }
@@ -143,7 +141,7 @@ static ALWAYS_INLINE void encapsulate_push(struct context *ctx, struct packet *p
 					   const struct nexthop *n, const struct family *y)
 {
 	if (n->tunnel != TUNNEL_NONE)
-		push_tunnel(ctx, p, n->tunnel, y);
+		push_tunnel(ctx, p, n, y);
 	p->data -= ETHER_LEN;
 	p->len += ETHER_LEN;
 	memcpy(p->data, n->ethernet, ETHER_LEN);

@@ -56,7 +56,7 @@ struct context_port {
 
 /* What a site uses of this worker; compared with its limits (setup/limits.c). */
 struct site_use {
-	struct site_counters counters;
+	_Alignas(CACHE_LINE) struct site_counters counters;
 	uint64_t flows6; /* of counters.flows: those in the table of IPv6 */
 	uint64_t far_flows; /* that other sites opened to it; read by other workers */
 	uint64_t spent_until_ns; /* its tokens for new flows are used up until then */

@@ -70,7 +70,6 @@ unsigned prefetch_returns(struct context *ctx, const struct burst *b, enum stage
 			continue;
 		onramp = flow_table_at(flows, p->probe.record)->onramp;
 		__builtin_prefetch(&ctx->nexthops->at[onramp]);
-		__builtin_prefetch(&ctx->net->tunnels[onramp]);
 		__builtin_prefetch(&ctx->tunnels[onramp], 1);
 		n++;
 	}

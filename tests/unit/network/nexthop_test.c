@@ -49,7 +49,7 @@ static void holds_headers_ready(void **state)
 {
 	const uint8_t header[14] = {2, 0, 0, 0, 0, 0xaa, 2, 0, 0, 0, 0, 1, 8, 0};
 	struct tunnel tunnels[] = {
-		[1] = {.port = 3, .site = 1},
+		[1] = {.port = 3, .site = 1, .header = {1, 2}, .header_len = 24},
 		[2] = {.port = 4, .outer = OUTER_IPV6},
 		[3] = {.port = 3, .outer = OUTER_NONE, .header_len = 4},
 		[4] = {.port = 3, .outer = OUTER_NONE},
@@ -69,6 +69,8 @@ static void holds_headers_ready(void **state)
 	assert_int_equal(t.mtu, 1476);
 	assert_int_equal(t.port, 3);
 	assert_true(t.resolved);
+	assert_memory_equal(t.header, tunnels[1].header, sizeof(t.header));
+	assert_int_equal(t.header_len, 24);
 
 	t = nexthop_to_tunnel(&net, 2, 9, &n, 1456);
 	assert_int_equal(wire_16(t.ethernet + ETHER_TYPE), ETHER_IPV6);
