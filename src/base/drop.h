@@ -65,6 +65,8 @@
 	X(NO_ROUTE, "no_route", "no route to the destination")                                     \
 	X(ROUTE_DROP, "route_drop", "the route of its virtual network says: drop")                 \
 	X(OWN_SITE, "own_site", "the route leads back to the site that it came from")              \
+	X(RETURN_ROUTE, "return_route",                                                            \
+	  "automatic return routing is off, and no route leads to its site alone")                 \
 	X(COLLISION, "collision",                                                                  \
 	  "another site has its five-tuple, and the route refuses it or no port is left")          \
 	X(PROTOCOL_BUSY, "protocol_busy",                                                          \

@@ -52,7 +52,8 @@ struct tunnel {
 	bool has_key;
 	uint8_t type; /* enum tunnel_type */
 	uint8_t outer; /* enum tunnel_outer */
-	uint8_t pad[9];
+	bool by_route; /* returns of its flows take a route: setup/vnet.c */
+	uint8_t pad[8];
 };
 
 static_assert(sizeof(struct tunnel) == CACHE_LINE, "a packet needs more than one line of a tunnel");
@@ -192,6 +193,7 @@ struct alias {
 struct network {
 	struct network_spec spec; /* names and other data not needed by packets; borrowed */
 	bool is_large; /* the rows of its tunnels and sites do not stay in the cache */
+	bool by_route; /* of some tunnel */
 	uint16_t *tunnel_sites; /* [max_tunnel + 1]: of each tunnel; SITE_INTERNET: no tunnel */
 	struct tunnel *tunnels; /* [max_tunnel + 1], by id; site 0: no tunnel has the id */
 	struct addr6 *tunnel_addresses6; /* [max_tunnel + 1]: our IPv6 address inside; zero: none */

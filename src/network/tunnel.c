@@ -97,6 +97,7 @@ static void compile_tunnel(struct tunnel *t, struct tunnel_header6 *header6,
 		.has_key = spec->has_key,
 		.type = spec->type,
 		.outer = outer_of(spec),
+		.by_route = spec->no_arr,
 	};
 	bool six = t->outer == OUTER_IPV6;
 	const struct tunnel_outside ends = {
@@ -116,6 +117,7 @@ void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_
 			    uint16_t site)
 {
 	compile_tunnel(&net->tunnels[id], &net->headers6[id], spec, site);
+	net->by_route = net->by_route || spec->no_arr;
 	net->tunnel_sites[id] = site;
 	net->tunnel_addresses6[id] = address6_of(spec);
 	net->tunnel_specs[id] = spec;

@@ -133,8 +133,11 @@ static inline bool refuse_too_big(struct burst *b, struct packet *p, const struc
 	return true;
 }
 
+/* Not where returns take a route. */
 static void move(struct context *ctx, struct flow *f, uint16_t onramp)
 {
+	if (ctx->net->tunnels[onramp].by_route)
+		return;
 	f->onramp = onramp;
 	if (ctx->moved != NULL)
 		ctx->moved(ctx, f);

@@ -62,8 +62,17 @@ enum drop route_outward(struct setup *s)
 	return outward(s);
 }
 
+static ALWAYS_INLINE enum drop choose_return(struct setup *s)
+{
+	return __builtin_expect(s->ctx->net->by_route, 0) ? vnet_choose_return(s) : DROP_NONE;
+}
+
 enum drop route_choose(struct setup *s)
 {
+	enum drop back = choose_return(s);
+
+	if (back != DROP_NONE)
+		return back;
 	s->pool = s->ctx->net->sites[s->flow.site].egress;
 	if (__builtin_expect(s->ctx->nexthops->routes.n_vnets > 0, 0)) {
 		enum drop drop = vnet_choose(s);
@@ -110,6 +119,10 @@ static enum drop route6_outward(struct setup *s)
 
 enum drop route6_choose(struct setup *s)
 {
+	enum drop back = choose_return(s);
+
+	if (back != DROP_NONE)
+		return back;
 	s->pool = s->ctx->net->sites[s->flow.site].egress6;
 	if (__builtin_expect(s->ctx->nexthops->routes.n_vnets > 0, 0)) {
 		enum drop drop = vnet_choose(s);

@@ -43,6 +43,7 @@ enum drop route_choose(struct setup *s); /* by which nexthop? */
 enum drop route6_choose(struct setup *s);
 enum drop route_outward(struct setup *s); /* the same in the Internet, from s->pool */
 enum drop vnet_choose(struct setup *s); /* the same by the routes of its virtual network */
+enum drop vnet_choose_return(struct setup *s); /* on-ramp, if its tunnel says so: by a route */
 enum drop choice_propose(struct setup *s); /* candidate for the egress address and port */
 enum drop choice_take(struct setup *s); /* takes the candidate, or another free port */
 enum drop global_propose(struct setup *s); /* the same for IPv6; no port if untranslated */

@@ -7,7 +7,10 @@
  *   drop                         refused
  *
  * Nothing else leads from one virtual network into another: a target behind a site must belong to
- * the virtual network whose route names it. Returns need no route; they come home by the flow.
+ * the virtual network whose route names it. Returns need no route; they come home by the flow. Only
+ * where automatic return routing is off, the on-ramp of a flow is what the route to its source
+ * says. That route must lead to the flow's own site and to no other one, so that returns of sites
+ * with equal addresses are never confused: law 1 holds either way.
  *
  * Links were checked for loops (control/config). The bound makes that no matter of trust.
  */
@@ -55,6 +58,39 @@ static const struct route_choice *choice_of(const struct setup *s, uint16_t vnet
 
 	return s->six != NULL ? routes_choice6(routes, vnet, &s->six->dst)
 			      : routes_choice(routes, vnet, s->flow.dst);
+}
+
+/* The route back to the source. NULL: none. */
+static const struct route_choice *choice_back(const struct setup *s)
+{
+	const struct routes *routes = &s->ctx->nexthops->routes;
+	uint16_t vnet = s->ctx->net->sites[s->flow.site].vnet;
+
+	if (routes->n_vnets == 0)
+		return NULL;
+	return s->six != NULL ? routes_choice6(routes, vnet, &s->six->src)
+			      : routes_choice(routes, vnet, s->flow.src);
+}
+
+static bool leads_home(const struct setup *s, const struct route_target *t)
+{
+	return (t->kind == TARGET_SITE || t->kind == TARGET_TUNNEL) && t->far == s->flow.site;
+}
+
+enum drop vnet_choose_return(struct setup *s)
+{
+	const struct route_choice *c;
+
+	if (!s->ctx->net->tunnels[s->p->onramp].by_route)
+		return DROP_NONE;
+	c = choice_back(s);
+	if (c == NULL)
+		return DROP_RETURN_ROUTE;
+	for (unsigned i = 0; i < c->n; i++)
+		if (!leads_home(s, &c->targets[i]))
+			return DROP_RETURN_ROUTE;
+	s->flow.onramp = choice_pick(c, s->p->probe.hash)->nexthop;
+	return DROP_NONE;
 }
 
 enum drop vnet_choose(struct setup *s)
