@@ -199,9 +199,10 @@ def test_kinds_of_routes(bed):
                  f"route add 192.0.2.18/32 via {peer} table 1007"):
         bed.gateway.ip(*line.split())
     bed.await_routes("berlin", 7)
-    table = bed.learned("berlin")
-    assert (table["unknown_gateway"], table["too_short"], table["own_far_end"]) == (1, 1, 1)
-    assert "learned_refused" in {a for a, _ in bed.alarms()}
+    # a table is looked at once for a burst, up to a second after its first change
+    wait_until("one refusal of each kind", lambda: {
+        bed.learned("berlin")[why] for why in ("unknown_gateway", "too_short", "own_far_end")} == {1})
+    wait_until("the alarm", lambda: "learned_refused" in {a for a, _ in bed.alarms()})
     bed.gateway.ip("nexthop", "del", "id", "1")
     bed.await_routes("berlin", 6)
 
