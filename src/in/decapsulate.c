@@ -221,7 +221,7 @@ static bool is_for_tunnel(const struct context *ctx, const uint8_t *ip)
 static const struct tunnel_kind *kind_without_ip(enum drop drop)
 {
 	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
-		if (tunnel_kinds[i].no_ip == drop)
+		if (tunnel_kinds[i].has_keepalives && tunnel_kinds[i].no_ip == drop)
 			return &tunnel_kinds[i];
 	return NULL;
 }

@@ -95,8 +95,9 @@ static uint16_t before_send(uint16_t ethdev, uint16_t queue, struct rte_mbuf **f
 void bed_port_share(struct bed_port *port)
 {
 	for (uint16_t q = 0; q < port->n_queues; q++) {
-		assert_non_null(rte_eth_add_rx_callback(port->ethdev, q, after_receive, port));
-		assert_non_null(rte_eth_add_tx_callback(port->ethdev, q, before_send, port));
+		port->on_rx[q] = rte_eth_add_rx_callback(port->ethdev, q, after_receive, port);
+		port->on_tx[q] = rte_eth_add_tx_callback(port->ethdev, q, before_send, port);
+		assert_true(port->on_rx[q] != NULL && port->on_tx[q] != NULL);
 	}
 }
 
@@ -108,6 +109,13 @@ void bed_port_follow(struct bed_port *port)
 void bed_port_close(struct bed_port *port)
 {
 	rte_eth_dev_stop(port->ethdev);
+	/* they outlive a closed device */
+	for (uint16_t q = 0; q < port->n_queues; q++) {
+		if (port->on_rx[q] != NULL)
+			rte_eth_remove_rx_callback(port->ethdev, q, port->on_rx[q]);
+		if (port->on_tx[q] != NULL)
+			rte_eth_remove_tx_callback(port->ethdev, q, port->on_tx[q]);
+	}
 	rte_eth_dev_close(port->ethdev);
 	for (unsigned q = 0; q < port->n_queues; q++) {
 		rte_ring_free(port->in[q]);

@@ -3,11 +3,13 @@
 
 #include "worker/worker.h"
 
+struct rte_eth_rxtx_callback;
 struct rte_mempool;
 struct rte_ring;
 
 struct bed_port {
 	struct rte_ring *in[WORKERS_MAX], *out[WORKERS_MAX]; /* [n_queues] */
+	const struct rte_eth_rxtx_callback *on_rx[WORKERS_MAX], *on_tx[WORKERS_MAX];
 	uint16_t n_queues;
 	unsigned next; /* queue that gets the next frame */
 	uint16_t ethdev;

@@ -128,7 +128,8 @@ const struct tree_node *seen_add(struct seen *seen, const void *key, size_t len,
 	if (seen->n_slots > 0)
 		*slot_of(seen, hash, key, len) = (uint32_t)seen->n + 1;
 	seen->entries[seen->n++] = (struct seen_entry){place, hash, seen->keys_len, len};
-	memcpy(seen->keys + seen->keys_len, key, len);
+	if (len > 0)
+		memcpy(seen->keys + seen->keys_len, key, len);
 	seen->keys_len += len;
 	return NULL;
 }

@@ -507,7 +507,7 @@ static int open_all(struct tables *ts, int buffer)
 
 	ts->events =
 		netlink_open(RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_IFADDR |
-			     RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFADDR | 1 << (RTNLGRP_NEXTHOP - 1));
+			     RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFADDR | 1u << (RTNLGRP_NEXTHOP - 1));
 	if (ts->events == NULL || open_questions(ts) != 0)
 		return -errno;
 	fd = mnl_socket_get_fd(ts->events);

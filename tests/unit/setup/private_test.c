@@ -42,7 +42,6 @@ static void destroy(void)
 	bench_destroy(b);
 }
 
-static struct packet packets[8];
 static struct flow6 sixes[8];
 static unsigned n_packets;
 
@@ -62,7 +61,7 @@ static void rehash(struct setup *s)
 
 static struct setup setup_of(struct stage_bench *at, uint16_t site, uint16_t port)
 {
-	struct packet *p = &packets[n_packets++ % 8];
+	struct packet *p = &at->burst.packets[n_packets++ % 8];
 	struct setup s = {
 		.ctx = &at->ctx,
 		.p = p,
