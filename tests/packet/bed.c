@@ -429,6 +429,8 @@ static void fence(struct bed *bed, struct rte_mbuf *m)
 #ifdef __SANITIZE_ADDRESS__
 	char *end = rte_pktmbuf_mtod_offset(m, char *, m->data_len);
 
+	if (bed->threads) /* a worker may give the buffer back at any time */
+		return;
 	if (bed->n_fenced == FENCED_MAX)
 		return;
 	bed->fenced[bed->n_fenced++] = m;
