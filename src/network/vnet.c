@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-enum { LINKS_MAX = 4 };
-
 static bool add_routes(struct vnet *v)
 {
 	for (size_t i = 0; i < v->spec->n_routes; i++) {
@@ -87,7 +85,7 @@ static void note_pools(struct network *net)
 	if (net->egress != NULL)
 		net->pools[net->egress - net->pools].is_used = true;
 	visit_targets(net, note_pool);
-	for (unsigned i = 0; i < LINKS_MAX; i++)
+	for (unsigned i = 0; i < SPEC_LINKS_MAX; i++)
 		visit_targets(net, follow_link);
 }
 
@@ -228,7 +226,7 @@ static bool leads(const struct network *net, uint16_t vnet, const struct addr6 *
 		if ((t->kind == TARGET_SITE || t->kind == TARGET_TUNNEL) &&
 		    net->site_ids[t->index] == site)
 			return true;
-		if (t->kind == TARGET_LINK && depth < LINKS_MAX &&
+		if (t->kind == TARGET_LINK && depth < SPEC_LINKS_MAX &&
 		    leads(net, net->vnet_ids[t->index], dst, site, depth + 1))
 			return true;
 	}
@@ -248,7 +246,7 @@ static bool reaches(const struct network *net, uint16_t vnet, const struct addr6
 
 	if (net->sites[site].vnet == vnet)
 		return true;
-	for (size_t i = 0; route != NULL && i < route->n_targets && depth < LINKS_MAX; i++)
+	for (size_t i = 0; route != NULL && i < route->n_targets && depth < SPEC_LINKS_MAX; i++)
 		if (route->targets[i].kind == TARGET_LINK &&
 		    reaches(net, net->vnet_ids[route->targets[i].index], dst, site, depth + 1))
 			return true;

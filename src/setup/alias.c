@@ -21,8 +21,6 @@
 #include "path/owner.h"
 #include "setup/room.h"
 
-enum { LINKS_MAX = 4 };
-
 static struct addr6 address_of(const struct setup *s, be32_t four, const struct addr6 *six)
 {
 	return s->six != NULL ? *six : addr6_from_ipv4(four);
@@ -35,7 +33,7 @@ static const struct alias *find(const struct context *ctx, uint16_t site, const 
 	const struct routes *routes = &ctx->nexthops->routes;
 	uint16_t vnet = ctx->net->sites[site].vnet;
 
-	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+	for (unsigned links = 0; links <= SPEC_LINKS_MAX; links++) {
 		const struct alias *alias = network_find_alias(ctx->net, vnet, dst, real);
 		const struct route_choice *c;
 

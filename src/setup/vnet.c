@@ -16,8 +16,6 @@
  */
 #include "setup/setup.h"
 
-enum { LINKS_MAX = 4 };
-
 /* To a site: its tunnel is the off-ramp, and returns come from the site. */
 static enum drop enter(struct setup *s, uint16_t vnet, const struct route_choice *c,
 		       const struct route_target *t)
@@ -97,7 +95,7 @@ enum drop vnet_choose(struct setup *s)
 {
 	uint16_t vnet = s->ctx->net->sites[s->flow.site].vnet;
 
-	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+	for (unsigned links = 0; links <= SPEC_LINKS_MAX; links++) {
 		const struct route_choice *c = choice_of(s, vnet);
 		const struct route_target *t;
 
