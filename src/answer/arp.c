@@ -53,8 +53,10 @@ static be32_t target_of(const struct context *ctx, const struct packet *p)
 	return target;
 }
 
-static void write_reply(uint8_t *d, const uint8_t *mac)
+/* What stood behind the request stays out: the port may send less than it receives. */
+static void write_reply(struct packet *p, const uint8_t *mac)
 {
+	uint8_t *d = p->data;
 	be32_t sender = wire_be32(d + ARP_SENDER_IP), target = wire_be32(d + ARP_TARGET_IP);
 
 	memcpy(d + ETHER_DST, d + ARP_SENDER_MAC, ETHER_ADDR_LEN);
@@ -64,6 +66,7 @@ static void write_reply(uint8_t *d, const uint8_t *mac)
 	wire_put_be32(d + ARP_TARGET_IP, sender);
 	memcpy(d + ARP_SENDER_MAC, mac, ETHER_ADDR_LEN);
 	wire_put_be32(d + ARP_SENDER_IP, target);
+	p->len = ARP_LEN;
 }
 
 bool arp_answer(const struct context *ctx, struct packet *p)
@@ -72,7 +75,7 @@ bool arp_answer(const struct context *ctx, struct packet *p)
 
 	if (target == 0 || !answer_for(ctx, p->in_port, target))
 		return false;
-	write_reply(p->data, ctx->nexthops->macs[p->in_port]);
+	write_reply(p, ctx->nexthops->macs[p->in_port]);
 	return true;
 }
 
@@ -82,7 +85,7 @@ bool arp_answer_inside(const struct context *ctx, struct packet *p)
 
 	if (target == 0 || target != addr6_ipv4_or_0(&ctx->net->tunnel_specs[p->onramp]->address))
 		return false;
-	write_reply(p->data, ctx->nexthops->macs[p->in_port]);
+	write_reply(p, ctx->nexthops->macs[p->in_port]);
 	return true;
 }
 
