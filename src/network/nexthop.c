@@ -119,11 +119,13 @@ static bool needs_substitute(const struct nexthop *n)
 
 static void stand_in(struct nexthop *n, const struct nexthop *other)
 {
-	uint16_t via = n->via, substitute = n->substitute;
+	const struct nexthop own = *n;
 
 	*n = *other;
-	n->via = via;
-	n->substitute = substitute;
+	n->via = own.via;
+	n->substitute = own.substitute;
+	memcpy(n->own_mac, own.ethernet + ETHER_DST, sizeof(n->own_mac));
+	n->own_resolved = own.resolved;
 }
 
 /* The source of a copy is never itself a copy: it works, or has no substitute. */

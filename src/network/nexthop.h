@@ -53,8 +53,8 @@ enum nexthop_kind {
 };
 
 /*
- * While a substitute is in use, all fields are those of the substitute, except `via` and
- * `substitute`. So a failover costs packets nothing, and counters count the tunnel that is used.
+ * While a substitute is in use, all fields are those of the substitute, except `via`, `substitute`
+ * and those that begin with `own_`. So a failover costs packets nothing, and counters count the tunnel that is used.
  */
 struct nexthop {
 	/* ready-made header; its type is that of the outer header or the VLAN tag, or IPv4 */
@@ -78,7 +78,14 @@ struct nexthop {
 	/* of `tunnel`, so that a packet needs one line of both: as in struct tunnel */
 	uint8_t outer, type, header_len;
 	uint8_t header[TUNNEL_HEADER_IPV4];
-	uint8_t pad[8];
+
+	/*
+	 * While a substitute is used: where frames of the tunnel itself go. An interconnect has no
+	 * `via` that says so.
+	 */
+	uint8_t own_mac[6];
+	bool own_resolved;
+	uint8_t pad;
 };
 
 static_assert(sizeof(struct nexthop) == CACHE_LINE, "a packet reads one line of its nexthop");

@@ -9,8 +9,8 @@
  * a port may hold a buffer until it is closed, which is later than the end of the workers.
  *
  * A probe must go into its own tunnel, above all when that is down and another tunnel stands in for
- * it. Then the nexthop has the content of the substitute, except `via`, the tunnel's own neighbour.
- * So the tunnel's nexthop is made again from these two.
+ * it. Then the nexthop has the content of the substitute, except `via`, the tunnel's own neighbour,
+ * and `own_mac`, the peer of an interconnect. So the tunnel's nexthop is made again from these.
  */
 #include "worker/inject.h"
 
@@ -114,12 +114,32 @@ static void send_by_nexthop(struct burst *b, struct packet *p, uint16_t id)
 	burst_pass(b, family_of(p)->encapsulate, p);
 }
 
+/* The nexthop of an interconnect, whose peer is no neighbour with an id. */
+static struct nexthop own_link(const struct context *ctx, uint16_t id)
+{
+	const struct nexthop *n = &ctx->nexthops->at[id];
+	uint8_t port = ctx->net->tunnels[id].port;
+	struct nexthop peer =
+		nexthop_to_neighbour(port, ctx->nexthops->macs[port],
+				     n->own_resolved ? n->own_mac : NULL, NEXTHOP_MTU_MAX);
+
+	return nexthop_to_tunnel(ctx->net, id, NEXTHOP_NONE, &peer, 0);
+}
+
+static struct nexthop own_nexthop(const struct context *ctx, uint16_t id)
+{
+	uint16_t via = ctx->nexthops->at[id].via;
+
+	if (ctx->net->tunnels[id].outer == OUTER_NONE)
+		return own_link(ctx, id);
+	return nexthop_to_tunnel(ctx->net, id, via, &ctx->nexthops->at[via], 0);
+}
+
 /* Into tunnel @id, whose nexthop has the content of its substitute. */
 static void send_past_substitute(struct context *ctx, struct burst *b, struct packet *p,
 				 uint16_t id)
 {
-	uint16_t via = ctx->nexthops->at[id].via;
-	struct nexthop own = nexthop_to_tunnel(ctx->net, id, via, &ctx->nexthops->at[via], 0);
+	struct nexthop own = own_nexthop(ctx, id);
 
 	if (!own.resolved) {
 		burst_drop(b, p, transmit_not_resolved(ctx, &own));

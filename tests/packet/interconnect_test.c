@@ -12,6 +12,8 @@
 #include "frame.h"
 
 #include "path/packet.h"
+#include "worker/inject.h"
+#include "worker/worker.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -231,6 +233,18 @@ static void test_mtu(void **state)
  * Berlin's link fails, and returns take its backup, with 66 bytes of headers: also an ICMP error
  * about a packet that came by the link, which had 18. Then all is well again.
  */
+/* A probe goes into the link itself, also while the backup stands in for it. */
+static void probe_link(struct bed *bed, int six)
+{
+	struct frame f = from_host(six, 32), out;
+	uint8_t bytes[BED_FRAME_MAX];
+	size_t len = frame_build_inner(&f, bytes);
+
+	assert_true(worker_inject(bed_worker(bed, 0), INJECT_TUNNEL, BERLIN, bytes, len));
+	bed_run(bed);
+	assert_int_equal(take(bed, TRUNK, &out, "a probe by the link"), VLAN);
+}
+
 static void test_failover(void **state)
 {
 	for (int six = 0; six < 2; six++) {
@@ -240,6 +254,7 @@ static void test_failover(void **state)
 		transfer(bed, TRUNK, &f);
 		take(bed, UPLINK, &out, "out");
 		bed_fail(bed, BERLIN, false, BACKUP);
+		probe_link(bed, six);
 		f = answer_to(&out, 32);
 		transfer(bed, UPLINK, &f);
 		assert_int_equal(take(bed, TRUNK, &back, "by the backup"), 0);
