@@ -14,7 +14,7 @@
  *
  * So both directions, and errors about them, are translated as in any flow. Its return key is in no
  * other flow, since the alias belongs to one site. As in private.c a worker inserts it, and then
- * asks the others whether one of them has done so in the same moment.
+ * asks the others whether one of them has inserted one of its keys in the same moment.
  */
 #include "base/wire.h"
 #include "path/family.h"
@@ -26,26 +26,22 @@ static struct addr6 address_of(const struct setup *s, be32_t four, const struct 
 	return s->six != NULL ? *six : addr6_from_ipv4(four);
 }
 
-/* The alias in the virtual network of @site, or in one that private links lead to. */
-static const struct alias *find(const struct context *ctx, uint16_t site, const struct addr6 *dst,
-				struct addr6 *real)
+/* The alias in the virtual network @vnet, or in one that private links lead to. */
+static const struct alias *find(const struct context *ctx, uint16_t vnet, const struct addr6 *dst,
+				struct addr6 *real, unsigned links)
 {
 	const struct routes *routes = &ctx->nexthops->routes;
-	uint16_t vnet = ctx->net->sites[site].vnet;
+	const struct alias *alias = network_find_alias(ctx->net, vnet, dst, real);
+	const struct route_choice *c;
 
-	for (unsigned links = 0; links <= SPEC_LINKS_MAX; links++) {
-		const struct alias *alias = network_find_alias(ctx->net, vnet, dst, real);
-		const struct route_choice *c;
-
-		if (alias != NULL)
-			return alias;
-		c = addr6_is_mapped(dst) ? routes_choice(routes, vnet, addr6_to_ipv4(dst))
-					 : routes_choice6(routes, vnet, dst);
-		if (c == NULL || c->targets[0].kind != TARGET_LINK)
-			return NULL;
-		vnet = c->targets[0].vnet;
-	}
-	return NULL;
+	if (alias != NULL || links == SPEC_LINKS_MAX)
+		return alias;
+	c = addr6_is_mapped(dst) ? routes_choice(routes, vnet, addr6_to_ipv4(dst))
+				 : routes_choice6(routes, vnet, dst);
+	for (unsigned i = 0; c != NULL && alias == NULL && i < c->n; i++)
+		if (c->targets[i].kind == TARGET_LINK)
+			alias = find(ctx, c->targets[i].vnet, dst, real, links + 1);
+	return alias;
 }
 
 /* The first state of the flow, by the transport; FLOW_FREE: the packet cannot open a flow. */
@@ -124,14 +120,21 @@ static void make_keys(const struct setup *s, struct keys *k)
 	k->forward_hash = flow6_table_prefetch(s->ctx->flows6, &k->forward6);
 }
 
+static bool others_have_forward(const struct setup *s, const struct keys *k)
+{
+	if (s->ctx->count <= 1)
+		return false;
+	return s->six == NULL ? owner_others_have(s->ctx, &k->forward, k->forward_hash)
+			      : owner_others_have6(s->ctx, &k->forward6, k->forward_hash);
+}
+
 static bool has_forward(const struct setup *s, const struct keys *k)
 {
-	if (s->six == NULL)
-		return flow_table_has_hashed(s->ctx->flows, &k->forward, k->forward_hash) ||
-		       (s->ctx->count > 1 &&
-			owner_others_have(s->ctx, &k->forward, k->forward_hash));
-	return flow6_table_has_hashed(s->ctx->flows6, &k->forward6, k->forward_hash) ||
-	       (s->ctx->count > 1 && owner_others_have6(s->ctx, &k->forward6, k->forward_hash));
+	bool here = s->six == NULL
+			    ? flow_table_has_hashed(s->ctx->flows, &k->forward, k->forward_hash)
+			    : flow6_table_has_hashed(s->ctx->flows6, &k->forward6, k->forward_hash);
+
+	return here || others_have_forward(s, k);
 }
 
 /* Has another worker the flow of this packet by now? It writes p->owner. */
@@ -152,7 +155,7 @@ static void insert_once(struct setup *s, const struct keys *k)
 
 static enum drop insert(struct setup *s, const struct keys *k)
 {
-	bool six = s->six != NULL;
+	bool six = s->six != NULL, elsewhere;
 
 	s->flow.seen_s = s->ctx->now_s;
 	insert_once(s, k);
@@ -163,10 +166,11 @@ static enum drop insert(struct setup *s, const struct keys *k)
 	if (s->ctx->count <= 1)
 		return DROP_NONE;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!is_elsewhere(s, k))
+	elsewhere = is_elsewhere(s, k);
+	if (!elsewhere && !others_have_forward(s, k))
 		return DROP_NONE;
 	flow_table_remove(six ? s->ctx->flows6 : s->ctx->flows, s->record);
-	s->is_elsewhere = !burst_was_handed(s->ctx->room.burst, s->p);
+	s->is_elsewhere = elsewhere && !burst_was_handed(s->ctx->room.burst, s->p);
 	return DROP_COLLISION;
 }
 
@@ -236,7 +240,7 @@ bool alias_open(struct context *ctx, struct burst *b, struct packet *p, const st
 
 	s.six = y->six ? &six : NULL;
 	dst = address_of(&s, p->probe.key.dst, &key->dst);
-	alias = find(ctx, p->probe.key.realm, &dst, &real);
+	alias = find(ctx, ctx->net->sites[p->probe.key.realm].vnet, &dst, &real, 0);
 	if (alias == NULL)
 		return false;
 	if (is_open(ctx, b, p, y)) {

@@ -16,8 +16,9 @@
  * Several workers. A flow stays where its first packet arrived, and its returns are found by asking
  * (path/owner.h). So a key must be in no other worker's table. Two workers may insert the same key
  * in one moment. Each first inserts, then, behind a fence, asks the others: one of the two sees the
- * other's, or both do. Who sees one removes its own and takes another port. The count of flows to
- * the far site rises before, since workers without any are not asked.
+ * other's, or both do. Who sees one removes its own and takes another port. The key of the other
+ * direction is asked for as well: what is a return of one flow may begin another one. The counts of
+ * flows from and to a site rise before, since workers without any are not asked.
  *
  * A site with an alias for its source is seen under that (alias.c), which no other site has.
  *
@@ -178,6 +179,24 @@ void private_count(struct context *ctx, const struct flow *flow, int change)
 	counters_add(&ctx->sites[flow->far].far_flows, change);
 }
 
+/* Another worker's flow has the forward key: its returns, or this very flow. */
+static bool others_have_forward(const struct setup *s)
+{
+	struct flow6_key key6;
+
+	if (s->six == NULL)
+		return owner_others_have(s->ctx, &s->p->probe.key, s->p->probe.hash);
+	flow6_forward_key(&s->flow, s->six, &key6);
+	return owner_others_have6(s->ctx, &key6, s->p->probe.hash);
+}
+
+static enum drop withdraw(struct setup *s)
+{
+	flow_table_remove(table_of(s), s->record);
+	s->is_elsewhere = is_elsewhere(s);
+	return DROP_COLLISION;
+}
+
 static enum drop insert_alone(struct setup *s)
 {
 	for (unsigned i = 0; i < TRIES_MAX; i++) {
@@ -186,6 +205,8 @@ static enum drop insert_alone(struct setup *s)
 		if (drop != DROP_NONE || s->ctx->count <= 1)
 			return drop;
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (others_have_forward(s))
+			return withdraw(s);
 		if (!others_have_it(s))
 			return DROP_NONE;
 		flow_table_remove(table_of(s), s->record);

@@ -356,7 +356,7 @@ static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum
 
 		if (!setup_begin(ctx, b, p, s, sixes == NULL ? NULL : &sixes[n]))
 			continue;
-		s->may_be_open = inbound || seen_before(&seen, p->probe.hash);
+		s->may_be_open = inward || seen_before(&seen, p->probe.hash);
 		s->next_step = s->may_be_open ? 0 : FIRST_ALONE;
 		drop = setup_run_steps(s, 0, s->next_step);
 		if (drop != DROP_NONE) {

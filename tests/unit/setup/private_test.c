@@ -289,6 +289,35 @@ static void test_both_ends(void **state)
 	destroy();
 }
 
+/*
+ * A host of the far site opens the reverse of this five-tuple towards a third site, in the moment
+ * between both checks and insertions. Its forward key is the return key of the other flow.
+ */
+static void test_race_of_both_directions(void **state)
+{
+	struct setup theirs, ours;
+
+	create(2);
+	theirs = setup_of(b, FAR, 53);
+	theirs.flow.src = htonl(PRIVATE);
+	theirs.flow.dst = htonl(HOST);
+	theirs.flow.dport = htons(PORT);
+	theirs.flow.far = SITE_MADRID;
+	rehash(&theirs);
+	ours = setup_of(a, SITE_BERLIN, PORT);
+	b->ctx.sites[FAR].counters.flows = 1; /* limits.c counts it */
+	assert_int_equal(private_propose(&theirs), DROP_NONE);
+	assert_int_equal(private_take(&theirs), DROP_NONE);
+	assert_int_equal(run(&ours), DROP_NONE);
+	assert_int_equal(port_of(&ours), PORT);
+	assert_int_equal(private_insert(&theirs), DROP_COLLISION);
+	assert_true(theirs.is_elsewhere);
+	assert_int_equal(theirs.p->owner, 0);
+	assert_int_equal(flow_table_count(b->ctx.flows), 0);
+	assert_int_equal(far_flows(b), 0);
+	destroy();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_other_worker),
 		cmocka_unit_test(test_race),
 		cmocka_unit_test(test_both_ends),
+		cmocka_unit_test(test_race_of_both_directions),
 	};
 
 	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);
