@@ -58,10 +58,11 @@ size_t deliver_take(struct deliver *d, void *bytes)
 {
 	uint32_t taken = d->taken;
 	const struct deliver_slot *slot = &d->slots[taken % DELIVER_ROOM];
-	size_t len = slot->len;
+	size_t len;
 
 	if (__atomic_load_n(&d->put, __ATOMIC_ACQUIRE) == taken)
 		return 0;
+	len = slot->len; /* not before: the worker may just be writing it */
 	memcpy(bytes, slot->bytes, len);
 	__atomic_store_n(&d->taken, taken + 1, __ATOMIC_RELEASE);
 	return len;
