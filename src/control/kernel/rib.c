@@ -92,6 +92,15 @@ static bool same_nexthop(const struct rib_nexthop *a, const struct rib_nexthop *
 	       a->weight == b->weight;
 }
 
+bool rib_has(const struct rib_entry *entry, const struct rib_nexthop *nexthop)
+{
+	const struct rib_nexthop *at = entry->nexthops;
+
+	while (at != NULL && !same_nexthop(at, nexthop))
+		at = at->next;
+	return at != NULL;
+}
+
 int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_nexthop *nexthop,
 	    bool bounded)
 {

@@ -48,6 +48,9 @@ struct rib {
 /* An empty one is zeroed memory. */
 void rib_fini(struct rib *rib); /* the caller releases the rows */
 
+/* Has the entry this very nexthop? */
+bool rib_has(const struct rib_entry *entry, const struct rib_nexthop *nexthop);
+
 /* Exactly this prefix; NULL: none. */
 struct rib_entry *rib_find(struct rib *rib, const struct prefix6 *prefix);
 

@@ -121,7 +121,8 @@ static void table_add(struct table *t, const struct kernel_route *route, int row
 	const struct rib_entry *entry = rib_find(&t->rib, &route->prefix);
 	int added;
 
-	if (entry == NULL ? t->rib.n >= t->limit : count_ways(entry) >= TABLE_WAYS_MAX) {
+	if (entry == NULL ? t->rib.n >= t->limit
+			  : count_ways(entry) >= TABLE_WAYS_MAX && !rib_has(entry, &nexthop)) {
 		t->n_refused += entry == NULL;
 		return;
 	}

@@ -173,6 +173,29 @@ static void test_limit(void **state)
 	table_fini(&t);
 }
 
+/* A prefix with as many ways as there may be stays, dump after dump. */
+static void test_full_prefix(void **state)
+{
+	struct table t;
+
+	table_init(&t, 1007, 10);
+	for (unsigned dump = 0; dump < 3; dump++) {
+		table_begin_dump(&t);
+		for (uint32_t i = 0; i < TABLE_WAYS_MAX; i++) {
+			struct kernel_route route = route_to(1, 20 + i, 0xa9fef001);
+
+			table_take(&t, &route, DEVICE);
+		}
+		table_end_dump(&t, true);
+		assert_int_equal(table_n(&t), 1);
+		if (dump == 0)
+			assert_int_equal(take(&t).n, TABLE_WAYS_MAX);
+		else
+			assert_int_equal(take(&t).calls, 0);
+	}
+	table_fini(&t);
+}
+
 /* A dump repairs what events did not say, and empties nothing meanwhile. */
 static void test_dump(void **state)
 {
@@ -306,9 +329,10 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ways),	  cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_limit),	  cmocka_unit_test(test_dump),
-		cmocka_unit_test(test_touch_all), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_ways),	    cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_full_prefix), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_dump),	    cmocka_unit_test(test_touch_all),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
