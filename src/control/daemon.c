@@ -159,9 +159,9 @@ static void learned_changed(void *arg)
 	neighbours_routing_changed(d->neighbours);
 }
 
-static void learn_again(void *arg, const struct network *net)
+static int learn_again(void *arg, const struct network *net)
 {
-	bgp_learn(arg, net);
+	return bgp_learn(arg, net);
 }
 
 static int start_bgp(struct daemon *d, struct err_list *errs)

@@ -120,11 +120,6 @@ static bool next_network(struct routes_list *l)
 	return true;
 }
 
-static bool same_prefix(const struct prefix6 *a, const struct prefix6 *b)
-{
-	return a->len == b->len && addr6_equal(&a->addr, &b->addr);
-}
-
 /* The next route of the network at work. */
 static bool next_route(const struct routes_list *l, struct routing_route *route)
 {
@@ -133,8 +128,7 @@ static bool next_route(const struct routes_list *l, struct routing_route *route)
 
 	if (routing == NULL || vnet < 0)
 		return false;
-	if (l->from_cursor && routing_lookup(routing, (uint16_t)vnet, &l->prefix.addr, route) &&
-	    same_prefix(&route->prefix, &l->prefix))
+	if (l->from_cursor && routing_find(routing, (uint16_t)vnet, &l->prefix, route))
 		return true;
 	return routing_next(routing, (uint16_t)vnet, l->has_prefix ? &l->prefix : NULL, route);
 }

@@ -40,7 +40,7 @@ struct bgp {
 	struct relay *relay;
 	struct offer offer;
 	uint32_t announce; /* the table; 0: none */
-	bool sessions_failed, life_failed; /* tried again at the next tick */
+	bool sessions_failed, life_failed, tables_failed; /* tried again at the next tick */
 	struct event *on_tick;
 };
 
@@ -61,6 +61,8 @@ static void on_prefix(const struct prefix6 *prefix, const struct table_way *ways
 
 static const char *owner_of(const struct network_spec *spec, uint32_t source)
 {
+	if (source == NOBODY)
+		return "";
 	if (source < LEARNED_WHOLE)
 		return spec->sites[source].name;
 	return spec->vnets[source - LEARNED_WHOLE].name;
@@ -230,7 +232,8 @@ static size_t list_links(const struct network *net, struct relay_link *links, ui
 
 static int open_sessions(struct bgp *b, uint32_t mtu)
 {
-	int ret = b->sessions.fd >= 0 ? 0 : device_open(&b->sessions, DEVICE_SESSIONS, true, mtu);
+	int ret = b->sessions.fd >= 0 ? device_set_mtu(DEVICE_SESSIONS, mtu)
+				      : device_open(&b->sessions, DEVICE_SESSIONS, true, mtu);
 
 	if (ret == 0 && b->relay == NULL) {
 		b->relay = relay_create(b->base, b->sessions.fd, &b->parts.workers);
@@ -309,18 +312,34 @@ void bgp_offer(struct bgp *b, uint32_t table)
 	make_offer(b);
 }
 
+/* Devices that were deleted or set down are opened again, with all that belongs to them. */
+static void hold_devices(struct bgp *b)
+{
+	if (b->life.fd >= 0 && !device_holds(&b->life, DEVICE_LIFE)) {
+		offer_fini(&b->offer);
+		device_close(&b->life);
+		b->life_failed = true;
+	}
+	if (b->sessions.fd >= 0 && !device_holds(&b->sessions, DEVICE_SESSIONS)) {
+		relay_destroy(b->relay);
+		b->relay = NULL;
+		device_close(&b->sessions);
+		b->sessions_failed = true;
+	}
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct bgp *b = arg;
 	int before = b->sessions.ifindex;
 
+	hold_devices(b);
 	if (b->life_failed)
 		make_offer(b);
-	if (!b->sessions_failed)
-		return;
-	follow_sessions(b);
-	if (b->sessions.ifindex != before)
-		follow_tables(b, &b->net->spec);
+	if (b->sessions_failed)
+		follow_sessions(b);
+	if (b->tables_failed || b->sessions.ifindex != before)
+		b->tables_failed = follow_tables(b, &b->net->spec) != 0;
 }
 
 /* --- create and follow ------------------------------------------------------------------------ */
@@ -344,21 +363,22 @@ static int assign_tables(struct bgp *b, const struct network_spec *spec)
 	return 0;
 }
 
-void bgp_learn(struct bgp *b, const struct network *net)
+int bgp_learn(struct bgp *b, const struct network *net)
 {
 	if (learned_take_network(b->learned, &net->spec) != 0 || assign_tables(b, &net->spec) != 0)
-		return;
+		return -ENOMEM;
 	b->net = net;
 	for (size_t i = 0; i < tables_n(b->tables); i++)
 		table_touch_all(tables_at(b->tables, i));
 	take_changes(b);
+	return 0;
 }
 
 void bgp_follow(struct bgp *b, const struct network *net)
 {
 	b->net = net;
 	follow_sessions(b);
-	follow_tables(b, &net->spec);
+	b->tables_failed = follow_tables(b, &net->spec) != 0;
 }
 
 static int bgp_start(struct bgp *b)

@@ -38,9 +38,9 @@ void bgp_destroy(struct bgp *b); /* withdraws what is offered; accepts NULL */
 
 /*
  * The network is to be @net: gives all that is learned for it, before workers have it. Also called
- * to go back to the previous one (routing_on_network()).
+ * to go back to the previous one (routing_on_network()). 0 or -ENOMEM.
  */
-void bgp_learn(struct bgp *b, const struct network *net);
+int bgp_learn(struct bgp *b, const struct network *net);
 
 /* Workers have the network @net of the last bgp_learn(): follows its tables and sessions. */
 void bgp_follow(struct bgp *b, const struct network *net);

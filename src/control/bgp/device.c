@@ -64,6 +64,34 @@ void device_close(struct device *d)
 	*d = (struct device){.fd = -1};
 }
 
+static int ask_device(const char *name, unsigned long what, struct ifreq *ifr)
+{
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+
+	if (s < 0)
+		return -errno;
+	memcpy(ifr->ifr_name, name, strlen(name) + 1);
+	ret = ioctl(s, what, ifr) < 0 ? -errno : 0;
+	close(s);
+	return ret;
+}
+
+bool device_holds(const struct device *d, const char *name)
+{
+	struct ifreq ifr = {0};
+
+	if (ask_device(name, SIOCGIFINDEX, &ifr) != 0 || ifr.ifr_ifindex != d->ifindex)
+		return false;
+	return ask_device(name, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_UP;
+}
+
+int device_set_mtu(const char *name, uint32_t mtu)
+{
+	struct ifreq ifr = {.ifr_mtu = (int)mtu};
+
+	return ask_device(name, SIOCSIFMTU, &ifr);
+}
+
 /* --- addresses -------------------------------------------------------------------------------- */
 
 struct present {

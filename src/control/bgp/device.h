@@ -36,6 +36,12 @@ struct device_link {
 int device_open(struct device *d, const char *name, bool stays, uint32_t mtu);
 void device_close(struct device *d); /* accepts a closed one */
 
+/* Is the open device still there and up? An administrator may have deleted it or set it down. */
+bool device_holds(const struct device *d, const char *name);
+
+/* 0 or -errno. */
+int device_set_mtu(const char *name, uint32_t mtu);
+
 /*
  * Gives the interface exactly these addresses; the kernel adds a route to each peer. 0 or -errno of
  * the first failure; the others are set all the same.

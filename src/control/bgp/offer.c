@@ -94,7 +94,9 @@ static int set_one(struct mnl_socket *nl, const struct offer *o, uint32_t table,
 		.protocol = OFFER_PROTOCOL,
 	};
 
-	return netlink_set_route(nl, add, &route);
+	int ret = netlink_set_route(nl, add, &route);
+
+	return !add && ret == -ESRCH ? 0 : ret; /* it is gone already */
 }
 
 /* Sets what is in @to and not in @from. */
@@ -133,9 +135,13 @@ int offer_set(struct offer *o, uint32_t table, const struct network *net)
 		ret = ret == 0 ? one : ret;
 	}
 	mnl_socket_close(nl);
+	if (ret != 0) { /* the next call sets all of the difference again */
+		free(list);
+		return ret;
+	}
 	free(o->at);
 	o->at = list;
 	o->n = n;
 	o->table = table;
-	return ret;
+	return 0;
 }

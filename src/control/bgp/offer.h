@@ -37,6 +37,6 @@ void offer_fini(struct offer *o); /* the routes stay until the device goes */
 
 /*
  * Offers exactly the prefixes of @net in @table (0: none), and the ready route. 0, or the first
- * -errno; what the kernel accepted is offered all the same.
+ * -errno; what the kernel accepted is offered all the same, and the next call repeats the rest.
  */
 int offer_set(struct offer *o, uint32_t table, const struct network *net);

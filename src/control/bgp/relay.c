@@ -121,6 +121,10 @@ static void on_packet(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < PER_TURN; i++) {
 		ssize_t len = read(fd, r->bytes, sizeof(r->bytes));
 
+		if (len < 0 && errno != EAGAIN && errno != EINTR) {
+			event_del(r->on_packet); /* the device was deleted: bgp.c notices */
+			return;
+		}
 		if (len <= 0)
 			break;
 		to_tunnel(r, (size_t)len);

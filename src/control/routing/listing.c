@@ -99,6 +99,20 @@ bool routing_lookup(const struct routing *r, uint16_t vnet, const struct addr6 *
 	return best != NULL;
 }
 
+bool routing_find(const struct routing *r, uint16_t vnet, const struct prefix6 *prefix,
+		  struct routing_route *out)
+{
+	const struct routing_table *t = r->now;
+	bool six = prefix->len < MAPPED_BITS || !addr6_is_mapped(&prefix->addr);
+	uint32_t entry = TRIE_NONE;
+
+	if (t != NULL && vnet < t->n_vnets)
+		entry = trie_find(t->vnets[vnet].entries[six].root, prefix);
+	if (entry != TRIE_NONE)
+		describe(t, vnet, prefix, entry, out);
+	return entry != TRIE_NONE;
+}
+
 struct routing_target routing_target(const struct routing *r, const struct routing_route *route,
 				     size_t i)
 {

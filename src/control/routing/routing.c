@@ -320,9 +320,10 @@ int routing_prepare(struct routing *r, const struct network *net)
 		return -ENOMEM;
 	r->before = r->now;
 	r->now = t;
-	if (r->learn != NULL)
-		r->learn(r->learn_arg, net);
-	return 0;
+	if (r->learn == NULL || r->learn(r->learn_arg, net) == 0)
+		return 0;
+	routing_abort(r);
+	return -ENOMEM;
 }
 
 void routing_commit(struct routing *r)

@@ -50,9 +50,9 @@ void routing_abort(struct routing *r);
 
 /*
  * Called by routing_prepare() and routing_abort(): the network is @net now, and all that is learned
- * for it is to be given, by routing_set_learned().
+ * for it is to be given, by routing_set_learned(). 0, or -ENOMEM: the change is refused.
  */
-typedef void (*routing_learn_fn)(void *arg, const struct network *net);
+typedef int (*routing_learn_fn)(void *arg, const struct network *net);
 void routing_on_network(struct routing *r, routing_learn_fn learn, void *arg);
 
 /*
@@ -92,6 +92,10 @@ struct routing_target {
 /* The route to @dst; false: virtual network @vnet (any id) has none. */
 bool routing_lookup(const struct routing *r, uint16_t vnet, const struct addr6 *dst,
 		    struct routing_route *out);
+
+/* The route of exactly this prefix. */
+bool routing_find(const struct routing *r, uint16_t vnet, const struct prefix6 *prefix,
+		  struct routing_route *out);
 
 /*
  * The first route of @vnet behind @prefix in the order of address and length, or with NULL the

@@ -68,6 +68,26 @@ static void test_list(void **state)
 	bed_network_fini(&b);
 }
 
+/* Routes that begin at one address: each is found by its own length. */
+static void test_find(void **state)
+{
+	struct bed_network b = bed_network(ROUTES);
+	struct routing *r = start(&b);
+	struct routing_route route;
+	struct prefix6 prefix;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		prefix = bed_prefix(order[i]);
+		assert_true(routing_find(r, 0, &prefix, &route));
+		assert_int_equal(route.prefix.len, prefix.len);
+	}
+	prefix = bed_prefix("10.0.0.0/12");
+	assert_false(routing_find(r, 0, &prefix, &route));
+	assert_false(routing_find(r, 2, &prefix, &route)); /* no such network */
+	routing_destroy(r);
+	bed_network_fini(&b);
+}
+
 static uint32_t two_is_down(void *arg, uint16_t tunnel)
 {
 	const struct bed_network *b = arg;
@@ -111,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_look_up),
 	};
 

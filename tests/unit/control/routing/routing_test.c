@@ -233,10 +233,11 @@ static void test_differs(void **state)
 	bed_network_fini(&b);
 }
 
-static void learn_again(void *arg, const struct network *new)
+static int learn_again(void *arg, const struct network *new)
 {
 	net = new;
 	learn(arg, "10.1.0.0/16 one-1 1");
+	return 0;
 }
 
 static void expect(struct routing *r, const char *dst, const char *wanted)
