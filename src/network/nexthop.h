@@ -54,7 +54,8 @@ enum nexthop_kind {
 
 /*
  * While a substitute is in use, all fields are those of the substitute, except `via`, `substitute`
- * and those that begin with `own_`. So a failover costs packets nothing, and counters count the tunnel that is used.
+ * and those that begin with `own_`. So a failover costs packets nothing, and counters count the
+ * tunnel that is used.
  */
 struct nexthop {
 	/* ready-made header; its type is that of the outer header or the VLAN tag, or IPv4 */
