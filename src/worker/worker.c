@@ -38,6 +38,7 @@
 #include "worker/census.h"
 #include "worker/change_sweep.h"
 #include "worker/flow_tables.h"
+#include "worker/idle.h"
 #include "worker/inject.h"
 #include "worker/next.h"
 #include "worker/pipeline.h"
@@ -58,13 +59,10 @@
 
 enum {
 	SWEEP_PER_BURST = 8, /* records; a million flows take half a second under load */
-	SWEEP_PER_IDLE_TURN = 64,
 	CENSUS_PER_TURN = 256, /* records */
 	CHANGE_PER_TURN = 512, /* records */
-	IDLE_TURNS_BEFORE_SLEEP = 2000,
-	SLEEP_NS = 50000,
 	SYNCHRONIZE_NS = 20000,
-	ANCHOR_TURNS = 4096, /* a power of two; 20 ms under load, half a second when idle */
+	ANCHOR_TURNS = 4096, /* a power of two; 20 ms under load, two seconds when idle */
 };
 
 struct worker {
@@ -228,14 +226,18 @@ static bool answer_queries(struct worker *w)
 	return queries_are_there(&w->queries) && queries_step(&w->queries, &w->ctx, &w->ctx.timers);
 }
 
-static void take_census(struct worker *w)
+/* True: a census is being taken. The worker does not sleep then, since control waits for it. */
+static bool take_census(struct worker *w)
 {
 	struct census *c = __atomic_load_n(&w->census, __ATOMIC_ACQUIRE);
 
-	if (c == NULL || !census_step(&w->ctx, c, CENSUS_PER_TURN))
-		return;
-	__atomic_store_n(&w->census, NULL, __ATOMIC_RELAXED);
-	__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	if (c == NULL)
+		return false;
+	if (census_step(&w->ctx, c, CENSUS_PER_TURN)) {
+		__atomic_store_n(&w->census, NULL, __ATOMIC_RELAXED);
+		__atomic_store_n(&c->done, 1, __ATOMIC_RELEASE);
+	}
+	return true;
 }
 
 int worker_census_start(struct worker *w, struct census *c)
@@ -312,12 +314,12 @@ static void move_clock(struct worker *w)
 unsigned worker_turn(struct worker *w)
 {
 	unsigned received, swept, injected = 0;
-	bool asked, changing;
+	bool asked;
 
 	move_clock(w);
 	read_published(w);
 	received = pipeline_run(&w->ctx, &w->burst);
-	swept = sweep(w, received > 0 ? SWEEP_PER_BURST : SWEEP_PER_IDLE_TURN);
+	swept = sweep(w, received > 0 ? SWEEP_PER_BURST : idle_sweep(w->idle_turns));
 	if (unlikely(inject_is_there(w->inject)))
 		injected = pipeline_inject(&w->ctx, &w->burst, w->inject);
 	if (w->ctx.counters.held > 0)
@@ -327,13 +329,15 @@ unsigned worker_turn(struct worker *w)
 	if (w->ctx.n_heard > 0)
 		heard_hand_over(&w->heard, &w->ctx);
 	asked = answer_queries(w);
-	take_census(w);
-	changing = sweep_change(w);
+	asked |= take_census(w);
+	asked |= sweep_change(w);
 
 	w->ctx.counters.turns++;
-	w->idle_turns = received > 0 || changing || asked ? 0 : w->idle_turns + 1;
+	w->idle_turns = received > 0 ? 0 : w->idle_turns + 1;
+	if (injected > 0 || asked)
+		w->idle_turns = idle_expect(w->idle_turns);
 	w->ctx.counters.idle_turns += received == 0;
-	if (received > 0 || swept > 0 || injected > 0 || w->idle_turns % 64 == 1)
+	if (received > 0 || swept > 0 || injected > 0 || asked || w->idle_turns % 64 == 1)
 		publish_counters(w);
 	return received + injected;
 }
@@ -383,7 +387,7 @@ static void leave(struct worker *w)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	const struct timespec rest = {.tv_nsec = SLEEP_NS};
+	struct timespec rest = {0};
 
 	rte_thread_register();
 	prctl(PR_SET_TIMERSLACK, 1UL);
@@ -391,7 +395,8 @@ static void *worker_main(void *arg)
 	while (__atomic_load_n(&w->stop, __ATOMIC_RELAXED) == 0) {
 		worker_turn(w);
 		rte_rcu_qsbr_quiescent(w->qsbr, 0);
-		if (w->idle_turns > IDLE_TURNS_BEFORE_SLEEP && !w->poll)
+		rest.tv_nsec = idle_sleep_ns(w->idle_turns);
+		if (rest.tv_nsec > 0 && !w->poll)
 			nanosleep(&rest, NULL);
 	}
 
