@@ -211,10 +211,18 @@ static bool choose_memory(size_t need, size_t flows)
 	return false;
 }
 
+/* Of DPDK's memory; pool.c takes its own if there are no huge pages. */
+static size_t dpdk_bytes(const struct config *config, bool huge)
+{
+	return (huge ? pool_bytes(config, driver_largest_mtu(config), true) : 0) + OTHER_BYTES +
+	       (size_t)config->workers * WORKER_BYTES;
+}
+
 static size_t bytes_needed(const struct config *config, bool huge)
 {
-	return pool_bytes(config, driver_largest_mtu(config), huge) + OTHER_BYTES +
-	       (size_t)config->workers * WORKER_BYTES;
+	size_t own = huge ? 0 : pool_bytes(config, driver_largest_mtu(config), false);
+
+	return dpdk_bytes(config, huge) + own;
 }
 
 /*
@@ -266,7 +274,7 @@ static int eal_start(const struct config *config, const cpu_set_t *cpus, bool hu
 	int argc = 0, ret;
 
 	write_cores(cores, sizeof(cores), cpus);
-	snprintf(megabytes, sizeof(megabytes), "%zu", bytes_needed(config, huge) / MIB + 1);
+	snprintf(megabytes, sizeof(megabytes), "%zu", dpdk_bytes(config, huge) / MIB + 1);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=homeward-%d", (int)getpid());
 
 	argv[argc++] = "homewardd";

@@ -15,8 +15,13 @@
  * AF_XDP needs buffers of at most a page, with 256 bytes in front of the frame besides our own
  * headroom.
  *
+ * Without reserved huge pages the memory is our own instead of DPDK's, so that it can be on
+ * transparent ones. DPDK's is a file in memory, which has small pages: to touch each of them takes
+ * half a second at the start, and packets miss the TLB.
+ *
  * Control thread.
  */
+#include "base/memory.h"
 #include "control/port/port_internal.h"
 #include "in/steer.h"
 
@@ -168,16 +173,38 @@ static int keep_back(struct rte_mempool *pool)
 	return ret;
 }
 
-/* rte_pktmbuf_pool_create() with flags. 0 or -errno. */
-static int fill(struct rte_mempool *pool, uint16_t room)
+static void free_memory(struct rte_mempool_memhdr *part, void *opaque)
 {
-	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = room};
+	memory_rows_free(part->addr, part->len);
+}
+
+/* 0 or -errno. */
+static int populate_own(struct rte_mempool *pool, size_t bytes)
+{
+	void *mem = memory_rows(bytes);
+	int ret;
+
+	if (mem == NULL)
+		return -ENOMEM;
+	ret = rte_mempool_populate_virt(pool, mem, bytes, (size_t)getpagesize(), free_memory, NULL);
+	if (ret <= 0) {
+		memory_rows_free(mem, bytes);
+		return ret < 0 ? ret : -ENOMEM;
+	}
+	return pool->populated_size < pool->size ? -ENOMEM : 0;
+}
+
+/* rte_pktmbuf_pool_create() with a layout. 0 or -errno. */
+static int fill(struct rte_mempool *pool, const struct layout *l)
+{
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = l->room};
 	int ret = rte_mempool_set_ops_byname(pool, pool_note_ops(), NULL);
 
 	if (ret != 0)
 		return ret;
 	rte_pktmbuf_pool_init(pool, &private);
-	ret = rte_mempool_populate_default(pool);
+	ret = rte_eal_has_hugepages() ? rte_mempool_populate_default(pool)
+				      : populate_own(pool, l->bytes);
 	if (ret < 0)
 		return ret;
 	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
@@ -194,7 +221,7 @@ struct rte_mempool *pool_create(const struct config *config, uint32_t mtu)
 
 	if (pool == NULL)
 		return NULL;
-	ret = fill(pool, l.room);
+	ret = fill(pool, &l);
 	if (ret == 0 && pool_suits_af_xdp(config))
 		ret = keep_back(pool);
 	if (ret != 0) {

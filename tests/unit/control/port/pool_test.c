@@ -1,5 +1,6 @@
 /*
- * Packet buffers without huge pages: all are registered with the kernel, and none crosses a page.
+ * Packet buffers without reserved huge pages: all are registered with the kernel, none crosses a
+ * page, and their memory can be on transparent huge pages.
  */
 #include "control/port/port_internal.h"
 
@@ -11,7 +12,7 @@
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
 
 static const struct row {
 	const char *why;
@@ -97,6 +98,20 @@ static void test_bytes_are_those_it_takes(void **state)
 	}
 }
 
+/* One part, which begins where a transparent huge page can: all of it is on them. */
+static void test_memory_suits_huge_pages(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config config = make_config(&rows[i]);
+		struct rte_mempool *pool = pool_create(&config, rows[i].mtu);
+
+		assert_non_null(pool);
+		assert_int_equal(pool->nb_mem_chunks, 1);
+		assert_int_equal((uintptr_t)STAILQ_FIRST(&pool->mem_list)->addr % HUGE_PAGE, 0);
+		rte_mempool_free(pool);
+	}
+}
+
 static int start_eal(void **state)
 {
 	char *argv[] = {"pool_test", "--no-huge", "--no-shconf",    "--no-pci",
@@ -111,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kernel_knows_every_buffer),
 		cmocka_unit_test(test_bytes_are_those_it_takes),
+		cmocka_unit_test(test_memory_suits_huge_pages),
 	};
 
 	return cmocka_run_group_tests(tests, start_eal, NULL);
