@@ -190,6 +190,8 @@ static void make_tunnels(const struct bed *bed, struct nexthop *at)
 							  .mtu = NEXTHOP_MTU_ANY};
 			at[id].substitute = bed->substitute;
 		}
+		if (bed_edit_tunnel != NULL)
+			bed_edit_tunnel(id, &at[id]);
 	}
 }
 
@@ -249,7 +251,10 @@ static struct nexthops *make_nexthops(struct bed *bed)
 			   /* as control/kernel does it */
 			   .n_routes6 = network_uses_ipv6(bed->net) ? n : 0},
 	};
-	bed_vnets_add(bed->net, &spec.routes);
+	if (bed_vnets_use != NULL)
+		bed_vnets_use(bed->net, &spec.routes);
+	else
+		bed_vnets_add(bed->net, &spec.routes);
 	nexthops = nexthops_create(&spec);
 	assert_non_null(nexthops);
 	return nexthops;

@@ -12,6 +12,8 @@
 enum { ROUTES_MAX = 1024 };
 
 void (*bed_edit)(struct network_spec *spec);
+void (*bed_vnets_use)(const struct network *net, struct routes_spec *spec);
+void (*bed_edit_tunnel)(uint16_t id, struct nexthop *n);
 
 /* --- what the control side makes of a specification ------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "network/network.h"
+#include "network/nexthop.h"
 #include "network/routes.h"
 
 /* Called with each specification that a bed reads, to add to it; NULL: nothing. */
@@ -12,6 +13,10 @@ extern void (*bed_edit)(struct network_spec *spec);
  * priority. What is added is valid until the next call.
  */
 void bed_vnets_add(const struct network *net, struct routes_spec *spec);
+
+/* Called instead of bed_vnets_add() and for each tunnel of a new table; NULL: not. */
+extern void (*bed_vnets_use)(const struct network *net, struct routes_spec *spec);
+extern void (*bed_edit_tunnel)(uint16_t id, struct nexthop *n);
 
 /* For bed_edit: makes @n virtual networks with these names; the first is the default one. */
 void bed_vnets_make(struct network_spec *spec, const char *const *names, size_t n);
