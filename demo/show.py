@@ -23,6 +23,14 @@ PICTURE = """
                     198.51.100.80                           HTTP, DNS, iperf3, ping
 """
 
+PICTURE_PRIVATE = """
+      berlin 10.0.1.10 ==GRE==+
+                              |             +==GRE centre-1==+
+                           gateway ---------+                +-- centre, server 10.8.0.80
+                              |             +==GRE centre-2==+
+      madrid 10.0.1.10 ==GRE==+
+"""
+
 
 def paint(text, *codes):
     return f"\033[{';'.join(codes)}m{text}\033[0m" if COLOUR and codes else text

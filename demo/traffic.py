@@ -82,20 +82,24 @@ def dig(branch):
                  f"{good}/{len(names)} answers to its own question", out)
 
 
-def curl(branch):
+def curl(branch, server=SERVER, port=HTTP_PORT):
     own = token(branch)
-    out = run(branch, "curl", "-sS", "--fail-early", "--connect-timeout", 5, "--max-time", 10, "--local-port", HTTP_PORT,
-              f"http://{SERVER}/{own}-[1-{REQUESTS}]")
+    out = run(branch, "curl", "-sS", "--fail-early", "--connect-timeout", 5, "--max-time", 10, "--local-port", port,
+              f"http://{server}/{own}-[1-{REQUESTS}]")
     lines = re.findall(rf"^{own}-(\d+) (\S+) (\d+)$", out, re.M)
     good = len({n for n, _, _ in lines}) if len(out.splitlines()) == REQUESTS else 0
-    return Check(branch.name, f"curl, from port {HTTP_PORT}", good, REQUESTS,
+    return Check(branch.name, f"curl, from port {port}", good, REQUESTS,
                  f"{good}/{REQUESTS} pages with its own token, "
                  f"{seen_as({f'{a}:{p}' for _, a, p in lines})}", out)
 
 
+def iperf_output(branch, server, port, seconds):
+    return run(branch, "iperf3", "-c", server, "--connect-timeout", 5000, "-p", IPERF, "--cport", port, "--bidir", "-t",
+               seconds, "-J", seconds=seconds + 20)
+
+
 def iperf(branch):
-    out = run(branch, "iperf3", "-c", SERVER, "--connect-timeout", 5000, "-p", IPERF, "--cport", IPERF_PORT, "--bidir", "-t",
-              IPERF_S, "-J", seconds=IPERF_S + 20)
+    out = iperf_output(branch, SERVER, IPERF_PORT, IPERF_S)
     try:
         end = json.loads(out)["end"]
         up = end["sum_received"]["bits_per_second"] / 1e6

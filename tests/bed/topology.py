@@ -96,7 +96,7 @@ class Topology:
         self.join_gateway()
         for branch in branches:
             self.add_branch(branch)
-        self.mark_answers()
+        self.mark_answers(self.internet)
 
     def namespace(self, name, forwards=False):
         ns = Namespace(f"{self.prefix}-{name}")
@@ -181,10 +181,11 @@ class Topology:
             }}
         }}""")
 
-    def mark_answers(self):
+    def mark_answers(self, ns):
+        """What servers in @ns answer has the mark of the question."""
         learn = "".join(f"ip dscp {b.dscp} ct mark set {b.dscp}\n" for b in self.branches)
         answer = "".join(f"ct mark {b.dscp} ip dscp set {b.dscp}\n" for b in self.branches)
-        self.internet.nft(f"""table ip marks {{
+        ns.nft(f"""table ip marks {{
             chain in {{ type filter hook prerouting priority mangle
                 {learn}
             }}

@@ -47,6 +47,11 @@ class Udp(socketserver.BaseRequestHandler):
 class HttpServer(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
+    def server_bind(self):
+        """Without a look-up of our own name, which waits where there is no DNS."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
+
 
 class TcpServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
