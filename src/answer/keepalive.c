@@ -29,7 +29,7 @@ enum {
 /* Will the far end discard the payload of this GRE packet? */
 static bool carries_nothing(const uint8_t *gre, size_t len)
 {
-	struct tunnel_opened header;
+	struct tunnel_opened header = {.type = ETHER_IPV4};
 	enum drop drop = gre_open(gre, len, &header);
 
 	if (drop == DROP_GRE_PROTOCOL)

@@ -11,14 +11,16 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A sum grows beyond 16 bits: fold it when done. */
+/*
+ * A sum grows beyond 16 bits: fold it when done. A number plus itself with its halves exchanged has
+ * the sum of the halves in its upper one. The carry of the lower half, which is the same sum, is
+ * the carry that has to come round.
+ */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & UINT16_MAX) + (sum >> 16);
-	sum = (sum & UINT16_MAX) + (sum >> 16);
-	return (uint16_t)sum;
+	uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+
+	return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
 }
 
 static inline uint64_t checksum_add(uint64_t sum, const void *data, size_t len)
@@ -53,11 +55,16 @@ static inline int checksum_ok(const void *data, size_t len)
 /* The same of an IPv4 header without options: each packet has one or two, so here is no loop. */
 static inline int checksum_ok_plain(const void *header)
 {
-	uint32_t words[5];
+	uint64_t words[2], sum;
+	uint32_t last;
 
 	memcpy(words, header, sizeof(words));
-	return checksum_fold((uint64_t)words[0] + words[1] + words[2] + words[3] + words[4]) ==
-	       UINT16_MAX;
+	memcpy(&last, (const uint8_t *)header + sizeof(words), sizeof(last));
+	sum = words[0] + words[1];
+	sum += sum < words[0]; /* the carry comes round */
+	sum += last;
+	sum += sum < last;
+	return checksum_fold(sum) == UINT16_MAX;
 }
 
 /* RFC 1624 eqn. 3 for 32 bits at once: what to add to ~checksum when @old becomes @new. */

@@ -207,6 +207,7 @@ uint32_t flow6_table_insert_hashed(struct flow_table *t, const struct flow *flow
 /* Removes a live flow under both keys; the record is free at once. */
 void flow_table_remove(struct flow_table *t, uint32_t record);
 
+/* Records are in one array: number 0 is its start. */
 struct flow *flow_table_at(const struct flow_table *t, uint32_t record);
 
 uint32_t flow_table_count(const struct flow_table *t); /* live flows */

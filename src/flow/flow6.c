@@ -51,7 +51,7 @@ struct flow6 *flow6_at(const struct flow_table *t, uint32_t record)
 	return &t->six[record];
 }
 
-static inline uint32_t ref6_differs(const struct flow_table *t, uint32_t ref, const void *key)
+static inline uint64_t ref6_differs(const struct flow_table *t, uint32_t ref, const void *key)
 {
 	uint32_t record = ref & ~REF_RETURN;
 
@@ -59,7 +59,7 @@ static inline uint32_t ref6_differs(const struct flow_table *t, uint32_t ref, co
 }
 
 /* As ref_differs_resting(). */
-static inline uint32_t ref6_differs_resting(const struct flow_table *t, uint32_t ref,
+static inline uint64_t ref6_differs_resting(const struct flow_table *t, uint32_t ref,
 					    const void *arg)
 {
 	const struct flow *f = &t->records[ref & ~REF_RETURN];

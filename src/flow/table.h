@@ -87,24 +87,44 @@ static ALWAYS_INLINE void words_write(void *to, const void *from, size_t bytes)
 		__atomic_store_n(&at[i], words[i], __ATOMIC_RELAXED);
 }
 
+static_assert(offsetof(struct flow, dst) == offsetof(struct flow_key, dst) &&
+		      offsetof(struct flow, sport) == offsetof(struct flow_key, sport) &&
+		      offsetof(struct flow, dport) == offsetof(struct flow_key, dport) &&
+		      offsetof(struct flow, site) == offsetof(struct flow_key, realm) &&
+		      offsetof(struct flow, proto) == offsetof(struct flow_key, proto) &&
+		      sizeof(struct flow_key) == 16 && offsetof(struct flow_key, domain) == 15,
+	      "a record begins with the forward key, and the state in place of the domain");
+
+/* The 16 bytes at @a and @b, but for the last one. Zero: they are the same. */
+static ALWAYS_INLINE uint64_t keys_differ(const void *a, const void *b)
+{
+	uint64_t x[2], y[2], last;
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	last = x[1] ^ y[1];
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	last <<= 8;
+#else
+	last >>= 8;
+#endif
+	return (x[0] ^ y[0]) | last;
+}
+
 /*
  * Does @key belong to the flow @f, found by @ref? Zero if yes: one compare at the end, no branches.
  */
-static inline uint32_t record_differs(const struct flow *f, uint32_t ref,
+static inline uint64_t record_differs(const struct flow *f, uint32_t ref,
 				      const struct flow_key *key)
 {
-	uint32_t proto = f->proto ^ key->proto;
-
 	if (ref & REF_RETURN)
-		return proto | (f->dst ^ key->src) | (f->nat_src ^ key->dst) |
-		       (uint32_t)(f->dport ^ key->sport) | (uint32_t)(f->nat_port ^ key->dport) |
-		       (uint32_t)(f->far ^ key->realm);
-	return proto | (f->src ^ key->src) | (f->dst ^ key->dst) |
-	       (uint32_t)(f->sport ^ key->sport) | (uint32_t)(f->dport ^ key->dport) |
-	       (uint32_t)(f->site ^ key->realm);
+		return (uint32_t)(f->proto ^ key->proto) | (f->dst ^ key->src) |
+		       (f->nat_src ^ key->dst) | (uint32_t)(f->dport ^ key->sport) |
+		       (uint32_t)(f->nat_port ^ key->dport) | (uint32_t)(f->far ^ key->realm);
+	return keys_differ(f, key);
 }
 
-static inline uint32_t ref_differs(const struct flow_table *t, uint32_t ref, const void *key)
+static inline uint64_t ref_differs(const struct flow_table *t, uint32_t ref, const void *key)
 {
 	return record_differs(&t->records[ref & ~REF_RETURN], ref, key);
 }
@@ -137,7 +157,7 @@ static inline uint16_t record_far(const struct flow *f)
 }
 
 /* As ref_differs(), for return keys only; resting flows are found, too. */
-static inline uint32_t ref_differs_resting(const struct flow_table *t, uint32_t ref,
+static inline uint64_t ref_differs_resting(const struct flow_table *t, uint32_t ref,
 					   const void *arg)
 {
 	const struct flow *f = &t->records[ref & ~REF_RETURN];
@@ -189,7 +209,7 @@ static inline unsigned bucket_match(const struct bucket *b, uint8_t tag)
 }
 
 /* Zero if @key is that of the flow that @ref names. */
-typedef uint32_t (*ref_differs_fn)(const struct flow_table *t, uint32_t ref, const void *key);
+typedef uint64_t (*ref_differs_fn)(const struct flow_table *t, uint32_t ref, const void *key);
 
 static ALWAYS_INLINE uint32_t bucket_find(const struct flow_table *t, const struct bucket *b,
 					  uint64_t hash, ref_differs_fn differs, const void *key)

@@ -229,11 +229,13 @@ static inline void forward_out(struct context *ctx, struct burst *b, struct pack
 static ALWAYS_INLINE void forward_all(struct context *ctx, struct burst *b,
 				      struct flow_table *flows, const struct family *y)
 {
+	struct flow *records = flow_table_at(flows, 0);
+
 	if (unlikely(ctx->net->is_large))
 		prefetch_returns(ctx, b, y->forward, flows);
 	for (unsigned i = 0; i < b->n[y->forward]; i++) {
 		struct packet *p = b->list[y->forward][i];
-		struct flow *f = flow_table_at(flows, p->probe.record);
+		struct flow *f = &records[p->probe.record];
 
 		/*
 		 * In the forward direction parse lets a TTL this low pass only for packets to the

@@ -52,11 +52,12 @@ static ALWAYS_INLINE void rewrite_ipv6(struct packet *p, const struct flow *f,
 	transport_rewrite(ip + p->l4, f->proto, &port, addr_delta);
 }
 
-static ALWAYS_INLINE void rewrite_one(struct context *ctx, struct packet *p, const struct family *y)
+/* @records: of the family's table, by number. */
+static ALWAYS_INLINE void rewrite_one(struct context *ctx, struct packet *p, struct flow *records,
+				      const struct family *y)
 {
-	struct flow_table *flows = y->six ? ctx->flows6 : ctx->flows;
-	struct flow *f = flow_table_at(flows, p->probe.record);
-	const struct flow6 *six = y->six ? flow6_at(flows, p->probe.record) : NULL;
+	struct flow *f = &records[p->probe.record];
+	const struct flow6 *six = y->six ? flow6_at(ctx->flows6, p->probe.record) : NULL;
 	uint8_t *l4 = p->data + p->l4;
 
 	if (y->six)
@@ -70,10 +71,12 @@ static ALWAYS_INLINE void rewrite_one(struct context *ctx, struct packet *p, con
 
 static ALWAYS_INLINE void rewrite_all(struct context *ctx, struct burst *b, const struct family *y)
 {
+	struct flow *records = flow_table_at(y->six ? ctx->flows6 : ctx->flows, 0);
+
 	for (unsigned i = 0; i < b->n[y->rewrite]; i++) {
 		struct packet *p = b->list[y->rewrite][i];
 
-		rewrite_one(ctx, p, y);
+		rewrite_one(ctx, p, records, y);
 		burst_pass(b, y->encapsulate, p);
 	}
 }
@@ -81,9 +84,9 @@ static ALWAYS_INLINE void rewrite_all(struct context *ctx, struct burst *b, cons
 void rewrite_packet(struct context *ctx, struct packet *p, const struct family *y)
 {
 	if (y->six)
-		rewrite_one(ctx, p, &family6);
+		rewrite_one(ctx, p, flow_table_at(ctx->flows6, 0), &family6);
 	else
-		rewrite_one(ctx, p, &family4);
+		rewrite_one(ctx, p, flow_table_at(ctx->flows, 0), &family4);
 }
 
 void stage_rewrite(struct context *ctx, struct burst *b)

@@ -20,16 +20,6 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 
-enum {
-	GRE_C = 0x8000,
-	GRE_K = 0x2000,
-	GRE_S = 0x1000,
-	GRE_MUST_BE_ZERO =
-		0x4c00, /* routing (RFC 1701), strict source route, first recursion bit */
-	GRE_VERSION = 0x0007,
-	GRE_WORD = 4,
-};
-
 /* Protocol types of payloads that are not plain IP packets. */
 enum {
 	GRE_TRANSPARENT_ETHERNET = 0x6558, /* RFC 7637 and gretap */
@@ -39,8 +29,7 @@ enum {
 	GRE_EOIP = 0x6400, /* GRE version 1 */
 };
 
-/* The drop reason of a header that we do not accept. Off the fast path. */
-static __attribute__((noinline, cold)) enum drop name_stranger(uint16_t flags, uint16_t protocol)
+enum drop gre_name_stranger(uint16_t flags, uint16_t protocol)
 {
 	if ((flags & GRE_VERSION) == 1 && protocol == GRE_PPP)
 		return DROP_GRE_PPTP;
@@ -53,33 +42,6 @@ static __attribute__((noinline, cold)) enum drop name_stranger(uint16_t flags, u
 	if (protocol == GRE_ERSPAN_2 || protocol == GRE_ERSPAN_3)
 		return DROP_GRE_ERSPAN;
 	return DROP_GRE_PROTOCOL;
-}
-
-enum drop gre_open(const uint8_t *p, size_t len, struct tunnel_opened *out)
-{
-	uint16_t flags;
-	size_t need = GRE_WORD;
-
-	if (len < GRE_WORD)
-		return DROP_GRE_MALFORMED;
-	flags = wire_16(p);
-	if (flags & (GRE_MUST_BE_ZERO | GRE_VERSION))
-		return name_stranger(flags, wire_16(p + GRE_TYPE_AT));
-	need += (flags & GRE_C ? GRE_WORD : 0) + (flags & GRE_K ? GRE_WORD : 0) +
-		(flags & GRE_S ? GRE_WORD : 0);
-	if (len < need)
-		return DROP_GRE_MALFORMED;
-	if (flags & GRE_C && !checksum_ok(p, len))
-		return DROP_GRE_CHECKSUM;
-	out->type = wire_16(p + GRE_TYPE_AT);
-	out->has_key = flags & GRE_K;
-	out->key = 0;
-	if (out->has_key)
-		out->key = ntohl(wire_be32(p + GRE_WORD + (flags & GRE_C ? GRE_WORD : 0)));
-	out->len = (uint8_t)need;
-	if (__builtin_expect(out->type != ETHER_IPV4, 0) && out->type != ETHER_IPV6)
-		return name_stranger(flags, out->type);
-	return DROP_NONE;
 }
 
 bool gre_match_embedded(const uint8_t *p, size_t len, struct tunnel_opened *out)

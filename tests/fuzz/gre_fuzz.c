@@ -44,7 +44,7 @@ static void check_accepted(const uint8_t *p, size_t size, const struct tunnel_op
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct tunnel_opened gre;
+	struct tunnel_opened gre = {0};
 	enum drop drop = gre_open(data, size, &gre);
 
 	stop_if(drop >= DROP_COUNT, "a reason without a name");

@@ -105,7 +105,7 @@ static void test_every_truncation(void **state)
 			enum drop expected = len < header		 ? DROP_GRE_MALFORMED
 					     : kinds[i] & C && len < all ? DROP_GRE_CHECKSUM
 									 : DROP_NONE;
-			struct tunnel_opened gre;
+			struct tunnel_opened gre = {0};
 			enum drop drop = parse_exactly(bytes, len, &gre);
 
 			if (drop != expected)
@@ -122,7 +122,7 @@ static void test_every_bit_is_summed(void **state)
 	size_t len = build(bytes, C | K | S, 0x0800);
 
 	for (size_t bit = 32; bit < 8 * len; bit++) {
-		struct tunnel_opened gre;
+		struct tunnel_opened gre = {0};
 
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		if (gre_open(bytes, len, &gre) != DROP_GRE_CHECKSUM)
@@ -139,7 +139,7 @@ static void test_protocols(void **state)
 		for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++) {
 			uint8_t bytes[64];
 			size_t len = build(bytes, kinds[i], others[k]);
-			struct tunnel_opened gre;
+			struct tunnel_opened gre = {0};
 
 			assert_int_equal(gre_open(bytes, len, &gre), DROP_GRE_PROTOCOL);
 		}
@@ -165,7 +165,7 @@ static void test_strangers(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint8_t bytes[64];
 		size_t len = build(bytes, rows[i].flags, rows[i].protocol);
-		struct tunnel_opened gre;
+		struct tunnel_opened gre = {0};
 
 		if (parse_exactly(bytes, len, &gre) != rows[i].drop)
 			fail_msg("flags %04x, protocol %04x", rows[i].flags, rows[i].protocol);
@@ -209,7 +209,7 @@ static void test_headers_we_make(void **state)
 							   .df = true,
 							   .ttl = 64,
 						   });
-		struct tunnel_opened gre;
+		struct tunnel_opened gre = {0};
 
 		assert_int_equal(len, made[i].has_key ? 28 : 24);
 		assert_int_equal(ones_sum(out, 20), 0xffff);
@@ -270,7 +270,7 @@ static void test_embedded(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct tunnel_opened gre;
+		struct tunnel_opened gre = {0};
 
 		if (gre_match_embedded(rows[i].bytes, rows[i].len, &gre) != rows[i].is_ours)
 			fail_msg("row %zu: %s", i, rows[i].why);
