@@ -3,37 +3,25 @@
  *
  * Memory for a change is reserved before its first step, so that no change fails half-way. A node
  * made since the last commit is unknown to readers and is changed in place: the first table of
- * 100,000 routes copies nothing.
+ * 100,000 routes copies nothing. Memory is freed when the tree is empty, and at its end.
  */
 #include "network/trie.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 enum { BITS = 128 };
 
 static bool reserve(struct trie *t, size_t n)
 {
-	while (t->n_spare < n) {
-		struct trie_node *node = malloc(sizeof(*node));
-
-		if (node == NULL)
-			return false;
-		node->next = t->spare;
-		t->spare = node;
-		t->n_spare++;
-	}
-	return true;
+	return slab_reserve(&t->nodes, sizeof(struct trie_node), n);
 }
 
 static struct trie_node *trie_take(struct trie *t)
 {
-	struct trie_node *node = t->spare;
+	struct trie_node *node = slab_take(&t->nodes);
 
 	assert(node != NULL);
-	t->spare = node->next;
-	t->n_spare--;
 	return node;
 }
 
@@ -42,7 +30,7 @@ static void discard(struct trie *t, const struct trie_node *gone)
 	struct trie_node *node = (struct trie_node *)gone;
 
 	if (node->epoch == t->epoch) {
-		free(node);
+		slab_give(&t->nodes, node);
 		return;
 	}
 	node->next = t->old;
@@ -279,35 +267,20 @@ const struct trie_node *trie_commit(struct trie *t)
 	return t->root;
 }
 
-static void free_list(struct trie_node *node)
-{
-	while (node != NULL) {
-		struct trie_node *after = node->next;
-
-		free(node);
-		node = after;
-	}
-}
-
 void trie_release(struct trie *t)
 {
-	free_list(t->old);
-	t->old = NULL;
-}
+	while (t->old != NULL) {
+		struct trie_node *node = t->old;
 
-static void free_tree(const struct trie_node *node) /* recursion is at most 129 deep */
-{
-	if (node == NULL)
-		return;
-	free_tree(node->child[0]);
-	free_tree(node->child[1]);
-	free((struct trie_node *)node);
+		t->old = node->next;
+		slab_give(&t->nodes, node);
+	}
+	if (t->root == NULL)
+		slab_fini(&t->nodes);
 }
 
 void trie_fini(struct trie *t)
 {
-	free_list(t->old);
-	free_list(t->spare);
-	free_tree(t->root);
+	slab_fini(&t->nodes);
 	*t = (struct trie){0};
 }

@@ -8,7 +8,7 @@
  *
  *   trie_set(), trie_remove()      by the control thread, any number of times
  *   trie_commit()                  the current tree may be given to readers, by its root
- *   trie_release()                 no reader has an older root; frees old nodes
+ *   trie_release()                 no reader has an older root; its nodes are used again
  *
  * Addresses are IPv6 addresses. A tree of IPv4 contains mapped addresses only, so that no IPv6
  * prefix covers them.
@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/addr6.h"
+#include "base/slab.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,9 +35,9 @@ struct trie_node {
 
 struct trie {
 	const struct trie_node *root;
-	struct trie_node *old, *spare;
+	struct trie_node *old;
+	struct slab nodes;
 	size_t n; /* prefixes with a value */
-	size_t n_spare;
 	uint32_t epoch;
 };
 

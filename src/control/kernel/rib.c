@@ -4,20 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void free_nexthops(struct rib_nexthop *nexthop)
-{
-	while (nexthop != NULL) {
-		struct rib_nexthop *next = nexthop->next;
-
-		free(nexthop);
-		nexthop = next;
-	}
-}
-
 void rib_fini(struct rib *rib)
 {
-	for (size_t i = 0; i < rib->n_entries; i++)
-		free_nexthops(rib->entries[i].nexthops);
+	slab_fini(&rib->nexthops);
 	free(rib->entries);
 	free(rib->changed);
 	trie_fini(&rib->index);
@@ -117,7 +106,8 @@ int rib_add(struct rib *rib, const struct prefix6 *prefix, const struct rib_next
 			return 0;
 		}
 	}
-	added = malloc(sizeof(*added));
+	slab_reserve(&rib->nexthops, sizeof(*added), 1);
+	added = slab_take(&rib->nexthops);
 	if (added != NULL) {
 		*added = *nexthop;
 		added->next = NULL;
@@ -141,7 +131,7 @@ size_t rib_remove(struct rib *rib, struct rib_entry *entry, rib_gone_fn gone, vo
 			continue;
 		}
 		*link = nexthop->next;
-		free(nexthop);
+		slab_give(&rib->nexthops, nexthop);
 		n++;
 	}
 	if (n > 0)

@@ -43,6 +43,7 @@ struct rib {
 	uint32_t *changed; /* indexes of entries */
 	size_t n_changed, changed_room;
 	struct trie index; /* prefix -> entry */
+	struct slab nexthops;
 };
 
 /* An empty one is zeroed memory. */
