@@ -95,75 +95,102 @@ int device_set_mtu(const char *name, uint32_t mtu)
 /* --- addresses -------------------------------------------------------------------------------- */
 
 struct present {
-	const struct device_link *wanted;
+	struct netlink_address *wanted; /* [n_wanted], by compare_addresses() */
 	size_t n_wanted;
 	bool *found; /* [n_wanted] */
-	struct device_link *surplus;
-	size_t n_surplus;
+	struct netlink_address *surplus;
+	size_t n_surplus, surplus_room;
 	bool failed;
 };
 
-static bool is_link_local(const struct addr6 *addr)
+static int compare_addresses(const void *a, const void *b)
 {
-	return (be64toh(addr->half[0]) >> 54) == 0x3fa; /* fe80::/10: the kernel's own */
+	const struct netlink_address *x = a, *y = b;
+	int order = addr6_compare(&x->ours, &y->ours);
+
+	if (order == 0)
+		order = addr6_compare(&x->peer, &y->peer);
+	return order != 0 ? order : (int)x->len - (int)y->len;
 }
 
-static void on_address(const struct addr6 *ours, const struct addr6 *peer, void *arg)
+static bool add_surplus(struct present *p, const struct netlink_address *address)
+{
+	size_t room = p->surplus_room == 0 ? 64 : 2 * p->surplus_room;
+	struct netlink_address *more;
+
+	if (p->n_surplus == p->surplus_room) {
+		more = reallocarray(p->surplus, room, sizeof(*more));
+		if (more == NULL)
+			return false;
+		p->surplus = more;
+		p->surplus_room = room;
+	}
+	p->surplus[p->n_surplus++] = *address;
+	return true;
+}
+
+static void on_address(const struct netlink_address *address, void *arg)
 {
 	struct present *p = arg;
-	struct device_link *more;
+	const struct netlink_address *wanted;
 
-	if (is_link_local(ours))
+	if (addr6_is_link_local(&address->ours)) /* the kernel's own */
 		return;
-	for (size_t i = 0; i < p->n_wanted; i++) {
-		if (addr6_equal(&p->wanted[i].ours, ours) &&
-		    addr6_equal(&p->wanted[i].peer, peer)) {
-			p->found[i] = true;
-			return;
-		}
-	}
-	more = reallocarray(p->surplus, p->n_surplus + 1, sizeof(*more));
-	if (more == NULL) {
-		p->failed = true;
-		return;
-	}
-	p->surplus = more;
-	p->surplus[p->n_surplus++] = (struct device_link){*ours, *peer};
+	wanted = bsearch(address, p->wanted, p->n_wanted, sizeof(*wanted), compare_addresses);
+	if (wanted != NULL)
+		p->found[wanted - p->wanted] = true;
+	else
+		p->failed = !add_surplus(p, address) || p->failed;
 }
 
-static int change_links(struct mnl_socket *nl, const struct device *d, const struct present *p)
+static int change_addresses(struct mnl_socket *nl, const struct device *d, const struct present *p)
 {
 	int ret = 0, one;
 
 	for (size_t i = 0; i < p->n_surplus; i++) {
-		one = netlink_set_address(nl, false, d->ifindex, &p->surplus[i].ours,
-					  &p->surplus[i].peer);
+		one = netlink_set_address(nl, false, d->ifindex, &p->surplus[i]);
 		ret = ret == 0 ? one : ret;
 	}
 	for (size_t i = 0; i < p->n_wanted; i++) {
-		one = p->found[i] ? 0
-				  : netlink_set_address(nl, true, d->ifindex, &p->wanted[i].ours,
-							&p->wanted[i].peer);
+		one = p->found[i] ? 0 : netlink_set_address(nl, true, d->ifindex, &p->wanted[i]);
 		ret = ret == 0 ? one : ret;
 	}
 	return ret;
 }
 
+/* 0 or -ENOMEM. */
+static int list_addresses(struct present *p, const struct device_link *links, size_t n)
+{
+	*p = (struct present){
+		.wanted = calloc(n + 1, sizeof(p->wanted[0])),
+		.n_wanted = n,
+		.found = calloc(n + 1, sizeof(p->found[0])),
+	};
+	if (p->wanted == NULL || p->found == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		p->wanted[i] = (struct netlink_address){links[i].ours, links[i].peer, 128};
+	qsort(p->wanted, n, sizeof(p->wanted[0]), compare_addresses);
+	return 0;
+}
+
 int device_set_links(const struct device *d, const struct device_link *links, size_t n)
 {
-	struct present p = {
-		.wanted = links, .n_wanted = n, .found = calloc(n + 1, sizeof(p.found[0]))};
-	struct mnl_socket *nl = netlink_open(0);
-	int ret = nl == NULL ? -errno : p.found == NULL ? -ENOMEM : 0;
+	struct present p;
+	int ret = list_addresses(&p, links, n);
+	struct mnl_socket *nl = ret == 0 ? netlink_open(0) : NULL;
 
+	if (ret == 0 && nl == NULL)
+		ret = -errno;
 	if (ret == 0)
 		ret = netlink_dump_addresses(nl, d->ifindex, on_address, &p);
 	if (ret == 0 && p.failed)
 		ret = -ENOMEM;
 	if (ret == 0)
-		ret = change_links(nl, d, &p);
+		ret = change_addresses(nl, d, &p);
 	if (nl != NULL)
 		mnl_socket_close(nl);
+	free(p.wanted);
 	free(p.found);
 	free(p.surplus);
 	return ret;

@@ -358,11 +358,11 @@ int netlink_ask(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *
 		len = mnl_socket_recvfrom(nl, reply, sizeof(reply));
 		if (len < 0)
 			return -errno;
+		if (((const struct nlmsghdr *)(const void *)reply)->nlmsg_seq != serial)
+			continue; /* a late reply to an earlier request */
 		ret = mnl_cb_run(reply, (size_t)len, serial, mnl_socket_get_portid(nl), cb, arg);
 		if (ret < 0 && errno == EINTR) /* the kernel has set NLM_F_DUMP_INTR */
 			return -EAGAIN;
-		if (ret < 0 && errno == ESRCH) /* a late reply to an earlier request */
-			ret = MNL_CB_OK;
 	}
 	return ret < 0 ? -errno : 0;
 }

@@ -128,14 +128,17 @@ int netlink_get_link(struct mnl_socket *nl, int ifindex, struct kernel_link *out
 int netlink_ask(struct mnl_socket *nl, struct nlmsghdr *nlh,
 		int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg);
 
-/*
- * The addresses of an interface, with the far end's (the same address, if there is none). Those of
- * IPv4 are mapped.
- */
-typedef void (*netlink_address_fn)(const struct addr6 *ours, const struct addr6 *peer, void *arg);
+/* An address of an interface. Those of IPv4 are mapped, and their lengths are 96 bits longer. */
+struct netlink_address {
+	struct addr6 ours, peer; /* the same, if there is no far end */
+	uint8_t len; /* of the prefix on the link; that of the far end, if there is one */
+};
+
+/* Calls @each for all addresses of an interface. 0 or -errno. */
+typedef void (*netlink_address_fn)(const struct netlink_address *address, void *arg);
 int netlink_dump_addresses(struct mnl_socket *nl, int ifindex, netlink_address_fn each, void *arg);
-int netlink_set_address(struct mnl_socket *nl, bool add, int ifindex, const struct addr6 *ours,
-			const struct addr6 *peer);
+int netlink_set_address(struct mnl_socket *nl, bool add, int ifindex,
+			const struct netlink_address *address);
 
 /* Adds, or changes, or removes a route by @ifindex, marked as of @protocol (RTPROT_*). */
 struct netlink_own_route {

@@ -8,7 +8,7 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
-enum { MESSAGE_SIZE = 256, WHOLE4 = 32, WHOLE6 = 128 };
+enum { MESSAGE_SIZE = 256, LEN4_MAX = 32, LEN6_MAX = 128 };
 
 struct address_dump {
 	netlink_address_fn each;
@@ -51,19 +51,21 @@ static int on_address(const struct nlmsghdr *nlh, void *arg)
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
 	const struct address_dump *d = arg;
 	struct address_attrs attrs = {0};
-	struct addr6 ours, peer;
+	struct netlink_address address;
+	bool four = ifa->ifa_family == AF_INET;
 
 	if (nlh->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifa) ||
-	    (int)ifa->ifa_index != d->ifindex ||
-	    (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6) ||
+	    (int)ifa->ifa_index != d->ifindex || (!four && ifa->ifa_family != AF_INET6) ||
+	    ifa->ifa_prefixlen > (four ? LEN4_MAX : LEN6_MAX) ||
 	    mnl_attr_parse(nlh, sizeof(*ifa), keep_address, &attrs) != MNL_CB_OK ||
 	    attrs.address == NULL)
 		return MNL_CB_OK;
 	if (attrs.local == NULL) /* IPv6 without a far end */
 		attrs.local = attrs.address;
-	if (read_address(attrs.local, ifa->ifa_family, &ours) &&
-	    read_address(attrs.address, ifa->ifa_family, &peer))
-		d->each(&ours, &peer, d->arg);
+	address.len = (uint8_t)(ifa->ifa_prefixlen + (four ? MAPPED_BITS : 0));
+	if (read_address(attrs.local, ifa->ifa_family, &address.ours) &&
+	    read_address(attrs.address, ifa->ifa_family, &address.peer))
+		d->each(&address, d->arg);
 	return MNL_CB_OK;
 }
 
@@ -90,22 +92,22 @@ static void put_address(struct nlmsghdr *nlh, uint16_t type, const struct addr6 
 		mnl_attr_put(nlh, type, sizeof(*addr), addr);
 }
 
-int netlink_set_address(struct mnl_socket *nl, bool add, int ifindex, const struct addr6 *ours,
-			const struct addr6 *peer)
+int netlink_set_address(struct mnl_socket *nl, bool add, int ifindex,
+			const struct netlink_address *address)
 {
 	_Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
-	bool four = addr6_is_mapped(ours);
+	bool four = addr6_is_mapped(&address->ours);
 
 	nlh->nlmsg_type = add ? RTM_NEWADDR : RTM_DELADDR;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_REPLACE : 0);
 	ifa->ifa_family = four ? AF_INET : AF_INET6;
-	ifa->ifa_prefixlen = four ? WHOLE4 : WHOLE6;
+	ifa->ifa_prefixlen = (uint8_t)(address->len - (four ? MAPPED_BITS : 0));
 	ifa->ifa_flags = four ? 0 : IFA_F_NODAD; /* nobody else is on the link */
 	ifa->ifa_index = (unsigned)ifindex;
-	put_address(nlh, IFA_LOCAL, ours);
-	put_address(nlh, IFA_ADDRESS, peer);
+	put_address(nlh, IFA_LOCAL, &address->ours);
+	put_address(nlh, IFA_ADDRESS, &address->peer);
 	return netlink_ask(nl, nlh, NULL, NULL);
 }
 
