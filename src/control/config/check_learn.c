@@ -64,6 +64,35 @@ static bool learns(const struct network_spec *spec, const struct spec_site *site
 	       (spec->n_vnets > site->vnet && spec->vnets[site->vnet].learn.table != 0);
 }
 
+/*
+ * The kernel takes no IPv6 address on an interface with a smaller MTU than IPv6's least one, and
+ * the shared interface has that of the narrowest tunnel. @six: a session over IPv6; NULL: none.
+ */
+static void check_narrow(struct checker *checker, const struct network_spec *spec,
+			 const struct tree_node *six)
+{
+	const struct tree_node *site_item = check_items(checker->root, "sites", spec->n_sites);
+
+	for (size_t i = 0; i < spec->n_sites && six != NULL; i++, site_item = site_item->next) {
+		const struct spec_site *site = &spec->sites[i];
+		const struct tree_node *item = check_items(site_item, "tunnels", site->n_tunnels);
+
+		for (size_t k = 0; k < site->n_tunnels; k++, item = item->next) {
+			const struct spec_tunnel *tunnel = &site->tunnels[k];
+			const struct tree_node *peer = tree_get(item, "peer");
+
+			if (!tunnel->bgp || peer == NULL || tunnel->mtu >= IPV6_LEAST_MTU)
+				continue;
+			report_at(
+				checker->report, peer,
+				"packets of BGP here are %u bytes at most, and IPv6 needs %u: "
+				"all sessions share one interface, and \"peer6\" on line %u makes "
+				"one over IPv6",
+				tunnel->mtu, IPV6_LEAST_MTU, six->line);
+		}
+	}
+}
+
 /* The default network need not be in the file: then it is the last one. */
 static void check_network_tables(struct checker *checker, struct seen *tables)
 {
@@ -79,6 +108,7 @@ void check_learn(struct checker *checker)
 {
 	struct network_spec *spec = &checker->config->network;
 	const struct tree_node *site_item = check_items(checker->root, "sites", spec->n_sites);
+	const struct tree_node *six = NULL;
 	struct seen tables = {0}, ends = {0};
 
 	check_table(checker, &tables, table_node(checker->root, "announce"),
@@ -98,8 +128,10 @@ void check_learn(struct checker *checker)
 			check_peer(checker, &ends, &tunnel->peer, &tunnel->address, item, "peer");
 			check_peer(checker, &ends, &tunnel->peer6, &tunnel->address6, item,
 				   "peer6");
+			six = six == NULL ? tree_get(item, "peer6") : six;
 		}
 	}
+	check_narrow(checker, spec, six);
 	seen_fini(&tables);
 	seen_fini(&ends);
 }
