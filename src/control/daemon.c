@@ -142,14 +142,12 @@ static bool send_session(struct worker *w, uint16_t tunnel, const void *bytes, s
 	return len <= INJECT_MAX && worker_inject(w, INJECT_TUNNEL, tunnel, bytes, len);
 }
 
-static void set_learned(void *arg, uint16_t vnet, const struct prefix6 *prefix,
-			const struct spec_target *targets, size_t n)
+static int set_learned(void *arg, uint16_t vnet, const struct prefix6 *prefix,
+		       const struct spec_target *targets, size_t n)
 {
 	struct daemon *d = arg;
 
-	if (routing_set_learned(d->routing, vnet, prefix, targets, n) == -ENOSPC)
-		alarm_raise(d->alarms, ALARM_LEARNED_REFUSED, "all tables",
-			    "more than %d prefixes of all networks together", ROUTING_LEARNED_MAX);
+	return routing_set_learned(d->routing, vnet, prefix, targets, n);
 }
 
 static void learned_changed(void *arg)

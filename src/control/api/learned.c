@@ -16,7 +16,7 @@ static json_t *describe_table(const struct bgp *bgp, size_t i)
 				(json_int_t)t.table->n_drifted);
 
 	for (enum learned_refusal why = 0; why < LEARNED_REFUSALS; why++) {
-		struct prefix6 example;
+		const struct prefix6 *example;
 
 		json_object_set_new(obj, names[why],
 				    json_integer((json_int_t)learned_refused(

@@ -8,34 +8,37 @@
 #include "control/alarm.h"
 #include "control/bgp/device.h"
 #include "control/bgp/offer.h"
+#include "control/bgp/refusals.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <linux/if_tun.h>
-
-#define NOBODY UINT32_MAX /* source of a table that the network does not learn from */
 
 enum {
 	TICK_S = 5,
 	MTU_LEAST = 576,
 	MTU_MOST = 1500, /* what the relay carries */
 	LIFE_MTU = 1280, /* nothing passes there; IPv6 needs this */
-	PREFIX_TEXT = INET6_ADDRSTRLEN + 4,
+};
+
+/* What the tables mean for a network. */
+struct meaning {
+	const struct network *net;
+	uint32_t *sources; /* of each table, in their order */
+	struct learned *learned;
 };
 
 struct bgp {
 	struct event_base *base;
 	struct bgp_parts parts;
-	const struct network *net;
 	struct tables *tables;
-	uint32_t *sources; /* of each table, in their order */
-	struct learned *learned;
+	struct meaning now;
+	struct meaning before; /* between bgp_learn() and bgp_follow(), or going back; else empty */
+	bool short_of_memory; /* some nexthops are missing: all are taken again at the next tick */
 	struct device sessions, life;
 	struct relay *relay;
 	struct offer offer;
@@ -47,7 +50,7 @@ struct bgp {
 /* --- learned routes --------------------------------------------------------------------------- */
 
 struct taking {
-	struct learned *learned;
+	struct bgp *bgp;
 	uint32_t source;
 };
 
@@ -56,82 +59,47 @@ static void on_prefix(const struct prefix6 *prefix, const struct table_way *ways
 {
 	const struct taking *taking = arg;
 
-	learned_take(taking->learned, taking->source, prefix, ways, n);
+	if (learned_take(taking->bgp->now.learned, taking->source, prefix, ways, n) != 0)
+		taking->bgp->short_of_memory = true;
 }
 
-static const char *owner_of(const struct network_spec *spec, uint32_t source)
-{
-	if (source == NOBODY)
-		return "";
-	if (source < LEARNED_WHOLE)
-		return spec->sites[source].name;
-	return spec->vnets[source - LEARNED_WHOLE].name;
-}
-
-static const char *prefix_text(const struct prefix6 *prefix, char buf[static PREFIX_TEXT])
-{
-	char addr[INET6_ADDRSTRLEN];
-	be32_t four = addr6_to_ipv4(&prefix->addr);
-	bool is_four = prefix->len >= MAPPED_BITS && addr6_is_mapped(&prefix->addr);
-
-	if (is_four)
-		inet_ntop(AF_INET, &four, addr, sizeof(addr));
-	else
-		inet_ntop(AF_INET6, &prefix->addr, addr, sizeof(addr));
-	snprintf(buf, PREFIX_TEXT, "%s/%u", addr, prefix->len - (is_four ? MAPPED_BITS : 0u));
-	return buf;
-}
-
-/* Raises or clears the alarm about refused routes of one table. */
-static void tell_refused(const struct bgp *b, const struct table *t, uint32_t source)
-{
-	static const char *const why[] = {
-		[LEARNED_GATEWAY] = "their gateway is not the `peer` of a tunnel there",
-		[LEARNED_DEFAULT] = "so short a prefix would take public destinations from egress",
-		[LEARNED_ITSELF] = "they lead to the far end of a tunnel through this tunnel",
-	};
-	const char *owner = owner_of(&b->net->spec, source);
-
-	if (t->n_refused > 0) {
-		alarm_raise(b->parts.alarms, ALARM_LEARNED_REFUSED, owner,
-			    "table %u has more than %zu prefixes, and further ones are refused",
-			    t->number, t->limit);
-		return;
-	}
-	for (enum learned_refusal i = 0; i < LEARNED_REFUSALS; i++) {
-		struct prefix6 example;
-		char text[PREFIX_TEXT];
-		size_t n = learned_refused(b->learned, source, i, &example);
-
-		if (n == 0)
-			continue;
-		alarm_raise(b->parts.alarms, ALARM_LEARNED_REFUSED, owner,
-			    "routes of table %u are refused: %zu, one of them to %s: %s", t->number,
-			    n, prefix_text(&example, text), why[i]);
-		return;
-	}
-	alarm_clear(b->parts.alarms, ALARM_LEARNED_REFUSED, owner);
-}
-
-static void take_changes(struct bgp *b)
+/* From the tables to what they mean. */
+static void take_routes(struct bgp *b)
 {
 	for (size_t i = 0; i < tables_n(b->tables); i++) {
-		struct taking taking = {b->learned, b->sources[i]};
+		struct taking taking = {b, b->now.sources[i]};
 
-		if (taking.source != NOBODY && table_has_changes(tables_at(b->tables, i)))
+		if (taking.source != REFUSALS_NOBODY && table_has_changes(tables_at(b->tables, i)))
 			table_take_changes(tables_at(b->tables, i), on_prefix, &taking);
 	}
-	learned_flush(b->learned);
+}
+
+static void tell_changes(struct bgp *b)
+{
+	const struct network_spec *spec = &b->now.net->spec;
+
+	learned_flush(b->now.learned);
 	for (size_t i = 0; i < tables_n(b->tables); i++)
-		if (b->sources[i] != NOBODY)
-			tell_refused(b, tables_at(b->tables, i), b->sources[i]);
+		if (b->now.sources[i] != REFUSALS_NOBODY)
+			refusals_tell(b->parts.alarms, b->now.learned, spec,
+				      tables_at(b->tables, i), b->now.sources[i]);
+	refusals_tell_all(b->parts.alarms, b->now.learned, b->short_of_memory);
+}
+
+static void take_all_routes(struct bgp *b)
+{
+	b->short_of_memory = false;
+	for (size_t i = 0; i < tables_n(b->tables); i++)
+		table_touch_all(tables_at(b->tables, i));
+	take_routes(b);
 }
 
 static void tables_changed(void *arg)
 {
 	struct bgp *b = arg;
 
-	take_changes(b);
+	take_routes(b);
+	tell_changes(b);
 	if (b->parts.changed != NULL)
 		b->parts.changed(b->parts.arg);
 }
@@ -186,8 +154,8 @@ static int follow_tables(struct bgp *b, const struct network_spec *spec)
 		ret = tables_follow(b->tables, tables, n, b->sessions.ifindex);
 	}
 	if (ret == 0) {
-		free(b->sources);
-		b->sources = sources;
+		free(b->now.sources);
+		b->now.sources = sources;
 		sources = NULL;
 	}
 	free(list);
@@ -254,7 +222,7 @@ static void close_sessions(struct bgp *b)
 
 static int set_sessions(struct bgp *b)
 {
-	size_t room = 2 * (size_t)b->net->n_tunnels + 1, n;
+	size_t room = 2 * (size_t)b->now.net->n_tunnels + 1, n;
 	struct relay_link *links = calloc(room, sizeof(*links));
 	struct device_link *ends = calloc(room, sizeof(*ends));
 	uint32_t mtu;
@@ -265,7 +233,7 @@ static int set_sessions(struct bgp *b)
 		free(ends);
 		return -ENOMEM;
 	}
-	n = list_links(b->net, links, &mtu);
+	n = list_links(b->now.net, links, &mtu);
 	for (size_t i = 0; i < n; i++)
 		ends[i] = (struct device_link){links[i].ours, links[i].peer};
 	if (n == 0)
@@ -301,7 +269,7 @@ static void make_offer(struct bgp *b)
 		offer_init(&b->offer, b->life.ifindex);
 	}
 	if (ret == 0 && b->announce != 0)
-		ret = offer_set(&b->offer, b->announce, b->net);
+		ret = offer_set(&b->offer, b->announce, b->now.net);
 	b->life_failed = ret != 0;
 	tell_device(b, DEVICE_LIFE, ret);
 }
@@ -328,6 +296,14 @@ static void hold_devices(struct bgp *b)
 	}
 }
 
+static bool lacks_memory(const struct bgp *b)
+{
+	int error;
+
+	learned_waiting(b->now.learned, &error);
+	return b->short_of_memory || error == -ENOMEM;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct bgp *b = arg;
@@ -339,13 +315,25 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (b->sessions_failed)
 		follow_sessions(b);
 	if (b->tables_failed || b->sessions.ifindex != before)
-		b->tables_failed = follow_tables(b, &b->net->spec) != 0;
+		b->tables_failed = follow_tables(b, &b->now.net->spec) != 0;
+	if (lacks_memory(b)) {
+		if (b->short_of_memory)
+			take_all_routes(b);
+		tables_changed(b);
+	}
 }
 
 /* --- create and follow ------------------------------------------------------------------------ */
 
+static void forget_meaning(struct meaning *m)
+{
+	learned_destroy(m->learned);
+	free(m->sources);
+	*m = (struct meaning){0};
+}
+
 /* Says whose the tables are that are followed at present. */
-static int assign_tables(struct bgp *b, const struct network_spec *spec)
+static int assign_tables(const struct bgp *b, const struct network_spec *spec, uint32_t *sources)
 {
 	struct wanted *list = calloc(spec->n_sites + spec->n_vnets + 1, sizeof(*list));
 	size_t n;
@@ -357,44 +345,88 @@ static int assign_tables(struct bgp *b, const struct network_spec *spec)
 		const struct wanted key = {.table.number = tables_at(b->tables, i)->number};
 		const struct wanted *found = bsearch(&key, list, n, sizeof(*list), compare_wanted);
 
-		b->sources[i] = found == NULL ? NOBODY : found->source;
+		sources[i] = found == NULL ? REFUSALS_NOBODY : found->source;
 	}
 	free(list);
 	return 0;
 }
 
+/* 0, or -ENOMEM: @m is empty. */
+static int make_meaning(const struct bgp *b, const struct network *net, struct meaning *m)
+{
+	*m = (struct meaning){
+		.net = net,
+		.sources = calloc(tables_n(b->tables) + 1, sizeof(m->sources[0])),
+		.learned = learned_create(b->parts.set, b->parts.arg),
+	};
+	if (m->sources != NULL && m->learned != NULL &&
+	    learned_take_network(m->learned, &net->spec) == 0 &&
+	    assign_tables(b, &net->spec, m->sources) == 0)
+		return 0;
+	forget_meaning(m);
+	return -ENOMEM;
+}
+
+/*
+ * The user still has all that it was told for the network before, so going back needs no memory and
+ * tells only what has changed meanwhile.
+ */
+static void go_back(struct bgp *b)
+{
+	forget_meaning(&b->now);
+	b->now = b->before;
+	b->before = (struct meaning){0};
+	tell_changes(b);
+}
+
 int bgp_learn(struct bgp *b, const struct network *net)
 {
-	if (learned_take_network(b->learned, &net->spec) != 0 || assign_tables(b, &net->spec) != 0)
+	struct meaning next;
+
+	if (net == b->now.net)
+		return 0;
+	if (net == b->before.net) {
+		go_back(b);
+		return 0;
+	}
+	if (make_meaning(b, net, &next) != 0)
 		return -ENOMEM;
-	b->net = net;
-	for (size_t i = 0; i < tables_n(b->tables); i++)
-		table_touch_all(tables_at(b->tables, i));
-	take_changes(b);
+	take_routes(b); /* so that nothing is missing after going back */
+	forget_meaning(&b->before);
+	b->before = b->now;
+	b->now = next;
+	take_all_routes(b);
+	tell_changes(b);
 	return 0;
 }
 
 void bgp_follow(struct bgp *b, const struct network *net)
 {
-	b->net = net;
+	forget_meaning(&b->before);
+	b->now.net = net;
 	follow_sessions(b);
 	b->tables_failed = follow_tables(b, &net->spec) != 0;
+	refusals_forget(b->parts.alarms, &net->spec, b->now.sources, tables_n(b->tables));
 }
 
-static int bgp_start(struct bgp *b)
+static int bgp_start(struct bgp *b, const struct network *net)
 {
 	const struct timeval tick = {.tv_sec = TICK_S};
+	int ret;
 
-	b->learned = learned_create(b->parts.set, b->parts.arg);
 	b->tables = tables_create(b->base, TABLES_BUFFER, tables_changed, b);
+	if (b->tables == NULL)
+		return -errno;
 	b->on_tick = event_new(b->base, -1, EV_PERSIST, on_tick, b);
-	if (b->learned == NULL || b->tables == NULL || b->on_tick == NULL ||
-	    event_add(b->on_tick, &tick) != 0)
+	if (b->on_tick == NULL || event_add(b->on_tick, &tick) != 0)
 		return -ENOMEM;
+	ret = make_meaning(b, net, &b->now);
+	if (ret != 0)
+		return ret;
 	follow_sessions(b);
-	if (learned_take_network(b->learned, &b->net->spec) != 0 ||
-	    follow_tables(b, &b->net->spec) != 0)
-		return -ENOMEM;
+	ret = follow_tables(b, &net->spec);
+	if (ret != 0)
+		return ret;
 	tables_read_now(b->tables); /* if that fails, it is repeated by itself */
 	tables_changed(b);
 	return 0;
@@ -404,17 +436,18 @@ struct bgp *bgp_create(struct event_base *base, const struct bgp_parts *parts,
 		       const struct network *net)
 {
 	struct bgp *b = calloc(1, sizeof(*b));
+	int ret;
 
 	if (b == NULL)
 		return NULL;
 	b->base = base;
 	b->parts = *parts;
-	b->net = net;
 	b->sessions.fd = b->life.fd = -1;
-	if (bgp_start(b) == 0)
+	ret = bgp_start(b, net);
+	if (ret == 0)
 		return b;
 	bgp_destroy(b);
-	errno = ENOMEM;
+	errno = -ret;
 	return NULL;
 }
 
@@ -429,8 +462,8 @@ void bgp_destroy(struct bgp *b)
 	relay_destroy(b->relay);
 	device_close(&b->sessions);
 	tables_destroy(b->tables);
-	learned_destroy(b->learned);
-	free(b->sources);
+	forget_meaning(&b->now);
+	forget_meaning(&b->before);
 	free(b);
 }
 
@@ -443,15 +476,15 @@ struct bgp_table bgp_table(const struct bgp *b, size_t i)
 {
 	return (struct bgp_table){
 		.table = tables_at(b->tables, i),
-		.owner = owner_of(&b->net->spec, b->sources[i]),
-		.of_network = b->sources[i] >= LEARNED_WHOLE,
-		.source = b->sources[i],
+		.owner = refusals_owner(&b->now.net->spec, b->now.sources[i]),
+		.of_network = b->now.sources[i] >= LEARNED_WHOLE,
+		.source = b->now.sources[i],
 	};
 }
 
 const struct learned *bgp_learned(const struct bgp *b)
 {
-	return b->learned;
+	return b->now.learned;
 }
 
 const struct tables_counts *bgp_counts(const struct bgp *b)

@@ -37,8 +37,10 @@ struct bgp *bgp_create(struct event_base *base, const struct bgp_parts *parts,
 void bgp_destroy(struct bgp *b); /* withdraws what is offered; accepts NULL */
 
 /*
- * The network is to be @net: gives all that is learned for it, before workers have it. Also called
- * to go back to the previous one (routing_on_network()). 0 or -ENOMEM.
+ * The network is to be @net: gives all that is learned for it, before workers have it. 0; or
+ * -ENOMEM: nothing has changed. Also called to go back to the previous one (routing_on_network()),
+ * whose user still has all that it was given: that gives only what has changed since, and cannot
+ * fail.
  */
 int bgp_learn(struct bgp *b, const struct network *net);
 

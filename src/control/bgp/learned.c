@@ -3,7 +3,8 @@
  *
  * Each network has a book: prefix -> targets with their source, kept in the storage of kernel
  * routes (rib.h), whose list of changes says what to tell. A refused nexthop is in a second book of
- * the same kind, so that its reason ends when the route does.
+ * the same kind, so that its reason ends when the route does. Refusals are counted as they come and
+ * go: a storm of them never makes anybody search the book.
  */
 #include "control/bgp/learned.h"
 
@@ -32,6 +33,13 @@ struct book {
 	struct rib refused; /* kind: enum learned_refusal */
 };
 
+/* The refusals of a source for one reason. */
+struct tally {
+	size_t n;
+	struct prefix6 example; /* the last one */
+	bool has_example;
+};
+
 struct learned {
 	learned_set_fn set;
 	void *arg;
@@ -40,6 +48,9 @@ struct learned {
 	size_t n_books;
 	struct peer *peers; /* [n_peers], by address */
 	size_t n_peers;
+	struct tally (*tallies)[LEARNED_REFUSALS]; /* [n_sites + n_books], by source */
+	size_t waiting; /* prefixes for which the user had no room */
+	int error; /* the first one of the last flush */
 };
 
 struct learned *learned_create(learned_set_fn set, void *arg)
@@ -61,8 +72,10 @@ static void learned_forget(struct learned *l)
 	}
 	free(l->books);
 	free(l->peers);
+	free(l->tallies);
 	l->books = NULL;
 	l->peers = NULL;
+	l->tallies = NULL;
 	l->n_books = l->n_peers = 0;
 }
 
@@ -114,7 +127,8 @@ int learned_take_network(struct learned *l, const struct network_spec *spec)
 
 	fresh.n_books = spec->n_vnets == 0 ? 1 : spec->n_vnets;
 	fresh.books = calloc(fresh.n_books, sizeof(fresh.books[0]));
-	if (fresh.books == NULL || find_peers(&fresh, spec) != 0) {
+	fresh.tallies = calloc(spec->n_sites + fresh.n_books, sizeof(fresh.tallies[0]));
+	if (fresh.books == NULL || fresh.tallies == NULL || find_peers(&fresh, spec) != 0) {
 		learned_forget(&fresh);
 		return -ENOMEM;
 	}
@@ -250,6 +264,17 @@ static bool is_of_source(const struct rib_nexthop *nexthop, void *arg)
 	return nexthop->mtu == *source;
 }
 
+/* NULL: there is no such source. */
+static struct tally *tallies_of(const struct learned *l, uint32_t source)
+{
+	size_t at = source < LEARNED_WHOLE ? source : l->spec->n_sites + (source - LEARNED_WHOLE);
+
+	return (source < LEARNED_WHOLE ? at < l->spec->n_sites
+				       : source - LEARNED_WHOLE < l->n_books)
+		       ? l->tallies[at]
+		       : NULL;
+}
+
 static void remove_source(struct rib *rib, const struct prefix6 *prefix, uint32_t source)
 {
 	struct rib_entry *entry = rib_find(rib, prefix);
@@ -258,27 +283,64 @@ static void remove_source(struct rib *rib, const struct prefix6 *prefix, uint32_
 		rib_remove(rib, entry, is_of_source, &source);
 }
 
-void learned_take(struct learned *l, uint32_t source, const struct prefix6 *prefix,
-		  const struct table_way *ways, size_t n)
+/* Its reasons end. */
+static void remove_refusals(struct learned *l, struct rib *rib, const struct prefix6 *prefix,
+			    uint32_t source)
+{
+	const struct rib_entry *entry = rib_find(rib, prefix);
+	struct tally *tallies = tallies_of(l, source);
+
+	for (const struct rib_nexthop *at = entry == NULL ? NULL : entry->nexthops; at != NULL;
+	     at = at->next) {
+		struct tally *tally = &tallies[at->kind];
+
+		if (at->mtu != source)
+			continue;
+		tally->n--;
+		if (tally->example.len == prefix->len &&
+		    addr6_equal(&tally->example.addr, &prefix->addr))
+			tally->has_example = false;
+	}
+	remove_source(rib, prefix, source);
+}
+
+static int learned_refuse(struct learned *l, struct rib *rib, const struct prefix6 *prefix,
+			  uint32_t source, enum learned_refusal why)
+{
+	const struct rib_nexthop refused = {.mtu = source, .kind = (uint8_t)why};
+	struct tally *tally = &tallies_of(l, source)[why];
+	int ret = rib_add(rib, prefix, &refused, false);
+
+	if (ret > 0) {
+		tally->n++;
+		tally->example = *prefix;
+		tally->has_example = true;
+	}
+	return ret < 0 ? ret : 0;
+}
+
+int learned_take(struct learned *l, uint32_t source, const struct prefix6 *prefix,
+		 const struct table_way *ways, size_t n)
 {
 	struct book *book = &l->books[vnet_of(l, source)];
+	int ret = 0, one;
 
 	remove_source(&book->routes, prefix, source);
-	remove_source(&book->refused, prefix, source);
+	remove_refusals(l, &book->refused, prefix, source);
 	for (size_t i = 0; i < n; i++) {
-		struct rib_nexthop refused = {.mtu = source};
 		struct rib_nexthop nexthop;
 		struct spec_target target;
 		enum learned_refusal why;
 
 		if (learned_resolve(l, source, prefix, &ways[i], &target, &why)) {
 			nexthop = nexthop_of(&target, source);
-			rib_add(&book->routes, prefix, &nexthop, false);
+			one = rib_add(&book->routes, prefix, &nexthop, false);
 		} else {
-			refused.kind = (uint8_t)why;
-			rib_add(&book->refused, prefix, &refused, false);
+			one = learned_refuse(l, &book->refused, prefix, source, why);
 		}
+		ret = one < 0 ? one : ret;
 	}
+	return ret;
 }
 
 /* Adds @t to the best targets, which ascend by priority. Equal targets count once. */
@@ -300,19 +362,46 @@ static size_t keep_best(struct spec_target *targets, size_t n, const struct spec
 	return n + 1;
 }
 
-static void tell(struct learned *l, uint16_t vnet, struct rib_entry *entry)
+/* False: the user has no room for it at present. */
+static bool tell(struct learned *l, uint16_t vnet, struct rib_entry *entry)
 {
 	struct spec_target targets[SPEC_TARGETS_MAX];
 	size_t n = 0;
+	int ret = 0;
 
+	if (l->error != 0 && entry->value == TRIE_NONE && entry->nexthops != NULL)
+		return false; /* another one had none */
 	for (const struct rib_nexthop *at = entry->nexthops; at != NULL; at = at->next) {
 		struct spec_target target = target_of(at);
 
 		n = keep_best(targets, n, &target);
 	}
 	if (l->set != NULL && (n > 0 || entry->value != TRIE_NONE))
-		l->set(l->arg, vnet, &entry->prefix, targets, n);
+		ret = l->set(l->arg, vnet, &entry->prefix, targets, n);
+	if (ret != 0) {
+		l->error = l->error == 0 ? ret : l->error;
+		return false;
+	}
 	entry->value = n > 0 ? TOLD : TRIE_NONE;
+	return true;
+}
+
+/* Tells the prefixes that are gone, or the others. Those that wait stay in the list of changes. */
+static void tell_changed(struct learned *l, uint16_t vnet, bool gone)
+{
+	struct rib *rib = &l->books[vnet].routes;
+	size_t n = rib->n_changed, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t at = rib->changed[i];
+		struct rib_entry *entry = &rib->entries[at];
+
+		if ((entry->nexthops == NULL) != gone || !tell(l, vnet, entry))
+			rib->changed[kept++] = at;
+		else
+			rib_settle(rib, at);
+	}
+	rib->n_changed = kept;
 }
 
 static void settle_all(struct rib *rib)
@@ -324,16 +413,24 @@ static void settle_all(struct rib *rib)
 		rib_settle(rib, rib->changed[i]);
 }
 
+/* What is gone makes room for the rest, also in another network. */
 void learned_flush(struct learned *l)
 {
+	l->error = 0;
+	l->waiting = 0;
+	for (size_t i = 0; i < l->n_books; i++)
+		tell_changed(l, (uint16_t)i, true);
 	for (size_t i = 0; i < l->n_books; i++) {
-		struct rib *rib = &l->books[i].routes;
-
-		for (size_t k = 0; k < rib->n_changed; k++)
-			tell(l, (uint16_t)i, &rib->entries[rib->changed[k]]);
-		settle_all(rib);
+		tell_changed(l, (uint16_t)i, false);
+		l->waiting += l->books[i].routes.n_changed;
 		settle_all(&l->books[i].refused);
 	}
+}
+
+size_t learned_waiting(const struct learned *l, int *error)
+{
+	*error = l->error;
+	return l->waiting;
 }
 
 size_t learned_n(const struct learned *l, uint16_t vnet)
@@ -342,21 +439,15 @@ size_t learned_n(const struct learned *l, uint16_t vnet)
 }
 
 size_t learned_refused(const struct learned *l, uint32_t source, enum learned_refusal why,
-		       struct prefix6 *example)
+		       const struct prefix6 **example)
 {
-	const struct rib *rib = &l->books[vnet_of(l, source)].refused;
-	size_t n = 0;
+	const struct tally *tally = tallies_of(l, source);
 
-	for (size_t i = 0; rib->n > 0 && i < rib->n_entries; i++) {
-		const struct rib_nexthop *at =
-			rib->entries[i].live ? rib->entries[i].nexthops : NULL;
-
-		while (at != NULL && (at->mtu != source || at->kind != why))
-			at = at->next;
-		if (at == NULL)
-			continue;
-		*example = rib->entries[i].prefix;
-		n++;
-	}
-	return n;
+	*example = NULL;
+	if (tally == NULL)
+		return 0;
+	tally += why;
+	if (tally->has_example)
+		*example = &tally->example;
+	return tally->n;
 }

@@ -42,8 +42,7 @@ static bool table_grow_gateways(struct table *t)
 
 	if (t->n_gateways < t->gateways_room)
 		return true;
-	bigger =
-		more > TABLE_GATEWAYS_MAX ? NULL : reallocarray(t->gateways, more, sizeof(*bigger));
+	bigger = reallocarray(t->gateways, more, sizeof(*bigger));
 	if (bigger == NULL)
 		return false;
 	t->gateways = bigger;
@@ -51,7 +50,10 @@ static bool table_grow_gateways(struct table *t)
 	return true;
 }
 
-/* ROWS_NONE: no room. */
+/*
+ * ROWS_NONE: memory ran out. There are fewer tunnels than places in the list: when it is full, a
+ * gateway that is not in it is hardly one's far end.
+ */
 static int row_of_gateway(struct table *t, const struct addr6 *gateway)
 {
 	const struct prefix6 host = {*gateway, 128};
@@ -60,6 +62,8 @@ static int row_of_gateway(struct table *t, const struct addr6 *gateway)
 	if (at != TRIE_NONE)
 		return (int)at;
 	at = (uint32_t)t->n_gateways;
+	if (at == TABLE_GATEWAYS_MAX)
+		return ROW_ELSEWHERE;
 	if (!table_grow_gateways(t) || trie_set(&t->gateway_index, &host, at) != 0)
 		return ROWS_NONE;
 	t->gateways[t->n_gateways++] = *gateway;
@@ -109,6 +113,13 @@ static size_t count_ways(const struct rib_entry *entry)
 	return n;
 }
 
+/* The next dump tries it again: table_has_room_again(). */
+static void lack_memory(struct table *t)
+{
+	t->n_refused++;
+	t->short_of_memory = true;
+}
+
 static void table_add(struct table *t, const struct kernel_route *route, int row, uint16_t weight)
 {
 	const struct rib_nexthop nexthop = {
@@ -127,7 +138,8 @@ static void table_add(struct table *t, const struct kernel_route *route, int row
 		return;
 	}
 	added = rib_add(&t->rib, &route->prefix, &nexthop, false);
-	t->n_refused += added < 0;
+	if (added < 0)
+		lack_memory(t);
 	t->differences += added > 0;
 }
 
@@ -157,7 +169,9 @@ void table_take(struct table *t, const struct kernel_route *route, int device)
 	for (size_t i = 0; route->kind == KERNEL_UNICAST && i < route->n_gateways; i++) {
 		int row = row_of(t, &route->gateways[i], device);
 
-		if (row != ROWS_NONE && !route->gateways[i].dead)
+		if (row == ROWS_NONE)
+			lack_memory(t);
+		else if (!route->gateways[i].dead)
 			table_add(t, route, row, route->gateways[i].weight);
 	}
 }
@@ -166,6 +180,7 @@ void table_begin_dump(struct table *t)
 {
 	t->generation++;
 	t->n_refused = 0;
+	t->short_of_memory = false;
 	t->in_dump = true;
 	t->events_before = t->n_events;
 	t->differences = 0;

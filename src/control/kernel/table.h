@@ -32,6 +32,7 @@ struct table {
 	uint32_t number;
 	size_t limit; /* prefixes; further ones are refused */
 	size_t n_refused; /* how many times a route was refused since the last dump began */
+	bool short_of_memory; /* one of them for this reason, not for the limit */
 	uint64_t n_drifted; /* routes that a dump had to add or remove */
 	uint64_t n_events; /* since the start */
 

@@ -3,6 +3,7 @@
 
 #include "base/types.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,14 +32,24 @@ static struct {
 	size_t n;
 } told;
 
-static void on_set(void *arg, uint16_t vnet, const struct prefix6 *prefix,
-		   const struct spec_target *targets, size_t n)
+static int set_error; /* of new prefixes, from the @set_room-th on */
+static unsigned set_room;
+
+static int on_set(void *arg, uint16_t vnet, const struct prefix6 *prefix,
+		  const struct spec_target *targets, size_t n)
 {
+	if (set_error != 0 && n == 0)
+		set_room++;
+	else if (set_error != 0 && set_room == 0)
+		return set_error;
+	else if (set_error != 0)
+		set_room--;
 	told.calls++;
 	told.vnet = vnet;
 	told.prefix = *prefix;
 	told.n = n;
 	memcpy(told.targets, targets, n * sizeof(*targets));
+	return 0;
 }
 
 static struct learned *create(void)
@@ -105,9 +116,11 @@ static void test_rows(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct learned *l = create();
-		struct prefix6 prefix = prefix4(rows[i].addr, rows[i].len), example = {{{0}}, 0};
+		struct prefix6 prefix = prefix4(rows[i].addr, rows[i].len);
+		const struct prefix6 *example;
 		const struct table_way way = {
-			.gateway = rows[i].gateway != 0 ? LINK(rows[i].gateway) : example.addr,
+			.gateway =
+				rows[i].gateway != 0 ? LINK(rows[i].gateway) : (struct addr6){{0}},
 			.metric = rows[i].metric,
 			.weight = 3,
 			.kind = rows[i].kind,
@@ -125,7 +138,8 @@ static void test_rows(void **state)
 			fail_msg("%s: leads elsewhere", rows[i].why);
 		if (!rows[i].good &&
 		    (learned_refused(l, rows[i].source, rows[i].refusal, &example) != 1 ||
-		     example.len != prefix.len || !addr6_equal(&example.addr, &prefix.addr)))
+		     example == NULL || example->len != prefix.len ||
+		     !addr6_equal(&example->addr, &prefix.addr)))
 			fail_msg("%s: another reason", rows[i].why);
 		learned_take(l, rows[i].source, &prefix, NULL, 0);
 		learned_flush(l);
@@ -141,7 +155,7 @@ static void test_six(void **state)
 	struct learned *l = create();
 	const struct prefix6 prefix = {{{0xfd, 0}}, 32}, all = {{{0, 0}}, 0};
 	const struct table_way way = {.gateway = peer6, .metric = 1024, .weight = 1};
-	struct prefix6 example;
+	const struct prefix6 *example;
 
 	learned_take(l, BERLIN, &prefix, &way, 1);
 	learned_flush(l);
@@ -209,13 +223,85 @@ static void test_best(void **state)
 	learned_destroy(l);
 }
 
+/*
+ * The user has room for two prefixes. What waits is offered when one goes, also when that is told in
+ * the same flush, and in another network.
+ */
+static void test_no_room(void **state)
+{
+	struct learned *l = create();
+	const struct table_way way = {.gateway = LINK(1), .weight = 1};
+	const struct table_way romes = {.gateway = LINK(7), .weight = 1};
+	struct prefix6 prefixes[5];
+	int error;
+
+	set_error = -ENOSPC;
+	set_room = 2;
+	for (unsigned i = 0; i < 5; i++)
+		prefixes[i] = prefix4(0x0a000000 + (i << 16), 16);
+	for (unsigned i = 0; i < 4; i++)
+		learned_take(l, BERLIN, &prefixes[i], &way, 1);
+	learned_flush(l);
+	assert_int_equal(told.calls, 2);
+	assert_int_equal(learned_waiting(l, &error), 2);
+	assert_int_equal(error, -ENOSPC);
+
+	learned_flush(l); /* nothing has changed */
+	assert_int_equal(told.calls, 2);
+	assert_int_equal(learned_waiting(l, &error), 2);
+
+	learned_take(l, BERLIN, &prefixes[3], NULL, 0); /* one that waits goes */
+	learned_flush(l);
+	assert_int_equal(learned_waiting(l, &error), 1);
+	assert_int_equal(told.calls, 2);
+
+	learned_take(l, ROME, &prefixes[4], &romes, 1);
+	learned_flush(l);
+	assert_int_equal(learned_waiting(l, &error), 2);
+	learned_take(l, BERLIN, &prefixes[0], NULL, 0);
+	learned_take(l, BERLIN, &prefixes[1], NULL, 0);
+	learned_flush(l);
+	assert_int_equal(told.calls, 6); /* two go, two come */
+	assert_int_equal(learned_waiting(l, &error), 0);
+	assert_int_equal(error, 0);
+	set_error = 0;
+	learned_destroy(l);
+}
+
+/* Refusals are counted by reason, and one that is named as an example may go before the others. */
+static void test_refusals(void **state)
+{
+	struct learned *l = create();
+	const struct table_way bad[] = {{.gateway = LINK(99), .weight = 1},
+					{.gateway = LINK(98), .weight = 2}};
+	const struct prefix6 a = prefix4(0x0a010000, 16), b = prefix4(0x0a020000, 16);
+	const struct prefix6 *example;
+
+	learned_take(l, BERLIN, &a, bad, 2);
+	learned_take(l, BERLIN, &b, bad, 1);
+	learned_take(l, MADRID, &b, bad, 1);
+	learned_take(l, BERLIN, &b, bad, 1); /* again */
+	assert_int_equal(learned_refused(l, BERLIN, LEARNED_GATEWAY, &example), 2);
+	assert_int_equal(example->addr.half[1], b.addr.half[1]);
+	assert_int_equal(learned_refused(l, BERLIN, LEARNED_DEFAULT, &example), 0);
+	assert_int_equal(learned_refused(l, MADRID, LEARNED_GATEWAY, &example), 1);
+	learned_take(l, BERLIN, &b, NULL, 0);
+	assert_int_equal(learned_refused(l, BERLIN, LEARNED_GATEWAY, &example), 1);
+	assert_null(example);
+	assert_int_equal(learned_refused(l, MADRID, LEARNED_GATEWAY, &example), 1);
+	learned_take(l, BERLIN, &a, NULL, 0);
+	assert_int_equal(learned_refused(l, BERLIN, LEARNED_GATEWAY, &example), 0);
+	assert_int_equal(learned_refused(l, SITES, LEARNED_GATEWAY, &example), 0);
+	assert_int_equal(learned_refused(l, UINT32_MAX, LEARNED_GATEWAY, &example), 0);
+	learned_destroy(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_six),
-		cmocka_unit_test(test_together),
-		cmocka_unit_test(test_best),
+		cmocka_unit_test(test_rows),	 cmocka_unit_test(test_six),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_best),
+		cmocka_unit_test(test_no_room),	 cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
