@@ -188,19 +188,23 @@ def test_what_is_taken(bed):
     def count(reason):
         return bed.daemon.drops().get(reason, 0)
 
+    def taken():
+        """What the peer's kernel says by itself, as IPv6 does at the start, is no packet of this flow."""
+        return sum(f["packets_out"] for f in bed.daemon.flows("--port", "9") if f["protocol"] == "udp")
+
     before = count("double_tag")
     cable.send(head / Dot1Q(vlan=VLAN) / Dot1Q(vlan=7) / packet)
     wait_until("two tags", lambda: count("double_tag") == before + 1)
     cable.send(head / Dot1Q(vlan=VLAN, prio=5) / packet)
-    wait_until("a flow", bed.daemon.flows)
-    rx = bed.peer("b1")["rx_packets"]
+    wait_until("a flow", taken)
+    sent = taken()
     for other in (Dot1Q(vlan=VLAN + 1), Dot1AD(vlan=VLAN)):
         cable.send(head / other / packet)
     cable.send(Ether(src=head.src, dst="02:00:00:00:00:99") / Dot1Q(vlan=VLAN) / packet)
     time.sleep(0.3)
     if bed.driver == "af_xdp":  # the service tag is lost in af_packet's ring: docs/interconnect.md
-        assert bed.peer("b1")["rx_packets"] == rx
-    assert bed.peer("b1")["rx_packets"] <= rx + 1
+        assert taken() == sent
+    assert taken() <= sent + 1
 
 
 def test_only_the_peer_is_believed(bed):
