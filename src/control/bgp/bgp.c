@@ -90,7 +90,8 @@ static void take_all_routes(struct bgp *b)
 {
 	b->short_of_memory = false;
 	for (size_t i = 0; i < tables_n(b->tables); i++)
-		table_touch_all(tables_at(b->tables, i));
+		if (b->now.sources[i] != REFUSALS_NOBODY)
+			table_touch_all(tables_at(b->tables, i));
 	take_routes(b);
 }
 

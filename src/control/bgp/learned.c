@@ -66,7 +66,7 @@ struct learned *learned_create(learned_set_fn set, void *arg)
 
 static void learned_forget(struct learned *l)
 {
-	for (size_t i = 0; i < l->n_books; i++) {
+	for (size_t i = 0; l->books != NULL && i < l->n_books; i++) {
 		rib_fini(&l->books[i].routes);
 		rib_fini(&l->books[i].refused);
 	}
