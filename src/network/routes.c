@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW = 1000 /* routes of a port that a look-up finds in the cache */ };
+enum { FEW = 1000 /* routes that a look-up finds in the processor's cache */ };
 
 static int borrow(struct routes *r, const struct routes_trees *trees)
 {
@@ -179,6 +179,15 @@ const struct route_choice *routes_choice6(const struct routes *r, uint16_t vnet,
 	return choice_at(r, trie_lookup(r->vnets[vnet].six, dst));
 }
 
+static bool are_many_in_vnets(const struct routes *r)
+{
+	size_t left = FEW + 1;
+
+	for (uint32_t i = 0; i < r->n_vnets && left > 0; i++)
+		left = trie_count_down(r->vnets[i].four, left);
+	return left == 0;
+}
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 int routes_init(struct routes *r, const struct routes_spec *spec)
@@ -189,6 +198,7 @@ int routes_init(struct routes *r, const struct routes_spec *spec)
 		ret = init_vnets(r, spec);
 	for (unsigned port = 0; port < ROUTES_PORTS && !r->many; port++)
 		r->many = trie_has_more(r->four[port], FEW);
+	r->many_in_vnets = ret == 0 && are_many_in_vnets(r);
 	return ret;
 }
 

@@ -113,6 +113,7 @@ struct routes {
 	struct vnet_roots *vnets; /* [n_vnets], by id */
 	uint32_t n_vnets;
 	struct route_choice *choices; /* by the values in the trees of `vnets` */
+	bool many_in_vnets; /* the same as `many`, of all virtual networks together, IPv4 */
 	struct trie *own_vnets; /* as `own`: [2 * n_vnets] */
 };
 

@@ -142,19 +142,18 @@ void trie_lookup_all(const struct trie_node *root, const struct addr6 *addrs, un
 	}
 }
 
-/* Returns how many more may be found; 0: there are more. */
-static size_t count_down(const struct trie_node *node, size_t left)
+size_t trie_count_down(const struct trie_node *node, size_t left)
 {
 	if (node == NULL || left == 0)
 		return left;
 	left -= node->value != TRIE_NONE;
-	left = count_down(node->child[0], left);
-	return count_down(node->child[1], left);
+	left = trie_count_down(node->child[0], left);
+	return trie_count_down(node->child[1], left);
 }
 
 bool trie_has_more(const struct trie_node *root, size_t n)
 {
-	return count_down(root, n + 1) == 0;
+	return trie_count_down(root, n + 1) == 0;
 }
 
 static size_t depth(const struct trie_node *node, const struct prefix6 *prefix)

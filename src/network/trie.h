@@ -80,6 +80,12 @@ enum { TRIE_LOOKUP_MAX = 64 };
 void trie_lookup_all(const struct trie_node *root, const struct addr6 *addrs, unsigned n,
 		     uint32_t *values);
 
+/*
+ * @left less the number of prefixes, but at least 0: then it stops, after at most some 2 * @left
+ * nodes. For several trees, one after the other.
+ */
+size_t trie_count_down(const struct trie_node *root, size_t left);
+
 /* Are there more than @n prefixes? Visits at most some 2 * @n nodes. */
 bool trie_has_more(const struct trie_node *root, size_t n);
 

@@ -30,6 +30,7 @@ struct probe_row; /* probes.h */
 struct context;
 struct deliver; /* deliver.h */
 struct route_cache; /* route_cache.h */
+struct vnet_cache; /* vnet_cache.h */
 
 struct handover; /* handover.c */
 struct reassembly; /* in/assembly.c */
@@ -129,6 +130,7 @@ struct context {
 	struct site_use *sites; /* by id: `use` of struct site_rows */
 	struct sources *sources; /* the hosts of all sites */
 	struct route_cache *route_cache;
+	struct vnet_cache *vnet_cache;
 	uint32_t flows_taken; /* of all sites, including flows in setup */
 	uint32_t flows6_taken;
 	uint64_t errors_until_ns; /* as that of a site, for all sites together */

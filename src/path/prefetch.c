@@ -7,6 +7,7 @@
 #include "base/wire.h"
 #include "flow/table.h"
 #include "path/route_cache.h"
+#include "path/vnet_cache.h"
 #include "tunnel/kinds.h"
 
 /*
@@ -111,5 +112,7 @@ unsigned prefetch_first_packets(struct context *ctx, const struct burst *b, enum
 		n = prefetch_sites(ctx, b, stage);
 	if (ctx->nexthops->routes.many && pool != NULL)
 		n += route_cache_fill(ctx, b, stage, pool->port);
+	if (ctx->nexthops->routes.many_in_vnets)
+		n += vnet_cache_fill(ctx, b, stage);
 	return n;
 }

@@ -408,7 +408,9 @@ void stage_setup(struct context *ctx, struct burst *b)
 	unsigned n;
 
 	room_begin(ctx, b, b->n[STAGE_SETUP]);
-	if (__builtin_expect(ctx->net->is_large || ctx->nexthops->routes.many, 0))
+	if (__builtin_expect(ctx->net->is_large || ctx->nexthops->routes.many ||
+				     ctx->nexthops->routes.many_in_vnets,
+			     0))
 		prefetch_first_packets(ctx, b, STAGE_SETUP);
 	n = prepare(ctx, b, STAGE_SETUP, setups, NULL);
 

@@ -14,6 +14,7 @@
  *
  * Links were checked for loops (control/config). The bound makes that no matter of trust.
  */
+#include "path/vnet_cache.h"
 #include "setup/setup.h"
 
 /* To a site: its tunnel is the off-ramp, and returns come from the site. */
@@ -54,8 +55,10 @@ static const struct route_choice *choice_of(const struct setup *s, uint16_t vnet
 {
 	const struct routes *routes = &s->ctx->nexthops->routes;
 
-	return s->six != NULL ? routes_choice6(routes, vnet, &s->six->dst)
-			      : routes_choice(routes, vnet, s->flow.dst);
+	if (s->six != NULL)
+		return routes_choice6(routes, vnet, &s->six->dst);
+	return routes->many_in_vnets ? vnet_cache_find(s->ctx, vnet, s->flow.dst)
+				     : routes_choice(routes, vnet, s->flow.dst);
 }
 
 /* The route back to the source. NULL: none. */

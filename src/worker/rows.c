@@ -5,6 +5,7 @@
 #include "path/context.h"
 #include "path/probes.h"
 #include "path/route_cache.h"
+#include "path/vnet_cache.h"
 #include "setup/setup.h"
 
 #define COUNTERS_SIZE ((SPEC_TUNNELS_MAX + 1) * sizeof(struct tunnel_counters))
@@ -17,8 +18,9 @@ bool rows_create(struct context *ctx, const struct network *net)
 	ctx->keepalives_until_ns = memory_reserve(TOKENS_SIZE);
 	ctx->probes = memory_reserve(PROBES_SIZE);
 	ctx->route_cache = route_cache_create();
+	ctx->vnet_cache = vnet_cache_create();
 	if (ctx->tunnels == NULL || ctx->keepalives_until_ns == NULL || ctx->probes == NULL ||
-	    ctx->route_cache == NULL)
+	    ctx->route_cache == NULL || ctx->vnet_cache == NULL)
 		return false;
 	rows_settle(ctx, net);
 	return true;
@@ -38,4 +40,5 @@ void rows_destroy(struct context *ctx)
 	memory_unmap(ctx->keepalives_until_ns, TOKENS_SIZE);
 	memory_unmap(ctx->probes, PROBES_SIZE);
 	route_cache_destroy(ctx->route_cache);
+	vnet_cache_destroy(ctx->vnet_cache);
 }

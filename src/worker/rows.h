@@ -1,6 +1,6 @@
 /*
  * The rows that a worker keeps: of tunnels, by id, their counters, awaited probes, and tokens for
- * keepalives; and those of destinations (path/route_cache.h).
+ * keepalives; and those of destinations (path/route_cache.h, path/vnet_cache.h).
  */
 #pragma once
 

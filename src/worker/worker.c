@@ -33,6 +33,7 @@
 #include "path/heard.h"
 #include "path/probes.h"
 #include "path/route_cache.h"
+#include "path/vnet_cache.h"
 #include "path/wanted.h"
 #include "setup/setup.h"
 #include "worker/census.h"
@@ -116,6 +117,7 @@ static __attribute__((noinline)) void take_snapshot(struct worker *w, const stru
 	ctx->net = s->net;
 	ctx->nexthops = s->nexthops;
 	route_cache_clear(ctx->route_cache);
+	vnet_cache_clear(ctx->vnet_cache);
 	take_settings(ctx, &s->settings);
 	for (uint16_t i = 0; i < s->n_ports; i++)
 		take_port(ctx, i, &s->ports[i]);

@@ -21,6 +21,8 @@ static const struct {
 	{"stages", figure_stages, RIG_RINGS, "cycles a packet in each stage"},
 	{"setup", figure_setup, RIG_RINGS, "first packets of new flows until the table is full"},
 	{"tunnels", figure_tunnels, RIG_RINGS, "forward with many tunnels beside forward with 64"},
+	{"private", figure_private, RIG_RINGS,
+	 "forward of untranslated flows to a site beside forward to the Internet"},
 	{"setup-many", figure_setup_many, RIG_RINGS,
 	 "setup with many sites, and with many routes, beside setup with 64 and one"},
 	{"start", figure_start, RIG_RINGS, "seconds to make a worker"},

@@ -70,6 +70,14 @@ class Core:
                              f"tunnels {median(f['few_cycles'] for f in found):.0f}; "
                              f"{median(f['net'] for f in found):.2f} Mpps")
 
+    def private(self, results):
+        self.say("private_1m")
+        found = self.run("private", repeat=1 if self.quick else 5)
+        rates = [f["net"] for f in found]
+        results.set("private_1m", flows=found[0]["flows"], value=median(rates), spread=spread(rates),
+                    peer="to the Internet",
+                    peer_value=median(f["net"] * f["ratio"] for f in found))
+
     def stages(self, results):
         for name, flows in SIZES:
             self.say(f"stages of {name}")
@@ -83,13 +91,16 @@ class Core:
                     peer="packets of forward_1m", peer_value=opened.value if opened else None)
 
     def setup_many(self, results):
-        self.say("setup_sites_10k, setup_routes_100k")
+        self.say("setup_sites_10k, setup_routes_100k, setup_vnet_routes_100k")
         found = self.run("setup-many", repeat=2 if self.quick else 9)
         usual = median(f["usual"] for f in found)
-        for name, key in (("setup_sites_10k", "sites"), ("setup_routes_100k", "routes")):
+        for name, key in (("setup_sites_10k", "sites"), ("setup_routes_100k", "routes"),
+                          ("setup_vnet_routes_100k", "vnet_routes")):
             ratios = [f[key] / f["usual"] for f in found]
             results.set(name, flows=found[0]["flows"], value=usual * median(ratios),
                         spread=spread(ratios), peer="64 sites, one route", peer_value=usual)
+        private = median(f["private"] / f["usual"] for f in found)
+        results.rows["setup_vnet_routes_100k"].note = f"untranslated flows to a site: {private:.2f} x"
         far = median(f["routes_servers"] / f["usual"] for f in found)
         results.rows["setup_routes_100k"].note = f"{far:.2f} x with 65,536 servers instead of 4,096"
 

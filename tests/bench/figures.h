@@ -17,6 +17,7 @@ void figure_clock(const struct figure_options *o);
 void figure_stages(const struct figure_options *o);
 void figure_setup(const struct figure_options *o);
 void figure_tunnels(const struct figure_options *o);
+void figure_private(const struct figure_options *o);
 void figure_setup_many(const struct figure_options *o);
 void figure_start(const struct figure_options *o);
 void figure_capacity(const struct figure_options *o);

@@ -63,6 +63,21 @@ static void compare(struct side *few, struct side *many, const struct figure_opt
 	fflush(stdout);
 }
 
+/* Flows of the same sites to private servers, untranslated, beside flows to the Internet. */
+void figure_private(const struct figure_options *o)
+{
+	struct shape private = shape_usual;
+	struct side out, in;
+
+	private.is_private = true;
+	side_open(&out, o->flows, &shape_usual);
+	side_open(&in, o->flows, &private);
+	for (unsigned i = 0; i < o->repeat; i++)
+		compare(&out, &in, o);
+	side_close(&out);
+	side_close(&in);
+}
+
 void figure_tunnels(const struct figure_options *o)
 {
 	const struct shape large = {
@@ -95,19 +110,26 @@ void figure_setup_many(const struct figure_options *o)
 	const struct shape sites = {.tunnels = SITES, .tunnels_per_site = 1, .servers = SERVERS};
 	const struct shape routes = {
 		.tunnels = RIG_SITES, .tunnels_per_site = 1, .routes = ROUTES, .servers = SERVERS};
-	struct shape servers = routes;
+	const struct shape vnet = {.tunnels = RIG_SITES,
+				   .tunnels_per_site = 1,
+				   .vnet_routes = ROUTES,
+				   .servers = SERVERS};
+	struct shape servers = routes, private = shape_usual;
 
 	servers.servers = SERVERS_MANY;
+	private.is_private = true;
 	for (unsigned i = 0; i < o->repeat; i++) {
 		double usual = open_all(o->flows, &shape_usual);
 		double with_sites = open_all(o->flows, &sites);
 		double with_routes = open_all(o->flows, &routes);
 		double with_servers = open_all(o->flows, &servers);
+		double by_vnet = open_all(o->flows, &vnet);
+		double to_private = open_all(o->flows, &private);
 
 		printf("{\"flows\": %u, \"usual\": %.3f, \"sites\": %.3f, \"routes\": %.3f, "
-		       "\"routes_servers\": %.3f}\n",
+		       "\"routes_servers\": %.3f, \"vnet_routes\": %.3f, \"private\": %.3f}\n",
 		       o->flows, mpps(usual), mpps(with_sites), mpps(with_routes),
-		       mpps(with_servers));
+		       mpps(with_servers), mpps(by_vnet), mpps(to_private));
 		fflush(stdout);
 	}
 }

@@ -249,12 +249,47 @@ static struct route4 *make_routes(const struct rig *rig, uint16_t first, size_t 
 	return routes;
 }
 
+/*
+ * The routes of the virtual network: all to the egress pool, or the one to the private servers. The
+ * caller frees the rows.
+ */
+static void make_vnet_routes(const struct rig *rig, struct routes_spec *spec,
+			     struct route_choice *choice)
+{
+	struct vnet_route *rows = calloc(rig->shape.vnet_routes + 1u, sizeof(*rows));
+	const struct network *net = rig->net;
+
+	if (rows == NULL)
+		rig_fail("no memory for routes");
+	*choice = (struct route_choice){.n = 1, .targets[0] = {.kind = TARGET_EGRESS, .weight = 1}};
+	for (unsigned i = 0; i < rig->shape.vnet_routes; i++) {
+		struct prefix4 p = shape_route(i);
+
+		rows[i].prefix.addr = addr6_from_ipv4(p.addr);
+		rows[i].prefix.len = (uint8_t)(MAPPED_BITS + p.len);
+	}
+	spec->vnet_routes = rows;
+	spec->n_vnet_routes = rig->shape.vnet_routes;
+	if (rig->shape.is_private) {
+		choice->targets[0].kind = TARGET_SITE;
+		choice->targets[0].far = network_find_site(net, "dc");
+		choice->targets[0].nexthop = network_find_tunnel_name(net, "dc");
+		rows[0].prefix = net->spec.vnets[0].routes[0].prefix;
+		spec->n_vnet_routes = 1;
+	}
+	spec->n_vnets = spec->n_vnet_routes > 0;
+	spec->choices = choice;
+	spec->n_choices = 1;
+}
+
 /* The neighbour of a port has the id: highest of a tunnel + port number + 1. */
 static void make_nexthops(struct rig *rig)
 {
 	uint16_t first = (uint16_t)(rig->net->max_tunnel + 1);
 	struct nexthop *at = calloc(first + RIG_PORTS, sizeof(*at));
 	uint8_t macs[RIG_PORTS][6] = {0};
+	struct nexthops_spec spec;
+	struct route_choice choice;
 	struct route4 *routes;
 	size_t n;
 
@@ -265,19 +300,24 @@ static void make_nexthops(struct rig *rig)
 		at[first + i] = nexthop_to_neighbour((uint8_t)i, macs[i],
 						     rig->config->ports[i].next_hop_mac, 1500);
 	}
-	for (uint16_t t = 1; t < first; t++)
-		at[t] = nexthop_to_tunnel(rig->net, t, first + RIG_UNDERLAY,
-					  &at[first + RIG_UNDERLAY], rig->net->tunnels[t].mtu);
+	for (uint16_t t = 1; t < first; t++) {
+		uint16_t via = (uint16_t)(first + rig->net->tunnels[t].port);
+
+		at[t] = nexthop_to_tunnel(rig->net, t, via, &at[via], rig->net->tunnels[t].mtu);
+	}
 	routes = make_routes(rig, first, &n);
-	rig->nexthops = nexthops_create(&(struct nexthops_spec){
+	spec = (struct nexthops_spec){
 		.at = at,
 		.n = first + RIG_PORTS,
 		.macs = (const uint8_t(*)[6])macs,
 		.n_macs = RIG_PORTS,
 		.routes = {.routes = routes, .n_routes = n},
-	});
+	};
+	make_vnet_routes(rig, &spec.routes, &choice);
+	rig->nexthops = nexthops_create(&spec);
 	if (rig->nexthops == NULL)
 		rig_fail("no memory for neighbours");
+	free((void *)spec.routes.vnet_routes);
 	free(routes);
 	free(at);
 }
@@ -381,7 +421,9 @@ struct rig *rig_create_yaml(const char *yaml, unsigned workers)
 
 struct rig *rig_create_shape(uint32_t capacity, const struct shape *shape)
 {
-	char *yaml = rig_yaml(capacity, &usual, shape);
+	/* the fair share of each site is smaller by the one that opens none */
+	uint32_t room = shape->is_private ? capacity / 8 * 9 : capacity;
+	char *yaml = rig_yaml(room, &usual, shape);
 	struct rig *rig = create(yaml, 1, 1, shape);
 
 	free(yaml);
@@ -457,6 +499,11 @@ void rig_check_no_drops(const struct rig *rig)
 		if (c.drops[i] > 0)
 			fprintf(stderr, "bench: %llu packets dropped: %s\n",
 				(unsigned long long)c.drops[i], drop_infos[i].name);
+	}
+	for (unsigned i = 0; i < ANSWER_COUNT; i++) {
+		if (c.answers[i] > 0)
+			rig_fail("%llu packets answered: %s", (unsigned long long)c.answers[i],
+				 answer_infos[i].info.name);
 	}
 	if (c.rx != c.tx)
 		rig_fail("%llu of %llu packets did not come out", (unsigned long long)(c.rx - c.tx),

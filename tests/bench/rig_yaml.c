@@ -30,6 +30,17 @@ static void print_sites(FILE *out, const struct shape *shape)
 	}
 }
 
+/* The site of private servers, and the route to it. */
+static void print_private(FILE *out)
+{
+	fputs("  - name: dc\n    prefixes: [8.8.0.0/16]\n    tunnels:\n"
+	      "      - {name: dc, type: interconnect, port: uplink, address: 192.0.0.0, peer: "
+	      "192.0.0.1}\n"
+	      "networks:\n  - name: default\n    routes:\n"
+	      "      - {prefix: 8.8.0.0/16, to: [{site: dc}]}\n",
+	      out);
+}
+
 char *rig_yaml(uint32_t capacity, const struct rig_egress *egress, const struct shape *shape)
 {
 	char *text = NULL;
@@ -47,10 +58,12 @@ char *rig_yaml(uint32_t capacity, const struct rig_egress *egress, const struct 
 		"sites:\n",
 		capacity);
 	print_sites(out, shape);
+	if (shape->is_private)
+		print_private(out);
 	fprintf(out,
-		"egress:\n  - name: internet\n    port: uplink\n    slice-size: %u\n    "
+		"egress:\n  - name: internet\n    port: %s\n    slice-size: %u\n    "
 		"addresses:\n",
-		egress->slice_size);
+		shape->is_private ? "underlay" : "uplink", egress->slice_size);
 	for (unsigned a = 0; a < egress->addresses; a++) {
 		/* from port 2048 on */
 		unsigned first = 2048 / egress->slice_size;

@@ -39,9 +39,11 @@ uint32_t shape_dst(const struct shape *s, uint32_t flow)
 {
 	uint32_t server = (flow * UINT32_C(0x9e3779b1) >> 8) / ((1 << 24) / s->servers);
 
-	if (s->routes == 0)
+	uint64_t routes = s->routes + s->vnet_routes;
+
+	if (routes == 0)
 		return IP(8, 8, 0, 0) + server;
-	return ntohl(shape_route((unsigned)((uint64_t)server * s->routes / s->servers)).addr) + 1;
+	return ntohl(shape_route((unsigned)(server * routes / s->servers)).addr) + 1;
 }
 
 /* On the Internet three of five routes have 24 bits, and the others are spread over 16 to 23. */

@@ -9,13 +9,17 @@
 
 #include "base/types.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct shape {
 	unsigned tunnels;
 	unsigned tunnels_per_site; /* divides tunnels */
 	unsigned routes; /* behind the uplink, besides the default route */
+	unsigned vnet_routes; /* the same of the virtual network, to the egress pool */
 	unsigned servers; /* a power of two; where there are routes, each behind another one */
+	/* servers are behind one more site, an interconnect on the uplink's port: no translation */
+	bool is_private;
 };
 
 extern const struct shape shape_usual;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { ROUTES_MAX = 1024 };
+enum { ROUTES_MAX = 8192 };
 
 void (*bed_edit)(struct network_spec *spec);
 void (*bed_vnets_use)(const struct network *net, struct routes_spec *spec);
