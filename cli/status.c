@@ -31,10 +31,17 @@ static const struct table_column loss_columns[] = {
 };
 
 static const struct table_column worker_columns[] = {
-	{"WORKER", TABLE_LEFT},	      {"BUSY", TABLE_RIGHT},
-	{"FLOWS", TABLE_RIGHT},	      {"PACKETS IN", TABLE_RIGHT},
-	{"PACKETS OUT", TABLE_RIGHT}, {"HELD", TABLE_RIGHT},
-	{"DROPPED", TABLE_RIGHT},     {NULL},
+	{"WORKER", TABLE_LEFT},
+	{"BUSY", TABLE_RIGHT},
+	{"FLOWS", TABLE_RIGHT},
+	{"PACKETS IN", TABLE_RIGHT},
+	{"PACKETS OUT", TABLE_RIGHT},
+	{"HELD", TABLE_RIGHT},
+	{"DROPPED", TABLE_RIGHT},
+	{"HANDED ON", TABLE_RIGHT},
+	{"ASKED", TABLE_RIGHT},
+	{"SPILLED", TABLE_RIGHT},
+	{NULL},
 };
 
 /* "4", and for af_xdp whether the kernel copies each frame. */
@@ -154,6 +161,9 @@ static void print_workers(const json_t *workers, FILE *out)
 		table_cell(t, "%s", text_count(client_number(worker, "tx")).buf);
 		table_cell(t, "%s", text_count(client_number(worker, "held")).buf);
 		table_cell(t, "%s", text_count(client_number(worker, "drops")).buf);
+		table_cell(t, "%s", text_count(client_number(worker, "handed_out")).buf);
+		table_cell(t, "%s", text_count(client_number(worker, "asked")).buf);
+		table_cell(t, "%s", text_count(client_number(worker, "spilled")).buf);
 	}
 	table_print(t, true, out);
 	table_destroy(t);

@@ -13,7 +13,7 @@ const struct route_field status_fields[] = {
 	{"uptime_s", FIELD_INTEGER, "seconds since it started"},
 	{"config", FIELD_STRING, "the configuration file"},
 	{"ports[].name", FIELD_STRING, "name in the configuration"},
-	{"ports[].driver", FIELD_STRING, "af_xdp, af_packet, tap, pcap, memory or memif"},
+	{"ports[].driver", FIELD_STRING, "af_xdp, af_packet, tap, pcap, memory, memif or pci"},
 	{"ports[].interface", FIELD_STRING_OR_NULL, "kernel interface behind it"},
 	{"ports[].state", FIELD_STRING, "up, missing, closed, down, bypassed or degraded"},
 	{"ports[].reason", FIELD_STRING_OR_NULL, "why it is not up, one sentence"},
@@ -62,6 +62,10 @@ const struct route_field status_fields[] = {
 	{"workers[].injected", FIELD_INTEGER, "packets of the control thread: probes, requests"},
 	{"workers[].handed_in", FIELD_INTEGER, "packets taken over from other workers"},
 	{"workers[].handed_out", FIELD_INTEGER, "packets handed to other workers"},
+	{"workers[].asked", FIELD_INTEGER,
+	 "packets without a flow here, for which the other workers' tables were read"},
+	{"workers[].spilled", FIELD_INTEGER,
+	 "first packets handed to another worker, as this one had no room for the flow"},
 	{"workers[].fragments_made", FIELD_INTEGER,
 	 "fragments that packets were sent in, minus one of each packet"},
 	{"workers[].fragments_joined", FIELD_INTEGER,
@@ -236,14 +240,16 @@ static json_t *describe_worker(const struct api_request *rq, size_t i, bool *acc
 	in = c.rx + c.injected + c.handed_in + c.fragments_made;
 	out = c.tx + c.held + c.fragments_joined + c.handed_out + drops;
 	*accounted = *accounted && in == out;
-	return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-			 "index", (int)i, "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx",
-			 (json_int_t)c.rx, "tx", (json_int_t)c.tx, "held", (json_int_t)c.held,
-			 "drops", (json_int_t)drops, "injected", (json_int_t)c.injected,
-			 "handed_in", (json_int_t)c.handed_in, "handed_out",
-			 (json_int_t)c.handed_out, "fragments_made", (json_int_t)c.fragments_made,
-			 "fragments_joined", (json_int_t)c.fragments_joined, "hairpinned",
-			 (json_int_t)c.hairpinned, "clock_steps", (json_int_t)c.clock_steps);
+	return json_pack(
+		"{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+		"s:I}",
+		"index", (int)i, "busy", rq->busy[i], "flows", (json_int_t)c.flows, "rx",
+		(json_int_t)c.rx, "tx", (json_int_t)c.tx, "held", (json_int_t)c.held, "drops",
+		(json_int_t)drops, "injected", (json_int_t)c.injected, "handed_in",
+		(json_int_t)c.handed_in, "handed_out", (json_int_t)c.handed_out, "fragments_made",
+		(json_int_t)c.fragments_made, "fragments_joined", (json_int_t)c.fragments_joined,
+		"hairpinned", (json_int_t)c.hairpinned, "clock_steps", (json_int_t)c.clock_steps,
+		"asked", (json_int_t)c.asked, "spilled", (json_int_t)c.spilled);
 }
 
 static json_t *describe_alarm(const struct alarm *alarm)
