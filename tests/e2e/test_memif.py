@@ -199,6 +199,10 @@ def test_several_workers(net, gateway, queues):
     check_flows(net, 25200)
     check_ports(gateway)
     assert "no_flow" not in gateway.daemon.drops()
+    hint = "2 workers, 1 queue: packets of the others change workers to be received or sent: " \
+        "let the peer have 2 queues"
+    assert {p["hint"] for p in gateway.daemon.ask("status")["ports"] if p["driver"] == "memif"} == \
+        {hint if queues < 2 else None}
 
 
 def test_change_at_run_time(net, gateway):

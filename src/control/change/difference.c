@@ -97,6 +97,7 @@ static void say_port(struct items *items, struct draft *draft, const struct conf
 {
 	const char *what = port->interface[0] != '\0' ? port->interface
 			   : port->socket[0] != '\0'  ? port->socket
+			   : port->device[0] != '\0'  ? port->device
 						      : port->rx_file;
 
 	draft_say(items, draft, "%s%s%s", config_driver_name(port->driver),

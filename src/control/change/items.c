@@ -276,6 +276,7 @@ bool items_same(const struct items *items, const struct setting *setting, const 
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:
+	case SETTING_DEVICE:
 		return strcmp(items_field_of(before, setting->offset),
 			      items_field_of(after, setting->offset)) == 0;
 	case SETTING_PORT:

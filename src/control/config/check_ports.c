@@ -1,6 +1,6 @@
 /*
- * Ports: an interface, a file or a socket serves one port only. The schema's rows say which
- * settings go with which driver.
+ * Ports: an interface, a file, a socket or a device serves one port only. The schema's rows say
+ * which settings go with which driver.
  */
 #include "control/config/check.h"
 #include "control/config/config.h"
@@ -32,6 +32,8 @@ static void note_place(struct config_port *port, const struct tree_node *item,
 	if (place == NULL)
 		place = tree_get(item, "socket");
 	if (place == NULL)
+		place = tree_get(item, "device");
+	if (place == NULL)
 		place = item;
 	port->line = place->line;
 	port->column = place->column;
@@ -42,6 +44,7 @@ void check_ports(struct checker *checker)
 	struct config *config = checker->config;
 	const struct tree_node *item = check_items(checker->root, "ports", config->n_ports);
 	struct seen names = {0}, interfaces = {0}, files = {0}, sockets = {0};
+	struct seen devices = {0};
 
 	for (size_t i = 0; i < config->n_ports; i++, item = item->next) {
 		struct config_port *port = &config->ports[i];
@@ -53,7 +56,9 @@ void check_ports(struct checker *checker)
 		check_unique(checker, &interfaces, port->interface, interface, "interface");
 		check_unique(checker, &files, port->tx_file, tree_get(item, "tx-file"), "tx-file");
 		check_unique(checker, &sockets, port->socket, tree_get(item, "socket"), "socket");
+		check_unique(checker, &devices, port->device, tree_get(item, "device"), "device");
 	}
+	seen_fini(&devices);
 	seen_fini(&names);
 	seen_fini(&interfaces);
 	seen_fini(&files);

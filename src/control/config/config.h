@@ -19,6 +19,7 @@
 
 enum {
 	CONFIG_PATH_SIZE = 108, /* size of sun_path */
+	CONFIG_DEVICE_SIZE = 32, /* of the name of a device */
 	CONFIG_FILE_MAX = 64 << 20, /* bytes of a file */
 	CONFIG_RING = 2048, /* frames of a receive or transmit queue of a port */
 	CONFIG_MEMIF_RING = 1024, /* the same of a memif, unless the file says more */
@@ -31,6 +32,7 @@ enum port_driver {
 	PORT_PCAP,
 	PORT_MEMORY,
 	PORT_MEMIF,
+	PORT_PCI,
 	PORT_DRIVERS,
 };
 
@@ -66,6 +68,7 @@ struct config_port {
 	char interface[16];
 	char rx_file[CONFIG_PATH_SIZE]; /* pcap: file to replay; empty: no packets come in */
 	char tx_file[CONFIG_PATH_SIZE]; /* pcap: file to write; empty: packets are discarded */
+	char device[CONFIG_DEVICE_SIZE]; /* pci: its address, or a virtual device of DPDK */
 	char socket[CONFIG_PATH_SIZE]; /* memif: by which the two ends find each other */
 	bool has_role;
 	enum config_memif_role role; /* of a memif */

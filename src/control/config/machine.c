@@ -106,6 +106,7 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 			check_rx_file(config, port, errs);
 			break;
 		case PORT_MEMORY:
+		case PORT_PCI: /* it may be given to vfio-pci later */
 		case PORT_MEMIF: /* its socket may come with the peer */
 		case PORT_DRIVERS:
 			break;

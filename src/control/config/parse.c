@@ -100,6 +100,15 @@ static int parse_interface(struct report *report, const struct setting *setting,
 	return parse_name(report, setting, node, base);
 }
 
+static int parse_device(struct report *report, const struct setting *setting,
+			const struct tree_node *node, void *base)
+{
+	if (!value_is_device(node->text, setting->size - 1))
+		return parse_refuse(report, setting, node);
+	strcpy(parse_field_of(base, setting->offset), node->text);
+	return 0;
+}
+
 static int parse_path(struct report *report, const struct setting *setting,
 		      const struct tree_node *node, void *base)
 {
@@ -421,6 +430,7 @@ static const struct {
 	[SETTING_MAC] = {TREE_TEXT, parse_mac},
 	[SETTING_PATH] = {TREE_TEXT, parse_path},
 	[SETTING_INTERFACE] = {TREE_TEXT, parse_interface},
+	[SETTING_DEVICE] = {TREE_TEXT, parse_device},
 	[SETTING_PORT] = {TREE_TEXT, parse_reference},
 	[SETTING_PREFIX] = {TREE_TEXT, parse_prefix_any},
 	[SETTING_NETWORK] = {TREE_TEXT, parse_reference},

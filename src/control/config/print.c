@@ -100,6 +100,7 @@ bool config_is_set(const struct setting *setting, const void *base)
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:
+	case SETTING_DEVICE:
 		return *(const char *)print_field_of(base, setting->offset) != '\0';
 	case SETTING_NUMBER:
 	case SETTING_DURATION: /* if the setting has a default, a 0 came from the file */
@@ -325,6 +326,7 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 	case SETTING_NAME:
 	case SETTING_PATH:
 	case SETTING_INTERFACE:
+	case SETTING_DEVICE:
 		print_quoted(p, field);
 		return;
 	}

@@ -164,6 +164,11 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 			 "an interface: 1 to %zu letters, digits, '.', '_' and '-'",
 			 setting->size - 1);
 		break;
+	case SETTING_DEVICE:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE,
+			 "the address of a PCI device, such as 0000:01:00.0, or net_ and letters, "
+			 "digits, '.', '_' and '-'");
+		break;
 	case SETTING_PATH:
 		snprintf(buf, SCHEMA_EXPECTS_SIZE,
 			 "a path of 1 to %zu printable characters without commas and brackets",

@@ -29,6 +29,7 @@ enum setting_type {
 	SETTING_MAC, /* -> uint8_t[6], unicast */
 	SETTING_PATH, /* -> char[CONFIG_PATH_SIZE] */
 	SETTING_INTERFACE, /* -> char[IFNAMSIZ] */
+	SETTING_DEVICE, /* for DPDK -> char[CONFIG_DEVICE_SIZE] */
 	/* the name of a port -> uint16_t, its index; looked up when all ports are read */
 	SETTING_PORT,
 	/* these name objects, too, and are looked up by check_networks.c */

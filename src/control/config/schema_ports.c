@@ -6,13 +6,13 @@
 enum {
 	KERNEL_DRIVERS = BIT(PORT_AF_XDP) | BIT(PORT_AF_PACKET),
 	/* no kernel and no interface knows where packets go */
-	BLIND_DRIVERS = BIT(PORT_PCAP) | BIT(PORT_MEMORY) | BIT(PORT_MEMIF),
+	BLIND_DRIVERS = BIT(PORT_PCAP) | BIT(PORT_MEMORY) | BIT(PORT_MEMIF) | BIT(PORT_PCI),
 };
 
 static const char *const drivers[] = {
 	[PORT_AF_XDP] = "af_xdp", [PORT_AF_PACKET] = "af_packet", [PORT_TAP] = "tap",
 	[PORT_PCAP] = "pcap",	  [PORT_MEMORY] = "memory",	  [PORT_MEMIF] = "memif",
-	[PORT_DRIVERS] = NULL,
+	[PORT_PCI] = "pci",	  [PORT_DRIVERS] = NULL,
 };
 
 static const char *const roles[] = {
@@ -35,14 +35,20 @@ static const struct setting port_rows[] = {
 		.reloadable = true,
 		.help = "How packets are received and sent: `af_xdp` and `af_packet` share an "
 			"interface with the kernel, `tap` makes a new one, `pcap` reads and "
-			"writes capture files, `memif` shares memory with another process, "
-			"`memory` is for tests.",
+			"writes capture files, `memif` shares memory with another process, `pci` "
+			"drives a card itself, `memory` is for tests.",
 	}, {
 		.name = "interface", .type = SETTING_INTERFACE, AT(config_port, interface),
 		.needed_by = KERNEL_DRIVERS | BIT(PORT_TAP),
 		.taken_by = KERNEL_DRIVERS | BIT(PORT_TAP),
 		.reloadable = true,
 		.help = "The kernel's interface; with `tap` the name of the one to make.",
+	}, {
+		.name = "device", .type = SETTING_DEVICE, AT(config_port, device),
+		.needed_by = BIT(PORT_PCI), .taken_by = BIT(PORT_PCI),
+		.reloadable = true,
+		.help = "The address of the card as `lspci -D` shows it. Or the name of a virtual "
+			"device of DPDK, for tests: `net_tap0`.",
 	}, {
 		.name = "mtu", .type = SETTING_NUMBER, AT(config_port, mtu),
 		.min = 576, .max = 9216, .fallback_words = "that of the interface", .unit = "bytes",

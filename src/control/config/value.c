@@ -207,6 +207,26 @@ int value_range(const char *text, uint64_t *first, uint64_t *last)
 	return 0;
 }
 
+bool value_is_pci(const char *text)
+{
+	static const char form[] = "xxxx:xx:xx.x", digits[] = "0123456789abcdefABCDEF";
+
+	if (strlen(text) != strlen(form))
+		return false;
+	for (size_t i = 0; form[i] != '\0'; i++)
+		if (form[i] == 'x' ? strchr(digits, text[i]) == NULL : text[i] != form[i])
+			return false;
+	return true;
+}
+
+bool value_is_device(const char *text, size_t max)
+{
+	static const char drivers[] = "net_";
+
+	return value_is_pci(text) ||
+	       (strncmp(text, drivers, strlen(drivers)) == 0 && value_is_name(text, max));
+}
+
 bool value_is_name(const char *text, size_t max)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -41,6 +41,12 @@ int value_mac(const char *text, uint8_t mac[6]);
 /* A number, or two with a dash between: "5" is 5 to 5, "5-7" is 5 to 7. */
 int value_range(const char *text, uint64_t *first, uint64_t *last);
 
+/* The address of a PCI device: 0000:01:00.0. */
+bool value_is_pci(const char *text);
+
+/* One, or the name of a virtual device of DPDK, which begins with net_; at most @max characters. */
+bool value_is_device(const char *text, size_t max);
+
 /* Letters, digits, '.', '_' and '-', 1 to @max of them. */
 bool value_is_name(const char *text, size_t max);
 

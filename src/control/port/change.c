@@ -24,8 +24,9 @@ static bool is_same_port(const struct config_port *a, const struct config_port *
 	return strcmp(a->name, b->name) == 0 && a->driver == b->driver &&
 	       strcmp(a->interface, b->interface) == 0 && strcmp(a->rx_file, b->rx_file) == 0 &&
 	       strcmp(a->tx_file, b->tx_file) == 0 && strcmp(a->socket, b->socket) == 0 &&
-	       a->role == b->role && a->id == b->id && a->ring_size == b->ring_size &&
-	       a->mtu == b->mtu && a->has_next_hop_mac == b->has_next_hop_mac &&
+	       strcmp(a->device, b->device) == 0 && a->role == b->role && a->id == b->id &&
+	       a->ring_size == b->ring_size && a->mtu == b->mtu &&
+	       a->has_next_hop_mac == b->has_next_hop_mac &&
 	       memcmp(a->next_hop_mac, b->next_hop_mac, sizeof(a->next_hop_mac)) == 0;
 }
 

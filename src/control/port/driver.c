@@ -48,6 +48,14 @@ static const struct driver drivers[] = {
 			.prepare = driver_memory_prepare,
 			.finish = driver_own_mac,
 		},
+	[PORT_PCI] =
+		{
+			.queues_max = PORT_QUEUES_MAX,
+			.counts_losses = true,
+			.advice = "; is the MTU more than it takes?",
+			.prepare = driver_pci_prepare,
+			.finish = driver_pci_finish,
+		},
 	[PORT_MEMIF] =
 		{
 			.queues_max = MEMIF_QUEUES_MAX,

@@ -10,7 +10,7 @@ enum { DRIVER_MTU_DEFAULT = ETHER_MTU, DRIVER_MTU_MAX = 9216, DRIVER_ARGS_SIZE =
 struct port_opening;
 
 struct driver {
-	/* name of the DPDK driver; NULL: the port is made of rings, or has no device of DPDK */
+	/* name of the DPDK driver; NULL: a port of rings, of a named device, or without one */
 	const char *device;
 	/*
 	 * It gets a receive and a transmit queue for each worker, but at most this many. 0: its
@@ -18,6 +18,7 @@ struct driver {
 	 */
 	uint16_t queues_max;
 	bool swallows; /* DPDK takes packets that it cannot send, and counts them as errors */
+	bool counts_losses; /* the device itself counts frames that it had no room for */
 	/* DPDK assumes an MTU of 1,500 bytes; the driver takes what its frames hold */
 	bool keeps_own_mtu;
 	const char *advice; /* what an operator can do when the driver refuses */
@@ -90,6 +91,12 @@ int driver_own_mac(struct port_opening *o);
 void driver_memory_close(struct port *port);
 /* MTU and the like of a port without a kernel behind it */
 void driver_prepare_plain(struct port_opening *o);
+
+/* driver_pci.c */
+int driver_pci_prepare(struct port_opening *o);
+int driver_pci_device(struct port_opening *o);
+int driver_pci_finish(struct port_opening *o);
+bool driver_pci_has_link(const struct port *port); /* also if the device does not say */
 
 /* driver_memif.c */
 int driver_memif_prepare(struct port_opening *o);

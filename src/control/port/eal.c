@@ -2,15 +2,16 @@
  * Starts DPDK's environment (EAL) as a daemon needs it that shares the machine with the kernel.
  *
  * Uses huge pages if enough are free, otherwise ordinary memory, and logs which. The control thread
- * is not pinned: it may run on every core it could run on before. No PCI scan, no files left
- * behind, no telemetry socket. Messages of DPDK and libbpf go to our log. The first error is kept,
- * because drivers report their reasons only this way.
+ * is not pinned: it may run on every core it could run on before. Of PCI only the cards of our
+ * ports are touched. No files left behind, no telemetry socket. Messages of DPDK and libbpf go to
+ * our log. The first error is kept, because drivers report their reasons only this way.
  *
  * Control thread, once.
  */
 #include "base/err.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "control/config/value.h"
 #include "control/port/driver.h"
 #include "flow/flow.h"
 
@@ -37,7 +38,7 @@
 enum {
 	OTHER_BYTES = 96 << 20, /* rings, tables of nexthops, drivers */
 	WORKER_BYTES = 9 << 20, /* reassembled packets */
-	ARGS_MAX = 16,
+	ARGS_MAX = 16 + 2 * PORTS_MAX,
 	CORES_TEXT = 8 * 1024,
 	CMDLINE_SIZE = 16 * 1024,
 };
@@ -266,6 +267,24 @@ static void begin_without_huge_pages(void)
 	execv("/proc/self/exe", argv);
 }
 
+/* DPDK must not touch cards that are not ours. */
+static int add_cards(const struct config *config, char **argv, int argc)
+{
+	static char devices[PORTS_MAX][CONFIG_DEVICE_SIZE];
+	int before = argc;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		if (!value_is_pci(config->ports[i].device))
+			continue;
+		strcpy(devices[i], config->ports[i].device);
+		argv[argc++] = "-a";
+		argv[argc++] = devices[i];
+	}
+	if (argc == before)
+		argv[argc++] = "--no-pci";
+	return argc;
+}
+
 static int eal_start(const struct config *config, const cpu_set_t *cpus, bool huge)
 {
 	/* EAL keeps pointers to the arguments */
@@ -278,7 +297,7 @@ static int eal_start(const struct config *config, const cpu_set_t *cpus, bool hu
 	snprintf(prefix, sizeof(prefix), "--file-prefix=homeward-%d", (int)getpid());
 
 	argv[argc++] = "homewardd";
-	argv[argc++] = "--no-pci";
+	argc = add_cards(config, argv, argc);
 	argv[argc++] = "--no-telemetry";
 	argv[argc++] = "--iova-mode=va";
 	argv[argc++] = "--log-level=*:error";

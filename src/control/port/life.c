@@ -277,6 +277,19 @@ static void publish_any(void *arg)
 	life_publish(arg);
 }
 
+/* No kernel reports the link of a card. */
+static void hold_link(struct port_life *w, struct port *port)
+{
+	bool has_link = driver_pci_has_link(port);
+
+	set_closed(w, port, !has_link);
+	if (has_link)
+		port_set_state(w->set, port, PORT_UP, "works");
+	else
+		port_set_state(w->set, port, PORT_DOWN, "device %s has no link",
+			       port->config->device);
+}
+
 /* A port without an interface is closed only if a change that would have removed it failed. */
 static void compare_plain(struct port_life *w, size_t i)
 {
@@ -286,6 +299,8 @@ static void compare_plain(struct port_life *w, size_t i)
 		open_again(w, i, true);
 	if (port->memif != NULL)
 		driver_memif_serve(w->set, port, publish_any, w);
+	if (port->config->driver == PORT_PCI && port_is_open(port))
+		hold_link(w, port);
 }
 
 static void compare_soon(struct port_life *w)

@@ -14,6 +14,7 @@
  *   af_xdp     took: the steer program; lost: XDP_STATISTICS
  *   af_packet  took and lost: PACKET_STATISTICS, which restarts at 0 each time it is read
  *   memif      the queues' own counts: a frame that is too long is lost
+ *   pci        the card's own counts
  *   others     only what the driver reports
  *
  * Control thread.
@@ -217,6 +218,11 @@ static void add_device(const struct port *port, uint16_t ethdev, struct port_sta
 		return;
 	s->received += e.ipackets;
 	s->no_buffer += e.rx_nombuf;
+	if (driver_find(port->config->driver)->counts_losses) {
+		s->lost[PORT_LOSS_RX_MISSED] += e.imissed;
+		s->lost[PORT_LOSS_RX_DROPPED] += e.ierrors;
+		s->lost[PORT_LOSS_TX_FAILED] += e.oerrors;
+	}
 	if (driver_find(port->config->driver)->swallows)
 		s->lost[PORT_LOSS_TX_FAILED] += e.oerrors;
 }
@@ -224,6 +230,8 @@ static void add_device(const struct port *port, uint16_t ethdev, struct port_sta
 static void read_devices(const struct port *port, struct port_stats *s)
 {
 	s->received = s->no_buffer = s->lost[PORT_LOSS_TX_FAILED] = 0;
+	if (driver_find(port->config->driver)->counts_losses)
+		s->lost[PORT_LOSS_RX_MISSED] = s->lost[PORT_LOSS_RX_DROPPED] = 0;
 	if (port->memif != NULL)
 		read_memif(port->memif, s);
 	else if (port->n_devices == 0)

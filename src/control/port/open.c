@@ -48,9 +48,11 @@ static void refused(struct port_opening *o, int ret)
 
 	err_add(o->errs, o->file, config->line, 0, "port %s: the %s driver refused %s (%s%s%s)%s",
 		config->name, config_driver_name(config->driver),
-		o->driver->device == NULL ? "" : config->interface, eal_first_message(),
-		ret < 0 && ret != -1 ? "; " : "", ret < 0 && ret != -1 ? strerror(-ret) : "",
-		o->driver->advice);
+		config->driver == PORT_PCI  ? config->device
+		: o->driver->device == NULL ? ""
+					    : config->interface,
+		eal_first_message(), ret < 0 && ret != -1 ? "; " : "",
+		ret < 0 && ret != -1 ? strerror(-ret) : "", o->driver->advice);
 }
 
 static int start_devices(const struct port *port)

@@ -1,7 +1,7 @@
 /*
  * Ports: DPDK ethdevs made from the configuration.
  *
- * af_xdp, af_packet and tap ports use a kernel interface; pcap and memory ports do not. Opens
+ * af_xdp, af_packet and tap ports use a kernel interface; the others do not. Opens
  * devices, sets up queues, starts and stops them. Control thread, before, while and after workers
  * run.
  */
@@ -104,6 +104,7 @@ struct port {
 	unsigned n_sockets;
 	uint32_t nic_queues, nic_tx; /* af_xdp: of the interface, when the port was opened */
 	uint64_t unserved; /* af_xdp: bits; the sockets of these queues could not be made */
+	bool spreads; /* pci: the device spreads packets over its queues */
 	uint64_t no_listener; /* af_xdp: packets that met no socket, when sockets were put last */
 	int groups; /* socket that joins multicast groups for IPv6 (groups.c); -1: none */
 	struct pool_note note; /* buffers that the last failed opening took */

@@ -10,6 +10,7 @@
  * Control thread.
  */
 #include "control/port/queues.h"
+#include "control/port/driver_pci.h"
 #include "control/port/xdp_queues.h"
 
 #include <stdio.h>
@@ -30,6 +31,8 @@ static int make_vdev(struct port_opening *o)
 	struct port *port = o->port;
 	int ret;
 
+	if (port->config->driver == PORT_PCI)
+		return driver_pci_device(o);
 	if (o->driver->device == NULL)
 		return driver_memory_device(o);
 	snprintf(port->vdev, sizeof(port->vdev), "%s_%zu", o->driver->device, o->index);
@@ -59,12 +62,17 @@ static int limit_queues(struct port_opening *o)
 static int setup_queues(struct port_opening *o)
 {
 	struct port *port = o->port;
+	struct rte_eth_dev_info info;
 	/* 0: DPDK keeps the device's own MTU; the kernel decides what the interface takes */
 	struct rte_eth_conf conf = {.rxmode.mtu = o->driver->keeps_own_mtu ? 0 : port->worker.mtu};
 	uint16_t ethdev = port->worker.ethdev, n = o->n_queues;
 	uint16_t rx = POOL_DESCRIPTORS, tx = POOL_DESCRIPTORS;
-	int ret = rte_eth_dev_configure(ethdev, n, n, &conf);
+	int ret = rte_eth_dev_info_get(ethdev, &info);
 
+	if (ret == 0 && port->config->driver == PORT_PCI)
+		pci_spread(&info, n, &conf);
+	if (ret == 0)
+		ret = rte_eth_dev_configure(ethdev, n, n, &conf);
 	if (ret == 0)
 		ret = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
 	for (uint16_t q = 0; q < n && ret == 0; q++) {
@@ -73,18 +81,19 @@ static int setup_queues(struct port_opening *o)
 			ret = rte_eth_tx_queue_setup(ethdev, q, tx, SOCKET_ID_ANY, NULL);
 	}
 	port->worker.n_queues = n;
+	port->spreads = conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
 	return ret;
 }
 
 void queues_close_device(uint16_t ethdev)
 {
-	char name[RTE_ETH_NAME_MAX_LEN];
+	struct rte_eth_dev_info info;
 
-	if (rte_eth_dev_get_name_by_port(ethdev, name) != 0)
+	if (rte_eth_dev_info_get(ethdev, &info) != 0)
 		return;
 	rte_eth_dev_stop(ethdev);
 	rte_eth_dev_close(ethdev);
-	rte_eal_hotplug_remove("vdev", name);
+	rte_dev_remove(info.device);
 }
 
 static int make_one_device(struct port_opening *o)
@@ -110,13 +119,15 @@ int queues_make(struct port_opening *o)
 	return ret;
 }
 
-/* How an operator gives the interface more queues; empty: in no way. */
+/* How an operator gives the port more queues; empty: in no way. */
 static void advise(const struct port *port, unsigned workers, char *how, size_t size)
 {
 	const char *name = port->config->interface;
 	struct interface in;
 
 	how[0] = '\0';
+	if (port->memif != NULL)
+		snprintf(how, size, ": let the peer have %u queues", workers);
 	if (port->config->driver != PORT_AF_XDP || interface_read(name, &in) != 0)
 		return;
 	if (in.combined)
@@ -132,7 +143,14 @@ void port_queue_hint(const struct port *port, unsigned workers, char hint[PORT_H
 
 	hint[0] = '\0';
 	n = tx > 0 && tx < n ? tx : n;
-	if (!port_is_open(port) || n >= workers || port->config->driver == PORT_PCAP)
+	if (port_is_open(port) && port->config->driver == PORT_PCI && n > 1 && !port->spreads) {
+		snprintf(hint, PORT_HINT_SIZE,
+			 "device %s cannot spread packets over its %u queues: one worker receives "
+			 "all of them",
+			 port->config->device, n);
+		return;
+	}
+	if (!port_is_open(port) || n == 0 || n >= workers || port->config->driver == PORT_PCAP)
 		return;
 	advise(port, workers, how, sizeof(how));
 	snprintf(hint, PORT_HINT_SIZE,

@@ -374,6 +374,9 @@ static void spoil(struct spoiler *s, const struct setting *setting, unsigned cha
 	case SETTING_INTERFACE:
 		strcpy((char *)field, "spoilt");
 		break;
+	case SETTING_DEVICE:
+		strcpy((char *)field, "net_spoilt");
+		break;
 	case SETTING_PORT:
 		memcpy(&other_port, field, sizeof(other_port));
 		other_port ^= 1;

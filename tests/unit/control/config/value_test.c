@@ -203,6 +203,16 @@ static void test_range(void **state)
 static void test_names(void **state)
 {
 	assert_true(value_is_name("Berlin-1_a.b", 63));
+	assert_true(value_is_device("0000:01:00.0", 31));
+	assert_true(value_is_device("0000:aF:1f.7", 31));
+	assert_true(value_is_device("net_tap0", 31));
+	assert_false(value_is_device("0000:01:00", 31));
+	assert_false(value_is_device("0000:01:00.g", 31));
+	assert_false(value_is_device("0000-01:00.0", 31));
+	assert_false(value_is_device("01:00.0", 31));
+	assert_false(value_is_device("eth0", 31));
+	assert_false(value_is_device("net_tap0,iface=eth0", 31));
+	assert_false(value_is_device("net_tap0", 7));
 	assert_true(value_is_name("abc", 3));
 	assert_false(value_is_name("abcd", 3));
 	assert_false(value_is_name("", 3));
