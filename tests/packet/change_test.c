@@ -86,7 +86,11 @@ static void send_frame(unsigned port, const struct frame *f)
 {
 	uint8_t bytes[BED_FRAME_MAX];
 
-	bed_send(run.bed, port, bytes, model6_build(f, bytes));
+	if (bed_first_queues != 0)
+		bed_send_to(run.bed, port, below(port == UNDERLAY ? bed_first_queues : bed_queues),
+			    bytes, model6_build(f, bytes));
+	else
+		bed_send(run.bed, port, bytes, model6_build(f, bytes));
 }
 
 static void send_forward(const struct flow_model *m, const struct plan_tunnel *t, uint8_t tcp_flags)
@@ -541,15 +545,23 @@ static void step(unsigned i)
 	check_numbers();
 }
 
-static void play(unsigned workers)
+/* Each packet comes by a random queue of these; 0: by the underlay's in turn, a queue a worker. */
+static struct way {
+	unsigned workers, underlay, uplink;
+} ways[] = {{1, 0, 1}, {2, 0, 1}, {4, 0, 1}, {2, 2, 2}, {4, 6, 3}};
+
+static void play(void **state)
 {
+	const struct way *way = *state;
 	const char *text = getenv("CHANGES");
 	unsigned n = text != NULL ? (unsigned)atoi(text) : CHANGES_DEFAULT;
 	char *yaml;
 
 	run.n_flows = run.opened = run.moved = run.token = 0;
 	memset(run.ends, 0, sizeof(run.ends));
-	plan_begin(&run.plan, workers, SITES, &run.random);
+	bed_first_queues = way->underlay;
+	bed_queues = way->uplink;
+	plan_begin(&run.plan, way->workers, SITES, &run.random);
 	yaml = plan_write(&run.plan);
 	run.bed = bed_create(yaml, run.random);
 	free(yaml);
@@ -568,28 +580,15 @@ static void play(unsigned workers)
 	bed_destroy(run.bed);
 }
 
-static void with_one_worker(void **state)
-{
-	play(1);
-}
-
-static void with_two_workers(void **state)
-{
-	play(2);
-}
-
-static void with_four_workers(void **state)
-{
-	play(4);
-}
-
 int main(void)
 {
 	const char *seed = getenv("CHANGE_SEED");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(with_one_worker),
-		cmocka_unit_test(with_two_workers),
-		cmocka_unit_test(with_four_workers),
+		{"one_worker", play, NULL, NULL, &ways[0]},
+		{"two_workers", play, NULL, NULL, &ways[1]},
+		{"four_workers", play, NULL, NULL, &ways[2]},
+		{"any_queue_of_two_workers", play, NULL, NULL, &ways[3]},
+		{"more_and_fewer_queues_than_workers", play, NULL, NULL, &ways[4]},
 	};
 
 	run.random = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
