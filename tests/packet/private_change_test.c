@@ -23,7 +23,7 @@ enum { UDP = 17, S0_A = 1, S0_B, DC_A, DC_B };
 /* What a configuration has, besides s0. */
 struct shape {
 	bool no_dc, no_dc_a, other_source; /* s0 may use 10.0.2.0/24 only */
-	enum to { TO_DC, NO_ROUTE, TO_DROP, TO_TUNNEL, LINK, LINK_GONE, LONGER } routes;
+	enum to { TO_DC, NO_ROUTE, TO_DROP, TO_TUNNEL, LINK, LINK_GONE, LONGER, PUBLIC } routes;
 	bool dc_is_shared; /* dc is in the virtual network `shared` */
 };
 
@@ -89,6 +89,8 @@ static void edit(struct network_spec *spec)
 		bed_vnets_route(spec, 0, "10.8.0.80/32", TARGET_DROP, 0);
 		bed_vnets_route(spec, 0, "fd08::80/128", TARGET_DROP, 0);
 	}
+	if (shape->routes == PUBLIC)
+		bed_vnets_route(spec, 0, "192.0.2.0/24", TARGET_SITE, dc);
 	if (shape->routes == LINK)
 		route(spec, 0, TARGET_LINK, 1, 0);
 	if (shape->routes == LINK || shape->routes == LINK_GONE)
@@ -184,10 +186,73 @@ static void test_rows(void **state)
 	}
 }
 
+/* A question from @sport to a public server. Its source as the Internet sees it; 0: it went to dc. */
+static uint16_t ask_public(struct bed *bed, uint16_t sport)
+{
+	struct frame f = private_ask(UDP, false), out;
+	uint8_t bytes[BED_FRAME_MAX];
+	unsigned site, tunnel;
+	const char *why = "";
+	size_t len;
+
+	f.dst = IP(192, 0, 2, 80);
+	f.sport = sport;
+	private_send(bed, 0, 0, f);
+	bed_run(bed);
+	len = bed_take(bed, PRIVATE_UPLINK, bytes);
+	if (len == 0) {
+		assert_true(private_catch(bed, &out, &site, &tunnel));
+		assert_int_equal(site, PRIVATE_DC);
+		assert_int_equal(out.sport, sport);
+		return 0;
+	}
+	assert_true(frame_parse(bytes, len, &out, &why));
+	assert_int_equal(out.src, IP(203, 0, 113, 1));
+	return out.sport;
+}
+
+static struct change_sweep turn(struct bed *bed, const struct shape *to)
+{
+	static const uint16_t sites[] = {1, 2}, tunnels[] = {S0_A, S0_B, DC_A, DC_B};
+	struct bed_change change = {.ids = {.sites = sites, .tunnels = tunnels}};
+
+	shape = to;
+	change.yaml = yaml_of(shape, 1);
+	return bed_change(bed, &change);
+}
+
+/* A public prefix gets a route to a site, and loses it: open flows stay where they began. */
+static void test_public_prefix(void **state)
+{
+	static const struct shape none = {.routes = NO_ROUTE}, public = {.routes = PUBLIC};
+	struct change_sweep sweep;
+	struct bed *bed;
+	uint16_t port;
+
+	shape = &none;
+	bed_edit = edit;
+	bed = bed_create(yaml_of(shape, 1), 5);
+	port = ask_public(bed, 40000);
+	assert_int_not_equal(port, 0);
+	sweep = turn(bed, &public);
+	assert_int_equal(sweep.moved, 0);
+	assert_int_equal(ask_public(bed, 40000), port);
+	assert_int_equal(ask_public(bed, 40001), 0);
+	assert_int_equal(bed_counters(bed).flows, 2);
+	sweep = turn(bed, &none);
+	assert_int_equal(sweep.ended[ENDED_FAR_ROUTE_LOST], 1);
+	assert_int_equal(ask_public(bed, 40000), port);
+	assert_int_not_equal(ask_public(bed, 40001), 0);
+	bed_check(bed);
+	bed_destroy(bed);
+	bed_edit = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_public_prefix),
 	};
 
 	return cmocka_run_group_tests_name("packet/private_change", tests, NULL, NULL);
