@@ -2,7 +2,8 @@
  * GET /v1/routes/lookup: where new flows to an address go, and why.
  *
  * Each step is one look-up in one network. A private link leads to the next step. Of several links
- * that are used the first one is followed, and the answer says that there are more.
+ * that are used the first one is followed, and the answer says that there are more. Before routes
+ * comes an alias, of this network or of one that is linked, as in setup/alias.c.
  */
 #include "control/api/handlers.h"
 #include "control/api/networks.h"
@@ -23,6 +24,8 @@ const struct route_field lookup_fields[] = {
 	{"network", FIELD_STRING, "virtual network that was asked first"},
 	{"address", FIELD_STRING_OR_NULL, "destination"},
 	{"answer", FIELD_STRING, "one sentence"},
+	{"alias_of", FIELD_STRING_OR_NULL, "host for which the destination stands; null: no alias"},
+	{"alias_site", FIELD_STRING_OR_NULL, "its site, to which new flows go without a route"},
 	{"steps[].network", FIELD_STRING, "virtual network whose routes were asked"},
 	{"steps[].prefix", FIELD_STRING_OR_NULL, "the longest one that fits; null: no route"},
 	{"steps[].source", FIELD_STRING_OR_NULL, "file, learned or both"},
@@ -86,15 +89,36 @@ struct lookup {
 	char answer[ANSWER_SIZE];
 };
 
+/* The pool by which flows to @dst leave without a route; NULL: it has no address of the family. */
+static const char *egress_for(const struct network *net, const struct spec_vnet *vnet,
+			      const struct addr6 *dst)
+{
+	bool four = addr6_is_mapped(dst);
+	const struct pool *pool = four ? net->egress : net->egress6;
+
+	if (vnet->no_egress)
+		return NULL;
+	if (vnet->egress_pool != SPEC_POOL_DEFAULT)
+		pool = &net->pools[vnet->egress_pool];
+	if (pool == NULL || (four ? pool->n_addresses : pool->n_addresses6) == 0)
+		return NULL;
+	return net->spec.pools[pool - net->pools].name;
+}
+
 /* Without a route in the network of the site. */
 static void answer_without(struct lookup *l, bool linked)
 {
-	const char *egress = vnet_egress(l->ctx->net, vnet_spec(l->ctx->net, l->vnet));
+	const char *egress = egress_for(l->ctx->net, vnet_spec(l->ctx->net, l->vnet), &l->dst);
+	bool has_some = vnet_egress(l->ctx->net, vnet_spec(l->ctx->net, l->vnet)) != NULL;
 
 	if (linked)
 		strcpy(l->answer, "there is no route behind the private link: refused (no_route)");
 	else if (is_private(&l->dst))
 		strcpy(l->answer, "there is no route to this private address: refused (no_route)");
+	else if (egress == NULL && has_some)
+		snprintf(l->answer, ANSWER_SIZE,
+			 "the egress pool of the network has no IPv%c address: refused (no_route)",
+			 addr6_is_mapped(&l->dst) ? '4' : '6');
 	else if (egress == NULL)
 		strcpy(l->answer, "the network has no egress: refused (no_route)");
 	else
@@ -161,6 +185,45 @@ static bool look_up(struct lookup *l, bool linked)
 	return first.target.kind == TARGET_LINK;
 }
 
+/* The alias in @vnet, or in a network to which its used targets are links; @real: its host. */
+static const struct alias *find_alias(const struct api_context *ctx, uint16_t vnet,
+				      const struct addr6 *dst, struct addr6 *real, unsigned links)
+{
+	const struct alias *alias = network_find_alias(ctx->net, vnet, dst, real);
+	struct routing_route route;
+
+	if (alias != NULL || links == SPEC_LINKS_MAX || ctx->routing == NULL ||
+	    !routing_lookup(ctx->routing, vnet, dst, &route))
+		return alias;
+	for (size_t i = 0; alias == NULL && i < route.n; i++) {
+		struct routing_target t = routing_target(ctx->routing, &route, i);
+
+		if (t.is_used && t.target.kind == TARGET_LINK)
+			alias = find_alias(ctx, t.target.vnet, dst, real, links + 1);
+	}
+	return alias;
+}
+
+/* True: the destination is an alias, and no route is asked. */
+static bool answer_by_alias(struct lookup *l, json_t *body)
+{
+	struct addr6 real;
+	const struct alias *alias = find_alias(l->ctx, l->vnet, &l->dst, &real, 0);
+	const char *site;
+	json_t *host;
+
+	if (alias == NULL)
+		return false;
+	site = network_site_name(l->ctx->net, alias->site);
+	host = json_end(&real);
+	snprintf(l->answer, ANSWER_SIZE,
+		 "this is the alias of %s of site %s: new flows go there without a route",
+		 json_string_value(host), site);
+	json_object_set_new(body, "alias_of", host);
+	json_object_set_new(body, "alias_site", json_string(site));
+	return true;
+}
+
 void lookup_answer(const struct api_request *rq, struct api_reply *reply)
 {
 	const struct arg *network = &rq->args[0], *address = &rq->args[1];
@@ -177,10 +240,13 @@ void lookup_answer(const struct api_request *rq, struct api_reply *reply)
 	l.vnet = (uint16_t)vnet;
 	l.steps = json_array();
 	strcpy(l.answer, "no address was given");
-	for (unsigned links = 0; address->given && links <= SPEC_LINKS_MAX; links++)
-		if (!look_up(&l, links > 0))
-			break;
-	reply->body = json_pack("{s:s, s:o?, s:s, s:o}", "network", name, "address",
-				address->given ? json_end(&l.dst) : json_null(), "answer", l.answer,
-				"steps", l.steps);
+	reply->body = json_pack("{s:n, s:n}", "alias_of", "alias_site");
+	if (!address->given || !answer_by_alias(&l, reply->body))
+		for (unsigned links = 0; address->given && links <= SPEC_LINKS_MAX; links++)
+			if (!look_up(&l, links > 0))
+				break;
+	json_object_update_new(reply->body,
+			       json_pack("{s:s, s:o?, s:s, s:o}", "network", name, "address",
+					 address->given ? json_end(&l.dst) : json_null(), "answer",
+					 l.answer, "steps", l.steps));
 }

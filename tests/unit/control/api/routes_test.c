@@ -80,7 +80,7 @@ static void test_answers(void **state)
 	static const struct {
 		const char *url, *query, *path, *wanted, *why;
 	} rows[] = {
-		{"/v1/networks", "", "networks.0", "{\"name\":\"default\",\"egress\":\"special\",\"sites\":2,\"routes\":5,\"learned\":1}", "the default one"},
+		{"/v1/networks", "", "networks.0", "{\"name\":\"default\",\"egress\":\"special\",\"sites\":2,\"routes\":6,\"learned\":1}", "the default one"},
 		{"/v1/networks", "", "networks.1.egress", "null", "without egress"},
 		{"/v1/networks", "limit=1", "next_cursor", "\"2\"", "a page"},
 		{"/v1/routes", "network=other", "routes.0.targets.0.name", "\"far\"", "only one network"},
@@ -105,6 +105,12 @@ static void test_answers(void **state)
 		{"/v1/routes/lookup", "address=10.9.1.1", "steps.0.source", "\"both\"", "learned, too"},
 		{"/v1/routes/lookup", "address=10.9.1.1", "steps.0.targets.1.why_not", "\"a route of the file comes first\"", "of equal priority"},
 		{"/v1/routes/lookup", "address=10.0.0.0/8", "error", "\"address must be one address, not a prefix\"", "a prefix"},
+		{"/v1/routes/lookup", "address=2001:db9::1", "answer", "\"the egress pool of the network has no IPv6 address: refused (no_route)\"", "public IPv6, and the pool is of IPv4"},
+		{"/v1/routes/lookup", "address=100.64.2.7", "answer", "\"this is the alias of 10.0.1.7 of site two: new flows go there without a route\"", "an alias"},
+		{"/v1/routes/lookup", "address=100.64.2.7", "alias_site", "\"two\"", "and its site"},
+		{"/v1/routes/lookup", "address=100.64.3.7", "alias_of", "\"10.0.1.7\"", "an alias behind a link"},
+		{"/v1/routes/lookup", "network=other&address=100.64.2.7", "alias_of", "null", "no link leads to it"},
+		{"/v1/routes/lookup", "address=10.8.1.1", "alias_site", "null", "no alias"},
 		{"/v1/routes/lookup", "network=default", "steps", "[]", "nothing to look up"},
 	};
 	/* clang-format on */
@@ -117,9 +123,10 @@ static void test_answers(void **state)
 static void test_pages(void **state)
 {
 	static const char *const order[] = {"10.8.0.0/16",  "10.9.0.0/16",   "10.66.0.0/16",
-					    "10.99.0.0/16", "2001:db8::/32", "10.99.0.0/16"};
+					    "10.99.0.0/16", "100.64.3.0/24", "2001:db8::/32",
+					    "10.99.0.0/16"};
 
-	for (unsigned limit = 1; limit <= 7; limit++) {
+	for (unsigned limit = 1; limit <= 8; limit++) {
 		char query[256];
 		size_t n = 0;
 
@@ -159,7 +166,8 @@ int main(void)
 		"{prefix: 10.9.0.0/16, to: [{site: two}]}, "
 		"{prefix: 10.99.0.0/16, to: [{network: other}]}, "
 		"{prefix: '2001:db8::/32', to: [{site: one}]}, "
-		"{prefix: 10.66.0.0/16, to: [{drop: true}]}]}, "
+		"{prefix: 10.66.0.0/16, to: [{drop: true}]}, "
+		"{prefix: 100.64.3.0/24, to: [{network: other}]}]}, "
 		"{name: other, egress: none, routes: [{prefix: 10.99.0.0/16, to: [{site: "
 		"far}]}]}]");
 	struct prefix6 prefix = bed_prefix("10.9.0.0/16");

@@ -19,9 +19,11 @@ struct bed_network bed_network(const char *networks)
 		"sites:\n"
 		"- {name: one, tunnels: [{name: one-1, local: 192.0.2.1, remote: 192.0.2.11},\n"
 		"    {name: one-2, local: 192.0.2.1, remote: 192.0.2.12}]}\n"
-		"- {name: two, tunnels: [{name: two-1, local: 192.0.2.1, remote: 192.0.2.21}]}\n"
+		"- {name: two, tunnels: [{name: two-1, local: 192.0.2.1, remote: 192.0.2.21}],\n"
+		"    aliases: [{alias: 100.64.2.0/24, prefix: 10.0.1.0/24}]}\n"
 		"- {name: far, network: other, tunnels: [{name: far-1, local: 192.0.2.1, remote: "
-		"192.0.2.31}]}\n"
+		"192.0.2.31}],\n"
+		"    aliases: [{alias: 100.64.3.0/24, prefix: 10.0.1.0/24}]}\n"
 		"egress: [{name: internet, addresses: [{address: 198.51.100.1}]},\n"
 		"  {name: special, addresses: [{address: 198.51.100.2}]}]\n";
 	size_t len = strlen(networks) + sizeof(rest) + sizeof("networks: ");
