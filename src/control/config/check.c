@@ -60,13 +60,17 @@ void check_variant(struct checker *checker, const struct block *block, unsigned 
 		return;
 	for (size_t i = 0; i < block->n; i++) {
 		const struct setting *setting = &block->settings[i];
-		const struct tree_node *node = tree_get(item, setting->name);
+		bool needed = (setting->needed_by & bit) != 0;
+		bool refused = setting->taken_by != 0 && (setting->taken_by & bit) == 0;
+		/* most are neither, and there are thousands of tunnels */
+		const struct tree_node *node =
+			needed || refused ? tree_get(item, setting->name) : NULL;
 
-		if (node == NULL && (setting->needed_by & bit) != 0)
+		if (node == NULL && needed)
 			report_at(checker->report, item,
 				  "\"%s\" is missing: %s with %s %s must have it", setting->name,
 				  block->noun, variant->name, name);
-		if (node != NULL && setting->taken_by != 0 && (setting->taken_by & bit) == 0)
+		if (node != NULL && refused)
 			report_at(checker->report, node->key,
 				  "\"%s\" does not go with %s %s: remove it", setting->name,
 				  variant->name, name);

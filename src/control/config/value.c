@@ -227,12 +227,23 @@ bool value_is_device(const char *text, size_t max)
 	       (strncmp(text, drivers, strlen(drivers)) == 0 && value_is_name(text, max));
 }
 
+/* A large file has tens of thousands of names: strspn() would first make this table for each. */
+static bool is_of_name(char c)
+{
+	static const bool allowed[256] = {
+		['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true,
+		['.'] = true,	      ['_'] = true,	    ['-'] = true,
+	};
+
+	return allowed[(unsigned char)c];
+}
+
 bool value_is_name(const char *text, size_t max)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789._-";
-	size_t len = strspn(text, allowed);
+	size_t len = 0;
 
+	while (len <= max && is_of_name(text[len]))
+		len++;
 	return len > 0 && len <= max && text[len] == '\0';
 }
 
