@@ -381,10 +381,9 @@ static int write_file(const struct revisions *rs, const char *new, const char *n
 	if (err == 0 && fsync(fd) < 0)
 		err = -errno;
 	close(fd);
+	/* the name reaches the disk with the first mark: until then the revision does not count */
 	if (err == 0 && renameat(rs->folder, new, rs->folder, name) < 0)
 		err = -errno;
-	if (err == 0)
-		err = sync_folder(rs);
 	if (err < 0) {
 		unlinkat(rs->folder, new, 0);
 		unlinkat(rs->folder, name, 0);
