@@ -72,23 +72,10 @@ static bool write_health(const struct api_context *ctx, uint16_t id, uint32_t pa
 	return true;
 }
 
-static uint32_t health_max_tunnel(const struct network *net)
-{
-	return net->max_tunnel;
-}
-
 void health_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	static const struct list_kind kind = {"health", health_max_tunnel, network_has_tunnel,
+	static const struct list_kind kind = {"health", list_max_tunnel, network_has_tunnel,
 					      write_health};
-	const struct arg *by_site = &rq->args[0];
-	struct page page = page_of(&rq->args[1]);
-	uint16_t site = SITE_INTERNET;
 
-	if (by_site->given) {
-		site = find_site(rq->ctx->net, by_site->text, reply);
-		if (site == SITE_INTERNET)
-			return;
-	}
-	reply_list(rq, reply, &kind, site, &page);
+	reply_tunnels(rq, reply, &kind);
 }

@@ -139,6 +139,26 @@ void reply_list(const struct api_request *rq, struct api_reply *reply, const str
 	reply->stream = &l->stream;
 }
 
+uint32_t list_max_tunnel(const struct network *net)
+{
+	return net->max_tunnel;
+}
+
+void reply_tunnels(const struct api_request *rq, struct api_reply *reply,
+		   const struct list_kind *kind)
+{
+	const struct arg *by_site = &rq->args[0];
+	struct page page = page_of(&rq->args[1]);
+	uint16_t site = SITE_INTERNET;
+
+	if (by_site->given) {
+		site = find_site(rq->ctx->net, by_site->text, reply);
+		if (site == SITE_INTERNET)
+			return;
+	}
+	reply_list(rq, reply, kind, site, &page);
+}
+
 /* The brackets of a list count as values, so that each is in one part. */
 static void write_values(const struct api_context *ctx, uint32_t id, const struct list_inner *list,
 			 uint32_t from, uint32_t to, struct writer *w)

@@ -51,6 +51,11 @@ struct list_kind {
 void reply_list(const struct api_request *rq, struct api_reply *reply, const struct list_kind *kind,
 		uint16_t site, const struct page *page);
 
+/* The same for a list of tunnels. The arguments are a site, which may be missing, and PAGE_ARGS. */
+void reply_tunnels(const struct api_request *rq, struct api_reply *reply,
+		   const struct list_kind *kind);
+uint32_t list_max_tunnel(const struct network *net); /* its max_id */
+
 /* A list within an item. */
 struct list_inner {
 	const char *field;

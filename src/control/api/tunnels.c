@@ -140,23 +140,10 @@ static bool write_tunnel(const struct api_context *ctx, uint16_t id, uint32_t pa
 	return true;
 }
 
-static uint32_t max_tunnel(const struct network *net)
-{
-	return net->max_tunnel;
-}
-
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply)
 {
-	static const struct list_kind kind = {"tunnels", max_tunnel, network_has_tunnel,
+	static const struct list_kind kind = {"tunnels", list_max_tunnel, network_has_tunnel,
 					      write_tunnel};
-	const struct arg *by_site = &rq->args[0];
-	struct page page = page_of(&rq->args[1]);
-	uint16_t site = SITE_INTERNET;
 
-	if (by_site->given) {
-		site = find_site(rq->ctx->net, by_site->text, reply);
-		if (site == SITE_INTERNET)
-			return;
-	}
-	reply_list(rq, reply, &kind, site, &page);
+	reply_tunnels(rq, reply, &kind);
 }
