@@ -105,7 +105,10 @@ static void parse_options(struct options *o, int argc, char **argv)
 	}
 }
 
-/* We are compiled for these; without them the first flow would end in "illegal instruction". */
+/*
+ * The compiler uses these instructions. Without them the first flow would end the process by
+ * "illegal instruction".
+ */
 static bool processor_suffices(void)
 {
 #ifdef __x86_64__

@@ -17,7 +17,7 @@ static enum drop answer_refuse(struct context *ctx, struct packet *p, const stru
 			       const struct family *y)
 {
 	enum drop drop = answer_infos[p->answer].drop;
-	bool is_refusal = drop == DROP_NONE; /* setup took its token */
+	bool is_refusal = drop == DROP_NONE; /* the limit of errors was asked at setup */
 	bool is_limited = !is_refusal && p->answer != ANSWER_ECHO;
 
 	if (!(y->six ? icmp6_may_answer(ctx, p, key) : icmp_may_answer(ctx, p)) ||

@@ -260,7 +260,7 @@ static int add_tunnel(struct reader *x, const struct spec_tunnel *t, uint16_t id
 	return 0;
 }
 
-/* Takes its id, and what both kinds of lines have. */
+/* Takes what a line has for every type of tunnel: the id and the name. */
 static int take_tunnel(struct reader *x, struct spec_tunnel *t)
 {
 	uint64_t id;

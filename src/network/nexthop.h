@@ -108,7 +108,7 @@ struct nexthops_spec {
 };
 
 struct nexthops {
-	struct nexthop at[NEXTHOP_IDS]; /* first: it is one huge page where many ids are in use */
+	struct nexthop at[NEXTHOP_IDS]; /* first, so that it begins on a huge page */
 	struct routes routes;
 	uint8_t (*macs)[6]; /* by port: our Ethernet address in ARP and ND answers */
 };

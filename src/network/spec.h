@@ -68,7 +68,7 @@ struct spec_tunnel {
 	bool has_key; /* RFC 2890 */
 	uint32_t key;
 	struct addr6 address; /* ours inside: source of ICMP errors; zero: local, or 192.0.0.8 */
-	struct addr6 address6; /* the same for ICMPv6; zero: local; over IPv4: no errors */
+	struct addr6 address6; /* for ICMPv6; zero: local, if that is IPv6; else no errors */
 	struct addr6 peer; /* the far end's address inside, mapped; zero: unknown */
 	struct addr6 peer6; /* the same of IPv6 */
 	bool bgp; /* routes are learned from it: its BGP goes to this machine's daemon */

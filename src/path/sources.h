@@ -29,7 +29,7 @@ struct sources {
 	struct source_count rows[SOURCE_ROWS][1 << SOURCE_BITS];
 };
 
-/* Index of a host's counter in each row. */
+/* Where a host is counted: one counter in each row. */
 struct source {
 	struct source_count *count[SOURCE_ROWS];
 };

@@ -18,7 +18,7 @@
  * in one moment. Each first inserts, then, behind a fence, asks the others: one of the two sees the
  * other's, or both do. Who sees one removes its own and takes another port. The key of the other
  * direction is asked for as well: what is a return of one flow may begin another one. The counts of
- * flows from and to a site rise before, since workers without any are not asked.
+ * flows from and to a site are raised before that: a worker whose count is 0 is not asked.
  *
  * A site with an alias for its source is seen under that (alias.c), which no other site has.
  *

@@ -23,7 +23,7 @@ struct setup {
 	bool is_global; /* source: in a global prefix, so it is not translated (IPv6) */
 	bool is_private; /* route: its destination is behind a site (private.c) */
 	bool has_route; /* route: its virtual network has a route to an egress pool */
-	bool refuses_collision; /* route: a five-tuple in use towards the site is not translated */
+	bool refuses_collision; /* route: if the key of returns is in use, the flow is refused */
 	bool is_elsewhere; /* take, insert: another worker has its flow by now: p->owner */
 	bool has_candidate; /* choose: a port to try first */
 	bool lacks_record; /* limits: refused because of the reserve of this worker's table */

@@ -24,7 +24,7 @@ enum {
 	ROUTING_LEFT = 3,
 	OPTIONS_AT = 2,
 	OPTION_PAD_1 = 0,
-	OPTION_IF_UNKNOWN = 0xc0, /* bits of its type; 0: skip it, else discard, section 4.2 */
+	OPTION_IF_UNKNOWN = 0xc0, /* of the type; 0: skip an unknown one, else drop (section 4.2) */
 };
 
 /* How long is the extension header at @h, of kind @next? 0: it exceeds the packet. */

@@ -148,8 +148,8 @@ static bool next_pool(struct egress_list *l)
 }
 
 /*
- * Makes chosen[at] the next entry; false: there is none. What was chosen in another network is
- * chosen again.
+ * Sees to it that chosen[at] is the next entry. False: there is none. If the network has changed,
+ * entries are chosen again.
  */
 static bool find_entry(struct egress_list *l)
 {

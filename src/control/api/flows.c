@@ -180,7 +180,10 @@ static void job_finish(const struct flows_job *job, struct writer *w)
 	writer_line(w);
 }
 
-/* The order matters: what a query found before it ended is there when it has ended. */
+/*
+ * Asks first whether the query has ended, and then takes what it found: in the other order it could
+ * find more, and end, in between.
+ */
 static enum step job_step(struct stream *s, struct writer *w)
 {
 	struct flows_job *job = (struct flows_job *)s;

@@ -42,7 +42,7 @@ void check_networks(struct checker *checker); /* requires sites and pools */
 void check_links(struct checker *checker);
 void check_aliases(struct checker *checker);
 void check_learn(struct checker *checker); /* also says which tunnels have BGP */
-void check_networks_order(struct checker *checker); /* last: the default network comes first */
+void check_networks_order(struct checker *checker); /* moves the default network to the front */
 
 /* A prefix of IPv6, or a mapped one? */
 bool check_is_ipv6(const struct prefix6 *prefix);
@@ -55,8 +55,9 @@ void check_name(struct checker *checker, struct seen *names, const char *what, c
 		const struct tree_node *item);
 
 /*
- * Reports the settings of @item, of @block, that do not go with @value of the block's variant, and
- * those that it needs. Nothing if the value could not be read.
+ * The variant of a block is the setting that decides which others it takes, as the type of a
+ * tunnel. Reports settings of @item that do not go with its @value, and those that are missing.
+ * Reports nothing if the variant itself could not be read.
  */
 void check_variant(struct checker *checker, const struct block *block, unsigned value,
 		   const struct tree_node *item);

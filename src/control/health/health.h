@@ -52,7 +52,7 @@ void health_follow(struct health *h, const struct network *net);
 /* A keepalive of @tunnel was answered, or not: it counts as a probe. */
 void health_keepalive(struct health *h, uint16_t tunnel, bool answered);
 
-/* An answer came back beside the tunnel. */
+/* The answer to a probe came outside the tunnel, as that of a unidirectional probe does. */
 void health_heard_outside(struct health *h, const struct health_mark *mark, uint64_t now_ns);
 
 /*

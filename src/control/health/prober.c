@@ -47,9 +47,7 @@ static uint64_t count_received(const struct health *h, uint16_t id)
 	return sum;
 }
 
-/* --- states
- * -----------------------------------------------------------------------------------
- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 void prober_reason(const struct health *h, uint16_t id, uint64_t now_ms,
 		   char out[HEALTH_REASON_SIZE])

@@ -2,8 +2,8 @@
  * Follows kernel routing tables by number, into which a routing daemon (BIRD) writes its routes.
  *
  * It stands beside neighbours.h, which follows the main table for our ports: it has a socket of its
- * own, and the kernel sorts the events. A storm of routes of a site so never costs the uplink's
- * routes an event, and a lost event costs only the tables a new dump.
+ * own, and the kernel sorts the events. So a storm of a site's routes never costs the uplink's
+ * routes an event, and after a lost event only the tables are dumped again.
  *
  * Control thread, in its event loop.
  */

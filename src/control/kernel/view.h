@@ -132,7 +132,7 @@ void view_age_hosts(struct view *v);
 /* Removes hosts below @prefix that are no longer on the link (view_hosts.c). */
 void view_check_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix);
 void view_drop_host(struct view *v, int base);
-/* The MTU of the hosts' network has changed. */
+/* Makes the hosts below @prefix again, since the MTU of its route has changed. */
 void view_renew_hosts(struct view *v, uint8_t port, const struct prefix6 *prefix);
 
 /* Counts a use of the row: with the next table it has an id. */

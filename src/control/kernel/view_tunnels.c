@@ -66,7 +66,7 @@ uint16_t view_tunnel_via(const struct view *v, uint16_t id)
 	return row == ROWS_NONE ? NEXTHOP_NONE : v->rows.rows[row].id;
 }
 
-/* A port without a kernel sends everything to one Ethernet address: the peer must have it. */
+/* Behind a port without a kernel there is one Ethernet address: the peer's must be that one. */
 static struct nexthop nexthop_to_peer(const struct view *v, const struct network *net, uint16_t id)
 {
 	const struct view_tunnel *t = &v->tunnels[id];

@@ -213,9 +213,7 @@ int driver_af_xdp_prepare(struct port_opening *o)
 	return 0;
 }
 
-/*
- * Makes the list of our addresses on the port, and joins their groups, before the program is told.
- */
+/* Makes the list of our addresses on the port for the steer program, and joins their groups. */
 static int list_addresses(struct port_opening *o)
 {
 	static const struct steer_list nothing;

@@ -105,7 +105,7 @@ static int make_one_device(struct port_opening *o)
 	return ret == 0 ? setup_queues(o) : ret;
 }
 
-/* Also notes which descriptors the driver will leave open. */
+/* Also notes which file descriptors the driver opens and will not close. */
 int queues_make(struct port_opening *o)
 {
 	struct strays before = {.n = 0};
