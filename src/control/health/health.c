@@ -64,9 +64,7 @@ void health_heard_outside(struct health *h, const struct health_mark *mark, uint
 		p->heard_ns = now_ns;
 }
 
-/* --- networks
- * ---------------------------------------------------------------------------------
- */
+/* --- networks --------------------------------------------------------------------------------- */
 
 static bool keeps(const struct spec_tunnel *spec)
 {
@@ -109,8 +107,7 @@ static void clear_alarms(struct health *h, const char *name)
 	alarm_clear(h->alarms, ALARM_TUNNEL_DEGRADED, name);
 }
 
-/* Before @net is used: ends what does not go on in @net. What was published
- * stays known. */
+/* Before @net is used: ends what does not go on in @net. What was published stays known. */
 static void end_tunnels(struct health *h, const struct network *net)
 {
 	for (size_t i = 0; i < h->n; i++) {
@@ -191,8 +188,7 @@ void health_follow(struct health *h, const struct network *net)
 	conclude(h);
 }
 
-/* --- what others ask
- * -------------------------------------------------------------------------- */
+/* --- what others ask -------------------------------------------------------------------------- */
 
 uint32_t health_penalty(const struct health *h, uint16_t tunnel)
 {
@@ -228,8 +224,7 @@ struct health_view health_of(const struct health *h, uint16_t tunnel)
 	return view;
 }
 
-/* --- create and destroy
- * ----------------------------------------------------------------------- */
+/* --- create and destroy ----------------------------------------------------------------------- */
 
 static bool allocate(struct health *h)
 {

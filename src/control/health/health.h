@@ -20,8 +20,7 @@ struct alarms;
 struct event_base;
 struct health;
 
-/* From now on flows use @substitute instead of @tunnel, or with down false the
- * tunnel itself. */
+/* From now on flows use @substitute instead of @tunnel, or with down false the tunnel itself. */
 struct health_switch {
 	uint16_t tunnel;
 	uint16_t substitute;

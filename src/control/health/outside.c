@@ -31,8 +31,7 @@ struct outside {
 	struct event *events[FAMILIES];
 };
 
-/* The kernel gives an IPv4 packet with its header, and an ICMPv6 message
- * without one. */
+/* The kernel gives an IPv4 packet with its header, and an ICMPv6 message without one. */
 static bool read_packet(const uint8_t *packet, size_t len, bool six, struct health_mark *mark)
 {
 	size_t header = 0;

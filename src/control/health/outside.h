@@ -16,6 +16,5 @@ struct outside;
 struct outside *outside_create(struct event_base *base, struct health *h);
 void outside_destroy(struct outside *o); /* accepts NULL */
 
-/* Are answers expected? Without the right to listen, a warning is logged and
- * none is heard. */
+/* Are answers expected? Without the right to listen, a warning is logged and none is heard. */
 void outside_listen(struct outside *o, bool on);

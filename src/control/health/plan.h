@@ -1,5 +1,4 @@
-/* Whether and how a tunnel is probed: its settings, with the defaults of the
- * file. */
+/* Whether and how a tunnel is probed: its settings, with the defaults of the file. */
 #pragma once
 
 #include "control/health/probe.h"

@@ -125,8 +125,7 @@ void prober_take(struct health *h, uint16_t id, enum health_result result, uint6
 		begin_state(h, id, before, now_ms);
 }
 
-/* --- probes on their way
- * ---------------------------------------------------------------------- */
+/* --- probes on their way ---------------------------------------------------------------------- */
 
 static bool find_answer(const struct health *h, uint16_t id, uint8_t slot, uint64_t *at_ns)
 {
