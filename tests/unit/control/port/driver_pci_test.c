@@ -54,8 +54,8 @@ static void put_link(const char *folder, const char *name, const char *to)
 
 static void remove_all(const char *folder)
 {
-	static const char *const names[] = {"/" CARD "/driver", "/" CARD "/iommu_group", "/" CARD,
-					    ""};
+	static const char *const names[] = {("/" CARD "/driver"), ("/" CARD "/iommu_group"),
+					    ("/" CARD), ""};
 	char path[256];
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
