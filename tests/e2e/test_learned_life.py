@@ -149,8 +149,8 @@ def test_traffic(make):
     bed.hub_bird()
     for name in ("berlin", "madrid"):
         bed.await_routes(name, 2, 60)
-    wait_until("the routes in use", lambda: who(centre, "10.45.1.1") == "berlin")
-    assert who(centre, "10.45.2.1") == "madrid"
+    wait_until("berlin's routes in use", lambda: who(centre, "10.45.1.1") == "berlin")
+    wait_until("madrid's routes in use", lambda: who(centre, "10.45.2.1") == "madrid")
     assert who(centre, SHARED) == "berlin"  # the better metric
     with asking(centre, SHARED) as old:
         assert answer(old) == "berlin"
