@@ -203,14 +203,14 @@ class Veth:
         try:
             for name in near:
                 bed.gateway.run("ethtool", "-K", name, "gro", "on")
-                bed.gateway.run("sh", "-c", f"echo 1 > /sys/class/net/{name}/threaded")
+                set_threaded(bed.gateway, name, 1)
             pin_napi(near)
             far = [f"g{i}" for i in range(SITES_IP)] + ["i1"]
             return self.traffic(bed, far, "--flows", flows, "--sites", SITES_IP)
         finally:
             bed.gateway.nft("delete table ip bench")
             for name in near:
-                bed.gateway.run("sh", "-c", f"echo 0 > /sys/class/net/{name}/threaded")
+                set_threaded(bed.gateway, name, 0)
                 bed.gateway.run("ethtool", "-K", name, "gro", "off")
 
     def against_testpmd(self, results):
@@ -236,6 +236,12 @@ class Veth:
                         peer="kernel: zones, marks, masquerade", peer_value=median(theirs),
                         note=f"Homeward by GRE from {SITES_GRE} sites, the kernel plain IP from "
                              f"{SITES_IP} (this kernel may have no GRE)")
+
+
+def set_threaded(ns, interface, value):
+    """The NAPI threads of an interface: in the /sys of its namespace."""
+    command("ip", "netns", "exec", ns.name, "sh", "-c",
+            f"echo {value} > /sys/class/net/{interface}/threaded")
 
 
 def pin_napi(names):
