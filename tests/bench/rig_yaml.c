@@ -52,7 +52,7 @@ char *rig_yaml(uint32_t capacity, const struct rig_egress *egress, const struct 
 	if (capacity < CAPACITY_MIN)
 		capacity = CAPACITY_MIN;
 	fprintf(out,
-		"flows: {capacity: %u}\nports:\n"
+		"flows: {capacity: %u, limits: {new-flows-per-second: 100000000}}\nports:\n"
 		"  - {name: underlay, driver: memory, next-hop-mac: '02:00:00:00:00:aa'}\n"
 		"  - {name: uplink, driver: memory, next-hop-mac: '02:00:00:00:00:bb'}\n"
 		"sites:\n",

@@ -64,7 +64,8 @@ struct sequence traffic_make_sequence(const struct traffic *t, uint32_t at_least
 	uint32_t rounds = (at_least / 2 + t->n_flows - 1) / t->n_flows;
 	uint64_t per_direction = (uint64_t)t->n_flows * (rounds == 0 ? 1 : rounds);
 	struct sequence s = {.n_bursts = (uint32_t)(per_direction / PER_DIRECTION)};
-	const struct shape *shape = &t->rig->shape;
+	/* without a rig, in another process, it is the usual one */
+	const struct shape *shape = t->rig == NULL ? &shape_usual : &t->rig->shape;
 	uint64_t random = 1;
 
 	s.bytes = ((uint64_t)s.n_bursts + 1) * RIG_BURST * sizeof(struct shot);
