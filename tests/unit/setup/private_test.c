@@ -267,20 +267,28 @@ static void test_race(void **state)
 	}
 }
 
+/* A flow that the far site opens, at worker b: the reverse of berlin's five-tuple, towards @site. */
+static struct setup reverse_of(uint16_t site)
+{
+	struct setup s = setup_of(b, FAR, 53);
+
+	s.flow.src = htonl(PRIVATE);
+	s.flow.dst = htonl(HOST);
+	s.flow.dport = htons(PORT);
+	s.flow.far = site;
+	rehash(&s);
+	b->ctx.sites[FAR].counters.flows = 1; /* limits.c counts it */
+	return s;
+}
+
 /* Both ends begin in one moment, each at its own worker: the packet goes to the other's flow. */
 static void test_both_ends(void **state)
 {
 	struct setup theirs, ours;
 
 	create(2);
-	theirs = setup_of(b, FAR, 53);
-	theirs.flow.src = htonl(PRIVATE);
-	theirs.flow.dst = htonl(HOST);
-	theirs.flow.dport = htons(PORT);
-	theirs.flow.far = SITE_BERLIN;
-	rehash(&theirs);
+	theirs = reverse_of(SITE_BERLIN);
 	ours = setup_of(a, SITE_BERLIN, PORT);
-	b->ctx.sites[FAR].counters.flows = 1; /* limits.c counts it */
 	assert_int_equal(run(&theirs), DROP_NONE);
 	assert_int_equal(run(&ours), DROP_COLLISION);
 	assert_true(ours.is_elsewhere);
@@ -298,14 +306,8 @@ static void test_race_of_both_directions(void **state)
 	struct setup theirs, ours;
 
 	create(2);
-	theirs = setup_of(b, FAR, 53);
-	theirs.flow.src = htonl(PRIVATE);
-	theirs.flow.dst = htonl(HOST);
-	theirs.flow.dport = htons(PORT);
-	theirs.flow.far = SITE_MADRID;
-	rehash(&theirs);
+	theirs = reverse_of(SITE_MADRID);
 	ours = setup_of(a, SITE_BERLIN, PORT);
-	b->ctx.sites[FAR].counters.flows = 1; /* limits.c counts it */
 	assert_int_equal(private_propose(&theirs), DROP_NONE);
 	assert_int_equal(private_take(&theirs), DROP_NONE);
 	assert_int_equal(run(&ours), DROP_NONE);
