@@ -143,6 +143,16 @@ static void move(struct context *ctx, struct flow *f, uint16_t onramp)
 		ctx->moved(ctx, f);
 }
 
+/*
+ * A return came by another tunnel of the far site, whose realm is in the key: it has left its
+ * failed one before our probes can know. Forward packets use that tunnel now.
+ */
+static void move_offramp(const struct context *ctx, struct flow *f, uint16_t tunnel)
+{
+	if (!ctx->net->tunnels[tunnel].by_route)
+		f->offramp = tunnel;
+}
+
 /* Routes have changed: gives the flow its new nexthop, or answers or drops the packet. */
 static bool resolve(struct context *ctx, struct burst *b, struct packet *p, struct flow *f,
 		    const struct family *y)
@@ -204,6 +214,8 @@ static inline void forward_home(struct context *ctx, struct burst *b, struct pac
 		if (look == LOOK_DONE)
 			return;
 	}
+	if (unlikely(p->onramp != TUNNEL_NONE && f->offramp != p->onramp))
+		move_offramp(ctx, f, p->onramp);
 	go_on(ctx, b, p, f, f->onramp, y, look);
 }
 

@@ -19,6 +19,7 @@ enum { SITES = 200, ICMP = 1, TCP = 6, UDP = 17 };
 static const unsigned all_workers[] = {1, 2, 4};
 
 static struct bed *bed;
+static bool by_route; /* the data centre's second tunnel: its returns take a route */
 static struct frame asked[SITES]; /* as they came to the server, by site */
 
 static void edit(struct network_spec *spec)
@@ -29,6 +30,7 @@ static void edit(struct network_spec *spec)
 	bed_vnets_make(spec, names, 1);
 	bed_vnets_route(spec, 0, "10.8.0.0/16", TARGET_SITE, dc);
 	bed_vnets_route(spec, 0, "fd08::/16", TARGET_SITE, dc);
+	spec->sites[dc].tunnels[1].no_arr = by_route;
 }
 
 static void begin(unsigned workers)
@@ -208,6 +210,83 @@ static void test_offramp_fails(void **state)
 	end();
 }
 
+/* Every site asks again; by which tunnel does the server hear it? */
+static void server_hears_by(uint8_t proto, bool six, const unsigned *tunnels)
+{
+	unsigned site, tunnel;
+	struct frame out;
+
+	all_ask(proto, six, 0);
+	for (unsigned i = 0; i < SITES; i++) {
+		assert_true(private_catch(bed, &out, &site, &tunnel));
+		assert_int_equal(site, PRIVATE_DC);
+		assert_int_equal(tunnel, tunnels[out.token]);
+	}
+}
+
+/*
+ * The data centre answers by its other tunnel: forward packets of that flow follow, others stay.
+ * The same packet from another site's tunnel moves nothing.
+ */
+static void offramp_follows(uint8_t proto, bool six, unsigned workers)
+{
+	static const unsigned none[SITES], one[SITES] = {[3] = 1};
+	struct frame out;
+	unsigned site, tunnel;
+
+	begin(workers);
+	all_ask(proto, six, 0);
+	server_hears_all(proto, six, SITES);
+	private_send(bed, 2, 1, private_answer(&asked[3]));
+	bed_run(bed);
+	while (private_catch(bed, &out, &site, &tunnel))
+		continue; /* whatever becomes of it */
+	server_hears_by(proto, six, none);
+
+	private_send(bed, PRIVATE_DC, 1, private_answer(&asked[3]));
+	bed_run(bed);
+	assert_true(private_catch(bed, &out, &site, &tunnel));
+	assert_int_equal(site, 3);
+	server_hears_by(proto, six, one);
+
+	private_send(bed, PRIVATE_DC, 0, private_answer(&asked[3])); /* its first tunnel is back */
+	bed_run(bed);
+	assert_true(private_catch(bed, &out, &site, &tunnel));
+	assert_int_equal(site, 3);
+	server_hears_by(proto, six, none);
+	end();
+}
+
+static void test_offramp_follows(void **state)
+{
+	for (unsigned w = 0; w < ARRAY_SIZE(all_workers); w++) {
+		for (unsigned six = 0; six < 2; six++) {
+			offramp_follows(UDP, six, all_workers[w]);
+			offramp_follows(ICMP, six, all_workers[w]);
+		}
+	}
+}
+
+/* Not by a tunnel whose returns take a route. */
+static void test_offramp_stays(void **state)
+{
+	static const unsigned none[SITES];
+	struct frame out;
+	unsigned site, tunnel;
+
+	by_route = true;
+	begin(1);
+	by_route = false;
+	all_ask(UDP, false, 0);
+	server_hears_all(UDP, false, SITES);
+	private_send(bed, PRIVATE_DC, 1, private_answer(&asked[3]));
+	bed_run(bed);
+	assert_true(private_catch(bed, &out, &site, &tunnel));
+	assert_int_equal(site, 3);
+	server_hears_by(UDP, false, none);
+	end();
+}
+
 /* When flows end, the next one of that five-tuple keeps its port again. */
 static void test_ends(void **state)
 {
@@ -230,10 +309,9 @@ static void test_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same_five_tuple),
-		cmocka_unit_test(test_moves_in_mid_flow),
-		cmocka_unit_test(test_offramp_fails),
-		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_same_five_tuple), cmocka_unit_test(test_moves_in_mid_flow),
+		cmocka_unit_test(test_offramp_fails),	cmocka_unit_test(test_offramp_follows),
+		cmocka_unit_test(test_offramp_stays),	cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests_name("packet/private", tests, NULL, NULL);

@@ -23,7 +23,6 @@ enum {
 struct end {
 	uint16_t tunnels[WORLD_WAYS];
 	unsigned n;
-	bool follows; /* the tunnel by which its packets come */
 };
 
 struct talk {

@@ -7,7 +7,8 @@
  * configuration changes while they talk. After each burst, for every packet:
  *
  *   - it is where a small model says that it may be, once, or it was refused under a name;
- *   - a flow that is open goes where it went before, by the tunnel that is to be used now;
+ *   - a flow that is open goes where it went before, by the tunnel by which the other side's last
+ *     packet came, or by the one that stands in for it;
  *   - its source has its own address and port, unless somebody else has that five-tuple there;
  *   - the reply, or an ICMP error about it, comes to the host that asked, as it asked;
  *   - the gateway has as many flows as the model, also after a change.
@@ -94,8 +95,8 @@ static void send_item(const struct item *it)
 		send_error(by, &t->seen);
 	else
 		world_send(run.bed, by, it->deed == ASK ? t->asked : talk_reply(&t->seen));
-	if (by != NULL && it->deed != ERROR && (end->follows || !t->alive))
-		*end = (struct end){.tunnels = {by->id}, .n = 1, .follows = end->follows};
+	if (by != NULL && it->deed != ERROR)
+		*end = (struct end){.tunnels = {by->id}, .n = 1}; /* it follows */
 	run.sent++;
 }
 
@@ -206,8 +207,6 @@ static void begin(struct item *it, struct talk *t, const struct frame *f, uint16
 		fail_msg(
 			"site %u sent to %x, and it is at site %u, source %x: no route leads there",
 			t->site, t->asked.dst, site, f->src);
-	t->away.follows = t->inbound;
-	t->home.follows = !t->inbound;
 	t->far = site;
 	t->alive = true;
 	t->seen = *f;
