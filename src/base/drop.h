@@ -37,6 +37,17 @@
 	  "PPTP (GRE version 1): PPP frames; give the far end a plain GRE tunnel")                 \
 	X(GRE_UNKNOWN, "gre_unknown",                                                              \
 	  "no tunnel has these addresses and key: homeward tunnels --unknown")                     \
+	X(ESP_UNKNOWN_SPI, "esp_unknown_spi", "ESP with an SPI that no SA has")                    \
+	X(ESP_SHORT, "esp_short", "ESP cut short, or not of whole blocks")                         \
+	X(ESP_REPLAY, "esp_replay", "ESP number seen before, or older than the replay window")     \
+	X(ESP_AUTH, "esp_auth", "ESP that was changed on the way, or of another key")              \
+	X(ESP_LIMIT, "esp_limit", "its SA has sent or received all that it may")                   \
+	X(ESP_PADDING, "esp_padding", "ESP whose padding is not 1, 2, 3 ...")                      \
+	X(ESP_NEXT_HEADER, "esp_next_header", "ESP with neither IPv4 nor IPv6 inside")             \
+	X(ESP_DUMMY, "esp_dummy", "ESP dummy packet, sent to hide how much is sent: it ends here") \
+	X(ESP_SELECTOR, "esp_selector", "inner packet that the SA's traffic selectors forbid")     \
+	X(ESP_NO_SA, "esp_no_sa", "its IPsec tunnel has no SA to send by")                         \
+	X(ESP_KEEPALIVE, "esp_keepalive", "NAT keepalive of an IPsec peer: it ends here")          \
 	X(ECN, "ecn", "marked as congested on the way, and cannot carry the mark (RFC 6040)")      \
 	X(INNER_MALFORMED, "inner_malformed", "inner IP or transport header inconsistent")         \
 	X(INNER_CHECKSUM, "inner_checksum", "inner IPv4 header checksum is wrong")                 \

@@ -32,6 +32,7 @@ enum {
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
 	PROTO_GRE = 47,
+	PROTO_ESP = 50,
 	PROTO_ICMPV6 = 58,
 	PROTO_SCTP = 132,
 	PROTO_NONE = 256, /* of what has no IP header: no packet has this number */

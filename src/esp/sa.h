@@ -75,7 +75,7 @@ struct esp_limits {
 struct esp_spec {
 	bool outbound;
 	bool esn; /* numbers of 64 bits */
-	bool clear_df; /* DF is not copied to the outer IPv4 header, and not set */
+	bool clear_df; /* routers may fragment the outer IPv4 packets */
 	bool no_dscp; /* the outer DSCP is 0, and not a copy of the inner one */
 	uint32_t spi; /* host order; inbound: as esp_reserve() gave it */
 	uint16_t tunnel; /* id in the network */

@@ -10,7 +10,7 @@ LEVELS_MAX = 3
 COLUMNS = 100  # with tabs of eight; clang-format leaves comments and strings alone
 
 PACKET_PATH = ("src/in/", "src/flow/", "src/setup/", "src/out/", "src/answer/", "src/tunnel/",
-               "src/path/", "src/worker/")
+               "src/path/", "src/worker/", "src/esp/")
 FORBIDDEN = re.compile(
     r"\b(printf|fprintf|puts|fputs|perror|syslog|log_\w+|rte_log|pthread_mutex_\w+|"
     r"pthread_rwlock_\w+|pthread_spin_\w+|rte_spinlock_\w+|sleep|time|gettimeofday|"

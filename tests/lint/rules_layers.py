@@ -11,7 +11,7 @@ RTE_MAY = re.compile(
     r"out/(fragment|transmit)|control/port\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
 TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/answer/", "src/tunnel/",
-          "src/base/", "src/network/")
+          "src/base/", "src/network/", "src/esp/")
 UNTESTED = re.compile(r"\.bpf\.c$|^src/in/receive\.c$|^src/out/transmit\.c$|"
                       r"^src/in/(assembly|reassemble)\.c$|^src/out/fragment\.c$")
 DECLARATION = re.compile(r"^(?!static|typedef|struct \w+ \{|enum|union)\w[\w *]*?\b(\w+)\(", re.M)
