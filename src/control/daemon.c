@@ -33,6 +33,7 @@
 #include "control/registry.h"
 #include "control/rest_watch.h"
 #include "control/routing/routing.h"
+#include "esp/sa.h"
 #include "network/network.h"
 #include "path/handover.h"
 
@@ -267,6 +268,7 @@ static void daemon_stop(struct daemon *d)
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_destroy(d->workers[i]);
 	handover_destroy(d->handover);
+	esp_table_destroy(d->sas);
 	free(d->censuses);
 	ports_close(&d->ports);
 	publisher_fini(&d->publisher);

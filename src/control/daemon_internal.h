@@ -43,6 +43,7 @@ struct daemon {
 	struct event *wanted; /* timer */
 	struct event *watchdog; /* timer; NULL: no service manager expects it */
 	struct handover *handover; /* NULL: there is one worker */
+	struct esp_table *sas; /* of IPsec tunnels */
 	struct publisher publisher;
 	const struct network *net; /* of the current snapshot */
 	struct port_set ports;

@@ -14,6 +14,7 @@
 #include "control/kernel/path_watch.h"
 #include "control/registry.h"
 #include "control/routing/routing.h"
+#include "esp/sa.h"
 #include "network/nexthop.h"
 #include "path/context.h"
 #include "path/handover.h"
@@ -63,6 +64,11 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 			d->config->port_rest > 0 ? epoch_next(d->config->epoch_file, d->alarms) : 0,
 	};
 
+	d->sas = w.esp = esp_table_create(w.count);
+	if (d->sas == NULL) {
+		err_add(errs, NULL, 0, 0, "not enough memory for the table of IPsec's SAs");
+		return -1;
+	}
 	if (w.count > 1) {
 		d->handover = handover_create(w.count, NULL);
 		if (d->handover == NULL) {

@@ -18,7 +18,6 @@ enum {
 	ESP_ALIGN_MAX = 16,
 	/* bytes behind an inner packet that sealing may write */
 	ESP_TAIL_MAX = ESP_ALIGN_MAX - 1 + ESP_TRAILER_LEN + ESP_ICV_MAX,
-	ESP_UDP_PORT = 4500, /* RFC 3948 */
 	ESP_NEXT_IPV4 = 4,
 	ESP_NEXT_IPV6 = 41,
 	ESP_NEXT_NONE = 59, /* a dummy packet, RFC 4303 section 2.6 */

@@ -94,6 +94,40 @@ static ALWAYS_INLINE enum drop open_tunnel(struct context *ctx, struct packet *p
 	return DROP_NONE;
 }
 
+/* Is this IPv4 packet ESP, or UDP that may hold it, to a local end? */
+static __attribute__((noinline)) bool is_sealed(const struct context *ctx, const struct packet *p)
+{
+	const uint8_t *ip = p->data + ETHER_LEN;
+	size_t header = (size_t)(ip[IPV4_VERSION_IHL] & 0xf) * 4, len = (size_t)p->len - ETHER_LEN;
+
+	if (!network_is_local_end(ctx->net, wire_be32(ip + IPV4_DST)))
+		return false;
+	if (ip[IPV4_PROTO] == PROTO_UDP)
+		return (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET) == 0 && header < len &&
+		       ipsec_is_in_udp(ip + header, len - header);
+	return ip[IPV4_PROTO] == PROTO_ESP;
+}
+
+static __attribute__((noinline)) enum drop open_sealed(struct context *ctx, struct packet *p,
+						       enum stage *next)
+{
+	uint8_t *ip = p->data + ETHER_LEN;
+	size_t header, total;
+	enum drop drop = check_outer(ip, (size_t)p->len - ETHER_LEN, &header, &total);
+
+	if (drop == DROP_NONE && ip[IPV4_PROTO] == PROTO_UDP)
+		drop = total < header + UDP_LEN ? DROP_OUTER_MALFORMED
+						: ipsec_check_udp(ip + header, total - header);
+	if (drop == DROP_NONE && ctx->esp == NULL)
+		drop = DROP_ESP_UNKNOWN_SPI;
+	if (drop != DROP_NONE)
+		return drop;
+	p->data = ip;
+	p->len = (uint16_t)total;
+	*next = STAGE_ESP_OPEN;
+	return DROP_NONE;
+}
+
 static ALWAYS_INLINE enum drop open_ipv4(struct context *ctx, struct packet *p, enum stage *next)
 {
 	const uint8_t *ip = p->data + ETHER_LEN;
@@ -101,8 +135,10 @@ static ALWAYS_INLINE enum drop open_ipv4(struct context *ctx, struct packet *p, 
 	if (p->len < ETHER_LEN + IPV4_LEN)
 		return DROP_OUTER_MALFORMED;
 	for (unsigned i = 0; i < TUNNEL_TYPES; i++)
-		if (ip[IPV4_PROTO] == tunnel_kinds[i].protocol)
+		if (!tunnel_kinds[i].sealed && ip[IPV4_PROTO] == tunnel_kinds[i].protocol)
 			return open_tunnel(ctx, p, next, &tunnel_kinds[i]);
+	if (__builtin_expect(ctx->net->n_sealed > 0, 0) && is_sealed(ctx, p))
+		return open_sealed(ctx, p, next);
 	return open_return(ctx, p, wire_be32(ip + IPV4_DST));
 }
 
@@ -116,12 +152,30 @@ static bool may_be_tunnel(uint8_t next)
 }
 
 /*
+ * The kind of tunnel over IPv6 of the packet whose last header, at @p, has protocol @proto; NULL:
+ * none. @drop: why ESP in UDP cannot be one.
+ */
+static const struct tunnel_kind *kind_of6(const struct context *ctx, uint8_t proto,
+					  const uint8_t *p, size_t len, enum drop *drop)
+{
+	const struct tunnel_kind *kind = tunnel_kind_of(proto);
+
+	*drop = DROP_NONE;
+	if (ctx->net->n_sealed == 0) /* ESP is the kernel's */
+		return kind != NULL && !kind->sealed ? kind : NULL;
+	if (proto != PROTO_UDP || !ipsec_is_in_udp(p, len))
+		return kind;
+	*drop = ipsec_check_udp(p, len);
+	return &tunnel_kinds[TUNNEL_IPSEC];
+}
+
+/*
  * Checks the outer IPv6 header and its extension headers (RFC 8200). @len: bytes at @ip, at least
  * IPV6_LEN. Writes the kind of tunnel, the offset of its header, and the length of the packet
  * without padding.
  */
-static enum drop check_outer6(const uint8_t *ip, size_t len, const struct tunnel_kind **kind,
-			      uint8_t *header, size_t *total)
+static enum drop check_outer6(const struct context *ctx, const uint8_t *ip, size_t len,
+			      const struct tunnel_kind **kind, uint8_t *header, size_t *total)
 {
 	struct ipv6_chain chain;
 	enum drop drop;
@@ -139,7 +193,9 @@ static enum drop check_outer6(const uint8_t *ip, size_t len, const struct tunnel
 	if (drop != DROP_NONE)
 		return drop;
 	*header = chain.l4;
-	*kind = tunnel_kind_of(chain.proto);
+	*kind = kind_of6(ctx, chain.proto, ip + chain.l4, *total - chain.l4, &drop);
+	if (drop != DROP_NONE)
+		return drop;
 	return *kind != NULL ? ipv6_check_options(ip, chain.l4) : DROP_NOT_OURS;
 }
 
@@ -152,10 +208,16 @@ static enum drop open_tunnel6(struct context *ctx, struct packet *p, const struc
 	struct tunnel_opened opened;
 	const struct tunnel_kind *kind = NULL;
 	size_t total;
-	enum drop drop = check_outer6(ip, (size_t)p->len - ETHER_LEN, &kind, &header, &total);
+	enum drop drop = check_outer6(ctx, ip, (size_t)p->len - ETHER_LEN, &kind, &header, &total);
 
 	if (drop != DROP_NONE)
 		return drop;
+	if (kind->sealed) {
+		p->data = ip;
+		p->len = (uint16_t)total;
+		*next = STAGE_ESP_OPEN;
+		return ctx->esp != NULL ? DROP_NONE : DROP_ESP_UNKNOWN_SPI;
+	}
 	drop = kind->open(ip + header, total - header, &opened);
 	if (drop != DROP_NONE && drop != kind->no_ip)
 		return drop;

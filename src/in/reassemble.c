@@ -16,6 +16,7 @@
 #include "in/admit.h"
 #include "in/assembly.h"
 #include "in/decapsulate.h"
+#include "in/esp.h"
 #include "in/parse.h"
 #include "path/handover.h"
 #include "path/owner.h"
@@ -65,12 +66,18 @@ static enum drop read_fragment(const struct context *ctx, const struct packet *p
  * Decapsulates a reassembled tunnel packet: @p becomes the inner packet, of the family that the
  * tunnel's header names.
  */
-static enum drop open_reassembled(struct context *ctx, struct packet *p)
+static enum drop open_reassembled(struct context *ctx, struct packet *p, bool *gone)
 {
 	enum stage next = STAGE_PARSE;
 	enum drop drop = decapsulate_reassembled(ctx, p, &next);
 
-	if (drop != DROP_NONE)
+	if (drop == DROP_NONE && next == STAGE_ESP_OPEN) {
+		bool six = false;
+
+		drop = esp_open_one(ctx, p, &six, gone);
+		next = six ? STAGE_PARSE6 : STAGE_PARSE;
+	}
+	if (drop != DROP_NONE || *gone)
 		return drop;
 	if (next == STAGE_PARSE6 && ctx->flows6 == NULL)
 		return DROP_NO_IPV6; /* parse6 gives the same reason */
@@ -150,10 +157,10 @@ static bool reassemble_take(struct context *ctx, struct burst *b, struct packet 
 	if (drop == DROP_NONE && whole)
 		burst_reassembled(b, p);
 	if (drop == DROP_NONE && whole && assembly_is_outer(fragment.key.domain))
-		drop = open_reassembled(ctx, p);
+		drop = open_reassembled(ctx, p, &gone);
 	if (drop != DROP_NONE)
 		burst_drop(b, p, drop);
-	return drop == DROP_NONE && whole;
+	return drop == DROP_NONE && whole && !gone;
 }
 
 static void reassemble(struct context *ctx, struct burst *b, struct packet *p)

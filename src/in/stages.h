@@ -4,6 +4,7 @@
 #include "path/context.h"
 
 void stage_decapsulate(struct context *ctx, struct burst *b);
+void stage_esp_open(struct context *ctx, struct burst *b);
 void stage_parse(struct context *ctx, struct burst *b);
 void stage_reassemble(struct context *ctx, struct burst *b);
 void stage_parse6(struct context *ctx, struct burst *b);

@@ -18,6 +18,7 @@ enum steer_flags {
 	STEER_EGRESS = 2, /* every IP packet to this address or prefix is ours */
 	STEER_ARP = 4, /* we answer ARP, or neighbour solicitations, for it */
 	STEER_INTERCONNECT = 8, /* the same on an interconnect: only the daemon reads this flag */
+	STEER_IPSEC = 16, /* ESP in UDP to it is ours, IKE and its fragments are the kernel's */
 };
 
 enum steer_count {

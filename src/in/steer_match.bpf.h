@@ -78,7 +78,7 @@ struct {
 	__type(value, __u64);
 } steer_counts SEC(".maps");
 
-enum { ARP_REQUEST = 1, STEER_NO_VLAN = ETHER_VLANS };
+enum { ARP_REQUEST = 1, STEER_NO_VLAN = ETHER_VLANS, IKE_PORT = 500, IKE_NAT_PORT = 4500 };
 
 /*
  * The ARP packet of Ethernet and IPv4, RFC 826. Not from <linux/if_arp.h>, which needs C library
@@ -199,6 +199,36 @@ static __always_inline int leads_to_tunnel(void *ctx, __u32 l3_at, __u8 next)
 	return 0;
 }
 
+/* What is in UDP to an end of IPsec tunnels. */
+struct esp_in_udp {
+	__be16 src, dst, len, checksum;
+	__u8 payload[4];
+};
+
+enum { UDP_PLAIN, UDP_IKE, UDP_ESP };
+
+/*
+ * IKE (RFC 7296 section 2.23) is at port 500, and at 4500 behind four zero bytes. All else at 4500
+ * is ESP or, of one byte, a keepalive (RFC 3948).
+ */
+static __always_inline int ipsec_kind(void *ctx, __u32 at)
+{
+	struct esp_in_udp udp = {};
+	__u32 marker = 0;
+
+	if (STEER_LOAD(ctx, at, &udp, sizeof(udp) - sizeof(udp.payload)) != 0)
+		return UDP_IKE;
+	if (udp.dst == bpf_htons(IKE_PORT))
+		return UDP_IKE;
+	if (udp.dst != bpf_htons(IKE_NAT_PORT))
+		return UDP_PLAIN;
+	if (udp.len == bpf_htons(sizeof(udp) - sizeof(udp.payload) + 1))
+		return UDP_ESP;
+	if (STEER_LOAD(ctx, at + sizeof(udp) - sizeof(udp.payload), &marker, sizeof(marker)) != 0)
+		return UDP_IKE;
+	return marker == 0 ? UDP_IKE : UDP_ESP;
+}
+
 /* A solicitation is sent to the solicited-node group of its target, or to the target itself. */
 static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *end)
 {
@@ -213,6 +243,12 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 	    (steer_flags6_of(&ask->target) | steer_flags6_around(&ask->target)) & STEER_ARP)
 		return STEER_TOOK_ARP;
 	flags = steer_flags6_of(&ip->dst);
+	if ((flags & STEER_IPSEC) && ip->next == IPPROTO_UDP) {
+		int kind = ipsec_kind(ctx, l3_at + sizeof(*ip));
+
+		if (kind != UDP_PLAIN)
+			return kind == UDP_ESP ? STEER_TOOK_TUNNEL : STEER_PASSED;
+	}
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
 	if ((flags & STEER_TUNNEL_END) && leads_to_tunnel(ctx, l3_at, ip->next))
@@ -222,7 +258,15 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 	return STEER_PASSED;
 }
 
-static __always_inline __u32 match_ipv4(void *l3, void *end)
+/* Every fragment of UDP is the kernel's: IKE is fragmented where certificates are large. */
+static __always_inline int ipsec_kind_ipv4(void *ctx, const struct iphdr *ip, __u32 l3_at)
+{
+	if (ip->frag_off & bpf_htons(IPV4_MF_OR_OFFSET))
+		return UDP_IKE;
+	return ipsec_kind(ctx, l3_at + ip->ihl * 4);
+}
+
+static __always_inline __u32 match_ipv4(void *ctx, void *l3, __u32 l3_at, void *end)
 {
 	struct iphdr *ip = l3;
 	__u32 flags;
@@ -230,6 +274,12 @@ static __always_inline __u32 match_ipv4(void *l3, void *end)
 	if ((void *)(ip + 1) > end || ip->version != 4)
 		return STEER_PASSED;
 	flags = steer_flags_of(ip->daddr);
+	if ((flags & STEER_IPSEC) && ip->protocol == IPPROTO_UDP) {
+		int kind = ipsec_kind_ipv4(ctx, ip, l3_at);
+
+		if (kind != UDP_PLAIN)
+			return kind == UDP_ESP ? STEER_TOOK_TUNNEL : STEER_PASSED;
+	}
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
 	if ((flags & STEER_TUNNEL_END) && is_tunnel(ip->protocol))
@@ -347,7 +397,7 @@ static __always_inline __u32 match_packet(void *ctx, struct ethhdr *eth, void *e
 	if (vlan != 0)
 		return STEER_PASSED;
 	if (f.type == bpf_htons(ETH_P_IP))
-		return match_ipv4(f.l3, end);
+		return match_ipv4(ctx, f.l3, f.at, end);
 	if (f.type == bpf_htons(ETH_P_IPV6))
 		return match_ipv6(ctx, f.l3, f.at, end);
 	if (f.type == bpf_htons(ETH_P_ARP))

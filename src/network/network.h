@@ -202,6 +202,7 @@ struct network {
 	uint16_t *tunnel_ids; /* [n_tunnels]: all of them, in the order of the spec, site by site */
 	uint32_t n_tunnels, max_tunnel;
 	uint32_t n_interconnects; /* of the tunnels */
+	uint32_t n_sealed; /* likewise: packets need an SA */
 	struct site *sites; /* [max_site + 1], by id */
 	struct prefix4 *prefixes; /* of all sites */
 	struct prefix6 *prefixes6;

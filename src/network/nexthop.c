@@ -14,6 +14,7 @@
 #include "base/wire.h"
 #include "network/ids.h"
 #include "network/network.h"
+#include "tunnel/kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct nexthop nexthop_to_neighbour(uint8_t port, const uint8_t src[6], const ui
 		.mtu = mtu < NEXTHOP_MTU_MAX ? mtu : NEXTHOP_MTU_MAX,
 		.kind = NEXTHOP_KIND_NEIGHBOUR,
 		.resolved = dst != NULL,
+		.direct = dst != NULL,
 	};
 
 	if (dst != NULL)
@@ -67,6 +69,8 @@ struct nexthop nexthop_to_tunnel(const struct network *net, uint16_t id, uint16_
 	n.mtu = mtu;
 	n.outer = t->outer;
 	n.type = t->type;
+	n.sealed = tunnel_kinds[t->type].sealed;
+	n.direct = n.resolved && !n.sealed;
 	n.header_len = t->header_len;
 	memcpy(n.header, t->header, sizeof(n.header));
 	if (t->outer == OUTER_IPV6)

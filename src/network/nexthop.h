@@ -75,6 +75,8 @@ struct nexthop {
 	bool resolved : 1; /* packets can be sent */
 	bool moved : 1; /* routes to it have changed: look up again */
 	bool down : 1; /* known not to work: the substitute is used */
+	bool sealed : 1; /* packets go through out/esp.c */
+	bool direct : 1; /* resolved and not sealed: one question for encapsulation */
 
 	/* of `tunnel`, so that a packet needs one line of both: as in struct tunnel */
 	uint8_t outer, type, header_len;

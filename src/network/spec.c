@@ -75,7 +75,9 @@ uint16_t spec_overhead(const struct spec_tunnel *t)
 
 uint32_t spec_inner_mtu(const struct spec_tunnel *t, uint32_t outer)
 {
-	return outer > spec_overhead(t) ? outer - spec_overhead(t) : 0;
+	uint16_t bytes = outer < UINT16_MAX ? (uint16_t)outer : UINT16_MAX;
+
+	return tunnel_inner_mtu(&tunnel_kinds[t->type], bytes, spec_is_over_ipv6(t), t->has_key);
 }
 
 static bool pool_has_ipv6(const struct spec_pool *pool)

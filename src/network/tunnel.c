@@ -54,9 +54,8 @@ uint16_t network_tunnel_guess(const struct tunnel_slot *place)
 uint16_t network_inner_mtu(const struct network *net, uint16_t tunnel, uint16_t outer)
 {
 	const struct tunnel *t = &net->tunnels[tunnel];
-	uint16_t overhead = t->outer == OUTER_NONE ? 0 : t->header_len; /* an MTU is without tags */
 
-	return outer > overhead ? (uint16_t)(outer - overhead) : 0;
+	return tunnel_inner_mtu(&tunnel_kinds[t->type], outer, t->outer == OUTER_IPV6, t->has_key);
 }
 
 static uint8_t outer_of(const struct spec_tunnel *spec)
@@ -118,6 +117,7 @@ void network_compile_tunnel(struct network *net, uint16_t id, const struct spec_
 {
 	compile_tunnel(&net->tunnels[id], &net->headers6[id], spec, site);
 	net->by_route = net->by_route || spec->no_arr;
+	net->n_sealed += tunnel_kinds[spec->type].sealed;
 	net->tunnel_sites[id] = site;
 	net->tunnel_addresses6[id] = address6_of(spec);
 	net->tunnel_specs[id] = spec;
@@ -132,7 +132,8 @@ void index_tunnels(struct network *net)
 		const struct tunnel *t = &net->tunnels[id];
 		uint32_t i = hash_tunnel(x, t->local, t->remote, t->has_key, t->key);
 
-		if (t->outer == OUTER_IPV6 || t->outer == OUTER_NONE)
+		if (t->outer == OUTER_IPV6 || t->outer == OUTER_NONE ||
+		    tunnel_kinds[t->type].sealed)
 			continue;
 		while (x->tunnels[i & x->tunnel_mask].tunnel != TUNNEL_NONE)
 			i++;

@@ -7,6 +7,7 @@
 #include "base/wire.h"
 #include "network/index.h"
 #include "network/network.h"
+#include "tunnel/kinds.h"
 
 static uint32_t first_slot(const struct network_index *x, const struct tunnel6_slot *key)
 {
@@ -53,7 +54,7 @@ void index_tunnels6(struct network *net)
 			.tunnel = id,
 		};
 
-		if (t->outer == OUTER_IPV6)
+		if (t->outer == OUTER_IPV6 && !tunnel_kinds[t->type].sealed)
 			*find_slot(net->index, &slot) = slot;
 	}
 }

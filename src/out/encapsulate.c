@@ -6,6 +6,8 @@
  * (RFC 6864), and updates the checksum. Over IPv6 it adds a flow label, by which routers spread
  * flows over several paths and keep the packets of one flow on one path (RFC 6438).
  *
+ * The packets of an IPsec tunnel go on to out/esp.c.
+ *
  * An interconnect has no outer IP header. In a VLAN its header is the tag (IEEE 802.1Q section
  * 9.6), whose priority is 0; untagged it has none.
  */
@@ -88,14 +90,6 @@ static void push_ipv6(const struct nexthop *t, const struct tunnel_header6 *head
 	p->len = (uint16_t)(p->len + t->header_len);
 }
 
-static void add_identification(struct context *ctx, uint8_t *outer)
-{
-	be16_t id = identification_next(ctx, wire_be32(outer + IPV4_DST));
-
-	wire_put_be16(outer + IPV4_ID, id);
-	wire_put_be16(outer + IPV4_CHECKSUM, checksum_apply(wire_be16(outer + IPV4_CHECKSUM), id));
-}
-
 static void push_tag(const struct nexthop *t, struct packet *p, const struct family *y)
 {
 	uint8_t *tag = p->data - t->header_len;
@@ -120,7 +114,7 @@ static __attribute__((noinline)) void push_unusual(struct context *ctx, const st
 		return;
 	}
 	push_ipv4(t, p, y);
-	add_identification(ctx, p->data);
+	identification_put(ctx, p->data);
 }
 
 static ALWAYS_INLINE void push_tunnel(struct context *ctx, struct packet *p,
@@ -159,12 +153,16 @@ void encapsulate_packet(struct context *ctx, struct packet *p, const struct next
 		encapsulate_push(ctx, p, nexthop, &family4);
 }
 
-/* Handles a nexthop that is not resolved. IPv6 packets are never hairpinned. */
+/* Handles a nexthop that is not resolved, or sealed. IPv6 packets are never hairpinned. */
 static __attribute__((noinline, cold)) void
 encapsulate_leave(struct context *ctx, struct burst *b, struct packet *p, const struct nexthop *n)
 {
 	if (n->kind == NEXTHOP_KIND_HAIRPIN)
 		burst_pass(b, STAGE_HAIRPIN, p);
+	else if (n->resolved && ctx->esp != NULL)
+		burst_seal(b, p, SEAL_BY_NEXTHOP);
+	else if (n->resolved)
+		burst_drop(b, p, DROP_ESP_NO_SA);
 	else
 		burst_drop(b, p, transmit_not_resolved(ctx, n));
 }
@@ -176,7 +174,7 @@ static ALWAYS_INLINE void encapsulate_all(struct context *ctx, struct burst *b,
 		struct packet *p = b->list[y->encapsulate][i];
 		const struct nexthop *n = &ctx->nexthops->at[p->nexthop];
 
-		if (__builtin_expect(!n->resolved, 0)) {
+		if (__builtin_expect(!n->direct, 0)) {
 			encapsulate_leave(ctx, b, p, n);
 			continue;
 		}

@@ -20,6 +20,7 @@
 
 #include "base/wire.h"
 #include "out/encapsulate.h"
+#include "out/esp.h"
 #include "out/fragmenter.h"
 #include "out/identification.h"
 #include "out/rewrite.h"
@@ -54,7 +55,7 @@ static void fragment_begin(struct context *ctx, struct packet *p, struct fragmen
 	fragmenter_begin(c, p->data);
 }
 
-/* Makes one fragment, ready to leave: @len bytes of the fragmented part from @at on. */
+/* Makes one fragment, to leave or to be sealed: @len bytes of the fragmented part from @at on. */
 static void make_fragment(struct context *ctx, const struct packet *p, const struct fragmenter *c,
 			  size_t at, size_t len, struct rte_mbuf *m)
 {
@@ -75,7 +76,8 @@ static void make_fragment(struct context *ctx, const struct packet *p, const str
 	else
 		fragmenter_write(c, ip, at, len, last);
 	memcpy(ip + c->header_len, p->data + c->body + at, len);
-	encapsulate_packet(ctx, &fragment, &ctx->nexthops->at[p->nexthop], y);
+	if (!ctx->nexthops->at[p->nexthop].sealed)
+		encapsulate_packet(ctx, &fragment, &ctx->nexthops->at[p->nexthop], y);
 	m->data_off = (uint16_t)(fragment.data - (uint8_t *)m->buf_addr);
 	m->data_len = fragment.len;
 	m->pkt_len = fragment.len;
@@ -115,6 +117,40 @@ static enum drop make_fragments(struct context *ctx, struct packet *p, struct rt
 	return DROP_NONE;
 }
 
+/* Seals the fragments, inner packets until now, each by itself. Returns how many are left. */
+static unsigned seal_fragments(struct context *ctx, const struct packet *p,
+			       struct rte_mbuf **fragments, unsigned n)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = fragments[i];
+		struct packet fragment = {
+			.mbuf = m,
+			.data = rte_pktmbuf_mtod(m, uint8_t *),
+			.len = m->data_len,
+			.nexthop = p->nexthop,
+			.in_port = p->in_port,
+		};
+		bool gone = false;
+		enum drop drop =
+			ctx->esp == NULL ? DROP_ESP_NO_SA : esp_seal_one(ctx, &fragment, &gone);
+
+		if (gone)
+			continue;
+		if (drop != DROP_NONE) {
+			ctx->counters.drops[drop]++;
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		m->data_off = (uint16_t)(fragment.data - (uint8_t *)m->buf_addr);
+		m->data_len = fragment.len;
+		m->pkt_len = fragment.len;
+		fragments[kept++] = m;
+	}
+	return kept;
+}
+
 static enum drop send_fragments(struct context *ctx, struct packet *p)
 {
 	const struct nexthop *nexthop = &ctx->nexthops->at[p->nexthop];
@@ -130,6 +166,8 @@ static enum drop send_fragments(struct context *ctx, struct packet *p)
 	if (drop != DROP_NONE)
 		return drop;
 	ctx->counters.fragments_made += n - 1;
+	if (nexthop->sealed)
+		n = seal_fragments(ctx, p, fragments, n);
 	transmit_frames(ctx, nexthop->port, fragments, n);
 	return DROP_NONE;
 }

@@ -16,6 +16,7 @@
  */
 #include "out/identification.h"
 
+#include "base/checksum.h"
 #include "base/wire.h"
 
 enum {
@@ -79,4 +80,12 @@ uint32_t identification6_next(struct context *ctx)
 	}
 	/* with one worker the index is 0, and the shift would be by 32 */
 	return (uint32_t)((uint64_t)ctx->index << 2 * half) | left << half | right;
+}
+
+void identification_put(struct context *ctx, uint8_t *ip)
+{
+	be16_t id = identification_next(ctx, wire_be32(ip + IPV4_DST));
+
+	wire_put_be16(ip + IPV4_ID, id);
+	wire_put_be16(ip + IPV4_CHECKSUM, checksum_apply(wire_be16(ip + IPV4_CHECKSUM), id));
 }

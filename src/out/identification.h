@@ -11,3 +11,6 @@
 void identification_init(struct context *ctx); /* ctx->flows, index and count are set */
 be16_t identification_next(struct context *ctx, be32_t dst);
 uint32_t identification6_next(struct context *ctx);
+
+/* Writes one into the IPv4 header at @ip, where it is zero, and updates the checksum. */
+void identification_put(struct context *ctx, uint8_t *ip);

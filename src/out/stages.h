@@ -11,6 +11,7 @@ void stage_rewrite_embedded(struct context *ctx, struct burst *b);
 void stage_fragment(struct context *ctx, struct burst *b);
 void stage_encapsulate(struct context *ctx, struct burst *b);
 void stage_encapsulate6(struct context *ctx, struct burst *b);
+void stage_esp_seal(struct context *ctx, struct burst *b);
 void stage_hairpin(struct context *ctx, struct burst *b);
 void stage_transmit(struct context *ctx, struct burst *b);
 void stage_drop(struct context *ctx, struct burst *b);

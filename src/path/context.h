@@ -29,6 +29,7 @@ struct remotes; /* flow/remotes.h */
 struct probe_row; /* probes.h */
 struct context;
 struct deliver; /* deliver.h */
+struct esp_worker; /* esp/worker.h */
 struct route_cache; /* route_cache.h */
 struct vnet_cache; /* vnet_cache.h */
 
@@ -126,6 +127,7 @@ struct context {
 	struct reassembly *reassembly;
 	struct unknown_tunnels *unknown; /* NULL: not recorded */
 	struct deliver *deliver; /* to the routing daemon */
+	struct esp_worker *esp; /* NULL: there are no SAs, and no tunnel of IPsec works */
 	struct remotes *remotes; /* address pairs of this worker's flows */
 	struct site_use *sites; /* by id: `use` of struct site_rows */
 	struct sources *sources; /* the hosts of all sites */

@@ -9,6 +9,10 @@
  *   | frame  | fragments | asked   | tried  | port    | tunnel         |
  *   +--------+-----------+---------+--------+---------+----------------+
  *
+ * Fragments and asked together: the packet belongs to the worker of an SA. Then `tunnel` is a
+ * nexthop, and the packet is to be sealed, past a substitute if `frame` is set; or it is
+ * NEXTHOP_NONE, and the packet is to be opened.
+ *
  * The owner parses the packet again, which costs less than copying a parsed packet through memory.
  * Fragments enter at the stage reassemble. So does a reassembled IPv6 packet, since only that stage
  * knows the size of its fragments. A first fragment whose flow was found by the flow's owner
@@ -35,6 +39,7 @@ enum {
 #define WORD_FRAME (UINT32_C(1) << 31)
 #define WORD_FRAGMENTS (UINT32_C(1) << 30)
 #define WORD_ASKED (UINT32_C(1) << 29)
+#define WORD_SEALED (WORD_FRAGMENTS | WORD_ASKED)
 
 struct handover {
 	uint16_t workers;
@@ -176,11 +181,39 @@ void handover_fragment(struct context *ctx, struct packet *p, uint16_t site)
 	give(ctx, p->owner, &m, 1);
 }
 
+void handover_sealed(struct context *ctx, struct packet *p, uint16_t to)
+{
+	struct rte_mbuf *m = p->mbuf;
+	bool past = p->nexthop != NEXTHOP_NONE && p->seal_how == SEAL_PAST_SUBSTITUTE;
+
+	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+	m->data_len = p->len;
+	m->pkt_len = p->len;
+	m->hash.usr = WORD_SEALED | (past ? WORD_FRAME : 0) |
+		      (uint32_t)p->in_port << WORD_PORT_SHIFT | p->nexthop;
+	give(ctx, to, &m, 1);
+}
+
 void handover_frames(struct context *ctx, uint16_t port, struct rte_mbuf **frames, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		frames[i]->hash.usr = WORD_FRAME | (uint32_t)port << WORD_PORT_SHIFT;
 	give(ctx, ctx->ports[port].tx_worker, frames, n);
+}
+
+/* A packet for an SA of this worker. Opened, it is as if it had arrived here. */
+static void take_sealed(struct burst *b, struct packet *p, uint32_t word)
+{
+	p->onramp = TUNNEL_NONE;
+	p->nexthop = (uint16_t)(word & WORD_TUNNEL_MASK);
+	if (p->nexthop == NEXTHOP_NONE) {
+		b->handed &= ~(UINT64_C(1) << (p - b->packets));
+		burst_pass(b, STAGE_ESP_OPEN, p);
+	} else if (word & WORD_FRAME) {
+		burst_seal(b, p, SEAL_PAST_SUBSTITUTE);
+	} else {
+		burst_pass(b, p->data[0] >> 4 == 6 ? STAGE_ENCAPSULATE6 : STAGE_ENCAPSULATE, p);
+	}
 }
 
 static void handover_take(const struct context *ctx, struct burst *b, struct packet *p,
@@ -197,7 +230,9 @@ static void handover_take(const struct context *ctx, struct burst *b, struct pac
 	p->in_port = (uint8_t)(word >> WORD_PORT_SHIFT & WORD_PORT_MASK);
 	p->nexthop = NEXTHOP_NONE;
 	p->onramp = word & WORD_ASKED ? TUNNEL_NONE : (uint16_t)(word & WORD_TUNNEL_MASK);
-	if (word & WORD_FRAME)
+	if ((word & WORD_SEALED) == WORD_SEALED)
+		take_sealed(b, p, word);
+	else if (word & WORD_FRAME)
 		burst_transmit(b, p, p->in_port);
 	else if (p->onramp != TUNNEL_NONE && !network_has_tunnel(ctx->net, p->onramp))
 		burst_drop(b, p, DROP_TUNNEL_GONE); /* removed while the packet was in the ring */

@@ -28,6 +28,12 @@ void handover_destroy(struct handover *h); /* NULL is fine; frees packets still 
  */
 void handover_fragment(struct context *ctx, struct packet *p, uint16_t site);
 
+/*
+ * Hands @p to worker @to at once, for its SA. With p->nexthop it is to be sealed: p->seal_how is
+ * kept. With NEXTHOP_NONE it is to be opened, and begins at its outer IP header.
+ */
+void handover_sealed(struct context *ctx, struct packet *p, uint16_t to);
+
 /* [workers]: each worker writes its own entry when it is created; all read. */
 const struct context **handover_workers(struct handover *h);
 

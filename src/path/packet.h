@@ -23,12 +23,13 @@ enum {
 	 * Bytes in front of a frame: for the headers of an ICMP error that goes into any tunnel. A
 	 * frame of an interconnect has only its Ethernet header in front of the inner packet.
 	 */
-	HEADROOM_MIN = 96,
+	HEADROOM_MIN = 120,
 };
 
 /* In the order of processing; worker/pipeline.c has a row for each. */
 enum stage {
 	STAGE_DECAPSULATE,
+	STAGE_ESP_OPEN,
 	STAGE_PARSE,
 	STAGE_PARSE6,
 	STAGE_REASSEMBLE,
@@ -49,6 +50,7 @@ enum stage {
 	STAGE_FRAGMENT,
 	STAGE_ENCAPSULATE,
 	STAGE_ENCAPSULATE6,
+	STAGE_ESP_SEAL,
 	STAGE_HAIRPIN,
 	STAGE_TRANSMIT,
 	STAGE_DROP,
@@ -77,6 +79,7 @@ struct packet {
 		uint8_t answer; /* to STAGE_ANSWER: enum answer */
 		uint8_t fragment_how; /* to STAGE_FRAGMENT: enum fragment_how */
 		uint8_t handover_to; /* to STAGE_HANDOVER: enum handover_to */
+		uint8_t seal_how; /* to STAGE_ESP_SEAL: enum seal_how */
 	};
 	union {
 		/*
@@ -190,6 +193,18 @@ static inline void burst_transmit(struct burst *b, struct packet *p, uint8_t por
 {
 	p->out_port = port;
 	burst_pass(b, STAGE_TRANSMIT, p);
+}
+
+/* To STAGE_ESP_SEAL: by which tunnel? */
+enum seal_how {
+	SEAL_BY_NEXTHOP, /* that of the nexthop, which may be a substitute */
+	SEAL_PAST_SUBSTITUTE, /* the one whose id p->nexthop is */
+};
+
+static inline void burst_seal(struct burst *b, struct packet *p, enum seal_how how)
+{
+	p->seal_how = how;
+	burst_pass(b, STAGE_ESP_SEAL, p);
 }
 
 /* To STAGE_FRAGMENT: must the packet still be translated? */

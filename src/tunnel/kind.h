@@ -54,11 +54,18 @@ struct tunnel_kind {
 	uint16_t protocol; /* number in the outer IP header; PROTO_NONE: it has none */
 	uint8_t type_at; /* offset in its own header of the payload's Ethernet type */
 	bool has_keepalives; /* answer/keepalive.h */
+	bool sealed; /* only an SA can open and make its packets: in/esp.c, out/esp.c */
 	uint8_t unknown; /* enum drop: no tunnel has these ends and this key */
 	uint8_t no_ip; /* enum drop: the payload is neither IPv4 nor IPv6 */
 
 	/* How many bytes of the port's MTU the outer IP header and the kind's own header take. */
 	uint8_t (*overhead)(bool over_ipv6, bool has_key);
+
+	/*
+	 * The largest inner packet if outer packets may have @outer bytes; NULL: @outer without the
+	 * overhead. For kinds that pad.
+	 */
+	uint16_t (*inner_mtu)(uint16_t outer, bool over_ipv6);
 
 	/*
 	 * Writes the outer headers and returns their number of bytes. The outer length is

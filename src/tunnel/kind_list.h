@@ -10,4 +10,5 @@
 
 #define TUNNEL_KIND_LIST(X)                                                                        \
 	X(GRE, "gre", PROTO_GRE)                                                                   \
-	X(INTERCONNECT, "interconnect", PROTO_NONE)
+	X(INTERCONNECT, "interconnect", PROTO_NONE)                                                \
+	X(IPSEC, "ipsec", PROTO_ESP)

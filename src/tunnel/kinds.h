@@ -9,6 +9,7 @@
 
 #include "tunnel/gre.h"
 #include "tunnel/interconnect.h"
+#include "tunnel/ipsec.h"
 #include "tunnel/kind.h"
 
 static const struct tunnel_kind tunnel_kinds[TUNNEL_TYPES] = {
@@ -37,9 +38,33 @@ static const struct tunnel_kind tunnel_kinds[TUNNEL_TYPES] = {
 			.match_embedded = interconnect_match_embedded,
 			.is_stranger = interconnect_is_stranger,
 		},
+	[TUNNEL_IPSEC] =
+		{
+			.protocol = PROTO_ESP,
+			.sealed = true,
+			.unknown = DROP_ESP_UNKNOWN_SPI,
+			.no_ip = DROP_ESP_NEXT_HEADER,
+			.overhead = ipsec_overhead,
+			.inner_mtu = ipsec_inner_mtu,
+			.make_header = ipsec_make_header,
+			.open = ipsec_open,
+			.match_embedded = ipsec_match_embedded,
+			.is_stranger = ipsec_is_stranger,
+		},
 };
 
 extern const char *const tunnel_kind_names[]; /* by enum tunnel_type; NULL ends it */
+
+/* The largest inner packet of a tunnel of this kind; see inner_mtu() and overhead(). */
+static inline uint16_t tunnel_inner_mtu(const struct tunnel_kind *kind, uint16_t outer,
+					bool over_ipv6, bool has_key)
+{
+	uint8_t overhead = kind->overhead(over_ipv6, has_key);
+
+	if (kind->inner_mtu != NULL)
+		return kind->inner_mtu(outer, over_ipv6);
+	return outer > overhead ? (uint16_t)(outer - overhead) : 0;
+}
 
 /* The kind with this protocol in the outer IP header, or NULL. */
 static ALWAYS_INLINE const struct tunnel_kind *tunnel_kind_of(uint8_t protocol)

@@ -139,8 +139,14 @@ static struct nexthop own_nexthop(const struct context *ctx, uint16_t id)
 static void send_past_substitute(struct context *ctx, struct burst *b, struct packet *p,
 				 uint16_t id)
 {
-	struct nexthop own = own_nexthop(ctx, id);
+	struct nexthop own;
 
+	if (ctx->esp != NULL && ctx->net->tunnels[id].type == TUNNEL_IPSEC) {
+		p->nexthop = id;
+		burst_seal(b, p, SEAL_PAST_SUBSTITUTE);
+		return;
+	}
+	own = own_nexthop(ctx, id);
 	if (!own.resolved) {
 		burst_drop(b, p, transmit_not_resolved(ctx, &own));
 		return;

@@ -27,6 +27,7 @@ enum { ROUNDS_MAX = 3 };
 const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_DECAPSULATE] = {"decapsulate", stage_decapsulate,
 			       "Ethernet frame -> inner packet and the tunnel it came by"},
+	[STAGE_ESP_OPEN] = {"esp_open", stage_esp_open, "ESP packet -> inner packet, by its SA"},
 	[STAGE_PARSE] = {"parse", stage_parse, "inner packet -> checked, with its flow key"},
 	[STAGE_PARSE6] = {"parse6", stage_parse6, "the same for inner IPv6"},
 	[STAGE_REASSEMBLE] = {"reassemble", stage_reassemble,
@@ -52,6 +53,8 @@ const struct stage_info pipeline[STAGE_COUNT] = {
 	[STAGE_ENCAPSULATE] = {"encapsulate", stage_encapsulate,
 			       "packet -> tunnel and Ethernet headers in front"},
 	[STAGE_ENCAPSULATE6] = {"encapsulate6", stage_encapsulate6, "the same for inner IPv6"},
+	[STAGE_ESP_SEAL] = {"esp_seal", stage_esp_seal,
+			    "packet of an IPsec tunnel -> ESP, by the tunnel's SA"},
 	[STAGE_HAIRPIN] = {"hairpin", stage_hairpin, "packet to our own egress port -> parse"},
 	[STAGE_TRANSMIT] = {"transmit", stage_transmit, "frame -> sent by a port"},
 	[STAGE_DROP] = {"drop", stage_drop, "packet -> counted under its drop reason, freed"},

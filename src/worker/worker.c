@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/mono.h"
+#include "esp/worker.h"
 #include "in/assembly.h"
 #include "out/identification.h"
 #include "path/context.h"
@@ -536,10 +537,12 @@ struct worker *worker_create(const struct worker_config *config)
 	ctx->unknown = memory_lines(sizeof(*ctx->unknown));
 	w->inject = inject_create();
 	ctx->deliver = deliver_create();
-	if (ctx->reassembly == NULL || ctx->unknown == NULL || ctx->egress == NULL ||
-	    ctx->sites == NULL || w->inject == NULL || ctx->deliver == NULL ||
-	    !rows_create(ctx, config->snapshot->net) || !create_ports(ctx, config) ||
-	    !create_qsbr(w) || !flow_tables_create(ctx, config)) {
+	if (config->esp != NULL)
+		ctx->esp = esp_worker_create(config->esp, config->index);
+	if ((config->esp != NULL && ctx->esp == NULL) || ctx->reassembly == NULL ||
+	    ctx->unknown == NULL || ctx->egress == NULL || ctx->sites == NULL ||
+	    w->inject == NULL || ctx->deliver == NULL || !rows_create(ctx, config->snapshot->net) ||
+	    !create_ports(ctx, config) || !create_qsbr(w) || !flow_tables_create(ctx, config)) {
 		int error = errno;
 
 		worker_destroy(w);
@@ -565,6 +568,7 @@ void worker_destroy(struct worker *w)
 	free(w->ctx.unknown);
 	inject_destroy(w->inject);
 	deliver_destroy(w->ctx.deliver);
+	esp_worker_destroy(w->ctx.esp);
 	rows_destroy(&w->ctx);
 	limits_destroy(w->ctx.sites);
 	free(w->ctx.ports);

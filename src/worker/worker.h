@@ -23,6 +23,7 @@
 enum { WORKERS_MAX = 32 };
 
 struct handover;
+struct esp_table; /* esp/sa.h */
 
 struct worker_config {
 	uint32_t flows_capacity; /* of this worker */
@@ -33,6 +34,7 @@ struct worker_config {
 	struct handover *handover; /* shared by all; NULL if there is one worker */
 	int cpu; /* CPU to run on; -1: any */
 	bool poll; /* never sleep: benchmarks */
+	struct esp_table *esp; /* shared by all; NULL: no tunnel of IPsec works */
 	const uint8_t *secret; /* 16 bytes: handover_secret(), or a seed for tests; NULL: random */
 };
 

@@ -8,12 +8,12 @@ DRAWING = "docs/architecture.md"  # its section "The house" draws the folders, t
 CLI_MAY = ("base/", "control/config/", "cli/")
 RTE_MAY = re.compile(
     r"^src/(main|path/(packet|reassembled|handover|memif)|in/(receive|assembly|reassemble|steer\w*)|"
-    r"out/(fragment|transmit)|control/port\w*)\.[ch]$|"
+    r"out/(fragment|transmit|esp)|control/port\w*)\.[ch]$|"
     r"^src/(control/port|worker)/|^tests/")
 TESTED = ("src/flow/", "src/setup/", "src/in/", "src/out/", "src/answer/", "src/tunnel/",
           "src/base/", "src/network/", "src/esp/")
 UNTESTED = re.compile(r"\.bpf\.c$|^src/in/receive\.c$|^src/out/transmit\.c$|"
-                      r"^src/in/(assembly|reassemble)\.c$|^src/out/fragment\.c$")
+                      r"^src/in/(assembly|reassemble)\.c$|^src/out/fragment\.c$|^src/(in|out)/esp\.c$")
 DECLARATION = re.compile(r"^(?!static|typedef|struct \w+ \{|enum|union)\w[\w *]*?\b(\w+)\(", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 

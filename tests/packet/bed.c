@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "control/publish.h"
 #include "control/settings.h"
+#include "esp/sa.h"
 #include "network/renewal.h"
 #include "path/handover.h"
 
@@ -43,7 +44,6 @@ enum {
 	BUFFER_SIZE_LARGE = BED_FRAME_MAX + RTE_PKTMBUF_HEADROOM,
 	MTU = 1500,
 	ETHERNET = 14,
-	FIRST_NEIGHBOUR = 30000, /* lowest id of neighbours; tunnels have lower ones */
 	FENCED_MAX = 1024, /* buffers with poisoned bytes behind the frame */
 };
 
@@ -63,6 +63,7 @@ struct bed {
 	struct bed_port ports[PORTS_MAX];
 	struct worker_port worker_ports[PORTS_MAX];
 	struct handover *handover;
+	struct esp_table *sas; /* NULL: no tunnel of IPsec */
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
 	bool threads; /* each worker is a running thread */
@@ -147,11 +148,6 @@ static uint16_t tunnel_mtu(const struct bed *bed, uint16_t id)
 	return fits < t->mtu ? fits : t->mtu;
 }
 
-uint16_t bed_neighbour(unsigned port, bool other)
-{
-	return (uint16_t)(FIRST_NEIGHBOUR + 2 * port + other);
-}
-
 /* Each port has two neighbours: its next-hop-mac, and another one. */
 static void make_neighbours(const struct bed *bed, struct nexthop *at)
 {
@@ -195,11 +191,6 @@ static void make_tunnels(const struct bed *bed, struct nexthop *at)
 	}
 }
 
-struct prefix4 bed_prefix(unsigned route)
-{
-	return (struct prefix4){htonl(UINT32_C(0x14000000) + (route << 8)), 24};
-}
-
 /* Routes behind the default routes of @n ports. */
 static size_t add_routes(const struct bed *bed, struct route4 *routes, size_t n)
 {
@@ -218,7 +209,7 @@ static size_t add_routes(const struct bed *bed, struct route4 *routes, size_t n)
  */
 static struct nexthops *make_nexthops(struct bed *bed)
 {
-	static struct nexthop at[FIRST_NEIGHBOUR + 2 * PORTS_MAX];
+	static struct nexthop at[BED_FIRST_NEIGHBOUR + 2 * PORTS_MAX];
 	static struct route4 routes[PORTS_MAX + BED_ROUTES_MAX];
 	struct route6 routes6[PORTS_MAX] = {0};
 	uint8_t macs[PORTS_MAX][6] = {0};
@@ -282,6 +273,8 @@ static void make_workers(struct bed *bed, uint64_t seed)
 		config.handover = bed->handover;
 		config.secret = handover_secret(bed->handover);
 	}
+	if (bed->net->n_sealed > 0)
+		config.esp = bed->sas = esp_table_create(config.count);
 	for (unsigned i = 0; i < bed->n_workers; i++) {
 		config.index = (uint16_t)i;
 		bed->workers[i] = worker_create(&config);
@@ -436,7 +429,7 @@ static void fence(struct bed *bed, struct rte_mbuf *m)
 
 	if (bed->threads) /* a worker may give the buffer back at any time */
 		return;
-	if (bed->n_fenced == FENCED_MAX)
+	if (bed->n_fenced == FENCED_MAX || bed->sas != NULL) /* sealing writes there */
 		return;
 	bed->fenced[bed->n_fenced++] = m;
 	ASAN_POISON_MEMORY_REGION(end, (size_t)((char *)m->buf_addr + m->buf_len - end));
@@ -458,6 +451,7 @@ void bed_destroy(struct bed *bed)
 	for (unsigned i = 0; i < bed->n_workers; i++)
 		worker_destroy(bed->workers[i]);
 	handover_destroy(bed->handover);
+	esp_table_destroy(bed->sas);
 	for (unsigned i = 0; i < bed->config->n_ports; i++)
 		bed_port_close(&bed->ports[i]);
 	publisher_fini(&bed->publisher);
@@ -474,6 +468,11 @@ struct worker *bed_worker(struct bed *bed, unsigned i)
 unsigned bed_workers(const struct bed *bed)
 {
 	return bed->n_workers;
+}
+
+struct esp_table *bed_sas(struct bed *bed)
+{
+	return bed->sas;
 }
 
 const struct network *bed_network(struct bed *bed)

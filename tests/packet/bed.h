@@ -34,6 +34,7 @@ void bed_destroy(struct bed *bed);
 struct worker *bed_worker(struct bed *bed, unsigned i); /* `workers: n` in the YAML */
 unsigned bed_workers(const struct bed *bed);
 const struct network *bed_network(struct bed *bed);
+struct esp_table *bed_sas(struct bed *bed); /* NULL: the first network has no tunnel of IPsec */
 const struct nexthops *bed_nexthops(struct bed *bed); /* of the current snapshot */
 
 /*
@@ -86,6 +87,7 @@ struct prefix4 bed_prefix(unsigned route);
  * The id of a port's first neighbour; with @other, of the second one, to which routes lead after
  * bed_move().
  */
+enum { BED_FIRST_NEIGHBOUR = 30000 }; /* tunnels have lower ids */
 uint16_t bed_neighbour(unsigned port, bool other);
 
 /*

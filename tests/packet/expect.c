@@ -1,5 +1,5 @@
 /*
- * The bed's counters, and what is expected of them: see bed.h.
+ * The bed's counters, what is expected of them, and its routes: see bed.h.
  */
 #include "bed.h"
 
@@ -7,6 +7,16 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+uint16_t bed_neighbour(unsigned port, bool other)
+{
+	return (uint16_t)(BED_FIRST_NEIGHBOUR + 2 * port + other);
+}
+
+struct prefix4 bed_prefix(unsigned route)
+{
+	return (struct prefix4){htonl(UINT32_C(0x14000000) + (route << 8)), 24};
+}
 
 static void add_counters(struct worker_counters *sum, const struct worker_counters *c)
 {

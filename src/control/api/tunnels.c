@@ -16,7 +16,7 @@ const struct route_arg tunnels_args[] = {
 const struct route_field tunnels_fields[] = {
 	{"tunnels[].name", FIELD_STRING, "of the tunnel"},
 	{"tunnels[].site", FIELD_STRING, "site it leads to"},
-	{"tunnels[].type", FIELD_STRING, "kind: gre or interconnect"},
+	{"tunnels[].type", FIELD_STRING, "kind: gre, interconnect or ipsec"},
 	{"tunnels[].port", FIELD_STRING, "port by which its packets come and go"},
 	{"tunnels[].vlan", FIELD_INTEGER_OR_NULL, "VLAN of an interconnect; null: untagged"},
 	{"tunnels[].local", FIELD_STRING_OR_NULL,

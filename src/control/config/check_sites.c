@@ -59,6 +59,8 @@ static void check_ends(struct checker *checker, struct seen *seen, const struct 
 		return;
 
 	seen_add(&checker->local_ends, &ends.local, sizeof(ends.local), tree_get(item, "local"));
+	if (tunnel->type == TUNNEL_IPSEC)
+		return; /* SAs are told apart by SPI */
 	before = seen_add(seen, &ends, sizeof(ends), item);
 	if (before == NULL)
 		return;
@@ -89,7 +91,7 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 
 	if (tunnel->mtu == 0) {
 		has = has == 0 || has > ETHER_MTU ? ETHER_MTU : has;
-		tunnel->mtu = (uint16_t)(has - overhead);
+		tunnel->mtu = (uint16_t)spec_inner_mtu(tunnel, has);
 		if (tunnel->mtu < IPV4_LEAST_MTU)
 			report_at(checker->report, item,
 				  "port %s carries packets of %u bytes, and the tunnel's headers "
@@ -97,11 +99,12 @@ static void check_mtu(struct checker *checker, struct spec_tunnel *tunnel,
 				  port->name, has, overhead, tunnel->mtu, IPV4_LEAST_MTU);
 	} else {
 		tunnel->mtu_given = true;
-		if (has != 0 && tunnel->mtu + overhead > has)
+		if (has != 0 && tunnel->mtu > spec_inner_mtu(tunnel, has))
 			report_at(checker->report, tree_get(item, "mtu"),
 				  "\"mtu\" is %u, but port %s carries packets of %u bytes, and "
 				  "the tunnel's headers are %u of them: at most %u fit",
-				  tunnel->mtu, port->name, has, overhead, has - overhead);
+				  tunnel->mtu, port->name, has, overhead,
+				  (int)spec_inner_mtu(tunnel, has));
 	}
 	if (tunnel->mtu < IPV6_LEAST_MTU && !addr6_is_zero(&tunnel->address6))
 		report_at(checker->report, tunnel->mtu_given ? tree_get(item, "mtu") : item,

@@ -5,7 +5,7 @@
 
 enum {
 	PREFIXES_MAX = 4096, /* of one site */
-	OVER_IP = BIT(TUNNEL_GRE), /* the kinds with an outer IP header */
+	OVER_IP = BIT(TUNNEL_GRE) | BIT(TUNNEL_IPSEC), /* the kinds with an outer IP header */
 };
 
 enum {

@@ -67,6 +67,11 @@ static size_t list_interconnects(struct steer_list *out, const struct network *n
 	return filled;
 }
 
+static uint32_t ipsec_of(const struct network *net, uint16_t tunnel)
+{
+	return net->tunnels[tunnel].type == TUNNEL_IPSEC ? STEER_IPSEC : 0;
+}
+
 int steer_list_make(struct steer_list *out, const struct network *net, size_t port, int ifindex,
 		    const struct addresses *own)
 {
@@ -82,7 +87,7 @@ int steer_list_make(struct steer_list *out, const struct network *net, size_t po
 
 		if (!network_is_interconnect(net, id))
 			list[filled++] = (struct steer_addr){network_tunnel_local(net, id),
-							     STEER_TUNNEL_END};
+							     STEER_TUNNEL_END | ipsec_of(net, id)};
 	}
 	filled = merge(list, filled);
 	for (size_t i = 0; i < filled; i++)

@@ -80,7 +80,7 @@ static void holds_headers_ready(void **state)
 	assert_false(t.bare);
 	t = nexthop_to_tunnel(&net, 4, NEXTHOP_NONE, &n, 1500);
 	assert_memory_equal(t.ethernet, header, sizeof(header));
-	assert_true(t.bare && t.resolved);
+	assert_true(t.bare && t.resolved && t.direct);
 
 	n = nexthop_to_neighbour(3, ours, NULL, 1500);
 	assert_false(n.resolved || nexthop_to_tunnel(&net, 1, 9, &n, 1476).resolved);

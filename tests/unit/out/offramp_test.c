@@ -170,7 +170,7 @@ static void drops_what_cannot_leave(void **state)
 	struct packet *p = bench_inner(b, &f, TUNNEL_B1);
 
 	make_flow(b, UDP);
-	b->nexthops->at[TUNNEL_M1].resolved = false;
+	b->nexthops->at[TUNNEL_M1].resolved = b->nexthops->at[TUNNEL_M1].direct = false;
 	assert_int_equal(walk(b, p), STAGE_DROP);
 	assert_int_equal(p->drop, DROP_NO_NEIGHBOUR);
 	assert_int_equal(p->onramp, TUNNEL_B1);

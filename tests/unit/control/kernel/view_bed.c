@@ -129,6 +129,7 @@ int bed_setup(void **state)
 	for (uint16_t id = 1; id <= TUNNELS; id++) {
 		tunnels[id].mtu = 1400;
 		tunnels[id].header_len = 28;
+		tunnels[id].has_key = true;
 	}
 	net.n_tunnels = net.max_tunnel = TUNNELS;
 	net.n_retired = 0;

@@ -126,6 +126,34 @@ static struct network *make_network(size_t row)
 	return network_create(&spec, NULL);
 }
 
+/* Only at an end of an IPsec tunnel UDP is looked into. */
+static void test_ipsec(void **state)
+{
+	struct spec_tunnel tunnels[] = {
+		{.type = TUNNEL_GRE, .mtu = 1400},
+		{.type = TUNNEL_IPSEC, .mtu = 1400},
+		{.type = TUNNEL_GRE, .mtu = 1400, .has_key = true, .key = 1},
+	};
+	struct spec_site site = {.name = "berlin", .tunnels = tunnels, .n_tunnels = 3};
+	struct network_spec spec = {.sites = &site, .n_sites = 1};
+	struct addresses own = {0};
+	struct steer_list list;
+	struct network *net;
+	struct addr6 both = addr("192.0.2.5"), gre = addr("192.0.2.6");
+
+	for (unsigned i = 0; i < 3; i++) {
+		tunnels[i].local = i == 2 ? gre : both;
+		tunnels[i].remote = addr("10.0.0.1");
+	}
+	net = network_create(&spec, NULL);
+	assert_non_null(net);
+	assert_int_equal(steer_list_make(&list, net, UPLINK, ETH0, &own), 0);
+	assert_int_equal(steer_list_find(&list, &both)->flags & ~STEER_ARP, END | STEER_IPSEC);
+	assert_int_equal(steer_list_find(&list, &gre)->flags & ~STEER_ARP, END);
+	steer_list_fini(&list);
+	network_destroy(net);
+}
+
 static void test_rows(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -191,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_ipsec),
 		cmocka_unit_test(test_interconnects),
 	};
 
