@@ -99,6 +99,15 @@ enum {
 	X(BGP_DEVICE, "bgp_device", ERROR,                                                         \
 	  "the kernel needs the module tun, and no other program may have homeward0 or "           \
 	  "homeward-up; it is tried again every 5 seconds")                                        \
+	X(IPSEC_CHARON, "ipsec_charon", ERROR,                                                     \
+	  "is strongSwan running (systemctl status strongswan)? IPsec tunnels go on with the "     \
+	  "keys that they have; docs/ipsec.md")                                                    \
+	X(IPSEC_PLUGIN, "ipsec_plugin", ERROR,                                                     \
+	  "install the plugin (docs/ipsec.md) and restart strongSwan; `swanctl --stats` must "     \
+	  "list "                                                                                  \
+	  "kernel-homeward")                                                                       \
+	X(IPSEC_REFUSED, "ipsec_refused", ERROR,                                                   \
+	  "the tunnel cannot be set up: do what the sentence says, then `homeward config apply`")  \
 	X(POOL_SHRUNK, "pool_shrunk", WARNING,                                                     \
 	  "packet buffers run short; restart homewardd when it suits you")
 

@@ -25,6 +25,7 @@
 #include "control/daemon_internal.h"
 #include "control/health/health.h"
 #include "control/interconnect/interconnect.h"
+#include "control/ipsec/ipsec.h"
 #include "control/keepalive.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
@@ -196,6 +197,7 @@ static int start_api(struct daemon *d, struct err_list *errs)
 		.keepalives = d->keepalives,
 		.health = d->health,
 		.interconnects = d->interconnects,
+		.ipsec = d->ipsec,
 		.change = d->change,
 		.started_ns = d->started_ns,
 		.loop = &d->loop,
@@ -238,6 +240,8 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 		return -1;
 	if (start_interconnects(d, errs) < 0)
 		return -1;
+	if (daemon_start_ipsec(d, errs) < 0)
+		return -1;
 	if (start_bgp(d, errs) < 0)
 		return -1;
 	if (hold_ports(d, errs) < 0)
@@ -251,6 +255,7 @@ static void daemon_stop(struct daemon *d)
 {
 	api_destroy(d->api);
 	change_destroy(d->change);
+	ipsec_destroy(d->ipsec);
 	bgp_destroy(d->bgp); /* neighbours stop sending before workers stop */
 	port_life_destroy(d->port_life);
 	interconnects_destroy(d->interconnects);

@@ -16,6 +16,7 @@
 #include "control/change/change.h"
 #include "control/change/start.h"
 #include "control/interconnect/interconnect.h"
+#include "control/ipsec/ipsec.h"
 #include "control/kernel/path_mtu.h"
 #include "control/kernel/path_watch.h"
 #include "control/registry.h"
@@ -117,6 +118,7 @@ static void daemon_change_follow(void *arg, const struct config *config, const s
 	d->net = net;
 	path_watch_follow(d->path_watch, net);
 	interconnects_follow(d->interconnects, net);
+	ipsec_follow(d->ipsec, net);
 	daemon_watch_paths(d);
 	daemon_start_announcer(d, &errs);
 	err_log(&errs);

@@ -4,6 +4,7 @@
  *   daemon.c          starts in order, stops in reverse order
  *   daemon_workers.c  workers, and the snapshots that they get
  *   daemon_health.c   what follows from the health of tunnels
+ *   daemon_ipsec.c   SAs, and strongSwan
  *   daemon_change.c   the first network, and its changes at run time
  */
 #pragma once
@@ -21,7 +22,9 @@ struct bgp;
 struct census;
 struct event;
 struct ids;
+struct esp_table;
 struct interconnects;
+struct ipsec;
 struct nexthops;
 struct registry;
 struct routing;
@@ -36,6 +39,7 @@ struct daemon {
 	struct keepalives *keepalives;
 	struct health *health;
 	struct interconnects *interconnects;
+	struct ipsec *ipsec;
 	struct api_claim *claim;
 	struct event_base *base;
 	struct loop loop;
@@ -86,6 +90,9 @@ int daemon_start_changes(struct daemon *d, struct err_list *errs);
 
 /* Probes tunnels; keepalives run already, since they count, too (daemon_health.c). */
 int daemon_start_health(struct daemon *d, struct err_list *errs);
+
+/* Workers run. */
+int daemon_start_ipsec(struct daemon *d, struct err_list *errs);
 
 /* The callback of port_life.h. */
 void daemon_publish_ports(const struct worker_port *ports, void *arg);

@@ -59,6 +59,34 @@ struct spec_health_defaults {
 	uint16_t hold; /* seconds for which a tunnel must work again before flows return to it */
 };
 
+enum spec_initiate { INITIATE_YES, INITIATE_NO, INITIATE_ON_DEMAND };
+
+#define SPEC_IKE_PROPOSALS                                                                         \
+	"aes256gcm16-prfsha384-ecp384,aes256gcm16-prfsha256-curve25519,aes256-sha256-ecp256,"      \
+	"aes256-sha256-modp2048"
+#define SPEC_ESP_PROPOSALS                                                                         \
+	"aes256gcm16-curve25519,aes256gcm16,aes128gcm16,chacha20poly1305,aes256-sha256,"           \
+	"aes128-sha256"
+
+enum {
+	SPEC_PATH_SIZE = 108,
+	SPEC_IDENTITY_SIZE = 128,
+	SPEC_PROPOSALS_SIZE = 192,
+};
+
+/* How a tunnel's keys are negotiated by IKEv2. */
+struct spec_ipsec {
+	char identity[SPEC_IDENTITY_SIZE]; /* ours; empty: the address */
+	char peer_identity[SPEC_IDENTITY_SIZE]; /* empty: the address */
+	char psk[SPEC_PATH_SIZE]; /* files; empty: not used */
+	char certificate[SPEC_PATH_SIZE], private_key[SPEC_PATH_SIZE], ca[SPEC_PATH_SIZE];
+	/* proposals of strongSwan, with commas between */
+	char ike_proposals[SPEC_PROPOSALS_SIZE], esp_proposals[SPEC_PROPOSALS_SIZE];
+	enum spec_initiate initiate;
+	uint16_t rekey, ike_rekey, dpd; /* seconds */
+	uint16_t replay_window; /* packets */
+};
+
 struct spec_tunnel {
 	char name[SPEC_NAME_SIZE];
 	enum tunnel_type type;
@@ -79,6 +107,7 @@ struct spec_tunnel {
 	uint16_t port; /* index into the ports of the configuration */
 	struct spec_keepalive keepalive;
 	struct spec_health health;
+	struct spec_ipsec ipsec;
 	/*
 	 * Automatic return routing is off: returns of flows that this tunnel began take the route
 	 * to their source, which must lead to the flow's own site.

@@ -49,6 +49,8 @@ class Branch:
     key: int | None = None
     checksum: bool = False
     sequence: bool = False
+    device: str = "gre0"  # its end of the tunnel
+    make_tunnel: object = None  # function of the branch that makes it, instead of GRE
     router: Namespace = None
     host: Namespace = None
 
@@ -129,7 +131,7 @@ class Topology:
         if branch.outer6:
             self.join_over_ipv6(branch)
         self.add_tunnel(branch)
-        branch.router.ip("route", "add", "default", "dev", "gre0")
+        branch.router.ip("route", "add", "default", "dev", branch.device, check=branch.make_tunnel is None)
         self.mark_questions(branch)
 
     def join_over_ipv6(self, branch):
@@ -143,6 +145,9 @@ class Topology:
 
     def add_tunnel(self, branch):
         """The kernel's GRE where it has one, otherwise ours on a TUN interface."""
+        if branch.make_tunnel:
+            branch.make_tunnel(branch)
+            return
         if self.add_kernel_tunnel(branch):
             self.kernel_gre = True
             return
@@ -174,7 +179,7 @@ class Topology:
         branch.router.nft(f"""table ip home {{
             {counters}
             chain in {{ type filter hook prerouting priority raw
-                iifname gre0 jump whose
+                iifname {branch.device} jump whose
             }}
             chain whose {{
                 {others}

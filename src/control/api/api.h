@@ -17,6 +17,7 @@ struct alarms;
 struct change;
 struct health;
 struct interconnects;
+struct ipsec;
 struct keepalives;
 struct loop;
 struct event_base;
@@ -38,6 +39,7 @@ struct api_context {
 	const struct keepalives *keepalives; /* NULL: no keepalives are sent */
 	const struct health *health; /* NULL: nothing is probed */
 	const struct interconnects *interconnects; /* NULL: no peer is asked for */
+	const struct ipsec *ipsec; /* NULL: no IPsec */
 	struct change *change; /* of the configuration */
 	uint64_t started_ns; /* mono_ns() */
 	const struct loop *loop; /* of the control thread */

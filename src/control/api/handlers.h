@@ -12,13 +12,13 @@ void networks_answer(const struct api_request *rq, struct api_reply *reply);
 void routes_answer(const struct api_request *rq, struct api_reply *reply);
 void lookup_answer(const struct api_request *rq, struct api_reply *reply);
 
-extern const struct route_arg sites_args[], tunnels_args[], health_args[], flows_args[],
-	egress_args[], drops_args[], config_args[], config_check_args[], config_apply_args[],
-	config_rollback_args[], config_history_args[];
+extern const struct route_arg sites_args[], tunnels_args[], health_args[], ipsec_args[],
+	flows_args[], egress_args[], drops_args[], config_args[], config_check_args[],
+	config_apply_args[], config_rollback_args[], config_history_args[];
 extern const struct route_field status_fields[], sites_fields[], tunnels_fields[], health_fields[],
-	flows_fields[], egress_fields[], drops_fields[], unknown_fields[], openapi_fields[],
-	config_fields[], config_check_fields[], config_diff_fields[], config_apply_fields[],
-	config_confirm_fields[], config_history_fields[];
+	ipsec_fields[], flows_fields[], egress_fields[], drops_fields[], unknown_fields[],
+	openapi_fields[], config_fields[], config_check_fields[], config_diff_fields[],
+	config_apply_fields[], config_confirm_fields[], config_history_fields[];
 struct bgp;
 
 /* What is learned from kernel tables. @bgp NULL: nothing. */
@@ -27,6 +27,7 @@ json_t *learned_describe(const struct bgp *bgp);
 void status_answer(const struct api_request *rq, struct api_reply *reply);
 void sites_answer(const struct api_request *rq, struct api_reply *reply);
 void tunnels_answer(const struct api_request *rq, struct api_reply *reply);
+void ipsec_answer(const struct api_request *rq, struct api_reply *reply);
 void health_answer(const struct api_request *rq, struct api_reply *reply);
 void unknown_answer(const struct api_request *rq, struct api_reply *reply);
 void flows_answer(const struct api_request *rq, struct api_reply *reply);

@@ -24,6 +24,8 @@ const struct route api_routes[] = {
 	 unknown_fields, unknown_answer},
 	{"/v1/health", "The health of tunnels, their probes, and which tunnel is used", health_args,
 	 health_fields, health_answer},
+	{"/v1/ipsec", "IPsec tunnels: their IKE SAs, and the SAs of ESP", ipsec_args, ipsec_fields,
+	 ipsec_answer},
 	{"/v1/networks", "Virtual networks with their sites and routes", networks_args,
 	 networks_fields, networks_answer},
 	{"/v1/routes", "Routes of virtual networks with all their targets", routes_args,

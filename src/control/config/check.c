@@ -154,6 +154,7 @@ void check_config(struct report *report, struct config *config, const struct tre
 	check_timers(&checker);
 	check_limits(&checker);
 	check_pools(&checker);
+	check_ipsec(&checker);
 	check_interconnects(&checker);
 	check_globals(&checker);
 	check_networks(&checker);

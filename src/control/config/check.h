@@ -36,6 +36,7 @@ void check_sites(struct checker *checker);
 void check_timers(struct checker *checker);
 void check_limits(struct checker *checker); /* requires sites; makes no check, only fills in */
 void check_pools(struct checker *checker);
+void check_ipsec(struct checker *checker); /* requires sites; fills in defaults */
 void check_interconnects(struct checker *checker); /* requires sites and pools */
 void check_globals(struct checker *checker);
 void check_networks(struct checker *checker); /* requires sites and pools */

@@ -54,13 +54,12 @@ static void check_ends(struct checker *checker, struct seen *seen, const struct 
 	const struct tree_node *key = tree_get(item, "key"), *before;
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 
-	if (addr6_is_zero(&ends.local) || addr6_is_zero(&ends.remote) ||
-	    (key != NULL && !tunnel->has_key) || !check_pair(checker, &ends, item))
+	if (addr6_is_zero(&ends.local) || (key != NULL && !tunnel->has_key) ||
+	    (!addr6_is_zero(&ends.remote) && !check_pair(checker, &ends, item)))
 		return;
-
 	seen_add(&checker->local_ends, &ends.local, sizeof(ends.local), tree_get(item, "local"));
-	if (tunnel->type == TUNNEL_IPSEC)
-		return; /* SAs are told apart by SPI */
+	if (addr6_is_zero(&ends.remote) || tunnel->type == TUNNEL_IPSEC)
+		return; /* SAs are told apart by SPI, peers by identity: check_ipsec.c */
 	before = seen_add(seen, &ends, sizeof(ends), item);
 	if (before == NULL)
 		return;

@@ -110,6 +110,7 @@ struct config {
 	uint16_t port_rest; /* seconds */
 	char epoch_file[CONFIG_PATH_SIZE]; /* counts the starts (epoch.h) */
 	char api_socket[CONFIG_PATH_SIZE];
+	char vici_socket[CONFIG_PATH_SIZE], plugin_socket[CONFIG_PATH_SIZE]; /* of charon */
 	char state_directory[CONFIG_PATH_SIZE]; /* revisions (change/revisions.h) */
 	struct config_port *ports;
 	size_t n_ports;

@@ -118,6 +118,15 @@ static int parse_path(struct report *report, const struct setting *setting,
 	return 0;
 }
 
+static int parse_text(struct report *report, const struct setting *setting,
+		      const struct tree_node *node, void *base)
+{
+	if (!value_is_text(node->text, setting->size - 1))
+		return parse_refuse(report, setting, node);
+	strcpy(parse_field_of(base, setting->offset), node->text);
+	return 0;
+}
+
 static int parse_choice(struct report *report, const struct setting *setting,
 			const struct tree_node *node, void *base)
 {
@@ -429,6 +438,7 @@ static const struct {
 	[SETTING_ADDRESS6] = {TREE_TEXT, parse_address6},
 	[SETTING_MAC] = {TREE_TEXT, parse_mac},
 	[SETTING_PATH] = {TREE_TEXT, parse_path},
+	[SETTING_TEXT] = {TREE_TEXT, parse_text},
 	[SETTING_INTERFACE] = {TREE_TEXT, parse_interface},
 	[SETTING_DEVICE] = {TREE_TEXT, parse_device},
 	[SETTING_PORT] = {TREE_TEXT, parse_reference},

@@ -99,6 +99,7 @@ bool config_is_set(const struct setting *setting, const void *base)
 		return !is_zero6(print_field_of(base, setting->offset));
 	case SETTING_NAME:
 	case SETTING_PATH:
+	case SETTING_TEXT:
 	case SETTING_INTERFACE:
 	case SETTING_DEVICE:
 		return *(const char *)print_field_of(base, setting->offset) != '\0';
@@ -325,6 +326,7 @@ static void print_value(const struct printer *p, const struct setting *setting, 
 		return;
 	case SETTING_NAME:
 	case SETTING_PATH:
+	case SETTING_TEXT:
 	case SETTING_INTERFACE:
 	case SETTING_DEVICE:
 		print_quoted(p, field);

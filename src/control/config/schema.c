@@ -48,6 +48,10 @@ static const struct setting file_rows[] = {
 		.reloadable = true,
 		.help = "Probes of tunnels, and when flows return to one that works again.",
 	}, {
+		.name = "ipsec", .type = SETTING_BLOCK, .block = &schema_charon,
+		.reloadable = true,
+		.help = "Where strongSwan is found, which negotiates the keys of IPsec tunnels.",
+	}, {
 		.name = "api", .type = SETTING_BLOCK, .block = &schema_api,
 		.reloadable = true,
 		.help = "How programs talk to the daemon.",
@@ -172,6 +176,11 @@ const char *schema_expects(const struct setting *setting, char buf[static SCHEMA
 	case SETTING_PATH:
 		snprintf(buf, SCHEMA_EXPECTS_SIZE,
 			 "a path of 1 to %zu printable characters without commas and brackets",
+			 setting->size - 1);
+		break;
+	case SETTING_TEXT:
+		snprintf(buf, SCHEMA_EXPECTS_SIZE,
+			 "a text of 1 to %zu printable characters without quotes and backslash",
 			 setting->size - 1);
 		break;
 	case SETTING_CHOICE:

@@ -28,6 +28,7 @@ enum setting_type {
 	SETTING_ADDRESS6, /* -> struct addr6, unicast */
 	SETTING_MAC, /* -> uint8_t[6], unicast */
 	SETTING_PATH, /* -> char[CONFIG_PATH_SIZE] */
+	SETTING_TEXT, /* printable ASCII -> char[] */
 	SETTING_INTERFACE, /* -> char[IFNAMSIZ] */
 	SETTING_DEVICE, /* for DPDK -> char[CONFIG_DEVICE_SIZE] */
 	/* the name of a port -> uint16_t, its index; looked up when all ports are read */

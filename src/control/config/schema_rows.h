@@ -33,3 +33,5 @@ extern const struct block schema_flows;
 extern const struct block schema_api;
 extern const struct block schema_health;
 extern const struct block schema_tunnel_health;
+extern const struct block schema_ipsec; /* of a tunnel */
+extern const struct block schema_charon;

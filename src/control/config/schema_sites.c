@@ -47,7 +47,8 @@ static const struct setting tunnel_rows[] = {
 		.name = "type", .type = SETTING_CHOICE, AT(spec_tunnel, type),
 		.choices = tunnel_kind_names, .fallback = "gre",
 		.reloadable = true, .effect = EFFECT_PATH,
-		.help = "The protocol. An `interconnect` is plain IP on a port or on a VLAN of it.",
+		.help = "The protocol. An `interconnect` is plain IP on a port or on a VLAN of it; "
+			"`ipsec` is ESP with keys by IKEv2.",
 	}, {
 		.name = "local", .type = SETTING_ADDRESS, AT(spec_tunnel, local),
 		.needed_by = OVER_IP, .taken_by = OVER_IP,
@@ -55,9 +56,11 @@ static const struct setting tunnel_rows[] = {
 		.help = "Our outer address.",
 	}, {
 		.name = "remote", .type = SETTING_ADDRESS, AT(spec_tunnel, remote),
-		.needed_by = OVER_IP, .taken_by = OVER_IP,
+		.needed_by = BIT(TUNNEL_GRE), .taken_by = OVER_IP,
+		.fallback_words = "of IPsec: any address",
 		.reloadable = true, .effect = EFFECT_PATH,
-		.help = "The outer address of the site, of the same family.",
+		.help = "The outer address of the site, of the same family. An IPsec tunnel "
+			"without it is for a far end with changing addresses, or behind NAT.",
 	}, {
 		.name = "key",
 		.type = SETTING_NUMBER, AT(spec_tunnel, key), HAS(spec_tunnel, has_key),
@@ -136,6 +139,11 @@ static const struct setting tunnel_rows[] = {
 		.reloadable = true,
 		.help = "GRE keepalives like Cisco's: the far end sends them back without any "
 			"support for them. Keepalives of the far end are always answered.",
+	}, {
+		.name = "ipsec", .type = SETTING_BLOCK, .block = &schema_ipsec,
+		.needed_by = BIT(TUNNEL_IPSEC), .taken_by = BIT(TUNNEL_IPSEC),
+		.reloadable = true,
+		.help = "How keys are negotiated by IKEv2: see docs/ipsec.md.",
 	}, {
 		.name = "health", .type = SETTING_BLOCK, .block = &schema_tunnel_health,
 		.reloadable = true,

@@ -21,7 +21,7 @@ struct seen {
 	size_t keys_len, keys_room;
 };
 
-enum { SEEN_KEY_MAX = 112 };
+enum { SEEN_KEY_MAX = 160 };
 
 /*
  * Adds @key (@len bytes, at most SEEN_KEY_MAX), seen at @place. Returns NULL if the key is new.

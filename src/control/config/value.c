@@ -247,15 +247,26 @@ bool value_is_name(const char *text, size_t max)
 	return len > 0 && len <= max && text[len] == '\0';
 }
 
-bool value_is_path(const char *text, size_t max)
+/* Printable ASCII with none of @but in it, 1 to @max characters. */
+static bool is_printable(const char *text, size_t max, const char *but)
 {
 	size_t len = 0;
 
 	for (; text[len] != '\0'; len++) {
-		if (text[len] < 0x20 || text[len] > 0x7e || strchr(",[]", text[len]) != NULL)
+		if (text[len] < 0x20 || text[len] > 0x7e || strchr(but, text[len]) != NULL)
 			return false;
 	}
 	return len > 0 && len <= max;
+}
+
+bool value_is_path(const char *text, size_t max)
+{
+	return is_printable(text, max, ",[]");
+}
+
+bool value_is_text(const char *text, size_t max)
+{
+	return is_printable(text, max, "'\"\\");
 }
 
 const char *value_not_unicast(be32_t addr)

@@ -56,6 +56,9 @@ bool value_is_name(const char *text, size_t max);
  */
 bool value_is_path(const char *text, size_t max);
 
+/* Printable ASCII without quotes and backslash, 1 to @max characters. */
+bool value_is_text(const char *text, size_t max);
+
 /* Why @addr cannot be the address of one host, such as "a multicast address"; NULL if it can. */
 const char *value_not_unicast(be32_t addr);
 const char *value_not_unicast6(const struct addr6 *addr);

@@ -66,9 +66,10 @@ void health_heard_outside(struct health *h, const struct health_mark *mark, uint
 
 /* --- networks --------------------------------------------------------------------------------- */
 
+/* Does somebody else say whether the tunnel works? Keepalives do, and the SAs of IPsec. */
 static bool keeps(const struct spec_tunnel *spec)
 {
-	return spec->keepalive.interval != 0;
+	return spec->keepalive.interval != 0 || spec->type == TUNNEL_IPSEC;
 }
 
 /* Answers of IPv6 get through only where IPv6 is forwarded. */
@@ -145,6 +146,8 @@ static void take_tunnel(struct health *h, uint16_t id, uint64_t now_ns)
 	t->in_a_row = HEALTH_IN_A_ROW;
 	if (t->plan.rate == NULL && t->kept && spec->keepalive.retries > 0)
 		t->in_a_row = (uint8_t)spec->keepalive.retries;
+	if (spec->type == TUNNEL_IPSEC)
+		t->in_a_row = 1; /* without SAs it is certain */
 	if (!is_watched(t))
 		return;
 	if (is_new)

@@ -235,6 +235,12 @@ void neighbours_set_peer(struct neighbours *n, uint16_t tunnel, const uint8_t *m
 	plan_table(n);
 }
 
+void neighbours_set_far_end(struct neighbours *n, uint16_t tunnel, const struct addr6 *remote)
+{
+	view_set_far_end(&n->view, tunnel, remote);
+	plan_table(n);
+}
+
 void neighbours_follow_ports(struct neighbours *n, const struct network *before)
 {
 	if (ports_follow_network(n->ports, before, n->net) != 0)

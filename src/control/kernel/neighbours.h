@@ -85,5 +85,8 @@ void neighbours_follow_ports(struct neighbours *n, const struct network *before)
  */
 void neighbours_set_peer(struct neighbours *n, uint16_t tunnel, const uint8_t *mac, bool failed);
 
+/* The SA of @tunnel, one of IPsec, sends to @remote: the next table contains it. */
+void neighbours_set_far_end(struct neighbours *n, uint16_t tunnel, const struct addr6 *remote);
+
 /* A worker met an on-link destination that is not resolved: finds it. */
 void neighbours_want(struct neighbours *n, const struct neighbour_wanted *wanted);

@@ -45,6 +45,7 @@ struct view_tunnel {
 	uint16_t mtu; /* of inner packets */
 	uint16_t substitute; /* used while the tunnel is down; NEXTHOP_NONE: none */
 	uint16_t successor; /* used when the tunnel has been removed; NEXTHOP_NONE: none */
+	struct addr6 far_end; /* where packets of IPsec go; zero: to the tunnel's `remote` */
 	uint8_t peer_mac[6]; /* of an interconnect's peer (control/interconnect/) */
 	bool has_peer_mac, peer_failed; /* it is known; it does not answer */
 	bool down; /* a monitor reports that it does not work */
@@ -75,6 +76,7 @@ struct view {
 	/* a gateway was found or lost: routes with several nexthops must choose again */
 	bool reconsider;
 	bool routes_changed;
+	bool far_ends_changed; /* of tunnels of IPsec */
 	uint64_t paced_ms; /* when flows were last asked to look up their routes again */
 	unsigned pace; /* how many times in a row */
 
@@ -154,6 +156,9 @@ void view_forget_tunnels(struct view *v); /* those whose ids are free */
 
 /* From the next table on @substitute is used instead of the tunnel, or not. */
 void view_set_substitute(struct view *v, uint16_t tunnel, bool down, uint16_t substitute);
+
+/* Packets of the tunnel, which is one of IPsec, go to @remote from the next table on. */
+void view_set_far_end(struct view *v, uint16_t tunnel, const struct addr6 *remote);
 
 /* After the rows: computes the MTU of each tunnel from its port, its neighbour and its path. */
 void view_fold_mtus(struct view *v, const struct network *net);

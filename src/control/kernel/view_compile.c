@@ -320,9 +320,9 @@ static void compile_routes(struct view *v, const struct network *net)
 			compile_plain_port(v, (uint8_t)i);
 	}
 	v->reconsider = false;
-	if (v->routes_changed)
+	if (v->routes_changed || v->far_ends_changed)
 		view_route_tunnels(v, net);
-	v->routes_changed = false;
+	v->routes_changed = v->far_ends_changed = false;
 }
 
 bool view_compile(struct view *v, const struct network *net, uint64_t now_ms,

@@ -13,15 +13,23 @@
 
 #include <string.h>
 
+/* The far end of IPsec may have another address than the configuration says, or any. */
+static struct addr6 far_end(const struct view *v, const struct network *net, uint16_t id)
+{
+	const struct addr6 *known = &v->tunnels[id].far_end;
+
+	return addr6_is_zero(known) ? network_tunnel_remote(net, id) : *known;
+}
+
 /* The row that packets to the far end of a tunnel go by. */
 static int row_of(struct view *v, const struct network *net, uint16_t id)
 {
-	const struct addr6 remote = network_tunnel_remote(net, id);
+	const struct addr6 remote = far_end(v, net, id);
 	const uint8_t port = net->tunnels[id].port;
 	uint32_t value;
 	int row;
 
-	if (port >= v->n_ports || network_is_interconnect(net, id))
+	if (port >= v->n_ports || network_is_interconnect(net, id) || addr6_is_zero(&remote))
 		return ROWS_NONE;
 	value = trie_lookup(view_tree(v, port, &remote)->root, &remote);
 	if (value != (ROUTES_DIRECT | ROUTE_UNKNOWN_HOST))
@@ -138,4 +146,10 @@ void view_set_substitute(struct view *v, uint16_t tunnel, bool down, uint16_t su
 {
 	v->tunnels[tunnel].down = down;
 	v->tunnels[tunnel].substitute = substitute;
+}
+
+void view_set_far_end(struct view *v, uint16_t tunnel, const struct addr6 *remote)
+{
+	v->far_ends_changed |= !addr6_equal(&v->tunnels[tunnel].far_end, remote);
+	v->tunnels[tunnel].far_end = *remote;
 }

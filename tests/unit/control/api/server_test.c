@@ -217,7 +217,7 @@ static void test_openapi_is_true(void **state)
 	json_t *openapi = ask("GET", "/v1/openapi.json", 200), *route;
 	const char *path;
 
-	assert_int_equal(json_object_size(json_object_get(openapi, "paths")), 19);
+	assert_int_equal(json_object_size(json_object_get(openapi, "paths")), 20);
 	json_object_foreach(json_object_get(openapi, "paths"), path, route)
 	{
 		json_t *schema = promised(openapi, path), *got;
