@@ -83,12 +83,13 @@ int networks_run(const struct cli *cli);
 int routes_run(const struct cli *cli);
 int routes_lookup_run(const struct cli *cli);
 extern const struct cli_option sites_options[], tunnels_options[], health_options[],
-	flows_options[], egress_options[], drops_options[], size_options[], config_apply_options[],
-	config_history_options[];
+	ipsec_options[], flows_options[], egress_options[], drops_options[], size_options[],
+	config_apply_options[], config_history_options[], peer_config_options[];
 int status_run(const struct cli *cli);
 int sites_run(const struct cli *cli);
 int tunnels_run(const struct cli *cli);
 int health_run(const struct cli *cli);
+int ipsec_run(const struct cli *cli);
 int flows_run(const struct cli *cli);
 int egress_run(const struct cli *cli);
 int drops_run(const struct cli *cli);
@@ -100,5 +101,6 @@ int config_apply_run(const struct cli *cli);
 int config_history_run(const struct cli *cli);
 int config_rollback_run(const struct cli *cli);
 int config_confirm_run(const struct cli *cli);
+int peer_config_run(const struct cli *cli);
 int size_run(const struct cli *cli);
 int help_run(const struct cli *cli);

@@ -59,7 +59,7 @@ static const struct {
 	{{"help", "--site", "x"}, "unknown option --site"},
 	{{NULL}, "which command?"},
 	{{"flow"}, "did you mean flows?"},
-	{{"frobnicate"}, "possible: status sites tunnels health networks routes routes lookup flows egress drops check config show config check"},
+	{{"frobnicate"}, "possible: status sites tunnels health ipsec networks routes routes lookup flows egress drops check config show config check"},
 	{{""}, "unknown command \"\""},
 	{{"flows", "--sites", "x"}, "unknown option --sites; did you mean --site?"},
 	{{"status", "--site", "x"}, "unknown option --site"},
