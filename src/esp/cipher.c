@@ -13,6 +13,9 @@
  *                   HMAC = all but the ICV; with ESN the high half behind it, which is not sent
  *                   (RFC 4303 section 2.2.1). It is put where the ICV is, for that moment.
  *
+ * The keys of many SAs are in no near cache: those of a burst are fetched together when its packets
+ * are prepared.
+ *
  * One struct esp_cipher belongs to one thread.
  */
 #include "esp/cipher.h"
@@ -24,12 +27,22 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { BLOCK = 16, ROUND_KEYS = 11, HASH_BLOCK_MAX = 128 };
+enum {
+	BLOCK = 16,
+	ROUND_KEYS = 11,
+	HASH_BLOCK_MAX = 128,
+	/* of struct gcm_key_data, in cache lines: round keys; with powers of H behind them; all */
+	GCM_ROUNDS = 4,
+	GCM_POWERS = 8,
+	GCM_LINES = 16,
+};
 
 struct esp_cipher {
 	_Alignas(CACHE_LINE) struct gcm_context_data gcm;
 	_Alignas(CACHE_LINE) uint8_t iv_keys[ROUND_KEYS * BLOCK];
 	uint64_t iv_counter[2];
+	/* powers of H are the last lines, the lowest at the end: as many as the text needs */
+	bool powers_are_last;
 	IMB_MGR *mgr;
 };
 
@@ -55,6 +68,8 @@ struct esp_cipher *esp_cipher_create(void)
 	c->mgr = alloc_mb_mgr(0);
 	if (c->mgr != NULL) {
 		init_mb_mgr_auto(c->mgr, NULL);
+		c->powers_are_last = (c->mgr->features & IMB_FEATURE_AVX512F) != 0 &&
+				     (c->mgr->features & IMB_FEATURE_VAES) != 0;
 		if (imb_get_errno(c->mgr) == 0 && make_iv_keys(c))
 			return c;
 	}
@@ -150,26 +165,27 @@ static be32_t high_half(const struct esp_job *j)
 	return htonl((uint32_t)(j->number >> 32));
 }
 
-/* Bytes of AAD. */
-static unsigned prepare_aead(struct esp_job *j)
+static void prepare_aead(struct esp_job *j)
 {
 	memcpy(j->nonce, j->sa->salt, 4);
 	memcpy(j->nonce + 4, iv_of(j), 8);
-	if (!j->sa->esn) {
-		memcpy(j->aad, j->esp, ESP_HEADER_LEN);
-		return ESP_HEADER_LEN;
-	}
-	memcpy(j->aad, j->esp, 4);
+	memcpy(j->aad, j->esp, ESP_HEADER_LEN);
+	if (!j->sa->esn)
+		return;
 	wire_put_be32(j->aad + 4, high_half(j));
 	memcpy(j->aad + 8, j->esp + ESP_NUMBER, 4);
-	return ESP_HEADER_LEN + 4;
+}
+
+static unsigned aad_len(const struct esp_job *j)
+{
+	return j->sa->esn ? ESP_HEADER_LEN + 4 : ESP_HEADER_LEN;
 }
 
 static void gcm(struct esp_cipher *c, struct esp_job *j, bool seal, uint8_t *icv)
 {
 	const struct esp_suite *s = j->sa->suite;
 	const struct gcm_key_data *key = &j->sa->keys.gcm;
-	unsigned aad = prepare_aead(j);
+	unsigned aad = aad_len(j);
 	uint8_t *text = text_of(j);
 
 	if (s->method == ESP_METHOD_GCM128 && seal)
@@ -198,7 +214,7 @@ static void fill_chacha(IMB_JOB *job, struct esp_job *j)
 	job->cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
 	job->hash_alg = IMB_AUTH_CHACHA20_POLY1305;
 	job->enc_keys = job->dec_keys = j->sa->keys.chacha;
-	job->u.CHACHA20_POLY1305.aad_len_in_bytes = prepare_aead(j);
+	job->u.CHACHA20_POLY1305.aad_len_in_bytes = aad_len(j);
 	job->u.CHACHA20_POLY1305.aad = j->aad;
 	job->iv = j->nonce;
 	job->iv_len_in_bytes = sizeof(j->nonce);
@@ -279,14 +295,47 @@ static void write_iv(struct esp_cipher *c, const struct esp_job *j)
 	}
 }
 
+/* The keys' lines that a packet of this length needs. */
+static ALWAYS_INLINE void fetch_keys(const struct esp_cipher *c, const struct esp_job *j)
+{
+	const uint8_t *keys = (const uint8_t *)&j->sa->keys;
+	/* one of 16 bytes for each block, and for that of the lengths; 16 bytes behind them all */
+	unsigned powers = (unsigned)(text_len(j) + 3 * BLOCK - 1 + CACHE_LINE - 1) / CACHE_LINE;
+	unsigned from = powers < GCM_LINES - GCM_ROUNDS ? GCM_LINES - powers : GCM_ROUNDS;
+	unsigned to = GCM_LINES;
+
+	if (!c->powers_are_last) {
+		from = GCM_ROUNDS;
+		to = GCM_POWERS;
+	}
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < GCM_ROUNDS; i++)
+		__builtin_prefetch(keys + i * CACHE_LINE);
+#pragma GCC unroll 4
+	for (unsigned i = from; i < to; i++)
+		__builtin_prefetch(keys + i * CACHE_LINE);
+}
+
+/* Nonces and AADs of a burst: written well before they are read, in words of another size. */
+static void prepare(const struct esp_cipher *c, struct esp_job *jobs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		fetch_keys(c, &jobs[i]);
+		if (jobs[i].sa->suite->method != ESP_METHOD_CBC)
+			prepare_aead(&jobs[i]);
+	}
+}
+
 void esp_cipher_seal(struct esp_cipher *c, struct esp_job *jobs, unsigned n)
 {
 	unsigned submitted = 0;
 
+	for (unsigned i = 0; i < n; i++)
+		write_iv(c, &jobs[i]);
+	prepare(c, jobs, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct esp_job *j = &jobs[i];
 
-		write_iv(c, j);
 		j->good = is_direct(j); /* a job becomes so when it is completed */
 		if (j->good) {
 			gcm(c, j, true, icv_of(j));
@@ -313,25 +362,46 @@ static bool equal(const uint8_t *a, const uint8_t *b, unsigned n)
 	return differs == 0;
 }
 
+/* The same of the ICV of GCM. */
+static bool equal_block(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a, BLOCK);
+	memcpy(y, b, BLOCK);
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+static bool open_direct(struct esp_cipher *c, struct esp_job *j)
+{
+	_Alignas(BLOCK) uint8_t icv[BLOCK];
+
+	gcm(c, j, false, icv);
+	return equal_block(icv, icv_of(j));
+}
+
 void esp_cipher_open(struct esp_cipher *c, struct esp_job *jobs, unsigned n)
 {
 	unsigned submitted = 0;
 
+	prepare(c, jobs, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct esp_job *j = &jobs[i];
 
-		memcpy(j->got, icv_of(j), j->sa->suite->icv_len);
-		j->good = is_direct(j);
-		if (j->good) {
-			gcm(c, j, false, j->icv);
-		} else {
-			submit(c, j, false);
-			submitted++;
+		if (is_direct(j)) {
+			j->good = open_direct(c, j);
+			continue;
 		}
+		memcpy(j->got, icv_of(j), j->sa->suite->icv_len);
+		j->good = false;
+		submit(c, j, false);
+		submitted++;
 	}
-	if (submitted > 0)
-		flush(c);
+	if (submitted == 0)
+		return;
+	flush(c);
 	for (unsigned i = 0; i < n; i++)
-		jobs[i].good =
-			jobs[i].good && equal(jobs[i].icv, jobs[i].got, jobs[i].sa->suite->icv_len);
+		if (!is_direct(&jobs[i]))
+			jobs[i].good = jobs[i].good &&
+				       equal(jobs[i].icv, jobs[i].got, jobs[i].sa->suite->icv_len);
 }

@@ -25,13 +25,13 @@ void esp_cipher_expand(struct esp_cipher *c, const struct esp_suite *suite, cons
 
 /* One packet, from the ESP header to the end of the ICV. */
 struct esp_job {
-	struct esp_sa *sa;
+	_Alignas(CACHE_LINE) struct esp_sa *sa;
 	uint8_t *esp;
 	uint64_t number; /* extended */
 	uint16_t len; /* the text between IV and ICV is whole blocks, and not empty */
 	bool good; /* opened: the ICV held. Sealed: true */
 	uint8_t nonce[12], aad[12];
-	_Alignas(16) uint8_t icv[ESP_ICV_MAX], got[ESP_ICV_MAX];
+	_Alignas(CACHE_LINE) uint8_t icv[ESP_ICV_MAX], got[ESP_ICV_MAX]; /* not of GCM */
 };
 
 /*

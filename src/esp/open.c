@@ -26,7 +26,7 @@ static enum drop begin(const struct esp_in *in, struct esp_job *j)
 	const struct esp_suite *s = in->sa->suite;
 	unsigned around = (unsigned)ESP_HEADER_LEN + s->iv_len + s->icv_len;
 
-	if (in->len < around + s->align || (in->len - around) % s->align != 0)
+	if (in->len < around + s->align || ((in->len - around) & (s->align - 1u)) != 0)
 		return DROP_ESP_SHORT;
 	j->sa = in->sa;
 	j->esp = in->esp;
@@ -62,7 +62,7 @@ static enum drop read_trailer(struct esp_in *in)
 	return DROP_NONE;
 }
 
-static enum drop check_limits(struct esp_worker *w, struct esp_sa *sa)
+static __attribute__((noinline)) enum drop check_limits(struct esp_worker *w, struct esp_sa *sa)
 {
 	if (sa->packets >= sa->limits.soft_packets || sa->bytes >= sa->limits.soft_bytes)
 		esp_tell_limit(w, sa, ESP_EVENT_SOFT);
@@ -74,10 +74,12 @@ static enum drop check_limits(struct esp_worker *w, struct esp_sa *sa)
 
 static void look_at_ends(struct esp_worker *w, const struct esp_in *in)
 {
-	const struct esp_ends *known = &esp_outer_of(in->sa)->ends;
+	struct esp_ends from;
 
-	if (!esp_outer_is_from(&in->from, known))
-		esp_tell_mapping(w, in->sa, &in->from);
+	if (esp_outer_is_answer(esp_outer_of(in->sa), in->ip, in->esp))
+		return;
+	esp_outer_read(in->ip, (unsigned)(in->esp - in->ip), &from);
+	esp_tell_mapping(w, in->sa, &from);
 }
 
 static enum drop finish(struct esp_worker *w, struct esp_in *in, const struct esp_job *j)
@@ -97,7 +99,7 @@ static enum drop finish(struct esp_worker *w, struct esp_in *in, const struct es
 	in->inner = in->esp + ESP_HEADER_LEN + sa->suite->iv_len;
 	in->inner_len =
 		(uint16_t)(in->len - ESP_HEADER_LEN - sa->suite->iv_len - sa->suite->icv_len);
-	drop = check_limits(w, sa);
+	drop = esp_is_at_limit(sa) ? check_limits(w, sa) : DROP_NONE;
 	if (drop == DROP_NONE)
 		drop = read_trailer(in);
 	if (drop == DROP_NONE && sa->limited != NULL)

@@ -16,7 +16,7 @@ struct esp_in {
 	struct esp_sa *sa; /* this worker owns it */
 	uint8_t *esp; /* its header; in place up to the end of the ICV */
 	uint16_t len;
-	struct esp_ends from; /* as its outer headers have them */
+	const uint8_t *ip; /* its outer headers, which were checked; they end at @esp */
 
 	/* results */
 	uint8_t drop; /* enum drop; DROP_NONE: it is opened */

@@ -32,22 +32,20 @@ static void make_ipv6(uint8_t *ip, const struct esp_ends *ends)
 
 void esp_outer_make(struct esp_outer *outer, const struct esp_ends *ends)
 {
-	uint8_t *udp;
+	uint8_t *udp = outer->bytes + ESP_OUTER_MAX - UDP_LEN;
 
 	memset(outer, 0, sizeof(*outer));
 	outer->ends = *ends;
 	outer->six = !addr6_is_mapped(&ends->local);
-	outer->len = outer->six ? IPV6_LEN : IPV4_LEN;
+	outer->len = (outer->six ? IPV6_LEN : IPV4_LEN) + (ends->udp ? UDP_LEN : 0);
 	if (outer->six)
-		make_ipv6(outer->bytes, ends);
+		make_ipv6(outer->bytes + ESP_OUTER_MAX - outer->len, ends);
 	else
-		make_ipv4(outer->bytes, ends);
+		make_ipv4(outer->bytes + ESP_OUTER_MAX - outer->len, ends);
 	if (!ends->udp)
 		return;
-	udp = outer->bytes + outer->len;
 	wire_put_be16(udp + UDP_SPORT, htons(ends->local_port));
 	wire_put_be16(udp + UDP_DPORT, htons(ends->remote_port));
-	outer->len += UDP_LEN;
 }
 
 bool esp_ends_are_sound(const struct esp_ends *ends)
@@ -84,4 +82,17 @@ bool esp_outer_is_from(const struct esp_ends *packet, const struct esp_ends *end
 {
 	return addr6_equal(&packet->remote, &ends->remote) &&
 	       (!packet->udp || !ends->udp || packet->remote_port == ends->remote_port);
+}
+
+bool esp_outer_is_answer(const struct esp_outer *outer, const uint8_t *ip, const uint8_t *esp)
+{
+	const uint8_t *to = outer->bytes + ESP_OUTER_MAX - outer->len;
+	bool six = ip[IPV6_VERSION] >> 4 == 6;
+	bool udp = six ? ip[IPV6_NEXT] == PROTO_UDP : ip[IPV4_PROTO] == PROTO_UDP;
+
+	if (six != outer->six || (six ? memcmp(ip + IPV6_SRC, to + IPV6_DST, ADDR6_LEN) != 0
+				      : wire_be32(ip + IPV4_SRC) != wire_be32(to + IPV4_DST)))
+		return false;
+	return !udp || !outer->ends.udp ||
+	       wire_16(esp - UDP_LEN + UDP_SPORT) == outer->ends.remote_port;
 }

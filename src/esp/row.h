@@ -22,9 +22,12 @@ enum {
 	ESP_TUNNELS = 1 << 16, /* ids */
 };
 
-/* The outer headers of a tunnel, up to that of ESP. Lengths, checksum, TOS and id are zero. */
+/*
+ * The outer headers of a tunnel, up to that of ESP. Lengths, TOS and id are zero. They are the last
+ * `len` of the bytes, so that a copy of all of them ends where ESP begins.
+ */
 struct esp_outer {
-	uint8_t bytes[ESP_OUTER_MAX];
+	_Alignas(CACHE_LINE) uint8_t bytes[ESP_OUTER_MAX];
 	uint8_t len;
 	bool six;
 	struct esp_ends ends;
@@ -40,6 +43,7 @@ union esp_keys {
 	uint8_t chacha[32];
 };
 
+/* A line for what all read, one for what its worker writes: a packet needs few lines of a row. */
 struct esp_sa {
 	_Alignas(CACHE_LINE) uint32_t in_spi; /* host order; 0: no packet finds it by an SPI */
 	be32_t spi; /* on the wire */
@@ -52,17 +56,18 @@ struct esp_sa {
 	bool esn, clear_df, no_dscp;
 	const struct esp_spec *limited; /* its selectors; NULL: any packet may pass */
 	uint64_t *far_bits; /* of a window that is larger than bits[]; NULL: bits[] */
-	struct esp_limits limits; /* none: UINT64_MAX */
+	uint64_t least_packets, least_bytes; /* of soft and hard limit */
 
 	/* its worker's */
 	_Alignas(CACHE_LINE) struct esp_window window; /* outbound: newest is the last one sent */
 	uint64_t packets, bytes;
-	uint64_t replayed, forged, refused;
 	uint64_t used_ns; /* CLOCK_MONOTONIC */
+	_Alignas(CACHE_LINE) uint64_t bits[16]; /* of a window up to 1,024 */
+	uint64_t replayed, forged, refused;
 	uint8_t told; /* bits by enum esp_event_type */
-	uint64_t bits[16]; /* of a window up to 1,024 */
 	struct esp_ends mapping; /* told last */
 	uint64_t mapping_until_ns; /* the same is not told again before */
+	struct esp_limits limits; /* none: UINT64_MAX; control's */
 
 	_Alignas(CACHE_LINE) struct esp_outer outer[2];
 	_Alignas(CACHE_LINE) union esp_keys keys;
@@ -116,6 +121,21 @@ static inline uint16_t esp_owner(struct esp_sa *sa, uint16_t me)
 static inline const struct esp_outer *esp_outer_of(const struct esp_sa *sa)
 {
 	return &sa->outer[__atomic_load_n(&sa->outer_at, __ATOMIC_ACQUIRE)];
+}
+
+/* Is a limit reached? Seldom; then esp_limits says which one. */
+static inline bool esp_is_at_limit(const struct esp_sa *sa)
+{
+	return __builtin_expect(sa->packets >= sa->least_packets || sa->bytes >= sa->least_bytes,
+				0);
+}
+
+/* Begins to load what each packet of the SA needs besides its keys. */
+static inline void esp_prefetch(const struct esp_sa *sa)
+{
+	__builtin_prefetch(sa);
+	__builtin_prefetch(&sa->window, 1);
+	__builtin_prefetch(&sa->outer[0]);
 }
 
 /* Adds to a counter that the control thread reads. The SA's worker. */

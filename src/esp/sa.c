@@ -105,6 +105,8 @@ struct esp_table *esp_table_create(uint16_t workers)
 		return NULL;
 	t->workers = workers;
 	t->rows = memory_reserve(ROWS_SIZE);
+	if (t->rows != NULL)
+		memory_settle(t->rows, ROWS_SIZE, 0); /* ten thousand rows are 34 MB */
 	t->out = memory_reserve(ESP_TUNNELS * sizeof(t->out[0]));
 	t->rings = esp_rings_create(workers);
 	t->own = own_create();
@@ -246,6 +248,8 @@ static void fill(struct esp_sa *sa, struct esp_table *t, const struct esp_spec *
 	sa->clear_df = spec->clear_df;
 	sa->no_dscp = spec->no_dscp;
 	sa->limits = limits_of(spec);
+	sa->least_packets = least(sa->limits.soft_packets, sa->limits.hard_packets);
+	sa->least_bytes = least(sa->limits.soft_bytes, sa->limits.hard_bytes);
 	memcpy(sa->salt, spec->key + suite->key_len, suite->salt_len);
 	esp_cipher_expand(t->own->cipher, suite, spec->key, spec->auth_key, &sa->keys);
 	esp_outer_make(&sa->outer[0], &spec->ends);

@@ -70,7 +70,7 @@ static void clear(struct esp_window *w, uint64_t from, uint64_t to)
 	}
 }
 
-bool esp_window_set(struct esp_window *w, uint64_t number)
+bool esp_window_move(struct esp_window *w, uint64_t number)
 {
 	if (!esp_window_look(w, number))
 		return false;

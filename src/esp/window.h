@@ -36,5 +36,15 @@ uint64_t esp_window_number(const struct esp_window *w, bool esn, uint32_t low);
 /* May a packet with @number be new? */
 bool esp_window_look(const struct esp_window *w, uint64_t number);
 
+bool esp_window_move(struct esp_window *w, uint64_t number); /* what esp_window_set() leaves */
+
 /* Marks @number as seen; the window moves up to it. False: it was seen, or is too old. */
-bool esp_window_set(struct esp_window *w, uint64_t number);
+static inline bool esp_window_set(struct esp_window *w, uint64_t number)
+{
+	if (number != w->newest + 1)
+		return esp_window_move(w, number);
+	/* the usual case: only its own bit is that of a number which leaves the ring */
+	w->bits[number / 64 & (w->words - 1u)] |= UINT64_C(1) << (number & 63);
+	__atomic_store_n(&w->newest, number, __ATOMIC_RELAXED); /* control reads it */
+	return true;
+}

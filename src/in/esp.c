@@ -51,20 +51,31 @@ static uint8_t tos_of(const uint8_t *ip)
 	return is_six(ip) ? (uint8_t)(wire_16(ip) >> 4) : ip[IPV4_TOS];
 }
 
+static void tell_unknown(struct context *ctx, const struct packet *p, unsigned header, uint32_t spi)
+{
+	struct esp_ends from;
+
+	esp_outer_read(p->data, header, &from);
+	esp_tell_unknown(ctx->esp, spi, &from);
+}
+
 /* DROP_NONE with *@owner: its SA is @in->sa. */
 static enum drop find(struct context *ctx, struct packet *p, struct esp_in *in, uint16_t *owner)
 {
 	unsigned header = header_of(p);
 	uint32_t spi;
 
-	*in = (struct esp_in){.esp = p->data + header, .len = (uint16_t)(p->len - header)};
+	*in = (struct esp_in){
+		.esp = p->data + header,
+		.len = (uint16_t)(p->len - header),
+		.ip = p->data,
+	};
 	if (p->len < header + ESP_HEADER_LEN)
 		return DROP_ESP_SHORT;
-	esp_outer_read(p->data, header, &in->from);
 	spi = ntohl(wire_be32(in->esp + ESP_SPI));
 	in->sa = esp_find(ctx->esp->table, spi);
 	if (in->sa == NULL) {
-		esp_tell_unknown(ctx->esp, spi, &in->from);
+		tell_unknown(ctx, p, header, spi);
 		return DROP_ESP_UNKNOWN_SPI;
 	}
 	*owner = esp_owner(in->sa, ctx->index);
@@ -109,15 +120,16 @@ static void prefetch(const struct context *ctx, const struct burst *b)
 {
 	for (unsigned i = 0; i < b->n[STAGE_ESP_OPEN]; i++) {
 		const struct packet *p = b->list[STAGE_ESP_OPEN][i];
-		const uint8_t *spi = p->data + header_of(p);
+		const uint8_t *esp = p->data + header_of(p);
 		const struct esp_sa *sa;
 
-		if (spi + 4 > p->data + p->len)
+		if (esp + ESP_HEADER_LEN > p->data + p->len)
 			continue;
-		sa = esp_place(ctx->esp->table, ntohl(wire_be32(spi)));
-		__builtin_prefetch(sa);
-		__builtin_prefetch(&sa->window, 1);
-		__builtin_prefetch(&sa->keys);
+		sa = esp_place(ctx->esp->table, ntohl(wire_be32(esp + ESP_SPI)));
+		esp_prefetch(sa);
+		__builtin_prefetch(
+			&sa->bits[ntohl(wire_be32(esp + ESP_NUMBER)) / 64 % ARRAY_SIZE(sa->bits)],
+			1);
 	}
 }
 

@@ -112,12 +112,28 @@ static void take(struct context *ctx, struct burst *b, struct packet *p, struct 
 		s->packets[s->n++] = p;
 }
 
+/* The SAs of all packets, so that cache misses overlap. */
+static void prefetch(const struct context *ctx, const struct burst *b)
+{
+	for (unsigned i = 0; i < b->n[STAGE_ESP_SEAL]; i++) {
+		const struct packet *p = b->list[STAGE_ESP_SEAL][i];
+		const struct esp_sa *sa;
+
+		if (p->seal_how != SEAL_BY_NEXTHOP)
+			continue;
+		sa = esp_find_outbound(ctx->esp->table, ctx->nexthops->at[p->nexthop].tunnel);
+		if (sa != NULL)
+			esp_prefetch(sa);
+	}
+}
+
 void stage_esp_seal(struct context *ctx, struct burst *b)
 {
 	struct sealing s;
 
 	s.n = 0;
 	ctx->esp->now_ns = ctx->origin_ns + ctx->now_ns;
+	prefetch(ctx, b);
 	for (unsigned i = 0; i < b->n[STAGE_ESP_SEAL]; i++)
 		take(ctx, b, b->list[STAGE_ESP_SEAL][i], &s);
 	esp_seal(ctx->esp, s.out, s.n);

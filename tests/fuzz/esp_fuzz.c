@@ -109,6 +109,7 @@ static void check(const struct esp_in *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const uint8_t outer[IPV4_LEN] = {IPV4_PLAIN, [IPV4_PROTO] = PROTO_ESP};
 	uint8_t *room;
 	struct esp_in in;
 
@@ -116,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		begin();
 	if (size < 1 || size > TEXT_MAX)
 		return 0;
-	in = (struct esp_in){.sa = sas[data[0] % SUITES]};
+	in = (struct esp_in){.sa = sas[data[0] % SUITES], .ip = outer};
 	room = malloc(data[0] & 0x80 ? ROOM : size);
 	if (data[0] & 0x80) {
 		in.len = make(in.sa, room, data + 1, size - 1);

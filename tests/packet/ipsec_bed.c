@@ -142,13 +142,16 @@ size_t far_open_bytes(struct far *far, const uint8_t *frame, size_t len, uint8_t
 {
 	const uint8_t *ip = frame + ETHERNET;
 	unsigned header = IPV4_LEN + (ip[IPV4_PROTO] == PROTO_UDP ? UDP_LEN : 0);
-	struct esp_in in = {.esp = far->room, .len = (uint16_t)(len - ETHERNET - header)};
+	struct esp_in in = {
+		.esp = far->room + header,
+		.len = (uint16_t)(len - ETHERNET - header),
+		.ip = far->room,
+	};
 
 	assert_int_equal(wire_16(ip + IPV4_LENGTH), len - ETHERNET);
-	memcpy(far->room, ip + header, in.len);
+	memcpy(far->room, ip, header + in.len);
 	in.sa = esp_find(far->table, ntohl(wire_be32(in.esp)));
 	assert_non_null(in.sa);
-	esp_outer_read(ip, header, &in.from);
 	esp_open(far->worker, &in, 1);
 	assert_int_equal(in.drop, DROP_NONE);
 	memcpy(inner, in.inner, in.inner_len);

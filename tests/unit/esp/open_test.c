@@ -153,7 +153,8 @@ static void test_esn_over_the_border(void **state)
 static enum drop open_text(uint8_t pad_len, uint8_t next, uint8_t first, int spoil)
 {
 	struct esp_job job = {.sa = p.out_sa};
-	struct esp_in in = {.sa = p.in_sa, .from = p.in_spec.ends};
+	uint8_t outer[IPV4_LEN] = {IPV4_PLAIN};
+	struct esp_in in = {.sa = p.in_sa, .ip = outer};
 	uint8_t *esp = at.room + ESP_HEAD_MAX, *text = esp + ESP_HEADER_LEN + 8;
 
 	at.out.outer = esp;
@@ -218,6 +219,7 @@ static void test_limits(void **state)
 
 	pair_make(&p, PAIR_GCM128, limit);
 	p.out_sa->limits.hard_packets = p.out_sa->limits.soft_packets = 100;
+	p.out_sa->least_packets = 100;
 	for (unsigned i = 0; i < 4; i++) {
 		struct esp_in in;
 
@@ -247,20 +249,20 @@ static void test_mapping(void **state)
 	pair_seal(&p, &old, 60);
 	pair_seal(&p, &new, 60);
 	in = pair_in(&p, &new);
-	in.from.remote = addr6_from_ipv4(inet_addr("203.0.113.9"));
+	wire_put_be32(new.out.outer + IPV4_SRC, inet_addr("203.0.113.9"));
 	in.esp[20] ^= 1;
 	assert_int_equal(pair_open(&p, &in), DROP_ESP_AUTH);
 	assert_false(esp_take_event(p.table, &e)); /* not authenticated */
 	pair_seal(&p, &new, 60);
 	in = pair_in(&p, &new);
-	in.from.remote = addr6_from_ipv4(inet_addr("203.0.113.9"));
+	wire_put_be32(new.out.outer + IPV4_SRC, inet_addr("203.0.113.9"));
 	assert_int_equal(pair_open(&p, &in), DROP_NONE);
 	assert_true(esp_take_event(p.table, &e));
 	assert_int_equal(e.type, ESP_EVENT_MAPPING);
 	assert_int_equal(e.handle, p.in);
-	assert_true(addr6_equal(&e.ends.remote, &in.from.remote));
+	assert_true(addr6_to_ipv4(&e.ends.remote) == inet_addr("203.0.113.9"));
 	in = pair_in(&p, &old);
-	in.from.remote = addr6_from_ipv4(inet_addr("203.0.113.66"));
+	wire_put_be32(old.out.outer + IPV4_SRC, inet_addr("203.0.113.66"));
 	assert_int_equal(pair_open(&p, &in), DROP_NONE); /* in the window, but not the newest */
 	assert_false(esp_take_event(p.table, &e));
 	pair_end(&p);

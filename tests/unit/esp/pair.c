@@ -107,14 +107,13 @@ void pair_seal(struct pair *p, struct pair_packet *at, unsigned len)
 struct esp_in pair_in(struct pair *p, struct pair_packet *at)
 {
 	unsigned header = esp_outer_of(p->out_sa)->len;
-	struct esp_in in = {
+
+	return (struct esp_in){
 		.sa = p->in_sa,
 		.esp = at->out.outer + header,
 		.len = (uint16_t)(at->out.outer_len - header),
+		.ip = at->out.outer,
 	};
-
-	esp_outer_read(at->out.outer, header, &in.from);
-	return in;
 }
 
 enum drop pair_open(struct pair *p, struct esp_in *in)
