@@ -78,6 +78,40 @@ class Core:
                     peer="to the Internet",
                     peer_value=median(f["net"] * f["ratio"] for f in found))
 
+    def esp(self, results):
+        """Each repeat has measured the path and both libraries, one after the other."""
+        self.say("esp")
+        runs = self.run("esp", flows=65536, repeat=2 if self.quick else 9)
+        for size in (64, 512, 1400):
+            found = [f for f in runs if f["size"] == size]
+            for way in ("open", "seal", "both"):
+                self.esp_row(results, f"esp_{way}_{size}", found, way)
+            against = [(f["evp_open"] + f["evp_seal"]) / 2 / f["both"] for f in found]
+            row = results.rows[f"esp_both_{size}"]
+            results.set(f"esp_evp_{size}", flows=65536, value=row.value, spread=spread(against),
+                        peer="OpenSSL EVP, bare", peer_value=row.value / median(against))
+        results.machine["avx512_ipsec_mb"] = runs[0]["avx512"]
+
+    def esp_row(self, results, name, found, way):
+        mhz = results.machine["tsc_mhz"]
+        bare = [(f["mb_open"] + f["mb_seal"]) / 2 if way == "both" else f["mb_" + way]
+                for f in found]
+        ratios = [peer / f[way] for f, peer in zip(found, bare)]
+        value = mhz / median(f[way] for f in found)
+        results.set(name, flows=65536, value=value, spread=spread(ratios),
+                    peer="libipsec-mb, bare", peer_value=value / median(ratios),
+                    note=f"stages: {found[0]['stages_' + way]}" if way != "both" else "")
+
+    def esp_many(self, results):
+        self.say("esp_10k")
+        runs = self.run("esp-many", flows=65536, tunnels=5000, repeat=2 if self.quick else 9)
+        ratios = {size: [f["ratio"] for f in runs if f["size"] == size] for size in (64, 512, 1400)}
+        small = [f for f in runs if f["size"] == 64]
+        results.set("esp_10k", flows=65536, value=median(ratios[64]), spread=spread(ratios[64]),
+                    note=f"5,000 tunnels; of 64 bytes: {median(f['cycles'] for f in small):.0f} clocks, with one "
+                         f"tunnel {median(f['one_cycles'] for f in small):.0f}; of 512 bytes "
+                         f"{median(ratios[512]):.2f} x, of 1,400 {median(ratios[1400]):.2f} x")
+
     def stages(self, results):
         for name, flows in SIZES:
             self.say(f"stages of {name}")

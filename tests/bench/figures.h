@@ -18,6 +18,8 @@ void figure_stages(const struct figure_options *o);
 void figure_setup(const struct figure_options *o);
 void figure_tunnels(const struct figure_options *o);
 void figure_private(const struct figure_options *o);
+void figure_esp(const struct figure_options *o);
+void figure_esp_many(const struct figure_options *o);
 void figure_setup_many(const struct figure_options *o);
 void figure_start(const struct figure_options *o);
 void figure_capacity(const struct figure_options *o);

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/types.h"
+#include "esp/sa.h"
 #include "path/handover.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ enum {
 	BUFFERS_MEMIF = 8191,
 	BUFFERS_CACHED = 256, /* those given back last are used first */
 	BUFFER_SIZE = 512 + RTE_PKTMBUF_HEADROOM,
+	BUFFER_SIZE_LARGE = RTE_MBUF_DEFAULT_BUF_SIZE,
 	HUGE_PAGES_FOR_DPDK = 24,
 };
 
@@ -77,10 +79,11 @@ const char *rig_memory(uint64_t bytes)
 	return (uint64_t)free_huge_pages() << 21 >= bytes ? "hugetlbfs" : "transparent";
 }
 
-static void make_pool(bool large)
+static void make_pool(bool memif, bool large)
 {
-	pool = rte_pktmbuf_pool_create("bench", large ? BUFFERS_MEMIF : BUFFERS,
-				       large ? BUFFERS_CACHED : 0, 0, BUFFER_SIZE, SOCKET_ID_ANY);
+	pool = rte_pktmbuf_pool_create("bench", memif ? BUFFERS_MEMIF : BUFFERS,
+				       memif ? BUFFERS_CACHED : 0, 0,
+				       large ? BUFFER_SIZE_LARGE : BUFFER_SIZE, SOCKET_ID_ANY);
 	if (pool == NULL)
 		rig_fail("no memory for packet buffers");
 }
@@ -116,7 +119,7 @@ void rig_start_dpdk(int cpu, enum rig_start how, const char *socket)
 			 socket[0] == '/' ? "no" : "yes");
 	if (rte_eal_init(n, args) < 0)
 		rig_fail("DPDK does not start");
-	make_pool(memif);
+	make_pool(memif, how == RIG_LARGE_BUFFERS);
 }
 
 void rig_buffers(struct rte_mbuf **mbufs, unsigned n)
@@ -349,6 +352,7 @@ static void make_workers(struct rig *rig)
 		.handover = rig->handover,
 		.cpu = -1,
 		.poll = true,
+		.esp = rig->esp,
 		.secret = secret,
 	};
 	uint64_t begin;
@@ -375,6 +379,11 @@ static struct rig *finish(struct rig *rig)
 		rig->handover = handover_create((uint16_t)rig->n_workers, NULL);
 		if (rig->handover == NULL)
 			rig_fail("no memory for hand-over rings");
+	}
+	if (rig->shape.is_sealed) {
+		rig->esp = esp_table_create((uint16_t)rig->n_workers);
+		if (rig->esp == NULL)
+			rig_fail("no memory for SAs");
 	}
 	make_workers(rig);
 	return rig;
@@ -463,6 +472,7 @@ void rig_destroy(struct rig *rig)
 	for (unsigned i = 0; i < rig->n_workers; i++)
 		worker_destroy(rig->workers[i]);
 	handover_destroy(rig->handover);
+	esp_table_destroy(rig->esp);
 	for (unsigned i = 0; i < RIG_PORTS; i++)
 		close_port(rig, &rig->ports[i]);
 	nexthops_destroy(rig->nexthops);

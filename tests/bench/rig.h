@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+struct esp_table;
 struct handover;
 struct rte_mbuf;
 struct rte_ring;
@@ -51,6 +52,7 @@ struct rig {
 	unsigned n_workers;
 	unsigned n_queues; /* of each port: one for each worker, or fewer */
 	struct handover *handover;
+	struct esp_table *esp; /* of a sealed shape; without SAs */
 	struct worker *workers[RIG_WORKERS_MAX];
 	uint64_t create_ns; /* all worker_create() */
 };
@@ -58,6 +60,7 @@ struct rig {
 enum rig_start {
 	RIG_RINGS, /* with huge pages if some are free */
 	RIG_SMALL_PAGES, /* without */
+	RIG_LARGE_BUFFERS, /* as RIG_RINGS, for packets of up to 1,500 bytes */
 	RIG_MEMIF_SERVER, /* two memif ports: the gateway */
 	RIG_MEMIF_CLIENT, /* the generator */
 };

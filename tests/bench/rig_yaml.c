@@ -13,11 +13,14 @@ static void print_address(FILE *out, uint32_t addr)
 	fprintf(out, "%u.%u.%u.%u", addr >> 24, addr >> 16 & 255, addr >> 8 & 255, addr & 255);
 }
 
-static void print_tunnel(FILE *out, unsigned tunnel)
+static void print_tunnel(FILE *out, const struct shape *shape, unsigned tunnel)
 {
-	fprintf(out, "      - {name: t%u, key: %u, local: 198.51.100.1, remote: ", tunnel, tunnel);
+	fprintf(out, "      - {name: t%u, local: 198.51.100.1, remote: ", tunnel);
 	print_address(out, shape_remote(tunnel));
-	fputs(", port: underlay}\n", out);
+	if (shape->is_sealed)
+		fputs(", port: underlay, type: ipsec, ipsec: {psk: /none}}\n", out);
+	else
+		fprintf(out, ", port: underlay, key: %u}\n", tunnel);
 }
 
 static void print_sites(FILE *out, const struct shape *shape)
@@ -26,7 +29,7 @@ static void print_sites(FILE *out, const struct shape *shape)
 		if (t % shape->tunnels_per_site == 0)
 			fprintf(out, "  - name: s%u\n    prefixes: [10.0.0.0/8]\n    tunnels:\n",
 				t / shape->tunnels_per_site);
-		print_tunnel(out, t);
+		print_tunnel(out, shape, t);
 	}
 }
 

@@ -20,6 +20,7 @@ struct shape {
 	unsigned servers; /* a power of two; where there are routes, each behind another one */
 	/* servers are behind one more site, an interconnect on the uplink's port: no translation */
 	bool is_private;
+	bool is_sealed; /* tunnels are of IPsec, and not of GRE */
 };
 
 extern const struct shape shape_usual;
