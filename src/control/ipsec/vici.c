@@ -97,20 +97,30 @@ static void disconnect(struct vici *v, const char *why)
 	try_later(v);
 }
 
-/* A packet with a name, and behind it a message. */
-static void send_packet(struct vici *v, enum packet type, const char *name, const void *message,
-			size_t len)
+/* Secrets are in it: they must not stay in memory that is given to others. */
+static void wipe_sent(const void *data, size_t len, void *arg)
+{
+	explicit_bzero((void *)data, len);
+	free((void *)data);
+}
+
+/*
+ * A packet with a name, and behind it the message of @w, NULL if there is none. Its memory is given
+ * to the buffer, and not copied: it is wiped when it was sent, or cannot be.
+ */
+static void send_packet(struct vici *v, enum packet type, const char *name, struct vici_writer *w)
 {
 	struct evbuffer *out = bufferevent_get_output(v->stream);
 	size_t name_len = strlen(name);
+	size_t len = w == NULL ? 0 : w->len;
 	uint32_t total = htonl((uint32_t)(2 + name_len + len));
 	const uint8_t head[2] = {(uint8_t)type, (uint8_t)name_len};
 
 	evbuffer_add(out, &total, sizeof(total));
 	evbuffer_add(out, head, sizeof(head));
 	evbuffer_add(out, name, name_len);
-	if (len > 0)
-		evbuffer_add(out, message, len);
+	if (len > 0 && evbuffer_add_reference(out, w->data, len, wipe_sent, NULL) == 0)
+		*w = (struct vici_writer){0};
 }
 
 static void confirmed(struct vici *v)
@@ -225,7 +235,7 @@ static void connect_charon(evutil_socket_t fd, short what, void *arg)
 	bufferevent_enable(v->stream, EV_READ | EV_WRITE);
 	v->registering = 0;
 	for (const char *const *name = v->events; *name != NULL; name++, v->registering++)
-		send_packet(v, EVENT_REGISTER, *name, NULL, 0);
+		send_packet(v, EVENT_REGISTER, *name, NULL);
 }
 
 struct vici *vici_create(struct event_base *base, const char *path, const char *const *events,
@@ -281,8 +291,7 @@ void vici_request(struct vici *v, const char *command, struct vici_writer *w, vi
 		*r = (struct request){.answer = answer, .request = request};
 		STAILQ_INSERT_TAIL(&v->waiting, r, next);
 		v->n_waiting++;
-		send_packet(v, CMD_REQUEST, command, w == NULL ? NULL : w->data,
-			    w == NULL ? 0 : w->len);
+		send_packet(v, CMD_REQUEST, command, w);
 	}
 	if (w != NULL)
 		vici_free(w);

@@ -35,8 +35,9 @@ void vici_destroy(struct vici *v); /* NULL is fine; nobody is told */
 bool vici_is_connected(const struct vici *v);
 
 /*
- * Sends @command with the message of @w, which is taken over and wiped; NULL: an empty one. @answer
- * gets @request back, exactly once, at once if there is no connection. It may be NULL.
+ * Sends @command with the message of @w, which is taken over, and wiped when it was sent; NULL: an
+ * empty one. @answer gets @request back, exactly once, at once if there is no connection. It may be
+ * NULL.
  */
 void vici_request(struct vici *v, const char *command, struct vici_writer *w, vici_answer_fn answer,
 		  void *request);

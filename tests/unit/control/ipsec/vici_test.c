@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,6 +231,41 @@ static void test_end(void **state)
 	destroy(c);
 }
 
+static char wiped[256]; /* what explicit_bzero() met, the letters of it */
+
+void explicit_bzero(void *data, size_t len)
+{
+	size_t at = strlen(wiped);
+
+	for (size_t i = 0; i < len && at + 1 < sizeof(wiped); i++)
+		if (((char *)data)[i] >= 'a' && ((char *)data)[i] <= 'z')
+			wiped[at++] = ((char *)data)[i];
+	memset(data, 0, len);
+	__asm__ volatile("" ::: "memory");
+}
+
+/* A secret is wiped when it was sent, and when it cannot be. */
+static void test_wiped(void **state)
+{
+	struct charon *c = create();
+
+	greet(c);
+	memset(wiped, 0, sizeof(wiped));
+	ask(c, "load-shared", "secret");
+	assert_string_equal(wiped, "");
+	settle(c);
+	assert_non_null(strstr(wiped, "secret"));
+	memset(wiped, 0, sizeof(wiped));
+	ask(c, "load-shared", "another");
+	close(c->fd);
+	settle(c);
+	assert_non_null(strstr(wiped, "another"));
+	memset(wiped, 0, sizeof(wiped));
+	ask(c, "load-shared", "late");
+	assert_non_null(strstr(wiped, "late"));
+	destroy(c);
+}
+
 /* In pieces of one byte, as a stream may be. */
 static void test_pieces(void **state)
 {
@@ -273,11 +309,11 @@ static void test_garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_end),
-		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_requests), cmocka_unit_test(test_end),
+		cmocka_unit_test(test_wiped),	 cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_garbage),
 	};
 
+	signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
