@@ -12,11 +12,14 @@ const struct cli_option ipsec_options[] = {
 };
 
 static const struct table_column columns[] = {
-	{"TUNNEL", TABLE_LEFT},	   {"STATE", TABLE_LEFT},      {"REMOTE", TABLE_LEFT},
-	{"NAT", TABLE_LEFT},	   {"IKE", TABLE_RIGHT},       {"SPI", TABLE_LEFT},
-	{"", TABLE_LEFT},	   {"ALGORITHMS", TABLE_LEFT}, {"AGE", TABLE_RIGHT},
-	{"REKEY", TABLE_RIGHT},	   {"PACKETS", TABLE_RIGHT},   {"BYTES", TABLE_RIGHT},
-	{"REPLAYED", TABLE_RIGHT}, {"FORGED", TABLE_RIGHT},    {NULL},
+	{"TUNNEL", TABLE_LEFT},	   {"STATE", TABLE_LEFT},
+	{"REMOTE", TABLE_LEFT},	   {"NAT", TABLE_LEFT},
+	{"IKE", TABLE_RIGHT},	   {"SPI", TABLE_LEFT},
+	{"", TABLE_LEFT},	   {"ALGORITHMS", TABLE_LEFT},
+	{"AGE", TABLE_RIGHT},	   {"REKEY", TABLE_RIGHT},
+	{"PACKETS", TABLE_RIGHT},  {"BYTES", TABLE_RIGHT},
+	{"REPLAYED", TABLE_RIGHT}, {"FORGED", TABLE_RIGHT},
+	{"WHY", TABLE_LEFT},	   {NULL},
 };
 
 enum { TUNNEL_CELLS = 5, SA_CELLS = 9 };
@@ -73,6 +76,7 @@ static void fill(struct table *t, const json_t *tunnel)
 	if (json_array_size(sas) == 0) {
 		fill_tunnel(t, tunnel);
 		empty_cells(t, SA_CELLS);
+		table_cell(t, "%s", list_text(tunnel, "why"));
 	}
 	json_array_foreach(sas, i, sa)
 	{
@@ -81,6 +85,7 @@ static void fill(struct table *t, const json_t *tunnel)
 		else
 			empty_cells(t, TUNNEL_CELLS);
 		fill_sa(t, sa);
+		empty_cells(t, 1);
 	}
 }
 

@@ -108,6 +108,8 @@ enum {
 	  "kernel-homeward")                                                                       \
 	X(IPSEC_REFUSED, "ipsec_refused", ERROR,                                                   \
 	  "the tunnel cannot be set up: do what the sentence says, then `homeward config apply`")  \
+	X(IPSEC_FAILED, "ipsec_failed", ERROR,                                                     \
+	  "the tunnel is down, and charon says why: compare both ends (`homeward peer-config`)")   \
 	X(POOL_SHRUNK, "pool_shrunk", WARNING,                                                     \
 	  "packet buffers run short; restart homewardd when it suits you")
 

@@ -40,6 +40,13 @@ class Charon:
         self.write("strongswan.conf", f"""
             charon-systemd {{
               load = {USUAL.format(backend=backend)}
+              filelog {{
+                file {{
+                  path = {self.log}
+                  time_format = %T
+                  flush_line = yes
+                }}
+              }}
               retransmit_timeout = 1.0
               retransmit_tries = 3
               {settings}
@@ -75,6 +82,12 @@ class Charon:
         return command("swanctl", *args, "--uri", f"unix://{self.vici}",
                        env={**os.environ, "SWANCTL_DIR": os.path.join(self.folder, "swanctl"),
                             "STRONGSWAN_CONF": os.path.join(self.folder, "strongswan.conf")}, **kw)
+
+    def use_key(self, file):
+        """The one private key that load() loads."""
+        folder = os.path.join(self.folder, "swanctl", "private")
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy(file, os.path.join(folder, "key.pem"))
 
     def load(self, text):
         """Loads connections and secrets in the words of swanctl.conf."""

@@ -159,8 +159,12 @@ class Confinement:
         if self.get("ProtectKernelModules") == "yes":
             hide("/usr/lib/modules")
         if self.get("ProtectSystem") == "strict":
+            writable = list(filter(os.path.exists, writable))
+            for path in writable:
+                if not os.path.ismount(path):
+                    bind(path, path)
             set_read_only("/")
-            for path in filter(os.path.exists, writable):
+            for path in writable:
                 set_read_only(path, False)
         if self.get("ProtectControlGroups") == "yes" and os.path.ismount("/sys/fs/cgroup"):
             set_read_only("/sys/fs/cgroup")

@@ -20,6 +20,7 @@ const struct route_field ipsec_fields[] = {
 	{"ipsec[].site", FIELD_STRING, "site it leads to"},
 	{"ipsec[].state", FIELD_STRING,
 	 "up; keys: SAs without an IKE SA, as after the end of charon; or down"},
+	{"ipsec[].why", FIELD_STRING_OR_NULL, "why it is not up, as charon said"},
 	{"ipsec[].remote", FIELD_STRING_OR_NULL, "address of the far end, as IKE sees it"},
 	{"ipsec[].remote_port", FIELD_STRING_OR_NULL, "its UDP port"},
 	{"ipsec[].remote_identity", FIELD_STRING_OR_NULL, "as it was proved"},
@@ -147,6 +148,7 @@ static bool write_tunnel(const struct api_context *ctx, uint16_t id, uint32_t pa
 	writer_text(w, "tunnel", network_tunnel_name(ctx->net, id));
 	writer_text(w, "site", network_site_name(ctx->net, ctx->net->tunnels[id].site));
 	writer_text(w, "state", !used ? "down" : ike != NULL ? "up" : "keys");
+	writer_text(w, "why", used ? NULL : ipsec_why(ctx->ipsec, id));
 	write_ike(w, ike);
 	writer_open(w, "sas", '[');
 	ipsec_sas_list(sas, id, write_sa, w);

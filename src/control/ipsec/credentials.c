@@ -1,6 +1,8 @@
 /* Reads a tunnel's secrets from files of bounded size, and wipes them. See credentials.h. */
 #include "control/ipsec/credentials.h"
 
+#include "base/types.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -104,4 +106,28 @@ int credentials_read(const struct spec_ipsec *ipsec, struct credentials *c,
 	}
 	credentials_fini(c);
 	return -1;
+}
+
+static uint64_t mix(uint64_t stamp, uint64_t value)
+{
+	return (stamp ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+uint64_t credentials_stamp(const struct spec_ipsec *ipsec)
+{
+	const char *const paths[] = {ipsec->psk, ipsec->certificate, ipsec->private_key, ipsec->ca};
+	uint64_t stamp = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct stat st = {0};
+
+		if (paths[i][0] != '\0' && stat(paths[i], &st) != 0)
+			st.st_ino = 0;
+		stamp = mix(stamp, st.st_ino);
+		stamp = mix(stamp, (uint64_t)st.st_mtim.tv_sec);
+		stamp = mix(stamp, (uint64_t)st.st_mtim.tv_nsec);
+		stamp = mix(stamp, (uint64_t)st.st_size);
+		stamp = mix(stamp, st.st_mode);
+	}
+	return stamp;
 }

@@ -27,3 +27,6 @@ enum {
 int credentials_read(const struct spec_ipsec *ipsec, struct credentials *c,
 		     char why[static CREDENTIALS_WHY_SIZE]);
 void credentials_fini(struct credentials *c);
+
+/* Another number when one of the files was written, replaced or removed, or has other rights. */
+uint64_t credentials_stamp(const struct spec_ipsec *ipsec);

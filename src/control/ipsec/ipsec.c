@@ -14,6 +14,7 @@
 #include "control/alarm.h"
 #include "control/ipsec/connection.h"
 #include "control/ipsec/server.h"
+#include "control/ipsec/told.h"
 #include "control/ipsec/vici.h"
 
 #include <inttypes.h>
@@ -29,15 +30,14 @@ enum {
 	TICKS_A_SIGN = 10,
 	LOAD_MS = 20,
 	AGAIN_S = 10, /* after a tunnel was refused */
+	FILES_A_SIGN = 100, /* tunnels whose files are looked at in a second */
 	PLUGIN_WAIT_S = 10, /* from the first answer of charon until its plugin must be there */
 };
-
-static const char *const events[] = {"ike-updown", "ike-rekey", "list-sa", NULL};
 
 /* What charon knows of a tunnel. */
 struct known {
 	struct spec_tunnel *loaded; /* as it was loaded; NULL: not */
-	struct ike_view *ike; /* NULL: no IKE SA */
+	uint64_t stamp; /* of its files, when it was loaded */
 	bool wanted; /* by the configuration, and not as it was loaded */
 	uint8_t down_s; /* how long there have been no SAs since it was last begun */
 	bool refused; /* an alarm says why; tried again when charon is there anew, or changed */
@@ -52,8 +52,10 @@ struct ipsec {
 	struct ike_server *server; /* NULL: no IPsec tunnel */
 	struct vici *vici; /* the same */
 	struct ipsec_sas *sas;
+	struct told *told;
 	struct known *known; /* [SPEC_TUNNELS_MAX + 1] */
 	uint16_t next; /* where the search for a tunnel to load goes on */
+	uint32_t looked; /* the same for files that may be new */
 	uint32_t loading;
 	uint64_t plugin_due_ns; /* 0: it is there, or charon is not */
 	uint32_t ticks;
@@ -193,6 +195,8 @@ static void load_tunnel(struct ipsec *x, uint16_t tunnel, const struct spec_tunn
 	if (known->loaded == NULL)
 		return;
 	*known->loaded = *spec;
+	known->stamp = credentials_stamp(&spec->ipsec);
+	told_forget_why(x->told, tunnel);
 	if (credentials_read(&spec->ipsec, &c, why) != 0) {
 		refuse(x, tunnel, why);
 		load_soon(x);
@@ -200,6 +204,12 @@ static void load_tunnel(struct ipsec *x, uint16_t tunnel, const struct spec_tunn
 	}
 	send_tunnel(x, tunnel, spec, &c);
 	credentials_fini(&c);
+}
+
+static void clear_alarms(struct ipsec *x, const char *name)
+{
+	alarm_clear(x->parts.alarms, ALARM_IPSEC_REFUSED, name);
+	alarm_clear(x->parts.alarms, ALARM_IPSEC_FAILED, name);
 }
 
 static void unload_tunnel(struct ipsec *x, uint16_t tunnel)
@@ -222,8 +232,11 @@ static void forget(struct ipsec *x, uint16_t tunnel)
 {
 	struct known *known = &x->known[tunnel];
 
+	if (known->loaded != NULL)
+		clear_alarms(x, known->loaded->name);
+	if (x->told != NULL)
+		told_forget(x->told, tunnel);
 	free(known->loaded);
-	free(known->ike);
 	x->loading -= known->wanted;
 	*known = (struct known){0};
 }
@@ -304,40 +317,16 @@ static void charon_disconnected(void *arg)
 
 	x->asking = false;
 	x->plugin_due_ns = 0;
-	for (unsigned tunnel = 0; tunnel <= SPEC_TUNNELS_MAX; tunnel++) {
-		free(x->known[tunnel].ike);
-		x->known[tunnel].ike = NULL;
-	}
+	told_forget_ikes(x->told);
 	alarm_raise(x->parts.alarms, ALARM_IPSEC_CHARON, "charon", "no connection to charon at %s",
 		    x->parts.vici_socket);
 }
 
-static void ike_is_up(void *arg, uint16_t tunnel, const struct ike_view *view)
-{
-	struct known *known = &((struct ipsec *)arg)->known[tunnel];
-
-	if (known->ike == NULL)
-		known->ike = malloc(sizeof(*known->ike));
-	if (known->ike != NULL)
-		*known->ike = *view;
-}
-
-/* Another SA of the tunnel, newer than this one, may be up. */
-static void ike_is_down(void *arg, uint16_t tunnel, const struct ike_view *view)
-{
-	struct known *known = &((struct ipsec *)arg)->known[tunnel];
-
-	if (known->ike == NULL || strcmp(known->ike->unique, view->unique) != 0)
-		return;
-	free(known->ike);
-	known->ike = NULL;
-}
-
 static void charon_tells(void *arg, const char *name, const uint8_t *data, size_t len)
 {
-	bool down = strcmp(name, "ike-updown") == 0 && !ike_view_is_up(data, len);
+	struct ipsec *x = arg;
 
-	ike_view_read(data, len, mono_ns(), down ? ike_is_down : ike_is_up, arg);
+	told_event(x->told, x->net, name, data, len);
 }
 
 /* --- all together ----------------------------------------------------------------------------- */
@@ -381,20 +370,51 @@ static void begin_again(struct ipsec *x, uint16_t tunnel, bool up)
 	vici_request(x->vici, "initiate", &w, NULL, NULL);
 }
 
+/* What charon said about a tunnel that is up, of an attempt that failed, is no news any more. */
+static void tell_why(struct ipsec *x, uint16_t tunnel, bool up)
+{
+	const char *name = spec_of(x, tunnel)->name, *why;
+
+	if (up)
+		told_forget_why(x->told, tunnel);
+	why = told_why(x->told, tunnel);
+	if (why != NULL)
+		alarm_raise(x->parts.alarms, ALARM_IPSEC_FAILED, name, "%s", why);
+	else
+		alarm_clear(x->parts.alarms, ALARM_IPSEC_FAILED, name);
+}
+
+/* Secrets and certificates are renewed under the same names. */
+static void look_at_files(struct ipsec *x)
+{
+	for (unsigned i = 0; i < FILES_A_SIGN && i < x->net->n_tunnels; i++) {
+		uint16_t tunnel = x->net->tunnel_ids[x->looked++ % x->net->n_tunnels];
+		const struct spec_tunnel *spec = spec_of(x, tunnel);
+
+		if (spec == NULL || x->known[tunnel].loaded == NULL ||
+		    x->known[tunnel].stamp == credentials_stamp(&spec->ipsec))
+			continue;
+		log_info("tunnel %s: its secret or certificate has changed", spec->name);
+		want(x, tunnel);
+		load_soon(x);
+	}
+}
+
 /* A tunnel without SAs carries nothing, whatever its probes said before. */
 static void tell_signs(struct ipsec *x)
 {
 	if (++x->ticks % TICKS_A_SIGN != 0)
 		return;
+	look_at_files(x);
 	for (uint32_t i = 0; i < x->net->n_tunnels; i++) {
 		uint16_t tunnel = x->net->tunnel_ids[i];
-
 		bool up;
 
 		if (spec_of(x, tunnel) == NULL)
 			continue;
 		up = ipsec_sas_is_up(x->sas, tunnel);
 		x->parts.sign(x->parts.arg, tunnel, up);
+		tell_why(x, tunnel, up);
 		begin_again(x, tunnel, up);
 	}
 }
@@ -432,7 +452,7 @@ static int start(struct ipsec *x, struct err_list *errs)
 		x->server = ike_server_create(x->base, x->parts.plugin_socket, instance | 1,
 					      &plugin, errs);
 	if (x->server != NULL && x->vici == NULL)
-		x->vici = vici_create(x->base, x->parts.vici_socket, events, &charon);
+		x->vici = vici_create(x->base, x->parts.vici_socket, told_events, &charon);
 	return x->vici != NULL && event_add(x->tick, &often) == 0 ? 0 : -1;
 }
 
@@ -455,10 +475,12 @@ struct ipsec *ipsec_create(struct event_base *base, const struct ipsec_parts *pa
 		x->parts.vici_socket = x->vici_socket;
 		x->known = calloc(SPEC_TUNNELS_MAX + 1, sizeof(x->known[0]));
 		x->sas = ipsec_sas_create(&sas);
+		x->told = told_create();
 		x->tick = event_new(base, -1, EV_PERSIST, tick, x);
 		x->load = evtimer_new(base, load_next, x);
 	}
-	if (x == NULL || x->known == NULL || x->sas == NULL || x->tick == NULL || x->load == NULL) {
+	if (x == NULL || x->known == NULL || x->sas == NULL || x->told == NULL || x->tick == NULL ||
+	    x->load == NULL) {
 		err_add(errs, NULL, 0, 0, "not enough memory for IPsec");
 	} else if (!needs_charon(net) || start(x, errs) == 0) {
 		return x;
@@ -480,6 +502,7 @@ void ipsec_destroy(struct ipsec *x)
 	if (x->load != NULL)
 		event_free(x->load);
 	ipsec_sas_destroy(x->sas);
+	told_destroy(x->told);
 	free(x->known);
 	free(x);
 }
@@ -493,9 +516,14 @@ static void follow_tunnel(struct ipsec *x, uint16_t tunnel)
 		if (known->loaded != NULL)
 			unload_tunnel(x, tunnel);
 		forget(x, tunnel);
-	} else if (known->loaded == NULL || known->refused || !is_same(known->loaded, spec)) {
-		want(x, tunnel);
+		return;
 	}
+	if (known->loaded != NULL && strcmp(known->loaded->name, spec->name) != 0) {
+		clear_alarms(x, known->loaded->name);
+		snprintf(known->loaded->name, sizeof(known->loaded->name), "%s", spec->name);
+	}
+	if (known->loaded == NULL || known->refused || !is_same(known->loaded, spec))
+		want(x, tunnel);
 }
 
 void ipsec_follow(struct ipsec *x, const struct network *net)
@@ -529,7 +557,12 @@ struct ipsec_state ipsec_state(const struct ipsec *x)
 
 const struct ike_view *ipsec_ike(const struct ipsec *x, uint16_t tunnel)
 {
-	return tunnel <= SPEC_TUNNELS_MAX ? x->known[tunnel].ike : NULL;
+	return told_ike(x->told, tunnel);
+}
+
+const char *ipsec_why(const struct ipsec *x, uint16_t tunnel)
+{
+	return told_why(x->told, tunnel);
 }
 
 const struct ipsec_sas *ipsec_sas(const struct ipsec *x)

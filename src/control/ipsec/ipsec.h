@@ -54,4 +54,6 @@ struct ipsec_state ipsec_state(const struct ipsec *x);
 
 /* NULL: the tunnel has no IKE SA. */
 const struct ike_view *ipsec_ike(const struct ipsec *x, uint16_t tunnel);
+/* Why it is not up, as charon said; NULL: it has said nothing. */
+const char *ipsec_why(const struct ipsec *x, uint16_t tunnel);
 const struct ipsec_sas *ipsec_sas(const struct ipsec *x);

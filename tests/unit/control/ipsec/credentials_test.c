@@ -105,6 +105,28 @@ static void test_no_file(void **state)
 	assert_string_equal(why, "/tmp: it is no regular file");
 }
 
+/* Renewed, replaced, removed, made readable for others: each is seen. */
+static void test_stamp(void **state)
+{
+	struct spec_ipsec spec = {0};
+	uint64_t stamps[5];
+
+	write_file("psk", 0600, "one", 3, spec.psk);
+	stamps[0] = credentials_stamp(&spec);
+	assert_true(credentials_stamp(&spec) == stamps[0]);
+	write_file("psk", 0600, "three", 5, spec.psk);
+	stamps[1] = credentials_stamp(&spec);
+	assert_int_equal(chmod(spec.psk, 0640), 0);
+	stamps[2] = credentials_stamp(&spec);
+	assert_int_equal(unlink(spec.psk), 0);
+	stamps[3] = credentials_stamp(&spec);
+	write_file("psk", 0600, "three", 5, spec.ca);
+	stamps[4] = credentials_stamp(&spec);
+	for (unsigned i = 0; i < 5; i++)
+		for (unsigned k = i + 1; k < 5; k++)
+			assert_true(stamps[i] != stamps[k]);
+}
+
 static int make_folder(void **state)
 {
 	return mkdtemp(folder) == NULL;
@@ -125,10 +147,9 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_psk),
-		cmocka_unit_test(test_certificate),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_psk),	cmocka_unit_test(test_certificate),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_stamp),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
