@@ -24,9 +24,11 @@ static const struct table_column columns[] = {
 static void cell_target(struct table *t, const json_t *target)
 {
 	const char *name = json_string_value(json_object_get(target, "name"));
+	bool plain = !json_is_true(json_object_get(target, "untranslated"));
 
 	if (name != NULL)
-		table_cell(t, "%s %s", list_text(target, "kind"), name);
+		table_cell(t, "%s %s%s", list_text(target, "kind"), name,
+			   plain ? "" : ", untranslated");
 	else
 		table_cell(t, "%s", list_text(target, "kind"));
 	table_cell(t, "%s", json_is_true(json_object_get(target, "learned")) ? "learned" : "file");

@@ -87,6 +87,14 @@ static inline bool flow_is_half_open(uint8_t state)
 
 extern const char *const flow_state_names[FLOW_STATE_COUNT];
 
+/* By which way a flow has come about, as far as a change must know it (setup/change.h). */
+enum flow_way {
+	FLOW_WAY_PLAIN, /* to the Internet, or to a site by a route of the file */
+	FLOW_WAY_LEARNED, /* to a site by a learned route, whose end does not end the flow */
+	FLOW_WAY_INWARD, /* another site opened it, to an alias of this one */
+	FLOW_WAY_UNTRANSLATED, /* to the Internet from its own address, by a route */
+};
+
 /*
  * One flow, both directions: one cache line.
  *
@@ -110,8 +118,7 @@ struct flow {
 	uint16_t site; /* the site that began the flow, or that the Internet reached by it */
 	uint8_t proto;
 	uint8_t state : 5; /* enum flow_state */
-	bool is_inbound : 1; /* another site opened it, to an alias of this one */
-	bool is_learned : 1; /* to a site by a learned route, whose end does not end the flow */
+	uint8_t way : 2; /* enum flow_way */
 	bool is_extended : 1; /* it has an extension line (extension.h) */
 	be32_t nat_src; /* the source the far side sees */
 	be16_t nat_port;

@@ -26,7 +26,7 @@ static enum drop key_icmp(const struct fragment *f, struct flow_key *key)
 }
 
 /* A first fragment of IPv4 has eight bytes at least, of TCP the whole header: fragment.c. */
-static enum drop key4(struct packet *p, const struct fragment *f)
+static enum drop key4(const struct context *ctx, struct packet *p, const struct fragment *f)
 {
 	struct flow_key *key = &p->probe.key;
 
@@ -41,7 +41,7 @@ static enum drop key4(struct packet *p, const struct fragment *f)
 	if (key->proto == PROTO_ICMP)
 		return key_icmp(f, key);
 	if (key->proto != PROTO_TCP && key->proto != PROTO_UDP)
-		return DROP_PROTOCOL;
+		return network_is_untranslated(ctx->net, key->dst) ? DROP_NONE : DROP_PROTOCOL;
 	key->sport = wire_be16(f->payload + TCP_SPORT); /* UDP has its ports at the same offset */
 	key->dport = wire_be16(f->payload + TCP_DPORT);
 	return DROP_NONE;
@@ -95,7 +95,7 @@ enum drop admit_key(const struct context *ctx, struct packet *p, const struct fr
 	if (!addr6_is_mapped(&fragment->key.src) && ctx->flows6 == NULL)
 		return DROP_NO_IPV6;
 	if (addr6_is_mapped(&fragment->key.src))
-		return key4(p, fragment);
+		return key4(ctx, p, fragment);
 	drop = key6(fragment, six);
 	p->probe.key = (struct flow_key){.realm = SITE_INTERNET, .proto = six->proto};
 	return drop;

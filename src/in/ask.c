@@ -15,17 +15,17 @@
 #include "path/family.h"
 #include "path/owner.h"
 
-/* The sites to ask for, by place in the list; SITE_INTERNET: nobody is asked. */
+/* The sites to ask for, by place in the list; OWNER_NOBODY: nobody is asked. */
 static ALWAYS_INLINE void list_sites(const struct context *ctx, struct burst *b, uint16_t *sites,
 				     const struct family *y)
 {
 	for (unsigned i = 0; i < b->n[y->ask]; i++) {
 		const struct packet *p = b->list[y->ask][i];
 
-		sites[i] = SITE_INTERNET;
+		sites[i] = OWNER_NOBODY;
 		if (burst_was_handed(b, p))
 			continue;
-		sites[i] = y->six ? owner_site6(ctx, burst_key6(b, p)) : owner_site(p);
+		sites[i] = y->six ? owner_site6(ctx, burst_key6(b, p)) : owner_site(ctx, p);
 	}
 }
 
@@ -57,7 +57,7 @@ static ALWAYS_INLINE void ask_all(struct context *ctx, struct burst *b, const st
 	for (unsigned i = 0; i < b->n[y->ask]; i++) {
 		struct packet *p = b->list[y->ask][i];
 
-		ctx->counters.asked += sites[i] != SITE_INTERNET;
+		ctx->counters.asked += sites[i] != OWNER_NOBODY;
 		if (is_elsewhere(ctx, b, sites[i], p, six) || is_set_up_elsewhere(ctx, b, p, six))
 			burst_handover(b, p, HANDOVER_TO_PARSE);
 		else

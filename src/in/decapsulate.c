@@ -3,7 +3,8 @@
  *
  *   a tunnel's packet to its local     outer headers, IPv4 or IPv6, are checked and stripped; the
  *   end                                kind of tunnel (tunnel/kinds.h) reads its own header
- *   IPv4 to an egress address          comes from the Internet: only Ethernet is stripped
+ *   IPv4 to an egress address, or to
+ *   a prefix that leaves untranslated  comes from the Internet: only Ethernet is stripped
  *   IPv6 to an egress address, or to
  *   a global prefix of a site          the same
  *   ARP request or IPv6 neighbour      answered in place, if it asks for an address of ours
@@ -51,10 +52,10 @@ static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t
 	return DROP_NONE;
 }
 
-/* A packet to an egress address: strips only Ethernet. */
+/* A packet to an egress address, or to a source that is not translated: strips only Ethernet. */
 static enum drop open_return(struct context *ctx, struct packet *p, be32_t dst)
 {
-	if (network_find_address(ctx->net, dst) < 0)
+	if (network_find_address(ctx->net, dst) < 0 && !network_is_untranslated(ctx->net, dst))
 		return DROP_NOT_OURS;
 	p->data += ETHER_LEN;
 	p->len -= ETHER_LEN;

@@ -112,7 +112,7 @@ static bool embedded_is_elsewhere(const struct context *ctx, const struct burst 
 	if (ctx->count <= 1 || burst_was_handed(b, p))
 		return false;
 	return y->six ? owner_ask6(ctx, owner_site6(ctx, key), p, key)
-		      : owner_ask(ctx, owner_site(p), p);
+		      : owner_ask(ctx, owner_site(ctx, p), p);
 }
 
 static void embedded_one(struct context *ctx, struct burst *b, struct packet *p,

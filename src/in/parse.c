@@ -94,15 +94,19 @@ static enum drop key_icmp(struct packet *p, const uint8_t *l4, size_t len)
 }
 
 /*
- * Another protocol may be in a flow to a private destination: the pair of addresses is its key. A
+ * Another protocol may be in a flow that keeps its source: the pair of addresses is its key. A
  * source that is a tunnel end of ours marks a keepalive (answer/keepalive.c).
  */
 static __attribute__((noinline)) enum drop key_other(const struct context *ctx, struct packet *p)
 {
-	if (ctx->nexthops->routes.n_vnets == 0 || p->onramp == TUNNEL_NONE ||
-	    p->probe.key.proto == PROTO_ICMPV6 || network_is_local_end(ctx->net, p->probe.key.src))
+	const struct flow_key *key = &p->probe.key;
+
+	if (ctx->nexthops->routes.n_vnets == 0 || key->proto == PROTO_ICMPV6 ||
+	    network_is_local_end(ctx->net, key->src))
 		return DROP_PROTOCOL;
-	return DROP_NONE;
+	return p->onramp != TUNNEL_NONE || network_is_untranslated(ctx->net, key->dst)
+		       ? DROP_NONE
+		       : DROP_PROTOCOL;
 }
 
 static ALWAYS_INLINE enum drop parse(const struct context *ctx, struct packet *p)

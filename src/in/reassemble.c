@@ -43,10 +43,13 @@ static enum assembly_kind kind_of6(const struct context *ctx, const struct packe
 
 static enum assembly_kind kind_of(const struct context *ctx, const struct packet *p)
 {
+	be32_t dst;
+
 	if (is_six(p))
 		return kind_of6(ctx, p);
-	if (p->onramp == TUNNEL_NONE &&
-	    network_find_address(ctx->net, wire_be32(p->data + IPV4_DST)) < 0)
+	dst = wire_be32(p->data + IPV4_DST);
+	if (p->onramp == TUNNEL_NONE && network_find_address(ctx->net, dst) < 0 &&
+	    !network_is_untranslated(ctx->net, dst))
 		return ASSEMBLY_OUTER;
 	return ASSEMBLY_INNER;
 }
@@ -93,12 +96,14 @@ static bool is_of_other_port(const struct context *ctx, struct packet *p,
 	return is_six(p) ? owner_by_port6(ctx, p, six) : owner_by_port(ctx, p);
 }
 
-/* Has another worker the flow to a global prefix? All others are found by their port. */
+/* Has another worker the flow, whose source is not translated? Others are found by their port. */
 static bool is_elsewhere(const struct context *ctx, const struct burst *b, struct packet *p,
 			 const struct flow6_key *six)
 {
-	return ctx->count > 1 && is_six(p) && !burst_was_handed(b, p) &&
-	       owner_ask6(ctx, owner_site6(ctx, six), p, six);
+	if (ctx->count == 1 || burst_was_handed(b, p))
+		return false;
+	return is_six(p) ? owner_ask6(ctx, owner_site6(ctx, six), p, six)
+			 : owner_ask(ctx, owner_site(ctx, p), p);
 }
 
 /*

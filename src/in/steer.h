@@ -3,7 +3,7 @@
  *
  *   steer_addrs      IPv4 address -> enum steer_flags: which packets are ours
  *   steer_addrs6     the same for IPv6
- *   steer_prefixes6  IPv6 prefix -> the same for every address in it
+ *   steer_prefixes   prefix -> the same for every address in it; IPv4: mapped
  *   steer_vlans      VLAN -> 1: an interconnect has it; 0 for untagged frames
  *   steer_mac        0 -> the interface's Ethernet address; zero: unknown, all frames match
  *   steer_counts     enum steer_count -> packets, per CPU

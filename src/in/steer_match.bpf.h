@@ -44,7 +44,7 @@ struct {
 	__type(value, __u32);
 } steer_addrs6 SEC(".maps");
 
-struct steer_prefix6 {
+struct steer_prefix {
 	__u32 len; /* bits */
 	struct steer_ipv6 addr;
 };
@@ -53,9 +53,9 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, STEER_ADDRS_MAX);
-	__type(key, struct steer_prefix6);
+	__type(key, struct steer_prefix);
 	__type(value, __u32);
-} steer_prefixes6 SEC(".maps");
+} steer_prefixes SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -153,16 +153,16 @@ static __always_inline __u32 steer_flags6_of(const struct steer_ipv6 *addr)
 }
 
 /*
- * Looked up last. Without global prefixes the map is empty, and the lookup costs the kernel's
- * packets one call.
+ * Looked up last. Without global prefixes and untranslated sources the map is empty, and the lookup
+ * costs the kernel's packets one call.
  */
-static __always_inline __u32 steer_flags6_around(const struct steer_ipv6 *addr)
+static __always_inline __u32 steer_flags_around(const struct steer_ipv6 *addr)
 {
-	struct steer_prefix6 key = {.len = 128};
+	struct steer_prefix key = {.len = 128};
 	__u32 *flags;
 
 	__builtin_memcpy(&key.addr, addr, sizeof(key.addr));
-	flags = bpf_map_lookup_elem(&steer_prefixes6, &key);
+	flags = bpf_map_lookup_elem(&steer_prefixes, &key);
 	return flags ? *flags : 0;
 }
 
@@ -240,7 +240,7 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 		return STEER_PASSED;
 	if (ip->next == PROTO_ICMPV6 && (void *)(ask + 1) <= end &&
 	    ask->type == ICMPV6_NEIGHBOUR_SOLICITATION &&
-	    (steer_flags6_of(&ask->target) | steer_flags6_around(&ask->target)) & STEER_ARP)
+	    (steer_flags6_of(&ask->target) | steer_flags_around(&ask->target)) & STEER_ARP)
 		return STEER_TOOK_ARP;
 	flags = steer_flags6_of(&ip->dst);
 	if ((flags & STEER_IPSEC) && ip->next == IPPROTO_UDP) {
@@ -253,7 +253,7 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 		return STEER_TOOK_EGRESS;
 	if ((flags & STEER_TUNNEL_END) && leads_to_tunnel(ctx, l3_at, ip->next))
 		return STEER_TOOK_TUNNEL;
-	if (steer_flags6_around(&ip->dst) & STEER_EGRESS)
+	if (steer_flags_around(&ip->dst) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
 	return STEER_PASSED;
 }
@@ -266,9 +266,11 @@ static __always_inline int ipsec_kind_ipv4(void *ctx, const struct iphdr *ip, __
 	return ipsec_kind(ctx, l3_at + ip->ihl * 4);
 }
 
+/* An address of ours by itself is not looked for in the prefixes: what is left is the kernel's. */
 static __always_inline __u32 match_ipv4(void *ctx, void *l3, __u32 l3_at, void *end)
 {
 	struct iphdr *ip = l3;
+	struct steer_ipv6 mapped = {{0, 0, bpf_htonl(0xffff), 0}};
 	__u32 flags;
 
 	if ((void *)(ip + 1) > end || ip->version != 4)
@@ -284,6 +286,9 @@ static __always_inline __u32 match_ipv4(void *ctx, void *l3, __u32 l3_at, void *
 		return STEER_TOOK_EGRESS;
 	if ((flags & STEER_TUNNEL_END) && is_tunnel(ip->protocol))
 		return STEER_TOOK_TUNNEL;
+	mapped.word[3] = ip->daddr;
+	if (!flags && steer_flags_around(&mapped) & STEER_EGRESS)
+		return STEER_TOOK_EGRESS;
 	return STEER_PASSED;
 }
 

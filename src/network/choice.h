@@ -25,7 +25,7 @@ struct route_target {
 	uint16_t vnet; /* TARGET_LINK: id of the virtual network */
 	uint16_t weight; /* 1 to SPEC_WEIGHT_MAX */
 	uint8_t kind; /* enum spec_target_kind */
-	uint8_t pad;
+	bool untranslated; /* TARGET_EGRESS: the pool only says by which uplink */
 	uint32_t seed; /* hash of the target's name: the same in all generations */
 };
 

@@ -77,6 +77,9 @@ struct network_index {
 struct network;
 struct spec_tunnel;
 
+/* untranslated.c: builds net->untranslated; sites come first. False: memory ran out. */
+bool network_make_untranslated(struct network *net);
+
 /* global.c: builds net->globals. False: memory ran out. */
 bool network_make_globals(struct network *net);
 

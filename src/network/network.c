@@ -214,7 +214,7 @@ static int compile(struct network *net, const struct network_ids *ids)
 	net->n_addresses = 0; /* counted up again while they are compiled */
 	network_compile_sites(net);
 	network_compile_pools(net);
-	if (!network_compile_vnets(net))
+	if (!network_compile_vnets(net) || !network_make_untranslated(net))
 		return -ENOMEM;
 	if (ids != NULL && ids->ports != NULL)
 		place_ports(net, ids->ports);
@@ -286,6 +286,7 @@ void network_destroy(struct network *net)
 	free(net->pools);
 	free(net->addresses);
 	free(net->globals);
+	free(net->untranslated);
 	free(net->slices);
 	free(net);
 }

@@ -225,6 +225,9 @@ struct network {
 	uint8_t uplink6; /* the uplink of IPv6, also without an egress address */
 	struct global_prefix *globals; /* sorted */
 	uint32_t n_globals;
+	struct prefix6
+		*untranslated; /* sources that a route lets out, mapped; sorted, none double */
+	uint32_t n_untranslated;
 	struct egress_address *addresses;
 	uint32_t n_addresses;
 	struct slice *slices;
@@ -322,6 +325,14 @@ bool network_leads_to(const struct network *net, uint16_t vnet, const struct add
 		      uint16_t site);
 
 /*
+ * Does the operator's route of @vnet to @dst, IPv4 mapped, let sources out untranslated, itself or
+ * behind private links? Then *@port is an uplink of such a target: *@port itself if one has it. Any
+ * @vnet.
+ */
+bool network_leaves_untranslated(const struct network *net, uint16_t vnet, const struct addr6 *dst,
+				 uint8_t *port);
+
+/*
  * The alias in @vnet whose hosts include @addr, or NULL; @real: the address that it stands for.
  * IPv4: mapped. Any worker.
  */
@@ -349,6 +360,17 @@ int network_find_egress(const struct network *net, const struct addr6 *addr);
 
 /* The site whose global prefix contains @addr, or SITE_INTERNET. */
 uint16_t network_find_global(const struct network *net, const struct addr6 *addr);
+
+/*
+ * Is @addr one of the sources that some route lets out untranslated, so that its returns are taken
+ * from the Internet? Our own tunnel ends are never. Of which site does not matter: the flow knows.
+ */
+bool network_is_among_untranslated(const struct network *net, be32_t addr);
+
+static inline bool network_is_untranslated(const struct network *net, be32_t addr)
+{
+	return net->n_untranslated > 0 && network_is_among_untranslated(net, addr);
+}
 
 /* Does any tunnel, of any key, have these outer addresses? IPv4: mapped. */
 bool network_has_tunnel_between(const struct network *net, const struct addr6 *local,

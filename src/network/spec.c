@@ -51,6 +51,33 @@ void network_spec_fini(struct network_spec *spec)
 	*spec = (struct network_spec){0};
 }
 
+/* Does @vnet have a target that lets out, or a link to a network that is known to? */
+static bool lets_out(const struct spec_vnet *vnet, const bool *known)
+{
+	for (size_t i = 0; i < vnet->n_routes; i++) {
+		const struct spec_route *route = &vnet->routes[i];
+
+		for (size_t k = 0; k < route->n_targets; k++) {
+			const struct spec_target *t = &route->targets[k];
+
+			if (t->kind == TARGET_EGRESS ? t->untranslated
+						     : t->kind == TARGET_LINK && known[t->index])
+				return true;
+		}
+	}
+	return false;
+}
+
+bool *spec_find_untranslated(const struct network_spec *spec)
+{
+	bool *found = calloc(spec->n_vnets + 1, sizeof(found[0]));
+
+	for (unsigned links = 0; found != NULL && links <= SPEC_LINKS_MAX; links++)
+		for (size_t v = 0; v < spec->n_vnets; v++)
+			found[v] = found[v] || lets_out(&spec->vnets[v], found);
+	return found;
+}
+
 const char *spec_target_name(const struct network_spec *spec, const struct spec_target *target)
 {
 	switch (target->kind) {

@@ -173,10 +173,11 @@ struct spec_target {
 	uint16_t index; /* of the site (also of TARGET_TUNNEL), pool, or virtual network */
 	uint16_t tunnel; /* TARGET_TUNNEL: index among the tunnels of the site */
 	uint16_t weight; /* 1 to SPEC_WEIGHT_MAX */
+	bool untranslated; /* TARGET_EGRESS, IPv4: from the source's own address, by the uplink */
 	uint32_t priority; /* the lowest is best */
 };
 
-/* What happens to a flow whose five-tuple another site already uses towards its destination. */
+/* What happens to a flow that keeps its source, and whose five-tuple another site already uses. */
 enum spec_collision {
 	COLLISION_TRANSLATE, /* it gets another source port, or ICMP identifier */
 	COLLISION_REFUSE,
@@ -252,6 +253,12 @@ struct network_spec {
 };
 
 void network_spec_fini(struct network_spec *spec);
+
+/*
+ * For each virtual network: does one of its routes let sources out untranslated, itself or behind
+ * private links? [n_vnets + 1], to be freed; NULL: memory ran out.
+ */
+bool *spec_find_untranslated(const struct network_spec *spec);
 
 /* The name of the site, tunnel, pool or virtual network; "" for TARGET_DROP. */
 const char *spec_target_name(const struct network_spec *spec, const struct spec_target *target);

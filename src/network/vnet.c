@@ -61,7 +61,7 @@ static void visit_targets(struct network *net, void (*visit)(struct network *net
 
 static void note_pool(struct network *net, struct vnet *v, const struct spec_target *t)
 {
-	if (t->kind != TARGET_EGRESS)
+	if (t->kind != TARGET_EGRESS || t->untranslated)
 		return;
 	net->pools[t->index].is_used = true;
 	v->mappings |= (uint8_t)(1 << net->pools[t->index].mapping);

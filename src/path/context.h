@@ -60,7 +60,7 @@ struct context_port {
 struct site_use {
 	_Alignas(CACHE_LINE) struct site_counters counters;
 	uint64_t flows6; /* of counters.flows: those in the table of IPv6 */
-	uint64_t far_flows; /* that other sites opened to it; read by other workers */
+	uint64_t far_flows; /* others' to it; of site 0 untranslated ones; workers read it */
 	uint64_t spent_until_ns; /* its tokens for new flows are used up until then */
 };
 

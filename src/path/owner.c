@@ -1,7 +1,8 @@
 /*
  * Owner: see owner.h.
  *
- * A worker without a flow from the site or to it is not asked. So the first packets of a site whose
+ * A worker without a flow from the site or to it is not asked. Untranslated flows count as flows to
+ * site 0, the Internet. So the first packets of a site whose
  * tunnels all come by one queue cost one or two reads of counters for each other worker, which stay
  * in the cache.
  */
@@ -92,7 +93,7 @@ static const struct flow_table *table_of(const struct context *ctx, uint16_t wor
 {
 	const struct context *other = ctx->workers[worker];
 
-	if (site == SITE_INTERNET)
+	if (site == OWNER_NOBODY)
 		return NULL;
 	if (__atomic_load_n(&other->sites[site].counters.flows, __ATOMIC_RELAXED) == 0 &&
 	    __atomic_load_n(&other->sites[site].far_flows, __ATOMIC_RELAXED) == 0)

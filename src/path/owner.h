@@ -24,18 +24,28 @@ bool owner_by_port6(const struct context *ctx, struct packet *p, const struct fl
 /* Is the packet of a fragment with @key reassembled by another worker? */
 bool owner_by_fragment(const struct context *ctx, struct packet *p, const struct flow6_key *key);
 
+enum { OWNER_NOBODY = UINT16_MAX }; /* no site has this id */
+
 /*
- * The site whose flow this packet can belong to, if another worker may have it: SITE_INTERNET if
- * there is none to ask for, since the port of a return names its worker.
+ * The site whose flow this packet can belong to, if another worker may have it. SITE_INTERNET: an
+ * untranslated flow of any site. OWNER_NOBODY: there is nobody to ask, since the port of a return
+ * names its worker.
  */
-static inline uint16_t owner_site(const struct packet *p)
+static inline uint16_t owner_site(const struct context *ctx, const struct packet *p)
 {
-	return p->probe.key.realm;
+	const struct flow_key *key = &p->probe.key;
+
+	if (key->realm != SITE_INTERNET)
+		return key->realm;
+	return network_is_untranslated(ctx->net, key->dst) ? SITE_INTERNET : OWNER_NOBODY;
 }
 
 static inline uint16_t owner_site6(const struct context *ctx, const struct flow6_key *key)
 {
-	return key->realm != SITE_INTERNET ? key->realm : network_find_global(ctx->net, &key->dst);
+	uint16_t site =
+		key->realm != SITE_INTERNET ? key->realm : network_find_global(ctx->net, &key->dst);
+
+	return site != SITE_INTERNET ? site : OWNER_NOBODY;
 }
 
 /*
@@ -49,7 +59,7 @@ bool owner_ask(const struct context *ctx, uint16_t site, struct packet *p);
 bool owner_ask6(const struct context *ctx, uint16_t site, struct packet *p,
 		const struct flow6_key *key);
 
-/* Has another worker a flow with @key, whose realm is a site? For keys of no packet. */
+/* Has another worker a flow with @key, which names no port of ours? For keys of no packet. */
 bool owner_others_have(const struct context *ctx, const struct flow_key *key, uint64_t hash);
 bool owner_others_have6(const struct context *ctx, const struct flow6_key *key, uint64_t hash);
 

@@ -74,12 +74,27 @@ enum drop resolve_route6(struct context *ctx, uint16_t site, uint8_t port, const
 	return find6(ctx, site, port, dst, nexthop);
 }
 
-/* The port of the flow's egress address. Its pool need not be the one for new flows. */
-static uint8_t uplink_of(const struct network *net, const struct flow *f, const struct flow6 *six)
+/* By a route of its virtual network that lets it leave; of several by the port that it uses. */
+static uint8_t uplink_of_untranslated(const struct context *ctx, const struct flow *f)
 {
+	const struct network *net = ctx->net;
+	const struct addr6 dst = addr6_from_ipv4(f->dst);
+	uint8_t port = ctx->nexthops->at[f->offramp].port;
+
+	if (network_has_site(net, f->site))
+		network_leaves_untranslated(net, net->sites[f->site].vnet, &dst, &port);
+	return port;
+}
+
+/* The port of the flow's egress address. Its pool need not be the one for new flows. */
+static uint8_t uplink_of(const struct context *ctx, const struct flow *f, const struct flow6 *six)
+{
+	const struct network *net = ctx->net;
 	int address = six != NULL ? network_find_address6(net, &six->nat_src)
 				  : network_find_address(net, f->nat_src);
 
+	if (f->way == FLOW_WAY_UNTRANSLATED)
+		return uplink_of_untranslated(ctx, f);
 	return address >= 0 ? net->addresses[address].port : net->uplink6;
 }
 
@@ -87,18 +102,19 @@ void resolve_follow_uplink(struct context *ctx, struct flow *f, const struct flo
 {
 	const struct nexthop *n = &ctx->nexthops->at[f->offramp];
 
-	if (n->kind == NEXTHOP_KIND_NEIGHBOUR && n->port != uplink_of(ctx->net, f, six))
+	if (n->kind == NEXTHOP_KIND_NEIGHBOUR && n->port != uplink_of(ctx, f, six))
 		resolve_again(ctx, f, six);
 }
 
 enum drop resolve_again(struct context *ctx, struct flow *f, const struct flow6 *six)
 {
-	uint8_t port = uplink_of(ctx->net, f, six);
 	uint16_t nexthop;
 	enum drop drop;
+	uint8_t port;
 
 	if (f->far != SITE_INTERNET)
 		return DROP_TUNNEL_GONE;
+	port = uplink_of(ctx, f, six);
 	drop = six != NULL ? find6(ctx, f->site, port, &six->dst, &nexthop)
 			   : resolve_find(ctx, f->site, port, f->dst, &nexthop);
 

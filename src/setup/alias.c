@@ -89,7 +89,7 @@ static enum drop start(struct setup *s, const struct alias *alias)
 	s->flow.dport = key->sport;
 	s->flow.onramp = network_onramp(s->ctx->net, alias->site, TUNNEL_NONE);
 	s->flow.offramp = p->onramp;
-	s->flow.is_inbound = true;
+	s->flow.way = FLOW_WAY_INWARD;
 	if (s->flow.state == FLOW_TCP_SYN_RECEIVED)
 		s->flow.tcp_ack = htonl(ntohl(wire_be32(p->data + p->l4 + TCP_SEQ)) + 1);
 	if (alias->site == key->realm)

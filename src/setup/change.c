@@ -64,6 +64,23 @@ static enum ended judge4(const struct network *net, const struct flow *flow)
 	return has_other_worker(net, flow->site, slice) ? ENDED_MAPPING_CHANGED : ENDED_NOT;
 }
 
+/* It needs no slice, but a route that still lets it leave as it is. */
+static enum ended judge_untranslated(const struct network *net, const struct flow *flow)
+{
+	const struct addr6 dst = addr6_from_ipv4(flow->dst);
+	uint16_t vnet = net->sites[flow->site].vnet;
+	uint8_t port = 0; /* any */
+
+	if (!network_source_allowed(net, flow->site, flow->src))
+		return ENDED_SOURCE_REMOVED;
+	if (!route_holds(net, flow))
+		return ENDED_ROUTE_LOST;
+	if (!network_is_untranslated(net, flow->src) || network_find_address(net, flow->src) >= 0 ||
+	    !network_leaves_untranslated(net, vnet, &dst, &port))
+		return ENDED_FAR_ROUTE_LOST;
+	return ENDED_NOT;
+}
+
 static enum ended judge6(const struct network *net, const struct flow *flow,
 			 const struct flow6 *six)
 {
@@ -101,14 +118,14 @@ static bool leads_to_far(const struct network *net, const struct flow *flow,
 	const struct addr6 dst = six != NULL ? six->dst : addr6_from_ipv4(flow->dst);
 	uint16_t vnet = net->sites[flow->site].vnet;
 
-	if (flow->is_inbound) {
+	if (flow->way == FLOW_WAY_INWARD) {
 		const struct addr6 alias =
 			six != NULL ? six->nat_src : addr6_from_ipv4(flow->nat_src);
 
 		return network_reaches(net, net->sites[flow->far].vnet, &alias, flow->site);
 	}
-	return flow->is_learned ? network_reaches(net, vnet, &dst, flow->far)
-				: network_leads_to(net, vnet, &dst, flow->far);
+	return flow->way == FLOW_WAY_LEARNED ? network_reaches(net, vnet, &dst, flow->far)
+					     : network_leads_to(net, vnet, &dst, flow->far);
 }
 
 /* Is a translated source still the alias of the host? */
@@ -144,6 +161,8 @@ struct change_verdict change_judge(const struct network *net, const struct flow 
 	if (flow->far != SITE_INTERNET) {
 		v.ended = judge_private(net, flow, six);
 		v.offramp = network_onramp(net, flow->far, flow->offramp);
+	} else if (flow->way == FLOW_WAY_UNTRANSLATED) {
+		v.ended = judge_untranslated(net, flow);
 	} else {
 		v.ended = six != NULL ? judge6(net, flow, six) : judge4(net, flow);
 	}

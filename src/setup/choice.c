@@ -86,7 +86,7 @@ enum drop choice_propose(struct setup *s)
 {
 	const struct egress_address *address;
 
-	if (__builtin_expect(s->is_private, 0))
+	if (__builtin_expect(s->keeps_source, 0))
 		return private_propose(s);
 	if (s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT)
 		return DROP_NONE; /* the choice depends on the ports that earlier packets take */
@@ -124,7 +124,7 @@ enum drop choice_take(struct setup *s)
 {
 	enum drop drop;
 
-	if (__builtin_expect(s->is_private, 0))
+	if (__builtin_expect(s->keeps_source, 0))
 		return private_take(s);
 	drop = s->pool->mapping == MAPPING_ENDPOINT_INDEPENDENT ? endpoint_take(s)
 								: choice_take_shared(s);

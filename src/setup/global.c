@@ -19,7 +19,7 @@ enum drop global_propose(struct setup *s)
 {
 	struct flow6_key key;
 
-	if (!s->is_global || s->is_private)
+	if (!s->is_global || s->keeps_source)
 		return choice_propose(s);
 	s->six->nat_src = s->six->src;
 	s->flow.nat_port = s->flow.sport;
@@ -30,5 +30,5 @@ enum drop global_propose(struct setup *s)
 
 enum drop global_take(struct setup *s)
 {
-	return s->is_global && !s->is_private ? DROP_NONE : choice_take(s);
+	return s->is_global && !s->keeps_source ? DROP_NONE : choice_take(s);
 }

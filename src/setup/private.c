@@ -1,9 +1,10 @@
 /*
- * Steps "choose", "take" and "insert" of a flow to a private destination.
+ * Steps "choose", "take" and "insert" of a flow that keeps its source: to a private destination, or
+ * to the Internet by a route that lets it out as it is.
  *
  * The source keeps its address and port, so the key of returns is
  *
- *   (the far site, destination and its port, source and its port, protocol)
+ *   (the far site or the Internet, destination and its port, source and its port, protocol)
  *
  * If a second site opens the very same five-tuple to the same destination, that key is in use. Only
  * then the source port, or the identifier of a ping, becomes another one, for which the key is
@@ -20,7 +21,8 @@
  * direction is asked for as well: what is a return of one flow may begin another one. The counts of
  * flows from and to a site are raised before that: a worker whose count is 0 is not asked.
  *
- * A site with an alias for its source is seen under that (alias.c), which no other site has.
+ * A site with an alias for its source is seen under that by other sites (alias.c), which no other
+ * site has. The Internet sees the source itself.
  *
  * Such a port belongs to a conversation, not to the gateway, so it does not rest.
  */
@@ -158,7 +160,7 @@ enum drop private_propose(struct setup *s)
 	const struct network *net = s->ctx->net;
 	struct addr6 src = s->six != NULL ? s->six->src : addr6_from_ipv4(s->flow.src);
 
-	if (net->n_aliases > 0)
+	if (net->n_aliases > 0 && s->flow.far != SITE_INTERNET)
 		src = network_alias_of(net, s->flow.site, &src);
 	s->flow.nat_port = s->flow.sport;
 	if (s->six != NULL)

@@ -32,7 +32,7 @@ static bool release_give_back(struct setup *s, bool is_over)
 
 void release_undo(struct setup *s)
 {
-	if (!s->is_global && !s->is_private) /* these have no egress port */
+	if (!s->is_global && !s->keeps_source) /* these have no egress port */
 		release_give_back(s, false);
 }
 
@@ -59,7 +59,7 @@ bool release_port(struct context *ctx, const struct flow *flow, const struct flo
 	struct setup s = {.ctx = ctx, .flow = *flow};
 	struct flow6 addresses;
 
-	if (flow->far != SITE_INTERNET) {
+	if (flow->far != SITE_INTERNET || flow->way == FLOW_WAY_UNTRANSLATED) {
 		private_count(ctx, flow, -1);
 		return false;
 	}

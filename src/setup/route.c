@@ -77,7 +77,7 @@ enum drop route_choose(struct setup *s)
 	if (__builtin_expect(s->ctx->nexthops->routes.n_vnets > 0, 0)) {
 		enum drop drop = vnet_choose(s);
 
-		if (drop != DROP_NONE || s->is_private)
+		if (drop != DROP_NONE || s->keeps_source)
 			return drop;
 		if (s->flow.state == FLOW_OTHER)
 			return DROP_PROTOCOL; /* it has no port to be translated */
@@ -127,7 +127,7 @@ enum drop route6_choose(struct setup *s)
 	if (__builtin_expect(s->ctx->nexthops->routes.n_vnets > 0, 0)) {
 		enum drop drop = vnet_choose(s);
 
-		if (drop != DROP_NONE || s->is_private)
+		if (drop != DROP_NONE || s->keeps_source)
 			return drop;
 		if (s->flow.state == FLOW_OTHER && !s->is_global)
 			return DROP_PROTOCOL;

@@ -147,7 +147,7 @@ enum drop setup_insert(struct setup *s)
 
 static ALWAYS_INLINE enum drop insert_any(struct setup *s, const struct flow6 *six)
 {
-	enum drop drop = __builtin_expect(s->is_private, 0) ? private_insert(s) : insert(s, six);
+	enum drop drop = __builtin_expect(s->keeps_source, 0) ? private_insert(s) : insert(s, six);
 
 	if (drop == DROP_NONE)
 		begun(s->ctx, &s->flow, six);
@@ -363,7 +363,8 @@ static ALWAYS_INLINE unsigned prepare(struct context *ctx, struct burst *b, enum
 			setup_refuse(b, s, drop);
 			continue;
 		}
-		if (__builtin_expect(s->is_private, 0)) /* a packet from the far side may follow */
+		if (__builtin_expect(s->keeps_source,
+				     0)) /* a packet from the far side may follow */
 			seen_before(&seen, s->return_hash);
 		n++;
 	}

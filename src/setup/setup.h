@@ -21,7 +21,7 @@ struct setup {
 	const struct pool *pool; /* route: its egress pool; NULL: it takes no egress port */
 	uint32_t slice; /* choose, take: the slice of the egress port */
 	bool is_global; /* source: in a global prefix, so it is not translated (IPv6) */
-	bool is_private; /* route: its destination is behind a site (private.c) */
+	bool keeps_source; /* route: to a site, or untranslated to the Internet (private.c) */
 	bool has_route; /* route: its virtual network has a route to an egress pool */
 	bool refuses_collision; /* route: if the key of returns is in use, the flow is refused */
 	bool is_elsewhere; /* take, insert: another worker has its flow by now: p->owner */
@@ -53,14 +53,14 @@ enum drop insert_flow(struct setup *s); /* inserts both keys into the table */
 enum drop insert_flow6(struct setup *s);
 
 /*
- * Flows to a private destination (private.c): the same three steps, for both families. The last one
+ * Flows that keep their source (private.c): the same three steps, for both families. The last one
  * returns DROP_NONE if the flow is in the table.
  */
 enum drop private_propose(struct setup *s);
 enum drop private_take(struct setup *s);
 enum drop private_insert(struct setup *s);
 
-/* One flow more or less leads to the far site of @flow. */
+/* One flow more or less leads to the far site of @flow, or to the Internet from its own address. */
 void private_count(struct context *ctx, const struct flow *flow, int change);
 
 /*

@@ -2,7 +2,8 @@
  * Step "route", first part: the routes of the site's virtual network.
  *
  *   a site, or a tunnel of one   a private destination (private.c)
- *   an egress pool               the Internet, from the addresses of that pool (route.c)
+ *   an egress pool               the Internet, from the addresses of that pool (route.c), or
+ *                                untranslated, by its uplink
  *   a private link               the routes of another virtual network, at most four in a row
  *   drop                         refused
  *
@@ -28,15 +29,34 @@ static enum drop enter(struct setup *s, uint16_t vnet, const struct route_choice
 	if (t->far == s->flow.site)
 		return DROP_OWN_SITE;
 	s->pool = NULL;
-	s->is_private = s->may_be_open = true; /* opened from the far side in this burst */
+	s->keeps_source = s->may_be_open = true; /* opened from the far side in this burst */
 	s->refuses_collision = c->refuse_collision;
-	s->flow.is_learned = c->is_learned;
+	s->flow.way = c->is_learned ? FLOW_WAY_LEARNED : FLOW_WAY_PLAIN;
 	s->flow.far = t->far;
 	s->flow.offramp = t->nexthop;
 	return DROP_NONE;
 }
 
-static enum drop leave(struct setup *s, const struct route_target *t)
+/*
+ * To the Internet from its own address: the pool only says by which uplink. The address must be one
+ * whose returns are taken there, and none that returns of translated flows have.
+ */
+static enum drop leave_untranslated(struct setup *s, const struct route_choice *c)
+{
+	const struct network *net = s->ctx->net;
+
+	if (s->six != NULL || !network_is_untranslated(net, s->flow.src) ||
+	    network_find_address(net, s->flow.src) >= 0)
+		return DROP_SOURCE;
+	if (network_find_address(net, s->flow.dst) >= 0)
+		return DROP_NO_ROUTE; /* only translated flows are hairpinned */
+	s->keeps_source = true;
+	s->refuses_collision = c->refuse_collision;
+	s->flow.way = FLOW_WAY_UNTRANSLATED;
+	return route_outward(s);
+}
+
+static enum drop leave(struct setup *s, const struct route_choice *c, const struct route_target *t)
 {
 	const struct network *net = s->ctx->net;
 	const struct pool *pool;
@@ -48,7 +68,7 @@ static enum drop leave(struct setup *s, const struct route_target *t)
 		return DROP_NO_ROUTE;
 	s->has_route = true;
 	s->pool = pool;
-	return DROP_NONE;
+	return t->untranslated ? leave_untranslated(s, c) : DROP_NONE;
 }
 
 static const struct route_choice *choice_of(const struct setup *s, uint16_t vnet)
@@ -110,7 +130,7 @@ enum drop vnet_choose(struct setup *s)
 		case TARGET_TUNNEL:
 			return enter(s, vnet, c, t);
 		case TARGET_EGRESS:
-			return leave(s, t);
+			return leave(s, c, t);
 		case TARGET_DROP:
 			return DROP_ROUTE_DROP;
 		default:

@@ -32,6 +32,7 @@ static struct route_target target_of(const struct network *net, const struct spe
 		break;
 	case TARGET_EGRESS:
 		t.pool = from->index;
+		t.untranslated = from->untranslated;
 		break;
 	case TARGET_LINK:
 		t.vnet = net->vnet_ids[from->index];

@@ -169,8 +169,10 @@ bool talk_goes_on(const struct world *w, const struct talk *t)
 	uint32_t src = t->asked.src;
 	bool six = t->asked.six;
 
-	if (site == NULL || t->far == WORLD_INTERNET)
-		return site != NULL;
+	if (site == NULL)
+		return false;
+	if (t->far == WORLD_INTERNET)
+		return !t->untranslated || world_lets_out(w, site->vnet, t->asked.dst);
 	if (far == NULL)
 		return false;
 	if (t->inbound)

@@ -30,6 +30,7 @@ struct talk {
 	struct frame asked; /* as the host of `site` sends it */
 	struct frame seen; /* as it comes to the far host */
 	bool alive, inbound;
+	bool untranslated; /* to the Internet */
 	struct end home, away;
 	uint32_t next; /* in the list of its bucket */
 };

@@ -161,7 +161,8 @@ static void add_any_target(const struct world *w, unsigned vnet, struct world_ro
 		add_site_target(w, vnet, r);
 	else if (dice < 15)
 		add_target(r, (struct world_target){.kind = TARGET_EGRESS,
-						    .number = world_below(WORLD_POOLS)});
+						    .number = world_below(WORLD_POOLS),
+						    .untranslated = !r->six && one_in(2)});
 	else if (r->n == 0)
 		add_target(r, (struct world_target){.kind = TARGET_DROP});
 }

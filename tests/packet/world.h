@@ -60,6 +60,7 @@ struct world_target {
 	enum spec_target_kind kind;
 	uint16_t site, tunnel; /* ids */
 	unsigned number; /* of the pool or virtual network */
+	bool untranslated; /* of a pool */
 	unsigned weight;
 	uint32_t priority;
 };
@@ -131,6 +132,7 @@ struct world_way {
 	bool is_alias;
 	bool refuses_collision;
 	uint16_t site; /* WORLD_INTERNET: by @pool */
+	bool untranslated; /* there, from its own address */
 	uint16_t tunnel; /* before a substitute stands in for it */
 	unsigned pool;
 };
@@ -146,6 +148,9 @@ void world_ways(const struct world *w, const struct world_site *site, uint32_t d
 
 /* Does any route of @vnet, of any priority, lead @dst to @site? */
 bool world_leads(const struct world *w, unsigned vnet, uint32_t dst, bool six, uint16_t site);
+
+/* Does any route of @vnet, of any priority, let packets to @dst leave untranslated? IPv4. */
+bool world_lets_out(const struct world *w, unsigned vnet, uint32_t dst);
 
 /* Is @site in @vnet, or do private links lead @dst from there to its network? */
 bool world_reaches(const struct world *w, unsigned vnet, uint32_t dst, bool six,

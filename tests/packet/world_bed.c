@@ -115,7 +115,8 @@ static void write_target(FILE *out, const struct world_target *t)
 		fprintf(out, "tunnel: t%u", t->tunnel);
 		break;
 	case TARGET_EGRESS:
-		fprintf(out, "egress: p%u", t->number);
+		fprintf(out, "egress: p%u%s", t->number,
+			t->untranslated ? ", untranslated: true" : "");
 		break;
 	case TARGET_LINK:
 		fprintf(out, "network: %s", vnet_name(t->number));

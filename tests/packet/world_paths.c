@@ -120,7 +120,11 @@ static void by_routes(const struct world *w, unsigned vnet, const struct world_s
 		else if (t->kind == TARGET_DROP || (t->kind != TARGET_EGRESS && site == from))
 			add(out, (struct world_way){.refused = true});
 		else if (t->kind == TARGET_EGRESS)
-			add(out, (struct world_way){.pool = t->number});
+			add(out, (struct world_way){
+					 .pool = t->number,
+					 .untranslated = t->untranslated,
+					 .refuses_collision = r->refuses,
+				 });
 		else
 			add(out, (struct world_way){
 					 .site = site->id,
@@ -183,6 +187,20 @@ bool world_leads(const struct world *w, unsigned vnet, uint32_t dst, bool six, u
 
 		if (t->kind == TARGET_LINK ? world_leads(w, t->number, dst, six, site)
 					   : t->site == site)
+			return true;
+	}
+	return false;
+}
+
+bool world_lets_out(const struct world *w, unsigned vnet, uint32_t dst)
+{
+	const struct world_route *r = longest(w, vnet, dst, false);
+
+	for (unsigned i = 0; r != NULL && i < r->n; i++) {
+		const struct world_target *t = &r->targets[i];
+
+		if (t->untranslated ||
+		    (t->kind == TARGET_LINK && world_lets_out(w, t->number, dst)))
 			return true;
 	}
 	return false;

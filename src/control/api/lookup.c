@@ -36,6 +36,8 @@ const struct route_field lookup_fields[] = {
 	{"steps[].targets[].penalty", FIELD_INTEGER, "added while its tunnel is not healthy"},
 	{"steps[].targets[].effective_priority", FIELD_INTEGER, "their sum: the lowest is used"},
 	{"steps[].targets[].weight", FIELD_INTEGER, "its share among those that are used"},
+	{"steps[].targets[].untranslated", FIELD_BOOLEAN,
+	 "egress: the source keeps its address and port"},
 	{"steps[].targets[].used", FIELD_BOOLEAN, "new flows take it"},
 	{"steps[].targets[].why_not", FIELD_STRING_OR_NULL, "why it is not used; null: it is"},
 	{NULL},
@@ -73,12 +75,12 @@ static const char *why_not(const struct routing_target *t, uint32_t best)
 static json_t *describe_target(const struct network *net, const struct routing_target *t,
 			       uint32_t best)
 {
-	return json_pack("{s:s, s:s?, s:b, s:I, s:I, s:I, s:i, s:b, s:s?}", "kind", target_kind(t),
-			 "name", target_name(net, t), "learned", (int)t->is_learned, "priority",
-			 (json_int_t)t->priority, "penalty", (json_int_t)t->penalty,
+	return json_pack("{s:s, s:s?, s:b, s:I, s:I, s:I, s:i, s:b, s:b, s:s?}", "kind",
+			 target_kind(t), "name", target_name(net, t), "learned", (int)t->is_learned,
+			 "priority", (json_int_t)t->priority, "penalty", (json_int_t)t->penalty,
 			 "effective_priority", (json_int_t)t->priority + t->penalty, "weight",
-			 (int)t->target.weight, "used", (int)t->is_used, "why_not",
-			 why_not(t, best));
+			 (int)t->target.weight, "untranslated", (int)t->target.untranslated, "used",
+			 (int)t->is_used, "why_not", why_not(t, best));
 }
 
 struct lookup {
@@ -137,7 +139,8 @@ static void answer_with(struct lookup *l, const struct routing_target *first, un
 	else if (used > 1)
 		snprintf(l->answer, ANSWER_SIZE, "new flows go to %u targets, by weight", used);
 	else
-		snprintf(l->answer, ANSWER_SIZE, "new flows go to %s %s", target_kind(first), name);
+		snprintf(l->answer, ANSWER_SIZE, "new flows go to %s %s%s", target_kind(first),
+			 name, first->target.untranslated ? ", untranslated" : "");
 }
 
 /* One look-up. True: the first used target is a link, and l->vnet its network. */

@@ -35,6 +35,8 @@ const struct route_field routes_fields[] = {
 	{"routes[].targets[].priority", FIELD_INTEGER, "the lowest is used, with its penalty"},
 	{"routes[].targets[].penalty", FIELD_INTEGER, "added while its tunnel is not healthy"},
 	{"routes[].targets[].weight", FIELD_INTEGER, "its share among those that are used"},
+	{"routes[].targets[].untranslated", FIELD_BOOLEAN,
+	 "egress: the source keeps its address and port"},
 	{"routes[].targets[].used", FIELD_BOOLEAN, "new flows take it"},
 	PAGE_FIELDS,
 	{NULL},
@@ -158,6 +160,7 @@ static void write_target(const struct routes_list *l, const struct routing_targe
 	writer_number(w, "priority", t->priority);
 	writer_number(w, "penalty", t->penalty);
 	writer_number(w, "weight", t->target.weight);
+	writer_bool(w, "untranslated", t->target.untranslated);
 	writer_bool(w, "used", t->is_used);
 	writer_close(w, '}');
 }

@@ -63,8 +63,9 @@ static size_t count_aliases(const struct network_spec *spec)
 static struct offered *offer_list(const struct network *net, size_t *n)
 {
 	const struct prefix6 ready = {addr6_from_ipv4(htonl(READY_ADDRESS)), 128};
-	struct offered *list = calloc(
-		net->n_addresses + net->n_globals + count_aliases(&net->spec) + 1, sizeof(*list));
+	size_t room = net->n_addresses + net->n_globals + count_aliases(&net->spec) +
+		      net->n_untranslated + 1;
+	struct offered *list = calloc(room, sizeof(*list));
 	size_t k = 0;
 
 	if (list == NULL)
@@ -74,6 +75,8 @@ static struct offered *offer_list(const struct network *net, size_t *n)
 					     OFFER_EGRESS};
 	for (uint32_t i = 0; i < net->n_globals; i++)
 		list[k++] = (struct offered){net->globals[i].prefix, OFFER_GLOBAL};
+	for (uint32_t i = 0; i < net->n_untranslated; i++)
+		list[k++] = (struct offered){net->untranslated[i], OFFER_UNTRANSLATED};
 	for (size_t i = 0; i < net->spec.n_sites; i++)
 		for (size_t j = 0; j < net->spec.sites[i].n_aliases; j++)
 			list[k++] =

@@ -22,6 +22,7 @@ enum {
 	OFFER_GLOBAL, /* a global prefix of a site */
 	OFFER_ALIAS, /* an alias of a site */
 	OFFER_READY, /* 192.0.0.8/32, a dummy address (RFC 7600) */
+	OFFER_UNTRANSLATED, /* sources that a route lets out as they are */
 };
 
 struct offer {

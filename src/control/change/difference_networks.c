@@ -31,8 +31,9 @@ static const struct spec_vnet *find_vnet(const struct network_spec *spec, const 
 static bool same_place(const struct items *items, const struct spec_target *a,
 		       const struct spec_target *b)
 {
-	return a->kind == b->kind && strcmp(spec_target_name(&items->before->network, a),
-					    spec_target_name(&items->after->network, b)) == 0;
+	return a->kind == b->kind && a->untranslated == b->untranslated &&
+	       strcmp(spec_target_name(&items->before->network, a),
+		      spec_target_name(&items->after->network, b)) == 0;
 }
 
 static bool same_target(const struct items *items, const struct spec_target *a,
@@ -71,6 +72,8 @@ static void target_text(const struct network_spec *spec, const struct spec_targe
 	int len =
 		snprintf(buf, TARGET_TEXT_SIZE, "%s%s", kinds[t->kind], spec_target_name(spec, t));
 
+	if (t->untranslated)
+		len += snprintf(buf + len, TARGET_TEXT_SIZE - (size_t)len, " untranslated");
 	if (t->priority != SPEC_PRIORITY_DEFAULT)
 		len += snprintf(buf + len, TARGET_TEXT_SIZE - (size_t)len, " priority %u",
 				t->priority);

@@ -104,6 +104,24 @@ static void check_pool_family(struct checker *checker, const struct place *at,
 		  node->text, six ? '6' : '4', prefix->text);
 }
 
+/* IPv6 sources have a way of their own, and other targets keep the source anyway. */
+static void check_untranslated(struct checker *checker, const struct place *at,
+			       const struct spec_target *target, const struct tree_node *item)
+{
+	const struct tree_node *node = tree_get(item, "untranslated");
+
+	if (!target->untranslated || node == NULL)
+		return;
+	if (target->kind != TARGET_EGRESS)
+		report_at(checker->report, node,
+			  "only what leaves by an egress pool is translated: \"untranslated\" goes "
+			  "with \"egress\"");
+	else if (check_is_ipv6(&at->route->prefix))
+		report_at(checker->report, node,
+			  "\"untranslated\" is for IPv4: IPv6 sources leave so if they are in "
+			  "\"global-prefixes\" of their site");
+}
+
 static void check_found(struct checker *checker, const struct place *at, struct spec_target *target,
 			const struct tree_node *node, const struct named *found)
 {
@@ -161,6 +179,7 @@ static void check_target(struct checker *checker, const struct naming *naming,
 
 	if (node == NULL)
 		return;
+	check_untranslated(checker, at, target, item);
 	if (target->kind == TARGET_DROP) {
 		if (at->route->n_targets > 1)
 			report_at(checker->report, node,

@@ -14,6 +14,8 @@ static const char *const collisions[] = {
 	NULL,
 };
 
+static const char *const no_yes[] = {[false] = "false", [true] = "true", NULL};
+
 #define TARGET(kind) .type = SETTING_TARGET, .target = (kind), AT(spec_target, index)
 
 /* clang-format off */
@@ -51,6 +53,14 @@ static const struct setting target_rows[] = {
 		.min = 1, .max = SPEC_WEIGHT_MAX, .fallback = "1",
 		.reloadable = true, .effect = EFFECT_NEW,
 		.help = "The share of new flows that it gets, among targets of one priority.",
+	}, {
+		.name = "untranslated", .type = SETTING_CHOICE, AT(spec_target, untranslated),
+		.choices = no_yes, .fallback = "false",
+		.reloadable = true, .effect = EFFECT_ROUTE,
+		.help = "Of an egress pool and an IPv4 prefix: with `true` packets leave by the "
+			"uplink of the pool from their own address and port (RFC 6888 REQ-6). "
+			"That is for sites that list `prefixes`, which the uplink must route to "
+			"this gateway.",
 	},
 };
 
@@ -75,7 +85,8 @@ static const struct setting route_rows[] = {
 		.name = "on-collision", .type = SETTING_CHOICE, AT(spec_route, on_collision),
 		.choices = collisions, .fallback = "translate",
 		.reloadable = true, .effect = EFFECT_NEW,
-		.help = "Private destinations see the real source of a flow. This is for a flow "
+		.help = "Private destinations see the real source of a flow, and so do those of "
+			"`untranslated` egress. This is for a flow "
 			"whose addresses and ports another site already uses towards the same "
 			"destination: `translate` gives it another source port, `refuse` refuses "
 			"it.",

@@ -27,7 +27,7 @@ static int share_maps(struct claim_bpf *program, struct steer_maps maps)
 	if (ret == 0)
 		ret = bpf_map__reuse_fd(program->maps.steer_addrs6, maps.six);
 	if (ret == 0)
-		ret = bpf_map__reuse_fd(program->maps.steer_prefixes6, maps.prefixes6);
+		ret = bpf_map__reuse_fd(program->maps.steer_prefixes, maps.prefixes);
 	if (ret == 0)
 		ret = bpf_map__reuse_fd(program->maps.steer_mac, maps.mac);
 	return ret;

@@ -140,7 +140,7 @@ struct steer_maps guard_maps(const struct guard *g)
 	return (struct steer_maps){
 		.four = bpf_map__fd(g->program->maps.steer_addrs),
 		.six = bpf_map__fd(g->program->maps.steer_addrs6),
-		.prefixes6 = bpf_map__fd(g->program->maps.steer_prefixes6),
+		.prefixes = bpf_map__fd(g->program->maps.steer_prefixes),
 		.vlans = bpf_map__fd(g->program->maps.steer_vlans),
 		.mac = bpf_map__fd(g->program->maps.steer_mac),
 	};

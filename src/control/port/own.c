@@ -1,7 +1,8 @@
 /*
- * Finds addresses that both we and the kernel have: egress addresses, and addresses in a site's
- * global prefix. The kernel must not have them: it would answer ARP and ND for them. At the start
- * this is an error; at run time it is an alarm until the address is gone.
+ * Finds addresses that both we and the kernel have: egress addresses, and addresses in a prefix
+ * whose sources are not translated. The kernel must not have them: it would answer ARP and ND for
+ * them, and packets to them would not reach it. At the start this is an error; at run time it is an
+ * alarm until the address is gone.
  *
  * Control thread.
  */
@@ -40,7 +41,8 @@ static void compare_one(struct alarms *alarms, const struct prefix6 *ours,
 		return;
 	addresses_print(&ours->addr, subject);
 	if (ours->len < 128)
-		snprintf(subject + strlen(subject), 5, "/%u", ours->len);
+		snprintf(subject + strlen(subject), 5, "/%u",
+			 addr6_is_mapped(&ours->addr) ? ours->len - MAPPED_BITS : ours->len);
 	if (is == NULL) {
 		alarm_clear(alarms, ALARM_ADDRESS_IN_KERNEL, subject);
 		return;
@@ -65,6 +67,8 @@ void own_compare(struct alarms *alarms, const struct network *net, const struct 
 	}
 	for (uint32_t i = 0; i < net->n_globals; i++)
 		compare_one(alarms, &net->globals[i].prefix, before, now);
+	for (uint32_t i = 0; i < net->n_untranslated; i++)
+		compare_one(alarms, &net->untranslated[i], before, now);
 }
 
 static bool has_egress(const struct network *net, const struct egress_address *a)
@@ -93,6 +97,15 @@ static bool has_global(const struct network *net, const struct prefix6 *prefix)
 	return false;
 }
 
+static bool has_untranslated(const struct network *net, const struct prefix6 *prefix)
+{
+	for (uint32_t i = 0; i < net->n_untranslated; i++)
+		if (net->untranslated[i].len == prefix->len &&
+		    addr6_equal(&net->untranslated[i].addr, &prefix->addr))
+			return true;
+	return false;
+}
+
 void own_follow(struct alarms *alarms, const struct network *before, const struct network *net,
 		const struct addresses *own)
 {
@@ -107,6 +120,34 @@ void own_follow(struct alarms *alarms, const struct network *before, const struc
 	for (uint32_t i = 0; i < before->n_globals; i++)
 		if (!has_global(net, &before->globals[i].prefix))
 			compare_one(alarms, &before->globals[i].prefix, own, &none);
+	for (uint32_t i = 0; i < before->n_untranslated; i++)
+		if (!has_untranslated(net, &before->untranslated[i]))
+			compare_one(alarms, &before->untranslated[i], own, &none);
+}
+
+static int check_untranslated(const struct addresses *own, const char *file,
+			      const struct network *before, const struct network *net,
+			      struct err_list *errs)
+{
+	char text[INET6_ADDRSTRLEN], prefix[INET6_ADDRSTRLEN], name[IF_NAMESIZE];
+	int ret = 0;
+
+	for (uint32_t i = 0; i < net->n_untranslated; i++) {
+		const struct prefix6 *ours = &net->untranslated[i];
+		const struct own_address *is = addresses_in(own, ours);
+
+		if (is == NULL || (before != NULL && has_untranslated(before, ours)))
+			continue;
+		addresses_print(&is->addr, text);
+		addresses_print(&ours->addr, prefix);
+		name_of(is, name);
+		err_add(errs, file, 0, 0,
+			"%s/%u leaves untranslated by a route, and holds %s, which belongs to the "
+			"kernel, on interface %s: list only what is the site's",
+			prefix, ours->len - MAPPED_BITS, text, name);
+		ret = -EADDRINUSE;
+	}
+	return ret;
 }
 
 int own_check(const struct addresses *own, const char *file, const struct network *before,
@@ -114,7 +155,7 @@ int own_check(const struct addresses *own, const char *file, const struct networ
 {
 	char text[INET6_ADDRSTRLEN], prefix[INET6_ADDRSTRLEN], name[IF_NAMESIZE];
 	const struct own_address *is;
-	int ret = 0;
+	int ret = 0, one;
 
 	for (uint32_t i = 0; i < net->n_addresses; i++) {
 		const struct prefix6 ours = egress_of(&net->addresses[i]);
@@ -146,5 +187,6 @@ int own_check(const struct addresses *own, const char *file, const struct networ
 			name);
 		ret = -EADDRINUSE;
 	}
-	return ret;
+	one = check_untranslated(own, file, before, net, errs);
+	return ret == 0 ? one : ret;
 }

@@ -6,7 +6,8 @@
 #include "network/network.h"
 
 /*
- * Finds egress addresses and global prefixes of @net that the kernel has an address in.
+ * Finds egress addresses of @net, and prefixes of untranslated sources, that the kernel has an
+ * address in.
  * Those that @before had already are skipped (NULL: none). Adds sentences to @errs and returns
  * -EADDRINUSE, or 0.
  */

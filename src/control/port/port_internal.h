@@ -153,7 +153,7 @@ struct steer_addr {
 
 /* Descriptors of a program's maps; -1: none. */
 struct steer_maps {
-	int four, six, prefixes6, vlans, mac;
+	int four, six, prefixes, vlans, mac;
 };
 
 /*

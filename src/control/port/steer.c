@@ -161,7 +161,7 @@ struct steer_maps steer_maps(const struct steer *s)
 	return (struct steer_maps){
 		.four = bpf_map__fd(s->program->maps.steer_addrs),
 		.six = bpf_map__fd(s->program->maps.steer_addrs6),
-		.prefixes6 = bpf_map__fd(s->program->maps.steer_prefixes6),
+		.prefixes = bpf_map__fd(s->program->maps.steer_prefixes),
 		.vlans = bpf_map__fd(s->program->maps.steer_vlans),
 		.mac = bpf_map__fd(s->program->maps.steer_mac),
 	};

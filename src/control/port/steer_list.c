@@ -75,7 +75,7 @@ static uint32_t ipsec_of(const struct network *net, uint16_t tunnel)
 int steer_list_make(struct steer_list *out, const struct network *net, size_t port, int ifindex,
 		    const struct addresses *own)
 {
-	size_t room = net->n_tunnels + net->n_addresses + net->n_globals;
+	size_t room = net->n_tunnels + net->n_addresses + net->n_globals + net->n_untranslated;
 	struct steer_addr *list = calloc(room + 1, sizeof(list[0]));
 	size_t filled = 0;
 
@@ -108,6 +108,12 @@ int steer_list_make(struct steer_list *out, const struct network *net, size_t po
 		list[filled++] =
 			(struct steer_addr){prefix->addr, STEER_EGRESS | (arp ? STEER_ARP : 0),
 					    prefix->len < 128 ? prefix->len : 0};
+	}
+	for (uint32_t i = 0; i < net->n_untranslated; i++) {
+		const struct prefix6 *prefix = &net->untranslated[i];
+
+		list[filled++] = (struct steer_addr){prefix->addr, STEER_EGRESS,
+						     prefix->len < 128 ? prefix->len : 0};
 	}
 	out->n = merge(list, filled);
 	return 0;

@@ -33,7 +33,7 @@ struct waiting {
 };
 
 struct writer {
-	struct waiting four, six, prefixes6;
+	struct waiting four, six, prefixes;
 	int ret; /* first error */
 };
 
@@ -66,7 +66,7 @@ static struct waiting *make_key(struct writer *w, const struct steer_change *c, 
 	struct prefix_key prefix = {.len = c->len};
 	be32_t four = addr6_to_ipv4(&c->addr);
 
-	if (addr6_is_mapped(&c->addr)) {
+	if (c->len == 0 && addr6_is_mapped(&c->addr)) {
 		memcpy(key, &four, sizeof(four));
 		return &w->four;
 	}
@@ -76,7 +76,7 @@ static struct waiting *make_key(struct writer *w, const struct steer_change *c, 
 	}
 	memcpy(prefix.addr, &c->addr, sizeof(prefix.addr));
 	memcpy(key, &prefix, sizeof(prefix));
-	return &w->prefixes6;
+	return &w->prefixes;
 }
 
 static void write_change(const struct steer_change *c, void *arg)
@@ -118,13 +118,13 @@ int steer_write(struct steer_maps maps, const struct steer_list *before,
 	struct writer w = {
 		.four = {.map = maps.four, .key_len = sizeof(be32_t)},
 		.six = {.map = maps.six, .key_len = sizeof(struct addr6)},
-		.prefixes6 = {.map = maps.prefixes6, .key_len = sizeof(struct prefix_key)},
+		.prefixes = {.map = maps.prefixes, .key_len = sizeof(struct prefix_key)},
 	};
 
 	steer_compare(before, now, write_change, &w);
 	flush(&w, &w.four);
 	flush(&w, &w.six);
-	flush(&w, &w.prefixes6);
+	flush(&w, &w.prefixes);
 	keep_error(&w, write_vlans(maps.vlans, before, now));
 	return w.ret;
 }

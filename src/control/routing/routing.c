@@ -57,6 +57,7 @@ static struct group_target resolve(const struct network *net, const struct spec_
 		break;
 	case TARGET_EGRESS:
 		out.target.pool = t->index;
+		out.target.untranslated = t->untranslated;
 		break;
 	case TARGET_LINK:
 		out.target.vnet = net->vnet_ids[t->index];

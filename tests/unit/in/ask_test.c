@@ -77,6 +77,35 @@ static void test_the_other_has_it(void **state)
 	pair_destroy(&w);
 }
 
+/* A return to a source that is not translated: another worker has such flows, or has none. */
+static void test_untranslated(void **state)
+{
+	const struct frame back = {
+		.src = SERVER, .dst = HOST, .sport = 53, .dport = 5000, .proto = 17};
+	struct packet *p;
+	uint32_t record;
+	struct flow flow;
+	struct pair w;
+
+	pair_create(&w);
+	w.here->net->untranslated[0] = (struct prefix6){addr6_from_ipv4(htonl(HOST)), 128};
+	w.here->net->n_untranslated = 1;
+	record = bench_flow(w.there, &frame, TUNNEL_B1, 5000);
+	flow = *flow_table_at(w.there->ctx.flows, record);
+	flow_table_remove(w.there->ctx.flows, record);
+	flow.nat_src = htonl(HOST);
+	flow_table_insert(w.there->ctx.flows, &flow);
+	p = bench_inner(w.here, &back, TUNNEL_NONE);
+	assert_int_equal(look_up(&w, p, false), STAGE_SETUP); /* it counts no such flow */
+	w.there->ctx.sites[SITE_INTERNET].far_flows = 1;
+	assert_int_equal(look_up(&w, p, false), STAGE_HANDOVER);
+	assert_int_equal(p->owner, 1);
+	w.here->net->n_untranslated = 0;
+	assert_int_equal(look_up(&w, p, false), STAGE_SETUP);
+	assert_int_equal(w.here->ctx.counters.asked, 2);
+	pair_destroy(&w);
+}
+
 /* Its flow has ended since it was handed over: there is no way back. */
 static void test_handed_over_once(void **state)
 {
@@ -117,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_other_has_it),
+		cmocka_unit_test(test_untranslated),
 		cmocka_unit_test(test_handed_over_once),
 		cmocka_unit_test(test_back_from_a_detour),
 	};

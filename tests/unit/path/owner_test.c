@@ -73,7 +73,24 @@ static void test_by_port6(void **state)
 	assert_false(owner_by_port6(&b->ctx, &p, &key)); /* a global prefix has no ports */
 	assert_int_equal(owner_site6(&b->ctx, &key), SITE_BERLIN);
 	key.dst = bench_addr6((struct ip6)SERVER6);
-	assert_int_equal(owner_site6(&b->ctx, &key), SITE_INTERNET);
+	assert_int_equal(owner_site6(&b->ctx, &key), OWNER_NOBODY);
+	bench_destroy(b);
+}
+
+/* Who is asked for a packet that names no worker? */
+static void test_site(void **state)
+{
+	struct stage_bench *b = bench_create(SLICE, 16, 0, WORKERS);
+	struct packet p = {.probe.key = {.dst = htonl(HOST), .realm = SITE_INTERNET}};
+
+	assert_int_equal(owner_site(&b->ctx, &p), OWNER_NOBODY);
+	b->net->untranslated[0] = (struct prefix6){addr6_from_ipv4(htonl(HOST)), 128};
+	b->net->n_untranslated = 1;
+	assert_int_equal(owner_site(&b->ctx, &p), SITE_INTERNET);
+	p.probe.key.dst = htonl(EGRESS);
+	assert_int_equal(owner_site(&b->ctx, &p), OWNER_NOBODY);
+	p.probe.key.realm = SITE_BERLIN;
+	assert_int_equal(owner_site(&b->ctx, &p), SITE_BERLIN);
 	bench_destroy(b);
 }
 
@@ -111,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_port),
 		cmocka_unit_test(test_by_port6),
+		cmocka_unit_test(test_site),
 		cmocka_unit_test(test_by_fragment),
 	};
 

@@ -87,7 +87,7 @@ static void every_row(void **state)
 		assert_int_equal(b->burst.n[STAGE_FORWARD], 1);
 		assert_int_equal(p->probe.dir, FLOW_RETURN);
 		flow = flow_table_at(b->ctx.flows, p->probe.record);
-		assert_true(flow->is_inbound);
+		assert_int_equal(flow->way, FLOW_WAY_INWARD);
 		assert_int_equal(flow->site, SITE_BERLIN);
 		assert_int_equal(flow->far, SITE_MADRID);
 		assert_int_equal(flow->src, htonl(HOST));

@@ -65,7 +65,7 @@ static struct setup setup_of(struct stage_bench *at, uint16_t site, uint16_t por
 	struct setup s = {
 		.ctx = &at->ctx,
 		.p = p,
-		.is_private = true,
+		.keeps_source = true,
 		.flow = {.src = htonl(HOST),
 			 .dst = htonl(PRIVATE),
 			 .sport = htons(port),

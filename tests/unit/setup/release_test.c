@@ -93,7 +93,15 @@ static void test_without_a_slice(void **state)
 	assert_int_equal(egress_slice(b->ctx.egress, s.slice).flows, 1);
 	s.is_global = true;
 	release_undo(&s);
+	s.is_global = false;
+	s.keeps_source = true;
+	release_undo(&s);
 	assert_int_equal(egress_slice(b->ctx.egress, s.slice).flows, 1);
+	s.flow.way = FLOW_WAY_UNTRANSLATED; /* even if its source were an egress address by now */
+	b->ctx.sites[SITE_INTERNET].far_flows = 1;
+	assert_false(release_port(&b->ctx, &s.flow, NULL));
+	assert_int_equal(egress_slice(b->ctx.egress, s.slice).flows, 1);
+	assert_int_equal(b->ctx.sites[SITE_INTERNET].far_flows, 0);
 	bench_destroy(b);
 }
 

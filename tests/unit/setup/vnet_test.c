@@ -37,7 +37,7 @@ struct row {
 	const struct route_target *via[VNETS];
 	uint16_t vnet; /* of madrid */
 	enum drop drop;
-	bool is_private, has_route;
+	bool keeps_source, has_route;
 	const char *why;
 };
 
@@ -100,14 +100,14 @@ static void check(struct stage_bench *b, const struct row *row, bool six)
 	};
 	enum drop drop = vnet_choose(&s);
 
-	if (drop != row->drop || (drop == DROP_NONE && (s.is_private != row->is_private ||
+	if (drop != row->drop || (drop == DROP_NONE && (s.keeps_source != row->keeps_source ||
 							s.has_route != row->has_route)))
 		fail_msg("%s: %s", row->why, drop_infos[drop].name);
-	if (!s.is_private)
+	if (!s.keeps_source)
 		return;
 	assert_int_equal(s.flow.far, SITE_MADRID);
 	assert_int_equal(s.flow.offramp, TUNNEL_M1);
-	assert_true(s.refuses_collision && s.flow.is_learned);
+	assert_true(s.refuses_collision && s.flow.way == FLOW_WAY_LEARNED);
 }
 
 static void test_rows(void **state)
@@ -128,10 +128,62 @@ static void test_rows(void **state)
 	bench_destroy(b);
 }
 
+/* Only IPv4 sources whose returns are taken may leave as they are, and none that is ours. */
+static void test_untranslated(void **state)
+{
+	static const struct route_target out = {
+		.kind = TARGET_EGRESS, .pool = 0, .weight = 1, .untranslated = true};
+	static const struct {
+		const char *why;
+		bool taken;
+		uint32_t src, dst;
+		enum drop drop;
+	} cases[] = {
+		{"a host", true, HOST, SERVER, DROP_NONE},
+		{"its returns would not be taken", false, HOST, SERVER, DROP_SOURCE},
+		{"an egress address as source", true, EGRESS, SERVER, DROP_SOURCE},
+		{"to an egress address", true, HOST, EGRESS, DROP_NO_ROUTE},
+	};
+	const struct row row = {{&out}, .why = "untranslated"};
+	struct stage_bench *b = bench_create(64, 16, 0, 1);
+	const struct nexthops *before = b->ctx.nexthops;
+	struct nexthops *nexthops = make_nexthops(&row);
+	struct packet p = {0};
+
+	b->ctx.nexthops = nexthops;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct setup s = {
+			.ctx = &b->ctx,
+			.p = &p,
+			.flow = {.site = SITE_BERLIN,
+				 .src = htonl(cases[i].src),
+				 .dst = htonl(cases[i].dst)},
+		};
+		enum drop drop;
+
+		b->net->untranslated[0] =
+			(struct prefix6){addr6_from_ipv4(htonl(cases[i].src)), 128};
+		b->net->n_untranslated = cases[i].taken;
+		drop = vnet_choose(&s);
+		/* the bench has no route behind its uplink */
+		if (cases[i].drop == DROP_NONE) {
+			assert_true(s.keeps_source && s.has_route && s.refuses_collision);
+			assert_int_equal(s.flow.way, FLOW_WAY_UNTRANSLATED);
+			assert_int_equal(s.flow.far, SITE_INTERNET);
+		} else if (drop != cases[i].drop) {
+			fail_msg("%s: %s", cases[i].why, drop_infos[drop].name);
+		}
+	}
+	b->ctx.nexthops = before;
+	nexthops_destroy(nexthops);
+	bench_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_untranslated),
 	};
 
 	return cmocka_run_group_tests(tests, bench_start_dpdk, bench_stop_dpdk);

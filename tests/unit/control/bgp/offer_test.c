@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <libmnl/libmnl.h>
 
-enum { TABLE = 1900, OTHER = 1901, MANY = 64, ALL = 6 };
+enum { TABLE = 1900, OTHER = 1901, MANY = 64, ALL = 7 };
 
 #define FOUR(a) addr6_from_ipv4(htonl(a))
 
@@ -26,6 +26,7 @@ static struct egress_address addresses[] = {
 	{.addr6 = {{0x0120, 1}}},
 	{.addr = 0}, /* the first one again, of another pool */
 };
+static struct prefix6 untranslated[1]; /* 10.0.1.0/24: see make_network() */
 static struct global_prefix globals[] = {{{{{0x0220, 0}}, 48}, 1}};
 static struct spec_alias aliases[2];
 static struct spec_site site = {.name = "berlin", .aliases = aliases, .n_aliases = 2};
@@ -35,11 +36,14 @@ static struct network make_network(void)
 	addresses[0].addr = addresses[2].addr = htonl(0xcb00710a);
 	aliases[0].alias = (struct prefix6){FOUR(0x64401100), 96 + 24};
 	aliases[1].alias = (struct prefix6){{{0xfd, 0}}, 64};
+	untranslated[0] = (struct prefix6){FOUR(0x0a000100), 96 + 24};
 	return (struct network){
 		.addresses = addresses,
 		.n_addresses = ARRAY_SIZE(addresses),
 		.globals = globals,
 		.n_globals = ARRAY_SIZE(globals),
+		.untranslated = untranslated,
+		.n_untranslated = 1,
 		.spec = {.sites = &site, .n_sites = 1},
 	};
 }
@@ -115,6 +119,7 @@ static void test_all(void **state)
 	assert_true(is_offered(&b.device, FOUR(0x64401100), 96 + 24, OFFER_ALIAS));
 	assert_true(is_offered(&b.device, aliases[1].alias.addr, 64, OFFER_ALIAS));
 	assert_true(is_offered(&b.device, FOUR(0xc0000008), 128, OFFER_READY));
+	assert_true(is_offered(&b.device, FOUR(0x0a000100), 96 + 24, OFFER_UNTRANSLATED));
 	end_bed(&b);
 	assert_int_equal(read_table(TABLE), 0); /* the device is gone, and they with it */
 }
@@ -129,15 +134,15 @@ static void test_changes(void **state)
 	net.n_addresses = 1;
 	site.n_aliases = 1;
 	assert_int_equal(offer_set(&b.offer, TABLE, &net), 0);
-	assert_int_equal(read_table(TABLE), 4);
+	assert_int_equal(read_table(TABLE), 5);
 	assert_false(is_offered(&b.device, addresses[1].addr6, 128, OFFER_EGRESS));
 	site.n_aliases = 2;
 	assert_int_equal(offer_set(&b.offer, TABLE, &net), 0);
-	assert_int_equal(read_table(TABLE), 5);
+	assert_int_equal(read_table(TABLE), 6);
 
 	assert_int_equal(offer_set(&b.offer, OTHER, &net), 0);
 	assert_int_equal(read_table(TABLE), 0);
-	assert_int_equal(read_table(OTHER), 5);
+	assert_int_equal(read_table(OTHER), 6);
 	assert_int_equal(offer_set(&b.offer, 0, &net), 0);
 	assert_int_equal(read_table(OTHER), 0);
 	end_bed(&b);

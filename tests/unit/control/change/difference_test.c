@@ -29,6 +29,8 @@
 	"egress: [{name: net, port: up, " more "addresses: [" addresses "]}]\n"
 #define ADDRESS "{address: 203.0.113.1, slices: [1-4]}"
 #define EGRESS POOL("", ADDRESS)
+#define FAR_NETWORK(target)                                                                        \
+	"networks: [{name: far, routes: [{prefix: 10.8.0.0/16, to: [" target "]}]}]\n"
 #define ROUTES(more) "networks: [{name: default, routes: [" more "]}]\n"
 #define TO_MADRID "{prefix: 10.8.0.0/16, to: [{site: madrid}]}"
 #define FAR_ROUTE "flows end whose route leads elsewhere now (far_route_lost); ends flows\n"
@@ -243,6 +245,11 @@ static const struct row {
 		 "route default 10.8.0.0/16 changed: site madrid + tunnel b-1 -> tunnel b-1, "
 		 "on-collision refuse -> translate; " FAR_ROUTE,
 		 "a target is gone"},
+		{FAR_NETWORK("{egress: net, untranslated: true}"),
+		 FAR_NETWORK("{egress: net, priority: 7}"),
+		 "route far 10.8.0.0/16 changed: egress net untranslated -> egress net "
+		 "priority 7; " FAR_ROUTE,
+		 "it is translated now"},
 		{"",
 		 "networks: [{name: far, egress: none, routes: [{prefix: 0.0.0.0/0, to: [{network: "
 		 "default}]}]}]\n" BERLIN("network: far, ", TUNNEL_1 ", " TUNNEL_2),

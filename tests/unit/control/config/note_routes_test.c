@@ -1,4 +1,4 @@
-/* Which default routes are worth a note. */
+/* Which routes are worth a note. */
 #include "base/err.h"
 #include "base/types.h"
 #include "control/config/config.h"
@@ -24,6 +24,10 @@ static const struct {
 	{"{prefix: 0.0.0.0/0, to: [{drop: true}]}", NULL, "who writes drop means it"},
 	{"{prefix: 0.0.0.0/0, to: [{network: other}]}", NULL, "the other network may have an egress route"},
 	{"{prefix: 0.0.0.0/1, to: [{site: x}]}", NULL, "half of it is not a default route"},
+	{"{prefix: 192.0.2.0/24, to: [{egress: internet, untranslated: true}]}",
+	 "network default: none of its sites lists IPv4 prefixes, so nothing of them leaves untranslated",
+	 "its returns would not be known"},
+	{"{prefix: 192.0.2.0/24, to: [{egress: internet, untranslated: false}]}", NULL, "translated"},
 	{"{prefix: 'fd00::/8', to: [{site: x}]}", NULL, "private"},
 };
 /* clang-format on */

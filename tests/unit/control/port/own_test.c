@@ -42,12 +42,15 @@ static const struct network *network(void)
 {
 	static struct egress_address egress[2];
 	static struct global_prefix globals[2];
+	static struct prefix6 untranslated[1];
 	static const struct spec_site site = {.name = "berlin"};
 	static const struct spec_site *specs[] = {NULL, &site};
 	static struct network net = {.addresses = egress,
 				     .n_addresses = 2,
 				     .globals = globals,
 				     .n_globals = 2,
+				     .untranslated = untranslated,
+				     .n_untranslated = 1,
 				     .site_specs = specs,
 				     .max_site = 1};
 
@@ -55,6 +58,7 @@ static const struct network *network(void)
 	egress[1].addr6 = addr("2001:db8:1::1");
 	globals[0] = (struct global_prefix){.prefix = {addr("2001:db8:b::"), 48}, .site = 1};
 	globals[1] = (struct global_prefix){.prefix = {addr("2001:db8:c::7"), 128}, .site = 1};
+	untranslated[0] = (struct prefix6){addr("10.0.1.0"), MAPPED_BITS + 24};
 	return &net;
 }
 
@@ -71,6 +75,8 @@ static const struct {
 	{"one of IPv6", {"2001:db8:1::1"}, "2001:db8:1::1", "del 2001:db8:1::1/128 dev lo"},
 	{"one in a global prefix", {"2001:db8:b:7::9"}, "2001:db8:b::/48", "2001:db8:b:7::9"},
 	{"behind a global prefix", {"2001:db8:c::8"}, NULL, NULL},
+	{"one in a prefix that leaves untranslated", {"10.0.1.9"}, "10.0.1.0/24", "del 10.0.1.9/32 dev lo"},
+	{"beside it", {"10.0.2.9"}, NULL, NULL},
 	{"a global prefix of one address", {"2001:db8:c::7"}, "2001:db8:c::7", "2001:db8:c::7"},
 };
 /* clang-format on */

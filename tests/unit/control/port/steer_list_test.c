@@ -38,7 +38,7 @@ struct own {
 static const struct {
 	const char *why;
 	const char *ends[THINGS], *egress[THINGS]; /* of the uplink's pool */
-	const char *global; /* a prefix of 64 bits */
+	const char *global; /* a prefix of 64 bits; of IPv4, 24: it leaves untranslated */
 	struct own own[THINGS];
 	size_t port;
 	struct {
@@ -69,6 +69,8 @@ static const struct {
 	 {{"2001:db8::5", END | ARP}, {"2001:db8::9", OUT | ARP}}},
 	{"a global prefix in the uplink's network", {NULL}, {NULL}, "2001:db8:b::", {{"2001:db8:b::1", 48, ETH0}},
 	 UPLINK, {{"2001:db8:b::", OUT | ARP, 64}}},
+	{"a prefix that leaves untranslated", {"10.0.1.1"}, {"203.0.113.9"}, "10.0.1.0", {{"10.0.1.7", 24, ETH0}},
+	 UPLINK, {{"10.0.1.0", OUT, MAPPED_BITS + 24}, {"10.0.1.1", END | ARP}, {"203.0.113.9", OUT}}},
 	{"a routed global prefix", {NULL}, {NULL}, "2001:db8:b::", {{"2001:db8::1", 64, ETH0}}, UPLINK,
 	 {{"2001:db8:b::", OUT, 64}}},
 };
@@ -96,6 +98,11 @@ static struct network *make_network(size_t row)
 	static struct spec_address egress[THINGS];
 	static struct spec_pool pool;
 	static struct prefix6 global;
+	static struct prefix4 own;
+	static struct spec_target out = {.kind = TARGET_EGRESS, .untranslated = true};
+	static struct spec_route route = {.targets = &out, .n_targets = 1};
+	static struct spec_vnet vnet = {
+		.routes = &route, .n_routes = 1, .egress_pool = SPEC_POOL_DEFAULT};
 	struct network_spec spec = {.sites = &site, .n_sites = 1, .pools = &pool, .n_pools = 1};
 
 	memset(tunnels, 0, sizeof(tunnels));
@@ -118,7 +125,14 @@ static struct network *make_network(size_t row)
 		egress[pool.n_addresses].slices[0] = 1 << 1;
 		egress[pool.n_addresses].addr = one;
 	}
-	if (rows[row].global != NULL) {
+	if (rows[row].global != NULL && strchr(rows[row].global, '.') != NULL) {
+		inet_pton(AF_INET, rows[row].global, &own.addr);
+		own.len = 24;
+		site.prefixes = &own;
+		site.n_prefixes = 1;
+		spec.vnets = &vnet;
+		spec.n_vnets = 1;
+	} else if (rows[row].global != NULL) {
 		global = (struct prefix6){addr(rows[row].global), 64};
 		site.global_prefixes = &global;
 		site.n_global_prefixes = 1;
