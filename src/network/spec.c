@@ -95,6 +95,24 @@ const char *spec_target_name(const struct network_spec *spec, const struct spec_
 	return "";
 }
 
+static void take_health(struct spec_health_defaults *to, const struct spec_health *from)
+{
+	to->rate = from->has_rate ? from->rate : to->rate;
+	to->type = from->has_type ? from->type : to->type;
+	to->direction = from->has_direction ? from->direction : to->direction;
+}
+
+struct spec_health_defaults spec_health_of(const struct network_spec *spec,
+					   const struct spec_site *site,
+					   const struct spec_tunnel *t)
+{
+	struct spec_health_defaults all = spec->health;
+
+	take_health(&all, &site->health);
+	take_health(&all, &t->health);
+	return all;
+}
+
 uint16_t spec_overhead(const struct spec_tunnel *t)
 {
 	return tunnel_kinds[t->type].overhead(spec_is_over_ipv6(t), t->has_key);

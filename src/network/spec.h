@@ -43,9 +43,12 @@ enum health_type { HEALTH_REQUEST, HEALTH_REPLY };
 /* Do answers come back through the tunnel, too? */
 enum health_direction { HEALTH_BIDIRECTIONAL, HEALTH_UNIDIRECTIONAL };
 
-/* Probes of a tunnel (control/health/plan.h). What it has not is that of the whole network. */
+/*
+ * Probes of a tunnel (control/health/plan.h). What it has not is that of its site, and else that of
+ * the whole network: spec_health_of().
+ */
 struct spec_health {
-	struct addr6 target; /* IPv4: mapped; zero: the far end */
+	struct addr6 target; /* of a tunnel; IPv4: mapped; zero: the far end */
 	bool has_rate, has_type, has_direction;
 	enum health_rate_name rate;
 	enum health_type type;
@@ -143,6 +146,7 @@ struct spec_learn {
 struct spec_site {
 	char name[SPEC_NAME_SIZE];
 	struct spec_learn learn; /* what lies behind the site */
+	struct spec_health health; /* of its tunnels, unless they say otherwise; without a target */
 	uint16_t vnet; /* index into network_spec.vnets; 0 also if there are none */
 	struct spec_limits limits;
 	struct prefix4 *prefixes; /* allowed sources; none of either family: any */
@@ -262,6 +266,11 @@ bool *spec_find_untranslated(const struct network_spec *spec);
 
 /* The name of the site, tunnel, pool or virtual network; "" for TARGET_DROP. */
 const char *spec_target_name(const struct network_spec *spec, const struct spec_target *target);
+
+/* How a tunnel of @site is probed: by its own settings, else those of the site, else of all. */
+struct spec_health_defaults spec_health_of(const struct network_spec *spec,
+					   const struct spec_site *site,
+					   const struct spec_tunnel *t);
 
 /* An interconnect: is there no outer IP header? */
 static inline bool spec_is_interconnect(const struct spec_tunnel *t)

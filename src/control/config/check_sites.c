@@ -135,8 +135,8 @@ static void check_keepalive(struct checker *checker, struct spec_tunnel *tunnel,
 }
 
 /* Probes must have a way back: to an address of ours in the family of the target. */
-static void check_health(struct checker *checker, const struct spec_tunnel *tunnel,
-			 const struct tree_node *item)
+static void check_health(struct checker *checker, const struct spec_site *site,
+			 const struct spec_tunnel *tunnel, const struct tree_node *item)
 {
 	const struct config_port *port =
 		tunnel->port == SPEC_PORT_ANY ? NULL : &checker->config->ports[tunnel->port];
@@ -145,7 +145,7 @@ static void check_health(struct checker *checker, const struct spec_tunnel *tunn
 	const struct addr6 *target = &own->target;
 	bool four = addr6_is_mapped(target);
 
-	if ((own->has_direction ? own->direction : checker->config->network.health.direction) ==
+	if (spec_health_of(&checker->config->network, site, tunnel).direction ==
 	    HEALTH_UNIDIRECTIONAL) {
 		if (port != NULL && !config_driver_has_kernel(port->driver))
 			report_at(checker->report,
@@ -172,14 +172,14 @@ static void check_health(struct checker *checker, const struct spec_tunnel *tunn
 			  four ? '4' : '6', four ? "" : "6");
 }
 
-static void check_tunnel(struct checker *checker, struct spec_tunnel *tunnel,
-			 const struct tree_node *item)
+static void check_tunnel(struct checker *checker, const struct spec_site *site,
+			 struct spec_tunnel *tunnel, const struct tree_node *item)
 {
 	check_variant(checker, &schema_tunnel, tunnel->type, item);
 	tunnel->port = check_port_of(checker, "a tunnel", item);
 	check_mtu(checker, tunnel, item);
 	check_keepalive(checker, tunnel, item);
-	check_health(checker, tunnel, item);
+	check_health(checker, site, tunnel, item);
 	if (spec_is_over_ipv6(tunnel) && tunnel->outer_df != OUTER_DF_SET)
 		report_at(checker->report, tree_get(item, "outer-df"),
 			  "\"outer-df\" can not be false: the tunnel's packets are IPv6, which "
@@ -231,7 +231,7 @@ void check_sites(struct checker *checker)
 					  SPEC_TUNNELS_MAX);
 			check_name(checker, &tunnels, "tunnel", site->tunnels[k].name, item);
 			check_ends(checker, &ends, &site->tunnels[k], item);
-			check_tunnel(checker, &site->tunnels[k], item);
+			check_tunnel(checker, site, &site->tunnels[k], item);
 		}
 	}
 	seen_fini(&sites);

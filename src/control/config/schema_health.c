@@ -22,21 +22,21 @@ static const struct setting tunnel_health_rows[] = {
 	}, {
 		.name = "rate", .type = SETTING_CHOICE, AT(spec_tunnel, health.rate),
 		HAS(spec_tunnel, health.has_rate), .choices = rate_names,
-		.fallback_words = "that of `health`",
+		.fallback_words = "that of `health` of the site",
 		.reloadable = true,
 		.help = "A probe every 10 s, 1 s or 250 ms. Answers must come within 1 s, at the "
 			"high rate within 250 ms.",
 	}, {
 		.name = "type", .type = SETTING_CHOICE, AT(spec_tunnel, health.type),
 		HAS(spec_tunnel, health.has_type), .choices = type_names,
-		.fallback_words = "that of `health`",
+		.fallback_words = "that of `health` of the site",
 		.reloadable = true,
 		.help = "An ICMP echo request, or an echo reply that the far end only forwards "
 			"back.",
 	}, {
 		.name = "direction", .type = SETTING_CHOICE, AT(spec_tunnel, health.direction),
 		HAS(spec_tunnel, health.has_direction), .choices = direction_names,
-		.fallback_words = "that of `health`",
+		.fallback_words = "that of `health` of the site",
 		.reloadable = true,
 		.help = "`unidirectional`: from `local` to `remote`, and the answer comes back "
 			"beside the tunnel. Only by ports of a kernel driver.",
@@ -47,12 +47,38 @@ const struct block schema_tunnel_health = {
 	.title = "Health of a tunnel", .noun = "the health", BLOCK_OF(tunnel_health_rows),
 };
 
+static const struct setting site_health_rows[] = {
+	{
+		.name = "rate", .type = SETTING_CHOICE, AT(spec_site, health.rate),
+		HAS(spec_site, health.has_rate), .choices = rate_names,
+		.fallback_words = "that of `health` of the file",
+		.reloadable = true,
+		.help = "The rate of probes of its tunnels without one of their own.",
+	}, {
+		.name = "type", .type = SETTING_CHOICE, AT(spec_site, health.type),
+		HAS(spec_site, health.has_type), .choices = type_names,
+		.fallback_words = "that of `health` of the file",
+		.reloadable = true,
+		.help = "Their type.",
+	}, {
+		.name = "direction", .type = SETTING_CHOICE, AT(spec_site, health.direction),
+		HAS(spec_site, health.has_direction), .choices = direction_names,
+		.fallback_words = "that of `health` of the file",
+		.reloadable = true,
+		.help = "Their direction.",
+	},
+};
+
+const struct block schema_site_health = {
+	.title = "Health of a site", .noun = "the health", BLOCK_OF(site_health_rows),
+};
+
 static const struct setting health_rows[] = {
 	{
 		.name = "rate", .type = SETTING_CHOICE, AT(config, network.health.rate),
 		.choices = rate_names, .fallback = "mid",
 		.reloadable = true,
-		.help = "The rate of probes of tunnels without one of their own.",
+		.help = "The rate of probes of tunnels without one of their own or of their site.",
 	}, {
 		.name = "type", .type = SETTING_CHOICE, AT(config, network.health.type),
 		.choices = type_names, .fallback = "request",

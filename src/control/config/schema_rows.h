@@ -33,5 +33,6 @@ extern const struct block schema_flows;
 extern const struct block schema_api;
 extern const struct block schema_health;
 extern const struct block schema_tunnel_health;
+extern const struct block schema_site_health;
 extern const struct block schema_ipsec; /* of a tunnel */
 extern const struct block schema_charon;

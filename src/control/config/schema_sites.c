@@ -286,6 +286,10 @@ static const struct setting site_rows[] = {
 			"as BIRD has put what the site announces by BGP: see docs/bgp.md. They "
 			"lead to the tunnels of this site whose `peer` is their gateway.",
 	}, {
+		.name = "health", .type = SETTING_BLOCK, .block = &schema_site_health,
+		.reloadable = true,
+		.help = "How its tunnels are probed, unless they say otherwise.",
+	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &limit_block,
 		.reloadable = true,
 		.help = "Limits of the site, so that it can not disturb other sites.",

@@ -73,9 +73,10 @@ static bool keeps(const struct spec_tunnel *spec)
 }
 
 /* Answers of IPv6 get through only where IPv6 is forwarded. */
-static struct health_plan plan_of(const struct network *net, const struct spec_tunnel *spec)
+static struct health_plan plan_of(const struct network *net, uint16_t tunnel)
 {
-	struct health_plan plan = health_plan_of(&net->spec, spec);
+	const struct spec_site *site = net->site_specs[net->tunnel_sites[tunnel]];
+	struct health_plan plan = health_plan_of(&net->spec, site, net->tunnel_specs[tunnel]);
 
 	if (!plan.outside && !addr6_is_mapped(&plan.ends.target) && !network_forwards_ipv6(net))
 		plan = (struct health_plan){0};
@@ -96,7 +97,7 @@ static bool goes_on(const struct health *h, const struct network *net, uint16_t 
 
 	if (spec == NULL || !network_same_ends(h->net, net, id))
 		return false;
-	plan = plan_of(net, spec);
+	plan = plan_of(net, id);
 	if (t->plan.rate != NULL)
 		return health_plan_goes_on(&t->plan, &plan);
 	return t->kept && keeps(spec) && plan.rate == NULL;
@@ -141,7 +142,7 @@ static void take_tunnel(struct health *h, uint16_t id, uint64_t now_ns)
 	bool is_new = !is_watched(t);
 	uint64_t latest;
 
-	t->plan = plan_of(h->net, spec);
+	t->plan = plan_of(h->net, id);
 	t->kept = keeps(spec);
 	t->in_a_row = HEALTH_IN_A_ROW;
 	if (t->plan.rate == NULL && t->kept && spec->keepalive.retries > 0)

@@ -38,23 +38,20 @@ static const struct addr6 *source_of(const struct spec_tunnel *t, const struct a
 	return addr6_is_mapped(target) ? &t->address : &t->address6;
 }
 
-struct health_plan health_plan_of(const struct network_spec *spec, const struct spec_tunnel *t)
+struct health_plan health_plan_of(const struct network_spec *spec, const struct spec_site *site,
+				  const struct spec_tunnel *t)
 {
-	const struct spec_health_defaults *all = &spec->health;
-	const struct spec_health *own = &t->health;
-	enum health_rate_name rate = own->has_rate ? own->rate : all->rate;
-	enum health_type type = own->has_type ? own->type : all->type;
-	enum health_direction direction = own->has_direction ? own->direction : all->direction;
-	bool outside = direction == HEALTH_UNIDIRECTIONAL;
+	const struct spec_health_defaults health = spec_health_of(spec, site, t);
+	bool outside = health.direction == HEALTH_UNIDIRECTIONAL;
 	const struct addr6 *target = target_of(t, outside);
 	const struct addr6 *source = source_of(t, target, outside);
 	struct health_plan plan = {0};
 
-	if (rate == HEALTH_RATE_OFF || addr6_is_zero(target) || addr6_is_zero(source) ||
+	if (health.rate == HEALTH_RATE_OFF || addr6_is_zero(target) || addr6_is_zero(source) ||
 	    addr6_is_mapped(target) != addr6_is_mapped(source))
 		return plan;
-	plan.rate = &rates[rate];
-	plan.ends = (struct health_ends){*source, *target, type == HEALTH_REPLY};
+	plan.rate = &rates[health.rate];
+	plan.ends = (struct health_ends){*source, *target, health.type == HEALTH_REPLY};
 	plan.outside = outside;
 	return plan;
 }

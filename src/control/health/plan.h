@@ -1,4 +1,4 @@
-/* Whether and how a tunnel is probed: its settings, with the defaults of the file. */
+/* Whether and how a tunnel is probed: its settings, with the defaults of its site and the file. */
 #pragma once
 
 #include "control/health/probe.h"
@@ -16,7 +16,8 @@ struct health_plan {
 	bool outside; /* answers come back beside the tunnel, to its outer address */
 };
 
-struct health_plan health_plan_of(const struct network_spec *spec, const struct spec_tunnel *t);
+struct health_plan health_plan_of(const struct network_spec *spec, const struct spec_site *site,
+				  const struct spec_tunnel *t);
 
 /* Do both plans probe the same far end in the same way? Their rates may differ.
  */

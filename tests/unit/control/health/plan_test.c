@@ -25,6 +25,7 @@ struct given {
 	const char *address, *address6, *peer, *peer6, *target;
 	struct spec_health health;
 	struct spec_health_defaults all;
+	struct spec_health of_site;
 };
 
 static const struct row {
@@ -78,6 +79,35 @@ static const struct row {
 	 "192.0.2.2",
 	 false,
 	 true},
+	{"as the site says",
+	 {"10.0.0.1", NULL, "10.0.0.2", NULL, NULL,
+	  .all = {HEALTH_RATE_OFF, HEALTH_REQUEST, HEALTH_UNIDIRECTIONAL},
+	  .of_site = {.has_rate = true,
+		      .rate = HEALTH_RATE_LOW,
+		      .has_type = true,
+		      .type = HEALTH_REPLY,
+		      .has_direction = true,
+		      .direction = HEALTH_BIDIRECTIONAL}},
+	 "low",
+	 "10.0.0.1",
+	 "10.0.0.2",
+	 true},
+	{"in part as the tunnel says, in part as its site, and as the file",
+	 {"10.0.0.1", NULL, "10.0.0.2", NULL, NULL,
+	  .health = {.has_rate = true, .rate = HEALTH_RATE_HIGH},
+	  .all = {HEALTH_RATE_OFF, HEALTH_REPLY},
+	  .of_site = {.has_rate = true,
+		      .rate = HEALTH_RATE_LOW,
+		      .has_direction = true,
+		      .direction = HEALTH_UNIDIRECTIONAL}},
+	 "high",
+	 "192.0.2.1",
+	 "192.0.2.2",
+	 true,
+	 true},
+	{"off for the site",
+	 {"10.0.0.1", NULL, "10.0.0.2", NULL, NULL, .all = {HEALTH_RATE_MID},
+	  .of_site = {.has_rate = true, .rate = HEALTH_RATE_OFF}}},
 };
 
 static struct health_plan plan_of(const struct given *g)
@@ -89,10 +119,11 @@ static struct health_plan plan_of(const struct given *g)
 				.peer = addr(g->peer),
 				.peer6 = addr(g->peer6),
 				.health = g->health};
+	struct spec_site site = {.health = g->of_site};
 	struct network_spec spec = {.health = g->all};
 
 	t.health.target = addr(g->target);
-	return health_plan_of(&spec, &t);
+	return health_plan_of(&spec, &site, &t);
 }
 
 static void test_plans(void **state)

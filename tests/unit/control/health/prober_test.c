@@ -43,7 +43,7 @@ static void begin(enum health_rate_name rate)
 			    .tunnels = tunnels,
 			    .dirty = dirty,
 			    .is_dirty = is_dirty};
-	tunnels[T].plan = health_plan_of(&net.spec, &spec_tunnel);
+	tunnels[T].plan = health_plan_of(&net.spec, &(struct spec_site){0}, &spec_tunnel);
 	tunnels[T].in_a_row = HEALTH_IN_A_ROW;
 	assert_non_null(tunnels[T].plan.rate);
 	due = 0;
