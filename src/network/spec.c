@@ -34,15 +34,42 @@ static void free_vnets(struct network_spec *spec)
 	free(spec->vnets);
 }
 
+bool spec_sites_share(struct spec_site *to, struct spec_site *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (from[i].n_owners == NULL) {
+			from[i].n_owners = malloc(sizeof(*from[i].n_owners));
+			if (from[i].n_owners == NULL) {
+				spec_sites_release(to, i);
+				return false;
+			}
+			*from[i].n_owners = 1;
+		}
+		++*from[i].n_owners;
+		to[i] = from[i];
+	}
+	return true;
+}
+
+void spec_sites_release(struct spec_site *sites, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct spec_site *site = &sites[i];
+
+		if (site->n_owners != NULL && --*site->n_owners > 0)
+			continue;
+		free(site->prefixes);
+		free(site->prefixes6);
+		free(site->global_prefixes);
+		free(site->tunnels);
+		free(site->aliases);
+		free(site->n_owners);
+	}
+}
+
 void network_spec_fini(struct network_spec *spec)
 {
-	for (size_t i = 0; i < spec->n_sites; i++) {
-		free(spec->sites[i].prefixes);
-		free(spec->sites[i].prefixes6);
-		free(spec->sites[i].global_prefixes);
-		free(spec->sites[i].tunnels);
-		free(spec->sites[i].aliases);
-	}
+	spec_sites_release(spec->sites, spec->n_sites);
 	free(spec->sites);
 	for (size_t i = 0; i < spec->n_pools; i++)
 		free(spec->pools[i].addresses);

@@ -159,6 +159,7 @@ struct spec_site {
 	size_t n_tunnels;
 	struct spec_alias *aliases; /* none overlaps another of the virtual network */
 	size_t n_aliases;
+	uint32_t *n_owners; /* sites that share these lists; NULL: it alone has them */
 };
 
 /* --- virtual networks and their routes -------------------------------------------------------- */
@@ -263,6 +264,15 @@ void network_spec_fini(struct network_spec *spec);
  * private links? [n_vnets + 1], to be freed; NULL: memory ran out.
  */
 bool *spec_find_untranslated(const struct network_spec *spec);
+
+/*
+ * Makes @to[@n] the same sites as @from; both share their lists, which stay until the last one is
+ * released. False: no memory, and @to is not made.
+ */
+bool spec_sites_share(struct spec_site *to, struct spec_site *from, size_t n);
+
+/* Releases the lists of @sites, which network_spec_fini() does, too. */
+void spec_sites_release(struct spec_site *sites, size_t n);
 
 /* The name of the site, tunnel, pool or virtual network; "" for TARGET_DROP. */
 const char *spec_target_name(const struct network_spec *spec, const struct spec_target *target);

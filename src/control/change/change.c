@@ -12,6 +12,7 @@
 #include "control/change/refuse.h"
 #include "control/change/start.h"
 #include "control/config/config.h"
+#include "control/config/splice.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -55,6 +56,17 @@ struct config *change_check(const struct change_request *rq, struct err_list *er
 	return config_parse(rq->name, rq->text, rq->len, errs);
 }
 
+/* Most texts differ little from the one that runs. */
+static struct config *change_read(const struct change *c, const struct change_request *rq,
+				  struct err_list *errs)
+{
+	const struct config_read_before before = {c->config, c->runs.text, c->runs.len};
+	struct config *config =
+		c->is_read ? config_splice(&before, rq->name, rq->text, rq->len) : NULL;
+
+	return config != NULL ? config : change_check(rq, errs);
+}
+
 static int change_compare(const struct change *c, const struct config *config,
 			  struct difference *out, struct err_list *errs)
 {
@@ -70,7 +82,7 @@ static int change_compare(const struct change *c, const struct config *config,
 enum change_result change_diff(struct change *c, const struct change_request *rq,
 			       struct difference *out, struct err_list *errs)
 {
-	struct config *config = change_check(rq, errs);
+	struct config *config = change_read(c, rq, errs);
 	int err;
 
 	*out = (struct difference){0};
@@ -84,7 +96,7 @@ enum change_result change_diff(struct change *c, const struct change_request *rq
 enum change_result change_try(struct change *c, const struct change_request *rq,
 			      struct change_job job, struct err_list *errs)
 {
-	struct config *config = change_check(rq, errs);
+	struct config *config = change_read(c, rq, errs);
 	struct difference d = {0};
 
 	if (config == NULL)
@@ -191,6 +203,7 @@ struct change *change_create(struct event_base *base, struct alarms *alarms,
 	c->target = target;
 	c->arg = arg;
 	c->config = start->config;
+	c->is_read = true;
 	c->file = start->file;
 	c->store = start->store;
 	c->store_error = start->store_error;

@@ -59,6 +59,7 @@ struct change {
 	char *file; /* of --config */
 	struct change_file file_sum;
 	const struct config *config; /* the running configuration */
+	bool is_read; /* it was read from exactly the text that runs */
 	struct held runs;
 	enum change_state state;
 	struct change_job job; /* valid while APPLYING */

@@ -167,7 +167,8 @@ static void succeed(struct change *c)
 
 	c->runs = c->job.next;
 	c->job.next = (struct held){0};
-	if (c->job.config != NULL)
+	c->is_read = c->job.config != NULL;
+	if (c->is_read)
 		c->config = c->job.config;
 	c->state = CHANGE_IDLE;
 	say_applied(c);

@@ -55,14 +55,36 @@ static void read_tree(struct report *report, struct config *config, const struct
 	check_config(report, config, root);
 }
 
-/*
- * @here: also asks the machine, even after errors of the file, so that all errors are reported
- * together.
- */
+/* Destroys @tree. NULL: there were errors. */
+static struct config *read_config(struct report *report, struct tree *tree)
+{
+	struct config *config = config_create(report->file);
+
+	if (config == NULL)
+		report_place(report, 0, 0, "there is not enough memory to read this file");
+	else
+		read_tree(report, config, tree_root(tree));
+	tree_destroy(tree);
+
+	if (report->n > 0) {
+		config_destroy(config);
+		return NULL;
+	}
+	return config;
+}
+
+static struct config *read_simple(struct report *report, struct tree *tree)
+{
+	struct config *config = read_config(report, tree);
+
+	if (config != NULL)
+		config->is_simple = true;
+	return config;
+}
+
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs)
 {
 	struct report report = {.file = name, .errs = errs};
-	struct config *config;
 	struct tree *tree;
 
 	if (len > CONFIG_FILE_MAX) {
@@ -70,20 +92,21 @@ struct config *config_parse(const char *name, const char *text, size_t len, stru
 			     CONFIG_FILE_MAX >> 20);
 		return NULL;
 	}
-	tree = tree_parse(&report, text, len);
-	if (tree == NULL)
-		return NULL;
-	config = config_create(name);
-	if (config == NULL)
-		report_place(&report, 0, 0, "there is not enough memory to read this file");
-	else
-		read_tree(&report, config, tree_root(tree));
-	tree_destroy(tree);
+	tree = tree_parse_simple(text, len);
+	if (tree != NULL)
+		return read_simple(&report, tree);
+	tree = tree_parse_yaml(&report, text, len);
+	return tree == NULL ? NULL : read_config(&report, tree);
+}
 
-	if (report.n > 0) {
-		config_destroy(config);
-		return NULL;
-	}
+struct config *config_parse_simple(const char *name, const char *text, size_t len)
+{
+	struct err_list errs = ERR_LIST_EMPTY;
+	struct report report = {.file = name, .errs = &errs};
+	struct tree *tree = len > CONFIG_FILE_MAX ? NULL : tree_parse_simple(text, len);
+	struct config *config = tree == NULL ? NULL : read_simple(&report, tree);
+
+	err_list_fini(&errs);
 	return config;
 }
 

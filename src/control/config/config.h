@@ -90,6 +90,7 @@ struct config_port_timer {
 
 struct config {
 	char *file; /* file name, for messages */
+	bool is_simple; /* the text is simple YAML (tree_simple.c): see config_splice() */
 	uint32_t flows_capacity; /* records in all workers together */
 	unsigned capacity_line, capacity_column; /* for later errors; 0: the default */
 	uint32_t flows_capacity6; /* records of IPv6 flows; 0: no IPv6 */
@@ -138,6 +139,9 @@ char *config_read(const char *path, size_t *len, struct err_list *errs);
  * at the end.
  */
 struct config *config_parse(const char *name, const char *text, size_t len, struct err_list *errs);
+
+/* The same, but only for simple YAML. NULL, and nothing is said, if it is not, or has an error. */
+struct config *config_parse_simple(const char *name, const char *text, size_t len);
 
 /*
  * Checks what depends on the machine: is a TAP name free, can a capture file be read, is there

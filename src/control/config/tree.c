@@ -176,13 +176,6 @@ struct tree *tree_parse_simple(const char *text, size_t len)
 	return NULL;
 }
 
-struct tree *tree_parse(struct report *report, const char *text, size_t len)
-{
-	struct tree *tree = tree_parse_simple(text, len);
-
-	return tree != NULL ? tree : tree_parse_yaml(report, text, len);
-}
-
 void tree_destroy(struct tree *tree)
 {
 	struct block *next;

@@ -34,12 +34,14 @@ enum {
 
 struct tree;
 
-/* NULL if @text is not YAML that we accept; then @report has at least one sentence. */
-struct tree *tree_parse(struct report *report, const char *text, size_t len);
-
-/* The same by libyaml alone, and by the simple reader alone: NULL without a sentence. For tests. */
-struct tree *tree_parse_yaml(struct report *report, const char *text, size_t len);
+/*
+ * Simple YAML (tree_simple.c), several times as fast. NULL, without a sentence: tree_parse_yaml()
+ * has to read it.
+ */
 struct tree *tree_parse_simple(const char *text, size_t len);
+
+/* NULL if @text is not YAML that we accept; then @report has at least one sentence. */
+struct tree *tree_parse_yaml(struct report *report, const char *text, size_t len);
 
 void tree_destroy(struct tree *tree); /* accepts NULL */
 

@@ -13,6 +13,26 @@
 
 #include <cmocka.h>
 
+/* Lists stay until the last one that has them is released, in whatever order. */
+static void test_sites_share(void **state)
+{
+	for (int first = 0; first < 3; first++) {
+		struct spec_site sites[3][2] = {{{.name = "a", .n_tunnels = 1}, {.name = "b"}}};
+
+		sites[0][0].tunnels = calloc(1, sizeof(struct spec_tunnel));
+		sites[0][1].prefixes = calloc(1, sizeof(struct prefix4));
+		assert_non_null(sites[0][0].tunnels);
+		assert_true(spec_sites_share(sites[1], sites[0], 2));
+		assert_true(spec_sites_share(sites[2], sites[1], 2));
+		assert_string_equal(sites[2][1].name, "b");
+		spec_sites_release(sites[first], 2);
+		assert_int_equal(sites[(first + 1) % 3][0].tunnels[0].mtu, 0);
+		spec_sites_release(sites[(first + 1) % 3], 2);
+		assert_int_equal(sites[(first + 2) % 3][0].tunnels[0].mtu, 0);
+		spec_sites_release(sites[(first + 2) % 3], 2);
+	}
+}
+
 static void test_fini(void **state)
 {
 	struct network_spec spec = {
@@ -86,9 +106,8 @@ static void test_slices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fini),
-		cmocka_unit_test(test_owns_slice),
-		cmocka_unit_test(test_overhead),
+		cmocka_unit_test(test_fini),	   cmocka_unit_test(test_sites_share),
+		cmocka_unit_test(test_owns_slice), cmocka_unit_test(test_overhead),
 		cmocka_unit_test(test_slices),
 	};
 
