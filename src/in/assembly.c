@@ -33,10 +33,12 @@
 #include "in/assembly.h"
 
 #include "base/wire.h"
+#include "esp/worker.h"
 #include "in/admit.h"
 #include "in/assembly.h"
 #include "in/extent.h"
 #include "path/reassembled.h"
+#include "tunnel/ipv6.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -437,6 +439,32 @@ static bool assembly_is_same(const struct assembly *a, const struct fragment *f)
 	return memcmp(a->payload + f->at, f->payload, f->len) == 0;
 }
 
+static uint8_t protocol_of(const struct fragment *f)
+{
+	bool six = f->header[IPV6_VERSION] >> 4 == 6;
+
+	return six ? f->header[f->header_len - IPV6_FRAGMENT_LEN] : f->key.proto;
+}
+
+/* Is it a first fragment of ESP, whose SA we have? Its far end may have any address. */
+static bool names_an_sa(const struct context *ctx, const struct fragment *f)
+{
+	unsigned at = protocol_of(f) == PROTO_UDP ? UDP_LEN : 0;
+
+	return ctx->esp != NULL && f->at == 0 && f->len >= at + ESP_HEADER_LEN &&
+	       (protocol_of(f) == PROTO_ESP || protocol_of(f) == PROTO_UDP) &&
+	       esp_find(ctx->esp->table, ntohl(wire_be32(f->payload + at))) != NULL;
+}
+
+/* Why the fragment does not begin a packet of ours. */
+static enum drop refused(const struct fragment *f)
+{
+	if (is_from_internet(&f->key))
+		return DROP_NO_FLOW;
+	return protocol_of(f) == PROTO_ESP || protocol_of(f) == PROTO_UDP ? DROP_ESP_UNKNOWN_SPI
+									  : DROP_GRE_UNKNOWN;
+}
+
 /*
  * The first of a packet's fragments to arrive: may the packet be ours? For a first fragment
  * in/admit.h has answered.
@@ -444,7 +472,8 @@ static bool assembly_is_same(const struct assembly *a, const struct fragment *f)
 static bool may_begin(const struct context *ctx, const struct fragment *f)
 {
 	if (assembly_is_outer(f->key.domain))
-		return network_has_tunnel_between(ctx->net, &f->key.dst, &f->key.src);
+		return network_has_tunnel_between(ctx->net, &f->key.dst, &f->key.src) ||
+		       names_an_sa(ctx, f);
 	return !is_from_internet(&f->key) || f->at == 0 || admit_later(ctx, f);
 }
 
@@ -456,7 +485,7 @@ static enum drop hold(struct context *ctx, const struct packet *p, const struct 
 	enum extent_verdict verdict;
 
 	if (a == NULL && !may_begin(ctx, f))
-		return is_from_internet(&f->key) ? DROP_NO_FLOW : DROP_GRE_UNKNOWN;
+		return refused(f);
 	if (a == NULL)
 		a = assembly_begin(ctx, p, f);
 	else if (!a->known && makes_known(p, f))

@@ -95,7 +95,10 @@ static ALWAYS_INLINE enum drop open_tunnel(struct context *ctx, struct packet *p
 	return DROP_NONE;
 }
 
-/* Is this IPv4 packet ESP, or UDP that may hold it, to a local end? */
+/*
+ * Is this IPv4 packet ESP, or UDP that may hold it, to a local end? Only a first fragment says so:
+ * all are joined, and what is not ESP is dropped then.
+ */
 static __attribute__((noinline)) bool is_sealed(const struct context *ctx, const struct packet *p)
 {
 	const uint8_t *ip = p->data + ETHER_LEN;
@@ -104,8 +107,8 @@ static __attribute__((noinline)) bool is_sealed(const struct context *ctx, const
 	if (!network_is_local_end(ctx->net, wire_be32(ip + IPV4_DST)))
 		return false;
 	if (ip[IPV4_PROTO] == PROTO_UDP)
-		return (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET) == 0 && header < len &&
-		       ipsec_is_in_udp(ip + header, len - header);
+		return (wire_16(ip + IPV4_FRAGMENT) & IPV4_MF_OR_OFFSET) != 0 ||
+		       (header < len && ipsec_is_in_udp(ip + header, len - header));
 	return ip[IPV4_PROTO] == PROTO_ESP;
 }
 
@@ -147,9 +150,10 @@ static ALWAYS_INLINE enum drop open_ipv4(struct context *ctx, struct packet *p, 
  * A fragment header may name one of these as the first header of the fragmented part: Linux puts
  * destination options in front of a tunnel's own header, and fragments them with it.
  */
-static bool may_be_tunnel(uint8_t next)
+static bool may_be_tunnel(const struct context *ctx, uint8_t next)
 {
-	return tunnel_kind_of(next) != NULL || next == NEXT_OPTIONS;
+	return tunnel_kind_of(next) != NULL || next == NEXT_OPTIONS ||
+	       (next == PROTO_UDP && ctx->net->n_sealed > 0);
 }
 
 /*
@@ -190,7 +194,7 @@ static enum drop check_outer6(const struct context *ctx, const uint8_t *ip, size
 	if (drop == DROP_INNER_MALFORMED)
 		return DROP_OUTER_MALFORMED;
 	if (drop == DROP_FRAGMENT)
-		return may_be_tunnel(ip[chain.fragment]) ? DROP_OUTER_FRAGMENT : DROP_NOT_OURS;
+		return may_be_tunnel(ctx, ip[chain.fragment]) ? DROP_OUTER_FRAGMENT : DROP_NOT_OURS;
 	if (drop != DROP_NONE)
 		return drop;
 	*header = chain.l4;

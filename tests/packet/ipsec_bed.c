@@ -27,10 +27,22 @@ const struct far_suite far_suites[FAR_SUITES] = {
 
 enum { ETHERNET = 14, NAT_PORT = 31000, ESP_PORT = 4500 };
 
+static struct addr6 end_of(uint32_t addr, uint32_t usual, const char *six)
+{
+	struct addr6 a;
+
+	if (six == NULL)
+		return addr6_from_ipv4(htonl(addr != 0 ? addr : usual));
+	assert_int_equal(inet_pton(AF_INET6, six, &a), 1);
+	return a;
+}
+
 static struct esp_spec spec_of(const struct far_options *o, const uint8_t *key)
 {
 	struct esp_spec s = {
 		.esn = o->esn,
+		.clear_df = o->clear_df,
+		.no_dscp = o->no_dscp,
 		.tunnel = o->tunnel != 0 ? o->tunnel : 1,
 		.window = o->window != 0 ? o->window : 128,
 		.encryption = o->suite.encryption,
@@ -39,8 +51,8 @@ static struct esp_spec spec_of(const struct far_options *o, const uint8_t *key)
 		.auth_key = key + 40,
 		.key_len = o->suite.key_len,
 		.auth_key_len = o->suite.auth_key_len,
-		.ends.local = addr6_from_ipv4(htonl(o->local != 0 ? o->local : FAR_LOCAL)),
-		.ends.remote = addr6_from_ipv4(htonl(o->remote != 0 ? o->remote : FAR_REMOTE)),
+		.ends.local = end_of(o->local, FAR_LOCAL, o->six ? FAR_LOCAL6 : NULL),
+		.ends.remote = end_of(o->remote, FAR_REMOTE, o->six ? FAR_REMOTE6 : NULL),
 		.ends.udp = o->udp,
 		.ends.local_port = ESP_PORT,
 		.ends.remote_port = NAT_PORT,
@@ -126,6 +138,8 @@ size_t far_seal_bytes(struct far *far, const uint8_t *inner, size_t len, uint8_t
 	esp_seal(far->worker, &out, 1);
 	assert_int_equal(out.drop, DROP_NONE);
 	memcpy(frame, ethernet, ETHERNET);
+	if (out.six)
+		memcpy(frame + 12, "\x86\xdd", 2);
 	memcpy(frame + ETHERNET, out.outer, out.outer_len);
 	return ETHERNET + (size_t)out.outer_len;
 }
@@ -141,14 +155,17 @@ size_t far_seal(struct far *far, const struct frame *f, uint8_t *frame)
 size_t far_open_bytes(struct far *far, const uint8_t *frame, size_t len, uint8_t *inner)
 {
 	const uint8_t *ip = frame + ETHERNET;
-	unsigned header = IPV4_LEN + (ip[IPV4_PROTO] == PROTO_UDP ? UDP_LEN : 0);
+	bool six = ip[0] >> 4 == 6;
+	unsigned header = (six ? IPV6_LEN : IPV4_LEN) +
+			  (ip[six ? IPV6_NEXT : IPV4_PROTO] == PROTO_UDP ? UDP_LEN : 0);
 	struct esp_in in = {
 		.esp = far->room + header,
 		.len = (uint16_t)(len - ETHERNET - header),
 		.ip = far->room,
 	};
 
-	assert_int_equal(wire_16(ip + IPV4_LENGTH), len - ETHERNET);
+	assert_int_equal(six ? IPV6_LEN + wire_16(ip + IPV6_LENGTH) : wire_16(ip + IPV4_LENGTH),
+			 len - ETHERNET);
 	memcpy(far->room, ip, header + in.len);
 	in.sa = esp_find(far->table, ntohl(wire_be32(in.esp)));
 	assert_non_null(in.sa);
@@ -165,10 +182,7 @@ void far_open(struct far *far, const uint8_t *frame, size_t len, struct frame *f
 	size_t inner = far_open_bytes(far, frame, len, bytes + ETHERNET);
 
 	memcpy(bytes, frame, ETHERNET);
-	if (bytes[ETHERNET] >> 4 == 6) {
-		bytes[12] = 0x86;
-		bytes[13] = 0xdd;
-	}
+	memcpy(bytes + 12, bytes[ETHERNET] >> 4 == 6 ? "\x86\xdd" : "\x08\0", 2);
 	if (!frame_parse(bytes, ETHERNET + inner, f, &why))
 		fail_msg("inner packet: %s", why);
 }

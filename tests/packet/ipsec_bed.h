@@ -35,7 +35,8 @@ enum { FAR_SUITES = 12 };
 
 struct far_options {
 	struct far_suite suite;
-	bool udp, esn;
+	bool udp, esn, clear_df, no_dscp;
+	bool six; /* outside: FAR_LOCAL6, FAR_REMOTE6 */
 	uint16_t tunnel; /* 0: 1 */
 	uint16_t window; /* 0: 128 */
 	uint32_t local, remote; /* host order; 0: those of FAR_LOCAL, FAR_REMOTE */
@@ -44,6 +45,8 @@ struct far_options {
 
 #define FAR_LOCAL IP(198, 51, 100, 1)
 #define FAR_REMOTE IP(198, 51, 100, 10)
+#define FAR_LOCAL6 "2001:db8:f::1"
+#define FAR_REMOTE6 "2001:db8:f::10"
 
 /* Makes the far end, and the SAs at both sides. */
 void far_make(struct far *far, struct bed *bed, const struct far_options *options);

@@ -5,7 +5,6 @@
  *   berlin 10.0.1.0/24 === ESP === 198.51.100.10 ===+
  *                      --- GRE --- 198.51.100.10 ---+--- 198.51.100.1 [ bed ] --- server
  */
-#include "fragments.h"
 #include "ipsec_bed.h"
 
 #include "base/wire.h"
@@ -193,32 +192,6 @@ static void test_sizes(void **state)
 	end();
 }
 
-/* The outer packet was fragmented on the way: it is joined, and then opened. */
-static void test_outer_fragments(void **state)
-{
-	uint8_t bytes[BED_FRAME_MAX], part[BED_FRAME_MAX];
-	struct frame f = from_host(5000), out;
-	size_t len, half;
-
-	begin(YAML("1"));
-	f.payload = 900;
-	len = far_seal(&far, &f, bytes) - ETHERNET;
-	half = (len - IPV4_LEN) / 2 & ~(size_t)7;
-	memcpy(part, bytes, ETHERNET);
-	wire_put_be16(bytes + ETHERNET + IPV4_FRAGMENT, 0);
-	frame_mend(bytes + ETHERNET);
-	for (unsigned i = 0; i < 2; i++) {
-		struct fragment cut = {i == 0 ? 0 : half, i == 0 ? half : len - IPV4_LEN};
-		size_t n = fragment4_make(bytes + ETHERNET, len, &cut, 77, part + ETHERNET);
-
-		bed_send(bed, UNDERLAY, part, ETHERNET + n);
-		bed_run(bed);
-	}
-	take(UPLINK, &out, "joined");
-	assert_int_equal(out.payload, 900);
-	end();
-}
-
 /* RFC 6040: a mark on the outer header reaches the inner one, or drops a packet that cannot tell. */
 static void test_congestion(void **state)
 {
@@ -322,10 +295,9 @@ static void test_sa_of_no_tunnel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_two_workers),	      cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_outer_fragments),	      cmocka_unit_test(test_congestion),
-		cmocka_unit_test(test_error_into_the_tunnel), cmocka_unit_test(test_failover),
-		cmocka_unit_test(test_sa_of_no_tunnel),
+		cmocka_unit_test(test_two_workers), cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_congestion),  cmocka_unit_test(test_error_into_the_tunnel),
+		cmocka_unit_test(test_failover),    cmocka_unit_test(test_sa_of_no_tunnel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
