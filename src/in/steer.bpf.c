@@ -44,9 +44,9 @@ int homeward_steer(struct xdp_md *ctx)
 {
 	__u32 what = steer_match(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0), as;
 
-	if (what == STEER_PASSED) {
+	if (what == STEER_PASSED || what == STEER_IKE_LIMITED) {
 		steer_count(what);
-		return XDP_PASS;
+		return what == STEER_PASSED ? XDP_PASS : XDP_DROP;
 	}
 	as = give(ctx, what);
 	steer_count(as);

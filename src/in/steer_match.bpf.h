@@ -78,7 +78,7 @@ struct {
 	__type(value, __u64);
 } steer_counts SEC(".maps");
 
-enum { ARP_REQUEST = 1, STEER_NO_VLAN = ETHER_VLANS, IKE_PORT = 500, IKE_NAT_PORT = 4500 };
+enum { ARP_REQUEST = 1, STEER_NO_VLAN = ETHER_VLANS };
 
 /*
  * The ARP packet of Ethernet and IPv4, RFC 826. Not from <linux/if_arp.h>, which needs C library
@@ -199,35 +199,7 @@ static __always_inline int leads_to_tunnel(void *ctx, __u32 l3_at, __u8 next)
 	return 0;
 }
 
-/* What is in UDP to an end of IPsec tunnels. */
-struct esp_in_udp {
-	__be16 src, dst, len, checksum;
-	__u8 payload[4];
-};
-
-enum { UDP_PLAIN, UDP_IKE, UDP_ESP };
-
-/*
- * IKE (RFC 7296 section 2.23) is at port 500, and at 4500 behind four zero bytes. All else at 4500
- * is ESP or, of one byte, a keepalive (RFC 3948).
- */
-static __always_inline int ipsec_kind(void *ctx, __u32 at)
-{
-	struct esp_in_udp udp = {};
-	__u32 marker = 0;
-
-	if (STEER_LOAD(ctx, at, &udp, sizeof(udp) - sizeof(udp.payload)) != 0)
-		return UDP_IKE;
-	if (udp.dst == bpf_htons(IKE_PORT))
-		return UDP_IKE;
-	if (udp.dst != bpf_htons(IKE_NAT_PORT))
-		return UDP_PLAIN;
-	if (udp.len == bpf_htons(sizeof(udp) - sizeof(udp.payload) + 1))
-		return UDP_ESP;
-	if (STEER_LOAD(ctx, at + sizeof(udp) - sizeof(udp.payload), &marker, sizeof(marker)) != 0)
-		return UDP_IKE;
-	return marker == 0 ? UDP_IKE : UDP_ESP;
-}
+#include "in/steer_ipsec.bpf.h"
 
 /* A solicitation is sent to the solicited-node group of its target, or to the target itself. */
 static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *end)
@@ -243,11 +215,11 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 	    (steer_flags6_of(&ask->target) | steer_flags_around(&ask->target)) & STEER_ARP)
 		return STEER_TOOK_ARP;
 	flags = steer_flags6_of(&ip->dst);
-	if ((flags & STEER_IPSEC) && ip->next == IPPROTO_UDP) {
-		int kind = ipsec_kind(ctx, l3_at + sizeof(*ip));
+	if ((flags & STEER_IPSEC) && (ip->next == IPPROTO_UDP || ip->next == NEXT_FRAGMENT)) {
+		__u32 what = ipsec_match_ipv6(ctx, ip, l3_at);
 
-		if (kind != UDP_PLAIN)
-			return kind == UDP_ESP ? STEER_TOOK_TUNNEL : STEER_PASSED;
+		if (what != STEER_COUNTS)
+			return what;
 	}
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
@@ -256,14 +228,6 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 	if (steer_flags_around(&ip->dst) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
 	return STEER_PASSED;
-}
-
-/* Every fragment of UDP is the kernel's: IKE is fragmented where certificates are large. */
-static __always_inline int ipsec_kind_ipv4(void *ctx, const struct iphdr *ip, __u32 l3_at)
-{
-	if (ip->frag_off & bpf_htons(IPV4_MF_OR_OFFSET))
-		return UDP_IKE;
-	return ipsec_kind(ctx, l3_at + ip->ihl * 4);
 }
 
 /* An address of ours by itself is not looked for in the prefixes: what is left is the kernel's. */
@@ -277,17 +241,17 @@ static __always_inline __u32 match_ipv4(void *ctx, void *l3, __u32 l3_at, void *
 		return STEER_PASSED;
 	flags = steer_flags_of(ip->daddr);
 	if ((flags & STEER_IPSEC) && ip->protocol == IPPROTO_UDP) {
-		int kind = ipsec_kind_ipv4(ctx, ip, l3_at);
+		__u32 what = ipsec_match_ipv4(ctx, ip, l3_at);
 
-		if (kind != UDP_PLAIN)
-			return kind == UDP_ESP ? STEER_TOOK_TUNNEL : STEER_PASSED;
+		if (what != STEER_COUNTS)
+			return what;
 	}
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
 	if ((flags & STEER_TUNNEL_END) && is_tunnel(ip->protocol))
 		return STEER_TOOK_TUNNEL;
 	mapped.word[3] = ip->daddr;
-	if (!flags && steer_flags_around(&mapped) & STEER_EGRESS)
+	if (!(flags & ~STEER_PEER) && steer_flags_around(&mapped) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
 	return STEER_PASSED;
 }

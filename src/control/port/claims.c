@@ -40,6 +40,8 @@ static int claims_attach(int fd, struct steer_maps maps)
 
 	if (program == NULL)
 		return -errno;
+	bpf_map__set_autocreate(program->maps.steer_fragments, false); /* it asks about ARP only */
+	bpf_map__set_autocreate(program->maps.steer_neighbourhoods, false);
 	ret = share_maps(program, maps);
 	if (ret == 0)
 		ret = claim_bpf__load(program);

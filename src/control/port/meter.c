@@ -260,6 +260,14 @@ static void read_steer(const struct port *port, struct port_stats *s)
 	s->took = c.tunnel + c.egress + c.arp;
 }
 
+static void read_limited(const struct port *port, struct port_stats *s)
+{
+	struct port_steer_counts c;
+
+	port_read_steer_counts(port, &c);
+	s->lost[PORT_LOSS_IKE_LIMITED] = c.ike_limited;
+}
+
 /* Of what the kernel had for us: received, or lost behind the program. */
 static uint64_t count_ended(const struct port_stats *s)
 {
@@ -287,6 +295,7 @@ static void read_open(const struct port *port, struct port_stats *s)
 		read_xdp_sockets(port->meter, s);
 	read_devices(port, s);
 	read_card(port, s);
+	read_limited(port, s);
 	room = (uint64_t)port->worker.n_queues * (POOL_DESCRIPTORS + ON_THE_WAY);
 	s->accounted = s->took >= before && s->took <= count_ended(s) + room;
 	s->waiting = s->took > count_ended(s) ? s->took - count_ended(s) : 0;

@@ -131,6 +131,7 @@ struct port_steer_counts {
 	uint64_t tunnel, egress, arp; /* steered to us; arp: includes IPv6 solicitations */
 	uint64_t passed; /* left to the kernel */
 	uint64_t lost; /* ours, but no queue accepted it */
+	uint64_t ike_limited; /* new IKE requests that were too many; they are the kernel's */
 	uint64_t crowded; /* ours, but its sender had used its share of a nearly full ring */
 };
 

@@ -15,6 +15,8 @@
 	X(NO_LISTENER, "no_listener", "ours, but no socket listened on the queue")                 \
 	X(CROWDED, "crowded",                                                                      \
 	  "its sender has filled most of a ring; the rest is kept for other senders")              \
+	X(IKE_LIMITED, "ike_limited",                                                              \
+	  "new IKE requests: more in a second than one network may send, or all strangers")        \
 	X(RX_RING_FULL, "rx_ring_full",                                                            \
 	  "the receive ring was full: the worker got too little CPU")                              \
 	X(RX_DROPPED, "rx_dropped",                                                                \

@@ -235,6 +235,7 @@ void steer_read(int counts_fd, struct port_steer_counts *out)
 	out->arp = read_count(counts_fd, STEER_TOOK_ARP, per_cpu, cpus);
 	out->passed = read_count(counts_fd, STEER_PASSED, per_cpu, cpus);
 	out->lost = read_count(counts_fd, STEER_LOST, per_cpu, cpus);
+	out->ike_limited = read_count(counts_fd, STEER_IKE_LIMITED, per_cpu, cpus);
 	out->crowded = read_count(counts_fd, STEER_CROWDED, per_cpu, cpus);
 	free(per_cpu);
 }

@@ -72,10 +72,25 @@ static uint32_t ipsec_of(const struct network *net, uint16_t tunnel)
 	return net->tunnels[tunnel].type == TUNNEL_IPSEC ? STEER_IPSEC : 0;
 }
 
+/* Far ends of IPsec tunnels that have an address of their own. Returns how many were listed. */
+static size_t list_peers(const struct network *net, struct steer_addr *to)
+{
+	size_t filled = 0;
+
+	for (uint32_t i = 0; i < net->n_tunnels; i++) {
+		struct addr6 remote = network_tunnel_remote(net, net->tunnel_ids[i]);
+
+		if (ipsec_of(net, net->tunnel_ids[i]) != 0 &&
+		    (addr6_ipv4_or_0(&remote) != 0 || addr6_is_ipv6(&remote)))
+			to[filled++] = (struct steer_addr){remote, STEER_PEER};
+	}
+	return filled;
+}
+
 int steer_list_make(struct steer_list *out, const struct network *net, size_t port, int ifindex,
 		    const struct addresses *own)
 {
-	size_t room = net->n_tunnels + net->n_addresses + net->n_globals + net->n_untranslated;
+	size_t room = 2 * net->n_tunnels + net->n_addresses + net->n_globals + net->n_untranslated;
 	struct steer_addr *list = calloc(room + 1, sizeof(list[0]));
 	size_t filled = 0;
 
@@ -115,6 +130,7 @@ int steer_list_make(struct steer_list *out, const struct network *net, size_t po
 		list[filled++] = (struct steer_addr){prefix->addr, STEER_EGRESS,
 						     prefix->len < 128 ? prefix->len : 0};
 	}
+	filled += list_peers(net, list + filled);
 	out->n = merge(list, filled);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,8 +47,13 @@ static const struct {
 	{"IKE with the non-ESP marker",    END, PROTO_UDP, 4500, 0, MARKER, 4, .verdict = PASS},
 	{"the same behind IP options",     END, PROTO_UDP, 4500, 0, MARKER, 4, .options = 8, .verdict = PASS},
 	{"keepalive",                      END, PROTO_UDP, 4500, 0, "\xff", 1, .verdict = TAKE},
-	{"first fragment of UDP",          END, PROTO_UDP, 4500, IPV4_MF, ESP_BYTES, 4, .verdict = PASS},
+	{"later fragment of UDP before its first", END, PROTO_UDP, 4500, 100, ESP_BYTES, 4, .verdict = PASS},
+	{"first one, of IKE",              END, PROTO_UDP, 500, IPV4_MF, ESP_BYTES, 4, .verdict = PASS},
 	{"later one",                      END, PROTO_UDP, 4500, 100, ESP_BYTES, 4, .verdict = PASS},
+	{"first one, of ESP",              END, PROTO_UDP, 4500, IPV4_MF, ESP_BYTES, 4, .verdict = TAKE},
+	{"later one",                      END, PROTO_UDP, 53, 100 | IPV4_MF, ESP_BYTES, 4, .verdict = TAKE},
+	{"last one",                       END, PROTO_UDP, 53, 200, MARKER, 4, .verdict = TAKE},
+	{"of another packet",              BOTH, PROTO_UDP, 53, 200, MARKER, 4, .verdict = PASS},
 	{"other UDP",                      END, PROTO_UDP, 53, 0, ESP_BYTES, 4, .verdict = PASS},
 	{"TCP to port 4500",               END, PROTO_TCP, 4500, 0, ESP_BYTES, 4, .verdict = PASS},
 	{"an egress address: ESP in UDP",  BOTH, PROTO_UDP, 4500, 0, ESP_BYTES, 4, .verdict = TAKE},
@@ -60,6 +66,11 @@ static const struct {
 	{"ESP in UDP",                     NULL, PROTO_UDP, 4500, 0, ESP_BYTES, 4, true, .verdict = TAKE},
 	{"the marker",                     NULL, PROTO_UDP, 4500, 0, MARKER, 4, true, .verdict = PASS},
 	{"IKE",                            NULL, PROTO_UDP, 500, 0, MARKER, 4, true, .verdict = PASS},
+	{"later fragment before its first", NULL, PROTO_UDP, 53, 800, MARKER, 4, true, .verdict = PASS},
+	{"first one, of IKE",              NULL, PROTO_UDP, 500, 1, MARKER, 4, true, .verdict = PASS},
+	{"later one",                      NULL, PROTO_UDP, 53, 800, MARKER, 4, true, .verdict = PASS},
+	{"first one, of ESP",              NULL, PROTO_UDP, 4500, 1, ESP_BYTES, 4, true, .verdict = TAKE},
+	{"later one",                      NULL, PROTO_UDP, 53, 800, MARKER, 4, true, .verdict = TAKE},
 };
 /* clang-format on */
 
@@ -83,6 +94,12 @@ static size_t build(uint8_t *frame, size_t i)
 		ip[0] = 0x60;
 		ip[IPV6_NEXT] = rows[i].proto;
 		memcpy(ip + IPV6_DST, end6, sizeof(end6));
+		if (rows[i].fragment != 0) {
+			ip[IPV6_NEXT] = NEXT_FRAGMENT;
+			ip[IPV6_LEN] = rows[i].proto;
+			wire_put_be16(ip + IPV6_LEN + 2, htons(rows[i].fragment));
+			header += 8;
+		}
 	} else {
 		ip[0] = (uint8_t)(0x40 | header / 4);
 		ip[IPV4_PROTO] = rows[i].proto;
@@ -124,9 +141,113 @@ static void test_rows(void **state)
 	steer_bpf__destroy(bpf);
 }
 
+/* An IKE_SA_INIT request; with @responder: a later packet of the same exchange. */
+static size_t build_ike(uint8_t *frame, uint32_t src, bool six, bool nat, bool responder)
+{
+	uint8_t *ip = frame + ETHERNET, *ike = ip + (six ? IPV6_LEN : IPV4_LEN) + UDP_LEN;
+
+	memset(frame, 0, FRAME);
+	wire_put_be16(frame + 12, htons(six ? ETHER_IPV6 : ETHER_IPV4));
+	if (six) {
+		ip[0] = 0x60;
+		ip[IPV6_NEXT] = PROTO_UDP;
+		wire_put_be32(ip + IPV6_SRC, htonl(src));
+		memcpy(ip + IPV6_DST, end6, sizeof(end6));
+	} else {
+		ip[0] = IPV4_PLAIN;
+		ip[IPV4_PROTO] = PROTO_UDP;
+		wire_put_be32(ip + IPV4_SRC, htonl(src));
+		memcpy(ip + IPV4_DST, END, 4);
+	}
+	wire_put_be16(ike - UDP_LEN + UDP_DPORT, htons(nat ? 4500 : 500));
+	wire_put_be16(ike - UDP_LEN + UDP_LENGTH, htons(40));
+	ike += nat ? 4 : 0;
+	ike[0] = 1;
+	ike[15] = responder;
+	ike[17] = 0x20;
+	ike[18] = 34;
+	return (size_t)(ike + 28 - frame);
+}
+
+static bool passes(const struct steer_bpf *bpf, uint32_t src, bool six, bool nat, bool responder)
+{
+	uint8_t frame[FRAME];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
+		    .data_size_in = (uint32_t)build_ike(frame, src, six, nat, responder));
+
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.homeward_steer), &run),
+			 0);
+	return run.retval == XDP_PASS;
+}
+
+static struct steer_bpf *load(void)
+{
+	struct steer_bpf *bpf = steer_bpf__open_and_load();
+
+	assert_non_null(bpf);
+	set(bpf->maps.steer_addrs, END, STEER_TUNNEL_END | STEER_IPSEC);
+	set(bpf->maps.steer_addrs6, end6, STEER_TUNNEL_END | STEER_IPSEC);
+	return bpf;
+}
+
+static uint64_t limited(const struct steer_bpf *bpf)
+{
+	uint64_t *per_cpu = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*per_cpu)), sum = 0;
+	uint32_t what = STEER_IKE_LIMITED;
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(bpf->maps.steer_counts), &what, per_cpu),
+			 0);
+	for (int i = 0; i < libbpf_num_possible_cpus(); i++)
+		sum += per_cpu[i];
+	free(per_cpu);
+	return sum;
+}
+
+/*
+ * One network floods: it gets its share of each second, however long that takes here; others and
+ * exchanges that go on get all.
+ */
+static void test_one_network_floods(void **state)
+{
+	for (unsigned form = 0; form < 4; form++) {
+		struct steer_bpf *bpf = load();
+		bool six = form & 1, nat = form & 2;
+		uint32_t src = 0xcb007100 + (form << 24);
+		unsigned passed = 0, n = 0;
+
+		for (; n < 3 * STEER_IKE_SOURCE || passed == n; n++)
+			passed += passes(bpf, src + (six ? 0 : n % 256), six, nat, false);
+		assert_in_range(passed, STEER_IKE_SOURCE, n - 1);
+		assert_true(passes(bpf, src, six, nat, true)); /* it has a responder's SPI */
+		assert_true(passes(bpf, src + 0x10000, six, nat, false)); /* another network */
+		assert_true(limited(bpf) > 0);
+		steer_bpf__destroy(bpf);
+	}
+}
+
+/* Addresses are forged, each of another network: a far end that a tunnel names still gets in. */
+static void test_strangers_flood(void **state)
+{
+	struct steer_bpf *bpf = load();
+	be32_t peer = htonl(0xc6336401);
+	uint32_t src = 0x20000000;
+	unsigned passed = 0, n = 0;
+
+	set(bpf->maps.steer_addrs, &peer, STEER_PEER);
+	for (; n < 3 * STEER_IKE_STRANGERS || passed == n; n++, src += 0x100)
+		passed += passes(bpf, src, false, false, false);
+	assert_in_range(passed, STEER_IKE_STRANGERS, n - 1);
+	assert_true(passes(bpf, ntohl(peer), false, false, false));
+	steer_bpf__destroy(bpf);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_one_network_floods),
+		cmocka_unit_test(test_strangers_flood),
+	};
 
 	if (geteuid() != 0)
 		return 77; /* only root may load programs */

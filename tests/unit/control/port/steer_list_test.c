@@ -154,16 +154,19 @@ static void test_ipsec(void **state)
 	struct steer_list list;
 	struct network *net;
 	struct addr6 both = addr("192.0.2.5"), gre = addr("192.0.2.6");
+	struct addr6 peer = addr("10.0.0.2"), other = addr("10.0.0.1");
 
 	for (unsigned i = 0; i < 3; i++) {
 		tunnels[i].local = i == 2 ? gre : both;
-		tunnels[i].remote = addr("10.0.0.1");
+		tunnels[i].remote = i == 1 ? peer : other;
 	}
 	net = network_create(&spec, NULL);
 	assert_non_null(net);
 	assert_int_equal(steer_list_make(&list, net, UPLINK, ETH0, &own), 0);
 	assert_int_equal(steer_list_find(&list, &both)->flags & ~STEER_ARP, END | STEER_IPSEC);
 	assert_int_equal(steer_list_find(&list, &gre)->flags & ~STEER_ARP, END);
+	assert_int_equal(steer_list_find(&list, &peer)->flags, STEER_PEER);
+	assert_null(steer_list_find(&list, &other)); /* of GRE */
 	steer_list_fini(&list);
 	network_destroy(net);
 }
