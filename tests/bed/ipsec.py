@@ -124,6 +124,15 @@ class IpsecBed:
     def is_up(self, name=None):
         return self.tunnel(name)["state"] == "up"
 
+    def connection(self, name):
+        """The name that charon has for the tunnel of the site."""
+        for connection in self.gateway_charon.children():
+            text = self.gateway_charon.swanctl("--list-conns").stdout
+            part = text[text.index(f"{connection}:"):]
+            if f"id: {name}.example" in part.split("\nhomeward-")[0]:
+                return connection
+        raise AssertionError(f"charon does not know {name}")
+
     def wait_up(self, name=None, seconds=60):
         wait_until("the tunnel", lambda: self.is_up(name), seconds)
 

@@ -21,7 +21,7 @@ const struct route_field ipsec_fields[] = {
 	{"ipsec[].state", FIELD_STRING,
 	 "up; keys: SAs without an IKE SA, as after the end of charon; or down"},
 	{"ipsec[].why", FIELD_STRING_OR_NULL, "why it is not up, as charon said"},
-	{"ipsec[].remote", FIELD_STRING_OR_NULL, "address of the far end, as IKE sees it"},
+	{"ipsec[].remote", FIELD_STRING_OR_NULL, "address of the far end, where packets go"},
 	{"ipsec[].remote_port", FIELD_STRING_OR_NULL, "its UDP port"},
 	{"ipsec[].remote_identity", FIELD_STRING_OR_NULL, "as it was proved"},
 	{"ipsec[].local_identity", FIELD_STRING_OR_NULL, "ours"},
@@ -101,7 +101,8 @@ static void write_sa(void *arg, const struct ipsec_sa_view *sa)
 
 static void note_used(void *arg, const struct ipsec_sa_view *sa)
 {
-	*(bool *)arg |= sa->used;
+	if (sa->used)
+		*(struct ipsec_sa_view *)arg = *sa;
 }
 
 static const char *text_or_null(const struct ike_view *ike, const char *text)
@@ -118,13 +119,29 @@ static const char *nat_name(const struct ike_view *ike)
 	return ike->nat_local ? "local" : "remote";
 }
 
+/* Packets follow the far end at once, and IKE's view of it is from when it was established. */
+static void write_remote(struct writer *w, const struct ike_view *ike,
+			 const struct ipsec_sa_view *used)
+{
+	char port[8];
+
+	if (used->used)
+		writer_address(w, "remote", &used->ends.remote);
+	else
+		writer_text(w, "remote", ike != NULL ? text_or_null(ike, ike->remote_host) : NULL);
+	snprintf(port, sizeof(port), "%u", used->ends.remote_port);
+	if (used->used && used->udp)
+		writer_text(w, "remote_port", port);
+	else
+		writer_text(w, "remote_port",
+			    ike != NULL ? text_or_null(ike, ike->remote_port) : NULL);
+}
+
 static void write_ike(struct writer *w, const struct ike_view *ike)
 {
 	static const struct ike_view none;
 	const struct ike_view *v = ike != NULL ? ike : &none;
 
-	writer_text(w, "remote", text_or_null(ike, v->remote_host));
-	writer_text(w, "remote_port", text_or_null(ike, v->remote_port));
 	writer_text(w, "remote_identity", text_or_null(ike, v->remote_id));
 	writer_text(w, "local_identity", text_or_null(ike, v->local_id));
 	writer_text(w, "ike_algorithms", text_or_null(ike, v->algorithms));
@@ -141,14 +158,15 @@ static bool write_tunnel(const struct api_context *ctx, uint16_t id, uint32_t pa
 {
 	const struct ike_view *ike = ipsec_ike(ctx->ipsec, id);
 	const struct ipsec_sas *sas = ipsec_sas(ctx->ipsec);
-	bool used = false;
+	struct ipsec_sa_view used = {0};
 
 	ipsec_sas_list(sas, id, note_used, &used);
 	writer_open(w, NULL, '{');
 	writer_text(w, "tunnel", network_tunnel_name(ctx->net, id));
 	writer_text(w, "site", network_site_name(ctx->net, ctx->net->tunnels[id].site));
-	writer_text(w, "state", !used ? "down" : ike != NULL ? "up" : "keys");
-	writer_text(w, "why", used ? NULL : ipsec_why(ctx->ipsec, id));
+	writer_text(w, "state", !used.used ? "down" : ike != NULL ? "up" : "keys");
+	writer_text(w, "why", used.used ? NULL : ipsec_why(ctx->ipsec, id));
+	write_remote(w, ike, &used);
 	write_ike(w, ike);
 	writer_open(w, "sas", '[');
 	ipsec_sas_list(sas, id, write_sa, w);
