@@ -11,6 +11,7 @@ import shutil
 from bed.netns import command, wait_until
 
 PLUGINS = "/usr/lib/ipsec/plugins"
+SETTINGS = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../ike/homeward.conf"))
 USUAL = ("random nonce aes sha1 sha2 hmac kdf gmp pem pkcs1 pkcs8 x509 revocation constraints pubkey "
          "openssl gcm chapoly curve25519 {backend} kernel-netlink socket-default vici")
 
@@ -38,6 +39,7 @@ class Charon:
         self.process = None
         os.makedirs(folder, exist_ok=True)
         self.write("strongswan.conf", f"""
+            include {SETTINGS}
             charon-systemd {{
               load = {USUAL.format(backend=backend)}
               filelog {{
@@ -103,12 +105,12 @@ class Charon:
             return f.read()
 
 
-def gateway(topology, folder, socket):
+def gateway(topology, folder, socket, settings=""):
     """The one beside homewardd."""
-    return Charon(topology.gateway, folder, "kernel-homeward",
+    return Charon(topology.gateway, folder, "kernel-homeward", settings=settings,
                   plugins=f"kernel-homeward {{\n socket = {socket}\n }}")
 
 
-def branch(router, folder):
+def branch(router, folder, settings=""):
     """The far end: its ESP is a TUN interface, and only in UDP."""
-    return Charon(router, folder, "kernel-libipsec")
+    return Charon(router, folder, "kernel-libipsec", settings=settings)

@@ -82,14 +82,15 @@ def ipsec_site(branch, settings, remote=True, more=""):
 class IpsecBed:
     """@sites: {branch: text of its site}; without one its tunnel is GRE."""
 
-    def __init__(self, prefix, build, folder, branches, sites, start=True):
+    def __init__(self, prefix, build, folder, branches, sites, start=True, settings=""):
         self.folder, self.sites = str(folder), sites
         self.charons = {}
         self.topology = Topology(prefix, str(build), branches, self.folder)
         servers.start(self.topology)
         self.daemon = Daemon(self.topology)
         self.socket = os.path.join(self.folder, "plugin")
-        self.gateway_charon = charon.gateway(self.topology, os.path.join(self.folder, "hub"), self.socket)
+        self.gateway_charon = charon.gateway(self.topology, os.path.join(self.folder, "hub"), self.socket,
+                                             settings)
         self.write("psk", KEY + "\n")
         self.text = self.configuration(sites)
         self.daemon.configure(self.text)
@@ -137,11 +138,11 @@ class IpsecBed:
         wait_until("the tunnel", lambda: self.is_up(name), seconds)
 
     def wait_why(self, words, seconds=30):
-        """Until the tunnel is down, and the sentence why has @words."""
-        wait_until(words, lambda: words in (self.tunnel()["why"] or ""), seconds)
+        """Until the tunnel is down, and the sentence why has @words, a regular expression."""
+        wait_until(words, lambda: re.search(words, self.tunnel()["why"] or ""), seconds)
         assert self.tunnel()["state"] == "down"
-        assert words in self.daemon.homeward("ipsec").stdout
-        wait_until("the alarm", lambda: any(words in a["text"] for a in self.alarms("ipsec_failed")))
+        assert re.search(words, self.daemon.homeward("ipsec").stdout)
+        wait_until("the alarm", lambda: any(re.search(words, a["text"]) for a in self.alarms("ipsec_failed")))
 
     def alarms(self, kind):
         return [a for a in self.daemon.ask("status")["alarms"] if a["alarm"] == kind]

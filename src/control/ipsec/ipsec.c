@@ -1,9 +1,9 @@
 /*
  * IPsec: see ipsec.h.
  *
- * Tunnels are told to charon one at a time, at most fifty a second: charon begins to negotiate as
- * soon as it knows a connection, and a storm of negotiations loses datagrams in the sockets of both
- * ends, whose repetitions are seconds apart.
+ * Tunnels are told to charon one at a time, at most a hundred a second: charon begins to negotiate
+ * as soon as it knows a connection. In a storm of negotiations far ends ignore what is too much, or
+ * lose it in their sockets, and repetitions are seconds apart.
  */
 #include "control/ipsec/ipsec.h"
 
@@ -28,7 +28,8 @@
 enum {
 	TICK_MS = 100,
 	TICKS_A_SIGN = 10,
-	LOAD_MS = 20,
+	LOAD_MS = 10,
+	BEGUN_A_SIGN = 50, /* tunnels in a second */
 	AGAIN_S = 10, /* after a tunnel was refused */
 	FILES_A_SIGN = 100, /* tunnels whose files are looked at in a second */
 	PLUGIN_WAIT_S = 10, /* from the first answer of charon until its plugin must be there */
@@ -55,6 +56,8 @@ struct ipsec {
 	struct told *told;
 	struct known *known; /* [SPEC_TUNNELS_MAX + 1] */
 	uint16_t next; /* where the search for a tunnel to load goes on */
+	uint32_t first; /* and of the search for tunnels to begin again */
+	uint32_t begun; /* in this second */
 	uint32_t looked; /* the same for files that may be new */
 	uint32_t loading;
 	uint64_t plugin_due_ns; /* 0: it is there, or charon is not */
@@ -360,9 +363,12 @@ static void begin_again(struct ipsec *x, uint16_t tunnel, bool up)
 		known->down_s = 0;
 		return;
 	}
-	if (++known->down_s < AGAIN_S)
+	if (known->down_s < AGAIN_S)
+		known->down_s++;
+	if (known->down_s < AGAIN_S || x->begun == BEGUN_A_SIGN)
 		return;
 	known->down_s = 0;
+	x->begun++;
 	vici_put(&w, "child", connection_name(tunnel, name));
 	vici_put(&w, "ike", name);
 	vici_put(&w, "timeout", "-1"); /* do not wait for the end */
@@ -403,11 +409,15 @@ static void look_at_files(struct ipsec *x)
 /* A tunnel without SAs carries nothing, whatever its probes said before. */
 static void tell_signs(struct ipsec *x)
 {
+	uint32_t next = 0;
+
 	if (++x->ticks % TICKS_A_SIGN != 0)
 		return;
 	look_at_files(x);
+	x->begun = 0;
 	for (uint32_t i = 0; i < x->net->n_tunnels; i++) {
-		uint16_t tunnel = x->net->tunnel_ids[i];
+		uint32_t at = (x->first + i) % x->net->n_tunnels;
+		uint16_t tunnel = x->net->tunnel_ids[at];
 		bool up;
 
 		if (spec_of(x, tunnel) == NULL)
@@ -416,7 +426,10 @@ static void tell_signs(struct ipsec *x)
 		x->parts.sign(x->parts.arg, tunnel, up);
 		tell_why(x, tunnel, up);
 		begin_again(x, tunnel, up);
+		if (x->begun == BEGUN_A_SIGN && next == 0)
+			next = at + 1; /* the others come first then */
 	}
+	x->first = next;
 }
 
 static void tick(evutil_socket_t fd, short what, void *arg)
