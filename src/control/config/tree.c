@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 256 << 10 };
+/* Each block is twice as large as the one before: most texts are small. */
+enum { BLOCK_LEAST = 4 << 10, BLOCK_MOST = 256 << 10 };
 
 struct block {
 	struct block *next;
@@ -35,8 +36,12 @@ static void *tree_alloc(struct tree *tree, size_t size)
 
 	size = (size + 15) & ~(size_t)15;
 	if (b == NULL || b->size - b->used < size) {
-		size_t block_size = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		size_t block_size = b == NULL ? BLOCK_LEAST : 2 * b->size;
 
+		if (block_size > BLOCK_MOST)
+			block_size = BLOCK_MOST;
+		if (block_size < size)
+			block_size = size;
 		b = malloc(sizeof(*b) + block_size);
 		if (b == NULL)
 			return NULL;
