@@ -7,6 +7,7 @@ receives by the queue by which its peer sends: locally by a hash of the flow.
 """
 import concurrent.futures
 import ctypes
+import itertools
 import json
 import mmap
 import os
@@ -115,6 +116,24 @@ def test_real_programs(queues):
     else:
         assert [c["rx"] > 0 for c in counts] == [c["tx"] > 0 for c in counts] == [True, False], counts
     assert all(p["state"] == "up" for p in status["ports"])
+
+
+def columns(text):
+    """{title: texts} of the table of workers in `homeward status`, whose columns are two blanks apart."""
+    lines = text.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("WORKER"))
+    titles = re.split("  +", lines[first].strip())
+    rows = [re.split("  +", line.strip()) for line in itertools.takewhile(str.strip, lines[first + 1:])]
+    return {title: [row[i] for row in rows] for i, title in enumerate(titles)}
+
+
+def test_columns_of_workers(queues):
+    """What the command prints for each worker is what the API says, each number in its column."""
+    queues.daemon.settle()
+    workers = queues.daemon.ask("status")["workers"]
+    shown = columns(queues.daemon.homeward("status").stdout)
+    for title, field in (("ASKED", "asked"), ("SPILLED", "spilled"), ("HANDED ON", "handed_out")):
+        assert [int(n.replace(",", "")) for n in shown[title]] == [w[field] for w in workers], title
 
 
 # --- queues change ------------------------------------------------------------------------------

@@ -310,6 +310,28 @@ static void test_numbers(void **state)
 	fake_workers[1].counters.rx--;
 }
 
+/* Each worker's own, in fields of their own. */
+static void test_workers(void **state)
+{
+	json_t *got, *list;
+
+	for (unsigned i = 0; i < FAKE_WORKERS; i++) {
+		fake_workers[i].counters.asked = 50 + i;
+		fake_workers[i].counters.spilled = 70 + i;
+	}
+	got = ask("GET", "/v1/status", 200);
+	list = json_object_get(got, "workers");
+	assert_int_equal(json_array_size(list), FAKE_WORKERS);
+	for (unsigned i = 0; i < FAKE_WORKERS; i++) {
+		const json_t *w = json_array_get(list, i);
+
+		assert_int_equal(json_integer_value(json_object_get(w, "index")), i);
+		assert_int_equal(json_integer_value(json_object_get(w, "asked")), 50 + i);
+		assert_int_equal(json_integer_value(json_object_get(w, "spilled")), 70 + i);
+	}
+	json_decref(got);
+}
+
 /* The server's thread is idle between two requests. */
 static void test_alarms(void **state)
 {
@@ -460,8 +482,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_openapi_is_true),
 		cmocka_unit_test(test_pages),	 cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_alarms),	 cmocka_unit_test(test_sites),
-		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_workers),	 cmocka_unit_test(test_alarms),
+		cmocka_unit_test(test_sites),	 cmocka_unit_test(test_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
