@@ -69,6 +69,7 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 		err_add(errs, NULL, 0, 0, "not enough memory for the table of IPsec's SAs");
 		return -1;
 	}
+	path_mtus_know_sas(d->paths, d->sas);
 	if (w.count > 1) {
 		d->handover = handover_create(w.count, NULL);
 		if (d->handover == NULL) {

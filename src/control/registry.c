@@ -1,5 +1,5 @@
 /*
- * The ids of sites, tunnels and virtual networks: see registry.h.
+ * The ids of sites and tunnels: see registry.h.
  *
  * The registry keeps the names and ends of the last configuration as a small specification. So it
  * uses the same matching of old and new owners as the difference does, and gets the same answer: at
@@ -28,7 +28,6 @@ void registry_book_fini(struct registry_book *book)
 	network_spec_fini(&book->spec);
 	free(book->sites);
 	free(book->tunnels);
-	free(book->vnets);
 	*book = (struct registry_book){0};
 }
 
@@ -52,19 +51,6 @@ static struct spec_tunnel brief(const struct spec_tunnel *t)
 	return b;
 }
 
-/* The names alone, without ids. */
-static bool write_vnets(struct registry_book *book, const struct network_spec *spec)
-{
-	book->spec.vnets = calloc(spec->n_vnets + 1, sizeof(book->spec.vnets[0]));
-	book->vnets = calloc(spec->n_vnets + 1, sizeof(book->vnets[0]));
-	if (book->spec.vnets == NULL || book->vnets == NULL)
-		return false;
-	for (; book->spec.n_vnets < spec->n_vnets; book->spec.n_vnets++)
-		memcpy(book->spec.vnets[book->spec.n_vnets].name,
-		       spec->vnets[book->spec.n_vnets].name, SPEC_NAME_SIZE);
-	return true;
-}
-
 /* Copies without ids. False: out of memory. */
 static bool write_book(struct registry_book *book, const struct network_spec *spec)
 {
@@ -72,15 +58,13 @@ static bool write_book(struct registry_book *book, const struct network_spec *sp
 	book->spec.sites = calloc(spec->n_sites + 1, sizeof(book->spec.sites[0]));
 	book->sites = calloc(spec->n_sites + 1, sizeof(book->sites[0]));
 	book->tunnels = calloc(book->n_tunnels + 1, sizeof(book->tunnels[0]));
-	if (book->spec.sites == NULL || book->sites == NULL || book->tunnels == NULL ||
-	    !write_vnets(book, spec))
+	if (book->spec.sites == NULL || book->sites == NULL || book->tunnels == NULL)
 		return false;
 	for (size_t i = 0; i < spec->n_sites; i++) {
 		const struct spec_site *from = &spec->sites[i];
 		struct spec_site *to = &book->spec.sites[book->spec.n_sites++];
 
 		memcpy(to->name, from->name, sizeof(to->name));
-		to->vnet = from->vnet;
 		to->tunnels = calloc(from->n_tunnels + 1, sizeof(to->tunnels[0]));
 		if (to->tunnels == NULL)
 			return false;
@@ -98,9 +82,7 @@ struct registry *registry_create(struct ids *nexthops)
 		return NULL;
 	r->nexthops = nexthops;
 	r->sites = ids_create(SITE_INTERNET + 1, SPEC_SITES_MAX);
-	r->vnets = ids_create(1, SPEC_VNETS_MAX);
-	if (r->sites == NULL || r->vnets == NULL ||
-	    !write_book(&r->book, &(struct network_spec){0})) {
+	if (r->sites == NULL || !write_book(&r->book, &(struct network_spec){0})) {
 		registry_destroy(r);
 		return NULL;
 	}
@@ -117,9 +99,6 @@ static void forget_plan(struct registry *r)
 	free(r->new_tunnels);
 	free(r->gone_sites);
 	free(r->gone_tunnels);
-	free(r->new_vnets);
-	r->new_vnets = NULL;
-	r->n_new_vnets = 0;
 	r->next_retired = NULL;
 	r->retired_tunnels = NULL;
 	r->new_sites = r->new_tunnels = r->gone_sites = r->gone_tunnels = NULL;
@@ -136,7 +115,6 @@ void registry_destroy(struct registry *r)
 	registry_book_fini(&r->book);
 	free(r->retired);
 	ids_destroy(r->sites);
-	ids_destroy(r->vnets);
 	free(r);
 }
 
@@ -154,16 +132,15 @@ static int registry_allocate(struct registry *r, const struct network_spec *spec
 
 	if (!write_book(&r->next, spec))
 		return -ENOMEM;
-	r->new_vnets = calloc(spec->n_vnets + 1, sizeof(r->new_vnets[0]));
 	r->new_sites = calloc(spec->n_sites + 1, sizeof(r->new_sites[0]));
 	r->new_tunnels = calloc(tunnels + 1, sizeof(r->new_tunnels[0]));
 	r->gone_sites = calloc(r->book.spec.n_sites + 1, sizeof(r->gone_sites[0]));
 	r->gone_tunnels = calloc(r->book.n_tunnels + 1, sizeof(r->gone_tunnels[0]));
 	r->next_retired = calloc(retired + 1, sizeof(r->next_retired[0]));
 	r->retired_tunnels = calloc(retired + 1, sizeof(r->retired_tunnels[0]));
-	return r->new_vnets == NULL || r->new_sites == NULL || r->new_tunnels == NULL ||
-			       r->gone_sites == NULL || r->gone_tunnels == NULL ||
-			       r->next_retired == NULL || r->retired_tunnels == NULL
+	return r->new_sites == NULL || r->new_tunnels == NULL || r->gone_sites == NULL ||
+			       r->gone_tunnels == NULL || r->next_retired == NULL ||
+			       r->retired_tunnels == NULL
 		       ? -ENOMEM
 		       : 0;
 }
@@ -184,78 +161,6 @@ static int number_sites(struct registry *r, const struct match_side *after)
 	}
 	return 0;
 }
-
-/* --- virtual networks ------------------------------------------------------------------------- */
-
-static uint32_t find_vnet(const struct network_spec *spec, const char *name)
-{
-	for (uint32_t v = 0; v < spec->n_vnets; v++)
-		if (strcmp(spec->vnets[v].name, name) == 0)
-			return v;
-	return MATCH_NONE;
-}
-
-/*
- * A virtual network under a new name is the same one if all its sites were in one whose name is
- * gone. The default one has no other name.
- */
-static uint32_t find_renamed(const struct registry *r, const struct match_side *after, uint32_t v)
-{
-	uint32_t found = MATCH_NONE;
-
-	for (size_t i = 0; i < r->next.spec.n_sites; i++) {
-		uint32_t was, before = after->sites[i];
-
-		if (r->next.spec.sites[i].vnet != v)
-			continue;
-		was = before == MATCH_NONE ? MATCH_NONE : r->book.spec.sites[before].vnet;
-		if (was == MATCH_NONE || was >= r->book.spec.n_vnets ||
-		    (found != MATCH_NONE && found != was) ||
-		    find_vnet(&r->next.spec, r->book.spec.vnets[was].name) != MATCH_NONE)
-			return MATCH_NONE;
-		found = was;
-	}
-	return found;
-}
-
-/* One of the first @n has the id already. */
-static bool is_given(const struct registry *r, size_t n, uint16_t id)
-{
-	for (size_t i = 0; i < n; i++)
-		if (r->next.vnets[i] == id)
-			return true;
-	return false;
-}
-
-/* No flow has such an id, so one that is given up is free as soon as no worker reads it. */
-static int number_vnets(struct registry *r, const struct match_side *after)
-{
-	for (uint32_t v = 1; v < r->next.spec.n_vnets; v++) { /* the default one has 0 */
-		uint32_t was = find_vnet(&r->book.spec, r->next.spec.vnets[v].name);
-		uint16_t id;
-
-		if (was == MATCH_NONE)
-			was = find_renamed(r, after, v);
-		if (was != MATCH_NONE && !is_given(r, v, r->book.vnets[was])) {
-			r->next.vnets[v] = r->book.vnets[was];
-			continue;
-		}
-		id = ids_take(r->vnets);
-		if (id == IDS_NONE)
-			return -ENOSPC;
-		r->next.vnets[v] = r->new_vnets[r->n_new_vnets++] = id;
-	}
-	return 0;
-}
-
-static void give_up_vnets(struct registry *r)
-{
-	for (size_t v = 1; v < r->book.spec.n_vnets; v++)
-		if (!is_given(r, r->next.spec.n_vnets, r->book.vnets[v]))
-			ids_give_back(r->vnets, r->book.vnets[v]);
-}
-
-/* --- sites and tunnels ------------------------------------------------------------------------ */
 
 /*
  * Is tunnel @t of the plan the same as the one of the book that it matches? Not if its site
@@ -359,9 +264,7 @@ static int plan(struct registry *r, const struct network_spec *spec)
 	ret = match_make(&m, &r->book.spec, &r->next.spec);
 	if (ret != 0)
 		return ret;
-	ret = number_vnets(r, &m.after);
-	if (ret == 0)
-		ret = number_sites(r, &m.after);
+	ret = number_sites(r, &m.after);
 	if (ret == 0)
 		ret = number_tunnels(r, &m);
 	if (ret == 0) {
@@ -384,8 +287,7 @@ int registry_plan(struct registry *r, const struct network_spec *spec, struct re
 		return ret;
 	}
 	*out = (struct registry_plan){
-		.ids = {.vnets = r->next.vnets,
-			.sites = r->next.sites,
+		.ids = {.sites = r->next.sites,
 			.tunnels = r->next.tunnels,
 			.retired = r->retired_tunnels,
 			.n_retired = r->n_next_retired},
@@ -403,8 +305,6 @@ void registry_abort(struct registry *r)
 		ids_give_back(r->sites, r->new_sites[i]);
 	for (size_t i = 0; i < r->n_new_tunnels; i++)
 		ids_give_back(r->nexthops, r->new_tunnels[i]);
-	for (size_t i = 0; i < r->n_new_vnets; i++)
-		ids_give_back(r->vnets, r->new_vnets[i]);
 	forget_plan(r);
 }
 
@@ -427,21 +327,10 @@ static bool is_same_tunnel(const struct spec_tunnel *a, const struct spec_tunnel
 
 static bool is_same_site(const struct spec_site *a, const struct spec_site *b)
 {
-	if (strcmp(a->name, b->name) != 0 || a->n_tunnels != b->n_tunnels || a->vnet != b->vnet)
+	if (strcmp(a->name, b->name) != 0 || a->n_tunnels != b->n_tunnels)
 		return false;
 	for (size_t i = 0; i < a->n_tunnels; i++)
 		if (!is_same_tunnel(&a->tunnels[i], &b->tunnels[i]))
-			return false;
-	return true;
-}
-
-static bool same_vnets(const struct registry_book *a, const struct registry_book *b)
-{
-	if (a->spec.n_vnets != b->spec.n_vnets)
-		return false;
-	for (size_t v = 0; v < a->spec.n_vnets; v++)
-		if (a->vnets[v] != b->vnets[v] ||
-		    strcmp(a->spec.vnets[v].name, b->spec.vnets[v].name) != 0)
 			return false;
 	return true;
 }
@@ -453,8 +342,7 @@ static bool is_same_book(const struct registry_book *a, const struct registry_bo
 
 	if (n != b->spec.n_sites || a->n_tunnels != b->n_tunnels || n == 0 ||
 	    memcmp(a->sites, b->sites, n * sizeof(a->sites[0])) != 0 ||
-	    memcmp(a->tunnels, b->tunnels, a->n_tunnels * sizeof(a->tunnels[0])) != 0 ||
-	    !same_vnets(a, b))
+	    memcmp(a->tunnels, b->tunnels, a->n_tunnels * sizeof(a->tunnels[0])) != 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!is_same_site(&a->spec.sites[i], &b->spec.sites[i]))
@@ -467,7 +355,6 @@ void registry_commit(struct registry *r, uint32_t now_s)
 	assert(r->planned);
 	give_up(r->sites, r->gone_sites, r->n_gone_sites, r->committed, now_s);
 	give_up(r->nexthops, r->gone_tunnels, r->n_gone_tunnels, r->committed, now_s);
-	give_up_vnets(r);
 	free(r->retired);
 	r->retired = r->next_retired;
 	r->n_retired = r->n_next_retired;

@@ -1,14 +1,11 @@
 /*
- * The ids of sites, tunnels and virtual networks.
+ * The ids of sites and tunnels.
  *
  * Flows keep ids, so an id belongs to one owner as long as a flow may have it, whatever happens to
  * the configuration. An owner that moves in the file, or gets another name, keeps its id
  * (control/change/match.h decides who is the same). An owner that is removed gives its id up; if it
  * comes back, it gets another one. A tunnel that moves to another site counts as another tunnel,
  * because its flows belong to the old site.
- *
- * No flow has the id of a virtual network. It stays the same as well, so that a change of others
- * leaves all that is known by it in its place. The default one is 0.
  *
  *   registry_plan()  ->  network_create(), published  ->  registry_commit()
  *                    ->  or not                       ->  registry_abort()
@@ -39,8 +36,8 @@ struct registry_plan {
 };
 
 /*
- * Creates an empty registry. Ids of tunnels come from @nexthops, which must outlive it; others from
- * pools of its own. NULL if memory ran out.
+ * Creates an empty registry. Ids of tunnels come from @nexthops, which must outlive it; those of
+ * sites from a pool of its own. NULL if memory ran out.
  */
 struct registry *registry_create(struct ids *nexthops);
 void registry_destroy(struct registry *r); /* accepts NULL */

@@ -2,8 +2,7 @@
  * The registry as a file, so that a restart keeps the ids:
  *
  *   homeward-identities 1
- *   network 2 guests                                  not the default one
- *   site 3 berlin 2                                   its network, if that is not the default one
+ *   site 3 berlin
  *   tunnel 7 198.51.100.1 198.51.100.10 42 b1         of the site above it; "-": it has no key
  *   interconnect 8 192.0.2.0 192.0.2.1 100 b2         its own address, the peer's, its VLAN
  *   end 3
@@ -66,35 +65,23 @@ static void write_tunnel(FILE *out, const struct spec_tunnel *t, uint16_t id)
 	fprintf(out, "tunnel %u %s %s %s %s\n", id, local, remote, key, t->name);
 }
 
-static size_t count_lines(const struct registry_book *book)
-{
-	size_t vnets = book->spec.n_vnets > 0 ? book->spec.n_vnets - 1 : 0;
-
-	return vnets + book->spec.n_sites + book->n_tunnels;
-}
-
 /* What is written here, is_same_book() of registry.c compares. */
 static void registry_file_write_all(FILE *out, const struct registry_book *book)
 {
 	const uint16_t *tunnel = book->tunnels;
 
 	fputs(first_line, out);
-	for (size_t v = 1; v < book->spec.n_vnets; v++)
-		fprintf(out, "network %u %s\n", book->vnets[v], book->spec.vnets[v].name);
 	for (size_t i = 0; i < book->spec.n_sites; i++) {
 		const struct spec_site *site = &book->spec.sites[i];
 
-		fprintf(out, "site %u %s", book->sites[i], site->name);
-		if (site->vnet > 0)
-			fprintf(out, " %u", book->vnets[site->vnet]);
-		fputc('\n', out);
+		fprintf(out, "site %u %s\n", book->sites[i], site->name);
 		for (size_t k = 0; k < site->n_tunnels; k++, tunnel++)
 			if (spec_is_interconnect(&site->tunnels[k]))
 				write_interconnect(out, &site->tunnels[k], *tunnel);
 			else
 				write_tunnel(out, &site->tunnels[k], *tunnel);
 	}
-	fprintf(out, "end %zu\n", count_lines(book));
+	fprintf(out, "end %zu\n", book->spec.n_sites + book->n_tunnels);
 }
 
 static int open_new(const char *path)
@@ -154,7 +141,7 @@ bool registry_is_saved(const struct registry *r)
 struct reader {
 	struct registry *r;
 	struct registry_book book;
-	size_t sites_room, tunnels_room, vnets_room, vnet_ids_room;
+	size_t sites_room, tunnels_room;
 	char *words[WORDS_MAX];
 	unsigned n_words;
 	bool ended;
@@ -213,63 +200,6 @@ static void *registry_file_grow(void *list, size_t n, size_t *room, size_t size)
 	return bigger;
 }
 
-/* 0, -EBADMSG or -ENOMEM; so do the functions below. */
-static int add_vnet(struct reader *x, uint16_t id, const char name[SPEC_NAME_SIZE])
-{
-	struct registry_book *book = &x->book;
-	size_t n = book->spec.n_vnets;
-	struct spec_vnet *vnets =
-		registry_file_grow(book->spec.vnets, n, &x->vnets_room, sizeof(*vnets));
-	uint16_t *ids = registry_file_grow(book->vnets, n, &x->vnet_ids_room, sizeof(*ids));
-
-	if (vnets != NULL)
-		book->spec.vnets = vnets;
-	if (ids != NULL)
-		book->vnets = ids;
-	if (vnets == NULL || ids == NULL)
-		return -ENOMEM;
-	memcpy(vnets[n].name, name, SPEC_NAME_SIZE);
-	ids[n] = id;
-	book->spec.n_vnets++;
-	return 0;
-}
-
-/* The default one has no line, and is the first where there are others. */
-static int read_vnet(struct reader *x)
-{
-	char name[SPEC_NAME_SIZE] = {0};
-	uint64_t id;
-	int ret = 0;
-
-	if (x->n_words != 3 || x->book.spec.n_sites > 0 ||
-	    !registry_file_read_number(x->words[1], SPEC_VNETS_MAX, &id) ||
-	    !registry_file_read_name(x->words[2], name) ||
-	    !ids_take_given(x->r->vnets, (uint16_t)id))
-		return -EBADMSG;
-	if (x->book.spec.n_vnets == 0)
-		ret = add_vnet(x, 0, spec_vnet_default.name);
-	if (ret == 0)
-		ret = add_vnet(x, (uint16_t)id, name);
-	if (ret != 0)
-		ids_give_back(x->r->vnets, (uint16_t)id);
-	return ret;
-}
-
-/* Finds the network with the id @text. */
-static bool read_vnet_of_site(const struct reader *x, const char *text, uint16_t *vnet)
-{
-	uint64_t id;
-
-	if (!registry_file_read_number(text, SPEC_VNETS_MAX, &id))
-		return false;
-	for (size_t v = 1; v < x->book.spec.n_vnets; v++) {
-		*vnet = (uint16_t)v;
-		if (x->book.vnets[v] == id)
-			return true;
-	}
-	return false;
-}
-
 static bool has_room_for_site(struct reader *x)
 {
 	struct registry_book *book = &x->book;
@@ -289,16 +219,15 @@ static bool has_room_for_site(struct reader *x)
 	return true;
 }
 
+/* 0, -EBADMSG or -ENOMEM; so do the functions below. */
 static int read_site(struct reader *x)
 {
 	struct registry_book *book = &x->book;
 	struct spec_site site = {0};
 	uint64_t id;
 
-	if (x->n_words < 3 || x->n_words > 4 ||
-	    !registry_file_read_number(x->words[1], SPEC_SITES_MAX, &id) ||
+	if (x->n_words != 3 || !registry_file_read_number(x->words[1], SPEC_SITES_MAX, &id) ||
 	    !registry_file_read_name(x->words[2], site.name) ||
-	    (x->n_words == 4 && !read_vnet_of_site(x, x->words[3], &site.vnet)) ||
 	    !ids_take_given(x->r->sites, (uint16_t)id))
 		return -EBADMSG;
 	if (!has_room_for_site(x)) {
@@ -389,7 +318,7 @@ static int read_last(struct reader *x)
 
 	x->ended = true;
 	return x->n_words == 2 && registry_file_read_number(x->words[1], UINT32_MAX, &n) &&
-			       n == count_lines(&x->book)
+			       n == x->book.spec.n_sites + x->book.n_tunnels
 		       ? 0
 		       : -EBADMSG;
 }
@@ -414,8 +343,6 @@ static int read_line(struct reader *x, char *line, size_t len)
 	line[len - 1] = '\0';
 	if (!split(x, line))
 		return -EBADMSG;
-	if (strcmp(x->words[0], "network") == 0)
-		return read_vnet(x);
 	if (strcmp(x->words[0], "site") == 0)
 		return read_site(x);
 	if (strcmp(x->words[0], "tunnel") == 0)
@@ -458,11 +385,11 @@ static int check_names(const char **names, size_t n)
 	return 0;
 }
 
-/* Checks that no two sites have the same name, no two tunnels, and no two networks. */
+/* Checks that no two sites have the same name, and no two tunnels. */
 static int check_book(const struct registry_book *book)
 {
-	size_t n_sites = book->spec.n_sites, n_vnets = book->spec.n_vnets, n = 0;
-	const char **names = calloc(n_sites + book->n_tunnels + n_vnets + 1, sizeof(names[0]));
+	const char **names = calloc(book->spec.n_sites + book->n_tunnels + 1, sizeof(names[0]));
+	size_t n_sites = book->spec.n_sites, n = 0;
 	int ret;
 
 	if (names == NULL)
@@ -472,13 +399,9 @@ static int check_book(const struct registry_book *book)
 	for (size_t i = 0; i < n_sites; i++)
 		for (size_t k = 0; k < book->spec.sites[i].n_tunnels; k++)
 			names[n++] = book->spec.sites[i].tunnels[k].name;
-	for (size_t v = 0; v < n_vnets; v++)
-		names[n++] = book->spec.vnets[v].name;
 	ret = check_names(names, n_sites);
 	if (ret == 0)
-		ret = check_names(names + n_sites, book->n_tunnels);
-	if (ret == 0)
-		ret = check_names(names + n_sites + book->n_tunnels, n_vnets);
+		ret = check_names(names + n_sites, n - n_sites);
 	free(names);
 	return ret;
 }
@@ -489,8 +412,6 @@ static void give_all_back(struct reader *x)
 		ids_give_back(x->r->sites, x->book.sites[i]);
 	for (size_t i = 0; i < x->book.n_tunnels; i++)
 		ids_give_back(x->r->nexthops, x->book.tunnels[i]);
-	for (size_t v = 1; v < x->book.spec.n_vnets; v++)
-		ids_give_back(x->r->vnets, x->book.vnets[v]);
 	registry_book_fini(&x->book);
 }
 

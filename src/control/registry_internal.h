@@ -11,12 +11,12 @@ struct registry_retired {
 /* The known owners: only names and ends, in the order of @spec. */
 struct registry_book {
 	struct network_spec spec; /* owned */
-	uint16_t *sites, *tunnels, *vnets; /* their ids, as network_ids has them */
+	uint16_t *sites, *tunnels; /* their ids, as network_ids has them */
 	size_t n_tunnels;
 };
 
 struct registry {
-	struct ids *nexthops, *sites, *vnets;
+	struct ids *nexthops, *sites;
 	struct registry_book book; /* the last commit */
 	bool committed; /* since the start: workers may have seen the book's ids */
 	bool saved; /* the file that was written last has all of the book */
@@ -30,8 +30,8 @@ struct registry {
 	size_t n_next_retired;
 	/* like @gone, with successors: lent to the network */
 	struct retired_tunnel *retired_tunnels;
-	uint16_t *new_sites, *new_tunnels, *new_vnets;
-	size_t n_new_sites, n_new_tunnels, n_new_vnets;
+	uint16_t *new_sites, *new_tunnels;
+	size_t n_new_sites, n_new_tunnels;
 	uint16_t *gone_sites, *gone_tunnels;
 	size_t n_gone_sites, n_gone_tunnels;
 };

@@ -19,6 +19,7 @@
 #include "esp/outer.h"
 #include "esp/row.h"
 #include "esp/sa_event.h"
+#include "esp/sent.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct esp_own {
 	uint16_t to_reclaim[ROWS]; /* removed or moved, each row once */
 	uint32_t n_to_reclaim;
 	struct esp_cipher *cipher;
+	struct esp_sent sent;
 };
 
 static uint32_t handle_of(const struct esp_own *own, uint16_t row)
@@ -281,7 +283,9 @@ int esp_add(struct esp_table *t, const struct esp_spec *spec, uint32_t *handle, 
 	t->own->slots[row].state = SLOT_USED;
 	t->own->slots[row].outbound = spec->outbound;
 	t->own->slots[row].moved = false;
-	if (!spec->outbound)
+	if (spec->outbound)
+		esp_sent_add(&t->own->sent, spec->spi, row);
+	else
 		__atomic_store_n(&sa->in_spi, spec->spi, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -334,6 +338,8 @@ static void remove_row(struct esp_table *t, uint16_t row)
 
 	if (s->outbound && t->out[sa->tunnel] == row)
 		esp_use_none(t, sa->tunnel);
+	if (s->outbound)
+		esp_sent_remove(&t->own->sent, ntohl(sa->spi), row);
 	__atomic_store_n(&sa->in_spi, 0, __ATOMIC_RELEASE);
 	s->state = SLOT_REMOVED;
 	if (!s->moved) /* else it waits already */
@@ -385,6 +391,25 @@ void esp_reclaim(struct esp_table *t)
 		}
 	}
 	own->n_to_reclaim = 0;
+}
+
+static bool same_ends(const struct esp_ends *a, const struct esp_ends *b)
+{
+	return a->udp == b->udp && addr6_equal(&a->local, &b->local) &&
+	       addr6_equal(&a->remote, &b->remote) &&
+	       (!a->udp || (a->local_port == b->local_port && a->remote_port == b->remote_port));
+}
+
+uint16_t esp_find_sent(const struct esp_table *t, uint32_t spi, const struct esp_ends *ends)
+{
+	const struct esp_own *own = t->own;
+	uint16_t row = esp_sent_first(&own->sent, spi);
+
+	for (; row != 0; row = own->sent.next[row])
+		if (t->rows[row].spi == htonl(spi) &&
+		    same_ends(&esp_outer_of(&t->rows[row])->ends, ends))
+			return t->rows[row].tunnel;
+	return 0;
 }
 
 static uint64_t seen(const uint64_t *counter)

@@ -133,6 +133,12 @@ void esp_remove_all(struct esp_table *t);
 void esp_reclaim(struct esp_table *t);
 bool esp_must_reclaim(const struct esp_table *t); /* is there anything to wipe? */
 
+/*
+ * The tunnel of the outbound SA whose packets have this SPI (host order) and these ends; with udp
+ * the ports, too. 0: none. An SA that is being replaced counts as well.
+ */
+uint16_t esp_find_sent(const struct esp_table *t, uint32_t spi, const struct esp_ends *ends);
+
 struct esp_counters {
 	uint64_t packets, bytes; /* inner ones, delivered to the data path or sent */
 	uint64_t replayed, forged, refused; /* inbound: window; ICV; all other drops */

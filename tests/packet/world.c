@@ -238,22 +238,8 @@ void world_make(struct world *w, unsigned workers)
 	*w = (struct world){.workers = workers, .n_vnets = 1 + world_below(WORLD_VNETS)};
 	for (unsigned n = 4 + world_below(WORLD_SITES - 4); n > 0; n--)
 		add_site(w);
-	for (unsigned v = 0; v < w->n_vnets; v++) {
+	for (unsigned v = 0; v < w->n_vnets; v++)
 		make_routes(w, v);
-		w->vnet_order[v] = v;
-	}
-}
-
-/* Other names, and another order in the file: their ids stay, and no flow may notice. */
-static void rename_networks(struct world *w)
-{
-	w->vnet_names++;
-	for (unsigned v = w->n_vnets - 1; v > 1; v--) {
-		unsigned other = 1 + world_below(v), was = w->vnet_order[v];
-
-		w->vnet_order[v] = w->vnet_order[other];
-		w->vnet_order[other] = was;
-	}
 }
 
 void world_change(struct world *w)
@@ -261,10 +247,7 @@ void world_change(struct world *w)
 	struct world_site *s = &w->sites[world_below(w->n_sites)];
 	struct world_vnet *v = &w->vnets[world_below(w->n_vnets)];
 
-	switch (world_below(9)) {
-	case 8:
-		rename_networks(w);
-		break;
+	switch (world_below(8)) {
 	case 0:
 		if (w->n_sites < WORLD_SITES)
 			add_site(w);

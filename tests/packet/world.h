@@ -83,10 +83,8 @@ struct world_vnet {
 
 struct world {
 	unsigned workers;
-	struct world_vnet vnets[WORLD_VNETS]; /* by id */
+	struct world_vnet vnets[WORLD_VNETS];
 	unsigned n_vnets;
-	unsigned vnet_order[WORLD_VNETS]; /* ids in the order of the file; the first is 0 */
-	unsigned vnet_names; /* which names they have */
 	struct world_site sites[WORLD_SITES];
 	unsigned n_sites;
 	uint16_t last_site, last_tunnel; /* ids */

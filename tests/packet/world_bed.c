@@ -73,25 +73,13 @@ static void write_tunnel(FILE *out, const struct world_tunnel *t)
 	fprintf(out, "}\n");
 }
 
-static const char *vnet_name(const struct world *w, unsigned vnet)
-{
-	static char names[2][16]; /* a link has two */
-	static unsigned next;
-	char *name = names[next++ % 2];
-
-	if (vnet == 0)
-		return "default";
-	snprintf(name, sizeof(names[0]), "v%u-%u", vnet, w->vnet_names);
-	return name;
-}
-
-static void write_site(FILE *out, const struct world *w, const struct world_site *s)
+static void write_site(FILE *out, const struct world_site *s)
 {
 	uint32_t prefix = s->net == 0 ? IP(10, 0, 1, 0) : IP(10, s->net, 0, 0);
 
 	fprintf(out, "  - name: s%u\n", s->id);
 	if (s->vnet > 0)
-		fprintf(out, "    network: %s\n", vnet_name(w, s->vnet));
+		fprintf(out, "    network: v%u\n", s->vnet);
 	fprintf(out, "    prefixes: [");
 	for (unsigned six = 0; six < 2; six++) {
 		write_prefix(out, prefix, s->net == 0 ? 24 : 16, six);
@@ -109,7 +97,14 @@ static void write_site(FILE *out, const struct world *w, const struct world_site
 		write_tunnel(out, &s->tunnels[i]);
 }
 
-static void write_target(FILE *out, const struct world *w, const struct world_target *t)
+static const char *vnet_name(unsigned vnet)
+{
+	static const char *const names[WORLD_VNETS] = {"default", "v1", "v2", "v3"};
+
+	return names[vnet];
+}
+
+static void write_target(FILE *out, const struct world_target *t)
 {
 	fprintf(out, "          - {");
 	switch (t->kind) {
@@ -124,7 +119,7 @@ static void write_target(FILE *out, const struct world *w, const struct world_ta
 			t->untranslated ? ", untranslated: true" : "");
 		break;
 	case TARGET_LINK:
-		fprintf(out, "network: %s", vnet_name(w, t->number));
+		fprintf(out, "network: %s", vnet_name(t->number));
 		break;
 	case TARGET_DROP:
 		fprintf(out, "drop: true}\n");
@@ -137,7 +132,7 @@ static void write_vnet(FILE *out, const struct world *w, unsigned vnet)
 {
 	const struct world_vnet *v = &w->vnets[vnet];
 
-	fprintf(out, "  - name: %s\n", vnet_name(w, vnet));
+	fprintf(out, "  - name: %s\n", vnet_name(vnet));
 	if (v->egress != WORLD_EGRESS_DEFAULT)
 		fprintf(out, "    egress: %s\n", v->egress == WORLD_EGRESS_NONE ? "none" : "p1");
 	fprintf(out, v->n_routes > 0 ? "    routes:\n" : "");
@@ -149,7 +144,7 @@ static void write_vnet(FILE *out, const struct world *w, unsigned vnet)
 		fprintf(out, "\n%s        to:\n",
 			r->refuses ? "        on-collision: refuse\n" : "");
 		for (unsigned k = 0; k < r->n; k++)
-			write_target(out, w, &r->targets[k]);
+			write_target(out, &r->targets[k]);
 	}
 }
 
@@ -175,10 +170,10 @@ static char *make_yaml(const struct world *w)
 			i, i + 1, i + 1);
 	fprintf(out, "sites:\n");
 	for (unsigned i = 0; i < w->n_sites; i++)
-		write_site(out, w, &w->sites[i]);
+		write_site(out, &w->sites[i]);
 	fprintf(out, "networks:\n");
 	for (unsigned v = 0; v < w->n_vnets; v++)
-		write_vnet(out, w, w->vnet_order[v]);
+		write_vnet(out, w, v);
 	fclose(out);
 	return text;
 }
@@ -257,8 +252,8 @@ static void note_new(const struct world *before, const struct world *after, stru
 				ids->new_tunnels[change->heirs.n_tunnels++] = s->tunnels[k].id;
 		}
 	}
-	for (unsigned i = 0; i < after->n_vnets; i++)
-		ids->vnets[i] = (uint16_t)after->vnet_order[i];
+	for (unsigned i = 0; i < WORLD_VNETS; i++)
+		ids->vnets[i] = (uint16_t)i;
 }
 
 static struct retired_tunnel retire(const struct world *after, const struct world_site *was,

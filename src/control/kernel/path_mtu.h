@@ -44,6 +44,13 @@ void path_mtus_destroy(struct path_mtus *p); /* accepts NULL */
 void path_mtus_follow(struct path_mtus *p, const struct network *net);
 
 /*
+ * Packets of IPsec tunnels are known by their SAs; NULL: none are. An error is believed only if it
+ * embeds the SPI of one and its ends, and reports 576 bytes or more. @sas must outlive @p.
+ */
+struct esp_table;
+void path_mtus_know_sas(struct path_mtus *p, const struct esp_table *sas);
+
+/*
  * A router reports that only @mtu bytes fit. @quote is the embedded packet (@len bytes, from its IP
  * header on). Returns the tunnel whose MTU became smaller; TUNNEL_NONE: nothing has changed, for
  * example because we cannot have sent the embedded packet. @now_s: any monotonic clock.

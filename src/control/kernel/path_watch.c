@@ -48,12 +48,25 @@ static const struct family families[] = {
 	{"IPv6", AF_INET6, SOL_IPV6, IPV6_RECVERR, IPV6_HDRINCL, SO_EE_ORIGIN_ICMP6},
 };
 
-/* One socket for each family and kind of tunnel, sorted by kind, then by family. */
-enum { EARS = ARRAY_SIZE(families) * TUNNEL_TYPES };
+/*
+ * One socket for each family and kind of tunnel, sorted by family, then by kind. IPsec tunnels have
+ * one more, for ESP in UDP.
+ */
+enum { ESP_IN_UDP = TUNNEL_TYPES, EAR_KINDS, EARS = ARRAY_SIZE(families) * EAR_KINDS };
 
 static const struct family *path_watch_family_of(size_t ear)
 {
-	return &families[ear / TUNNEL_TYPES];
+	return &families[ear / EAR_KINDS];
+}
+
+static enum tunnel_type type_of(size_t ear)
+{
+	return ear % EAR_KINDS == ESP_IN_UDP ? TUNNEL_IPSEC : ear % EAR_KINDS;
+}
+
+static int protocol_of(size_t ear)
+{
+	return ear % EAR_KINDS == ESP_IN_UDP ? PROTO_UDP : tunnel_kinds[type_of(ear)].protocol;
 }
 
 struct path_watch {
@@ -184,9 +197,8 @@ static bool has_tunnel(const struct network *net, int domain, enum tunnel_type t
 static bool listen_to(struct path_watch *w, size_t ear)
 {
 	const struct family *y = path_watch_family_of(ear);
-	enum tunnel_type type = ear % TUNNEL_TYPES;
 
-	w->fds[ear] = open_socket(y, tunnel_kinds[type].protocol);
+	w->fds[ear] = open_socket(y, protocol_of(ear));
 	if (w->fds[ear] < 0) {
 		alarm_raise(w->alarms, ALARM_PATH_MTU_DEAF, y->name,
 			    "cannot receive ICMP errors about tunnel packets over %s: %s", y->name,
@@ -213,9 +225,8 @@ static bool listen_as_needed(struct path_watch *w)
 	bool ok = true;
 
 	for (size_t i = 0; i < EARS; i++) {
-		enum tunnel_type type = i % TUNNEL_TYPES;
-		bool wanted = tunnel_kinds[type].protocol != PROTO_NONE &&
-			      has_tunnel(w->net, path_watch_family_of(i)->domain, type);
+		bool wanted = protocol_of(i) != PROTO_NONE &&
+			      has_tunnel(w->net, path_watch_family_of(i)->domain, type_of(i));
 
 		if (!wanted)
 			stop_listening(w, i);

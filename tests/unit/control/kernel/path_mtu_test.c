@@ -6,6 +6,7 @@
 #include "base/checksum.h"
 #include "base/wire.h"
 #include "control/kernel/path_mtu.h"
+#include "esp/sa.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -247,6 +248,119 @@ static void down_and_not_up(void **state)
 	path_mtus_age(paths, PATH_MTU_KEPT_S);
 }
 
+/* --- IPsec ------------------------------------------------------------------------------------- */
+
+enum { SPI = 0x12345678, MAX = 128 };
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	bool six, udp, df;
+	uint32_t spi, size, mtu;
+	uint16_t remote_port;
+	unsigned len; /* of the quote; 0: up to the SPI */
+	uint16_t inner; /* what fits into the tunnel then; 0: nothing has changed */
+} sealed_rows[] = {
+	{"protocol 50",             false, false, true, SPI, 1480, 1400, 0, 0, 1326},
+	{"in UDP",                  false, true, true, SPI, 1480, 1400, 31000, 0, 1326},
+	{"over IPv6",               true, false, true, SPI, 1480, 1400, 0, 0, 1310},
+	{"over IPv6 in UDP",        true, true, true, SPI, 1480, 1400, 31000, 0, 1310},
+	{"the largest of SHA-512",  false, true, true, SPI, 1508, 1400, 31000, 0, 1326},
+	{"an SPI that is not ours", false, false, true, SPI + 1, 1480, 1400, 0, 0, 0},
+	{"the same in UDP",         false, true, true, SPI + 1, 1480, 1400, 31000, 0, 0},
+	{"another port",            false, true, true, SPI, 1480, 1400, 31001, 0, 0},
+	{"the other form",          false, false, true, SPI, 1480, 1400, 31000, 0, 0},
+	{"without DF",              false, false, false, SPI, 1480, 1400, 0, 0, 0},
+	{"larger than any",         false, false, true, SPI, 1524, 1400, 0, 0, 0},
+	{"it would have fitted",    false, false, true, SPI, 1300, 1400, 0, 0, 0},
+	{"less than 576",           false, false, true, SPI, 1480, 575, 0, 0, 0},
+	{"576",                     false, false, true, SPI, 1480, 576, 0, 0, 576},
+	{"a router that does not say what fits", false, false, true, SPI, 1480, 0, 0, 0, 0},
+	{"eight bytes of UDP",      false, true, true, SPI, 1480, 1400, 31000, 28, 0},
+	{"cut within the SPI",      false, false, true, SPI, 1480, 1400, 0, 23, 0},
+};
+/* clang-format on */
+
+static struct esp_ends sealed_ends(size_t i)
+{
+	bool over_ipv6 = sealed_rows[i].six;
+
+	return (struct esp_ends){
+		.local = over_ipv6 ? outer6(LOCAL) : addr6_from_ipv4(htonl(LOCAL)),
+		.remote = over_ipv6 ? outer6(BERLIN) : addr6_from_ipv4(htonl(BERLIN)),
+		/* "the other form": the SA sends in UDP */
+		.udp = sealed_rows[i].remote_port != 0,
+		.local_port = 4500,
+		.remote_port = 31000,
+	};
+}
+
+static size_t write_sealed(size_t i, uint8_t *quote)
+{
+	struct row row = {.src = LOCAL, .dst = BERLIN, .size = sealed_rows[i].size};
+	uint8_t *at;
+
+	memset(quote, 0, MAX);
+	at = quote + (sealed_rows[i].six ? write_ipv6(&row, quote) : write_ipv4(&row, quote));
+	quote[sealed_rows[i].six ? IPV6_NEXT : IPV4_PROTO] =
+		sealed_rows[i].udp ? PROTO_UDP : PROTO_ESP;
+	if (!sealed_rows[i].six && !sealed_rows[i].df)
+		wire_put_be16(quote + IPV4_FRAGMENT, 0);
+	if (sealed_rows[i].udp) {
+		wire_put_be16(at + UDP_SPORT, htons(4500));
+		wire_put_be16(at + UDP_DPORT, htons(sealed_rows[i].remote_port));
+		at += UDP_LEN;
+	}
+	wire_put_be32(at, htonl(sealed_rows[i].spi));
+	return sealed_rows[i].len != 0 ? sealed_rows[i].len : (size_t)(at + 4 - quote);
+}
+
+static void check_sealed(size_t i)
+{
+	static const uint8_t key[36] = {1};
+	struct esp_table *sas = esp_table_create(1);
+	struct esp_spec spec = {
+		.outbound = true,
+		.spi = SPI,
+		.tunnel = 1,
+		.encryption = ESP_AES_GCM_16,
+		.key = key,
+		.key_len = sizeof(key),
+		.ends = sealed_ends(i),
+	};
+	struct spec_tunnel tunnel = {.name = "t",
+				     .type = TUNNEL_IPSEC,
+				     .mtu = 1422,
+				     .local = spec.ends.local,
+				     .remote = spec.ends.remote};
+	struct spec_site site = {.name = "s", .tunnels = &tunnel, .n_tunnels = 1};
+	struct network *one =
+		network_create(&(struct network_spec){.sites = &site, .n_sites = 1}, NULL);
+	struct path_mtus *p = path_mtus_create(one);
+	uint8_t quote[MAX];
+	size_t len = write_sealed(i, quote);
+	uint32_t handle;
+	const char *why;
+
+	memmove(quote + MAX - len, quote, len);
+	assert_int_equal(path_mtu_learn(p, quote + MAX - len, len, sealed_rows[i].mtu, 1),
+			 TUNNEL_NONE); /* no SA is known yet */
+	path_mtus_know_sas(p, sas);
+	assert_int_equal(esp_add(sas, &spec, &handle, &why), 0);
+	path_mtu_learn(p, quote + MAX - len, len, sealed_rows[i].mtu, 1);
+	if (path_mtu_of(p, one, 1).mtu != (sealed_rows[i].inner != 0 ? sealed_rows[i].inner : 1422))
+		fail_msg("%s: %u", sealed_rows[i].why, path_mtu_of(p, one, 1).mtu);
+	path_mtus_destroy(p);
+	network_destroy(one);
+	esp_table_destroy(sas);
+}
+
+static void sealed(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sealed_rows); i++)
+		check_sealed(i);
+}
+
 /* It is forgotten ten minutes after the last report. */
 static void forgotten(void **state)
 {
@@ -398,9 +512,9 @@ static void follows_a_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(folded),	    cmocka_unit_test(every_row),
-		cmocka_unit_test(down_and_not_up),  cmocka_unit_test(forgotten),
-		cmocka_unit_test(follows_a_change),
+		cmocka_unit_test(folded),    cmocka_unit_test(every_row),
+		cmocka_unit_test(sealed),    cmocka_unit_test(down_and_not_up),
+		cmocka_unit_test(forgotten), cmocka_unit_test(follows_a_change),
 	};
 
 	return cmocka_run_group_tests_name("path mtu", tests, set_up, tear_down);
