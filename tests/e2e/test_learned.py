@@ -170,7 +170,8 @@ def test_two_sites_announce_the_same(bed):
 
     # a site's router dies: its routes go, the other's stay
     bed.birds["berlin"].send_signal(signal.SIGTERM)
-    bed.await_routes("berlin", 0, 10)
+    wait_until("BIRD here takes its routes away", lambda: bed.kernel_count(TABLES["berlin"]) == 0)
+    bed.await_routes("berlin", 0, 3)
     assert bed.learned("madrid")["routes"] == 1002
 
 
