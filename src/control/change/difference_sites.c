@@ -275,7 +275,8 @@ static void compare_tunnels(struct items *items, uint32_t old, uint32_t new)
 		if (m->before.sites[from] != MATCH_NONE)
 			draft_effect(&draft, EFFECT_MOVE);
 	}
-	items_walk(items, &schema_tunnel, before, after, tunnel_differs, &draft);
+	if (before != after) /* not shared: config_splice() */
+		items_walk(items, &schema_tunnel, before, after, tunnel_differs, &draft);
 	items_add(items, "tunnel", after->name, CHANGE_CHANGED, &draft);
 }
 

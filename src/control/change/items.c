@@ -211,6 +211,8 @@ static bool same_lists(const struct items *items, const struct setting *setting,
 
 	if (n != load_count(setting->count_offset, after))
 		return false;
+	if (a == b)
+		return true; /* shared (config_splice()), so ports have the same numbers, too */
 	for (size_t i = 0; i < n; i++, a += block->item_size, b += block->item_size) {
 		for (size_t k = 0; k < block->n; k++) {
 			if (!items_same(items, &block->settings[k], a, b))
