@@ -21,7 +21,7 @@ build: $(BUILD)/build.ninja
 deps:
 	@packaging/install-deps
 
-## make demo        two branches with equal addresses and a private server, real traffic (KEEP=1 leaves it up)
+## make demo        three branches with equal addresses and a private server, real traffic (KEEP=1 leaves it up)
 demo: deps build
 	@demo/demo --build $(BUILD) $(if $(filter-out 0 no,$(KEEP)),--keep)
 

@@ -1,4 +1,4 @@
-"""The second act: a private server behind a third tunnel, and a failover in mid-transfer."""
+"""The second act: a private server behind another tunnel, and a failover in mid-transfer."""
 import json
 import re
 import time
@@ -35,7 +35,7 @@ def used(daemon):
 
 def add_centre(topology, daemon):
     """The data centre is there, and the gateway learns of it while it runs."""
-    heading("A third tunnel leads to a data centre. The gateway gets a site and a route, while it runs:")
+    heading("Another tunnel leads to a data centre. The gateway gets a site and a route, while it runs:")
     data_centre = centre.Centre(topology)
     with open(daemon.file, encoding="utf-8") as f:
         head, rest = f.read().split("egress:\n")
@@ -71,21 +71,21 @@ def iperf(branch):
 
 def show_private(topology):
     """Both branches ask the private server, from one port. The checks, and what it saw."""
-    heading("Both branches ask the private server, same source port. Nothing translates their addresses:")
+    heading("All branches ask the private server, same source port. Nothing translates their addresses:")
     checks = traffic.together(topology.branches, curl)
     seen = [re.findall(r" (\S+) (\d+)$", c.output, re.M) for c in checks]
     for check in checks:
         show.check(check)
     addresses = {address for answers in seen for address, _ in answers}
     kept = [all(int(port) == HTTP_PORT for _, port in answers) for answers in seen]
-    say("    The server sees 10.0.1.10 twice. The second branch had the very same five-tuple, so it got")
-    say("    another port; the first one kept its own.")
+    say("    The server sees 10.0.1.10 each time. The other branches had the very same five-tuple, so they got")
+    say("    other ports; the first one kept its own.")
     return checks, addresses == {"10.0.1.10"} and sum(kept) == 1
 
 
 def show_failover(topology, daemon, data_centre):
     """The link of the first tunnel fails during a transfer. The checks, and whether flows moved."""
-    heading(f"iperf3 to the private server, {TRANSFER_S} seconds, both branches, both directions; "
+    heading(f"iperf3 to the private server, {TRANSFER_S} seconds, all branches, both directions; "
             f"after {CUT_S} the link fails:")
 
     def part(branch):
@@ -113,6 +113,6 @@ def run(topology, daemon):
     asked, kept = show_private(topology)
     moved, by_other = show_failover(topology, daemon, data_centre)
     return asked + moved, {
-        "the private server saw both branches' own address, and one port was translated": kept,
+        "the private server saw the branches' own address, and one port was kept": kept,
         "the flows went on by centre-2": by_other,
     }

@@ -2,25 +2,25 @@
 import sys
 
 COLOUR = sys.stdout.isatty()
-BOLD, GREEN, RED, DIM, CYAN, YELLOW = "1", "32", "31", "2", "36", "33"
-OF_BRANCH = {"berlin": CYAN, "madrid": YELLOW}
+BOLD, GREEN, RED, DIM, CYAN, YELLOW, MAGENTA = "1", "32", "31", "2", "36", "33", "35"
+OF_BRANCH = {"berlin": CYAN, "madrid": YELLOW, "lisbon": MAGENTA}
 
 PICTURE = """
-      berlin                              madrid
-  host 10.0.1.10                      host 10.0.1.10        the same network, the same
-  net  10.0.1.0/24                    net  10.0.1.0/24      addresses, the same ports
-        |                                   |
-    GRE |  192.0.2.18            192.0.2.34 | GRE
-        +---------------+   +---------------+
-                        |   |
-              +---------+---+----------+
-              |  192.0.2.1             |                    homewardd: two sites, two tunnels,
-              |        gateway         |                    one egress address; no VRF, no NAT
-              |           203.0.113.10 |                    rule, no route back
-              +-----------+------------+
-                          |
-             Internet     |
-                    198.51.100.80                           HTTP, DNS, iperf3, ping
+      berlin               madrid               lisbon
+  host 10.0.1.10       host 10.0.1.10       host 10.0.1.10     the same network, the same
+  net  10.0.1.0/24     net  10.0.1.0/24     net  10.0.1.0/24   addresses, the same ports
+        |                    |                    |
+    GRE |  192.0.2.18    GRE |  192.0.2.34  IPsec |  192.0.2.82
+        +----------------+   |   +----------------+
+                         |   |   |
+               +---------+---+---+---------+
+               |  192.0.2.1                |               homewardd: three sites, three tunnels,
+               |        gateway            |               one egress address; no VRF, no NAT
+               |           203.0.113.10    |               rule, no route back
+               +-----------+---------------+
+                           |
+              Internet     |
+                     198.51.100.80                         HTTP, DNS, iperf3, ping
 """
 
 PICTURE_PRIVATE = """
@@ -29,6 +29,7 @@ PICTURE_PRIVATE = """
                            gateway ---------+                +-- centre, server 10.8.0.80
                               |             +==GRE centre-2==+
       madrid 10.0.1.10 ==GRE==+
+      lisbon 10.0.1.10 =IPsec=+
 """
 
 
@@ -67,7 +68,7 @@ def check(check):
 
 
 def ports(flow):
-    """The inner addresses and ports of a flow, which are the same in both branches."""
+    """The inner addresses and ports of a flow, which are the same in each branch."""
     if flow["protocol"] == "icmp":
         return (f"icmp {flow['source']} id {flow['source_port']}", flow["destination"])
     return (f"{flow['protocol']:4} {flow['source']}:{flow['source_port']}",
@@ -85,7 +86,7 @@ def side_by_side(flows, names):
         by_inside.setdefault(ports(f), {}).setdefault(f["site"], outside)
     rows = [(inside, sites) for inside, sites in sorted(by_inside.items())
             if all(n in sites for n in names)]
-    head = f"    {'what both branches sent':48}"
+    head = f"    {'what each branch sent':48}"
     say(paint(head, BOLD) + "".join(paint(f"{n + ' is seen as':22}", BOLD) for n in names))
     for (source, destination), sites in rows:
         left = f"{source} -> {destination}"

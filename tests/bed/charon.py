@@ -16,12 +16,17 @@ USUAL = ("random nonce aes sha1 sha2 hmac kdf gmp pem pkcs1 pkcs8 x509 revocatio
          "openssl gcm chapoly curve25519 {backend} kernel-netlink socket-default vici")
 
 
-def mount_plugins(build, folder):
-    """Puts the plugin of @build beside those of the machine."""
+def copy_plugins(build, folder):
+    """The plugins of the machine, and that of @build."""
     os.makedirs(folder)
     for name in os.listdir(PLUGINS):
         shutil.copy(os.path.join(PLUGINS, name), folder)
     shutil.copy(os.path.join(build, "ike", "libstrongswan-kernel-homeward.so"), folder)
+
+
+def mount_plugins(build, folder):
+    """Puts the plugin of @build beside those of the machine."""
+    copy_plugins(build, folder)
     command("mount", "--bind", folder, PLUGINS)
 
 
@@ -37,6 +42,7 @@ class Charon:
         self.vici = os.path.join(folder, "vici")
         self.log = os.path.join(folder, "charon.log")
         self.process = None
+        self.program = ["/usr/sbin/charon-systemd"]
         os.makedirs(folder, exist_ok=True)
         self.write("strongswan.conf", f"""
             include {SETTINGS}
@@ -71,9 +77,14 @@ class Charon:
 
     def start(self):
         env = {**os.environ, "STRONGSWAN_CONF": os.path.join(self.folder, "strongswan.conf")}
-        self.process = self.ns.start("/usr/sbin/charon-systemd", log=self.log, env=env)
+        self.process = self.ns.start(*self.program, log=self.log, env=env)
         wait_until("charon", lambda: os.path.exists(self.vici) and
                    self.swanctl("--stats", check=False).returncode == 0)
+
+    def mount_alone(self, plugins, program):
+        """For a machine that has other uses: @plugins are mounted for this charon only, and @program is
+        a copy of it, since a profile of AppArmor holds for its usual path."""
+        self.program = ["sh", "-c", f"mount --bind '{plugins}' {PLUGINS} && exec '{program}'"]
 
     def kill(self, number=9):
         if self.process and self.process.poll() is None:

@@ -76,6 +76,10 @@ def madrid(**kw):
     return Branch("madrid", "192.0.2.34", "192.0.2.46", 16, "10.255.0.5", **{"key": 22, **kw})
 
 
+def lisbon(**kw):
+    return Branch("lisbon", "192.0.2.82", "192.0.2.94", 32, "10.255.0.13", **kw)
+
+
 class Topology:
     """All namespaces of the picture above; @prefix begins their names.
 

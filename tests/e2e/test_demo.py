@@ -10,5 +10,5 @@ def test_demo(prefix, build):
     r = subprocess.run([ROOT / "demo" / "demo", "--build", build, "--prefix", name],
                        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
     assert r.returncode == 0, r.stdout + r.stderr
-    assert "FAIL" not in r.stdout and "114 of 114 answers right, 0 packets at the wrong branch" in r.stdout
+    assert "FAIL" not in r.stdout and "171 of 171 answers right, 0 packets at the wrong branch" in r.stdout
     assert netns.names(f"{name}-") == []
