@@ -130,6 +130,21 @@ static void send_frame(unsigned port, unsigned queue, const struct frame *f)
 	bed_run(bed);
 }
 
+/* Each SA was used by one worker alone: that one has counted all packets of the tunnel. */
+static void check_owners(void)
+{
+	const struct esp_sa *in = esp_place(far.ours, far.our_in);
+	const struct esp_sa *out = esp_place(far.ours, far.our_out);
+
+	for (unsigned w = 0; w < 2; w++) {
+		struct tunnel_counters c;
+
+		worker_read_tunnel(bed_worker(bed, w), SEALED, &c);
+		assert_int_equal(c.rx_packets, in->owner == w + 1 ? 200 : 0);
+		assert_int_equal(c.tx_packets, out->owner == w + 1 ? 200 : 0);
+	}
+}
+
 /*
  * Packets of both directions come by both queues. The far end opens all, so no number was used
  * twice, and the bed opens all, so the window has one writer.
@@ -153,6 +168,7 @@ static void test_two_workers(void **state)
 	assert_true(bed_counters(bed).handed_in >= 100);
 	assert_int_equal(esp_place(far.ours, far.our_in)->packets, 200);
 	assert_int_equal(esp_place(far.ours, far.our_out)->packets, 200);
+	check_owners();
 	end();
 	bed_queues = 1;
 }
