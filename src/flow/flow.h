@@ -167,6 +167,7 @@ enum { FLOW_CAPACITY_MAX = 1 << 28 };
 
 struct flow6; /* flow6.h */
 struct flow_table;
+struct kept; /* kept.h */
 
 /*
  * A table for exactly @capacity flows, 80 bytes each, allocated and touched now: huge pages where
@@ -175,6 +176,12 @@ struct flow_table;
  */
 struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16]);
 struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16]); /* flow6.h */
+
+/*
+ * The same with its records in the zeroed memory of @kept, and of its family and capacity. The
+ * memory must outlive the table.
+ */
+struct flow_table *flow_table_create_kept(const struct kept *kept, const uint8_t secret[16]);
 void flow_table_destroy(struct flow_table *t); /* NULL is fine */
 
 /* How many bytes flow_table_create() would allocate. */

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "flow/index.h"
+#include "flow/kept.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,7 +49,22 @@ uint64_t flow6_table_bytes(uint32_t capacity)
 	return flow_table_bytes(capacity) + (uint64_t)capacity * sizeof(struct flow6);
 }
 
-static struct flow_table *create(uint32_t capacity, const uint8_t secret[16], bool with_six)
+/* The memory of records, unless it is @kept. */
+static void create_records(struct flow_table *t, const struct kept *kept, bool with_six)
+{
+	t->is_kept = kept != NULL;
+	if (kept != NULL) {
+		t->records = kept->records;
+		t->six = kept->six;
+		return;
+	}
+	t->records = memory_map((size_t)t->capacity * sizeof(struct flow), NULL);
+	if (with_six)
+		t->six = memory_map((size_t)t->capacity * sizeof(struct flow6), NULL);
+}
+
+static struct flow_table *create(uint32_t capacity, const uint8_t secret[16],
+				 const struct kept *kept, bool with_six)
 {
 	struct flow_table *t;
 
@@ -68,10 +84,8 @@ static struct flow_table *create(uint32_t capacity, const uint8_t secret[16], bo
 	};
 	flow_secret_init(&t->secret, secret);
 
-	t->records = memory_map((size_t)capacity * sizeof(struct flow), NULL);
+	create_records(t, kept, with_six);
 	t->buckets = memory_map((size_t)t->n_buckets * sizeof(struct bucket), NULL);
-	if (with_six)
-		t->six = memory_map((size_t)capacity * sizeof(struct flow6), NULL);
 	if (t->records == NULL || t->buckets == NULL || (with_six && t->six == NULL)) {
 		flow_table_destroy(t);
 		errno = ENOMEM;
@@ -82,21 +96,28 @@ static struct flow_table *create(uint32_t capacity, const uint8_t secret[16], bo
 
 struct flow_table *flow_table_create(uint32_t capacity, const uint8_t secret[16])
 {
-	return create(capacity, secret, false);
+	return create(capacity, secret, NULL, false);
 }
 
 struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16])
 {
-	return create(capacity, secret, true);
+	return create(capacity, secret, NULL, true);
+}
+
+struct flow_table *flow_table_create_kept(const struct kept *kept, const uint8_t secret[16])
+{
+	return create(kept->capacity, secret, kept, kept->six != NULL);
 }
 
 void flow_table_destroy(struct flow_table *t)
 {
 	if (t == NULL)
 		return;
-	memory_unmap(t->records, (size_t)t->capacity * sizeof(struct flow));
+	if (!t->is_kept) {
+		memory_unmap(t->records, (size_t)t->capacity * sizeof(struct flow));
+		memory_unmap(t->six, (size_t)t->capacity * sizeof(struct flow6));
+	}
 	memory_unmap(t->buckets, (size_t)t->n_buckets * sizeof(struct bucket));
-	memory_unmap(t->six, (size_t)t->capacity * sizeof(struct flow6));
 	memory_unmap(t->extensions, (size_t)t->capacity * sizeof(struct flow_extension));
 	explicit_bzero(&t->secret, sizeof(t->secret));
 	free(t);

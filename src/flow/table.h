@@ -47,6 +47,7 @@ struct flow_table {
 	struct bucket *buckets;
 	uint32_t n_buckets;
 	uint32_t capacity;
+	bool is_kept; /* records and six are not ours (kept.h) */
 	uint32_t moves; /* of keys to their other bucket; read by other workers (ask.c) */
 
 	/* on a cache line that no other worker reads */
