@@ -63,6 +63,7 @@ struct worker_counters {
 	uint64_t drops[DROP_COUNT];
 	uint64_t answers[ANSWER_COUNT]; /* part of tx */
 	uint64_t flows_created, flows_ended;
+	uint64_t flows_kept; /* of an earlier process */
 	uint64_t flows_ended_by[ENDED_COUNT]; /* flows ended by a change, by reason */
 	uint64_t flows_moved; /* flows whose tunnel a change removed, and that use another one */
 	uint64_t flows; /* now */

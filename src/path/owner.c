@@ -67,9 +67,8 @@ bool owner_by_fragment(const struct context *ctx, struct packet *p, const struct
 	return is_other(ctx, p, by_hash(ctx, &both, sizeof(both)));
 }
 
-bool owner_by_source(const struct context *ctx, struct packet *p)
+static ALWAYS_INLINE uint16_t by_source(const struct context *ctx, const struct flow_key *key)
 {
-	const struct flow_key *key = &p->probe.key;
 	const struct {
 		be32_t src;
 		uint16_t realm;
@@ -77,8 +76,19 @@ bool owner_by_source(const struct context *ctx, struct packet *p)
 		uint32_t proto;
 	} source = {key->src, key->realm, key->sport, key->proto};
 
-	return ctx->net->sites[key->realm].by_source &&
-	       is_other(ctx, p, by_hash(ctx, &source, sizeof(source)));
+	return by_hash(ctx, &source, sizeof(source));
+}
+
+bool owner_by_source(const struct context *ctx, struct packet *p)
+{
+	const struct flow_key *key = &p->probe.key;
+
+	return ctx->net->sites[key->realm].by_source && is_other(ctx, p, by_source(ctx, key));
+}
+
+uint16_t owner_of_source(const struct context *ctx, const struct flow_key *key)
+{
+	return by_source(ctx, key);
 }
 
 /* The worker after @worker, round in a circle. */

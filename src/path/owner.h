@@ -68,3 +68,6 @@ bool owner_others_have6(const struct context *ctx, const struct flow6_key *key, 
  * owns: does another worker set up flows of the source of @p, IPv4?
  */
 bool owner_by_source(const struct context *ctx, struct packet *p);
+
+/* The worker that sets up flows of the source in @key, IPv4, in such a pool. */
+uint16_t owner_of_source(const struct context *ctx, const struct flow_key *key);

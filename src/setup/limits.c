@@ -235,6 +235,14 @@ enum drop limits_take_from_outside(struct setup *s)
 	return drop;
 }
 
+void limits_adopt(struct context *ctx, const struct flow *flow, const struct flow6 *six)
+{
+	const struct source source = source_find(ctx->sources, flow, six);
+
+	count_flow(ctx, &ctx->sites[flow->site], &source, flow_is_half_open(flow->state),
+		   six != NULL, 1);
+}
+
 void limits_release(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
 	const struct source source = source_find(ctx->sources, flow, six);

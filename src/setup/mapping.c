@@ -12,139 +12,19 @@
  * The hash is the flow table's keyed hash: a site can choose its endpoints, but not collisions.
  * Memory is bounded by the number of flows, since a mapping has at least one.
  */
-#include "setup/mapping.h"
+#include "setup/mapping_internal.h"
 
 #include "base/wire.h"
-#include "path/share.h"
 #include "setup/ports.h"
 
 #include <stdlib.h>
 
 enum {
-	PROTO_SETS = 3, /* TCP, UDP, ICMP */
-	WORD_BITS = 64,
 	WAKE_MAX = 4, /* resting mappings checked for one flow */
 	CUT_MAX = 64, /* the same if the ports are exhausted */
 };
 
-#define NONE UINT32_MAX
-
-struct mapping {
-	be32_t src;
-	be32_t nat_src;
-	be16_t sport;
-	be16_t nat_port;
-	uint16_t site;
-	uint16_t onramp;
-	uint8_t proto; /* 0: the record is free */
-	bool queued; /* it is in the queue of resting mappings */
-	bool lost; /* its slice was removed: it is in the queue, and in no chain */
-	uint8_t pad;
-	uint32_t flows;
-	uint32_t next; /* next in its chain or in the free list */
-	uint32_t next_outside; /* next in the chain of its outer endpoint */
-	uint32_t next_resting; /* next in the queue */
-	uint32_t rests_until_s;
-};
-
-static_assert(sizeof(struct mapping) == MAPPING_BYTES, "as control counts it");
-
-struct slice_ports {
-	uint64_t *taken; /* [PROTO_SETS][size / WORD_BITS]; NULL: a pool that shares ports */
-	uint32_t first, end; /* this worker's ports: offsets into the slice */
-};
-
-struct mappings {
-	struct mapping *entries;
-	uint32_t *heads; /* [mask + 1], by inner endpoint; then as many by outer endpoint */
-	uint32_t mask;
-	uint32_t capacity;
-	uint32_t used; /* records [used, capacity) were never used */
-	uint32_t free; /* head of the free list */
-	uint32_t resting_first, resting_last; /* queue, NONE: empty */
-	struct slice_ports *slices; /* indexed as network.slices */
-	uint32_t n_slices;
-};
-
-/* @from: slices whose ports will be taken over; NULL: none. */
-static bool slices_create(struct mappings *m, const struct network *net, const uint32_t *from,
-			  uint16_t index, uint16_t count)
-{
-	m->slices = calloc(net->n_slices + 1, sizeof(m->slices[0]));
-	if (m->slices == NULL)
-		return false;
-	m->n_slices = net->n_slices;
-	for (uint32_t i = 0; i < net->n_slices; i++) {
-		const struct slice *slice = &net->slices[i];
-		struct slice_ports *ports = &m->slices[i];
-
-		if (net->pools[slice->pool].mapping != MAPPING_ENDPOINT_INDEPENDENT)
-			continue;
-		ports->first = share_begin(slice->size, index, count);
-		ports->end = share_begin(slice->size, index + 1u, count);
-		if (from != NULL && from[i] != 0)
-			continue;
-		ports->taken = calloc(PROTO_SETS, slice->size / 8);
-		if (ports->taken == NULL)
-			return false;
-	}
-	return true;
-}
-
-static bool entries_create(struct mappings *m, uint32_t capacity)
-{
-	uint32_t heads = mappings_heads(capacity);
-
-	m->entries = calloc(capacity, sizeof(m->entries[0]));
-	m->heads = malloc((size_t)2 * heads * sizeof(m->heads[0]));
-	if (m->entries == NULL || m->heads == NULL)
-		return false;
-	m->mask = heads - 1;
-	m->capacity = capacity;
-	m->free = NONE;
-	m->resting_first = m->resting_last = NONE;
-	for (size_t i = 0; i < (size_t)2 * heads; i++)
-		m->heads[i] = NONE;
-	return true;
-}
-
-static bool is_wanted(const struct network *net)
-{
-	for (uint32_t i = 0; i < net->n_pools; i++) {
-		if (net->pools[i].mapping == MAPPING_ENDPOINT_INDEPENDENT)
-			return true;
-	}
-	return false;
-}
-
-struct mappings *mappings_create_next(const struct mappings *current, const struct network *net,
-				      const uint32_t *from, uint32_t capacity, uint16_t index,
-				      uint16_t count)
-{
-	struct mappings *m = calloc(1, sizeof(*m));
-	bool has_entries = current != NULL && current->entries != NULL;
-
-	if (m == NULL || !is_wanted(net))
-		return m;
-	if (!slices_create(m, net, from, index, count) ||
-	    (!has_entries && !entries_create(m, capacity))) {
-		mappings_destroy(m);
-		return NULL;
-	}
-	return m;
-}
-
-void mappings_destroy(struct mappings *m)
-{
-	if (m == NULL)
-		return;
-	for (uint32_t i = 0; i < m->n_slices; i++)
-		free(m->slices[i].taken);
-	free(m->slices);
-	free(m->entries);
-	free(m->heads);
-	free(m);
-}
+#define NONE MAPPING_NONE
 
 enum { HASHED_INSIDE = 10 }; /* bytes; the rest is padding */
 
@@ -467,6 +347,25 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 	flow->nat_src = e->nat_src;
 	flow->nat_port = e->nat_port;
 	return DROP_NONE;
+}
+
+bool mappings_adopt(struct mappings *m, const struct flow_table *flows, const struct network *net,
+		    uint32_t slice, const struct flow *flow)
+{
+	uint32_t number = mapping_find(m, flows, flow);
+	uint32_t at = (uint32_t)ntohs(flow->nat_port) - net->slices[slice].first_port;
+	uint64_t *taken = &taken_of(m, net, slice, flow->proto)[at / WORD_BITS];
+	uint64_t bit = UINT64_C(1) << (at % WORD_BITS);
+
+	if (number != NONE) {
+		m->entries[number].flows++;
+		return true;
+	}
+	if (!has_record(m) || *taken & bit)
+		return false;
+	*taken |= bit;
+	open_mapping(m, flows, flow);
+	return true;
 }
 
 static void mapping_rest(struct mappings *m, uint32_t number, uint32_t until_s)

@@ -65,6 +65,13 @@ enum drop mappings_take(struct mappings *m, struct flow_table *flows, const stru
 			uint32_t *slice);
 
 /*
+ * The same for a flow of an earlier process, which has its egress port, in @slice. False: another
+ * endpoint has the port, or no record is free.
+ */
+bool mappings_adopt(struct mappings *m, const struct flow_table *flows, const struct network *net,
+		    uint32_t slice, const struct flow *flow);
+
+/*
  * Undoes mappings_take(). The mapping ends with its last flow, but its port is not used by others
  * before @rests_until_s (0: at once), unless mappings are exhausted.
  */

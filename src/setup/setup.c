@@ -111,6 +111,12 @@ static ALWAYS_INLINE void begun(struct context *ctx, const struct flow *flow,
 	ctx->counters.flows_created++;
 }
 
+void setup_flow_adopted(struct context *ctx, const struct flow *flow, const struct flow6 *six)
+{
+	remotes_add(ctx->remotes, remotes_of(ctx->remotes, flow, six));
+	ctx->counters.flows_kept++;
+}
+
 void setup_flow_begun(struct context *ctx, const struct flow *flow, const struct flow6 *six)
 {
 	begun(ctx, flow, six);

@@ -124,6 +124,9 @@ void stage_setup6(struct context *ctx, struct burst *b);
 /* Counts a new flow that is in the table. @six: the addresses of an IPv6 flow, or NULL. */
 void setup_flow_begun(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
+/* The same for one of an earlier process (adopt.h). */
+void setup_flow_adopted(struct context *ctx, const struct flow *flow, const struct flow6 *six);
+
 /*
  * Releases all that setup took for a flow (setup.c). Call it for each flow that ends. @six: the
  * addresses of an IPv6 flow, or NULL. True: the port must rest.
@@ -140,6 +143,9 @@ void limits_destroy(struct site_use *sites); /* NULL is fine */
 /* Puts the entries of the sites of a large network on huge pages. What is in them stays. */
 void limits_settle(struct site_use *sites, const struct network *net);
 void limits_release(struct context *ctx, const struct flow *flow, const struct flow6 *six);
+
+/* Counts a flow that exists already, whatever the limits say. */
+void limits_adopt(struct context *ctx, const struct flow *flow, const struct flow6 *six);
 
 /* The same for hosts; @random is a secret. Release with free(). */
 struct sources *limits_create_sources(uint64_t random);

@@ -327,6 +327,37 @@ static void the_rest_of_kept_ports_goes_on(void **state)
 	mappings_destroy(m);
 }
 
+/*
+ * A flow of an earlier process: its endpoint has its port again, for all its flows and no other
+ * endpoint's, until the last one ends.
+ */
+static void adopted(void **state)
+{
+	struct mappings *m = mappings_create(net, CAPACITY, 0, 1);
+	struct flow f = endpoint(1, PROTO_TCP), other = endpoint(2, PROTO_TCP), next;
+	uint32_t slice;
+
+	f.nat_src = other.nat_src = EGRESS;
+	f.nat_port = other.nat_port = htons(FIRST_SLICE * SIZE + SIZE + 7);
+	assert_true(mappings_adopt(m, flows, net, 1, &f));
+	assert_true(mappings_adopt(m, flows, net, 1, &f));
+	assert_false(mappings_adopt(m, flows, net, 1, &other));
+	next = endpoint(1, PROTO_TCP);
+	assert_int_equal(mappings_take(m, flows, net, NOW, 0, 0, &next, &slice), DROP_NONE);
+	assert_int_equal(next.nat_port, f.nat_port);
+	assert_int_equal(slice, 1);
+	next.site = 0;
+	next.src = 0;
+	assert_true(mappings_find_home(m, flows, &next));
+	assert_int_equal(next.src, f.src);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_false(mappings_adopt(m, flows, net, 1, &other));
+		mappings_give(m, flows, net, 1, &f, 0);
+	}
+	assert_true(mappings_adopt(m, flows, net, 1, &other));
+	mappings_destroy(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +370,7 @@ int main(void)
 		cmocka_unit_test(resting),
 		cmocka_unit_test(no_rest_without_memory),
 		cmocka_unit_test(home),
+		cmocka_unit_test(adopted),
 	};
 
 	return cmocka_run_group_tests_name("setup/mapping", tests, make, unmake);
