@@ -27,6 +27,7 @@
 #include "control/interconnect/interconnect.h"
 #include "control/ipsec/ipsec.h"
 #include "control/keepalive.h"
+#include "control/kept_flows.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/notify.h"
@@ -272,6 +273,7 @@ static void daemon_stop(struct daemon *d)
 	path_mtus_destroy(d->paths);
 	for (size_t i = 0; i < d->n_workers; i++)
 		worker_destroy(d->workers[i]);
+	kept_flows_close(d->kept);
 	handover_destroy(d->handover);
 	esp_table_destroy(d->sas);
 	free(d->censuses);

@@ -46,6 +46,7 @@ struct daemon {
 	struct event *signals[DAEMON_SIGNALS];
 	struct event *wanted; /* timer */
 	struct event *watchdog; /* timer; NULL: no service manager expects it */
+	struct kept_flows *kept; /* over a restart */
 	struct handover *handover; /* NULL: there is one worker */
 	struct esp_table *sas; /* of IPsec tunnels */
 	struct publisher publisher;

@@ -10,6 +10,7 @@
 #include "control/announce.h"
 #include "control/epoch.h"
 #include "control/interconnect/interconnect.h"
+#include "control/kept_flows.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/path_watch.h"
 #include "control/registry.h"
@@ -51,6 +52,17 @@ static int choose_cpu(size_t i, size_t n_workers)
 	return -1;
 }
 
+static int open_kept(struct daemon *d, struct worker_config *w, struct err_list *errs)
+{
+	d->kept = kept_flows_open(d->config);
+	if (d->kept == NULL) {
+		err_add(errs, NULL, 0, 0, "not enough memory to keep flows");
+		return -1;
+	}
+	w->secret = kept_flows_secret(d->kept);
+	return 0;
+}
+
 int daemon_create_workers(struct daemon *d, struct err_list *errs)
 {
 	struct worker_config w = {
@@ -70,8 +82,10 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 		return -1;
 	}
 	path_mtus_know_sas(d->paths, d->sas);
+	if (open_kept(d, &w, errs) < 0)
+		return -1;
 	if (w.count > 1) {
-		d->handover = handover_create(w.count, NULL);
+		d->handover = handover_create(w.count, w.secret);
 		if (d->handover == NULL) {
 			err_add(errs, NULL, 0, 0, "not enough memory for the rings of %u workers",
 				w.count);
@@ -83,6 +97,8 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 	for (size_t i = 0; i < d->config->workers; i++) {
 		w.index = i;
 		w.cpu = choose_cpu(i, d->config->workers);
+		w.kept = kept_flows_create(d->kept, w.index, false, w.flows_capacity);
+		w.kept6 = kept_flows_create(d->kept, w.index, true, w.flows6_capacity);
 		d->workers[i] = worker_create(&w);
 		if (d->workers[i] == NULL) {
 			err_add(errs, NULL, 0, 0,
@@ -94,6 +110,7 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 		d->n_workers++;
 	}
 	publisher_serve(&d->publisher, d->workers, d->n_workers);
+	kept_flows_adopt(d->kept, d->workers);
 	return 0;
 }
 

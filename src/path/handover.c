@@ -53,16 +53,16 @@ static struct rte_ring *ring_of(const struct handover *h, uint16_t from, uint16_
 	return h->rings[from * h->workers + to];
 }
 
-static bool make_secret(struct handover *h, const uint64_t *seed)
+static bool make_secret(struct handover *h, const uint8_t *secret)
 {
-	if (seed != NULL)
-		memcpy(h->secret, seed, sizeof(*seed));
+	if (secret != NULL)
+		memcpy(h->secret, secret, sizeof(h->secret));
 	else if (getrandom(h->secret, sizeof(h->secret), 0) != sizeof(h->secret))
 		return false;
 	return true;
 }
 
-struct handover *handover_create(uint16_t workers, const uint64_t *seed)
+struct handover *handover_create(uint16_t workers, const uint8_t *secret)
 {
 	static unsigned serial; /* DPDK names rings globally */
 	size_t n = (size_t)workers * workers;
@@ -75,7 +75,7 @@ struct handover *handover_create(uint16_t workers, const uint64_t *seed)
 	h->contexts = calloc(workers, sizeof(h->contexts[0]));
 	if (h->contexts == NULL)
 		goto fail;
-	if (!make_secret(h, seed))
+	if (!make_secret(h, secret))
 		goto fail;
 
 	for (size_t i = 0; i < n; i++) {

@@ -16,10 +16,10 @@ enum { HANDOVER_RING_SIZE = 2048 };
 struct handover;
 
 /*
- * Rings between @workers workers, and the secret of all their flow tables: random, or made of @seed
- * so that tests are reproducible. NULL on failure. Control thread.
+ * Rings between @workers workers, and the secret of all their flow tables: 16 bytes, copied;
+ * NULL: random. NULL on failure. Control thread.
  */
-struct handover *handover_create(uint16_t workers, const uint64_t *seed);
+struct handover *handover_create(uint16_t workers, const uint8_t *secret);
 void handover_destroy(struct handover *h); /* NULL is fine; frees packets still in the rings */
 
 /*

@@ -25,9 +25,12 @@ static bool create_table(struct context *ctx, const struct worker_config *config
 		memcpy(secret, config->secret, sizeof(secret));
 	else if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
 		return false;
-	ctx->flows = flow_table_create(config->flows_capacity, secret);
+	ctx->flows = config->kept != NULL ? flow_table_create_kept(config->kept, secret)
+					  : flow_table_create(config->flows_capacity, secret);
 	if (ctx->flows != NULL && config->flows6_capacity > 0)
-		ctx->flows6 = flow6_table_create(config->flows6_capacity, secret);
+		ctx->flows6 = config->kept6 != NULL
+				      ? flow_table_create_kept(config->kept6, secret)
+				      : flow6_table_create(config->flows6_capacity, secret);
 	explicit_bzero(secret, sizeof(secret));
 	if (ctx->flows != NULL)
 		flow_table_set_stream(ctx->flows, ctx->index);

@@ -155,6 +155,11 @@ static void publish_counters(struct worker *w)
 	__atomic_store_n(&w->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
+struct context *worker_context(struct worker *w)
+{
+	return &w->ctx;
+}
+
 void worker_read_counters(const struct worker *w, struct worker_counters *out)
 {
 	uint32_t before, after;

@@ -35,6 +35,7 @@ struct worker_config {
 	int cpu; /* CPU to run on; -1: any */
 	bool poll; /* never sleep: benchmarks */
 	struct esp_table *esp; /* shared by all; NULL: no tunnel of IPsec works */
+	const struct kept *kept, *kept6; /* memory of the records (flow/kept.h); may be NULL */
 	const uint8_t *secret; /* 16 bytes: handover_secret(), or a seed for tests; NULL: random */
 };
 
@@ -102,6 +103,9 @@ void worker_hold_clock(struct worker *w, uint64_t ns);
 
 /* Steps only the counter that a held clock reads. For tests of wrong counters. */
 void worker_step_counter(struct worker *w, int64_t seconds);
+
+/* For control, before the worker runs. */
+struct context *worker_context(struct worker *w);
 
 /* A consistent copy: law 3 holds in it. Any thread. */
 void worker_read_counters(const struct worker *w, struct worker_counters *out);

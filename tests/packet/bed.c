@@ -268,7 +268,7 @@ static void make_workers(struct bed *bed, uint64_t seed)
 
 	memcpy(secret, &seed, sizeof(seed));
 	if (bed->n_workers > 1) {
-		bed->handover = handover_create((uint16_t)bed->n_workers, &seed);
+		bed->handover = handover_create((uint16_t)bed->n_workers, secret);
 		assert_non_null(bed->handover);
 		config.handover = bed->handover;
 		config.secret = handover_secret(bed->handover);

@@ -161,6 +161,7 @@ void sum_counters(const struct api_context *ctx, struct worker_counters *sum)
 		for (size_t a = 0; a < ANSWER_COUNT; a++)
 			sum->answers[a] += one.answers[a];
 		sum->flows_created += one.flows_created;
+		sum->flows_kept += one.flows_kept;
 		sum->flows_ended += one.flows_ended;
 		for (size_t r = 0; r < ENDED_COUNT; r++)
 			sum->flows_ended_by[r] += one.flows_ended_by[r];

@@ -106,6 +106,7 @@ const struct route_field status_fields[] = {
 	{"flows.now", FIELD_INTEGER, "live flows"},
 	{"flows.capacity", FIELD_INTEGER, "flows that fit"},
 	{"flows.created", FIELD_INTEGER, "since the start"},
+	{"flows.kept", FIELD_INTEGER, "of an earlier process, adopted at the start"},
 	{"flows.ended", FIELD_INTEGER, "since the start"},
 	{"flows.ended_by[].reason", FIELD_STRING, "name of a reason why a change ends flows"},
 	{"flows.ended_by[].help", FIELD_STRING, "what it means"},
@@ -290,17 +291,17 @@ void status_answer(const struct api_request *rq, struct api_reply *reply)
 		json_array_append_new(alarms, describe_alarm(alarms_at(ctx->alarms, i)));
 	sum_counters(ctx, &sum);
 	reply->body = json_pack(
-		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:o, s:I, s:I}, "
+		"{s:s, s:i, s:I, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}, "
 		"s:{s:I, s:I, s:I, s:I}, s:o, s:I, s:b}",
 		"version", HOMEWARD_VERSION, "pid", (int)getpid(), "uptime_s",
 		(json_int_t)((mono_ns() - ctx->started_ns) / NS_PER_S), "config", ctx->config->file,
 		"ports", ports, "workers", workers, "flows", "now", (json_int_t)sum.flows,
 		"capacity", (json_int_t)ctx->config->flows_capacity, "created",
-		(json_int_t)sum.flows_created, "ended", (json_int_t)sum.flows_ended, "ended_by",
-		describe_ended(&sum), "moved", (json_int_t)sum.flows_moved, "rests_cut",
-		(json_int_t)sum.rests_cut, "packets", "rx", (json_int_t)sum.rx, "tx",
-		(json_int_t)sum.tx, "held", (json_int_t)sum.held, "drops",
-		(json_int_t)sum_drops(&sum), "alarms", alarms, "alarms_missed",
+		(json_int_t)sum.flows_created, "kept", (json_int_t)sum.flows_kept, "ended",
+		(json_int_t)sum.flows_ended, "ended_by", describe_ended(&sum), "moved",
+		(json_int_t)sum.flows_moved, "rests_cut", (json_int_t)sum.rests_cut, "packets",
+		"rx", (json_int_t)sum.rx, "tx", (json_int_t)sum.tx, "held", (json_int_t)sum.held,
+		"drops", (json_int_t)sum_drops(&sum), "alarms", alarms, "alarms_missed",
 		(json_int_t)alarms_missed(ctx->alarms), "accounted", (int)accounted);
 	json_object_set_new(reply->body, "learned", learned_describe(ctx->bgp));
 	json_object_set_new(reply->body, "control",

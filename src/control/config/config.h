@@ -48,6 +48,7 @@ static inline bool config_driver_has_kernel(enum port_driver driver)
 }
 
 /* Packets of which side keep a flow alive? */
+enum config_memory { FLOWS_KEEP, FLOWS_FORGET };
 enum config_refresh { REFRESH_BOTH, REFRESH_OUTBOUND };
 
 /* Does a TCP segment without a flow get a reset? */
@@ -95,6 +96,8 @@ struct config {
 	unsigned capacity_line, capacity_column; /* for later errors; 0: the default */
 	uint32_t flows_capacity6; /* records of IPv6 flows; 0: no IPv6 */
 	bool has_flows_capacity6;
+	enum config_memory flows_memory;
+	char flows_directory[CONFIG_PATH_SIZE]; /* flow/kept.h */
 	uint16_t workers;
 	enum config_refresh refresh;
 	enum config_reset reset_unknown;

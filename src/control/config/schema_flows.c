@@ -2,6 +2,7 @@
 #include "control/config/schema_rows.h"
 
 static const char *const transports[] = {[TRANSPORT_UDP] = "udp", [TRANSPORT_TCP] = "tcp", NULL};
+static const char *const memory_names[] = {"keep", "forget", NULL};
 static const char *const refresh_names[] = {
 	[REFRESH_BOTH] = "both", [REFRESH_OUTBOUND] = "outbound", NULL};
 static const char *const reset_unknown[] = {[RESET_UNKNOWN] = "true", [RESET_NONE] = "false", NULL};
@@ -150,6 +151,18 @@ static const struct setting flow_rows[] = {
 		.restart = "the memory of the tables is taken at the start",
 		.help = "How many IPv6 flows fit in addition, at about 144 bytes a flow. With 0 "
 			"no IPv6 is forwarded.",
+	}, {
+		.name = "memory", .type = SETTING_CHOICE, AT(config, flows_memory),
+		.choices = memory_names, .fallback = "keep",
+		.restart = "the memory of the tables is taken at the start",
+		.help = "`keep`: flows go on after a restart of the daemon, if `directory` is "
+			"there. `forget`: they end.",
+	}, {
+		.name = "directory", .type = SETTING_PATH, AT(config, flows_directory),
+		.fallback = "/run/homeward-flows",
+		.restart = "the memory of the tables is taken at the start",
+		.help = "Where the records of flows are kept: a directory of the daemon alone, on "
+			"tmpfs or hugetlbfs. See docs/restart.md.",
 	}, {
 		.name = "limits", .type = SETTING_BLOCK, .block = &default_limit_block,
 		.reloadable = true,
