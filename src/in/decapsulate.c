@@ -53,7 +53,7 @@ static ALWAYS_INLINE enum drop check_outer(const uint8_t *ip, size_t len, size_t
 }
 
 /* A packet to an egress address, or to a source that is not translated: strips only Ethernet. */
-static enum drop open_return(struct context *ctx, struct packet *p, be32_t dst)
+static ALWAYS_INLINE enum drop open_return(struct context *ctx, struct packet *p, be32_t dst)
 {
 	if (network_find_address(ctx->net, dst) < 0 && !network_is_untranslated(ctx->net, dst))
 		return DROP_NOT_OURS;
