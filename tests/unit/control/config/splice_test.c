@@ -285,8 +285,8 @@ static void edit(struct lines *l, uint64_t *dice)
 		"  # deeper",
 		"-",
 		"      - {name: t77-0, local: 192.0.2.1, remote: 192.0.2.77, port: lan}",
-		"      - {name: t78-0, type: interconnect, port: lan, address: 10.9.9.1, "
-		"peer: 10.9.9.2}",
+		("      - {name: t78-0, type: interconnect, port: lan, address: 10.9.9.1, "
+		 "peer: 10.9.9.2}"),
 	};
 	unsigned at = dice_roll(dice, l->n), n = lines_of(l, at);
 	char copy[LINE_SIZE];
