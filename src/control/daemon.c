@@ -216,6 +216,8 @@ static int daemon_start(struct daemon *d, struct err_list *errs)
 	d->claim = api_claim(d->config->api_socket, errs); /* before a second daemon can do harm */
 	if (d->claim == NULL)
 		return -1;
+	if (daemon_open_kept(d, errs) < 0)
+		return -1;
 	if (port_eal_init(d->config, errs) < 0)
 		return -1;
 	if (daemon_start_network(d, errs) < 0)

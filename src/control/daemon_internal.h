@@ -71,6 +71,7 @@ struct daemon {
 };
 
 /* Each returns 0; or -1 and a sentence in @errs. */
+int daemon_open_kept(struct daemon *d, struct err_list *errs);
 int daemon_create_workers(struct daemon *d, struct err_list *errs);
 int daemon_start_workers(struct daemon *d, struct err_list *errs);
 

@@ -52,14 +52,15 @@ static int choose_cpu(size_t i, size_t n_workers)
 	return -1;
 }
 
-static int open_kept(struct daemon *d, struct worker_config *w, struct err_list *errs)
+/* Before memory is checked and taken: what an earlier process left is in memory, too. */
+int daemon_open_kept(struct daemon *d, struct err_list *errs)
 {
 	d->kept = kept_flows_open(d->config);
 	if (d->kept == NULL) {
 		err_add(errs, NULL, 0, 0, "not enough memory to keep flows");
 		return -1;
 	}
-	w->secret = kept_flows_secret(d->kept);
+	kept_flows_yield(d->kept, port_memory_needed(d->config));
 	return 0;
 }
 
@@ -82,8 +83,7 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 		return -1;
 	}
 	path_mtus_know_sas(d->paths, d->sas);
-	if (open_kept(d, &w, errs) < 0)
-		return -1;
+	w.secret = kept_flows_secret(d->kept);
 	if (w.count > 1) {
 		d->handover = handover_create(w.count, w.secret);
 		if (d->handover == NULL) {

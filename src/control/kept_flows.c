@@ -2,6 +2,7 @@
 #include "control/kept_flows.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/mono.h"
 #include "control/config/config.h"
 #include "path/context.h"
@@ -25,7 +26,7 @@
 
 enum {
 	FILES_MAX = 2 * WORKERS_MAX, /* one for each worker and family */
-	NAME_SIZE = 16,
+	NAME_SIZE = KEPT_NAME_SIZE,
 	PATH_SIZE = CONFIG_PATH_SIZE + 2 * NAME_SIZE,
 };
 
@@ -90,15 +91,6 @@ static const char *take_lock(struct kept_flows *k)
 
 /* --- what an earlier process left ------------------------------------------------------------- */
 
-static bool is_ours(const char *name)
-{
-	unsigned family, worker;
-	char end;
-
-	return strlen(name) < NAME_SIZE && sscanf(name, "%u-%u%c", &family, &worker, &end) == 2 &&
-	       (family == 4 || family == 6);
-}
-
 static const char *why_unread(int ret)
 {
 	if (ret == -ESTALE)
@@ -139,10 +131,10 @@ static void read_directory(struct kept_flows *k)
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, "new-", 4) == 0 && is_ours(entry->d_name + 4)) {
+		if (strncmp(entry->d_name, "new-", 4) == 0 && kept_is_name(entry->d_name + 4)) {
 			path_of(k, path, "new-", entry->d_name + 4);
 			unlink(path); /* of a process that did not get far */
-		} else if (is_ours(entry->d_name)) {
+		} else if (kept_is_name(entry->d_name)) {
 			read_earlier(k, entry->d_name);
 		}
 	}
@@ -194,6 +186,17 @@ struct kept_flows *kept_flows_open(const struct config *config)
 		k->lock = -1;
 	}
 	return k;
+}
+
+void kept_flows_yield(struct kept_flows *k, uint64_t bytes)
+{
+	uint64_t available = memory_available();
+
+	if (k->n_earlier == 0 || bytes <= available - available / 32)
+		return;
+	log_warning("the flows in %s are lost: not enough memory for the old and the new tables",
+		    k->directory);
+	forget_earlier(k);
 }
 
 const uint8_t *kept_flows_secret(const struct kept_flows *k)

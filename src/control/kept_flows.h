@@ -25,6 +25,9 @@ struct worker;
  */
 struct kept_flows *kept_flows_open(const struct config *config);
 
+/* This process needs @bytes of memory: if they are not free, the earlier flows give up theirs. */
+void kept_flows_yield(struct kept_flows *k, uint64_t bytes);
+
 /* 16 bytes for the tables of this process: those of the earlier one; NULL: nothing is kept. */
 const uint8_t *kept_flows_secret(const struct kept_flows *k);
 

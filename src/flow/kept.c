@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/wire_numbers.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -231,6 +232,32 @@ void kept_close(struct kept *k)
 	if (k->map != NULL)
 		munmap(k->map, k->size);
 	*k = (struct kept){0};
+}
+
+bool kept_is_name(const char *name)
+{
+	unsigned family, worker;
+	char end;
+
+	return strlen(name) < KEPT_NAME_SIZE &&
+	       sscanf(name, "%u-%u%c", &family, &worker, &end) == 2 && (family == 4 || family == 6);
+}
+
+uint64_t kept_held(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	const struct dirent *entry;
+	uint64_t bytes = 0;
+	struct stat st;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL)
+		if (kept_is_name(entry->d_name) &&
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			bytes += (uint64_t)st.st_blocks * 512;
+	closedir(dir);
+	return bytes;
 }
 
 static bool has_ports(uint8_t proto)

@@ -19,6 +19,8 @@
 
 #include <stddef.h>
 
+enum { KEPT_NAME_SIZE = 16 };
+
 /* Who wrote the records. */
 struct kept_writer {
 	uint8_t secret[16]; /* of its tables: workers are chosen by hashes */
@@ -57,6 +59,13 @@ void kept_close(struct kept *k); /* the file stays */
 
 /* Bytes of such a file. */
 uint64_t kept_bytes(uint32_t capacity, bool six);
+
+/*
+ * Is @name that of a file of records, such as 4-0 or 6-12 (control/kept_flows.h)? Memory that all
+ * of these take in @directory, bytes; 0 if there is none.
+ */
+bool kept_is_name(const char *name);
+uint64_t kept_held(const char *directory);
 
 /*
  * Could a table have written @f? False for a free record, too. Says nothing about numbers of sites

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "control/config/config.h"
+#include "flow/kept.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -113,6 +114,7 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 		}
 	}
 	if (config->workers > 0) /* 0: the file has an error */
-		config_check_memory(config, memory_available(), memory_huge_available(), errs);
+		config_check_memory(config, memory_available() + kept_held(config->flows_directory),
+				    memory_huge_available(), errs);
 	return errs->n == before ? 0 : -ENODEV;
 }

@@ -226,6 +226,12 @@ static size_t bytes_needed(const struct config *config, bool huge)
 	return dpdk_bytes(config, huge) + own;
 }
 
+uint64_t port_memory_needed(const struct config *config)
+{
+	return bytes_needed(config, false) +
+	       config_ordinary_memory(config, memory_huge_available());
+}
+
 /*
  * The kernel grants ordinary memory without having it, and may later kill the process that uses it.
  * So we check first.

@@ -157,6 +157,9 @@ struct port_set {
 	struct port_listener listener;
 };
 
+/* Bytes of memory that packet buffers and flow tables take, besides huge pages. */
+uint64_t port_memory_needed(const struct config *config);
+
 /*
  * Starts DPDK's EAL with the memory that the configuration needs: huge pages where they are
  * reserved, otherwise ordinary pages, and logs which. Call it once. 0 or -errno with a sentence in

@@ -96,6 +96,23 @@ static void test_files(void **state)
 	take_away("4-0");
 }
 
+/* Earlier flows stay as long as there is memory for both. */
+static void test_too_little_memory(void **state)
+{
+	struct kept_flows *k = kept_flows_open(&config);
+
+	assert_non_null(kept_flows_create(k, 0, false, CAPACITY));
+	kept_flows_adopt(k, no_workers);
+	kept_flows_close(k);
+	k = kept_flows_open(&config);
+	kept_flows_yield(k, 1 << 20);
+	assert_true(has("4-0"));
+	kept_flows_yield(k, UINT64_MAX / 2);
+	assert_false(has("4-0"));
+	assert_non_null(kept_flows_secret(k)); /* those of this process are kept */
+	kept_flows_close(k);
+}
+
 static void assert_nothing_kept(struct kept_flows *k)
 {
 	assert_non_null(k);
@@ -147,9 +164,8 @@ static void test_places(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_one_process),
-		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_files),	    cmocka_unit_test(test_too_little_memory),
+		cmocka_unit_test(test_one_process), cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_places),
 	};
 

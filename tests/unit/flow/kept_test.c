@@ -188,6 +188,30 @@ static void test_places_that_are_refused(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Files of records take memory; others do not count. */
+static void test_memory_held(void **state)
+{
+	static const char *const names[] = {"4-0",  "6-12", "4-",      "5-0",
+					    "4-0x", "lock", "new-4-0", "4-0000000000000000"};
+	char other[96];
+	struct kept k = create(false);
+	FILE *f;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(kept_is_name(names[i]), i < 2);
+	snprintf(other, sizeof(other), "%s/other", directory);
+	f = fopen(other, "w");
+	assert_non_null(f);
+	fputs("text", f);
+	fclose(f);
+	assert_int_equal(kept_held(directory), kept_bytes(CAPACITY, false));
+	kept_close(&k);
+	unlink(path);
+	assert_int_equal(kept_held(directory), 0);
+	assert_int_equal(kept_held("/nowhere"), 0);
+	unlink(other);
+}
+
 /* Each row says what is not as in a good UDP flow: fields whose value is 0 are. */
 struct record_row {
 	uint8_t proto, state;
@@ -253,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_header_is_checked),
 		cmocka_unit_test(test_size_is_checked),
 		cmocka_unit_test(test_places_that_are_refused),
+		cmocka_unit_test(test_memory_held),
 		cmocka_unit_test(test_records_are_checked),
 	};
 
