@@ -166,8 +166,14 @@ static __always_inline __u32 steer_flags_around(const struct steer_ipv6 *addr)
 	return flags ? *flags : 0;
 }
 
-static __always_inline int is_tunnel(__u32 protocol) /* PROTO_NONE is no byte */
+/*
+ * Is @protocol that of a tunnel to an address with @flags? The kernel may have IPsec of its own at
+ * the end of a GRE tunnel. PROTO_NONE is no byte.
+ */
+static __always_inline int is_tunnel(__u32 protocol, __u32 flags)
 {
+	if (protocol == IPPROTO_ESP && !(flags & STEER_IPSEC))
+		return 0;
 #define X(id, name, number) protocol == (number) ||
 	return TUNNEL_KIND_LIST(X) 0;
 #undef X
@@ -178,13 +184,13 @@ static __always_inline int is_tunnel(__u32 protocol) /* PROTO_NONE is no byte */
  * @next? A truncated packet has none. The helper reads the bytes, since without CAP_PERFMON the
  * verifier forbids variable offsets into the packet.
  */
-static __always_inline int leads_to_tunnel(void *ctx, __u32 l3_at, __u8 next)
+static __always_inline int leads_to_tunnel(void *ctx, __u32 l3_at, __u8 next, __u32 flags)
 {
 	__u32 at = sizeof(struct ipv6_header);
 	struct extension h;
 
 	for (int i = 0; i <= NEXT_EXTENSIONS_MAX; i++) {
-		if (is_tunnel(next))
+		if (is_tunnel(next, flags))
 			return 1;
 		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_FRAGMENT &&
 		    next != NEXT_OPTIONS)
@@ -223,7 +229,7 @@ static __always_inline __u32 match_ipv6(void *ctx, void *l3, __u32 l3_at, void *
 	}
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
-	if ((flags & STEER_TUNNEL_END) && leads_to_tunnel(ctx, l3_at, ip->next))
+	if ((flags & STEER_TUNNEL_END) && leads_to_tunnel(ctx, l3_at, ip->next, flags))
 		return STEER_TOOK_TUNNEL;
 	if (steer_flags_around(&ip->dst) & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
@@ -248,7 +254,7 @@ static __always_inline __u32 match_ipv4(void *ctx, void *l3, __u32 l3_at, void *
 	}
 	if (flags & STEER_EGRESS)
 		return STEER_TOOK_EGRESS;
-	if ((flags & STEER_TUNNEL_END) && is_tunnel(ip->protocol))
+	if ((flags & STEER_TUNNEL_END) && is_tunnel(ip->protocol, flags))
 		return STEER_TOOK_TUNNEL;
 	mapped.word[3] = ip->daddr;
 	if (!(flags & ~STEER_PEER) && steer_flags_around(&mapped) & STEER_EGRESS)

@@ -40,7 +40,7 @@ def check(schema, value, where):
 
 def test_openapi_is_true(replay):
     _, openapi = replay.get("/v1/openapi.json")
-    assert len(openapi["paths"]) == 19
+    assert len(openapi["paths"]) == 20
     for path, route in openapi["paths"].items():
         if "get" not in route:
             continue  # test_config.py

@@ -95,7 +95,7 @@ def test_bad_input(bed):
                     struct.pack("=IHHII", MAGIC, 99, 1, 1, 0)):
         assert bed.say(garbage) == b"", garbage
     assert bed.say(hello(version=2))[:4] == struct.pack("=I", MAGIC)
-    assert "install both from one release" in bed.daemon.log_text()
+    wait_until("the sentence", lambda: "install both from one release" in bed.daemon.log_text())
     assert bed.is_up() and spis == {s["spi"] for s in bed.tunnel()["sas"]}
     bed.check_ping(bed.berlin)
 

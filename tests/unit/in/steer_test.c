@@ -61,6 +61,7 @@ static const struct {
 	{"with the marker",                BOTH, PROTO_UDP, 4500, 0, MARKER, 4, .verdict = PASS},
 	{"a return",                       BOTH, PROTO_UDP, 5000, 0, MARKER, 4, .verdict = TAKE},
 	{"GRE alone: IKE is the kernel's", GRE_END, PROTO_UDP, 4500, 0, ESP_BYTES, 4, .verdict = PASS},
+	{"GRE alone: ESP is the kernel's", GRE_END, PROTO_ESP, 0, 0, ESP_BYTES, 4, .verdict = PASS},
 	{"GRE",                            GRE_END, PROTO_GRE, 0, 0, ESP_BYTES, 4, .verdict = TAKE},
 	{"IPv6: protocol 50",              NULL, PROTO_ESP, 0, 0, ESP_BYTES, 4, true, .verdict = TAKE},
 	{"ESP in UDP",                     NULL, PROTO_UDP, 4500, 0, ESP_BYTES, 4, true, .verdict = TAKE},
