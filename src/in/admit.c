@@ -12,7 +12,7 @@
 #include "in/embedded.h"
 #include "tunnel/ipv6.h"
 
-static enum drop key_icmp(const struct fragment *f, struct flow_key *key)
+static enum drop key_icmp(const struct network *net, const struct fragment *f, struct flow_key *key)
 {
 	const uint8_t *icmp = f->payload;
 
@@ -22,7 +22,7 @@ static enum drop key_icmp(const struct fragment *f, struct flow_key *key)
 	}
 	if (!f->mute)
 		return DROP_NO_FLOW; /* an ICMP request: the Internet opens no flow by one */
-	return embedded_key(icmp + ICMP_LEN, f->len - ICMP_LEN, SITE_INTERNET, key);
+	return embedded_key(net, icmp + ICMP_LEN, f->len - ICMP_LEN, SITE_INTERNET, key);
 }
 
 /* A first fragment of IPv4 has eight bytes at least, of TCP the whole header: fragment.c. */
@@ -39,7 +39,7 @@ static enum drop key4(const struct context *ctx, struct packet *p, const struct 
 	if (f->len < ICMP_LEN)
 		return DROP_INNER_MALFORMED;
 	if (key->proto == PROTO_ICMP)
-		return key_icmp(f, key);
+		return key_icmp(ctx->net, f, key);
 	if (key->proto != PROTO_TCP && key->proto != PROTO_UDP)
 		return network_is_untranslated(ctx->net, key->dst) ? DROP_NONE : DROP_PROTOCOL;
 	key->sport = wire_be16(f->payload + TCP_SPORT); /* UDP has its ports at the same offset */

@@ -31,7 +31,7 @@ bool embedded_is_error(const struct packet *p)
 	       icmp[ICMP_TYPE] == ICMP_PARAMETER;
 }
 
-static enum drop read_ports(const uint8_t *l4, struct flow_key *key)
+static enum drop read_ports(const struct network *net, const uint8_t *l4, struct flow_key *key)
 {
 	bool ports = key->proto == PROTO_TCP || key->proto == PROTO_UDP;
 	bool icmp = key->proto == PROTO_ICMP;
@@ -41,15 +41,20 @@ static enum drop read_ports(const uint8_t *l4, struct flow_key *key)
 	transport_embedded(l4, ports, request, reply, &key->sport, &key->dport);
 	if (ports || request || reply)
 		return DROP_NONE;
-	/* Between sites there are flows of any protocol. */
-	return key->realm == SITE_INTERNET || icmp ? DROP_ICMP_EMBEDDED : DROP_NONE;
+	if (icmp)
+		return DROP_ICMP_EMBEDDED;
+	/* Flows of other protocols are between sites, or keep their source. */
+	return key->realm != SITE_INTERNET || network_is_untranslated(net, key->dst)
+		       ? DROP_NONE
+		       : DROP_ICMP_EMBEDDED;
 }
 
 /*
  * RFC 5508 REQ-3, items a and b. By item c the checksum of the embedded transport header is not
  * checked.
  */
-enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow_key *key)
+enum drop embedded_key(const struct network *net, const uint8_t *embedded, size_t len,
+		       uint16_t realm, struct flow_key *key)
 {
 	size_t header;
 
@@ -69,7 +74,7 @@ enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, stru
 		.realm = realm,
 		.proto = embedded[IPV4_PROTO],
 	};
-	return read_ports(embedded + header, key);
+	return read_ports(net, embedded + header, key);
 }
 
 static enum drop embedded_read(const struct context *ctx, struct packet *p)
@@ -82,8 +87,8 @@ static enum drop embedded_read(const struct context *ctx, struct packet *p)
 		return DROP_ICMP_CHECKSUM;
 	if (!addr4_is_host(wire_be32(p->data + IPV4_SRC)))
 		return DROP_MARTIAN;
-	drop = embedded_key(icmp + ICMP_LEN, len - ICMP_LEN, ctx->net->tunnels[p->onramp].site,
-			    &p->probe.key);
+	drop = embedded_key(ctx->net, icmp + ICMP_LEN, len - ICMP_LEN,
+			    ctx->net->tunnels[p->onramp].site, &p->probe.key);
 	if (drop != DROP_NONE)
 		return drop;
 	/* The destination of an error must be the source of the embedded packet. */

@@ -10,7 +10,8 @@ bool embedded_is_error(const struct packet *p);
  * Makes the key, in @realm, of packets in the opposite direction of the embedded packet. @len:
  * bytes at @embedded. DROP_NONE, or why there is no key.
  */
-enum drop embedded_key(const uint8_t *embedded, size_t len, uint16_t realm, struct flow_key *key);
+enum drop embedded_key(const struct network *net, const uint8_t *embedded, size_t len,
+		       uint16_t realm, struct flow_key *key);
 
 /*
  * Checks the ICMPv6 error @p, and writes the key of packets in the opposite direction of the packet

@@ -372,6 +372,12 @@ static inline bool network_is_untranslated(const struct network *net, be32_t add
 	return net->n_untranslated > 0 && network_is_among_untranslated(net, addr);
 }
 
+/*
+ * May @site send from @addr to the Internet as it is, if a route says so? The site must have a list
+ * of prefixes: one without may use any source, also those of others.
+ */
+bool network_may_leave_untranslated(const struct network *net, uint16_t site, be32_t addr);
+
 /* Does any tunnel, of any key, have these outer addresses? IPv4: mapped. */
 bool network_has_tunnel_between(const struct network *net, const struct addr6 *local,
 				const struct addr6 *remote);

@@ -77,6 +77,12 @@ bool network_is_among_untranslated(const struct network *net, be32_t addr)
 	       !network_is_local_end(net, addr);
 }
 
+bool network_may_leave_untranslated(const struct network *net, uint16_t site, be32_t addr)
+{
+	return net->sites[site].n_prefixes > 0 && network_is_untranslated(net, addr) &&
+	       network_find_address(net, addr) < 0;
+}
+
 /* Is there a target whose uplink is @wanted? *@first: the first one's uplink; -1: none yet. */
 static bool ports_of(const struct network *net, uint16_t vnet, const struct addr6 *dst,
 		     unsigned links, int *first, int wanted)

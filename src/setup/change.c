@@ -75,7 +75,7 @@ static enum ended judge_untranslated(const struct network *net, const struct flo
 		return ENDED_SOURCE_REMOVED;
 	if (!route_holds(net, flow))
 		return ENDED_ROUTE_LOST;
-	if (!network_is_untranslated(net, flow->src) || network_find_address(net, flow->src) >= 0 ||
+	if (!network_may_leave_untranslated(net, flow->site, flow->src) ||
 	    !network_leaves_untranslated(net, vnet, &dst, &port))
 		return ENDED_FAR_ROUTE_LOST;
 	return ENDED_NOT;

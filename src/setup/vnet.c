@@ -45,8 +45,7 @@ static enum drop leave_untranslated(struct setup *s, const struct route_choice *
 {
 	const struct network *net = s->ctx->net;
 
-	if (s->six != NULL || !network_is_untranslated(net, s->flow.src) ||
-	    network_find_address(net, s->flow.src) >= 0)
+	if (s->six != NULL || !network_may_leave_untranslated(net, s->flow.site, s->flow.src))
 		return DROP_SOURCE;
 	if (network_find_address(net, s->flow.dst) >= 0)
 		return DROP_NO_ROUTE; /* only translated flows are hairpinned */

@@ -13,6 +13,8 @@
 
 enum { EMBEDDED_MAX = 128 };
 
+static const struct network nowhere; /* without sources that leave untranslated */
+
 struct row {
 	const char *why;
 	uint8_t proto;
@@ -79,7 +81,7 @@ static void every_row(void **state)
 		enum drop drop;
 
 		build(row, ip);
-		drop = embedded_key(ip, row->len, 9, &key);
+		drop = embedded_key(&nowhere, ip, row->len, 9, &key);
 		if (drop != row->drop)
 			fail_msg("%s: %s", row->why, drop_infos[drop].name);
 		if (drop != DROP_NONE)
@@ -102,7 +104,7 @@ static void without_ports(void **state)
 	struct flow_key key;
 
 	build(&row, ip);
-	assert_int_equal(embedded_key(ip, row.len, 0, &key), DROP_ICMP_EMBEDDED);
+	assert_int_equal(embedded_key(&nowhere, ip, row.len, 0, &key), DROP_ICMP_EMBEDDED);
 }
 
 int main(void)

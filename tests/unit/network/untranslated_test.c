@@ -137,6 +137,11 @@ static void test_sources(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (network_is_untranslated(net, four(rows[i].addr)) != rows[i].is)
 			fail_msg("%s: %s", rows[i].addr, rows[i].why);
+	/* a site without a list may use any source, but none that is another's */
+	assert_true(network_may_leave_untranslated(net, 1, four("10.0.1.200")));
+	assert_false(network_may_leave_untranslated(net, 1, four("10.9.0.1")));
+	net->sites[1].n_prefixes = 0;
+	assert_false(network_may_leave_untranslated(net, 1, four("10.0.1.200")));
 	network_destroy(net);
 }
 
