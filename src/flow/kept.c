@@ -16,7 +16,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 enum { BOOT_ID_SIZE = 40, LAYOUT_VERSION = 1 }; /* a new version: fields have another meaning */
 
@@ -124,9 +127,12 @@ static int map(struct kept *k, int fd, int prot, int flags, const struct kept_wr
 static int take_memory(int fd, uint64_t bytes)
 {
 	uint64_t available = memory_available();
+	struct statfs fs;
 	int ret;
 
-	if (bytes > available - available / 32)
+	/* reserved huge pages are no part of what is available */
+	if (bytes > available - available / 32 &&
+	    (fstatfs(fd, &fs) < 0 || fs.f_type != HUGETLBFS_MAGIC))
 		return -ENOMEM;
 	if (ftruncate(fd, (off_t)bytes) < 0)
 		return -errno;
@@ -253,7 +259,8 @@ uint64_t kept_held(const char *directory)
 	if (dir == NULL)
 		return 0;
 	while ((entry = readdir(dir)) != NULL)
-		if (kept_is_name(entry->d_name) &&
+		if (kept_is_name(entry->d_name +
+				 (strncmp(entry->d_name, "new-", 4) == 0 ? 4 : 0)) &&
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			bytes += (uint64_t)st.st_blocks * 512;
 	closedir(dir);

@@ -62,7 +62,7 @@ uint64_t kept_bytes(uint32_t capacity, bool six);
 
 /*
  * Is @name that of a file of records, such as 4-0 or 6-12 (control/kept_flows.h)? Memory that all
- * of these take in @directory, bytes; 0 if there is none.
+ * of these take in @directory, bytes, also those of a start that has failed (new-4-0); 0: none.
  */
 bool kept_is_name(const char *name);
 uint64_t kept_held(const char *directory);

@@ -16,6 +16,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
+
+enum { STREAM_BITS = 48 };
 
 const char *const flow_state_names[FLOW_STATE_COUNT] = {
 	[FLOW_FREE] = "free",
@@ -104,9 +107,17 @@ struct flow_table *flow6_table_create(uint32_t capacity, const uint8_t secret[16
 	return create(capacity, secret, NULL, true);
 }
 
+/* The secret is an earlier one, and its random numbers must not come again. */
 struct flow_table *flow_table_create_kept(const struct kept *kept, const uint8_t secret[16])
 {
-	return create(kept->capacity, secret, kept, kept->six != NULL);
+	struct flow_table *t = create(kept->capacity, secret, kept, kept->six != NULL);
+
+	if (t != NULL && getrandom(&t->random_counter, sizeof(t->random_counter), 0) !=
+				 sizeof(t->random_counter)) {
+		flow_table_destroy(t);
+		return NULL;
+	}
+	return t;
 }
 
 void flow_table_destroy(struct flow_table *t)
@@ -302,7 +313,8 @@ uint32_t flow_table_used(const struct flow_table *t)
 
 void flow_table_set_stream(struct flow_table *t, uint16_t number)
 {
-	t->random_counter = (uint64_t)number << 48;
+	t->random_counter &= (UINT64_C(1) << STREAM_BITS) - 1;
+	t->random_counter |= (uint64_t)number << STREAM_BITS;
 }
 
 uint64_t flow_table_random(struct flow_table *t)

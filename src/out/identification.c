@@ -10,7 +10,7 @@
  *          destination, so that packets to one destination do not use up the numbers of others
  *   IPv6   at least 2^32 / 4 / workers numbers
  *
- * A worker uses every number of its part before it uses one again. IPv4 counters begin at a random
+ * A worker uses every number of its part before it uses one again. Counters begin at a random
  * number. IPv6 counters pass through a keyed permutation, so that nobody can predict the numbers
  * (RFC 7739): a Feistel network of four rounds (Luby and Rackoff, 1988).
  */
@@ -47,6 +47,7 @@ void identification_init(struct context *ctx)
 
 	ctx->identification_part = (uint16_t)part; /* 0 stands for all 65,536, with one worker */
 	ctx->identification6_half = (uint8_t)((BITS_6 - index_bits(ctx->count)) / 2);
+	ctx->identification6 = (uint32_t)flow_table_random(ctx->flows);
 	for (size_t i = 0; i < ARRAY_SIZE(ctx->identifications); i++)
 		ctx->identifications[i] = (uint16_t)(flow_table_random(ctx->flows) % part);
 }

@@ -94,6 +94,22 @@ static void test_records_outlive_their_table(void **state)
 	unlink(path);
 }
 
+/* Its random numbers are others than those of a table with the same secret. */
+static void test_random_numbers_are_new(void **state)
+{
+	struct kept k = create(false);
+	struct flow_table *a = flow_table_create_kept(&k, flows_secret);
+	struct flow_table *b = flow_table_create_kept(&k, flows_secret);
+
+	flow_table_set_stream(a, 3);
+	flow_table_set_stream(b, 3);
+	assert_int_not_equal(flow_table_random(a), flow_table_random(b));
+	flow_table_destroy(a);
+	flow_table_destroy(b);
+	kept_close(&k);
+	unlink(path);
+}
+
 static void test_addresses_outlive_their_table(void **state)
 {
 	const struct flow6 six = {.src = {{1, 2}}, .dst = {{3, 4}}, .nat_src = {{5, 6}}};
@@ -273,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records_outlive_their_table),
+		cmocka_unit_test(test_random_numbers_are_new),
 		cmocka_unit_test(test_addresses_outlive_their_table),
 		cmocka_unit_test(test_header_is_checked),
 		cmocka_unit_test(test_size_is_checked),
