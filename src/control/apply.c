@@ -321,6 +321,8 @@ static int begin(struct apply *a, struct err_list *errs)
 		registry_abort(a->parts.registry);
 		return ret;
 	}
+	if (a->parts.renumber != NULL && a->job.plan.n_new_sites + a->job.plan.n_new_tunnels > 0)
+		a->parts.renumber(a->parts.arg);
 	publish(a, &p, &watch);
 	begin_sweep(a);
 	return 0;

@@ -51,6 +51,8 @@ struct apply_parts {
 	 * may refer to the previous network, or to a configuration before @config.
 	 */
 	void (*follow)(void *arg, const struct config *config, const struct network *net);
+	/* called before sites or tunnels that have new ids are published; NULL is fine */
+	void (*renumber)(void *arg);
 	void (*done)(void *arg); /* called when the registry has committed */
 	void *arg;
 };

@@ -17,6 +17,7 @@
 #include "control/change/start.h"
 #include "control/interconnect/interconnect.h"
 #include "control/ipsec/ipsec.h"
+#include "control/kept_flows.h"
 #include "control/kernel/path_mtu.h"
 #include "control/kernel/path_watch.h"
 #include "control/registry.h"
@@ -36,13 +37,24 @@ static void path_of(const struct daemon *d, char path[PATH_SIZE])
 	snprintf(path, PATH_SIZE, "%s/identities", d->config->state_directory);
 }
 
+/* Sites or tunnels get numbers in a moment. */
+static void renumber(void *arg)
+{
+	struct daemon *d = arg;
+
+	kept_flows_renumber(d->kept);
+}
+
 static void save_identities(void *arg)
 {
 	struct daemon *d = arg;
 	char path[PATH_SIZE];
+	bool is_saved = registry_is_saved(d->registry);
 	int ret;
 
-	if (registry_is_saved(d->registry))
+	if (!is_saved || !kept_flows_are_saved(d->kept))
+		kept_flows_save(d->kept, d->registry);
+	if (is_saved)
 		return; /* most changes leave names and ends as they are */
 	path_of(d, path);
 	ret = registry_save(d->registry, path);
@@ -52,12 +64,29 @@ static void save_identities(void *arg)
 			    path, strerror(-ret));
 }
 
+/* Those that the records of an earlier process have are the ones that count. */
+static bool load_of_kept_flows(struct daemon *d)
+{
+	const char *path = kept_flows_identities(d->kept);
+	unsigned line = 0;
+	int ret;
+
+	if (path == NULL)
+		return false;
+	ret = registry_load(d->registry, path, &line);
+	if (ret != 0)
+		kept_flows_forget(d->kept, ret == -EBADMSG ? "it is damaged" : strerror(-ret));
+	return ret == 0;
+}
+
 static void load_identities(struct daemon *d)
 {
 	char path[PATH_SIZE];
 	unsigned line = 0;
 	int ret;
 
+	if (load_of_kept_flows(d))
+		return;
 	path_of(d, path);
 	ret = registry_load(d->registry, path, &line);
 	if (ret == -EBADMSG)
@@ -142,6 +171,7 @@ int daemon_start_changes(struct daemon *d, struct err_list *errs)
 		.keepalives = d->keepalives,
 		.health = d->health,
 		.follow = daemon_change_follow,
+		.renumber = renumber,
 		.done = save_identities,
 		.arg = d,
 	};

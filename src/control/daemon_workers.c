@@ -110,7 +110,7 @@ int daemon_create_workers(struct daemon *d, struct err_list *errs)
 		d->n_workers++;
 	}
 	publisher_serve(&d->publisher, d->workers, d->n_workers);
-	kept_flows_adopt(d->kept, d->workers);
+	kept_flows_adopt(d->kept, d->workers, d->registry);
 	return 0;
 }
 

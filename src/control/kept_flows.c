@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/mono.h"
 #include "control/config/config.h"
+#include "control/registry.h"
 #include "path/context.h"
 #include "setup/adopt.h"
 #include "worker/worker.h"
@@ -44,6 +45,9 @@ struct kept_flows {
 	uint8_t secret[16];
 	struct earlier earlier[FILES_MAX];
 	size_t n_earlier;
+	bool adopted; /* the files are ours */
+	bool saved; /* and the numbers in them are explained */
+	char identities[PATH_SIZE];
 	struct kept now[FILES_MAX]; /* of worker i: IPv4 at 2i, IPv6 at 2i + 1 */
 };
 
@@ -163,6 +167,7 @@ struct kept_flows *kept_flows_open(const struct config *config)
 	k->lock = -1;
 	k->workers = config->workers;
 	snprintf(k->directory, sizeof(k->directory), "%s", config->flows_directory);
+	path_of(k, k->identities, "", "identities");
 	why = refuse_place(k->directory);
 	if (why == NULL)
 		why = take_lock(k);
@@ -187,6 +192,46 @@ struct kept_flows *kept_flows_open(const struct config *config)
 	}
 	return k;
 }
+
+/* --- whose the numbers are -------------------------------------------------------------------- */
+
+const char *kept_flows_identities(const struct kept_flows *k)
+{
+	return k->n_earlier > 0 ? k->identities : NULL;
+}
+
+void kept_flows_forget(struct kept_flows *k, const char *why)
+{
+	log_warning("the flows in %s are lost: %s: %s", k->directory, k->identities, why);
+	forget_earlier(k);
+}
+
+void kept_flows_renumber(struct kept_flows *k)
+{
+	if (k->lock < 0 || !k->adopted)
+		return;
+	unlink(k->identities);
+	k->saved = false;
+}
+
+void kept_flows_save(struct kept_flows *k, struct registry *registry)
+{
+	int ret;
+
+	if (k->lock < 0 || !k->adopted)
+		return;
+	ret = registry_save(registry, k->identities);
+	k->saved = ret == 0;
+	if (ret != 0)
+		log_warning("a restart will lose all flows: %s: %s", k->identities, strerror(-ret));
+}
+
+bool kept_flows_are_saved(const struct kept_flows *k)
+{
+	return k->lock < 0 || !k->adopted || k->saved;
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
 
 void kept_flows_yield(struct kept_flows *k, uint64_t bytes)
 {
@@ -247,7 +292,7 @@ const struct kept *kept_flows_create(struct kept_flows *k, uint16_t worker, bool
 /* --- adoption --------------------------------------------------------------------------------- */
 
 struct tally {
-	uint64_t adopted, damaged, no_room, ended;
+	uint64_t adopted, damaged, no_room, ended, over;
 	uint64_t ended_by[ENDED_COUNT];
 };
 
@@ -255,7 +300,6 @@ static void adopt_file(const struct earlier *e, struct context *const *workers, 
 {
 	const struct adopt_source source = {
 		.origin_ns = e->writer.origin_ns,
-		.now_ns = mono_ns(),
 		.worker = e->writer.worker,
 	};
 
@@ -263,8 +307,12 @@ static void adopt_file(const struct earlier *e, struct context *const *workers, 
 		const struct flow *f = &e->memory.records[i];
 		enum ended why = ENDED_NOT;
 
-		if (f->state == FLOW_FREE || f->state == FLOW_RESTING)
+		if (f->state == FLOW_FREE)
 			continue;
+		if (f->state == FLOW_RESTING) {
+			adopt_rest(workers, f, e->memory.six != NULL ? &e->memory.six[i] : NULL);
+			continue;
+		}
 		switch (adopt_flow(workers, &source, f,
 				   e->memory.six != NULL ? &e->memory.six[i] : NULL, &why)) {
 		case ADOPTED:
@@ -277,6 +325,9 @@ static void adopt_file(const struct earlier *e, struct context *const *workers, 
 		case ADOPTED_NO_ROOM:
 			t->no_room++;
 			break;
+		case ADOPTED_OVER:
+			t->over++;
+			break;
 		default:
 			t->damaged++;
 		}
@@ -285,18 +336,26 @@ static void adopt_file(const struct earlier *e, struct context *const *workers, 
 
 static void say(const struct tally *t, uint64_t ns)
 {
-	if (t->adopted + t->damaged + t->no_room + t->ended == 0)
+	if (t->adopted + t->damaged + t->no_room + t->ended + t->over == 0)
 		return;
 	log_info("flows of the last run: %" PRIu64 " go on, %" PRIu64 " ended by the "
-		 "configuration, %" PRIu64 " without room, %" PRIu64 " damaged, in %" PRIu64 " ms",
-		 t->adopted, t->ended, t->no_room, t->damaged, ns / 1000000);
+		 "configuration, %" PRIu64 " over their timeout, %" PRIu64 " without room, %" PRIu64
+		 " damaged, in %" PRIu64 " ms",
+		 t->adopted, t->ended, t->over, t->no_room, t->damaged, ns / 1000000);
 	for (unsigned i = ENDED_NOT + 1; i < ENDED_COUNT; i++)
 		if (t->ended_by[i] > 0)
 			log_info("of these ended as %s: %" PRIu64, ended_infos[i].name,
 				 t->ended_by[i]);
 }
 
-/* Our files get the place of the earlier ones, one after the other; what is left over goes. */
+static void forget_name(struct kept_flows *k, const char *name)
+{
+	for (size_t i = 0; i < k->n_earlier; i++)
+		if (strcmp(k->earlier[i].name, name) == 0)
+			k->earlier[i].name[0] = '\0';
+}
+
+/* Our files get the place of the earlier ones; what is left over goes. Memory is freed at last. */
 static void take_place(struct kept_flows *k)
 {
 	char name[NAME_SIZE], from[PATH_SIZE], to[PATH_SIZE];
@@ -309,17 +368,21 @@ static void take_place(struct kept_flows *k)
 		path_of(k, to, "", name);
 		if (rename(from, to) < 0)
 			log_warning("a restart will lose flows: %s: %s", from, strerror(errno));
-		for (size_t e = 0; e < k->n_earlier; e++)
-			if (strcmp(k->earlier[e].name, name) == 0) {
-				kept_close(&k->earlier[e].memory);
-				k->earlier[e] = k->earlier[--k->n_earlier];
-				break;
-			}
+		else
+			forget_name(k, name);
 	}
-	forget_earlier(k);
+	for (size_t i = 0; i < k->n_earlier; i++) {
+		path_of(k, to, "", k->earlier[i].name);
+		if (k->earlier[i].name[0] != '\0')
+			unlink(to);
+	}
+	for (size_t i = 0; i < k->n_earlier; i++)
+		kept_close(&k->earlier[i].memory);
+	k->n_earlier = 0;
 }
 
-void kept_flows_adopt(struct kept_flows *k, struct worker *const *workers)
+void kept_flows_adopt(struct kept_flows *k, struct worker *const *workers,
+		      struct registry *registry)
 {
 	struct context *contexts[WORKERS_MAX];
 	struct tally tally = {0};
@@ -336,12 +399,30 @@ void kept_flows_adopt(struct kept_flows *k, struct worker *const *workers)
 		adopt_file(&k->earlier[i], contexts, &tally);
 	say(&tally, mono_ns() - began_ns);
 	take_place(k);
+	k->adopted = true;
+	kept_flows_save(k, registry);
+}
+
+/* Of a start that failed. */
+static void remove_new(const struct kept_flows *k)
+{
+	char name[NAME_SIZE], path[PATH_SIZE];
+
+	for (uint16_t i = 0; i < FILES_MAX; i++) {
+		if (k->now[i].map == NULL)
+			continue;
+		name_of(name, i / 2, i % 2 != 0);
+		path_of(k, path, "new-", name);
+		unlink(path);
+	}
 }
 
 void kept_flows_close(struct kept_flows *k)
 {
 	if (k == NULL)
 		return;
+	if (!k->adopted)
+		remove_new(k);
 	for (size_t i = 0; i < k->n_earlier; i++)
 		kept_close(&k->earlier[i].memory);
 	for (size_t i = 0; i < FILES_MAX; i++)

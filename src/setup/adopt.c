@@ -33,11 +33,13 @@ static bool adopt_choose_worker(const struct context *ctx, const struct flow *fl
 static struct flow renew(const struct context *ctx, const struct adopt_source *source,
 			 const struct flow *flow, const struct change_verdict *verdict)
 {
-	uint64_t then_ns = source->origin_ns + flow->seen_s * NS_PER_S;
-	uint64_t age_ns = source->now_ns > then_ns ? source->now_ns - then_ns : 0;
+	/* it may be before the origin, if that process had it from another one */
+	int64_t then_ns =
+		(int64_t)source->origin_ns + (int64_t)(int32_t)flow->seen_s * (int64_t)NS_PER_S;
+	int64_t seen_s = (then_ns - (int64_t)ctx->origin_ns) / (int64_t)NS_PER_S;
 	struct flow f = *flow;
 
-	f.seen_s = ctx->now_s - (uint32_t)(age_ns / NS_PER_S);
+	f.seen_s = seen_s < (int64_t)ctx->now_s ? (uint32_t)seen_s : ctx->now_s;
 	f.is_extended = false;
 	f.onramp = verdict->onramp;
 	f.offramp = verdict->offramp;
@@ -133,14 +135,39 @@ enum adopted adopt_flow(struct context *const *workers, const struct adopt_sourc
 		return ADOPTED_ENDED;
 	ctx = workers[worker];
 	f = renew(ctx, source, flow, &verdict);
+	if (flow_is_over(&ctx->timers, &f, ctx->now_s))
+		return ADOPTED_OVER;
 	record = adopt_insert(ctx, &f, six, &result);
 	if (record == FLOW_NO_RECORD)
 		return result;
 	if (!take_port(ctx, &f, six)) {
 		flow_table_remove(six != NULL ? ctx->flows6 : ctx->flows, record);
-		return ADOPTED_DAMAGED;
+		return ADOPTED_ENDED; /* the mapping of the pool has changed, as @why says */
 	}
 	limits_adopt(ctx, &f, six);
 	setup_flow_adopted(ctx, &f, six);
 	return ADOPTED;
+}
+
+void adopt_rest(struct context *const *workers, const struct flow *flow, const struct flow6 *six)
+{
+	struct context *ctx = workers[0];
+	const struct network *net = ctx->net;
+	struct flow f = *flow;
+	int slice = slices_find(ctx, flow, six);
+	enum adopted why;
+	uint32_t record;
+
+	f.far = f.onramp; /* as it was */
+	f.state = FLOW_UDP; /* any that is live */
+	if (slice < 0 || f.far != SITE_INTERNET || ctx->rest_s == 0 ||
+	    net->pools[net->slices[slice].pool].mapping == MAPPING_ENDPOINT_INDEPENDENT)
+		return;
+	if (!network_has_site(net, f.site))
+		f.site = SITE_INTERNET;
+	ctx = workers[share_owner(ntohs(f.nat_port), net->slices[slice].size, ctx->count)];
+	f.is_extended = false;
+	record = adopt_insert(ctx, &f, six, &why);
+	if (record != FLOW_NO_RECORD)
+		flow_table_rest(six != NULL ? ctx->flows6 : ctx->flows, record, ctx->now_s);
 }

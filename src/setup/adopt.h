@@ -17,13 +17,13 @@ enum adopted {
 	ADOPTED,
 	ADOPTED_ENDED, /* the configuration does not allow it any more */
 	ADOPTED_DAMAGED, /* no flow has such a record, or two have the same key or port */
+	ADOPTED_OVER, /* its timeout is over */
 	ADOPTED_NO_ROOM, /* the table is full */
 };
 
 /* When a record was written. */
 struct adopt_source {
 	uint64_t origin_ns; /* CLOCK_MONOTONIC when its seen_s was 0 */
-	uint64_t now_ns; /* CLOCK_MONOTONIC */
 	uint16_t worker; /* who had it */
 };
 
@@ -33,3 +33,9 @@ struct adopt_source {
  */
 enum adopted adopt_flow(struct context *const *workers, const struct adopt_source *source,
 			const struct flow *flow, const struct flow6 *six, enum ended *why);
+
+/*
+ * The port of a flow that has ended rests (flow/flow.h): it goes on resting, for the whole time
+ * again. In an endpoint-independent pool mappings rest, which are not kept.
+ */
+void adopt_rest(struct context *const *workers, const struct flow *flow, const struct flow6 *six);

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ask import echo_tcp, echo_udp, tcp_socket, token, udp_socket
-from bed.daemon import site
+from bed.daemon import site, state_directory
 from bed.topology import SERVER
 from bed.servers import IPERF
 
@@ -155,6 +155,36 @@ def test_egress_address_gone(gateway):
     gateway.start(gateway.text.replace("203.0.113.10", "203.0.113.11"))
     assert gateway.kept() == 0
     assert f"slice_lost: {4 * CONVERSATIONS}" in gateway.daemon.log_text()
+
+
+def test_numbers_of_sites(gateway):
+    """The directory says whose the numbers in its records are, whatever the state directory says."""
+    berlin, madrid = gateway.bed.branches
+    gateway.talk(39000)
+    gateway.end()
+    os.unlink(os.path.join(state_directory(gateway.daemon.socket), "identities"))
+    gateway.start(gateway.text.replace(site(berlin) + site(madrid), site(madrid) + site(berlin)))
+    assert gateway.kept() == 4 * CONVERSATIONS
+    gateway.go_on()
+    gateway.end()
+    (gateway.place / "identities").unlink()
+    gateway.start()
+    assert gateway.kept() == 0
+    assert "identities: No such file" in gateway.daemon.log_text()
+
+
+def test_site_comes_while_flows_live(gateway):
+    """A site that is removed and another that is added do not inherit each other's flows, killed at once."""
+    berlin, madrid = gateway.bed.branches
+    gateway.talk(39500)
+    for text in (site(berlin), site(berlin) + site(madrid).replace("name: madrid", "name: malaga")):
+        gateway.daemon.configure(gateway.text.replace(site(berlin) + site(madrid), text))
+        gateway.daemon.homeward("config", "apply", gateway.daemon.file)
+    gateway.end(signal.SIGKILL)
+    gateway.start()
+    assert gateway.kept() == 2 * CONVERSATIONS
+    gateway.conversations = [c for c in gateway.conversations if c[0] is berlin]
+    gateway.go_on()
 
 
 def test_forget(gateway):

@@ -85,6 +85,7 @@ static void check_rx_file(const struct config *config, const struct config_port 
 
 int config_check_machine(const struct config *config, struct err_list *errs)
 {
+	uint64_t memory = memory_available();
 	size_t before = errs->n;
 
 	for (size_t i = 0; i < config->n_ports; i++) {
@@ -113,8 +114,9 @@ int config_check_machine(const struct config *config, struct err_list *errs)
 			break;
 		}
 	}
+	if (memory < UINT64_MAX)
+		memory += kept_held(config->flows_directory); /* a start takes these over */
 	if (config->workers > 0) /* 0: the file has an error */
-		config_check_memory(config, memory_available() + kept_held(config->flows_directory),
-				    memory_huge_available(), errs);
+		config_check_memory(config, memory, memory_huge_available(), errs);
 	return errs->n == before ? 0 : -ENODEV;
 }

@@ -21,7 +21,9 @@
 
 #include <cmocka.h>
 
-enum { SIZE = 256, CAPACITY = 512, PORT = SIZE + 10, AGE_S = 40, GARBAGE = 200000 };
+enum { SIZE = 256, CAPACITY = 512, PORT = SIZE + 10, AGE_S = 40, ORIGIN_S = 105, GARBAGE = 200000 };
+
+#define SECONDS(n) ((uint64_t)(n)*1000000000)
 
 static const struct frame to_server = {
 	.src = HOST, .dst = SERVER, .sport = 5000, .dport = 53, .proto = PROTO_UDP};
@@ -32,10 +34,9 @@ static const struct frame to_server6 = {.six = true,
 					.dport = 53,
 					.proto = PROTO_UDP};
 
-/* The earlier process started 100 s before this one, whose clock says STAGE_NOW. */
+/* The earlier process started 100 s before this one, whose clock begins at ORIGIN_S. */
 static const struct adopt_source source = {
-	.origin_ns = UINT64_C(5) * 1000000000,
-	.now_ns = UINT64_C(1105) * 1000000000,
+	.origin_ns = SECONDS(5),
 };
 
 static struct flow written(struct stage_bench *before, bool six, struct flow6 *addresses)
@@ -59,6 +60,7 @@ static enum adopted adopt(struct stage_bench *b, const struct flow *f, const str
 	struct context *const workers[] = {&b->ctx};
 	enum ended why;
 
+	b->ctx.origin_ns = SECONDS(ORIGIN_S);
 	return adopt_flow(workers, &source, f, six, &why);
 }
 
@@ -67,6 +69,7 @@ static enum ended why_not(struct stage_bench *b, const struct flow *f, const str
 	struct context *const workers[] = {&b->ctx};
 	enum ended why = ENDED_NOT;
 
+	b->ctx.origin_ns = SECONDS(ORIGIN_S);
 	assert_int_equal(adopt_flow(workers, &source, f, six, &why), ADOPTED_ENDED);
 	return why;
 }
@@ -114,6 +117,76 @@ static void test_flow_goes_on(void **state)
 {
 	goes_on(false);
 	goes_on(true);
+}
+
+/*
+ * A process that starts has a young clock: a flow of the one before the last was seen before it
+ * began. Its age is right all the same, and a flow whose timeout was over meanwhile does not go on.
+ */
+static void test_age_over_two_restarts(void **state)
+{
+	struct stage_bench *before = bench_create(SIZE, CAPACITY, 0, 1);
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+	struct stage_bench *last = bench_create(SIZE, CAPACITY, 0, 1);
+	struct context *const workers[] = {&b->ctx}, *const last_workers[] = {&last->ctx};
+	const struct adopt_source again = {.origin_ns = SECONDS(1085)};
+	struct flow f = written(before, false, NULL), *now; /* seen at 1,065 */
+	enum ended why;
+
+	b->ctx.origin_ns = SECONDS(1085);
+	b->ctx.now_s = 20;
+	assert_int_equal(adopt_flow(workers, &source, &f, NULL, &why), ADOPTED);
+	now = flow_table_at(b->ctx.flows, 0);
+	assert_int_equal(b->ctx.now_s - now->seen_s, 1105 - 1065);
+
+	last->ctx.origin_ns = SECONDS(1200);
+	last->ctx.now_s = 10;
+	f = *now;
+	assert_int_equal(adopt_flow(last_workers, &again, &f, NULL, &why), ADOPTED);
+	now = flow_table_at(last->ctx.flows, 0);
+	assert_int_equal(last->ctx.now_s - now->seen_s, 1210 - 1065);
+
+	last->ctx.now_s = 1065 + STAGE_TIMEOUT + 1 - 1200;
+	f.sport = htons(5001);
+	f.nat_port = htons(PORT + 1);
+	assert_int_equal(adopt_flow(last_workers, &again, &f, NULL, &why), ADOPTED_OVER);
+	last->ctx.now_s--;
+	assert_int_equal(adopt_flow(last_workers, &again, &f, NULL, &why), ADOPTED);
+	bench_destroy(last);
+	bench_destroy(b);
+	bench_destroy(before);
+}
+
+/* A port that rests goes on resting, and nothing counts it. */
+static void test_rest(void **state)
+{
+	struct stage_bench *before = bench_create(SIZE, CAPACITY, 0, 1);
+	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+	struct context *const workers[] = {&b->ctx};
+	struct flow f = written(before, false, NULL);
+	struct flow_key back;
+
+	flow_return_key(&f, &back);
+	flow_table_rest(before->ctx.flows, 0, STAGE_NOW);
+	f = *flow_table_at(before->ctx.flows, 0);
+	adopt_rest(workers, &f, NULL);
+	assert_int_equal(flow_table_resting(b->ctx.flows), FLOW_NO_RECORD); /* no rest here */
+	b->ctx.rest_s = 120;
+	adopt_rest(workers, &f, NULL);
+	assert_int_equal(flow_table_resting(b->ctx.flows), 0);
+	assert_int_equal(flow_table_at(b->ctx.flows, 0)->seen_s, STAGE_NOW);
+	assert_int_equal(
+		flow_table_holder(b->ctx.flows, &back, flow_table_prefetch(b->ctx.flows, &back)),
+		0);
+	assert_false(flow_table_has(b->ctx.flows, &back));
+	assert_int_equal(flow_table_count(b->ctx.flows), 0);
+	assert_int_equal(b->ctx.sites[SITE_BERLIN].counters.flows, 0);
+	f.nat_port = htons(60000); /* not ours any more */
+	adopt_rest(workers, &f, NULL);
+	flow_table_wake(b->ctx.flows, 0);
+	assert_int_equal(flow_table_resting(b->ctx.flows), FLOW_NO_RECORD);
+	bench_destroy(b);
+	bench_destroy(before);
 }
 
 /* The same record twice is damage: its keys and its port belong to one flow. */
@@ -175,6 +248,7 @@ static void test_owner(void **state)
 	uint32_t n[2] = {0, 0};
 	enum ended why;
 
+	b[0]->ctx.origin_ns = b[1]->ctx.origin_ns = SECONDS(ORIGIN_S);
 	for (uint16_t port = SIZE; port < 2 * SIZE; port += 16) {
 		f.nat_port = f.sport = htons(port);
 		assert_int_equal(adopt_flow(workers, &source, &f, NULL, &why), ADOPTED);
@@ -210,9 +284,11 @@ static void test_garbage(void **state)
 {
 	struct stage_bench *before = bench_create(SIZE, CAPACITY, 0, 1);
 	struct stage_bench *b = bench_create(SIZE, CAPACITY, 0, 1);
+	struct context *const workers[] = {&b->ctx};
 	const struct flow good = written(before, false, NULL);
 	uint64_t dice = 4711;
 
+	b->ctx.rest_s = 120;
 	for (unsigned i = 0; i < GARBAGE; i++) {
 		struct flow f = good;
 		uint8_t *bytes = (uint8_t *)&f;
@@ -220,6 +296,10 @@ static void test_garbage(void **state)
 
 		for (size_t k = 0; k < (all ? sizeof(f) : 1 + i % 3); k++)
 			bytes[all ? k : dice_roll(&dice, sizeof(f))] = (uint8_t)dice_next(&dice);
+		if (i % 8 == 5) {
+			adopt_rest(workers, &f, NULL);
+			continue;
+		}
 		if (i % 8 == 3) {
 			struct flow6 six;
 
@@ -241,6 +321,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flow_goes_on),
+		cmocka_unit_test(test_age_over_two_restarts),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_what_the_configuration_does_not_allow),
 		cmocka_unit_test(test_owner),
