@@ -4,7 +4,8 @@
  * A row is free, reserved (its SPI was given to charon), in use, or removed (workers may still use
  * it). Free rows wait in a queue, so a row that was given up is used again as late as possible. Its
  * generation is part of the handle and of the SPI: a late packet of an SA that has ended finds
- * nothing.
+ * nothing. Generations and the order of rows begin at random: after a restart SPIs are others than
+ * before, and nobody can guess them.
  *
  * The memory is reserved whole and costs nothing until rows are used. It holds all keys of the
  * process but those in transit, and is left out of core dumps.
@@ -25,8 +26,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
-enum { ROWS = ESP_SAS_MAX + 1 };
+enum {
+	ROWS = ESP_SAS_MAX + 1,
+	SHUFFLED = 4096, /* rows together: those in use stay close, on few huge pages */
+};
 
 #define ROWS_SIZE (ROWS * sizeof(struct esp_sa))
 
@@ -87,6 +92,26 @@ static uint16_t take_row(struct esp_own *own)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
+/* Fisher-Yates, for each SHUFFLED rows. The generation of a row comes from the same number. */
+static bool fill_free(struct esp_own *own)
+{
+	uint32_t random[64]; /* of so few the kernel gives all, or none */
+
+	for (uint32_t row = 1; row < ROWS; row++) {
+		uint32_t at = own->n_free++, first = at - at % SHUFFLED, number, other;
+
+		if (at % ARRAY_SIZE(random) == 0 &&
+		    getrandom(random, sizeof(random), 0) != sizeof(random))
+			return false;
+		number = random[at % ARRAY_SIZE(random)];
+		other = first + (number >> 12) % (at - first + 1);
+		own->slots[row].generation = (uint16_t)(number % ESP_SPI_GENERATIONS);
+		own->free[at] = own->free[other];
+		own->free[other] = (uint16_t)row;
+	}
+	return true;
+}
+
 static struct esp_own *own_create(void)
 {
 	struct esp_own *own = calloc(1, sizeof(*own));
@@ -94,9 +119,11 @@ static struct esp_own *own_create(void)
 	if (own == NULL)
 		return NULL;
 	own->cipher = esp_cipher_create();
-	for (uint32_t row = 1; row < ROWS; row++)
-		own->free[own->n_free++] = (uint16_t)row;
-	return own;
+	if (fill_free(own))
+		return own;
+	esp_cipher_destroy(own->cipher);
+	free(own);
+	return NULL;
 }
 
 struct esp_table *esp_table_create(uint16_t workers)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -87,6 +88,47 @@ static void test_reserved_and_given_back(void **state)
 	assert_int_equal(esp_remove(table, a), -ENOENT);
 	assert_int_equal(esp_reserve(table, &b), 0);
 	assert_int_not_equal(a, b);
+}
+
+/* After a restart SPIs are others, and they do not follow each other. */
+static void test_spis_are_random(void **state)
+{
+	struct esp_table *after = esp_table_create(1);
+	unsigned same = 0, rows = 0, generations = 0;
+	uint32_t spi, other, last = 0;
+
+	assert_non_null(after);
+	for (unsigned i = 0; i < 8; i++, last = spi) {
+		assert_int_equal(esp_reserve(table, &spi), 0);
+		assert_int_equal(esp_reserve(after, &other), 0);
+		assert_int_equal(spi >> 28, 0xc);
+		assert_true((spi & 0xffff) != 0);
+		same += spi == other;
+		rows += (spi & 0xffff) == (last & 0xffff) + 1;
+		generations += spi >> 16 == last >> 16;
+	}
+	assert_true(same < 2 && rows < 4 && generations < 4);
+	esp_table_destroy(after);
+}
+
+/* Each row is given once. */
+static void test_spis_are_unique(void **state)
+{
+	bool *given = calloc(ESP_SAS_MAX + 1, sizeof(*given));
+	struct esp_spec spec = inbound();
+	uint32_t spi;
+
+	assert_non_null(given);
+	add(&spec);
+	given[spec.spi & 0xffff] = true;
+	while (esp_reserve(table, &spi) == 0) {
+		assert_false(given[spi & 0xffff]);
+		given[spi & 0xffff] = true;
+	}
+	for (unsigned row = 1; row <= ESP_SAS_MAX; row++)
+		assert_true(given[row]);
+	assert_int_equal(esp_find(table, spec.spi)->handle, spec.spi);
+	free(given);
 }
 
 /* Every row once, then none; a row that comes back has another handle. */
@@ -296,10 +338,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_inbound), TEST(test_spi_twice), TEST(test_reserved_and_given_back),
-		TEST(test_full),    TEST(test_outbound),  TEST(test_wiped),
-		TEST(test_update),  TEST(test_refused),	  TEST(test_read),
-		TEST(test_owner),
+		TEST(test_inbound), TEST(test_spi_twice),	TEST(test_reserved_and_given_back),
+		TEST(test_full),    TEST(test_outbound),	TEST(test_wiped),
+		TEST(test_update),  TEST(test_refused),		TEST(test_read),
+		TEST(test_owner),   TEST(test_spis_are_random), TEST(test_spis_are_unique),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
