@@ -9,10 +9,11 @@
  * large. A later fragment that overtakes its first one is lost to ESP. Notes are few, and the
  * oldest make room: whoever floods them disturbs fragmented ESP only.
  *
- * New requests (IKE_SA_INIT without a responder's SPI) cost charon a half-open SA or a cookie each,
- * and anybody can send them. Of each neighbourhood of sources so many a second reach the kernel,
- * and so many of all strangers together; the rest is dropped and counted. Far ends that a tunnel
- * names are no strangers. IKE of SAs that exist has a responder's SPI and is never limited.
+ * New requests (those without a responder's SPI: IKE_SA_INIT, and the first ones of IKEv1) cost
+ * charon a half-open SA or a cookie each, and anybody can send them. Of each neighbourhood of
+ * sources so many a second reach the kernel, and so many of all strangers together; the rest is
+ * dropped and counted. Far ends that a tunnel names are no strangers. IKE of SAs that exist has a
+ * responder's SPI and is never limited.
  *
  * Part of steer_match.bpf.h.
  */
@@ -21,7 +22,6 @@
 enum {
 	IKE_PORT = 500,
 	IKE_NAT_PORT = 4500,
-	IKE_SA_INIT = 34, /* RFC 7296 section 3.1 */
 	UDP_HEADER = 8,
 	FRAGMENT6_OFFSET = 0xfff8, /* RFC 8200 section 4.5 */
 	NOTES = 1024, /* of fragments */
@@ -88,7 +88,7 @@ static __always_inline int is_new_request(void *ctx, __u32 ike_at)
 {
 	struct ike_header ike;
 
-	return STEER_LOAD(ctx, ike_at, &ike, sizeof(ike)) == 0 && ike.exchange == IKE_SA_INIT &&
+	return STEER_LOAD(ctx, ike_at, &ike, sizeof(ike)) == 0 &&
 	       (ike.responder[0] | ike.responder[1]) == 0;
 }
 
