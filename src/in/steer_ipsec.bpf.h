@@ -153,6 +153,8 @@ static __always_inline __u32 ipsec_fragment(const struct ipsec_packet *p, __u32 
 	if (offset == 0) {
 		if (verdict == STEER_TOOK_TUNNEL)
 			bpf_map_update_elem(&steer_fragments, p, &verdict, BPF_ANY);
+		else
+			bpf_map_delete_elem(&steer_fragments, p); /* of an earlier one */
 		return verdict;
 	}
 	noted = bpf_map_lookup_elem(&steer_fragments, p);

@@ -53,6 +53,8 @@ static const struct {
 	{"first one, of ESP",              END, PROTO_UDP, 4500, IPV4_MF, ESP_BYTES, 4, .verdict = TAKE},
 	{"later one",                      END, PROTO_UDP, 53, 100 | IPV4_MF, ESP_BYTES, 4, .verdict = TAKE},
 	{"last one",                       END, PROTO_UDP, 53, 200, MARKER, 4, .verdict = TAKE},
+	{"first one of IKE, id used again", END, PROTO_UDP, 500, IPV4_MF, ESP_BYTES, 4, .verdict = PASS},
+	{"later one",                      END, PROTO_UDP, 53, 200, MARKER, 4, .verdict = PASS},
 	{"of another packet",              BOTH, PROTO_UDP, 53, 200, MARKER, 4, .verdict = PASS},
 	{"other UDP",                      END, PROTO_UDP, 53, 0, ESP_BYTES, 4, .verdict = PASS},
 	{"TCP to port 4500",               END, PROTO_TCP, 4500, 0, ESP_BYTES, 4, .verdict = PASS},
@@ -72,6 +74,8 @@ static const struct {
 	{"later one",                      NULL, PROTO_UDP, 53, 800, MARKER, 4, true, .verdict = PASS},
 	{"first one, of ESP",              NULL, PROTO_UDP, 4500, 1, ESP_BYTES, 4, true, .verdict = TAKE},
 	{"later one",                      NULL, PROTO_UDP, 53, 800, MARKER, 4, true, .verdict = TAKE},
+	{"first one of IKE, id used again", NULL, PROTO_UDP, 500, 1, MARKER, 4, true, .verdict = PASS},
+	{"later one",                      NULL, PROTO_UDP, 53, 800, MARKER, 4, true, .verdict = PASS},
 };
 /* clang-format on */
 
