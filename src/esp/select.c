@@ -3,6 +3,8 @@
  *
  * A list has eight at most, and most SAs have none or 0.0.0.0/0 alone, which control leaves out. So
  * the list is searched from its start.
+ *
+ * IPv4 addresses are mapped ones, which are within ::/0. So the version is compared, too.
  */
 #include "esp/select.h"
 
@@ -15,6 +17,7 @@ struct end {
 
 struct inner {
 	struct end src, dst;
+	bool six;
 	uint8_t protocol;
 	bool has_ports;
 };
@@ -25,7 +28,8 @@ static bool fits(const struct esp_selectors *s, const struct inner *p, const str
 		const struct esp_selector *at = &s->at[i];
 		bool any_port = at->first_port == 0 && at->last_port == UINT16_MAX;
 
-		if (addr6_compare(&at->first, &e->addr) <= 0 &&
+		if (addr6_is_mapped(&at->first) == !p->six &&
+		    addr6_compare(&at->first, &e->addr) <= 0 &&
 		    addr6_compare(&e->addr, &at->last) <= 0 &&
 		    (at->protocol == 0 || at->protocol == p->protocol) &&
 		    (any_port ||
@@ -52,6 +56,7 @@ static bool read_ipv6(const uint8_t *ip, size_t len, struct inner *p, size_t *he
 	if (len < IPV6_LEN)
 		return false;
 	*header = IPV6_LEN;
+	p->six = true;
 	p->src.addr = addr6_read(ip + IPV6_SRC);
 	p->dst.addr = addr6_read(ip + IPV6_DST);
 	p->protocol = ip[IPV6_NEXT];

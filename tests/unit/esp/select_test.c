@@ -74,6 +74,24 @@ static void test_protocol_and_ports(void **state)
 	assert_int_equal(esp_select(&spec, ip, sizeof(ip)), DROP_NONE);
 }
 
+/* Mapped addresses are within ::/0, and yet IPv4 is another family. */
+static void test_versions(void **state)
+{
+	struct esp_spec spec = {.remote.n = 1};
+	uint8_t ip[IPV6_LEN] = {[0] = 0x60};
+	struct addr6 mapped = addr6_from_ipv4(inet_addr("10.0.1.10"));
+
+	spec.remote.at[0] =
+		(struct esp_selector){.last = {{UINT64_MAX, UINT64_MAX}}, .last_port = UINT16_MAX};
+	assert_int_equal(look(&spec), DROP_ESP_SELECTOR);
+	spec.remote.at[spec.remote.n++] = range("0.0.0.0", "255.255.255.255");
+	assert_int_equal(look(&spec), DROP_NONE);
+	/* IPv6 from a mapped address is no IPv4 */
+	memcpy(ip + IPV6_SRC, &mapped, sizeof(mapped));
+	spec.remote.at[0] = spec.remote.at[1];
+	assert_int_equal(esp_select(&spec, ip, sizeof(ip)), DROP_ESP_SELECTOR);
+}
+
 /* A range of IPv4 does not let IPv6 through, and a header that is cut off fits nothing. */
 static void test_ipv6_and_cuts(void **state)
 {
@@ -96,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_protocol_and_ports),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_ipv6_and_cuts),
 	};
 
