@@ -23,6 +23,7 @@ enum {
 	ORPHANS_STAY_S = 10, /* for packets on the way, when the tunnel has a new SA */
 	HARD_MARGIN_S = 5, /* charon deletes what is over by itself, if it can */
 	SECONDS_MAX = 1 << 30,
+	OF_TUNNEL_MAX = 32, /* so that one far end cannot take the rows of all */
 };
 
 struct sa {
@@ -122,6 +123,15 @@ static struct sa *find_reserved(struct ipsec_sas *s, uint32_t spi)
 		if (sa->view.spi == spi)
 			return sa;
 	return NULL;
+}
+
+static bool is_full(const struct ipsec_sas *s, uint32_t tunnel)
+{
+	unsigned n = 0;
+
+	for (const struct sa *sa = s->chains[tunnel]; sa != NULL; sa = sa->next)
+		n++;
+	return n >= OF_TUNNEL_MAX;
 }
 
 static struct sa *find_handle(struct ipsec_sas *s, uint16_t tunnel, uint32_t handle)
@@ -326,6 +336,8 @@ static enum ike_status add(struct ipsec_sas *s, const struct ike_add_sa *m, uint
 		return IKE_UNSUPPORTED;
 	if (find(s, &m->sa) != NULL)
 		return IKE_EXISTS;
+	if (is_full(s, m->sa.tunnel))
+		return IKE_FULL;
 	read_spec(m, &spec);
 	if (!spec.outbound && (reserved = find_reserved(s, spec.spi)) == NULL)
 		return IKE_NOT_FOUND;

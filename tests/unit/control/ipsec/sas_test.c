@@ -15,7 +15,15 @@
 
 #include <cmocka.h>
 
-enum { ROWS = 16, TUNNEL = 17, OTHER = 18, NO_TUNNEL = 19, PEER_SPI = 0x1234, CHARON = 100 };
+enum {
+	ROWS = 48,
+	OF_TUNNEL = 32,
+	TUNNEL = 17,
+	OTHER = 18,
+	NO_TUNNEL = 19,
+	PEER_SPI = 0x1234,
+	CHARON = 100
+};
 
 #define SECOND UINT64_C(1000000000)
 #define SPI_FIRST 0xc0000000u
@@ -337,6 +345,30 @@ static void test_full(void **state)
 	ipsec_sas_destroy(s);
 }
 
+/* A far end that adds without end leaves rows to others, and may add again when some are gone. */
+static void test_full_tunnel(void **state)
+{
+	struct ipsec_sas *s = create();
+	struct ike_message m;
+	uint32_t spi;
+
+	for (unsigned i = 0; i < OF_TUNNEL - 1; i++)
+		add_outbound(s, PEER_SPI + i);
+	add_inbound(s);
+	m = add_message(true, TUNNEL, PEER_SPI + OF_TUNNEL);
+	assert_int_equal(ask(s, IKE_ADD_SA, &m, 0), IKE_FULL);
+	spi = reserve(s);
+	m = add_message(false, TUNNEL, spi);
+	assert_int_equal(ask(s, IKE_ADD_SA, &m, 0), IKE_FULL);
+	m = add_message(true, OTHER, PEER_SPI);
+	assert_int_equal(ask(s, IKE_ADD_SA, &m, 0), IKE_OK);
+	m = (struct ike_message){.sa = name_of(true, TUNNEL, PEER_SPI)};
+	assert_int_equal(ask(s, IKE_DELETE_SA, &m, 0), IKE_OK);
+	m = add_message(false, TUNNEL, spi);
+	assert_int_equal(ask(s, IKE_ADD_SA, &m, 0), IKE_OK);
+	ipsec_sas_destroy(s);
+}
+
 /* The old SA goes when charon says so, and the newest that is left is used. */
 static void test_rekey(void **state)
 {
@@ -499,11 +531,12 @@ static void test_flush(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add),	 cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_full),	 cmocka_unit_test(test_rekey),
-		cmocka_unit_test(test_same_spi), cmocka_unit_test(test_move),
-		cmocka_unit_test(test_query),	 cmocka_unit_test(test_events),
-		cmocka_unit_test(test_orphans),	 cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_add),	    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_full),	    cmocka_unit_test(test_rekey),
+		cmocka_unit_test(test_same_spi),    cmocka_unit_test(test_move),
+		cmocka_unit_test(test_query),	    cmocka_unit_test(test_events),
+		cmocka_unit_test(test_orphans),	    cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_full_tunnel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
