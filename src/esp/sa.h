@@ -156,7 +156,7 @@ enum esp_event_type {
 	ESP_EVENT_HARD, /* a hard limit is reached: its packets are dropped */
 	/*
 	 * An authenticated packet with the newest number came from other ends than the SA's. Told
-	 * once for each pair of ends, and again after a second.
+	 * once for each pair of ends, and again after a second; of one SA once in 100 ms.
 	 */
 	ESP_EVENT_MAPPING,
 	ESP_EVENT_ACQUIRE, /* a packet for a tunnel without an outbound SA; one a second each */

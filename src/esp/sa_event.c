@@ -16,6 +16,7 @@
 enum { RING = 256 };
 
 #define AGAIN_NS UINT64_C(1000000000)
+#define APART_NS UINT64_C(100000000) /* mappings of one SA */
 
 struct esp_ring {
 	_Alignas(CACHE_LINE) uint32_t put; /* the worker's */
@@ -98,6 +99,8 @@ void esp_tell_mapping(struct esp_worker *w, struct esp_sa *sa, const struct esp_
 {
 	struct esp_event e = about(sa, ESP_EVENT_MAPPING);
 
+	if (w->now_ns + (AGAIN_NS - APART_NS) < sa->mapping_until_ns)
+		return;
 	if (w->now_ns < sa->mapping_until_ns && from->udp == sa->mapping.udp &&
 	    esp_outer_is_from(from, &sa->mapping))
 		return;

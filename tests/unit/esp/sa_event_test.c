@@ -93,7 +93,7 @@ static void test_acquire(void **state)
 	assert_int_equal(take_all(), 1);
 }
 
-/* Told once for each pair of ends, and after a second again. */
+/* Told once for each pair of ends, and after a second again; of whatever ends once in 100 ms. */
 static void test_mapping_rate(void **state)
 {
 	struct esp_ends ends = p.in_spec.ends;
@@ -103,6 +103,10 @@ static void test_mapping_rate(void **state)
 	esp_tell_mapping(p.worker, p.in_sa, &ends);
 	assert_int_equal(take_all(), 1);
 	ends.remote = addr6_from_ipv4(inet_addr("203.0.113.2"));
+	p.worker->now_ns += 99999999;
+	esp_tell_mapping(p.worker, p.in_sa, &ends);
+	assert_int_equal(take_all(), 0);
+	p.worker->now_ns += 1;
 	esp_tell_mapping(p.worker, p.in_sa, &ends);
 	assert_int_equal(take_all(), 1);
 	p.worker->now_ns += 1000000000;
