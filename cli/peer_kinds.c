@@ -6,6 +6,8 @@
  */
 #include "peer_kinds.h"
 
+#include "peer_identity.h"
+
 /* "pre-shared key" or certificates, as a sentence in a comment. */
 static void say_proof(const struct peer_side *p, const char *comment, FILE *out)
 {
@@ -17,6 +19,14 @@ static void say_proof(const struct peer_side *p, const char *comment, FILE *out)
 	else
 		fprintf(out, "%s Put the key of the gateway's file %s where it says KEY.\n",
 			comment, p->psk_file);
+}
+
+/* An identity behind the word that its type has in @words. */
+static void put_identity(const char *const words[], const char *identity, FILE *out)
+{
+	enum peer_identity_type type = peer_identity_read(identity, &identity);
+
+	fprintf(out, "%s%s", words[type], identity);
 }
 
 static unsigned mss_of(const struct peer_side *p)
@@ -118,6 +128,43 @@ static void cisco_encryption(const struct peer_proposal *ike, FILE *out)
 		fprintf(out, " encryption aes-cbc-%u\n integrity sha%u\n", ike->bits, ike->hash);
 }
 
+/* The address of an identity has a mask or a length where it is compared. */
+static void cisco_match(const struct peer_side *p, FILE *out)
+{
+	static const char *const words[] = {"fqdn ",  "address ", "address ",
+					    "email ", "",	  "key-id "};
+	const char *value;
+	enum peer_identity_type type = peer_identity_read(p->remote_id, &value);
+
+	if (type == PEER_ID_SUBJECT) {
+		fprintf(out, " match certificate homeward\n");
+		return;
+	}
+	fprintf(out, " match identity remote %s%s%s\n", words[type], value,
+		type == PEER_ID_IPV4   ? " 255.255.255.255"
+		: type == PEER_ID_IPV6 ? "/128"
+				       : "");
+}
+
+static void cisco_profile(const struct peer_side *p, FILE *out)
+{
+	static const char *const words[] = {"fqdn ",  "address ", "address ",
+					    "email ", "dn",	  "key-id "};
+	const char *value;
+
+	if (peer_identity_read(p->remote_id, &value) == PEER_ID_SUBJECT)
+		fprintf(out, "crypto pki certificate map homeward 10\n subject-name eq %s\n",
+			value);
+	fprintf(out, "crypto ikev2 profile homeward\n");
+	cisco_match(p, out);
+	fprintf(out, " identity local ");
+	if (peer_identity_read(p->local_id, &value) == PEER_ID_SUBJECT)
+		fprintf(out, "dn"); /* that of its certificate */
+	else
+		put_identity(words, p->local_id, out);
+	fprintf(out, "\n");
+}
+
 static void cisco_ipsec(const struct peer_side *p, FILE *out)
 {
 	const char *how = p->certificates ? "rsa-sig" : "pre-share";
@@ -131,10 +178,8 @@ static void cisco_ipsec(const struct peer_side *p, FILE *out)
 			"crypto ikev2 keyring homeward\n peer homeward\n  address %s\n"
 			"  pre-shared-key KEY\n",
 			p->remote);
-	fprintf(out,
-		"crypto ikev2 profile homeward\n match identity remote any\n"
-		" identity local key-id %s\n authentication remote %s\n authentication local %s\n",
-		p->local_id, how, how);
+	cisco_profile(p, out);
+	fprintf(out, " authentication remote %s\n authentication local %s\n", how, how);
 	if (!p->certificates)
 		fprintf(out, " keyring local homeward\n");
 	fprintf(out, " lifetime %u\n dpd %u 3 periodic\n", p->ike_rekey, p->dpd);
@@ -181,6 +226,26 @@ static void junos_encryption(const char *where, const struct peer_proposal *a, c
 			where, hmac);
 }
 
+static void junos_identities(const struct peer_side *p, FILE *out)
+{
+	static const char *const words[] = {"hostname ",	 "inet ", "inet6 ",
+					    "user-at-hostname ", "",	  "key-id "};
+	static const char begin[] = "set security ike gateway homeward";
+	const char *value;
+
+	fprintf(out, "%s local-identity ", begin);
+	if (peer_identity_read(p->local_id, &value) == PEER_ID_SUBJECT)
+		fprintf(out, "distinguished-name"); /* that of its certificate */
+	else
+		put_identity(words, p->local_id, out);
+	fprintf(out, "\n%s remote-identity ", begin);
+	if (peer_identity_read(p->remote_id, &value) == PEER_ID_SUBJECT)
+		fprintf(out, "distinguished-name container \"%s\"", value);
+	else
+		put_identity(words, p->remote_id, out);
+	fprintf(out, "\n");
+}
+
 static void junos_ipsec(const struct peer_side *p, FILE *out)
 {
 	char hash[16], hmac[32];
@@ -206,10 +271,9 @@ static void junos_ipsec(const struct peer_side *p, FILE *out)
 		"set security ike gateway homeward version v2-only\n"
 		"set security ike gateway homeward external-interface WAN-INTERFACE\n"
 		"set security ike gateway homeward dead-peer-detection interval %u\n"
-		"set security ike gateway homeward local-identity hostname %s\n"
-		"set security ike gateway homeward remote-identity hostname %s\n"
 		"set security ipsec proposal homeward protocol esp\n",
-		p->remote, p->dpd < 10 ? 10 : p->dpd, p->local_id, p->remote_id);
+		p->remote, p->dpd < 10 ? 10 : p->dpd);
+	junos_identities(p, out);
 	junos_encryption("ipsec", &p->esp, hmac, out);
 	fprintf(out,
 		"set security ipsec proposal homeward lifetime-seconds %u\n"
@@ -246,6 +310,9 @@ static void mikrotik_gre(const struct peer_side *p, FILE *out)
 
 static void mikrotik_ipsec(const struct peer_side *p, FILE *out)
 {
+	static const char *const words[] = {
+		"fqdn:", "address:", "address:", "user-fqdn:", "dn:", "key-id:"};
+
 	say_proof(p, "#", out);
 	fprintf(out,
 		"/ip ipsec profile add name=homeward enc-algorithm=aes-%u hash-algorithm=sha%u "
@@ -262,11 +329,12 @@ static void mikrotik_ipsec(const struct peer_side *p, FILE *out)
 		"/ip ipsec peer add name=homeward address=%s/%u profile=homeward "
 		"exchange-mode=ike2\n",
 		p->remote, p->over_ipv6 ? 128 : 32);
-	fprintf(out,
-		"/ip ipsec identity add peer=homeward auth-method=%s my-id=key-id:%s "
-		"remote-id=key-id:%s\n",
-		p->certificates ? "digital-signature" : "pre-shared-key secret=KEY", p->local_id,
-		p->remote_id);
+	fprintf(out, "/ip ipsec identity add peer=homeward auth-method=%s my-id=\"",
+		p->certificates ? "digital-signature" : "pre-shared-key secret=KEY");
+	put_identity(words, p->local_id, out);
+	fprintf(out, "\" remote-id=\"");
+	put_identity(words, p->remote_id, out);
+	fprintf(out, "\"\n");
 	fprintf(out, "/ip ipsec policy add peer=homeward tunnel=yes src-address=0.0.0.0/0 "
 		     "dst-address=0.0.0.0/0 proposal=homeward\n");
 }
@@ -312,16 +380,40 @@ static void fortigate_proposal(const struct peer_proposal *a, bool ike, FILE *ou
 		fprintf(out, "-sha%u\n", a->hash);
 }
 
+/* Whose certificate is accepted: else it is anybody's whom the authority knows. */
+static void fortigate_peer(const struct peer_side *p, FILE *out)
+{
+	static const char *const types[] = {"FQDN", "ipv4", "ipv6", "email", NULL, "string"};
+	const char *value;
+	enum peer_identity_type type = peer_identity_read(p->remote_id, &value);
+
+	fprintf(out, "config user peer\n"
+		     "    edit \"homeward\"\n"
+		     "        set ca \"CA-CERTIFICATE\"\n");
+	if (type == PEER_ID_SUBJECT)
+		fprintf(out, "        set subject \"%s\"\n", value);
+	else
+		fprintf(out,
+			"        set cn-type %s\n"
+			"        set cn \"%s\"\n",
+			types[type], value);
+	fprintf(out, "    next\nend\n");
+}
+
 static void fortigate_ipsec(const struct peer_side *p, FILE *out)
 {
 	say_proof(p, "#", out);
+	if (p->certificates)
+		fortigate_peer(p, out);
 	fprintf(out,
 		"config vpn ipsec phase1-interface\n"
 		"    edit \"homeward\"\n"
 		"        set interface \"WAN-INTERFACE\"\n"
 		"        set ike-version 2\n"
-		"        set peertype any\n"
+		"%s"
 		"        set remote-gw %s\n",
+		p->certificates ? "        set peertype peer\n        set peer \"homeward\"\n"
+				: "        set peertype any\n",
 		p->remote);
 	fortigate_proposal(&p->ike, true, out);
 	fprintf(out,

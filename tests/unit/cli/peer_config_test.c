@@ -30,6 +30,9 @@ static const char text[] =
 	"berlin}}\n"
 	"  - {name: berlin-any, type: ipsec, port: underlay, local: 192.0.2.1, mtu: 1400,\n"
 	"     ipsec: {certificate: /c, private-key: /k, ca: /a, peer-identity: roaming}}\n"
+	"  - {name: berlin-name, type: ipsec, port: underlay, local: 192.0.2.1, mtu: 1400,\n"
+	"     ipsec: {certificate: /c, private-key: /k, ca: /a, identity: 'C=DE, CN=hub',\n"
+	"     peer-identity: a@b.example}}\n"
 	"egress: [{name: e, port: uplink, addresses: [{address: 198.51.100.1}]}]\n";
 
 static char file[] = "/tmp/peer-config-XXXXXX";
@@ -74,17 +77,34 @@ static const struct {
 	 {"remote_addrs = 192.0.2.1\n", "id = \"berlin\"\n", "id = \"hub\"\n", "secret = \"KEY\"",
 	  "/etc/homeward/berlin.psk"}},
 	{"berlin-psk --for cisco-ios",
-	 {"encryption aes-gcm-256\n prf sha384\n group 20\n", "esp-gcm 256\n", "key-id berlin\n",
-	  "tunnel mode ipsec ipv4"}},
+	 {"encryption aes-gcm-256\n prf sha384\n group 20\n", "esp-gcm 256\n",
+	  "identity local fqdn berlin\n", "match identity remote fqdn hub\n"}},
 	{"berlin-psk --for junos",
 	 {"dh-group group20\n", "encryption-algorithm aes-256-gcm\n",
 	  "local-identity hostname berlin", "address 192.0.2.1\n"}},
 	{"berlin-psk --for mikrotik",
 	 {"enc-algorithm=aes-256 hash-algorithm=sha256 dh-group=ecp256", "aes-256-gcm",
-	  "my-id=key-id:berlin"}},
+	  "my-id=\"fqdn:berlin\" remote-id=\"fqdn:hub\""}},
 	{"berlin-psk --for fortigate",
 	 {"set proposal aes256gcm-prfsha384\n", "set dhgrp 20\n", "set psksecret KEY",
 	  "set proposal aes256gcm\n"}},
+	{"berlin-any --for cisco-ios",
+	 {"match identity remote address 192.0.2.1 255.255.255.255\n",
+	  "identity local fqdn roaming\n", "tunnel mode ipsec ipv4"}},
+	{"berlin-any --for junos",
+	 {"local-identity hostname roaming\n", "remote-identity inet 192.0.2.1\n"}},
+	{"berlin-any --for fortigate",
+	 {"set cn-type ipv4\n        set cn \"192.0.2.1\"\n",
+	  "set peertype peer\n        set peer \"homeward\"\n"}},
+	{"berlin-name --for cisco-ios",
+	 {"subject-name eq C=DE, CN=hub\n", " match certificate homeward\n",
+	  "identity local email a@b.example\n"}},
+	{"berlin-name --for junos",
+	 {"local-identity user-at-hostname a@b.example\n",
+	  "remote-identity distinguished-name container \"C=DE, CN=hub\"\n"}},
+	{"berlin-name --for mikrotik",
+	 {"my-id=\"user-fqdn:a@b.example\" remote-id=\"dn:C=DE, CN=hub\""}},
+	{"berlin-name --for fortigate", {"set subject \"C=DE, CN=hub\"\n"}},
 	{"berlin-psk --for pfsense",
 	 {"DH group 20", "Mutual PSK", "My identifier         berlin\n", "AES-GCM, 256 bits"}},
 	{"berlin-any --for strongswan",
