@@ -100,8 +100,11 @@ def up(bed):
 
 
 def test_failover(bed):
-    """The far end's charon is killed under iperf3: DPD, then GRE; it comes back, and the flow too."""
-    iperf = bed.berlin.host.start("iperf3", "-c", SERVER, "-t", "24", "-b", "2M", "--bidir", "-J",
+    """The far end's charon is killed under iperf3: DPD, then GRE; it comes back, and the flow too.
+
+    DPD takes up to 13 s; TCP has then doubled its pauses to 13 s, too.
+    """
+    iperf = bed.berlin.host.start("iperf3", "-c", SERVER, "-t", "40", "-b", "2M", "--bidir", "-J",
                                   log=bed.path("iperf.json"))
     wait_until("traffic", lambda: bed.tunnel()["sas"] and bed.tunnel()["sas"][0]["packets"] > 100)
     with bed.undisturbed():
