@@ -4,8 +4,8 @@
  * A row is free, reserved (its SPI was given to charon), in use, or removed (workers may still use
  * it). Free rows wait in a queue, so a row that was given up is used again as late as possible. Its
  * generation is part of the handle and of the SPI: a late packet of an SA that has ended finds
- * nothing. Generations and the order of rows begin at random: after a restart SPIs are others than
- * before, and nobody can guess them.
+ * nothing. Generations begin at random: after a restart SPIs are others than before, and hard to
+ * guess.
  *
  * The memory is reserved whole and costs nothing until rows are used. It holds all keys of the
  * process but those in transit, and is left out of core dumps.
@@ -28,10 +28,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-enum {
-	ROWS = ESP_SAS_MAX + 1,
-	SHUFFLED = 4096, /* rows together: those in use stay close, on few huge pages */
-};
+enum { ROWS = ESP_SAS_MAX + 1 };
 
 #define ROWS_SIZE (ROWS * sizeof(struct esp_sa))
 
@@ -92,22 +89,20 @@ static uint16_t take_row(struct esp_own *own)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* Fisher-Yates, for each SHUFFLED rows. The generation of a row comes from the same number. */
+/* All rows, in order. Each has a random generation. */
 static bool fill_free(struct esp_own *own)
 {
 	uint32_t random[64]; /* of so few the kernel gives all, or none */
 
 	for (uint32_t row = 1; row < ROWS; row++) {
-		uint32_t at = own->n_free++, first = at - at % SHUFFLED, number, other;
+		uint32_t at = own->n_free++, number;
 
 		if (at % ARRAY_SIZE(random) == 0 &&
 		    getrandom(random, sizeof(random), 0) != sizeof(random))
 			return false;
 		number = random[at % ARRAY_SIZE(random)];
-		other = first + (number >> 12) % (at - first + 1);
 		own->slots[row].generation = (uint16_t)(number % ESP_SPI_GENERATIONS);
-		own->free[at] = own->free[other];
-		own->free[other] = (uint16_t)row;
+		own->free[at] = (uint16_t)row;
 	}
 	return true;
 }
